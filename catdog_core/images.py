@@ -1,0 +1,224 @@
+"""The only decoder: training, preview and prediction all read photos through here.
+
+One decoder means no difference between what a model was trained on and what it is asked about.
+"""
+
+from __future__ import annotations
+
+import warnings
+from io import BytesIO
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, TiffImagePlugin
+
+from .errors import PhotoError
+
+Photo = NDArray[np.uint8]
+"""A photo: (H, W, 3) uint8, RGB."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+MAX_BYTES = 50_000_000
+MAX_PIXELS = 40_000_000
+MAX_SCANS = 100
+"""A progressive JPEG of 1,500 scans weighs 0.5 MB and costs Pillow 149 s of CPU."""
+
+# Pillow warns above this and refuses above twice this; `decode` refuses above it, so the warning
+# carries no news. Both are process-wide and set once, since warnings.catch_warnings is not
+# thread-safe.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# A TIFF directory of absurd counts is reported on the console by Pillow; the error is enough.
+TiffImagePlugin.logger.disabled = True
+
+# OpenCV's own threads would compete with those that call it, the training's above all.
+cv2.setNumThreads(1)
+
+
+def decode(data: bytes, at_least: int | None = None) -> Photo:
+    """Decode a photo with its EXIF orientation applied.
+
+    Grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparent ones are laid on white;
+    of an animation the first frame is taken. The content decides the format, not the name.
+
+    Args:
+        data: a whole file in one of `FORMATS`.
+        at_least: when given, a large JPEG may be decoded at a half, a quarter or an eighth of its
+            size, as long as its short side stays at least this many pixels: less time and memory.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        PhotoError: no photo, a damaged one, or one beyond `MAX_BYTES`, `MAX_PIXELS`, `MAX_SCANS`.
+    """
+    _refuse_at_sight(data)
+    try:
+        # Formats are named so that EPS never reaches Ghostscript.
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise _too_large(width, height)
+            if at_least is not None:
+                image.draft("RGB", (at_least, at_least))
+            image.load()
+            return _to_rgb(_upright(image))
+    except PhotoError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PhotoError(
+            "The picture is too large. Expected at most {limit:,} pixels. Reduce its size and try"
+            " again.",
+            limit=MAX_PIXELS,
+        ) from error
+    except Image.UnidentifiedImageError as error:
+        raise _not_a_photo() from error
+    except Exception as error:
+        # Pillow rejects files by OSError, ValueError, KeyError, SyntaxError and a dozen more.
+        raise PhotoError(
+            "The photo is damaged or incomplete ({reason}). Open it in an image viewer and save it"
+            " again, or use another copy.",
+            reason=str(error)[:80] or type(error).__name__,
+        ) from error
+
+
+def fit(image: Photo, size: int) -> Photo:
+    """Resize a photo to the square a network takes; as in the notes, the shape is not kept.
+
+    Shrinking averages areas, so that fine texture does not turn into noise.
+
+    Args:
+        image: (H, W, 3) uint8.
+        size: side of the square in pixels, S.
+
+    Returns:
+        (S, S, 3) uint8.
+    """
+    height, width = image.shape[:2]
+    if (height, width) == (size, size):
+        return image
+    shrinking = height >= size and width >= size
+    resized = cv2.resize(
+        image, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    )
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def load(data: bytes, size: int) -> Photo:
+    """Decode and fit in one step: file bytes to (S, S, 3) uint8. Raises PhotoError."""
+    return fit(decode(data, at_least=size), size)
+
+
+def thumbnail(image: Photo, side: int) -> Photo:
+    """Shrink so that the longer side is at most `side` pixels, keeping the shape."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    target = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, target, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def encode(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 90) -> bytes:
+    """Encode (H, W, 3) uint8 RGB as JPEG or PNG bytes for display or download."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if kind == "jpeg" else []
+    done, buffer = cv2.imencode(
+        ".jpg" if kind == "jpeg" else ".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options
+    )
+    if not done:
+        raise PhotoError("The picture could not be encoded as {kind}.", kind=kind)
+    return buffer.tobytes()
+
+
+def _refuse_at_sight(data: bytes) -> None:
+    if not data:
+        raise PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
+    if len(data) > MAX_BYTES:
+        raise PhotoError(
+            "The file has {size:,} bytes. Expected at most {limit:,}. Save it smaller and try"
+            " again.",
+            size=len(data),
+            limit=MAX_BYTES,
+        )
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        raise PhotoError(
+            "This is a HEIC photo, the format of recent phones, which cannot be read here. Convert"
+            " it to JPEG and try again."
+        )
+    # Within JPEG's coded data 0xFF is always escaped, so the marker counts scans.
+    if data[:2] == b"\xff\xd8" and data.count(b"\xff\xda") > MAX_SCANS:
+        raise PhotoError(
+            "The JPEG is built of {scans:,} scans. Expected at most {limit}. Open it in an image"
+            " editor and save it again.",
+            scans=data.count(b"\xff\xda"),
+            limit=MAX_SCANS,
+        )
+
+
+_HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        # A damaged EXIF block says nothing about the pixels: the photo is shown as stored.
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Photo:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_deep_grey(np.asarray(image))
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        paper = Image.new("RGBA", rgba.size, "white")
+        image = Image.alpha_composite(paper, rgba)
+    return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+def _from_deep_grey(values: NDArray[Any]) -> Photo:
+    """16-bit, 32-bit and float grey to 8 bits; `convert("RGB")` would clip them to white.
+
+    16-bit values keep their top eight bits. Float and 32-bit pictures have no fixed range: 0..1
+    and 0..255 are recognised, anything else is stretched from its minimum to its maximum.
+    """
+    if values.dtype == np.uint16:
+        grey = (values >> 8).astype(np.uint8)
+    else:
+        numbers = values.astype(np.float64)
+        finite = numbers[np.isfinite(numbers)]
+        if finite.size == 0:
+            raise PhotoError(
+                "The picture holds no finite number. Expected grey values. Export it again as"
+                " 8-bit PNG or JPEG."
+            )
+        low, high = float(finite.min()), float(finite.max())
+        if low >= 0 and high <= 1:
+            low, high = 0.0, 1.0
+        elif low >= 0 and high <= 255:
+            low, high = 0.0, 255.0
+        elif low >= 0 and high <= 65535 and values.dtype.kind in "iu":
+            low, high = 0.0, 65535.0
+        numbers = np.nan_to_num(numbers, nan=low, posinf=high, neginf=low)
+        grey = (np.clip((numbers - low) / max(high - low, 1e-12), 0, 1) * 255).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _not_a_photo() -> PhotoError:
+    return PhotoError(
+        "This is no photo the lab can read. Expected JPEG, PNG, WebP, BMP, GIF or TIFF. Convert it"
+        " to one of these and try again."
+    )
+
+
+def _too_large(width: int, height: int) -> PhotoError:
+    return PhotoError(
+        "The picture has {width:,} × {height:,} pixels. Expected at most {limit:,} pixels in all."
+        " Reduce its size and try again.",
+        width=width,
+        height=height,
+        limit=MAX_PIXELS,
+    )

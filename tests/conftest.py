@@ -1,0 +1,49 @@
+"""What the tests share: a workspace of their own, a small drawn dataset, the real photos."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Read by TensorFlow at import: its start-up notes are no part of a test's output.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """An empty workspace that `files.workspace` and child processes find."""
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("CATDOG_WORKSPACE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """A small drawn dataset: 48 training and 24 validation photos of 64 pixels."""
+    from catdog_core import datasets
+
+    folder = tmp_path_factory.mktemp("demo") / "cartoons"
+    datasets.make_demo(folder, train=48, validation=24, size=64, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photos():
+    """The real photographs, where they lie beside the project."""
+    folder = SHARED / "data" / "cat_dog_small"
+    if not folder.is_dir():
+        pytest.skip("the real photographs are not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bad_inputs():
+    """The collection of nasty files, where it lies beside the project."""
+    folder = SHARED / "bad_inputs"
+    if not folder.is_dir():
+        pytest.skip("the collection of bad inputs is not beside this checkout")
+    return folder

@@ -1,0 +1,110 @@
+"""The networks as plain numbers: layers, output shapes, parameters; no TensorFlow needed.
+
+The Train page shows these tables before a training starts, and says what cannot work. A test
+holds them against the networks `models.build` makes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from .errors import N_, SettingsError
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One row of a network's table.
+
+    `output_shape` leaves the batch out: (height, width, channels) or (units,).
+    """
+
+    kind: str
+    detail: str
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+def layers(name: str, image_size: int = 150, classes: int = 2) -> list[Layer]:
+    """The table of a network by name.
+
+    Args:
+        name: a key of `NETWORKS`.
+        image_size: side of the square input in pixels.
+        classes: number of classes; two share one sigmoid unit, more get a softmax unit each.
+
+    Raises:
+        SettingsError: the name is unknown, or the photos shrink to nothing on the way.
+    """
+    if name not in NETWORKS:
+        raise SettingsError(
+            "There is no model '{name}'. Expected one of: {names}.",
+            name=name,
+            names=", ".join(NETWORKS),
+        )
+    network = NETWORKS[name]
+    size, channels = image_size, 3
+    rows = [Layer("Rescaling", "1/255", (size, size, channels), 0)]
+    for filters in network.filters:
+        weights = 3 * 3 * channels * filters + filters
+        size, channels = size - 2, filters
+        if size < 2:
+            raise SettingsError(
+                "{size} px photos shrink to nothing inside '{name}'. Expected an image size of at"
+                " least {least} px. Raise the image size.",
+                size=image_size,
+                name=name,
+                least=smallest_size(name),
+            )
+        rows.append(Layer("Conv2D", f"{filters} × 3×3, ReLU", (size, size, channels), weights))
+        size //= 2
+        rows.append(Layer("MaxPooling2D", "2×2", (size, size, channels), 0))
+    rows.append(Layer("Flatten", "", (prod(rows[-1].output_shape),), 0))
+    rows.append(Layer("Dropout", "0.5", rows[-1].output_shape, 0))
+    if network.dense:
+        rows.append(_dense(network.dense, "ReLU", rows[-1]))
+    units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
+    rows.append(_dense(units, activation, rows[-1]))
+    return rows
+
+
+def parameters(rows: list[Layer]) -> int:
+    """The number of weights and biases in all."""
+    return sum(row.parameters for row in rows)
+
+
+def smallest_size(name: str) -> int:
+    """The smallest image size, in pixels, that leaves something after the last pooling."""
+    size = 1
+    for _ in NETWORKS[name].filters:
+        size = 2 * size + 2
+    return size
+
+
+@dataclass(frozen=True)
+class Network:
+    """A stack of 3×3 convolutions, each followed by ReLU and 2×2 max pooling, and its head.
+
+    `dense` is the width of a ReLU layer before the output, 0 for none.
+    """
+
+    filters: tuple[int, ...]
+    dense: int
+    about: str
+
+
+NETWORKS: dict[str, Network] = {
+    "notes": Network(
+        (32, 64, 128), 0, N_("The class notes' network: three convolutions and one output unit.")
+    ),
+    "notes-deep": Network(
+        (32, 64, 128, 128),
+        512,
+        N_("The layers the notes keep commented out: a fourth convolution and Dense(512)."),
+    ),
+}
+
+
+def _dense(units: int, activation: str, before: Layer) -> Layer:
+    weights = before.output_shape[0] * units + units
+    return Layer("Dense", f"{units}, {activation}", (units,), weights)

@@ -1,0 +1,145 @@
+"""The Keras callbacks through which a training tells what it does and can be stopped."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from . import files, models, runs
+from .errors import RunError
+from .settings import Training
+from .turn import State, Stopped
+
+_POINTS = 20  # points of a live curve inside one epoch
+
+
+class KeyedRandomness(keras.callbacks.Callback):
+    """Sets every layer's source of chance, dropout's above all, from (seed, epoch).
+
+    Neither a `.keras` file nor `BackupAndRestore` keeps that state, so a resumed training would
+    drop other units than an uninterrupted one.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for number, layer in enumerate(self.model.layers):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                mixed = (self.seed * 1_000_003 + epoch * 1_009 + number) % 2**32
+                generator.state.assign([mixed, 0])
+
+
+class Progress(keras.callbacks.Callback):
+    """Tells where the training is after every batch, and ends it when a stop is wanted."""
+
+    def __init__(self, run: runs.Run, state: State) -> None:
+        super().__init__()
+        assert run.training is not None and run.training.steps_per_epoch is not None
+        self.training, self.state, self.folder = run.training, state, run.folder
+        self.steps = run.training.steps_per_epoch
+        self.every = max(1, self.steps // _POINTS)
+        self.epoch = 0
+        self.rate = 0.0
+        self.validation_seconds = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch, self.last = epoch, time.monotonic()
+        self.state.update(phase="train", epoch=epoch, batch=0, steps=self.steps)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.state.stop_wanted:
+            raise Stopped
+        loss, accuracy = float((logs or {})["loss"]), float((logs or {})["accuracy"])
+        if not math.isfinite(loss):
+            raise RunError(
+                "The loss became {loss} in epoch {epoch}: the training diverged. Start a new run"
+                " with a lower learning rate.",
+                loss=loss,
+                epoch=self.epoch + 1,
+            )
+        done = batch + 1
+        row = {"epoch": self.epoch, "batch": done, "steps": self.steps}
+        row |= {"loss": round(loss, 6), "accuracy": round(accuracy, 6)}
+        if done % self.every == 0:
+            files.append_line(self.folder / "batches.jsonl", row)
+        self._measure()
+        self.state.update(
+            **row,
+            phase="train",
+            images_per_second=round(self.rate, 1),
+            eta_seconds=round(self._seconds_left(done), 1),
+        )
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.validation_start = time.monotonic()
+        self.state.update(phase="validation")
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.state.stop_wanted:
+            raise Stopped
+
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:
+        self.validation_seconds = time.monotonic() - self.validation_start
+
+    def _measure(self) -> None:
+        now = time.monotonic()
+        rate = self.training.batch_size / max(now - self.last, 1e-6)
+        self.last = now
+        # A mean that forgets: steady enough to read, quick to follow a busy machine.
+        self.rate = rate if not self.rate else 0.9 * self.rate + 0.1 * rate
+
+    def _seconds_left(self, done: int) -> float:
+        epochs_left = self.training.epochs - self.epoch - 1
+        steps_left = self.steps - done + epochs_left * self.steps
+        validations = (epochs_left + 1) * self.validation_seconds
+        return steps_left * self.training.batch_size / max(self.rate, 1e-6) + validations
+
+
+class Keeper(keras.callbacks.Callback):
+    """After every epoch: its numbers, the resume point, the best model; and early stopping.
+
+    The best epoch and the patience left follow from the epochs' numbers alone, so a resumed
+    training needs no memory of them.
+    """
+
+    def __init__(self, run: runs.Run, epochs: list[dict[str, Any]]) -> None:
+        super().__init__()
+        assert run.training is not None
+        self.training: Training = run.training
+        self.folder: Path = run.folder
+        self.about = {"format": 1, "classes": list(run.classes), "model": run.training.model}
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.start = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        row: dict[str, Any] = {"epoch": epoch}
+        names = ("loss", "accuracy", "val_loss", "val_accuracy")
+        row |= {name: float((logs or {})[name]) for name in names}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        row["seconds"] = round(time.monotonic() - self.start, 3)
+        self.epochs.append(row)
+        files.append_line(self.folder / "metrics.jsonl", row)
+        best = runs.best_epoch(self.epochs, self.training.monitor)
+        self._save(epoch, is_best=best == epoch)
+        patience = self.training.early_stopping
+        if patience and best is not None and epoch - best >= patience:
+            self.model.stop_training = True
+
+    def _save(self, epoch: int, is_best: bool) -> None:
+        backup = self.folder / "backup.keras"
+        # The epoch is inside the archive: model and epoch cannot come apart.
+        models.save(self.model, backup, {**self.about, "epoch": epoch})
+        files.write_json(self.folder / "backup.json", {"format": 1, "epoch": epoch})
+        if is_best:
+            with files.replacing(self.folder / "best.keras") as temporary:
+                shutil.copyfile(backup, temporary)

@@ -1,0 +1,261 @@
+"""Photos in, probabilities out, with any saved model the lab can understand."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from . import images, models, runs, strangers
+from .errors import N_, CatDogError, ModelError, PhotoError
+from .files import shown
+
+Scale = Literal["0..255", "0..1"]
+BATCH = 32
+_FREE_SIZE = 150  # the notes' size, for a network that takes any
+_MAX_SIZE = 1024
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded model and what is needed to ask it.
+
+    `classes` are its class names in output order, ``p_0`` names when it carries none
+    (`names_known` tells). `size` is the side of the square it takes, in pixels. `input_scale` is
+    the range of values it expects; None when the file does not tell, and then 0..1 is assumed,
+    the notes' own ``rescale=1/255``. `warnings` are message ids.
+    """
+
+    model: keras.Model
+    classes: tuple[str, ...]
+    size: int
+    names_known: bool
+    input_scale: Scale | None
+    warnings: tuple[str, ...]
+    run_batch: Callable[[tf.Tensor], tf.Tensor]
+
+    def with_scale(self, scale: Scale) -> Predictor:
+        """The same model, fed values of another range."""
+        return replace(self, input_scale=scale)
+
+    def with_classes(self, names: Sequence[str]) -> Predictor:
+        """The same model with class names, one an output class.
+
+        Raises:
+            ModelError: too few, too many, or equal names.
+        """
+        if len(names) != len(self.classes) or len(set(names)) != len(names):
+            raise ModelError(
+                "The model tells {count} classes apart. Expected {count} different names, received"
+                " {received}.",
+                count=len(self.classes),
+                received=len(set(names)),
+            )
+        return replace(self, classes=tuple(names), names_known=True)
+
+    def predict(self, photos: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Probabilities of fitted photos: (N, size, size, 3) uint8 to (N, classes), rows sum to 1."""
+        factor = np.float32(1.0 if self.input_scale == "0..255" else 1 / 255)
+        parts = []
+        for start in range(0, len(photos), BATCH):
+            part = photos[start : start + BATCH].astype(np.float32) * factor
+            parts.append(np.asarray(self.run_batch(tf.constant(part)), dtype=np.float64))
+        scores = np.concatenate(parts) if parts else np.empty((0, len(self.classes)))
+        return np.hstack([1 - scores, scores]) if scores.shape[1] == 1 else scores
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one photo; `error` instead when the photo could not be read."""
+
+    file: str
+    label: str = ""
+    probabilities: tuple[float, ...] = ()
+    error: CatDogError | None = None
+
+
+def find(model_or_run: Path) -> Path:
+    """The model file meant: a file itself, or a run folder's `best.keras`.
+
+    Raises:
+        ModelError: there is neither.
+    """
+    path = Path(model_or_run)
+    if path.is_file():
+        return path
+    if not path.is_dir() and path.name == str(path) and (runs.root() / path).is_dir():
+        path = runs.root() / path
+    if (path / "best.keras").is_file():
+        return path / "best.keras"
+    if (path / "settings.json").is_file():
+        raise ModelError(
+            "Run '{name}' has no model yet. Expected one with at least one whole epoch. Train it"
+            " first.",
+            name=path.name,
+        )
+    raise ModelError(
+        "There is no model at {path}. Expected a .keras or .h5 file, or a run folder.", path=path
+    )
+
+
+def load(path: Path) -> Predictor:
+    """Load a model file and find out how to ask it.
+
+    Raises:
+        ModelError: it is no model, unsafe, or does not classify photos.
+    """
+    path = find(path)
+    strangers.inspect(path)
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        # Keras reports unknown layers, bad shapes and damage by many kinds of exception.
+        raise ModelError(
+            "{name} could not be loaded: {reason}. Expected a model of Keras's own layers, saved"
+            " whole.",
+            name=shown(path.name),
+            reason=shown(str(error).strip().split("\n")[0], 160),
+        ) from error
+    return _describe(path.name, model, models.about(path))
+
+
+def photos(
+    predictor: Predictor,
+    files: Iterable[tuple[str, bytes]],
+    progress: Callable[[int], None] | None = None,
+) -> list[Prediction]:
+    """Predict photos by their bytes; one that cannot be read is reported, never fatal.
+
+    Args:
+        predictor: the model.
+        files: (name, file content) of each photo.
+        progress: called with the number of photos done.
+    """
+    rows: list[Prediction] = []
+    waiting: list[tuple[int, images.Photo]] = []  # place in rows, fitted photo
+
+    def flush() -> None:
+        found = predictor.predict(np.stack([photo for _, photo in waiting]))
+        for (place, _), row in zip(waiting, found, strict=True):
+            label = predictor.classes[int(np.argmax(row))]
+            rows[place] = replace(rows[place], label=label, probabilities=tuple(map(float, row)))
+        waiting.clear()
+
+    for done, (name, data) in enumerate(files, start=1):
+        rows.append(Prediction(name))
+        try:
+            waiting.append((done - 1, images.load(data, predictor.size)))
+        except PhotoError as error:
+            rows[-1] = Prediction(name, error=error)
+        if len(waiting) == BATCH:
+            flush()
+        if progress:
+            progress(done)
+    if waiting:
+        flush()
+    return rows
+
+
+def to_csv(rows: Sequence[Prediction], classes: Sequence[str], for_spreadsheet: bool) -> str:
+    """One row a photo under ``file,label,p_<class>…``; unreadable photos have empty cells.
+
+    Args:
+        rows: predictions.
+        classes: class names in the order of the probabilities.
+        for_spreadsheet: put an apostrophe before cells a spreadsheet would take for a formula.
+    """
+
+    def cell(text: str) -> str:
+        risky = for_spreadsheet and text[:1] in ("=", "+", "-", "@", "\t", "\r")
+        return f"'{text}" if risky else text
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = [name if name.startswith("p_") else f"p_{name}" for name in classes]
+    writer.writerow(["file", "label", *map(cell, names)])
+    for row in rows:
+        numbers = [f"{p:.6f}" for p in row.probabilities] or [""] * len(classes)
+        writer.writerow([cell(row.file), cell(row.label), *numbers])
+    return out.getvalue()
+
+
+def _describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
+    inputs, outputs = model.inputs, model.outputs
+    shape = tuple(inputs[0].shape) if len(inputs) == 1 else ()
+    out = tuple(outputs[0].shape) if len(outputs) == 1 else ()
+    if len(shape) != 4 or shape[3] != 3 or len(out) != 2 or out[1] is None:
+        raise ModelError(
+            "{name} takes {inputs} and gives {outputs}. Expected a model from colour photos"
+            " (height, width, 3) to one probability or one a class.",
+            name=shown(name),
+            inputs=shown(str([tuple(x.shape[1:]) for x in inputs])),
+            outputs=shown(str([tuple(x.shape[1:]) for x in outputs])),
+        )
+    height, width = shape[1] or shape[2] or _FREE_SIZE, shape[2] or shape[1] or _FREE_SIZE
+    if height != width or height > _MAX_SIZE:
+        raise ModelError(
+            "{name} takes photos of {width} × {height} px. Expected a square of at most {limit} px.",
+            name=shown(name),
+            width=width,
+            height=height,
+            limit=_MAX_SIZE,
+        )
+    units = int(out[1])
+    count = 2 if units == 1 else units
+    names = about.get("classes")
+    known = isinstance(names, list) and len(names) == count
+    rescales = any(
+        type(layer).__name__ in ("Rescaling", "Normalization") for layer in model._flatten_layers()
+    )
+    raw = _gives_raw_scores(model)
+    warnings = [_RAW_SCORES] if raw else []
+    if not all(np.isfinite(np.asarray(weight)).all() for weight in model.weights):
+        raise ModelError(
+            "{name} holds weights that are no numbers (NaN or infinite). Its training diverged."
+            " Train it again with a lower learning rate.",
+            name=shown(name),
+        )
+    return Predictor(
+        model=model,
+        classes=tuple(map(str, names)) if known else tuple(f"p_{i}" for i in range(count)),
+        size=int(height),
+        names_known=known,
+        input_scale="0..255" if rescales or known else None,
+        warnings=tuple(warnings),
+        run_batch=_compiled(model, int(height), raw, units),
+    )
+
+
+_RAW_SCORES = N_(
+    "The model's last layer gives raw scores, no probabilities; they were turned into"
+    " probabilities by a sigmoid or softmax."
+)
+
+
+def _gives_raw_scores(model: Any) -> bool:
+    last = model.layers[-1]
+    while hasattr(last, "layers") and last.layers:
+        last = last.layers[-1]
+    activation = getattr(last, "activation", None)
+    return activation is not None and activation.__name__ == "linear"
+
+
+def _compiled(model: Any, size: int, raw: bool, units: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The forward pass as one compiled graph: `model.predict` has a high fixed cost a call."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)])
+    def forward(batch: tf.Tensor) -> tf.Tensor:
+        scores = model(batch, training=False)
+        if not raw:
+            return scores
+        return tf.sigmoid(scores) if units == 1 else tf.nn.softmax(scores)
+
+    return forward

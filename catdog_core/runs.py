@@ -1,0 +1,439 @@
+"""The run folder: create, start, stop, read, delete.
+
+A training is an operating-system process of its own that writes into its run folder; pages and
+shell only read it, so that nothing done to a page can touch a training. The files and their
+writers:
+
+    settings.json   `create`       all settings, class names, dataset, versions; never changes
+    about.json      pages, shell   name, note, when a start was last asked for
+    stop            pages, shell   the wish to stop; the worker removes it at its start
+    lock            worker         held while it lives; the system frees it when it dies
+    state.json      worker         what it is doing now, with a beat that grows every 2 s
+    metrics.jsonl   worker         a line an epoch
+    batches.jsonl   worker         points inside the epochs
+    backup.keras, backup.json, best.keras, log.txt
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+from filelock import FileLock, Timeout
+
+from . import files, status
+from .datasets import Dataset
+from .errors import CatDogError, RunError
+from .settings import Augmentation, Training, parse
+
+FORMAT = 1
+_VERSIONS = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
+_DATASET = ("id", "name", "folder", "fingerprint")
+_children: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder as read at one moment. Epochs count from 0 here; people see them from 1."""
+
+    id: str
+    folder: Path
+    status: status.Status
+    name: str = ""
+    note: str = ""
+    created: float = 0.0
+    training: Training | None = None
+    augmentation: Augmentation | None = None
+    classes: tuple[str, ...] = ()
+    dataset_id: str = ""
+    dataset_name: str = ""
+    dataset_folder: str = ""
+    dataset_fingerprint: str = ""
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    ahead: int = 0
+    problem: str = ""
+
+    @property
+    def model(self) -> str:
+        """The network's name, empty for a damaged run."""
+        return self.training.model if self.training else ""
+
+    @property
+    def is_active(self) -> bool:
+        """True while a worker lives or is about to."""
+        return self.status in ("queued", "running", "stalled")
+
+    @property
+    def can_resume(self) -> bool:
+        """True when `start` would go on with it."""
+        return self.status in ("stopped", "lost", "failed")
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch `best.keras` holds, counted from 0; None before the first has ended."""
+        return best_epoch(self.epochs, self.training.monitor) if self.training else None
+
+    @property
+    def best_model(self) -> Path | None:
+        """The model file of the best epoch, None before there is one."""
+        path = self.folder / "best.keras"
+        return path if path.is_file() else None
+
+    @property
+    def duration(self) -> float:
+        """Seconds spent in whole epochs."""
+        return sum(float(row.get("seconds", 0)) for row in self.epochs)
+
+
+def root() -> Path:
+    """Where the runs of this workspace lie."""
+    return files.workspace() / "runs"
+
+
+def create(
+    dataset: Dataset,
+    training: Training,
+    augmentation: Augmentation | None,
+    *,
+    name: str = "",
+    folder: Path | None = None,
+) -> Path:
+    """Make a run folder with everything resolved; nothing starts yet.
+
+    Args:
+        dataset: what to train on; it needs photos to train and to validate.
+        training: unset steps are computed from the data and stored.
+        augmentation: applied to training photos only; None for none.
+        name: shown in lists; by default the model's name and the time.
+        folder: where to make it; by default a new folder in the workspace.
+
+    Raises:
+        RunError: the folder already holds something, or the dataset lacks a split.
+        CatDogError: the folder cannot be written.
+    """
+    counts = {split: len(dataset.items(split)) for split in ("train", "validation")}
+    for split, count in counts.items():
+        if not count:
+            raise RunError(
+                "Dataset '{name}' has no {split} photos. Expected some in both train and"
+                " validation. Add photos, or choose another dataset.",
+                name=dataset.name,
+                split=split,
+            )
+    now = time.time()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    if folder is None:
+        folder = root() / f"{stamp}-{training.model}-{uuid4().hex[:4]}"
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(
+            "{folder} already holds something. Expected a new or empty folder for the run. Name"
+            " another, or go on with 'resume {folder}'.",
+            folder=folder,
+        )
+    resolved = training.model_copy(
+        update={
+            "steps_per_epoch": training.steps(counts["train"]),
+            "validation_steps": training.validation_batches(counts["validation"]),
+        }
+    )
+    settings = {
+        "format": FORMAT,
+        "created": now,
+        "training": resolved.model_dump(),
+        "augmentation": augmentation.model_dump() if augmentation else None,
+        "classes": list(dataset.classes),
+        "dataset": {
+            "id": dataset.id,
+            "name": dataset.name,
+            "folder": str(dataset.root),
+            "fingerprint": dataset.fingerprint,
+            **counts,
+        },
+        "versions": {"python": sys.version.split()[0], **_versions()},
+    }
+    files.write_json(folder / "settings.json", settings)
+    title = (
+        name.strip()[:80] or f"{training.model} {time.strftime('%H:%M:%S', time.localtime(now))}"
+    )
+    files.write_json(folder / "about.json", {"format": FORMAT, "name": title, "note": ""})
+    return folder.absolute()
+
+
+def start(run_dir: Path) -> None:
+    """Start, or go on with, a run in an operating-system process of its own.
+
+    Raises:
+        RunError: it is running already, or is done.
+    """
+    run = load(run_dir)
+    refuse_ended(run)
+    if run.is_active:
+        raise RunError(
+            "Run '{name}' is already {status}. Expected one that has stopped. Wait for it, or stop"
+            " it first.",
+            name=run.name,
+            status=run.status,
+        )
+    _write_about(run_dir, {"asked": time.time()})
+    reap()
+    detached: dict[str, Any] = {"start_new_session": True}
+    if os.name == "nt":
+        flags = "DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP"
+        detached = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
+    with open(run.folder / "log.txt", "ab") as log:
+        # A session of its own: Ctrl-C for the server is none for the training.
+        _children.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "catdog_core", "resume", str(run.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=files.PROJECT,
+                env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace())},
+                **detached,
+            )
+        )
+    with suppress(psutil.Error):  # pages stay quick while a training takes all cores
+        calm = psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 5
+        psutil.Process(_children[-1].pid).nice(calm)
+
+
+def reap() -> None:
+    """Collect workers that have ended, so that none stays as a zombie."""
+    _children[:] = [child for child in _children if child.poll() is None]
+
+
+def refuse_ended(run: Run) -> None:
+    """Raise RunError with the reason when there is nothing left to train in a run."""
+    if run.status == "damaged":
+        raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
+    if run.state.get("status") == "done":
+        raise RunError(
+            "Run '{name}' is done: all its epochs are trained. Start a new run to train more.",
+            name=run.name,
+        )
+
+
+def stop(run_dir: Path) -> None:
+    """Ask a run to stop at its next batch; a queued one gives up its place.
+
+    Raises:
+        RunError: it is not running.
+    """
+    run = load(run_dir)
+    if not run.is_active:
+        raise RunError(
+            "Run '{name}' is {status}, not running. There is nothing to stop.",
+            name=run.name or run.id,
+            status=run.status,
+        )
+    files.write_bytes(run.folder / "stop", b"")
+
+
+def load(run: Path | str) -> Run:
+    """Read a run by its folder or its id in this workspace.
+
+    A damaged folder is returned with status "damaged" and its problem, so that lists go on.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    folder = Path(run)
+    if not (folder / "settings.json").is_file() and isinstance(run, str) and run == folder.name:
+        folder = root() / run
+    if not folder.is_dir():
+        raise RunError(
+            "There is no run at {run}. Expected a run folder or the id of a run; 'runs' lists"
+            " them.",
+            run=run,
+        )
+    folder = folder.absolute()
+    try:
+        settings = _read_settings(folder)
+    except CatDogError as error:
+        return Run(id=folder.name, folder=folder, status="damaged", problem=str(error))
+    about = _read_object(folder / "about.json")
+    state = _read_object(folder / "state.json")
+    dataset = settings["dataset"]
+    epochs = read_epochs(folder)
+    return Run(
+        id=folder.name,
+        folder=folder,
+        status=status.of(folder, state, asked=float(about.get("asked", 0))),
+        name=str(about.get("name", folder.name)),
+        note=str(about.get("note", "")),
+        created=float(settings["created"]),
+        training=settings["training"],
+        augmentation=settings["augmentation"],
+        classes=tuple(settings["classes"]),
+        dataset_id=dataset["id"],
+        dataset_name=dataset["name"],
+        dataset_folder=dataset["folder"],
+        dataset_fingerprint=dataset["fingerprint"],
+        epochs=epochs,
+        state=state,
+        ahead=int(state.get("ahead", 0)),
+    )
+
+
+def listing() -> list[Run]:
+    """All runs of the workspace, the newest first, damaged ones among them."""
+    if not root().is_dir():
+        return []
+    folders = [path for path in root().iterdir() if path.is_dir() and path.name[0] != "."]
+    found = []
+    for folder in folders:
+        with suppress(RunError):  # deleted since the folder was listed
+            found.append(load(folder))
+    return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def read_epochs(folder: Path) -> list[dict[str, Any]]:
+    """The metrics by epoch; of an epoch trained twice, after a resume, the last line counts."""
+    rows = {
+        row["epoch"]: row
+        for row in files.read_lines(folder / "metrics.jsonl")
+        if isinstance(row.get("epoch"), int)
+    }
+    return [rows[epoch] for epoch in sorted(rows)]
+
+
+def batches(run_dir: Path) -> list[dict[str, Any]]:
+    """Points inside the epochs: epoch (from 0), batch, steps, loss, accuracy; last word counts."""
+    rows = {
+        (row["epoch"], row["batch"]): row
+        for row in files.read_lines(Path(run_dir) / "batches.jsonl")
+        if isinstance(row.get("epoch"), int) and isinstance(row.get("batch"), int)
+    }
+    return [rows[key] for key in sorted(rows)]
+
+
+def best_epoch(epochs: list[dict[str, Any]], monitor: str) -> int | None:
+    """The best epoch so far by `Training.monitor`; of equals, the earliest."""
+    if not epochs:
+        return None
+    return int(min(epochs, key=lambda row: _badness(row, monitor))["epoch"])
+
+
+def _badness(row: dict[str, Any], monitor: str) -> tuple[float, float]:
+    loss = row.get("val_loss")
+    loss = float("inf") if loss is None or loss != loss else float(loss)
+    accuracy = -float(row.get("val_accuracy") or 0.0)
+    return (accuracy, loss) if monitor == "val_accuracy" else (loss, accuracy)
+
+
+def rename(run_dir: Path, name: str) -> None:
+    """Give a run another name, of at most 80 characters."""
+    _write_about(run_dir, {"name": name.strip()[:80] or Path(run_dir).name})
+
+
+def annotate(run_dir: Path, note: str) -> None:
+    """Keep a note with a run, of at most 2,000 characters."""
+    _write_about(run_dir, {"note": note.strip()[:2000]})
+
+
+def remove(run_dir: Path) -> Path:
+    """Move a run to the workspace's trash and return its place there.
+
+    Raises:
+        RunError: it is running; stop it first.
+    """
+    run = load(run_dir)
+    if run.is_active:
+        raise RunError(
+            "Run '{name}' is {status}. Stop it before you delete it.",
+            name=run.name,
+            status=run.status,
+        )
+    target = files.workspace() / "trash" / f"{run.id}-{uuid4().hex[:6]}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(run.folder, target)
+    return target
+
+
+def work(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = None) -> None:
+    """Train a run in this process, from its start or where it stopped, to its end or a stop.
+
+    Takes the run's lock, waits for its turn in the workspace, and only then loads TensorFlow.
+
+    Args:
+        run_dir: a run folder.
+        on_progress: called with the state after every batch.
+
+    Raises:
+        RunError: it cannot be started, another process has it, or it failed; the state says so.
+    """
+    run = load(run_dir)
+    refuse_ended(run)
+    lock = FileLock(run.folder / "lock")
+    try:
+        lock.acquire(timeout=3)
+    except Timeout as error:
+        raise RunError(
+            "Run '{name}' is already being trained by another process. Wait for it, or stop it"
+            " first.",
+            name=run.name,
+        ) from error
+    with lock:
+        from . import turn
+
+        turn.take(run, on_progress)
+
+
+def _read_settings(folder: Path) -> dict[str, Any]:
+    settings = files.read_json(folder / "settings.json")
+    try:
+        if settings["format"] > FORMAT:
+            raise RunError(
+                "its settings are of format {received}, written by a newer version. Expected at"
+                " most {expected}. Update the lab.",
+                received=settings["format"],
+                expected=FORMAT,
+            )
+        augmentation = settings["augmentation"]
+        return {
+            **settings,
+            "training": parse(Training, settings["training"]),
+            "augmentation": parse(Augmentation, augmentation) if augmentation else None,
+            "dataset": {k: str(settings["dataset"][k]) for k in _DATASET},
+            "classes": [str(name) for name in settings["classes"]],
+            "created": float(settings["created"]),
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            "its settings.json lacks what it should hold ({reason}). Delete the run, or restore the"
+            " file.",
+            reason=f"{type(error).__name__}: {error}"[:80],
+        ) from error
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    with suppress(CatDogError):
+        found = files.read_json(path)
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _write_about(run_dir: Path, change: dict[str, Any]) -> None:
+    path = Path(run_dir) / "about.json"
+    files.write_json(path, {"format": FORMAT, "note": "", **_read_object(path), **change})
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _VERSIONS:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found

@@ -1,0 +1,275 @@
+"""Learning curves as plotly figures, built from plain rows of a run.
+
+Epochs count from 1 on the axis and a point inside an epoch lies at a fraction: batch 50 of 100 in
+the third epoch is at 2.5, and the epoch's own result at 3. Axes depend on the plan and move in few
+large steps, so that a chart growing every second does not jump. No text colour is set: Streamlit's
+theme brings the right one, light or dark.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import ceil, floor, isfinite, log
+from typing import Any, Literal
+
+import plotly.graph_objects as go
+
+from .palette import TRAIN, VALIDATION
+from .words import t
+
+Metric = Literal["accuracy", "loss"]
+Row = dict[str, Any]
+
+HEIGHT = 340
+"""Pixels; fixed, so that a page does not move while a chart grows."""
+
+# Okabe and Ito's colours, which stay apart for colour-blind eyes, without the yellow that is lost
+# on white. Symbols differ as well.
+RUN_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#888888")
+RUN_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x")
+
+_NEUTRAL = "rgba(128,128,128,0.75)"
+_GOLD = "#F0B400"
+_HORIZONS = (2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What a chart needs of a run.
+
+    Attributes:
+        epochs: rows of metrics.jsonl, epochs from 0.
+        planned: number of epochs the run was started for.
+        classes: number of classes; it fixes where guessing lies.
+        best: best epoch from 0, None before there is one.
+        batches: rows of batches.jsonl, batches from 1.
+        name: shown as it is; it may hold anything.
+    """
+
+    epochs: Sequence[Row]
+    planned: int
+    classes: int = 2
+    best: int | None = None
+    batches: Sequence[Row] = field(default=())
+    name: str = ""
+
+
+def live(metric: Metric, curve: Curve) -> go.Figure:
+    """Training against validation of one run, inside its epochs too."""
+    figure = _figure(metric, [curve])
+    x, y = _inside(metric, curve.batches)
+    figure.add_scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        name=t("Inside the epoch"),
+        line={"color": TRAIN, "width": 1.5},
+        opacity=0.65,
+        hoverinfo="skip",
+    )
+    for key, label, color in (
+        (metric, t("Training"), TRAIN),
+        (f"val_{metric}", t("Validation"), VALIDATION),
+    ):
+        x, y = _whole(key, curve.epochs)
+        figure.add_scatter(
+            x=x,
+            y=y,
+            mode="lines+markers",
+            name=label,
+            line={"color": color, "width": 2.5},
+            marker={"size": _marker_size(len(x)), "color": color},
+            hovertemplate="%{y:.4f}",
+        )
+    _mark_best(figure, f"val_{metric}", curve)
+    return figure
+
+
+def overlay(metric: Metric, curves: Sequence[Curve], *, training: bool = True) -> go.Figure:
+    """Several runs in one chart: validation solid, training dotted, a colour and symbol a run."""
+    figure = _figure(metric, curves)
+    for number, curve in enumerate(curves):
+        color, symbol = run_color(number), RUN_SYMBOLS[number % len(RUN_SYMBOLS)]
+        name = html.escape(curve.name)
+        if training:
+            x, y = _whole(metric, curve.epochs)
+            figure.add_scatter(
+                x=x,
+                y=y,
+                mode="lines" if len(x) > 1 else "markers",
+                name=t("{run}, training", run=name),
+                line={"color": color, "width": 1.8, "dash": "dot"},
+                marker={"symbol": f"{symbol}-open", "color": color, "size": 8},
+                hovertemplate="%{y:.4f}",
+            )
+        x, y = _whole(f"val_{metric}", curve.epochs)
+        figure.add_scatter(
+            x=x,
+            y=y,
+            mode="lines+markers",
+            name=t("{run}, validation", run=name),
+            line={"color": color, "width": 2.5},
+            marker={"symbol": symbol, "color": color, "size": _marker_size(len(x)) + 1},
+            hovertemplate="%{y:.4f}",
+        )
+    return figure
+
+
+def run_color(number: int) -> str:
+    """The colour of the run at this place of an overlay; colours repeat after seven."""
+    return RUN_COLORS[number % len(RUN_COLORS)]
+
+
+def legend(entries: Sequence[tuple[str, str, str]]) -> str:
+    """What the lines mean, as HTML that wraps on a narrow screen.
+
+    Args:
+        entries: (text, colour, kind) with kind "line", "thin", "dots" or "star"; an empty colour
+            takes the text's.
+    """
+    chips = "".join(
+        '<span style="display:inline-flex;align-items:center;gap:.45em">'
+        f"{_mark(color or 'currentColor', kind)}{html.escape(text)}</span>"
+        for text, color, kind in entries
+    )
+    return (
+        f'<div style="display:flex;flex-wrap:wrap;gap:.3em 1.3em;font-size:.875rem">{chips}</div>'
+    )
+
+
+def live_legend() -> str:
+    """The legend of `live`'s charts."""
+    return legend(
+        [
+            (t("Training"), TRAIN, "line"),
+            (t("Validation"), VALIDATION, "line"),
+            (t("Training, inside the epoch"), TRAIN, "thin"),
+            (t("Best epoch"), _GOLD, "star"),
+        ]
+    )
+
+
+def horizon(reached: float, planned: int) -> int:
+    """The last epoch on the axis: the plan, or while far from it, the next round number."""
+    for end in _HORIZONS:
+        if reached <= end * 0.98:
+            return min(end, max(planned, ceil(reached), 1))
+    return max(planned, ceil(reached))
+
+
+def _mark(color: str, kind: str) -> str:
+    if kind == "star":
+        return f'<span style="color:{color};font-size:1.15em;line-height:1">★</span>'
+    style = {"line": "3px solid", "thin": "1px solid", "dots": "2px dotted"}[kind]
+    return f'<span style="width:1.4em;border-top:{style} {color}"></span>'
+
+
+def _figure(metric: Metric, curves: Sequence[Curve]) -> go.Figure:
+    end = max((horizon(_reached(c), c.planned) for c in curves), default=1)
+    classes = max((curve.classes for curve in curves), default=2)
+    figure = go.Figure()
+    figure.update_layout(
+        title={"text": t("Accuracy") if metric == "accuracy" else t("Loss")},
+        height=HEIGHT,
+        margin={"l": 8, "r": 8, "t": 44, "b": 8},
+        hovermode="x unified",
+        uirevision="keep",  # a zoom made by hand survives the next second's figure
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        showlegend=False,  # `legend` stands above both charts: plotly's own is cut on a telephone
+    )
+    figure.update_xaxes(
+        title={"text": t("Epoch")},
+        range=[0, end * 1.02],
+        tick0=0,
+        dtick=_tick(end),
+        tickformat="d",
+        hoverformat=".4~g",
+        automargin=True,
+    )
+    figure.update_yaxes(range=_y_range(metric, curves, classes), automargin=True)
+    if metric == "accuracy":
+        figure.update_yaxes(tickformat=".0%")
+    guess = 1 / classes if metric == "accuracy" else log(classes)
+    figure.add_hline(
+        y=guess,
+        line={"color": _NEUTRAL, "width": 1, "dash": "dot"},
+        annotation={"text": t("guessing"), "font": {"size": 11, "color": _NEUTRAL}},
+        annotation_position="bottom right" if metric == "accuracy" else "top right",
+    )
+    return figure
+
+
+def _mark_best(figure: go.Figure, key: str, curve: Curve) -> None:
+    row = next((row for row in curve.epochs if row["epoch"] == curve.best), None)
+    value = _number(row.get(key)) if row else None
+    figure.add_scatter(
+        x=[curve.best + 1] if curve.best is not None and value is not None else [None],
+        y=[value],
+        mode="markers",
+        name=t("Best epoch"),
+        marker={
+            "symbol": "star",
+            "size": 15,
+            "color": _GOLD,
+            "line": {"color": "rgba(60,60,60,0.9)", "width": 1},
+        },
+        hoverinfo="skip",
+    )
+
+
+def _whole(key: str, epochs: Iterable[Row]) -> tuple[list[int], list[float | None]]:
+    rows = [row for row in epochs if isinstance(row.get("epoch"), int)]
+    return [row["epoch"] + 1 for row in rows], [_number(row.get(key)) for row in rows]
+
+
+def _inside(metric: Metric, batches: Iterable[Row]) -> tuple[list[float | None], list[Any]]:
+    x: list[float | None] = []
+    y: list[float | None] = []
+    previous: int | None = None
+    for row in batches:
+        if previous is not None and row["epoch"] != previous:
+            x.append(None)  # Keras begins its running mean anew: no line from epoch to epoch
+            y.append(None)
+        previous = row["epoch"]
+        x.append(row["epoch"] + row["batch"] / max(row.get("steps") or 0, row["batch"], 1))
+        y.append(_number(row.get(metric)))
+    return x, y
+
+
+def _reached(curve: Curve) -> float:
+    whole = max((row["epoch"] + 1 for row in curve.epochs), default=0)
+    inside = max((row["epoch"] + 1 for row in curve.batches), default=0)
+    return float(max(whole, inside - 0.5))
+
+
+def _y_range(metric: Metric, curves: Sequence[Curve], classes: int) -> list[float]:
+    values = [
+        value
+        for curve in curves
+        for row in curve.epochs
+        for key in (metric, f"val_{metric}")
+        if (value := _number(row.get(key))) is not None
+    ]
+    if metric == "accuracy":
+        low = min([0.6 / classes, *values])
+        return [max(floor(low * 10 + 1e-9) / 10, 0) - 0.01, 1.01]
+    high = max([log(classes) * 1.25, *values])
+    return [0, ceil(high * 4 + 1e-9) / 4 if high < 5 else high * 1.1]
+
+
+def _tick(end: int) -> int:
+    return next((step for step in (1, 2, 5, 10, 20, 50, 100) if end / step <= 10), 200)
+
+
+def _marker_size(points: int) -> int:
+    return 8 if points <= 12 else 6 if points <= 60 else 3
+
+
+def _number(value: Any) -> float | None:
+    """A finite float, or None: a diverged training writes NaN, which no chart can place."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        return None
+    return float(value)

@@ -1,0 +1,104 @@
+"""The only doors of the pages to the heavy rooms: TensorFlow loads when a model is needed.
+
+Models are kept by path and time of change, or by content, so that every session shares them.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from catdog_core import files
+from catdog_core.runs import Run
+
+from .words import t
+
+if TYPE_CHECKING:
+    from catdog_core.predict import Prediction, Predictor
+
+
+def predictor(path: Path) -> Predictor:
+    """The model of a file, ready to predict; loaded once as long as the file stays the same.
+
+    Raises:
+        ModelError: the file is no usable model.
+    """
+    with st.spinner(t("Loading the model; the first one takes a few seconds…")):
+        return _from_file(str(path), path.stat().st_mtime_ns)
+
+
+def uploaded(data: bytes, name: str) -> Predictor:
+    """The model of an uploaded file; its content tells the format.
+
+    Raises:
+        ModelError: the file is no usable model.
+    """
+    with st.spinner(t("Checking and loading the model…")):
+        return _from_bytes(hashlib.sha256(data).hexdigest(), data, name)
+
+
+def predict(
+    model: Predictor,
+    photos: Sequence[tuple[str, bytes]],
+    progress: Callable[[int], None] | None = None,
+) -> list[Prediction]:
+    """Predict photos given as (name, file bytes), in their order."""
+    from catdog_core import predict as room
+
+    return room.photos(model, list(photos), progress)
+
+
+def as_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
+    """A table of predictions for a spreadsheet, with nothing in it that would run there."""
+    from catdog_core import predict as room
+
+    return room.to_csv(list(rows), tuple(classes), for_spreadsheet=True)
+
+
+def as_h5(run_dir: Path) -> bytes:
+    """The best model of a run in the format of the class notes."""
+    from catdog_core import export
+
+    with tempfile.TemporaryDirectory() as folder:
+        return export.save(run_dir, "h5", Path(folder) / "model.h5").read_bytes()
+
+
+def stem(run: Run) -> str:
+    """The name a run's files are downloaded by, without extension."""
+    return files.slug(run.name or run.id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _from_file(path: str, changed: int) -> Predictor:
+    from catdog_core import predict as room
+
+    model = room.load(Path(path))
+    _settle()
+    return model
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
+    from catdog_core import predict as room
+
+    # Keras reads by extension, which a renamed file may have lost.
+    suffix = ".h5" if _data.startswith(b"\x89HDF") else ".keras"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{files.slug(Path(_name).stem)}{suffix}"
+        path.write_bytes(_data)
+        model = room.load(path)
+    _settle()
+    return model
+
+
+def _settle() -> None:
+    # Streamlit collects garbage after every script run; TensorFlow's many lasting objects would
+    # make each of these take over 100 ms with the interpreter held.
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,145 @@
+"""Runs and settings put into words: status, times, augmentation, differences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from catdog_core.runs import Run
+from catdog_core.settings import Augmentation, Control, Training, controls
+
+from .words import N_, t
+
+STATUS: dict[str, tuple[str, str, str]] = {
+    # status: (word, Streamlit colour, icon)
+    "queued": (N_("waiting"), "orange", ":material/hourglass_empty:"),
+    "running": (N_("training"), "blue", ":material/play_circle:"),
+    "stopped": (N_("stopped"), "gray", ":material/pause_circle:"),
+    "done": (N_("done"), "green", ":material/check_circle:"),
+    "failed": (N_("failed"), "red", ":material/error:"),
+    "lost": (N_("interrupted"), "red", ":material/power_off:"),
+    "stalled": (N_("not responding"), "orange", ":material/warning:"),
+    "damaged": (N_("damaged"), "red", ":material/broken_image:"),
+}
+
+HIDDEN = ("optimizer",)
+"""Settings with one possible value: nothing to choose and nothing to compare."""
+
+
+def status(run: Run) -> str:
+    """The status of a run as one word."""
+    return t(STATUS[run.status][0])
+
+
+def duration(seconds: float | None) -> str:
+    """A span of time for people: "48 s", "3 min 20 s", "2 h 05 min"."""
+    if seconds is None or seconds < 0:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return t("{s} s", s=whole)
+    if whole < 3600:
+        return t("{m} min {s:02d} s", m=whole // 60, s=whole % 60)
+    return t("{h} h {m:02d} min", h=whole // 3600, m=whole % 3600 // 60)
+
+
+def moment(unix: float) -> str:
+    """A moment in the server's local time: "2026-03-01 14:05"."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix)) if unix else "–"
+
+
+def percent(value: Any) -> str:
+    """A fraction 0..1 as a percentage with one decimal, a dash for no number."""
+    if isinstance(value, (int, float)) and value == value:
+        return f"{value:.1%}"
+    return "–"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two fractions in percentage points, a dash for none."""
+    return "–" if difference is None else t("{n:.1f} points", n=difference * 100)
+
+
+def augmentation(settings: Augmentation | None) -> str:
+    """What an augmentation changes, in one line."""
+    if settings is None or settings.is_off:
+        return t("off")
+    parts = []
+    for control in controls(Augmentation):
+        value = getattr(settings, control.name)
+        if control.kind == "choice" or control.name == "cval":
+            continue
+        if value and value != (1.0, 1.0):
+            parts.append(_part(control, value))
+    return ", ".join(parts)
+
+
+def _part(control: Control, value: Any) -> str:
+    label = t(control.label)
+    if control.kind == "bool":
+        return label
+    if control.kind == "range":
+        return f"{label} {value[0]:g}–{value[1]:g} {control.unit}".rstrip()
+    return f"{label} ±{value:g}{control.unit}"
+
+
+def setting(control: Control, value: Any) -> str:
+    """One value of a training's settings with its unit."""
+    if control.name == "early_stopping" and not value:
+        return t("off")
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{text} {t(control.unit)}" if control.unit else text
+
+
+def differing(runs: Sequence[Run]) -> list[Control]:
+    """The settings in which the trainings of some runs differ, model aside."""
+    trainings = [run.training for run in runs if run.training]
+    return [
+        control
+        for control in controls(Training)
+        if control.name not in ("model", *HIDDEN)
+        and len({getattr(training, control.name) for training in trainings}) > 1
+    ]
+
+
+def differs_in_augmentation(runs: Sequence[Run]) -> bool:
+    """Whether some runs were trained with different augmentations; off and none are one."""
+    kinds = {
+        None if r.augmentation is None or r.augmentation.is_off else r.augmentation
+        for r in runs
+        if r.training
+    }
+    return len(kinds) > 1
+
+
+def settings_line(run: Run) -> str:
+    """The settings of a run in one line."""
+    training = run.training
+    if training is None:
+        return ""
+    parts = [
+        training.model,
+        t("{n} epochs", n=training.epochs),
+        t("batch size {n}", n=training.batch_size),
+        t("learning rate {rate:g}", rate=training.learning_rate),
+        t("{n} px", n=training.image_size),
+        t("seed {n}", n=training.seed),
+        t("augmentation: {words}", words=augmentation(run.augmentation)),
+    ]
+    return " · ".join(parts)
+
+
+def gap(run: Run) -> float | None:
+    """Training minus validation accuracy of the last epoch: large when a model overfits."""
+    if not run.epochs:
+        return None
+    last = run.epochs[-1]
+    if last.get("accuracy") is None or last.get("val_accuracy") is None:
+        return None
+    return float(last["accuracy"]) - float(last["val_accuracy"])
+
+
+def best_row(run: Run) -> dict[str, Any] | None:
+    """The metrics of the best epoch."""
+    return next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)

@@ -1,0 +1,19 @@
+"""Start a training and watch it learn."""
+
+import streamlit as st
+
+from catdog_core import runs
+from catdog_ui import startup, state, train_form, train_view
+from catdog_ui.words import N_, t
+
+startup.page(N_("Train"), ":material/model_training:")
+
+with startup.guard():
+    st.title(t("Train"), anchor=False)
+    run = state.chosen_run() if runs.listing() else None
+    if run is not None:
+        with st.container(border=True):
+            train_view.panel(run.id)
+with startup.guard(), st.container(border=True):
+    st.subheader(t("A new training"), anchor=False)
+    train_form.show()

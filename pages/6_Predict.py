@@ -1,0 +1,20 @@
+"""Photos in, class and probability out."""
+
+import streamlit as st
+
+from catdog_ui import predict_view, startup
+from catdog_ui.words import N_, t
+
+startup.page(N_("Predict"), ":material/image_search:")
+
+with startup.guard():
+    st.title(t("Predict"), anchor=False)
+    choice, photos = None, []
+    left, right = st.columns([2, 3], gap="large")
+    with left, startup.guard():
+        choice = predict_view.choose_model()
+    with right, startup.guard():
+        photos = predict_view.choose_photos(choice.dataset_id if choice else "")
+    if choice is not None and photos:
+        model, rows = predict_view.ask(choice, photos)
+        predict_view.show(model, photos, rows)

@@ -1,0 +1,49 @@
+"""Run folders as a worker would leave them, without training anything."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from catdog_core import files, runs
+from catdog_core.settings import Augmentation, Training
+
+ROWS = [
+    {"loss": 0.69, "accuracy": 0.52, "val_loss": 0.68, "val_accuracy": 0.55},
+    {"loss": 0.60, "accuracy": 0.68, "val_loss": 0.61, "val_accuracy": 0.70},
+    {"loss": 0.45, "accuracy": 0.83, "val_loss": 0.66, "val_accuracy": 0.66},
+]
+
+
+def run(
+    name: str = "first",
+    *,
+    status: str | None = "done",
+    epochs: int = 3,
+    augmentation: Augmentation | None = None,
+    state: dict[str, Any] | None = None,
+    **training: Any,
+) -> Path:
+    """Make a run in the workspace that ended as `status` after `epochs` epochs."""
+    photos = {"train": 200, "validation": 100}
+    dataset = SimpleNamespace(
+        id="cartoons",
+        name="Cartoons",
+        root=Path("nowhere"),
+        classes=("cats", "dogs"),
+        fingerprint="f",
+        items=lambda split: range(photos[split]),
+    )
+    settings = Training(**{"epochs": 3, **training})
+    folder = runs.create(dataset, settings, augmentation, name=name)  # type: ignore[arg-type]
+    for epoch in range(epochs):
+        row = {"epoch": epoch, **ROWS[epoch % 3], "learning_rate": 1e-4, "seconds": 2.5}
+        files.append_line(folder / "metrics.jsonl", row)
+        point = {"epoch": epoch, "batch": 5, "steps": 10, "loss": 0.7, "accuracy": 0.5}
+        files.append_line(folder / "batches.jsonl", point)
+    if status:
+        values = {"format": 1, "status": status, "beat": 1, "time": time.time(), **(state or {})}
+        files.write_json(folder / "state.json", values)
+    return folder

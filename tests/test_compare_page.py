@@ -1,0 +1,96 @@
+"""The Compare page: what it shows of runs, and what it does to them."""
+
+import fakes
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from catdog_core import runs
+from catdog_core.settings import Augmentation
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def page(**query):
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=20)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    app.switch_page("pages/4_Compare.py")
+    return app.run()
+
+
+def texts(app):
+    return " ".join(element.value for element in [*app.markdown, *app.caption, *app.info])
+
+
+def test_an_empty_lab_says_what_to_do():
+    app = page()
+    assert not app.exception
+    assert "no run has been trained" in app.info[0].value
+
+
+def test_the_newest_runs_with_epochs_are_chosen_first():
+    ids = [fakes.run(f"run {n}").name for n in range(4)]
+    fakes.run("empty", epochs=0)
+    app = page()
+    assert not app.exception
+    assert set(app.multiselect[0].value) == set(ids[1:])
+
+
+def test_the_chosen_runs_come_from_the_address():
+    ids = [fakes.run(f"run {n}").name for n in range(4)]
+    app = page(runs=f"{ids[0]},gone")
+    assert app.multiselect[0].value == [ids[0]]
+
+
+def test_the_table_shows_only_settings_that_differ():
+    fakes.run("slow", learning_rate=1e-4)
+    fakes.run("fast", learning_rate=1e-3, augmentation=Augmentation())
+    table = page().dataframe[0].value
+    assert set(table["Learning rate"]) == {"0.0001", "0.001"}
+    assert "Augmentation" in table
+    assert "Batch size" not in table and "Seed" not in table
+
+
+def test_the_table_tells_best_epoch_and_gap():
+    fakes.run()
+    table = page().dataframe[0].value
+    assert list(table["Best epoch"]) == [2]
+    assert list(table["Best validation accuracy"]) == ["70.0%"]
+    assert list(table["Gap"]) == ["17.0 points"]
+
+
+def test_a_run_is_renamed_and_noted():
+    folder = fakes.run("first")
+    app = page()
+    app.text_input(f"name_{folder.name}").set_value("second")
+    app.text_area(f"note_{folder.name}").set_value("overfits")
+    app.button[0].click().run()
+    run = runs.load(folder)
+    assert (run.name, run.note) == ("second", "overfits")
+
+
+def test_a_run_is_deleted_only_after_a_question():
+    folder = fakes.run()
+    app = page()
+    app.button("delete").click().run()
+    assert folder.exists()
+    app.button("delete_sure").click().run()
+    assert not folder.exists()
+    assert not app.exception
+
+
+def test_the_settings_of_a_run_fill_the_train_form(demo):
+    fakes.run(epochs=3, batch_size=7, learning_rate=1e-3)
+    app = page()
+    app.button("clone").click().run()
+    assert not app.exception
+    assert app.session_state["train_batch_size"] == 7
+
+
+def test_a_damaged_run_is_named_and_the_others_stay():
+    fakes.run("good")
+    (runs.root() / "broken").mkdir()
+    app = page(run="broken")
+    assert not app.exception
+    assert any("damaged" in error.value for error in app.error)

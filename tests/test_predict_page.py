@@ -1,0 +1,124 @@
+"""The Predict page: a model, photos, and an answer for each."""
+
+import fakes
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from catdog_core import images
+from catdog_ui import predict_cards
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    """A small untrained model of the lab."""
+    from catdog_core import models
+
+    path = tmp_path_factory.mktemp("model") / "best.keras"
+    models.save(models.build("notes", 32), path, {"format": 1, "classes": ["cats", "dogs"]})
+    return path
+
+
+@pytest.fixture(scope="module")
+def foreign_file(tmp_path_factory):
+    """A model as other code saves it: no rescaling inside, no class names."""
+    import keras
+
+    path = tmp_path_factory.mktemp("foreign") / "model.h5"
+    layers = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
+    keras.Sequential(layers).save(path)
+    return path
+
+
+def photo(value=120):
+    return images.encode(np.full((40, 50, 3), value, dtype=np.uint8))
+
+
+def page(**query):
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    app.switch_page("pages/6_Predict.py")
+    return app.run()
+
+
+def said(elements):
+    return " ".join(str(element.value) for element in elements)
+
+
+def run_with_model(model_file):
+    folder = fakes.run()
+    (folder / "best.keras").write_bytes(model_file.read_bytes())
+    return folder
+
+
+def test_without_a_run_the_page_says_what_to_do():
+    app = page()
+    assert not app.exception
+    assert "No run has a model yet" in said(app.info)
+
+
+def test_a_model_is_not_loaded_before_there_are_photos():
+    folder = fakes.run()
+    (folder / "best.keras").write_bytes(b"no model, but nobody looks")
+    app = page(run=folder.name)
+    assert not app.exception and not app.error
+    assert "Drop in one or more photos" in said(app.caption)
+
+
+def test_photos_get_a_row_each_and_unreadable_ones_a_reason(model_file):
+    app = page(run=run_with_model(model_file).name)
+    files = [("a.jpg", photo(), "image/jpeg"), ("b_c.png", b"text", "image/png")]
+    app.file_uploader("predict_photos").set_value(files).run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert list(table["Photo"]) == ["a.jpg"]
+    assert table["p_0"][0] + table["p_1"][0] == pytest.approx(1)
+    assert "1 of 2 photos could not be read" in said(app.warning)
+
+
+def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
+    from catdog_core import datasets
+
+    folder = run_with_model(model_file)
+    app = page(run=folder.name, dataset=datasets.open_folder(demo).id)
+    app.button("predict_try").click().run()
+    assert not app.exception
+    assert len(app.dataframe[0].value) == 8
+    assert "of 8 right" in said(app.caption)
+
+
+def test_a_foreign_model_is_asked_for_its_scale_and_names(foreign_file):
+    app = page()
+    app.segmented_control("predict_kind").set_value("file").run()
+    data = foreign_file.read_bytes()
+    app.file_uploader("predict_model").set_value([("model.h5", data, "")]).run()
+    assert not app.exception
+    assert app.radio("predict_scale").value == "0..1"
+    app.text_input("predict_names").set_value("cats, dogs")
+    app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
+    assert app.dataframe[0].value["Class"][0] in ("cats", "dogs")
+
+
+def test_a_file_that_is_no_model_is_refused_in_one_sentence():
+    app = page()
+    app.segmented_control("predict_kind").set_value("file").run()
+    app.file_uploader("predict_model").set_value([("cat.keras", b"meow", "")]).run()
+    assert not app.exception
+    assert "is no Keras model" in said(app.error)
+
+
+def test_texts_on_cards_are_escaped():
+    card = predict_cards.Card("<b>.jpg", b"", "<i>", (0.25, 0.75), truth="<u>")
+    text = predict_cards.cards(["<i>", "dogs"], [card])
+    assert "<b>" not in text and "<i>" not in text and "<u>" not in text
+    assert "75.0%" in text
+
+
+def test_of_many_classes_the_likeliest_get_bars():
+    card = predict_cards.Card("a", b"", "c9", tuple(n / 45 for n in range(10)))
+    text = predict_cards.cards([f"c{n}" for n in range(10)], [card])
+    assert "c9" in text and "c5" in text and "c4" not in text

@@ -1,0 +1,131 @@
+"""The Train page: the form, and a run in each of its states."""
+
+import re
+
+import fakes
+import pytest
+from filelock import FileLock
+from streamlit.testing.v1 import AppTest
+
+from catdog_core import datasets, runs
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def page(**query):
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=20)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    app.switch_page("pages/3_Train.py")
+    return app.run()
+
+
+def said(elements):
+    return " ".join(str(element.value) for element in elements)
+
+
+def tiles(app):
+    html = " ".join(element.value for element in app.get("html"))
+    return dict(re.findall(r"<div[^>]*>([^<]+)</div><div[^>]*>([^<]+)</div>", html))
+
+
+def test_a_lab_without_data_says_so_and_shows_no_trace():
+    app = page()
+    assert not app.exception
+    assert not tiles(app)
+
+
+def test_the_form_shows_the_sum_behind_the_steps(demo):
+    dataset = datasets.open_folder(demo)
+    app = page(dataset=dataset.id)
+    assert not app.exception
+    assert "48 photos / 20 = 2.4, rounded up to 3 steps" in said(app.caption)
+
+
+def test_the_form_shows_the_network_and_its_130241_parameters(demo):
+    app = page(dataset=datasets.open_folder(demo).id)
+    assert "130,241 parameters" in said(app.markdown)
+    assert "36,992" in list(app.dataframe[0].value["Output"])
+
+
+def test_a_start_makes_the_run_that_was_set(demo, monkeypatch):
+    started = []
+    monkeypatch.setattr(runs, "start", started.append)
+    app = page(dataset=datasets.open_folder(demo).id)
+    app.text_input("train_name").set_value("my run")
+    app.button("train_start").click().run()
+    assert not app.exception
+    run = runs.load(started[0])
+    assert (run.name, run.training.steps_per_epoch) == ("my run", 3)
+    assert app.query_params["run"] in (run.id, [run.id])
+
+
+def test_the_augmentation_of_its_page_is_used(demo, monkeypatch):
+    monkeypatch.setattr(runs, "start", lambda _folder: None)
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=20)
+    app.session_state["train_augmentation"] = {"rotation_range": 33}
+    app.query_params["dataset"] = datasets.open_folder(demo).id
+    app.run()
+    app.switch_page("pages/3_Train.py").run()
+    assert "Rotation ±33°" in said(app.caption)
+    app.button("train_start").click().run()
+    assert runs.listing()[0].augmentation.rotation_range == 33
+
+
+def test_a_done_run_shows_its_best_epoch_and_both_downloads():
+    folder = fakes.run()
+    (folder / "best.keras").write_bytes(b"model")
+    app = page(run=folder.name)
+    assert not app.exception
+    assert tiles(app)["Best, epoch 2"] == "70.0%"
+    assert "best epoch is 2" in said(app.success)
+    assert {"download_keras", "download_h5"} <= {b.key for b in app.get("download_button")}
+
+
+def test_a_running_run_shows_where_it_is_and_can_be_stopped():
+    state = {"epoch": 1, "batch": 4, "steps": 10, "phase": "train", "eta_seconds": 75.0}
+    folder = fakes.run(status="running", epochs=1, state={**state, "images_per_second": 512.3})
+    with FileLock(folder / "lock"):
+        app = page(run=folder.name)
+        shown = tiles(app)
+        assert (shown["Epoch"], shown["Batch"]) == ("2 / 3", "4 / 10")
+        assert (shown["Time left"], shown["Photos a second"]) == ("1 min 15 s", "512")
+        app.button("stop_run").click().run()
+    assert (folder / "stop").exists()
+
+
+def test_a_waiting_run_says_who_is_first():
+    folder = fakes.run(status="queued", epochs=0, state={"ahead": 1})
+    with FileLock(folder / "lock"):
+        assert "Another run is training first" in said(page(run=folder.name).info)
+
+
+def test_a_lost_run_offers_to_go_on():
+    folder = fakes.run(status="running", epochs=2)
+    app = page(run=folder.name)
+    assert "go on after epoch 2" in said(app.warning)
+    assert app.button("resume_run").label == "Resume"
+
+
+def test_a_failed_run_shows_its_reason_and_the_log():
+    error = {"message": "The loss became {loss}.", "params": {"loss": "nan"}}
+    folder = fakes.run(status="failed", epochs=1, state={"error": error})
+    (folder / "log.txt").write_text("last words")
+    app = page(run=folder.name)
+    assert "The loss became nan." in said(app.error)
+    assert "last words" in said(app.code)
+
+
+def test_a_damaged_run_does_not_hide_the_form(demo):
+    (runs.root() / "broken").mkdir(parents=True)
+    app = page(run="broken", dataset=datasets.open_folder(demo).id)
+    assert not app.exception
+    assert "damaged" in said(app.error)
+    assert app.button("train_start")
+
+
+def test_a_run_in_the_address_that_is_gone_is_no_trace():
+    fakes.run()
+    app = page(run="gone")
+    assert not app.exception

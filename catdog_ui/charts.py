@@ -84,6 +84,7 @@ def live(metric: Metric, curve: Curve) -> go.Figure:
             hovertemplate="%{y:.4f}",
         )
     _mark_best(figure, f"val_{metric}", curve)
+    figure.update_traces(cliponaxis=False)  # a marker at 100% or at 0 is drawn whole
     return figure
 
 
@@ -114,6 +115,7 @@ def overlay(metric: Metric, curves: Sequence[Curve], *, training: bool = True) -
             marker={"symbol": symbol, "color": color, "size": _marker_size(len(x)) + 1},
             hovertemplate="%{y:.4f}",
         )
+    figure.update_traces(cliponaxis=False)
     return figure
 
 
@@ -220,12 +222,14 @@ def _mark_best(figure: go.Figure, key: str, curve: Curve) -> None:
     )
 
 
-def _whole(key: str, epochs: Iterable[Row]) -> tuple[list[int], list[float | None]]:
+def _whole(key: str, epochs: Iterable[Row]) -> tuple[list[float | None], list[float | None]]:
     rows = [row for row in epochs if isinstance(row.get("epoch"), int)]
     return [row["epoch"] + 1 for row in rows], [_number(row.get(key)) for row in rows]
 
 
-def _inside(metric: Metric, batches: Iterable[Row]) -> tuple[list[float | None], list[Any]]:
+def _inside(
+    metric: Metric, batches: Iterable[Row]
+) -> tuple[list[float | None], list[float | None]]:
     x: list[float | None] = []
     y: list[float | None] = []
     previous: int | None = None

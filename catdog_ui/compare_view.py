@@ -11,6 +11,7 @@ from catdog_core import runs
 from catdog_core.runs import Run
 
 from . import charts, phrases
+from .startup import guard
 from .words import escape, t
 
 FIRST = 3
@@ -171,12 +172,16 @@ def _confirm(run: Run) -> None:
         )
     )
     with st.container(horizontal=True):
-        if st.button(t("Delete"), type="primary", key="delete_sure"):
-            runs.remove(run.folder)
-            st.query_params.pop("run", None)
+        if st.button(t("Delete"), type="primary", key="delete_sure", on_click=_delete, args=(run,)):
             st.rerun()
         if st.button(t("Keep it"), key="delete_not"):
             st.rerun()
+
+
+def _delete(run: Run) -> None:
+    with guard():
+        runs.remove(run.folder)
+        st.query_params.pop("run", None)
 
 
 def _clone_query(run: Run) -> dict[str, str]:

@@ -21,7 +21,7 @@ from .words import escape, say, t
 if TYPE_CHECKING:
     from catdog_core.predict import Prediction, Predictor
 
-SAMPLES = 8
+SAMPLES = 12
 PER_PAGE = 24
 
 
@@ -226,11 +226,11 @@ def ask(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Predic
     key = (choice.key, tuple(photo.key for photo in photos))
     if st.session_state.get("predict_memo", (None,))[0] != key:
         bar = st.progress(0.0, t("Looking at {n} photos…", n=len(photos)))
-        rows = loaders.predict(
-            model,
-            [(photo.name, photo.data) for photo in photos],
-            lambda done: bar.progress(done / len(photos)) and None,
-        )
+
+        def tell(done: int) -> None:
+            bar.progress(done / len(photos), t("Looking at {n} photos…", n=len(photos)))
+
+        rows = loaders.predict(model, [(photo.name, photo.data) for photo in photos], tell)
         bar.empty()
         st.session_state.predict_memo = (key, rows)
     return model, st.session_state.predict_memo[1]
@@ -239,9 +239,9 @@ def ask(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Predic
 def show(model: Predictor, photos: Sequence[Photo], rows: Sequence[Prediction]) -> None:
     """Cards, the photos that could not be read, the table and its download."""
     good = [(p, row) for p, row in zip(photos, rows, strict=True) if row.error is None]
-    bad = [(p, row) for p, row in zip(photos, rows, strict=True) if row.error is not None]
+    bad = [(p, row.error) for p, row in zip(photos, rows, strict=True) if row.error is not None]
     if bad:
-        lines = [f"- **{escape(shown(p.name))}**: {escape(say(row.error))}" for p, row in bad]
+        lines = [f"- **{escape(shown(p.name))}**: {escape(say(error))}" for p, error in bad]
         st.warning(
             t("{n} of {total} photos could not be read:", n=len(bad), total=len(rows))
             + "\n\n"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
-from catdog_core import architecture, runs
+from catdog_core import architecture, datasets, runs
 from catdog_core.datasets import Dataset
+from catdog_core.errors import CatDogError
 from catdog_core.settings import PRESETS, Augmentation, Training, parse
 
 from . import forms, phrases, state
@@ -54,7 +53,7 @@ def _take_clone() -> None:
     run = runs.load(run_id)
     if run.training is None:
         return
-    forms.fill(Training, KEY, run.training.model_dump())
+    forms.fill(Training, KEY, _as_asked(run.training, run.dataset_id).model_dump())
     if run.augmentation is None or run.augmentation.is_off:
         st.session_state.train_augment = "off"
     elif run.augmentation == PRESETS["notes"]:
@@ -64,6 +63,21 @@ def _take_clone() -> None:
         st.session_state.train_augment = "mine"
     st.session_state.train_name = t("{name} again", name=run.name)[:80]
     st.toast(t("The settings of “{name}” are filled in.", name=escape(run.name)))
+
+
+def _as_asked(training: Training, dataset_id: str) -> Training:
+    """Leave steps unset where they are what the data comes to: they follow a new batch size."""
+    try:
+        dataset = datasets.load(dataset_id)
+    except CatDogError:
+        return training  # the data is gone: the steps stay as they were
+    unset = training.model_copy(update={"steps_per_epoch": None, "validation_steps": None})
+    change: dict[str, None] = {}
+    if training.steps_per_epoch == unset.steps(len(dataset.items("train"))):
+        change["steps_per_epoch"] = None
+    if training.validation_steps == unset.validation_batches(len(dataset.items("validation"))):
+        change["validation_steps"] = None
+    return training.model_copy(update=change)
 
 
 def _augmentation() -> Augmentation | None:
@@ -180,7 +194,6 @@ def _start(dataset: Dataset, training: Training, augmentation: Augmentation | No
             _open(folder.name)
 
 
-def _open(run_id: str) -> Any:
+def _open(run_id: str) -> None:
     st.query_params["run"] = run_id
-    st.session_state.pop("train_run", None)
     st.rerun()

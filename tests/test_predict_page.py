@@ -87,8 +87,8 @@ def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
     app = page(run=folder.name, dataset=datasets.open_folder(demo).id)
     app.button("predict_try").click().run()
     assert not app.exception
-    assert len(app.dataframe[0].value) == 8
-    assert "of 8 right" in said(app.caption)
+    assert len(app.dataframe[0].value) == 12
+    assert "of 12 right" in said(app.caption)
 
 
 def test_a_foreign_model_is_asked_for_its_scale_and_names(foreign_file):

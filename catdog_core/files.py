@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -108,6 +109,11 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             if isinstance(row, dict):
                 rows.append(row)
     return rows
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder of the lab's own making; one that is not there is no error."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def slug(name: str, limit: int = 40) -> str:

@@ -1,0 +1,205 @@
+"""What a folder of photos means: wrappers, splits, classes; and a split where there is none."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from .errors import DatasetError
+from .files import shown
+from .images import EXTENSIONS
+
+SPLITS = ("train", "validation", "test")
+_SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
+MAX_CLASSES = 200
+_WRAPPERS = 3  # folders around the dataset that are looked through
+
+Photos = list[tuple[str, int, str]]
+"""(file relative to the root, label, split) of each photo, sorted by file."""
+
+
+def understand(
+    folder: Path, order: tuple[str, ...] | None, seed: int, validation_fraction: float
+) -> tuple[Path, Photos, dict[str, Any]]:
+    """Find the dataset in a folder: its true root, its photos, and a note of what was understood.
+
+    Raises:
+        DatasetError: see `datasets.scan`.
+    """
+    if not folder.exists():
+        raise DatasetError(
+            "{folder} does not exist. Expected a folder with one folder of photos a class.",
+            folder=shown(str(folder), 200),
+        )
+    if not folder.is_dir():
+        raise DatasetError(
+            "{folder} is a file. Expected a folder with one folder of photos a class.",
+            folder=shown(str(folder), 200),
+        )
+    root = _unwrapped(folder.resolve())
+    note: dict[str, Any] = {"layout": "split", "ignored": 0, "warnings": []}
+    splits = {_SPLIT_NAMES[p.name.lower()]: p for p in _folders(root) if _is_split(p)}
+    if "train" in splits:
+        photos, names = _read_splits(root, splits, order, note)
+    else:
+        note["layout"] = "seeded"
+        photos, names = _read_classes(root, root, order, note, "train")
+    _check(root, photos, names)
+    if not any(split == "validation" for _, _, split in photos):
+        note["layout"] = "seeded" if "train" not in splits else "train-divided"
+        photos = _divide(photos, len(names), seed, validation_fraction, names)
+    note["classes"] = names
+    return root, sorted(photos), note
+
+
+def _read_splits(
+    root: Path, splits: dict[str, Path], order: tuple[str, ...] | None, note: dict[str, Any]
+) -> tuple[Photos, list[str]]:
+    names = _ordered([p.name for p in _folders(splits["train"])], order)
+    photos: Photos = []
+    for split, place in splits.items():
+        here = [p.name for p in _folders(place)]
+        if set(here) != set(names) and here:
+            raise DatasetError(
+                "{split} holds the classes {here}, train holds {train}. Expected the same in both."
+                " Rename or add the missing folders.",
+                split=shown(place.name),
+                here=shown(", ".join(here) or "none", 200),
+                train=shown(", ".join(names) or "none", 200),
+            )
+        if here:
+            photos += _read_classes(root, place, tuple(names), note, split)[0]
+    return photos, names
+
+
+def _read_classes(
+    root: Path, place: Path, order: tuple[str, ...] | None, note: dict[str, Any], split: str
+) -> tuple[Photos, list[str]]:
+    names = _ordered([p.name for p in _folders(place)], order)
+    photos: Photos = []
+    for label, name in enumerate(names):
+        for path in _files_below(place / name):
+            if path.suffix.lower() in EXTENSIONS:
+                photos.append((path.relative_to(root).as_posix(), label, split))
+            else:
+                note["ignored"] += 1
+    return photos, names
+
+
+def _check(root: Path, photos: Photos, names: list[str]) -> None:
+    if not names:
+        raise DatasetError(
+            "{folder} holds no class folders. Expected one folder of photos a class, such as"
+            " cats/ and dogs/, maybe inside train/ and validation/.",
+            folder=shown(root.name),
+        )
+    if len(names) == 1:
+        raise DatasetError(
+            "There is only one class, {name}. Expected at least two folders of photos, such as"
+            " cats/ and dogs/. Add another class.",
+            name=shown(names[0]),
+        )
+    if len(names) > MAX_CLASSES:
+        raise DatasetError(
+            "There are {count} class folders. Expected at most {limit}. Check that folders are"
+            " classes, not single photos.",
+            count=len(names),
+            limit=MAX_CLASSES,
+        )
+    for split in {split for _, _, split in photos} or {"train"}:
+        filled = {label for _, label, part in photos if part == split}
+        for label, name in enumerate(names):
+            if label not in filled:
+                raise DatasetError(
+                    "Class {name} holds no photo in {split}. Expected JPEG, PNG, WebP, BMP, GIF or"
+                    " TIFF files. Add some, or remove the folder.",
+                    name=shown(name),
+                    split=split,
+                )
+
+
+def _divide(
+    photos: Photos, classes: int, seed: int, fraction: float, names: list[str]
+) -> Photos:
+    """Move a seeded part of each class from train to validation.
+
+    The order is by a hash of seed and name, so that one photo more changes no other's side.
+    """
+
+    def rank(file: str) -> bytes:
+        text = f"{seed}\0{file}".encode("utf-8", "surrogateescape")
+        return hashlib.blake2b(text, digest_size=16).digest()
+
+    divided = [photo for photo in photos if photo[2] != "train"]
+    for label in range(classes):
+        mine = sorted((f for f, x, s in photos if x == label and s == "train"), key=rank)
+        if len(mine) < 2:
+            raise DatasetError(
+                "Class {name} holds {count} photo. Expected at least 2, one to train on and one to"
+                " validate. Add photos.",
+                name=shown(names[label]),
+                count=len(mine),
+            )
+        held = min(len(mine) - 1, max(1, round(len(mine) * fraction)))
+        divided += [(file, label, "validation") for file in mine[:held]]
+        divided += [(file, label, "train") for file in mine[held:]]
+    return divided
+
+
+def _ordered(found: list[str], order: tuple[str, ...] | None) -> list[str]:
+    if order is None:
+        return sorted(found)
+    if set(order) - set(found):
+        raise DatasetError(
+            "There is no folder for class {names}. Expected some of: {found}.",
+            names=shown(", ".join(sorted(set(order) - set(found)))),
+            found=shown(", ".join(sorted(found)), 200),
+        )
+    return list(order)
+
+
+def _unwrapped(folder: Path) -> Path:
+    """Look through folders that hold nothing but one folder of folders."""
+    for _ in range(_WRAPPERS):
+        inner = _folders(folder)
+        lone = len(inner) == 1 and not _is_split(inner[0]) and _folders(inner[0])
+        if not lone or any(p.suffix.lower() in EXTENSIONS for p in folder.iterdir()):
+            break
+        folder = inner[0]
+    return folder
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(p for p in place.iterdir() if p.is_dir() and not _is_junk(p))
+
+
+def _files_below(place: Path) -> list[Path]:
+    found = []
+    for folder, inner, names in os.walk(place):  # links to folders are not followed
+        inner[:] = sorted(name for name in inner if not _is_junk(Path(name)))
+        paths = [Path(folder, name) for name in sorted(names)]
+        found += [p for p in paths if not _is_junk(p) and not _leads_out(p, place)]
+    return found
+
+
+def _leads_out(path: Path, place: Path) -> bool:
+    return path.is_symlink() and not path.resolve().is_relative_to(place.resolve())
+
+
+def _is_split(path: Path) -> bool:
+    return path.name.lower() in _SPLIT_NAMES
+
+
+def _is_junk(path: Path) -> bool:
+    return path.name[0] == "." or path.name.lower() in ("__macosx", "thumbs.db", "desktop.ini")
+

@@ -18,7 +18,7 @@ from .turn import State, Stopped
 _POINTS = 20  # points of a live curve inside one epoch
 
 
-class KeyedRandomness(keras.callbacks.Callback):
+class KeyedRandomness(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets every layer's source of chance, dropout's above all, from (seed, epoch).
 
     Neither a `.keras` file nor `BackupAndRestore` keeps that state, so a resumed training would
@@ -37,7 +37,7 @@ class KeyedRandomness(keras.callbacks.Callback):
                 generator.state.assign([mixed, 0])
 
 
-class Progress(keras.callbacks.Callback):
+class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     """Tells where the training is after every batch, and ends it when a stop is wanted."""
 
     def __init__(self, run: runs.Run, state: State) -> None:
@@ -66,7 +66,7 @@ class Progress(keras.callbacks.Callback):
                 epoch=self.epoch + 1,
             )
         done = batch + 1
-        row = {"epoch": self.epoch, "batch": done, "steps": self.steps}
+        row: dict[str, float] = {"epoch": self.epoch, "batch": done, "steps": self.steps}
         row |= {"loss": round(loss, 6), "accuracy": round(accuracy, 6)}
         if done % self.every == 0:
             files.append_line(self.folder / "batches.jsonl", row)
@@ -103,7 +103,7 @@ class Progress(keras.callbacks.Callback):
         return steps_left * self.training.batch_size / max(self.rate, 1e-6) + validations
 
 
-class Keeper(keras.callbacks.Callback):
+class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     """After every epoch: its numbers, the resume point, the best model; and early stopping.
 
     The best epoch and the patience left follow from the epochs' numbers alone, so a resumed

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, TiffImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import PhotoError
 
@@ -79,7 +79,7 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
             " again.",
             limit=MAX_PIXELS,
         ) from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise _not_a_photo() from error
     except Exception as error:
         # Pillow rejects files by OSError, ValueError, KeyError, SyntaxError and a dozen more.

@@ -128,9 +128,7 @@ def _check(root: Path, photos: Photos, names: list[str]) -> None:
                 )
 
 
-def _divide(
-    photos: Photos, classes: int, seed: int, fraction: float, names: list[str]
-) -> Photos:
+def _divide(photos: Photos, classes: int, seed: int, fraction: float, names: list[str]) -> Photos:
     """Move a seeded part of each class from train to validation.
 
     The order is by a hash of seed and name, so that one photo more changes no other's side.
@@ -202,4 +200,3 @@ def _is_split(path: Path) -> bool:
 
 def _is_junk(path: Path) -> bool:
     return path.name[0] == "." or path.name.lower() in ("__macosx", "thumbs.db", "desktop.ini")
-

@@ -62,7 +62,7 @@ class Predictor:
         return replace(self, classes=tuple(names), names_known=True)
 
     def predict(self, photos: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Probabilities of fitted photos: (N, size, size, 3) uint8 to (N, classes), rows sum to 1."""
+        """Probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
         factor = np.float32(1.0 if self.input_scale == "0..255" else 1 / 255)
         parts = []
         for start in range(0, len(photos), BATCH):
@@ -202,7 +202,8 @@ def _describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     height, width = shape[1] or shape[2] or _FREE_SIZE, shape[2] or shape[1] or _FREE_SIZE
     if height != width or height > _MAX_SIZE:
         raise ModelError(
-            "{name} takes photos of {width} × {height} px. Expected a square of at most {limit} px.",
+            "{name} takes photos of {width} × {height} px. Expected a square of at most {limit}"
+            " px.",
             name=shown(name),
             width=width,
             height=height,

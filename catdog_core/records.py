@@ -46,7 +46,7 @@ class Packed:
     size: int
     classes: tuple[str, ...]
     counts: dict[str, int]
-    unreadable: list[tuple[str, CatDogError]]
+    unreadable: list[tuple[str, PhotoError]]
 
 
 @dataclass(frozen=True)

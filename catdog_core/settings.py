@@ -31,7 +31,14 @@ def _field(
     unit: str = "",
     scale: Literal["linear", "log"] = "linear",
 ) -> Any:
-    extra = {"label": label, "unit": unit, "step": step, "scale": scale, "low": low, "high": high}
+    extra: dict[str, Any] = {
+        "label": label,
+        "unit": unit,
+        "step": step,
+        "scale": scale,
+        "low": low,
+        "high": high,
+    }
     return Field(default, ge=low, le=high, title=label, description=help, json_schema_extra=extra)
 
 
@@ -85,7 +92,7 @@ class Augmentation(_Settings):
         unit="°",
     )
     brightness_range: tuple[float, float] | None = Field(
-        None,
+        default=None,
         title="Brightness",
         description="Multiplies all values by a random factor from this range; 1 changes nothing.",
         json_schema_extra={
@@ -301,7 +308,9 @@ def _control(name: str, field: Any) -> Control:
     extra = field.json_schema_extra or {}
     options = get_args(field.annotation)
     optional = type(None) in options
-    base = next((o for o in options if o is not type(None)), None) if optional else field.annotation
+    base: Any = field.annotation
+    if optional:
+        base = next(option for option in options if option is not type(None))
     kind: Any
     if get_origin(base) is Literal:
         kind = "choice"

@@ -47,11 +47,14 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.steps = run.training.steps_per_epoch
         self.every = max(1, self.steps // _POINTS)
         self.epoch = 0
-        self.rate = 0.0
+        self.rate = 0.0  # photos a second; 0 until two batches have been timed
+        self.last: float | None = None
         self.validation_seconds = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.epoch, self.last = epoch, time.monotonic()
+        self.epoch = epoch
+        if self.rate:
+            self.last = time.monotonic()
         self.state.update(phase="train", epoch=epoch, batch=0, steps=self.steps)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -74,8 +77,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.state.update(
             **row,
             phase="train",
-            images_per_second=round(self.rate, 1),
-            eta_seconds=round(self._seconds_left(done), 1),
+            images_per_second=round(self.rate, 1) if self.rate else None,
+            eta_seconds=round(self._seconds_left(done), 1) if self.rate else None,
         )
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -91,6 +94,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _measure(self) -> None:
         now = time.monotonic()
+        if self.last is None:  # the first batch of all includes compiling the graph
+            self.last = now
+            return
         rate = self.training.batch_size / max(now - self.last, 1e-6)
         self.last = now
         # A mean that forgets: steady enough to read, quick to follow a busy machine.

@@ -60,6 +60,7 @@ def train(run: runs.Run, state: State) -> None:
         initial_epoch=first_epoch,
         epochs=training.epochs,
         steps_per_epoch=steps,
+        shuffle=False,  # the pipeline has its own, keyed by the seed
         callbacks=[
             callbacks.KeyedRandomness(training.seed),
             callbacks.Progress(run, state),

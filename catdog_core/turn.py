@@ -15,7 +15,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from . import files, runs
+from . import files, quiet, runs
 from .errors import CatDogError, RunError
 
 BEAT = 2.0
@@ -101,6 +101,7 @@ def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) ->
         try:
             with _place(run, state):
                 state.write(status="running", phase="starting", ahead=0)
+                quiet.import_tensorflow()
                 from . import worker
 
                 worker.train(run, state)

@@ -1,0 +1,222 @@
+"""The command line: ``python -m catdog_core COMMAND``; the same code paths as the pages.
+
+Every command ends with 0, or with 1 and one line on stderr. Results go to stdout, bars to stderr.
+TensorFlow takes seconds to import, so rooms that need it are imported inside the commands.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.exceptions import TyperException
+
+from . import architecture, cli_flags, cli_models, cli_say, datasets, quiet, runs
+from .cli_flags import AsJson, Folder
+from .errors import CatDogError
+from .files import shown
+from .settings import Augmentation, Training
+
+PROGRAM = "python -m catdog_core"
+
+app = typer.Typer(
+    help="Make, check and augment photos of cats and dogs; train, evaluate, predict and export.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+RunFolder = Annotated[str, typer.Argument(metavar="RUN_DIR", help="A run's folder or id.")]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 0, or 1 after one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # file names may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
+    arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    try:
+        code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except TyperException as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
+        return _fail(f"{error.format_message()} '{command} --help' shows what is expected.")
+    except CatDogError as error:
+        return _fail(str(error))
+    except typer.Abort:
+        return _fail("Interrupted.")
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{error.strerror or error}.")
+    except Exception as error:
+        if os.environ.get("CATDOG_DEBUG"):
+            raise
+        what = f"{type(error).__name__}: {error}"
+        return _fail(f"The lab failed by an error of its own ({what}). CATDOG_DEBUG=1 shows where.")
+
+
+def _fail(text: str) -> int:
+    print(f"Error: {shown(' '.join(text.split()), 2000)}", file=sys.stderr)
+    return 1
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    train: Annotated[int, typer.Option(min=2, help="Training photos in all.")] = 400,
+    validation: Annotated[int, typer.Option(min=2, help="Validation photos in all.")] = 200,
+    size: Annotated[int, typer.Option(min=32, max=1024, help="Side in pixels.")] = 150,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other drawings.")] = 0,
+) -> None:
+    """Draw the demo dataset of cartoon cats and dogs."""
+    with cli_say.bar("drawing") as progress:
+        datasets.make_demo(folder, train, validation, size, seed, progress=progress)
+    print(f"{train} training and {validation} validation photos in {folder}")
+
+
+@app.command()
+def check(folder: Folder, as_json: AsJson = False) -> None:
+    """Report the health of a dataset: unreadable photos, duplicates, leaks, imbalance."""
+    from . import health
+
+    dataset = datasets.scan(folder)
+    with cli_say.bar("checking") as progress:
+        findings = health.check(dataset, progress=progress)
+    if as_json:
+        told = [
+            {"kind": f.kind, "files": list(f.files), "message": f.message.format(**f.params)}
+            for f in findings
+        ]
+        cli_say.print_json({"findings": told})
+        return
+    for split, counts in dataset.counts().items():
+        print(f"{split}: " + ", ".join(f"{n} {shown(name)}" for name, n in counts.items()))
+    for finding in findings:
+        print(f"{finding.kind}: {finding.message.format(**finding.params)}")
+        for file in finding.files[:20]:
+            print(f"  {shown(file, 200)}")
+        if len(finding.files) > 20:
+            print(f"  … and {len(finding.files) - 20} more (--json lists all)")
+    if not findings:
+        print("No problems found.")
+
+
+@app.command()
+def pack(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder.")],
+    size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the squares, pixels.")] = 150,
+) -> None:
+    """Store a dataset as TFRecord shards of decoded photos."""
+    dataset = datasets.scan(folder)
+    quiet.import_tensorflow()
+    from . import records
+
+    with cli_say.bar("packing") as progress:
+        packed = records.pack(dataset, out, size, progress=progress)
+    for file, error in packed.unreadable:
+        print(f"Left out {shown(file, 200)}: {error}", file=sys.stderr)
+    told = ", ".join(f"{number} {split}" for split, number in packed.counts.items())
+    print(f"{told} photos of {size} px in {packed.path}")
+
+
+@app.command()
+@cli_flags.with_flags(Augmentation)
+def augment(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="One photo.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The picture to write.")],
+    count: Annotated[int, typer.Option(min=1, max=200, help="How many variants.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other variants.")] = 0,
+    start: Annotated[
+        str, typer.Option("--augment", help="Preset or FILE.json the flags below change.")
+    ] = "notes",
+    *,
+    flags: dict[str, Any],
+) -> None:
+    """Draw random variants of a photo on one sheet, each with its values, as training sees them."""
+    settings = cli_flags.override(cli_flags.augmentation(start), flags)
+    from . import augment, figures, images
+
+    image = images.load(cli_models.read(photo), Training().image_size)
+    figures.contact_sheet(augment.variants(image, settings, count, seed), out)
+    print(f"{count} variants in {out}")
+
+
+@app.command()
+@cli_flags.with_flags(Training)
+def train(
+    folder: Folder,
+    run: Annotated[
+        Path | None, typer.Option(metavar="RUN_DIR", help="Where to keep the run.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="The run's name in lists.")] = "",
+    augmentation: Annotated[
+        str, typer.Option("--augment", help="none, notes, another preset, or a FILE.json.")
+    ] = "none",
+    *,
+    flags: dict[str, Any],
+) -> None:
+    """Train a network; flags left out follow the model's own recipe. Ctrl-C stops it, resumably."""
+    training = cli_flags.training(flags)
+    changes = cli_flags.augmentation(augmentation)
+    dataset = datasets.open_folder(folder)
+    architecture.layers(training.model, training.image_size, len(dataset.classes))
+    created = runs.create(
+        dataset, training, None if changes.is_off else changes, name=name, folder=run
+    )
+    print(f"Run {created}", flush=True)
+    _work(created)
+
+
+@app.command()
+def resume(run: RunFolder) -> None:
+    """Go on with a run that was stopped or broke off."""
+    _work(runs.load(run).folder)
+
+
+def _work(folder: Path) -> None:
+    ended = cli_say.train(folder)
+    best = next((row for row in ended.epochs if row["epoch"] == ended.best_epoch), None)
+    if best:
+        print(f"Best epoch {best['epoch'] + 1}: validation accuracy {best['val_accuracy']:.4f}")
+    if ended.can_resume:
+        print(f"Stopped. Go on with: {PROGRAM} resume {folder}")
+
+
+@app.command()
+def stop(run: RunFolder) -> None:
+    """Ask a running or waiting training to stop at its next batch."""
+    found = runs.load(run)
+    runs.stop(found.folder)
+    print(f"Asked '{found.name}' to stop.")
+
+
+@app.command("runs")
+def list_runs() -> None:
+    """List the runs of the workspace, the newest first."""
+    found = runs.listing()
+    if not found:
+        print(f"No runs yet in {runs.root()}. '{PROGRAM} train DIR' makes one.")
+        return
+    table = Table(
+        "id", "name", "status", "model", "dataset", "epochs", "best val_accuracy", box=None
+    )
+    for run in found:
+        total = run.training.epochs if run.training else "?"
+        best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+        cells = [shown(run.id), shown(run.name), run.status, run.model, shown(run.dataset_name)]
+        cells += [f"{len(run.epochs)}/{total}", f"{best['val_accuracy']:.4f}" if best else ""]
+        table.add_row(*[cell.replace("[", r"\[") for cell in cells])
+    console = Console()
+    # Through a pipe there is no width to keep to, and ids must stay whole.
+    Console(width=None if console.is_terminal else 400, highlight=False).print(table)
+
+
+for command in (cli_models.evaluate, cli_models.predict, cli_models.export):
+    app.command()(command)

@@ -1,0 +1,119 @@
+"""Command-line flags made from settings models, so that no range or help text is said twice."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from . import architecture, files
+from .errors import SettingsError
+from .settings import (
+    PRESETS,
+    RECIPES,
+    Augmentation,
+    Control,
+    Training,
+    _Settings,
+    accepted,
+    controls,
+    parse,
+)
+
+S = TypeVar("S", bound=_Settings)
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of photos by class.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def with_flags(
+    model: type[_Settings], leave_out: tuple[str, ...] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one flag for each field of a settings model.
+
+    The command receives the flags that were given, as they were typed, in its argument `flags`:
+    a dictionary by field name. `parse` checks them, with the same words as for a form or a file.
+
+    Args:
+        model: `Training` or `Augmentation`.
+        leave_out: fields without a flag.
+    """
+    fields = [control for control in controls(model) if control.name not in leave_out]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def called(**values: Any) -> None:
+            flags = {control.name: values.pop(control.name) for control in fields}
+            given = {name: value for name, value in flags.items() if value is not None}
+            command(**values, flags=given)
+
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        parameters = [p for p in own if p.name != "flags"] + [_flag(c) for c in fields]
+        # Typer reads the signature for names and defaults, the annotations for types.
+        made: Any = called
+        made.__signature__ = inspect.Signature(parameters)
+        made.__annotations__ = {p.name: p.annotation for p in parameters}
+        del made.__wrapped__
+        return called
+
+    return decorate
+
+
+def training(flags: dict[str, Any]) -> Training:
+    """The recipe of the model asked for, with the given flags over it.
+
+    Raises:
+        SettingsError: the model is unknown, or a flag is out of its range.
+    """
+    model = flags.get("model", "notes")
+    if model not in RECIPES:
+        architecture.layers(model)
+    recipe = RECIPES.get(model, RECIPES["notes"])
+    return override(recipe, flags)
+
+
+def override(base: S, flags: dict[str, Any]) -> S:
+    """Settings with the given flags over them. Raises SettingsError for a bad flag."""
+    return parse(type(base), {**base.model_dump(), **flags}, "the flags")
+
+
+def augmentation(name: str) -> Augmentation:
+    """A preset by its name, or the settings in a JSON file.
+
+    Raises:
+        SettingsError: there is neither, or the file holds no augmentation settings.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    path = Path(name)
+    if not path.is_file():
+        raise SettingsError(
+            "There is no augmentation '{name}'. Expected one of {names}, or a JSON file of"
+            " augmentation settings.",
+            name=name,
+            names=", ".join(sorted(PRESETS)),
+        )
+    return parse(Augmentation, files.read_json(path), path.name)
+
+
+def _flag(control: Control) -> inspect.Parameter:
+    dashed = control.name.replace("_", "-")
+    kind: Any = str  # numbers stay text here: `parse` says better what is wrong with one
+    names = [f"--{dashed}"]
+    metavar: str | None = "NUMBER"
+    if control.kind == "bool":
+        kind, names, metavar = bool, [f"--{dashed}/--no-{dashed}"], None
+    elif control.kind == "range":
+        kind, metavar = tuple[str, str], "LOW HIGH"
+    elif control.kind == "choice":
+        metavar = "|".join(control.choices)
+    words = control.help if control.kind == "bool" else f"{control.help} ({accepted(control)})"
+    return inspect.Parameter(
+        control.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=typer.Option(None, *names, help=words, metavar=metavar, show_default=False),
+        annotation=kind | None,
+    )

@@ -1,0 +1,1 @@
+"""What the pages share: start-up, forms, galleries, charts, words in two languages."""

@@ -1,0 +1,152 @@
+"""Forms drawn from the settings: a widget a field, its range, step and help taken from there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor, log10
+from typing import Any
+
+import streamlit as st
+from pydantic import BaseModel
+
+from catdog_core.settings import Control, controls
+
+from .words import t
+
+UNCHANGED = (1.0, 1.0)
+"""A range of factors that changes nothing; it stands for "not set" on a slider."""
+_WIDE = 400  # an integer range wider than this is typed, not slid
+
+
+def form(
+    model: type[BaseModel],
+    key: str,
+    names: Sequence[str] | None = None,
+    columns: int = 1,
+    disabled: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Draw the fields of a settings model and return their values by name.
+
+    The values outlive leaving the page. They are within each field's range; pass them to
+    `settings.parse`.
+
+    Args:
+        model: `Augmentation` or `Training`.
+        key: prefix of the widgets' keys, which are ``<key>_<field>``.
+        names: fields to draw, in this order; by default all.
+        columns: fields side by side on a wide page.
+        disabled: fields that are shown but have no effect now.
+    """
+    by_name = {control.name: control for control in controls(model)}
+    cells = st.grid(columns, min_column_width=180) if columns > 1 else st.container()
+    values = {}
+    for name in names if names is not None else by_name:
+        with cells:
+            values[name] = _widget(by_name[name], f"{key}_{name}", name in disabled)
+    return values
+
+
+def fill(model: type[BaseModel], key: str, values: dict[str, Any]) -> None:
+    """Set a form's fields before it is drawn: from a preset, a link or an earlier run."""
+    for control in controls(model):
+        if control.name in values:
+            shown = _to_widget(control, values[control.name])
+            st.session_state[f"{key}_{control.name}"] = shown
+
+
+def current(model: type[BaseModel], key: str) -> dict[str, Any]:
+    """A form's values as they stand, without drawing it; defaults where it was never drawn."""
+    found = {}
+    for control in controls(model):
+        shown = st.session_state.get(f"{key}_{control.name}", _to_widget(control, control.default))
+        found[control.name] = _from_widget(control, shown)
+    return found
+
+
+def _widget(control: Control, key: str, disabled: bool) -> Any:
+    if key not in st.session_state:
+        st.session_state[key] = _to_widget(control, control.default)
+    shared: dict[str, Any] = {
+        "label": _label(control),
+        "help": t(control.help),
+        "key": key,
+        "persist_state": "session",
+        "disabled": disabled,
+    }
+    if control.kind == "bool":
+        value = st.toggle(**shared)
+    elif control.kind == "choice":
+        value = st.selectbox(options=control.choices, required=True, **shared)
+    elif control.scale == "log":
+        value = _log_slider(control, shared)
+    elif control.optional and control.kind in ("int", "float"):
+        value = _number(control, {**shared, "placeholder": t("from the data")})
+    elif control.kind == "int" and _span(control) > _WIDE:
+        value = _number(control, shared)
+    else:
+        value = _slider(control, shared)
+    return _from_widget(control, value)
+
+
+def _slider(control: Control, shared: dict[str, Any]) -> Any:
+    number = int if control.kind == "int" else float
+    assert control.low is not None and control.high is not None and control.step is not None
+    return st.slider(
+        min_value=number(control.low),
+        max_value=number(control.high),
+        step=number(control.step),
+        format=_format(control),
+        **shared,
+    )
+
+
+def _number(control: Control, shared: dict[str, Any]) -> Any:
+    number = int if control.kind == "int" else float
+    assert control.low is not None and control.high is not None
+    return st.number_input(
+        min_value=number(control.low),
+        max_value=number(control.high),
+        value=None if control.optional else "min",
+        step=number(control.step or 1),
+        **shared,
+    )
+
+
+def _log_slider(control: Control, shared: dict[str, Any]) -> Any:
+    assert control.low is not None and control.high is not None
+    steps = set(_log_steps(control.low, control.high)) | {st.session_state[shared["key"]]}
+    return st.select_slider(options=sorted(steps), format_func=lambda value: f"{value:g}", **shared)
+
+
+def _log_steps(low: float, high: float) -> list[float]:
+    """1, 2 and 5 of each power of ten from `low` to `high`."""
+    powers = range(floor(log10(low)), floor(log10(high)) + 1)
+    values = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    return [value for value in values if low <= value <= high]
+
+
+def _label(control: Control) -> str:
+    return f"{t(control.label)} ({t(control.unit)})" if control.unit else t(control.label)
+
+
+def _format(control: Control) -> str:
+    step = control.step or 1
+    return f"%.{max(0, -floor(log10(step)))}f"
+
+
+def _span(control: Control) -> float:
+    return (control.high or 0) - (control.low or 0)
+
+
+def _to_widget(control: Control, value: Any) -> Any:
+    if control.kind == "range":
+        return tuple(value) if value is not None else UNCHANGED
+    if value is not None and control.kind == "float":
+        return float(value)
+    return value
+
+
+def _from_widget(control: Control, value: Any) -> Any:
+    if control.kind == "range":
+        return None if control.optional and tuple(value) == UNCHANGED else tuple(value)
+    return value

@@ -1,0 +1,83 @@
+"""Many small pictures as one element: a page with one part redraws at once."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+_GAP = 8  # pixels between pictures
+_LEAST = 92  # pixels; below this width a row takes fewer pictures
+
+
+def grid(
+    images: Sequence[bytes],
+    captions: Sequence[str] | None = None,
+    tooltips: Sequence[str] | None = None,
+    columns: int = 5,
+    alts: Sequence[str] | None = None,
+    colors: Sequence[str] | None = None,
+) -> None:
+    """Show pictures in rows of `columns`, of fewer where the page is narrow.
+
+    Args:
+        images: JPEG or PNG files.
+        captions: a line below each picture.
+        tooltips: shown while the pointer rests on a picture; may have several lines.
+        columns: pictures in a row of a wide page.
+        alts: descriptions for those who do not see the pictures; by default the captions.
+        colors: a CSS colour a picture, drawn as a line below it.
+    """
+    st.html(text(images, captions, tooltips, columns, alts, colors))
+
+
+def text(
+    images: Sequence[bytes],
+    captions: Sequence[str] | None = None,
+    tooltips: Sequence[str] | None = None,
+    columns: int = 5,
+    alts: Sequence[str] | None = None,
+    colors: Sequence[str] | None = None,
+) -> str:
+    """The pictures of `grid` as HTML, every text in it escaped."""
+    figures = "".join(
+        _figure(
+            image,
+            captions[i] if captions else "",
+            tooltips[i] if tooltips else "",
+            alts[i] if alts else captions[i] if captions else "",
+            colors[i] if colors else "",
+        )
+        for i, image in enumerate(images)
+    )
+    # A column is at least _LEAST wide and never so narrow that more than `columns` fit.
+    share = f"calc((100% - {_GAP * (columns - 1)}px) / {columns})"
+    return (
+        f'<div style="display:grid;gap:{_GAP}px;'
+        f'grid-template-columns:repeat(auto-fill,minmax(max({_LEAST}px,{share}),1fr))">'
+        f"{figures}</div>"
+    )
+
+
+def data_uri(image: bytes) -> str:
+    """A picture file as a URI that needs no further request."""
+    kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
+
+
+def _figure(image: bytes, caption: str, tooltip: str, alt: str, color: str) -> str:
+    line = f"border-bottom:4px solid {escape(color)};" if color else ""
+    below = (
+        '<figcaption style="font-size:.75rem;line-height:1.35;padding:.15rem .1rem 0;opacity:.8;'
+        f'white-space:pre-line;overflow-wrap:anywhere">{escape(caption)}</figcaption>'
+        if caption
+        else ""
+    )
+    return (
+        f'<figure style="margin:0;min-width:0" title="{escape(tooltip)}">'
+        f'<img src="{data_uri(image)}" alt="{escape(alt)}" style="display:block;width:100%;'
+        f'aspect-ratio:1;object-fit:contain;border-radius:.4rem;{line}">'
+        f"{below}</figure>"
+    )

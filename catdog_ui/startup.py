@@ -1,0 +1,127 @@
+"""The start every page shares: its frame, navigation and language, and a guard for mistakes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import RerunException, StopException
+
+from catdog_core import runs
+from catdog_core.errors import CatDogError
+
+from . import state
+from .words import LANGUAGES, N_, choose_language, escape, language, say, t
+
+log = logging.getLogger("catdog")
+
+NAME = "CatDog Lab"
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+PAGES = (
+    ("streamlit_app.py", N_("Home"), ":material/home:"),
+    ("pages/1_Data.py", N_("Data"), ":material/photo_library:"),
+    ("pages/2_Augment.py", N_("Augment"), ":material/auto_awesome:"),
+    ("pages/3_Train.py", N_("Train"), ":material/model_training:"),
+    ("pages/4_Compare.py", N_("Compare"), ":material/compare_arrows:"),
+    ("pages/6_Predict.py", N_("Predict"), ":material/image_search:"),
+)
+POLL = 4.0
+"""Seconds between two looks at the runs while one is active."""
+
+
+def page(title: str, icon: str) -> None:
+    """Begin a page; the first Streamlit call of each.
+
+    Args:
+        title: the page's name, a message of the catalogue.
+        icon: a Material icon, ``:material/name:``.
+    """
+    choose_language()
+    st.set_page_config(page_title=f"{t(title)} · {NAME}", page_icon=icon, layout="wide")
+    st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
+    with st.sidebar:
+        for path, name, symbol in PAGES:
+            st.page_link(
+                path, label=t(name), icon=symbol, query_params=state.query(), width="stretch"
+            )
+        _running()
+        st.space("stretch")
+        _language_switch()
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Turn a user's mistake into its sentence, and a mistake of the lab into one plain sentence.
+
+    The traceback of the latter goes to the server's log, never to the page.
+    """
+    try:
+        yield
+    except CatDogError as error:
+        st.error(escape(say(error)), icon=":material/error:")
+    except (RerunException, StopException):
+        raise  # how Streamlit itself ends a script
+    except Exception:
+        log.exception("A page failed")
+        st.error(
+            t(
+                "Something went wrong inside the lab, and was written to the server's log."
+                " Nothing was lost; reload the page to go on."
+            ),
+            icon=":material/bug_report:",
+        )
+
+
+def _language_switch() -> None:
+    st.segmented_control(
+        t("Language"),
+        list(LANGUAGES),
+        format_func=LANGUAGES.__getitem__,
+        default=language(),
+        required=True,
+        key=f"switch_{language()}",
+        label_visibility="collapsed",
+        on_change=_switch_language,
+        width="stretch",
+    )
+
+
+def _switch_language() -> None:
+    st.query_params["lang"] = st.session_state[f"switch_{language()}"]
+
+
+def _running() -> None:
+    """What trains now, in the sidebar; a damaged run folder never takes the page with it."""
+    try:
+        active = any(run.is_active for run in runs.listing())
+        st.fragment(_show_running, run_every=POLL if active else None)()
+    except (CatDogError, OSError):
+        log.exception("The runs could not be read")
+
+
+def _show_running() -> None:
+    runs.reap()
+    active = [run for run in runs.listing() if run.is_active]
+    for run in active[:3]:
+        epochs = run.training.epochs if run.training else 0
+        with st.container(border=True, gap="xsmall"):
+            st.page_link(
+                "pages/3_Train.py",
+                label=escape(run.name or run.id),
+                icon=":material/play_circle:",
+                query_params=state.query(run=run.id),
+                width="stretch",
+            )
+            if run.status == "queued":
+                st.caption(t("waiting for its turn"))
+            else:
+                done = len(run.epochs)
+                st.progress(
+                    min(done / max(epochs, 1), 1.0),
+                    t("epoch {n} of {total}", n=min(done + 1, epochs), total=epochs),
+                )
+    if len(active) > 3:
+        st.caption(t("and {n} more waiting", n=len(active) - 3))

@@ -1,0 +1,88 @@
+"""What the user is looking at, a dataset and a run: kept in the URL and across the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from catdog_core import datasets, runs
+from catdog_core.datasets import Dataset
+from catdog_core.runs import Run
+
+from .words import escape, t
+
+CARRIED = ("lang", "dataset", "run", "runs")
+"""Query parameters every link between pages takes along."""
+
+
+def query(**changes: str) -> dict[str, str]:
+    """The query of a link to another page: what is carried, with some values changed."""
+    kept = {name: st.query_params[name] for name in CARRIED if name in st.query_params}
+    return {**kept, **changes}
+
+
+def chosen_dataset(label: str = "") -> Dataset | None:
+    """Let the user choose a dataset; where there is none, say what to do and return None."""
+    found = {dataset.id: dataset for dataset in datasets.listing()}
+    if not found:
+        st.info(
+            t(
+                "There is no dataset yet. Make the demo dataset or add your own photos on the"
+                " Data page."
+            ),
+            icon=":material/photo_library:",
+        )
+        st.page_link(
+            "pages/1_Data.py",
+            label=t("Go to the Data page"),
+            icon=":material/arrow_forward:",
+            query_params=query(),
+        )
+        return None
+    names = _unique({key: dataset.name for key, dataset in found.items()})
+    key = _choose("dataset", list(found), label or t("Dataset"), lambda key: escape(names[key]))
+    return found[key]
+
+
+def chosen_run(label: str = "") -> Run | None:
+    """Let the user choose a run; None where there is none yet."""
+    found = {run.id: run for run in runs.listing()}
+    if not found:
+        st.info(t("There is no run yet. Start one on the Train page."))
+        return None
+    names = _unique({key: run.name or key for key, run in found.items()})
+    key = _choose("run", list(found), label or t("Run"), lambda key: escape(names[key]))
+    return found[key]
+
+
+def _choose(kind: str, options: list[str], label: str, shown: Callable[[str], str]) -> str:
+    """A select box whose value is the URL's ``?kind=``.
+
+    The box and the URL can both change between two runs of a page: the user picks, or a link or
+    the browser's back button leads elsewhere. The URL as this session last wrote it tells which.
+    """
+    key, memory = f"chosen_{kind}", f"url_{kind}"
+    asked = st.query_params.get(kind)
+    if asked is not None and asked != st.session_state.get(memory) and asked in options:
+        st.session_state[key] = asked
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = options[0]
+    if asked is not None and asked not in options and asked != st.session_state.get(memory):
+        st.toast(t("What the address asked for is not here any more; the newest one is shown."))
+    value: str = st.selectbox(
+        label, options, format_func=shown, key=key, required=True, persist_state="session"
+    )
+    st.session_state[memory] = value
+    if asked != value:
+        st.query_params[kind] = value
+    return value
+
+
+def _unique(names: dict[str, str]) -> dict[str, str]:
+    """Names by id, with the end of the id added to those that occur twice."""
+    shown = list(names.values())
+    return {
+        key: f"{name} · {key[-8:]}" if shown.count(name) > 1 else name
+        for key, name in names.items()
+    }

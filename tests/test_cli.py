@@ -1,0 +1,198 @@
+"""The command line: results on stdout, mistakes as one line on stderr, flags from settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from catdog_core import cli, datasets, files, runs
+from catdog_core.settings import Augmentation, Training, controls
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(path)
+    return path
+
+
+def run(capsys, *arguments):
+    """Exit status, stdout and stderr of one command in this process."""
+    status = cli.main([str(argument) for argument in arguments])
+    return status, *capsys.readouterr()
+
+
+def test_help_is_shown_without_a_command(capsys, workspace):
+    status, out, _ = run(capsys)
+    assert status == 0
+    assert "evaluate" in out and "resume" in out
+
+
+@pytest.mark.parametrize("model, command", [(Training, "train"), (Augmentation, "augment")])
+def test_every_setting_has_a_flag(capsys, model, command):
+    _, out, _ = run(capsys, command, "--help")
+    for control in controls(model):
+        assert f"--{control.name.replace('_', '-')}" in out
+
+
+@pytest.mark.parametrize(
+    "arguments, word",
+    [
+        (["bogus"], "bogus"),
+        (["train"], "DIR"),
+        (["train", "x", "--epochs", "0"], "1 to 1000"),
+        (["train", "x", "--epochs", "many"], "whole number"),
+        (["train", "x", "--model", "resnet"], "notes-deep"),
+        (["train", "x", "--augment", "wild"], "gentle"),
+        (["train", "no-such-folder"], "no-such-folder"),
+        (["resume", "no-such-run"], "no-such-run"),
+        (["evaluate", "m.keras", "x", "--split", "half"], "validation"),
+        (["predict", "m.keras", "no-such-photo.jpg"], "no-such-photo.jpg"),
+        (["augment", "no-such-photo.jpg", "out.png"], "no-such-photo.jpg"),
+    ],
+)
+def test_a_mistake_is_one_line_on_stderr(capsys, workspace, arguments, word):
+    status, out, err = run(capsys, *arguments)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert word in err
+
+
+def test_a_mistake_ends_the_process_with_1_and_no_traceback(workspace):
+    command = [sys.executable, "-m", "catdog_core", "train", "no-such-folder"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=files.PROJECT)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: ") and ended.stderr.count("\n") == 1
+
+
+def test_the_command_line_starts_without_tensorflow():
+    code = "import sys, catdog_core.cli; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=files.PROJECT).returncode == 0
+
+
+def test_no_runs_yet_is_said(capsys, workspace):
+    status, out, _ = run(capsys, "runs")
+    assert status == 0
+    assert "No runs yet" in out
+
+
+def test_augment_writes_a_contact_sheet_that_a_seed_repeats(capsys, photo, tmp_path):
+    sheets = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
+    for sheet, seed in zip(sheets, (1, 1, 2), strict=True):
+        flags = ["--seed", seed, "--rotation-range", "90", "--no-vertical-flip"]
+        assert run(capsys, "augment", photo, sheet, *flags)[0] == 0
+    first, again, other = [sheet.read_bytes() for sheet in sheets]
+    assert first == again != other
+
+
+def test_augment_takes_settings_from_a_file(capsys, photo, tmp_path):
+    settings = tmp_path / "mine.json"
+    settings.write_text('{"rotation_range": 900}')
+    status, _, err = run(capsys, "augment", photo, tmp_path / "o.png", "--augment", settings)
+    assert status == 1
+    assert "mine.json: rotation_range is 900" in err
+
+
+def test_demo_draws_a_dataset_that_check_reads_as_json(capsys, workspace, tmp_path):
+    folder = tmp_path / "cartoons"
+    sizes = ["--train", 8, "--validation", 4, "--size", 32]
+    assert run(capsys, "demo", folder, *sizes)[0] == 0
+    assert len(list(folder.rglob("*.jpg"))) == 12
+    (folder / "train" / "cats" / "broken.jpg").write_bytes(b"no photo")
+    status, out, _ = run(capsys, "check", folder, "--json")
+    found = {finding["kind"]: finding["files"] for finding in json.loads(out)["findings"]}
+    assert status == 0
+    assert found["unreadable"] == ["train/cats/broken.jpg"]
+
+
+@pytest.fixture(scope="module")
+def trained(demo, tmp_path_factory):
+    """A run of two epochs made by the command line, with what it printed."""
+    folder = tmp_path_factory.mktemp("trained")
+    command = [
+        sys.executable,
+        "-m",
+        "catdog_core",
+        "train",
+        str(demo),
+        "--run",
+        str(folder / "run"),
+    ]
+    command += ["--epochs", "2", "--image-size", "32", "--batch-size", "12"]
+    told = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=files.PROJECT,
+        env={**os.environ, "CATDOG_WORKSPACE": str(folder / "workspace")},
+    )
+    return folder / "run", told
+
+
+@pytest.mark.slow
+def test_train_prints_a_line_an_epoch_and_nothing_on_stderr(trained):
+    folder, told = trained
+    epochs = [line[:10] for line in told.stdout.splitlines() if "val_loss" in line]
+    assert (told.returncode, told.stderr) == (0, "")
+    assert epochs == ["Epoch 1/2:", "Epoch 2/2:"]
+    assert runs.load(folder).status == "done"
+
+
+@pytest.mark.slow
+def test_evaluate_takes_validation_or_all_photos_of_plain_folders(capsys, trained, demo):
+    split = json.loads(run(capsys, "evaluate", trained[0], demo, "--json")[1])
+    plain = json.loads(run(capsys, "evaluate", trained[0], demo / "train", "--json")[1])
+    assert set(split) == {"accuracy", "loss", "n", "classes", "confusion"}
+    assert split["n"] == 24 == sum(map(sum, split["confusion"]))
+    assert plain["n"] == 48
+
+
+@pytest.mark.slow
+def test_predict_writes_a_table_with_a_column_a_class(capsys, trained, photo, tmp_path):
+    table = tmp_path / "table.any"
+    assert run(capsys, "predict", trained[0], photo, "--csv", table)[0] == 0
+    header, row = table.read_text().splitlines()
+    assert header == "file,label,p_cats,p_dogs"
+    assert row.startswith(f"{photo},")
+
+
+@pytest.mark.slow
+def test_an_exported_model_gives_the_same_probabilities(capsys, trained, photo, tmp_path):
+    h5 = tmp_path / "model.h5"
+    assert run(capsys, "export", trained[0], "h5", h5)[0] == 0
+    asked = [run(capsys, "predict", model, photo, "--json")[1] for model in (trained[0], h5)]
+    first, second = [json.loads(text)["predictions"][0]["probabilities"] for text in asked]
+    assert first == pytest.approx(second, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_done_run_cannot_be_resumed_or_stopped(capsys, trained):
+    for command in ("resume", "stop"):
+        status, _, err = run(capsys, command, trained[0])
+        assert status == 1
+        assert "is done" in err
+
+
+@pytest.mark.slow
+def test_a_photo_that_cannot_be_read_does_not_lose_the_others(capsys, workspace, photo, tmp_path):
+    from catdog_core import models
+
+    model, bad = tmp_path / "m.keras", tmp_path / "bad.jpg"
+    models.save(models.build("notes", 32), model, {"classes": ["cats", "dogs"]})
+    bad.write_bytes(b"no photo")
+    status, out, err = run(capsys, "predict", model, bad, photo)
+    assert status == 0
+    assert "photo.png" in out and "bad.jpg" in err
+    assert run(capsys, "predict", model, bad)[0] == 1
+
+
+def test_runs_are_listed_with_whole_ids_and_plain_names(capsys, workspace, demo):
+    folder = runs.create(datasets.open_folder(demo), Training(), None, name="[bold]mine")
+    out = run(capsys, "runs")[1]
+    assert folder.name in out
+    assert "[bold]mine" in out

@@ -213,6 +213,7 @@ def _describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     count = 2 if units == 1 else units
     names = about.get("classes")
     known = isinstance(names, list) and len(names) == count
+    given = tuple(map(str, names)) if isinstance(names, list) and known else None
     rescales = any(
         type(layer).__name__ in ("Rescaling", "Normalization") for layer in model._flatten_layers()
     )
@@ -226,7 +227,7 @@ def _describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
         )
     return Predictor(
         model=model,
-        classes=tuple(map(str, names)) if known else tuple(f"p_{i}" for i in range(count)),
+        classes=given or tuple(f"p_{i}" for i in range(count)),
         size=int(height),
         names_known=known,
         input_scale="0..255" if rescales or known else None,
@@ -252,11 +253,13 @@ def _gives_raw_scores(model: Any) -> bool:
 def _compiled(model: Any, size: int, raw: bool, units: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """The forward pass as one compiled graph: `model.predict` has a high fixed cost a call."""
 
-    @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)])
     def forward(batch: tf.Tensor) -> tf.Tensor:
         scores = model(batch, training=False)
         if not raw:
             return scores
         return tf.sigmoid(scores) if units == 1 else tf.nn.softmax(scores)
 
-    return forward
+    compiled: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+        forward, input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)]
+    )
+    return compiled

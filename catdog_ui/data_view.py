@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -46,8 +47,7 @@ def sources() -> None:
             if file and st.button(t("Import"), key="import_zip", icon=":material/unarchive:"):
                 bar = st.progress(0.0)
                 with startup.guard():
-                    progress = lambda done, all_: bar.progress(done / max(all_, 1))  # noqa: E731
-                    _choose(datasets.import_zip(file, file.name, progress))
+                    _choose(datasets.import_zip(file, file.name, _shown_on(bar)))
 
 
 def overview(dataset: Dataset) -> None:
@@ -139,7 +139,7 @@ def findings(dataset: Dataset) -> None:
     st.write(t("Reads every photo: unreadable files, exact duplicates, leaks, imbalance."))
     if st.button(t("Check all photos"), key="check", icon=":material/health_and_safety:"):
         bar = st.progress(0.0)
-        done = health.check(dataset, lambda i, n: bar.progress(i / n))
+        done = health.check(dataset, _shown_on(bar))
         bar.empty()
         st.session_state["findings"] = (dataset.fingerprint, done)
     checked, found = st.session_state.get("findings", (None, []))
@@ -212,3 +212,10 @@ def _delete(dataset: Dataset) -> None:
 
     if st.button(t("Delete …"), key="delete_dataset", icon=":material/delete:", type="tertiary"):
         confirm()
+
+
+def _shown_on(bar: Any) -> datasets.Progress:
+    def progress(done: int, total: int) -> None:
+        bar.progress(min(done / max(total, 1), 1.0))
+
+    return progress

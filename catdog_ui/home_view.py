@@ -1,127 +1,145 @@
-"""The pieces of the Home page."""
+"""Home: three steps to a first prediction, and what this lab already holds."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from catdog_core import datasets, runs
-from catdog_core.datasets import DEMO_ID
-from catdog_core.settings import RECIPES
+from catdog_core.datasets import Dataset
+from catdog_core.runs import Run
+from catdog_core.settings import Training
 
-from . import phrases, startup
+from . import phrases, sources, state
 from .words import escape, t
 
-_FIRST_EPOCHS = 8
+FIRST_TRAINING = Training(epochs=5, learning_rate=1e-3)
+"""Short enough to watch from start to end, quick enough to learn something in that time."""
+_LISTED = 5
 
 
-def first_steps() -> None:
-    """Three clicks from nothing to a prediction, each ticked off when it is done."""
-    have = datasets.listing()
-    made = runs.listing()
-    ready = next((run for run in made if run.best_model), None)
-    with st.grid(3, min_column_width=260):
-        with st.container(border=True):
-            _head(1, t("Get some photos"), bool(have))
-            st.write(
-                t("600 drawn cats and dogs, made here in a few seconds; your own photos later.")
-            )
-            if st.button(
-                t("Make the demo dataset"),
-                key="make_demo",
-                type="secondary" if have else "primary",
-                icon=":material/draw:",
-                width="stretch",
-                disabled=any(dataset.id == DEMO_ID for dataset in have),
-            ):
-                make_demo()
-        with st.container(border=True):
-            _head(2, t("Train the network"), ready is not None)
-            st.write(
-                t(
-                    "{count} epochs of the class notes' network, about a minute or two; watch the"
-                    " curves grow.",
-                    count=_FIRST_EPOCHS,
-                )
-            )
-            if st.button(
-                t("Start a first training"),
-                key="first_training",
-                type="primary" if have and not ready else "secondary",
-                icon=":material/model_training:",
-                width="stretch",
-                disabled=not have,
-            ):
-                _train_first(have)
-        with st.container(border=True):
-            _head(3, t("Ask it about a photo"), False)
-            st.write(t("Drop in a photo, see cat or dog, and how sure the network is."))
-            if st.button(
-                t("Predict"),
-                key="to_predict",
-                type="primary" if ready else "secondary",
-                icon=":material/image_search:",
-                width="stretch",
-                disabled=ready is None,
-            ):
-                st.switch_page("pages/6_Predict.py", query_params=startup.kept_params())
+def steps(found: list[Dataset], trained: list[Run]) -> None:
+    """The way from nothing to an own prediction, one button a step."""
+    with st.grid(3, min_column_width=240, gap="medium"):
+        with _card("1", t("Get photos"), done=bool(found)):
+            _photos(found)
+        with _card("2", t("Train a network"), done=any(run.best_model for run in trained)):
+            _train(found, trained)
+        with _card("3", t("Ask it about a photo"), done=False):
+            _predict(trained)
 
 
-def make_demo() -> None:
-    """Draw the demo dataset with a progress bar, choose it, and draw the page anew."""
-    bar = st.progress(0.0, text=t("Drawing cats and dogs …"))
-    dataset = datasets.create_demo(
-        lambda done, total: bar.progress(done / total, text=t("Drawing cats and dogs …"))
-    )
-    st.query_params["dataset"] = dataset.id
-    st.rerun()
-
-
-def what_is_there() -> None:
-    """The datasets and the newest runs, with links; nothing while there is nothing."""
-    have, made = datasets.listing(), runs.listing()
-    if not have:
-        return
+def stock(found: list[Dataset], trained: list[Run]) -> None:
+    """The datasets and runs of this lab, each with a way to it."""
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader(t("Datasets"))
-        for dataset in have[:6]:
-            counts = dataset.counts()
-            st.markdown(
+        st.subheader(t("Datasets"), anchor=False)
+        for dataset in found[:_LISTED]:
+            _dataset_line(dataset)
+        if not found:
+            st.caption(t("None yet. The demo dataset is one click away."))
+        _more(len(found), "pages/1_Data.py")
+    with right:
+        st.subheader(t("Runs"), anchor=False)
+        for run in trained[:_LISTED]:
+            _run_line(run)
+        if not trained:
+            st.caption(t("None yet. A run is one training; its curves and its model are kept."))
+        _more(len(trained), "pages/4_Compare.py")
+
+
+def _card(number: str, title: str, done: bool) -> st.delta_generator.DeltaGenerator:
+    card = st.container(border=True, height="stretch")
+    mark = ":green[:material/check_circle:]" if done else f":primary-badge[{number}]"
+    card.markdown(f"##### {mark} {title}")
+    return card
+
+
+def _photos(found: list[Dataset]) -> None:
+    if not any(dataset.id == datasets.DEMO_ID for dataset in found):
+        st.caption(t("600 drawn cats and dogs, ready in a few seconds, without a download."))
+        sources.demo_button("home_demo", "secondary" if found else "primary")
+    else:
+        st.caption(t("The demo dataset is ready. Look at it, or add photos of your own."))
+    link("pages/1_Data.py", t("Look at the data") if found else t("Use my own photos"))
+
+
+def _train(found: list[Dataset], trained: list[Run]) -> None:
+    st.caption(
+        t(
+            "The network of the class notes, {n} epochs: about a minute. Watch its curves grow.",
+            n=FIRST_TRAINING.epochs,
+        )
+    )
+    clicked = st.button(
+        t("Train it now"),
+        type="primary" if found and not trained else "secondary",
+        icon=":material/play_arrow:",
+        disabled=not found,
+        key="home_train",
+    )
+    if clicked:
+        chosen = st.query_params.get("dataset")
+        dataset = next((each for each in found if each.id == chosen), found[0])
+        folder = runs.create(dataset, FIRST_TRAINING, None, name=t("My first training"))
+        runs.start(folder)
+        st.switch_page("pages/3_Train.py", query_params=state.query(run=folder.name))
+    link("pages/3_Train.py", t("Choose the settings myself"))
+
+
+def _predict(trained: list[Run]) -> None:
+    ready = next((run for run in trained if run.best_model), None)
+    st.caption(t("Drop in a photo and see which class the network takes it for, and how surely."))
+    if st.button(
+        t("Predict"),
+        type="primary" if ready else "secondary",
+        icon=":material/image_search:",
+        disabled=ready is None,
+        key="home_predict",
+    ):
+        assert ready is not None
+        st.switch_page("pages/6_Predict.py", query_params=state.query(run=ready.id))
+    link("pages/2_Augment.py", t("Play with augmentation meanwhile"))
+
+
+def _dataset_line(dataset: Dataset) -> None:
+    counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
+    with st.container(gap=None):
+        link("pages/1_Data.py", escape(dataset.name), "photo_library", dataset=dataset.id)
+        st.caption(
+            t(
+                "{classes}: {train:,} to train, {validation:,} to validate",
+                classes=escape(", ".join(dataset.classes[:4])),
+                train=counts.get("train", 0),
+                validation=counts.get("validation", 0),
+            )
+        )
+
+
+def _run_line(run: Run) -> None:
+    word, color, icon = phrases.STATUS[run.status]
+    best = phrases.best_row(run)
+    with st.container(gap=None):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            link("pages/3_Train.py", escape(run.name or run.id), "model_training", run=run.id)
+            st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
+        if best:
+            st.caption(
                 t(
-                    "**{name}** · {classes} · {train} to train, {validation} to validate",
-                    name=escape(dataset.name),
-                    classes=escape(", ".join(dataset.classes[:6])),
-                    train=sum(counts.get("train", {}).values()),
-                    validation=sum(counts.get("validation", {}).values()),
+                    "{model}, {n} epochs, best validation accuracy {accuracy}",
+                    model=run.model,
+                    n=len(run.epochs),
+                    accuracy=phrases.percent(best.get("val_accuracy")),
                 )
             )
-        startup.link("pages/1_Data.py", t("Look at the photos"), ":material/photo_library:")
-    with right:
-        st.subheader(t("Runs"))
-        if not made:
-            st.caption(t("No training yet. Step 2 starts one."))
-        for run in made[:6]:
-            best = max((row["val_accuracy"] for row in run.epochs), default=None)
-            text = f"**{escape(run.name or run.id)}** · {phrases.status_word(run.status)}"
-            if best is not None:
-                text += " · " + t("validation accuracy {best:.3f}", best=best)
-            st.markdown(text)
-        if made:
-            startup.link("pages/4_Compare.py", t("Compare runs"), ":material/stacked_line_chart:")
+        else:
+            st.caption(t("no whole epoch yet"))
 
 
-def _head(number: int, title: str, done: bool) -> None:
-    mark = ":green[:material/check_circle:]" if done else f":gray[{number}.]"
-    st.markdown(f"#### {mark} {title}", anchors=False)
+def _more(count: int, page: str) -> None:
+    if count > _LISTED:
+        link(page, t("and {n} more", n=count - _LISTED))
 
 
-def _train_first(have: list[datasets.Dataset]) -> None:
-    chosen = st.query_params.get("dataset")
-    dataset = next((d for d in have if d.id == chosen), have[0])
-    recipe = RECIPES["notes"].model_copy(update={"epochs": _FIRST_EPOCHS, "learning_rate": 3e-4})
-    run = runs.create(dataset, recipe, None, name=t("My first training"))
-    runs.start(run)
-    st.switch_page(
-        "pages/3_Train.py",
-        query_params={**startup.kept_params(), "dataset": dataset.id, "run": run.name},
-    )
+def link(page: str, label: str, icon: str = "arrow_forward", **changes: str) -> None:
+    """A link to another page that takes language, dataset and run along."""
+    st.page_link(page, label=label, icon=f":material/{icon}:", query_params=state.query(**changes))

@@ -1,20 +1,23 @@
-"""Home: what the lab is, one-click starts, what is there."""
+"""Home: what the lab is, the first three steps, and what is here."""
 
 import streamlit as st
 
+from catdog_core import datasets, runs
 from catdog_ui import home_view, startup
 from catdog_ui.words import N_, t
 
 startup.page(N_("Home"), ":material/home:")
-st.title(t("Learn image classification by doing"))
-st.markdown(
-    t(
-        "Change photos and watch what the network learns from them: see your data, set the"
-        " augmentation, train a small network live, find where it overfits, and ask it about"
-        " photos of your own. Everything runs on this machine."
+
+with startup.guard():
+    st.title(t("See a network learn cats from dogs"), anchor=False)
+    st.markdown(
+        t(
+            "A lab around a small image classifier: look at the photos it learns from, change"
+            " them, watch it train, find out where it starts to learn by heart, and ask it about"
+            " photos of your own."
+        )
     )
-)
-with startup.guard():
-    home_view.first_steps()
-with startup.guard():
-    home_view.what_is_there()
+    found, trained = datasets.listing(), runs.listing()
+    home_view.steps(found, trained)
+    st.space("small")
+    home_view.stock(found, trained)

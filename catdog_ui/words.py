@@ -22,7 +22,8 @@ LANGUAGES = {"en": "English", "ko": "한국어"}
 LOCALE = Path(__file__).resolve().parent.parent / "assets" / "locale"
 _KEY = "language"
 # Signs that mean something anywhere, those that do at the start of a line, and bare addresses.
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|~$:&@]|^[-+]|(?<=^\d)[.)]|(?<=www)\.)")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|~$:&@]|^[-+]|(?<=www)\.)")
+_NUMBERED = re.compile(r"^(\d+)([.)])")
 
 
 def t(message: str, **params: object) -> str:
@@ -48,7 +49,8 @@ def say(error: CatDogError) -> str:
 
 def escape(name: object) -> str:
     """A name made by users, safe inside labels and captions, which render Markdown."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(str(name).split()))
+    line = _MARKDOWN.sub(r"\\\1", " ".join(str(name).split()))
+    return _NUMBERED.sub(r"\1\\\2", line)
 
 
 def language() -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from . import files
+from .errors import DatasetError
 
 CLASSES = ("cats", "dogs")
 _FURS = [
@@ -51,7 +52,16 @@ def make_demo(
         size: side of the square photos in pixels.
         seed: the same seed draws the same photos.
         progress: called with (photos done, photos in all).
+
+    Raises:
+        DatasetError: the folder already holds something.
     """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DatasetError(
+            "{folder} already holds something. Expected a new or empty folder for the demo dataset."
+            " Name another.",
+            folder=folder,
+        )
     jobs = []
     for number, (split, count) in enumerate((("train", train), ("validation", validation))):
         for index in range(count):

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import PhotoError
 
@@ -110,6 +110,21 @@ def fit(image: Photo, size: int) -> Photo:
         image, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     )
     return np.asarray(resized, dtype=np.uint8)
+
+
+def dimensions(path: Path) -> tuple[int, int]:
+    """Width and height of a photo as it is shown, in pixels, from the head of its file alone.
+
+    Raises:
+        PhotoError: it is no photo, or cannot be opened.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+            return (height, width) if turned else (width, height)
+    except Exception as error:  # as in `decode`
+        raise _not_a_photo() from error
 
 
 def load(data: bytes, size: int) -> Photo:

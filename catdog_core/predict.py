@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,9 +115,9 @@ def load(path: Path) -> Predictor:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
     path = find(path)
-    strangers.inspect(path)
+    kind = strangers.inspect(path)
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        model = _load(path, kind)
     except Exception as error:
         # Keras reports unknown layers, bad shapes and damage by many kinds of exception.
         raise ModelError(
@@ -125,6 +127,15 @@ def load(path: Path) -> Predictor:
             reason=shown(str(error).strip().split("\n")[0], 160),
         ) from error
     return _describe(path.name, model, models.about(path))
+
+
+def _load(path: Path, kind: str) -> Any:
+    if path.suffix == kind:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    with tempfile.TemporaryDirectory() as folder:  # Keras goes by the extension
+        named = Path(folder) / f"model{kind}"
+        shutil.copyfile(path, named)
+        return keras.models.load_model(named, compile=False, safe_mode=True)
 
 
 def photos(

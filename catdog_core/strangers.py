@@ -36,11 +36,14 @@ _REFUSED = {
 """Layers that run code, or read files, named by the model file."""
 
 
-def inspect(path: Path) -> None:
+def inspect(path: Path) -> str:
     """Refuse a model file that is none, runs code, or declares more than it holds.
 
     Args:
         path: a `.keras` archive or a whole model in an `.h5` file, told by its content.
+
+    Returns:
+        The extension Keras wants for it, ".keras" or ".h5", whatever the file's own.
 
     Raises:
         ModelError: naming what was found and what was expected.
@@ -56,14 +59,15 @@ def inspect(path: Path) -> None:
         ) from error
     if head[:4] == b"PK\x03\x04":
         _inspect_archive(path)
-    elif head == b"\x89HDF\r\n\x1a\n":
+        return ".keras"
+    if head == b"\x89HDF\r\n\x1a\n":
         _inspect_h5(path)
-    else:
-        raise ModelError(
-            "{name} is no Keras model. Expected a .keras or .h5 file, as model.save('model.keras')"
-            " writes it.",
-            name=shown(path.name),
-        )
+        return ".h5"
+    raise ModelError(
+        "{name} is no Keras model. Expected a .keras or .h5 file, as model.save('model.keras')"
+        " writes it.",
+        name=shown(path.name),
+    )
 
 
 def _inspect_archive(path: Path) -> None:

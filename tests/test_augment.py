@@ -1,0 +1,136 @@
+"""Augmentation: Keras's documented meaning, exactly, on uint8."""
+
+import numpy as np
+import pytest
+
+from catdog_core import augment, demo
+from catdog_core.settings import NO_AUGMENTATION, Augmentation
+
+EVERYTHING = Augmentation(
+    rotation_range=40, zoom_range=0.3, shear_range=20, width_shift_range=0.2, height_shift_range=0.2
+)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return np.asarray(demo.draw_pet(0, 150, np.random.default_rng(1)))
+
+
+def keras_result(photo, drawn):
+    from tensorflow.keras.preprocessing.image import apply_affine_transform
+
+    result = apply_affine_transform(
+        photo.astype(np.float32),
+        theta=drawn.theta,
+        tx=drawn.shift_x,
+        ty=drawn.shift_y,
+        shear=drawn.shear,
+        zx=drawn.zx,
+        zy=drawn.zy,
+        row_axis=0,
+        col_axis=1,
+        channel_axis=2,
+        fill_mode=drawn.fill_mode,
+        cval=drawn.cval,
+        order=1,
+    )
+    result = result[:, ::-1] if drawn.flip_horizontal else result
+    return result[::-1] if drawn.flip_vertical else result
+
+
+# Keras itself calls SciPy by a name SciPy deprecates.
+SCIPY = pytest.mark.filterwarnings("ignore:Please import .affine_transform.:DeprecationWarning")
+
+
+@SCIPY
+@pytest.mark.parametrize("fill_mode", ["nearest", "reflect"])
+@pytest.mark.parametrize("shape", [(150, 150), (110, 150)])
+def test_warp_equals_keras_to_within_rounding(photo, fill_mode, shape):
+    source = np.ascontiguousarray(photo[: shape[0], : shape[1]])
+    settings = EVERYTHING.model_copy(update={"fill_mode": fill_mode})
+    for seed in range(25):
+        drawn = augment.draw(settings, shape, np.random.default_rng(seed))
+        difference = np.abs(augment.apply(source, drawn) - keras_result(source, drawn))
+        assert difference.mean() <= 1.0
+        assert np.percentile(difference, 99.9) <= 12
+
+
+@SCIPY
+@pytest.mark.parametrize("fill_mode", ["wrap", "constant"])
+def test_other_borders_equal_keras_inside_the_photo(photo, fill_mode):
+    settings = EVERYTHING.model_copy(update={"fill_mode": fill_mode, "cval": 90})
+    y, x = np.mgrid[:150, :150]
+    for seed in range(25):
+        drawn = augment.draw(settings, (150, 150), np.random.default_rng(seed))
+        a, b, c = augment.matrix(drawn, (150, 150))[0]
+        d, e, f = augment.matrix(drawn, (150, 150))[1]
+        u, v = a * x + b * y + c, d * x + e * y + f
+        inside = (u >= 0) & (u <= 149) & (v >= 0) & (v <= 149)
+        difference = np.abs(augment.apply(photo, drawn) - keras_result(photo, drawn))[inside]
+        assert np.percentile(difference, 99.9) <= 12
+
+
+def test_width_shift_moves_columns_and_height_shift_moves_rows():
+    photo = np.zeros((40, 60, 3), np.uint8)
+    photo[20, 30] = 255
+    across = augment.apply(photo, augment.Transform(shift_x=7, fill_mode="constant"))
+    down = augment.apply(photo, augment.Transform(shift_y=7, fill_mode="constant"))
+    assert np.argwhere(across[..., 0] == 255).tolist() == [[20, 23]]
+    assert np.argwhere(down[..., 0] == 255).tolist() == [[13, 30]]
+
+
+def test_drawn_values_fill_their_documented_ranges_evenly():
+    rng = np.random.default_rng(0)
+    settings = Augmentation(shear_range=10, brightness_range=(0.5, 1.5), channel_shift_range=30)
+    draws = [augment.draw(settings, (100, 200), rng) for _ in range(4000)]
+    for name, reach, middle in (
+        ("theta", 20, 0),
+        ("shift_x", 20, 0),
+        ("shift_y", 10, 0),
+        ("shear", 10, 0),
+        ("zx", 0.1, 1),
+        ("zy", 0.1, 1),
+        ("brightness", 0.5, 1),
+        ("channel_shift", 30, 0),
+    ):
+        values = (np.array([getattr(drawn, name) for drawn in draws]) - middle) / reach
+        assert abs(values).max() <= 1
+        assert abs(values.mean()) < 0.05
+        assert abs(values.std() - 1 / np.sqrt(3)) < 0.02
+    assert 0.46 < np.mean([drawn.flip_horizontal for drawn in draws]) < 0.54
+    assert np.corrcoef([d.zx for d in draws], [d.zy for d in draws])[0, 1] < 0.05
+
+
+def test_settings_that_are_off_change_nothing(photo):
+    for image, _ in augment.variants(photo, NO_AUGMENTATION, count=3):
+        assert np.array_equal(image, photo)
+
+
+def test_variants_repeat_by_seed_and_more_keeps_the_first(photo):
+    few, many = augment.variants(photo, EVERYTHING, 2), augment.variants(photo, EVERYTHING, 20)
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(few, many, strict=False))
+    other = augment.variants(photo, EVERYTHING, 2, seed=1)
+    assert not np.array_equal(few[0][0], other[0][0])
+
+
+def test_one_slider_leaves_the_draws_of_the_others():
+    more = EVERYTHING.model_copy(update={"rotation_range": 80.0})
+    one = augment.draw(EVERYTHING, (150, 150), np.random.default_rng(3))
+    two = augment.draw(more, (150, 150), np.random.default_rng(3))
+    assert two.theta == pytest.approx(2 * one.theta)
+    assert (one.shift_x, one.zx, one.flip_horizontal) == (two.shift_x, two.zx, two.flip_horizontal)
+
+
+def test_preview_and_training_share_the_transform(photo):
+    rng = np.random.default_rng(5)
+    drawn = augment.draw(EVERYTHING, (150, 150), np.random.default_rng(5))
+    assert np.array_equal(
+        augment.batch(photo[None], EVERYTHING, rng)[0], augment.apply(photo, drawn)
+    )
+
+
+def test_brightness_and_channel_shift_are_clipped_not_wrapped():
+    photo = np.full((4, 4, 3), 200, np.uint8)
+    assert augment.apply(photo, augment.Transform(brightness=2.0)).min() == 255
+    assert augment.apply(photo, augment.Transform(channel_shift=-250)).max() == 0
+    assert augment.apply(photo, augment.Transform(channel_shift=10)).max() == 210

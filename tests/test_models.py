@@ -1,0 +1,67 @@
+"""The networks: the notes' table to the last parameter, and files that describe themselves."""
+
+import numpy as np
+import pytest
+
+from catdog_core import architecture, models
+from catdog_core.errors import SettingsError
+
+
+def test_the_notes_network_has_the_notes_shapes_and_parameters():
+    rows = architecture.layers("notes")
+    shapes = [row.output_shape for row in rows if row.kind not in ("Rescaling", "Dropout")]
+    assert shapes == [
+        (148, 148, 32),
+        (74, 74, 32),
+        (72, 72, 64),
+        (36, 36, 64),
+        (34, 34, 128),
+        (17, 17, 128),
+        (36_992,),
+        (1,),
+    ]
+    assert [row.parameters for row in rows if row.parameters] == [896, 18_496, 73_856, 36_993]
+    assert architecture.parameters(rows) == 130_241
+    assert models.build("notes").count_params() == 130_241
+
+
+@pytest.mark.parametrize("name", architecture.NETWORKS)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_table_agrees_with_the_network_built(name, classes):
+    size = architecture.smallest_size(name) + 3
+    model = models.build(name, size, tuple("abc"[:classes]))
+    rows = architecture.layers(name, size, classes)
+    assert [row.output_shape for row in rows] == [tuple(x.output.shape[1:]) for x in model.layers]
+    assert architecture.parameters(rows) == model.count_params()
+
+
+@pytest.mark.parametrize("name", architecture.NETWORKS)
+def test_photos_that_shrink_to_nothing_are_refused_before_building(name):
+    least = architecture.smallest_size(name)
+    assert architecture.layers(name, least)[-1].output_shape == (1,)
+    with pytest.raises(SettingsError, match=f"at least {least} px"):
+        models.build(name, least - 1)
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones():
+    with pytest.raises(SettingsError, match=r"no model 'vgg'.*notes, notes-deep"):
+        architecture.layers("vgg")
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_saved_model_tells_its_classes_and_predicts_the_same(tmp_path, suffix):
+    import keras
+
+    model = models.build("notes", 32)
+    models.compile_for_training(model, 1e-3)
+    path = tmp_path / f"model{suffix}"
+    models.save(model, path, {"classes": ["cats", "dogs"]})
+    photos = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype("float32")
+    assert models.about(path) == {"classes": ["cats", "dogs"]}
+    again = keras.models.load_model(path)
+    assert np.array_equal(again(photos), model(photos))
+
+
+def test_a_model_from_elsewhere_tells_nothing(tmp_path):
+    models.build("notes", 32).save(tmp_path / "m.keras")
+    assert models.about(tmp_path / "m.keras") == {}

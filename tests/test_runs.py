@@ -1,0 +1,215 @@
+"""Runs: a folder each, a process each; stopped and resumed to the very same result."""
+
+import json
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from catdog_core import datasets, files, runs, status
+from catdog_core.errors import CatDogError, RunError
+from catdog_core.settings import Augmentation, Training
+
+SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=6, seed=3)
+
+
+@pytest.fixture
+def dataset(workspace, demo):
+    return datasets.open_folder(demo)
+
+
+def wait_until(condition, seconds=90):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def without_seconds(run):
+    rows = runs.load(run).epochs
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+def test_a_new_run_keeps_every_setting_resolved(dataset):
+    run = runs.load(runs.create(dataset, Training(), Augmentation(), name="first"))
+    assert (run.training.steps_per_epoch, run.training.validation_steps) == (3, 2)
+    assert (run.name, run.status, run.classes) == ("first", "stopped", ("cats", "dogs"))
+    assert run.augmentation == Augmentation()
+    stored = files.read_json(run.folder / "settings.json")
+    assert stored["dataset"]["fingerprint"] == dataset.fingerprint
+    assert {"python", "tensorflow", "keras"} <= set(stored["versions"])
+
+
+def test_a_folder_with_something_in_it_is_never_made_a_run(dataset, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(RunError, match="already holds something"):
+        runs.create(dataset, SMALL, None, folder=tmp_path / "mine")
+
+
+@pytest.mark.slow
+def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset):
+    import keras
+
+    whole = runs.create(dataset, SMALL, Augmentation())
+    broken = runs.create(dataset, SMALL, Augmentation())
+    runs.work(whole)
+
+    def stop_in_second_epoch(state):
+        if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", 1, 3):
+            (broken / "stop").touch()
+
+    runs.work(broken, stop_in_second_epoch)
+    assert runs.load(broken).status == "stopped"
+    assert [row["epoch"] for row in runs.load(broken).epochs] == [0]
+    runs.work(broken)
+    assert runs.load(broken).status == "done"
+    assert without_seconds(broken) == without_seconds(whole)
+
+    one, two = (keras.models.load_model(run / "backup.keras") for run in (whole, broken))
+    assert int(one.optimizer.iterations) == int(two.optimizer.iterations) == 18
+    pairs = zip(
+        one.weights + one.optimizer.variables, two.weights + two.optimizer.variables, strict=True
+    )
+    for first, second in pairs:
+        if "seed_generator" not in first.path:  # set anew at every epoch, never saved
+            assert np.array_equal(first, second), first.path
+
+
+@pytest.mark.slow
+def test_a_run_in_its_own_process_is_stopped_at_the_next_batch_and_resumed(dataset):
+    run = runs.create(dataset, SMALL.model_copy(update={"epochs": 400}), None)
+    runs.start(run)
+    wait_until(lambda: len(runs.load(run).epochs) >= 1)
+    assert runs.load(run).status == "running"
+    assert runs.batches(run)
+    runs.stop(run)
+    wait_until(lambda: runs.load(run).status == "stopped", 10)
+    done = len(runs.load(run).epochs)
+    runs.start(run)
+    wait_until(lambda: len(runs.load(run).epochs) > done)
+    runs.stop(run)
+    wait_until(lambda: runs.load(run).status == "stopped", 10)
+    assert "Traceback" not in (run / "log.txt").read_text()
+
+
+@pytest.mark.slow
+def test_a_second_run_waits_its_turn_and_a_killed_one_is_lost_then_resumed(dataset):
+    first = runs.create(dataset, SMALL.model_copy(update={"epochs": 400}), None)
+    runs.start(first)
+    wait_until(lambda: len(runs.load(first).epochs) >= 1)
+    second = runs.create(dataset, SMALL, None)
+    runs.start(second)
+    wait_until(lambda: runs.load(second).ahead == 1)
+    assert runs.load(second).status == "queued"
+
+    psutil.Process(runs.load(first).state["pid"]).kill()
+    wait_until(lambda: runs.load(first).status == "lost", 20)
+    wait_until(lambda: runs.load(second).status == "done")
+    kept = len(runs.load(first).epochs)
+    runs.start(first)
+    wait_until(lambda: len(runs.load(first).epochs) > kept)
+    runs.stop(first)
+    wait_until(lambda: runs.load(first).status == "stopped", 10)
+
+
+@pytest.mark.slow
+def test_early_stopping_ends_the_run_and_keeps_the_best_epoch(dataset):
+    # A learning rate that small never makes a later epoch better.
+    training = SMALL.model_copy(
+        update={"epochs": 30, "learning_rate": 1e-6, "early_stopping": 2, "monitor": "val_accuracy"}
+    )
+    run = runs.create(dataset, training, None)
+    runs.work(run)
+    found = runs.load(run)
+    assert found.status == "done"
+    assert len(found.epochs) == found.best_epoch + 3
+
+
+@pytest.mark.slow
+def test_a_diverging_training_fails_with_its_remedy(dataset):
+    training = SMALL.model_copy(update={"epochs": 60, "learning_rate": 0.1, "steps_per_epoch": 40})
+    run = runs.create(dataset, training, None)
+    with pytest.MonkeyPatch.context() as patch:
+        from catdog_core import callbacks
+
+        def infinite(self, batch, logs=None, real=callbacks.Progress.on_train_batch_end):
+            real(self, batch, {**logs, "loss": float("inf")} if batch == 3 else logs)
+
+        patch.setattr(callbacks.Progress, "on_train_batch_end", infinite)
+        with pytest.raises(RunError, match="diverged"):
+            runs.work(run)
+    found = runs.load(run)
+    assert found.status == "failed"
+    assert "lower learning rate" in found.state["error"]["message"]
+
+
+def test_changed_photos_are_noticed_before_training(dataset, monkeypatch):
+    run = runs.create(dataset, SMALL, None)
+    record = datasets.root() / dataset.id / "dataset.json"
+    stored = json.loads(record.read_text())
+    record.write_text(json.dumps({**stored, "fingerprint": "another"}))
+    with pytest.raises(CatDogError, match="have changed"):
+        runs.work(run)
+    assert runs.load(run).status == "failed"
+
+
+def test_a_damaged_run_is_listed_beside_the_others(dataset):
+    good = runs.create(dataset, SMALL, None)
+    bad = runs.create(dataset, SMALL, None)
+    (bad / "settings.json").write_text("{")
+    found = {run.id: run.status for run in runs.listing()}
+    assert found == {good.name: "stopped", bad.name: "damaged"}
+    with pytest.raises(RunError, match="damaged"):
+        runs.start(bad)
+
+
+def test_the_last_line_of_an_epoch_counts(dataset):
+    run = runs.create(dataset, SMALL, None)
+    for epoch, accuracy in ((0, 0.5), (1, 0.6), (1, 0.7)):
+        row = {"epoch": epoch, "val_accuracy": accuracy, "val_loss": 0.6, "seconds": 1}
+        files.append_line(run / "metrics.jsonl", row)
+    found = runs.load(run)
+    assert [row["val_accuracy"] for row in found.epochs] == [0.5, 0.7]
+    assert (found.best_epoch, found.duration) == (1, 2)
+
+
+def test_the_best_epoch_is_the_earliest_of_equals_with_the_lower_loss():
+    rows = [
+        {"epoch": 0, "val_accuracy": 0.7, "val_loss": 0.5},
+        {"epoch": 1, "val_accuracy": 0.8, "val_loss": 0.6},
+        {"epoch": 2, "val_accuracy": 0.8, "val_loss": 0.55},
+        {"epoch": 3, "val_accuracy": 0.8, "val_loss": 0.55},
+    ]
+    assert runs.best_epoch(rows, "val_accuracy") == 2
+    assert runs.best_epoch(rows, "val_loss") == 0
+    assert runs.best_epoch([], "val_loss") is None
+
+
+def test_names_notes_and_trash(dataset):
+    run = runs.create(dataset, SMALL, None)
+    runs.rename(run, "  <b>Mimi</b> ")
+    runs.annotate(run, "with more light")
+    assert (runs.load(run).name, runs.load(run).note) == ("<b>Mimi</b>", "with more light")
+    trash = runs.remove(run)
+    assert not run.exists()
+    assert (trash / "settings.json").is_file()
+    with pytest.raises(RunError, match="no run"):
+        runs.load(run)
+
+
+def test_a_run_that_works_cannot_be_deleted_or_started_again(dataset, monkeypatch):
+    run = runs.create(dataset, SMALL, None)
+    files.write_json(run / "state.json", {"status": "running", "beat": 1, "time": 1.0})
+    monkeypatch.setattr(status, "is_locked", lambda path: True)
+    for action in (runs.remove, runs.start):
+        with pytest.raises(RunError, match="running"):
+            action(run)
+
+
+def test_only_a_running_run_can_be_stopped(dataset):
+    run = runs.create(dataset, SMALL, None)
+    with pytest.raises(RunError, match="nothing to stop"):
+        runs.stop(run)
+    assert not (run / "stop").exists()

@@ -1,34 +1,35 @@
-"""The pieces of the Augment page."""
+"""The pieces of the Augment page: a photo, its controls, and 20 variants drawn at once."""
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from catdog_core import augment, images
 from catdog_core.augment import Transform
-from catdog_core.datasets import Dataset
+from catdog_core.datasets import Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.images import Photo
-from catdog_core.settings import PRESETS, Augmentation, parse
+from catdog_core.settings import PRESETS, Augmentation, controls, parse
 
 from . import forms, gallery, phrases, state
 from .words import N_, escape, say, t
 
 SIZE = 150
 """Side of the photos shown, in pixels: the size the notes' network takes."""
-_COUNT = 20
-_KEY = "augment"
+COUNT = 20
+KEY = "augment"
 _GROUPS = (
-    (N_("Place"), ("rotation_range", "width_shift_range", "height_shift_range")),
+    (N_("Position"), ("rotation_range", "width_shift_range", "height_shift_range")),
     (N_("Shape"), ("zoom_range", "shear_range", "horizontal_flip", "vertical_flip")),
-    (N_("Light and edges"), ("brightness_range", "channel_shift_range", "fill_mode", "cval")),
+    (N_("Light"), ("brightness_range", "channel_shift_range")),
+    (N_("Empty corners"), ("fill_mode", "cval")),
 )
 _PRESET_NAMES = {
-    "notes": N_("The notes'"),
+    "notes": N_("Class notes"),
     "gentle": N_("Gentle"),
     "strong": N_("Strong"),
     "none": N_("None"),
@@ -36,140 +37,197 @@ _PRESET_NAMES = {
 
 
 def photo(dataset: Dataset | None) -> Photo | None:
-    """Let the user take a photo of the dataset or bring one; (S, S, 3), as the network gets it."""
-    left, right = st.columns(2, gap="large")
-    with right:
-        file = st.file_uploader(t("Or a photo of your own"), type="image", key="augment_upload")
+    """Let the user take a photo of the dataset or bring one.
+
+    Returns:
+        (S, S, 3) uint8, squeezed as the network gets it; None, and a sentence, if there is none.
+    """
+    with st.popover(t("Take a photo of my own"), icon=":material/upload:"):
+        file = st.file_uploader(
+            t("JPEG, PNG, WebP, BMP, GIF or TIFF"),
+            type=[extension.lstrip(".") for extension in images.EXTENSIONS],
+            key="augment_upload",
+        )
     if file is not None:
-        try:
-            return images.load(file.getvalue(), SIZE)
-        except PhotoError as error:
-            st.error(f"{escape(file.name)}: {escape(say(error))}", icon=":material/error:")
-            return None
+        return _readable(file.name, _decoded(file.file_id, file.getvalue()))
     if dataset is None:
         return None
-    items = dataset.items("train")
-    with left, st.container(horizontal=True, vertical_alignment="bottom"):
-        place = st.number_input(
-            t("Photo number (1 to {count})", count=len(items)),
-            min_value=1,
-            max_value=len(items),
-            key=f"augment_photo_{dataset.id}",
-            persist_state="session",
-        )
-        st.button(
-            t("Random photo"),
-            key="random_photo",
-            icon=":material/casino:",
-            on_click=_take_random,
-            args=(f"augment_photo_{dataset.id}", len(items)),
-        )
-    item = items[int(place) - 1]
-    found = _fitted(str(item.path), item.path.stat().st_mtime)
-    if isinstance(found, PhotoError):
-        st.error(f"{escape(item.file)}: {escape(say(found))}", icon=":material/error:")
-        return None
-    left.caption(escape(item.file))
-    return found
+    item = _pick(dataset)
+    changed = item.path.stat().st_mtime if item.path.exists() else 0.0
+    return _readable(item.file, _fitted(str(item.path), changed))
 
 
 @st.fragment
 def workbench(original: Photo) -> None:
     """The controls beside the photo and its variants; a moved slider redraws only this part."""
-    controls, pictures = st.columns([2, 5], gap="large")
-    with controls:
+    left, right = st.columns([2, 5], gap="large")
+    with left:
         settings = _controls()
-    with pictures:
-        _show(original, settings)
+    with right:
+        _actions(settings)
+        _pictures(original, settings)
+
+
+def _pick(dataset: Dataset) -> Item:
+    """One training photo, of one class if asked; "next" and "random" walk through them."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        label = st.selectbox(
+            t("Class"),
+            [None, *range(len(dataset.classes))],
+            format_func=lambda n: t("all classes") if n is None else escape(dataset.classes[n]),
+            key=f"augment_class_{dataset.id}",
+            width=220,
+        )
+        st.button(t("Next photo"), icon=":material/skip_next:", key="photo_next", on_click=_next)
+        st.button(
+            t("Random photo"), icon=":material/shuffle:", key="photo_random", on_click=_random
+        )
+    items = [item for item in dataset.items("train") if label is None or item.label == label]
+    place: int = st.session_state.get("augment_at", 0)
+    return items[place % len(items)]
+
+
+def _next() -> None:
+    st.session_state["augment_at"] = st.session_state.get("augment_at", 0) + 1
+
+
+def _random() -> None:
+    st.session_state["augment_at"] = random.randrange(1_000_000)
+
+
+def _readable(name: str, found: Photo | PhotoError) -> Photo | None:
+    if isinstance(found, PhotoError):
+        st.error(f"**{escape(name)}**: {escape(say(found))}", icon=":material/broken_image:")
+        return None
+    st.caption(
+        t(
+            "{name}, squeezed to {size} × {size} px as the network gets it",
+            name=escape(name),
+            size=SIZE,
+        )
+    )
+    return found
 
 
 def _controls() -> Augmentation:
+    now = parse(Augmentation, forms.current(Augmentation, KEY))
+    st.session_state["augment_preset"] = next(
+        (name for name, preset in PRESETS.items() if preset == now), None
+    )
     st.segmented_control(
         t("Presets"),
-        list(_PRESET_NAMES),
-        format_func=lambda name: t(_PRESET_NAMES[name]),
+        list(PRESETS),
+        format_func=lambda name: t(_PRESET_NAMES.get(str(name), str(name))),
         key="augment_preset",
         on_change=_take_preset,
+        width="stretch",
     )
+    grouped = {name for _, names in _GROUPS for name in names}
+    rest = tuple(c.name for c in controls(Augmentation) if c.name not in grouped)
     values: dict[str, Any] = {}
-    for title, names in _GROUPS:
-        st.markdown(f"**{t(title)}**")
-        values |= forms.form(Augmentation, _KEY, names)
+    for title, names in (*_GROUPS, (N_("More"), rest)):
+        if names:
+            st.markdown(f"**{t(title)}**")
+            unused = ("cval",) if now.fill_mode != "constant" else ()
+            values |= forms.form(Augmentation, KEY, names, disabled=unused)
     return parse(Augmentation, values)
 
 
-def _show(original: Photo, settings: Augmentation) -> None:
-    seed = st.session_state.setdefault("augment_seed", 0)
-    drawn = augment.variants(original, settings, _COUNT, seed)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(t("New draw"), key="new_draw", icon=":material/casino:"):
-            st.session_state["augment_seed"] += 1
-            st.rerun(scope="fragment")
-        st.button(t("Reset"), key="augment_reset", icon=":material/undo:", on_click=_reset)
-        if st.button(
-            t("Use these in training"),
-            key="use_in_training",
-            type="primary",
-            icon=":material/check:",
-        ):
-            st.session_state["train_augmentation"] = settings.model_dump()
-            st.toast(t("The Train page offers these settings now."))
-    alone, many = st.columns([1, 5], gap="small")
-    with alone:
-        gallery.grid([images.encode(original)], [t("Original")], columns=1)
-    with many:
-        gallery.grid(
-            [images.encode(image) for image, _ in drawn],
-            tooltips=[_values(transform) for _, transform in drawn],
-            alts=[t("Variant {n}", n=n + 1) for n in range(_COUNT)],
-        )
-    st.caption(t("Rest the pointer on a variant to see the values drawn for it."))
-    if "train_augmentation" in st.session_state:
-        chosen = parse(Augmentation, st.session_state["train_augmentation"])
-        st.caption(t("For training: {settings}", settings=phrases.augmentation(chosen)))
-        st.page_link(
-            "pages/3_Train.py",
-            label=t("Go to training"),
-            icon=":material/model_training:",
-            query_params=state.query(),
-        )
-
-
-def _values(drawn: Transform) -> str:
-    lines = [
-        t("Rotation {value:.1f}°", value=drawn.theta),
-        t("Shift {x:+.1f}, {y:+.1f} px", x=drawn.shift_x, y=drawn.shift_y),
-        t("Zoom {x:.2f} × {y:.2f}", x=drawn.zx, y=drawn.zy),
-    ]
-    if drawn.shear:
-        lines.append(t("Shear {value:.1f}°", value=drawn.shear))
-    if drawn.brightness != 1:
-        lines.append(t("Brightness × {value:.2f}", value=drawn.brightness))
-    if drawn.channel_shift:
-        lines.append(t("Channel shift {value:+.0f}", value=drawn.channel_shift))
-    if drawn.flip_horizontal:
-        lines.append(t("Flipped left for right"))
-    if drawn.flip_vertical:
-        lines.append(t("Flipped upside down"))
-    return "\n".join(lines)
-
-
 def _take_preset() -> None:
-    name = st.session_state.get("augment_preset")
-    if name in PRESETS:
-        forms.fill(Augmentation, _KEY, PRESETS[name].model_dump())
+    name = st.session_state["augment_preset"]
+    if name is not None:
+        forms.fill(Augmentation, KEY, PRESETS[name].model_dump())
+
+
+def _actions(settings: Augmentation) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(t("New draw"), key="new_draw", icon=":material/casino:", on_click=_draw_anew)
+        st.button(t("Reset"), key="augment_reset", icon=":material/undo:", on_click=_reset)
+        st.toggle(t("Show the values"), key="augment_values", persist_state="session")
+        st.space("stretch")
+        used = st.session_state.get("train_augmentation") == settings.model_dump()
+        st.button(
+            t("Used in training") if used else t("Use these in training"),
+            key="use_in_training",
+            type="secondary" if used else "primary",
+            icon=":material/check:" if used else ":material/model_training:",
+            disabled=used,
+            on_click=_use,
+            args=(settings.model_dump(),),
+        )
+    if used:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(t("The next training uses: {words}.", words=phrases.augmentation(settings)))
+            st.page_link(
+                "pages/3_Train.py",
+                label=t("Go to Train"),
+                icon=":material/arrow_forward:",
+                query_params=state.query(),
+            )
+
+
+def _use(values: dict[str, Any]) -> None:
+    st.session_state["train_augmentation"] = values
+    st.session_state["train_augment"] = "mine"  # the Train page's own choice between off and this
+
+
+def _draw_anew() -> None:
+    st.session_state["augment_seed"] = st.session_state.get("augment_seed", 0) + 1
 
 
 def _reset() -> None:
-    forms.fill(Augmentation, _KEY, Augmentation().model_dump())
-    st.session_state["augment_preset"] = None
+    forms.fill(Augmentation, KEY, Augmentation().model_dump())
     st.session_state["augment_seed"] = 0
 
 
-def _take_random(key: str, count: int) -> None:
-    st.session_state[key] = int(np.random.default_rng().integers(count)) + 1
+def _pictures(original: Photo, settings: Augmentation) -> None:
+    drawn = augment.variants(original, settings, COUNT, st.session_state.get("augment_seed", 0))
+    values = [_values(transform) for _, transform in drawn]
+    long = st.session_state.get("augment_values", False)
+    gallery.beside(
+        images.encode(original),
+        t("Original"),
+        [images.encode(image) for image, _ in drawn],
+        captions=values if long else None,
+        tooltips=values,
+        alts=[t("Variant {n}", n=n + 1) for n in range(COUNT)],
+    )
+    if settings.is_off:
+        st.caption(t("Nothing is set, so every variant equals the original. Move a slider."))
+    elif not long:
+        st.caption(t("Rest the pointer on a variant to see what was drawn for it."))
+
+
+def _values(drawn: Transform) -> str:
+    """The drawn values of one variant, a line each; what changes nothing is left out."""
+    lines = []
+    if drawn.theta:
+        lines.append(t("turned {value:+.1f}°", value=drawn.theta))
+    if drawn.shift_x or drawn.shift_y:
+        lines.append(t("moved {x:+.1f}, {y:+.1f} px", x=drawn.shift_x, y=drawn.shift_y))
+    if (drawn.zx, drawn.zy) != (1.0, 1.0):
+        lines.append(t("zoom {x:.2f} × {y:.2f}", x=drawn.zx, y=drawn.zy))
+    if drawn.shear:
+        lines.append(t("shear {value:+.1f}°", value=drawn.shear))
+    if drawn.brightness != 1:
+        lines.append(t("brightness × {value:.2f}", value=drawn.brightness))
+    if drawn.channel_shift:
+        lines.append(t("channels {value:+.0f}", value=drawn.channel_shift))
+    if drawn.flip_horizontal:
+        lines.append(t("left for right"))
+    if drawn.flip_vertical:
+        lines.append(t("upside down"))
+    return "\n".join(lines) or t("unchanged")
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def _fitted(path: str, _changed: float) -> Photo | PhotoError:
+def _fitted(path: str, changed: float) -> Photo | PhotoError:
     return next(iter(images.load_all([Path(path)], SIZE)))
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _decoded(file_id: str, _data: bytes) -> Photo | PhotoError:
+    try:
+        return images.load(_data, SIZE)
+    except PhotoError as error:
+        return error

@@ -73,6 +73,7 @@ def _widget(control: Control, key: str, disabled: bool) -> Any:
         "persist_state": "session",
         "disabled": disabled,
     }
+    value: Any
     if control.kind == "bool":
         value = st.toggle(**shared)
     elif control.kind == "choice":

@@ -61,6 +61,25 @@ def text(
     )
 
 
+def beside(
+    lead: bytes,
+    lead_caption: str,
+    images: Sequence[bytes],
+    captions: Sequence[str] | None = None,
+    tooltips: Sequence[str] | None = None,
+    columns: int = 5,
+    alts: Sequence[str] | None = None,
+) -> None:
+    """Show one picture, and beside it (above it where the page is narrow) a grid of others."""
+    st.html(
+        f'<div style="display:flex;flex-wrap:wrap;gap:{2 * _GAP}px;align-items:flex-start">'
+        f'<div style="flex:1 1 110px;max-width:170px">'
+        f"{_figure(lead, lead_caption, '', lead_caption, '')}</div>"
+        f'<div style="flex:6 1 300px;min-width:0">'
+        f"{text(images, captions, tooltips, columns, alts)}</div></div>"
+    )
+
+
 def data_uri(image: bytes) -> str:
     """A picture file as a URI that needs no further request."""
     kind = "png" if image.startswith(b"\x89PNG") else "jpeg"

@@ -23,7 +23,7 @@ def demo_button(key: str, kind: str = "primary") -> None:
         key=key,
     ):
         with guard():
-            with _progress(t("Drawing cats and dogs…")) as tell:
+            with progress(t("Drawing cats and dogs…")) as tell:
                 dataset = datasets.create_demo(progress=tell)
             choose(dataset)
 
@@ -88,12 +88,12 @@ def _zip() -> None:
     st.caption(escape(file.name))
     if st.button(t("Import the zip"), icon=":material/add:", key="source_import"):
         with guard():
-            with _progress(t("Unpacking…")) as tell:
+            with progress(t("Unpacking…")) as tell:
                 dataset = datasets.import_zip(file, file.name, progress=tell)
             choose(dataset)
 
 
-class _progress:  # noqa: N801 - used as a function is
+class progress:  # noqa: N801 - used as a function is
     """A bar that takes (done, total) and moves only when a percent more is done."""
 
     def __init__(self, text: str) -> None:

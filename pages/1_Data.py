@@ -1,26 +1,26 @@
-"""Data: choose, bring or make a dataset; its health; a batch as the model sees it."""
+"""Data: bring, make or choose a dataset; a batch of it as the model sees it; its health."""
 
 import streamlit as st
 
-from catdog_ui import data_view, startup, state
+from catdog_core import datasets
+from catdog_ui import batch_view, data_view, health_view, startup, state
 from catdog_ui.words import N_, t
 
 startup.page(N_("Data"), ":material/photo_library:")
-st.title(t("Data"))
-st.markdown(
-    t("Deep learning wants much data; in practice there is little. See what there is, as it is.")
-)
+
 with startup.guard():
-    data_view.sources()
-with startup.guard():
-    dataset = state.chosen_dataset()
-    if dataset:
-        overview, batch, health = st.tabs(
-            [t("Overview"), t("A batch as the model sees it"), t("Health")], key="data_tabs"
+    st.title(t("Data"), anchor=False)
+    st.markdown(
+        t(
+            "Deep learning wants much data; in practice there is little. See what there is, and"
+            " what of it reaches the network."
         )
-        with overview, startup.guard():
-            data_view.overview(dataset)
-        with batch, startup.guard():
-            data_view.batch(dataset)
-        with health, startup.guard():
-            data_view.findings(dataset)
+    )
+    found = bool(datasets.listing())
+    dataset = state.chosen_dataset() if found else None
+    data_view.add(found)
+    data_view.damaged()
+    if dataset is not None:
+        for part in (data_view.overview, batch_view.show, health_view.show):
+            with startup.guard():
+                part(dataset)

@@ -1,0 +1,91 @@
+"""The health of a dataset: what a look at every photo found, by name and reason."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import streamlit as st
+
+from catdog_core import health, images
+from catdog_core.datasets import Dataset
+from catdog_core.errors import PhotoError
+from catdog_core.files import shown
+from catdog_core.health import Finding
+
+from . import sources
+from .words import N_, escape, say, t
+
+AT_ONCE = 1000
+"""A dataset of at most this many photos is checked without being asked: it takes seconds."""
+_LISTED = 50
+_KINDS = {
+    "unreadable": (N_("Files that could not be read"), ":material/broken_image:"),
+    "two_labels": (N_("The same photo under two labels"), ":material/rule:"),
+    "leak": (N_("The same photo in training and validation"), ":material/content_copy:"),
+    "duplicate": (N_("Copies within a split"), ":material/filter_none:"),
+    "imbalance": (N_("Unequal numbers of photos"), ":material/balance:"),
+    "tiny": (N_("Very small photos"), ":material/photo_size_select_small:"),
+}
+
+
+def show(dataset: Dataset) -> None:
+    """The section: the check, at once or on request, and its findings by kind."""
+    st.subheader(t("Is the data sound?"), anchor=False)
+    st.caption(
+        t(
+            "Every file is read once: files that are no photo, copies, the same photo in training"
+            " and validation, unequal classes."
+        )
+    )
+    known: dict[str, list[Finding]] = st.session_state.setdefault("health_found", {})
+    asked = dataset.fingerprint in known or len(dataset.items()) <= AT_ONCE
+    label = t("Check again") if asked else t("Check all {n:,} photos", n=len(dataset.items()))
+    if st.button(label, icon=":material/health_and_safety:", key="health_check"):
+        known.pop(dataset.fingerprint, None)
+        asked = True
+    if asked and dataset.fingerprint not in known:
+        with sources.progress(t("Looking at every photo…")) as tell:
+            known[dataset.fingerprint] = health.check(dataset, tell)
+    if asked:
+        _findings(dataset, known[dataset.fingerprint])
+
+
+def _findings(dataset: Dataset, found: Sequence[Finding]) -> None:
+    if not found:
+        st.success(
+            t(
+                "All {n:,} photos can be read, none lies in both training and validation, and the"
+                " classes are about equal.",
+                n=len(dataset.items()),
+            ),
+            icon=":material/check_circle:",
+        )
+        return
+    by_kind: dict[str, list[Finding]] = defaultdict(list)
+    for finding in found:
+        by_kind[finding.kind].append(finding)
+    for kind, findings in by_kind.items():
+        title, icon = _KINDS.get(kind, (kind, ":material/info:"))
+        with st.expander(f"{t(title)} ({len(findings)})", icon=icon, expanded=len(by_kind) < 3):
+            _list(dataset, kind, findings)
+
+
+def _list(dataset: Dataset, kind: str, findings: Sequence[Finding]) -> None:
+    some = findings[:_LISTED]
+    if kind == "unreadable":
+        paths = [dataset.root / finding.files[0] for finding in some]
+        lines = [
+            f"- **{escape(shown(finding.files[0]))}**: {escape(say(reason))}"
+            for finding, reason in zip(some, images.load_all(paths, 32), strict=True)
+            if isinstance(reason, PhotoError)
+        ]
+        st.caption(t("They are left out of training; nothing else happens because of them."))
+    else:
+        lines = [
+            "- " + t(finding.message, **{k: escape(v) for k, v in finding.params.items()})
+            for finding in some
+        ]
+    st.markdown("\n".join(lines))
+    if len(findings) > _LISTED:
+        st.caption(t("and {n} more", n=len(findings) - _LISTED))

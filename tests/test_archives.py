@@ -1,0 +1,108 @@
+"""A stranger's zip: safe ones become datasets, others one sentence, and nothing is left behind."""
+
+import csv
+import io
+import stat
+import zipfile
+
+import numpy as np
+import pytest
+
+from catdog_core import archives, datasets, images
+from catdog_core.errors import DatasetError
+
+PLAIN = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(4)]
+
+
+def packed(names=PLAIN, content=None):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, name in enumerate(names):
+            photo = images.encode(np.full((20, 20, 3), 8 * number % 256, np.uint8))
+            archive.writestr(name, photo if content is None else content)
+    return buffer
+
+
+def left_behind(workspace):
+    return [p for p in workspace.rglob("*") if p.is_file()] if workspace.exists() else []
+
+
+def test_a_zip_becomes_a_dataset_in_the_workspace(workspace):
+    found = datasets.import_zip(packed(), "my pets.zip")
+    assert (found.name, found.source, found.classes) == ("my pets", "zip", ("cats", "dogs"))
+    assert found.root.is_relative_to(workspace)
+    assert datasets.load(found.id) == found
+    assert all(item.path.is_file() for item in found.items())
+
+
+def test_strange_class_names_are_kept_as_names_never_as_paths(workspace):
+    names = [f"{c}/{i}.jpg" for c in ("<b>고양이", "CON") for i in range(3)]
+    found = datasets.import_zip(packed(names), "../../x.zip")
+    assert set(found.classes) == {"<b>고양이", "CON"}
+    assert all(item.file.isascii() for item in found.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("../evil.jpg", "unsafe path"),
+        ("/etc/evil.jpg", "unsafe path"),
+        ("cats\\..\\..\\evil.jpg", "unsafe path"),
+        ("C:/evil.jpg", "unsafe path"),
+        ("cats/inner.zip", "another archive"),
+    ],
+)
+def test_unsafe_entries_are_refused_and_nothing_is_left(workspace, tmp_path, name, words):
+    with pytest.raises(DatasetError, match=words):
+        datasets.import_zip(packed([*PLAIN, name]), "x.zip")
+    assert left_behind(workspace) == []
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_a_link_is_refused(workspace):
+    buffer = packed()
+    link = zipfile.ZipInfo("cats/link.jpg")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(DatasetError, match="link or device"):
+        datasets.import_zip(buffer, "x.zip")
+
+
+def test_a_bomb_is_refused_by_its_table_of_contents(workspace):
+    with pytest.raises(DatasetError, match="unpacks from"):
+        datasets.import_zip(packed(PLAIN, b"\0" * 20_000_000), "x.zip")
+    assert left_behind(workspace) == []
+
+
+def test_an_entry_that_unpacks_to_more_than_it_claims_is_refused(workspace, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_BYTES", 100)
+    with pytest.raises(DatasetError, match="larger than allowed"):
+        datasets.import_zip(packed(), "x.zip")
+    assert left_behind(workspace) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\x1f\x8b\x08", b"text" * 99])
+def test_what_is_no_zip_is_refused(workspace, data):
+    with pytest.raises(DatasetError, match="no complete zip"):
+        datasets.import_zip(io.BytesIO(data), "x.zip")
+
+
+def test_a_zip_cut_short_is_refused(workspace):
+    data = packed().getvalue()
+    with pytest.raises(DatasetError):
+        datasets.import_zip(io.BytesIO(data[: len(data) // 2]), "x.zip")
+    assert left_behind(workspace) == []
+
+
+def test_every_collected_zip_ends_as_its_manifest_says(workspace, bad_inputs):
+    with open(bad_inputs / "manifest.csv", newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"].startswith("zip/")]
+    assert len(rows) > 20
+    for row in rows:
+        try:
+            note = datasets.import_zip(bad_inputs / "files" / row["file"], row["file"]).note
+            outcome = "accept with warning" if note["warnings"] else "accept"
+        except DatasetError:
+            outcome = "reject with message"
+        assert outcome in row["expectation"], (row["file"], outcome)

@@ -1,0 +1,139 @@
+"""The one decoder: every kind of photo becomes upright RGB, everything else one sentence."""
+
+import csv
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from catdog_core import images
+from catdog_core.errors import CatDogError, PhotoError
+
+
+def saved(image, kind="PNG", **options):
+    buffer = BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def scene():
+    """Red above, blue below: 60 wide, 40 high."""
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:20, :, 0] = 250
+    pixels[20:, :, 2] = 250
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("kind", images.FORMATS)
+def test_every_promised_format_is_read(scene, kind):
+    photo = images.decode(saved(scene, kind))
+    assert (photo.shape, photo.dtype) == ((40, 60, 3), np.uint8)
+    assert photo[5, 30, 0] > 200
+    assert photo[35, 30, 2] > 200
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
+def test_every_mode_becomes_rgb(scene, mode):
+    grey = mode == "I;16"
+    image = Image.fromarray(np.full((40, 60), 30_000, np.uint16)) if grey else scene.convert(mode)
+    photo = images.decode(saved(image, "TIFF"))
+    assert photo.shape == (40, 60, 3)
+    assert 0 < photo.mean() < 255
+
+
+def test_sixteen_bit_grey_keeps_its_tone():
+    deep = Image.fromarray(np.full((4, 4), 32_768, np.uint16))
+    assert images.decode(saved(deep)).tolist() == [[[128] * 3] * 4] * 4
+
+
+def test_transparency_is_laid_on_white():
+    clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    assert images.decode(saved(clear)).min() == 255
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_exif_orientation_is_applied(scene, orientation):
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = scene.transpose(Image.Transpose(undo))
+    photo = images.decode(saved(stored, "PNG", exif=exif))
+    assert np.array_equal(photo, np.asarray(scene))
+
+
+def test_the_first_frame_of_an_animation_is_taken(scene):
+    data = saved(scene, "GIF", save_all=True, append_images=[scene.rotate(180)])
+    assert images.decode(data)[5, 30, 0] > 200
+
+
+def test_a_large_jpeg_is_decoded_smaller_but_never_below_the_wish():
+    photo = images.decode(saved(Image.new("RGB", (1600, 1200)), "JPEG"), at_least=150)
+    assert 150 <= min(photo.shape[:2]) < 600
+
+
+def test_fit_makes_squares_and_averages_when_it_shrinks():
+    stripes = np.zeros((300, 400, 3), np.uint8)
+    stripes[:, ::2] = 255
+    small = images.fit(stripes, 50)
+    assert small.shape == (50, 50, 3)
+    assert abs(small.astype(int) - 127).max() < 20
+    assert images.fit(small, 80).shape == (80, 80, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"%PDF-1.7", "no photo the lab can read"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "no photo the lab can read"),
+        (b"\x00\x00\x00\x18ftypheic" + b"\0" * 60, "Convert it to JPEG"),
+        (b"\xff\xd8" + b"\xff\xda\0\0" * 101, "101 scans"),
+        (b"GIF89a", "no photo the lab can read"),
+    ],
+)
+def test_what_is_no_photo_is_refused_in_a_sentence(data, words):
+    with pytest.raises(PhotoError, match=words):
+        images.decode(data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
+def test_a_truncated_photo_is_refused(scene, kind):
+    data = saved(scene.resize((300, 200)), kind)
+    with pytest.raises(PhotoError, match="damaged or incomplete"):
+        images.decode(data[: len(data) // 2])
+
+
+def test_a_picture_beyond_the_pixel_limit_is_refused_unread():
+    with pytest.raises(PhotoError, match="too large"):
+        images.decode(saved(Image.new("1", (9_000, 9_000))))
+
+
+def test_files_are_read_in_order_and_a_bad_one_is_told(scene, tmp_path):
+    for name, data in (("a.png", saved(scene)), ("b.png", b"no"), ("c.png", saved(scene))):
+        (tmp_path / name).write_bytes(data)
+    names = ["a.png", "b.png", "gone.png", "c.png"]
+    found = list(images.load_all([tmp_path / name for name in names], 32))
+    assert [isinstance(f, PhotoError) for f in found] == [False, True, True, False]
+
+
+def test_every_collected_photo_ends_as_its_manifest_says(bad_inputs):
+    with open(bad_inputs / "manifest.csv", newline="", encoding="utf-8") as file:
+        rows = [r for r in csv.DictReader(file) if r["kind"].startswith(("image/", "name"))]
+    assert len(rows) > 50
+    for row in rows:
+        data = (bad_inputs / "files" / row["file"]).read_bytes()
+        try:
+            accepted = images.decode(data, at_least=150).ndim == 3
+        except CatDogError:
+            accepted = False
+        expected = {True: "accept", False: "reject"}[accepted]
+        assert expected in row["expectation"], row["file"]
+
+
+def test_photos_that_differ_only_in_exif_look_the_same(bad_inputs):
+    first = images.load((bad_inputs / "files" / "exif_1.jpg").read_bytes(), 150)
+    for number in (2, 3, 6, 7):
+        other = images.load((bad_inputs / "files" / f"exif_{number}.jpg").read_bytes(), 150)
+        assert np.abs(first.astype(int) - other).mean() < 3

@@ -1,0 +1,134 @@
+"""TFRecord shards and batches: every photo once, in an order that follows from the seed."""
+
+import numpy as np
+import pytest
+
+from catdog_core import augment, datasets, images, pipeline, records
+from catdog_core.errors import CatDogError, DatasetError
+from catdog_core.settings import Augmentation
+
+
+@pytest.fixture(scope="module")
+def packed(demo, tmp_path_factory):
+    return records.pack(datasets.scan(demo), tmp_path_factory.mktemp("packed") / "out", size=32)
+
+
+@pytest.fixture(scope="module")
+def photos(packed):
+    return records.load(packed, "train")
+
+
+def test_shards_hold_what_the_decoder_gives(demo, packed, photos):
+    items = {item.file: item for item in datasets.scan(demo).items("train")}
+    assert sorted(photos.files) == sorted(items)
+    assert photos.images.shape == (48, 32, 32, 3)
+    for image, label, file in zip(photos.images[:5], photos.labels, photos.files, strict=False):
+        assert label == items[file].label
+        assert np.array_equal(image, images.load(items[file].path.read_bytes(), 32))
+
+
+def test_a_part_of_the_validation_sees_every_class(packed):
+    labels = records.load(packed, "validation").labels
+    assert 3 <= labels[:12].sum() <= 9
+
+
+def test_the_index_describes_the_shards(packed):
+    assert records.opened(packed.path) == packed
+    assert packed.classes == ("cats", "dogs")
+    assert packed.counts == {"train": 48, "validation": 24}
+    assert sorted(p.suffix for p in packed.path.iterdir()) == [".json", ".tfrecord", ".tfrecord"]
+
+
+def test_shards_are_split_by_size(demo, tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "SHARD_BYTES", 20 * 32 * 32 * 3)
+    many = records.pack(datasets.scan(demo), tmp_path / "out", size=32)
+    assert len(list(many.path.glob("train-*.tfrecord"))) == 3
+    assert len(records.load(many, "train").labels) == 48
+
+
+def test_an_unreadable_photo_is_named_and_left_out(demo, tmp_path):
+    import shutil
+
+    shutil.copytree(demo, tmp_path / "set")
+    (tmp_path / "set/train/cats/cat.0003.jpg").write_bytes(b"no")
+    found = records.pack(datasets.scan(tmp_path / "set"), tmp_path / "out", size=32)
+    assert [file for file, _ in found.unreadable] == ["train/cats/cat.0003.jpg"]
+    assert found.counts["train"] == 47
+    assert [file for file, _ in records.opened(found.path).unreadable] == [found.unreadable[0][0]]
+
+
+def test_nothing_is_packed_over_something(demo, tmp_path):
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(DatasetError, match="already holds something"):
+        records.pack(datasets.scan(demo), tmp_path, size=32)
+
+
+def test_a_packing_that_fails_leaves_nothing(demo, tmp_path):
+    def give_up(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        records.pack(datasets.scan(demo), tmp_path / "out", 32, give_up)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_shard_is_told(packed, tmp_path):
+    import shutil
+
+    shutil.copytree(packed.path, tmp_path / "copy")
+    shard = next((tmp_path / "copy").glob("train-*"))
+    data = bytearray(shard.read_bytes())
+    data[5000] ^= 255
+    shard.write_bytes(data)
+    with pytest.raises(CatDogError, match="damaged"):
+        records.load(records.opened(tmp_path / "copy"), "train")
+
+
+def batches(photos, augmentation=None, first=0, last=6, seed=0):
+    found = pipeline.training_batches(
+        photos, augmentation, batch_size=8, seed=seed, first_step=first, last_step=last
+    )
+    return [(x.numpy(), y.numpy()) for x, y in found]
+
+
+def test_a_pass_shows_every_photo_once(photos):
+    seen = np.concatenate([x for x, _ in batches(photos)]).astype(np.uint8)
+    assert seen.shape == (48, 32, 32, 3)
+    assert {photo.tobytes() for photo in seen} == {photo.tobytes() for photo in photos.images}
+
+
+def test_batches_are_floats_of_0_to_255_with_their_labels(photos):
+    images_, labels = batches(photos)[0]
+    assert (images_.dtype, labels.dtype) == (np.float32, np.int64)
+    assert 100 < images_.max() <= 255
+    by_photo = dict(zip([p.tobytes() for p in photos.images], photos.labels, strict=True))
+    assert [by_photo[i.astype(np.uint8).tobytes()] for i in images_] == labels.tolist()
+
+
+def test_a_later_start_meets_the_same_batches(photos):
+    whole = batches(photos, Augmentation(), 0, 12)
+    later = batches(photos, Augmentation(), 7, 12)
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(whole[7:], later, strict=True))
+
+
+def test_passes_and_seeds_differ(photos):
+    first, second, other = (
+        batches(photos)[0],
+        batches(photos, last=12)[6],
+        batches(photos, seed=1)[0],
+    )
+    assert not np.array_equal(first[0], second[0])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_training_photos_are_augmented_and_validation_photos_never(photos, monkeypatch):
+    calls = []
+    real = augment.batch
+    monkeypatch.setattr(augment, "batch", lambda *a: calls.append(1) or real(*a))
+    batches(photos, Augmentation(), last=3)
+    assert len(calls) == 3
+    plain = list(pipeline.plain_batches(photos, 20))
+    assert len(calls) == 3
+    assert [len(labels) for _, labels in plain] == [20, 20, 8]
+    assert np.array_equal(np.concatenate([x for x, _ in plain]), photos.images)
+    assert len(list(pipeline.plain_batches(photos, 20, steps=2))) == 2

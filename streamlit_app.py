@@ -20,4 +20,7 @@ with startup.guard():
     found, trained = datasets.listing(), runs.listing()
     home_view.steps(found, trained)
     st.space("small")
-    home_view.stock(found, trained)
+    if found or trained:
+        home_view.stock(found, trained)
+        st.space("small")
+    home_view.rooms()

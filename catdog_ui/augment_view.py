@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from catdog_core import augment, images
 from catdog_core.augment import Transform
@@ -15,7 +15,8 @@ from catdog_core.errors import PhotoError
 from catdog_core.images import Photo
 from catdog_core.settings import PRESETS, Augmentation, controls, parse
 
-from . import forms, gallery, phrases, state
+from . import forms, gallery, phrases, pictures, state
+from .startup import guard
 from .words import N_, escape, say, t
 
 SIZE = 150
@@ -23,8 +24,11 @@ SIZE = 150
 COUNT = 20
 KEY = "augment"
 _GROUPS = (
-    (N_("Position"), ("rotation_range", "width_shift_range", "height_shift_range")),
-    (N_("Shape"), ("zoom_range", "shear_range", "horizontal_flip", "vertical_flip")),
+    (
+        N_("Position and shape"),
+        ("width_shift_range", "height_shift_range", "rotation_range", "zoom_range", "shear_range"),
+    ),
+    (N_("Flips"), ("horizontal_flip", "vertical_flip")),
     (N_("Light"), ("brightness_range", "channel_shift_range")),
     (N_("Empty corners"), ("fill_mode", "cval")),
 )
@@ -36,52 +40,68 @@ _PRESET_NAMES = {
 }
 
 
-def photo(dataset: Dataset | None) -> Photo | None:
-    """Let the user take a photo of the dataset or bring one.
+@st.fragment
+def workbench(dataset: Dataset | None) -> None:
+    """The photo and its controls beside 20 variants; a moved slider redraws only this part."""
+    with guard():
+        left, right = st.columns([2, 3], gap="large")
+        with left:
+            original = _photo(dataset)
+            settings = _controls()
+        with right:
+            _actions(settings)
+            if original is not None:
+                _pictures(original, settings)
+
+
+def _photo(dataset: Dataset | None) -> Photo | None:
+    """Let the user take a photo of the dataset or bring one, and show it.
 
     Returns:
         (S, S, 3) uint8, squeezed as the network gets it; None, and a sentence, if there is none.
     """
-    with st.popover(t("Take a photo of my own"), icon=":material/upload:"):
-        file = st.file_uploader(
+    picture, choice = st.columns([2, 3], vertical_alignment="center")
+    with choice:
+        file = _upload()
+        item = _pick(dataset) if dataset and file is None else None
+    if file is not None:
+        name, found = file.name, pictures.uploaded(file.file_id, file.getvalue(), SIZE)
+    elif item is not None:
+        name, found = item.file, pictures.fitted(item.path, SIZE)
+    else:
+        return None
+    if isinstance(found, PhotoError):
+        st.error(f"**{escape(name)}**: {escape(say(found))}", icon=":material/broken_image:")
+        return None
+    with picture:
+        gallery.grid(
+            [images.encode(found)], [t("Original")], [name], columns=1, alts=[name], width=160
+        )
+    return found
+
+
+def _upload() -> UploadedFile | None:
+    with st.popover(t("My own photo"), icon=":material/upload:"):
+        file: UploadedFile | None = st.file_uploader(
             t("JPEG, PNG, WebP, BMP, GIF or TIFF"),
             type=[extension.lstrip(".") for extension in images.EXTENSIONS],
             key="augment_upload",
         )
-    if file is not None:
-        return _readable(file.name, _decoded(file.file_id, file.getvalue()))
-    if dataset is None:
-        return None
-    item = _pick(dataset)
-    changed = item.path.stat().st_mtime if item.path.exists() else 0.0
-    return _readable(item.file, _fitted(str(item.path), changed))
-
-
-@st.fragment
-def workbench(original: Photo) -> None:
-    """The controls beside the photo and its variants; a moved slider redraws only this part."""
-    left, right = st.columns([2, 5], gap="large")
-    with left:
-        settings = _controls()
-    with right:
-        _actions(settings)
-        _pictures(original, settings)
+    return file
 
 
 def _pick(dataset: Dataset) -> Item:
     """One training photo, of one class if asked; "next" and "random" walk through them."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.selectbox(
-            t("Class"),
-            [None, *range(len(dataset.classes))],
-            format_func=lambda n: t("all classes") if n is None else escape(dataset.classes[n]),
-            key=f"augment_class_{dataset.id}",
-            width=220,
-        )
-        st.button(t("Next photo"), icon=":material/skip_next:", key="photo_next", on_click=_next)
-        st.button(
-            t("Random photo"), icon=":material/shuffle:", key="photo_random", on_click=_random
-        )
+    label = st.selectbox(
+        t("Class"),
+        [None, *range(len(dataset.classes))],
+        format_func=lambda n: t("all classes") if n is None else escape(dataset.classes[n]),
+        key=f"augment_class_{dataset.id}",
+        label_visibility="collapsed",
+    )
+    with st.container(horizontal=True, gap="small"):
+        st.button(t("Next"), icon=":material/skip_next:", key="photo_next", on_click=_next)
+        st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_random)
     items = [item for item in dataset.items("train") if label is None or item.label == label]
     place: int = st.session_state.get("augment_at", 0)
     return items[place % len(items)]
@@ -93,20 +113,6 @@ def _next() -> None:
 
 def _random() -> None:
     st.session_state["augment_at"] = random.randrange(1_000_000)
-
-
-def _readable(name: str, found: Photo | PhotoError) -> Photo | None:
-    if isinstance(found, PhotoError):
-        st.error(f"**{escape(name)}**: {escape(say(found))}", icon=":material/broken_image:")
-        return None
-    st.caption(
-        t(
-            "{name}, squeezed to {size} × {size} px as the network gets it",
-            name=escape(name),
-            size=SIZE,
-        )
-    )
-    return found
 
 
 def _controls() -> Augmentation:
@@ -129,7 +135,7 @@ def _controls() -> Augmentation:
         if names:
             st.markdown(f"**{t(title)}**")
             unused = ("cval",) if now.fill_mode != "constant" else ()
-            values |= forms.form(Augmentation, KEY, names, disabled=unused)
+            values |= forms.form(Augmentation, KEY, names, columns=2, disabled=unused)
     return parse(Augmentation, values)
 
 
@@ -184,9 +190,7 @@ def _pictures(original: Photo, settings: Augmentation) -> None:
     drawn = augment.variants(original, settings, COUNT, st.session_state.get("augment_seed", 0))
     values = [_values(transform) for _, transform in drawn]
     long = st.session_state.get("augment_values", False)
-    gallery.beside(
-        images.encode(original),
-        t("Original"),
+    gallery.grid(
         [images.encode(image) for image, _ in drawn],
         captions=values if long else None,
         tooltips=values,
@@ -218,16 +222,3 @@ def _values(drawn: Transform) -> str:
     if drawn.flip_vertical:
         lines.append(t("upside down"))
     return "\n".join(lines) or t("unchanged")
-
-
-@st.cache_data(max_entries=200, show_spinner=False)
-def _fitted(path: str, changed: float) -> Photo | PhotoError:
-    return next(iter(images.load_all([Path(path)], SIZE)))
-
-
-@st.cache_data(max_entries=20, show_spinner=False)
-def _decoded(file_id: str, _data: bytes) -> Photo | PhotoError:
-    try:
-        return images.load(_data, SIZE)
-    except PhotoError as error:
-        return error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -13,8 +11,9 @@ from catdog_core.datasets import Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.images import Photo
 
-from . import gallery
+from . import gallery, pictures
 from .palette import class_color
+from .startup import guard
 from .words import escape, say, t
 
 BATCH = 20
@@ -24,7 +23,12 @@ SIZE = 150
 
 def show(dataset: Dataset) -> None:
     """Draw the section; "New batch" redraws this part alone."""
-    st.fragment(_show)(dataset)
+    st.fragment(_guarded)(dataset)
+
+
+def _guarded(dataset: Dataset) -> None:
+    with guard():  # what a fragment raises passes its page's guard by
+        _show(dataset)
 
 
 def draw(items: list[Item], seed: int) -> list[Item]:
@@ -62,17 +66,18 @@ def _show(dataset: Dataset) -> None:
         )
     )
     drawn = draw(dataset.items("train"), seed)
-    read = [(item, _fitted(str(item.path), SIZE)) for item in drawn]
+    read = [(item, pictures.fitted(item.path, SIZE)) for item in drawn]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
     left, right = st.columns([3, 2], gap="large")
     with left:
         _unreadable([(item, photo) for item, photo in read if isinstance(photo, PhotoError)])
         if good:
+            numbers = np.array([item.label for item, _ in good])
             _grid(dataset, good)
+            st.space("xsmall")
+            _arrays(np.stack([photo for _, photo in good]), numbers, len(dataset.classes))
     with right:
         if good:
-            numbers = np.array([item.label for item, _ in good])
-            _arrays(np.stack([photo for _, photo in good]), numbers, len(dataset.classes))
             _labels(dataset, numbers)
 
 
@@ -105,8 +110,8 @@ def _arrays(photos: Photo, numbers: NDArray[np.int64], classes: int) -> None:
     low, high = float(pixels.min()), float(pixels.max())
     modes = labels(numbers, classes)
     rows = [
-        ("images", str(pixels.shape), "float32", f"{low:.0f} … {high:.0f}"),
-        ("rescaled", str(pixels.shape), "float32", f"{low / 255:.1f} … {high / 255:.1f}"),
+        (t("images"), str(pixels.shape), "float32", f"{low:.0f} … {high:.0f}"),
+        (t("after Rescaling"), str(pixels.shape), "float32", f"{low / 255:.1f} … {high / 255:.1f}"),
         *(
             (mode, str(array.shape), "float32", f"{array.min():.0f} … {array.max():.0f}")
             for mode, array in modes.items()
@@ -141,7 +146,7 @@ def _labels(dataset: Dataset, numbers: NDArray[np.int64]) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=282,
+        height="content",
         key="batch_labels",
         alt=t("Labels of this batch under class mode binary, categorical and sparse"),
     )
@@ -159,8 +164,3 @@ def _value(label: NDArray[np.float32]) -> str:
     if len(label) > 6:
         return f"1 at {int(label.argmax())} of {len(label)}"
     return "[" + " ".join(f"{value:.0f}" for value in label) + "]"
-
-
-@st.cache_data(max_entries=400, show_spinner=False)
-def _fitted(path: str, size: int) -> Photo | PhotoError:
-    return next(iter(images.load_all([Path(path)], size)))

@@ -49,7 +49,7 @@ def add(found: bool) -> None:
         t("There is no dataset yet. Start with the drawn one, or bring photos of your own."),
         icon=":material/photo_library:",
     )
-    sources.panel()
+    sources.panel("primary")
 
 
 def overview(dataset: Dataset) -> None:

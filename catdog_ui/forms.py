@@ -38,7 +38,7 @@ def form(
         disabled: fields that are shown but have no effect now.
     """
     by_name = {control.name: control for control in controls(model)}
-    cells = st.grid(columns, min_column_width=180) if columns > 1 else st.container()
+    cells = st.grid(columns, min_column_width=150) if columns > 1 else st.container()
     values = {}
     for name in names if names is not None else by_name:
         with cells:
@@ -77,7 +77,7 @@ def _widget(control: Control, key: str, disabled: bool) -> Any:
     if control.kind == "bool":
         value = st.toggle(**shared)
     elif control.kind == "choice":
-        value = st.selectbox(options=control.choices, required=True, **shared)
+        value = st.selectbox(options=control.choices, **shared)
     elif control.scale == "log":
         value = _log_slider(control, shared)
     elif control.optional and control.kind in ("int", "float"):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from html import escape
+from typing import Literal
 
 import streamlit as st
 
 _GAP = 8  # pixels between pictures
-_LEAST = 92  # pixels; below this width a row takes fewer pictures
+_LEAST = 80  # pixels; below this width a row takes fewer pictures
 
 
 def grid(
@@ -19,6 +20,7 @@ def grid(
     columns: int = 5,
     alts: Sequence[str] | None = None,
     colors: Sequence[str] | None = None,
+    width: int | Literal["stretch"] = "stretch",
 ) -> None:
     """Show pictures in rows of `columns`, of fewer where the page is narrow.
 
@@ -28,9 +30,10 @@ def grid(
         tooltips: shown while the pointer rests on a picture; may have several lines.
         columns: pictures in a row of a wide page.
         alts: descriptions for those who do not see the pictures; by default the captions.
-        colors: a CSS colour a picture, drawn as a line below it.
+        colors: a CSS colour a picture, drawn as a dot before its caption.
+        width: of the whole, in pixels, at most; by default all there is.
     """
-    st.html(text(images, captions, tooltips, columns, alts, colors))
+    st.html(text(images, captions, tooltips, columns, alts, colors), width=width)
 
 
 def text(
@@ -61,25 +64,6 @@ def text(
     )
 
 
-def beside(
-    lead: bytes,
-    lead_caption: str,
-    images: Sequence[bytes],
-    captions: Sequence[str] | None = None,
-    tooltips: Sequence[str] | None = None,
-    columns: int = 5,
-    alts: Sequence[str] | None = None,
-) -> None:
-    """Show one picture, and beside it (above it where the page is narrow) a grid of others."""
-    st.html(
-        f'<div style="display:flex;flex-wrap:wrap;gap:{2 * _GAP}px;align-items:flex-start">'
-        f'<div style="flex:1 1 110px;max-width:170px">'
-        f"{_figure(lead, lead_caption, '', lead_caption, '')}</div>"
-        f'<div style="flex:6 1 300px;min-width:0">'
-        f"{text(images, captions, tooltips, columns, alts)}</div></div>"
-    )
-
-
 def data_uri(image: bytes) -> str:
     """A picture file as a URI that needs no further request."""
     kind = "png" if image.startswith(b"\x89PNG") else "jpeg"
@@ -87,16 +71,21 @@ def data_uri(image: bytes) -> str:
 
 
 def _figure(image: bytes, caption: str, tooltip: str, alt: str, color: str) -> str:
-    line = f"border-bottom:4px solid {escape(color)};" if color else ""
+    dot = (
+        '<span style="display:inline-block;width:.6em;height:.6em;border-radius:50%;'
+        f'margin-right:.35em;background:{escape(color)}"></span>'
+        if color
+        else ""
+    )
     below = (
-        '<figcaption style="font-size:.75rem;line-height:1.35;padding:.15rem .1rem 0;opacity:.8;'
-        f'white-space:pre-line;overflow-wrap:anywhere">{escape(caption)}</figcaption>'
+        '<figcaption style="font-size:.75rem;line-height:1.35;padding:.15rem .1rem 0;opacity:.85;'
+        f'white-space:pre-line;overflow-wrap:anywhere">{dot}{escape(caption)}</figcaption>'
         if caption
         else ""
     )
     return (
         f'<figure style="margin:0;min-width:0" title="{escape(tooltip)}">'
         f'<img src="{data_uri(image)}" alt="{escape(alt)}" style="display:block;width:100%;'
-        f'aspect-ratio:1;object-fit:contain;border-radius:.4rem;{line}">'
+        'aspect-ratio:1;object-fit:contain;border-radius:.4rem">'
         f"{below}</figure>"
     )

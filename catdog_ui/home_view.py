@@ -4,17 +4,51 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import datasets, runs
+from catdog_core import datasets, images, runs
 from catdog_core.datasets import Dataset
+from catdog_core.errors import PhotoError
 from catdog_core.runs import Run
 from catdog_core.settings import Training
 
-from . import phrases, sources, state
-from .words import escape, t
+from . import gallery, phrases, pictures, sources, state
+from .words import N_, escape, t
 
 FIRST_TRAINING = Training(epochs=5, learning_rate=1e-3)
 """Short enough to watch from start to end, quick enough to learn something in that time."""
 _LISTED = 5
+_GLIMPSE = 6
+_ROOMS = (
+    (
+        "pages/1_Data.py",
+        N_("Data"),
+        "photo_library",
+        N_("How many photos there are, how they look to a network, and which are faulty."),
+    ),
+    (
+        "pages/2_Augment.py",
+        N_("Augment"),
+        "auto_awesome",
+        N_("One photo becomes many: turn, move, zoom and flip it, and see 20 variants at once."),
+    ),
+    (
+        "pages/3_Train.py",
+        N_("Train"),
+        "model_training",
+        N_("Start a training, watch accuracy and loss grow batch by batch, stop and resume."),
+    ),
+    (
+        "pages/4_Compare.py",
+        N_("Compare"),
+        "compare_arrows",
+        N_("Lay the curves of several runs over each other and see which learnt by heart."),
+    ),
+    (
+        "pages/6_Predict.py",
+        N_("Predict"),
+        "image_search",
+        N_("Drop photos in and see the class and the probability your model gives them."),
+    ),
+)
 
 
 def steps(found: list[Dataset], trained: list[Run]) -> None:
@@ -35,6 +69,8 @@ def stock(found: list[Dataset], trained: list[Run]) -> None:
         st.subheader(t("Datasets"), anchor=False)
         for dataset in found[:_LISTED]:
             _dataset_line(dataset)
+        if found:
+            _glimpse(found[0])
         if not found:
             st.caption(t("None yet. The demo dataset is one click away."))
         _more(len(found), "pages/1_Data.py")
@@ -45,6 +81,16 @@ def stock(found: list[Dataset], trained: list[Run]) -> None:
         if not trained:
             st.caption(t("None yet. A run is one training; its curves and its model are kept."))
         _more(len(trained), "pages/4_Compare.py")
+
+
+def rooms() -> None:
+    """What each page is for, with a link."""
+    st.subheader(t("What you find here"), anchor=False)
+    with st.grid(3, min_column_width=240, gap="medium"):
+        for page, name, icon, about in _ROOMS:
+            with st.container(gap=None):
+                link(page, t(name), icon)
+                st.caption(t(about))
 
 
 def _card(number: str, title: str, done: bool) -> st.delta_generator.DeltaGenerator:
@@ -113,6 +159,20 @@ def _dataset_line(dataset: Dataset) -> None:
                 validation=counts.get("validation", 0),
             )
         )
+
+
+def _glimpse(dataset: Dataset) -> None:
+    """A few photos of a dataset, taken evenly from all its classes."""
+    items = dataset.items("train")
+    some = items[:: max(1, len(items) // _GLIMPSE)][:_GLIMPSE]
+    read = [(item, pictures.fitted(item.path, 150)) for item in some]
+    good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
+    gallery.grid(
+        [images.encode(photo) for _, photo in good],
+        tooltips=[item.file for item, _ in good],
+        alts=[dataset.classes[item.label] for item, _ in good],
+        columns=_GLIMPSE,
+    )
 
 
 def _run_line(run: Run) -> None:

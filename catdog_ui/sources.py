@@ -34,7 +34,7 @@ def choose(dataset: Dataset) -> None:
     st.rerun()
 
 
-def panel() -> None:
+def panel(demo_kind: str = "secondary") -> None:
     """All three sources, side by side where there is room."""
     with st.grid(3, min_column_width=260, gap="medium"):
         with st.container(border=True, height="stretch"):
@@ -45,7 +45,7 @@ def panel() -> None:
                     " Nothing is downloaded."
                 )
             )
-            demo_button("source_demo", "secondary")
+            demo_button("source_demo", demo_kind)
         with st.container(border=True, height="stretch"):
             _heading(t("A folder on this machine"), ":material/folder_open:")
             _folder()

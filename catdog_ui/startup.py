@@ -28,6 +28,7 @@ PAGES = (
     ("pages/4_Compare.py", N_("Compare"), ":material/compare_arrows:"),
     ("pages/6_Predict.py", N_("Predict"), ":material/image_search:"),
 )
+_SIDEBAR = 240  # pixels
 POLL = 4.0
 """Seconds between two looks at the runs while one is active."""
 
@@ -40,7 +41,12 @@ def page(title: str, icon: str) -> None:
         icon: a Material icon, ``:material/name:``.
     """
     choose_language()
-    st.set_page_config(page_title=f"{t(title)} · {NAME}", page_icon=icon, layout="wide")
+    st.set_page_config(
+        page_title=f"{t(title)} · {NAME}",
+        page_icon=icon,
+        layout="wide",
+        initial_sidebar_state=_SIDEBAR,
+    )
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
     with st.sidebar:
         for path, name, symbol in PAGES:
@@ -56,7 +62,8 @@ def page(title: str, icon: str) -> None:
 def guard() -> Iterator[None]:
     """Turn a user's mistake into its sentence, and a mistake of the lab into one plain sentence.
 
-    The traceback of the latter goes to the server's log, never to the page.
+    A fragment needs a guard of its own inside: what it raises passes the page's guard by. The
+    traceback of a mistake of the lab goes to the server's log, never to the page.
     """
     try:
         yield

@@ -12,6 +12,7 @@ from catdog_core.runs import Run
 
 from .words import escape, t
 
+_WIDTH = 420  # pixels; narrower where the page is
 CARRIED = ("lang", "dataset", "run", "runs")
 """Query parameters every link between pages takes along."""
 
@@ -71,7 +72,7 @@ def _choose(kind: str, options: list[str], label: str, shown: Callable[[str], st
     if asked is not None and asked not in options and asked != st.session_state.get(memory):
         st.toast(t("What the address asked for is not here any more; the newest one is shown."))
     value: str = st.selectbox(
-        label, options, format_func=shown, key=key, required=True, persist_state="session"
+        label, options, format_func=shown, key=key, persist_state="session", width=_WIDTH
     )
     st.session_state[memory] = value
     if asked != value:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_core import datasets
-from catdog_ui import augment_view, startup, state
+from catdog_ui import augment_view, sources, startup, state
 from catdog_ui.words import N_, t
 
 startup.page(N_("Augment"), ":material/auto_awesome:")
@@ -18,7 +18,9 @@ with startup.guard():
     )
     dataset = state.chosen_dataset() if datasets.listing() else None
     if dataset is None:
-        st.caption(t("Photos of a dataset appear here once there is one; your own work at once."))
-    photo = augment_view.photo(dataset)
-    if photo is not None:
-        augment_view.workbench(photo)
+        st.info(
+            t("There is no dataset yet. Take a photo of your own, or make the demo dataset."),
+            icon=":material/photo_library:",
+        )
+        sources.demo_button("augment_demo")
+    augment_view.workbench(dataset)

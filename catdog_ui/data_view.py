@@ -184,10 +184,19 @@ def _confirm(dataset: Dataset) -> None:
         )
     st.markdown(t("Runs trained on it, and their models, are kept."))
     with st.container(horizontal=True):
-        if st.button(t("Remove"), type="primary", key="dataset_remove_sure"):
-            with guard():
-                datasets.remove(dataset.id)
-                st.query_params.pop("dataset", None)
-                st.rerun()
+        if st.button(
+            t("Remove"),
+            type="primary",
+            key="dataset_remove_sure",
+            on_click=_remove,
+            args=(dataset.id,),
+        ):
+            st.rerun()
         if st.button(t("Keep it"), key="dataset_remove_not"):
             st.rerun()
+
+
+def _remove(dataset_id: str) -> None:
+    with guard():
+        datasets.remove(dataset_id)
+        st.query_params.pop("dataset", None)

@@ -61,19 +61,18 @@ def _choose(kind: str, options: list[str], label: str, shown: Callable[[str], st
     """A select box whose value is the URL's ``?kind=``.
 
     The box and the URL can both change between two runs of a page: the user picks, or a link or
-    the browser's back button leads elsewhere. The URL as this session last wrote it tells which.
+    the browser's back button leads elsewhere. The choice as this session last knew it tells which.
+    A box belongs to one page, so the choice is kept beside it and given to the next page's.
     """
-    key, memory = f"chosen_{kind}", f"url_{kind}"
-    asked = st.query_params.get(kind)
-    if asked is not None and asked != st.session_state.get(memory) and asked in options:
-        st.session_state[key] = asked
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = options[0]
-    if asked is not None and asked not in options and asked != st.session_state.get(memory):
+    key, memory = f"chosen_{kind}", f"known_{kind}"
+    asked, known = st.query_params.get(kind), st.session_state.get(memory)
+    picked = st.session_state.get(key)
+    if asked is not None and asked != known and asked not in options:
         st.toast(t("What the address asked for is not here any more; the newest one is shown."))
-    value: str = st.selectbox(
-        label, options, format_func=shown, key=key, persist_state="session", width=_WIDTH
-    )
+    led = asked if asked != known else None
+    value = next((v for v in (led, picked, known) if v in options), None) or options[0]
+    st.session_state[key] = value
+    value = st.selectbox(label, options, format_func=shown, key=key, width=_WIDTH)
     st.session_state[memory] = value
     if asked != value:
         st.query_params[kind] = value

@@ -1,0 +1,85 @@
+"""The doors of the house: who imports whom, and that light rooms stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+LIGHT = (
+    "errors",
+    "files",
+    "settings",
+    "images",
+    "datasets",
+    "demo",
+    "layout",
+    "archives",
+    "health",
+    "augment",
+    "architecture",
+    "status",
+    "turn",
+    "runs",
+    "cli",
+    "figures",
+)
+HEAVY = "tensorflow", "keras", "matplotlib"
+
+
+def imported(path):
+    """The top packages a file imports anywhere, relative imports by their own package."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(path.parent.name if node.level else (node.module or "").split(".")[0])
+    return found
+
+
+def loaded_by(code, cwd=PROJECT, env=None):
+    """The heavy packages a fresh interpreter has loaded after `code`."""
+    probe = f"{code}\nimport sys\nprint([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", probe], cwd=cwd, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "catdog_core").glob("*.py")), ids=str)
+def test_the_core_knows_nothing_of_the_pages(path):
+    assert not imported(path) & {"streamlit", "catdog_ui", "pages", "plotly"}
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "catdog_ui").glob("*.py")), ids=str)
+def test_what_pages_share_knows_no_page_and_no_heavy_package(path):
+    assert not imported(path) & {"pages", "streamlit_app", *HEAVY}
+
+
+@pytest.mark.parametrize(
+    "path", [PROJECT / "streamlit_app.py", *sorted((PROJECT / "pages").glob("*.py"))], ids=str
+)
+def test_pages_reach_only_the_two_packages(path):
+    assert imported(path) <= {"streamlit", "catdog_core", "catdog_ui", "__future__"}
+
+
+def test_light_rooms_load_nothing_heavy():
+    assert loaded_by(f"import {', '.join(f'catdog_core.{room}' for room in LIGHT)}") == "[]"
+
+
+def test_shared_parts_of_the_pages_load_nothing_heavy():
+    names = [path.stem for path in (PROJECT / "catdog_ui").glob("*.py") if path.stem != "catalogue"]
+    assert loaded_by(f"import {', '.join(f'catdog_ui.{name}' for name in names)}") == "[]"
+
+
+def test_home_paints_without_tensorflow(workspace):
+    code = (
+        "from streamlit.testing.v1 import AppTest\n"
+        "app = AppTest.from_file('streamlit_app.py', default_timeout=30).run()\n"
+        "assert app.title and not app.exception"
+    )
+    assert loaded_by(code) == "[]"

@@ -1,0 +1,236 @@
+"""Home, Data and Augment, driven from the entry point; language and choice in the address."""
+
+import io
+import re
+import zipfile
+
+import fakes
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from catdog_core import datasets, images, runs
+from catdog_core.settings import PRESETS, Augmentation, controls
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def page(path="", **query):
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=30)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    if path:
+        app.switch_page(f"pages/{path}.py")
+        app.run()
+    assert not app.exception
+    return app
+
+
+def said(elements):
+    return " ".join(str(element.value) for element in elements)
+
+
+def pictures(app):
+    return re.findall(r'<img src="([^"]+)"', " ".join(e.value for e in app.get("html")))
+
+
+def one(value):
+    return value if isinstance(value, str) else value[0]
+
+
+@pytest.mark.parametrize("path", ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "6_Predict"])
+def test_every_page_of_an_empty_lab_opens(path):
+    app = page(path)
+    assert app.title
+    assert not app.error
+
+
+@pytest.mark.parametrize("path", ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "6_Predict"])
+def test_a_damaged_run_and_record_break_no_page(path, demo):
+    for folder in (runs.root() / "broken", datasets.root() / "broken"):
+        folder.mkdir(parents=True)
+    (runs.root() / "broken" / "settings.json").write_text("{")
+    (datasets.root() / "broken" / "dataset.json").write_text("[]")
+    datasets.open_folder(demo)
+    page(path)
+
+
+def test_home_makes_the_demo_set_with_one_click(monkeypatch, demo):
+    monkeypatch.setattr(datasets, "create_demo", lambda progress: datasets.open_folder(demo))
+    app = page()
+    app.button("home_demo").click().run()
+    assert not app.exception
+    assert one(app.query_params["dataset"]) == datasets.listing()[0].id
+
+
+def test_home_starts_a_short_training_with_one_click(monkeypatch, demo):
+    started = []
+    monkeypatch.setattr(runs, "start", started.append)
+    dataset = datasets.open_folder(demo)
+    app = page(dataset=dataset.id)
+    app.button("home_train").click().run()
+    assert not app.exception
+    run = runs.load(started[0])
+    assert run.dataset_id == dataset.id
+    assert 2 <= run.training.epochs <= 10
+
+
+def test_home_lists_datasets_and_runs(demo):
+    datasets.open_folder(demo)
+    fakes.run("my run")
+    app = page()
+    links = " ".join(link.proto.label for link in app.get("page_link"))
+    assert "cartoons" in links and "my run" in links
+
+
+def test_a_folder_becomes_the_chosen_dataset(demo):
+    app = page("1_Data")
+    app.text_input("source_path").set_value(str(demo))
+    next(b for b in app.button if b.label == "Open the folder").click()
+    app.run()
+    assert not app.exception
+    assert one(app.query_params["dataset"]) == datasets.listing()[0].id
+    assert list(app.dataframe[0].value["Class"]) == ["cats", "dogs"]
+
+
+def test_a_folder_that_is_none_is_refused_in_a_sentence():
+    app = page("1_Data")
+    app.text_input("source_path").set_value("/nowhere/at/all")
+    next(b for b in app.button if b.label == "Open the folder").click()
+    app.run()
+    assert not app.exception
+    assert "does not exist" in said(app.error)
+
+
+def test_an_uploaded_zip_becomes_a_dataset(demo):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for path in sorted(demo.rglob("*.jpg")):
+            archive.write(path, path.relative_to(demo))
+    app = page("1_Data")
+    app.file_uploader("source_zip").set_value([("pets.zip", data.getvalue(), "application/zip")])
+    app.run()
+    app.button("source_import").click().run()
+    assert not app.exception
+    assert datasets.listing()[0].source == "zip"
+
+
+def test_a_batch_shows_20_photos_and_its_labels_in_three_modes(demo):
+    app = page("1_Data", dataset=datasets.open_folder(demo).id)
+    assert len(pictures(app)) == 20
+    tables = [table.value for table in app.dataframe]
+    arrays = next(table for table in tables if "Shape" in table)
+    assert next(iter(arrays["Shape"])) == "(20, 150, 150, 3)"
+    labels = next(table for table in tables if "sparse" in table)
+    assert set(labels["categorical"]) == {"[1 0]", "[0 1]"}
+
+
+def test_a_new_batch_is_another_and_the_first_comes_again(demo):
+    dataset = datasets.open_folder(demo)
+    app = page("1_Data", dataset=dataset.id)
+    first = pictures(app)
+    app.button("new_batch").click().run()
+    assert pictures(app) != first
+    assert pictures(page("1_Data", dataset=dataset.id)) == first
+
+
+def test_an_unreadable_photo_is_named_with_its_reason(demo, tmp_path):
+    folder = tmp_path / "mixed"
+    for name in ("cats", "dogs"):
+        (folder / name).mkdir(parents=True)
+        for n in range(6):
+            photo = np.full((40, 40, 3), 20 * n + len(name), dtype=np.uint8)
+            (folder / name / f"{n}.jpg").write_bytes(images.encode(photo))
+    (folder / "cats" / "note*s*.jpg").write_bytes(b"no photo at all")
+    app = page("1_Data", dataset=datasets.open_folder(folder).id)
+    assert "note\\*s\\*.jpg" in said(app.markdown)
+    assert "no photo the lab can read" in said(app.markdown)
+
+
+def test_a_dataset_is_removed_only_after_a_question(demo):
+    app = page("1_Data", dataset=datasets.open_folder(demo).id)
+    app.button("dataset_remove").click().run()
+    assert datasets.listing()
+    app.button("dataset_remove_sure").click().run()
+    assert not app.exception
+    assert not datasets.listing() and demo.is_dir()
+
+
+def test_the_sliders_are_those_of_the_settings(demo):
+    app = page("2_Augment", dataset=datasets.open_folder(demo).id)
+    for control in controls(Augmentation):
+        if control.kind == "float":
+            slider = app.slider(f"augment_{control.name}")
+            assert (slider.min, slider.max) == (control.low, control.high)
+            assert slider.value == control.default
+
+
+def test_a_moved_slider_changes_the_20_variants(demo):
+    app = page("2_Augment", dataset=datasets.open_folder(demo).id)
+    before = pictures(app)
+    app.slider("augment_rotation_range").set_value(90.0).run()
+    after = pictures(app)
+    assert len(before) == len(after) == 21
+    assert before[0] == after[0] and before[1:] != after[1:]
+
+
+def test_new_draw_and_reset(demo):
+    app = page("2_Augment", dataset=datasets.open_folder(demo).id)
+    first = pictures(app)
+    app.button("new_draw").click().run()
+    assert pictures(app) != first
+    app.slider("augment_zoom_range").set_value(0.5).run()
+    app.button("augment_reset").click().run()
+    assert pictures(app) == first
+
+
+def test_a_preset_sets_the_sliders(demo):
+    app = page("2_Augment", dataset=datasets.open_folder(demo).id)
+    app.segmented_control("augment_preset").set_value("strong").run()
+    assert app.slider("augment_brightness_range").value == PRESETS["strong"].brightness_range
+    assert app.selectbox("augment_fill_mode").value == "reflect"
+
+
+def test_the_settings_go_to_training_and_outlive_the_page(demo):
+    app = page("2_Augment", dataset=datasets.open_folder(demo).id)
+    app.slider("augment_rotation_range").set_value(45.0).run()
+    app.button("use_in_training").click().run()
+    assert app.session_state["train_augmentation"]["rotation_range"] == 45
+    app.switch_page("pages/3_Train.py").run()
+    assert "Rotation ±45°" in said(app.caption)
+    app.switch_page("pages/2_Augment.py").run()
+    assert app.slider("augment_rotation_range").value == 45
+
+
+def test_an_own_photo_is_used_and_no_photo_is_refused_in_a_sentence(demo):
+    app = page("2_Augment")
+    photo = images.encode(np.full((50, 80, 3), 90, dtype=np.uint8))
+    app.file_uploader("augment_upload").set_value([("mine.jpg", photo, "image/jpeg")]).run()
+    assert len(pictures(app)) == 21
+    app.file_uploader("augment_upload").set_value([("mine.jpg", b"text", "image/jpeg")]).run()
+    assert not app.exception
+    assert "no photo the lab can read" in said(app.error)
+
+
+def test_the_language_comes_from_the_address_and_a_bad_one_is_english():
+    assert page(lang="ko").title[0].value != page(lang="en").title[0].value
+    app = page(lang="../../etc")
+    assert one(app.query_params["lang"]) == "en"
+
+
+def test_language_and_dataset_stay_in_the_address_from_page_to_page(demo, tmp_path):
+    older = datasets.open_folder(demo)
+    datasets.make_demo(tmp_path / "newer", train=8, validation=4, size=48)
+    datasets.open_folder(tmp_path / "newer")
+    app = page("1_Data", lang="ko", dataset=older.id)
+    assert app.selectbox("chosen_dataset").value == older.id
+    app.switch_page("pages/2_Augment.py").run()
+    assert one(app.query_params["lang"]) == "ko"
+    assert one(app.query_params["dataset"]) == older.id
+
+
+def test_a_dataset_in_the_address_that_is_gone_gives_way_to_one_that_is_there(demo):
+    dataset = datasets.open_folder(demo)
+    app = page("1_Data", dataset="gone")
+    assert one(app.query_params["dataset"]) == dataset.id

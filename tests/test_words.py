@@ -1,0 +1,75 @@
+"""The catalogues: complete, up to date, and harmless when something is amiss."""
+
+import string
+from gettext import GNUTranslations
+
+import pytest
+
+from catdog_core.errors import PhotoError
+from catdog_ui import catalogue, words
+
+
+@pytest.fixture(scope="module")
+def texts():
+    return catalogue.extract()
+
+
+@pytest.fixture
+def korean(monkeypatch):
+    monkeypatch.setattr(words, "language", lambda: "ko")
+
+
+def fields(text):
+    return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name is not None)
+
+
+def test_texts_of_pages_errors_and_settings_are_found(texts):
+    assert "Make the demo dataset" in texts
+    assert "The file is empty. Expected a photo. Check that it was copied whole." in texts
+    assert "Rotation" in texts
+
+
+def test_every_text_has_a_korean_translation(texts):
+    assert catalogue.untranslated("ko", texts) == []
+
+
+def test_translations_keep_the_fields(texts):
+    known = catalogue.translations("ko")
+    wrong = [text for text in texts if known.get(text) and fields(text) != fields(known[text])]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("code", words.LANGUAGES)
+def test_the_files_are_what_the_command_writes(code, texts):
+    for path, content in catalogue.files(code, texts).items():
+        assert path.read_bytes() == content, "run: python -m catdog_ui.catalogue"
+
+
+def test_extraction_gives_the_same_twice(texts):
+    assert catalogue.files("ko", texts) == catalogue.files("ko", catalogue.extract())
+
+
+def test_a_text_is_shown_in_the_language_of_the_session(korean):
+    assert words.t("Predict") != "Predict"
+    assert words.t("and {n} more", n=3).count("3") == 1
+
+
+def test_an_error_is_told_in_the_language_of_the_session(korean):
+    error = PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
+    assert words.say(error) != str(error)
+
+
+def test_a_text_without_translation_stays_english(korean):
+    assert words.t("no such text {n}", n=1) == "no such text 1"
+
+
+def test_a_slip_in_a_catalogue_falls_back_to_english(monkeypatch):
+    class Bad(GNUTranslations):
+        def __init__(self):
+            pass
+
+        def gettext(self, message):
+            return "{m}"
+
+    monkeypatch.setattr(words, "_catalogue", lambda code: Bad())
+    assert words.t("{n} photos", n=2) == "2 photos"

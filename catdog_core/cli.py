@@ -19,7 +19,7 @@ from typer.exceptions import TyperException
 
 from . import architecture, cli_flags, cli_models, cli_say, datasets, quiet, runs
 from .cli_flags import AsJson, Folder
-from .errors import CatDogError
+from .errors import CatDogError, RunError
 from .files import shown
 from .settings import Augmentation, Training
 
@@ -216,6 +216,24 @@ def list_runs() -> None:
     console = Console()
     # Through a pipe there is no width to keep to, and ids must stay whole.
     Console(width=None if console.is_terminal else 400, highlight=False).print(table)
+
+
+@app.command()
+def plot(
+    run: RunFolder,
+    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The picture to write.")],
+) -> None:
+    """Draw a run's accuracy and loss, training against validation."""
+    from . import figures
+
+    found = runs.load(run)
+    if not found.epochs:
+        raise RunError(
+            "Run '{name}' has no whole epoch yet. Expected at least one to draw. Train it first.",
+            name=found.name or found.id,
+        )
+    figures.history(found.epochs, found.best_epoch, out)
+    print(f"{len(found.epochs)} epochs in {out}")
 
 
 for command in (cli_models.evaluate, cli_models.predict, cli_models.export):

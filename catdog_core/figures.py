@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from . import files
 from .augment import Transform
 from .images import Photo
 
 _FORMATS = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
+_TRAIN, _VALIDATION = "#D55E00", "#0072B2"  # the pages' palette
 
 
 def contact_sheet(variants: Sequence[tuple[Photo, Transform]], out: Path, columns: int = 5) -> None:
@@ -23,18 +25,54 @@ def contact_sheet(variants: Sequence[tuple[Photo, Transform]], out: Path, column
     Raises:
         CatDogError: the file cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = -(-len(variants) // columns)
-    figure = Figure(figsize=(2.4 * columns, 2.75 * rows), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(2.4 * columns, 2.75 * rows)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, (photo, drawn) in zip(grid.flat, variants, strict=False):
         axes.imshow(photo)
         axes.set_title(caption(drawn), fontsize=7)
+    _save(figure, out)
+
+
+def history(epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path) -> None:
+    """Write the overfitting plots of a run: accuracy left, loss right, training red.
+
+    Args:
+        epochs: rows of a run's metrics, epochs counted from 0; people see them from 1.
+        best: the epoch to mark, counted from 0.
+        out: the file to write or replace; PNG unless its extension asks for another format.
+
+    Raises:
+        CatDogError: the file cannot be written.
+    """
+    figure = _figure(10, 4)
+    x = [row["epoch"] + 1 for row in epochs]
+    for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        axes.plot(x, [row[name] for row in epochs], color=_TRAIN, label="training")
+        validation = [row[f"val_{name}"] for row in epochs]
+        axes.plot(x, validation, color=_VALIDATION, label="validation", marker="o", markersize=3)
+        if best is not None:
+            axes.axvline(best + 1, color="0.6", linestyle=":", label=f"best epoch, {best + 1}")
+        axes.set_title(name.capitalize())
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.25)
+        axes.legend()
+    _save(figure, out)
+
+
+def _figure(width: float, height: float) -> Any:
+    """An empty figure of so many inches that no other thread's pyplot can touch."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: Any, out: Path) -> None:
     kind = out.suffix.lower().lstrip(".")
     with files.replacing(out) as temporary:
         figure.savefig(temporary, format=kind if kind in _FORMATS else "png")

@@ -86,10 +86,10 @@ def draw_pet(label: int, size: int, rng: np.random.Generator) -> Image.Image:
     """Draw one pet: label 0 a cat, 1 a dog; an RGB picture of `size` × `size` pixels."""
     side = size * _SUPER
     picture = _background(side, rng)
-    fur = _vary(_FURS[rng.integers(len(_FURS))], 26, rng)
+    fur = _vary(_FURS[rng.integers(len(_FURS))], 12, rng)
     pet = Image.new("RGBA", (side, side), (0, 0, 0, 0))
     _Pet(ImageDraw.Draw(pet), side, fur, rng).draw(dog=label == 1)
-    pet = pet.rotate(float(rng.normal(0, 14)), resample=Image.Resampling.BILINEAR)
+    pet = pet.rotate(float(rng.normal(0, 8)), resample=Image.Resampling.BILINEAR)
     if rng.random() < 0.5:
         pet = pet.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     picture.paste(pet, mask=pet)
@@ -107,9 +107,9 @@ class _Pet:
         self, pen: ImageDraw.ImageDraw, side: int, fur: Colour, rng: np.random.Generator
     ) -> None:
         self.pen, self.fur, self.rng = pen, fur, rng
-        self.radius = side * rng.uniform(0.17, 0.29)
-        self.x = side * rng.uniform(0.34, 0.66)
-        self.y = side * rng.uniform(0.36, 0.58)
+        self.radius = side * rng.uniform(0.22, 0.3)
+        self.x = side * rng.uniform(0.38, 0.62)
+        self.y = side * rng.uniform(0.4, 0.52)
         self.wide = rng.uniform(0.92, 1.14)
         self.dark = _shade(fur, 0.62)
         self.light = _shade(fur, 1.0, toward=255, part=0.55)
@@ -208,12 +208,12 @@ class _Pet:
 
 
 def _background(side: int, rng: np.random.Generator) -> Image.Image:
-    top, bottom = rng.integers(60, 240, 3), rng.integers(60, 240, 3)
+    top, bottom = np.array(_random_colour(rng)), np.array(_random_colour(rng))
     fade = np.linspace(0, 1, side)[:, None, None]
     rows = (top * (1 - fade) + bottom * fade).astype(np.uint8)
     picture = Image.fromarray(np.repeat(rows, side, axis=1))
     pen = ImageDraw.Draw(picture)
-    for _ in range(rng.integers(2, 8)):
+    for _ in range(rng.integers(1, 5)):
         x, y = rng.uniform(0, side, 2)
         w, h = rng.uniform(0.05, 0.35, 2) * side
         colour = _random_colour(rng)
@@ -227,7 +227,7 @@ def _background(side: int, rng: np.random.Generator) -> Image.Image:
 
 
 def _occlude(pen: ImageDraw.ImageDraw, side: int, rng: np.random.Generator) -> None:
-    if rng.random() > 0.35:
+    if rng.random() > 0.25:
         return
     x, y = rng.uniform(0, side, 2)
     w, h = rng.uniform(0.06, 0.2, 2) * side
@@ -236,12 +236,14 @@ def _occlude(pen: ImageDraw.ImageDraw, side: int, rng: np.random.Generator) -> N
 
 def _noisy(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     values = np.asarray(picture, np.float32) * np.float32(rng.uniform(0.75, 1.2))
-    grain = rng.standard_normal(values.shape, np.float32) * np.float32(rng.uniform(2, 12))
+    grain = rng.standard_normal(values.shape, np.float32) * np.float32(rng.uniform(1, 6))
     return Image.fromarray(np.clip(values + grain, 0, 255).astype(np.uint8))
 
 
 def _random_colour(rng: np.random.Generator) -> Colour:
-    red, green, blue = (int(value) for value in rng.integers(40, 240, 3))
+    # Half way to grey: rooms and meadows, not neon.
+    loud = rng.integers(60, 240, 3)
+    red, green, blue = (int(value) for value in (loud + loud.mean()) / 2)
     return red, green, blue
 
 

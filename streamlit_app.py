@@ -6,7 +6,7 @@ from catdog_core import datasets, runs
 from catdog_ui import home_view, startup
 from catdog_ui.words import N_, t
 
-startup.page(N_("Home"), ":material/home:")
+startup.page(N_("Home"))
 
 with startup.guard():
     st.title(t("See a network learn cats from dogs"), anchor=False)

@@ -12,6 +12,7 @@ from catdog_core import augment, images
 from catdog_core.augment import Transform
 from catdog_core.datasets import Dataset, Item
 from catdog_core.errors import PhotoError
+from catdog_core.files import shown
 from catdog_core.images import Photo
 from catdog_core.settings import PRESETS, Augmentation, controls, parse
 
@@ -95,7 +96,7 @@ def _pick(dataset: Dataset) -> Item:
     label = st.selectbox(
         t("Class"),
         [None, *range(len(dataset.classes))],
-        format_func=lambda n: t("all classes") if n is None else escape(dataset.classes[n]),
+        format_func=lambda n: t("all classes") if n is None else shown(dataset.classes[n]),
         key=f"augment_class_{dataset.id}",
         label_visibility="collapsed",
     )

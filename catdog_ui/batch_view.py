@@ -162,5 +162,5 @@ def _value(label: NDArray[np.float32]) -> str:
     if label.ndim == 0:
         return f"{label:.0f}"
     if len(label) > 6:
-        return f"1 at {int(label.argmax())} of {len(label)}"
+        return "[0 … 1 … 0]"
     return "[" + " ".join(f"{value:.0f}" for value in label) + "]"

@@ -11,6 +11,7 @@ import streamlit as st
 from catdog_core import datasets, images
 from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
+from catdog_core.files import shown
 
 from . import sources
 from .palette import SPLIT_COLORS
@@ -39,10 +40,12 @@ _MEASURED = 2000
 _PLAIN = {"displaylogo": False, "displayModeBar": False}
 
 
-def add(found: bool) -> None:
-    """The sources: folded away once there is a dataset."""
-    if found:
-        with st.expander(t("Add a dataset"), icon=":material/add_photo_alternate:"):
+def add(count: int) -> None:
+    """The sources: folded away once there are datasets, and again when one was added."""
+    if count:
+        with st.expander(
+            t("Add a dataset"), icon=":material/add_photo_alternate:", key=f"data_add_{count}"
+        ):
             sources.panel()
         return
     st.info(
@@ -90,7 +93,7 @@ def _bars(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:
             text=list(row.values()) if len(dataset.classes) <= 12 else None,
             hovertemplate="%{y}",
         )
-    names = [html_escape(name) for name in dataset.classes]
+    names = [html_escape(shown(name, 16)) for name in dataset.classes]
     figure.update_layout(
         height=330,
         margin={"t": 40, "b": 0, "l": 0, "r": 0},

@@ -67,7 +67,7 @@ def _findings(dataset: Dataset, found: Sequence[Finding]) -> None:
         by_kind[finding.kind].append(finding)
     for kind, findings in by_kind.items():
         title, icon = _KINDS.get(kind, (kind, ":material/info:"))
-        with st.expander(f"{t(title)} ({len(findings)})", icon=icon, expanded=len(by_kind) < 3):
+        with st.expander(f"{t(title)} ({len(findings)})", icon=icon, expanded=kind == "unreadable"):
             _list(dataset, kind, findings)
 
 

@@ -16,7 +16,7 @@ from .words import N_, escape, t
 FIRST_TRAINING = Training(epochs=5, learning_rate=1e-3)
 """Short enough to watch from start to end, quick enough to learn something in that time."""
 _LISTED = 5
-_GLIMPSE = 6
+_GLIMPSE = 5
 _ROOMS = (
     (
         "pages/1_Data.py",

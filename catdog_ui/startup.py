@@ -33,17 +33,16 @@ POLL = 4.0
 """Seconds between two looks at the runs while one is active."""
 
 
-def page(title: str, icon: str) -> None:
+def page(title: str) -> None:
     """Begin a page; the first Streamlit call of each.
 
     Args:
         title: the page's name, a message of the catalogue.
-        icon: a Material icon, ``:material/name:``.
     """
     choose_language()
     st.set_page_config(
         page_title=f"{t(title)} · {NAME}",
-        page_icon=icon,
+        page_icon=ASSETS / "icon.svg",  # a Material icon would be fetched from elsewhere
         layout="wide",
         initial_sidebar_state=_SIDEBAR,
     )
@@ -101,15 +100,18 @@ def _switch_language() -> None:
 
 
 def _running() -> None:
-    """What trains now, in the sidebar; a damaged run folder never takes the page with it."""
-    try:
+    """What trains now, in the sidebar; whatever is odd about a run never takes the page with it."""
+    with guard():
         active = any(run.is_active for run in runs.listing())
         st.fragment(_show_running, run_every=POLL if active else None)()
-    except (CatDogError, OSError):
-        log.exception("The runs could not be read")
 
 
 def _show_running() -> None:
+    with guard():
+        _show_active()
+
+
+def _show_active() -> None:
     runs.reap()
     active = [run for run in runs.listing() if run.is_active]
     for run in active[:3]:

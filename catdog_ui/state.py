@@ -8,9 +8,10 @@ import streamlit as st
 
 from catdog_core import datasets, runs
 from catdog_core.datasets import Dataset
+from catdog_core.files import shown
 from catdog_core.runs import Run
 
-from .words import escape, t
+from .words import t
 
 _WIDTH = 420  # pixels; narrower where the page is
 CARRIED = ("lang", "dataset", "run", "runs")
@@ -42,7 +43,7 @@ def chosen_dataset(label: str = "") -> Dataset | None:
         )
         return None
     names = _unique({key: dataset.name for key, dataset in found.items()})
-    key = _choose("dataset", list(found), label or t("Dataset"), lambda key: escape(names[key]))
+    key = _choose("dataset", list(found), label or t("Dataset"), lambda key: shown(names[key]))
     return found[key]
 
 
@@ -53,12 +54,12 @@ def chosen_run(label: str = "") -> Run | None:
         st.info(t("There is no run yet. Start one on the Train page."))
         return None
     names = _unique({key: run.name or key for key, run in found.items()})
-    key = _choose("run", list(found), label or t("Run"), lambda key: escape(names[key]))
+    key = _choose("run", list(found), label or t("Run"), lambda key: shown(names[key]))
     return found[key]
 
 
-def _choose(kind: str, options: list[str], label: str, shown: Callable[[str], str]) -> str:
-    """A select box whose value is the URL's ``?kind=``.
+def _choose(kind: str, options: list[str], label: str, name: Callable[[str], str]) -> str:
+    """A select box, whose options are plain text, with the URL's ``?kind=`` as its value.
 
     The box and the URL can both change between two runs of a page: the user picks, or a link or
     the browser's back button leads elsewhere. The choice as this session last knew it tells which.
@@ -72,7 +73,7 @@ def _choose(kind: str, options: list[str], label: str, shown: Callable[[str], st
     led = asked if asked != known else None
     value = next((v for v in (led, picked, known) if v in options), None) or options[0]
     st.session_state[key] = value
-    value = st.selectbox(label, options, format_func=shown, key=key, width=_WIDTH)
+    value = st.selectbox(label, options, format_func=name, key=key, width=_WIDTH)
     st.session_state[memory] = value
     if asked != value:
         st.query_params[kind] = value
@@ -81,8 +82,8 @@ def _choose(kind: str, options: list[str], label: str, shown: Callable[[str], st
 
 def _unique(names: dict[str, str]) -> dict[str, str]:
     """Names by id, with the end of the id added to those that occur twice."""
-    shown = list(names.values())
+    every = list(names.values())
     return {
-        key: f"{name} · {key[-8:]}" if shown.count(name) > 1 else name
+        key: f"{name} · {key[-8:]}" if every.count(name) > 1 else name
         for key, name in names.items()
     }

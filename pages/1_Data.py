@@ -6,7 +6,7 @@ from catdog_core import datasets
 from catdog_ui import batch_view, data_view, health_view, startup, state
 from catdog_ui.words import N_, t
 
-startup.page(N_("Data"), ":material/photo_library:")
+startup.page(N_("Data"))
 
 with startup.guard():
     st.title(t("Data"), anchor=False)
@@ -16,7 +16,7 @@ with startup.guard():
             " what of it reaches the network."
         )
     )
-    found = bool(datasets.listing())
+    found = len(datasets.listing())
     dataset = state.chosen_dataset() if found else None
     data_view.add(found)
     data_view.damaged()

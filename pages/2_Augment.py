@@ -6,7 +6,7 @@ from catdog_core import datasets
 from catdog_ui import augment_view, sources, startup, state
 from catdog_ui.words import N_, t
 
-startup.page(N_("Augment"), ":material/auto_awesome:")
+startup.page(N_("Augment"))
 
 with startup.guard():
     st.title(t("Augment"), anchor=False)

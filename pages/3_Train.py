@@ -6,7 +6,7 @@ from catdog_core import runs
 from catdog_ui import startup, state, train_form, train_view
 from catdog_ui.words import N_, t
 
-startup.page(N_("Train"), ":material/model_training:")
+startup.page(N_("Train"))
 
 with startup.guard():
     st.title(t("Train"), anchor=False)

@@ -6,7 +6,7 @@ from catdog_core import runs
 from catdog_ui import compare_view, startup
 from catdog_ui.words import N_, t
 
-startup.page(N_("Compare"), ":material/compare_arrows:")
+startup.page(N_("Compare"))
 
 with startup.guard():
     st.title(t("Compare"), anchor=False)

@@ -5,7 +5,7 @@ import streamlit as st
 from catdog_ui import predict_view, startup
 from catdog_ui.words import N_, t
 
-startup.page(N_("Predict"), ":material/image_search:")
+startup.page(N_("Predict"))
 
 with startup.guard():
     st.title(t("Predict"), anchor=False)

@@ -1,0 +1,75 @@
+"""The README tells the truth: its commands, pictures, packages and limits are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from catdog_core import archives, cli, images, layout, strangers
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def packages(file):
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return {line.split(">=")[0] for line in lines if line[:1].isalpha()}
+
+
+def test_exactly_two_commands_start_and_test_the_lab():
+    blocks = re.findall(r"```sh\n(.*?)\n```", README, re.S)
+    assert blocks == [
+        "pip install -r requirements.txt && streamlit run streamlit_app.py",
+        "pip install -r requirements-dev.txt && pytest",
+    ]
+
+
+def test_every_picture_is_there_and_small():
+    names = re.findall(r"!\[.*?\]\((.*?)\)", README, re.S)
+    assert len(names) >= 3
+    for name in names:
+        assert 0 < (ROOT / name).stat().st_size < 600_000, name
+
+
+def test_every_package_has_its_reason_and_an_upper_bound():
+    table = README.split("## What it is built on")[1]
+    assert set(re.findall(r"^\| ([a-z0-9-]+) \|", table, re.M)) - {"package"} == packages(
+        "requirements.txt"
+    )
+    for name in packages("requirements-dev.txt"):
+        assert name in table
+    for file in ("requirements.txt", "requirements-dev.txt"):
+        for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
+            assert line[:1] in "#-" or re.search(r">=.*,<", line), line
+
+
+def test_every_command_shown_exists():
+    shown = set(re.findall(r"python -m catdog_core ([a-z]+)", README))
+    known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+    assert shown <= known
+    for name in known:
+        assert name in README
+
+
+def test_the_limits_stated_are_those_in_force():
+    limits = re.sub(r"\s+", " ", README.split("## Limits")[1])
+    assert "50 MB, 40 million pixels, 100 JPEG scans" in limits
+    assert (images.MAX_BYTES, images.MAX_PIXELS, images.MAX_SCANS) == (50e6, 40e6, 100)
+    assert "150,000 entries, 8 GB unpacked, 40 times its own size" in limits
+    assert (archives.MAX_ENTRIES, archives.MAX_TOTAL, archives.MAX_RATIO) == (150_000, 8e9, 40)
+    assert "1 GB of weights, 4 MB of configuration" in limits
+    assert (strangers.MAX_WEIGHT_BYTES, strangers.MAX_CONFIG_BYTES) == (1e9, 4e6)
+    assert "Two to 200 classes" in limits
+    assert layout.MAX_CLASSES == 200
+
+
+def test_a_real_demo_command_prints_what_the_readme_shows(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["demo", "pets"]) == 0
+    assert capsys.readouterr().out.strip() in README
+
+
+@pytest.mark.parametrize("name", ["CHANGELOG.md", "CONTRIBUTING.md"])
+def test_linked_pages_exist(name):
+    assert f"({name})" in README
+    assert (ROOT / name).is_file()

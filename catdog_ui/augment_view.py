@@ -24,6 +24,7 @@ SIZE = 150
 """Side of the photos shown, in pixels: the size the notes' network takes."""
 COUNT = 20
 KEY = "augment"
+_ALL = -1  # in place of a label
 _GROUPS = (
     (
         N_("Position and shape"),
@@ -53,6 +54,7 @@ def workbench(dataset: Dataset | None) -> None:
             _actions(settings)
             if original is not None:
                 _pictures(original, settings)
+            _told(settings)
 
 
 def _photo(dataset: Dataset | None) -> Photo | None:
@@ -95,15 +97,15 @@ def _pick(dataset: Dataset) -> Item:
     """One training photo, of one class if asked; "next" and "random" walk through them."""
     label = st.selectbox(
         t("Class"),
-        [None, *range(len(dataset.classes))],
-        format_func=lambda n: t("all classes") if n is None else shown(dataset.classes[n]),
+        [_ALL, *range(len(dataset.classes))],
+        format_func=lambda n: t("all classes") if n == _ALL else shown(dataset.classes[n]),
         key=f"augment_class_{dataset.id}",
         label_visibility="collapsed",
     )
     with st.container(horizontal=True, gap="small"):
         st.button(t("Next"), icon=":material/skip_next:", key="photo_next", on_click=_next)
         st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_random)
-    items = [item for item in dataset.items("train") if label is None or item.label == label]
+    items = [item for item in dataset.items("train") if label in (_ALL, item.label)]
     place: int = st.session_state.get("augment_at", 0)
     return items[place % len(items)]
 
@@ -162,15 +164,18 @@ def _actions(settings: Augmentation) -> None:
             on_click=_use,
             args=(settings.model_dump(),),
         )
-    if used:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(t("The next training uses: {words}.", words=phrases.augmentation(settings)))
-            st.page_link(
-                "pages/3_Train.py",
-                label=t("Go to Train"),
-                icon=":material/arrow_forward:",
-                query_params=state.query(),
-            )
+
+
+def _told(settings: Augmentation) -> None:
+    """That the training uses these settings, with the way there; below all that could jump."""
+    if st.session_state.get("train_augmentation") == settings.model_dump():
+        st.caption(t("The next training uses: {words}.", words=phrases.augmentation(settings)))
+        st.page_link(
+            "pages/3_Train.py",
+            label=t("Go to Train"),
+            icon=":material/arrow_forward:",
+            query_params=state.query(),
+        )
 
 
 def _use(values: dict[str, Any]) -> None:

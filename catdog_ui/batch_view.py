@@ -68,16 +68,16 @@ def _show(dataset: Dataset) -> None:
     drawn = draw(dataset.items("train"), seed)
     read = [(item, pictures.fitted(item.path, SIZE)) for item in drawn]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        _unreadable([(item, photo) for item, photo in read if isinstance(photo, PhotoError)])
-        if good:
-            numbers = np.array([item.label for item, _ in good])
+    _unreadable([(item, photo) for item, photo in read if isinstance(photo, PhotoError)])
+    if not good:
+        return
+    numbers = np.array([item.label for item, _ in good])
+    with st.grid(2, min_column_width=340, gap="large"):
+        with st.container():
             _grid(dataset, good)
             st.space("xsmall")
             _arrays(np.stack([photo for _, photo in good]), numbers, len(dataset.classes))
-    with right:
-        if good:
+        with st.container():
             _labels(dataset, numbers)
 
 

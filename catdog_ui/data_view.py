@@ -60,13 +60,12 @@ def overview(dataset: Dataset) -> None:
     for message, params in dataset.note.get("warnings", []):
         st.warning(t(message, **{name: escape(value) for name, value in params.items()}))
     counts = dataset.counts()
-    left, right = st.columns([3, 2], gap="large")
-    with left:
+    with st.grid(2, min_column_width=340, gap="large"):
         st.plotly_chart(_bars(dataset, counts), key="data_counts", config=_PLAIN)
-    with right:
-        _table(dataset, counts)
-        _sizes(dataset)
-        _about(dataset)
+        with st.container():
+            _table(dataset, counts)
+            _sizes(dataset)
+            _about(dataset)
 
 
 def damaged() -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 import streamlit as st
 
 _GAP = 8  # pixels between pictures
-_LEAST = 80  # pixels; below this width a row takes fewer pictures
+LEAST = 80
 
 
 def grid(
@@ -21,6 +21,7 @@ def grid(
     alts: Sequence[str] | None = None,
     colors: Sequence[str] | None = None,
     width: int | Literal["stretch"] = "stretch",
+    least: int = LEAST,
 ) -> None:
     """Show pictures in rows of `columns`, of fewer where the page is narrow.
 
@@ -32,8 +33,9 @@ def grid(
         alts: descriptions for those who do not see the pictures; by default the captions.
         colors: a CSS colour a picture, drawn as a dot before its caption.
         width: of the whole, in pixels, at most; by default all there is.
+        least: width of a picture in pixels below which a row takes fewer of them.
     """
-    st.html(text(images, captions, tooltips, columns, alts, colors), width=width)
+    st.html(text(images, captions, tooltips, columns, alts, colors, least), width=width)
 
 
 def text(
@@ -43,6 +45,7 @@ def text(
     columns: int = 5,
     alts: Sequence[str] | None = None,
     colors: Sequence[str] | None = None,
+    least: int = LEAST,
 ) -> str:
     """The pictures of `grid` as HTML, every text in it escaped."""
     figures = "".join(
@@ -55,11 +58,11 @@ def text(
         )
         for i, image in enumerate(images)
     )
-    # A column is at least _LEAST wide and never so narrow that more than `columns` fit.
+    # A column is at least `least` wide and never so narrow that more than `columns` fit.
     share = f"calc((100% - {_GAP * (columns - 1)}px) / {columns})"
     return (
         f'<div style="display:grid;gap:{_GAP}px;'
-        f'grid-template-columns:repeat(auto-fill,minmax(max({_LEAST}px,{share}),1fr))">'
+        f'grid-template-columns:repeat(auto-fill,minmax(max({least}px,{share}),1fr))">'
         f"{figures}</div>"
     )
 

@@ -16,7 +16,7 @@ from .words import N_, escape, t
 FIRST_TRAINING = Training(epochs=5, learning_rate=1e-3)
 """Short enough to watch from start to end, quick enough to learn something in that time."""
 _LISTED = 5
-_GLIMPSE = 5
+_GLIMPSE = 4
 _ROOMS = (
     (
         "pages/1_Data.py",
@@ -53,7 +53,7 @@ _ROOMS = (
 
 def steps(found: list[Dataset], trained: list[Run]) -> None:
     """The way from nothing to an own prediction, one button a step."""
-    with st.grid(3, min_column_width=240, gap="medium"):
+    with st.grid(3, min_column_width=180, gap="medium"):
         with _card("1", t("Get photos"), done=bool(found)):
             _photos(found)
         with _card("2", t("Train a network"), done=any(run.best_model for run in trained)):
@@ -70,7 +70,7 @@ def stock(found: list[Dataset], trained: list[Run]) -> None:
         for dataset in found[:_LISTED]:
             _dataset_line(dataset)
         if found:
-            _glimpse(found[0])
+            _glimpse(_chosen(found))
         if not found:
             st.caption(t("None yet. The demo dataset is one click away."))
         _more(len(found), "pages/1_Data.py")
@@ -86,7 +86,7 @@ def stock(found: list[Dataset], trained: list[Run]) -> None:
 def rooms() -> None:
     """What each page is for, with a link."""
     st.subheader(t("What you find here"), anchor=False)
-    with st.grid(3, min_column_width=240, gap="medium"):
+    with st.grid(3, min_column_width=180, gap="medium"):
         for page, name, icon, about in _ROOMS:
             with st.container(gap=None):
                 link(page, t(name), icon)
@@ -124,12 +124,10 @@ def _train(found: list[Dataset], trained: list[Run]) -> None:
         key="home_train",
     )
     if clicked:
-        chosen = st.query_params.get("dataset")
-        dataset = next((each for each in found if each.id == chosen), found[0])
-        folder = runs.create(dataset, FIRST_TRAINING, None, name=t("My first training"))
+        folder = runs.create(_chosen(found), FIRST_TRAINING, None, name=t("My first training"))
         runs.start(folder)
         st.switch_page("pages/3_Train.py", query_params=state.query(run=folder.name))
-    link("pages/3_Train.py", t("Choose the settings myself"))
+    link("pages/3_Train.py", t("My own settings"))
 
 
 def _predict(trained: list[Run]) -> None:
@@ -144,7 +142,7 @@ def _predict(trained: list[Run]) -> None:
     ):
         assert ready is not None
         st.switch_page("pages/6_Predict.py", query_params=state.query(run=ready.id))
-    link("pages/2_Augment.py", t("Play with augmentation meanwhile"))
+    link("pages/2_Augment.py", t("Augment photos"))
 
 
 def _dataset_line(dataset: Dataset) -> None:
@@ -161,6 +159,12 @@ def _dataset_line(dataset: Dataset) -> None:
         )
 
 
+def _chosen(found: list[Dataset]) -> Dataset:
+    """The dataset of the address, else the newest."""
+    asked = st.query_params.get("dataset")
+    return next((dataset for dataset in found if dataset.id == asked), found[0])
+
+
 def _glimpse(dataset: Dataset) -> None:
     """A few photos of a dataset, taken evenly from all its classes."""
     items = dataset.items("train")
@@ -172,6 +176,7 @@ def _glimpse(dataset: Dataset) -> None:
         tooltips=[item.file for item, _ in good],
         alts=[dataset.classes[item.label] for item, _ in good],
         columns=_GLIMPSE,
+        least=50,
     )
 
 

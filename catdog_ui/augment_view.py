@@ -130,6 +130,7 @@ def _controls() -> Augmentation:
         key="augment_preset",
         on_change=_take_preset,
         width="stretch",
+        wrap=True,
     )
     grouped = {name for _, names in _GROUPS for name in names}
     rest = tuple(c.name for c in controls(Augmentation) if c.name not in grouped)

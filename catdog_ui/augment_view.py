@@ -202,6 +202,7 @@ def _pictures(original: Photo, settings: Augmentation) -> None:
         captions=values if long else None,
         tooltips=values,
         alts=[t("Variant {n}", n=n + 1) for n in range(COUNT)],
+        least=60,  # four rows of five on a telephone too
     )
     if settings.is_off:
         st.caption(t("Nothing is set, so every variant equals the original. Move a slider."))

@@ -57,6 +57,7 @@ def history(epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path) ->
             axes.axvline(best + 1, color="0.6", linestyle=":", label=f"best epoch, {best + 1}")
         axes.set_title(name.capitalize())
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
         axes.legend()
     _save(figure, out)

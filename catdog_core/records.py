@@ -244,10 +244,8 @@ def _example(item: Item, image: images.Photo) -> bytes:
 
 
 def _packed(path: Path, index: dict[str, Any]) -> Packed:
-    unreadable = [
-        (str(row["file"]), PhotoError(row["message"], **row["params"]))
-        for row in index["unreadable"]
-    ]
+    told = [(row["file"], row["message"], row["params"]) for row in index["unreadable"]]
+    unreadable = [(str(file), PhotoError(message, **params)) for file, message, params in told]
     counts = {str(split): int(count) for split, count in index["counts"].items()}
     return Packed(path, int(index["size"]), tuple(index["classes"]), counts, unreadable)
 

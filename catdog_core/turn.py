@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from . import files, quiet, runs
-from .errors import CatDogError, RunError
+from .errors import N_, CatDogError, RunError
 
 BEAT = 2.0
 """Seconds between two beats of a living worker."""
@@ -108,11 +108,11 @@ def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) ->
         except Stopped:
             ending: dict[str, Any] = {"status": "stopped"}
         except Exception as error:
-            ending = {"status": "failed", "error": _explain(error)}
-            _finish(state, ending)
+            message, params = _explain(error)
+            _finish(state, {"status": "failed", "error": {"message": message, "params": params}})
             if isinstance(error, CatDogError):
                 raise
-            raise RunError(ending["error"]["message"], **ending["error"]["params"]) from error
+            raise RunError(message, **params) from error
         else:
             ending = {"status": "done"}
         _finish(state, ending)
@@ -171,24 +171,25 @@ def _signals(state: State) -> Iterator[None]:
             signal.signal(number, previous)
 
 
-def _explain(error: Exception) -> dict[str, Any]:
-    """The message and its parameters that tell a user why a run failed and what to do."""
+def _explain(error: Exception) -> tuple[str, dict[str, Any]]:
+    """The message and its values that tell a user why a run failed and what to do."""
     if isinstance(error, CatDogError):
-        return {
-            "message": error.message,
-            "params": {
-                key: value if isinstance(value, (int, float)) else str(value)
-                for key, value in error.params.items()
-            },
+        values = error.params.items()
+        return error.message, {
+            key: value if isinstance(value, (int, float)) else str(value) for key, value in values
         }
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        return {
-            "message": "The training ran out of memory. Choose a smaller batch size or image size,"
-            " or close other programs, then resume.",
-            "params": {},
-        }
-    return {
-        "message": "The training ended by an error: {reason}. The end of log.txt tells more;"
-        " resume goes on from the last whole epoch.",
-        "params": {"reason": f"{type(error).__name__}: {error}"[:300]},
-    }
+        return _NO_MEMORY, {}
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
+    return _UNFORESEEN, {"reason": reason[:300]}
+
+
+_NO_MEMORY = N_(
+    "The training ran out of memory. Choose a smaller batch size or image size, or close other"
+    " programs, then resume."
+)
+_UNFORESEEN = N_(
+    "The training ended by an error: {reason}. The end of log.txt tells more; resume goes on from"
+    " the last whole epoch."
+)

@@ -142,7 +142,7 @@ def _labels(dataset: Dataset, numbers: NDArray[np.int64]) -> None:
     }
     for mode, array in modes.items():
         table[mode] = ["–"] * len(numbers) if array is None else [_value(row) for row in array]
-    st.markdown(f"**{t('Its labels under each class mode')}**")
+    st.markdown(t("**Its labels under each class mode**"))
     st.dataframe(
         table,
         hide_index=True,

@@ -1,0 +1,184 @@
+"""A real server with a workspace of its own, a real Chromium, and pictures of what it shows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import psutil
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+)
+PATIENCE = 60_000
+"""Milliseconds to wait for something to appear; a first TensorFlow import is among them."""
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+@dataclass
+class Lab:
+    """A running server and a browser; every page opened is closed with it."""
+
+    url: str
+    workspace: Path
+    browser: Any
+    choice: dict[str, str] = field(default_factory=dict)  # the query of links to it
+    _contexts: list[Any] = field(default_factory=list)
+
+    def page(self, width: int = 1440, height: int = 900, theme: str = "light") -> Any:
+        """A new browser window, as a new visitor has it."""
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=theme,
+            locale="en-GB",
+            reduced_motion="reduce",
+        )
+        self._contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        return context.new_page()
+
+    def visit(self, page: Any, name: str = "", **query: str) -> Any:
+        """Open a page of the lab by its path and wait until its script has ended."""
+        page.goto(f"{self.url}/{name}?{urlencode(query)}")
+        page.locator("h1").first.wait_for()
+        self.settle(page)
+        return page
+
+    def settle(self, page: Any) -> None:
+        """Wait until no script of the page runs; not for pages that poll a training."""
+        page.locator(IDLE).wait_for()
+
+    def command(self, *arguments: str) -> str:
+        """Run the lab's command line in the same workspace and return what it says."""
+        done = subprocess.run(
+            [sys.executable, "-m", "catdog_core", *arguments],
+            cwd=PROJECT,
+            env=_environment(self.workspace),
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def close_pages(self) -> None:
+        """Close the windows opened so far."""
+        while self._contexts:
+            self._contexts.pop().close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory) -> Iterator[Lab]:
+    """A server with an empty workspace, and a browser before it."""
+    executable = _browser()
+    sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api.expect.set_options(timeout=PATIENCE)
+    folder = tmp_path_factory.mktemp("lab")
+    with _server(folder) as url, sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
+        lab = Lab(url, folder / "workspace", browser)
+        yield lab
+        lab.close_pages()
+        browser.close()
+
+
+@pytest.fixture
+def page(lab, request, pictures) -> Iterator[Any]:
+    """A wide window in the light theme; what it shows when a test fails is kept."""
+    failed = request.session.testsfailed
+    page = lab.page()
+    yield page
+    if request.session.testsfailed > failed:
+        page.screenshot(path=pictures / f"failed-{request.node.name}.png")
+    lab.close_pages()
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where screenshots go: kept as the output of a CI run."""
+    folder = Path(os.environ.get("CATDOG_CI_OUTPUT", PROJECT / "ci-output")) / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _browser() -> str:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        reason = f"no browser: none of {', '.join(BROWSERS)} is installed"
+        if os.environ.get("CATDOG_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[str]:
+    """A Streamlit server on a free port; it ends with every worker it started."""
+    port = _free_port()
+    with open(folder / "server.log", "wb") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
+                *("--server.headless", "true", "--server.port", str(port)),
+                *("--server.fileWatcherType", "none"),
+            ],
+            cwd=PROJECT,
+            env=_environment(folder / "workspace"),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(f"{url}/_stcore/health", process, folder / "server.log")
+        yield url
+    finally:
+        _end(process)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("the server did not start:\n" + log.read_text())
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server and its workers, which have sessions of their own but are its children."""
+    server = psutil.Process(process.pid)  # a zombie too, as it was not waited for yet
+    for each in (*server.children(recursive=True), server):
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.wait(10)
+
+
+def _environment(workspace: Path) -> dict[str, str]:
+    return {**os.environ, "CATDOG_WORKSPACE": str(workspace), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

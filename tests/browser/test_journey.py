@@ -1,0 +1,129 @@
+"""One visitor's way through the lab, in this order: photos, variants, a training, an answer.
+
+The tests share a server and build on each other: without a dataset there is nothing to train.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from catdog_core import demo as drawing
+
+pytestmark = pytest.mark.browser
+
+VARIANTS = 'img[alt^="Variant"]'
+NEWS = '[data-testid="stMain"]'
+
+POINTS_ON_BOTH = """() => {
+  const drawn = (name) => document.querySelector(
+    `.st-key-live_${name} .scatterlayer path.js-line, .st-key-live_${name} .scatterlayer .point`);
+  return document.querySelector('.st-key-stop_run button') && drawn('accuracy') && drawn('loss');
+}"""
+"""True while a training still runs and both its charts show something of it."""
+
+
+@pytest.fixture
+def expect():
+    """Playwright's patient assertions."""
+    return pytest.importorskip("playwright.sync_api").expect
+
+
+def test_home_makes_the_demo_dataset(lab, page, expect):
+    lab.visit(page)
+    page.locator(".st-key-home_demo button").click()
+    expect(page.locator(".st-key-home_demo")).to_have_count(0)
+    expect(page.locator(".st-key-home_train button")).to_be_enabled()
+    expect(page.locator(f"{NEWS} figure img").first).to_be_visible()
+    assert "dataset=" in page.url
+
+
+def test_a_moved_slider_redraws_the_grid(lab, page, expect):
+    lab.visit(page, "Augment")
+    expect(page.locator(VARIANTS)).to_have_count(20)
+    first = page.locator(VARIANTS).first
+    before = first.get_attribute("src")
+    page.locator(".st-key-augment_rotation_range").get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")
+    expect(first).not_to_have_attribute("src", before)
+    expect(page.locator(VARIANTS)).to_have_count(20)
+
+
+def test_both_charts_grow_before_a_training_ends(lab, page, expect):
+    start(lab, page, "watched", epochs=2, steps=200)
+    page.wait_for_function(POINTS_ON_BOTH)
+    expect(page.locator(NEWS)).to_contain_text("Done. The best epoch is")
+    for name in ("accuracy", "loss"):
+        expect(page.locator(f".st-key-live_{name} .points path.point")).to_have_count(5)
+    expect(page.locator(".st-key-download_keras button")).to_be_enabled()
+
+
+def test_a_training_stops_resumes_and_outlives_a_reload(lab, page, expect):
+    start(lab, page, "interrupted", epochs=40, steps=100)
+    page.wait_for_function(POINTS_ON_BOTH)
+    page.reload()
+    page.wait_for_function(POINTS_ON_BOTH)
+    expect(page.locator(NEWS)).to_contain_text("interrupted")
+
+    page.locator(".st-key-stop_run button").click()
+    resume = page.locator(".st-key-resume_run button")
+    expect(resume).to_be_enabled()
+    expect(page.locator(NEWS)).to_contain_text("Stopped")
+    resume.click()
+    page.wait_for_function(POINTS_ON_BOTH)
+    page.locator(".st-key-stop_run button").click()
+    expect(resume).to_be_enabled()
+
+
+def test_an_uploaded_photo_gets_a_class_and_a_probability(lab, page, expect, tmp_path):
+    photo = tmp_path / "my pet.jpg"
+    drawing.draw_pet(1, 300, np.random.default_rng(7)).save(photo)
+    lab.visit(page, "Predict")
+    page.locator(".st-key-predict_photos input[type=file]").set_input_files(photo)
+    card = page.locator("figure", has_text="my pet.jpg")
+    expect(card).to_contain_text("cats")
+    expect(card).to_contain_text("dogs")
+    expect(card).to_contain_text("%")
+    expect(page.locator(".st-key-predict_csv button")).to_be_enabled()
+
+
+def test_a_file_that_is_no_photo_gets_one_sentence(lab, page, expect, tmp_path):
+    letter = tmp_path / "letter.jpg"
+    letter.write_text("Dear cat, I am no photo.")
+    lab.visit(page, "Predict")
+    page.locator(".st-key-predict_photos input[type=file]").set_input_files(letter)
+    alert = page.locator('[data-testid="stAlert"]')
+    expect(alert).to_have_count(1)
+    expect(alert).to_contain_text("letter.jpg")
+    expect(page.locator("body")).not_to_contain_text("Traceback")
+
+
+def test_another_language_keeps_page_and_choice(lab, page, expect):
+    lab.visit(page, "Train")
+    chosen = page.url.partition("run=")[2]
+    page.locator('[class*="st-key-switch_"]').get_by_text("한국어").click()
+    expect(page.locator("h1").first).not_to_have_text("Train")
+    assert "/Train?" in page.url and "lang=ko" in page.url and chosen in page.url
+    title = page.locator("h1").first.inner_text()
+    page.reload()
+    expect(page.locator("h1").first).to_have_text(title)
+
+
+def start(lab, page, name, *, epochs, steps):
+    """Fill the Train page's form and start a training small enough for a test."""
+    lab.visit(page, "Train")
+    page.locator(".st-key-train_name input").fill(name)
+    _type(lab, page, "train_epochs", epochs)
+    page.get_by_text("More settings").click()
+    _type(lab, page, "train_steps_per_epoch", steps)
+    _type(lab, page, "train_validation_steps", 2)
+    page.locator(".st-key-train_image_size").get_by_role("slider").press("Home")  # the least
+    lab.settle(page)
+    page.locator(".st-key-train_start button").click()
+
+
+def _type(lab, page, key, value):
+    box = page.locator(f".st-key-{key} input")
+    box.fill(str(value))
+    box.press("Enter")
+    lab.settle(page)

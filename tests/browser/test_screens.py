@@ -1,0 +1,89 @@
+"""Every page as it looks with data in it: wide and narrow, light and dark.
+
+The pictures are kept for people to look at; with CATDOG_DOC_IMAGES set, the wide light ones also
+become those of the documentation.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from catdog_core import datasets, runs
+from catdog_core.settings import PRESETS, Training
+
+pytestmark = pytest.mark.browser
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
+SCREENS = [(1440, "light"), (1440, "dark"), (1024, "light"), (390, "light"), (390, "dark")]
+PAGES = ["", "Data", "Augment", "Train", "Compare", "Predict"]
+LONGEST = 1500
+"""Pixels of a page's height shown in the documentation."""
+OVERFLOW = "() => document.scrollingElement.scrollWidth - window.innerWidth"
+SMALL_TRAINING = Training(epochs=10, image_size=64, learning_rate=1e-3, validation_steps=5)
+
+
+@pytest.fixture(scope="module")
+def shown(lab):
+    """The lab with the demo dataset and two finished runs: one as it is, one with augmentation."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
+        dataset = datasets.create_demo()
+        folders = [
+            runs.create(dataset, SMALL_TRAINING, augmentation, name=name)
+            for augmentation, name in ((PRESETS["gentle"], "gently augmented"), (None, "as it is"))
+        ]
+    for folder in folders:
+        lab.command("resume", str(folder))
+    lab.choice = {"dataset": dataset.id, "run": folders[-1].name}
+    return lab
+
+
+@pytest.mark.parametrize("name", PAGES, ids=lambda name: name or "Home")
+@pytest.mark.parametrize(("width", "theme"), SCREENS)
+def test_page_fits_its_screen(shown, pictures, name, width, theme):
+    page = shown.page(width, theme=theme)
+    shown.visit(page, name, **shown.choice)
+    _fill(shown, page, name)
+    _unroll(page, width)
+    picture = page.screenshot(path=pictures / f"{name or 'Home'}-{width}-{theme}.png")
+    if os.environ.get("CATDOG_DOC_IMAGES") and (width, theme) == SCREENS[0]:
+        _document(picture, DOCS / f"{name or 'home'}.png".lower())
+
+    assert page.locator("h1").first.is_visible()
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.get_by_text("Traceback").count() == 0
+    assert page.evaluate(OVERFLOW) <= 1
+    shown.close_pages()
+
+
+def _fill(lab, page, name):
+    """Bring a page to what it is for: charts drawn, photos predicted."""
+    if name == "Predict":
+        page.locator(".st-key-predict_try button").click()
+        page.locator(".st-key-predict_csv button").wait_for()
+    if name in ("Train", "Compare"):
+        page.locator(".js-plotly-plot .point").first.wait_for()
+    lab.settle(page)
+
+
+def _unroll(page, width):
+    """Make the window as high as the page, so that one picture holds all of it."""
+    page.evaluate("() => document.fonts.ready")
+    for _ in range(2):  # what comes into view may grow
+        height = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": width, "height": max(height, 600)})
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+
+def _document(picture, path):
+    """Keep the upper part of a screenshot with few colours: small, and sharp enough to read."""
+    with Image.open(io.BytesIO(picture)) as image:
+        part = image.convert("RGB").crop((0, 0, image.width, min(image.height, LONGEST)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part.quantize(256).save(path, optimize=True)
+    assert path.stat().st_size < 400_000

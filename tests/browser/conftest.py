@@ -30,6 +30,8 @@ QUIET = (
 )
 PATIENCE = 60_000
 """Milliseconds to wait for something to appear; a first TensorFlow import is among them."""
+DRAWN = "() => !document.querySelector('[data-testid=stSkeleton]')"
+"""True when no part of a page is still a grey placeholder."""
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
@@ -63,8 +65,9 @@ class Lab:
         return page
 
     def settle(self, page: Any) -> None:
-        """Wait until no script of the page runs; not for pages that poll a training."""
+        """Wait until no script of the page runs and all of it is drawn; not while one trains."""
         page.locator(IDLE).wait_for()
+        page.wait_for_function(DRAWN)
 
     def command(self, *arguments: str) -> str:
         """Run the lab's command line in the same workspace and return what it says."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -15,11 +17,13 @@ from . import files
 from .errors import N_, DatasetError
 from .images import EXTENSIONS, MAX_BYTES
 
-MAX_ENTRIES = 150_000
+MAX_ENTRIES = 150_000  # Kaggle's cats and dogs are 37,500
 MAX_TOTAL = 8_000_000_000  # bytes unpacked
 MAX_RATIO = 40  # photos hardly shrink; a bomb unpacks to a thousand times its size
 _FREE = 50_000_000  # bytes any archive may unpack to, whatever its ratio
 _CHUNK = 1 << 20
+_MAX_TABLE = 512 * MAX_ENTRIES  # bytes of the table of contents, read before it is parsed
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)  # devices of Windows
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 
 _SAME_PHOTO = N_("The same photo lies in {first} and in {second}: one of the labels is wrong.")
@@ -36,14 +40,15 @@ def unpack(
         progress: called with (bytes done, bytes in all).
 
     Returns:
-        "names": the true name of each folder that had to be renamed; "warnings": (message,
-        params) pairs.
+        "names": the true name of each folder that had to be renamed; "ignored": files that are
+        no photos, left out; "warnings": (message, params) pairs.
 
     Raises:
         DatasetError: unsafe, damaged, encrypted, too large, or no archive. The caller removes
             what was written.
     """
     try:
+        _refuse_long_table(file)
         with zipfile.ZipFile(file) as archive:
             entries = _checked(archive)
             return _extract(archive, entries, folder, progress)
@@ -70,17 +75,39 @@ def unpack(
         ) from error
 
 
+def _refuse_long_table(file: IO[bytes] | Path) -> None:
+    """Count entries before `zipfile` makes an object of each: a small file may hold millions."""
+    if isinstance(file, Path):
+        with open(file, "rb") as opened:
+            return _refuse_long_table(opened)
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _MAX_TABLE))
+    # The table lies at the end. Photos before it may hold the mark by chance, once in 4 GB.
+    count, last = 0, b""
+    while chunk := file.read(_CHUNK):
+        count += (last + chunk).count(b"PK\x01\x02")
+        last = chunk[-3:]
+    file.seek(0)
+    if count > MAX_ENTRIES:
+        raise _too_many(count)
+    return None
+
+
+def _too_many(count: int) -> DatasetError:
+    return DatasetError(
+        "The zip archive has {count:,} entries. Expected at most {limit:,}.",
+        count=count,
+        limit=MAX_ENTRIES,
+    )
+
+
 def _checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """Judge the table of contents as a whole; what is wanted of it, junk left out."""
     infos = archive.infolist()
     if not infos:
         raise DatasetError("The zip archive is empty. Expected folders of photos, one a class.")
     if len(infos) > MAX_ENTRIES:
-        raise DatasetError(
-            "The zip archive has {count:,} entries. Expected at most {limit:,}.",
-            count=len(infos),
-            limit=MAX_ENTRIES,
-        )
+        raise _too_many(len(infos))
     for info in infos:
         _refuse_unsafe(info)
     total, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
@@ -102,6 +129,21 @@ def _checked(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
                 name=files.shown(info.filename),
             )
     return wanted
+
+
+def _path(info: zipfile.ZipInfo) -> PurePosixPath:
+    """An entry's path, its name read as it was meant.
+
+    Names not marked as UTF-8 are read as cp437 by `zipfile`. Korean Windows packs cp949 that way,
+    macOS UTF-8; photos of Korean classes would come out as line-drawing characters.
+    """
+    name = info.filename
+    if not info.flag_bits & 0x800 and not name.isascii():
+        for encoding in ("utf-8", "cp949"):
+            with suppress(UnicodeError):
+                name = name.encode("cp437").decode(encoding)
+                break
+    return PurePosixPath(name.replace("\\", "/"))
 
 
 def _refuse_unsafe(info: zipfile.ZipInfo) -> None:
@@ -143,43 +185,71 @@ def _extract(
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
     folder.mkdir(parents=True)
-    places: dict[PurePosixPath, Path] = {PurePosixPath("."): folder}
-    names: dict[str, str] = {}
-    total, done = sum(entry.file_size for entry in entries), 0
+    paths = [_path(entry) for entry in entries]
+    photos = [e for e, p in zip(entries, paths, strict=True) if _is_photo(e, p)]
+    total, done = sum(entry.file_size for entry in photos), 0
+    _refuse_full_disk(folder, total)
+    places = _Places(folder, paths)
+    ignored = 0
     seen: dict[bytes, PurePosixPath] = {}
     warnings: list[tuple[str, dict[str, str]]] = []
-    for number, entry in enumerate(entries):
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if entry.is_dir():  # an empty class is named as one
-            _place(path, folder, places, names)
+    for number, (entry, path) in enumerate(zip(entries, paths, strict=True)):
+        place = places.of(path if entry.is_dir() else path.parent)  # an empty class is named too
+        if not _is_photo(entry, path):
+            ignored += not entry.is_dir()
             continue
-        place = _place(path.parent, folder, places, names)
-        suffix = path.suffix.lower()
-        target = place / f"{number:06d}{suffix if suffix in EXTENSIONS else '.other'}"
-        digest = _stream(archive, entry, target)
+        digest = _stream(archive, entry, place / f"{number:06d}{path.suffix.lower()}")
         done += entry.file_size
-        twin = seen.setdefault(digest, path) if suffix in EXTENSIONS else path
+        twin = seen.setdefault(digest, path)
         if twin.parent.name != path.parent.name and not warnings:
             both = {"first": files.shown(str(twin)), "second": files.shown(str(path))}
             warnings.append((_SAME_PHOTO, both))
         if progress:
             progress(done, total)
-    return {"names": names, "warnings": warnings}
+    return {"names": places.names, "ignored": ignored, "warnings": warnings}
 
 
-def _place(
-    parent: PurePosixPath, root: Path, places: dict[PurePosixPath, Path], names: dict[str, str]
-) -> Path:
-    """The folder for an archive's folder, under a safe name; `names` keeps the true one."""
-    if parent not in places:
-        above = _place(parent.parent, root, places, names)
-        safe = parent.name
-        if not safe.isascii() or not safe.replace("-", "").replace("_", "").isalnum():
-            safe = f"{files.slug(safe, 24)}-{hashlib.sha256(safe.encode()).hexdigest()[:6]}"
-            names[safe] = files.shown(parent.name, 60)
-        places[parent] = above / safe[:60]
-        places[parent].mkdir(exist_ok=True)
-    return places[parent]
+def _is_photo(entry: zipfile.ZipInfo, path: PurePosixPath) -> bool:
+    return not entry.is_dir() and path.suffix.lower() in EXTENSIONS
+
+
+def _refuse_full_disk(folder: Path, total: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise DatasetError(
+            "The zip archive unpacks to {total:,} bytes, but only {free:,} are free on the disk."
+            " Free some space, or move the workspace by CATDOG_WORKSPACE, then try again.",
+            total=total,
+            free=free,
+        )
+
+
+class _Places:
+    """Folders under safe names for an archive's folders; `names` keeps the true ones."""
+
+    def __init__(self, root: Path, paths: list[PurePosixPath]) -> None:
+        self.names: dict[str, str] = {}
+        self._places = {PurePosixPath("."): root}
+        folders = {part for path in paths for part in path.parent.parts}
+        spellings = Counter(name.casefold() for name in folders)
+        # "Cats" and "cats" would become one folder on Windows and macOS.
+        self._twins = {name for name in folders if spellings[name.casefold()] > 1}
+
+    def of(self, folder: PurePosixPath) -> Path:
+        """The folder to write to, made when it is new."""
+        if folder not in self._places:
+            self._places[folder] = self.of(folder.parent) / self._safe(folder.name)
+            self._places[folder].mkdir(exist_ok=True)
+        return self._places[folder]
+
+    def _safe(self, name: str) -> str:
+        plain = re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name) and not _RESERVED.match(name)
+        if plain and name not in self._twins:
+            return name
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
+        safe = f"{files.slug(name, 24)}-{digest[:6]}"
+        self.names[safe] = files.shown(name, 60)
+        return safe
 
 
 def _stream(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path) -> bytes:

@@ -7,17 +7,17 @@ read-only. Only the drawn demo set and unpacked archives lie beside their record
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
-from . import archives, demo, files, layout
+from . import archives, contents, demo, files, layout
 from .errors import CatDogError, DatasetError
 
 FORMAT = 1
@@ -44,8 +44,9 @@ class Dataset:
 
     `classes` gives the label numbers: the first is 0. `source` is "demo", "folder" or "zip".
     `fingerprint` names the content: other photos, labels or split give another one. `note` tells
-    what was understood: "layout" is "split" (folders for train and validation) or "seeded" (the
-    lab divided them), "ignored" counts other files, "warnings" are (message, params) pairs.
+    what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
+    divided them) or "train-divided" (it divided the train folder), "split" the seed and fraction
+    it did so by, "ignored" counts other files, "warnings" are (message, params) pairs.
     """
 
     id: str
@@ -79,6 +80,7 @@ def scan(
     classes: tuple[str, ...] | None = None,
     seed: int = 0,
     validation_fraction: float = VALIDATION_FRACTION,
+    known: contents.Known | None = None,
 ) -> Dataset:
     """Understand a folder of photos. Nothing is written.
 
@@ -87,6 +89,7 @@ def scan(
         classes: class names in label order; by default sorted.
         seed: of the split, where the folder has none.
         validation_fraction: part of each class kept for validation, 0..1, where it has none.
+        known: digests from an earlier look, used where they hold and brought up to date.
 
     Raises:
         DatasetError: it is no folder, or its layout is none of these.
@@ -94,12 +97,12 @@ def scan(
     root, found, note = layout.understand(Path(folder), classes, seed, validation_fraction)
     names = note.pop("classes")
     return Dataset(
-        id=f"{files.slug(root.name, 24)}-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}",
-        name=root.name,
+        id=_folder_id(root),
+        name=files.shown(root.name, 60),
         root=root,
-        classes=tuple(names),
+        classes=tuple(files.shown(name, 100) for name in names),
         source="folder",
-        fingerprint=_fingerprint(root, found, names),
+        fingerprint=contents.fingerprint(root, found, names, known if known is not None else {}),
         note=note,
         photos=tuple(found),
     )
@@ -107,8 +110,11 @@ def scan(
 
 def open_folder(folder: Path) -> Dataset:
     """Understand a folder and remember it in the workspace; the folder itself stays untouched."""
-    dataset = scan(folder)
-    _remember(dataset)
+    # The true root, known after the scan, is nearly always the folder given.
+    earlier = contents.read(root() / _folder_id(Path(folder).absolute()))
+    dataset = scan(folder, known=earlier)
+    _write_record(root() / dataset.id, dataset)
+    contents.write(root() / dataset.id, earlier)
     return dataset
 
 
@@ -144,7 +150,7 @@ def listing() -> list[Dataset]:
 
 def damaged() -> list[tuple[str, CatDogError]]:
     """The records that cannot be used, each with the reason."""
-    found = [(folder.name, _try_load(folder)) for folder in _records()]
+    found = ((folder.name, _try_load(folder)) for folder in _records())
     return [(name, error) for name, error in found if isinstance(error, CatDogError)]
 
 
@@ -207,29 +213,28 @@ def root() -> Path:
 
 def _adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) -> Dataset:
     """Make a dataset whose photos lie in the workspace; it appears whole or not at all."""
-    folder = root() / dataset_id
-    building = root() / f".{dataset_id}-{uuid4().hex[:6]}"
+    folder, building = root() / dataset_id, root() / f".{dataset_id}-{uuid4().hex[:6]}"
     try:
         building.mkdir(parents=True)
         notes = fill(building / "photos") or {}
-        found = scan(building / "photos")
-        inside = found.root.relative_to(building / "photos").as_posix()
-        photos = [
-            (f if inside == "." else f"{inside}/{f}", label, split)
-            for f, label, split in found.photos
-        ]
         names = notes.get("names", {})
-        dataset = Dataset(
+        found = _scan_under_true_names(building / "photos", {"photos": name, **names})
+        inside = found.root.relative_to(building / "photos")
+        dataset = replace(
+            found,
             id=dataset_id,
             name=name,
             root=folder / "photos",
             classes=tuple(names.get(c, c) for c in found.classes),
             source=source,
-            fingerprint=found.fingerprint,
-            note={**found.note, "warnings": found.note["warnings"] + notes.get("warnings", [])},
-            photos=tuple(photos),
+            note={
+                **found.note,
+                "ignored": found.note["ignored"] + notes.get("ignored", 0),
+                "warnings": found.note["warnings"] + notes.get("warnings", []),
+            },
+            photos=tuple(((inside / f).as_posix(), label, part) for f, label, part in found.photos),
         )
-        files.write_json(building / "dataset.json", _record(dataset))
+        _write_record(building, dataset)
         files.remove_tree(folder)
         os.replace(building, folder)
     except OSError as error:
@@ -241,6 +246,14 @@ def _adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any])
     finally:
         files.remove_tree(building)
     return dataset
+
+
+def _scan_under_true_names(folder: Path, names: dict[str, str]) -> Dataset:
+    try:
+        return scan(folder)
+    except DatasetError as error:  # it names folders as they lie here, not as the user knows them
+        params = {key: names.get(str(value), value) for key, value in error.params.items()}
+        raise DatasetError(error.message, **params) from error
 
 
 def _record(dataset: Dataset) -> dict[str, Any]:
@@ -255,12 +268,17 @@ def _record(dataset: Dataset) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "fingerprint": dataset.fingerprint,
         "note": dataset.note,
+        "exclusions": [],
+        "relabels": {},
+        "subset": None,
         "photos": [list(photo) for photo in dataset.photos],
     }
 
 
-def _remember(dataset: Dataset) -> None:
-    files.write_json(root() / dataset.id / "dataset.json", _record(dataset))
+def _write_record(folder: Path, dataset: Dataset) -> None:
+    # Escaped, since a file's name may hold bytes that are no UTF-8; compact, since often read.
+    text = json.dumps(_record(dataset), separators=(",", ":"))
+    files.write_bytes(folder / "dataset.json", text.encode())
 
 
 def _records() -> list[Path]:
@@ -277,17 +295,6 @@ def _try_load(folder: Path) -> Dataset | CatDogError:
         return error
 
 
-def _fingerprint(root: Path, photos: list[tuple[str, int, str]], classes: list[str]) -> str:
-    def digest(file: str) -> bytes:
-        try:
-            data = (root / file).read_bytes()
-        except OSError:
-            data = b"unreadable"
-        return hashlib.blake2b(data, digest_size=16).digest()
-
-    total = hashlib.blake2b("\0".join(classes).encode(), digest_size=20)
-    with ThreadPoolExecutor(2) as pool:
-        contents = pool.map(digest, (file for file, _, _ in photos))
-        for (file, label, split), content in zip(photos, contents, strict=True):
-            total.update(f"{file}\0{label}\0{split}\0".encode("utf-8", "surrogateescape") + content)
-    return total.hexdigest()
+def _folder_id(folder: Path) -> str:
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()
+    return f"{files.slug(folder.name, 24)}-{digest[:8]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _SPLIT_NAMES = {
     "testing": "test",
 }
 MAX_CLASSES = 200
+_JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
 _WRAPPERS = 3  # folders around the dataset that are looked through
 
 Photos = list[tuple[str, int, str]]
@@ -36,7 +38,8 @@ def understand(
     Raises:
         DatasetError: see `datasets.scan`.
     """
-    if not folder.exists():
+    # Unlike Path.exists, this is false, no error, for a name that is too long.
+    if not os.path.exists(folder):  # noqa: PTH110
         raise DatasetError(
             "{folder} does not exist. Expected a folder with one folder of photos a class.",
             folder=shown(str(folder), 200),
@@ -46,20 +49,57 @@ def understand(
             "{folder} is a file. Expected a folder with one folder of photos a class.",
             folder=shown(str(folder), 200),
         )
-    root = _unwrapped(folder.resolve())
+    try:
+        return _read(_unwrapped(folder.resolve()), order, seed, validation_fraction)
+    except OSError as error:
+        raise DatasetError(
+            "{folder} cannot be read: {reason}. Expected a folder you may read. Check its"
+            " permissions and that its disk is connected.",
+            folder=shown(str(folder), 200),
+            reason=error.strerror or str(error),
+        ) from error
+
+
+def _read(
+    root: Path, order: tuple[str, ...] | None, seed: int, validation_fraction: float
+) -> tuple[Path, Photos, dict[str, Any]]:
     note: dict[str, Any] = {"layout": "split", "ignored": 0, "warnings": []}
-    splits = {_SPLIT_NAMES[p.name.lower()]: p for p in _folders(root) if _is_split(p)}
-    if "train" in splits:
+    splits = _splits(root)
+    if splits:
         photos, names = _read_splits(root, splits, order, note)
     else:
         note["layout"] = "seeded"
         photos, names = _read_classes(root, root, order, note, "train")
     _check(root, photos, names)
     if not any(split == "validation" for _, _, split in photos):
-        note["layout"] = "seeded" if "train" not in splits else "train-divided"
+        note["layout"] = "train-divided" if splits else "seeded"
+        note["split"] = {"seed": seed, "validation_fraction": validation_fraction}
         photos = _divide(photos, len(names), seed, validation_fraction, names)
     note["classes"] = names
     return root, sorted(photos), note
+
+
+def _splits(root: Path) -> dict[str, Path]:
+    """The folders that stand for splits; none where the folders are classes."""
+    found: dict[str, Path] = {}
+    for place in (p for p in _folders(root) if _is_split(p)):
+        split = _SPLIT_NAMES[place.name.lower()]
+        if split in found:
+            raise DatasetError(
+                "{first} and {second} both stand for {split}. Expected one folder for each split."
+                " Join the two, or rename one.",
+                first=shown(found[split].name),
+                second=shown(place.name),
+                split=split,
+            )
+        found[split] = place
+    if found and "train" not in found:
+        raise DatasetError(
+            "Found the folders {found}, but none for training. Expected train/ beside them. Add it,"
+            " or open a folder that holds class folders only.",
+            found=shown(", ".join(p.name for p in found.values())),
+        )
+    return found
 
 
 def _read_splits(
@@ -69,7 +109,8 @@ def _read_splits(
     photos: Photos = []
     for split, place in splits.items():
         here = [p.name for p in _folders(place)]
-        if set(here) != set(names) and here:
+        same = set(here) == set(names) if order is None else set(here) >= set(names)
+        if here and not same:
             raise DatasetError(
                 "{split} holds the classes {here}, train holds {train}. Expected the same in both."
                 " Rename or add the missing folders.",
@@ -89,7 +130,7 @@ def _read_classes(
     photos: Photos = []
     for label, name in enumerate(names):
         for path in _files_below(place / name):
-            if path.suffix.lower() in EXTENSIONS:
+            if path.suffix.lower() in EXTENSIONS and _is_photo_file(path, root):
                 photos.append((path.relative_to(root).as_posix(), label, split))
             else:
                 note["ignored"] += 1
@@ -97,7 +138,7 @@ def _read_classes(
 
 
 def _check(root: Path, photos: Photos, names: list[str]) -> None:
-    if not names:
+    if not names or all(name.lower() in _SPLIT_NAMES for name in names):
         raise DatasetError(
             "{folder} holds no class folders. Expected one folder of photos a class, such as"
             " cats/ and dogs/, maybe inside train/ and validation/.",
@@ -135,7 +176,9 @@ def _divide(photos: Photos, classes: int, seed: int, fraction: float, names: lis
     """
 
     def rank(file: str) -> bytes:
-        text = f"{seed}\0{file}".encode("utf-8", "surrogateescape")
+        # macOS stores é as two characters: the same photos are to be split alike everywhere.
+        name = unicodedata.normalize("NFC", file)
+        text = f"{seed}\0{name}".encode("utf-8", "surrogateescape")
         return hashlib.blake2b(text, digest_size=16).digest()
 
     divided = [photo for photo in photos if photo[2] != "train"]
@@ -178,7 +221,8 @@ def _unwrapped(folder: Path) -> Path:
 
 
 def _folders(place: Path) -> list[Path]:
-    return sorted(p for p in place.iterdir() if p.is_dir() and not _is_junk(p))
+    inside = [p for p in place.iterdir() if p.is_dir() and not _is_junk(p)]
+    return sorted(p for p in inside if not _leads_out(p, place))
 
 
 def _files_below(place: Path) -> list[Path]:
@@ -186,17 +230,23 @@ def _files_below(place: Path) -> list[Path]:
     for folder, inner, names in os.walk(place):  # links to folders are not followed
         inner[:] = sorted(name for name in inner if not _is_junk(Path(name)))
         paths = [Path(folder, name) for name in sorted(names)]
-        found += [p for p in paths if not _is_junk(p) and not _leads_out(p, place)]
+        found += [p for p in paths if not _is_junk(p)]
     return found
 
 
-def _leads_out(path: Path, place: Path) -> bool:
-    return path.is_symlink() and not path.resolve().is_relative_to(place.resolve())
+def _is_photo_file(path: Path, root: Path) -> bool:
+    # A pipe or device named like a photo would make its reader wait for ever.
+    return path.is_file() and not _leads_out(path, root)
+
+
+def _leads_out(path: Path, root: Path) -> bool:
+    return path.is_symlink() and not path.resolve().is_relative_to(root.resolve())
 
 
 def _is_split(path: Path) -> bool:
-    return path.name.lower() in _SPLIT_NAMES
+    """Named like a split and holding folders; trains may also be a class, beside planes."""
+    return path.name.lower() in _SPLIT_NAMES and (bool(_folders(path)) or not any(path.iterdir()))
 
 
 def _is_junk(path: Path) -> bool:
-    return path.name[0] == "." or path.name.lower() in ("__macosx", "thumbs.db", "desktop.ini")
+    return path.name[0] == "." or path.name.lower() in _JUNK

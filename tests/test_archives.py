@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 import stat
 import zipfile
 
@@ -93,6 +94,56 @@ def test_a_zip_cut_short_is_refused(workspace):
     with pytest.raises(DatasetError):
         datasets.import_zip(io.BytesIO(data[: len(data) // 2]), "x.zip")
     assert left_behind(workspace) == []
+
+
+def test_a_table_of_a_million_entries_is_refused_before_it_is_parsed(workspace, monkeypatch):
+    monkeypatch.setattr(archives.zipfile, "ZipFile", None)
+    entry = b"PK\x01\x02" + bytes(24) + b"\x01" + bytes(17) + b"a"
+    with pytest.raises(DatasetError, match="200,000 entries"):
+        datasets.import_zip(io.BytesIO(entry * 200_000), "x.zip")
+
+
+def test_a_password_is_named_as_the_reason(workspace):
+    data = bytearray(packed().getvalue())
+    place = data.find(b"PK\x01\x02")
+    data[place + 8] |= 1
+    with pytest.raises(DatasetError, match="password"):
+        datasets.import_zip(io.BytesIO(data), "x.zip")
+
+
+def test_an_archive_larger_than_the_free_disk_is_refused(workspace, monkeypatch):
+    full = shutil._ntuple_diskusage(10, 10, 0)
+    monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: full)
+    with pytest.raises(DatasetError, match="only 0 are free"):
+        datasets.import_zip(packed(), "x.zip")
+    assert left_behind(workspace) == []
+
+
+def test_what_is_no_photo_is_counted_and_not_unpacked(workspace):
+    found = datasets.import_zip(packed([*PLAIN, "cats/film.mp4", "read.me"]), "x.zip")
+    assert found.note["ignored"] == 2
+    assert len(list(found.root.rglob("*.*"))) == len(PLAIN)
+
+
+def test_class_names_packed_on_korean_windows_are_read_as_meant(workspace):
+    names = [f"{c}/{i}.jpg" for c in ("AAAAAA", "dogs") for i in range(2)]
+    data = packed(names).getvalue().replace(b"AAAAAA", "고양이".encode("cp949"))
+    assert datasets.import_zip(io.BytesIO(data), "x.zip").classes == ("dogs", "고양이")
+
+
+def test_folders_alike_but_for_their_case_or_end_stay_apart(workspace):
+    names = ["Cats", "cats", "c" * 70, "c" * 70 + "d"]
+    found = datasets.import_zip(packed([f"{c}/{i}.jpg" for c in names for i in range(2)]), "x.zip")
+    assert len(set(found.classes)) == 4
+    assert len({item.file.split("/")[0].lower() for item in found.items()}) == 4
+
+
+def test_an_error_names_folders_as_the_user_knows_them(workspace):
+    names = [f"{c}/{i}.jpg" for c in ("개", "고양이") for i in range(2)]
+    with pytest.raises(DatasetError, match="Class 새 holds no photo"):
+        datasets.import_zip(packed([*names, "새/read.me"]), "x.zip")
+    with pytest.raises(DatasetError, match="pets holds no class folders"):
+        datasets.import_zip(packed(["a.jpg"]), "pets.zip")
 
 
 def test_every_collected_zip_ends_as_its_manifest_says(workspace, bad_inputs):

@@ -1,11 +1,14 @@
 """Datasets: folders understood as people make them, split by a rule, never changed."""
 
+import os
 import shutil
+import sys
+import time
 
 import numpy as np
 import pytest
 
-from catdog_core import datasets, demo, health, images
+from catdog_core import contents, datasets, images
 from catdog_core.errors import DatasetError
 
 JPEG = images.encode(np.full((8, 8, 3), 90, np.uint8))
@@ -15,7 +18,7 @@ def tree(root, *names):
     for number, name in enumerate(names):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(JPEG + bytes([number]))
+        path.write_bytes(JPEG + number.to_bytes(2, "big"))
     return root
 
 
@@ -31,35 +34,6 @@ def test_the_demo_set_is_split_and_balanced(demo):
         "validation": {"cats": 12, "dogs": 12},
     }
     assert found.items("train")[0].file == "train/cats/cat.0000.jpg"
-
-
-def test_the_same_seed_draws_the_same_photos(tmp_path):
-    for name in ("a", "b"):
-        datasets.make_demo(tmp_path / name, train=4, validation=2, size=48, seed=5)
-    datasets.make_demo(tmp_path / "c", train=4, validation=2, size=48, seed=6)
-    a, b, c = (datasets.scan(tmp_path / name).fingerprint for name in "abc")
-    assert a == b != c
-
-
-def test_nothing_is_drawn_into_a_folder_with_something_in_it(tmp_path):
-    tree(tmp_path, "letter.jpg")
-    with pytest.raises(DatasetError, match="already holds something"):
-        datasets.make_demo(tmp_path, train=2, validation=2)
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_cartoon_colours_do_not_give_the_class_away():
-    means = [
-        np.mean(
-            [
-                np.asarray(demo.draw_pet(label, 32, np.random.default_rng((label, i)))).mean((0, 1))
-                for i in range(150)
-            ],
-            axis=0,
-        )
-        for label in (0, 1)
-    ]
-    assert np.abs(means[0] - means[1]).max() < 12
 
 
 def test_class_folders_are_divided_by_a_seeded_rule(tmp_path):
@@ -116,6 +90,9 @@ def test_a_given_class_order_gives_the_label_numbers(tmp_path):
         (["cats/a.jpg", "cats/b.jpg", "dogs/readme.txt"], "Class dogs holds no photo"),
         (["cats/a.jpg", "dogs/a.jpg", "dogs/b.jpg"], "Class cats holds 1 photo"),
         (["train/c/a.jpg", "train/d/a.jpg", "val/c/a.jpg", "val/e/a.jpg"], "val holds the classes"),
+        (["train/c/a.jpg", "val/c/a.jpg", "valid/c/a.jpg"], "val and valid both stand for"),
+        (["val/c/a.jpg", "test/d/a.jpg"], "none for training"),
+        (["train/a.jpg", "train/b.jpg", "val/a.jpg"], "no class folders"),
         ([f"{i}/a.jpg" for i in range(201)], "201 class folders"),
     ],
 )
@@ -174,27 +151,114 @@ def test_an_id_is_never_taken_for_a_path(workspace, name):
         datasets.load(name)
 
 
-def test_health_names_every_trouble(workspace, tmp_path):
-    root = tree(tmp_path / "set", *classes_of(tmp_path, ("train/cats", 9), ("train/dogs", 3)))
-    tree(root, *classes_of(tmp_path, ("validation/cats", 3), ("validation/dogs", 3)))
-    photos = [images.encode(np.full((50, 50, 3), 9 * i, np.uint8)) for i in range(20)]
-    for place, path in enumerate(sorted(root.rglob("*.jpg"))):
-        path.write_bytes(photos[place])
-    (root / "train/cats/0.jpg").write_bytes(b"no photo")
-    (root / "train/cats/1.jpg").write_bytes(JPEG)
-    (root / "train/cats/3.jpg").write_bytes((root / "train/cats/2.jpg").read_bytes())
-    (root / "validation/cats/0.jpg").write_bytes((root / "train/cats/4.jpg").read_bytes())
-    (root / "train/dogs/0.jpg").write_bytes((root / "train/cats/5.jpg").read_bytes())
-    found = {finding.kind: finding.files for finding in health.check(datasets.scan(root))}
-    assert found == {
-        "unreadable": ("train/cats/0.jpg",),
-        "tiny": ("train/cats/1.jpg",),
-        "duplicate": ("train/cats/2.jpg", "train/cats/3.jpg"),
-        "leak": ("train/cats/4.jpg", "validation/cats/0.jpg"),
-        "two_labels": ("train/cats/5.jpg", "train/dogs/0.jpg"),
-        "imbalance": (),
+def test_trains_may_be_a_class_beside_planes(tmp_path):
+    tree(tmp_path, *classes_of(tmp_path, ("train", 3), ("plane", 3)))
+    assert datasets.scan(tmp_path).classes == ("plane", "train")
+
+
+def test_a_train_folder_alone_is_divided_and_its_test_photos_stay(tmp_path):
+    tree(tmp_path, *classes_of(tmp_path, ("train/c", 8), ("train/d", 8), ("test/c", 2)))
+    tree(tmp_path, *classes_of(tmp_path, ("test/d", 2)))
+    found = datasets.scan(tmp_path)
+    assert found.note["layout"] == "train-divided"
+    assert {k: sum(v.values()) for k, v in found.counts().items()} == {
+        "train": 12,
+        "validation": 4,
+        "test": 4,
     }
 
 
-def test_a_clean_dataset_has_no_findings(demo):
-    assert health.check(datasets.scan(demo)) == []
+def test_some_classes_may_be_chosen_of_a_split_dataset(tmp_path):
+    names = [(f"{split}/{c}", 2) for split in ("train", "val") for c in "abc"]
+    tree(tmp_path, *classes_of(tmp_path, *names))
+    found = datasets.scan(tmp_path, classes=("c", "a"))
+    assert found.classes == ("c", "a")
+    assert len(found.items()) == 8
+
+
+def test_a_path_too_long_to_exist_does_not_exist(tmp_path):
+    with pytest.raises(DatasetError, match="does not exist"):
+        datasets.scan(tmp_path / ("a" * 5000))
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
+    with pytest.raises(DatasetError, match="cannot be read: Permission denied"):
+        datasets.scan(tmp_path)
+
+
+def test_a_linked_class_folder_outside_is_no_class_and_a_link_inside_is_a_photo(tmp_path):
+    root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
+    tree(tmp_path / "private", "a.jpg", "b.jpg")
+    (root / "private").symlink_to(tmp_path / "private")
+    (root / "cats" / "again.jpg").symlink_to(root / "cats" / "0.jpg")
+    found = datasets.scan(root)
+    assert found.classes == ("cats", "dogs")
+    assert len(found.items()) == 5
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_named_like_a_photo_is_left_out(tmp_path):
+    tree(tmp_path, *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
+    os.mkfifo(tmp_path / "cats" / "pipe.jpg")
+    found = datasets.scan(tmp_path)
+    assert (len(found.items()), found.note["ignored"]) == (4, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems store names as Unicode")
+def test_names_that_are_no_utf8_are_remembered(workspace, tmp_path):
+    root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
+    (root / "cats" / os.fsdecode(b"\xb0\xed.jpg")).write_bytes(JPEG)
+    found = datasets.open_folder(root)
+    assert datasets.load(found.id) == found
+    assert all(item.path.is_file() for item in found.items())
+
+
+def test_the_same_photos_are_split_alike_however_a_system_spells_an_accent(tmp_path):
+    splits = []
+    for number, name in enumerate(("\u00e9", "e\u0301")):
+        root = tmp_path / str(number)
+        tree(root, *[f"{c}/{name}{i}.jpg" for c in ("cats", "dogs") for i in range(8)])
+        splits.append([item.split for item in datasets.scan(root).items()])
+    assert splits[0] == splits[1]
+
+
+def test_another_photo_label_or_split_gives_another_fingerprint(tmp_path):
+    tree(tmp_path, *classes_of(tmp_path, ("cats", 4), ("dogs", 4)))
+    first = datasets.scan(tmp_path).fingerprint
+    assert first == datasets.scan(tmp_path).fingerprint
+    assert first != datasets.scan(tmp_path, seed=3).fingerprint
+    assert first != datasets.scan(tmp_path, classes=("dogs", "cats")).fingerprint
+    (tmp_path / "cats" / "0.jpg").write_bytes(JPEG + b"changed")
+    assert first != datasets.scan(tmp_path).fingerprint
+
+
+def test_a_second_look_reads_only_what_changed(workspace, tmp_path, monkeypatch):
+    root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 3), ("dogs", 3)))
+    first = datasets.open_folder(root)
+    (root / "cats" / "0.jpg").write_bytes(JPEG + b"other")
+    read, digest = [], contents._digest
+    monkeypatch.setattr(contents, "_digest", lambda path: read.append(path.name) or digest(path))
+    assert datasets.open_folder(root).fingerprint != first.fingerprint
+    assert read == ["0.jpg"]
+
+
+def test_a_damaged_record_is_told_and_damaged_digests_are_made_anew(workspace, demo):
+    found = datasets.open_folder(demo)
+    folder = workspace / "datasets" / found.id
+    (folder / "contents.json").write_text('{"format": 1, "files": {"a": [1]}}')
+    assert datasets.open_folder(demo).fingerprint == found.fingerprint
+    (folder / "dataset.json").write_text('{"format": 1}')
+    with pytest.raises(DatasetError, match="is damaged"):
+        datasets.load(found.id)
+
+
+def test_a_record_of_3000_photos_is_read_at_once(workspace, tmp_path):
+    root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 1500), ("dogs", 1500)))
+    found = datasets.open_folder(root)
+    start = time.perf_counter()
+    assert len(datasets.load(found.id).items()) == 3000
+    assert time.perf_counter() - start < 0.1

@@ -16,6 +16,8 @@ LIGHT = (
     "datasets",
     "demo",
     "layout",
+    "contents",
+    "cartoon",
     "archives",
     "health",
     "augment",

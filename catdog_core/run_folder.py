@@ -35,6 +35,7 @@ class Run:
     epochs: list[dict[str, Any]] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     ahead: int = 0
+    asked: float = 0.0
     problem: str = ""
 
     @property
@@ -51,6 +52,18 @@ class Run:
     def can_resume(self) -> bool:
         """True when `start` would go on with it."""
         return self.status in ("stopped", "lost", "failed")
+
+    @property
+    def stop_is_stale(self) -> bool:
+        """Whether the wish to stop, if there is one, was meant for an earlier worker.
+
+        One that came after this start was asked for must not be lost while the worker wakes up.
+        """
+        try:
+            wished = (self.folder / "stop").stat().st_mtime
+        except OSError:
+            return False
+        return not (self.asked and self.state.get("time", 0.0) <= self.asked <= wished)
 
     @property
     def best_epoch(self) -> int | None:
@@ -100,10 +113,12 @@ def load(run: Path | str) -> Run:
     state = read_object(folder / "state.json")
     dataset = settings["dataset"]
     epochs = read_epochs(folder)
+    asked = float(about.get("asked", 0))
     return Run(
         id=folder.name,
         folder=folder,
-        status=status.of(folder, state, asked=float(about.get("asked", 0))),
+        status=status.of(folder, state, asked),
+        asked=asked,
         name=str(about.get("name", folder.name)),
         note=str(about.get("note", "")),
         created=float(settings["created"]),

@@ -94,7 +94,8 @@ def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) ->
     Raises:
         RunError: it cannot be started, or failed.
     """
-    (run.folder / "stop").unlink(missing_ok=True)
+    if run.stop_is_stale:
+        (run.folder / "stop").unlink(missing_ok=True)
     state = State(run, on_progress)
     state.write()
     with _signals(state), state.beating():

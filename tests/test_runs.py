@@ -214,3 +214,23 @@ def test_only_a_running_run_can_be_stopped(dataset):
     with pytest.raises(RunError, match="nothing to stop"):
         runs.stop(run)
     assert not (run / "stop").exists()
+
+
+def test_a_stop_wished_while_the_worker_wakes_up_is_kept(dataset, monkeypatch):
+    run = runs.create(dataset, SMALL, None)
+    monkeypatch.setattr(runs.subprocess, "Popen", lambda *_, **__: psutil.Process())
+    monkeypatch.setattr(psutil.Process, "nice", lambda *_: None)
+    runs.start(run)  # asked for; its process is still on the way
+    runs.stop(run)
+    runs._children.clear()
+    runs.work(run)
+    assert runs.load(run).status == "stopped"
+    assert runs.load(run).epochs == []
+
+
+@pytest.mark.slow
+def test_a_stop_left_over_from_a_killed_worker_stops_no_new_one(dataset):
+    run = runs.create(dataset, SMALL, None)
+    (run / "stop").touch()
+    runs.work(run)
+    assert runs.load(run).status == "done"

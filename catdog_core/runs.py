@@ -262,10 +262,12 @@ def work(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = N
             " first.",
             name=run.name,
         ) from error
-    with lock:
+    try:
         from . import turn
 
         turn.take(run, on_progress)
+    finally:
+        lock.release()
 
 
 def _write_about(run_dir: Path, change: dict[str, Any]) -> None:

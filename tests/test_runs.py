@@ -156,6 +156,16 @@ def test_changed_photos_are_noticed_before_training(dataset, monkeypatch):
     assert runs.load(run).status == "failed"
 
 
+def test_a_run_that_ended_lets_go_of_its_lock_at_once(dataset):
+    run = runs.create(dataset, SMALL, None)
+    record = datasets.root() / dataset.id / "dataset.json"
+    files.write_json(record, {**files.read_json(record), "fingerprint": "another"})
+    with pytest.raises(CatDogError) as kept:  # its traceback keeps the lock object alive
+        runs.work(run)
+    assert not status.is_locked(run / "lock")
+    assert "have changed" in str(kept.value)
+
+
 def test_a_damaged_run_is_listed_beside_the_others(dataset):
     good = runs.create(dataset, SMALL, None)
     bad = runs.create(dataset, SMALL, None)

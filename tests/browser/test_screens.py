@@ -19,11 +19,22 @@ from catdog_core.settings import PRESETS, Training
 pytestmark = pytest.mark.browser
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
-SCREENS = [(1440, "light"), (1440, "dark"), (1024, "light"), (390, "light"), (390, "dark")]
+SCREENS = [
+    *((width, theme, "en") for width in (1440, 1024, 390) for theme in ("light", "dark")),
+    *((width, "light", "ko") for width in (1440, 390)),
+]
 PAGES = ["", "Data", "Augment", "Train", "Compare", "Predict"]
 LONGEST = 1500
 """Pixels of a page's height shown in the documentation."""
-OVERFLOW = "() => document.scrollingElement.scrollWidth - window.innerWidth"
+OVERFLOW = """() => Math.max(...[
+  document.scrollingElement, document.querySelector('[data-testid=stMain]')
+].map(box => box.scrollWidth - box.clientWidth))"""
+"""Pixels by which a page is too wide. Not the document but its main part scrolls in Streamlit."""
+WIDE_BLOCK = """() => {
+  const block = document.createElement('div');
+  block.style.cssText = 'width: 900px; height: 20px';
+  document.querySelector('[data-testid=stMainBlockContainer]').append(block);
+}"""
 SMALL_TRAINING = Training(epochs=10, image_size=64, learning_rate=1e-3, validation_steps=5)
 
 
@@ -44,20 +55,29 @@ def shown(lab):
 
 
 @pytest.mark.parametrize("name", PAGES, ids=lambda name: name or "Home")
-@pytest.mark.parametrize(("width", "theme"), SCREENS)
-def test_page_fits_its_screen(shown, pictures, name, width, theme):
+@pytest.mark.parametrize(("width", "theme", "language"), SCREENS)
+def test_page_fits_its_screen(shown, pictures, name, width, theme, language):
     page = shown.page(width, theme=theme)
-    shown.visit(page, name, **shown.choice)
+    shown.visit(page, name, **shown.choice, lang=language)
     _fill(shown, page, name)
     _unroll(page, width)
-    picture = page.screenshot(path=pictures / f"{name or 'Home'}-{width}-{theme}.png")
-    if os.environ.get("CATDOG_DOC_IMAGES") and (width, theme) == SCREENS[0]:
+    file = f"{name or 'Home'}-{width}-{theme}{'' if language == 'en' else '-' + language}.png"
+    picture = page.screenshot(path=pictures / file)
+    if os.environ.get("CATDOG_DOC_IMAGES") and (width, theme, language) == SCREENS[0]:
         _document(picture, DOCS / f"{name or 'home'}.png".lower())
 
     assert page.locator("h1").first.is_visible()
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.get_by_text("Traceback").count() == 0
     assert page.evaluate(OVERFLOW) <= 1
+    shown.close_pages()
+
+
+def test_a_block_too_wide_would_be_noticed(shown):
+    page = shown.page(390)
+    shown.visit(page)
+    page.evaluate(WIDE_BLOCK)
+    assert page.evaluate(OVERFLOW) > 400
     shown.close_pages()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from . import files
 from .augment import Transform
@@ -15,7 +15,7 @@ _TRAIN, _VALIDATION = "#D55E00", "#0072B2"  # the pages' palette
 
 
 def contact_sheet(variants: Sequence[tuple[Photo, Transform]], out: Path, columns: int = 5) -> None:
-    """Write one picture of a photo's variants, each with its drawn values, five in a row.
+    """Write one picture of a photo's variants, the drawn values under each, five in a row.
 
     Args:
         variants: as `augment.variants` gives them.
@@ -25,14 +25,18 @@ def contact_sheet(variants: Sequence[tuple[Photo, Transform]], out: Path, column
     Raises:
         CatDogError: the file cannot be written.
     """
+    width, height, side = 2.4, 2.8, 2.3  # inches of a cell and of the square in its upper part
     rows = -(-len(variants) // columns)
-    figure = _figure(2.4 * columns, 2.75 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for axes, (photo, drawn) in zip(grid.flat, variants, strict=False):
+    figure = _figure(width * columns, height * rows)
+    for place, (photo, drawn) in enumerate(variants):
+        row, column = divmod(place, columns)
+        left, bottom = width * (column + 0.5) - side / 2, height * (rows - row) - side - 0.05
+        box = (left / columns / width, bottom / rows / height)
+        axes = figure.add_axes((*box, side / columns / width, side / rows / height))
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
         axes.imshow(photo)
-        axes.set_title(caption(drawn), fontsize=7)
+        axes.set_xlabel(caption(drawn), fontsize=7)
     _save(figure, out)
 
 
@@ -47,7 +51,7 @@ def history(epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path) ->
     Raises:
         CatDogError: the file cannot be written.
     """
-    figure = _figure(10, 4)
+    figure = _figure(10, 4, layout="constrained")
     x = [row["epoch"] + 1 for row in epochs]
     for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         axes.plot(x, [row[name] for row in epochs], color=_TRAIN, label="training")
@@ -63,12 +67,12 @@ def history(epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path) ->
     _save(figure, out)
 
 
-def _figure(width: float, height: float) -> Any:
+def _figure(width: float, height: float, layout: Literal["constrained"] | None = None) -> Any:
     """An empty figure of so many inches that no other thread's pyplot can touch."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=100, layout=layout)
     FigureCanvasAgg(figure)
     return figure
 

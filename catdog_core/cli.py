@@ -19,7 +19,7 @@ from typer.exceptions import TyperException
 
 from . import architecture, cli_flags, cli_models, cli_say, datasets, quiet, runs
 from .cli_flags import AsJson, Folder
-from .errors import CatDogError, RunError
+from .errors import CatDogError, PhotoError, RunError
 from .files import shown
 from .settings import Augmentation, Training
 
@@ -143,7 +143,11 @@ def augment(
     settings = cli_flags.override(cli_flags.augmentation(start), flags)
     from . import augment, figures, images
 
-    image = images.load(cli_models.read(photo), Training().image_size)
+    data = cli_models.read(photo)
+    try:
+        image = images.load(data, Training().image_size)
+    except PhotoError as error:
+        raise PhotoError("{file}: {reason}", file=photo, reason=error) from error
     figures.contact_sheet(augment.variants(image, settings, count, seed), out)
     print(f"{count} variants in {out}")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from . import architecture, files
-from .errors import SettingsError
+from .errors import CatDogError, SettingsError
 from .settings import (
     PRESETS,
     RECIPES,
@@ -96,7 +96,18 @@ def augmentation(name: str) -> Augmentation:
             name=name,
             names=", ".join(sorted(PRESETS)),
         )
-    return parse(Augmentation, files.read_json(path), path.name)
+    try:
+        values = files.read_json(path)
+    except CatDogError as error:
+        # The file is the user's own: what to do is not what one does with a file of the lab.
+        raise SettingsError(
+            "{path} cannot be read as JSON. Expected an object of augmentation settings, such as"
+            " {example}. Correct the file, or name a preset: {names}.",
+            path=path,
+            example='{"rotation_range": 20}',
+            names=", ".join(sorted(PRESETS)),
+        ) from error
+    return parse(Augmentation, values, path.name)
 
 
 def _flag(control: Control) -> inspect.Parameter:

@@ -1,10 +1,11 @@
-"""What the command line tells while it works: bars on a terminal, plain lines everywhere."""
+"""What the command line tells while it works: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import json
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,17 +18,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from . import runs
 from .errors import CatDogError
 
+PAUSE = 10.0
+"""Seconds of work between two lines of progress where there is no terminal."""
+
 
 @contextmanager
 def bar(title: str) -> Iterator[Callable[..., None]]:
-    """A progress bar on stderr while the block runs; nothing when stderr is no terminal.
+    """A progress bar on stderr while the block runs; without a terminal, a line now and then.
 
-    The value is the callback the core asks for: (done, total), or (done) after a first total.
+    Short work says nothing without a terminal, so that stderr stays empty. The value is the
+    callback the core asks for: (done, total), or (done) after a first total.
     """
     with _progress() as progress:
         task = progress.add_task(title, total=None)
+        told = time.monotonic()
 
         def move(done: int, total: int | None = None) -> None:
+            nonlocal told
+            if progress.disable and time.monotonic() - told > PAUSE:
+                told = time.monotonic()
+                print(f"{title}: {done}{f' of {total}' if total else ''}", file=sys.stderr)
             if total is None:
                 progress.update(task, completed=done)
             else:

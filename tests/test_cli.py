@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from catdog_core import cli, datasets, files, runs
+from catdog_core import cli, cli_say, datasets, files, runs
 from catdog_core.settings import Augmentation, Training, controls
 
 
@@ -63,6 +65,56 @@ def test_a_mistake_is_one_line_on_stderr(capsys, workspace, arguments, word):
     assert word in err
 
 
+@pytest.fixture
+def mistakes(tmp_path, photo):
+    """Folders and files that are not what a command wants."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "single" / "cats").mkdir(parents=True)
+    (tmp_path / "single" / "cats" / "one.png").write_bytes(photo.read_bytes())
+    (tmp_path / "junk.keras").write_bytes(b"no model, no photo")
+    (tmp_path / "torn.json").write_text('{"rotation_range": ')
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["train", "empty"], "empty holds no class folders"),
+        (["check", "empty", "--json"], "empty holds no class folders"),
+        (["train", "single"], "only one class, cats"),
+        (["evaluate", "photo.png", "single"], "only one class, cats"),
+        (["predict", "junk.keras", "photo.png"], "junk.keras is no Keras model"),
+        (["augment", "junk.keras", "out.png"], "junk.keras: This is no photo"),
+        (["augment", "photo.png", "out.png", "--augment", "torn.json"], "torn.json cannot be read"),
+        (["export", "empty", "h5", "out.h5"], "no model at empty"),
+    ],
+)
+def test_wrong_files_are_named_in_one_line(
+    capsys, workspace, mistakes, monkeypatch, arguments, words
+):
+    monkeypatch.chdir(mistakes)
+    status, out, err = run(capsys, *arguments)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert words in err
+    assert not (mistakes / "out.png").exists()
+
+
+def test_a_damaged_preset_is_no_reason_to_delete_a_folder(capsys, mistakes, photo):
+    _, _, err = run(
+        capsys, "augment", photo, mistakes / "o.png", "--augment", mistakes / "torn.json"
+    )
+    assert "delete" not in err
+    assert "gentle" in err
+
+
+def test_long_work_without_a_terminal_tells_on_stderr_alone(capsys, workspace, demo, monkeypatch):
+    monkeypatch.setattr(cli_say, "PAUSE", -1.0)
+    status, out, err = run(capsys, "check", demo, "--json")
+    assert status == 0
+    assert json.loads(out) == {"findings": []}
+    assert "checking: 72 of 72" in err
+
+
 def test_a_mistake_ends_the_process_with_1_and_no_traceback(workspace):
     command = [sys.executable, "-m", "catdog_core", "train", "no-such-folder"]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=files.PROJECT)
@@ -108,6 +160,14 @@ def test_demo_draws_a_dataset_that_check_reads_as_json(capsys, workspace, tmp_pa
     found = {finding["kind"]: finding["files"] for finding in json.loads(out)["findings"]}
     assert status == 0
     assert found["unreadable"] == ["train/cats/broken.jpg"]
+
+
+def until(condition, seconds=120):
+    """Wait for a state of another process."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +236,25 @@ def test_a_done_run_cannot_be_resumed_or_stopped(capsys, trained):
         status, _, err = run(capsys, command, trained[0])
         assert status == 1
         assert "is done" in err
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_a_training_that_resume_goes_on_with(capsys, workspace, demo, tmp_path):
+    folder = tmp_path / "run"
+    flags = ["--epochs", "3", "--steps-per-epoch", "400", "--image-size", "32", "--batch-size", "4"]
+    command = [sys.executable, "-m", "catdog_core", "train", str(demo), "--run", str(folder)]
+    process = subprocess.Popen(
+        [*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=files.PROJECT
+    )
+    until(lambda: files.read_lines(folder / "metrics.jsonl") or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    assert b"Stopped. Go on with" in out
+    assert runs.load(folder).status == "stopped"
+
+    assert run(capsys, "resume", folder)[0] == 0
+    assert [row["epoch"] for row in runs.load(folder).epochs] == [0, 1, 2]
 
 
 @pytest.mark.slow

@@ -9,28 +9,20 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import BaseModel
 
 from . import architecture, files
+from .controls import Control, accepted, controls, parse
 from .errors import CatDogError, SettingsError
-from .settings import (
-    PRESETS,
-    RECIPES,
-    Augmentation,
-    Control,
-    Training,
-    _Settings,
-    accepted,
-    controls,
-    parse,
-)
+from .settings import PRESETS, RECIPES, Augmentation, Training
 
-S = TypeVar("S", bound=_Settings)
+S = TypeVar("S", bound=BaseModel)
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of photos by class.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def with_flags(
-    model: type[_Settings], leave_out: tuple[str, ...] = ()
+    model: type[BaseModel],
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one flag for each field of a settings model.
 
@@ -39,9 +31,8 @@ def with_flags(
 
     Args:
         model: `Training` or `Augmentation`.
-        leave_out: fields without a flag.
     """
-    fields = [control for control in controls(model) if control.name not in leave_out]
+    fields = controls(model)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)

@@ -6,9 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal, get_args
 
-import keras
-
-from . import files, models, predict
+from . import files, models, predict, strangers
 from .errors import CatDogError
 
 Format = Literal["keras", "h5"]
@@ -33,10 +31,10 @@ def save(model_or_run: Path, kind: Format, out: Path) -> Path:
             kinds=", ".join(get_args(Format)),
         )
     source = predict.find(model_or_run)
-    if kind == "keras" and source.suffix == ".keras":
+    if strangers.inspect(source) == f".{kind}":
         files.write_bytes(out, source.read_bytes())
         return out
-    model = keras.models.load_model(source)
+    model = models.load(source, compiled=True)
     with tempfile.TemporaryDirectory() as folder:
         # Keras chooses the format by the extension, which the user's name need not have.
         made = Path(folder) / f"model.{kind}"

@@ -78,11 +78,10 @@ def check(dataset: Dataset, progress: Callable[[int, int], None] | None = None) 
 def _look(item: Item) -> tuple[Item, bytes, Finding | None]:
     name = shown(item.file, 120)
     try:
-        data = item.path.read_bytes()
+        data = images.read(item.path)
         photo = images.decode(data, at_least=_PROBE)
-    except (OSError, PhotoError) as error:
-        reason = str(error) if isinstance(error, PhotoError) else (error.strerror or str(error))
-        params = {"file": name, "reason": reason}
+    except PhotoError as error:
+        params = {"file": name, "reason": error}
         return item, b"", Finding("unreadable", (item.file,), _UNREADABLE, params)
     digest = hashlib.blake2b(data, digest_size=16).digest()
     height, width = photo.shape[:2]

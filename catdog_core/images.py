@@ -132,6 +132,17 @@ def load(data: bytes, size: int) -> Photo:
     return fit(decode(data, at_least=size), size)
 
 
+def read(path: Path) -> bytes:
+    """The bytes of a photo file. Raises PhotoError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PhotoError(
+            "The file could not be read: {reason}. Check its permissions and that it still exists.",
+            reason=error.strerror or str(error),
+        ) from error
+
+
 def load_all(paths: Sequence[Path], size: int) -> Iterator[Photo | PhotoError]:
     """Read and fit photo files in parallel, in order, a bounded number ahead.
 
@@ -145,15 +156,9 @@ def load_all(paths: Sequence[Path], size: int) -> Iterator[Photo | PhotoError]:
 
     def one(path: Path) -> Photo | PhotoError:
         try:
-            return load(path.read_bytes(), size)
+            return load(read(path), size)
         except PhotoError as error:
             return error
-        except OSError as error:
-            return PhotoError(
-                "The file could not be read: {reason}. Check its permissions and that it still"
-                " exists.",
-                reason=error.strerror or str(error),
-            )
 
     with ThreadPoolExecutor(_DECODERS) as pool:
         for start in range(0, len(paths), _AHEAD):

@@ -7,6 +7,8 @@ no caller can forget to, and prediction cannot differ from training.
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +18,8 @@ import h5py
 import keras
 from keras import layers as kl
 
-from . import architecture, files
+from . import architecture, files, strangers
+from .errors import ModelError
 
 ABOUT = "catdog.json"
 """The member of a `.keras` archive, and the attribute of an `.h5` file, with what the lab knows."""
@@ -83,6 +86,34 @@ def save(model: keras.Model, path: Path, about: dict[str, Any], optimizer: bool 
         else:
             with h5py.File(temporary, "a") as file:
                 file.attrs[ABOUT] = text
+
+
+def load(path: Path, compiled: bool = False) -> keras.Model:
+    """Read a model file, once `strangers.inspect` has found it harmless; its name does not matter.
+
+    Args:
+        path: a `.keras` archive or whole-model `.h5`, told apart by content.
+        compiled: with optimizer and loss, to train on.
+
+    Raises:
+        ModelError: it is no model, unsafe, damaged, or of layers that are not Keras's own.
+    """
+    kind = strangers.inspect(path)
+    try:
+        if path.suffix == kind:
+            return keras.models.load_model(path, compile=compiled, safe_mode=True)
+        with tempfile.TemporaryDirectory() as folder:  # Keras goes by the extension
+            named = Path(folder) / f"model{kind}"
+            shutil.copyfile(path, named)
+            return keras.models.load_model(named, compile=compiled, safe_mode=True)
+    except Exception as error:
+        # Keras reports unknown layers, bad shapes and damage by many kinds of exception.
+        raise ModelError(
+            "{name} could not be loaded: {reason}. Expected a model of Keras's own layers, saved"
+            " whole.",
+            name=files.shown(path.name),
+            reason=files.shown(str(error).strip().split("\n")[0], 160),
+        ) from error
 
 
 def about(path: Path) -> dict[str, Any]:

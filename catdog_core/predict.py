@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from . import images, models, runs, strangers
+from . import images, models, runs
 from .errors import N_, CatDogError, ModelError, PhotoError
 from .files import shown
 
@@ -115,27 +113,7 @@ def load(path: Path) -> Predictor:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
     path = find(path)
-    kind = strangers.inspect(path)
-    try:
-        model = _load(path, kind)
-    except Exception as error:
-        # Keras reports unknown layers, bad shapes and damage by many kinds of exception.
-        raise ModelError(
-            "{name} could not be loaded: {reason}. Expected a model of Keras's own layers, saved"
-            " whole.",
-            name=shown(path.name),
-            reason=shown(str(error).strip().split("\n")[0], 160),
-        ) from error
-    return _describe(path.name, model, models.about(path))
-
-
-def _load(path: Path, kind: str) -> Any:
-    if path.suffix == kind:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    with tempfile.TemporaryDirectory() as folder:  # Keras goes by the extension
-        named = Path(folder) / f"model{kind}"
-        shutil.copyfile(path, named)
-        return keras.models.load_model(named, compile=False, safe_mode=True)
+    return _describe(path.name, models.load(path), models.about(path))
 
 
 def photos(

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from . import files, status
+from .controls import parse
 from .errors import CatDogError, RunError
-from .settings import Augmentation, Training, parse
+from .settings import Augmentation, Training
 
 FORMAT = 1
 _DATASET = ("id", "name", "folder", "fingerprint")

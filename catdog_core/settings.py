@@ -6,16 +6,11 @@ checks and the settings reference are all derived from here; nothing else knows 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
-
-from .errors import SettingsError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 FillMode = Literal["nearest", "reflect", "wrap", "constant"]
-ClassMode = Literal["binary", "categorical", "sparse"]
 ModelName = Literal["notes", "notes-deep"]
 Monitor = Literal["val_accuracy", "val_loss"]
 
@@ -279,115 +274,3 @@ RECIPES: dict[str, Training] = {
     "notes-deep": Training(model="notes-deep"),
 }
 """The `Training` each model starts from when nothing else is said."""
-
-
-@dataclass(frozen=True)
-class Control:
-    """What a form or a flag needs to know of one settings field."""
-
-    name: str
-    label: str
-    help: str
-    unit: str
-    kind: Literal["bool", "int", "float", "choice", "range"]
-    default: Any
-    low: float | None
-    high: float | None
-    step: float | None
-    scale: Literal["linear", "log"]
-    choices: tuple[str, ...]
-    optional: bool
-
-
-def controls(model: type[BaseModel]) -> list[Control]:
-    """Describe every field of a settings model, in its order."""
-    return [_control(name, field) for name, field in model.model_fields.items()]
-
-
-def _control(name: str, field: Any) -> Control:
-    extra = field.json_schema_extra or {}
-    options = get_args(field.annotation)
-    optional = type(None) in options
-    base: Any = field.annotation
-    if optional:
-        base = next(option for option in options if option is not type(None))
-    kind: Any
-    if get_origin(base) is Literal:
-        kind = "choice"
-    elif get_origin(base) is tuple:
-        kind = "range"
-    else:
-        kind = {bool: "bool", int: "int", float: "float"}[base]
-    return Control(
-        name=name,
-        label=extra["label"],
-        help=field.description or "",
-        unit=extra["unit"],
-        kind=kind,
-        default=field.default,
-        low=extra["low"],
-        high=extra["high"],
-        step=extra["step"],
-        scale=extra["scale"],
-        choices=tuple(get_args(base)) if kind == "choice" else (),
-        optional=optional,
-    )
-
-
-S = TypeVar("S", bound=BaseModel)
-
-
-def parse(model: type[S], values: Any, origin: str = "the settings") -> S:
-    """Check values from outside (a file, a form, a link) and make settings of them.
-
-    Args:
-        model: `Augmentation` or `Training`.
-        values: a mapping of field names to values.
-        origin: where the values came from, named in the error.
-
-    Raises:
-        SettingsError: naming the first field that is unknown or out of range, what was received
-            and what is accepted.
-    """
-    if not isinstance(values, dict):
-        raise SettingsError(
-            "{origin}: expected an object of settings by name, received {received}.",
-            origin=origin,
-            received=type(values).__name__,
-        )
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise _explain(model, error.errors()[0], origin) from error
-
-
-def accepted(control: Control) -> str:
-    """The values a control accepts, in words: "0 to 180", "one of nearest, reflect, …"."""
-    if control.kind == "bool":
-        return "true or false"
-    if control.kind == "choice":
-        return "one of " + ", ".join(control.choices)
-    low, high = f"{control.low:g}", f"{control.high:g}"
-    if control.kind == "range":
-        return f"two numbers from {low} to {high}, the smaller first"
-    number = "a whole number" if control.kind == "int" else "a number"
-    return f"{number} from {low} to {high}"
-
-
-def _explain(model: type[BaseModel], problem: ErrorDetails, origin: str) -> SettingsError:
-    name = str(problem["loc"][0]) if problem["loc"] else ""
-    known = {control.name: control for control in controls(model)}
-    if name not in known:
-        return SettingsError(
-            "{origin}: there is no setting '{name}'. Expected one of: {names}.",
-            origin=origin,
-            name=name[:60],
-            names=", ".join(known),
-        )
-    return SettingsError(
-        "{origin}: {name} is {received}. Expected {accepted}.",
-        origin=origin,
-        name=name,
-        received=repr(problem["input"])[:60],
-        accepted=accepted(known[name]),
-    )

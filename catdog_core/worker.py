@@ -31,8 +31,8 @@ def train(run: runs.Run, state: State) -> None:
     # 2. The model: fresh from the seed, or as it was after the last whole epoch.
     backup = run.folder / "backup.keras"
     if backup.is_file():
+        model = models.load(backup, compiled=True)
         first_epoch = int(models.about(backup)["epoch"]) + 1
-        model = keras.models.load_model(backup)
     else:
         first_epoch = 0
         keras.utils.set_random_seed(training.seed)

@@ -10,11 +10,12 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from catdog_core import augment, images
 from catdog_core.augment import Transform
+from catdog_core.controls import controls, parse
 from catdog_core.datasets import Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
 from catdog_core.images import Photo
-from catdog_core.settings import PRESETS, Augmentation, controls, parse
+from catdog_core.settings import PRESETS, Augmentation
 
 from . import forms, gallery, phrases, pictures, state
 from .startup import guard
@@ -34,23 +35,18 @@ _GROUPS = (
     (N_("Light"), ("brightness_range", "channel_shift_range")),
     (N_("Empty corners"), ("fill_mode", "cval")),
 )
-_PRESET_NAMES = {
-    "notes": N_("Class notes"),
-    "gentle": N_("Gentle"),
-    "strong": N_("Strong"),
-    "none": N_("None"),
-}
 
 
 @st.fragment
 def workbench(dataset: Dataset | None) -> None:
     """The photo and its controls beside 20 variants; a moved slider redraws only this part."""
     with guard():
-        left, right = st.columns([2, 3], gap="large")
-        with left:
+        # The variants come first, so that on a telephone they are not below a screen of sliders.
+        pictures_, controls_ = st.columns([3, 2], gap="large")
+        with controls_:
             original = _photo(dataset)
             settings = _controls()
-        with right:
+        with pictures_:
             _actions(settings)
             if original is not None:
                 _pictures(original, settings)
@@ -126,7 +122,7 @@ def _controls() -> Augmentation:
     st.segmented_control(
         t("Presets"),
         list(PRESETS),
-        format_func=lambda name: t(_PRESET_NAMES.get(str(name), str(name))),
+        format_func=lambda name: t(phrases.PRESET_NAMES[str(name)]),
         key="augment_preset",
         on_change=_take_preset,
         width="stretch",

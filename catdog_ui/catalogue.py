@@ -23,7 +23,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from pydantic import BaseModel
 
-from catdog_core import errors, settings
+from catdog_core import controls, errors, settings
 
 from .words import LANGUAGES, LOCALE
 
@@ -138,7 +138,7 @@ def _setting_texts() -> list[str]:
     texts = []
     for model in vars(settings).values():
         if isinstance(model, type) and issubclass(model, BaseModel) and model.model_fields:
-            for control in settings.controls(model):
+            for control in controls.controls(model):
                 texts += [control.label, control.help, control.unit]
     return [text for text in texts if text]
 

@@ -74,7 +74,8 @@ def table(chosen: Sequence[Run]) -> None:
     rows = [run for run in chosen if run.training]
     different = phrases.differing(rows)
     augmented = phrases.differs_in_augmentation(rows)
-    words = [phrases.augmentation(run.augmentation) for run in rows]
+    words = [phrases.preset_or_own(run.augmentation) for run in rows]
+    notes = [run.note for run in rows]
     st.dataframe(
         {
             t("Run"): [run.name for run in rows],
@@ -82,16 +83,19 @@ def table(chosen: Sequence[Run]) -> None:
             t("Best epoch"): [_best(run) for run in rows],
             t("Last validation accuracy"): [_percent(_last(run)) for run in rows],
             t("Gap"): [phrases.points(phrases.gap(run)) for run in rows],
-            **{t(c.label): [_value(run, c) for run in rows] for c in different},
+            **{
+                t(c.label): [_value(run, c) for run in rows]
+                for c in different
+                if c.name != "epochs"
+            },
             **({t("Augmentation"): words} if augmented else {}),
-            t("Epochs trained"): [len(run.epochs) for run in rows],
+            t("Epochs"): [_trained(run) for run in rows],
             t("Duration"): [phrases.duration(run.duration) for run in rows],
             t("Model"): [run.model for run in rows],
             t("Dataset"): [run.dataset_name for run in rows],
             t("Status"): [phrases.status(run) for run in rows],
-            t("Note"): [run.note for run in rows],
+            **({t("Note"): notes} if any(notes) else {}),
         },
-        column_config={t("Augmentation"): st.column_config.TextColumn(width="medium")},
         hide_index=True,
         key="compare_table",
         alt=t("The chosen runs with their settings and results"),
@@ -207,6 +211,11 @@ def _legend(names: Sequence[str]) -> str:
 
 def _value(run: Run, control: Any) -> str:
     return phrases.setting(control, getattr(run.training, control.name))
+
+
+def _trained(run: Run) -> str:
+    """Epochs trained of epochs planned."""
+    return f"{len(run.epochs)} / {run.training.epochs if run.training else '–'}"
 
 
 def _best(run: Run) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from catdog_core.settings import Control, controls
+from catdog_core.controls import Control, controls
 
 from .words import t
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from catdog_core import health, images
+from catdog_core import health
 from catdog_core.datasets import Dataset
-from catdog_core.errors import PhotoError
-from catdog_core.files import shown
+from catdog_core.errors import CatDogError
 from catdog_core.health import Finding
 
 from . import sources
@@ -68,24 +67,16 @@ def _findings(dataset: Dataset, found: Sequence[Finding]) -> None:
     for kind, findings in by_kind.items():
         title, icon = _KINDS.get(kind, (kind, ":material/info:"))
         with st.expander(f"{t(title)} ({len(findings)})", icon=icon, expanded=kind == "unreadable"):
-            _list(dataset, kind, findings)
+            _list(kind, findings)
 
 
-def _list(dataset: Dataset, kind: str, findings: Sequence[Finding]) -> None:
-    some = findings[:_LISTED]
+def _list(kind: str, findings: Sequence[Finding]) -> None:
+    lines = [
+        "- " + escape(say(CatDogError(finding.message, **finding.params)))
+        for finding in findings[:_LISTED]
+    ]
     if kind == "unreadable":
-        paths = [dataset.root / finding.files[0] for finding in some]
-        lines = [
-            f"- **{escape(shown(finding.files[0]))}**: {escape(say(reason))}"
-            for finding, reason in zip(some, images.load_all(paths, 32), strict=True)
-            if isinstance(reason, PhotoError)
-        ]
         st.caption(t("They are left out of training; nothing else happens because of them."))
-    else:
-        lines = [
-            "- " + t(finding.message, **{k: escape(v) for k, v in finding.params.items()})
-            for finding in some
-        ]
     st.markdown("\n".join(lines))
     if len(findings) > _LISTED:
         st.caption(t("and {n} more", n=len(findings) - _LISTED))

@@ -87,10 +87,8 @@ def _from_file(path: str, changed: int) -> Predictor:
 def _from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
     from catdog_core import predict as room
 
-    # Keras reads by extension, which a renamed file may have lost.
-    suffix = ".h5" if _data.startswith(b"\x89HDF") else ".keras"
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{files.slug(Path(_name).stem)}{suffix}"
+        path = Path(folder) / f"{files.slug(Path(_name).stem)}.{files.slug(Path(_name).suffix)}"
         path.write_bytes(_data)
         model = room.load(path)
     _settle()

@@ -6,11 +6,18 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from catdog_core.controls import Control, controls
 from catdog_core.runs import Run
-from catdog_core.settings import Augmentation, Control, Training, controls
+from catdog_core.settings import PRESETS, Augmentation, Training
 
 from .words import N_, t
 
+PRESET_NAMES = {
+    "notes": N_("Class notes"),
+    "gentle": N_("Gentle"),
+    "strong": N_("Strong"),
+    "none": N_("None"),
+}
 STATUS: dict[str, tuple[str, str, str]] = {
     # status: (word, Streamlit colour, icon)
     "queued": (N_("waiting"), "orange", ":material/hourglass_empty:"),
@@ -69,10 +76,19 @@ def augmentation(settings: Augmentation | None) -> str:
     for control in controls(Augmentation):
         value = getattr(settings, control.name)
         if control.kind == "choice" or control.name == "cval":
-            continue
-        if value and value != (1.0, 1.0):
+            if control.kind == "choice" and value != control.default:
+                parts.append(f"{t(control.label)} {value}")
+        elif value and value != (1.0, 1.0):
             parts.append(_part(control, value))
     return ", ".join(parts)
+
+
+def preset_or_own(settings: Augmentation | None) -> str:
+    """An augmentation by its preset's name where it has one, else in full."""
+    for name, preset in PRESETS.items():
+        if settings == preset:
+            return t(PRESET_NAMES[name])
+    return augmentation(settings)
 
 
 def _part(control: Control, value: Any) -> str:

@@ -10,7 +10,7 @@ from catdog_core.errors import RunError
 from catdog_core.runs import Run
 
 from . import phrases
-from .words import escape, say, t
+from .words import N_, escape, say, t
 
 
 def show(run: Run) -> None:
@@ -106,7 +106,7 @@ def _done(run: Run) -> str:
 
 def _failure(run: Run) -> None:
     error = run.state.get("error") or {}
-    message = str(error.get("message") or "The training ended without saying why.")
+    message = str(error.get("message") or N_("The training ended without saying why."))
     try:
         text = say(RunError(message, **dict(error.get("params") or {})))
     except (KeyError, ValueError, IndexError, TypeError):

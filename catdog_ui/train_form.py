@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from catdog_core import architecture, datasets, runs
+from catdog_core.controls import parse
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
-from catdog_core.settings import PRESETS, Augmentation, Training, parse
+from catdog_core.settings import PRESETS, Augmentation, Training
 
 from . import forms, phrases, state
 from .words import escape, t
@@ -27,7 +28,8 @@ MORE = [
 def show() -> None:
     """Draw the form; starting opens the new run in the panel above."""
     _take_clone()
-    left, right = st.columns([3, 2], gap="large")
+    sides = st.grid(2, min_column_width=400, gap="large")
+    left, right = sides.container(), sides.container()
     with left:
         dataset = state.chosen_dataset()
         if dataset is None:

@@ -43,8 +43,12 @@ def t(message: str, **params: object) -> str:
 
 
 def say(error: CatDogError) -> str:
-    """What an error of the core says, in the session's language, as plain text."""
-    return t(error.message, **error.params)
+    """What an error of the core says, in the session's language, as plain text.
+
+    An error among its values is said in that language too.
+    """
+    values = error.params.items()
+    return t(error.message, **{k: say(v) if isinstance(v, CatDogError) else v for k, v in values})
 
 
 def escape(name: object) -> str:

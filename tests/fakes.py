@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from streamlit.testing.v1 import AppTest
+
 from catdog_core import files, runs
 from catdog_core.settings import Augmentation, Training
+
+
+def page(path: str = "", **query: str) -> AppTest:
+    """The app opened at its entry point with a query, then at ``pages/<path>.py``."""
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    if path:
+        app.switch_page(f"pages/{path}.py").run()
+    return app
+
+
+def said(elements: Iterable[Any]) -> str:
+    """The texts of elements in one line."""
+    return " ".join(str(element.value) for element in elements)
+
 
 ROWS = [
     {"loss": 0.69, "accuracy": 0.52, "val_loss": 0.68, "val_accuracy": 0.55},

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from catdog_core import cli, cli_say, datasets, files, runs
-from catdog_core.settings import Augmentation, Training, controls
+from catdog_core.controls import controls
+from catdog_core.settings import Augmentation, Training
 
 
 @pytest.fixture

@@ -2,21 +2,15 @@
 
 import fakes
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from catdog_core import runs
+from catdog_core import files, runs
 from catdog_core.settings import Augmentation
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def page(**query):
-    app = AppTest.from_file("../streamlit_app.py", default_timeout=20)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run()
-    app.switch_page("pages/4_Compare.py")
-    return app.run()
+    return fakes.page("4_Compare", **query)
 
 
 def texts(app):
@@ -94,3 +88,16 @@ def test_a_damaged_run_is_named_and_the_others_stay():
     app = page(run="broken")
     assert not app.exception
     assert any("damaged" in error.value for error in app.error)
+
+
+def test_runs_that_differ_in_epochs_alone_are_not_called_the_same():
+    fakes.run("short", epochs=2)
+    long = fakes.run("long", epochs=3)
+    path = long / "settings.json"
+    settings = files.read_json(path)
+    settings["training"]["epochs"] += 7
+    files.write_json(path, settings)
+    app = page()
+    assert "Only settings that differ" in texts(app)
+    table = app.dataframe[0].value
+    assert {value.split(" / ")[0] for value in table["Epochs"]} == {"2", "3"}

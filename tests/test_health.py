@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from catdog_core import datasets, health, images
+from catdog_core.errors import PhotoError
 
 
 def photo(shade, side=50):
@@ -36,7 +37,8 @@ def test_a_damaged_photo_is_told_with_its_reason(sound, data):
     (sound / "train/cats/0.jpg").write_bytes(data)
     (found,) = health.check(datasets.scan(sound))
     assert (found.kind, found.files) == ("unreadable", ("train/cats/0.jpg",))
-    assert found.params["reason"] in str(found)
+    assert isinstance(found.params["reason"], PhotoError)
+    assert str(found.params["reason"]) in str(found)
 
 
 def test_a_photo_that_vanishes_after_the_scan_is_told(sound):

@@ -192,3 +192,11 @@ def test_every_collected_model_ends_as_its_manifest_says(bad_inputs):
 def test_bombs_and_code_are_refused_before_keras_sees_them(bad_inputs, name):
     with pytest.raises(ModelError):
         strangers.inspect(bad_inputs / "files" / name)
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5"])
+def test_what_is_no_model_is_never_exported_as_one(tmp_path, kind):
+    (tmp_path / "m.keras").write_bytes(b"text" * 100)
+    with pytest.raises(ModelError, match="no Keras model"):
+        export.save(tmp_path / "m.keras", kind, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

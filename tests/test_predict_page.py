@@ -3,7 +3,6 @@
 import fakes
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from catdog_core import images
 from catdog_ui import predict_cards
@@ -37,16 +36,7 @@ def photo(value=120):
 
 
 def page(**query):
-    app = AppTest.from_file("../streamlit_app.py", default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run()
-    app.switch_page("pages/6_Predict.py")
-    return app.run()
-
-
-def said(elements):
-    return " ".join(str(element.value) for element in elements)
+    return fakes.page("6_Predict", **query)
 
 
 def run_with_model(model_file):
@@ -58,7 +48,7 @@ def run_with_model(model_file):
 def test_without_a_run_the_page_says_what_to_do():
     app = page()
     assert not app.exception
-    assert "No run has a model yet" in said(app.info)
+    assert "No run has a model yet" in fakes.said(app.info)
 
 
 def test_a_model_is_not_loaded_before_there_are_photos():
@@ -66,7 +56,7 @@ def test_a_model_is_not_loaded_before_there_are_photos():
     (folder / "best.keras").write_bytes(b"no model, but nobody looks")
     app = page(run=folder.name)
     assert not app.exception and not app.error
-    assert "Drop in one or more photos" in said(app.caption)
+    assert "Drop in one or more photos" in fakes.said(app.caption)
 
 
 def test_photos_get_a_row_each_and_unreadable_ones_a_reason(model_file):
@@ -77,7 +67,7 @@ def test_photos_get_a_row_each_and_unreadable_ones_a_reason(model_file):
     table = app.dataframe[0].value
     assert list(table["Photo"]) == ["a.jpg"]
     assert table["p_0"][0] + table["p_1"][0] == pytest.approx(1)
-    assert "1 of 2 photos could not be read" in said(app.warning)
+    assert "1 of 2 photos could not be read" in fakes.said(app.warning)
 
 
 def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
@@ -88,7 +78,7 @@ def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
     app.button("predict_try").click().run()
     assert not app.exception
     assert len(app.dataframe[0].value) == 12
-    assert "of 12 right" in said(app.caption)
+    assert "of 12 right" in fakes.said(app.caption)
 
 
 def test_a_foreign_model_is_asked_for_its_scale_and_names(foreign_file):
@@ -108,7 +98,7 @@ def test_a_file_that_is_no_model_is_refused_in_one_sentence():
     app.segmented_control("predict_kind").set_value("file").run()
     app.file_uploader("predict_model").set_value([("cat.keras", b"meow", "")]).run()
     assert not app.exception
-    assert "is no Keras model" in said(app.error)
+    assert "is no Keras model" in fakes.said(app.error)
 
 
 def test_texts_on_cards_are_escaped():

@@ -244,3 +244,13 @@ def test_a_stop_left_over_from_a_killed_worker_stops_no_new_one(dataset):
     (run / "stop").touch()
     runs.work(run)
     assert runs.load(run).status == "done"
+
+
+@pytest.mark.slow
+def test_a_damaged_resume_point_is_told_and_left_as_it_is(dataset):
+    run = runs.create(dataset, SMALL, None)
+    (run / "backup.keras").write_bytes(b"PK\x03\x04 half a model")
+    with pytest.raises(CatDogError, match="damaged or incomplete"):
+        runs.work(run)
+    assert runs.load(run).status == "failed"
+    assert (run / "backup.keras").is_file()

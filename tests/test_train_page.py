@@ -13,16 +13,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def page(**query):
-    app = AppTest.from_file("../streamlit_app.py", default_timeout=20)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run()
-    app.switch_page("pages/3_Train.py")
-    return app.run()
-
-
-def said(elements):
-    return " ".join(str(element.value) for element in elements)
+    return fakes.page("3_Train", **query)
 
 
 def tiles(app):
@@ -40,12 +31,12 @@ def test_the_form_shows_the_sum_behind_the_steps(demo):
     dataset = datasets.open_folder(demo)
     app = page(dataset=dataset.id)
     assert not app.exception
-    assert "48 photos / 20 = 2.4, rounded up to 3 steps" in said(app.caption)
+    assert "48 photos / 20 = 2.4, rounded up to 3 steps" in fakes.said(app.caption)
 
 
 def test_the_form_shows_the_network_and_its_130241_parameters(demo):
     app = page(dataset=datasets.open_folder(demo).id)
-    assert "130,241 parameters" in said(app.markdown)
+    assert "130,241 parameters" in fakes.said(app.markdown)
     assert "36,992" in list(app.dataframe[0].value["Output"])
 
 
@@ -68,7 +59,7 @@ def test_the_augmentation_of_its_page_is_used(demo, monkeypatch):
     app.query_params["dataset"] = datasets.open_folder(demo).id
     app.run()
     app.switch_page("pages/3_Train.py").run()
-    assert "Rotation ±33°" in said(app.caption)
+    assert "Rotation ±33°" in fakes.said(app.caption)
     app.button("train_start").click().run()
     assert runs.listing()[0].augmentation.rotation_range == 33
 
@@ -79,7 +70,7 @@ def test_a_done_run_shows_its_best_epoch_and_both_downloads():
     app = page(run=folder.name)
     assert not app.exception
     assert tiles(app)["Best, epoch 2"] == "70.0%"
-    assert "best epoch is 2" in said(app.success)
+    assert "best epoch is 2" in fakes.said(app.success)
     assert {"download_keras", "download_h5"} <= {b.key for b in app.get("download_button")}
 
 
@@ -98,13 +89,13 @@ def test_a_running_run_shows_where_it_is_and_can_be_stopped():
 def test_a_waiting_run_says_who_is_first():
     folder = fakes.run(status="queued", epochs=0, state={"ahead": 1})
     with FileLock(folder / "lock"):
-        assert "Another run is training first" in said(page(run=folder.name).info)
+        assert "Another run is training first" in fakes.said(page(run=folder.name).info)
 
 
 def test_a_lost_run_offers_to_go_on():
     folder = fakes.run(status="running", epochs=2)
     app = page(run=folder.name)
-    assert "go on after epoch 2" in said(app.warning)
+    assert "go on after epoch 2" in fakes.said(app.warning)
     assert app.button("resume_run").label == "Resume"
 
 
@@ -113,15 +104,15 @@ def test_a_failed_run_shows_its_reason_and_the_log():
     folder = fakes.run(status="failed", epochs=1, state={"error": error})
     (folder / "log.txt").write_text("last words")
     app = page(run=folder.name)
-    assert "The loss became nan." in said(app.error)
-    assert "last words" in said(app.code)
+    assert "The loss became nan." in fakes.said(app.error)
+    assert "last words" in fakes.said(app.code)
 
 
 def test_a_damaged_run_does_not_hide_the_form(demo):
     (runs.root() / "broken").mkdir(parents=True)
     app = page(run="broken", dataset=datasets.open_folder(demo).id)
     assert not app.exception
-    assert "damaged" in said(app.error)
+    assert "damaged" in fakes.said(app.error)
     assert app.button("train_start")
 
 

@@ -82,3 +82,10 @@ def test_no_text_hides_inside_an_f_string_where_extraction_may_miss_it():
     for folder in ("catdog_core", "catdog_ui", "pages"):
         for path in (catalogue.PROJECT / folder).glob("*.py"):
             assert not hidden.search(path.read_text(encoding="utf-8")), path
+
+
+def test_an_error_inside_an_error_is_said_in_the_language_too(korean):
+    inner = PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
+    outer = PhotoError("{file} cannot be read: {reason}", file="a.jpg", reason=inner)
+    assert words.say(inner) in words.say(outer)
+    assert "empty" not in words.say(outer)

@@ -1,24 +1,29 @@
-"""Random changes to photos: one matrix, one warp, one table of values.
+"""Random changes to photos: one matrix, one warp, one pass over the values.
 
 Meaning and units are those `ImageDataGenerator` documents. The matrix is the one of
 `keras.preprocessing.image.apply_affine_transform`: rotation, shift, shear and zoom about the
 centre, read as a map from a pixel of the result to the pixel it is taken from. Flips join the
-same matrix, so a photo is resampled once; OpenCV does it on uint8.
+same matrix, so a photo is resampled once; OpenCV does it on uint8. `pixels` does the rest.
 
-The preview draws with `variants`, the training with `batch`; both call `draw` and `apply`.
+The preview draws with `variants`, the training with `batch`; both call `draw` and `apply`. What
+mixes photos with each other, and so changes labels, is `mix`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from math import cos, radians, sin
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from . import pixels
 from .images import Photo
+from .mixing import mix
 from .settings import Augmentation, FillMode
+from .transform import Transform, draw
+
+__all__ = ["Transform", "apply", "batch", "draw", "matrix", "mix", "variants"]
 
 _BORDERS: dict[FillMode, int] = {
     "nearest": cv2.BORDER_REPLICATE,
@@ -26,64 +31,6 @@ _BORDERS: dict[FillMode, int] = {
     "wrap": cv2.BORDER_WRAP,
     "constant": cv2.BORDER_CONSTANT,
 }
-
-
-@dataclass(frozen=True)
-class Transform:
-    """One random draw, for photos of one size.
-
-    `theta` and `shear` are degrees; `shift_x` (left-right) and `shift_y` (up-down) are pixels of
-    the source; `zx` scales columns and `zy` rows, above 1 showing more of the scene, as in Keras;
-    `brightness` is a factor, `channel_shift` is added to values of 0..255; `cval` is 0..255.
-    """
-
-    theta: float = 0.0
-    shift_x: float = 0.0
-    shift_y: float = 0.0
-    shear: float = 0.0
-    zx: float = 1.0
-    zy: float = 1.0
-    flip_horizontal: bool = False
-    flip_vertical: bool = False
-    brightness: float = 1.0
-    channel_shift: float = 0.0
-    fill_mode: FillMode = "nearest"
-    cval: float = 0.0
-
-    def as_dict(self) -> dict[str, float | bool | str]:
-        """The drawn values by name."""
-        return asdict(self)
-
-
-def draw(settings: Augmentation, size: tuple[int, int], rng: np.random.Generator) -> Transform:
-    """Draw one transform.
-
-    Every value takes its turn in the generator whether or not its range is zero, so that moving
-    one slider leaves the others' draws as they were.
-
-    Args:
-        settings: the ranges; each value is uniform within its own, each flip has probability 1/2.
-        size: (H, W) of the photos in pixels; shifts are fractions of these.
-        rng: the source of chance.
-    """
-    height, width = size
-    unit = rng.uniform(-1.0, 1.0, size=7).tolist()
-    coins = rng.random(2).tolist()
-    darkest, brightest = settings.brightness_range or (1.0, 1.0)
-    return Transform(
-        theta=settings.rotation_range * unit[0],
-        shift_x=settings.width_shift_range * width * unit[1],
-        shift_y=settings.height_shift_range * height * unit[2],
-        shear=settings.shear_range * unit[3],
-        zx=1.0 + settings.zoom_range * unit[4],
-        zy=1.0 + settings.zoom_range * unit[5],
-        flip_horizontal=settings.horizontal_flip and coins[0] < 0.5,
-        flip_vertical=settings.vertical_flip and coins[1] < 0.5,
-        brightness=darkest + (brightest - darkest) * float(rng.random()),
-        channel_shift=settings.channel_shift_range * unit[6],
-        fill_mode=settings.fill_mode,
-        cval=settings.cval,
-    )
 
 
 def matrix(transform: Transform, size: tuple[int, int]) -> NDArray[np.float64]:
@@ -146,7 +93,5 @@ def _apply_into(image: Photo, transform: Transform, target: Photo) -> Photo:
         borderMode=_BORDERS[transform.fill_mode],
         borderValue=(transform.cval,) * 3,
     )
-    if transform.brightness != 1.0 or transform.channel_shift:
-        values = (np.arange(256) + transform.channel_shift).clip(0, 255) * transform.brightness
-        cv2.LUT(target, values.clip(0, 255).round().astype(np.uint8), dst=target)
+    pixels.finish(target, transform)
     return target

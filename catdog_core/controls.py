@@ -27,6 +27,7 @@ class Control:
     scale: Literal["linear", "log"]
     choices: tuple[str, ...]
     optional: bool
+    typical: tuple[float, float] | None
 
 
 def controls(model: type[BaseModel]) -> list[Control]:
@@ -61,6 +62,7 @@ def _control(name: str, field: Any) -> Control:
         scale=extra["scale"],
         choices=tuple(get_args(base)) if kind == "choice" else (),
         optional=optional,
+        typical=extra["typical"],
     )
 
 

@@ -131,6 +131,19 @@ def test_preview_and_training_share_the_transform(photo):
 
 def test_brightness_and_channel_shift_are_clipped_not_wrapped():
     photo = np.full((4, 4, 3), 200, np.uint8)
-    assert augment.apply(photo, augment.Transform(brightness=2.0)).min() == 255
+    photo[0, 0] = 0
+    assert augment.apply(photo, augment.Transform(brightness=2.0))[1:].min() == 255
     assert augment.apply(photo, augment.Transform(channel_shift=-250)).max() == 0
-    assert augment.apply(photo, augment.Transform(channel_shift=10)).max() == 210
+    assert augment.apply(photo, augment.Transform(channel_shift=10)).max() == 200
+    assert augment.apply(photo, augment.Transform(channel_shift=10))[0, 0].tolist() == [10, 10, 10]
+
+
+@pytest.mark.parametrize("drawn", [{"brightness": 1.3}, {"brightness": 0.4}, {"channel_shift": 35}])
+def test_light_equals_keras_to_within_rounding(photo, drawn):
+    from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+    names = {"channel_shift": "channel_shift_intensity"}
+    values = {names.get(name, name): value for name, value in drawn.items()}
+    expected = ImageDataGenerator().apply_transform(photo.astype(np.float32), values)
+    difference = np.abs(augment.apply(photo, augment.Transform(**drawn)) - expected)
+    assert difference.max() <= 1

@@ -20,6 +20,15 @@ def test_defaults_of_augmentation_are_the_notes():
         "vertical_flip": True,
         "fill_mode": "nearest",
         "cval": 0.0,
+        "contrast_range": None,
+        "saturation_range": None,
+        "hue_range": 0.0,
+        "blur_range": 0.0,
+        "noise_range": 0.0,
+        "erasing_probability": 0.0,
+        "erasing_area": 0.33,
+        "mixup_alpha": 0.0,
+        "cutmix_alpha": 0.0,
     }
 
 

@@ -55,17 +55,56 @@ def build(
     return keras.Sequential(stack, name=name.replace("-", "_"))
 
 
-def compile_for_training(model: keras.Model, learning_rate: float) -> None:
-    """Adam and the cross-entropy that fits the model's last layer, accuracy beside it."""
+@keras.saving.register_keras_serializable("catdog")
+class LargerShare(keras.metrics.BinaryAccuracy):  # type: ignore[misc]
+    """Accuracy on mixed labels of two classes: is the class with the larger share recognised?
+
+    Keras's own compares predictions, 0 or 1, with the shares themselves, which are neither.
+    """
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count a batch: shares of the second class and its probabilities, (B, 1) each."""
+        super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
+
+
+def compile_for_training(model: keras.Model, learning_rate: float, mixes: bool = False) -> None:
+    """Adam and the cross-entropy that fits the model's last layer, accuracy beside it.
+
+    Args:
+        model: ends in one sigmoid unit or one softmax unit a class.
+        learning_rate: Adam's.
+        mixes: photos are mixed with each other: labels are shares, for which the sparse
+            cross-entropy has no place.
+    """
     binary = model.output_shape[-1] == 1
+    several = "categorical_crossentropy" if mixes else "sparse_categorical_crossentropy"
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
-        loss="binary_crossentropy" if binary else "sparse_categorical_crossentropy",
+        loss="binary_crossentropy" if binary else several,
         metrics=["accuracy"],
         # XLA was measured 3 to 4 times slower than plain graphs for these networks on a CPU.
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)  # else a file saved before step 1 won't load
+    if mixes:
+        count_larger_share(model)
+
+
+def count_larger_share(model: keras.Model) -> None:
+    """Let a compiled model of two classes measure its accuracy on mixed labels.
+
+    Files saved from it name Keras's own accuracy, so that they open without this lab.
+    """
+    if model.output_shape[-1] != 1:
+        return  # Keras's accuracy of several classes takes the largest share by itself
+    plain = model.get_compile_config()
+    model.compile(
+        optimizer=model.optimizer,
+        loss=model.loss,
+        metrics=[LargerShare(name="accuracy")],
+        jit_compile=False,
+    )
+    model.get_compile_config = lambda: plain
 
 
 def save(model: keras.Model, path: Path, about: dict[str, Any], optimizer: bool = True) -> None:

@@ -8,6 +8,7 @@ thread prepares which batch, and a resumed training meets the very batches it wo
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +20,7 @@ from .settings import Augmentation
 
 _ORDER, _AUGMENT = 1, 2  # streams of chance drawn from one seed
 _WORKERS = 2
+Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
 
 
 def training_batches(
@@ -29,6 +31,7 @@ def training_batches(
     seed: int,
     first_step: int,
     last_step: int,
+    classes: int = 2,
 ) -> tf.data.Dataset:
     """Batches of the steps `first_step` ≤ step < `last_step`, counted from a training's start.
 
@@ -36,50 +39,85 @@ def training_batches(
     next one, so that every batch is whole.
 
     Yields:
-        images (B, S, S, 3) float32 0..255, labels (B,) int64.
+        images (B, S, S, 3) float32 0..255, and labels as `encode` shapes them.
     """
     count = len(photos.labels)
+    mixes = augmentation is not None and augmentation.mixes
 
     @lru_cache(maxsize=4)
     def order(number: int) -> NDArray[np.int64]:
         return np.random.default_rng((seed, _ORDER, number)).permutation(count)
 
-    def batch(step: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def batch(step: int) -> tuple[NDArray[np.uint8], Labels]:
         places = np.arange(step * batch_size, (step + 1) * batch_size)
         chosen = np.array([order(place // count)[place % count] for place in places])
-        images = photos.images[chosen]
-        if augmentation is not None:
-            rng = np.random.default_rng((seed, _AUGMENT, step))
-            images = augment.batch(images, augmentation, rng)
-        return images, photos.labels[chosen]
+        images, labels = photos.images[chosen], photos.labels[chosen]
+        if augmentation is None:
+            return images, encode(labels, classes, mixes)
+        rng = np.random.default_rng((seed, _AUGMENT, step))
+        images = augment.batch(images, augmentation, rng)
+        if not mixes:
+            return images, encode(labels, classes, mixes)
+        images, shares = augment.mix(images, one_hot(labels, classes), augmentation, rng)
+        return images, shares[:, 1] if classes == 2 else shares
 
-    return _batches(batch, photos, first_step, last_step)
+    return _batches(batch, photos, first_step, last_step, classes, mixes)
 
 
-def plain_batches(photos: Photos, batch_size: int, steps: int | None = None) -> tf.data.Dataset:
+def plain_batches(
+    photos: Photos,
+    batch_size: int,
+    steps: int | None = None,
+    *,
+    classes: int = 2,
+    mixes: bool = False,
+) -> tf.data.Dataset:
     """Photos in their stored order, never augmented; the last batch may be short.
 
     Args:
         photos: one split.
         batch_size: photos a batch.
         steps: at most this many batches; None for all.
+        classes: how many there are.
+        mixes: whether the training they validate mixes photos: its labels then have another shape.
     """
     whole = -(-len(photos.labels) // batch_size)
 
-    def batch(step: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def batch(step: int) -> tuple[NDArray[np.uint8], Labels]:
         part = slice(step * batch_size, (step + 1) * batch_size)
-        return photos.images[part], photos.labels[part]
+        return photos.images[part], encode(photos.labels[part], classes, mixes)
 
-    return _batches(batch, photos, 0, min(steps or whole, whole))
+    return _batches(batch, photos, 0, min(steps or whole, whole), classes, mixes)
 
 
-def _batches(batch, photos: Photos, first: int, last: int) -> tf.data.Dataset:  # type: ignore[no-untyped-def]
+def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """Class numbers (B,) as rows with a single 1: (B, classes) float32."""
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
+def encode(labels: NDArray[np.int64], classes: int, mixes: bool) -> Labels:
+    """Class numbers (B,) as the loss takes them.
+
+    Returns:
+        (B,) int64 class numbers; where photos are mixed, float32 shares: of the second class
+        (B,), or for more than two classes of each, (B, classes).
+    """
+    if not mixes:
+        return labels
+    return one_hot(labels, classes) if classes > 2 else labels.astype(np.float32)
+
+
+def _batches(  # type: ignore[no-untyped-def]
+    batch, photos: Photos, first: int, last: int, classes: int, mixes: bool
+) -> tf.data.Dataset:
     shape = photos.images.shape[1:]
+    label_type = tf.float32 if mixes else tf.int64
+    label_shape = (None, classes) if mixes and classes > 2 else (None,)
 
     def prepare(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = tf.numpy_function(batch, [step], (tf.uint8, tf.int64), stateful=False)
+        images, labels = tf.numpy_function(batch, [step], (tf.uint8, label_type), stateful=False)
         images.set_shape((None, *shape))
-        labels.set_shape((None,))
+        labels.set_shape(label_shape)
         return tf.cast(images, tf.float32), labels
 
     steps = tf.data.Dataset.range(first, last)

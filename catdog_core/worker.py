@@ -28,16 +28,20 @@ def train(run: runs.Run, state: State) -> None:
     train_photos = records.load(packed, "train")  # images (N, S, S, 3) uint8, labels (N,)
     validation_photos = records.load(packed, "validation")
 
+    mixes = run.augmentation is not None and run.augmentation.mixes  # then labels are shares
+
     # 2. The model: fresh from the seed, or as it was after the last whole epoch.
     backup = run.folder / "backup.keras"
     if backup.is_file():
         model = models.load(backup, compiled=True)
         first_epoch = int(models.about(backup)["epoch"]) + 1
+        if mixes:
+            models.count_larger_share(model)
     else:
         first_epoch = 0
         keras.utils.set_random_seed(training.seed)
         model = models.build(training.model, training.image_size, run.classes)
-        models.compile_for_training(model, training.learning_rate)
+        models.compile_for_training(model, training.learning_rate, mixes)
 
     # 3. The batches: every step follows from (seed, step), so any epoch can be the first.
     steps = training.steps_per_epoch
@@ -48,9 +52,14 @@ def train(run: runs.Run, state: State) -> None:
         seed=training.seed,
         first_step=first_epoch * steps,
         last_step=training.epochs * steps,
+        classes=len(run.classes),
     )
     validation = pipeline.plain_batches(
-        validation_photos, training.batch_size, training.validation_steps
+        validation_photos,
+        training.batch_size,
+        training.validation_steps,
+        classes=len(run.classes),
+        mixes=mixes,
     )
 
     # 4. The loop. Keras turns the epochs; the callbacks tell, keep and stop.

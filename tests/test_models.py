@@ -65,3 +65,18 @@ def test_a_saved_model_tells_its_classes_and_predicts_the_same(tmp_path, suffix)
 def test_a_model_from_elsewhere_tells_nothing(tmp_path):
     models.build("notes", 32).save(tmp_path / "m.keras")
     assert models.about(tmp_path / "m.keras") == {}
+
+
+def test_accuracy_on_mixed_labels_counts_the_larger_share():
+    metric = models.LargerShare()
+    metric.update_state(np.array([[0.8], [0.3], [0.6]]), np.array([[0.9], [0.2], [0.1]]))
+    assert float(metric.result()) == pytest.approx(2 / 3)
+
+
+def test_three_classes_learn_from_mixed_labels():
+    model = models.build("notes", 64, ("a", "b", "c"))
+    models.compile_for_training(model, 1e-3, mixes=True)
+    images = np.zeros((4, 64, 64, 3), np.float32)
+    labels = np.full((4, 3), 1 / 3, np.float32)
+    loss, _ = model.train_on_batch(images, labels)
+    assert float(loss) == pytest.approx(np.log(3), abs=0.1)

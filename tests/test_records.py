@@ -132,3 +132,20 @@ def test_training_photos_are_augmented_and_validation_photos_never(photos, monke
     assert [len(labels) for _, labels in plain] == [20, 20, 8]
     assert np.array_equal(np.concatenate([x for x, _ in plain]), photos.images)
     assert len(list(pipeline.plain_batches(photos, 20, steps=2))) == 2
+
+
+@pytest.mark.parametrize(("classes", "shape"), [(2, (8,)), (3, (8, 3))])
+def test_mixed_batches_carry_shares_and_their_validation_fits_them(photos, classes, shape):
+    settings = Augmentation(mixup_alpha=1.0)
+    batches = pipeline.training_batches(
+        photos, settings, batch_size=8, seed=1, first_step=0, last_step=3, classes=classes
+    )
+    images, labels = next(iter(batches))
+    assert labels.shape == shape and images.dtype == "float32"
+    assert ((labels.numpy() > 0.01) & (labels.numpy() < 0.99)).any()
+    plain = pipeline.plain_batches(photos, 8, classes=classes, mixes=True)
+    assert next(iter(plain))[1].shape == shape
+    again = pipeline.training_batches(
+        photos, settings, batch_size=8, seed=1, first_step=0, last_step=3, classes=classes
+    )
+    assert np.array_equal(next(iter(again))[1], labels)

@@ -2,6 +2,7 @@
 
 import json
 import time
+import zipfile
 
 import numpy as np
 import psutil
@@ -49,11 +50,14 @@ def test_a_folder_with_something_in_it_is_never_made_a_run(dataset, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset):
+@pytest.mark.parametrize(
+    "augmentation", [Augmentation(), Augmentation(mixup_alpha=0.4, cutmix_alpha=1, noise_range=9)]
+)
+def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset, augmentation):
     import keras
 
-    whole = runs.create(dataset, SMALL, Augmentation())
-    broken = runs.create(dataset, SMALL, Augmentation())
+    whole = runs.create(dataset, SMALL, augmentation)
+    broken = runs.create(dataset, SMALL, augmentation)
     runs.work(whole)
 
     def stop_in_second_epoch(state):
@@ -75,6 +79,8 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset
     for first, second in pairs:
         if "seed_generator" not in first.path:  # set anew at every epoch, never saved
             assert np.array_equal(first, second), first.path
+    with zipfile.ZipFile(whole / "best.keras") as archive:  # opens where there is no lab
+        assert b"catdog" not in archive.read("config.json")
 
 
 @pytest.mark.slow

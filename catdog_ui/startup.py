@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,16 @@ def page(title: str) -> None:
         _running()
         st.space("stretch")
         _language_switch()
+    _settle(title)
+
+
+@st.cache_resource(show_spinner=False)
+def _settle(title: str) -> None:
+    # Streamlit collects garbage after every run of a script or fragment: 50 ms with the interpreter
+    # held, just before the last pictures are sent. What a page has imported lasts, so it is left
+    # out; once for each title, since each page imports more.
+    gc.collect()
+    gc.freeze()
 
 
 @contextmanager

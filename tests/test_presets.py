@@ -1,0 +1,249 @@
+"""Saved presets and links: what goes out comes back, and strangers' files are refused by name."""
+
+import json
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catdog_core import files, links, presets
+from catdog_core.controls import controls
+from catdog_core.errors import CatDogError, SettingsError
+from catdog_core.settings import PRESETS, Augmentation
+
+MINE = Augmentation(rotation_range=33, brightness_range=(0.7, 1.3), fill_mode="reflect")
+
+
+def any_value(control):
+    """A strategy for the valid values of one setting."""
+    if control.kind == "bool":
+        return st.booleans()
+    if control.kind == "choice":
+        return st.sampled_from(control.choices)
+    number = st.floats(control.low, control.high)
+    if control.kind == "range":
+        return st.none() | st.tuples(number, number).map(sorted).map(tuple)
+    return number
+
+
+any_settings = st.builds(Augmentation, **{c.name: any_value(c) for c in controls(Augmentation)})
+
+
+def test_a_saved_preset_is_listed_loaded_and_found_by_name(workspace):
+    saved = presets.save("  My cats ", MINE)
+    assert (saved.name, saved.id, saved.settings) == ("My cats", "my-cats", MINE)
+    assert presets.listing() == [saved] == [presets.load("my-cats")]
+    assert presets.find("My cats") == saved
+    assert presets.find("other") is None
+
+
+def test_a_taken_name_is_replaced_only_when_asked(workspace):
+    presets.save("mine", MINE)
+    with pytest.raises(SettingsError, match="'mine' already"):
+        presets.save("mine", Augmentation())
+    presets.save("mine", Augmentation(), replace=True)
+    assert [preset.settings for preset in presets.listing()] == [Augmentation()]
+
+
+def test_names_that_make_one_file_name_do_not_overwrite_each_other(workspace):
+    names = ["고양이", "강아지", "A b", "a-b", "A/B"]
+    for name in names:
+        presets.save(name, MINE)
+    assert sorted(preset.name for preset in presets.listing()) == sorted(names)
+    assert len({preset.id for preset in presets.listing()}) == 5
+
+
+def test_a_name_typed_in_pieces_is_the_same_name(workspace):
+    presets.save("Gro\u0308ße", MINE)
+    assert presets.find("Gr\u00f6ße").settings == MINE
+
+
+def test_sessions_that_save_at_once_keep_a_file_each(workspace):
+    names = ["a b", "a-b", "a.b", "a_b"]
+    threads = [threading.Thread(target=presets.save, args=(name, MINE)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(presets.listing()) == 4
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 61, "a\nb", "a\x00b", "a\u202eb", "\ud800"])
+def test_an_unfit_name_is_refused_with_what_fits(workspace, name):
+    with pytest.raises(SettingsError, match="1 to 60 characters"):
+        presets.save(name, MINE)
+    assert presets.listing() == []
+
+
+@pytest.mark.parametrize("name", ["notes", "Strong"])
+def test_a_built_in_name_is_refused(workspace, name):
+    with pytest.raises(SettingsError, match="other than notes, gentle, strong, none"):
+        presets.save(name, MINE)
+
+
+def test_a_removed_preset_lies_in_the_trash_and_can_be_read_there(workspace):
+    presets.save("mine", MINE)
+    place = presets.remove("mine")
+    assert presets.listing() == []
+    assert place.parent == files.workspace() / "trash"
+    assert presets.read(place) == ("mine", MINE)
+
+
+@pytest.mark.parametrize("act", [presets.load, presets.remove])
+@pytest.mark.parametrize("preset_id", ["gone", "../outside", "", "sub/inside"])
+def test_an_id_leads_nowhere_but_into_the_folder(workspace, act, preset_id):
+    presets.save("mine", MINE)
+    (files.workspace() / "outside.json").write_text(presets.dump("x", MINE))
+    with pytest.raises(SettingsError, match="no saved preset"):
+        act(preset_id)
+
+
+def test_damaged_files_are_told_beside_the_list_and_can_be_removed(workspace):
+    presets.save("mine", MINE)
+    (presets.root() / "torn.json").write_text('{"format": 1, "ki')
+    (presets.root() / ".mine-1234.json").write_text("half written")
+    (presets.root() / "folder.json").mkdir()
+    assert [preset.name for preset in presets.listing()] == ["mine"]
+    ((name, error),) = presets.damaged()
+    assert name == "torn.json" and "torn.json cannot be read" in str(error)
+    presets.save("torn", MINE)  # takes another file
+    presets.remove("torn")
+    assert presets.damaged() == []
+    assert [preset.name for preset in presets.listing()] == ["mine", "torn"]
+
+
+def test_no_folder_yet_is_an_empty_list(workspace):
+    assert presets.listing() == presets.damaged() == []
+
+
+def test_a_full_disk_leaves_the_earlier_preset(workspace, monkeypatch):
+    presets.save("mine", MINE)
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "_sync", full)
+    with pytest.raises(CatDogError, match="No space left"):
+        presets.save("mine", Augmentation(), replace=True)
+    assert presets.load("mine").settings == MINE
+
+
+@given(settings=any_settings)
+def test_a_download_read_again_is_the_same(settings):
+    assert presets.parse(presets.dump("Tom & Jerry", settings), "x.json") == (
+        "Tom & Jerry",
+        settings,
+    )
+
+
+def test_a_bare_object_takes_its_name_from_its_file():
+    text = b'\xef\xbb\xbf{"zoom_range": 0.3}'  # as an editor on Windows saves it
+    assert presets.parse(text, "lesson 3.json") == ("lesson 3", Augmentation(zoom_range=0.3))
+
+
+def envelope(**changes):
+    return json.dumps({**json.loads(presets.dump("mine", MINE)), **changes})
+
+
+@pytest.mark.parametrize(
+    ("data", "parts"),
+    [
+        (b"\xff\xfe{", ["cannot be read as JSON", "rotation_range"]),
+        ("", ["cannot be read as JSON"]),
+        ("{", ["cannot be read as JSON"]),
+        ('"\ud800"', ["cannot be read as JSON"]),
+        ("[" * 90_000, ["nested too deeply"]),
+        ("[" * 900 + "]" * 900, ["nested too deeply"]),
+        ('{"zoom_range": ' + "[" * 500 + "]" * 500 + "}", ["nested too deeply"]),
+        (" " * 100_001, ["too large", "100000 bytes"]),
+        ("[1]", ["expected an object", "list"]),
+        ("null", ["expected an object"]),
+        ('{"name": "left-pad", "version": "1.3.0"}', ["no setting 'name'", "rotation_range"]),
+        ('{"rotation_range": 900}', ["rotation_range is 900", "a number from 0 to 180"]),
+        ('{"rotation_range": NaN}', ["rotation_range is nan", "0 to 180"]),
+        ('{"rotation_range": 1e999}', ["rotation_range is inf", "0 to 180"]),
+        ('{"rotation_range": 1' + "0" * 4000 + "}", ["rotation_range is 1000", "0 to 180"]),
+        ('{"rotation_range": "far"}', ["rotation_range is 'far'", "0 to 180"]),
+        ('{"fill_mode": "mirror"}', ["fill_mode is 'mirror'", "nearest, reflect, wrap, constant"]),
+        ('{"contrast_range": [0.5]}', ["contrast_range is [0.5]", "two numbers from 0 to 3"]),
+        (envelope(kind="Pod"), ["kind is 'Pod'", "'catdog augmentation'"]),
+        (envelope(kind=None), ["kind is None"]),
+        ('{"settings": {}}', ["kind is None"]),
+        (envelope(format=2), ["format 2", "newer version", "at most 1"]),
+        (envelope(format=0), ["format is 0", "from 1 to 1"]),
+        (envelope(format=True), ["format is True"]),
+        (envelope(format="1"), ["format is '1'"]),
+        (envelope(author="me"), ["no field 'author'", "format, kind, name, settings"]),
+        (envelope(name=7), ["name is 7", "1 to 60 characters"]),
+        (envelope(name="a\x07"), ["1 to 60 characters"]),
+        (envelope(settings=None), ["expected an object"]),
+        (envelope(settings={"zoom": 1}), ["no setting 'zoom'"]),
+        (envelope(settings={"hue_range": -1}), ["hue_range is -1", "0 to 180"]),
+    ],
+)
+def test_a_file_from_elsewhere_is_refused_by_name(data, parts):
+    with pytest.raises(SettingsError) as caught:
+        presets.parse(data, "from\nelsewhere.json")
+    told = str(caught.value)
+    assert "\n" not in told and len(told) < 700
+    assert [part for part in parts if part not in told] == []
+
+
+def test_errors_about_a_file_name_it(workspace, tmp_path):
+    with pytest.raises(SettingsError, match=r"gone\.json cannot be read: No such file"):
+        presets.read(tmp_path / "gone.json")
+    with pytest.raises(SettingsError, match=r"elsewhere\.json: zoom_range is 5"):
+        presets.parse('{"zoom_range": 5}', "elsewhere.json")
+
+
+@given(data=st.binary(max_size=200) | st.text(max_size=200))
+def test_whatever_is_given_is_read_or_refused(data):
+    try:
+        _, settings = presets.parse(data, "any.json")
+    except SettingsError as error:
+        assert "any.json" in str(error)
+    else:
+        assert isinstance(settings, Augmentation)
+
+
+def test_a_link_tells_only_what_differs():
+    assert links.to_query(Augmentation()) == {}
+    assert links.to_query(MINE) == {
+        "rotation_range": "33",
+        "brightness_range": "0.7-1.3",
+        "fill_mode": "reflect",
+    }
+    assert links.to_query(PRESETS["none"])["vertical_flip"] == "false"
+
+
+@given(settings=any_settings)
+def test_a_link_brings_back_the_very_settings(settings):
+    assert links.from_query(links.to_query(settings)) == (settings, [])
+
+
+def test_a_bad_value_in_a_link_is_named_and_replaced_by_the_default():
+    query = {"zoom_range": "0.4", "rotation_range": "900", "fill_mode": "mirror", "lang": "ko"}
+    settings, refused = links.from_query(query)
+    assert settings == Augmentation(zoom_range=0.4)
+    assert [str(error) for error in refused] == [
+        "URL: rotation_range is '900'. Expected a number from 0 to 180. The default, 20, is used"
+        " instead.",
+        "URL: fill_mode is 'mirror'. Expected one of nearest, reflect, wrap, constant. The default,"
+        " nearest, is used instead.",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "1.3-0.7", "0.7", "-1-2", "0.7-1.3-2", "nan-1", "0-9", "x-y"])
+def test_a_bad_pair_in_a_link_is_refused(text):
+    settings, (error,) = links.from_query({"brightness_range": text})
+    assert settings == Augmentation()
+    assert "two numbers from 0 to 3, the smaller first" in str(error)
+    assert "default, 1-1," in str(error)
+
+
+@given(query=st.dictionaries(st.sampled_from(list(Augmentation.model_fields)), st.text()))
+def test_any_link_gives_settings(query):
+    settings, refused = links.from_query(query)
+    assert isinstance(settings, Augmentation)
+    assert len(refused) <= len(query)

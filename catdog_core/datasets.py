@@ -122,7 +122,7 @@ def create_demo(progress: Progress | None = None) -> Dataset:
     """The drawn demo set of 400 training and 200 validation photos, drawn at the first call."""
     with suppress(CatDogError):
         return load(DEMO_ID)
-    return _adopt(DEMO_ID, "Demo", "demo", lambda folder: demo.make_demo(folder, progress=progress))
+    return adopt(DEMO_ID, "Demo", "demo", lambda folder: demo.make_demo(folder, progress=progress))
 
 
 def import_zip(file: IO[bytes] | Path, name: str, progress: Progress | None = None) -> Dataset:
@@ -138,7 +138,7 @@ def import_zip(file: IO[bytes] | Path, name: str, progress: Progress | None = No
     """
     title = files.shown(Path(name.replace("\\", "/")).stem or "zip", 60)
     dataset_id = f"{files.slug(title, 24)}-{uuid4().hex[:8]}"
-    return _adopt(
+    return adopt(
         dataset_id, title, "zip", lambda folder: archives.unpack(file, folder, progress=progress)
     )
 
@@ -211,7 +211,7 @@ def root() -> Path:
     return files.workspace() / "datasets"
 
 
-def _adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) -> Dataset:
+def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) -> Dataset:
     """Make a dataset whose photos lie in the workspace; it appears whole or not at all."""
     folder, building = root() / dataset_id, root() / f".{dataset_id}-{uuid4().hex[:6]}"
     try:
@@ -257,7 +257,7 @@ def _scan_under_true_names(folder: Path, names: dict[str, str]) -> Dataset:
 
 
 def _record(dataset: Dataset) -> dict[str, Any]:
-    inside = dataset.source in ("demo", "zip")
+    inside = dataset.source != "folder"
     return {
         "format": FORMAT,
         "id": dataset.id,

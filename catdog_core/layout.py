@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .errors import DatasetError
 from .files import shown
 from .images import EXTENSIONS
+from .listed import Listed
 
 SPLITS = ("train", "validation", "test")
 _SPLIT_NAMES = {
@@ -58,6 +60,14 @@ def understand(
             folder=shown(str(folder), 200),
             reason=error.strerror or str(error),
         ) from error
+
+
+def understand_names(
+    root: Listed, seed: int, validation_fraction: float
+) -> tuple[Listed, Photos, dict[str, Any]]:
+    """As `understand`, for names alone. Raises DatasetError as that does."""
+    inner, photos, note = _read(_unwrapped(cast(Path, root)), None, seed, validation_fraction)
+    return cast(Listed, inner), photos, note
 
 
 def _read(
@@ -227,11 +237,19 @@ def _folders(place: Path) -> list[Path]:
 
 def _files_below(place: Path) -> list[Path]:
     found = []
-    for folder, inner, names in os.walk(place):  # links to folders are not followed
+    for folder, inner, names in _walk(place):
         inner[:] = sorted(name for name in inner if not _is_junk(Path(name)))
-        paths = [Path(folder, name) for name in sorted(names)]
+        paths = [folder / name for name in sorted(names)]
         found += [p for p in paths if not _is_junk(p)]
     return found
+
+
+def _walk(place: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    if isinstance(place, Listed):
+        yield from place.walk()
+        return
+    for folder, inner, names in os.walk(place):  # links to folders are not followed
+        yield Path(folder), inner, names
 
 
 def _is_photo_file(path: Path, root: Path) -> bool:

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from uuid import uuid4
 
-from . import archives, contents, demo, files, layout
+from . import contents, demo, files, layout
 from .errors import CatDogError, DatasetError
 
 FORMAT = 1
@@ -42,7 +42,8 @@ class Item:
 class Dataset:
     """Photos with labels and a split.
 
-    `classes` gives the label numbers: the first is 0. `source` is "demo", "folder" or "zip".
+    `classes` gives the label numbers: the first is 0. `source` is "demo", "folder", or
+    what it was imported from: "zip", "tar", "photos", "download", "tfds".
     `fingerprint` names the content: other photos, labels or split give another one. `note` tells
     what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
     divided them) or "train-divided" (it divided the train folder), "split" the seed and fraction
@@ -123,24 +124,6 @@ def create_demo(progress: Progress | None = None) -> Dataset:
     with suppress(CatDogError):
         return load(DEMO_ID)
     return adopt(DEMO_ID, "Demo", "demo", lambda folder: demo.make_demo(folder, progress=progress))
-
-
-def import_zip(file: IO[bytes] | Path, name: str, progress: Progress | None = None) -> Dataset:
-    """Unpack a zip of photos into the workspace and remember it.
-
-    Args:
-        file: the archive.
-        name: its file name, shown and made part of the dataset's id; never used as a path.
-        progress: called with (bytes done, bytes in all).
-
-    Raises:
-        DatasetError: unsafe, damaged, too large, or no dataset inside.
-    """
-    title = files.shown(Path(name.replace("\\", "/")).stem or "zip", 60)
-    dataset_id = f"{files.slug(title, 24)}-{uuid4().hex[:8]}"
-    return adopt(
-        dataset_id, title, "zip", lambda folder: archives.unpack(file, folder, progress=progress)
-    )
 
 
 def listing() -> list[Dataset]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from catdog_core import datasets
+from catdog_core import datasets, imports
 from catdog_core.datasets import Dataset
 
 from .startup import guard
@@ -89,7 +89,7 @@ def _zip() -> None:
     if st.button(t("Import the zip"), icon=":material/add:", key="source_import"):
         with guard():
             with progress(t("Unpacking…")) as tell:
-                dataset = datasets.import_zip(file, file.name, progress=tell)
+                dataset = imports.archive(file, file.name, progress=tell)
             choose(dataset)
 
 

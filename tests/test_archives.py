@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from catdog_core import archives, datasets, images
+from catdog_core import archives, datasets, images, imports, zips
 from catdog_core.errors import DatasetError
 
 PLAIN = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(4)]
@@ -29,7 +29,7 @@ def left_behind(workspace):
 
 
 def test_a_zip_becomes_a_dataset_in_the_workspace(workspace):
-    found = datasets.import_zip(packed(), "my pets.zip")
+    found = imports.archive(packed(), "my pets.zip")
     assert (found.name, found.source, found.classes) == ("my pets", "zip", ("cats", "dogs"))
     assert found.root.is_relative_to(workspace)
     assert datasets.load(found.id) == found
@@ -38,7 +38,7 @@ def test_a_zip_becomes_a_dataset_in_the_workspace(workspace):
 
 def test_strange_class_names_are_kept_as_names_never_as_paths(workspace):
     names = [f"{c}/{i}.jpg" for c in ("<b>고양이", "CON") for i in range(3)]
-    found = datasets.import_zip(packed(names), "../../x.zip")
+    found = imports.archive(packed(names), "../../x.zip")
     assert set(found.classes) == {"<b>고양이", "CON"}
     assert all(item.file.isascii() for item in found.items())
 
@@ -55,7 +55,7 @@ def test_strange_class_names_are_kept_as_names_never_as_paths(workspace):
 )
 def test_unsafe_entries_are_refused_and_nothing_is_left(workspace, tmp_path, name, words):
     with pytest.raises(DatasetError, match=words):
-        datasets.import_zip(packed([*PLAIN, name]), "x.zip")
+        imports.archive(packed([*PLAIN, name]), "x.zip")
     assert left_behind(workspace) == []
     assert not list(tmp_path.rglob("evil*"))
 
@@ -67,40 +67,40 @@ def test_a_link_is_refused(workspace):
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr(link, "/etc/passwd")
     with pytest.raises(DatasetError, match="link or device"):
-        datasets.import_zip(buffer, "x.zip")
+        imports.archive(buffer, "x.zip")
 
 
 def test_a_bomb_is_refused_by_its_table_of_contents(workspace):
     with pytest.raises(DatasetError, match="unpacks from"):
-        datasets.import_zip(packed(PLAIN, b"\0" * 20_000_000), "x.zip")
+        imports.archive(packed(PLAIN, b"\0" * 20_000_000), "x.zip")
     assert left_behind(workspace) == []
 
 
 def test_an_entry_that_unpacks_to_more_than_it_claims_is_refused(workspace, monkeypatch):
     monkeypatch.setattr(archives, "MAX_BYTES", 100)
     with pytest.raises(DatasetError, match="larger than allowed"):
-        datasets.import_zip(packed(), "x.zip")
+        imports.archive(packed(), "x.zip")
     assert left_behind(workspace) == []
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\x1f\x8b\x08", b"text" * 99])
 def test_what_is_no_zip_is_refused(workspace, data):
-    with pytest.raises(DatasetError, match="no complete zip"):
-        datasets.import_zip(io.BytesIO(data), "x.zip")
+    with pytest.raises(DatasetError, match=r"no complete archive|that of a tar\.gz"):
+        imports.archive(io.BytesIO(data), "x.zip")
 
 
 def test_a_zip_cut_short_is_refused(workspace):
     data = packed().getvalue()
     with pytest.raises(DatasetError):
-        datasets.import_zip(io.BytesIO(data[: len(data) // 2]), "x.zip")
+        imports.archive(io.BytesIO(data[: len(data) // 2]), "x.zip")
     assert left_behind(workspace) == []
 
 
 def test_a_table_of_a_million_entries_is_refused_before_it_is_parsed(workspace, monkeypatch):
-    monkeypatch.setattr(archives.zipfile, "ZipFile", None)
+    monkeypatch.setattr(zips.zipfile, "ZipFile", None)
     entry = b"PK\x01\x02" + bytes(24) + b"\x01" + bytes(17) + b"a"
     with pytest.raises(DatasetError, match="200,000 entries"):
-        datasets.import_zip(io.BytesIO(entry * 200_000), "x.zip")
+        imports.archive(io.BytesIO(entry * 200_000), "x.zip")
 
 
 def test_a_password_is_named_as_the_reason(workspace):
@@ -108,19 +108,19 @@ def test_a_password_is_named_as_the_reason(workspace):
     place = data.find(b"PK\x01\x02")
     data[place + 8] |= 1
     with pytest.raises(DatasetError, match="password"):
-        datasets.import_zip(io.BytesIO(data), "x.zip")
+        imports.archive(io.BytesIO(data), "x.zip")
 
 
 def test_an_archive_larger_than_the_free_disk_is_refused(workspace, monkeypatch):
     full = shutil._ntuple_diskusage(10, 10, 0)
     monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: full)
     with pytest.raises(DatasetError, match="only 0 are free"):
-        datasets.import_zip(packed(), "x.zip")
+        imports.archive(packed(), "x.zip")
     assert left_behind(workspace) == []
 
 
 def test_what_is_no_photo_is_counted_and_not_unpacked(workspace):
-    found = datasets.import_zip(packed([*PLAIN, "cats/film.mp4", "read.me"]), "x.zip")
+    found = imports.archive(packed([*PLAIN, "cats/film.mp4", "read.me"]), "x.zip")
     assert found.note["ignored"] == 2
     assert len(list(found.root.rglob("*.*"))) == len(PLAIN)
 
@@ -128,12 +128,12 @@ def test_what_is_no_photo_is_counted_and_not_unpacked(workspace):
 def test_class_names_packed_on_korean_windows_are_read_as_meant(workspace):
     names = [f"{c}/{i}.jpg" for c in ("AAAAAA", "dogs") for i in range(2)]
     data = packed(names).getvalue().replace(b"AAAAAA", "고양이".encode("cp949"))
-    assert datasets.import_zip(io.BytesIO(data), "x.zip").classes == ("dogs", "고양이")
+    assert imports.archive(io.BytesIO(data), "x.zip").classes == ("dogs", "고양이")
 
 
 def test_folders_alike_but_for_their_case_or_end_stay_apart(workspace):
     names = ["Cats", "cats", "c" * 70, "c" * 70 + "d"]
-    found = datasets.import_zip(packed([f"{c}/{i}.jpg" for c in names for i in range(2)]), "x.zip")
+    found = imports.archive(packed([f"{c}/{i}.jpg" for c in names for i in range(2)]), "x.zip")
     assert len(set(found.classes)) == 4
     assert len({item.file.split("/")[0].lower() for item in found.items()}) == 4
 
@@ -141,9 +141,9 @@ def test_folders_alike_but_for_their_case_or_end_stay_apart(workspace):
 def test_an_error_names_folders_as_the_user_knows_them(workspace):
     names = [f"{c}/{i}.jpg" for c in ("개", "고양이") for i in range(2)]
     with pytest.raises(DatasetError, match="Class 새 holds no photo"):
-        datasets.import_zip(packed([*names, "새/read.me"]), "x.zip")
+        imports.archive(packed([*names, "새/read.me"]), "x.zip")
     with pytest.raises(DatasetError, match="pets holds no class folders"):
-        datasets.import_zip(packed(["a.jpg"]), "pets.zip")
+        imports.archive(packed(["a.jpg"]), "pets.zip")
 
 
 def test_every_collected_zip_ends_as_its_manifest_says(workspace, bad_inputs):
@@ -152,7 +152,7 @@ def test_every_collected_zip_ends_as_its_manifest_says(workspace, bad_inputs):
     assert len(rows) > 20
     for row in rows:
         try:
-            note = datasets.import_zip(bad_inputs / "files" / row["file"], row["file"]).note
+            note = imports.archive(bad_inputs / "files" / row["file"], row["file"]).note
             outcome = "accept with warning" if note["warnings"] else "accept"
         except DatasetError:
             outcome = "reject with message"

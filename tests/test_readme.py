@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core import archives, cli, images, layout, strangers
+from catdog_core import cli, entries, images, layout, strangers
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -56,7 +56,7 @@ def test_the_limits_stated_are_those_in_force():
     assert "50 MB, 40 million pixels, 100 JPEG scans" in limits
     assert (images.MAX_BYTES, images.MAX_PIXELS, images.MAX_SCANS) == (50e6, 40e6, 100)
     assert "150,000 entries, 8 GB unpacked, 40 times its own size" in limits
-    assert (archives.MAX_ENTRIES, archives.MAX_TOTAL, archives.MAX_RATIO) == (150_000, 8e9, 40)
+    assert (entries.MAX_ENTRIES, entries.MAX_TOTAL, entries.MAX_RATIO) == (150_000, 8e9, 40)
     assert "1 GB of weights, 4 MB of configuration" in limits
     assert (strangers.MAX_WEIGHT_BYTES, strangers.MAX_CONFIG_BYTES) == (1e9, 4e6)
     assert "Two to 200 classes" in limits

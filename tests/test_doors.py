@@ -24,6 +24,7 @@ LIGHT = (
     "archives",
     "health",
     "augment",
+    "snippets",
     "architecture",
     "status",
     "turn",

@@ -2,42 +2,131 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from . import files
-from .augment import Transform
+from .controls import Control, controls
 from .images import Photo
+from .mixing import Mix
+from .settings import Augmentation
+from .transform import Transform
 
 _FORMATS = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
+_CAPTION = 32  # signs that fit under a variant
 _TRAIN, _VALIDATION = "#D55E00", "#0072B2"  # the pages' palette
 
 
-def contact_sheet(variants: Sequence[tuple[Photo, Transform]], out: Path, columns: int = 5) -> None:
-    """Write one picture of a photo's variants, the drawn values under each, five in a row.
+def contact_sheet(
+    variants: Sequence[tuple[Photo, Transform]],
+    out: Path | BinaryIO,
+    columns: int = 5,
+    *,
+    kind: str = "",
+    originals: Sequence[Photo] = (),
+    mixes: Sequence[Mix] = (),
+    title: str = "",
+) -> None:
+    """Draw a photo's variants, the drawn values under each: one picture, or pages of a PDF.
 
     Args:
         variants: as `augment.variants` gives them.
-        out: the file to write or replace; PNG unless its extension asks for another format.
+        out: the file to write or replace, or one open for bytes.
         columns: variants in a row.
+        kind: "png", "pdf" or another format; by default by the file's extension, else PNG.
+        originals: what the variants were made of, shown small above them.
+        mixes: how each variant was mixed, where they were.
+        title: a line above; `describe` makes one of settings.
 
     Raises:
         CatDogError: the file cannot be written.
     """
-    width, height, side = 2.4, 2.8, 2.3  # inches of a cell and of the square in its upper part
-    rows = -(-len(variants) // columns)
-    figure = _figure(width * columns, height * rows)
-    for place, (photo, drawn) in enumerate(variants):
-        row, column = divmod(place, columns)
-        left, bottom = width * (column + 0.5) - side / 2, height * (rows - row) - side - 0.05
-        box = (left / columns / width, bottom / rows / height)
-        axes = figure.add_axes((*box, side / columns / width, side / rows / height))
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        axes.imshow(photo)
-        axes.set_xlabel(caption(drawn), fontsize=7)
-    _save(figure, out)
+    kind = _kind(kind or (out.suffix if isinstance(out, Path) else ""))
+    captions = [caption(drawn) for _, drawn in variants]
+    if mixes:
+        captions = [f"{text}\n{_shares(mix)}" for text, mix in zip(captions, mixes, strict=True)]
+    cells = list(zip((photo for photo, _ in variants), captions, strict=True))
+    a_page = 4 * columns if kind == "pdf" else len(cells)
+    sheets = [
+        _sheet(cells[start : start + a_page], columns, originals, title, kind)
+        for start in range(0, len(cells), a_page)
+    ]
+    _save(sheets, out, kind)
+
+
+def _sheet(
+    cells: Sequence[tuple[Photo, str]],
+    columns: int,
+    originals: Sequence[Photo],
+    title: str,
+    kind: str,
+) -> Any:
+    """One page: a head with the originals and the title, below it the cells row by row."""
+    # All in inches from the upper left corner; a photo of 150 pixels is drawn at twice its size.
+    side, gap, line, little = 2.0, 0.15, 0.13, 1.0
+    lines = max(text.count("\n") + 1 for _, text in cells)
+    width = columns * (side + gap) + gap
+    indent = gap + len(originals) * (little + gap)
+    words = textwrap.wrap(title, int((width - indent - gap) * 13)) if title else []
+    head = max(little if originals else 0.0, len(words) * 0.18)
+    top = gap + head + (gap if head else 0.0)
+    row = side + 0.06 + lines * line + gap
+    height = top + -(-len(cells) // columns) * row
+
+    figure = _figure(width, height, dpi=150)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+
+    def place(photo: Photo, left: float, upper: float, size: float) -> None:
+        # Pages keep the photo's own pixels; a picture shows them smoothly enlarged.
+        smooth = "none" if kind in ("pdf", "svg") else "bicubic"
+        where = (left, left + size, upper + size, upper)
+        axes.imshow(photo, extent=where, interpolation=smooth, aspect="auto")
+
+    for n, photo in enumerate(originals):
+        place(photo, gap + n * (little + gap), gap, little)
+    text = {"va": "top", "linespacing": 1.25, "parse_math": False}
+    axes.text(indent, gap, _drawable("\n".join(words)), fontsize=9, **text)
+    for n, (photo, told) in enumerate(cells):
+        left, upper = gap + n % columns * (side + gap), top + n // columns * row
+        place(photo, left, upper, side)
+        axes.text(left + side / 2, upper + side + 0.06, told, ha="center", fontsize=7, **text)
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    return figure
+
+
+def describe(settings: Augmentation) -> str:
+    """The settings that change something, in one line of English."""
+    parts = [
+        _part(control, getattr(settings, control.name))
+        for control in controls(Augmentation)
+        if control.kind != "choice" and _matters(control.name, settings)
+    ]
+    if parts:
+        parts.append(f"fill mode {settings.fill_mode}")
+    return ", ".join(parts) or "nothing is changed"
+
+
+def _matters(name: str, settings: Augmentation) -> bool:
+    if name == "cval":
+        return settings.fill_mode == "constant"
+    if name == "erasing_area":
+        return settings.erasing_probability > 0
+    value = getattr(settings, name)
+    return bool(value) and value != (1.0, 1.0)
+
+
+def _part(control: Control, value: Any) -> str:
+    label = (
+        control.label if control.label.startswith(("MixUp", "CutMix")) else control.label.lower()
+    )
+    if control.kind == "bool":
+        return label
+    number = f"{value[0]:g}–{value[1]:g}" if control.kind == "range" else f"{value:g}"
+    space = "" if control.unit == "°" else " "
+    return f"{label} {number}{space}{control.unit}".rstrip()
 
 
 def history(epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path) -> None:
@@ -64,27 +153,56 @@ def history(epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path) ->
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
         axes.legend()
-    _save(figure, out)
+    _save([figure], out, _kind(out.suffix))
 
 
-def _figure(width: float, height: float, layout: Literal["constrained"] | None = None) -> Any:
+def _figure(
+    width: float, height: float, layout: Literal["constrained"] | None = None, dpi: int = 100
+) -> Any:
     """An empty figure of so many inches that no other thread's pyplot can touch."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=100, layout=layout)
+    figure = Figure(figsize=(width, height), dpi=dpi, layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
 
-def _save(figure: Any, out: Path) -> None:
-    kind = out.suffix.lower().lstrip(".")
-    with files.replacing(out) as temporary:
-        figure.savefig(temporary, format=kind if kind in _FORMATS else "png")
+def _kind(name: str) -> str:
+    kind = name.lower().lstrip(".")
+    return kind if kind in _FORMATS else "png"
+
+
+def _save(figures: Sequence[Any], out: Path | BinaryIO, kind: str) -> None:
+    """Write figures: each a page of a PDF; other formats hold one."""
+    if isinstance(out, Path):
+        with files.replacing(out) as temporary, open(temporary, "wb") as file:
+            _write(figures, file, kind)
+    else:
+        _write(figures, out, kind)
+
+
+def _write(figures: Sequence[Any], file: BinaryIO, kind: str) -> None:
+    if kind != "pdf":
+        figures[0].savefig(file, format=kind)
+        return
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    with PdfPages(file, metadata={"CreationDate": None}) as pages:  # the same file each time
+        for figure in figures:
+            pages.savefig(figure)
+
+
+def _drawable(text: str) -> str:
+    """Text without the signs matplotlib's own font lacks, which would raise warnings."""
+    from matplotlib.font_manager import findfont, get_font
+
+    known = get_font(findfont("DejaVu Sans")).get_charmap()
+    return "".join(c if c == "\n" or ord(c) in known else "□" for c in text)
 
 
 def caption(drawn: Transform) -> str:
-    """The drawn values in two or three short lines: degrees, pixels, factors."""
+    """The drawn values in a few short lines: degrees, pixels, factors."""
     flips = "".join(
         arrow
         for arrow, is_on in (("↔", drawn.flip_horizontal), ("↕", drawn.flip_vertical))
@@ -94,14 +212,31 @@ def caption(drawn: Transform) -> str:
         f"{_whole(drawn.theta)}°  x {_whole(drawn.shift_x)} px  y {_whole(drawn.shift_y)} px",
         f"zoom {drawn.zx:.2f} × {drawn.zy:.2f}  {flips}".rstrip(),
     ]
-    colour = []
-    if drawn.shear:
-        colour.append(f"shear {_whole(drawn.shear)}°")
-    if drawn.brightness != 1.0:
-        colour.append(f"light × {drawn.brightness:.2f}")
-    if drawn.channel_shift:
-        colour.append(f"shift {_whole(drawn.channel_shift)}")
-    return "\n".join([*lines, "  ".join(colour)] if colour else lines)
+    others = [
+        (drawn.shear, f"shear {_whole(drawn.shear)}°"),
+        (drawn.brightness != 1.0, f"light × {drawn.brightness:.2f}"),
+        (drawn.channel_shift, f"shift {_whole(drawn.channel_shift)}"),
+        (drawn.contrast != 1.0, f"contrast × {drawn.contrast:.2f}"),
+        (drawn.saturation != 1.0, f"saturation × {drawn.saturation:.2f}"),
+        (drawn.hue, f"hue {_whole(drawn.hue)}°"),
+        (drawn.blur, f"blur {drawn.blur:.1f} px"),
+        (drawn.noise, f"noise {drawn.noise:.0f}"),
+        (drawn.erased, "erased {2} × {3} px".format(*drawn.erased or (0, 0, 0, 0))),
+    ]
+    line = ""
+    for said in [text for is_on, text in others if is_on]:
+        longer = f"{line}  {said}".lstrip()
+        if len(longer) > _CAPTION:
+            lines.append(line)
+            longer = said
+        line = longer
+    return "\n".join([*lines, line]).rstrip()
+
+
+def _shares(mix: Mix) -> str:
+    """The shares of the two photos in a mixed one, and how they were mixed."""
+    first = round(100 * mix.share)
+    return f"{'MixUp' if mix.box is None else 'CutMix'} {first} : {100 - first} %"
 
 
 def _whole(value: float) -> str:

@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
+import io
 import random
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from catdog_core import augment, images
-from catdog_core.augment import Transform
-from catdog_core.controls import controls, parse
+from catdog_core import augment, figures, images, mixing
 from catdog_core.datasets import Dataset, Item
 from catdog_core.errors import PhotoError
-from catdog_core.files import shown
+from catdog_core.files import shown, slug
 from catdog_core.images import Photo
-from catdog_core.settings import PRESETS, Augmentation
+from catdog_core.mixing import Mix
+from catdog_core.settings import Augmentation
 
-from . import forms, gallery, phrases, pictures, state
+from . import (
+    augment_controls,
+    augment_panels,
+    augment_words,
+    gallery,
+    phrases,
+    pictures,
+    state,
+)
+from .augment_panels import Shown
+from .palette import class_color
 from .startup import guard
-from .words import N_, escape, say, t
+from .words import escape, say, t
 
 SIZE = 150
 """Side of the photos shown, in pixels: the size the notes' network takes."""
 COUNT = 20
-KEY = "augment"
 _ALL = -1  # in place of a label
-_GROUPS = (
-    (
-        N_("Position and shape"),
-        ("width_shift_range", "height_shift_range", "rotation_range", "zoom_range", "shear_range"),
-    ),
-    (N_("Flips"), ("horizontal_flip", "vertical_flip")),
-    (N_("Light"), ("brightness_range", "channel_shift_range")),
-    (N_("Empty corners"), ("fill_mode", "cval")),
-)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The photo on the bench: (S, S, 3) uint8, its name, and its label where it is known."""
+
+    photo: Photo
+    name: str
+    label: int | None
 
 
 @st.fragment
@@ -44,39 +57,54 @@ def workbench(dataset: Dataset | None) -> None:
         # The variants come first, so that on a telephone they are not below a screen of sliders.
         pictures_, controls_ = st.columns([3, 2], gap="large")
         with controls_:
-            original = _photo(dataset)
-            settings = _controls()
+            subject = _subject(dataset)
+            place = st.container()  # for the original and the average, which needs the variants
+            settings = augment_controls.show(dataset)
         with pictures_:
             _actions(settings)
-            if original is not None:
-                _pictures(original, settings)
-            _told(settings)
+            if subject is not None:
+                made = _variants(subject, settings, dataset)
+                made = augment_panels.ask(made, subject.photo)
+                _gallery(made, settings)
+                _below(subject, made, settings)
+                with place:
+                    _summary(subject, made)
+                _told(settings)
+                augment_panels.show(subject.photo, settings, made)
 
 
-def _photo(dataset: Dataset | None) -> Photo | None:
-    """Let the user take a photo of the dataset or bring one, and show it.
-
-    Returns:
-        (S, S, 3) uint8, squeezed as the network gets it; None, and a sentence, if there is none.
-    """
-    picture, choice = st.columns([2, 3], vertical_alignment="center")
-    with choice:
+def _subject(dataset: Dataset | None) -> Subject | None:
+    """Let the user take a photo of the dataset or bring one; None, and a sentence, if it is bad."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        item = _pick(dataset) if dataset else None
         file = _upload()
-        item = _pick(dataset) if dataset and file is None else None
     if file is not None:
         name, found = file.name, pictures.uploaded(file.file_id, file.getvalue(), SIZE)
+        label = None
     elif item is not None:
-        name, found = item.file, pictures.fitted(item.path, SIZE)
+        name, found, label = item.file, pictures.fitted(item.path, SIZE), item.label
     else:
         return None
     if isinstance(found, PhotoError):
         st.error(f"**{escape(name)}**: {escape(say(found))}", icon=":material/broken_image:")
         return None
-    with picture:
-        gallery.grid(
-            [images.encode(found)], [t("Original")], [name], columns=1, alts=[name], width=160
-        )
-    return found
+    return Subject(found, name, label)
+
+
+def _summary(subject: Subject, made: Shown) -> None:
+    """The original beside the mean of its variants, pixel by pixel."""
+    average = np.mean(made.photos, axis=0).round().astype(np.uint8)
+    gallery.grid(
+        [images.encode(subject.photo), images.encode(average)],
+        [t("Original"), t("Average of the {n}", n=COUNT)],
+        [
+            subject.name,
+            t("Sharp where the variants agree, blurred where they were moved."),
+        ],
+        columns=2,
+        alts=[subject.name, t("The mean of all variants, pixel by pixel")],
+        width=340,
+    )
 
 
 def _upload() -> UploadedFile | None:
@@ -97,10 +125,10 @@ def _pick(dataset: Dataset) -> Item:
         format_func=lambda n: t("all classes") if n == _ALL else shown(dataset.classes[n]),
         key=f"augment_class_{dataset.id}",
         label_visibility="collapsed",
+        width=150,
     )
-    with st.container(horizontal=True, gap="small"):
-        st.button(t("Next"), icon=":material/skip_next:", key="photo_next", on_click=_next)
-        st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_random)
+    st.button(t("Next"), icon=":material/skip_next:", key="photo_next", on_click=_next)
+    st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_random)
     items = [item for item in dataset.items("train") if label in (_ALL, item.label)]
     place: int = st.session_state.get("augment_at", 0)
     return items[place % len(items)]
@@ -112,37 +140,6 @@ def _next() -> None:
 
 def _random() -> None:
     st.session_state["augment_at"] = random.randrange(1_000_000)
-
-
-def _controls() -> Augmentation:
-    now = parse(Augmentation, forms.current(Augmentation, KEY))
-    st.session_state["augment_preset"] = next(
-        (name for name, preset in PRESETS.items() if preset == now), None
-    )
-    st.segmented_control(
-        t("Presets"),
-        list(PRESETS),
-        format_func=lambda name: t(phrases.PRESET_NAMES[str(name)]),
-        key="augment_preset",
-        on_change=_take_preset,
-        width="stretch",
-        wrap=True,
-    )
-    grouped = {name for _, names in _GROUPS for name in names}
-    rest = tuple(c.name for c in controls(Augmentation) if c.name not in grouped)
-    values: dict[str, Any] = {}
-    for title, names in (*_GROUPS, (N_("More"), rest)):
-        if names:
-            st.markdown(f"**{t(title)}**")
-            unused = ("cval",) if now.fill_mode != "constant" else ()
-            values |= forms.form(Augmentation, KEY, names, columns=2, disabled=unused)
-    return parse(Augmentation, values)
-
-
-def _take_preset() -> None:
-    name = st.session_state["augment_preset"]
-    if name is not None:
-        forms.fill(Augmentation, KEY, PRESETS[name].model_dump())
 
 
 def _actions(settings: Augmentation) -> None:
@@ -185,44 +182,95 @@ def _draw_anew() -> None:
 
 
 def _reset() -> None:
-    forms.fill(Augmentation, KEY, Augmentation().model_dump())
+    augment_controls.reset()
     st.session_state["augment_seed"] = 0
 
 
-def _pictures(original: Photo, settings: Augmentation) -> None:
-    drawn = augment.variants(original, settings, COUNT, st.session_state.get("augment_seed", 0))
-    values = [_values(transform) for _, transform in drawn]
+def _variants(subject: Subject, settings: Augmentation, dataset: Dataset | None) -> Shown:
+    """Draw the 20 variants, mixed with other photos where the settings say so."""
+    seed = st.session_state.get("augment_seed", 0)
+    drawn = augment.variants(subject.photo, settings, COUNT, seed)
+    photos = [image for image, _ in drawn]
+    mixes: list[Mix] = []
+    words = [augment_words.drawn(transform) for _, transform in drawn]
+    partners = _partners(dataset, seed) if dataset else []
+    if settings.mixes and partners and dataset is not None:
+        own = t("this photo") if subject.label is None else shown(dataset.classes[subject.label])
+        rng = np.random.default_rng((seed, COUNT))
+        others = augment.batch(np.stack([photo for photo, _ in partners]), settings, rng)
+        for n, (photo, other) in enumerate(zip(photos, others, strict=True)):
+            mixes.append(mixing.draw(settings, photo.shape[:2], rng))
+            photos[n] = mixing.apply(photo, other, mixes[n])
+            named = shown(dataset.classes[partners[n][1]])
+            words[n] = f"{augment_words.mixed(mixes[n], own, named)}\n{words[n]}"
+    transforms = [transform for _, transform in drawn]
+    return Shown(photos, transforms, words, mixes, partners[0][0] if partners else None)
+
+
+def _partners(dataset: Dataset, seed: int) -> list[tuple[Photo, int]]:
+    """Photos drawn at random from the training photos, with their labels: what a batch holds."""
+    items = dataset.items("train")
+    rng = np.random.default_rng((seed, len(items)))
+    found = []
+    for place in rng.permutation(len(items))[: 2 * COUNT].tolist():
+        photo = pictures.fitted(items[place].path, SIZE)
+        if not isinstance(photo, PhotoError):
+            found.append((photo, items[place].label))
+        if len(found) == COUNT:
+            break
+    return [found[n % len(found)] for n in range(COUNT)] if found else []
+
+
+def _gallery(made: Shown, settings: Augmentation) -> None:
     long = st.session_state.get("augment_values", False)
+    captions = list(made.answers) or ["" for _ in made.words]
+    if long:
+        captions = [f"{a}\n{b}".strip() for a, b in zip(captions, made.words, strict=True)]
     gallery.grid(
-        [images.encode(image) for image, _ in drawn],
-        captions=values if long else None,
-        tooltips=values,
-        alts=[t("Variant {n}", n=n + 1) for n in range(COUNT)],
+        [images.encode(photo) for photo in made.photos],
+        captions=captions if any(captions) else None,
+        tooltips=made.words,
+        alts=[t("Variant {n}", n=n + 1) for n in range(len(made.photos))],
+        colors=[class_color(label) for label in made.labels] or None,
         least=60,  # four rows of five on a telephone too
     )
-    if settings.is_off:
-        st.caption(t("Nothing is set, so every variant equals the original. Move a slider."))
-    elif not long:
-        st.caption(t("Rest the pointer on a variant to see what was drawn for it."))
 
 
-def _values(drawn: Transform) -> str:
-    """The drawn values of one variant, a line each; what changes nothing is left out."""
-    lines = []
-    if drawn.theta:
-        lines.append(t("turned {value:+.1f}°", value=drawn.theta))
-    if drawn.shift_x or drawn.shift_y:
-        lines.append(t("moved {x:+.1f}, {y:+.1f} px", x=drawn.shift_x, y=drawn.shift_y))
-    if (drawn.zx, drawn.zy) != (1.0, 1.0):
-        lines.append(t("zoom {x:.2f} × {y:.2f}", x=drawn.zx, y=drawn.zy))
-    if drawn.shear:
-        lines.append(t("shear {value:+.1f}°", value=drawn.shear))
-    if drawn.brightness != 1:
-        lines.append(t("brightness × {value:.2f}", value=drawn.brightness))
-    if drawn.channel_shift:
-        lines.append(t("channels {value:+.0f}", value=drawn.channel_shift))
-    if drawn.flip_horizontal:
-        lines.append(t("left for right"))
-    if drawn.flip_vertical:
-        lines.append(t("upside down"))
-    return "\n".join(lines) or t("unchanged")
+def _below(subject: Subject, made: Shown, settings: Augmentation) -> None:
+    """A word on the variants, and the sheet of them as a file."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if settings.is_off:
+            st.caption(
+                t("Nothing is set, so every variant equals the original. Move a slider."),
+                width="content",
+            )
+        elif not st.session_state.get("augment_values", False):
+            st.caption(
+                t("Rest the pointer on a variant to see what was drawn for it."), width="content"
+            )
+        st.space("stretch")
+        for kind in ("png", "pdf"):
+            st.download_button(
+                t("Contact sheet, {kind}", kind=kind.upper()),
+                partial(_sheet, subject.photo, made, settings, kind),
+                file_name=f"{slug(Path(subject.name).stem)}-variants.{kind}",
+                mime="application/pdf" if kind == "pdf" else "image/png",
+                key=f"augment_sheet_{kind}",
+                icon=":material/download:",
+                type="tertiary",
+                on_click="ignore",
+            )
+
+
+def _sheet(original: Photo, made: Shown, settings: Augmentation, kind: str) -> bytes:
+    """The variants as one picture or a PDF; made when asked for, as matplotlib is slow to load."""
+    file = io.BytesIO()
+    figures.contact_sheet(
+        list(zip(made.photos, made.drawn, strict=True)),
+        file,
+        kind=kind,
+        originals=[original],
+        mixes=made.mixes,
+        title=figures.describe(settings),
+    )
+    return file.getvalue()

@@ -68,7 +68,7 @@ def _widget(control: Control, key: str, disabled: bool) -> Any:
         st.session_state[key] = _to_widget(control, control.default)
     shared: dict[str, Any] = {
         "label": _label(control),
-        "help": t(control.help),
+        "help": _help(control),
         "key": key,
         "persist_state": "session",
         "disabled": disabled,
@@ -128,6 +128,15 @@ def _log_steps(low: float, high: float) -> list[float]:
 
 def _label(control: Control) -> str:
     return f"{t(control.label)} ({t(control.unit)})" if control.unit else t(control.label)
+
+
+def _help(control: Control) -> str:
+    """What a field does, and which values are usual."""
+    if control.typical is None:
+        return t(control.help)
+    low, high = (f"{value:g}" for value in control.typical)
+    usual = t("Typical: {low} to {high} {unit}", low=low, high=high, unit=t(control.unit or " "))
+    return f"{t(control.help)}\n\n{usual.strip()}"
 
 
 def _format(control: Control) -> str:

@@ -30,6 +30,16 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "damaged": (N_("damaged"), "red", ":material/broken_image:"),
 }
 
+_ONE_WAY = (
+    "blur_range",
+    "noise_range",
+    "erasing_probability",
+    "erasing_area",
+    "mixup_alpha",
+    "cutmix_alpha",
+)
+"""Settings of the augmentation that are drawn from 0 up; the other numbers go either way."""
+
 HIDDEN = ("optimizer",)
 """Settings with one possible value: nothing to choose and nothing to compare."""
 
@@ -73,10 +83,13 @@ def augmentation(settings: Augmentation | None) -> str:
     if settings is None or settings.is_off:
         return t("off")
     parts = []
+    idle = {"cval"} if settings.erasing_probability else {"cval", "erasing_area"}
     for control in controls(Augmentation):
         value = getattr(settings, control.name)
-        if control.kind == "choice" or control.name == "cval":
-            if control.kind == "choice" and value != control.default:
+        if control.name in idle:
+            continue
+        if control.kind == "choice":
+            if value != control.default:
                 parts.append(f"{t(control.label)} {value}")
         elif value and value != (1.0, 1.0):
             parts.append(_part(control, value))
@@ -97,7 +110,9 @@ def _part(control: Control, value: Any) -> str:
         return label
     if control.kind == "range":
         return f"{label} {value[0]:g}–{value[1]:g} {control.unit}".rstrip()
-    return f"{label} ±{value:g}{control.unit}"
+    sign = "" if control.name in _ONE_WAY else "±"
+    space = "" if control.unit in ("", "°") else " "
+    return f"{label} {sign}{value:g}{space}{control.unit}"
 
 
 def setting(control: Control, value: Any) -> str:

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from catdog_core import datasets, images, runs
-from catdog_core.controls import controls
-from catdog_core.settings import PRESETS, Augmentation
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -145,62 +143,6 @@ def test_a_dataset_is_removed_only_after_a_question(demo):
     app.button("dataset_remove_sure").click().run()
     assert not app.exception
     assert not datasets.listing() and demo.is_dir()
-
-
-def test_the_sliders_are_those_of_the_settings(demo):
-    app = page("2_Augment", dataset=datasets.open_folder(demo).id)
-    for control in controls(Augmentation):
-        if control.kind == "float":
-            slider = app.slider(f"augment_{control.name}")
-            assert (slider.min, slider.max) == (control.low, control.high)
-            assert slider.value == control.default
-
-
-def test_a_moved_slider_changes_the_20_variants(demo):
-    app = page("2_Augment", dataset=datasets.open_folder(demo).id)
-    before = pictures(app)
-    app.slider("augment_rotation_range").set_value(90.0).run()
-    after = pictures(app)
-    assert len(before) == len(after) == 21
-    assert before[-1] == after[-1] and before[:-1] != after[:-1]  # the original stands last
-
-
-def test_new_draw_and_reset(demo):
-    app = page("2_Augment", dataset=datasets.open_folder(demo).id)
-    first = pictures(app)
-    app.button("new_draw").click().run()
-    assert pictures(app) != first
-    app.slider("augment_zoom_range").set_value(0.5).run()
-    app.button("augment_reset").click().run()
-    assert pictures(app) == first
-
-
-def test_a_preset_sets_the_sliders(demo):
-    app = page("2_Augment", dataset=datasets.open_folder(demo).id)
-    app.segmented_control("augment_preset").set_value("strong").run()
-    assert app.slider("augment_brightness_range").value == PRESETS["strong"].brightness_range
-    assert app.selectbox("augment_fill_mode").value == "reflect"
-
-
-def test_the_settings_go_to_training_and_outlive_the_page(demo):
-    app = page("2_Augment", dataset=datasets.open_folder(demo).id)
-    app.slider("augment_rotation_range").set_value(45.0).run()
-    app.button("use_in_training").click().run()
-    assert app.session_state["train_augmentation"]["rotation_range"] == 45
-    app.switch_page("pages/3_Train.py").run()
-    assert "Rotation ±45°" in fakes.said(app.caption)
-    app.switch_page("pages/2_Augment.py").run()
-    assert app.slider("augment_rotation_range").value == 45
-
-
-def test_an_own_photo_is_used_and_no_photo_is_refused_in_a_sentence(demo):
-    app = page("2_Augment")
-    photo = images.encode(np.full((50, 80, 3), 90, dtype=np.uint8))
-    app.file_uploader("augment_upload").set_value([("mine.jpg", photo, "image/jpeg")]).run()
-    assert len(pictures(app)) == 21
-    app.file_uploader("augment_upload").set_value([("mine.jpg", b"text", "image/jpeg")]).run()
-    assert not app.exception
-    assert "no photo the lab can read" in fakes.said(app.error)
 
 
 def test_the_language_comes_from_the_address_and_a_bad_one_is_english():

@@ -1,0 +1,229 @@
+"""Below the 20 variants: one setting swept from end to end, a model's answers, and code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from html import escape as html
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from catdog_core import images, runs, snippets, sweep
+from catdog_core.augment import Transform
+from catdog_core.controls import controls
+from catdog_core.files import shown
+from catdog_core.images import Photo
+from catdog_core.mixing import Mix
+from catdog_core.runs import Run
+from catdog_core.settings import Augmentation
+
+from . import gallery, loaders, phrases, tiles
+from .palette import class_color
+from .words import N_, escape, t
+
+_PANEL, _MODEL, _SWEPT = "augment_panel", "augment_model", "augment_swept"
+_PANELS = {
+    "sweep": N_("One setting from end to end"),
+    "model": N_("Ask a model"),
+    "code": N_("Copy as code"),
+}
+_STEPS = 9
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The variants on the page: photos (S, S, 3) uint8, their draws, what was drawn in words.
+
+    `mixes` tells how each was mixed with another, where they were; `partner` is a photo of the
+    same size to mix with, where there is a dataset to take it from. With a model asked: its answer
+    to each in words, the label named, and the probabilities of the classes, (20, classes);
+    `original` holds those of the photo itself.
+    """
+
+    photos: list[Photo]
+    drawn: list[Transform]
+    words: list[str]
+    mixes: Sequence[Mix] = ()
+    partner: Photo | None = None
+    answers: Sequence[str] = ()
+    labels: Sequence[int] = ()
+    probabilities: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    original: Sequence[float] = ()
+    classes: Sequence[str] = ()
+
+
+def ask(made: Shown, original: Photo) -> Shown:
+    """The variants with the answers of the model chosen below them, if one is."""
+    chosen = _chosen()
+    if chosen is None or chosen.best_model is None:
+        return made
+    model = loaders.predictor(Path(chosen.best_model))
+    asked = np.stack([images.fit(photo, model.size) for photo in [original, *made.photos]])
+    found = model.predict(asked)
+    labels = found.argmax(axis=1)
+    answers = [
+        f"{shown(model.classes[label])} {row[label]:.0%}"
+        for label, row in zip(labels, found, strict=True)
+    ]
+    return replace(
+        made,
+        answers=answers[1:],
+        labels=labels[1:].tolist(),
+        probabilities=found[1:],
+        original=found[0].tolist(),
+        classes=model.classes,
+    )
+
+
+def show(photo: Photo, settings: Augmentation, made: Shown) -> None:
+    """Draw the panel that is chosen."""
+    panel = st.segmented_control(
+        t("Look closer"),
+        list(_PANELS),
+        format_func=lambda name: t(_PANELS[str(name)]),
+        default="sweep",
+        required=True,
+        key=_PANEL,
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    if panel == "sweep":
+        _sweep(photo, settings, made)
+    elif panel == "model":
+        _model(made, settings)
+    else:
+        _code(settings)
+
+
+def _sweep(photo: Photo, settings: Augmentation, made: Shown) -> None:
+    labels = {control.name: control.label for control in controls(Augmentation)}
+    names = sweep.sweepable()
+    if made.partner is None:
+        names = [name for name in names if name not in ("mixup_alpha", "cutmix_alpha")]
+    name = st.selectbox(
+        t("Setting"),
+        names,
+        format_func=lambda key: t(labels[key]),
+        key=_SWEPT,
+        label_visibility="collapsed",
+        width=260,
+    )
+    steps = sweep.sweep(photo, name, settings, _STEPS, made.partner)
+    gallery.grid(
+        [images.encode(step.image) for step in steps],
+        [t(step.label) for step in steps],
+        columns=len(steps),
+        colors=["#009E73" if step.inside else "transparent" for step in steps],
+        least=50,
+    )
+    st.caption(
+        t(
+            "All other settings rest. A dot marks what the sliders allow now; training draws from"
+            " there."
+        )
+    )
+
+
+def _chosen() -> Run | None:
+    if st.session_state.get(_PANEL) != "model":
+        return None
+    return next((run for run in _runs() if run.id == st.session_state.get(_MODEL)), None)
+
+
+def _runs() -> list[Run]:
+    return [run for run in runs.listing() if run.best_model is not None]
+
+
+def _model(made: Shown, settings: Augmentation) -> None:
+    found = {run.id: run for run in _runs()}
+    if not found:
+        st.info(
+            t("There is no trained model yet. Train one, then see here what it makes of variants."),
+            icon=":material/model_training:",
+        )
+        return
+    chosen = st.selectbox(
+        t("Model"),
+        list(found),
+        index=None,
+        format_func=lambda key: shown(found[key].name or key),
+        placeholder=t("Choose a trained model"),
+        key=_MODEL,
+        label_visibility="collapsed",
+        width=360,
+    )
+    if chosen is None or not made.answers:
+        st.caption(t("Its answer then stands under each variant, and how far the answers spread."))
+        return
+    _spread(made)
+    st.caption(
+        t(
+            "Trained with: {trained}. Shown now: {now}. A model is robust to what it was trained"
+            " for; compare one trained without augmentation.",
+            trained=escape(phrases.augmentation(found[chosen].augmentation)),
+            now=escape(phrases.augmentation(settings)),
+        )
+    )
+
+
+def _spread(made: Shown) -> None:
+    label = int(np.argmax(made.original))
+    of = made.probabilities[:, label]
+    name = shown(made.classes[label])
+    same = sum(answer == label for answer in made.labels)
+    tiles.show(
+        [
+            (t("Original"), f"{name} {made.original[label]:.0%}"),
+            (t("Same answer"), t("{n} of {total}", n=same, total=len(of))),
+            (t("Mean of {name}", name=name), f"{of.mean():.0%}"),
+            (t("Lowest to highest"), f"{of.min():.0%} – {of.max():.0%}"),
+            (t("Standard deviation"), t("{n:.1f} points", n=of.std() * 100)),
+        ]
+    )
+    st.html(
+        strip(of, made.original[label], class_color(label), t("Probability of {name}", name=name))
+    )
+
+
+def strip(values: NDArray[np.float64], original: float, color: str, label: str) -> str:
+    """Probabilities as dots on a line from 0 to 100 %, the original's as a tall mark: HTML."""
+    dots = "".join(
+        f'<span style="position:absolute;left:{value:.2%};top:{6 + 5 * (n % 3)}px;width:9px;'
+        f"height:9px;margin-left:-4px;border-radius:50%;background:{color};"
+        'opacity:.65"></span>'
+        for n, value in enumerate(values.tolist())
+    )
+    mark = (
+        f'<span style="position:absolute;left:{original:.2%};top:0;height:30px;width:2px;'
+        'margin-left:-1px;background:currentColor"></span>'
+    )
+    ends = "".join(
+        f'<span style="position:absolute;left:{place}%;top:32px;transform:translateX(-{place}%);'
+        f'white-space:nowrap;font-size:.75rem;opacity:.75">{place} %</span>'
+        for place in (0, 50, 100)
+    )
+    return (
+        f'<div role="img" aria-label="{html(label)}" style="position:relative;height:52px;'
+        'margin:0 6px">'
+        '<div style="position:absolute;top:15px;left:0;right:0;height:1px;'
+        f'background:rgba(128,128,128,.6)"></div>{dots}{mark}{ends}</div>'
+    )
+
+
+def _code(settings: Augmentation) -> None:
+    found = snippets.snippets(settings)
+    target = st.segmented_control(
+        t("For"),
+        list(found),
+        default=next(iter(found)),
+        required=True,
+        key="augment_code",
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    snippet = found[target or next(iter(found))]
+    st.caption(t(snippet.about))
+    st.code(snippet.code, language="python")

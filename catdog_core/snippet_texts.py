@@ -12,6 +12,7 @@ from textwrap import fill, indent
 from .settings import Augmentation
 
 Names = tuple[str, ...]
+"""Names of settings."""
 
 ONE_PHOTO = 'PHOTO = "photo.jpg"\n'
 TWO_PHOTOS = 'CAT, DOG = "photo.jpg", "photo.jpg"  # one photo of each class\n'
@@ -22,6 +23,11 @@ _BORDERS = {
     "wrap": "cv2.BORDER_WRAP",
     "constant": "cv2.BORDER_CONSTANT",
 }
+_SEEDS = """\
+# One seed each: A.Compose(seed=...) gives all steps the same draws, so that flips come in pairs.
+for number, step in enumerate(augment.transforms):
+    step.set_random_seed({seed} + number)
+"""
 
 
 def left_out(library: str, names: Names) -> str:
@@ -128,10 +134,7 @@ import numpy as np
 
 {ONE_PHOTO}
 augment = A.Compose({listed(steps)})
-# One seed each: A.Compose(seed=...) gives all steps the same draws, so that flips come in pairs.
-for number, step in enumerate(augment.transforms):
-    step.set_random_seed({seed} + number)
-
+{_SEEDS.format(seed=seed) if on else ""}
 photo = cv2.cvtColor(cv2.imread(PHOTO), cv2.COLOR_BGR2RGB)
 photo = cv2.resize(photo, (150, 150), interpolation=cv2.INTER_AREA)
 variants = np.stack([augment(image=photo)["image"] for _ in range(20)])

@@ -1,12 +1,17 @@
-"""Photos in memory to batches for `fit`, as a pure function of (seed, step).
+"""Photos to batches for `fit`, as a pure function of (seed, step).
 
 Nothing is consumed from a shared source of chance: the photos of a step, their order and their
 augmentation follow from the seed and the number of the step alone. So it does not matter which
 thread prepares which batch, and a resumed training meets the very batches it would have met.
+
+The shuffle is a full one at any size: it orders numbers, 8 bytes a photo, and the photos of a
+batch are then read where they lie. So memory is bounded by a few batches, whatever the dataset.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -15,11 +20,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from . import augment
+from .errors import CatDogError
 from .records import Photos
 from .settings import Augmentation
 
 _ORDER, _AUGMENT = 1, 2  # streams of chance drawn from one seed
 _WORKERS = 2
+_met: list[CatDogError] = []  # in threads that prepare batches
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
 
 
@@ -90,6 +97,22 @@ def plain_batches(
     return _batches(batch, photos, 0, min(steps or whole, whole), classes, mixes)
 
 
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Raise an error met while a batch was prepared as itself, not as TensorFlow tells of it.
+
+    Raises:
+        CatDogError: such as a damaged shard.
+    """
+    _met.clear()
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if _met:
+            raise _met[0] from error
+        raise
+
+
 def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     """Class numbers (B,) as rows with a single 1: (B, classes) float32."""
     return np.eye(classes, dtype=np.float32)[labels]
@@ -107,15 +130,27 @@ def encode(labels: NDArray[np.int64], classes: int, mixes: bool) -> Labels:
     return one_hot(labels, classes) if classes > 2 else labels.astype(np.float32)
 
 
-def _batches(  # type: ignore[no-untyped-def]
-    batch, photos: Photos, first: int, last: int, classes: int, mixes: bool
+def _batches(
+    batch: Callable[[int], tuple[NDArray[np.uint8], Labels]],
+    photos: Photos,
+    first: int,
+    last: int,
+    classes: int,
+    mixes: bool,
 ) -> tf.data.Dataset:
     shape = photos.images.shape[1:]
     label_type = tf.float32 if mixes else tf.int64
     label_shape = (None, classes) if mixes and classes > 2 else (None,)
 
+    def noting(step: int) -> tuple[NDArray[np.uint8], Labels]:
+        try:
+            return batch(step)
+        except CatDogError as error:
+            _met.append(error)
+            raise
+
     def prepare(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = tf.numpy_function(batch, [step], (tf.uint8, label_type), stateful=False)
+        images, labels = tf.numpy_function(noting, [step], (tf.uint8, label_type), stateful=False)
         images.set_shape((None, *shape))
         labels.set_shape(label_shape)
         return tf.cast(images, tf.float32), labels

@@ -1,45 +1,63 @@
 """A dataset as TFRecord shards: every photo decoded and fitted once, raw uint8 on disk.
 
-The folder holds ``<split>-00000.tfrecord`` … and ``index.json``. Each record is a
-`tf.train.Example` with
+The folder holds ``<split>-00000.tfrecord`` …, a table beside each, and ``index.json``, written
+last. Each record is a `tf.train.Example` with
 
     image    bytes   S × S × 3 uint8 RGB, row by row
     label    int64   position of the class in the index's ``classes``
     file     bytes   the photo's path in its dataset, UTF-8
 
+so that anybody's TensorFlow reads them::
+
+    wanted = {name: tf.io.FixedLenFeature([], kind) for name, kind in
+              [("image", tf.string), ("label", tf.int64), ("file", tf.string)]}
+    def parse(record):
+        row = tf.io.parse_single_example(record, wanted)
+        return tf.reshape(tf.io.decode_raw(row["image"], tf.uint8), (S, S, 3)), row["label"]
+    shards = tf.data.Dataset.list_files("OUT/train-*.tfrecord")
+    photos = shards.interleave(tf.data.TFRecordDataset).map(parse)
+
 All splits are stored in a seeded mixed order, so that a part of one sees every class.
+
+`shards` writes them, `shard_images` reads them, `cache` keeps them in the workspace.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import numpy as np
+import psutil
 import tensorflow as tf
+from filelock import FileLock
 from numpy.typing import NDArray
 
-from . import files, images
-from .datasets import Dataset, Item
+from . import cache, files, shard_index, shards
+from .datasets import Dataset
 from .errors import CatDogError, DatasetError, PhotoError
-
-FORMAT = 1
-SHARD_BYTES = 64_000_000
-_MIX_SEED = 20
+from .shard_images import ShardImages
 
 Progress = Callable[[int, int], None]
+
+IN_MEMORY = 150_000_000
+"""A split is kept in memory up to this many bytes of pixels and an eighth of the free memory.
+
+That is the class's 2,000 photos at 150 pixels; larger ones are read from the shards.
+"""
 
 
 @dataclass(frozen=True)
 class Packed:
     """A folder of shards.
 
-    `counts` is photos by split; `unreadable` names the files left out, each with its reason.
+    `counts` is photos by split; `unreadable` names the files left out, each with its reason;
+    `shards` is how many there are, `bytes` their size on the disk. `hold` keeps a cache entry from
+    being cleared while somebody has it.
     """
 
     path: Path
@@ -47,45 +65,187 @@ class Packed:
     classes: tuple[str, ...]
     counts: dict[str, int]
     unreadable: list[tuple[str, PhotoError]]
+    shards: int = 0
+    bytes: int = 0
+    hold: FileLock | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Photos:
-    """One split in memory: images (N, S, S, 3) uint8, labels (N,) int64, file names."""
+    """One split: images (N, S, S, 3) uint8, labels (N,) int64, file names.
 
-    images: NDArray[np.uint8]
+    The images lie in memory, or are read from the shards when indexed; see `load`.
+    """
+
+    images: NDArray[np.uint8] | ShardImages
     labels: NDArray[np.int64]
     files: list[str]
+    hold: FileLock | None = field(default=None, compare=False, repr=False)
 
 
 def pack(dataset: Dataset, out: Path, size: int = 150, progress: Progress | None = None) -> Packed:
     """Write a dataset as shards. The folder appears whole or not at all.
 
+    Until then they lie in a hidden folder beside `out`. After a kill or an interruption the next
+    call goes on from the shards that are whole there; after an error nothing is left. An `out`
+    that holds this very dataset is verified, and what is damaged is packed anew.
+
     Args:
         dataset: the photos; those that cannot be read are left out and named in the index.
         out: a folder that does not exist yet, or is empty.
         size: side of the stored squares in pixels.
-        progress: called with (photos done, photos in all).
+        progress: called with (photos done, photos in all). What it raises interrupts the packing.
 
     Raises:
-        DatasetError: `out` holds something, or no photo of a split could be read.
+        DatasetError: `out` holds something else, or no photo of a split could be read.
         CatDogError: the disk is full or not writable.
     """
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DatasetError(
-            "{folder} already holds something. Expected a new or empty folder for the shards."
-            " Name another.",
-            folder=out,
-        )
-    building = out.with_name(f".{out.name}-{uuid4().hex[:8]}")
+    with _telling(out), cache.guarded(out, _waiting(dataset, progress)):
+        if shard_index.is_of(out, dataset, size):
+            if not verify(out):
+                return opened(out)
+            _reopen(out)
+        elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise DatasetError(
+                "{folder} already holds something. Expected a new or empty folder for the shards."
+                " Name another.",
+                folder=out,
+            )
+        return _pack(dataset, out, size, progress)
+
+
+def cached(dataset: Dataset, size: int, progress: Progress | None = None) -> Packed:
+    """The shards of a dataset in the workspace's cache, packed on first use.
+
+    The place is named by the content's fingerprint, so changed photos are packed anew. An entry
+    of an older format, or with a shard missing or damaged, is mended. Raises as `pack`.
+    """
+    out = cache.place(dataset.fingerprint, size)
+    if not _holds(out, dataset, size):
+        cache.sweep()
+    with _telling(out), cache.guarded(out, _waiting(dataset, progress)):
+        if not _holds(out, dataset, size):
+            if out.exists():
+                _reopen(out)
+            _pack(dataset, out, size, progress)
+        return replace(opened(out), hold=cache.hold(out))
+
+
+def opened(path: Path) -> Packed:
+    """Read the index of a folder of shards.
+
+    Raises:
+        CatDogError: there is no index, it is damaged, or its format is another.
+    """
+    index = shard_index.read(path)
+    told = [(row["file"], row["message"], row["params"]) for row in index["unreadable"]]
+    return Packed(
+        path=path,
+        size=int(index["size"]),
+        classes=tuple(index["classes"]),
+        counts={str(split): int(count) for split, count in index["counts"].items()},
+        unreadable=[(str(file), PhotoError(message, **params)) for file, message, params in told],
+        shards=len(index["shards"]),
+        bytes=sum(int(row["bytes"]) for row in index["shards"]),
+    )
+
+
+def verify(path: Path) -> list[str]:
+    """Read all shards of a folder and compare their SHA-256; the names of the damaged ones.
+
+    Raises:
+        CatDogError: as `opened`.
+    """
+    rows = shard_index.read(path)["shards"]
+    return [row["file"] for row in rows if not shards.is_whole(path, Path(row["file"]).stem)]
+
+
+def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
+    """Open one split for reading; every photo's CRC is checked whenever it is read.
+
+    Args:
+        packed: from `pack`, `cached` or `opened`.
+        split: "train", "validation" or "test"; one that is not there is empty.
+        in_memory: whether to read all of it now; by default when it is small, see `IN_MEMORY`.
+
+    Raises:
+        DatasetError: a shard is missing or damaged; also later, when photos are read.
+    """
+
+    def damaged(path: Path) -> DatasetError:
+        return _damaged(packed, path)
+
+    tables = []
+    for row in shard_index.read(packed.path)["shards"]:
+        if row["file"].startswith(f"{split}-"):
+            path = packed.path / row["file"]
+            try:
+                tables.append((path, shard_index.read_table(packed.path, row)))
+            except (OSError, ValueError) as error:
+                raise damaged(path) from error
+    stored = ShardImages(tables, packed.size, damaged)
+    if len(stored) != packed.counts.get(split, 0):
+        raise damaged(packed.path / "index.json")
+    if in_memory is None:
+        in_memory = stored.nbytes <= min(IN_MEMORY, psutil.virtual_memory().available // 8)
+    return Photos(
+        images=stored[:] if in_memory else stored,
+        labels=np.array([label for _, table in tables for label in table["labels"]], np.int64),
+        files=[str(name) for _, table in tables for name in table["files"]],
+        hold=None if in_memory else packed.hold,
+    )
+
+
+def _pack(dataset: Dataset, out: Path, size: int, progress: Progress | None) -> Packed:
+    building = _building(out)
+    building.mkdir(parents=True, exist_ok=True)
     try:
-        building.mkdir(parents=True)
-        index = _write(dataset, building, size, progress)
-        files.write_json(building / "index.json", index)
+        plan = shards.plan(dataset, size)
+        shards.write_all(plan, building, size, progress)
+        rows = [shards.summary(building, shard.name) for shard in plan]
+        index = shard_index.make(dataset, size, rows)
+        wanted = {f"{shard.name}{suffix}" for shard in plan for suffix in (".tfrecord", ".json")}
+        for path in building.iterdir():  # left by a writer that was killed, or by another plan
+            if path.name not in wanted:
+                path.unlink()
+        files.write_bytes(building / "index.json", json.dumps(index, indent=1).encode())
         if out.exists():
             out.rmdir()
-        building.replace(out)
+        os.replace(building, out)
+    except (CatDogError, OSError, tf.errors.OpError):
+        files.remove_tree(building)
+        raise
+    except BaseException:  # interrupted: whole shards are worth keeping
+        if not any(building.glob("*.json")):
+            files.remove_tree(building)
+        raise
+    return opened(out)
+
+
+def _holds(out: Path, dataset: Dataset, size: int) -> bool:
+    return shard_index.is_of(out, dataset, size) and shard_index.is_complete(out)
+
+
+def _reopen(out: Path) -> None:
+    """Make a folder of shards that is not whole one that a packing goes on with."""
+    files.remove_tree(_building(out))
+    os.replace(out, _building(out))
+
+
+def _building(out: Path) -> Path:
+    return out.with_name(f".{out.name}.packing")
+
+
+def _waiting(dataset: Dataset, progress: Progress | None) -> Callable[[], None]:
+    return lambda: progress(0, len(dataset.photos)) if progress else None
+
+
+@contextmanager
+def _telling(out: Path) -> Iterator[None]:
+    """Turn what the system says of the disk into a sentence."""
+    try:
+        yield
     except (OSError, tf.errors.OpError) as error:
         raise CatDogError(
             "The shards could not be written to {folder}: {reason}. Free some disk space or choose"
@@ -93,171 +253,14 @@ def pack(dataset: Dataset, out: Path, size: int = 150, progress: Progress | None
             folder=out,
             reason=getattr(error, "strerror", None) or str(error)[:200],
         ) from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return _packed(out, index)
 
 
-def cached(dataset: Dataset, size: int, progress: Progress | None = None) -> Packed:
-    """The shards of a dataset in the workspace's cache, packed on first use.
-
-    The place is named by the content's fingerprint, so changed photos are packed anew.
-    """
-    out = files.workspace() / "cache" / f"{dataset.fingerprint[:20]}-{size}"
-    return opened(out) if (out / "index.json").is_file() else pack(dataset, out, size, progress)
-
-
-def opened(path: Path) -> Packed:
-    """Read the index of a folder of shards.
-
-    Raises:
-        CatDogError: there is no index, it is damaged, or its format is newer.
-    """
-    index = files.read_json(path / "index.json")
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        raise DatasetError(
-            "{path} holds shards of another format. Expected format {expected}. Pack the dataset"
-            " again.",
-            path=path,
-            expected=FORMAT,
-        )
-    return _packed(path, index)
-
-
-def load(packed: Packed, split: str) -> Photos:
-    """Read one split into memory, (N, S, S, 3) uint8; checksums of the records are checked.
-
-    Raises:
-        DatasetError: a shard is missing or damaged.
-    """
-    size, count = packed.size, packed.counts.get(split, 0)
-    pixels = np.empty((count, size, size, 3), np.uint8)
-    labels = np.empty(count, np.int64)
-    names: list[str] = []
-    shards = sorted(str(path) for path in packed.path.glob(f"{split}-*.tfrecord"))
-    rows = tf.data.TFRecordDataset(shards).batch(256).map(lambda batch: _parse(batch, size))
-    try:
-        for images_, labels_, files_ in rows.prefetch(1).as_numpy_iterator():
-            start = len(names)
-            names += [name.decode() for name in files_]
-            pixels[start : len(names)] = images_
-            labels[start : len(names)] = labels_
-    except (tf.errors.OpError, ValueError) as error:
-        raise _damaged(packed) from error
-    if len(names) != count:
-        raise _damaged(packed)
-    return Photos(pixels, labels, names)
-
-
-def _parse(batch: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    features = {
-        "image": tf.io.FixedLenFeature([], tf.string),
-        "label": tf.io.FixedLenFeature([], tf.int64),
-        "file": tf.io.FixedLenFeature([], tf.string),
-    }
-    rows = tf.io.parse_example(batch, features)
-    pixels = tf.io.decode_raw(rows["image"], tf.uint8, fixed_length=None)
-    return tf.reshape(pixels, (-1, size, size, 3)), rows["label"], rows["file"]
-
-
-def _write(dataset: Dataset, folder: Path, size: int, progress: Progress | None) -> dict[str, Any]:
-    shards: list[dict[str, Any]] = []
-    unreadable: list[dict[str, Any]] = []
-    counts: dict[str, int] = {}
-    done, total = 0, len(dataset.items())
-    for split in sorted(dataset.counts()):
-        items = dataset.items(split)
-        order = np.random.default_rng(_MIX_SEED).permutation(len(items))
-        mixed = [items[i] for i in order]
-        writer = _ShardWriter(folder, split, size)
-        decoded = images.load_all([item.path for item in mixed], size)
-        for item, result in zip(mixed, decoded, strict=True):
-            done += 1
-            if isinstance(result, PhotoError):
-                params = {key: str(value) for key, value in result.params.items()}
-                unreadable.append({"file": item.file, "message": result.message, "params": params})
-            else:
-                writer.add(item, result)
-            if progress and (done % 16 == 0 or done == total):
-                progress(done, total)
-        shards += writer.close()
-        counts[split] = writer.records
-        if items and not writer.records:
-            raise DatasetError(
-                "None of the {count} {split} photos of '{name}' can be read. Check the dataset on"
-                " the Data page or by 'check'.",
-                count=len(items),
-                split=split,
-                name=dataset.name,
-            )
-    return {
-        "format": FORMAT,
-        "size": size,
-        "classes": list(dataset.classes),
-        "fingerprint": dataset.fingerprint,
-        "counts": counts,
-        "shards": shards,
-        "unreadable": sorted(unreadable, key=lambda row: str(row["file"])),
-    }
-
-
-class _ShardWriter:
-    """Writes records of one split into shards of bounded size."""
-
-    def __init__(self, folder: Path, split: str, size: int) -> None:
-        self.folder, self.split = folder, split
-        self.per_shard = max(1, SHARD_BYTES // (size * size * 3))
-        self.records = 0
-        self._paths: list[Path] = []
-        self._writer: Any = None
-
-    def add(self, item: Item, image: images.Photo) -> None:
-        if self.records % self.per_shard == 0:
-            self._finish()
-            self._paths.append(self.folder / f"{self.split}-{len(self._paths):05d}.tfrecord")
-            self._writer = tf.io.TFRecordWriter(str(self._paths[-1]))
-        self._writer.write(_example(item, image))
-        self.records += 1
-
-    def close(self) -> list[dict[str, Any]]:
-        """Finish the last shard; name, size and SHA-256 of each."""
-        self._finish()
-        return [
-            {"file": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
-            for path in self._paths
-        ]
-
-    def _finish(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-
-def _example(item: Item, image: images.Photo) -> bytes:
-    def raw(value: bytes) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-    label = tf.train.Feature(int64_list=tf.train.Int64List(value=[item.label]))
-    feature = {"image": raw(image.tobytes()), "label": label, "file": raw(item.file.encode())}
-    example = tf.train.Example(features=tf.train.Features(feature=feature))
-    return bytes(example.SerializeToString())
-
-
-def _packed(path: Path, index: dict[str, Any]) -> Packed:
-    told = [(row["file"], row["message"], row["params"]) for row in index["unreadable"]]
-    unreadable = [(str(file), PhotoError(message, **params)) for file, message, params in told]
-    counts = {str(split): int(count) for split, count in index["counts"].items()}
-    return Packed(path, int(index["size"]), tuple(index["classes"]), counts, unreadable)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _damaged(packed: Packed) -> DatasetError:
+def _damaged(packed: Packed, path: Path) -> DatasetError:
+    if cache.is_entry(packed.path):  # without its index it is verified and mended at the next use
+        (packed.path / "index.json").unlink(missing_ok=True)
     return DatasetError(
-        "The packed photos in {folder} are damaged. Delete that folder; they are packed anew at"
-        " the next start.",
+        "The packed photos in {folder} are damaged: {file} is not as it was written. Start again,"
+        " or pack the dataset again into the same folder; only what is damaged is made anew.",
         folder=packed.path,
+        file=path.name,
     )

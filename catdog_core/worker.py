@@ -63,20 +63,21 @@ def train(run: runs.Run, state: State) -> None:
     )
 
     # 4. The loop. Keras turns the epochs; the callbacks tell, keep and stop.
-    model.fit(
-        batches,
-        validation_data=validation,
-        initial_epoch=first_epoch,
-        epochs=training.epochs,
-        steps_per_epoch=steps,
-        shuffle=False,  # the pipeline has its own, keyed by the seed
-        callbacks=[
-            callbacks.KeyedRandomness(training.seed),
-            callbacks.Progress(run, state),
-            callbacks.Keeper(run, [row for row in run.epochs if row["epoch"] < first_epoch]),
-        ],
-        verbose=0,
-    )
+    with pipeline.plain_errors():
+        model.fit(
+            batches,
+            validation_data=validation,
+            initial_epoch=first_epoch,
+            epochs=training.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,  # the pipeline has its own, keyed by the seed
+            callbacks=[
+                callbacks.KeyedRandomness(training.seed),
+                callbacks.Progress(run, state),
+                callbacks.Keeper(run, [row for row in run.epochs if row["epoch"] < first_epoch]),
+            ],
+            verbose=0,
+        )
 
 
 def _dataset(run: runs.Run) -> datasets.Dataset:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from catdog_core import augment, datasets, images, pipeline, records
-from catdog_core.errors import CatDogError, DatasetError
+from catdog_core import augment, datasets, images, pipeline, records, shards
+from catdog_core.errors import DatasetError
 from catdog_core.settings import Augmentation
 
 
@@ -36,11 +37,28 @@ def test_the_index_describes_the_shards(packed):
     assert records.opened(packed.path) == packed
     assert packed.classes == ("cats", "dogs")
     assert packed.counts == {"train": 48, "validation": 24}
-    assert sorted(p.suffix for p in packed.path.iterdir()) == [".json", ".tfrecord", ".tfrecord"]
+    stems = ["index", "train-00000", "train-00000", "validation-00000", "validation-00000"]
+    assert sorted(path.stem for path in packed.path.iterdir()) == stems
+    assert packed.bytes == sum(path.stat().st_size for path in packed.path.glob("*.tfrecord"))
+
+
+def test_anybodys_tensorflow_reads_the_shards(packed, photos):
+    wanted = {
+        "image": tf.io.FixedLenFeature([], tf.string),
+        "label": tf.io.FixedLenFeature([], tf.int64),
+        "file": tf.io.FixedLenFeature([], tf.string),
+    }
+    shards = tf.data.Dataset.list_files(f"{packed.path}/train-*.tfrecord", shuffle=False)
+    records_ = shards.interleave(tf.data.TFRecordDataset)
+    rows = [tf.io.parse_single_example(record, wanted) for record in records_]
+    pixels = [tf.io.decode_raw(row["image"], tf.uint8).numpy() for row in rows]
+    assert np.array_equal(np.reshape(pixels, photos.images.shape), photos.images)
+    assert [int(row["label"]) for row in rows] == photos.labels.tolist()
+    assert [row["file"].numpy().decode() for row in rows] == photos.files
 
 
 def test_shards_are_split_by_size(demo, tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "SHARD_BYTES", 20 * 32 * 32 * 3)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 20 * 32 * 32 * 3)
     many = records.pack(datasets.scan(demo), tmp_path / "out", size=32)
     assert len(list(many.path.glob("train-*.tfrecord"))) == 3
     assert len(records.load(many, "train").labels) == 48
@@ -63,25 +81,28 @@ def test_nothing_is_packed_over_something(demo, tmp_path):
         records.pack(datasets.scan(demo), tmp_path, size=32)
 
 
-def test_a_packing_that_fails_leaves_nothing(demo, tmp_path):
-    def give_up(done, total):
-        raise KeyboardInterrupt
+def test_photos_read_when_indexed_are_those_kept_in_memory(packed, photos):
+    stored = records.load(packed, "train", in_memory=False)
+    assert not isinstance(stored.images, np.ndarray)
+    assert (stored.labels.tolist(), stored.files) == (photos.labels.tolist(), photos.files)
+    for key in (5, -1, slice(3, 40, 7), [7, 7, 0], photos.labels == 1, slice(0, 0)):
+        assert np.array_equal(stored.images[key], photos.images[key])
+    assert stored.images.nbytes == photos.images.nbytes
+    with pytest.raises(IndexError):
+        stored.images[48]
 
-    with pytest.raises(KeyboardInterrupt):
-        records.pack(datasets.scan(demo), tmp_path / "out", 32, give_up)
-    assert list(tmp_path.iterdir()) == []
+
+def test_only_a_small_split_is_kept_in_memory(packed, photos, monkeypatch):
+    assert isinstance(records.load(packed, "train").images, np.ndarray)
+    monkeypatch.setattr(records, "IN_MEMORY", photos.images.nbytes - 1)
+    assert not isinstance(records.load(packed, "train").images, np.ndarray)
+    assert isinstance(records.load(packed, "validation").images, np.ndarray)
 
 
-def test_a_damaged_shard_is_told(packed, tmp_path):
-    import shutil
-
-    shutil.copytree(packed.path, tmp_path / "copy")
-    shard = next((tmp_path / "copy").glob("train-*"))
-    data = bytearray(shard.read_bytes())
-    data[5000] ^= 255
-    shard.write_bytes(data)
-    with pytest.raises(CatDogError, match="damaged"):
-        records.load(records.opened(tmp_path / "copy"), "train")
+def test_batches_are_the_same_from_memory_and_from_shards(packed, photos):
+    stored = records.load(packed, "train", in_memory=False)
+    both = zip(batches(stored, Augmentation()), batches(photos, Augmentation()), strict=True)
+    assert all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in both)
 
 
 def batches(photos, augmentation=None, first=0, last=6, seed=0):

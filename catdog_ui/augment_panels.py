@@ -31,6 +31,7 @@ _PANELS = {
     "code": N_("Copy as code"),
 }
 _STEPS = 9
+_LABELS = {control.name: control.label for control in controls(Augmentation)}
 
 
 @dataclass(frozen=True)
@@ -99,14 +100,13 @@ def show(photo: Photo, settings: Augmentation, made: Shown) -> None:
 
 
 def _sweep(photo: Photo, settings: Augmentation, made: Shown) -> None:
-    labels = {control.name: control.label for control in controls(Augmentation)}
     names = sweep.sweepable()
     if made.partner is None:
         names = [name for name in names if name not in ("mixup_alpha", "cutmix_alpha")]
     name = st.selectbox(
         t("Setting"),
         names,
-        format_func=lambda key: t(labels[key]),
+        format_func=lambda key: t(_LABELS[key]),
         key=_SWEPT,
         label_visibility="collapsed",
         width=260,
@@ -183,9 +183,9 @@ def _spread(made: Shown) -> None:
             (t("Standard deviation"), t("{n:.1f} points", n=of.std() * 100)),
         ]
     )
-    st.html(
-        strip(of, made.original[label], class_color(label), t("Probability of {name}", name=name))
-    )
+    told = t("Probability of {name} for each variant; the line is the original.", name=name)
+    st.html(strip(of, made.original[label], class_color(label), told))
+    st.caption(escape(told))
 
 
 def strip(values: NDArray[np.float64], original: float, color: str, label: str) -> str:
@@ -214,7 +214,7 @@ def strip(values: NDArray[np.float64], original: float, color: str, label: str) 
 
 
 def _code(settings: Augmentation) -> None:
-    found = snippets.snippets(settings)
+    found = snippets.snippets(settings, st.session_state.get("augment_seed", 0))
     target = st.segmented_control(
         t("For"),
         list(found),
@@ -226,4 +226,17 @@ def _code(settings: Augmentation) -> None:
     )
     snippet = found[target or next(iter(found))]
     st.caption(t(snippet.about))
+    if snippet.missing:
+        st.caption(t("It has no setting for: {names}.", names=_labels(snippet.missing)))
+    if snippet.approximate:
+        st.caption(
+            t(
+                "Near, but not the same: {names}; the comments in the code say how.",
+                names=_labels(snippet.approximate),
+            )
+        )
     st.code(snippet.code, language="python")
+
+
+def _labels(names: Sequence[str]) -> str:
+    return ", ".join(t(_LABELS[name]) for name in names)

@@ -245,13 +245,12 @@ def _below(subject: Subject, made: Shown, settings: Augmentation) -> None:
                 width="content",
             )
         elif not st.session_state.get("augment_values", False):
-            st.caption(
-                t("Rest the pointer on a variant to see what was drawn for it."), width="content"
-            )
+            st.caption(t("Rest the pointer on a variant for its values."), width="content")
         st.space("stretch")
+        st.caption(t("Contact sheet:"), width="content")
         for kind in ("png", "pdf"):
             st.download_button(
-                t("Contact sheet, {kind}", kind=kind.upper()),
+                kind.upper(),
                 partial(_sheet, subject.photo, made, settings, kind),
                 file_name=f"{slug(Path(subject.name).stem)}-variants.{kind}",
                 mime="application/pdf" if kind == "pdf" else "image/png",

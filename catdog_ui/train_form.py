@@ -42,6 +42,7 @@ def show() -> None:
     with right:
         rows = architecture.layers(training.model, training.image_size, len(dataset.classes))
         _network(training, rows)
+        _loss(len(dataset.classes), augmentation)
         _arithmetic(training, dataset)
     with left:
         _start(dataset, training, augmentation)
@@ -121,6 +122,25 @@ def _network(training: Training, rows: list[architecture.Layer]) -> None:
         alt=t("Layers of the network with output shapes and parameters"),
     )
     st.markdown(t("**{n} parameters** in all", n=f"{architecture.parameters(rows):,}"))
+
+
+def _loss(classes: int, augmentation: Augmentation | None) -> None:
+    """The loss that fits the labels, and why."""
+    mixes = augmentation is not None and augmentation.mixes
+    if classes == 2:
+        name = "binary_crossentropy"
+        why = t("two classes, one sigmoid unit, labels 0 or 1")
+        if mixes:
+            why = t(
+                "labels are shares of the two mixed photos, such as 0.7, which it takes as well"
+            )
+    elif mixes:
+        name = "categorical_crossentropy"
+        why = t("labels are rows of shares of the mixed photos; the sparse one takes numbers only")
+    else:
+        name = "sparse_categorical_crossentropy"
+        why = t("labels are class numbers, one softmax unit a class")
+    st.caption(t("Loss: `{name}`; {why}.", name=name, why=why))
 
 
 def _arithmetic(training: Training, dataset: Dataset) -> None:

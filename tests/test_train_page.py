@@ -40,6 +40,16 @@ def test_the_form_shows_the_network_and_its_130241_parameters(demo):
     assert "36,992" in list(app.dataframe[0].value["Output"])
 
 
+def test_the_loss_that_fits_mixed_labels_is_told(demo):
+    app = page(dataset=datasets.open_folder(demo).id)
+    assert "labels 0 or 1" in fakes.said(app.caption)
+    app.session_state["train_augmentation"] = {"mixup_alpha": 0.4}
+    app.session_state["train_augment"] = "mine"
+    app.run()
+    assert "binary_crossentropy" in fakes.said(app.caption)
+    assert "labels are shares" in fakes.said(app.caption)
+
+
 def test_a_start_makes_the_run_that_was_set(demo, monkeypatch):
     started = []
     monkeypatch.setattr(runs, "start", started.append)

@@ -40,14 +40,17 @@ def test_the_form_shows_the_network_and_its_130241_parameters(demo):
     assert "36,992" in list(app.dataframe[0].value["Output"])
 
 
-def test_the_loss_that_fits_mixed_labels_is_told(demo):
-    app = page(dataset=datasets.open_folder(demo).id)
-    assert "labels 0 or 1" in fakes.said(app.caption)
-    app.session_state["train_augmentation"] = {"mixup_alpha": 0.4}
-    app.session_state["train_augment"] = "mine"
+@pytest.mark.parametrize(
+    ("augmentation", "why"), [({}, "labels 0 or 1"), ({"mixup_alpha": 0.4}, "labels are shares")]
+)
+def test_the_loss_that_fits_the_labels_is_told(demo, augmentation, why):
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=20)
+    app.session_state["train_augmentation"] = augmentation
+    app.query_params["dataset"] = datasets.open_folder(demo).id
     app.run()
-    assert "binary_crossentropy" in fakes.said(app.caption)
-    assert "labels are shares" in fakes.said(app.caption)
+    app.switch_page("pages/3_Train.py").run()
+    said = fakes.said(app.caption)
+    assert "binary_crossentropy" in said and why in said
 
 
 def test_a_start_makes_the_run_that_was_set(demo, monkeypatch):

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from . import architecture, cli_flags, cli_models, cli_say, datasets, quiet, runs
+from . import architecture, cli_data, cli_flags, cli_models, cli_say, datasets, quiet, runs
 from .cli_flags import AsJson, Folder
 from .errors import CatDogError, PhotoError, RunError
 from .files import shown
@@ -240,5 +240,7 @@ def plot(
     print(f"{len(found.epochs)} epochs in {out}")
 
 
+app.command()(cli_data.download)
+app.command("import")(cli_data.bring)
 for command in (cli_models.evaluate, cli_models.predict, cli_models.export):
     app.command()(command)

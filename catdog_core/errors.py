@@ -3,6 +3,7 @@
     CatDogError
     ├── PhotoError      a file that is no usable photo
     ├── DatasetError    a folder or archive that is no usable dataset
+    ├── DownloadError   a file that could not be fetched from the net
     ├── ModelError      a file that is no usable model
     ├── SettingsError   a setting, flag or preset out of its range or unknown
     └── RunError        a run that is missing, damaged, busy, or cannot be continued
@@ -47,6 +48,10 @@ class PhotoError(CatDogError):
 
 class DatasetError(CatDogError):
     """The folder or archive holds no usable dataset."""
+
+
+class DownloadError(CatDogError):
+    """The file could not be fetched from the net, or is not what was expected."""
 
 
 class ModelError(CatDogError):

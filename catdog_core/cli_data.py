@@ -1,0 +1,101 @@
+"""Commands that bring photos into the lab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import archives, class_set, cli_say, imports, tfds
+from .class_set import Fetch, Tell
+from .datasets import Dataset
+from .errors import DatasetError
+from .files import shown
+from .preview import Preview
+
+_TFDS = "tfds:"
+_MB = 1_000_000
+
+
+def download(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="A new or empty folder; else the workspace."),
+    ] = None,
+) -> None:
+    """Download the dataset of the class: 3,000 photos of cats and dogs, 68 MB."""
+    if folder is None:
+        with _telling() as tell:
+            found = class_set.dataset(Fetch(tell))
+        _made(found)
+    else:
+        with _telling() as tell:
+            told = class_set.into(folder, Fetch(tell))
+        _understood(told)
+        print(f"{told.total} photos in {folder}")
+    print(class_set.ORIGIN)
+
+
+def bring(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE|tfds:NAME", help="A zip or tar, or a TFDS dataset.")
+    ],
+    look: Annotated[
+        bool, typer.Option("--look", help="Tell what is inside, write nothing.")
+    ] = False,
+) -> None:
+    """Bring a zip or tar of photos, or a dataset of tensorflow_datasets, into the workspace."""
+    if source.startswith(_TFDS):
+        return _bring_tfds(source.removeprefix(_TFDS), look)
+    path = Path(source)
+    if not path.is_file():
+        raise DatasetError(
+            "{file} is not there, or is no file. Expected a zip or tar of photos. Check its name.",
+            file=path,
+        )
+    _understood(archives.look(path, path.name))
+    if not look:
+        with cli_say.bar("unpacking") as progress:
+            found = imports.archive(path, path.name, progress)
+        _made(found)
+    return None
+
+
+def _bring_tfds(name: str, look: bool) -> None:
+    found = tfds.look(name)
+    counts = ", ".join(f"{n:,} {shown(split)}" for split, n in found.counts.items())
+    print(f"{counts}; classes: {shown(', '.join(found.classes), 300)}")
+    print(f"{found.size / 1e6:,.0f} MB to fetch")
+    if not look:
+        with _telling() as tell:
+            made = tfds.dataset(name, tell)
+        _made(made)
+
+
+def _understood(found: Preview) -> None:
+    for split, counts in found.counts.items():
+        print(f"{split}: " + ", ".join(f"{n} {shown(name)}" for name, n in counts.items()))
+    for message, values in found.sentences()[1:]:
+        print(message.format(**values))
+
+
+def _made(found: Dataset) -> None:
+    print(f"{len(found.photos)} photos in {found.root}")
+
+
+@contextmanager
+def _telling() -> Iterator[Tell]:
+    """A bar for each phase of the work, in megabytes."""
+    with ExitStack() as stack:
+        now: dict[str, Callable[..., None]] = {}
+
+        def tell(phase: str, done: int, total: int) -> None:
+            if phase not in now:
+                stack.close()
+                now[phase] = stack.enter_context(cli_say.bar(f"{phase.lower()}, MB"))
+            now[phase](done // _MB, total // _MB)
+
+        yield tell

@@ -1,0 +1,111 @@
+"""Work in the background of a server: one of a kind at a time, seen by every window.
+
+A job runs in a thread of this process and knows nothing of pages: a page that is left, reloaded or
+closed does not touch it. What it must not lose when the process ends, it keeps on disk itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .errors import N_, CatDogError
+
+log = logging.getLogger("catdog")
+
+Status = Literal["running", "done", "failed", "stopped"]
+_FAILED = N_(
+    "Something went wrong inside the lab, and was written to the server's log. Try again; nothing"
+    " that was there before is lost."
+)
+
+
+@dataclass
+class Job:
+    """A piece of work and how far it is.
+
+    `phase` is a message of the catalogue, `done` and `total` its progress, `result` what the work
+    returned, `error` why it failed. `rate` is in units of `done` a second, over the last seconds.
+    """
+
+    key: str
+    status: Status = "running"
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0
+    result: Any = None
+    error: CatDogError | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _seen: tuple[float, int] = (0.0, 0)
+
+    def tell(self, phase: str, done: int, total: int) -> None:
+        """Take note of progress; called by the work."""
+        now = time.monotonic()
+        if phase != self.phase or done < self._seen[1]:
+            self._seen, self.rate = (now, done), 0.0
+        elif now - self._seen[0] >= 1:
+            self.rate = (done - self._seen[1]) / (now - self._seen[0])
+            self._seen = now, done
+        self.phase, self.done, self.total = phase, done, total
+
+    def stop(self) -> None:
+        """Ask the work to end early."""
+        self._stop.set()
+
+    def stopped(self) -> bool:
+        """Whether it was asked to end early; looked at by the work."""
+        return self._stop.is_set()
+
+
+_jobs: dict[str, Job] = {}
+_guard = threading.Lock()
+
+
+def start(key: str, work: Callable[[Job], Any]) -> Job:
+    """Begin a piece of work, unless one of this key is at it.
+
+    Args:
+        key: names the work; a job of it that has ended is replaced.
+        work: called in a thread with the job, which it tells its progress.
+
+    Returns:
+        The job that runs now.
+    """
+    with _guard:
+        found = _jobs.get(key)
+        if found is not None and found.status == "running":
+            return found
+        job = _jobs[key] = Job(key)
+    threading.Thread(target=_run, args=(job, work), name=f"job-{key}", daemon=True).start()
+    return job
+
+
+def get(key: str) -> Job | None:
+    """The latest job of a key."""
+    return _jobs.get(key)
+
+
+def forget(key: str) -> None:
+    """Drop a job that has ended, with its result or error."""
+    with _guard:
+        found = _jobs.get(key)
+        if found is not None and found.status != "running":
+            del _jobs[key]
+
+
+def _run(job: Job, work: Callable[[Job], Any]) -> None:
+    try:
+        job.result = work(job)
+        job.status = "done"
+    except CatDogError as error:
+        job.error = error
+        job.status = "stopped" if job.stopped() else "failed"
+    except Exception:
+        log.exception("A job failed")
+        job.error = CatDogError(_FAILED)
+        job.status = "failed"

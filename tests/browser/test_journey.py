@@ -51,6 +51,20 @@ def test_a_moved_slider_redraws_the_grid(lab, page, expect):
     expect(page.locator(VARIANTS)).to_have_count(20)
 
 
+def test_settings_travel_in_the_address_without_steps_in_the_history(lab, page, expect):
+    lab.visit(page, "Augment", rotation_range="33")
+    slider = page.locator(".st-key-augment_rotation_range")
+    expect(slider).to_contain_text("33")
+    steps = page.evaluate("history.length")
+    slider.get_by_role("slider").focus()
+    for value in range(34, 38):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_url(f"**rotation_range={value}*")
+    assert page.evaluate("history.length") == steps
+    page.reload()
+    expect(slider).to_contain_text("37")
+
+
 def test_both_charts_grow_before_a_training_ends(lab, page, expect):
     start(lab, page, "watched", epochs=2, steps=200)
     page.wait_for_function(POINTS_ON_BOTH)

@@ -1,0 +1,143 @@
+"""The cache: its size is known, it can be cleared, and what nobody refers to goes by itself."""
+
+import gc
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from catdog_core import cache, datasets, files, records, runs
+from catdog_core.settings import Training
+
+LOST = "0" * 20 + "-150"
+HOLDING = """
+import sys, time
+from pathlib import Path
+from catdog_core import cache
+lock = cache.hold(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def entry(name, size=1000):
+    """An entry as `records.cached` leaves it, as far as this room looks."""
+    folder = cache.root() / name
+    folder.mkdir(parents=True)
+    (folder / "index.json").write_text("{}")
+    (folder / "train-00000.tfrecord").write_bytes(b"x" * size)
+    return folder
+
+
+@pytest.fixture
+def dataset(workspace, demo):
+    return datasets.open_folder(demo)
+
+
+@pytest.fixture
+def referred(dataset):
+    return entry(cache.place(dataset.fingerprint, 150).name)
+
+
+def test_an_empty_cache_takes_nothing(workspace):
+    assert (cache.usage(), cache.clear(), cache.sweep()) == ([], 0, 0)
+
+
+def test_each_entry_tells_its_size_and_its_datasets(dataset, referred):
+    entry(LOST, 5000)
+    entry(f".{LOST}.packing", 10)
+    found = cache.usage()
+    assert [e.bytes for e in found] == [5002, 1002, 12]
+    assert [e.datasets for e in found] == [(), (dataset.name,), ()]
+    assert [e.whole for e in found] == [True, True, False]
+    assert {e.size for e in found} == {150}
+
+
+def test_what_no_dataset_refers_to_goes(referred):
+    entry(LOST)
+    entry(f".{LOST}.packing")
+    assert cache.sweep() == 2004
+    assert list(cache.root().iterdir()) == [referred]
+
+
+def test_a_run_that_may_go_on_keeps_its_entry(dataset, referred):
+    run = runs.create(dataset, Training(), None)
+    datasets.remove(dataset.id)
+    assert cache.sweep() == 0
+    runs.remove(run)
+    assert cache.sweep() == 1002
+    assert not referred.exists()
+
+
+def test_an_entry_in_use_is_neither_swept_nor_cleared(dataset, referred):
+    other = entry(LOST)
+    holds = [cache.hold(other), cache.hold(referred)]
+    assert [e.in_use for e in cache.usage()] == [True, True]
+    assert (cache.sweep(), cache.clear()) == (0, 0)
+    holds[0].release()
+    assert (cache.sweep(), other.exists()) == (1002, False)
+    holds[1].release()
+    assert (cache.clear(), cache.usage()) == (1002, [])
+
+
+def test_an_entry_being_packed_is_not_cleared(referred):
+    building = entry(f".{referred.name}.packing")
+    with cache.guarded(referred):
+        assert all(e.in_use for e in cache.usage())
+        assert cache.clear() == 0
+    assert cache.clear() == 2004
+    assert not building.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
+def test_a_killed_reader_holds_nothing(referred):
+    command = [sys.executable, "-c", HOLDING, str(referred)]
+    process = subprocess.Popen(command, cwd=files.PROJECT, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    assert cache.clear() == 0
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert cache.clear() == 1002
+
+
+def test_a_removal_that_was_killed_is_finished(workspace):
+    entry(".going-1234abcd")
+    assert cache.sweep() == 1002
+    assert list(cache.root().iterdir()) == []
+
+
+def test_what_others_keep_there_stays(workspace, tmp_path):
+    kept = tmp_path / "elsewhere"
+    kept.mkdir()
+    (kept / "letter.txt").write_text("dear")
+    entry("downloads")
+    (cache.root() / LOST).symlink_to(kept, target_is_directory=True)
+    assert (cache.usage(), cache.clear(), cache.sweep()) == ([], 0, 0)
+    assert (kept / "letter.txt").exists()
+    assert (cache.root() / "downloads").exists()
+
+
+def test_photos_read_from_shards_hold_their_entry_until_they_are_gone(dataset):
+    packed = records.cached(dataset, 32)
+    small = records.load(packed, "train")
+    large = records.load(packed, "train", in_memory=False)
+    del packed
+    gc.collect()
+    assert cache.clear() == 0
+    assert len(large.images[:]) == 48
+    del large
+    gc.collect()
+    assert cache.clear() > 0
+    assert len(small.images) == 48
+
+
+def test_packing_sweeps_what_changed_photos_left_behind(workspace, demo, tmp_path):
+    shutil.copytree(demo, tmp_path / "set")
+    records.cached(datasets.open_folder(tmp_path / "set"), 32)
+    (tmp_path / "set/train/cats/cat.0003.jpg").unlink()
+    changed = datasets.open_folder(tmp_path / "set")
+    gc.collect()
+    records.cached(changed, 32)
+    assert [e.path for e in cache.usage()] == [cache.place(changed.fingerprint, 32)]

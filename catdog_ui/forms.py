@@ -135,7 +135,8 @@ def _help(control: Control) -> str:
     if control.typical is None:
         return t(control.help)
     low, high = (f"{value:g}" for value in control.typical)
-    usual = t("Typical: {low} to {high} {unit}", low=low, high=high, unit=t(control.unit or " "))
+    unit = t(control.unit) if control.unit else ""
+    usual = t("Typical: {low} to {high} {unit}", low=low, high=high, unit=unit)
     return f"{t(control.help)}\n\n{usual.strip()}"
 
 

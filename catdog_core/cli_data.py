@@ -23,7 +23,7 @@ _MB = 1_000_000
 def download(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="A new or empty folder; else the workspace."),
+        typer.Argument(metavar="DIR", help="A new or empty folder; else the workspace."),
     ] = None,
 ) -> None:
     """Download the dataset of the class: 3,000 photos of cats and dogs, 68 MB."""

@@ -62,16 +62,18 @@ class Job:
         return self._stop.is_set()
 
 
+Work = Callable[[Job], Any]
+"""A piece of work: called in a thread with its job, which it tells its progress."""
 _jobs: dict[str, Job] = {}
 _guard = threading.Lock()
 
 
-def start(key: str, work: Callable[[Job], Any]) -> Job:
+def start(key: str, work: Work) -> Job:
     """Begin a piece of work, unless one of this key is at it.
 
     Args:
         key: names the work; a job of it that has ended is replaced.
-        work: called in a thread with the job, which it tells its progress.
+        work: what to do; what it returns becomes the job's result.
 
     Returns:
         The job that runs now.
@@ -98,7 +100,7 @@ def forget(key: str) -> None:
             del _jobs[key]
 
 
-def _run(job: Job, work: Callable[[Job], Any]) -> None:
+def _run(job: Job, work: Work) -> None:
     try:
         job.result = work(job)
         job.status = "done"

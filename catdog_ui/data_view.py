@@ -8,32 +8,26 @@ from html import escape as html_escape
 import plotly.graph_objects as go
 import streamlit as st
 
-from catdog_core import datasets, images
+from catdog_core import class_set, datasets, images
 from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
+from catdog_core.preview import LAYOUTS
 
 from . import sources
 from .palette import SPLIT_COLORS
+from .source_parts import SPLITS
 from .startup import guard
 from .words import N_, escape, t
 
-SPLITS = {"train": N_("Training"), "validation": N_("Validation"), "test": N_("Test")}
-_LAYOUTS = {
-    "split": N_("The folders say which photos are for training and which for validation."),
-    "seeded": N_(
-        "The folders make no such difference, so the lab keeps a quarter of each class for"
-        " validation, always the same photos."
-    ),
-    "train-divided": N_(
-        "There is no validation folder, so the lab keeps a quarter of each class for validation,"
-        " always the same photos."
-    ),
-}
 _SOURCES = {
     "demo": N_("drawn by the lab"),
     "folder": N_("a folder of this machine"),
     "zip": N_("an imported zip"),
+    "tar": N_("an imported tar"),
+    "photos": N_("single photos"),
+    "download": N_("downloaded"),
+    "tfds": N_("tensorflow_datasets"),
 }
 _MEASURED = 2000
 """Photos whose size is looked up at most; the head of a file is enough for it."""
@@ -165,9 +159,11 @@ def _about(dataset: Dataset) -> None:
     lines = [t("Source: {source}", source=t(_SOURCES.get(dataset.source, dataset.source)))]
     if dataset.source == "folder":
         lines[0] += f", {escape(dataset.root)}"
-    lines.append(t(_LAYOUTS.get(dataset.note.get("layout", "split"), _LAYOUTS["split"])))
+    lines.append(t(LAYOUTS.get(dataset.note.get("layout", "split"), LAYOUTS["split"])))
     if dataset.note.get("ignored"):
         lines.append(t("{n} other files are left out.", n=dataset.note["ignored"]))
+    if dataset.source == "download":
+        lines += [t(class_set.ORIGIN), t(class_set.TERMS)]
     st.caption("  \n".join(lines))
     if st.button(t("Remove…"), icon=":material/delete:", type="tertiary", key="dataset_remove"):
         st.dialog(t("Remove this dataset?"))(_confirm)(dataset)

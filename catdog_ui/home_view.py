@@ -10,7 +10,7 @@ from catdog_core.errors import PhotoError
 from catdog_core.runs import Run
 from catdog_core.settings import Training
 
-from . import gallery, phrases, pictures, sources, state
+from . import gallery, phrases, pictures, source_net, sources, state
 from .words import N_, escape, t
 
 FIRST_TRAINING = Training(epochs=5, learning_rate=1e-3)
@@ -106,6 +106,9 @@ def _photos(found: list[Dataset]) -> None:
         sources.demo_button("home_demo", "secondary" if found else "primary")
     else:
         st.caption(t("The demo dataset is ready. Look at it, or add photos of your own."))
+    source_net.background()
+    if not source_net.class_is_here():
+        source_net.class_button("home_class")
     link("pages/1_Data.py", t("Look at the data") if found else t("Use my own photos"))
 
 

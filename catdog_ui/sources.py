@@ -1,4 +1,5 @@
-"""Where photos come from: the drawn demo set, a folder of this machine, an uploaded zip."""
+"""Where photos come from: six sources, one shown at a time; what is inside is told before it is
+taken."""
 
 from __future__ import annotations
 
@@ -7,11 +8,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from catdog_core import datasets, imports
+from catdog_core import datasets, preview
 from catdog_core.datasets import Dataset
 
+from . import source_files, source_net
+from .source_parts import choose, heading, progress, show_preview
 from .startup import guard
-from .words import escape, t
+from .words import N_, t
+
+KINDS: dict[str, tuple[str, str, Callable[[str], None]]]
+"""By key: the short name, its icon, and what draws it, given the kind of its first button."""
+_LOOKED = "source_folder_looked"
 
 
 def demo_button(key: str, kind: str = "primary") -> None:
@@ -28,30 +35,24 @@ def demo_button(key: str, kind: str = "primary") -> None:
             choose(dataset)
 
 
-def choose(dataset: Dataset) -> None:
-    """Make a dataset the chosen one on every page, and draw the page again."""
-    st.query_params["dataset"] = dataset.id
-    st.rerun()
+def panel(first_kind: str = "secondary") -> None:
+    """All sources, one of them open.
 
-
-def panel(demo_kind: str = "secondary") -> None:
-    """All three sources, side by side where there is room."""
-    with st.grid(3, min_column_width=260, gap="medium"):
-        with st.container(border=True, height="stretch"):
-            _heading(t("Drawn cats and dogs"), ":material/brush:")
-            st.caption(
-                t(
-                    "600 cartoons, drawn here in a few seconds: 400 to train, 200 to validate."
-                    " Nothing is downloaded."
-                )
-            )
-            demo_button("source_demo", demo_kind)
-        with st.container(border=True, height="stretch"):
-            _heading(t("A folder on this machine"), ":material/folder_open:")
-            _folder()
-        with st.container(border=True, height="stretch"):
-            _heading(t("A zip file"), ":material/folder_zip:")
-            _zip()
+    Args:
+        first_kind: of the buttons that need no file, "primary" where there is no dataset yet.
+    """
+    key = st.segmented_control(
+        t("Source"),
+        list(KINDS),
+        format_func=lambda key: f"{KINDS[key][1]} {t(KINDS[key][0])}",
+        default="demo",
+        required=True,
+        key="source_kind",
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    with st.container(border=True):
+        KINDS[key or "demo"][2](first_kind)
     st.caption(
         t(
             "A dataset has one folder of photos a class, such as `cats` and `dogs`, maybe inside"
@@ -61,53 +62,53 @@ def panel(demo_kind: str = "secondary") -> None:
     )
 
 
-def _heading(text: str, icon: str) -> None:
-    st.markdown(f"{icon} **{text}**")
+def _demo(kind: str) -> None:
+    heading(t("Drawn cats and dogs"))
+    st.caption(
+        t(
+            "600 cartoons, drawn here in a few seconds: 400 to train, 200 to validate."
+            " Nothing is downloaded."
+        )
+    )
+    demo_button("source_demo", kind)
 
 
-def _folder() -> None:
+def _folder(_kind: str) -> None:
+    heading(t("A folder on this machine"))
     st.caption(t("The photos stay where they are, and nothing is written beside them."))
     with st.form("source_folder", border=False):
         path = st.text_input(
-            t("Path of the folder"), key="source_path", placeholder=t("/home/me/photos")
+            t("Path of the folder"), key="source_path", placeholder=t("/home/me/photos"), width=560
         )
-        if st.form_submit_button(t("Open the folder"), icon=":material/add:") and path.strip():
-            with guard():
-                with st.spinner(t("Reading the photos…")):
-                    dataset = datasets.open_folder(Path(path.strip()).expanduser())
-                choose(dataset)
-
-
-def _zip() -> None:
-    st.caption(t("It is unpacked into the lab's own workspace, after a check of what is inside."))
-    file = st.file_uploader(
-        t("A zip of photos"), type=["zip"], key="source_zip", label_visibility="collapsed"
-    )
-    if file is None:
+        asked = st.form_submit_button(t("Look inside"), icon=":material/search:")
+    if asked:
+        st.session_state.pop(_LOOKED, None)
+        if path.strip():
+            with guard(), st.spinner(t("Reading the photos…")):
+                folder = Path(path.strip()).expanduser()
+                st.session_state[_LOOKED] = (folder, preview.of_folder(folder))
+    looked = st.session_state.get(_LOOKED)
+    if looked is None:
         return
-    st.caption(escape(file.name))
-    if st.button(t("Import the zip"), icon=":material/add:", key="source_import"):
+    show_preview(looked[1])
+    if st.button(t("Add this folder"), type="primary", icon=":material/add:", key="source_open"):
         with guard():
-            with progress(t("Unpacking…")) as tell:
-                dataset = imports.archive(file, file.name, progress=tell)
+            with st.spinner(t("Reading the photos…")):
+                dataset = _open(*looked)
             choose(dataset)
 
 
-class progress:  # noqa: N801 - used as a function is
-    """A bar that takes (done, total) and moves only when a percent more is done."""
+def _open(folder: Path, _looked: preview.Preview) -> Dataset:
+    dataset = datasets.open_folder(folder)
+    st.session_state.pop(_LOOKED, None)
+    return dataset
 
-    def __init__(self, text: str) -> None:
-        self._text, self._percent = text, -1
 
-    def __enter__(self) -> Callable[[int, int], None]:
-        self._bar = st.progress(0.0, self._text)
-        return self._tell
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.empty()
-
-    def _tell(self, done: int, total: int) -> None:
-        percent = 100 * done // max(total, 1)
-        if percent > self._percent:
-            self._percent = percent
-            self._bar.progress(min(percent, 100), self._text)
+KINDS = {
+    "demo": (N_("Drawn"), ":material/brush:", _demo),
+    "class": (N_("Class dataset"), ":material/school:", source_net.class_card),
+    "archive": (N_("Zip or tar"), ":material/folder_zip:", source_files.archive_card),
+    "photos": (N_("Single photos"), ":material/photo_camera:", source_files.photos_card),
+    "folder": (N_("Folder"), ":material/folder_open:", _folder),
+    "tfds": (N_("TensorFlow Datasets"), ":material/dataset:", source_net.tfds_card),
+}

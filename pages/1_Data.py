@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_core import datasets
-from catdog_ui import batch_view, data_view, health_view, startup, state
+from catdog_ui import batch_view, data_view, health_view, source_net, startup, state
 from catdog_ui.words import N_, t
 
 startup.page(N_("Data"))
@@ -16,6 +16,7 @@ with startup.guard():
             " what of it reaches the network."
         )
     )
+    source_net.background()
     found = len(datasets.listing())
     dataset = state.chosen_dataset() if found else None
     data_view.add(found)

@@ -1,8 +1,6 @@
 """Home, Data and Augment, driven from the entry point; language and choice in the address."""
 
-import io
 import re
-import zipfile
 
 import fakes
 import numpy as np
@@ -70,38 +68,6 @@ def test_home_lists_datasets_and_runs(demo):
     app = page()
     links = " ".join(link.proto.label for link in app.get("page_link"))
     assert "cartoons" in links and "my run" in links
-
-
-def test_a_folder_becomes_the_chosen_dataset(demo):
-    app = page("1_Data")
-    app.text_input("source_path").set_value(str(demo))
-    next(b for b in app.button if b.label == "Open the folder").click()
-    app.run()
-    assert not app.exception
-    assert one(app.query_params["dataset"]) == datasets.listing()[0].id
-    assert list(app.dataframe[0].value["Class"]) == ["cats", "dogs"]
-
-
-def test_a_folder_that_is_none_is_refused_in_a_sentence():
-    app = page("1_Data")
-    app.text_input("source_path").set_value("/nowhere/at/all")
-    next(b for b in app.button if b.label == "Open the folder").click()
-    app.run()
-    assert not app.exception
-    assert "does not exist" in fakes.said(app.error)
-
-
-def test_an_uploaded_zip_becomes_a_dataset(demo):
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        for path in sorted(demo.rglob("*.jpg")):
-            archive.write(path, path.relative_to(demo))
-    app = page("1_Data")
-    app.file_uploader("source_zip").set_value([("pets.zip", data.getvalue(), "application/zip")])
-    app.run()
-    app.button("source_import").click().run()
-    assert not app.exception
-    assert datasets.listing()[0].source == "zip"
 
 
 def test_a_batch_shows_20_photos_and_its_labels_in_three_modes(demo):

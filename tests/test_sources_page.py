@@ -1,0 +1,229 @@
+"""Photos brought on the Data page: each source shows what is inside, and takes it on a click."""
+
+import io
+import re
+import tarfile
+import threading
+import time
+import zipfile
+
+import fakes
+import numpy as np
+import pytest
+
+from catdog_core import class_set, datasets, images, jobs, tfds
+from catdog_core.errors import DownloadError
+from catdog_core.tfds import Found
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+@pytest.fixture(autouse=True)
+def no_jobs():
+    yield
+    for key, job in list(jobs._jobs.items()):
+        job.stop()
+        end = time.monotonic() + 10
+        while job.status == "running" and time.monotonic() < end:
+            time.sleep(0.01)
+        jobs.forget(key)
+
+
+def page(source, path="1_Data"):
+    app = fakes.page(path)
+    if source:
+        app.segmented_control("source_kind").set_value(source).run()
+    assert not app.exception
+    return app
+
+
+def press(app, label):
+    next(b for b in app.button if b.label == label).click()
+    app.run()
+    assert not app.exception
+
+
+def chosen(app):
+    value = app.query_params["dataset"]
+    return value if isinstance(value, str) else value[0]
+
+
+def photo(shade):
+    return images.encode(np.full((30, 40, 3), shade, np.uint8))
+
+
+@pytest.mark.parametrize("source", ["demo", "class", "archive", "photos", "folder", "tfds"])
+def test_every_source_opens(source):
+    app = page(source)
+    assert not app.error
+
+
+def test_a_folder_is_understood_then_added(demo):
+    app = page("folder")
+    app.text_input("source_path").set_value(str(demo))
+    press(app, "Look inside")
+    assert "| cats | 24 | 12 |" in fakes.said(app.markdown)
+    assert datasets.listing() == []
+    app.button("source_open").click().run()
+    assert not app.exception
+    assert chosen(app) == datasets.listing()[0].id
+    assert list(app.dataframe[0].value["Class"]) == ["cats", "dogs"]
+
+
+def test_a_folder_that_is_none_is_refused_in_a_sentence():
+    app = page("folder")
+    app.text_input("source_path").set_value("/nowhere/at/all")
+    press(app, "Look inside")
+    assert "does not exist" in fakes.said(app.error)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_archive_is_understood_then_imported(demo, kind):
+    data = io.BytesIO()
+    names = sorted(p for p in demo.rglob("*.jpg"))
+    if kind == "zip":
+        with zipfile.ZipFile(data, "w") as archive:
+            for path in names:
+                archive.write(path, "wrapped" / path.relative_to(demo))
+            archive.writestr("wrapped/train/cats/read.me", "text")
+    else:
+        with tarfile.open(fileobj=data, mode="w:gz") as archive:
+            archive.add(demo, "wrapped")
+    app = page("archive")
+    name = "pets.zip" if kind == "zip" else "pets.tar.gz"
+    app.file_uploader("source_zip").set_value([(name, data.getvalue(), "application/zip")]).run()
+    assert "| dogs | 24 | 12 |" in fakes.said(app.markdown)
+    assert "folder wrapped around them is skipped" in fakes.said(app.caption)
+    assert ("1 other files" in fakes.said(app.caption)) == (kind == "zip")
+    assert datasets.listing() == []
+    app.button("source_import").click().run()
+    assert not app.exception
+    assert (datasets.listing()[0].source, datasets.listing()[0].name) == (kind, "pets")
+
+
+def test_an_archive_that_is_none_is_refused_in_a_sentence():
+    app = page("archive")
+    app.file_uploader("source_zip").set_value([("x.zip", b"text", "application/zip")]).run()
+    assert "no complete archive" in fakes.said(app.error)
+    assert not [b for b in app.button if b.key == "source_import"]
+
+
+def test_photos_dropped_class_by_class_become_a_dataset():
+    app = page("photos")
+    for n, name in enumerate(["cats", "dogs *x*"]):
+        app.text_input("pile_name").set_value(name).run()
+        some = [(f"{i}.jpg", photo(40 * i + 7 * n), "image/jpeg") for i in range(3)]
+        app.file_uploader(f"pile_files_{n}").set_value(some).run()
+        app.button("pile_add").click().run()
+        assert not app.exception
+    assert "**dogs \\*x\\***: 3 photos" in fakes.said(app.markdown)
+    app.text_input("pile_title").set_value("Mine").run()
+    app.button("pile_make").click().run()
+    assert not app.exception
+    found = datasets.load(chosen(app))
+    assert (found.name, found.source, found.classes) == ("Mine", "photos", ("cats", "dogs *x*"))
+    assert len(found.items()) == 6
+
+
+def test_a_class_of_one_photo_is_told_and_can_be_taken_away():
+    app = page("photos")
+    for n, count in enumerate([2, 1]):
+        app.text_input("pile_name").set_value(f"class{n}").run()
+        some = [(f"{i}.jpg", photo(40 * i + 7 * n), "image/jpeg") for i in range(count)]
+        app.file_uploader(f"pile_files_{n}").set_value(some).run()
+        app.button("pile_add").click().run()
+    assert "Class class1 holds 1 photo" in fakes.said(app.error)
+    app.button("pile_drop_1").click().run()
+    assert not app.exception and not app.error
+
+
+def progress_of(app):
+    return " ".join(bar.proto.text for bar in app.get("progress"))
+
+
+def settle(app, until):
+    """Run the app again until something holds; the browser would do so by itself."""
+    end = time.monotonic() + 20
+    while not until(app) and time.monotonic() < end:
+        time.sleep(0.05)
+        app.run()
+    assert until(app) and not app.exception
+
+
+@pytest.mark.parametrize("path", ["", "1_Data"])
+def test_the_class_dataset_comes_by_one_click_in_the_background(monkeypatch, demo, path):
+    go = threading.Event()
+
+    def fetched(fetch):
+        fetch.tell(class_set.DOWNLOADING, 17_000_000, 68_000_000)
+        go.wait(10)
+        return datasets.open_folder(demo)
+
+    monkeypatch.setattr(class_set, "dataset", fetched)
+    app = page("class" if path else "", path)
+    key = "source_class" if path else "home_class"
+    app.button(key).click().run()
+    assert app.button(key).disabled  # a second click cannot begin a second one
+    settle(app, lambda app: "17 of 68 MB" in progress_of(app))
+    assert page("", "2_Augment").title  # another window, another page: all as ever
+    go.set()
+    settle(app, lambda app: "dataset" in app.query_params)
+    assert chosen(app) == datasets.listing()[0].id
+
+
+def test_without_a_network_a_sentence_points_at_the_demo_set(monkeypatch):
+    def fail(fetch):
+        raise DownloadError("There is no connection. The demo dataset needs no network.")
+
+    monkeypatch.setattr(class_set, "dataset", fail)
+    app = page("class")
+    app.button("source_class").click().run()
+    settle(app, lambda app: app.error)
+    assert "demo dataset needs no network" in fakes.said(app.error)
+    app.button("job_dismiss_class_set").click().run()
+    assert not app.error
+
+
+def test_a_download_is_stopped_and_can_go_on(monkeypatch):
+    def wait(fetch):
+        while not fetch.stopped():
+            time.sleep(0.01)
+        raise DownloadError("It goes on from where it was.")
+
+    monkeypatch.setattr(class_set, "dataset", wait)
+    app = page("class")
+    app.button("source_class").click().run()
+    app.button("job_stop_class_set").click().run()
+    settle(app, lambda app: app.info)
+    assert "goes on from where" in fakes.said(app.info)
+    assert app.button("job_again").label == "Try again"
+
+
+def test_a_class_dataset_that_is_here_is_chosen_not_fetched(monkeypatch, demo):
+    found = datasets.open_folder(demo)
+    monkeypatch.setattr(class_set, "ID", found.id)
+    app = page("class")
+    app.button("source_class").click().run()
+    assert chosen(app) == found.id
+
+
+def test_tensorflow_datasets_that_is_not_installed_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(tfds, "is_installed", lambda: False)
+    app = page("tfds")
+    assert "not installed" in fakes.said(app.caption)
+    assert "pip install tensorflow-datasets" in fakes.said(app.code)
+
+
+def test_a_name_of_tensorflow_datasets_is_looked_up_then_fetched(monkeypatch, demo):
+    found = Found("beans", ("a", "b"), {"train": 1034}, 180_000_000, "image", "label", None)
+    monkeypatch.setattr(tfds, "is_installed", lambda: True)
+    monkeypatch.setattr(tfds, "look", lambda name: found)
+    monkeypatch.setattr(tfds, "dataset", lambda name, tell: datasets.open_folder(demo))
+    app = page("tfds")
+    app.text_input("tfds_name").set_value("beans")
+    press(app, "Look it up")
+    settle(app, lambda app: re.search("1,034 train", fakes.said(app.markdown)))
+    assert "180 MB" in fakes.said(app.caption)
+    app.button("tfds_fetch").click().run()
+    settle(app, lambda app: "dataset" in app.query_params)
+    assert chosen(app) == datasets.listing()[0].id

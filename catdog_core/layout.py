@@ -15,7 +15,7 @@ from .images import EXTENSIONS
 from .listed import Listed
 
 SPLITS = ("train", "validation", "test")
-_SPLIT_NAMES = {
+SPLIT_NAMES = {
     "train": "train",
     "training": "train",
     "validation": "validation",
@@ -93,7 +93,7 @@ def _splits(root: Path) -> dict[str, Path]:
     """The folders that stand for splits; none where the folders are classes."""
     found: dict[str, Path] = {}
     for place in (p for p in _folders(root) if _is_split(p)):
-        split = _SPLIT_NAMES[place.name.lower()]
+        split = SPLIT_NAMES[place.name.lower()]
         if split in found:
             raise DatasetError(
                 "{first} and {second} both stand for {split}. Expected one folder for each split."
@@ -148,7 +148,7 @@ def _read_classes(
 
 
 def _check(root: Path, photos: Photos, names: list[str]) -> None:
-    if not names or all(name.lower() in _SPLIT_NAMES for name in names):
+    if not names or all(name.lower() in SPLIT_NAMES for name in names):
         raise DatasetError(
             "{folder} holds no class folders. Expected one folder of photos a class, such as"
             " cats/ and dogs/, maybe inside train/ and validation/.",
@@ -263,7 +263,7 @@ def _leads_out(path: Path, root: Path) -> bool:
 
 def _is_split(path: Path) -> bool:
     """Named like a split and holding folders; trains may also be a class, beside planes."""
-    return path.name.lower() in _SPLIT_NAMES and (bool(_folders(path)) or not any(path.iterdir()))
+    return path.name.lower() in SPLIT_NAMES and (bool(_folders(path)) or not any(path.iterdir()))
 
 
 def _is_junk(path: Path) -> bool:

@@ -1,0 +1,235 @@
+"""TFRecords made elsewhere: read when they follow the common schema, else refused in a sentence."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from catdog_core import datasets, foreign_records, frames, images, records
+from catdog_core.errors import DatasetError
+
+
+def bytes_(value):
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def int_(value):
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+
+def picture(number, kind="jpeg"):
+    return images.encode(np.full((20, 30, 3), number * 9 % 256, np.uint8), kind)
+
+
+def example(number, label, text=b"", name=b"", **more):
+    """A record as TensorFlow's scripts for image sets write it."""
+    features = {"image/encoded": bytes_(picture(number)), "image/class/label": int_(label)}
+    features |= {"image/class/text": bytes_(text)} if text else {}
+    features |= {"image/filename": bytes_(name)} if name else {}
+    return features | more
+
+
+def write(path, rows):
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for row in rows:
+            record = tf.train.Example(features=tf.train.Features(feature=row))
+            writer.write(record.SerializeToString())
+    return path
+
+
+NAMES = (b"tulip", b"daisy")
+
+
+@pytest.fixture
+def flowers(tmp_path):
+    """Two shards for training and one for validation, labels 1 and 2, names not in their order."""
+    folder = tmp_path / "flowers"
+    folder.mkdir()
+    for part, start in (
+        ("train-00000-of-00002", 0),
+        ("train-00001-of-00002", 8),
+        ("val.tfrecord", 16),
+    ):
+        rows = [
+            example(n, n % 2 + 1, NAMES[n % 2], f"photos/IMG_{n}.JPEG".encode())
+            for n in range(start, start + 8)
+        ]
+        write(folder / part, rows)
+    return folder
+
+
+def test_a_set_of_the_common_schema_becomes_a_dataset(workspace, flowers):
+    before = sorted(flowers.iterdir())
+    found = foreign_records.import_foreign(flowers)
+    assert (found.name, found.source, found.classes) == ("flowers", "tfrecord", ("tulip", "daisy"))
+    assert found.counts() == {
+        "train": {"tulip": 8, "daisy": 8},
+        "validation": {"tulip": 4, "daisy": 4},
+    }
+    item = next(item for item in found.items() if item.file.endswith("IMG_17.jpg"))
+    assert (item.split, item.label) == ("validation", 1)
+    assert item.path.read_bytes() == picture(17)
+    assert datasets.load(found.id).fingerprint == found.fingerprint
+    assert sorted(flowers.iterdir()) == before
+
+
+def test_it_is_packed_as_any_other(workspace, flowers):
+    packed = records.cached(foreign_records.import_foreign(flowers), 16)
+    assert packed.counts == {"train": 16, "validation": 8}
+    assert packed.unreadable == []
+
+
+def test_what_was_assumed_of_the_labels_is_told(workspace, flowers):
+    warnings = foreign_records.import_foreign(flowers).note["warnings"]
+    told = [message.format(**params) for message, params in warnings]
+    assert "The records count their labels from 1, not from 0: 1 is tulip." in told
+
+
+def test_without_names_the_labels_are_called_by_their_numbers(workspace, tmp_path):
+    path = write(tmp_path / "a.tfrecord", [example(n, n % 2 * 5) for n in range(8)])
+    found = foreign_records.import_foreign(path)
+    assert found.classes == ("class 000", "class 005")
+    assert found.note["layout"] == "seeded"
+    assert any("do not name" in message for message, _ in found.note["warnings"])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_names_come_from_a_list_beside_or_from_the_caller(workspace, tmp_path, first):
+    path = write(tmp_path / "a.tfrecord", [example(n, n % 2 + first) for n in range(8)])
+    given = foreign_records.import_foreign(path, classes=["cats", "dogs"])
+    (tmp_path / "labels.txt").write_text(f"{first}:cats\n{first + 1}:dogs\n")
+    assert foreign_records.import_foreign(path).classes == given.classes == ("cats", "dogs")
+
+
+def test_labels_without_a_given_name_are_refused(workspace, tmp_path):
+    path = write(tmp_path / "a.tfrecord", [example(n, n % 3 + 1) for n in range(9)])
+    with pytest.raises(DatasetError, match="labels from 1 to 3, but 2 class names"):
+        foreign_records.import_foreign(path, classes=["cats", "dogs"])
+
+
+def test_two_labels_of_one_name_stay_two_classes(workspace, tmp_path):
+    rows = [example(n, 134 + n % 2, b"crane") for n in range(8)]
+    found = foreign_records.import_foreign(write(tmp_path / "a.tfrecord", rows))
+    assert found.classes == ("crane (134)", "crane (135)")
+
+
+def test_one_label_of_two_names_is_refused(workspace, tmp_path):
+    rows = [example(n, n % 2, b"cat" if n < 4 else b"dog") for n in range(8)]
+    with pytest.raises(DatasetError, match="called cat in one record and dog in another"):
+        foreign_records.import_foreign(write(tmp_path / "a.tfrecord", rows))
+
+
+def test_names_never_lead_out_of_the_dataset(workspace, tmp_path):
+    rows = [example(n, n % 2, (b"../../a", b"/etc")[n % 2], b"../../../evil.jpg") for n in range(8)]
+    found = foreign_records.import_foreign(write(tmp_path / "a.tfrecord", rows))
+    assert found.classes == ("../../a", "/etc")
+    assert all(item.path.resolve().is_relative_to(found.root.resolve()) for item in found.items())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tfrecord", "workspace"]
+
+
+def test_what_is_no_photo_is_left_out_and_counted(workspace, tmp_path):
+    rows = [example(n, n % 2) for n in range(8)]
+    rows.append(example(9, 0) | {"image/encoded": bytes_(b"no photo")})
+    assert foreign_records.import_foreign(write(tmp_path / "a.tfrecord", rows)).note["ignored"] == 1
+
+
+SOUND = [example(n, n % 2) for n in range(8)]
+
+
+def sound(tmp_path):
+    return bytearray(write(tmp_path / "a.tfrecord", SOUND).read_bytes())
+
+
+def masked(data):
+    return struct.pack("<I", frames._masked_crc32c(data))
+
+
+def with_length(length):
+    head = struct.pack("<Q", length)
+    return head + masked(head) + b"x" * 100
+
+
+def flipped(data, place):
+    data[place] ^= 255
+    return data
+
+
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (lambda data: data[:-3], "is cut short"),
+        (lambda data: data[: len(data) // 3], "is cut short"),
+        (lambda data: data + b"\0\0\0", "is cut short"),
+        (lambda data: flipped(data, 0), "is no TFRecord"),
+        (lambda data: flipped(data, 300), "checksum of a record"),
+        (lambda data: flipped(data, len(data) - 1), "checksum of a record"),
+        (lambda data: with_length(2**40), "claims a record of 1,099,511,627,776 bytes"),
+        (lambda data: data + with_length(2**63), "claims a record"),
+        (lambda data: with_length(20_000_000), "is cut short"),
+        (gzip.compress, "is compressed"),
+        (lambda data: b"", "holds no record"),
+        (lambda data: picture(1), "is no TFRecord"),
+    ],
+)
+def test_a_spoilt_file_is_refused_in_a_sentence(workspace, tmp_path, spoil, words):
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(spoil(sound(tmp_path)))
+    with pytest.raises(DatasetError, match=words):
+        foreign_records.import_foreign(path)
+    assert datasets.listing() == []
+    assert not list((workspace).rglob("*.jpg"))
+
+
+@pytest.mark.parametrize(
+    "row, words",
+    [
+        ({"image": bytes_(picture(1)), "label": int_(0)}, "holds records with image, label"),
+        ({"image/encoded": bytes_(picture(1))}, "holds records with image/encoded"),
+        ({}, "holds records with nothing"),
+        (example(1, 0) | {"image/class/label": bytes_(b"cat")}, "another kind"),
+    ],
+)
+def test_another_schema_is_named(workspace, tmp_path, row, words):
+    with pytest.raises(DatasetError, match=words):
+        foreign_records.import_foreign(write(tmp_path / "a.tfrecord", [row]))
+
+
+def test_records_that_are_no_examples_are_told(workspace, tmp_path):
+    with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
+        writer.write(b"\xff\xfe not an example")
+    with pytest.raises(DatasetError, match="another kind"):
+        foreign_records.import_foreign(tmp_path / "a.tfrecord")
+
+
+def test_a_folder_without_tfrecords_is_told(workspace, tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    assert not foreign_records.is_foreign(tmp_path)
+    with pytest.raises(DatasetError, match="holds no TFRecord"):
+        foreign_records.import_foreign(tmp_path)
+    with pytest.raises(DatasetError, match=r"gone\.tfrecord cannot be read"):
+        foreign_records.import_foreign(tmp_path / "gone.tfrecord")
+
+
+def test_too_many_records_are_refused(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr(frames, "MAX_RECORDS", 5)
+    with pytest.raises(DatasetError, match="6 records or more"):
+        foreign_records.import_foreign(write(tmp_path / "a.tfrecord", SOUND))
+
+
+@pytest.mark.parametrize(
+    "name, is_one",
+    [
+        ("a.tfrecord", True),
+        ("a.TFRecords", True),
+        ("b.tfrec", True),
+        ("flowers_train_00000-of-00005.tfrecord", True),
+        ("d-train.tfrecord-00000-of-00001", True),
+        ("train-00000-of-01024", True),
+        ("a.jpg", False),
+        ("record", False),
+    ],
+)
+def test_tfrecords_are_known_by_their_names(tmp_path, name, is_one):
+    assert frames.named_so(tmp_path / name) == is_one

@@ -1,0 +1,68 @@
+"""Peers in turns, round by round, and tables of what they took."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console(width=100)
+
+
+class Peer(NamedTuple):
+    """Something to measure: each call of `run` handles `count` photos."""
+
+    run: Callable[[], object]
+    count: int
+
+
+def race(title: str, peers: Mapping[str, Peer], rounds: int, ours: str = "") -> None:
+    """Print photos a second: median, lowest, highest, and the ratio to the first peer.
+
+    Peers take turns, so that a busy moment of the machine meets all of them; the first round
+    warms up and does not count.
+
+    Args:
+        title: above the table.
+        peers: by the name printed.
+        rounds: that count.
+        ours: a peer; when given, a last column tells how many times as fast it is.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in peers}
+    for number in range(rounds + 1):
+        for name, (run, count) in peers.items():
+            start = time.perf_counter()
+            run()
+            if number:
+                rates[name].append(count / (time.perf_counter() - start))
+    middles = {name: statistics.median(found) for name, found in rates.items()}
+    first = next(iter(middles.values()))
+    last = ["ours is"] if ours else []
+    sheet = table(title, "photos a second", "median", "lowest", "highest", "ratio", *last)
+    for name, found in rates.items():
+        numbers = [f"{value:,.0f}" for value in (middles[name], min(found), max(found))]
+        times = [f"{middles[ours] / middles[name]:.2f} ×"] if ours else []
+        sheet.add_row(name, *numbers, f"{middles[name] / first:.2f}", *times)
+    console.print(sheet)
+
+
+def report(title: str, rows: Mapping[str, Sequence[float]]) -> None:
+    """Print times given in seconds as milliseconds: median, 95th percentile, fastest, slowest."""
+    sheet = table(title, "ms", "median", "95 %", "fastest", "slowest")
+    for name, times in rows.items():
+        high = statistics.quantiles(times, n=20, method="inclusive")[-1]
+        values = (statistics.median(times), high, min(times), max(times))
+        sheet.add_row(name, *(f"{value * 1e3:,.1f}" for value in values))
+    console.print(sheet)
+
+
+def table(title: str, *columns: str) -> Table:
+    """An empty table whose columns of numbers stand to the right."""
+    sheet = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        sheet.add_column(column, justify="right" if number else "left")
+    return sheet

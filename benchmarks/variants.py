@@ -1,0 +1,69 @@
+"""20 variants of one photo as pictures: the Augment page's way beside the class notes' figure."""
+
+from __future__ import annotations
+
+import time
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catdog_core import augment, images, quiet
+from catdog_core.images import Photo
+
+from . import peers
+from .race import report
+from .source import one_photo
+
+COUNT = 20
+_ROUNDS, _PER_FIGURE = 40, 8  # a figure is drawn once in so many rounds: it takes long
+
+
+def variants(folder: Path | None) -> None:
+    """From drawn values to encoded pictures, without any server."""
+    quiet.import_tensorflow()
+    photo = one_photo(folder)
+    generator = peers.generator(augmented=True)
+    warping, encoding, both, figures = [], [], [], []
+    for seed in range(-2, _ROUNDS):  # the rounds below 0 warm up
+        start = time.perf_counter()
+        made = augment.variants(photo, peers.NOTES, COUNT, abs(seed))
+        middle = time.perf_counter()
+        for image, _ in made:
+            images.encode(image)
+        end = time.perf_counter()
+        if seed >= 0:
+            warping.append(middle - start)
+            encoding.append(end - middle)
+            both.append(end - start)
+        if seed % _PER_FIGURE == 0 or seed == -1:
+            start = time.perf_counter()
+            _figure(photo, generator)
+            if seed >= 0:
+                figures.append(time.perf_counter() - start)
+    rows = {
+        "draw and warp": warping,
+        "JPEG": encoding,
+        "both": both,
+        "the notes' figure, as st.pyplot sends it": figures,
+    }
+    report("20 variants of one photo, 150 × 150", rows)
+
+
+def _figure(photo: Photo, generator: Any) -> bytes:
+    """The notes' way: photos of a generator, one after the other, each in axes of its own.
+
+    The file is the one `st.pyplot` makes, as a page would show the figure.
+    """
+    from matplotlib import pyplot
+
+    figure = pyplot.figure(figsize=(10, 8))
+    flow = generator.flow(photo[None].astype(np.float32), batch_size=1)
+    for place in range(COUNT):
+        pyplot.subplot(4, 5, place + 1)
+        pyplot.imshow(next(flow)[0])
+    file = BytesIO()
+    figure.savefig(file, format="png", dpi=200, bbox_inches="tight")
+    pyplot.close(figure)
+    return file.getvalue()

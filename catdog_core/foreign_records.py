@@ -16,9 +16,8 @@ is that split.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -27,11 +26,12 @@ from uuid import uuid4
 
 import tensorflow as tf
 
-from . import archives, datasets, files, frames, layout
+from . import archives, datasets, files, foreign_labels, frames, layout, preview
 from .archives import Progress
 from .datasets import Dataset
 from .entries import MAX_TOTAL, Entry
-from .errors import N_, DatasetError
+from .errors import DatasetError
+from .preview import Preview
 
 _MAGIC = {
     b"\xff\xd8\xff": ".jpg",
@@ -50,8 +50,6 @@ _FEATURES = {
     "image/class/text": tf.io.FixedLenFeature([], tf.string, ""),
     "image/filename": tf.io.FixedLenFeature([], tf.string, ""),
 }
-_COUNTED_FROM = N_("The records count their labels from {first}, not from 0: {first} is {name}.")
-_UNNAMED = N_("The records do not name their classes: they are called by their numbers.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +89,8 @@ def import_foreign(
         DatasetError: no TFRecords, damaged ones or of another schema; labels that cannot be
             named; fewer than two classes; too large.
     """
-    paths = _paths(source)
-    photos = [photo for path in paths for photo in _survey(path)]
-    if not photos:
-        raise DatasetError(
-            "{file} holds no record. Expected at least two photos of each class.",
-            file=files.shown(paths[0].name),
-        )
-    if len(photos) > frames.MAX_RECORDS:
-        raise frames.too_many(len(photos))
-    named, warnings = _names(photos, classes, paths[0].parent)
-    folders = {
-        label: f"{number:03d}-{files.slug(named[label], 24)}"
-        for number, label in enumerate(sorted(named))
-    }
-    title = files.shown(name or (source.stem if isinstance(source, Path) else paths[0].stem), 60)
+    photos, folders, named, warnings = _understood(source, classes)
+    title = _title(source, name)
 
     def fill(folder: Path) -> dict[str, Any]:
         notes = archives.write(list(_entries(photos, folders)), folder, progress)
@@ -116,11 +101,48 @@ def import_foreign(
     return datasets.adopt(f"{files.slug(title, 24)}-{uuid4().hex[:8]}", title, "tfrecord", fill)
 
 
-def is_foreign(folder: Path) -> bool:
-    """Whether a path is a TFRecord by its name, or a folder that holds some."""
-    if folder.is_dir():
-        return any(frames.named_so(path) for path in folder.iterdir() if path.is_file())
-    return frames.named_so(folder) and folder.is_file()
+def look(source: Path | Sequence[Path], name: str = "", classes: Sequence[str] = ()) -> Preview:
+    """Tell what `import_foreign` would make of TFRecords; all of them are read, nothing written.
+
+    Raises:
+        DatasetError: as `import_foreign`.
+    """
+    photos, folders, named, _ = _understood(source, classes)
+    found = preview.of_entries(list(_entries(photos, folders)), _title(source, name))
+    names = {folders[label]: files.shown(named[label], 100) for label in named}
+    counts = {
+        split: {names[folder]: count for folder, count in row.items()}
+        for split, row in found.counts.items()
+    }
+    return replace(found, counts=counts)
+
+
+def _understood(
+    source: Path | Sequence[Path], classes: Sequence[str] | None
+) -> tuple[list[_Photo], dict[int, str], dict[int, str], foreign_labels.Warnings]:
+    """The photos of all files; of each label the folder and the name; what was assumed."""
+    paths = _paths(source)
+    photos: list[_Photo] = []
+    for path in paths:
+        photos += _survey(path)
+        if len(photos) > frames.MAX_RECORDS:
+            raise frames.too_many(len(photos))
+    if not photos:
+        raise DatasetError(
+            "{file} holds no record. Expected at least two photos of each class.",
+            file=files.shown(paths[0].name),
+        )
+    texts = [(photo.label, photo.text) for photo in photos]
+    named, warnings = foreign_labels.names(texts, classes, paths[0].parent / "labels.txt")
+    folders = {
+        label: f"{number:03d}-{files.slug(named[label], 24)}"
+        for number, label in enumerate(sorted(named))
+    }
+    return photos, folders, named, warnings
+
+
+def _title(source: Path | Sequence[Path], name: str) -> str:
+    return files.shown(name or (source if isinstance(source, Path) else source[0]).stem, 60)
 
 
 def _paths(source: Path | Sequence[Path]) -> list[Path]:
@@ -171,17 +193,16 @@ def _survey(path: Path) -> Iterator[_Photo]:
                 ),
             )
     except (tf.errors.OpError, ValueError) as error:
-        reason = str(getattr(error, "message", error))
-        if isinstance(error, ValueError) or "corrupted record" in reason:
+        # TensorFlow fails at its own message when the record in it is no text.
+        if "corrupted record" in str(error) or type(error) is ValueError:
             raise DatasetError(
                 "{file} is damaged: the checksum of a record does not fit. Copy the file again.",
                 file=files.shown(path.name),
             ) from error
         raise DatasetError(
-            "{file} holds records of another kind ({reason}). Expected tf.train.Example with"
-            " image/encoded and image/class/label.",
+            "{file} holds records of another kind. Expected tf.train.Example with image/encoded, a"
+            " photo's bytes, and image/class/label, one whole number.",
             file=files.shown(path.name),
-            reason=files.shown(reason.split(" [[")[0], 120),
         ) from error
 
 
@@ -193,68 +214,6 @@ def _other_schema(path: Path, record: bytes) -> DatasetError:
         file=files.shown(path.name),
         keys=files.shown(", ".join(keys) or "nothing", 200),
     )
-
-
-def _names(
-    photos: Sequence[_Photo], classes: Sequence[str] | None, folder: Path
-) -> tuple[dict[int, str], list[tuple[str, dict[str, Any]]]]:
-    """The name of each label found, each another, and what was assumed."""
-    labels = sorted({photo.label for photo in photos})
-    warnings: list[tuple[str, dict[str, Any]]] = []
-    if len(labels) > layout.MAX_CLASSES:
-        raise _too_many_classes(len(labels))
-    if classes:
-        named = _given(labels, classes)
-    else:
-        named = _texts(photos) or _listed(folder / "labels.txt")
-        if not set(labels) <= set(named):
-            named = {label: f"class {label:03d}" for label in labels}
-            warnings.append((_UNNAMED, {}))
-    times = Counter(named[label] for label in labels)  # ImageNet knows two cranes
-    named = {n: f"{named[n]} ({n})" if times[named[n]] > 1 else named[n] for n in labels}
-    if labels[0] != 0:
-        first = {"first": labels[0], "name": files.shown(named[labels[0]])}
-        warnings.append((_COUNTED_FROM, first))
-    return named, warnings
-
-
-def _given(labels: Sequence[int], classes: Sequence[str]) -> dict[int, str]:
-    first = 1 if labels[0] >= 1 and labels[-1] == len(classes) else 0
-    named = dict(enumerate(classes, first))
-    if not set(labels) <= set(named):
-        raise DatasetError(
-            "The records have labels from {first} to {last}, but {count} class names were given."
-            " Expected a name for each number.",
-            first=labels[0],
-            last=labels[-1],
-            count=len(classes),
-        )
-    return named
-
-
-def _texts(photos: Sequence[_Photo]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for photo in photos:
-        name = found.setdefault(photo.label, photo.text)
-        if photo.text != name:
-            raise DatasetError(
-                "Label {label} is called {first} in one record and {second} in another. Expected"
-                " one name for each label. Mend the records, or give the names yourself.",
-                label=photo.label,
-                first=files.shown(name or "nothing"),
-                second=files.shown(photo.text or "nothing"),
-            )
-    return found if all(found.values()) else {}
-
-
-def _listed(path: Path) -> dict[int, str]:
-    """The names in a ``labels.txt``, a line such as ``0:daisy`` each; none where it is not so."""
-    try:
-        lines = path.read_text(encoding="utf-8")[:100_000].splitlines()
-    except (OSError, ValueError):
-        return {}
-    found = [re.fullmatch(r"\s*(\d{1,6})\s*:\s*(\S.*?)\s*", line) for line in lines]
-    return {int(match[1]): match[2][:60] for match in found if match}
 
 
 def _entries(photos: Sequence[_Photo], folders: dict[int, str]) -> Iterator[Entry]:
@@ -274,11 +233,3 @@ def _split(path: Path) -> str:
 
 def _words(data: bytes) -> str:
     return " ".join(data.decode("utf-8", "replace").split())[:200]
-
-
-def _too_many_classes(count: int) -> DatasetError:
-    return DatasetError(
-        "The records have {count:,} different labels. Expected at most {limit} classes.",
-        count=count,
-        limit=layout.MAX_CLASSES,
-    )

@@ -29,6 +29,13 @@ def named_so(path: Path) -> bool:
     return _NAME.search(path.name) is not None
 
 
+def found_in(path: Path) -> bool:
+    """Whether a path is a TFRecord by its name, or a folder that holds some."""
+    if path.is_dir():
+        return any(named_so(inside) and inside.is_file() for inside in path.iterdir())
+    return named_so(path) and path.is_file()
+
+
 def check(path: Path) -> list[tuple[int, int]]:
     """Where the records of a file begin, and their lengths, in bytes.
 

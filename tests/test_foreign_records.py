@@ -75,6 +75,13 @@ def test_a_set_of_the_common_schema_becomes_a_dataset(workspace, flowers):
     assert sorted(flowers.iterdir()) == before
 
 
+def test_a_look_tells_the_same_and_writes_nothing(workspace, flowers):
+    seen = foreign_records.look(flowers)
+    assert not workspace.exists()
+    found = foreign_records.import_foreign(flowers)
+    assert (seen.name, seen.counts) == (found.name, found.counts())
+
+
 def test_it_is_packed_as_any_other(workspace, flowers):
     packed = records.cached(foreign_records.import_foreign(flowers), 16)
     assert packed.counts == {"train": 16, "validation": 8}
@@ -205,7 +212,7 @@ def test_records_that_are_no_examples_are_told(workspace, tmp_path):
 
 def test_a_folder_without_tfrecords_is_told(workspace, tmp_path):
     (tmp_path / "a.txt").write_text("a")
-    assert not foreign_records.is_foreign(tmp_path)
+    assert not frames.found_in(tmp_path)
     with pytest.raises(DatasetError, match="holds no TFRecord"):
         foreign_records.import_foreign(tmp_path)
     with pytest.raises(DatasetError, match=r"gone\.tfrecord cannot be read"):

@@ -19,7 +19,7 @@ from typer.exceptions import TyperException
 
 from . import architecture, cli_data, cli_flags, cli_models, cli_say, datasets, quiet, runs
 from .cli_flags import AsJson, Folder
-from .errors import CatDogError, PhotoError, RunError
+from .errors import CatDogError, DatasetError, PhotoError, RunError
 from .files import shown
 from .settings import Augmentation, Training
 
@@ -113,17 +113,26 @@ def pack(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder.")],
     size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the squares, pixels.")] = 150,
 ) -> None:
-    """Store a dataset as TFRecord shards of decoded photos."""
+    """Store a dataset as TFRecord shards of decoded photos. If it breaks off, the same command
+    goes on from the shards that are whole; on a folder packed before it verifies and mends."""
     dataset = datasets.scan(folder)
     quiet.import_tensorflow()
     from . import records
 
-    with cli_say.bar("packing") as progress:
-        packed = records.pack(dataset, out, size, progress=progress)
+    try:
+        with cli_say.bar("packing") as progress:
+            packed = records.pack(dataset, out, size, progress=progress)
+    except KeyboardInterrupt:
+        raise DatasetError(
+            "Interrupted. The same command goes on from the shards that are whole."
+        ) from None
     for file, error in packed.unreadable:
         print(f"Left out {shown(file, 200)}: {error}", file=sys.stderr)
     told = ", ".join(f"{number} {split}" for split, number in packed.counts.items())
-    print(f"{told} photos of {size} px in {packed.path}")
+    print(
+        f"{told} photos of {size} px in {packed.path}: {packed.shards} shards,"
+        f" {packed.bytes / 1e6:,.0f} MB"
+    )
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from . import archives, class_set, cli_say, imports, tfds
+from . import archives, class_set, cli_say, frames, imports, quiet, tfds
 from .class_set import Fetch, Tell
 from .datasets import Dataset
 from .errors import DatasetError
@@ -41,16 +41,22 @@ def download(
 
 def bring(
     source: Annotated[
-        str, typer.Argument(metavar="FILE|tfds:NAME", help="A zip or tar, or a TFDS dataset.")
+        str,
+        typer.Argument(
+            metavar="FILE|tfds:NAME", help="A zip or tar, TFRecords, or a TFDS dataset."
+        ),
     ],
     look: Annotated[
         bool, typer.Option("--look", help="Tell what is inside, write nothing.")
     ] = False,
 ) -> None:
-    """Bring a zip or tar of photos, or a dataset of tensorflow_datasets, into the workspace."""
+    """Bring a zip or tar of photos, TFRecords (a file, or a folder of them with image/encoded and
+    image/class/label), or a dataset of tensorflow_datasets, into the workspace."""
     if source.startswith(_TFDS):
         return _bring_tfds(source.removeprefix(_TFDS), look)
     path = Path(source)
+    if frames.found_in(path):
+        return _bring_records(path, look)
     if not path.is_file():
         raise DatasetError(
             "{file} is not there, or is no file. Expected a zip or tar of photos. Check its name.",
@@ -62,6 +68,19 @@ def bring(
             found = imports.archive(path, path.name, progress)
         _made(found)
     return None
+
+
+def _bring_records(path: Path, look: bool) -> None:
+    quiet.import_tensorflow()
+    from . import foreign_records
+
+    if look:
+        return _understood(foreign_records.look(path))
+    with cli_say.bar("unpacking") as progress:
+        found = foreign_records.import_foreign(path, progress=progress)
+    for message, values in found.note["warnings"]:
+        print(message.format(**values))
+    return _made(found)
 
 
 def _bring_tfds(name: str, look: bool) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from catdog_core import datasets, foreign_records, frames, images, records
+from catdog_core import cli, datasets, foreign_records, frames, images, records
 from catdog_core.errors import DatasetError
 
 
@@ -80,6 +80,18 @@ def test_a_look_tells_the_same_and_writes_nothing(workspace, flowers):
     assert not workspace.exists()
     found = foreign_records.import_foreign(flowers)
     assert (seen.name, seen.counts) == (found.name, found.counts())
+
+
+def test_the_command_line_brings_them(workspace, flowers, capsys):
+    assert cli.main(["import", str(flowers), "--look"]) == 0
+    assert "train: 8 tulip, 8 daisy" in capsys.readouterr().out
+    assert not workspace.exists()
+    assert cli.main(["import", str(flowers)]) == 0
+    out = capsys.readouterr().out
+    assert "1 is tulip" in out and "24 photos in" in out
+    (flowers / "train-00000-of-00002").write_bytes(b"no records at all")
+    assert cli.main(["import", str(flowers)]) == 1
+    assert "train-00000-of-00002 is no TFRecord" in capsys.readouterr().err
 
 
 def test_it_is_packed_as_any_other(workspace, flowers):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from catdog_core import cache, datasets, files, images, pipeline, records, shards
+from catdog_core import cache, cli, datasets, files, images, pipeline, records, shards
 from catdog_core.errors import CatDogError, DatasetError
 
 SIZE = 32
@@ -95,6 +95,21 @@ def test_an_interrupted_packing_keeps_what_is_whole(demo, tmp_path, small_shards
     assert len(names) < 6
     assert seen[-1] == (72, 72)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_command_line_says_how_an_interrupted_packing_goes_on(
+    demo, tmp_path, monkeypatch, capsys
+):
+    def give_up(*_):
+        raise KeyboardInterrupt
+
+    command = ["pack", str(demo), str(tmp_path / "out"), "--size", "32"]
+    with monkeypatch.context() as patched:
+        patched.setattr(shards, "write_all", give_up)
+        assert cli.main(command) == 1
+    assert "same command goes on" in capsys.readouterr().err
+    assert cli.main(command) == 0
+    assert "48 train, 24 validation photos of 32 px" in capsys.readouterr().out
 
 
 def test_a_packing_interrupted_before_a_shard_is_whole_leaves_nothing(demo, tmp_path, monkeypatch):

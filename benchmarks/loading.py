@@ -27,8 +27,9 @@ OURS, WARP = "this lab", "this lab, augment.batch"
 def loading(folder: Path | None) -> None:
     """Read or cached, augmented, batched, float32; then the warp alone and its limits."""
     with training_set(folder) as (place, photos):
+        images = np.asarray(photos.images)
         race("Augmented, batched, float32: ready for fit", _loaders(place, photos), 7, OURS)
-        race("The same work on uint8 in memory, one thread", _warps(photos.images), 7, WARP)
+        race("The same work on uint8 in memory, one thread", _warps(images), 7, WARP)
 
 
 def _loaders(place: Path, photos: Photos) -> dict[str, Peer]:
@@ -39,7 +40,7 @@ def _loaders(place: Path, photos: Photos) -> dict[str, Peer]:
         place, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
     )
     memory = peers.generator(augmented=True).flow(
-        photos.images.astype(np.float32), photos.labels, batch_size=BATCH
+        np.asarray(photos.images, np.float32), photos.labels, batch_size=BATCH
     )
     steps = 200
 
@@ -93,7 +94,7 @@ def _warps(images: Photo) -> dict[str, Peer]:
             border = cv2.BORDER_REPLICATE
             cv2.warpAffine(image, matrix, (SIZE, SIZE), dst=out, flags=flags, borderMode=border)
 
-    found = {
+    found: dict[str, Callable[[Photo], object]] = {
         "limit: cv2.warpAffine alone": warped,
         "limit: copy and cast to float32": copied,
     }

@@ -14,10 +14,10 @@ console = Console(width=100)
 
 
 class Peer(NamedTuple):
-    """Something to measure: each call of `run` handles `count` photos."""
+    """Something to measure: each call of `run` handles so many photos."""
 
     run: Callable[[], object]
-    count: int
+    photos: int
 
 
 def race(title: str, peers: Mapping[str, Peer], rounds: int, ours: str = "") -> None:
@@ -34,11 +34,11 @@ def race(title: str, peers: Mapping[str, Peer], rounds: int, ours: str = "") -> 
     """
     rates: dict[str, list[float]] = {name: [] for name in peers}
     for number in range(rounds + 1):
-        for name, (run, count) in peers.items():
+        for name, (run, photos) in peers.items():
             start = time.perf_counter()
             run()
             if number:
-                rates[name].append(count / (time.perf_counter() - start))
+                rates[name].append(photos / (time.perf_counter() - start))
     middles = {name: statistics.median(found) for name, found in rates.items()}
     first = next(iter(middles.values()))
     last = ["ours is"] if ours else []

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect  # comes with Streamlit
+from websockets.typing import Origin, Subprotocol
 
 _PATIENCE = 60.0  # seconds between two messages of a run
 
@@ -78,12 +80,10 @@ class Visitor:
 @contextmanager
 def visitor(address: str) -> Iterator[Visitor]:
     """Connect to a server as a browser on the same machine does."""
-    from websockets.sync.client import connect  # comes with Streamlit
-
     with connect(
         f"ws://{address}/_stcore/stream",
-        origin=f"http://{address}",  # type: ignore[arg-type]
-        subprotocols=["streamlit"],  # type: ignore[list-item]
+        origin=Origin(f"http://{address}"),
+        subprotocols=[Subprotocol("streamlit")],
         max_size=None,
     ) as socket:
         yield Visitor(socket)

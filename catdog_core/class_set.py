@@ -47,16 +47,18 @@ Tell = Callable[[str, int, int], None]
 class Fetch:
     """How the zip is fetched; only tests change more than the two callbacks.
 
-    `tell` learns what is done, `stopped` is asked now and then whether to give up.
+    `tell` learns what is done, `looked` what is inside before it is unpacked, `stopped` is asked
+    now and then whether to give up.
     """
 
     tell: Tell = lambda phase, done, total: None
+    looked: Callable[[Preview], None] = lambda found: None
     stopped: Callable[[], bool] = lambda: False
     url: str = URL
     counts: Counts = field(default_factory=lambda: COUNTS)
 
     def zip(self) -> tuple[Path, Preview]:
-        """The zip in the workspace's cache, fetched if need be, and what it holds.
+        """The zip in the workspace's cache, fetched if need be and told about, and what it holds.
 
         Raises:
             DownloadError: it cannot be fetched, or holds something else.
@@ -83,6 +85,7 @@ class Fetch:
                 n=sum(sum(row.values()) for row in self.counts.values()),
                 found=found if isinstance(found, DatasetError) else f"{found.total:,}",
             )
+        self.looked(found)
         return path, found
 
 

@@ -27,15 +27,18 @@ def download(
     ] = None,
 ) -> None:
     """Download the dataset of the class: 3,000 photos of cats and dogs, 68 MB."""
-    if folder is None:
-        with _telling() as tell:
-            found = class_set.dataset(Fetch(tell))
-        _made(found)
-    else:
-        with _telling() as tell:
-            told = class_set.into(folder, Fetch(tell))
-        _understood(told)
-        print(f"{told.total} photos in {folder}")
+    with _telling() as (tell, pause):
+
+        def looked(found: Preview) -> None:
+            pause()
+            _understood(found)
+
+        fetch = Fetch(tell, looked)
+        if folder is None:
+            place, total = (made := class_set.dataset(fetch)).root, len(made.photos)
+        else:
+            place, total = folder, class_set.into(folder, fetch).total
+    print(f"{total} photos in {place}")
     print(class_set.ORIGIN)
 
 
@@ -89,7 +92,7 @@ def _bring_tfds(name: str, look: bool) -> None:
     print(f"{counts}; classes: {shown(', '.join(found.classes), 300)}")
     print(f"{found.size / 1e6:,.0f} MB to fetch")
     if not look:
-        with _telling() as tell:
+        with _telling() as (tell, _):
             made = tfds.dataset(name, tell)
         _made(made)
 
@@ -106,8 +109,8 @@ def _made(found: Dataset) -> None:
 
 
 @contextmanager
-def _telling() -> Iterator[Tell]:
-    """A bar for each phase of the work, in megabytes."""
+def _telling() -> Iterator[tuple[Tell, Callable[[], None]]]:
+    """A bar for each phase of the work, in megabytes; and what ends it, for a line to be printed."""
     with ExitStack() as stack:
         now: dict[str, Callable[..., None]] = {}
 
@@ -117,4 +120,4 @@ def _telling() -> Iterator[Tell]:
                 now[phase] = stack.enter_context(cli_say.bar(f"{phase.lower()}, MB"))
             now[phase](done // _MB, total // _MB)
 
-        yield tell
+        yield tell, stack.close

@@ -10,7 +10,7 @@ from catdog_core.errors import PhotoError
 from catdog_core.runs import Run
 from catdog_core.settings import Training
 
-from . import gallery, phrases, pictures, source_net, sources, state
+from . import gallery, phrases, pictures, source_net, source_parts, state
 from .words import N_, escape, t
 
 FIRST_TRAINING = Training(epochs=5, learning_rate=1e-3)
@@ -103,7 +103,7 @@ def _card(number: str, title: str, done: bool) -> st.delta_generator.DeltaGenera
 def _photos(found: list[Dataset]) -> None:
     if not any(dataset.id == datasets.DEMO_ID for dataset in found):
         st.caption(t("600 drawn cats and dogs, ready in a few seconds, without a download."))
-        sources.demo_button("home_demo", "secondary" if found else "primary")
+        source_parts.demo_button("home_demo", "secondary" if found else "primary")
     else:
         st.caption(t("The demo dataset is ready. Look at it, or add photos of your own."))
     source_net.background()

@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from catdog_core import archives, imports
 from catdog_core.errors import CatDogError
-from catdog_core.images import EXTENSIONS
+from catdog_core.images import EXTENSIONS, MAX_BYTES
 from catdog_core.preview import Preview
 
 from .source_parts import choose, heading, progress, show_preview
@@ -66,13 +66,12 @@ def photos_card(_kind: str) -> None:
     )
     _round()
     pile: dict[str, list[tuple[str, bytes]]] = st.session_state.get(_PILE, {})
-    for number, (name, photos) in enumerate(pile.items()):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(t("**{name}**: {n} photos", name=escape(name), n=len(photos)))
+    with st.container(horizontal=True):
+        for number, (name, photos) in enumerate(pile.items()):
             st.button(
-                t("Take away"),
-                type="tertiary",
+                t("{name}: {n} photos", name=escape(name), n=len(photos)),
                 icon=":material/close:",
+                help=t("Take these away"),
                 key=f"pile_drop_{number}",
                 on_click=_drop,
                 args=(name,),
@@ -92,6 +91,7 @@ def _round() -> None:
         t("Photos of this class"),
         type=[end[1:] for end in EXTENSIONS],
         accept_multiple_files=True,
+        max_upload_size=MAX_BYTES // 1_000_000,
         key=f"pile_files_{n}",
     )
     shot = None

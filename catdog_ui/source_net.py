@@ -8,7 +8,7 @@ from catdog_core import class_set, datasets, jobs, tfds
 from catdog_core.errors import CatDogError
 from catdog_core.jobs import Job
 
-from .source_parts import choose, heading
+from .source_parts import choose, demo_button, heading
 from .startup import guard
 from .words import N_, escape, say, t
 
@@ -166,6 +166,8 @@ def _ended(job: Job) -> None:
             t("Try again"), icon=":material/refresh:", key="job_again", on_click=_fetch_class
         ):
             st.rerun()
+        if not any(dataset.id == datasets.DEMO_ID for dataset in datasets.listing()):
+            demo_button("job_demo", "secondary")
         if st.button(
             t("Dismiss"),
             type="tertiary",

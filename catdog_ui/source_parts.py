@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from catdog_core import datasets
 from catdog_core.datasets import Dataset
 from catdog_core.preview import Preview
 
+from .startup import guard
 from .words import N_, escape, t
 
 SPLITS = {"train": N_("Training"), "validation": N_("Validation"), "test": N_("Test")}
@@ -25,6 +27,20 @@ def choose(dataset: Dataset) -> None:
     """Make a dataset the chosen one on every page, and draw the page again."""
     st.query_params["dataset"] = dataset.id
     st.rerun()
+
+
+def demo_button(key: str, kind: str = "primary") -> None:
+    """A button that draws the demo set and makes it the chosen dataset."""
+    if st.button(
+        t("Make the demo dataset"),
+        type=kind,  # type: ignore[arg-type]
+        icon=":material/brush:",
+        key=key,
+    ):
+        with guard():
+            with progress(t("Drawing cats and dogs…")) as tell:
+                dataset = datasets.create_demo(progress=tell)
+            choose(dataset)
 
 
 def show_preview(found: Preview) -> None:

@@ -12,7 +12,7 @@ from catdog_core import datasets, preview
 from catdog_core.datasets import Dataset
 
 from . import source_files, source_net
-from .source_parts import choose, heading, progress, show_preview
+from .source_parts import choose, demo_button, heading, show_preview
 from .startup import guard
 from .words import N_, t
 
@@ -21,27 +21,13 @@ KINDS: dict[str, tuple[str, str, Callable[[str], None]]]
 _LOOKED = "source_folder_looked"
 
 
-def demo_button(key: str, kind: str = "primary") -> None:
-    """A button that draws the demo set and makes it the chosen dataset."""
-    if st.button(
-        t("Make the demo dataset"),
-        type=kind,  # type: ignore[arg-type]
-        icon=":material/brush:",
-        key=key,
-    ):
-        with guard():
-            with progress(t("Drawing cats and dogs…")) as tell:
-                dataset = datasets.create_demo(progress=tell)
-            choose(dataset)
-
-
 def panel(first_kind: str = "secondary") -> None:
     """All sources, one of them open.
 
     Args:
         first_kind: of the buttons that need no file, "primary" where there is no dataset yet.
     """
-    key = st.segmented_control(
+    key = st.pills(
         t("Source"),
         list(KINDS),
         format_func=lambda key: f"{KINDS[key][1]} {t(KINDS[key][0])}",
@@ -49,7 +35,6 @@ def panel(first_kind: str = "secondary") -> None:
         required=True,
         key="source_kind",
         label_visibility="collapsed",
-        wrap=True,
     )
     with st.container(border=True):
         KINDS[key or "demo"][2](first_kind)

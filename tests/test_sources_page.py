@@ -32,7 +32,7 @@ def no_jobs():
 def page(source, path="1_Data"):
     app = fakes.page(path)
     if source:
-        app.segmented_control("source_kind").set_value(source).run()
+        app.pills("source_kind").set_value(source).run()
     assert not app.exception
     return app
 
@@ -116,7 +116,7 @@ def test_photos_dropped_class_by_class_become_a_dataset():
         app.file_uploader(f"pile_files_{n}").set_value(some).run()
         app.button("pile_add").click().run()
         assert not app.exception
-    assert "**dogs \\*x\\***: 3 photos" in fakes.said(app.markdown)
+    assert app.button("pile_drop_1").label == "dogs \\*x\\*: 3 photos"
     app.text_input("pile_title").set_value("Mine").run()
     app.button("pile_make").click().run()
     assert not app.exception
@@ -194,8 +194,7 @@ def test_a_download_is_stopped_and_can_go_on(monkeypatch):
     app = page("class")
     app.button("source_class").click().run()
     app.button("job_stop_class_set").click().run()
-    settle(app, lambda app: app.info)
-    assert "goes on from where" in fakes.said(app.info)
+    settle(app, lambda app: "goes on from where" in fakes.said(app.info))
     assert app.button("job_again").label == "Try again"
 
 

@@ -110,7 +110,7 @@ def _made(found: Dataset) -> None:
 
 @contextmanager
 def _telling() -> Iterator[tuple[Tell, Callable[[], None]]]:
-    """A bar for each phase of the work, in megabytes; and what ends it, for a line to be printed."""
+    """A bar for each phase of the work, in megabytes; and what ends it, to print a line."""
     with ExitStack() as stack:
         now: dict[str, Callable[..., None]] = {}
 

@@ -43,7 +43,7 @@ Tell = Callable[[str, int, int], None]
 """Called with what is being done, one of the messages above, and with how much of how much."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fetch:
     """How the zip is fetched; only tests change more than the two callbacks.
 

@@ -33,7 +33,7 @@ def download(
             pause()
             _understood(found)
 
-        fetch = Fetch(tell, looked)
+        fetch = Fetch(tell=tell, looked=looked)
         if folder is None:
             place, total = (made := class_set.dataset(fetch)).root, len(made.photos)
         else:

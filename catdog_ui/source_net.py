@@ -179,7 +179,10 @@ def _ended(job: Job) -> None:
 
 
 def _fetch_class() -> None:
-    _start(CLASS, lambda job: class_set.dataset(class_set.Fetch(job.tell, job.stopped)))
+    _start(
+        CLASS,
+        lambda job: class_set.dataset(class_set.Fetch(tell=job.tell, stopped=job.stopped)),
+    )
 
 
 def _start(key: str, work: jobs.Work) -> None:

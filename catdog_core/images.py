@@ -5,9 +5,11 @@ One decoder means no difference between what a model was trained on and what it 
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from . import jpeg
 from .errors import PhotoError
 
 Photo = NDArray[np.uint8]
@@ -28,8 +31,9 @@ MAX_BYTES = 50_000_000
 MAX_PIXELS = 40_000_000
 MAX_SCANS = 100
 """A progressive JPEG of 1,500 scans weighs 0.5 MB and costs Pillow 149 s of CPU."""
-_DECODERS = 2
-_AHEAD = 256  # photos decoded before they are asked for, at most
+_DECODERS = min(4, os.cpu_count() or 1)  # each may hold a photo of `MAX_PIXELS`
+_CHUNK = 16  # photos a thread decodes in one go
+_AHEAD = 16  # chunks decoded before they are asked for, at most
 
 # Pillow warns above this and refuses above twice this; `decode` refuses above it, so the warning
 # carries no news. Both are process-wide and set once, since warnings.catch_warnings is not
@@ -67,6 +71,9 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise _too_large(width, height)
+            quick = jpeg.decode(image, data, at_least)
+            if quick is not None:
+                return quick
             if at_least is not None:
                 image.draft("RGB", (at_least, at_least))
             image.load()
@@ -93,7 +100,9 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
 def fit(image: Photo, size: int) -> Photo:
     """Resize a photo to the square a network takes; as in the notes, the shape is not kept.
 
-    Shrinking averages areas, so that fine texture does not turn into noise.
+    Shrinking averages areas, so that fine texture does not turn into noise. Down to a half it
+    averages two samples a side of each pixel, which is quicker and differs from whole areas by 0.5
+    of 255 in the mean of photographs.
 
     Args:
         image: (H, W, 3) uint8.
@@ -106,10 +115,11 @@ def fit(image: Photo, size: int) -> Photo:
     if (height, width) == (size, size):
         return image
     shrinking = height >= size and width >= size
-    resized = cv2.resize(
-        image, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    )
-    return np.asarray(resized, dtype=np.uint8)
+    if shrinking and max(height, width) <= 2 * size:
+        double = (2 * size, 2 * size)
+        image = np.asarray(cv2.resize(image, double, interpolation=cv2.INTER_LINEAR), np.uint8)
+    how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size, size), interpolation=how), dtype=np.uint8)
 
 
 def dimensions(path: Path) -> tuple[int, int]:
@@ -160,9 +170,20 @@ def load_all(paths: Sequence[Path], size: int) -> Iterator[Photo | PhotoError]:
         except PhotoError as error:
             return error
 
-    with ThreadPoolExecutor(_DECODERS) as pool:
-        for start in range(0, len(paths), _AHEAD):
-            yield from pool.map(one, paths[start : start + _AHEAD])
+    def chunk(start: int) -> list[Photo | PhotoError]:
+        return [one(path) for path in paths[start : start + _CHUNK]]
+
+    running: deque[Future[list[Photo | PhotoError]]] = deque()
+    pool = ThreadPoolExecutor(_DECODERS)
+    try:
+        for start in range(0, len(paths), _CHUNK):
+            running.append(pool.submit(chunk, start))
+            if len(running) == _AHEAD:
+                yield from running.popleft().result()
+        while running:
+            yield from running.popleft().result()
+    finally:  # also when no more are asked for
+        pool.shutdown(cancel_futures=True)
 
 
 def thumbnail(image: Photo, side: int) -> Photo:

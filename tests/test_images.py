@@ -1,13 +1,15 @@
 """The one decoder: every kind of photo becomes upright RGB, everything else one sentence."""
 
 import csv
+import threading
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from catdog_core import images
+from catdog_core import images, jpeg
 from catdog_core.errors import CatDogError, PhotoError
 
 
@@ -73,6 +75,76 @@ def test_a_large_jpeg_is_decoded_smaller_but_never_below_the_wish():
     assert 150 <= min(photo.shape[:2]) < 600
 
 
+def slowly(monkeypatch, data, at_least):
+    """Decode as if there were no quick way; None for a file that is refused."""
+    with monkeypatch.context() as patch:
+        patch.setattr(jpeg, "decode", lambda *_: None)
+        try:
+            return images.decode(data, at_least)
+        except PhotoError:
+            return None
+
+
+def quickly(data, at_least):
+    """Decode by the quick way alone; None for a file that it leaves to the usual one."""
+    try:
+        with Image.open(BytesIO(data)) as head:
+            return jpeg.decode(head, data, at_least)
+    except Exception:
+        return None
+
+
+@pytest.fixture(scope="module")
+def texture():
+    """Noise at several scales, 402 wide, 301 high."""
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)).resize((402, 301))
+    fine = rng.integers(-20, 20, (301, 402, 3))
+    return Image.fromarray((np.asarray(coarse) + fine).clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"subsampling": 0}, {"subsampling": 1}, {"restart_marker_rows": 1}]
+)
+@pytest.mark.parametrize("at_least", [None, 301, 150, 70, 30])
+def test_the_quick_way_gives_the_very_pixels_of_the_usual_one(
+    texture, monkeypatch, options, at_least
+):
+    data = saved(texture, "JPEG", **options)
+    assert np.array_equal(quickly(data, at_least), slowly(monkeypatch, data, at_least))
+
+
+def test_a_jpeg_that_is_not_plain_goes_the_usual_way(texture):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    whole = saved(texture, "JPEG")
+    for data in (
+        saved(texture, "JPEG", progressive=True),
+        saved(texture, "JPEG", exif=turned),
+        saved(texture.convert("CMYK"), "JPEG"),
+        saved(texture.convert("L"), "JPEG"),
+        saved(texture),
+        whole[:-2],
+        whole + b"more",
+    ):
+        assert quickly(data, None) is None
+
+
+def test_damage_ends_the_quick_way_as_it_ends_the_usual_one(texture, monkeypatch):
+    whole = saved(texture, "JPEG")
+    rng = np.random.default_rng(0)
+    taken = 0
+    for _ in range(300):
+        data = bytearray(whole)
+        for place in rng.integers(2, len(data), rng.integers(1, 5)):
+            data[place] = rng.choice([0xFF, 0xD8, 0xDA, rng.integers(256)])
+        photo = quickly(bytes(data), 150)
+        if photo is not None:
+            taken += 1
+            assert np.array_equal(photo, slowly(monkeypatch, bytes(data), 150))
+    assert taken > 30
+
+
 def test_fit_makes_squares_and_averages_when_it_shrinks():
     stripes = np.zeros((300, 400, 3), np.uint8)
     stripes[:, ::2] = 255
@@ -80,6 +152,12 @@ def test_fit_makes_squares_and_averages_when_it_shrinks():
     assert small.shape == (50, 50, 3)
     assert abs(small.astype(int) - 127).max() < 20
     assert images.fit(small, 80).shape == (80, 80, 3)
+
+
+def test_fit_shrinks_by_less_than_half_nearly_as_whole_areas_would(texture):
+    exact = cv2.resize(np.asarray(texture), (220, 220), interpolation=cv2.INTER_AREA)
+    difference = np.abs(images.fit(np.asarray(texture), 220).astype(int) - exact)
+    assert difference.mean() < 2
 
 
 @pytest.mark.parametrize(
@@ -116,6 +194,15 @@ def test_files_are_read_in_order_and_a_bad_one_is_told(scene, tmp_path):
     names = ["a.png", "b.png", "gone.png", "c.png"]
     found = list(images.load_all([tmp_path / name for name in names], 32))
     assert [isinstance(f, PhotoError) for f in found] == [False, True, True, False]
+
+
+def test_whoever_stops_asking_for_photos_ends_their_reading(scene, tmp_path):
+    (tmp_path / "a.png").write_bytes(saved(scene))
+    photos = images.load_all([tmp_path / "a.png"] * 5_000, 32)
+    before = threading.active_count()
+    assert next(photos).shape == (32, 32, 3)
+    photos.close()
+    assert threading.active_count() == before
 
 
 def test_every_collected_photo_ends_as_its_manifest_says(bad_inputs):

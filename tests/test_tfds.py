@@ -1,0 +1,146 @@
+"""Datasets of tensorflow_datasets by name, played by a stand-in; without it, a sentence."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from catdog_core import cli, images, tfds
+from catdog_core.errors import DatasetError
+
+
+class Image:
+    """Named as the package's feature is."""
+
+
+class ClassLabel:
+    def __init__(self, *names):
+        self.names = list(names)
+
+
+def photo(shade):
+    return images.encode(np.full((20, 24, 3), shade, np.uint8))
+
+
+class Builder:
+    """One dataset of the stand-in: rows by split, as the package gives them undecoded."""
+
+    def __init__(self, rows, features, prepare=None):
+        self.rows, self.prepare = rows, prepare
+        splits = {name: SimpleNamespace(num_examples=len(some)) for name, some in rows.items()}
+        self.info = SimpleNamespace(features=features, splits=splits, download_size=2_000_000)
+
+    def download_and_prepare(self):
+        if self.prepare:
+            raise self.prepare
+
+    def as_dataset(self, split, decoders, shuffle_files):
+        assert decoders == {"image": "raw"} and not shuffle_files
+        return self.rows[split]
+
+
+def rows(count, classes=2):
+    return [{"image": photo(7 * n % 256), "label": n % classes, "id": n} for n in range(count)]
+
+
+FEATURES = {"image": Image(), "label": ClassLabel("cat", "dog/wolf"), "id": object()}
+
+
+@pytest.fixture
+def package(monkeypatch, workspace):
+    """The stand-in; a test puts builders into what it gives, by name."""
+    known = {}
+
+    def builder(name, data_dir):
+        assert str(workspace) in data_dir
+        if name not in known:
+            raise ValueError(f"Dataset {name} not found.\nAvailable: many")
+        return known[name]
+
+    fake = SimpleNamespace(
+        builder=builder, as_numpy=iter, decode=SimpleNamespace(SkipDecoding=lambda: "raw")
+    )
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", fake)
+    return known
+
+
+def test_splits_and_labels_become_a_dataset(package):
+    package["pets"] = Builder({"train": rows(8), "test": rows(4)}, FEATURES)
+    told = []
+    found = tfds.dataset("pets", lambda *now: told.append(now))
+    assert (found.name, found.source, found.classes) == ("pets", "tfds", ("cat", "dog-wolf"))
+    assert found.counts()["test"] == {"cat": 2, "dog-wolf": 2}
+    assert sum(found.counts()["train"].values()) + sum(found.counts()["validation"].values()) == 8
+    assert told[0][0] == tfds.PREPARING and told[-1][1] == told[-1][2] > 0
+    images.load(found.items()[0].path.read_bytes(), 20)
+
+
+def test_splits_of_other_names_are_divided_by_the_lab(package):
+    package["pets"] = Builder({"all": rows(8)}, FEATURES)
+    found = tfds.dataset("pets")
+    assert found.note["layout"] == "seeded" and len(found.items()) == 8
+
+
+def test_photos_without_a_label_are_left_out(package):
+    secret = [{"image": photo(9), "label": -1, "id": 0}]
+    package["pets"] = Builder({"train": rows(8), "test": secret + rows(2)}, FEATURES)
+    assert sum(tfds.dataset("pets").counts()["test"].values()) == 2
+
+
+def test_a_look_tells_classes_counts_and_size_and_fetches_nothing(package, workspace):
+    package["pets"] = Builder({"train": rows(8)}, FEATURES, prepare=AssertionError())
+    found = tfds.look("pets")
+    assert (found.classes, found.counts, found.size) == (
+        ("cat", "dog-wolf"),
+        {"train": 8},
+        2_000_000,
+    )
+    assert not workspace.exists()
+
+
+def test_an_unknown_name_is_one_sentence(package):
+    with pytest.raises(DatasetError, match=r"no dataset 'nope' \(Dataset nope not found\.\)"):
+        tfds.look("nope")
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        {"text": object()},
+        {"image": Image()},
+        {"a": Image(), "b": Image(), "label": ClassLabel("x")},
+    ],
+)
+def test_what_is_not_photos_with_one_label_is_refused(package, features):
+    package["odd"] = Builder({"train": rows(2)}, features)
+    with pytest.raises(DatasetError, match="one of each"):
+        tfds.look("odd")
+
+
+@pytest.mark.parametrize("classes", [1, 201])
+def test_too_few_and_too_many_classes_are_refused_before_anything_is_fetched(package, classes):
+    features = {**FEATURES, "label": ClassLabel(*map(str, range(classes)))}
+    package["odd"] = Builder({"train": rows(4)}, features)
+    with pytest.raises(DatasetError, match=f"in {classes} classes"):
+        tfds.look("odd")
+
+
+def test_a_fetch_that_fails_is_one_sentence(package):
+    package["pets"] = Builder({"train": rows(4)}, FEATURES, prepare=OSError("no route to host"))
+    with pytest.raises(DatasetError, match=r"could not fetch 'pets' \(no route to host\)"):
+        tfds.dataset("pets")
+
+
+def test_without_the_package_a_sentence_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(DatasetError, match="pip install tensorflow-datasets"):
+        tfds.look("pets")
+
+
+def test_the_command_tells_then_brings(package, capsys):
+    package["pets"] = Builder({"train": rows(8)}, FEATURES)
+    assert cli.main(["import", "tfds:pets", "--look"]) == 0
+    assert capsys.readouterr().out == "8 train; classes: cat, dog-wolf\n2 MB to fetch\n"
+    assert cli.main(["import", "tfds:pets"]) == 0
+    assert "8 photos in" in capsys.readouterr().out

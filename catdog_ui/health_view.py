@@ -12,7 +12,7 @@ from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.health import Finding
 
-from . import sources
+from .source_parts import progress
 from .words import N_, escape, say, t
 
 AT_ONCE = 1000
@@ -44,7 +44,7 @@ def show(dataset: Dataset) -> None:
         known.pop(dataset.fingerprint, None)
         asked = True
     if asked and dataset.fingerprint not in known:
-        with sources.progress(t("Looking at every photo…")) as tell:
+        with progress(t("Looking at every photo…")) as tell:
             known[dataset.fingerprint] = health.check(dataset, tell)
     if asked:
         _findings(dataset, known[dataset.fingerprint])

@@ -9,12 +9,16 @@ import gc
 import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core import files
+from catdog_core import cache, files
+from catdog_core.datasets import Dataset
+from catdog_core.errors import CatDogError, PhotoError
+from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
 from .words import t
@@ -67,6 +71,46 @@ def as_h5(run_dir: Path) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         return export.save(run_dir, "h5", Path(folder) / "model.h5").read_bytes()
+
+
+@dataclass(frozen=True)
+class PackedPhotos:
+    """What a packing came to: photos, files, bytes, those left out with the reason, the folder.
+
+    `verified`: the shards were there already, and their checksums were compared.
+    """
+
+    photos: int
+    shards: int
+    bytes: int
+    left_out: list[tuple[str, PhotoError]]
+    folder: Path
+    verified: bool
+
+
+def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
+    """Keep a dataset as shards in the cache, or verify those there; tells the job its progress."""
+    from catdog_core import records
+
+    place = cache.place(dataset.fingerprint, size)
+    there = (place / "index.json").is_file()
+
+    def progress(done: int, total: int) -> None:
+        job.tell("", done, total)
+        if job.stopped():
+            raise CatDogError("The packing was stopped. Start it again; it goes on from there.")
+
+    packed = records.cached(dataset, size, progress)
+    if there:
+        records.pack(dataset, place, size, progress)  # verifies, and mends what is damaged
+    return PackedPhotos(
+        photos=sum(packed.counts.values()),
+        shards=packed.shards,
+        bytes=packed.bytes,
+        left_out=list(packed.unreadable),
+        folder=packed.path,
+        verified=there,
+    )
 
 
 def stem(run: Run) -> str:

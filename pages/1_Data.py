@@ -3,7 +3,15 @@
 import streamlit as st
 
 from catdog_core import datasets
-from catdog_ui import batch_view, data_view, health_view, source_net, startup, state
+from catdog_ui import (
+    batch_view,
+    data_view,
+    health_view,
+    shards_view,
+    source_net,
+    startup,
+    state,
+)
 from catdog_ui.words import N_, t
 
 startup.page(N_("Data"))
@@ -22,6 +30,6 @@ with startup.guard():
     data_view.add(found)
     data_view.damaged()
     if dataset is not None:
-        for part in (data_view.overview, batch_view.show, health_view.show):
+        for part in (data_view.overview, batch_view.show, health_view.show, shards_view.show):
             with startup.guard():
                 part(dataset)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -89,10 +90,11 @@ def _bring_records(path: Path, look: bool) -> None:
 def _bring_tfds(name: str, look: bool) -> None:
     found = tfds.look(name)
     counts = ", ".join(f"{n:,} {shown(split)}" for split, n in found.counts.items())
-    print(f"{counts}; classes: {shown(', '.join(found.classes), 300)}")
-    print(f"{found.size / 1e6:,.0f} MB to fetch")
+    print(f"{counts or 'photos not counted yet'}; classes: {shown(', '.join(found.classes), 300)}")
+    print(f"{found.size / _MB:,.0f} MB to fetch" if found.size else "Bytes to fetch: not known yet")
     if not look:
-        with _telling() as (tell, _):
+        # What the package itself says of its progress is no result.
+        with _telling() as (tell, _), redirect_stdout(sys.stderr):
             made = tfds.dataset(name, tell)
         _made(made)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from pathlib import PurePosixPath
@@ -57,10 +57,11 @@ def look(name: str) -> Found:
             one of photos with labels.
     """
     tfds = _package()
+    tfds.disable_progress_bar()
     place = files.workspace() / "cache" / "tensorflow_datasets"
     try:
         builder = tfds.builder(name, data_dir=str(place))
-        features, splits = dict(builder.info.features.items()), builder.info.splits
+        features = dict(builder.info.features.items())
         size = int(builder.info.download_size or 0)
     except Exception as error:  # of many kinds: an unknown name, a bad version, no network
         raise DatasetError(
@@ -79,7 +80,7 @@ def look(name: str) -> Found:
             labels=len(labels),
         )
     classes = tuple(str(each).replace("/", "-") for each in features[labels[0]].names)
-    counts = {split: int(splits[split].num_examples) for split in splits}
+    counts = _counts(builder)
     _refuse_large(name, len(classes), sum(counts.values()))
     return Found(name, classes, counts, size, images[0], labels[0], builder)
 
@@ -101,7 +102,7 @@ def dataset(name: str, tell: Tell = lambda phase, done, total: None) -> Dataset:
             name=files.shown(name),
             reason=_reason(error),
         ) from error
-    source = _Source(found)
+    source = _Source(replace(found, counts=_counts(found._builder)))  # known for sure only now
     return imports.entries(source, name, "tfds", lambda done, total: tell(READING, done, total))
 
 
@@ -140,6 +141,11 @@ def _refuse_large(name: str, classes: int, photos: int) -> None:
             most=MAX_ENTRIES,
             limit=MAX_CLASSES,
         )
+
+
+def _counts(builder: Any) -> dict[str, int]:
+    splits = builder.info.splits
+    return {split: int(splits[split].num_examples) for split in splits}
 
 
 def _of_kind(features: dict[str, Any], kind: str) -> list[str]:

@@ -87,14 +87,12 @@ def _offer(found: tfds.Found) -> None:
     with st.container(border=True):
         counts = ", ".join(f"{n:,} {escape(split)}" for split, n in found.counts.items())
         more = ", …" if len(found.classes) > 12 else ""
-        st.markdown(f"**{escape(found.name)}**: {counts}")
-        st.caption(
-            t(
-                "Classes: {names}. {size:,.0f} MB are fetched.",
-                names=escape(", ".join(found.classes[:12])) + more,
-                size=found.size / _MB,
-            )
-        )
+        st.markdown(f"**{escape(found.name)}** {counts}")
+        st.caption(t("Classes: {names}", names=escape(", ".join(found.classes[:12])) + more))
+        if found.size:
+            st.caption(t("{size:,.0f} MB are fetched.", size=found.size / _MB))
+        else:
+            st.caption(t("How much is fetched, the package knows only when it does so."))
     st.button(
         t("Fetch and import it"),
         type="primary",

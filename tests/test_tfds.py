@@ -26,14 +26,18 @@ def photo(shade):
 class Builder:
     """One dataset of the stand-in: rows by split, as the package gives them undecoded."""
 
-    def __init__(self, rows, features, prepare=None):
-        self.rows, self.prepare = rows, prepare
-        splits = {name: SimpleNamespace(num_examples=len(some)) for name, some in rows.items()}
-        self.info = SimpleNamespace(features=features, splits=splits, download_size=2_000_000)
+    def __init__(self, rows, features, prepare=None, known=True):
+        self.rows, self.prepare = rows, None
+        self.info = SimpleNamespace(features=features, splits={}, download_size=2_000_000)
+        if known:
+            self.download_and_prepare()
+        self.prepare = prepare
 
     def download_and_prepare(self):
         if self.prepare:
             raise self.prepare
+        for name, some in self.rows.items():
+            self.info.splits[name] = SimpleNamespace(num_examples=len(some))
 
     def as_dataset(self, split, decoders, shuffle_files):
         assert decoders == {"image": "raw"} and not shuffle_files
@@ -59,7 +63,10 @@ def package(monkeypatch, workspace):
         return known[name]
 
     fake = SimpleNamespace(
-        builder=builder, as_numpy=iter, decode=SimpleNamespace(SkipDecoding=lambda: "raw")
+        builder=builder,
+        as_numpy=iter,
+        decode=SimpleNamespace(SkipDecoding=lambda: "raw"),
+        disable_progress_bar=lambda: None,
     )
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", fake)
     return known
@@ -80,6 +87,11 @@ def test_splits_of_other_names_are_divided_by_the_lab(package):
     package["pets"] = Builder({"all": rows(8)}, FEATURES)
     found = tfds.dataset("pets")
     assert found.note["layout"] == "seeded" and len(found.items()) == 8
+
+
+def test_splits_known_only_after_the_fetch_are_all_taken(package):
+    package["pets"] = Builder({"train": rows(8), "test": rows(4)}, FEATURES, known=False)
+    assert len(tfds.dataset("pets").items()) == 12
 
 
 def test_photos_without_a_label_are_left_out(package):
@@ -142,5 +154,9 @@ def test_the_command_tells_then_brings(package, capsys):
     package["pets"] = Builder({"train": rows(8)}, FEATURES)
     assert cli.main(["import", "tfds:pets", "--look"]) == 0
     assert capsys.readouterr().out == "8 train; classes: cat, dog-wolf\n2 MB to fetch\n"
+    package["dogs"] = Builder({"train": rows(8)}, FEATURES, known=False)
+    package["dogs"].info.download_size = None
+    assert cli.main(["import", "tfds:dogs", "--look"]) == 0
+    assert "not known yet" in capsys.readouterr().out
     assert cli.main(["import", "tfds:pets"]) == 0
     assert "8 photos in" in capsys.readouterr().out

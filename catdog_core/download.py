@@ -34,6 +34,8 @@ TRIES = 5
 """Connections in a row that bring nothing new before the download is given up."""
 PAUSE = 1.0
 """Seconds before the second try; doubled for each further one."""
+PATIENCE = 60.0
+"""Seconds in which at least `_CHUNK` bytes must come, or the connection counts as broken."""
 _CHUNK = 1 << 16
 _NEWS = 1 << 20  # bytes that make a broken connection worth another try
 _TOO_BUSY = {408, 425, 429, 500, 502, 503, 504}
@@ -55,7 +57,7 @@ class Download:
 
     `folder` is where it is kept, `limit` the most bytes accepted, `magic` what its content begins
     with. `progress` is called with (bytes done, bytes in all, 0 where unknown), `stopped` is asked
-    now and then whether to give up. `timeout` and `pause` are seconds.
+    now and then whether to give up. `timeout`, `pause` and `patience` are seconds.
     """
 
     url: str
@@ -67,6 +69,7 @@ class Download:
     timeout: float = TIMEOUT
     tries: int = TRIES
     pause: float = PAUSE
+    patience: float = PATIENCE
     _news: int = field(default=0, init=False)
 
     def run(self) -> Path:
@@ -185,8 +188,9 @@ class Download:
             files.write_json(self._record, {"url": self.url, "mark": mark, "md5": md5})
         self._refuse_size(total, total - have)
         self.progress(have, total)
+        since, then = time.monotonic(), have
         while chunk := response.read1(_CHUNK):
-            if have == 0 and not chunk.startswith(self.magic):
+            if have == 0 and not self.magic.startswith(chunk[: len(self.magic)]):
                 raise neterrors.content(self.url, response.headers.get_content_type())
             with neterrors.disk(self.folder):
                 _append(self._part, chunk)
@@ -195,6 +199,10 @@ class Download:
             self._refuse_size(have, 0)
             self.progress(have, total)
             self._refuse_stopped()
+            if (now := time.monotonic()) - since > self.patience:
+                if have - then < _CHUNK:
+                    raise _BrokenError(neterrors.slow(self.url))
+                since, then = now, have
         if have < total:
             raise _BrokenError(neterrors.short(self.url, have, total))
 

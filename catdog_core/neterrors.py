@@ -95,11 +95,7 @@ def network(url: str, error: Exception) -> DownloadError:
             **values,
         )
     if isinstance(cause, TimeoutError):
-        return DownloadError(
-            "{host} has not answered for a while. Try again, and it goes on from where it was; or"
-            " make the demo dataset, which needs no network.",
-            host=host,
-        )
+        return slow(url)
     return DownloadError(
         "There is no connection to {host} ({reason}). Check the network; behind a proxy, set"
         " HTTPS_PROXY. The demo dataset needs no network.",
@@ -130,6 +126,15 @@ def status(url: str, code: int) -> DownloadError:
         " ask whoever runs it; or bring the photos as a zip or a folder.",
         host=urlsplit(url).hostname,
         code=code,
+    )
+
+
+def slow(url: str) -> DownloadError:
+    """Nothing comes, or next to nothing."""
+    return DownloadError(
+        "{host} has sent next to nothing for a while. Try again, and it goes on from where it was;"
+        " or make the demo dataset, which needs no network.",
+        host=urlsplit(url).hostname,
     )
 
 

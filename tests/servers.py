@@ -23,6 +23,7 @@ class Site:
     cut_at: int | None = None  # bytes sent of an answer before the connection ends
     cuts: int = 1  # answers that are cut
     stall_at: int | None = None  # bytes sent of the first answer before nothing more comes
+    trickle: float = 0  # seconds before each byte
     ignores_range: bool = False
     ignores_mark: bool = False  # sends the rest of whatever the file is now
     length: bool = True
@@ -117,6 +118,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 site.stall_at = None
                 site.done.wait(10)
+            elif site.trickle:
+                for place in range(len(body)):
+                    self.wfile.write(body[place : place + 1])
+                    if site.done.wait(site.trickle):
+                        break
             elif site.cut_at is not None and site.cuts > 0:
                 site.cuts -= 1
                 self.wfile.write(body[: site.cut_at])

@@ -4,6 +4,7 @@ import csv
 import io
 import shutil
 import stat
+import time
 import zipfile
 
 import numpy as np
@@ -151,9 +152,23 @@ def test_every_collected_zip_ends_as_its_manifest_says(workspace, bad_inputs):
         rows = [row for row in csv.DictReader(file) if row["kind"].startswith("zip/")]
     assert len(rows) > 20
     for row in rows:
+        path, start = bad_inputs / "files" / row["file"], time.monotonic()
+        outcome = "accept"
         try:
-            note = imports.archive(bad_inputs / "files" / row["file"], row["file"]).note
-            outcome = "accept with warning" if note["warnings"] else "accept"
+            archives.look(path, path.name)
+        except DatasetError:
+            outcome = "reject with message"
+        told = outcome
+        try:
+            if imports.archive(path, path.name).note["warnings"]:
+                outcome = "accept with warning"
         except DatasetError:
             outcome = "reject with message"
         assert outcome in row["expectation"], (row["file"], outcome)
+        assert told[:6] == outcome[:6], row["file"]
+        assert time.monotonic() - start < 6, row["file"]
+
+
+def test_a_collected_tar_under_its_right_name_is_taken(workspace, bad_inputs):
+    found = imports.archive(bad_inputs / "files" / "targz_renamed.zip", "pets.tar.gz")
+    assert (found.classes, len(found.items())) == (("cats", "dogs"), 12)

@@ -120,8 +120,14 @@ def test_a_server_that_stalls_is_given_up_and_asked_again(tmp_path):
 
 
 def test_a_server_that_never_answers_costs_a_bounded_time(tmp_path):
-    with serving(BODY, stall_at=0) as site, pytest.raises(DownloadError, match="not answered"):
+    with serving(BODY, stall_at=0) as site, pytest.raises(DownloadError, match="next to nothing"):
         job(site, tmp_path, timeout=0.2, tries=1).run()
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tmp_path):
+    with serving(BODY, trickle=0.02) as site, pytest.raises(DownloadError, match="next to nothing"):
+        job(site, tmp_path, patience=0.2, tries=2).run()
+    assert len(site.asked) == 2
 
 
 def test_a_log_in_page_is_told_at_its_first_bytes(tmp_path):

@@ -4,8 +4,10 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import tarfile
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -259,3 +261,14 @@ def test_what_is_understood_is_told_before_anything_is_written(workspace):
     assert "16 photos in 2 classes" in words and "folder x around them is skipped" in words
     found = bring(data, "pets.tar")
     assert found.counts() == told.counts and found.note["ignored"] == told.ignored
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_is_made_of_an_archive_is_read_or_refused_in_a_sentence(kind):
+    rng, whole = random.Random(0), KINDS[kind](packed())
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        with suppress(DatasetError):
+            assert archives.look(io.BytesIO(data), "x.tar").total <= 8

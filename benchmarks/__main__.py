@@ -5,6 +5,8 @@
     python -m benchmarks training [DIR]      the notes' network, photos a second in `fit`
     python -m benchmarks page                a moved slider until 20 pictures are on the wire
     python -m benchmarks browser             a moved slider until Chromium has painted them
+    python -m benchmarks memory              packing and reading two sizes: memory does not grow
+    python -m benchmarks.memory 100000       the same of many photos; takes 7 GB for minutes
     python -m benchmarks all [DIR]
 
 DIR is a dataset with train/ and validation/ folders; without one the drawn demo set is used, as
@@ -23,6 +25,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 from .browser import browser
 from .loading import loading
+from .memory import memory
 from .page import page
 from .race import console
 from .training import training
@@ -34,6 +37,7 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "training": training,
     "page": page,
     "browser": browser,
+    "memory": memory,
 }
 
 

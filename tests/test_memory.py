@@ -1,0 +1,15 @@
+"""The memory of packing and reading does not grow with the dataset, nor does a batch's."""
+
+import pytest
+
+from benchmarks import memory
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_dataset():
+    small, large = memory.measured(500, ("pack", "read")), memory.measured(4_000, ("pack", "read"))
+    grown = large["pixels", "MB"] - small["pixels", "MB"]
+    assert grown > 230
+    for title in ("packing", "an epoch read, shuffled, ready for fit"):
+        assert large[title, "MB at most"] - small[title, "MB at most"] < 80
+        assert large[title, "MB at most"] < 1_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -153,7 +153,7 @@ def read(path: Path) -> bytes:
         ) from error
 
 
-def load_all(paths: Sequence[Path], size: int) -> Iterator[Photo | PhotoError]:
+def load_all(paths: Sequence[Path], size: int) -> Generator[Photo | PhotoError]:
     """Read and fit photo files in parallel, in order, a bounded number ahead.
 
     Args:
@@ -222,12 +222,13 @@ def _refuse_at_sight(data: bytes) -> None:
             "This is a HEIC photo, the format of recent phones, which cannot be read here. Convert"
             " it to JPEG and try again."
         )
-    # Within JPEG's coded data 0xFF is always escaped, so the marker counts scans.
-    if data[:2] == b"\xff\xd8" and data.count(b"\xff\xda") > MAX_SCANS:
+    # Within JPEG's coded data 0xFF is always escaped, so the marks count scans.
+    scans = np.count_nonzero(jpeg.marks(data) == 0xDA) if data[:2] == b"\xff\xd8" else 0
+    if scans > MAX_SCANS:
         raise PhotoError(
             "The JPEG is built of {scans:,} scans. Expected at most {limit}. Open it in an image"
             " editor and save it again.",
-            scans=data.count(b"\xff\xda"),
+            scans=scans,
             limit=MAX_SCANS,
         )
 

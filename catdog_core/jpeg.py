@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, JpegImagePlugin
 _SCAN = b"\xff\xda\0\x0c\x03"  # the start of a scan of three colours at once …
 _SCAN_HEAD = 14  # … and the bytes from there to its first pixel
 _END = b"\xff\xd9"
-_RESTARTS = [bytes([0xFF, 0xD0 + number]) for number in range(8)]
+_FIRST_RESTART, _LAST_RESTART = 0xD0, 0xD7
 _AS_STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 # Without the bit that asks for BGR: OpenCV refuses both orders at once.
 _FLAGS = {
@@ -24,6 +24,12 @@ _FLAGS = {
     2: _AS_STORED | cv2.IMREAD_REDUCED_GRAYSCALE_2,
     1: _AS_STORED,
 }
+
+
+def marks(data: bytes, start: int = 0) -> NDArray[np.uint8]:
+    """The byte after each 0xFF from `start` on: the kind of mark. Quicker than counting."""
+    values = np.frombuffer(data, np.uint8, offset=start)
+    return values[np.flatnonzero(values[:-1] == 0xFF) + 1]
 
 
 def decode(head: Image.Image, data: bytes, at_least: int | None) -> NDArray[np.uint8] | None:
@@ -70,8 +76,8 @@ def _is_one_whole_scan(head: JpegImagePlugin.JpegImageFile, data: bytes) -> bool
     start = head.fp.tell() if head.fp else 0
     if not (data.startswith(_SCAN, max(start - _SCAN_HEAD, 0)) and data.endswith(_END)):
         return False
-    marks = data.count(b"\xff", start) - data.count(b"\xff\0", start) - 1
-    return marks == 0 or marks == sum(data.count(restart, start) for restart in _RESTARTS)
+    found = marks(data, start)[:-1]
+    return bool(np.all((found == 0) | ((found >= _FIRST_RESTART) & (found <= _LAST_RESTART))))
 
 
 def _is_upright(head: Image.Image) -> bool:

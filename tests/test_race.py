@@ -1,0 +1,159 @@
+"""The loading race: every reader on the same photos, in turns, told what failed, nothing left."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from catdog_core import datasets, race, race_lanes
+from catdog_core.errors import CatDogError
+
+QUICK = {"size": 32, "batch": 4, "seconds_each": 0.06, "sample": 16}
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux drops files from memory")
+
+
+def by_key(lanes):
+    return {lane.key: lane for lane in lanes}
+
+
+def folder_of(place, kind, count=8):
+    """A dataset of two classes, noise of 40 pixels."""
+    rng = np.random.default_rng(0)
+    for name in ("cats", "dogs"):
+        (place / "train" / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(place / "train" / name / f"{number}.{kind}")
+    return place
+
+
+@on_linux
+def test_every_reader_comes_to_figures_cold_and_warm(workspace, demo):
+    lanes = race.run(datasets.scan(demo), **QUICK)
+    assert [lane.key for lane in lanes] == ["generator", "keras", "folder", "tfrecord", "memory"]
+    assert all(lane.left_out is None for lane in lanes)
+    assert all(lane.cold > 0 and lane.warm > 0 and lane.photos >= 3 * 16 for lane in lanes)
+    assert all((lane.cold_done, lane.warm_done) == (1, 1) for lane in lanes)
+
+
+@pytest.mark.parametrize("reader", race_lanes.READERS, ids=lambda reader: reader.key)
+def test_every_reader_gives_batches_as_the_network_takes_them(workspace, demo, tmp_path, reader):
+    stage = race_lanes.lay_out(datasets.scan(demo), tmp_path, 32, 4, 16, lambda *_: None)
+    batch = np.asarray(next(reader.open(stage)))
+    assert (batch.shape, batch.dtype) == ((4, 32, 32, 3), np.float32)
+    assert 100 < batch.max() <= 255
+
+
+def test_a_photo_nobody_can_read_ends_the_peers_and_not_the_lab(workspace, tmp_path):
+    folder = folder_of(tmp_path / "set", "png")
+    (folder / "train" / "cats" / "0.png").write_bytes(b"no photo")
+    lanes = by_key(race.run(datasets.scan(folder), **QUICK))
+    for key in ("generator", "keras"):
+        assert "broke off" in str(lanes[key].left_out)
+        assert lanes[key].warm is None
+    assert all(lanes[key].warm > 0 for key in ("folder", "tfrecord", "memory"))
+
+
+def test_peers_that_know_no_webp_are_left_out_with_the_reason(workspace, tmp_path):
+    lanes = by_key(race.run(datasets.scan(folder_of(tmp_path / "set", "webp")), **QUICK))
+    assert lanes["keras"].left_out is not None
+    assert lanes["folder"].warm > 0
+
+
+def test_where_no_photo_can_be_read_there_is_no_race(workspace, tmp_path):
+    folder = folder_of(tmp_path / "set", "png", count=2)
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"no photo")
+    with pytest.raises(CatDogError, match="None of the"):
+        race.run(datasets.scan(folder), **QUICK)
+
+
+def test_a_system_that_keeps_files_in_memory_has_no_cold_figures(workspace, demo, monkeypatch):
+    monkeypatch.setattr(race_lanes, "forget", lambda paths: False)
+    lanes = race.run(datasets.scan(demo), **QUICK)
+    assert all(lane.cold is None and lane.warm > 0 for lane in lanes)
+
+
+@on_linux
+def test_forgotten_files_are_not_in_memory_until_they_are_read(tmp_path):
+    path = tmp_path / "photo"
+    with open(path, "wb") as file:
+        file.write(bytes(100_000))
+        os.fsync(file.fileno())
+    if not race_lanes.forget([path]):
+        pytest.skip("this file system keeps its files in memory")
+    path.read_bytes()
+    assert race_lanes._in_memory(path)
+    assert race_lanes.forget([path])
+    assert not race_lanes._in_memory(path)
+
+
+def test_without_links_the_photos_are_copied(demo, tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError("a required privilege is not held by the client")
+
+    monkeypatch.setattr(race_lanes.Path, "symlink_to", refused)
+    stage = race_lanes.lay_out(datasets.scan(demo), tmp_path, 32, 4, 16, lambda *_: None)
+    assert len(stage.files) == 16
+    assert all(path.is_file() and not path.is_symlink() for path in stage.files)
+
+
+def test_a_full_disk_ends_the_race_in_a_sentence(workspace, demo, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(race_lanes, "_link", full)
+    with pytest.raises(CatDogError, match="No space left on device"):
+        race.run(datasets.scan(demo), **QUICK)
+
+
+def test_rounds_begin_with_another_reader_each_and_none_is_named_twice():
+    course = race._Race(None)
+    course.runners[1].left_out = CatDogError("gone")
+    keys = [runner.reader.key for runner in course._turns("warm", 3)]
+    assert keys[0::4] == ["generator", "folder", "folder"]
+    assert all(len(set(keys[start : start + 4])) == 4 for start in (0, 4, 8))
+
+
+def test_progress_tells_who_runs_and_only_grows(workspace, demo):
+    seen = []
+    race.run(datasets.scan(demo), **QUICK, on_progress=seen.append)
+    assert {standing.phase for standing in seen} >= {"prepare", "warm"}
+    warm = [standing.done for standing in seen if standing.phase == "warm"]
+    assert warm == sorted(warm)
+    assert (seen[-1].done, seen[-1].running) == (1, "")
+
+
+def test_a_race_that_is_stopped_leaves_nothing_behind(workspace, demo):
+    def stop(standing):
+        if standing.phase != "prepare":
+            raise CatDogError("stopped")
+
+    with pytest.raises(CatDogError, match="stopped"):
+        race.run(datasets.scan(demo), **QUICK, on_progress=stop)
+    assert not (workspace / "cache" / ".race").exists()
+    race.run(datasets.scan(demo), **QUICK)
+
+
+def test_a_second_race_is_refused_while_one_runs(workspace, demo):
+    dataset = datasets.scan(demo)
+
+    def again(_):
+        with pytest.raises(CatDogError, match="already running"):
+            race.run(dataset, **QUICK)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        race.run(dataset, **QUICK, on_progress=again)
+
+
+def test_the_dataset_is_only_read_and_nothing_is_printed(workspace, demo, capfd):
+    before = {path: path.stat() for path in demo.rglob("*")}
+    race.run(datasets.scan(demo), **QUICK)
+    after = {path: path.stat() for path in demo.rglob("*")}
+    assert [(p, s.st_mtime_ns, s.st_ctime_ns, s.st_nlink) for p, s in before.items()] == [
+        (p, s.st_mtime_ns, s.st_ctime_ns, s.st_nlink) for p, s in after.items()
+    ]
+    assert capfd.readouterr().out == ""

@@ -26,7 +26,7 @@ def training_set(folder: Path | None) -> Iterator[tuple[Path, Photos]]:
     with tempfile.TemporaryDirectory() as place:
         root = folder or _drawn(Path(place))
         packed = records.pack(datasets.scan(root), Path(place) / "packed", SIZE)
-        yield root / "train", records.load(packed, "train")
+        yield root / "train", records.load(packed, "train", in_memory=True)
 
 
 def one_photo(folder: Path | None) -> Photo:

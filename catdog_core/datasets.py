@@ -179,13 +179,19 @@ def load(dataset_id: str) -> Dataset:
 
 
 def remove(dataset_id: str) -> Path:
-    """Move a dataset's record to the trash; photos of a user's folder stay where they are."""
+    """Move a dataset's record to the trash; photos of a user's folder stay where they are.
+
+    What the cache holds of it goes, unless a training uses it or may go on with it.
+    """
     folder = root() / dataset_id
     if files.slug(dataset_id, 80) != dataset_id or not folder.is_dir():
         raise DatasetError("There is no dataset '{id}' to delete.", id=files.shown(dataset_id))
     target = files.workspace() / "trash" / f"{dataset_id}-{uuid4().hex[:6]}"
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(folder, target)
+    from . import cache  # it asks this room which datasets there are
+
+    cache.sweep()
     return target
 
 

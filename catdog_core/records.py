@@ -122,14 +122,15 @@ def cached(dataset: Dataset, size: int, progress: Progress | None = None) -> Pac
     of an older format, or with a shard missing or damaged, is mended. Raises as `pack`.
     """
     out = cache.place(dataset.fingerprint, size)
-    if not _holds(out, dataset, size):
-        cache.sweep()
-    with _telling(out), cache.guarded(out, _waiting(dataset, progress)):
+    with _telling(out):
         if not _holds(out, dataset, size):
-            if out.exists():
-                _reopen(out)
-            _pack(dataset, out, size, progress)
-        return replace(opened(out), hold=cache.hold(out))
+            cache.sweep()
+        with cache.guarded(out, _waiting(dataset, progress)):
+            if not _holds(out, dataset, size):
+                if out.exists():
+                    _reopen(out)
+                _pack(dataset, out, size, progress)
+            return replace(opened(out), hold=cache.hold(out))
 
 
 def opened(path: Path) -> Packed:

@@ -64,10 +64,16 @@ def test_what_no_dataset_refers_to_goes(referred):
 def test_a_run_that_may_go_on_keeps_its_entry(dataset, referred):
     run = runs.create(dataset, Training(), None)
     datasets.remove(dataset.id)
-    assert cache.sweep() == 0
+    assert referred.exists()
     runs.remove(run)
     assert cache.sweep() == 1002
     assert not referred.exists()
+
+
+def test_a_dataset_that_is_deleted_takes_its_entries_along(dataset, referred):
+    other = entry(cache.place(dataset.fingerprint, 64).name)
+    datasets.remove(dataset.id)
+    assert not referred.exists() and not other.exists()
 
 
 def test_an_entry_in_use_is_neither_swept_nor_cleared(dataset, referred):

@@ -25,6 +25,7 @@ from .words import t
 
 if TYPE_CHECKING:
     from catdog_core.predict import Prediction, Predictor
+    from catdog_core.race import Lane, Standing
 
 
 def predictor(path: Path) -> Predictor:
@@ -111,6 +112,20 @@ def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
         folder=packed.path,
         verified=there,
     )
+
+
+def race(dataset: Dataset, job: Job) -> list[Lane]:
+    """Race the readers of photos; meanwhile the job's result is how the race stands."""
+    from catdog_core import race as room
+
+    _settle()
+
+    def progress(standing: Standing) -> None:
+        job.result = standing
+        if job.stopped():
+            raise CatDogError("The loading race was stopped.")
+
+    return room.run(dataset, on_progress=progress)
 
 
 def stem(run: Run) -> str:

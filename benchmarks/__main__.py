@@ -8,7 +8,6 @@
     python -m benchmarks memory              packing and reading two sizes: memory does not grow
     python -m benchmarks.memory 100000       the same of many photos; takes 7 GB for minutes
     python -m benchmarks all [DIR]
-    python -m benchmarks.memory [PHOTOS]     datasets larger than memory; takes minutes, not in all
 
 DIR is a dataset with train/ and validation/ folders; without one the drawn demo set is used, as
 `page` and `browser` always do. A peer that is not installed is left out and named.

@@ -154,10 +154,11 @@ def test_fit_makes_squares_and_averages_when_it_shrinks():
     assert images.fit(small, 80).shape == (80, 80, 3)
 
 
-def test_fit_shrinks_by_less_than_half_nearly_as_whole_areas_would(texture):
-    exact = cv2.resize(np.asarray(texture), (220, 220), interpolation=cv2.INTER_AREA)
-    difference = np.abs(images.fit(np.asarray(texture), 220).astype(int) - exact)
-    assert difference.mean() < 2
+@pytest.mark.parametrize("size", [290, 220, 150, 110, 100, 70])
+def test_fit_shrinks_nearly_as_whole_areas_would(texture, size):
+    exact = cv2.resize(np.asarray(texture), (size, size), interpolation=cv2.INTER_AREA)
+    difference = np.abs(images.fit(np.asarray(texture), size).astype(int) - exact)
+    assert difference.mean() < 4  # of noise; of photographs it is 0.8
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,22 @@ def test_files_are_read_in_order_and_a_bad_one_is_told(scene, tmp_path):
     assert [isinstance(f, PhotoError) for f in found] == [False, True, True, False]
 
 
+def test_a_file_that_comes_in_pieces_is_read_whole(scene, tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(saved(scene))
+    whole = path.read_bytes()
+    monkeypatch.setattr(images.os, "read", lambda *_: b"a piece")
+    assert images.read(path) == whole
+
+
+def test_a_file_beyond_the_limit_is_refused_unread(tmp_path, monkeypatch):
+    with open(tmp_path / "large.jpg", "wb") as file:
+        file.truncate(images.MAX_BYTES + 1)
+    monkeypatch.setattr(images.os, "read", None)
+    with pytest.raises(PhotoError, match="50,000,001 bytes"):
+        images.read(tmp_path / "large.jpg")
+
+
 def test_whoever_stops_asking_for_photos_ends_their_reading(scene, tmp_path):
     (tmp_path / "a.png").write_bytes(saved(scene))
     photos = images.load_all([tmp_path / "a.png"] * 5_000, 32)

@@ -2,6 +2,7 @@
 
     python -m benchmarks variants [DIR]      20 variants of one photo, beside the notes' figure
     python -m benchmarks loading [DIR]       photos a second ready for `fit`, and the warp alone
+    python -m benchmarks readers [DIR]       the loading race, cold and warm, and its limits
     python -m benchmarks training [DIR]      the notes' network, photos a second in `fit`
     python -m benchmarks page                a moved slider until 20 pictures are on the wire
     python -m benchmarks browser             a moved slider until Chromium has painted them
@@ -28,12 +29,14 @@ from .loading import loading
 from .memory import memory
 from .page import page
 from .race import console
+from .race_readers import race_readers
 from .training import training
 from .variants import variants
 
 SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "variants": variants,
     "loading": loading,
+    "readers": race_readers,
     "training": training,
     "page": page,
     "browser": browser,

@@ -166,7 +166,7 @@ def _folder(stage: Stage) -> Iterator[Any]:
         with closing(images.load_all(stage.files, stage.size)) as found:
             photos = (photo for photo in found if not isinstance(photo, PhotoError))
             while batch := list(islice(photos, stage.batch)):
-                yield np.stack(batch).astype(np.float32)
+                yield np.stack(batch, dtype=np.float32)
 
 
 def _tfrecord(stage: Stage) -> Iterator[Any]:

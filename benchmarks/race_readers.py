@@ -20,7 +20,7 @@ from .race import Peer, console, race, table
 from .source import BATCH, SIZE, training_set
 
 THREADS = min(4, os.cpu_count() or 1)  # as many as the folder reader has
-_SECONDS, _SAMPLE, _CHUNK = 9.0, 2000, 16
+_SECONDS, _SAMPLE, _CHUNK = 9.0, 2000, 32
 
 
 def race_readers(folder: Path | None) -> None:

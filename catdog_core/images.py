@@ -33,8 +33,8 @@ MAX_SCANS = 100
 """A progressive JPEG of 1,500 scans weighs 0.5 MB and costs Pillow 149 s of CPU."""
 _DECODERS = min(4, os.cpu_count() or 1)  # each may hold a photo of `MAX_PIXELS`
 _FINE, _COARSE = 1.75, 3.0  # times a side is too long, see `fit`
-_CHUNK = 16  # photos a thread decodes in one go
-_AHEAD = 16  # chunks decoded before they are asked for, at most
+_CHUNK = 32  # photos a thread decodes in one go
+_AHEAD = 8  # chunks decoded before they are asked for, at most
 
 # Pillow warns above this, which `decode` refuses anyway, and refuses above twice this. Both are
 # process-wide and set once, since warnings.catch_warnings is not thread-safe.

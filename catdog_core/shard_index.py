@@ -12,7 +12,7 @@ from . import files
 from .datasets import Dataset
 from .errors import CatDogError, DatasetError
 
-FORMAT = 2
+FORMAT = 3
 
 
 def make(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[str, Any]:

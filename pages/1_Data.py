@@ -7,6 +7,7 @@ from catdog_ui import (
     batch_view,
     data_view,
     health_view,
+    race_view,
     shards_view,
     source_net,
     startup,
@@ -30,6 +31,12 @@ with startup.guard():
     data_view.add(found)
     data_view.damaged()
     if dataset is not None:
-        for part in (data_view.overview, batch_view.show, health_view.show, shards_view.show):
+        for part in (
+            data_view.overview,
+            batch_view.show,
+            health_view.show,
+            shards_view.show,
+            race_view.show,
+        ):
             with startup.guard():
                 part(dataset)

@@ -1,11 +1,10 @@
 """Saved presets and links: what goes out comes back, and strangers' files are refused by name."""
 
 import json
+import random
 import threading
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from catdog_core import files, links, presets
 from catdog_core.controls import controls
@@ -15,19 +14,24 @@ from catdog_core.settings import PRESETS, Augmentation
 MINE = Augmentation(rotation_range=33, brightness_range=(0.7, 1.3), fill_mode="reflect")
 
 
-def any_value(control):
-    """A strategy for the valid values of one setting."""
+def any_value(control, rng):
+    """A valid value of one setting, its ends and very small numbers among them."""
     if control.kind == "bool":
-        return st.booleans()
+        return rng.random() < 0.5
     if control.kind == "choice":
-        return st.sampled_from(control.choices)
-    number = st.floats(control.low, control.high)
+        return rng.choice(control.choices)
+    numbers = [control.low, control.high, max(control.low, 5e-324), 0.1 + 0.2, 1e-7 + control.low]
+    numbers += [rng.uniform(control.low, control.high) for _ in range(5)]
     if control.kind == "range":
-        return st.none() | st.tuples(number, number).map(sorted).map(tuple)
-    return number
+        return rng.choice([None, tuple(sorted(rng.sample(numbers, 2)))])
+    return rng.choice([number for number in numbers if number <= control.high])
 
 
-any_settings = st.builds(Augmentation, **{c.name: any_value(c) for c in controls(Augmentation)})
+def any_settings(count=300):
+    """Many valid augmentations, the same each time."""
+    rng = random.Random(0)
+    for _ in range(count):
+        yield Augmentation(**{c.name: any_value(c, rng) for c in controls(Augmentation)})
 
 
 def test_a_saved_preset_is_listed_loaded_and_found_by_name(workspace):
@@ -129,12 +133,10 @@ def test_a_full_disk_leaves_the_earlier_preset(workspace, monkeypatch):
     assert presets.load("mine").settings == MINE
 
 
-@given(settings=any_settings)
-def test_a_download_read_again_is_the_same(settings):
-    assert presets.parse(presets.dump("Tom & Jerry", settings), "x.json") == (
-        "Tom & Jerry",
-        settings,
-    )
+def test_a_download_read_again_is_the_same():
+    for settings in any_settings():
+        text = presets.dump("Tom & Jerry", settings)
+        assert presets.parse(text, "x.json") == ("Tom & Jerry", settings)
 
 
 def test_a_bare_object_takes_its_name_from_its_file():
@@ -197,14 +199,19 @@ def test_errors_about_a_file_name_it(workspace, tmp_path):
         presets.parse('{"zoom_range": 5}', "elsewhere.json")
 
 
-@given(data=st.binary(max_size=200) | st.text(max_size=200))
-def test_whatever_is_given_is_read_or_refused(data):
-    try:
-        _, settings = presets.parse(data, "any.json")
-    except SettingsError as error:
-        assert "any.json" in str(error)
-    else:
-        assert isinstance(settings, Augmentation)
+def test_whatever_is_made_of_a_preset_s_file_is_read_or_refused():
+    rng = random.Random(0)
+    whole = presets.dump("mine", MINE).encode()
+    for _ in range(500):
+        data = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        try:
+            _, settings = presets.parse(bytes(data), "any.json")
+        except SettingsError as error:
+            assert str(error)
+        else:
+            assert isinstance(settings, Augmentation)
 
 
 def test_a_link_tells_only_what_differs():
@@ -217,9 +224,9 @@ def test_a_link_tells_only_what_differs():
     assert links.to_query(PRESETS["none"])["vertical_flip"] == "false"
 
 
-@given(settings=any_settings)
-def test_a_link_brings_back_the_very_settings(settings):
-    assert links.from_query(links.to_query(settings)) == (settings, [])
+def test_a_link_brings_back_the_very_settings():
+    for settings in any_settings():
+        assert links.from_query(links.to_query(settings)) == (settings, [])
 
 
 def test_a_bad_value_in_a_link_is_named_and_replaced_by_the_default():
@@ -242,8 +249,8 @@ def test_a_bad_pair_in_a_link_is_refused(text):
     assert "default, 1-1," in str(error)
 
 
-@given(query=st.dictionaries(st.sampled_from(list(Augmentation.model_fields)), st.text()))
-def test_any_link_gives_settings(query):
-    settings, refused = links.from_query(query)
+@pytest.mark.parametrize("text", ["", " ", "\x00", "1e999", "-0", "٣", "9" * 5000, "[]", "None"])
+def test_any_text_in_a_link_gives_settings_or_is_told(text):
+    settings, refused = links.from_query(dict.fromkeys(Augmentation.model_fields, text))
     assert isinstance(settings, Augmentation)
-    assert len(refused) <= len(query)
+    assert all(len(str(error)) < 250 for error in refused)

@@ -1,33 +1,169 @@
 """Pictures for files: nothing cut off, readable whatever was drawn."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from catdog_core import augment, figures
-from catdog_core.settings import PRESETS
+from catdog_core.controls import controls
+from catdog_core.mixing import Mix
+from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
+from catdog_core.transform import Transform
+
+PHOTO = np.full((150, 150, 3), 90, np.uint8)
+EVERYTHING = Augmentation(
+    **{c.name: c.high for c in controls(Augmentation) if c.kind == "float"},
+    **{c.name: (0.5, 3.0) for c in controls(Augmentation) if c.kind == "range"},
+    fill_mode="constant",
+)
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that were about to be written, in place of files."""
     kept = []
-    monkeypatch.setattr(figures, "_save", lambda figure, out: kept.append(figure))
+    monkeypatch.setattr(figures, "_save", lambda sheets, out, kind: kept.extend(sheets))
     return kept
 
 
-@pytest.mark.parametrize("preset", ["notes", "strong"])
-@pytest.mark.parametrize("count", [1, 7, 20])
-def test_every_caption_stands_whole_under_its_variant(drawn, tmp_path, preset, count):
-    photo = np.full((150, 150, 3), 90, np.uint8)
-    figures.contact_sheet(augment.variants(photo, PRESETS[preset], count), tmp_path / "sheet.png")
+def sheet(kind="png", count=3, **more):
+    """The bytes of a contact sheet."""
+    file = io.BytesIO()
+    figures.contact_sheet(augment.variants(PHOTO, Augmentation(), count), file, kind=kind, **more)
+    return file.getvalue()
+
+
+def inches(figure, text):
+    """Where a text stands, from the upper left corner of its page: left, top, right, bottom."""
+    box = text.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+    height = figure.get_figheight()
+    return box.x0, height - box.y1, box.x1, height - box.y0
+
+
+@pytest.mark.parametrize("settings", [PRESETS["notes"], PRESETS["strong"], EVERYTHING])
+@pytest.mark.parametrize("count", [1, 7, 20, 61])
+def test_every_caption_stands_whole_under_its_variant(drawn, tmp_path, settings, count):
+    variants, mixes = augment.variants(PHOTO, settings, count), [Mix(0.3, (0, 0, 9, 9))] * count
+    figures.contact_sheet(variants, tmp_path / "sheet.png", mixes=mixes)
     (figure,) = drawn
     figure.canvas.draw()
-    used = [axes for axes in figure.axes if axes.get_xlabel()]
-    assert len(used) == count
-    for axes in used:
-        caption = axes.xaxis.label.get_window_extent()
-        assert caption.y1 <= axes.get_window_extent().y0
-        assert caption.y0 >= 0 and caption.x0 >= 0 and caption.x1 <= figure.bbox.x1
+    axes = figure.axes[0]
+    captions = [text for text in axes.texts if text.get_text()]
+    assert len(captions) == len(axes.images) == count
+    for picture, text in zip(axes.images, captions, strict=True):
+        x0, x1, y1, _ = picture.get_extent()
+        left, top, right, bottom = inches(figure, text)
+        assert x0 - 0.07 <= left and right <= x1 + 0.07  # half the gap to the next one
+        assert y1 <= top
+        below = [e[3] for i in axes.images if (e := i.get_extent())[0] == x0 and e[3] > y1]
+        assert bottom <= min(below, default=figure.get_figheight())
+
+
+def test_a_head_shows_the_originals_and_a_title_of_any_length(drawn, tmp_path):
+    for title in ("short", figures.describe(EVERYTHING), "a" * 900):
+        figures.contact_sheet(
+            augment.variants(PHOTO, Augmentation(), 1),
+            tmp_path / "sheet.png",
+            originals=[PHOTO, PHOTO],
+            title=title,
+        )
+    for figure in drawn:
+        figure.canvas.draw()
+        axes = figure.axes[0]
+        *little, variant = axes.images
+        left, _, right, bottom = inches(figure, axes.texts[0])
+        assert len(little) == 2
+        assert max(picture.get_extent()[1] for picture in little) < left
+        assert right <= figure.get_figwidth()
+        assert bottom <= variant.get_extent()[3]
+
+
+def test_a_caption_tells_every_drawn_value():
+    told = figures.caption(
+        Transform(
+            theta=-12,
+            shift_x=3,
+            shear=4,
+            brightness=1.2,
+            channel_shift=-9,
+            contrast=0.8,
+            saturation=1.3,
+            hue=7,
+            blur=1.25,
+            noise=14.2,
+            erased=(1, 2, 30, 40),
+            flip_vertical=True,
+        )
+    )
+    parts = (
+        "-12°|x +3 px|y +0 px|zoom 1.00 × 1.00  ↕|shear +4°|light × 1.20|shift -9|contrast × 0.80"
+        "|saturation × 1.30|hue +7°|blur 1.2 px|noise 14|erased 30 × 40 px"
+    )
+    assert [part for part in parts.split("|") if part not in told] == []
+
+
+def test_a_caption_leaves_out_what_changes_no_value():
+    assert figures.caption(Transform()) == "+0°  x +0 px  y +0 px\nzoom 1.00 × 1.00"
+
+
+def test_mixed_variants_tell_the_shares_of_both_photos(drawn, tmp_path):
+    mixes = [Mix(0.7), Mix(0.25, (0, 0, 130, 130))]
+    variants = augment.variants(PHOTO, NO_AUGMENTATION, 2)
+    figures.contact_sheet(variants, tmp_path / "sheet.png", mixes=mixes)
+    told = [text.get_text().splitlines()[-1] for text in drawn[0].axes[0].texts if text.get_text()]
+    assert told == ["MixUp 70 : 30 %", "CutMix 25 : 75 %"]
+
+
+def test_a_settings_line_tells_what_changes_something():
+    assert figures.describe(NO_AUGMENTATION) == "nothing is changed"
+    assert figures.describe(
+        NO_AUGMENTATION.model_copy(
+            update={"rotation_range": 20, "contrast_range": (0.5, 2.0), "mixup_alpha": 0.2}
+        )
+    ) == ("rotation 20°, contrast 0.5–2 ×, MixUp 0.2 α, fill mode nearest")
+    assert "erased area" in figures.describe(EVERYTHING)
+    assert "erased area" not in figures.describe(Augmentation())
+
+
+def test_many_variants_make_a_wider_picture_and_more_pages(drawn, tmp_path):
+    variants = augment.variants(np.full((8, 8, 3), 90, np.uint8), NO_AUGMENTATION, 200)
+    figures.contact_sheet(variants, tmp_path / "sheet.png")
+    assert [len(figure.axes[0].images) for figure in drawn] == [200]
+    assert max(drawn[0].get_size_inches() * drawn[0].dpi) < 2**14
+    drawn.clear()
+    figures.contact_sheet(variants, tmp_path / "sheet.pdf")
+    assert [len(figure.axes[0].images) for figure in drawn] == [20] * 10
+
+
+def test_a_sheet_comes_as_bytes_in_the_format_asked_for():
+    assert Image.open(io.BytesIO(sheet("png"))).size[0] > 900
+    assert sheet("pdf").startswith(b"%PDF")
+    assert sheet("unknown").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf"])
+def test_the_same_sheet_twice_is_the_same_file(kind):
+    assert sheet(kind) == sheet(kind) != sheet(kind, 2)
+
+
+def test_a_title_may_hold_any_sign():
+    for title in ("$x^{", "고양이 🐈.jpg", "\x00\n\t", "%d {} \\frac"):
+        assert sheet(title=title)
+
+
+def test_a_file_is_written_by_its_extension_else_as_png(tmp_path):
+    variants = augment.variants(PHOTO, Augmentation(), 1)
+    for name, head in (
+        ("a.pdf", b"%PDF"),
+        ("a.png", b"\x89PNG"),
+        ("a.any", b"\x89PNG"),
+        ("a", b"\x89P"),
+    ):
+        figures.contact_sheet(variants, tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(head)
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_history_shows_training_red_and_validation_blue_from_epoch_1(drawn, tmp_path):

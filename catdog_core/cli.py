@@ -139,7 +139,7 @@ def pack(
 @cli_flags.with_flags(Augmentation)
 def augment(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="One photo.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The picture to write.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The picture or .pdf to write.")],
     count: Annotated[int, typer.Option(min=1, max=200, help="How many variants.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other variants.")] = 0,
     start: Annotated[
@@ -157,7 +157,10 @@ def augment(
         image = images.load(data, Training().image_size)
     except PhotoError as error:
         raise PhotoError("{file}: {reason}", file=photo, reason=error) from error
-    figures.contact_sheet(augment.variants(image, settings, count, seed), out)
+    if settings.mixes:
+        print("MixUp and CutMix need other photos: they are left out here.", file=sys.stderr)
+    variants = augment.variants(image, settings, count, seed)
+    figures.contact_sheet(variants, out, originals=[image], title=figures.describe(settings))
     print(f"{count} variants in {out}")
 
 

@@ -11,9 +11,9 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import BaseModel
 
-from . import architecture, files
+from . import architecture, presets
 from .controls import Control, accepted, controls, parse
-from .errors import CatDogError, SettingsError
+from .errors import SettingsError
 from .settings import PRESETS, RECIPES, Augmentation, Training
 
 S = TypeVar("S", bound=BaseModel)
@@ -72,33 +72,25 @@ def override(base: S, flags: dict[str, Any]) -> S:
 
 
 def augmentation(name: str) -> Augmentation:
-    """A preset by its name, or the settings in a JSON file.
+    """A preset by its name, one of the lab's or a saved one, or the settings in a JSON file.
 
     Raises:
-        SettingsError: there is neither, or the file holds no augmentation settings.
+        SettingsError: there is none of these, or the file holds no augmentation settings.
     """
     if name in PRESETS:
         return PRESETS[name]
+    saved = presets.find(name)
+    if saved is not None:
+        return saved.settings
     path = Path(name)
     if not path.is_file():
         raise SettingsError(
             "There is no augmentation '{name}'. Expected one of {names}, or a JSON file of"
             " augmentation settings.",
             name=name,
-            names=", ".join(sorted(PRESETS)),
+            names=", ".join([*sorted(PRESETS), *(preset.name for preset in presets.listing())]),
         )
-    try:
-        values = files.read_json(path)
-    except CatDogError as error:
-        # The file is the user's own: what to do is not what one does with a file of the lab.
-        raise SettingsError(
-            "{path} cannot be read as JSON. Expected an object of augmentation settings, such as"
-            " {example}. Correct the file, or name a preset: {names}.",
-            path=path,
-            example='{"rotation_range": 20}',
-            names=", ".join(sorted(PRESETS)),
-        ) from error
-    return parse(Augmentation, values, path.name)
+    return presets.read(path)[1]
 
 
 def _flag(control: Control) -> inspect.Parameter:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catdog_core import cli, cli_say, datasets, files, runs
+from catdog_core import cli, cli_say, datasets, files, presets, runs
 from catdog_core.controls import controls
 from catdog_core.settings import Augmentation, Training
 
@@ -149,6 +149,26 @@ def test_augment_takes_settings_from_a_file(capsys, photo, tmp_path):
     status, _, err = run(capsys, "augment", photo, tmp_path / "o.png", "--augment", settings)
     assert status == 1
     assert "mine.json: rotation_range is 900" in err
+
+
+def test_a_preset_saved_or_downloaded_on_the_page_serves_the_shell(
+    capsys, workspace, photo, tmp_path
+):
+    mine = Augmentation(hue_range=60, vertical_flip=False)
+    presets.save("mine", mine)
+    file = tmp_path / "shared.json"
+    file.write_text(presets.dump("shared", mine))
+    sheets = [tmp_path / "a.png", tmp_path / "b.png"]
+    for sheet, source in zip(sheets, ("mine", file), strict=True):
+        assert run(capsys, "augment", photo, sheet, "--augment", source)[0] == 0
+    assert sheets[0].read_bytes() == sheets[1].read_bytes()
+
+
+def test_augment_writes_a_pdf_and_says_that_mixing_needs_other_photos(capsys, photo, tmp_path):
+    sheet = tmp_path / "sheet.pdf"
+    status, _, err = run(capsys, "augment", photo, sheet, "--mixup-alpha", 0.4)
+    assert status == 0 and sheet.read_bytes().startswith(b"%PDF")
+    assert "need other photos" in err
 
 
 def test_demo_draws_a_dataset_that_check_reads_as_json(capsys, workspace, tmp_path):

@@ -17,11 +17,21 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from . import architecture, cli_data, cli_flags, cli_models, cli_say, datasets, quiet, runs
+from . import (
+    architecture,
+    cli_augment,
+    cli_data,
+    cli_flags,
+    cli_models,
+    cli_say,
+    datasets,
+    quiet,
+    runs,
+)
 from .cli_flags import AsJson, Folder
-from .errors import CatDogError, DatasetError, PhotoError, RunError
+from .errors import CatDogError, DatasetError, RunError
 from .files import shown
-from .settings import Augmentation, Training
+from .settings import Training
 
 PROGRAM = "python -m catdog_core"
 
@@ -135,33 +145,7 @@ def pack(
     )
 
 
-@app.command()
-@cli_flags.with_flags(Augmentation)
-def augment(
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="One photo.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The picture or .pdf to write.")],
-    count: Annotated[int, typer.Option(min=1, max=200, help="How many variants.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other variants.")] = 0,
-    start: Annotated[
-        str, typer.Option("--augment", help="Preset or FILE.json the flags below change.")
-    ] = "notes",
-    *,
-    flags: dict[str, Any],
-) -> None:
-    """Draw random variants of a photo on one sheet, each with its values, as training sees them."""
-    settings = cli_flags.override(cli_flags.augmentation(start), flags)
-    from . import augment, figures, images
-
-    data = cli_models.read(photo)
-    try:
-        image = images.load(data, Training().image_size)
-    except PhotoError as error:
-        raise PhotoError("{file}: {reason}", file=photo, reason=error) from error
-    if settings.mixes:
-        print("MixUp and CutMix need other photos: they are left out here.", file=sys.stderr)
-    variants = augment.variants(image, settings, count, seed)
-    figures.contact_sheet(variants, out, originals=[image], title=figures.describe(settings))
-    print(f"{count} variants in {out}")
+app.command()(cli_augment.augment)
 
 
 @app.command()
@@ -173,7 +157,8 @@ def train(
     ] = None,
     name: Annotated[str, typer.Option(help="The run's name in lists.")] = "",
     augmentation: Annotated[
-        str, typer.Option("--augment", help="none, notes, another preset, or a FILE.json.")
+        str,
+        typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
     ] = "none",
     *,
     flags: dict[str, Any],

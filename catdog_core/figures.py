@@ -127,8 +127,8 @@ def _part(control: Control, value: Any) -> str:
     if control.kind == "bool":
         return label
     number = f"{value[0]:g}–{value[1]:g}" if control.kind == "range" else f"{value:g}"
-    space = "" if control.unit == "°" else " "
-    return f"{label} {number}{space}{control.unit}".rstrip()
+    space = "" if control.unit in ("", "°") else "\u00a0"  # a number keeps its unit on its line
+    return f"{label} {number}{space}{control.unit}"
 
 
 def history(epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path) -> None:

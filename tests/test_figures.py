@@ -122,7 +122,7 @@ def test_a_settings_line_tells_what_changes_something():
         NO_AUGMENTATION.model_copy(
             update={"rotation_range": 20, "contrast_range": (0.5, 2.0), "mixup_alpha": 0.2}
         )
-    ) == ("rotation 20°, contrast 0.5–2 ×, MixUp 0.2 α, fill mode nearest")
+    ) == ("rotation 20°, contrast 0.5–2\u00a0×, MixUp 0.2\u00a0α, fill mode nearest")
     assert "erased area" in figures.describe(EVERYTHING)
     assert "erased area" not in figures.describe(Augmentation())
 

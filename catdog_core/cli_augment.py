@@ -54,6 +54,7 @@ def augment(
             "MixUp and CutMix need other photos: they are left out here. --with PHOTO gives one.",
             file=sys.stderr,
         )
+        settings = settings.model_copy(update={"mixup_alpha": 0.0, "cutmix_alpha": 0.0})
     elif partner:
         print(
             f"{partner} is not mixed in: --mixup-alpha and --cutmix-alpha are 0.", file=sys.stderr

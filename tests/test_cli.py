@@ -240,6 +240,17 @@ def test_mixing_on_a_sheet_takes_another_photo(capsys, workspace, photo, tmp_pat
     assert first != second == third
 
 
+def test_the_title_of_a_sheet_tells_no_mixing_that_was_left_out(
+    capsys, workspace, photo, tmp_path, monkeypatch
+):
+    told = []
+    monkeypatch.setattr(figures, "contact_sheet", lambda *args, title, **more: told.append(title))
+    flags = ["--augment", "none", "--mixup-alpha", 1]
+    for more in ([], ["--with", photo]):
+        assert run(capsys, "augment", photo, tmp_path / "o.png", *flags, *more)[0] == 0
+    assert ["MixUp" in title for title in told] == [False, True]
+
+
 def test_a_photo_to_mix_in_that_is_not_used_or_not_there_is_told(
     capsys, workspace, photo, tmp_path
 ):

@@ -25,6 +25,18 @@ class Layer:
     parameters: int
 
 
+def loss(classes: int, mixes: bool) -> str:
+    """The cross-entropy that fits the labels, by Keras's name.
+
+    Args:
+        classes: number of classes; two share one sigmoid unit.
+        mixes: whether labels are shares of mixed photos, for which the sparse one has no place.
+    """
+    if classes == 2:
+        return "binary_crossentropy"
+    return "categorical_crossentropy" if mixes else "sparse_categorical_crossentropy"
+
+
 def layers(name: str, image_size: int = 150, classes: int = 2) -> list[Layer]:
     """The table of a network by name.
 

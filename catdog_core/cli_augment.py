@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from . import augment as engine
@@ -77,10 +76,7 @@ def _mixed(
     variants: Variants, partner: Photo, settings: Augmentation, seed: int
 ) -> tuple[Variants, list[Mix]]:
     """Each variant mixed with one of the partner: in training too, all are changed, then mixed."""
-    others = engine.variants(partner, settings, len(variants), seed + 1)
-    result, mixes = [], []
-    for n, ((photo, drawn), (other, _)) in enumerate(zip(variants, others, strict=True)):
-        mix = mixing.draw(settings, photo.shape[:2], np.random.default_rng((seed, n, 1)))
-        result.append((mixing.apply(photo, other, mix), drawn))
-        mixes.append(mix)
-    return result, mixes
+    others = [other for other, _ in engine.variants(partner, settings, len(variants), seed + 1)]
+    made = mixing.variants([photo for photo, _ in variants], others, settings, seed)
+    drawn = [transform for _, transform in variants]
+    return list(zip([photo for photo, _ in made], drawn, strict=True)), [mix for _, mix in made]

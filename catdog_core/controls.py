@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -28,11 +29,13 @@ class Control:
     choices: tuple[str, ...]
     optional: bool
     typical: tuple[float, float] | None
+    one_way: bool
 
 
-def controls(model: type[BaseModel]) -> list[Control]:
+@cache
+def controls(model: type[BaseModel]) -> tuple[Control, ...]:
     """Describe every field of a settings model, in its order."""
-    return [_control(name, field) for name, field in model.model_fields.items()]
+    return tuple(_control(name, field) for name, field in model.model_fields.items())
 
 
 def _control(name: str, field: Any) -> Control:
@@ -63,6 +66,7 @@ def _control(name: str, field: Any) -> Control:
         choices=tuple(get_args(base)) if kind == "choice" else (),
         optional=optional,
         typical=extra["typical"],
+        one_way=extra["one_way"],
     )
 
 

@@ -24,6 +24,7 @@ def field(
     unit: str = "",
     scale: Literal["linear", "log"] = "linear",
     typical: tuple[float, float] | None = None,
+    one_way: bool = False,
 ) -> Any:
     """A field of a settings model, with all that a form, a flag and a check need to know.
 
@@ -37,8 +38,9 @@ def field(
         unit: of the value; a message id.
         scale: how a slider spaces its values.
         typical: the range most trainings use, to say what is little and what is much.
+        one_way: values are drawn from the lowest up, not either way of what changes nothing.
     """
-    extra = _extra(label, unit, low, high, step, scale, typical)
+    extra = _extra(label, unit, low, high, step, scale, typical, one_way)
     return Field(default, ge=low, le=high, title=label, description=help, json_schema_extra=extra)
 
 
@@ -56,6 +58,7 @@ def _extra(
     step: float | None,
     scale: str,
     typical: tuple[float, float] | None,
+    one_way: bool = False,
 ) -> dict[str, Any]:
     return {
         "label": label,
@@ -65,4 +68,5 @@ def _extra(
         "low": low,
         "high": high,
         "typical": typical,
+        "one_way": one_way,
     }

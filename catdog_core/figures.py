@@ -103,29 +103,21 @@ def _sheet(
 
 def describe(settings: Augmentation) -> str:
     """The settings that change something, in one line of English."""
+    on = settings.active
     parts = [
         _part(control, getattr(settings, control.name))
-        for control in controls(Augmentation)
-        if control.kind != "choice" and _matters(control.name, settings)
+        for control in sorted(controls(Augmentation), key=lambda control: control.kind == "choice")
+        if control.name in on
     ]
-    if parts:
-        parts.append(f"fill mode {settings.fill_mode}")
     return ", ".join(parts) or "nothing is changed"
-
-
-def _matters(name: str, settings: Augmentation) -> bool:
-    if name == "cval":
-        return settings.fill_mode == "constant"
-    if name == "erasing_area":
-        return settings.erasing_probability > 0
-    value = getattr(settings, name)
-    return bool(value) and value != (1.0, 1.0)
 
 
 def _part(control: Control, value: Any) -> str:
     label = control.label if control.unit == "α" else control.label.lower()  # MixUp, CutMix
     if control.kind == "bool":
         return label
+    if control.kind == "choice":
+        return f"{label} {value}"
     number = f"{value[0]:g}–{value[1]:g}" if control.kind == "range" else f"{value:g}"
     space = "" if control.unit in ("", "°") else "\u00a0"  # a number keeps its unit on its line
     return f"{label} {number}{space}{control.unit}"

@@ -6,6 +6,7 @@ up to 1, so the loss must take shares: binary or categorical cross-entropy, not 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from .errors import SettingsError
 from .images import Photo
 from .settings import Augmentation
+
+_STREAM = 1  # of chance, beside that of the variants themselves
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,26 @@ def apply(image: Photo, other: Photo, mix: Mix) -> Photo:
     result = image.copy()
     result[top:bottom, left:right] = other[top:bottom, left:right]
     return result
+
+
+def variants(
+    photos: Sequence[Photo], others: Sequence[Photo], settings: Augmentation, seed: int = 0
+) -> list[tuple[Photo, Mix]]:
+    """Mix each photo with the other of its place, for a preview; both are augmented before.
+
+    The draw for photo i depends on (seed, i) alone.
+
+    Args:
+        photos: (H, W, 3) uint8 each.
+        others: as many, of the same shape.
+        settings: with MixUp or CutMix on.
+        seed: another seed, other shares.
+    """
+    made = []
+    for n, (photo, other) in enumerate(zip(photos, others, strict=True)):
+        drawn = draw(settings, photo.shape[:2], np.random.default_rng((seed, n, _STREAM)))
+        made.append((apply(photo, other, drawn), drawn))
+    return made
 
 
 def mix(

@@ -73,14 +73,12 @@ def compile_for_training(model: keras.Model, learning_rate: float, mixes: bool =
     Args:
         model: ends in one sigmoid unit or one softmax unit a class.
         learning_rate: Adam's.
-        mixes: photos are mixed with each other: labels are shares, for which the sparse
-            cross-entropy has no place.
+        mixes: photos are mixed with each other, so labels are shares.
     """
-    binary = model.output_shape[-1] == 1
-    several = "categorical_crossentropy" if mixes else "sparse_categorical_crossentropy"
+    units = model.output_shape[-1]
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
-        loss="binary_crossentropy" if binary else several,
+        loss=architecture.loss(2 if units == 1 else units, mixes),
         metrics=["accuracy"],
         # XLA was measured 3 to 4 times slower than plain graphs for these networks on a CPU.
         jit_compile=False,

@@ -49,13 +49,24 @@ def listing() -> list[Preset]:
 
     `damaged` tells of the latter.
     """
-    found = [entry for entry in _scan() if isinstance(entry, Preset)]
-    return sorted(found, key=lambda preset: (preset.name.casefold(), preset.id))
+    return everything()[0]
 
 
 def damaged() -> list[tuple[str, CatDogError]]:
     """Files among the presets that are none, by file name, each with what is wrong with it."""
-    return [entry for entry in _scan() if not isinstance(entry, Preset)]
+    return everything()[1]
+
+
+def everything() -> tuple[list[Preset], list[tuple[str, CatDogError]]]:
+    """What `listing` and `damaged` tell, by one reading of the folder."""
+    found: list[Preset] = []
+    broken: list[tuple[str, CatDogError]] = []
+    for path in _paths():
+        try:
+            found.append(Preset(*read(path), id=path.stem))
+        except CatDogError as error:
+            broken.append((path.name, error))
+    return sorted(found, key=lambda preset: (preset.name.casefold(), preset.id)), broken
 
 
 def save(name: str, settings: Augmentation, replace: bool = False) -> Preset:
@@ -282,13 +293,3 @@ def _path(preset_id: str) -> Path:
         "There is no saved preset '{id}'. It may have been deleted; choose another one.",
         id=files.shown(preset_id),
     )
-
-
-def _scan() -> list[Preset | tuple[str, CatDogError]]:
-    entries: list[Preset | tuple[str, CatDogError]] = []
-    for path in _paths():
-        try:
-            entries.append(Preset(*read(path), id=path.stem))
-        except CatDogError as error:
-            entries.append((path.name, error))
-    return entries

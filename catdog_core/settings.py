@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Literal
 
 from .fields import Settings, field
-from .settings_augmentation import NO_AUGMENTATION, PRESETS, Augmentation, FillMode
+from .settings_augmentation import MIXES, NO_AUGMENTATION, PRESETS, Augmentation, FillMode
 
 __all__ = [
+    "MIXES",
     "NO_AUGMENTATION",
     "PRESETS",
     "RECIPES",

@@ -14,6 +14,16 @@ from .fields import Settings, factors, field
 
 FillMode = Literal["nearest", "reflect", "wrap", "constant"]
 _HIGHEST_FACTOR = 3.0
+_WARPS = (
+    "rotation_range",
+    "width_shift_range",
+    "height_shift_range",
+    "zoom_range",
+    "shear_range",
+)
+"""What moves a photo so that its borders come into view."""
+MIXES = ("mixup_alpha", "cutmix_alpha")
+"""What mixes photos with each other."""
 
 
 class Augmentation(Settings):
@@ -82,9 +92,11 @@ class Augmentation(Settings):
         typical=(10, 40),
     )
     horizontal_flip: bool = field(
-        True, "Horizontal flip", "Mirrors every other photo, left for right."
+        True, "Horizontal flip", "Mirrors half the photos, chosen at random, left for right."
     )
-    vertical_flip: bool = field(True, "Vertical flip", "Turns every other photo upside down.")
+    vertical_flip: bool = field(
+        True, "Vertical flip", "Turns half the photos, chosen at random, upside down."
+    )
     fill_mode: FillMode = field(
         "nearest",
         "Fill mode",
@@ -98,6 +110,7 @@ class Augmentation(Settings):
         low=0,
         high=255,
         step=1,
+        one_way=True,
     )
     contrast_range: tuple[float, float] | None = factors(
         "Contrast",
@@ -132,6 +145,7 @@ class Augmentation(Settings):
         step=0.1,
         unit="px",
         typical=(0.5, 1.5),
+        one_way=True,
     )
     noise_range: float = field(
         0.0,
@@ -142,6 +156,7 @@ class Augmentation(Settings):
         high=80,
         step=1,
         typical=(5, 20),
+        one_way=True,
     )
     erasing_probability: float = field(
         0.0,
@@ -151,6 +166,7 @@ class Augmentation(Settings):
         high=1,
         step=0.05,
         typical=(0.25, 0.5),
+        one_way=True,
     )
     erasing_area: float = field(
         0.33,
@@ -160,6 +176,7 @@ class Augmentation(Settings):
         high=0.8,
         step=0.01,
         typical=(0.1, 0.4),
+        one_way=True,
     )
     mixup_alpha: float = field(
         0.0,
@@ -172,6 +189,7 @@ class Augmentation(Settings):
         step=0.05,
         unit="α",
         typical=(0.1, 0.4),
+        one_way=True,
     )
     cutmix_alpha: float = field(
         0.0,
@@ -183,6 +201,7 @@ class Augmentation(Settings):
         step=0.05,
         unit="α",
         typical=(0.5, 1),
+        one_way=True,
     )
 
     @field_validator("brightness_range", "contrast_range", "saturation_range")
@@ -198,10 +217,25 @@ class Augmentation(Settings):
         return bool(self.mixup_alpha or self.cutmix_alpha)
 
     @property
+    def active(self) -> tuple[str, ...]:
+        """The names of the fields that change something, in their order."""
+        values = self.model_dump()
+        warps = any(values[name] for name in _WARPS)
+        matters = {
+            "fill_mode": warps,
+            "cval": warps and self.fill_mode == "constant",
+            "erasing_area": self.erasing_probability > 0,
+        }
+        return tuple(
+            name
+            for name, value in values.items()
+            if matters.get(name, bool(value) and value != (1.0, 1.0))
+        )
+
+    @property
     def is_off(self) -> bool:
         """True when no field changes anything."""
-        values = self.model_dump(exclude={"fill_mode", "cval", "erasing_area"})
-        return all(not value or value == (1.0, 1.0) for value in values.values())
+        return not self.active
 
 
 NO_AUGMENTATION = Augmentation(

@@ -19,16 +19,8 @@ from dataclasses import dataclass
 
 from . import snippet_keras, snippet_texts
 from .errors import N_
-from .settings import Augmentation
+from .settings import MIXES, Augmentation
 
-_WARPS = (
-    "rotation_range",
-    "width_shift_range",
-    "height_shift_range",
-    "zoom_range",
-    "shear_range",
-)
-_MIXES = ("mixup_alpha", "cutmix_alpha")
 _NEWER = (
     "contrast_range",
     "saturation_range",
@@ -66,8 +58,10 @@ class _Library:
 _LIBRARIES = {
     "ImageDataGenerator": _Library(
         snippet_texts.image_data_generator,
-        N_("The class of the course notes: part of Keras, deprecated, still met everywhere."),
-        lacks=(*_NEWER, *_MIXES),
+        N_(
+            "ImageDataGenerator, as in the class notes: part of Keras, deprecated, still met everywhere."
+        ),
+        lacks=(*_NEWER, *MIXES),
     ),
     "Keras layers": _Library(
         snippet_keras.keras_layers,
@@ -84,7 +78,7 @@ _LIBRARIES = {
     "albumentations": _Library(
         snippet_texts.albumentations,
         N_("A library of many changes to NumPy photos, for any framework."),
-        lacks=_MIXES,
+        lacks=MIXES,
         nearly=("zoom_range", "shear_range", "channel_shift_range", "hue_range", "erasing_area"),
     ),
     "CatDog Lab": _Library(
@@ -95,22 +89,6 @@ _LIBRARIES = {
 LIBRARIES = tuple(_LIBRARIES)
 
 
-def active(settings: Augmentation) -> tuple[str, ...]:
-    """The names of the settings that change something, in the order of the form."""
-    values = settings.model_dump()
-    warps = any(values[name] for name in _WARPS)
-    matters = {
-        "fill_mode": warps,
-        "cval": warps and settings.fill_mode == "constant",
-        "erasing_area": settings.erasing_probability > 0,
-    }
-    return tuple(
-        name
-        for name, value in values.items()
-        if matters.get(name, bool(value) and value != (1.0, 1.0))
-    )
-
-
 def snippets(settings: Augmentation, seed: int = 0) -> dict[str, Snippet]:
     """The augmentation as code, by the name of the library, one for each of `LIBRARIES`.
 
@@ -119,7 +97,7 @@ def snippets(settings: Augmentation, seed: int = 0) -> dict[str, Snippet]:
         seed: written into the code, so that it gives the same variants every time; for the lab's
             own engine those of `augment.variants` with this seed.
     """
-    on, result = active(settings), {}
+    on, result = settings.active, {}
     for name, library in _LIBRARIES.items():
         missing = tuple(field for field in on if field in library.lacks)
         written = tuple(field for field in on if field not in missing)

@@ -65,12 +65,12 @@ _MIXES: dict[str, Callable[[float, int, int], Mix]] = {
     "mixup_alpha": lambda share, h, w: Mix(share),
     "cutmix_alpha": lambda share, h, w: _cut(share, h, w),
 }
-_ONE_WAY = ("cval", "blur_range", "noise_range", "erasing_area")  # drawn from the lowest value up
 
 
-def sweepable() -> list[str]:
-    """The settings a sweep can show, in their order; MixUp and CutMix need another photo."""
-    return [c.name for c in controls(Augmentation) if c.name in _TRANSFORMS or c.name in _MIXES]
+def sweepable(with_other: bool = True) -> list[str]:
+    """The settings a sweep can show, in their order; MixUp and CutMix only with another photo."""
+    known = {**_TRANSFORMS, **_MIXES} if with_other else _TRANSFORMS
+    return [control.name for control in controls(Augmentation) if control.name in known]
 
 
 def sweep(
@@ -131,7 +131,7 @@ def _values(control: Control, count: int) -> list[Any]:
     if control.kind == "choice":
         return list(control.choices)
     assert control.low is not None and control.high is not None
-    if control.name in _ONE_WAY:
+    if control.one_way:
         return list(np.linspace(control.low, control.high, count).tolist())
     if control.kind == "range":
         low, neutral, high = control.low, 1.0, control.high
@@ -156,7 +156,7 @@ def _inside(control: Control, settings: Augmentation, value: Any) -> bool:
         return False
     if control.kind == "range":
         low, high = now or (1.0, 1.0)
-    elif control.name in _ONE_WAY:
+    elif control.one_way:
         low, high = control.low, now
     else:
         low, high = _neutral(control) - now, _neutral(control) + now
@@ -174,7 +174,7 @@ def _label(control: Control, value: Any) -> str:
         return str(value)
     if control.kind == "range" or control.name == "zoom_range":
         return f"× {value:.3g}"
-    sign = "" if control.name in _ONE_WAY or not value else "+"
+    sign = "" if control.one_way or not value else "+"
     space = "" if control.unit == "°" else " "
     return f"{value:{sign}.3g}{space}{control.unit}".rstrip()
 

@@ -7,13 +7,14 @@ The settings that differ from the defaults travel in the address by name, as in
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from catdog_core import links, questions
 from catdog_core.controls import controls, parse
 from catdog_core.datasets import Dataset
+from catdog_core.questions import Question
 from catdog_core.settings import PRESETS, Augmentation
 
 from . import augment_share, forms, phrases
@@ -51,13 +52,13 @@ _OPEN = 2  # the notes' own settings; the others are a click away
 def show(dataset: Dataset | None) -> Augmentation:
     """Draw the controls and return what they are set to."""
     _follow_address()
-    _presets()
-    values: dict[str, Any] = {}
+    now = current()
+    _presets(now)
+    asked = questions.questions(now, dataset.classes if dataset else ())
     for place, (title, names) in enumerate(_GROUPS):
-        values |= _group(t(title), names, place < _OPEN, dataset)
-    settings = parse(Augmentation, values)
-    _into_address(settings)
-    return settings
+        _group(t(title), names, place < _OPEN, now, [q for q in asked if q.setting in names])
+    _into_address(now)
+    return now
 
 
 def current() -> Augmentation:
@@ -75,8 +76,7 @@ def reset() -> None:
     fill(Augmentation())
 
 
-def _presets() -> None:
-    now = current()
+def _presets(now: Augmentation) -> None:
     st.session_state["augment_preset"] = next(
         (name for name, preset in PRESETS.items() if preset == now), None
     )
@@ -100,15 +100,17 @@ def _take_preset() -> None:
 
 
 def _group(
-    title: str, names: tuple[str, ...], is_open: bool, dataset: Dataset | None
-) -> dict[str, Any]:
-    now = current()
+    title: str,
+    names: tuple[str, ...],
+    is_open: bool,
+    now: Augmentation,
+    asked: Sequence[Question],
+) -> None:
     key = f"augment_group_{names[0]}"
-    changed = any(getattr(now, name) != getattr(PRESETS["none"], name) for name in names)
-    if changed and key not in st.session_state:
-        is_open = True
+    if key not in st.session_state:
+        is_open = is_open or any(getattr(now, n) != getattr(PRESETS["none"], n) for n in names)
     with st.expander(title, expanded=is_open, key=key):
-        values = forms.form(Augmentation, KEY, names, columns=2, disabled=_without_effect(now))
+        forms.form(Augmentation, KEY, names, columns=2, disabled=_without_effect(now))
         if "mixup_alpha" in names:
             st.caption(
                 t(
@@ -118,15 +120,12 @@ def _group(
                     " class with the larger share is named."
                 )
             )
-        asked = parse(Augmentation, now.model_dump() | values)
-        for question in questions.questions(asked, dataset.classes if dataset else ()):
-            if question.setting in names:
-                params = {
-                    name: escape(value) if isinstance(value, str) else value
-                    for name, value in question.params.items()
-                }
-                st.caption(f":material/help: {t(question.text, **params)}")
-    return values
+        for question in asked:
+            params = {
+                name: escape(value) if isinstance(value, str) else value
+                for name, value in question.params.items()
+            }
+            st.caption(f":material/help: {t(question.text, **params)}")
 
 
 def _without_effect(now: Augmentation) -> tuple[str, ...]:

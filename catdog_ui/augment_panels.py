@@ -21,7 +21,7 @@ from catdog_core.runs import Run
 from catdog_core.settings import Augmentation
 
 from . import gallery, loaders, phrases, tiles
-from .palette import class_color
+from .palette import WITHIN, class_color
 from .words import N_, escape, t
 
 _PANEL, _MODEL, _SWEPT = "augment_panel", "augment_model", "augment_swept"
@@ -100,12 +100,9 @@ def show(photo: Photo, settings: Augmentation, made: Shown) -> None:
 
 
 def _sweep(photo: Photo, settings: Augmentation, made: Shown) -> None:
-    names = sweep.sweepable()
-    if made.partner is None:
-        names = [name for name in names if name not in ("mixup_alpha", "cutmix_alpha")]
     name = st.selectbox(
         t("Setting"),
-        names,
+        sweep.sweepable(made.partner is not None),
         format_func=lambda key: t(_LABELS[key]),
         key=_SWEPT,
         label_visibility="collapsed",
@@ -116,13 +113,13 @@ def _sweep(photo: Photo, settings: Augmentation, made: Shown) -> None:
         [images.encode(step.image) for step in steps],
         [t(step.label) for step in steps],
         columns=len(steps),
-        colors=["#009E73" if step.inside else "transparent" for step in steps],
+        colors=[WITHIN if step.inside else "transparent" for step in steps],
         least=50,
     )
     st.caption(
         t(
-            "All other settings rest. A dot marks what the sliders allow now; training draws from"
-            " there."
+            "All other settings are off here. A dot marks what the sliders allow now; training"
+            " draws from there."
         )
     )
 
@@ -156,7 +153,12 @@ def _model(made: Shown, settings: Augmentation) -> None:
         width=360,
     )
     if chosen is None or not made.answers:
-        st.caption(t("Its answer then stands under each variant, and how far the answers spread."))
+        st.caption(
+            t(
+                "Choose a model: its answer stands under each variant, and below them how far"
+                " the answers spread."
+            )
+        )
         return
     _spread(made)
     st.caption(

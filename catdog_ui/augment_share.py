@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import streamlit as st
 
 from catdog_core import files, links, presets
-from catdog_core.errors import CatDogError
+from catdog_core.errors import CatDogError, SettingsError
 from catdog_core.settings import Augmentation
 
 from .words import escape, say, t
@@ -35,7 +35,7 @@ def popover(now: Augmentation, fill: Fill) -> None:
         st.code(_link(now), language=None, wrap_lines=True)
         st.download_button(
             t("Download as a file"),
-            presets.dump(_name() or t("My settings"), now),
+            _file(now),
             file_name=f"{files.slug(_name() or 'augmentation')}.json",
             mime="application/json",
             icon=":material/download:",
@@ -59,6 +59,14 @@ def _link(now: Augmentation) -> str:
     return urlunsplit((address.scheme, address.netloc, address.path, query, ""))
 
 
+def _file(now: Augmentation) -> str:
+    """A preset's file; a name that is unfit, which is said on saving, does not stand in its way."""
+    try:
+        return presets.dump(_name(), now)
+    except SettingsError:
+        return presets.dump(t("My settings"), now)
+
+
 def _name() -> str:
     return str(st.session_state.get("augment_preset_name", "")).strip()
 
@@ -72,7 +80,7 @@ def _save(now: Augmentation) -> None:
             placeholder=t("for example: indoor photos"),
         )
         st.button(
-            t("Replace") if presets.find(_name()) else t("Save"),
+            t("Replace") if _name() and presets.find(_name()) else t("Save"),
             key="augment_preset_save",
             icon=":material/bookmark_add:",
             on_click=_keep,
@@ -90,8 +98,9 @@ def _keep(now: Augmentation) -> None:
 
 
 def _saved(fill: Fill) -> None:
-    found = {preset.id: preset for preset in presets.listing()}
-    for file, reason in presets.damaged():
+    listed, broken = presets.everything()
+    found = {preset.id: preset for preset in listed}
+    for file, reason in broken:
         st.warning(f"**{escape(files.shown(file))}**: {escape(say(reason))}")
     if not found:
         st.caption(t("Nothing saved yet. Saved presets stay in this workspace."))

@@ -193,32 +193,32 @@ def _variants(subject: Subject, settings: Augmentation, dataset: Dataset | None)
     photos = [image for image, _ in drawn]
     mixes: list[Mix] = []
     words = [augment_words.drawn(transform) for _, transform in drawn]
-    partners = _partners(dataset, seed) if dataset else []
+    partners = _partners(dataset, seed, COUNT if settings.mixes else 1) if dataset else []
     if settings.mixes and partners and dataset is not None:
         own = t("this photo") if subject.label is None else shown(dataset.classes[subject.label])
         rng = np.random.default_rng((seed, COUNT))
         others = augment.batch(np.stack([photo for photo, _ in partners]), settings, rng)
-        for n, (photo, other) in enumerate(zip(photos, others, strict=True)):
-            mixes.append(mixing.draw(settings, photo.shape[:2], rng))
-            photos[n] = mixing.apply(photo, other, mixes[n])
-            named = shown(dataset.classes[partners[n][1]])
-            words[n] = f"{augment_words.mixed(mixes[n], own, named)}\n{words[n]}"
+        mixed = mixing.variants(photos, list(others), settings, seed)
+        photos, mixes = [photo for photo, _ in mixed], [mix for _, mix in mixed]
+        for n, (mix, (_, label)) in enumerate(zip(mixes, partners, strict=True)):
+            other = shown(dataset.classes[label])
+            words[n] = f"{augment_words.mixed(mix, own, other)}\n{words[n]}"
     transforms = [transform for _, transform in drawn]
     return Shown(photos, transforms, words, mixes, partners[0][0] if partners else None)
 
 
-def _partners(dataset: Dataset, seed: int) -> list[tuple[Photo, int]]:
+def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]]:
     """Photos drawn at random from the training photos, with their labels: what a batch holds."""
     items = dataset.items("train")
     rng = np.random.default_rng((seed, len(items)))
     found = []
-    for place in rng.permutation(len(items))[: 2 * COUNT].tolist():
+    for place in rng.permutation(len(items))[: 2 * count].tolist():
         photo = pictures.fitted(items[place].path, SIZE)
         if not isinstance(photo, PhotoError):
             found.append((photo, items[place].label))
-        if len(found) == COUNT:
+        if len(found) == count:
             break
-    return [found[n % len(found)] for n in range(COUNT)] if found else []
+    return [found[n % len(found)] for n in range(count)] if found else []
 
 
 def _gallery(made: Shown, settings: Augmentation) -> None:

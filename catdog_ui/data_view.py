@@ -28,6 +28,7 @@ _SOURCES = {
     "photos": N_("single photos"),
     "download": N_("downloaded"),
     "tfds": N_("tensorflow_datasets"),
+    "tfrecord": N_("TFRecords from elsewhere"),
 }
 _MEASURED = 2000
 """Photos whose size is looked up at most; the head of a file is enough for it."""

@@ -118,7 +118,7 @@ def race(dataset: Dataset, job: Job) -> list[Lane]:
     """Race the readers of photos; meanwhile the job's result is how the race stands."""
     from catdog_core import race as room
 
-    _settle()
+    settle()
 
     def progress(standing: Standing) -> None:
         job.result = standing
@@ -138,7 +138,7 @@ def _from_file(path: str, changed: int) -> Predictor:
     from catdog_core import predict as room
 
     model = room.load(Path(path))
-    _settle()
+    settle()
     return model
 
 
@@ -150,12 +150,15 @@ def _from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
         path = Path(folder) / f"{files.slug(Path(_name).stem)}.{files.slug(Path(_name).suffix)}"
         path.write_bytes(_data)
         model = room.load(path)
-    _settle()
+    settle()
     return model
 
 
-def _settle() -> None:
-    # Streamlit collects garbage after every script run; TensorFlow's many lasting objects would
-    # make each of these take over 100 ms with the interpreter held.
+def settle() -> None:
+    """Leave what has been imported and loaded out of every later garbage collection.
+
+    Streamlit collects after every run of a script or fragment with the interpreter held: 50 ms
+    just before the last pictures are sent, over 100 ms once TensorFlow is loaded.
+    """
     gc.collect()
     gc.freeze()

@@ -5,6 +5,8 @@ from __future__ import annotations
 TRAIN = "#D55E00"
 VALIDATION = "#0072B2"
 TEST = "#888888"
+WITHIN = "#009E73"
+"""Marks what a setting allows."""
 SPLIT_COLORS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 
 CLASS_COLORS = [

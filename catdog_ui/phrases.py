@@ -30,16 +30,6 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "damaged": (N_("damaged"), "red", ":material/broken_image:"),
 }
 
-_ONE_WAY = (
-    "blur_range",
-    "noise_range",
-    "erasing_probability",
-    "erasing_area",
-    "mixup_alpha",
-    "cutmix_alpha",
-)
-"""Settings of the augmentation that are drawn from 0 up; the other numbers go either way."""
-
 HIDDEN = ("optimizer",)
 """Settings with one possible value: nothing to choose and nothing to compare."""
 
@@ -82,18 +72,13 @@ def augmentation(settings: Augmentation | None) -> str:
     """What an augmentation changes, in one line."""
     if settings is None or settings.is_off:
         return t("off")
-    parts = []
-    idle = {"cval"} if settings.erasing_probability else {"cval", "erasing_area"}
-    for control in controls(Augmentation):
-        value = getattr(settings, control.name)
-        if control.name in idle:
-            continue
-        if control.kind == "choice":
-            if value != control.default:
-                parts.append(f"{t(control.label)} {value}")
-        elif value and value != (1.0, 1.0):
-            parts.append(_part(control, value))
-    return ", ".join(parts)
+    on = settings.active
+    return ", ".join(
+        _part(control, getattr(settings, control.name))
+        for control in controls(Augmentation)
+        if control.name in on
+        and (control.kind != "choice" or getattr(settings, control.name) != control.default)
+    )
 
 
 def preset_or_own(settings: Augmentation | None) -> str:
@@ -108,9 +93,11 @@ def _part(control: Control, value: Any) -> str:
     label = t(control.label)
     if control.kind == "bool":
         return label
+    if control.kind == "choice":
+        return f"{label} {value}"
     if control.kind == "range":
         return f"{label} {value[0]:g}–{value[1]:g} {control.unit}".rstrip()
-    sign = "" if control.name in _ONE_WAY else "±"
+    sign = "" if control.one_way else "±"
     space = "" if control.unit in ("", "°") else " "
     return f"{label} {sign}{value:g}{space}{control.unit}"
 

@@ -71,7 +71,7 @@ def photos_card(_kind: str) -> None:
             st.button(
                 t("{name}: {n} photos", name=escape(name), n=len(photos)),
                 icon=":material/close:",
-                help=t("Take these away"),
+                help=t("Remove these photos"),
                 key=f"pile_drop_{number}",
                 on_click=_drop,
                 args=(name,),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from streamlit.runtime.scriptrunner import RerunException, StopException
 from catdog_core import runs
 from catdog_core.errors import CatDogError
 
-from . import state
+from . import loaders, state
 from .words import LANGUAGES, N_, choose_language, escape, language, say, t
 
 log = logging.getLogger("catdog")
@@ -61,11 +60,7 @@ def page(title: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _settle(title: str) -> None:
-    # Streamlit collects garbage after every run of a script or fragment: 50 ms with the interpreter
-    # held, just before the last pictures are sent. What a page has imported lasts, so it is left
-    # out; once for each title, since each page imports more.
-    gc.collect()
-    gc.freeze()
+    loaders.settle()  # once for each title, since each page imports more
 
 
 @contextmanager

@@ -127,20 +127,20 @@ def _network(training: Training, rows: list[architecture.Layer]) -> None:
 def _loss(classes: int, augmentation: Augmentation | None) -> None:
     """The loss that fits the labels, and why."""
     mixes = augmentation is not None and augmentation.mixes
-    if classes == 2:
-        name = "binary_crossentropy"
-        why = t("two classes, one sigmoid unit, labels 0 or 1")
-        if mixes:
-            why = t(
-                "labels are shares of the two mixed photos, such as 0.7, which it takes as well"
-            )
-    elif mixes:
-        name = "categorical_crossentropy"
-        why = t("labels are rows of shares of the mixed photos; the sparse one takes numbers only")
-    else:
-        name = "sparse_categorical_crossentropy"
-        why = t("labels are class numbers, one softmax unit a class")
-    st.caption(t("Loss: `{name}`; {why}.", name=name, why=why))
+    why = {
+        ("binary_crossentropy", False): t("two classes, one sigmoid unit, labels 0 or 1"),
+        ("binary_crossentropy", True): t(
+            "labels are shares of the two mixed photos, such as 0.7, which it takes as well"
+        ),
+        ("categorical_crossentropy", True): t(
+            "labels are rows of shares of the mixed photos; the sparse one takes numbers only"
+        ),
+        ("sparse_categorical_crossentropy", False): t(
+            "labels are class numbers, one softmax unit a class"
+        ),
+    }
+    name = architecture.loss(classes, mixes)
+    st.caption(t("Loss: `{name}`; {why}.", name=name, why=why[name, mixes]))
 
 
 def _arithmetic(training: Training, dataset: Dataset) -> None:

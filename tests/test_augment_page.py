@@ -67,12 +67,14 @@ def test_a_preset_sets_the_sliders(bench):
 
 def test_the_settings_go_to_training_and_outlive_the_page(bench):
     bench.slider("augment_rotation_range").set_value(45.0).run()
+    made = pictures(bench)[0]
     bench.button("use_in_training").click().run()
     assert bench.session_state["train_augmentation"]["rotation_range"] == 45
     bench.switch_page("pages/3_Train.py").run()
     assert "Rotation ±45°" in fakes.said(bench.caption)
     bench.switch_page("pages/2_Augment.py").run()
     assert bench.slider("augment_rotation_range").value == 45
+    assert pictures(bench)[0] == made
 
 
 def test_an_own_photo_is_used_and_no_photo_is_refused_in_a_sentence():
@@ -116,6 +118,11 @@ def test_a_preset_of_ones_own_is_saved_loaded_and_deleted(bench):
     assert bench.slider("augment_blur_range").value == 2
     bench.button("augment_preset_delete").click().run()
     assert presets.listing() == []
+
+
+def test_a_name_no_preset_can_have_takes_nothing_away_from_the_page(bench):
+    bench.text_input("augment_preset_name").set_value("a\u200bb").run()
+    assert not bench.error and len(pictures(bench)[0]) == 20
 
 
 def test_a_preset_without_a_fit_name_is_refused_in_a_sentence(bench):

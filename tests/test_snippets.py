@@ -9,7 +9,7 @@ from pasted import PET, only, run
 
 from catdog_core import augment
 from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
-from catdog_core.snippets import LIBRARIES, active, snippets
+from catdog_core.snippets import LIBRARIES, snippets
 
 # Keras itself calls SciPy by a name SciPy deprecates.
 pytestmark = pytest.mark.filterwarnings(
@@ -126,8 +126,8 @@ def test_every_setting_on_is_either_written_or_named_as_missing():
             assert max(map(len, snippet.code.splitlines())) <= 100
             left_out, code = split(snippet.code)
             assert re.findall(r"[a-z]+(?:_[a-z]+)+", left_out) == list(snippet.missing)
-            assert {*snippet.missing, *snippet.approximate} <= {*active(settings)}
-            for name in active(settings):
+            assert {*snippet.missing, *snippet.approximate} <= {*settings.active}
+            for name in settings.active:
                 other = settings.model_copy(update={name: another(getattr(settings, name))})
                 changes = split(snippets(other)[library].code)[1] != code
                 assert changes != (name in snippet.missing), (library, name)

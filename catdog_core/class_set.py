@@ -111,7 +111,7 @@ def into(folder: Path, fetch: Fetch) -> Preview:
         DatasetError: the folder holds something.
         DownloadError: the photos cannot be fetched.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if files.is_taken(folder):
         raise DatasetError(
             "{folder} already holds something. Expected a new or empty folder for the photos. Name"
             " another.",

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -43,7 +44,8 @@ class Dataset:
     """Photos with labels and a split.
 
     `classes` gives the label numbers: the first is 0. `source` is "demo", "folder", or
-    what it was imported from: "zip", "tar", "photos", "download", "tfds".
+    what it was imported from: "zip", "tar", "photos", "download", "tfds",
+    "tfrecord".
     `fingerprint` names the content: other photos, labels or split give another one. `note` tells
     what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
     divided them) or "train-divided" (it divided the train folder), "split" the seed and fraction
@@ -61,11 +63,18 @@ class Dataset:
 
     def items(self, split: str | None = None) -> list[Item]:
         """The photos of a split, or all of them, in the order of their names."""
-        return [
-            Item(self.root / file, file, label, part)
-            for file, label, part in self.photos
-            if split is None or part == split
-        ]
+        return list(self._items if split is None else self._of_split.get(split, ()))
+
+    @cached_property
+    def _items(self) -> list[Item]:
+        return [Item(self.root / file, file, label, split) for file, label, split in self.photos]
+
+    @cached_property
+    def _of_split(self) -> dict[str, list[Item]]:
+        found: dict[str, list[Item]] = {}
+        for item in self._items:
+            found.setdefault(item.split, []).append(item)
+        return found
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Photos by split and class name; splits without photos are left out."""

@@ -43,7 +43,7 @@ def make_demo(
     Raises:
         DatasetError: the folder already holds something.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if files.is_taken(folder):
         raise DatasetError(
             "{folder} already holds something. Expected a new or empty folder for the demo dataset."
             " Name another.",

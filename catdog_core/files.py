@@ -111,6 +111,11 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def is_taken(folder: Path) -> bool:
+    """Whether a place is no new or empty folder: nothing may be made there."""
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a folder of the lab's own making; one that is not there is no error."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -106,7 +106,7 @@ def pack(dataset: Dataset, out: Path, size: int = 150, progress: Progress | None
             if not verify(out):
                 return opened(out)
             _reopen(out)
-        elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        elif files.is_taken(out):
             raise DatasetError(
                 "{folder} already holds something. Expected a new or empty folder for the shards."
                 " Name another.",

@@ -104,7 +104,7 @@ def create(
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     if folder is None:
         folder = root() / f"{stamp}-{training.model}-{uuid4().hex[:4]}"
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif files.is_taken(folder):
         raise RunError(
             "{folder} already holds something. Expected a new or empty folder for the run. Name"
             " another, or go on with 'resume {folder}'.",

@@ -59,7 +59,8 @@ _LIBRARIES = {
     "ImageDataGenerator": _Library(
         snippet_texts.image_data_generator,
         N_(
-            "ImageDataGenerator, as in the class notes: part of Keras, deprecated, still met everywhere."
+            "ImageDataGenerator, as in the class notes: part of Keras, deprecated, still met"
+            " everywhere."
         ),
         lacks=(*_NEWER, *MIXES),
     ),

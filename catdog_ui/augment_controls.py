@@ -49,16 +49,19 @@ _GROUPS = (
 _OPEN = 2  # the notes' own settings; the others are a click away
 
 
-def show(dataset: Dataset | None) -> Augmentation:
-    """Draw the controls and return what they are set to."""
+def settings() -> Augmentation:
+    """What the controls are set to, known before they are drawn; a link's settings on arrival."""
     _follow_address()
-    now = current()
+    return current()
+
+
+def show(now: Augmentation, dataset: Dataset | None) -> None:
+    """Draw the controls, set to what `settings` gave."""
     _presets(now)
     asked = questions.questions(now, dataset.classes if dataset else ())
     for place, (title, names) in enumerate(_GROUPS):
         _group(t(title), names, place < _OPEN, now, [q for q in asked if q.setting in names])
     _into_address(now)
-    return now
 
 
 def current() -> Augmentation:

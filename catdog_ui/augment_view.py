@@ -59,16 +59,22 @@ def workbench(dataset: Dataset | None) -> None:
         with controls_:
             subject = _subject(dataset)
             place = st.container()  # for the original and the average, which needs the variants
-            settings = augment_controls.show(dataset)
+            settings = augment_controls.settings()
+        made = None
         with pictures_:
             _actions(settings)
             if subject is not None:
                 made = _variants(subject, settings, dataset)
                 made = augment_panels.ask(made, subject.photo)
                 _gallery(made, settings)
+        # The 20 pictures are on their way; whatever else there is may follow.
+        with controls_:
+            augment_controls.show(settings, dataset)
+        if subject is not None and made is not None:
+            with place:
+                _summary(subject, made)
+            with pictures_:
                 _below(subject, made, settings)
-                with place:
-                    _summary(subject, made)
                 _told(settings)
                 augment_panels.show(subject.photo, settings, made)
 

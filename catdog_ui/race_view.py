@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape as html_escape
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,12 @@ from catdog_core import jobs
 from catdog_core.datasets import Dataset
 from catdog_core.jobs import Job
 
-from . import loaders
-from .startup import guard
+from . import loaders, watch
 from .words import N_, escape, say, t
 
 if TYPE_CHECKING:
     from catdog_core.race import Lane, Standing
 
-_POLL = 0.5  # seconds between two looks at a race
 _OURS, _PEERS = "#0072B2", "#888888"
 _COLD = "repeating-linear-gradient(135deg,{color} 0 3px,transparent 3px 6px)"
 _PHASES = {
@@ -47,26 +46,18 @@ def show(dataset: Dataset) -> None:
             " ahead, or keeps the photos decoded, hardly lets it wait."
         )
     )
-    job = jobs.get(_key(dataset))
-    every = _POLL if job is not None and job.status == "running" else None
-    st.fragment(_guarded, run_every=every)(dataset)
+    watch.job(_key(dataset), partial(_show, dataset))
 
 
 def _key(dataset: Dataset) -> str:
     return f"race-{dataset.fingerprint[:20]}"
 
 
-def _guarded(dataset: Dataset) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        _show(dataset)
-
-
 def _start(dataset: Dataset) -> None:
     jobs.start(_key(dataset), lambda job: loaders.race(dataset, job))
 
 
-def _show(dataset: Dataset) -> None:
-    job = jobs.get(_key(dataset))
+def _show(dataset: Dataset, job: Job | None) -> None:
     status = job.status if job is not None else ""
     running = status == "running"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -84,9 +75,6 @@ def _show(dataset: Dataset) -> None:
             st.caption(t("It takes about a minute; the photos are only read."), width="content")
     if job is not None:
         _race(job)
-    if st.session_state.get("race_running", False) != running:
-        st.session_state["race_running"] = running
-        st.rerun()  # the page itself: it begins to look, or need not any more
 
 
 def _race(job: Job) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from catdog_core import cache, jobs
@@ -9,11 +11,9 @@ from catdog_core.datasets import Dataset
 from catdog_core.files import shown
 from catdog_core.jobs import Job
 
-from . import loaders, tiles
-from .startup import guard
+from . import loaders, tiles, watch
 from .words import escape, say, t
 
-_POLL = 0.5  # seconds between two looks at a packing
 _LOWEST, _HIGHEST = 8, 1024
 _LISTED = 20  # photos left out that are named
 _WRITE = """\
@@ -82,9 +82,7 @@ def show(dataset: Dataset) -> None:
         key="shards_size",
         width=220,
     )
-    running = _job(dataset, size)
-    every = _POLL if running is not None and running.status == "running" else None
-    st.fragment(_packing, run_every=every)(dataset, size)
+    watch.job(_key(dataset, size), partial(_packing, dataset, size))
     _code(dataset, size)
     _cache()
 
@@ -93,45 +91,36 @@ def _key(dataset: Dataset, size: int) -> str:
     return f"pack-{dataset.fingerprint[:20]}-{size}"
 
 
-def _job(dataset: Dataset, size: int) -> Job | None:
-    return jobs.get(_key(dataset, size))
-
-
 def _start(dataset: Dataset, size: int) -> None:
     jobs.start(_key(dataset, size), lambda job: loaders.pack(dataset, size, job))
 
 
-def _packing(dataset: Dataset, size: int) -> None:
-    with guard():
-        job = _job(dataset, size)
-        running = job is not None and job.status == "running"
-        whole = (cache.place(dataset.fingerprint, size) / "index.json").is_file()
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
-                t("Verify, and mend what is damaged") if whole else t("Make the TFRecord"),
-                icon=":material/inventory_2:",
-                key="shards_pack",
-                disabled=running,
-                on_click=_start,
-                args=(dataset, size),
-            )
-            if running and job is not None:
-                st.button(t("Stop"), icon=":material/stop:", key="shards_stop", on_click=job.stop)
-        if job is None:
-            if whole:
-                st.caption(t("This dataset is packed at {n} px.", n=size))
-        elif running:
-            st.progress(
-                job.done / job.total if job.total else 0.0,
-                t("{done:,} of {total:,} photos", done=job.done, total=job.total),
-            )
-        elif job.error is not None:
-            st.error(escape(say(job.error)), icon=":material/error:")
-        else:
-            _result(job.result)
-        if st.session_state.get("shards_running", False) != running:
-            st.session_state["shards_running"] = running
-            st.rerun()  # the page itself: it begins to look, or need not any more
+def _packing(dataset: Dataset, size: int, job: Job | None) -> None:
+    running = job is not None and job.status == "running"
+    whole = (cache.place(dataset.fingerprint, size) / "index.json").is_file()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            t("Verify, and mend what is damaged") if whole else t("Make the TFRecord"),
+            icon=":material/inventory_2:",
+            key="shards_pack",
+            disabled=running,
+            on_click=_start,
+            args=(dataset, size),
+        )
+        if running and job is not None:
+            st.button(t("Stop"), icon=":material/stop:", key="shards_stop", on_click=job.stop)
+    if job is None:
+        if whole:
+            st.caption(t("This dataset is packed at {n} px.", n=size))
+    elif running:
+        st.progress(
+            job.done / job.total if job.total else 0.0,
+            t("{done:,} of {total:,} photos", done=job.done, total=job.total),
+        )
+    elif job.error is not None:
+        st.error(escape(say(job.error)), icon=":material/error:")
+    else:
+        _result(job.result)
 
 
 def _result(packed: loaders.PackedPhotos) -> None:

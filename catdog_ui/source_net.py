@@ -8,6 +8,7 @@ from catdog_core import class_set, datasets, jobs, tfds
 from catdog_core.errors import CatDogError
 from catdog_core.jobs import Job
 
+from . import watch
 from .source_parts import choose, demo_button, heading
 from .startup import guard
 from .words import N_, escape, say, t
@@ -39,7 +40,7 @@ def class_button(key: str, kind: str = "secondary") -> None:
             with guard():
                 choose(datasets.load(class_set.ID))
         return
-    running = _is_running(CLASS)
+    running = watch.is_running(CLASS)
     st.button(
         t("Downloading…") if running else t("Download the class dataset (68 MB)"),
         type=kind,  # type: ignore[arg-type]
@@ -72,7 +73,7 @@ def tfds_card(_kind: str) -> None:
             t("Name in the catalogue"), key="tfds_name", placeholder="cats_vs_dogs", width=360
         )
         asked = st.form_submit_button(
-            t("Look it up"), icon=":material/search:", disabled=_is_running(LOOK)
+            t("Look it up"), icon=":material/search:", disabled=watch.is_running(LOOK)
         )
     if asked and name.strip():
         wanted = name.strip()
@@ -98,7 +99,7 @@ def _offer(found: tfds.Found) -> None:
         type="primary",
         icon=":material/download:",
         key="tfds_fetch",
-        disabled=_is_running(TFDS),
+        disabled=watch.is_running(TFDS),
         on_click=_start,
         args=(TFDS, lambda job: tfds.dataset(found.name, job.tell)),
     )
@@ -116,20 +117,17 @@ def background() -> None:
                 st.query_params["dataset"] = job.result.id
                 st.toast(t("{name} is ready.", name=escape(job.result.name)))
         elif job.status != "done":
-            running = job.status == "running"
-            st.fragment(_show, run_every=_POLL if running else None)(key, running)
+            watch.job(key, _show, _POLL)
 
 
-def _show(key: str, was_running: bool) -> None:
-    with guard():
-        job = jobs.get(key)
-        if job is None or (was_running and job.status != "running"):
-            st.rerun()
-        with st.container(border=True):
-            if was_running:
-                _bar(job)
-            else:
-                _ended(job)
+def _show(job: Job | None) -> None:
+    if job is None:
+        return
+    with st.container(border=True):
+        if job.status == "running":
+            _bar(job)
+        else:
+            _ended(job)
 
 
 def _bar(job: Job) -> None:
@@ -160,20 +158,19 @@ def _ended(job: Job) -> None:
     else:
         st.error(escape(say(error)), icon=":material/error:")
     with st.container(horizontal=True):
-        if job.key == CLASS and st.button(
-            t("Try again"), icon=":material/refresh:", key="job_again", on_click=_fetch_class
-        ):
-            st.rerun()
+        if job.key == CLASS:
+            st.button(
+                t("Try again"), icon=":material/refresh:", key="job_again", on_click=_fetch_class
+            )
         if not any(dataset.id == datasets.DEMO_ID for dataset in datasets.listing()):
             demo_button("job_demo", "secondary")
-        if st.button(
+        st.button(
             t("Dismiss"),
             type="tertiary",
             key=f"job_dismiss_{job.key}",
             on_click=jobs.forget,
             args=(job.key,),
-        ):
-            st.rerun()
+        )
 
 
 def _fetch_class() -> None:
@@ -192,8 +189,3 @@ def _mine() -> set[str]:
     """The jobs this session waits for."""
     mine: set[str] = st.session_state.setdefault(_MINE, set())
     return mine
-
-
-def _is_running(key: str) -> bool:
-    job = jobs.get(key)
-    return job is not None and job.status == "running"

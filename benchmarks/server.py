@@ -1,4 +1,4 @@
-"""A Streamlit server of its own for a measurement, with the drawn demo dataset in its workspace."""
+"""A Streamlit server of its own, for a measurement or a test in the browser."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 PROJECT = Path(__file__).resolve().parent.parent
 _PATIENCE = 60.0  # seconds until the server answers
@@ -19,33 +21,54 @@ _PATIENCE = 60.0  # seconds until the server answers
 
 @contextmanager
 def lab() -> Iterator[str]:
-    """Start the lab on a free port of this machine; yields ``127.0.0.1:port``."""
+    """Start the lab with the demo dataset on a free port; yields ``127.0.0.1:port``."""
     with tempfile.TemporaryDirectory() as place:
-        environment = {**os.environ, "CATDOG_WORKSPACE": f"{place}/workspace"}
         make = "from catdog_core import datasets; datasets.create_demo()"
+        environment = with_workspace(Path(place) / "workspace")
         subprocess.run([sys.executable, "-c", make], cwd=PROJECT, env=environment, check=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
-        with open(f"{place}/server.log", "wb") as log:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
-                    *("--server.headless", "true", "--server.port", address.split(":")[1]),
-                    *("--server.fileWatcherType", "none"),
-                ],
-                cwd=PROJECT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            _wait_for(f"http://{address}/_stcore/health", process, Path(place) / "server.log")
+        with running(Path(place)) as address:
             yield address
-        finally:
-            process.kill()
-            process.wait(10)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Start the lab on a free port of this machine; yields ``127.0.0.1:port``.
+
+    In the end every worker it started is ended, too.
+
+    Args:
+        folder: holds its ``workspace`` and ``server.log``.
+
+    Raises:
+        RuntimeError: the server did not start; with what it said.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    with open(folder / "server.log", "wb") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
+                *("--server.headless", "true", "--server.port", str(port)),
+                *("--server.fileWatcherType", "none"),
+            ],
+            cwd=PROJECT,
+            env=with_workspace(folder / "workspace"),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        address = f"127.0.0.1:{port}"
+        _wait_for(f"http://{address}/_stcore/health", process, folder / "server.log")
+        yield address
+    finally:
+        _end(process)
+
+
+def with_workspace(folder: Path) -> dict[str, str]:
+    """The environment of a process of the lab with its workspace at `folder`."""
+    return {**os.environ, "CATDOG_WORKSPACE": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -56,4 +79,13 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except OSError:
             time.sleep(0.1)
-    raise SystemExit("The server did not start:\n" + log.read_text(errors="replace"))
+    raise RuntimeError("The server did not start:\n" + log.read_text(errors="replace"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a server and its workers, which have sessions of their own but are its children."""
+    server = psutil.Process(process.pid)  # a zombie too, as it was not waited for yet
+    for each in (*server.children(recursive=True), server):
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    process.wait(10)

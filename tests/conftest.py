@@ -47,3 +47,14 @@ def bad_inputs():
     if not folder.is_dir():
         pytest.skip("the collection of bad inputs is not beside this checkout")
     return folder
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A small grey photo in a file."""
+    import numpy as np
+    from PIL import Image
+
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(path)
+    return path

@@ -10,7 +10,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from catdog_core import files, runs
+from catdog_core import cli, files, runs
 from catdog_core.settings import Augmentation, Training
 
 
@@ -23,6 +23,12 @@ def page(path: str = "", **query: str) -> AppTest:
     if path:
         app.switch_page(f"pages/{path}.py").run()
     return app
+
+
+def shell(capsys: Any, *arguments: Any) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of one command of the lab, run in this process."""
+    status = cli.main([str(argument) for argument in arguments])
+    return status, *capsys.readouterr()
 
 
 def said(elements: Iterable[Any]) -> str:

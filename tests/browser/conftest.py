@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import psutil
 import pytest
+
+from benchmarks import server
 
 PROJECT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -74,7 +71,7 @@ class Lab:
         done = subprocess.run(
             [sys.executable, "-m", "catdog_core", *arguments],
             cwd=PROJECT,
-            env=_environment(self.workspace),
+            env=server.with_workspace(self.workspace),
             capture_output=True,
             text=True,
             timeout=240,
@@ -95,9 +92,9 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
     sync_api = pytest.importorskip("playwright.sync_api")
     sync_api.expect.set_options(timeout=PATIENCE)
     folder = tmp_path_factory.mktemp("lab")
-    with _server(folder) as url, sync_api.sync_playwright() as playwright:
+    with server.running(folder) as address, sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
-        lab = Lab(url, folder / "workspace", browser)
+        lab = Lab(f"http://{address}", folder / "workspace", browser)
         yield lab
         lab.close_pages()
         browser.close()
@@ -130,58 +127,3 @@ def _browser() -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    """A Streamlit server on a free port; it ends with every worker it started."""
-    port = _free_port()
-    with open(folder / "server.log", "wb") as log:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
-                *("--server.headless", "true", "--server.port", str(port)),
-                *("--server.fileWatcherType", "none"),
-            ],
-            cwd=PROJECT,
-            env=_environment(folder / "workspace"),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(f"{url}/_stcore/health", process, folder / "server.log")
-        yield url
-    finally:
-        _end(process)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + PATIENCE / 1000
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("the server did not start:\n" + log.read_text())
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a server and its workers, which have sessions of their own but are its children."""
-    server = psutil.Process(process.pid)  # a zombie too, as it was not waited for yet
-    for each in (*server.children(recursive=True), server):
-        with suppress(psutil.NoSuchProcess):
-            each.kill()
-    process.wait(10)
-
-
-def _environment(workspace: Path) -> dict[str, str]:
-    return {**os.environ, "CATDOG_WORKSPACE": str(workspace), "TF_CPP_MIN_LOG_LEVEL": "3"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

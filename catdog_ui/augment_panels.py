@@ -180,9 +180,8 @@ def _spread(made: Shown) -> None:
         [
             (t("Original"), f"{name} {made.original[label]:.0%}"),
             (t("Same answer"), t("{n} of {total}", n=same, total=len(of))),
-            (t("Mean of {name}", name=name), f"{of.mean():.0%}"),
+            (t("Mean ± standard deviation"), f"{of.mean() * 100:.0f} ± {of.std() * 100:.1f}%"),
             (t("Lowest to highest"), f"{of.min():.0%} – {of.max():.0%}"),
-            (t("Standard deviation"), t("{n:.1f} points", n=of.std() * 100)),
         ]
     )
     told = t("Probability of {name} for each variant; the line is the original.", name=name)

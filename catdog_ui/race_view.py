@@ -42,8 +42,8 @@ def show(dataset: Dataset) -> None:
         t(
             "Before a network learns from a photo, its file must be found, read and decoded."
             " ImageDataGenerator does all of that anew whenever a batch asks for the photo, epoch"
-            " after epoch, and the network waits: the notes call this its I/O latency. Who reads"
-            " ahead, or keeps the photos decoded, hardly lets it wait."
+            " after epoch, and the network waits: the notes call this its I/O latency. A reader"
+            " that reads ahead, or keeps the photos decoded, hardly makes it wait."
         )
     )
     watch.job(_key(dataset), partial(_show, dataset))

@@ -66,7 +66,11 @@ def test_a_killed_packing_goes_on_from_its_whole_shards(demo, packed, tmp_path, 
     command = [sys.executable, "-c", SLOW_PACKING, demo, tmp_path / "killed", "0.1"]
     process = subprocess.Popen(command, cwd=files.PROJECT, stderr=subprocess.DEVNULL)
     building = tmp_path / ".killed.packing"
-    until(lambda: len(list(building.glob("*.json"))) >= 2 or process.poll() is not None)
+
+    def two_whole_and_one_begun():
+        return len(list(building.glob("*.json"))) >= 2 and any(building.glob(".*.tfrecord"))
+
+    until(lambda: two_whole_and_one_begun() or process.poll() is not None)
     process.kill()
     process.wait()
     assert not (tmp_path / "killed").exists()

@@ -92,10 +92,10 @@ def demo(
 
 @app.command()
 def check(folder: Folder, as_json: AsJson = False) -> None:
-    """Report the health of a dataset: unreadable photos, duplicates, leaks, imbalance."""
+    """Report the health of a dataset: unusable files, copies, leaks, imbalance, odd photos."""
     from . import health
 
-    dataset = datasets.scan(folder)
+    dataset = datasets.read_folder(folder)
     with cli_say.bar("checking") as progress:
         findings = health.check(dataset, progress=progress)
     if as_json:

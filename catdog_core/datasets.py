@@ -7,82 +7,47 @@ read-only. Only the drawn demo set and unpacked archives lie beside their record
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from . import contents, demo, files, layout
+from . import choices, contents, dataset_record, demo, division, files, layout
+from .choices import Choice
+from .dataset_record import Dataset, Item, load, root
+from .decisions import as_of, change, refuse_second_test, resplit, undo
 from .errors import CatDogError, DatasetError
 
-FORMAT = 1
+__all__ = [
+    "DEMO_ID",
+    "Choice",
+    "Dataset",
+    "Item",
+    "adopt",
+    "as_of",
+    "change",
+    "create_demo",
+    "damaged",
+    "listing",
+    "load",
+    "make_demo",
+    "open_folder",
+    "read_folder",
+    "remove",
+    "resplit",
+    "root",
+    "scan",
+    "undo",
+]
+
 VALIDATION_FRACTION = 0.25
 DEMO_ID = "demo"
 
 Progress = Callable[[int, int], None]
 make_demo = demo.make_demo
-
-
-@dataclass(frozen=True)
-class Item:
-    """One photo: where it lies, its name within the dataset, label number and split."""
-
-    path: Path
-    file: str
-    label: int
-    split: str
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Photos with labels and a split.
-
-    `classes` gives the label numbers: the first is 0. `source` is "demo", "folder", or
-    what it was imported from: "zip", "tar", "photos", "download", "tfds",
-    "tfrecord".
-    `fingerprint` names the content: other photos, labels or split give another one. `note` tells
-    what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
-    divided them) or "train-divided" (it divided the train folder), "split" the seed and fraction
-    it did so by, "ignored" counts other files, "warnings" are (message, params) pairs.
-    """
-
-    id: str
-    name: str
-    root: Path
-    classes: tuple[str, ...]
-    source: str
-    fingerprint: str
-    note: dict[str, Any] = field(default_factory=dict)
-    photos: tuple[tuple[str, int, str], ...] = ()
-
-    def items(self, split: str | None = None) -> list[Item]:
-        """The photos of a split, or all of them, in the order of their names."""
-        return list(self._items if split is None else self._of_split.get(split, ()))
-
-    @cached_property
-    def _items(self) -> list[Item]:
-        return [Item(self.root / file, file, label, split) for file, label, split in self.photos]
-
-    @cached_property
-    def _of_split(self) -> dict[str, list[Item]]:
-        found: dict[str, list[Item]] = {}
-        for item in self._items:
-            found.setdefault(item.split, []).append(item)
-        return found
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Photos by split and class name; splits without photos are left out."""
-        found: dict[str, dict[str, int]] = {}
-        for _, label, split in self.photos:
-            row = found.setdefault(split, dict.fromkeys(self.classes, 0))
-            row[self.classes[label]] += 1
-        return {split: found[split] for split in layout.SPLITS if split in found}
 
 
 def scan(
@@ -91,8 +56,12 @@ def scan(
     seed: int = 0,
     validation_fraction: float = VALIDATION_FRACTION,
     known: contents.Known | None = None,
+    test_fraction: float = 0.0,
 ) -> Dataset:
-    """Understand a folder of photos. Nothing is written.
+    """Understand a folder of photos, as it is: what was decided about it is left aside.
+
+    Nothing is written. Where the lab divides the photos, exact copies stay on one side; `resplit`
+    keeps photos that are only alike together, too, which takes a look at each.
 
     Args:
         folder: holds ``train/<class>/`` and ``validation/<class>/``, or ``<class>/`` folders.
@@ -100,32 +69,61 @@ def scan(
         seed: of the split, where the folder has none.
         validation_fraction: part of each class kept for validation, 0..1, where it has none.
         known: digests from an earlier look, used where they hold and brought up to date.
+        test_fraction: part of each class kept for a test, 0..1, where the lab divides it.
 
     Raises:
         DatasetError: it is no folder, or its layout is none of these.
     """
     root, found, note = layout.understand(Path(folder), classes, seed, validation_fraction)
     names = note.pop("classes")
+    listed = [file for file, _, _ in found]
+    digests = contents.digests(root, listed, known if known is not None else {})
+    if "split" in note:
+        same = contents.copies(listed, digests)
+        if test_fraction:
+            refuse_second_test(found)
+            note["split"]["test_fraction"] = test_fraction
+        if same or test_fraction:
+            found = division.divide(
+                found, names, seed, validation_fraction, test_fraction, together=same
+            )
     return Dataset(
         id=_folder_id(root),
         name=files.shown(root.name, 60),
         root=root,
         classes=tuple(files.shown(name, 100) for name in names),
         source="folder",
-        fingerprint=contents.fingerprint(root, found, names, known if known is not None else {}),
+        fingerprint=contents.fingerprint(found, names, digests),
         note=note,
         photos=tuple(found),
     )
 
 
 def open_folder(folder: Path) -> Dataset:
-    """Understand a folder and remember it in the workspace; the folder itself stays untouched."""
+    """Understand a folder and remember it in the workspace; the folder itself stays untouched.
+
+    What was decided about its photos earlier is still in force.
+    """
     # The true root, known after the scan, is nearly always the folder given.
     earlier = contents.read(root() / _folder_id(Path(folder).absolute()))
     dataset = scan(folder, known=earlier)
-    _write_record(root() / dataset.id, dataset)
-    contents.write(root() / dataset.id, earlier)
-    return dataset
+    with dataset_record.writing(dataset.id) as place:
+        events = dataset_record.history(place)
+        dataset_record.write(place, dataset, events)
+        contents.write(place, earlier)
+    return dataset_record.changed(dataset, choices.in_force(events))
+
+
+def read_folder(folder: Path) -> Dataset:
+    """Understand a folder, with what was decided about its photos in this workspace, if anything.
+
+    As `open_folder`, but nothing is written. Raises DatasetError as `scan`.
+    """
+    earlier = contents.read(root() / _folder_id(Path(folder).absolute()))
+    dataset = scan(folder, known=earlier)
+    return dataset_record.changed(
+        dataset, choices.in_force(dataset_record.history(root() / dataset.id))
+    )
 
 
 def create_demo(progress: Progress | None = None) -> Dataset:
@@ -146,47 +144,6 @@ def damaged() -> list[tuple[str, CatDogError]]:
     return [(name, error) for name, error in found if isinstance(error, CatDogError)]
 
 
-def load(dataset_id: str) -> Dataset:
-    """Read a dataset's record.
-
-    Raises:
-        DatasetError: there is none, it is damaged, or its photos are gone.
-    """
-    folder = root() / dataset_id
-    if files.slug(dataset_id, 80) != dataset_id or not (folder / "dataset.json").is_file():
-        raise DatasetError(
-            "There is no dataset '{id}'. Expected one of the workspace. Choose or make one on the"
-            " Data page.",
-            id=files.shown(dataset_id),
-        )
-    record = files.read_json(folder / "dataset.json")
-    try:
-        place = folder / "photos" if record["root"] is None else Path(record["root"])
-        dataset = Dataset(
-            id=dataset_id,
-            name=str(record["name"]),
-            root=place,
-            classes=tuple(map(str, record["classes"])),
-            source=str(record["source"]),
-            fingerprint=str(record["fingerprint"]),
-            note=dict(record["note"]),
-            photos=tuple((str(f), int(label), str(s)) for f, label, s in record["photos"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(
-            "The record of dataset '{id}' is damaged. Delete the dataset and add it again; its"
-            " photos are not touched.",
-            id=dataset_id,
-        ) from error
-    if not place.is_dir():
-        raise DatasetError(
-            "The photos of '{name}' are gone from {folder}. Put them back, or delete the dataset.",
-            name=dataset.name,
-            folder=place,
-        )
-    return dataset
-
-
 def remove(dataset_id: str) -> Path:
     """Move a dataset's record to the trash; photos of a user's folder stay where they are.
 
@@ -204,11 +161,6 @@ def remove(dataset_id: str) -> Path:
     return target
 
 
-def root() -> Path:
-    """Where the records of this workspace lie."""
-    return files.workspace() / "datasets"
-
-
 def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) -> Dataset:
     """Make a dataset whose photos lie in the workspace; it appears whole or not at all."""
     folder, building = root() / dataset_id, root() / f".{dataset_id}-{uuid4().hex[:6]}"
@@ -216,7 +168,8 @@ def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) 
         building.mkdir(parents=True)
         notes = fill(building / "photos") or {}
         names = notes.get("names", {})
-        found = _scan_under_true_names(building / "photos", {"photos": name, **names})
+        known: contents.Known = {}
+        found = _scan_under_true_names(building / "photos", {"photos": name, **names}, known)
         inside = found.root.relative_to(building / "photos")
         dataset = replace(
             found,
@@ -232,7 +185,8 @@ def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) 
             },
             photos=tuple(((inside / f).as_posix(), label, part) for f, label, part in found.photos),
         )
-        _write_record(building, dataset)
+        dataset_record.write(building, dataset, [])
+        contents.write(building, {(inside / f).as_posix(): known[f] for f in known})
         files.remove_tree(folder)
         os.replace(building, folder)
     except OSError as error:
@@ -246,44 +200,26 @@ def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) 
     return dataset
 
 
-def _scan_under_true_names(folder: Path, names: dict[str, str]) -> Dataset:
+def _scan_under_true_names(folder: Path, names: dict[str, str], known: contents.Known) -> Dataset:
     try:
-        return scan(folder)
+        return scan(folder, known=known)
     except DatasetError as error:  # it names folders as they lie here, not as the user knows them
         params = {key: names.get(str(value), value) for key, value in error.params.items()}
         raise DatasetError(error.message, **params) from error
-
-
-def _record(dataset: Dataset) -> dict[str, Any]:
-    inside = dataset.source != "folder"
-    return {
-        "format": FORMAT,
-        "id": dataset.id,
-        "name": dataset.name,
-        "source": dataset.source,
-        "created": time.time(),
-        "root": None if inside else str(dataset.root),
-        "classes": list(dataset.classes),
-        "fingerprint": dataset.fingerprint,
-        "note": dataset.note,
-        "exclusions": [],
-        "relabels": {},
-        "subset": None,
-        "photos": [list(photo) for photo in dataset.photos],
-    }
-
-
-def _write_record(folder: Path, dataset: Dataset) -> None:
-    # Escaped, since a file's name may hold bytes that are no UTF-8; compact, since often read.
-    text = json.dumps(_record(dataset), separators=(",", ":"))
-    files.write_bytes(folder / "dataset.json", text.encode())
 
 
 def _records() -> list[Path]:
     if not root().is_dir():
         return []
     folders = [path for path in root().iterdir() if path.is_dir() and path.name[0] != "."]
-    return sorted(folders, key=lambda path: (-path.stat().st_mtime, path.name))
+    return sorted(folders, key=lambda path: (-_changed_at(path), path.name))
+
+
+def _changed_at(folder: Path) -> float:
+    # Caches beside the record come and go; only the record tells when a dataset was touched.
+    with suppress(OSError):
+        return (folder / "dataset.json").stat().st_mtime
+    return 0.0
 
 
 def _try_load(folder: Path) -> Dataset | CatDogError:

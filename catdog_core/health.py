@@ -1,113 +1,132 @@
-"""What is wrong with a dataset: files that cannot be read, copies, leaks, imbalance."""
+"""What is wrong with a dataset: files that cannot be used, copies, leaks, imbalance, odd photos.
+
+One look at every photo, in parallel, tells everything; a second look at the same photos takes no
+time (`looks`). Nothing is changed: `datasets.change` is how people decide about what was found.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import PurePosixPath
 
-from . import images
-from .datasets import Dataset, Item
-from .errors import N_, PhotoError
+from . import looks
+from .dataset_record import Dataset, Item, root
 from .files import shown
+from .findings import (
+    CMYK,
+    COPIES,
+    EXTREME_SHAPE,
+    GREY,
+    IMBALANCE,
+    KINDS,
+    LEAK,
+    NEAR_COPIES,
+    NEAR_LEAK,
+    NEAR_TEST_LEAK,
+    NEAR_TWO_LABELS,
+    ROTATED,
+    TEST_LEAK,
+    TINY,
+    TRUNCATED,
+    TWO_LABELS,
+    UNREADABLE,
+    WRONG_EXTENSION,
+    Finding,
+)
+from .heads import EXTENSIONS_OF
+from .looks import Look, Unusable
 
-TINY = 32
+__all__ = ["KINDS", "Finding", "check"]
+
+TINY_SIDE = 32
 """Pixels of the shorter side below which a photo counts as tiny."""
-IMBALANCE = 1.5
+EXTREME_RATIO = 3.0
+"""Ratio of the longer to the shorter side from which a shape counts as extreme."""
+IMBALANCE_RATIO = 1.5
 """Ratio of the largest to the smallest class of a split from which it is told."""
-_PROBE = 64  # photos are decoded no larger than needed to know that they are whole
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found: its kind, the files it is about, a message id and its values.
-
-    Kinds: "unreadable", "tiny", "duplicate" (within a split), "leak" (the same photo in several
-    splits), "two_labels" (the same photo under several classes), "imbalance".
-    """
-
-    kind: str
-    files: tuple[str, ...]
-    message: str
-    params: dict[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return self.message.format(**self.params)
-
-
-_UNREADABLE = N_("{file} cannot be read: {reason}")
-_TINY = N_("{file} is only {width} × {height} px: little is left to learn from.")
-_TWO_LABELS = N_("The same photo lies under several classes: {files}. One label is wrong.")
-_LEAK = N_(
-    "The same photo is in training and in validation: {files}. The validation is too kind by it."
-)
-_COPIES = N_("The same photo lies here several times: {files}. It counts more than the others.")
-_IMBALANCE = N_(
-    "In {split}, {most} has {high} photos and {least} only {low}. Guessing {most} would look good;"
-    " look at each class."
-)
 
 
 def check(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
     """Look at every photo of a dataset; nothing is changed.
 
+    Findings that people chose to keep are left out, as are photos they excluded.
+
     Args:
         dataset: its files are read once each, in parallel.
         progress: called with (photos done, photos in all).
+
+    Returns:
+        What was found, the worst first.
     """
     items = dataset.items()
-    found: list[Finding] = []
-    copies: dict[bytes, list[Item]] = defaultdict(list)
-    with ThreadPoolExecutor(2) as pool:
-        for done, (item, digest, finding) in enumerate(pool.map(_look, items), start=1):
-            if finding:
-                found.append(finding)
-            if digest:
-                copies[digest].append(item)
-            if progress and (done % 25 == 0 or done == len(items)):
-                progress(done, len(items))
-    found += [_copies(group) for group in copies.values() if len(group) > 1]
-    found += _imbalances(dataset)
-    kinds = ("unreadable", "two_labels", "leak", "duplicate", "imbalance", "tiny")
-    return sorted(found, key=lambda finding: (kinds.index(finding.kind), finding.files))
+    names = [item.file for item in items]
+    found = looks.take(dataset.root, names, root() / dataset.id, progress)
+    told: list[Finding] = []
+    for item, look in zip(items, found, strict=True):
+        told += _of_one(item.file, look)
+    exact = looks.copies(found)
+    told += [_copies([items[i] for i in group], near=False) for group in exact]
+    whole = {tuple(group) for group in exact}
+    told += [
+        _copies([items[i] for i in group], near=True)
+        for group in looks.alike(found)
+        if tuple(group) not in whole
+    ]
+    told += _imbalances(dataset)
+    told = [finding for finding in told if not _is_kept(dataset, finding)]
+    return sorted(told, key=lambda finding: (KINDS.index(finding.kind), finding.files))
 
 
-def _look(item: Item) -> tuple[Item, bytes, Finding | None]:
-    name = shown(item.file, 120)
-    try:
-        data = images.read(item.path)
-        photo = images.decode(data, at_least=_PROBE)
-    except PhotoError as error:
-        params = {"file": name, "reason": error}
-        return item, b"", Finding("unreadable", (item.file,), _UNREADABLE, params)
-    digest = hashlib.blake2b(data, digest_size=16).digest()
-    height, width = photo.shape[:2]
-    if min(height, width) < TINY:
-        size = {"file": name, "width": width, "height": height}
-        return item, digest, Finding("tiny", (item.file,), _TINY, size)
-    return item, digest, None
+def _of_one(file: str, look: Look | Unusable) -> Iterator[Finding]:
+    name = shown(file, 120)
+    if isinstance(look, Unusable):
+        if look.cut_off:
+            yield Finding("truncated", (file,), TRUNCATED, {"file": name})
+        else:
+            yield Finding("unreadable", (file,), UNREADABLE, {"file": name, "reason": look.error})
+        return
+    head = look.head
+    width, height = head.shown_size
+    size = {"file": name, "width": width, "height": height}
+    if min(width, height) < TINY_SIDE:
+        yield Finding("tiny", (file,), TINY, size)
+    if max(width, height) >= EXTREME_RATIO * min(width, height):
+        yield Finding("extreme_shape", (file,), EXTREME_SHAPE, size)
+    if PurePosixPath(file).suffix.lower() not in EXTENSIONS_OF[head.kind]:
+        kinds = {"kind": head.kind, "expected": EXTENSIONS_OF[head.kind][0]}
+        yield Finding("wrong_extension", (file,), WRONG_EXTENSION, {"file": name, **kinds})
+    if head.orientation != 1:
+        yield Finding("rotated", (file,), ROTATED, {"file": name})
+    if head.mode == "CMYK":
+        yield Finding("cmyk", (file,), CMYK, {"file": name})
+    if look.grey:
+        yield Finding("grey", (file,), GREY, {"file": name})
 
 
-def _copies(group: list[Item]) -> Finding:
+def _copies(group: Sequence[Item], near: bool) -> Finding:
     names = tuple(sorted(item.file for item in group))
+    splits = {item.split for item in group}
     if len({item.label for item in group}) > 1:
-        kind, message = "two_labels", _TWO_LABELS
-    elif len({item.split for item in group}) > 1:
-        kind, message = "leak", _LEAK
+        kind, message = "two_labels", NEAR_TWO_LABELS if near else TWO_LABELS
+    elif len(splits) > 1 and "test" in splits:
+        kind, message = "leak", NEAR_TEST_LEAK if near else TEST_LEAK
+    elif len(splits) > 1:
+        kind, message = "leak", NEAR_LEAK if near else LEAK
     else:
-        kind, message = "duplicate", _COPIES
-    return Finding(kind, names, message, {"files": shown(", ".join(names[:5]), 240)})
+        kind, message = "duplicate", NEAR_COPIES if near else COPIES
+    listed = {"files": shown(", ".join(names[:5]), 240)}
+    return Finding(f"near_{kind}" if near else kind, names, message, listed)
 
 
-def _imbalances(dataset: Dataset) -> list[Finding]:
-    found = []
+def _imbalances(dataset: Dataset) -> Iterator[Finding]:
     for split, counts in dataset.counts().items():
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-        if counts[most] > IMBALANCE * counts[least]:
+        if counts[most] > IMBALANCE_RATIO * counts[least]:
             params = {"split": split, "most": shown(most), "least": shown(least)}
             numbers = {"high": counts[most], "low": counts[least]}
-            found.append(Finding("imbalance", (), _IMBALANCE, params | numbers))
-    return found
+            yield Finding("imbalance", (), IMBALANCE, params | numbers)
+
+
+def _is_kept(dataset: Dataset, finding: Finding) -> bool:
+    kept = (dataset.kept.get(file, frozenset()) for file in finding.files)
+    return bool(finding.files) and all({"", finding.kind} & kinds for kinds in kept)

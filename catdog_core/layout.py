@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+from . import division
 from .errors import DatasetError
 from .files import shown
 from .images import EXTENSIONS
@@ -28,8 +27,7 @@ MAX_CLASSES = 200
 _JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
 _WRAPPERS = 3  # folders around the dataset that are looked through
 
-Photos = list[tuple[str, int, str]]
-"""(file relative to the root, label, split) of each photo, sorted by file."""
+Photos = division.Photos
 
 
 def understand(
@@ -84,7 +82,7 @@ def _read(
     if not any(split == "validation" for _, _, split in photos):
         note["layout"] = "train-divided" if splits else "seeded"
         note["split"] = {"seed": seed, "validation_fraction": validation_fraction}
-        photos = _divide(photos, len(names), seed, validation_fraction, names)
+        photos = division.divide(photos, names, seed, validation_fraction)
     note["classes"] = names
     return root, sorted(photos), note
 
@@ -177,34 +175,6 @@ def _check(root: Path, photos: Photos, names: list[str]) -> None:
                     name=shown(name),
                     split=split,
                 )
-
-
-def _divide(photos: Photos, classes: int, seed: int, fraction: float, names: list[str]) -> Photos:
-    """Move a seeded part of each class from train to validation.
-
-    The order is by a hash of seed and name, so that one photo more changes no other's side.
-    """
-
-    def rank(file: str) -> bytes:
-        # macOS stores é as two characters: the same photos are to be split alike everywhere.
-        name = unicodedata.normalize("NFC", file)
-        text = f"{seed}\0{name}".encode("utf-8", "surrogateescape")
-        return hashlib.blake2b(text, digest_size=16).digest()
-
-    divided = [photo for photo in photos if photo[2] != "train"]
-    for label in range(classes):
-        mine = sorted((f for f, x, s in photos if x == label and s == "train"), key=rank)
-        if len(mine) < 2:
-            raise DatasetError(
-                "Class {name} holds {count} photo. Expected at least 2, one to train on and one to"
-                " validate. Add photos.",
-                name=shown(names[label]),
-                count=len(mine),
-            )
-        held = min(len(mine) - 1, max(1, round(len(mine) * fraction)))
-        divided += [(file, label, "validation") for file in mine[:held]]
-        divided += [(file, label, "train") for file in mine[held:]]
-    return divided
 
 
 def _ordered(found: list[str], order: tuple[str, ...] | None) -> list[str]:

@@ -23,6 +23,9 @@ LAYOUTS = {
         "There is no validation folder, so the lab keeps a quarter of each class for validation,"
         " always the same photos."
     ),
+    "redivided": N_(
+        "The photos were divided anew on request: photos that are alike are on the same side."
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from . import callbacks, datasets, models, pipeline, records, runs
-from .errors import RunError
+from .errors import DatasetError, RunError
 from .turn import State, Stopped
 
 
@@ -82,14 +82,15 @@ def train(run: runs.Run, state: State) -> None:
 
 def _dataset(run: runs.Run) -> datasets.Dataset:
     dataset = datasets.load(run.dataset_id)
-    if dataset.fingerprint != run.dataset_fingerprint:
+    try:  # what was decided about the photos since concerns later runs only
+        return datasets.as_of(run.dataset_id, run.dataset_fingerprint)
+    except DatasetError as error:
         raise RunError(
             "The photos of '{name}' have changed since run '{run}' was made. Expected the same"
             " ones to go on with. Start a new run.",
             name=dataset.name,
             run=run.name,
-        )
-    return dataset
+        ) from error
 
 
 def _packing(state: State) -> records.Progress:

@@ -20,11 +20,23 @@ AT_ONCE = 1000
 _LISTED = 50
 _KINDS = {
     "unreadable": (N_("Files that could not be read"), ":material/broken_image:"),
+    "truncated": (N_("Files that are cut off"), ":material/broken_image:"),
     "two_labels": (N_("The same photo under two labels"), ":material/rule:"),
+    "near_two_labels": (N_("Nearly the same photo under two labels"), ":material/rule:"),
     "leak": (N_("The same photo in training and validation"), ":material/content_copy:"),
+    "near_leak": (
+        N_("Nearly the same photo in training and validation"),
+        ":material/content_copy:",
+    ),
     "duplicate": (N_("Copies within a split"), ":material/filter_none:"),
+    "near_duplicate": (N_("Near copies within a split"), ":material/filter_none:"),
     "imbalance": (N_("Unequal numbers of photos"), ":material/balance:"),
+    "wrong_extension": (N_("Names that do not fit the content"), ":material/extension_off:"),
     "tiny": (N_("Very small photos"), ":material/photo_size_select_small:"),
+    "extreme_shape": (N_("Very long or very tall photos"), ":material/aspect_ratio:"),
+    "rotated": (N_("Photos stored turned"), ":material/screen_rotation:"),
+    "cmyk": (N_("Photos in printing colours"), ":material/print:"),
+    "grey": (N_("Grey photos"), ":material/contrast:"),
 }
 
 
@@ -75,7 +87,7 @@ def _list(kind: str, findings: Sequence[Finding]) -> None:
         "- " + escape(say(CatDogError(finding.message, **finding.params)))
         for finding in findings[:_LISTED]
     ]
-    if kind == "unreadable":
+    if kind in ("unreadable", "truncated"):
         st.caption(t("They are left out of training; nothing else happens because of them."))
     st.markdown("\n".join(lines))
     if len(findings) > _LISTED:

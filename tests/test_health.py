@@ -1,9 +1,16 @@
 """The health of a dataset: every trouble by kind and file, and never an exception."""
 
+import csv
+import shutil
+import time
+
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from catdog_core import datasets, health, images
+from catdog_core import datasets, health, images, looks
+from catdog_core.datasets import Choice
 from catdog_core.errors import PhotoError
 
 
@@ -96,3 +103,153 @@ def test_a_name_made_to_deceive_is_shown_escaped(sound):
     (found,) = health.check(datasets.scan(sound))
     assert "\u202e" not in str(found)
     assert "\u202e" in found.files[0]
+
+
+@pytest.fixture
+def drawn(demo, tmp_path):
+    """A copy of the drawn set, to spoil."""
+    return shutil.copytree(demo, tmp_path / "drawn")
+
+
+def changed_copy(source, target):
+    photo = images.decode(source.read_bytes())
+    target.write_bytes(images.encode(cv2.resize(photo[1:-1, 1:-1, ::1], (70, 60)), quality=60))
+
+
+CAT = "train/cats/cat.0000.jpg"
+
+
+@pytest.mark.parametrize(
+    ("kind", "copy"),
+    [
+        ("near_duplicate", "train/cats/copy.jpg"),
+        ("near_leak", "validation/cats/copy.jpg"),
+        ("near_two_labels", "train/dogs/copy.jpg"),
+    ],
+)
+def test_changed_copies_are_told_apart_by_where_they_lie(drawn, kind, copy):
+    changed_copy(drawn / CAT, drawn / copy)
+    assert checked(drawn) == {kind: tuple(sorted((CAT, copy)))}
+
+
+def test_an_exact_and_a_changed_copy_are_told_as_what_they_are(drawn):
+    shutil.copy(drawn / CAT, drawn / "train/cats/same.jpg")
+    changed_copy(drawn / CAT, drawn / "validation/cats/copy.jpg")
+    found = checked(drawn)
+    assert found["duplicate"] == (CAT, "train/cats/same.jpg")
+    assert found["near_leak"] == (CAT, "train/cats/same.jpg", "validation/cats/copy.jpg")
+
+
+def test_a_copy_in_the_test_split_is_told_of_the_test(drawn):
+    shutil.copytree(drawn / "validation", drawn / "test")
+    found = health.check(datasets.scan(drawn))
+    assert {finding.kind for finding in found} == {"leak"}
+    assert "The test is too kind" in str(found[0])
+
+
+def as_jpeg(photo, **options):
+    def write(path):
+        Image.fromarray(photo).save(path, "JPEG", **options)
+
+    return write
+
+
+PICTURE = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
+ODD = {
+    "wrong_extension": lambda path: Image.fromarray(PICTURE).save(path, "PNG"),
+    "rotated": as_jpeg(PICTURE, exif=TURNED),
+    "cmyk": lambda path: Image.fromarray(PICTURE).convert("CMYK").save(path, "JPEG"),
+    "grey": lambda path: Image.fromarray(PICTURE).convert("L").save(path, "JPEG"),
+    "extreme_shape": as_jpeg(np.tile(PICTURE, (1, 3, 1))),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_photos_are_told_and_usable_all_the_same(sound, kind):
+    ODD[kind](sound / "train/cats/0.jpg")
+    (found,) = health.check(datasets.scan(sound))
+    assert (found.kind, found.files) == (kind, ("train/cats/0.jpg",))
+    assert images.load((sound / "train/cats/0.jpg").read_bytes(), 32).shape == (32, 32, 3)
+
+
+def test_the_size_of_a_turned_photo_is_that_seen(sound):
+    as_jpeg(np.tile(PICTURE, (1, 3, 1)), exif=TURNED)(sound / "train/cats/0.jpg")
+    told = {finding.kind: finding for finding in health.check(datasets.scan(sound))}
+    assert "60 × 240 px" in str(told["extreme_shape"])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
+def test_a_photo_without_its_end_is_told_as_cut_off(sound, kind):
+    path = sound / "train/cats/0.jpg"
+    Image.fromarray(PICTURE).save(path, kind)
+    path.write_bytes(path.read_bytes()[:-2000])
+    (found,) = health.check(datasets.scan(sound))
+    assert (found.kind, found.files) == ("truncated", ("train/cats/0.jpg",))
+
+
+def test_a_kept_finding_is_told_no_more_others_of_its_photos_are(workspace, drawn):
+    changed_copy(drawn / CAT, drawn / "validation/cats/copy.jpg")
+    (drawn / "train/dogs/small.jpg").write_bytes(photo(3, side=16))
+    opened = datasets.open_folder(drawn)
+    (leak, tiny) = health.check(opened)
+    kept = datasets.change(opened.id, [Choice(file, "keep", leak.kind) for file in leak.files])
+    assert health.check(kept) == [tiny]
+    shutil.copy(drawn / CAT, drawn / "train/cats/same.jpg")
+    again = [finding.kind for finding in health.check(datasets.open_folder(drawn))]
+    assert again == ["near_leak", "duplicate", "tiny"]
+
+
+def test_an_excluded_photo_is_found_no_more(workspace, drawn):
+    changed_copy(drawn / CAT, drawn / "validation/cats/copy.jpg")
+    opened = datasets.open_folder(drawn)
+    clean = datasets.change(opened.id, [Choice("validation/cats/copy.jpg", "exclude")])
+    assert health.check(clean) == []
+
+
+def test_a_second_check_decodes_only_what_changed(workspace, drawn, monkeypatch):
+    first = health.check(datasets.open_folder(drawn))
+    (drawn / CAT).write_bytes(photo(3))
+    decoded, decode = [], images.decode
+    monkeypatch.setattr(images, "decode", lambda *a, **k: decoded.append(1) or decode(*a, **k))
+    assert health.check(datasets.open_folder(drawn)) == first == []
+    assert len(decoded) == 1
+
+
+def test_a_damaged_memory_of_looks_costs_nothing_but_time(workspace, drawn):
+    changed_copy(drawn / CAT, drawn / "train/cats/copy.jpg")
+    opened = datasets.open_folder(drawn)
+    first = health.check(opened)
+    memory = datasets.root() / opened.id / "looks-1.npy"
+    for damage in (b"", b"junk", memory.read_bytes()[:200], memory.read_bytes()[:-9]):
+        memory.write_bytes(damage)
+        assert health.check(opened) == first
+
+
+def test_a_check_given_up_ends_soon(sound):
+    def give_up(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        health.check(datasets.scan(sound), progress=give_up)
+
+
+def test_the_leak_nobody_planted_is_found_in_the_real_photos_in_time(photos):
+    start = time.perf_counter()
+    found = {finding.kind: finding.files for finding in health.check(datasets.scan(photos))}
+    assert time.perf_counter() - start < 10 * 2  # measured 2 s on two cores, busy ones may lag
+    assert found["near_leak"] == ("train/dogs/dog.980.jpg", "validation/dogs/dog.1273.jpg")
+    assert found["near_duplicate"] == ("train/dogs/dog.180.jpg", "train/dogs/dog.74.jpg")
+
+
+def test_every_bad_photo_ends_as_its_manifest_says(bad_inputs):
+    with open(bad_inputs / "manifest.csv", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["kind"].startswith(("image", "name"))]
+    for row in rows:
+        start = time.perf_counter()
+        (look,) = looks.take(bad_inputs / "files", [row["file"]], bad_inputs)
+        assert time.perf_counter() - start < 3, row["file"]
+        if " or " not in row["expectation"]:
+            usable = isinstance(look, looks.Look)
+            assert usable == row["expectation"].startswith("accept"), row["file"]

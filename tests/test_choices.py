@@ -1,0 +1,266 @@
+"""Choices about photos: remembered, undone, obeyed everywhere, and never a file touched."""
+
+import json
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+from catdog_core import datasets, images, looks
+from catdog_core.datasets import Choice
+from catdog_core.errors import CatDogError, DatasetError
+
+CAT, DOG = "train/cats/cat.0000.jpg", "train/dogs/dog.0001.jpg"
+
+
+@pytest.fixture
+def opened(workspace, demo):
+    return datasets.open_folder(demo)
+
+
+@pytest.fixture
+def plain(workspace, demo, tmp_path):
+    """Class folders with 36 photos each, two of which are nearly the same one."""
+    for name in ("cats", "dogs"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for path in sorted(demo.glob(f"*/{name}/*.jpg")):
+            shutil.copy(path, tmp_path / "set" / name / f"{path.parts[-3]}-{path.name}")
+    photo = images.decode((tmp_path / "set/cats/train-cat.0000.jpg").read_bytes())
+    (tmp_path / "set/cats/copy.jpg").write_bytes(images.encode(photo, quality=40))
+    return datasets.open_folder(tmp_path / "set")
+
+
+def found(dataset):
+    return {item.file: (dataset.classes[item.label], item.split) for item in dataset.items()}
+
+
+@pytest.mark.parametrize(
+    ("choice", "place"),
+    [
+        (Choice(CAT, "exclude"), None),
+        (Choice(CAT, "move", "validation"), ("cats", "validation")),
+        (Choice(CAT, "move", "test"), ("cats", "test")),
+        (Choice(CAT, "relabel", "dogs"), ("dogs", "train")),
+    ],
+)
+def test_a_choice_is_obeyed_remembered_and_undone(opened, demo, choice, place):
+    before = {path: path.stat().st_mtime_ns for path in demo.rglob("*")}
+    changed = datasets.change(opened.id, [choice])
+    assert found(changed).get(CAT) == place
+    assert changed.fingerprint != opened.fingerprint
+    assert datasets.load(opened.id) == datasets.open_folder(demo) == changed
+    assert datasets.undo(opened.id) == datasets.load(opened.id) == opened
+    assert {path: path.stat().st_mtime_ns for path in demo.rglob("*")} == before
+
+
+def test_choices_of_one_change_are_undone_at_once_and_changes_one_by_one(opened):
+    first = datasets.change(opened.id, [Choice(CAT, "exclude"), Choice(DOG, "exclude")])
+    second = datasets.change(opened.id, [Choice(CAT, "restore")])
+    assert (first.excluded, second.excluded) == ((CAT, DOG), (DOG,))
+    assert [change.choices[0].action for change in second.changes] == ["exclude", "restore"]
+    assert datasets.undo(opened.id) == first
+    assert datasets.undo(opened.id) == opened
+    with pytest.raises(DatasetError, match="Nothing was changed"):
+        datasets.undo(opened.id)
+
+
+def test_the_same_state_has_the_same_fingerprint_however_it_came_about(opened):
+    there = datasets.change(opened.id, [Choice(CAT, "exclude")])
+    back = datasets.change(opened.id, [Choice(CAT, "restore")])
+    again = datasets.change(opened.id, [Choice(CAT, "exclude")])
+    assert back.fingerprint == opened.fingerprint
+    assert again.fingerprint == there.fingerprint
+
+
+def test_keeping_changes_no_photo(opened):
+    kept = datasets.change(opened.id, [Choice(CAT, "keep", "tiny")])
+    assert (kept.fingerprint, kept.photos) == (opened.fingerprint, opened.photos)
+    assert kept.kept == {CAT: {"tiny"}}
+
+
+def test_the_state_an_old_run_was_trained_on_is_told_again_even_when_undone(opened):
+    then = datasets.change(opened.id, [Choice(CAT, "exclude")])
+    datasets.undo(opened.id)
+    datasets.change(opened.id, [Choice(DOG, "relabel", "cats")])
+    assert datasets.as_of(opened.id, then.fingerprint) == then
+    assert datasets.as_of(opened.id, opened.fingerprint) == opened
+    with pytest.raises(DatasetError, match="have changed since"):
+        datasets.as_of(opened.id, "0" * 40)
+
+
+def test_a_run_goes_on_with_the_photos_it_began_with(opened):
+    from catdog_core import runs, worker
+    from catdog_core.errors import RunError
+    from catdog_core.settings import Training
+
+    run = runs.load(runs.create(opened, Training(), None))
+    datasets.change(opened.id, [Choice(CAT, "exclude")])
+    assert worker._dataset(run) == opened
+    record = datasets.root() / opened.id / "dataset.json"
+    record.write_text(record.read_text().replace(opened.fingerprint, "f" * 40))
+    with pytest.raises(RunError, match="have changed since"):
+        worker._dataset(run)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (Choice("train/cats/none.jpg", "exclude"), "no photo 'train/cats/none.jpg'"),
+        (Choice("../secret.jpg", "exclude"), "no photo"),
+        (Choice(CAT, "delete"), "cannot be told to delete"),
+        (Choice(CAT, "move", "cats"), "cannot be told to move 'cats'"),
+        (Choice(CAT, "relabel", "birds"), "cannot be told to relabel 'birds'"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_is_remembered(opened, choice, words):
+    with pytest.raises(DatasetError, match=words):
+        datasets.change(opened.id, [Choice(DOG, "exclude"), choice])
+    assert datasets.load(opened.id) == opened
+
+
+def test_a_class_is_never_emptied(opened):
+    cats = [item.file for item in opened.items("validation") if item.label == 0]
+    with pytest.raises(DatasetError, match="No photo of cats would be left in validation"):
+        datasets.change(opened.id, [Choice(file, "exclude") for file in cats])
+
+
+def test_choices_about_photos_that_are_gone_are_passed_over(plain):
+    datasets.change(plain.id, [Choice("cats/copy.jpg", "exclude")])
+    (plain.root / "cats/copy.jpg").unlink()
+    again = datasets.open_folder(plain.root)
+    assert (again.excluded, len(again.items())) == ((), 72)
+
+
+def test_a_folder_is_read_with_its_choices_and_nothing_is_written(opened, demo):
+    changed = datasets.change(opened.id, [Choice(CAT, "exclude")])
+    record = datasets.root() / opened.id / "dataset.json"
+    before = record.stat().st_mtime_ns
+    assert datasets.read_folder(demo) == changed
+    assert datasets.scan(demo) == opened
+    assert record.stat().st_mtime_ns == before
+
+
+def test_two_writers_at_once_lose_no_choice(opened):
+    names = [item.file for item in opened.items("train")][:12]
+    threads = [
+        threading.Thread(target=datasets.change, args=(opened.id, [Choice(name, "exclude")]))
+        for name in names
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert datasets.load(opened.id).excluded == tuple(sorted(names))
+
+
+def test_a_full_disk_leaves_the_record_as_it_was(opened, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("catdog_core.files._sync", full)
+        with pytest.raises(CatDogError, match="No space left"):
+            datasets.change(opened.id, [Choice(CAT, "exclude")])
+    assert datasets.load(opened.id) == opened
+
+
+@pytest.mark.parametrize("history", [[{}], [{"undo": True}], [1], [{"choices": [[1, 2, 3, 4]]}], 7])
+def test_a_damaged_history_is_told(opened, history):
+    record = datasets.root() / opened.id / "dataset.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "history": history}))
+    with pytest.raises(DatasetError, match="is damaged"):
+        datasets.load(opened.id)
+
+
+def test_a_record_of_before_there_were_choices_is_read(opened):
+    record = datasets.root() / opened.id / "dataset.json"
+    stored = json.loads(record.read_text())
+    del stored["history"]
+    record.write_text(json.dumps({**stored, "exclusions": [], "relabels": {}, "subset": None}))
+    assert datasets.load(opened.id) == opened
+
+
+def test_a_new_split_keeps_like_photos_together_takes_a_test_and_is_undone(plain):
+    for seed in range(8):
+        anew = datasets.resplit(plain.id, seed, test_fraction=0.2)
+        assert len({found(anew)[f"cats/{name}.jpg"] for name in ("copy", "train-cat.0000")}) == 1
+    assert {split: sum(row.values()) for split, row in anew.counts().items()} == {
+        "train": 41,
+        "validation": 18,
+        "test": 14,
+    }
+    assert anew.note["layout"] == "redivided"
+    assert anew.note["split"] == {"seed": 7, "validation_fraction": 0.25, "test_fraction": 0.2}
+    for _ in range(8):
+        back = datasets.undo(plain.id)
+    assert back == plain
+
+
+def test_a_new_split_leaves_out_the_excluded_and_a_later_choice_holds(plain):
+    datasets.change(plain.id, [Choice("cats/copy.jpg", "exclude")])
+    anew = datasets.resplit(plain.id, seed=5)
+    file = anew.items("train")[0].file
+    moved = datasets.change(plain.id, [Choice(file, "move", "test")])
+    assert "cats/copy.jpg" not in found(moved)
+    assert found(moved)[file][1] == "test"
+    assert {k: v for k, v in found(moved).items() if k != file} == {
+        k: v for k, v in found(anew).items() if k != file
+    }
+
+
+def test_a_new_split_decodes_nothing_the_health_check_has_seen(plain, monkeypatch):
+    datasets.resplit(plain.id, seed=1)
+    monkeypatch.setattr(looks.images, "decode", lambda *_, **__: pytest.fail("decoded again"))
+    assert datasets.resplit(plain.id, seed=2).note["split"]["seed"] == 2
+
+
+def test_a_test_folder_stays_and_no_second_test_is_taken(workspace, demo, tmp_path):
+    shutil.copytree(demo, tmp_path / "set")
+    shutil.copytree(demo / "validation", tmp_path / "set" / "test")
+    for path in (tmp_path / "set/test").rglob("*.jpg"):  # other bytes, other pictures
+        photo = images.decode(path.read_bytes())
+        path.write_bytes(images.encode(np.rot90(photo).copy()))
+    opened = datasets.open_folder(tmp_path / "set")
+    with pytest.raises(DatasetError, match="has a test folder"):
+        datasets.resplit(opened.id, test_fraction=0.1)
+    anew = datasets.resplit(opened.id, seed=3)
+    assert [item.file for item in anew.items("test")] == [i.file for i in opened.items("test")]
+    assert anew.items("validation") != opened.items("validation")
+
+
+def test_exact_copies_stay_on_one_side_from_the_start(demo, tmp_path):
+    for name in ("cats", "dogs"):
+        shutil.copytree(demo / "train" / name, tmp_path / name)
+    for number in range(12):
+        shutil.copy(tmp_path / f"cats/cat.{number:04}.jpg", tmp_path / f"cats/again{number}.jpg")
+    for seed in range(5):
+        split = found(datasets.scan(tmp_path, seed=seed))
+        for number in range(12):
+            assert split[f"cats/again{number}.jpg"] == split[f"cats/cat.{number:04}.jpg"]
+
+
+def test_a_plain_folder_may_be_divided_in_three_when_scanned(demo):
+    found = datasets.scan(demo / "train", test_fraction=0.25)
+    assert {split: sum(row.values()) for split, row in found.counts().items()} == {
+        "train": 24,
+        "validation": 12,
+        "test": 12,
+    }
+
+
+def test_a_subset_has_fewer_training_photos_and_a_name_of_its_own(opened):
+    small, large = opened.subset(10), opened.subset(20)
+    assert small.counts()["train"] == {"cats": 5, "dogs": 5}
+    assert set(small.items("train")) < set(large.items("train"))
+    assert small.items("validation") == opened.items("validation")
+    assert len({small.fingerprint, large.fingerprint, opened.fingerprint}) == 3
+    assert opened.subset(48) is opened
+
+
+def test_the_check_on_the_command_line_obeys_choices(opened, demo, capsys):
+    from catdog_core import cli
+
+    datasets.change(opened.id, [Choice(CAT, "exclude")])
+    assert cli.main(["check", str(demo)]) == 0
+    assert "train: 23 cats, 24 dogs" in capsys.readouterr().out

@@ -6,6 +6,7 @@ and with it what a run of last week was trained on. An event is one of
 
     {"at", "fingerprint", "choices": [[file, action, to], …]}
     {"at", "fingerprint", "division": {"seed", "validation_fraction", "test_fraction", "together"}}
+    {"at", "fingerprint", "order": [class, …]}
     {"at", "fingerprint", "undo": true}
 
 where `at` is the time, seconds since 1970, and `fingerprint` that of the dataset afterwards.
@@ -55,30 +56,35 @@ class Division:
 
 @dataclass(frozen=True)
 class Change:
-    """What was decided at once, and is undone at once.
+    """What was decided at once, and is undone at once: one of the last three.
 
-    `at` is the time, seconds since 1970, `fingerprint` that of the dataset afterwards.
+    `at` is the time, seconds since 1970, `fingerprint` that of the dataset afterwards, `order` the
+    class names in the order of their numbers.
     """
 
     at: float
     fingerprint: str
     choices: tuple[Choice, ...] = ()
     division: Division | None = None
+    order: tuple[str, ...] = ()
 
     def event(self) -> dict[str, Any]:
         """As it is stored."""
         head = {"at": self.at, "fingerprint": self.fingerprint}
         if self.division:
             return {**head, "division": asdict(self.division)}
+        if self.order:
+            return {**head, "order": list(self.order)}
         return {**head, "choices": [[c.file, c.action, c.to] for c in self.choices]}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Photos after some changes, sorted by file; the excluded; kinds of finding kept, by file; the
-    last division."""
+    """Photos after some changes, sorted by file, with labels that count in `classes`; the excluded;
+    kinds of finding kept, by file; the last division."""
 
     photos: Photos
+    classes: tuple[str, ...]
     excluded: tuple[str, ...] = ()
     kept: dict[str, frozenset[str]] = field(default_factory=dict)
     division: Division | None = None
@@ -99,6 +105,7 @@ def in_force(events: Iterable[dict[str, Any]]) -> tuple[Change, ...]:
                 str(event["fingerprint"]),
                 tuple(Choice(*map(str, choice)) for choice in event.get("choices", ())),
                 Division(**{**made, "together": together}) if made else None,
+                tuple(map(str, event.get("order", ()))),
             )
         )
     return tuple(found)
@@ -109,7 +116,7 @@ def apply(photos: Photos, classes: Sequence[str], changes: Iterable[Change]) -> 
     now = {file: (label, split) for file, label, split in photos}
     laid, given = dict(now), {file for file, _, split in photos if split == "test"}
     kept: dict[str, frozenset[str]] = {}
-    last = None
+    last, order = None, tuple(classes)
     for change in changes:
         for choice in change.choices:
             if choice.file in laid:
@@ -120,19 +127,54 @@ def apply(photos: Photos, classes: Sequence[str], changes: Iterable[Change]) -> 
                 for file, side in _divided(now, given, classes, last).items():
                     now[file] = (now[file][0], side)
                     laid[file] = (laid[file][0], side)
+        if change.order:  # classes may have come and gone since
+            stayed = [name for name in change.order if name in classes]
+            order = (*stayed, *(name for name in classes if name not in stayed))
     rows = [(file, label, split) for file, (label, split) in sorted(now.items())]
     excluded = tuple(sorted(file for file in laid if file not in now))
-    return Outcome(rows, excluded, kept, last)
+    return Outcome(renumbered(rows, classes, order), order, excluded, kept, last)
 
 
-def fingerprint(content: str, before: Photos, after: Photos) -> str:
-    """Name a dataset's state: the fingerprint of its content, if the changes come to nothing."""
+def renumbered(
+    photos: Iterable[tuple[str, int, str]], classes: Sequence[str], order: Sequence[str]
+) -> Photos:
+    """Photos whose labels count in `classes`, with labels that count in `order`."""
+    if tuple(order) == tuple(classes):  # also where two folders are shown by the same name
+        return list(photos)
+    number = [order.index(name) for name in classes]
+    return [(file, number[label], split) for file, label, split in photos]
+
+
+def fingerprint(
+    content: str, before: Photos, after: Photos, classes: Sequence[str], order: Sequence[str]
+) -> str:
+    """Name a dataset's state: the fingerprint of its content, if the changes come to nothing.
+
+    Args:
+        content: that fingerprint.
+        before: the photos as their folders say, with labels that count in `classes`.
+        after: the photos now, with labels that count in `order`.
+        classes: class names as the folders say.
+        order: the same in the order of today.
+    """
+    if tuple(order) != tuple(classes):
+        content = _digest([content, "order", *order])
+        after = renumbered(after, order, classes)
     known = {file: (label, split) for file, label, split in before}
     changed = [row for row in after if known.pop(row[0], None) != row[1:]]
     if not changed and not known:
         return content
-    text = json.dumps([content, sorted(changed), sorted(known)])
-    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+    return _digest([content, sorted(changed), sorted(known)])
+
+
+def refuse_order(order: Sequence[str], classes: Sequence[str]) -> None:
+    """Raise DatasetError unless `order` names each of the classes once."""
+    if len(order) != len(set(order)) or sorted(order) != sorted(classes):
+        raise DatasetError(
+            "The order {order} was asked for. Expected each of the classes once: {classes}.",
+            order=shown(", ".join(order), 200),
+            classes=shown(", ".join(classes), 200),
+        )
 
 
 def refuse_unusable(
@@ -176,6 +218,10 @@ def refuse_division(
     """Raise DatasetError when photos `now` cannot be divided so; `before` are those as they lie."""
     given = {file for file, _, split in before if split == "test"}
     _divided({file: (label, split) for file, label, split in now}, given, classes, values)
+
+
+def _digest(value: list[Any]) -> str:
+    return hashlib.blake2b(json.dumps(value).encode(), digest_size=20).hexdigest()
 
 
 def _apply(

@@ -128,7 +128,14 @@ def changed(dataset: Dataset, changes: Sequence[Change]) -> Dataset:
         note = {**note, "layout": "redivided", "split": parts}
     return replace(
         dataset,
-        fingerprint=choices.fingerprint(dataset.fingerprint, list(dataset.photos), outcome.photos),
+        classes=outcome.classes,
+        fingerprint=choices.fingerprint(
+            dataset.fingerprint,
+            list(dataset.photos),
+            outcome.photos,
+            dataset.classes,
+            outcome.classes,
+        ),
         note=note,
         photos=tuple(outcome.photos),
         changes=tuple(changes),

@@ -18,7 +18,7 @@ from uuid import uuid4
 from . import choices, contents, dataset_record, demo, division, files, layout
 from .choices import Choice
 from .dataset_record import Dataset, Item, load, root
-from .decisions import as_of, change, refuse_second_test, resplit, undo
+from .decisions import as_of, change, order_classes, refuse_second_test, resplit, undo
 from .errors import CatDogError, DatasetError
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "load",
     "make_demo",
     "open_folder",
+    "order_classes",
     "read_folder",
     "remove",
     "resplit",

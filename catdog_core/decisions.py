@@ -27,8 +27,30 @@ def change(dataset_id: str, chosen: Sequence[Choice]) -> Dataset:
         content, events = dataset_record.read(folder)
         made = Change(time.time(), "", choices=tuple(chosen))
         found = dataset_record.changed(content, (*choices.in_force(events), made))
-        choices.refuse_unusable(chosen, list(content.photos), list(found.photos), content.classes)
+        after = choices.renumbered(found.photos, found.classes, content.classes)
+        choices.refuse_unusable(chosen, list(content.photos), after, content.classes)
         return _decided(folder, content, events, made)
+
+
+def order_classes(dataset_id: str, names: Sequence[str]) -> Dataset:
+    """Set which class has the number 0, which 1 and so on; `undo` takes it back.
+
+    By default they count in the order of their names. What a model of two classes tells is the
+    probability of number 1. Runs keep the order they were made with, and models know their class
+    names, so that neither is mistaken afterwards.
+
+    Args:
+        dataset_id: its photos are packed anew for the next training.
+        names: all class names, in the order wanted.
+
+    Raises:
+        DatasetError: there is no such dataset, or the names are not those of its classes.
+    """
+    dataset_record.load(dataset_id)
+    with dataset_record.writing(dataset_id) as folder:
+        content, events = dataset_record.read(folder)
+        choices.refuse_order(names, content.classes)
+        return _decided(folder, content, events, Change(time.time(), "", order=tuple(names)))
 
 
 def resplit(
@@ -63,7 +85,7 @@ def resplit(
         content, events = dataset_record.read(folder)
         if test_fraction:
             refuse_second_test(content.photos)
-        choices.refuse_division(content.photos, now.photos, content.classes, values)
+        choices.refuse_division(content.photos, now.photos, now.classes, values)
         made = Change(time.time(), "", division=values)
         return _decided(folder, content, events, made)
 

@@ -21,6 +21,7 @@ from . import (
     architecture,
     cli_augment,
     cli_data,
+    cli_decide,
     cli_flags,
     cli_models,
     cli_say,
@@ -28,7 +29,7 @@ from . import (
     quiet,
     runs,
 )
-from .cli_flags import AsJson, Folder
+from .cli_flags import AsJson, Folder, Order
 from .errors import CatDogError, DatasetError, RunError
 from .files import shown
 from .settings import Training
@@ -105,8 +106,7 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
         ]
         cli_say.print_json({"findings": told})
         return
-    for split, counts in dataset.counts().items():
-        print(f"{split}: " + ", ".join(f"{n} {shown(name)}" for name, n in counts.items()))
+    cli_say.print_counts(dataset.counts())
     for finding in findings:
         print(f"{finding.kind}: {finding.message.format(**finding.params)}")
         for file in finding.files[:20]:
@@ -122,10 +122,11 @@ def pack(
     folder: Folder,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder.")],
     size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the squares, pixels.")] = 150,
+    order: Order = None,
 ) -> None:
     """Store a dataset as TFRecord shards of decoded photos. If it breaks off, the same command
     goes on from the shards that are whole; on a folder packed before it verifies and mends."""
-    dataset = datasets.scan(folder)
+    dataset = cli_decide.read(folder, order)
     quiet.import_tensorflow()
     from . import records
 
@@ -160,13 +161,14 @@ def train(
         str,
         typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
     ] = "none",
+    order: Order = None,
     *,
     flags: dict[str, Any],
 ) -> None:
     """Train a network; flags left out follow the model's own recipe. Ctrl-C stops it, resumably."""
     training = cli_flags.training(flags)
     changes = cli_flags.augmentation(augmentation)
-    dataset = datasets.open_folder(folder)
+    dataset = cli_decide.opened(folder, order)
     architecture.layers(training.model, training.image_size, len(dataset.classes))
     created = runs.create(
         dataset, training, None if changes.is_off else changes, name=name, folder=run
@@ -239,5 +241,7 @@ def plot(
 
 app.command()(cli_data.download)
 app.command("import")(cli_data.bring)
-for command in (cli_models.evaluate, cli_models.predict, cli_models.export):
+_DECIDE = (cli_decide.decide, cli_decide.undo, cli_decide.split, cli_decide.classes)
+_MODELS = (cli_models.evaluate, cli_models.predict, cli_models.export)
+for command in (*_DECIDE, *_MODELS):
     app.command()(command)

@@ -100,8 +100,7 @@ def _bring_tfds(name: str, look: bool) -> None:
 
 
 def _understood(found: Preview) -> None:
-    for split, counts in found.counts.items():
-        print(f"{split}: " + ", ".join(f"{n} {shown(name)}" for name, n in counts.items()))
+    cli_say.print_counts(found.counts)
     for message, values in found.sentences()[1:]:
         print(message.format(**values))
 

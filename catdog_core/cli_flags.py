@@ -18,6 +18,10 @@ from .settings import PRESETS, RECIPES, Augmentation, Training
 
 S = TypeVar("S", bound=BaseModel)
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of photos by class.")]
+Order = Annotated[
+    str | None,
+    typer.Option("--classes", metavar="A,B,…", help="All classes, the first is number 0."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -63,7 +67,7 @@ def training(flags: dict[str, Any]) -> Training:
     if model not in RECIPES:
         architecture.layers(model)
     recipe = RECIPES.get(model, RECIPES["notes"])
-    return override(recipe, flags)
+    return override(recipe.training, flags)
 
 
 def override(base: S, flags: dict[str, Any]) -> S:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from . import cli_say, datasets, quiet
-from .cli_flags import AsJson, Folder
+from . import cli_decide, cli_say, quiet
+from .cli_flags import AsJson, Folder, Order
 from .errors import PhotoError, SettingsError
 from .files import shown, write_bytes
 
@@ -25,6 +25,7 @@ def evaluate(
     split: Annotated[
         str | None, typer.Option(help="train, validation or test; plain class folders: all.")
     ] = None,
+    order: Order = None,
     as_json: AsJson = False,
 ) -> None:
     """Accuracy, loss and confusion counts of a model on a dataset."""
@@ -32,7 +33,7 @@ def evaluate(
         raise SettingsError(
             "There is no split '{split}'. Expected train, validation or test.", split=split
         )
-    dataset = datasets.scan(folder)
+    dataset = cli_decide.read(folder, order)
     if split is None and dataset.note.get("layout") != "seeded":
         split = "validation"
     quiet.import_tensorflow()

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from . import runs
 from .errors import CatDogError
+from .files import shown
 
 PAUSE = 10.0
 """Seconds of work between two lines of progress where there is no terminal."""
@@ -49,6 +50,12 @@ def bar(title: str) -> Iterator[Callable[..., None]]:
 def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object on stdout."""
     print(json.dumps(value, ensure_ascii=False))
+
+
+def print_counts(found: dict[str, dict[str, int]]) -> None:
+    """Print how many photos each split has of each class."""
+    for split, counts in found.items():
+        print(f"{split}: " + ", ".join(f"{n} {shown(name)}" for name, n in counts.items()))
 
 
 def train(folder: Path) -> runs.Run:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -103,8 +104,11 @@ def scan(
 def open_folder(folder: Path) -> Dataset:
     """Understand a folder and remember it in the workspace; the folder itself stays untouched.
 
-    What was decided about its photos earlier is still in force.
+    What was decided about its photos earlier is still in force. The photos of a dataset that lie
+    in the workspace are that dataset, and no other. Raises DatasetError as `scan`.
     """
+    if own := _own_id(folder):
+        return load(own)
     # The true root, known after the scan, is nearly always the folder given.
     earlier = contents.read(root() / _folder_id(Path(folder).absolute()))
     dataset = scan(folder, known=earlier)
@@ -115,16 +119,30 @@ def open_folder(folder: Path) -> Dataset:
     return dataset_record.changed(dataset, choices.in_force(events))
 
 
-def read_folder(folder: Path) -> Dataset:
+def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
     """Understand a folder, with what was decided about its photos in this workspace, if anything.
 
-    As `open_folder`, but nothing is written. Raises DatasetError as `scan`.
+    As `open_folder`, but nothing is written.
+
+    Args:
+        folder: of photos by class, or a dataset's own in the workspace.
+        order: all class names in another order, for this once.
+
+    Raises:
+        DatasetError: as `scan`, or `order` is not one of its classes.
     """
-    earlier = contents.read(root() / _folder_id(Path(folder).absolute()))
-    dataset = scan(folder, known=earlier)
-    return dataset_record.changed(
-        dataset, choices.in_force(dataset_record.history(root() / dataset.id))
-    )
+    if own := _own_id(folder):
+        load(own)  # tells when the photos are gone
+        dataset, events = dataset_record.read(root() / own)
+    else:
+        earlier = contents.read(root() / _folder_id(Path(folder).absolute()))
+        dataset = scan(folder, known=earlier)
+        events = dataset_record.history(root() / dataset.id)
+    changes = choices.in_force(events)
+    if order:
+        choices.refuse_order(order, dataset.classes)
+        changes = (*changes, choices.Change(time.time(), "", order=tuple(order)))
+    return dataset_record.changed(dataset, changes)
 
 
 def create_demo(progress: Progress | None = None) -> Dataset:
@@ -228,6 +246,16 @@ def _try_load(folder: Path) -> Dataset | CatDogError:
         return load(folder.name)
     except CatDogError as error:
         return error
+
+
+def _own_id(folder: Path) -> str | None:
+    """The dataset whose record or photos a folder of the workspace holds."""
+    place = Path(folder).resolve()
+    for path in (place, place.parent):
+        inside = path == place or place.name == "photos"
+        if path.parent == root().resolve() and inside and (path / "dataset.json").is_file():
+            return path.name
+    return None
 
 
 def _folder_id(folder: Path) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from . import files, models, runs
+from . import averaging, files, models, runs, schedules
+from .averaging import AveragedWeights
 from .errors import RunError
 from .settings import Training
 from .turn import State, Stopped
@@ -30,11 +32,38 @@ class KeyedRandomness(keras.callbacks.Callback):  # type: ignore[misc]
         self.seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        for number, layer in enumerate(self.model.layers):
+        for number, layer in enumerate(_inner(self.model)):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
                 mixed = (self.seed * 1_000_003 + epoch * 1_009 + number) % 2**32
                 generator.state.assign([mixed, 0])
+
+
+def _inner(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a model, and those of the models among them."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _inner(layer)
+        else:
+            yield layer
+
+
+class Scheduled(keras.callbacks.Callback):  # type: ignore[misc]
+    """Sets the learning rate of every step by the training's schedule."""
+
+    def __init__(self, training: Training, steps: int, epochs: list[dict[str, Any]]) -> None:
+        """Take the rows of whole epochs; `Keeper` adds to them."""
+        super().__init__()
+        self.training, self.steps, self.epochs = training, steps, epochs
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        step = self.epoch * self.steps + batch
+        rate = schedules.learning_rate(self.training, step, self.steps, self.epochs)
+        self.model.optimizer.learning_rate = rate
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]
@@ -116,9 +145,16 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     training needs no memory of them.
     """
 
-    def __init__(self, run: runs.Run, epochs: list[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        run: runs.Run,
+        epochs: list[dict[str, Any]],
+        averaged: AveragedWeights | None = None,
+    ) -> None:
+        """Take the rows of the whole epochs so far, and what averages the weights if anything."""
         super().__init__()
         assert run.training is not None
+        self.averaged = averaged
         self.training: Training = run.training
         self.folder: Path = run.folder
         self.about = {"format": 1, "classes": list(run.classes), "model": run.training.model}
@@ -142,10 +178,14 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             self.model.stop_training = True
 
     def _save(self, epoch: int, is_best: bool) -> None:
-        backup = self.folder / "backup.keras"
+        backup, best = self.folder / "backup.keras", self.folder / "best.keras"
+        members = {averaging.MEMBER: self.averaged.as_bytes()} if self.averaged else None
         # The epoch is inside the archive: model and epoch cannot come apart.
-        models.save(self.model, backup, {**self.about, "epoch": epoch})
+        models.save(self.model, backup, {**self.about, "epoch": epoch}, members=members)
         files.write_json(self.folder / "backup.json", {"format": 1, "epoch": epoch})
-        if is_best:
-            with files.replacing(self.folder / "best.keras") as temporary:
+        if is_best and self.averaged:
+            with self.averaged.in_place():
+                models.save(self.model, best, {**self.about, "epoch": epoch}, optimizer=False)
+        elif is_best:
+            with files.replacing(best) as temporary:
                 shutil.copyfile(backup, temporary)

@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,10 @@ def build(
     if network.dense:
         stack.append(kl.Dense(network.dense, activation="relu"))
     units = rows[-1].output_shape[0]
-    stack.append(kl.Dense(units, activation="sigmoid" if units == 1 else "softmax"))
+    # Probabilities in 32 bits, whatever the layers before compute in: 16 would round them.
+    stack.append(
+        kl.Dense(units, activation="sigmoid" if units == 1 else "softmax", dtype="float32")
+    )
     return keras.Sequential(stack, name=name.replace("-", "_"))
 
 
@@ -67,25 +70,43 @@ class LargerShare(keras.metrics.BinaryAccuracy):  # type: ignore[misc]
         super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
 
 
-def compile_for_training(model: keras.Model, learning_rate: float, mixes: bool = False) -> None:
-    """Adam and the cross-entropy that fits the model's last layer, accuracy beside it.
+def compile_for_training(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer | float, shares: bool = False
+) -> None:
+    """The cross-entropy that fits the model's last layer, accuracy beside it.
 
     Args:
         model: ends in one sigmoid unit or one softmax unit a class.
-        learning_rate: Adam's.
-        mixes: photos are mixed with each other, so labels are shares.
+        optimizer: one that is not built yet, or the learning rate of Adam.
+        shares: labels are shares of classes: photos are mixed, or labels smoothed.
     """
     units = model.output_shape[-1]
+    if isinstance(optimizer, float):
+        optimizer = keras.optimizers.Adam(optimizer)
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss=architecture.loss(2 if units == 1 else units, mixes),
+        optimizer=optimizer,
+        loss=architecture.loss(2 if units == 1 else units, shares),
         metrics=["accuracy"],
         # XLA was measured 3 to 4 times slower than plain graphs for these networks on a CPU.
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)  # else a file saved before step 1 won't load
-    if mixes:
+    if shares:
         count_larger_share(model)
+
+
+def go_on(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer | float, shares: bool = False
+) -> None:
+    """Compile a model loaded with its optimizer as `compile_for_training` did, and keep its state.
+
+    What a file does not keep of an optimizer, such as the weights it does not decay, is there
+    again.
+    """
+    before = model.optimizer.variables
+    compile_for_training(model, optimizer, shares)
+    for variable, old in zip(model.optimizer.variables, before, strict=True):
+        variable.assign(old)
 
 
 def count_larger_share(model: keras.Model) -> None:
@@ -100,12 +121,19 @@ def count_larger_share(model: keras.Model) -> None:
         optimizer=model.optimizer,
         loss=model.loss,
         metrics=[LargerShare(name="accuracy")],
+        auto_scale_loss=False,  # it is already, where it must be
         jit_compile=False,
     )
     model.get_compile_config = lambda: plain
 
 
-def save(model: keras.Model, path: Path, about: dict[str, Any], optimizer: bool = True) -> None:
+def save(
+    model: keras.Model,
+    path: Path,
+    about: dict[str, Any],
+    optimizer: bool = True,
+    members: Mapping[str, bytes] | None = None,
+) -> None:
     """Save a model whole, or not at all, with `about` inside it.
 
     Args:
@@ -113,6 +141,7 @@ def save(model: keras.Model, path: Path, about: dict[str, Any], optimizer: bool 
         path: ends in ``.keras`` or ``.h5``.
         about: at least ``{"classes": [...]}``; JSON.
         optimizer: keep the optimizer's state, which a resumed training needs.
+        members: more files of a `.keras` archive, by name.
     """
     text = json.dumps(about, ensure_ascii=False)
     with files.replacing(path) as temporary:
@@ -120,6 +149,8 @@ def save(model: keras.Model, path: Path, about: dict[str, Any], optimizer: bool 
         if path.suffix == ".keras":
             with zipfile.ZipFile(temporary, "a") as archive:
                 archive.writestr(ABOUT, text)
+                for name, content in (members or {}).items():
+                    archive.writestr(name, content)
         else:
             with h5py.File(temporary, "a") as file:
                 file.attrs[ABOUT] = text

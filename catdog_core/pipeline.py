@@ -28,6 +28,9 @@ _ORDER, _AUGMENT = 1, 2  # streams of chance drawn from one seed
 _WORKERS = 2
 _met: list[CatDogError] = []  # in threads that prepare batches
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
+Batch: TypeAlias = (
+    tuple[NDArray[np.uint8], Labels] | tuple[NDArray[np.uint8], Labels, NDArray[np.float32]]
+)
 
 
 def training_batches(
@@ -39,36 +42,56 @@ def training_batches(
     first_step: int,
     last_step: int,
     classes: int = 2,
+    label_smoothing: float = 0.0,
+    balanced: bool = False,
 ) -> tf.data.Dataset:
     """Batches of the steps `first_step` ≤ step < `last_step`, counted from a training's start.
 
     Photos are shuffled anew for every pass; a batch at the end of a pass is filled up from the
     next one, so that every batch is whole.
 
+    Args:
+        photos: the training photos.
+        augmentation: what changes them; None for nothing.
+        batch_size: photos a batch.
+        seed: of the order and of all changes.
+        first_step: where a resumed training goes on.
+        last_step: where it ends.
+        classes: how many there are.
+        label_smoothing: part of every label that is shared out among all classes.
+        balanced: give each photo a weight that makes its class as heavy as any other.
+
     Yields:
-        images (B, S, S, 3) float32 0..255, and labels as `encode` shapes them.
+        images (B, S, S, 3) float32 0..255, labels as `encode` shapes them, and where `balanced`,
+        weights (B,) float32.
     """
     count = len(photos.labels)
     mixes = augmentation is not None and augmentation.mixes
+    shares = mixes or label_smoothing > 0
+    weights = class_weights(photos.labels, classes) if balanced else None
 
     @lru_cache(maxsize=4)
     def order(number: int) -> NDArray[np.int64]:
         return np.random.default_rng((seed, _ORDER, number)).permutation(count)
 
-    def batch(step: int) -> tuple[NDArray[np.uint8], Labels]:
+    def batch(step: int) -> Batch:
         places = np.arange(step * batch_size, (step + 1) * batch_size)
         chosen = np.array([order(place // count)[place % count] for place in places])
         images, labels = photos.images[chosen], photos.labels[chosen]
-        if augmentation is None:
-            return images, encode(labels, classes, mixes)
         rng = np.random.default_rng((seed, _AUGMENT, step))
-        images = augment.batch(images, augmentation, rng)
-        if not mixes:
-            return images, encode(labels, classes, mixes)
-        images, shares = augment.mix(images, one_hot(labels, classes), augmentation, rng)
-        return images, shares[:, 1] if classes == 2 else shares
+        if augmentation is not None:
+            images = augment.batch(images, augmentation, rng)
+        if not shares:
+            return (images, labels) if weights is None else (images, labels, weights[labels])
+        soft = one_hot(labels, classes)
+        if mixes:
+            assert augmentation is not None
+            images, soft = augment.mix(images, soft, augmentation, rng)
+        heavy = () if weights is None else (soft @ weights,)
+        soft = soft * np.float32(1 - label_smoothing) + np.float32(label_smoothing / classes)
+        return images, soft[:, 1] if classes == 2 else soft, *heavy
 
-    return _batches(batch, photos, first_step, last_step, classes, mixes)
+    return _batches(batch, photos, first_step, last_step, classes, shares, balanced)
 
 
 def plain_batches(
@@ -77,7 +100,7 @@ def plain_batches(
     steps: int | None = None,
     *,
     classes: int = 2,
-    mixes: bool = False,
+    shares: bool = False,
 ) -> tf.data.Dataset:
     """Photos in their stored order, never augmented; the last batch may be short.
 
@@ -86,15 +109,16 @@ def plain_batches(
         batch_size: photos a batch.
         steps: at most this many batches; None for all.
         classes: how many there are.
-        mixes: whether the training they validate mixes photos: its labels then have another shape.
+        shares: whether the training they validate has shares of classes for labels, since it
+            mixes photos or smooths labels: these have another shape.
     """
     whole = -(-len(photos.labels) // batch_size)
 
-    def batch(step: int) -> tuple[NDArray[np.uint8], Labels]:
+    def batch(step: int) -> Batch:
         part = slice(step * batch_size, (step + 1) * batch_size)
-        return photos.images[part], encode(photos.labels[part], classes, mixes)
+        return photos.images[part], encode(photos.labels[part], classes, shares)
 
-    return _batches(batch, photos, 0, min(steps or whole, whole), classes, mixes)
+    return _batches(batch, photos, 0, min(steps or whole, whole), classes, shares)
 
 
 @contextmanager
@@ -118,42 +142,55 @@ def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     return np.eye(classes, dtype=np.float32)[labels]
 
 
-def encode(labels: NDArray[np.int64], classes: int, mixes: bool) -> Labels:
+def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """A weight a class, (classes,): together its photos weigh as much as those of any other.
+
+    Photos weigh 1 on average; a class without photos weighs 0.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    present = np.count_nonzero(counts)
+    weights = len(labels) / (present * np.maximum(counts, 1)) * (counts > 0)
+    return weights.astype(np.float32)
+
+
+def encode(labels: NDArray[np.int64], classes: int, shares: bool) -> Labels:
     """Class numbers (B,) as the loss takes them.
 
     Returns:
-        (B,) int64 class numbers; where photos are mixed, float32 shares: of the second class
-        (B,), or for more than two classes of each, (B, classes).
+        (B,) int64 class numbers; where labels are `shares`, float32: of the second class (B,), or
+        for more than two classes of each, (B, classes).
     """
-    if not mixes:
+    if not shares:
         return labels
     return one_hot(labels, classes) if classes > 2 else labels.astype(np.float32)
 
 
 def _batches(
-    batch: Callable[[int], tuple[NDArray[np.uint8], Labels]],
+    batch: Callable[[int], Batch],
     photos: Photos,
     first: int,
     last: int,
     classes: int,
-    mixes: bool,
+    shares: bool,
+    weighted: bool = False,
 ) -> tf.data.Dataset:
-    shape = photos.images.shape[1:]
-    label_type = tf.float32 if mixes else tf.int64
-    label_shape = (None, classes) if mixes and classes > 2 else (None,)
+    kinds = [tf.uint8, tf.float32 if shares else tf.int64, *[tf.float32] * weighted]
+    shapes = [(None, *photos.images.shape[1:]), (None,), *[(None,)] * weighted]
+    if shares and classes > 2:
+        shapes[1] = (None, classes)
 
-    def noting(step: int) -> tuple[NDArray[np.uint8], Labels]:
+    def noting(step: int) -> Batch:
         try:
             return batch(step)
         except CatDogError as error:
             _met.append(error)
             raise
 
-    def prepare(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = tf.numpy_function(noting, [step], (tf.uint8, label_type), stateful=False)
-        images.set_shape((None, *shape))
-        labels.set_shape(label_shape)
-        return tf.cast(images, tf.float32), labels
+    def prepare(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        made = tf.numpy_function(noting, [step], kinds, stateful=False)
+        for tensor, shape in zip(made, shapes, strict=True):
+            tensor.set_shape(shape)
+        return tf.cast(made[0], tf.float32), *made[1:]
 
     steps = tf.data.Dataset.range(first, last)
     ready = steps.map(prepare, num_parallel_calls=_WORKERS, deterministic=True).prefetch(2)

@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from . import cache, files, shard_index, shards
 from .datasets import Dataset
 from .errors import CatDogError, DatasetError, PhotoError
-from .shard_images import ShardImages
+from .shard_images import PartImages, ShardImages
 
 Progress = Callable[[int, int], None]
 
@@ -77,7 +77,7 @@ class Photos:
     The images lie in memory, or are read from the shards when indexed; see `load`.
     """
 
-    images: NDArray[np.uint8] | ShardImages
+    images: NDArray[np.uint8] | ShardImages | PartImages
     labels: NDArray[np.int64]
     files: list[str]
     hold: FileLock | None = field(default=None, compare=False, repr=False)

@@ -89,9 +89,14 @@ def create(
 
     Raises:
         RunError: the folder already holds something, or the dataset lacks a split.
+        DatasetError: it has fewer training photos than the training asks for.
         CatDogError: the folder cannot be written.
     """
-    counts = {split: len(dataset.items(split)) for split in ("train", "validation")}
+    if training.train_photos:
+        photos = dataset.subset(training.train_photos, training.seed)
+    else:
+        photos = dataset
+    counts = {split: len(photos.items(split)) for split in ("train", "validation")}
     for split, count in counts.items():
         if not count:
             raise RunError(

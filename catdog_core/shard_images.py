@@ -82,6 +82,22 @@ class ShardImages:
                     raise self._damaged(path)
 
 
+class PartImages:
+    """Looks like an array (n, S, S, 3) uint8 of the chosen images; indexing reads from all."""
+
+    def __init__(
+        self, images: NDArray[np.uint8] | ShardImages | PartImages, places: NDArray[np.int64]
+    ) -> None:
+        self._images, self._places = images, places
+        self.shape: tuple[int, ...] = (len(places), *images.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        return self._images[self._places[key]]
+
+
 def _column(shards: Sequence[tuple[Path, dict[str, Any]]], name: str) -> NDArray[np.int64]:
     columns = [np.array(table[name], np.int64) for _, table in shards]
     return np.concatenate(columns) if columns else np.empty(0, np.int64)

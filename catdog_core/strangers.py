@@ -21,7 +21,7 @@ from .files import shown
 
 MAX_CONFIG_BYTES = 4_000_000
 MAX_WEIGHT_BYTES = 1_000_000_000
-_MEMBERS = {"config.json", "metadata.json", "model.weights.h5", "catdog.json"}
+_MEMBERS = {"config.json", "metadata.json", "model.weights.h5", "catdog.json", "averages.npz"}
 _REFUSED = {
     "Lambda",
     "TFSMLayer",

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import keras
 
-from . import callbacks, datasets, models, pipeline, records, runs
+from . import (
+    averaging,
+    callbacks,
+    datasets,
+    models,
+    optimizers,
+    part,
+    pipeline,
+    records,
+    runs,
+    schedules,
+)
 from .errors import DatasetError, RunError
 from .turn import State, Stopped
 
@@ -22,48 +36,54 @@ def train(run: runs.Run, state: State) -> None:
     """
     training = run.training
     assert training is not None and training.steps_per_epoch is not None
+    steps = training.steps_per_epoch
 
     # 1. The photos, decoded and fitted once, kept as uint8.
-    packed = records.cached(_dataset(run), training.image_size, _packing(state))
+    dataset = _dataset(run)
+    packed = records.cached(dataset, training.image_size, _packing(state))
     train_photos = records.load(packed, "train")  # images (N, S, S, 3) uint8, labels (N,)
     validation_photos = records.load(packed, "validation")
+    if training.train_photos:
+        chosen = dataset.subset(training.train_photos, training.seed).items("train")
+        train_photos = part.of(train_photos, {item.file for item in chosen})
 
-    mixes = run.augmentation is not None and run.augmentation.mixes  # then labels are shares
-
-    # 2. The model: fresh from the seed, or as it was after the last whole epoch.
+    mixes = run.augmentation is not None and run.augmentation.mixes
+    shares = mixes or training.label_smoothing > 0  # then labels are shares of the classes
     backup = run.folder / "backup.keras"
-    if backup.is_file():
-        model = models.load(backup, compiled=True)
-        first_epoch = int(models.about(backup)["epoch"]) + 1
-        if mixes:
-            models.count_larger_share(model)
-    else:
-        first_epoch = 0
-        keras.utils.set_random_seed(training.seed)
-        model = models.build(training.model, training.image_size, run.classes)
-        models.compile_for_training(model, training.learning_rate, mixes)
+    first_epoch = int(models.about(backup)["epoch"]) + 1 if backup.is_file() else 0
+    rows = [row for row in run.epochs if row["epoch"] < first_epoch]
 
-    # 3. The batches: every step follows from (seed, step), so any epoch can be the first.
-    steps = training.steps_per_epoch
-    batches = pipeline.training_batches(
-        train_photos,
-        run.augmentation,  # training photos only; validation photos stay as they are
-        batch_size=training.batch_size,
-        seed=training.seed,
-        first_step=first_epoch * steps,
-        last_step=training.epochs * steps,
-        classes=len(run.classes),
-    )
-    validation = pipeline.plain_batches(
-        validation_photos,
-        training.batch_size,
-        training.validation_steps,
-        classes=len(run.classes),
-        mixes=mixes,
-    )
+    with optimizers.precision(training), pipeline.plain_errors():
+        # 2. The model: fresh from the seed, or as it was after the last whole epoch.
+        if backup.is_file():
+            model = models.load(backup, compiled=True)
+            models.go_on(model, optimizers.make(training), shares)
+        else:
+            keras.utils.set_random_seed(training.seed)
+            model = models.build(training.model, training.image_size, run.classes)
+            models.compile_for_training(model, optimizers.make(training), shares)
 
-    # 4. The loop. Keras turns the epochs; the callbacks tell, keep and stop.
-    with pipeline.plain_errors():
+        # 3. The batches: every step follows from (seed, step), so any epoch can be the first.
+        batches = pipeline.training_batches(
+            train_photos,
+            run.augmentation,  # training photos only; validation photos stay as they are
+            batch_size=training.batch_size,
+            seed=training.seed,
+            first_step=first_epoch * steps,
+            last_step=training.epochs * steps,
+            classes=len(run.classes),
+            label_smoothing=training.label_smoothing,
+            balanced=training.class_weights,
+        )
+        validation = pipeline.plain_batches(
+            validation_photos,
+            training.batch_size,
+            training.validation_steps,
+            classes=len(run.classes),
+            shares=shares,
+        )
+
+        # 4. The loop. Keras turns the epochs; the callbacks steer, tell, keep and stop.
         model.fit(
             batches,
             validation_data=validation,
@@ -71,13 +91,25 @@ def train(run: runs.Run, state: State) -> None:
             epochs=training.epochs,
             steps_per_epoch=steps,
             shuffle=False,  # the pipeline has its own, keyed by the seed
-            callbacks=[
-                callbacks.KeyedRandomness(training.seed),
-                callbacks.Progress(run, state),
-                callbacks.Keeper(run, [row for row in run.epochs if row["epoch"] < first_epoch]),
-            ],
+            callbacks=_callbacks(run, state, rows, backup if first_epoch else None),
             verbose=0,
         )
+
+
+def _callbacks(
+    run: runs.Run, state: State, rows: list[dict[str, Any]], backup: Path | None
+) -> list[keras.callbacks.Callback]:
+    training = run.training
+    assert training is not None and training.steps_per_epoch is not None
+    steering: list[Any] = [callbacks.KeyedRandomness(training.seed)]
+    if not schedules.is_fixed(training):
+        steering.append(callbacks.Scheduled(training, training.steps_per_epoch, rows))
+    averaged = None
+    if training.weight_averaging:
+        averaged = averaging.AveragedWeights(training.weight_averaging, backup)
+        steering.append(averaged)
+    keeper = callbacks.Keeper(run, rows, averaged)
+    return [*steering, callbacks.Progress(run, state), keeper]
 
 
 def _dataset(run: runs.Run) -> datasets.Dataset:

@@ -75,7 +75,7 @@ def test_accuracy_on_mixed_labels_counts_the_larger_share():
 
 def test_three_classes_learn_from_mixed_labels():
     model = models.build("notes", 64, ("a", "b", "c"))
-    models.compile_for_training(model, 1e-3, mixes=True)
+    models.compile_for_training(model, 1e-3, shares=True)
     images = np.zeros((4, 64, 64, 3), np.float32)
     labels = np.full((4, 3), 1 / 3, np.float32)
     loss, _ = model.train_on_batch(images, labels)

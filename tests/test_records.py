@@ -164,7 +164,7 @@ def test_mixed_batches_carry_shares_and_their_validation_fits_them(photos, class
     images, labels = next(iter(batches))
     assert labels.shape == shape and images.dtype == "float32"
     assert ((labels.numpy() > 0.01) & (labels.numpy() < 0.99)).any()
-    plain = pipeline.plain_batches(photos, 8, classes=classes, mixes=True)
+    plain = pipeline.plain_batches(photos, 8, classes=classes, shares=True)
     assert next(iter(plain))[1].shape == shape
     again = pipeline.training_batches(
         photos, settings, batch_size=8, seed=1, first_step=0, last_step=3, classes=classes

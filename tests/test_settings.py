@@ -33,7 +33,7 @@ def test_defaults_of_augmentation_are_the_notes():
 
 
 def test_defaults_of_training_are_the_notes():
-    recipe = RECIPES["notes"]
+    recipe = RECIPES["notes"].training
     assert (recipe.epochs, recipe.batch_size, recipe.learning_rate) == (50, 20, 1e-4)
     assert (recipe.steps(2000), recipe.validation_batches(1000)) == (100, 50)
 

@@ -18,7 +18,12 @@ _DATASET = ("id", "name", "folder", "fingerprint")
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder as read at one moment. Epochs count from 0 here; people see them from 1."""
+    """A run folder as read at one moment. Epochs count from 0 here; people see them from 1.
+
+    `train_photos` are those of its dataset it trains on, `validation_photos` those each of its
+    validations measures. `group` holds id, kind and name of the experiment it belongs to, or
+    nothing.
+    """
 
     id: str
     folder: Path
@@ -33,6 +38,9 @@ class Run:
     dataset_name: str = ""
     dataset_folder: str = ""
     dataset_fingerprint: str = ""
+    train_photos: int = 0
+    validation_photos: int = 0
+    group: dict[str, str] = field(default_factory=dict)
     epochs: list[dict[str, Any]] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     ahead: int = 0
@@ -130,6 +138,9 @@ def load(run: Path | str) -> Run:
         dataset_name=dataset["name"],
         dataset_folder=dataset["folder"],
         dataset_fingerprint=dataset["fingerprint"],
+        train_photos=dataset["train"],
+        validation_photos=_measured(settings["training"], dataset["validation"]),
+        group=_group(about),
         epochs=epochs,
         state=state,
         ahead=int(state.get("ahead", 0)),
@@ -182,6 +193,18 @@ def _badness(row: dict[str, Any], monitor: str) -> tuple[float, float]:
     return (accuracy, loss) if monitor == "val_accuracy" else (loss, accuracy)
 
 
+def _measured(training: Training, photos: int) -> int:
+    """Photos of one validation, when there are so many in all."""
+    return min(photos, training.validation_batches(photos) * training.batch_size)
+
+
+def _group(about: dict[str, Any]) -> dict[str, str]:
+    group = about.get("group")
+    if not isinstance(group, dict) or not all(group.get(key) for key in ("id", "kind")):
+        return {}
+    return {key: str(group.get(key, "")) for key in ("id", "kind", "name")}
+
+
 def _read_settings(folder: Path) -> dict[str, Any]:
     settings = files.read_json(folder / "settings.json")
     try:
@@ -197,7 +220,8 @@ def _read_settings(folder: Path) -> dict[str, Any]:
             **settings,
             "training": parse(Training, settings["training"]),
             "augmentation": parse(Augmentation, augmentation) if augmentation else None,
-            "dataset": {k: str(settings["dataset"][k]) for k in _DATASET},
+            "dataset": {k: str(settings["dataset"][k]) for k in _DATASET}
+            | {split: int(settings["dataset"][split]) for split in ("train", "validation")},
             "classes": [str(name) for name in settings["classes"]],
             "created": float(settings["created"]),
         }

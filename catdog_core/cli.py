@@ -22,6 +22,7 @@ from . import (
     cli_augment,
     cli_data,
     cli_decide,
+    cli_diagnose,
     cli_flags,
     cli_models,
     cli_say,
@@ -158,16 +159,16 @@ def train(
     ] = None,
     name: Annotated[str, typer.Option(help="The run's name in lists.")] = "",
     augmentation: Annotated[
-        str,
+        str | None,
         typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
-    ] = "none",
+    ] = None,
     order: Order = None,
     *,
     flags: dict[str, Any],
 ) -> None:
     """Train a network; flags left out follow the model's own recipe. Ctrl-C stops it, resumably."""
     training = cli_flags.training(flags)
-    changes = cli_flags.augmentation(augmentation)
+    changes = cli_flags.augmentation(augmentation, training.model)
     dataset = cli_decide.opened(folder, order)
     architecture.layers(training.model, training.image_size, len(dataset.classes))
     created = runs.create(
@@ -239,6 +240,7 @@ def plot(
     print(f"{len(found.epochs)} epochs in {out}")
 
 
+app.command()(cli_diagnose.diagnose)
 app.command()(cli_data.download)
 app.command("import")(cli_data.bring)
 _DECIDE = (cli_decide.decide, cli_decide.undo, cli_decide.split, cli_decide.classes)

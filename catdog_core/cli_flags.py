@@ -75,12 +75,18 @@ def override(base: S, flags: dict[str, Any]) -> S:
     return parse(type(base), {**base.model_dump(), **flags}, "the flags")
 
 
-def augmentation(name: str) -> Augmentation:
+def augmentation(name: str | None, model: str = "notes") -> Augmentation:
     """A preset by its name, one of the lab's or a saved one, or the settings in a JSON file.
+
+    Args:
+        name: None for what the model's recipe has.
+        model: a key of `RECIPES`.
 
     Raises:
         SettingsError: there is none of these, or the file holds no augmentation settings.
     """
+    if name is None:
+        return RECIPES[model].augmentation
     if name in PRESETS:
         return PRESETS[name]
     saved = presets.find(name)

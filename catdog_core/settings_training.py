@@ -6,7 +6,10 @@ from typing import Literal
 
 from .fields import Settings, field
 
-ModelName = Literal["notes", "notes-deep"]
+ModelName = Literal["notes", "notes-deep", "transfer"]
+BackboneName = Literal[
+    "lite0", "mobilenet-v3-small", "mobilenet-v3-large", "efficientnet-v2-b0", "convnext-tiny"
+]
 Monitor = Literal["val_accuracy", "val_loss"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "step", "cosine", "plateau"]
@@ -16,7 +19,10 @@ class Training(Settings):
     """One training: the network and how it learns. Defaults are the class notes' own."""
 
     model: ModelName = field(
-        "notes", "Model", "The network: the notes' own, or its deeper variant."
+        "notes",
+        "Model",
+        "The network: the notes' own, its deeper variant, or one that knows photographs already"
+        " (transfer).",
     )
     epochs: int = field(
         50, "Epochs", "How often the training goes through its steps.", low=1, high=1000, step=1
@@ -45,7 +51,7 @@ class Training(Settings):
         "Train on so many photos only, chosen by the seed; a larger choice holds a smaller one."
         " Validation stays as it is.",
         low=2,
-        high=10_000_000,
+        high=100_000,
         step=1,
         unit="photos",
     )
@@ -171,6 +177,53 @@ class Training(Settings):
         "Best epoch by",
         "What makes an epoch the best one: the highest validation accuracy (a tie goes to the"
         " lower loss) or the lowest validation loss.",
+    )
+
+    backbone: BackboneName = field(
+        "lite0",
+        "Pretrained network",
+        "For transfer: the network that has seen a million photographs. The weights of lite0 are"
+        " installed with the lab; those of the others are downloaded at their first use.",
+    )
+    looks: int = field(
+        3,
+        "Augmented looks",
+        "For transfer with augmentation: how many changed versions of each training photo the"
+        " pretrained network looks at, beside the photo as it is. Each takes as long as the first.",
+        low=1,
+        high=50,
+        step=1,
+        typical=(1, 5),
+    )
+    unfreeze: int = field(
+        0,
+        "Unfreeze blocks",
+        "For transfer: how many of the pretrained network's last blocks learn too, in the last"
+        " epochs; 0 leaves it as it is.",
+        low=0,
+        high=21,
+        step=1,
+        unit="blocks",
+        typical=(1, 6),
+    )
+    unfreeze_epochs: int = field(
+        4,
+        "Unfrozen epochs",
+        "How many of the epochs, the last ones, train the unfrozen blocks.",
+        low=1,
+        high=100,
+        step=1,
+        unit="epochs",
+        typical=(2, 10),
+    )
+    unfreeze_rate: float = field(
+        1e-4,
+        "Unfrozen learning rate",
+        "The learning rate of the unfrozen epochs; it falls to nothing along a cosine. Kept low,"
+        " or what the network knows is lost.",
+        low=1e-6,
+        high=1e-2,
+        scale="log",
     )
 
     def steps(self, photos: int) -> int:

@@ -29,9 +29,8 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "stalled": (N_("not responding"), "orange", ":material/warning:"),
     "damaged": (N_("damaged"), "red", ":material/broken_image:"),
 }
-
-HIDDEN = ("optimizer",)
-"""Settings with one possible value: nothing to choose and nothing to compare."""
+OFF_AT_ZERO = ("early_stopping", "weight_averaging", "label_smoothing", "weight_decay")
+"""Settings of a training whose 0 means that they do nothing."""
 
 
 def status(run: Run) -> str:
@@ -104,7 +103,11 @@ def _part(control: Control, value: Any) -> str:
 
 def setting(control: Control, value: Any) -> str:
     """One value of a training's settings with its unit."""
-    if control.name == "early_stopping" and not value:
+    if control.kind == "bool":
+        return t("on") if value else t("off")
+    if value is None:
+        return t("all")
+    if control.name in OFF_AT_ZERO and not value:
         return t("off")
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return f"{text} {t(control.unit)}" if control.unit else text
@@ -116,7 +119,7 @@ def differing(runs: Sequence[Run]) -> list[Control]:
     return [
         control
         for control in controls(Training)
-        if control.name not in ("model", *HIDDEN)
+        if control.name != "model"
         and len({getattr(training, control.name) for training in trainings}) > 1
     ]
 
@@ -141,6 +144,7 @@ def settings_line(run: Run) -> str:
         t("{n} epochs", n=training.epochs),
         t("batch size {n}", n=training.batch_size),
         t("learning rate {rate:g}", rate=training.learning_rate),
+        *([t("{n} training photos", n=training.train_photos)] if training.train_photos else []),
         t("{n} px", n=training.image_size),
         t("seed {n}", n=training.seed),
         t("augmentation: {words}", words=augmentation(run.augmentation)),

@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
-from catdog_core import architecture, datasets, runs
-from catdog_core.controls import parse
+from catdog_core import datasets, division, machine, runs
+from catdog_core.controls import controls, parse
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
-from catdog_core.settings import PRESETS, Augmentation, Training
+from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
 
-from . import forms, phrases, state
-from .words import escape, t
+from . import forms, phrases, state, train_plan
+from .words import N_, escape, t
 
 KEY = "train"
 MAIN = ["model", "epochs", "batch_size", "learning_rate"]
-MORE = [
-    "steps_per_epoch",
-    "validation_steps",
-    "image_size",
-    "seed",
-    "early_stopping",
-    "monitor",
-]
+GROUPS: dict[str, list[str]] = {
+    N_("Photos and steps"): [
+        "train_photos",
+        "image_size",
+        "steps_per_epoch",
+        "validation_steps",
+        "class_weights",
+    ],
+    N_("Optimizer and schedule"): [
+        "optimizer",
+        "weight_decay",
+        "schedule",
+        "warmup_epochs",
+        "plateau_patience",
+    ],
+    N_("Against overfitting"): [
+        "early_stopping",
+        "monitor",
+        "label_smoothing",
+        "weight_averaging",
+    ],
+    N_("Chance and speed"): ["seed", "mixed_precision"],
+}
+"""The settings that most trainings leave as they are, by what they are for."""
 
 
 def show() -> None:
     """Draw the form; starting opens the new run in the panel above."""
     _take_clone()
+    _follow_model()
     sides = st.grid(2, min_column_width=400, gap="large")
     left, right = sides.container(), sides.container()
     with left:
@@ -35,17 +54,79 @@ def show() -> None:
         if dataset is None:
             return
         values = forms.form(Training, KEY, names=MAIN, columns=2)
-        with st.expander(t("More settings"), expanded=False):
-            values |= forms.form(Training, KEY, names=MORE, columns=2)
         augmentation = _augmentation()
+        for title, names in GROUPS.items():
+            with st.expander(t(title), expanded=False):
+                values |= _group(names, dataset)
     training = parse(Training, values, t("the form"))
     with right:
-        rows = architecture.layers(training.model, training.image_size, len(dataset.classes))
-        _network(training, rows)
-        _loss(len(dataset.classes), augmentation)
-        _arithmetic(training, dataset)
+        train_plan.show(training, dataset, augmentation)
     with left:
         _start(dataset, training, augmentation)
+
+
+def _group(names: list[str], dataset: Dataset) -> dict[str, Any]:
+    now = forms.current(Training, KEY)
+    idle = ["plateau_patience"] if now["schedule"] != "plateau" else []
+    values: dict[str, Any] = {}
+    if "train_photos" in names:
+        values["train_photos"] = _train_photos(len(dataset.items("train")))
+    rest = [name for name in names if name != "train_photos"]
+    values |= forms.form(Training, KEY, names=rest, columns=2, disabled=idle)
+    if now["mixed_precision"] and "mixed_precision" in names:
+        _tell_precision()
+    if now["optimizer"] == "adamw" and not now["weight_decay"] and "optimizer" in names:
+        st.caption(t("AdamW without weight decay is Adam: set a weight decay, such as 0.05."))
+    return values
+
+
+def _train_photos(there: int) -> int | None:
+    """All training photos, or one of the sizes of the small-data experiments."""
+    key = f"{KEY}_train_photos"
+    options = [None, *(size for size in division.SIZES if size < there)]
+    asked = st.session_state.get(key)
+    if asked not in options:
+        if asked < there:
+            options.append(asked)
+        else:
+            st.session_state[key] = None  # another dataset, with fewer
+    control = next(c for c in controls(Training) if c.name == "train_photos")
+    return st.selectbox(
+        t(control.label),
+        options,
+        format_func=lambda size: t("all {n}", n=f"{there:,}") if size is None else f"{size:,}",
+        key=key,
+        persist_state="session",
+        help=t(control.help),
+    )
+
+
+def _tell_precision() -> None:
+    if machine.has_graphics_card():
+        st.caption(t("This machine has a graphics card, which computes in 16 bits faster."))
+    else:
+        st.warning(
+            t(
+                "This machine has no graphics card that TensorFlow could use: 16 bits gain nothing"
+                " here and make the training slower. Leave it off."
+            ),
+            icon=":material/speed:",
+        )
+
+
+def _follow_model() -> None:
+    """When another model is chosen, take over what its recipe has otherwise than the last one's."""
+    model = st.session_state.get(f"{KEY}_model", "notes")
+    before = st.session_state.get("train_recipe", "notes")
+    st.session_state["train_recipe"] = model
+    if model == before:
+        return
+    new, old = RECIPES[model], RECIPES[before]
+    values, known = new.training.model_dump(), old.training.model_dump()
+    forms.fill(Training, KEY, {n: v for n, v in values.items() if n != "model" and v != known[n]})
+    if new.augmentation != old.augmentation:
+        st.session_state.train_augment = "off" if new.augmentation.is_off else "recipe"
+    st.toast(t("The recipe of {model} is filled in.", model=model))
 
 
 def _take_clone() -> None:
@@ -57,6 +138,7 @@ def _take_clone() -> None:
     if run.training is None:
         return
     forms.fill(Training, KEY, _as_asked(run.training, run.dataset_id).model_dump())
+    st.session_state["train_recipe"] = run.training.model
     if run.augmentation is None or run.augmentation.is_off:
         st.session_state.train_augment = "off"
     elif run.augmentation == PRESETS["notes"]:
@@ -76,16 +158,20 @@ def _as_asked(training: Training, dataset_id: str) -> Training:
         return training  # the data is gone: the steps stay as they were
     unset = training.model_copy(update={"steps_per_epoch": None, "validation_steps": None})
     change: dict[str, None] = {}
-    if training.steps_per_epoch == unset.steps(len(dataset.items("train"))):
+    counts = train_plan.photos(training, dataset)
+    if training.steps_per_epoch == unset.steps(counts["train"]):
         change["steps_per_epoch"] = None
-    if training.validation_steps == unset.validation_batches(len(dataset.items("validation"))):
+    if training.validation_steps == unset.validation_batches(counts["validation"]):
         change["validation_steps"] = None
     return training.model_copy(update=change)
 
 
 def _augmentation() -> Augmentation | None:
     mine = st.session_state.get("train_augmentation")
+    recipe = RECIPES[st.session_state.get(f"{KEY}_model", "notes")].augmentation
     kinds = {"off": t("off"), "notes": t("the notes' own")}
+    if not recipe.is_off:
+        kinds["recipe"] = t("the model's recipe")
     if mine:
         kinds["mine"] = t("from the Augment page")
     if st.session_state.get("train_augment") not in kinds:
@@ -102,101 +188,11 @@ def _augmentation() -> Augmentation | None:
     if kind == "off":
         st.caption(t("Every photo is shown to the network as it is."))
         return None
-    chosen = parse(Augmentation, mine, t("the Augment page")) if kind == "mine" else None
-    settings = chosen or PRESETS["notes"]
+    settings = PRESETS["notes"] if kind == "notes" else recipe
+    if kind == "mine":
+        settings = parse(Augmentation, mine, t("the Augment page"))
     st.caption(phrases.augmentation(settings))
     return settings
-
-
-def _network(training: Training, rows: list[architecture.Layer]) -> None:
-    st.caption(t(architecture.NETWORKS[training.model].about))
-    st.dataframe(
-        {
-            t("Layer"): [f"{row.kind} {row.detail}".strip() for row in rows],
-            t("Output"): [" × ".join(f"{n:,}" for n in row.output_shape) for row in rows],
-            t("Parameters"): [f"{row.parameters:,}" for row in rows],
-        },
-        hide_index=True,
-        height="content",
-        key="train_layers",
-        alt=t("Layers of the network with output shapes and parameters"),
-    )
-    st.markdown(t("**{n} parameters** in all", n=f"{architecture.parameters(rows):,}"))
-
-
-def _loss(classes: int, augmentation: Augmentation | None) -> None:
-    """The loss that fits the labels, and why."""
-    mixes = augmentation is not None and augmentation.mixes
-    why = {
-        ("binary_crossentropy", False): t("two classes, one sigmoid unit, labels 0 or 1"),
-        ("binary_crossentropy", True): t(
-            "labels are shares of the two mixed photos, such as 0.7, which it takes as well"
-        ),
-        ("categorical_crossentropy", True): t(
-            "labels are rows of shares of the mixed photos; the sparse one takes numbers only"
-        ),
-        ("sparse_categorical_crossentropy", False): t(
-            "labels are class numbers, one softmax unit a class"
-        ),
-    }
-    name = architecture.loss(classes, mixes)
-    st.caption(t("Loss: `{name}`; {why}.", name=name, why=why[name, mixes]))
-
-
-def _arithmetic(training: Training, dataset: Dataset) -> None:
-    """How many steps the settings come to, as a sum one can follow."""
-    counts = {split: len(dataset.items(split)) for split in ("train", "validation")}
-    lines = [
-        _sum(
-            t("Training"),
-            counts["train"],
-            training.batch_size,
-            training.steps(counts["train"]),
-            training.steps_per_epoch,
-        ),
-        _sum(
-            t("Validation"),
-            counts["validation"],
-            training.batch_size,
-            training.validation_batches(counts["validation"]),
-            training.validation_steps,
-        ),
-        t(
-            "In all: {epochs} epochs × {steps} steps = {n} changes of the weights",
-            epochs=training.epochs,
-            steps=training.steps(counts["train"]),
-            n=f"{training.epochs * training.steps(counts['train']):,}",
-        ),
-    ]
-    st.caption("\n".join(f"- {line}" for line in lines))
-
-
-def _sum(split: str, photos: int, batch: int, steps: int, asked: int | None) -> str:
-    if asked:
-        return t(
-            "{split}: {steps} steps × {batch} = {seen} photos an epoch, of {photos}",
-            split=split,
-            steps=f"{steps:,}",
-            batch=batch,
-            seen=f"{steps * batch:,}",
-            photos=f"{photos:,}",
-        )
-    if photos % batch == 0:
-        return t(
-            "{split}: {photos} photos / {batch} = {steps} steps",
-            split=split,
-            photos=f"{photos:,}",
-            batch=batch,
-            steps=f"{steps:,}",
-        )
-    return t(
-        "{split}: {photos} photos / {batch} = {exact}, rounded up to {steps} steps",
-        split=split,
-        photos=f"{photos:,}",
-        batch=batch,
-        exact=f"{photos / batch:,.1f}",
-        steps=f"{steps:,}",
-    )
 
 
 def _start(dataset: Dataset, training: Training, augmentation: Augmentation | None) -> None:

@@ -130,7 +130,7 @@ def start(lab, page, name, *, epochs, steps):
     lab.visit(page, "Train")
     page.locator(".st-key-train_name input").fill(name)
     _type(lab, page, "train_epochs", epochs)
-    page.get_by_text("More settings").click()
+    page.get_by_text("Photos and steps").click()
     _type(lab, page, "train_steps_per_epoch", steps)
     _type(lab, page, "train_validation_steps", 2)
     page.locator(".st-key-train_image_size").get_by_role("slider").press("Home")  # the least

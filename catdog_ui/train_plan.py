@@ -1,0 +1,139 @@
+"""What the settings of a training come to, beside its form: network, loss, steps, rates."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from catdog_core import architecture, schedules
+from catdog_core.datasets import Dataset
+from catdog_core.settings import Augmentation, Training
+
+from . import rate_chart
+from .words import t
+
+
+def show(training: Training, dataset: Dataset, augmentation: Augmentation | None) -> None:
+    """Draw it. Raises SettingsError for a network that cannot be."""
+    rows = architecture.layers(training.model, training.image_size, len(dataset.classes))
+    _network(training, rows)
+    _loss(len(dataset.classes), augmentation, training.label_smoothing)
+    _arithmetic(training, dataset)
+    _rates(training, dataset)
+
+
+def photos(training: Training, dataset: Dataset) -> dict[str, int]:
+    """How many photos train and validate."""
+    counts = {split: len(dataset.items(split)) for split in ("train", "validation")}
+    if training.train_photos:
+        counts["train"] = min(training.train_photos, counts["train"])
+    return counts
+
+
+def _network(training: Training, rows: list[architecture.Layer]) -> None:
+    st.caption(t(architecture.ABOUT[training.model]))
+    st.dataframe(
+        {
+            t("Layer"): [f"{row.kind} {row.detail}".strip() for row in rows],
+            t("Output"): [" × ".join(f"{n:,}" for n in row.output_shape) for row in rows],
+            t("Parameters"): [f"{row.parameters:,}" for row in rows],
+        },
+        hide_index=True,
+        height="content",
+        key="train_layers",
+        alt=t("Layers of the network with output shapes and parameters"),
+    )
+    st.markdown(t("**{n} parameters** in all", n=f"{architecture.parameters(rows):,}"))
+
+
+def _loss(classes: int, augmentation: Augmentation | None, smoothing: float) -> None:
+    """The loss that fits the labels, and why."""
+    mixes = augmentation is not None and augmentation.mixes
+    shares = mixes or smoothing > 0
+    why = {
+        ("binary_crossentropy", False): t("two classes, one sigmoid unit, labels 0 or 1"),
+        ("binary_crossentropy", True): t(
+            "labels are shares of the two mixed photos, such as 0.7, which it takes as well"
+        ),
+        ("categorical_crossentropy", True): t(
+            "labels are rows of shares of the mixed photos; the sparse one takes numbers only"
+        ),
+        ("sparse_categorical_crossentropy", False): t(
+            "labels are class numbers, one softmax unit a class"
+        ),
+    }
+    smooth = t("labels are smoothed to shares of the classes, such as 0.95")
+    name = architecture.loss(classes, shares)
+    reason = smooth if smoothing and not mixes else why[name, mixes]
+    st.caption(t("Loss: `{name}`; {why}.", name=name, why=reason))
+
+
+def _arithmetic(training: Training, dataset: Dataset) -> None:
+    """How many steps the settings come to, as a sum one can follow."""
+    counts = photos(training, dataset)
+    lines = [
+        _sum(
+            t("Training"),
+            counts["train"],
+            training.batch_size,
+            training.steps(counts["train"]),
+            training.steps_per_epoch,
+        ),
+        _sum(
+            t("Validation"),
+            counts["validation"],
+            training.batch_size,
+            training.validation_batches(counts["validation"]),
+            training.validation_steps,
+        ),
+        t(
+            "In all: {epochs} epochs × {steps} steps = {n} changes of the weights",
+            epochs=training.epochs,
+            steps=training.steps(counts["train"]),
+            n=f"{training.epochs * training.steps(counts['train']):,}",
+        ),
+    ]
+    st.caption("\n".join(f"- {line}" for line in lines))
+
+
+def _sum(split: str, photos: int, batch: int, steps: int, asked: int | None) -> str:
+    if asked:
+        return t(
+            "{split}: {steps} steps × {batch} = {seen} photos an epoch, of {photos}",
+            split=split,
+            steps=f"{steps:,}",
+            batch=batch,
+            seen=f"{steps * batch:,}",
+            photos=f"{photos:,}",
+        )
+    if photos % batch == 0:
+        return t(
+            "{split}: {photos} photos / {batch} = {steps} steps",
+            split=split,
+            photos=f"{photos:,}",
+            batch=batch,
+            steps=f"{steps:,}",
+        )
+    return t(
+        "{split}: {photos} photos / {batch} = {exact}, rounded up to {steps} steps",
+        split=split,
+        photos=f"{photos:,}",
+        batch=batch,
+        exact=f"{photos / batch:,.1f}",
+        steps=f"{steps:,}",
+    )
+
+
+def _rates(training: Training, dataset: Dataset) -> None:
+    """The learning rate over the plan, drawn where it changes."""
+    if schedules.is_fixed(training):
+        return
+    steps = training.steps(photos(training, dataset)["train"])
+    st.plotly_chart(
+        rate_chart.schedule(schedules.curve(training, steps)),
+        key="train_rates",
+        config={"displaylogo": False, "displayModeBar": False, "staticPlot": True},
+    )
+    if training.schedule == "plateau":
+        st.caption(
+            t("Drawn as if validation loss never stops falling; where it does, the rate is halved.")
+        )

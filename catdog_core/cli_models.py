@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import cli_decide, cli_say, quiet
+from . import cli_decide, cli_say, predictions, quiet
 from .cli_flags import AsJson, Folder, Order
 from .errors import PhotoError, SettingsError
 from .files import shown, write_bytes
@@ -26,6 +26,7 @@ def evaluate(
         str | None, typer.Option(help="train, validation or test; plain class folders: all.")
     ] = None,
     order: Order = None,
+    csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a table.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Accuracy, loss and confusion counts of a model on a dataset."""
@@ -43,6 +44,8 @@ def evaluate(
         found = measure(model, dataset, split, progress=progress)
     for file, error in found.unreadable:
         print(f"Left out {shown(file, 200)}: {error}", file=sys.stderr)
+    if csv:
+        write_bytes(csv, predictions.encoded(found.table))
     if as_json:
         names = ("accuracy", "loss", "n", "classes", "confusion")
         cli_say.print_json({name: getattr(found, name) for name in names})

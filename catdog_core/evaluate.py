@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from . import images, predict
+from . import images, predict, predictions, scores
 from .datasets import Dataset
 from .errors import CatDogError, DatasetError, ModelError
+from .images import Photo
+from .predict import Predictor
+from .predictions import Table
+
+Progress = Callable[[int, int], None]
+Failed = list[tuple[str, CatDogError]]
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Evaluation:
 
     `accuracy` is a fraction, `loss` the mean cross-entropy in nats (Keras's: probabilities kept
     1e-7 away from 0 and 1). `confusion` counts photos, true classes as rows, predicted as columns,
-    in the order of `classes`. `truth` is the true class of each row of `rows`.
+    in the order of `classes`.
     """
 
     accuracy: float
@@ -27,16 +34,15 @@ class Evaluation:
     n: int
     classes: tuple[str, ...]
     confusion: list[list[int]]
-    rows: list[predict.Prediction]
-    truth: list[str]
-    unreadable: list[tuple[str, CatDogError]]
+    table: Table
+    unreadable: Failed
 
 
 def evaluate(
     model_or_run: Path,
     dataset: Dataset,
     split: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Ask a model about every photo of a split.
 
@@ -50,44 +56,95 @@ def evaluate(
         ModelError: no usable model, or its classes are others than the dataset's.
         DatasetError: the split has no readable photo.
     """
-    predictor = predict.load(model_or_run)
+    answers, unreadable = ask(predict.load(model_or_run), dataset, split, progress)
+    table = predictions.make(dataset, split, answers, [file for file, _ in unreadable])
+    counts = np.zeros((len(dataset.classes), len(dataset.classes)), int)
+    np.add.at(counts, (table.labels, table.probabilities.argmax(axis=1)), 1)
+    return Evaluation(
+        accuracy=float(counts.trace() / len(table)),
+        loss=float(scores.losses(table).mean()),
+        n=len(table),
+        classes=dataset.classes,
+        confusion=counts.tolist(),
+        table=table,
+        unreadable=unreadable,
+    )
+
+
+def keep(
+    run_dir: Path,
+    load: Callable[[Path], Predictor],
+    dataset: Dataset,
+    split: str,
+    progress: Progress | None = None,
+) -> Table:
+    """Ask a run's model about a split, and keep the table; what is known already is not asked.
+
+    Args:
+        run_dir: a run folder with a model.
+        load: gives the model of a file.
+        dataset, split, progress: as for `evaluate`.
+
+    Raises:
+        CatDogError: as for `evaluate`, or the table could not be written.
+    """
+    model = predict.find(run_dir)
+    digest = predictions.digest(model)  # before it is loaded: a newer one makes the table stale
+    found = predictions.read(run_dir, dataset, split)
+    known = dict(found.answers or {})
+    answers, unreadable = ask(load(model), dataset, split, progress, known)
+    table = predictions.make(
+        dataset, split, {**known, **answers}, [*found.unreadable, *(file for file, _ in unreadable)]
+    )
+    predictions.write(run_dir, dataset, split, table, digest)
+    return table
+
+
+def ask(
+    predictor: Predictor,
+    dataset: Dataset,
+    split: str | None = None,
+    progress: Progress | None = None,
+    known: Collection[str] = (),
+) -> tuple[dict[str, NDArray[np.float64]], Failed]:
+    """A model's probabilities by file, in the dataset's order of classes, and the photos it cannot
+    be asked about.
+
+    Args:
+        predictor: the model.
+        dataset, split, progress: as for `evaluate`.
+        known: files it need not be asked about.
+
+    Raises:
+        ModelError, DatasetError: as for `evaluate`.
+    """
     columns = _columns(predictor, dataset)
-    items = dataset.items(split)
-    rows: list[predict.Prediction] = []
-    truth: list[int] = []
-    unreadable: list[tuple[str, CatDogError]] = []
-    decoded = images.load_all([item.path for item in items], predictor.size)
-    waiting: list[tuple[str, int, np.ndarray]] = []
-
-    def flush() -> None:
-        found = predictor.predict(np.stack([photo for _, _, photo in waiting]))[:, columns]
-        for (file, label, _), row in zip(waiting, found, strict=True):
-            name = dataset.classes[int(np.argmax(row))]
-            rows.append(predict.Prediction(file, name, tuple(map(float, row))))
-            truth.append(label)
-        waiting.clear()
-
-    for number, (item, result) in enumerate(zip(items, decoded, strict=True), start=1):
-        if isinstance(result, CatDogError):
-            unreadable.append((item.file, result))
+    items = [item for item in dataset.items(split) if item.file not in known]
+    answers: dict[str, NDArray[np.float64]] = {}
+    unreadable: Failed = []
+    waiting: dict[str, Photo] = {}
+    photos = images.load_all([item.path for item in items], predictor.size)
+    for number, (item, photo) in enumerate(zip(items, photos, strict=True), start=1):
+        if isinstance(photo, CatDogError):
+            unreadable.append((item.file, photo))
         else:
-            waiting.append((item.file, item.label, result))
+            waiting[item.file] = photo
         if waiting and (len(waiting) == predict.BATCH or number == len(items)):
-            flush()
+            found = predictor.predict(np.stack(list(waiting.values())))[:, columns]
+            answers |= zip(waiting, found, strict=True)
+            waiting.clear()
             if progress:
                 progress(number, len(items))
-    if waiting:
-        flush()
-    if not rows:
+    if not answers and not known:
         raise DatasetError(
             "'{name}' has no readable photo in {split}. Expected at least one to evaluate on.",
             name=dataset.name,
             split=split or "any split",
         )
-    return _summary(rows, truth, dataset.classes, unreadable)
+    return answers, unreadable
 
 
-def _columns(predictor: predict.Predictor, dataset: Dataset) -> list[int]:
+def _columns(predictor: Predictor, dataset: Dataset) -> list[int]:
     """For each class of the dataset, the model's output column."""
     if set(predictor.classes) == set(dataset.classes):
         return [predictor.classes.index(name) for name in dataset.classes]
@@ -98,28 +155,4 @@ def _columns(predictor: predict.Predictor, dataset: Dataset) -> list[int]:
         " the dataset the model was trained for, or rename its folders.",
         model=", ".join(predictor.classes),
         dataset=", ".join(dataset.classes),
-    )
-
-
-def _summary(
-    rows: list[predict.Prediction],
-    truth: list[int],
-    classes: tuple[str, ...],
-    unreadable: list[tuple[str, CatDogError]],
-) -> Evaluation:
-    table = np.array([row.probabilities for row in rows])
-    labels = np.array(truth)
-    guesses = table.argmax(axis=1)
-    confusion = np.zeros((len(classes), len(classes)), int)
-    np.add.at(confusion, (labels, guesses), 1)
-    true = np.clip(table[np.arange(len(labels)), labels], 1e-7, 1 - 1e-7)
-    return Evaluation(
-        accuracy=float((guesses == labels).mean()),
-        loss=float(-np.log(true).mean()),
-        n=len(rows),
-        classes=classes,
-        confusion=confusion.tolist(),
-        rows=rows,
-        truth=[classes[label] for label in truth],
-        unreadable=unreadable,
     )

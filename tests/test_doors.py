@@ -53,8 +53,11 @@ LIGHT = (
     "runs",
     "cli",
     "figures",
+    "predictions",
+    "scores",
+    "versus",
 )
-HEAVY = "tensorflow", "keras", "matplotlib"
+HEAVY = "tensorflow", "keras", "matplotlib", "sklearn"
 
 
 def imported(path):

@@ -1,0 +1,102 @@
+"""One pass over a split with a real, untrained model: what is asked, kept and written."""
+
+import csv
+import json
+
+import fakes
+import numpy as np
+import pytest
+
+from catdog_core import datasets, evaluate, models, predict, predictions
+from catdog_core.datasets import Choice
+from catdog_core.errors import CatDogError, DatasetError
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "best.keras"
+    models.save(models.build("notes", 32), path, {"format": 1, "classes": ["cats", "dogs"]})
+    return path
+
+
+@pytest.fixture
+def run(model_file):
+    folder = fakes.run()
+    (folder / "best.keras").write_bytes(model_file.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def dataset(demo):
+    return datasets.open_folder(demo)
+
+
+def test_a_pass_is_kept_in_the_runs_folder(run, dataset):
+    seen = []
+    table = evaluate.keep(run, predict.load, dataset, "validation", lambda *at: seen.append(at))
+    found = predictions.read(run, dataset, "validation").table
+    assert (found.probabilities == table.probabilities).all()
+    assert len(found) == 24 and seen[-1] == (24, 24)
+    told = evaluate.evaluate(run, dataset, "validation")
+    assert (told.table.probabilities == table.probabilities).all()
+    assert told.n == 24
+
+
+def test_only_photos_that_came_are_asked_about(run, dataset):
+    before = evaluate.keep(run, predict.load, dataset, "validation")
+    moved = [item.file for item in dataset.items("train")[:3]]
+    changed = datasets.change(dataset.id, [Choice(file, "move", "validation") for file in moved])
+    seen = []
+    after = evaluate.keep(run, predict.load, changed, "validation", lambda *at: seen.append(at))
+    assert seen == [(3, 3)] and len(after) == 27
+    same = [after.files.index(file) for file in before.files]
+    assert (after.probabilities[same] == before.probabilities).all()
+    whole = evaluate.evaluate(run, changed, "validation").table
+    assert after.files == whole.files
+    assert after.probabilities == pytest.approx(whole.probabilities, abs=1e-6)
+
+
+def test_a_pass_that_is_stopped_leaves_what_was_there(run, dataset):
+    before = evaluate.keep(run, predict.load, dataset, "validation")
+
+    def stop(done, total):
+        raise CatDogError("stopped")
+
+    place = predictions.path(run, dataset.id, "validation")
+    with pytest.raises(CatDogError, match="stopped"):
+        evaluate.keep(run, predict.load, dataset, "train", stop)
+    assert sorted(path.name for path in place.parent.iterdir()) == [
+        place.with_suffix(end).name for end in (".csv", ".json")
+    ]
+    assert (
+        predictions.read(run, dataset, "validation").table.probabilities == before.probabilities
+    ).all()
+
+
+def test_unreadable_photos_are_left_out_by_name(run, demo, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(demo, tmp_path / "set")
+    (folder / "validation" / "cats" / "bad.jpg").write_bytes(b"no photo")
+    table = evaluate.keep(run, predict.load, datasets.open_folder(folder), "validation")
+    assert table.unreadable == ("validation/cats/bad.jpg",) and len(table) == 24
+
+
+def test_an_empty_part_is_told_and_nothing_written(run, dataset):
+    with pytest.raises(DatasetError, match="no readable photo in test"):
+        evaluate.keep(run, predict.load, dataset, "test")
+    assert not (run / "predictions").exists()
+
+
+def test_the_command_writes_the_table(run, demo, tmp_path, capsys):
+    out = tmp_path / "table.csv"
+    status, told, _ = fakes.shell(capsys, "evaluate", run, demo, "--json", "--csv", out)
+    assert status == 0
+    told = json.loads(told)
+    assert set(told) == {"accuracy", "loss", "n", "classes", "confusion"}
+    with open(out, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    right = np.mean([row["truth"] == row["label"] for row in rows])
+    assert right == told["accuracy"] and len(rows) == told["n"]

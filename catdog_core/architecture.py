@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from . import backbones
 from .errors import N_, SettingsError
 
 
@@ -37,23 +38,29 @@ def loss(classes: int, mixes: bool) -> str:
     return "categorical_crossentropy" if mixes else "sparse_categorical_crossentropy"
 
 
-def layers(name: str, image_size: int = 150, classes: int = 2) -> list[Layer]:
+def layers(
+    name: str, image_size: int = 150, classes: int = 2, backbone: str = backbones.BUNDLED
+) -> list[Layer]:
     """The table of a network by name.
 
     Args:
-        name: a key of `NETWORKS`.
+        name: a key of `ABOUT`.
         image_size: side of the square input in pixels.
         classes: number of classes; two share one sigmoid unit, more get a softmax unit each.
+        backbone: for "transfer", the pretrained network, whose stages are summed up.
 
     Raises:
         SettingsError: the name is unknown, or the photos shrink to nothing on the way.
     """
-    if name not in NETWORKS:
+    if name not in ABOUT:
         raise SettingsError(
             "There is no model '{name}'. Expected one of: {names}.",
             name=name,
-            names=", ".join(NETWORKS),
+            names=", ".join(ABOUT),
         )
+    if name == TRANSFER:
+        rows = [Layer(*row) for row in backbones.rows(backbone, image_size)]
+        return [*rows, _output(classes, rows[-1])]
     network = NETWORKS[name]
     size, channels = image_size, 3
     rows = [Layer("Rescaling", "1/255", (size, size, channels), 0)]
@@ -75,9 +82,7 @@ def layers(name: str, image_size: int = 150, classes: int = 2) -> list[Layer]:
     rows.append(Layer("Dropout", "0.5", rows[-1].output_shape, 0))
     if network.dense:
         rows.append(_dense(network.dense, "ReLU", rows[-1]))
-    units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    rows.append(_dense(units, activation, rows[-1]))
-    return rows
+    return [*rows, _output(classes, rows[-1])]
 
 
 def parameters(rows: list[Layer]) -> int:
@@ -115,6 +120,22 @@ NETWORKS: dict[str, Network] = {
         N_("The layers the notes keep commented out: a fourth convolution and Dense(512)."),
     ),
 }
+
+
+TRANSFER = "transfer"
+ABOUT: dict[str, str] = {
+    **{name: network.about for name, network in NETWORKS.items()},
+    TRANSFER: N_(
+        "A network that has learned from a million photographs of a thousand kinds, with a new last"
+        " layer. It looks at each photo once; only the last layer learns, in seconds."
+    ),
+}
+"""All models by name, with a sentence on each."""
+
+
+def _output(classes: int, before: Layer) -> Layer:
+    units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
+    return _dense(units, activation, before)
 
 
 def _dense(units: int, activation: str, before: Layer) -> Layer:

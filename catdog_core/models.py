@@ -18,7 +18,7 @@ import h5py
 import keras
 from keras import layers as kl
 
-from . import architecture, files, strangers
+from . import architecture, backbone, backbones, files, strangers
 from .errors import ModelError
 
 ABOUT = "catdog.json"
@@ -31,7 +31,7 @@ def build(
     """Build an untrained network; `keras.utils.set_random_seed` first makes it repeatable.
 
     Args:
-        name: a key of `architecture.NETWORKS`.
+        name: a key of `architecture.ABOUT`.
         image_size: side of the square photos in pixels, S.
         classes: class names in label order; two share one sigmoid unit, the probability of the
             second.
@@ -43,6 +43,9 @@ def build(
         SettingsError: unknown name, or an image size too small for the network.
     """
     rows = architecture.layers(name, image_size, len(classes))  # refuses what cannot work
+    if name == architecture.TRANSFER:
+        seen = backbone.build(backbones.BUNDLED, image_size)
+        return backbone.together(seen, backbone.head(seen.output_shape[1], len(classes)))
     network = architecture.NETWORKS[name]
     stack: list[Any] = [keras.Input((image_size, image_size, 3)), kl.Rescaling(1 / 255)]
     for filters in network.filters:

@@ -19,5 +19,17 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "notes": Recipe(Training(model="notes")),
     "notes-deep": Recipe(Training(model="notes-deep")),
+    "transfer": Recipe(
+        Training(
+            model="transfer",
+            image_size=224,
+            epochs=30,
+            batch_size=32,
+            learning_rate=1e-3,
+            optimizer="adamw",
+            weight_decay=0.05,
+            schedule="cosine",
+        )
+    ),
 }
 """By the model's name."""

@@ -62,6 +62,10 @@ BLEW_UP = N_(
     "It diverged: the training loss rose from {low:.2f} in epoch {epoch} to {end:.2f}; guessing"
     " alone would give {guess:.2f}. The steps were too large."
 )
+THROWN = N_(
+    "It diverged: the loss shot up to {high:.2f} in epoch {epoch}, and since then the network only"
+    " guesses. The steps were too large."
+)
 COLLAPSED = N_(
     "It diverged: in epoch {epoch} the training accuracy was {high:.1%}, at the end it is"
     " {end:.1%}, hardly better than guessing. The steps were too large."

@@ -89,7 +89,7 @@ def _bars(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:
         )
     names = [html_escape(shown(name, 16)) for name in dataset.classes]
     figure.update_layout(
-        height=330,
+        height=260,
         margin={"t": 40, "b": 0, "l": 0, "r": 0},
         bargap=0.35,
         hovermode="x unified",
@@ -115,10 +115,6 @@ def _table(dataset: Dataset, counts: dict[str, dict[str, int]]) -> None:
         key="data_table",
         alt=t("Photos by class and split"),
     )
-    order = ", ".join(f"'{name}'" for name in dataset.classes[:8])
-    more = ", …" if len(dataset.classes) > 8 else ""
-    st.caption(t("Folder names give the labels, in this order:"))
-    st.code(f"classes=[{order}{more}]", language="python")
 
 
 def _sizes(dataset: Dataset) -> None:

@@ -1,18 +1,9 @@
-"""Data: bring, make or choose a dataset; a batch of it as the model sees it; its health."""
+"""Data: bring, make or choose a dataset; its photos, health, split, labels, files."""
 
 import streamlit as st
 
 from catdog_core import datasets
-from catdog_ui import (
-    batch_view,
-    data_view,
-    health_view,
-    race_view,
-    shards_view,
-    source_net,
-    startup,
-    state,
-)
+from catdog_ui import data_parts, data_view, source_net, startup, state
 from catdog_ui.words import N_, t
 
 startup.page(N_("Data"))
@@ -31,12 +22,6 @@ with startup.guard():
     data_view.add(found)
     data_view.damaged()
     if dataset is not None:
-        for part in (
-            data_view.overview,
-            batch_view.show,
-            health_view.show,
-            shards_view.show,
-            race_view.show,
-        ):
-            with startup.guard():
-                part(dataset)
+        with startup.guard():
+            data_view.overview(dataset)
+        data_parts.show(dataset)

@@ -97,7 +97,7 @@ def test_an_unreadable_photo_is_named_with_its_reason(demo, tmp_path):
             photo = np.full((40, 40, 3), 20 * n + len(name), dtype=np.uint8)
             (folder / name / f"{n}.jpg").write_bytes(images.encode(photo))
     (folder / "cats" / "note*s*.jpg").write_bytes(b"no photo at all")
-    app = page("1_Data", dataset=datasets.open_folder(folder).id)
+    app = page("1_Data", dataset=datasets.open_folder(folder).id, part="health")
     assert "note\\*s\\*.jpg" in fakes.said(app.markdown)
     assert "no photo the lab can read" in fakes.said(app.markdown)
 

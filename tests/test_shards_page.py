@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def page(**query):
-    app = fakes.page("1_Data", **query)
+    app = fakes.page("1_Data", part="tfrecord", **query)
     assert not app.exception
     return app
 

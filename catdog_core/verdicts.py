@@ -125,7 +125,7 @@ EARLY = N_(
 )
 KEPT = N_("The model that is kept is that of epoch {epoch}.")
 CHANCE = N_(
-    "With {n} validation photos, chance alone moves the validation accuracy by ± {points:.1f}"
+    "With {n} validation photos, chance alone moves the validation accuracy by ±\u00a0{points:.1f}"
     " points (95 %)."
 )
 

@@ -128,8 +128,8 @@ def legend(entries: Sequence[tuple[str, str, str]]) -> str:
     """What the lines mean, as HTML that wraps on a narrow screen.
 
     Args:
-        entries: (text, colour, kind) with kind "line", "thin", "dots" or "star"; an empty colour
-            takes the text's.
+        entries: (text, colour, kind) with kind "line", "thin", "dots", "band" or "star"; an empty
+            colour takes the text's.
     """
     chips = "".join(
         '<span style="display:inline-flex;align-items:center;gap:.45em">'
@@ -148,6 +148,7 @@ def live_legend() -> str:
             (t("Training"), TRAIN, "line"),
             (t("Validation"), VALIDATION, "line"),
             (t("Training, inside the epoch"), TRAIN, "thin"),
+            (t("Gap"), TRAIN, "band"),
             (t("Best epoch"), _GOLD, "star"),
         ]
     )
@@ -164,6 +165,8 @@ def horizon(reached: float, planned: int) -> int:
 def _mark(color: str, kind: str) -> str:
     if kind == "star":
         return f'<span style="color:{color};font-size:1.15em;line-height:1">★</span>'
+    if kind == "band":
+        return f'<span style="width:1.4em;height:.8em;background:{color};opacity:.25"></span>'
     style = {"line": "3px solid", "thin": "1px solid", "dots": "2px dotted"}[kind]
     return f'<span style="width:1.4em;border-top:{style} {color}"></span>'
 
@@ -206,7 +209,7 @@ def _figure(metric: Metric, curves: Sequence[Curve]) -> go.Figure:
 
 def _mark_best(figure: go.Figure, key: str, curve: Curve) -> None:
     row = next((row for row in curve.epochs if row["epoch"] == curve.best), None)
-    value = _number(row.get(key)) if row else None
+    value = finite(row.get(key)) if row else None
     figure.add_scatter(
         x=[curve.best + 1] if curve.best is not None and value is not None else [None],
         y=[value],
@@ -224,7 +227,7 @@ def _mark_best(figure: go.Figure, key: str, curve: Curve) -> None:
 
 def _whole(key: str, epochs: Iterable[Row]) -> tuple[list[float | None], list[float | None]]:
     rows = [row for row in epochs if isinstance(row.get("epoch"), int)]
-    return [row["epoch"] + 1 for row in rows], [_number(row.get(key)) for row in rows]
+    return [row["epoch"] + 1 for row in rows], [finite(row.get(key)) for row in rows]
 
 
 def _inside(
@@ -239,7 +242,7 @@ def _inside(
             y.append(None)
         previous = row["epoch"]
         x.append(row["epoch"] + row["batch"] / max(row.get("steps") or 0, row["batch"], 1))
-        y.append(_number(row.get(metric)))
+        y.append(finite(row.get(metric)))
     return x, y
 
 
@@ -255,7 +258,7 @@ def _y_range(metric: Metric, curves: Sequence[Curve], classes: int) -> list[floa
         for curve in curves
         for row in curve.epochs
         for key in (metric, f"val_{metric}")
-        if (value := _number(row.get(key))) is not None
+        if (value := finite(row.get(key))) is not None
     ]
     if metric == "accuracy":
         low = min([0.6 / classes, *values])
@@ -272,7 +275,7 @@ def _marker_size(points: int) -> int:
     return 8 if points <= 12 else 6 if points <= 60 else 3
 
 
-def _number(value: Any) -> float | None:
+def finite(value: Any) -> float | None:
     """A finite float, or None: a diverged training writes NaN, which no chart can place."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
         return None

@@ -6,10 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import runs
+from catdog_core import histories, runs
 from catdog_core.runs import Run
+from catdog_core.verdicts import Verdict
 
-from . import charts, loaders, phrases, run_status, tiles
+from . import chart_marks, charts, loaders, phrases, run_status, tiles, verdict
 from .startup import guard
 from .words import escape, t
 
@@ -38,7 +39,10 @@ def _panel(run_id: str, drawn_as: str) -> None:
             return
         _numbers(run)
         run_status.show(run)
-        _curves(run)
+        found = histories.of_run(run)
+        _curves(run, found)
+        if run.epochs or found.kind == "diverged":
+            verdict.show(found, "verdict")
         if not run.is_active and run.best_model:
             _results(run)
 
@@ -109,7 +113,7 @@ def _progress_numbers(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _curves(run: Run) -> None:
+def _curves(run: Run, found: Verdict) -> None:
     assert run.training is not None
     curve = charts.Curve(
         epochs=run.epochs,
@@ -122,8 +126,11 @@ def _curves(run: Run) -> None:
     left, right = st.columns(2)
     for column, metric in ((left, "accuracy"), (right, "loss")):
         with column:
+            figure = charts.live(metric, curve)  # type: ignore[arg-type]
+            chart_marks.band(figure, metric, run.epochs)  # type: ignore[arg-type]
+            chart_marks.onset(figure, found.since)
             st.plotly_chart(
-                charts.live(metric, curve),  # type: ignore[arg-type]
+                figure,
                 key=f"live_{metric}",
                 config={"displaylogo": False, "displayModeBar": False},
             )

@@ -1,13 +1,14 @@
 """The Train page: the form, and a run in each of its states."""
 
 import re
+from pathlib import Path
 
 import fakes
 import pytest
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
-from catdog_core import datasets, runs
+from catdog_core import datasets, files, histories, runs
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -133,3 +134,13 @@ def test_a_run_in_the_address_that_is_gone_is_no_trace():
     fakes.run()
     app = page(run="gone")
     assert not app.exception
+
+
+def test_a_run_that_has_ended_is_judged_in_words():
+    folder = fakes.run(epochs=0, status="done")
+    for row in histories.read_csv(Path(__file__).parent / "histories" / "notes_plain_50.csv"):
+        files.append_line(folder / "metrics.jsonl", {**row, "seconds": 1.0})
+    app = page(run=folder.name)
+    assert not app.exception
+    assert "It overfits since epoch 21" in fakes.said(app.markdown)
+    assert "Augment the training photos" in fakes.said(app.caption)

@@ -58,7 +58,7 @@ def layers(
             name=name,
             names=", ".join(ABOUT),
         )
-    if name == TRANSFER:
+    if name == backbones.TRANSFER:
         rows = [Layer(*row) for row in backbones.rows(backbone, image_size)]
         return [*rows, _output(classes, rows[-1])]
     network = NETWORKS[name]
@@ -122,10 +122,9 @@ NETWORKS: dict[str, Network] = {
 }
 
 
-TRANSFER = "transfer"
 ABOUT: dict[str, str] = {
     **{name: network.about for name, network in NETWORKS.items()},
-    TRANSFER: N_(
+    backbones.TRANSFER: N_(
         "A network that has learned from a million photographs of a thousand kinds, with a new last"
         " layer. It looks at each photo once; only the last layer learns, in seconds."
     ),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .errors import SettingsError
+from .settings import Augmentation, Training
+
 
 @dataclass(frozen=True)
 class Backbone:
@@ -23,6 +26,8 @@ class Backbone:
     keras_name: str = ""
 
 
+TRANSFER = "transfer"
+"""The model that is a pretrained network with a new last layer."""
 BUNDLED = "lite0"
 BACKBONES: dict[str, Backbone] = {
     BUNDLED: Backbone("EfficientNet-Lite0", 1280, 3_350_000, 16, r"block(\d+)_"),
@@ -39,6 +44,33 @@ BACKBONES: dict[str, Backbone] = {
         "ConvNeXt-Tiny", 768, 27_820_128, 18, r"convnext_tiny_stage_\d_block_\d_", "ConvNeXtTiny"
     ),
 }
+
+
+def refuse(training: Training, augmentation: Augmentation | None) -> None:
+    """Raise SettingsError with the reason when a transfer training's settings do not fit."""
+    if training.model != TRANSFER:
+        return
+    if augmentation is not None and augmentation.mixes and not training.unfreeze:
+        raise SettingsError(
+            "The pretrained network looks at each photo by itself before the training, so photos"
+            " cannot be mixed (MixUp, CutMix). Switch mixing off, or unfreeze some blocks: mixing"
+            " then applies to the unfrozen epochs."
+        )
+    if training.unfreeze and training.unfreeze_epochs >= training.epochs:
+        raise SettingsError(
+            "{unfrozen} unfrozen epochs are as many as there are, {epochs}. Expected fewer: the new"
+            " last layer has to learn first. Raise the epochs.",
+            unfrozen=training.unfreeze_epochs,
+            epochs=training.epochs,
+        )
+    if training.unfreeze > BACKBONES[training.backbone].blocks:
+        raise SettingsError(
+            "{title} has {blocks} blocks, and {received} are to be unfrozen. Expected at most as"
+            " many as there are.",
+            title=BACKBONES[training.backbone].title,
+            blocks=BACKBONES[training.backbone].blocks,
+            received=training.unfreeze,
+        )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,18 @@ def _inner(model: keras.Model) -> Iterator[keras.layers.Layer]:
 class Scheduled(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets the learning rate of every step by the training's schedule."""
 
-    def __init__(self, training: Training, steps: int, epochs: list[dict[str, Any]]) -> None:
-        """Take the rows of whole epochs; `Keeper` adds to them."""
+    def __init__(
+        self, training: Training, steps: int, epochs: list[dict[str, Any]], first: int = 0
+    ) -> None:
+        """Take the rows of whole epochs, to which `Keeper` adds, and where the schedule begins."""
         super().__init__()
-        self.training, self.steps, self.epochs = training, steps, epochs
+        last = training.epochs - first
+        self.training = training.model_copy(update={"epochs": last})
+        self.steps, self.epochs, self.first = steps, epochs, first
         self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.epoch = epoch
+        self.epoch = epoch - self.first
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         step = self.epoch * self.steps + batch
@@ -148,16 +153,26 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         run: runs.Run,
+        training: Training,
         epochs: list[dict[str, Any]],
         averaged: AveragedWeights | None = None,
+        whole: Callable[[keras.Model], keras.Model] | None = None,
     ) -> None:
-        """Take the rows of the whole epochs so far, and what averages the weights if anything."""
+        """Keep what a training makes.
+
+        Args:
+            run: where to.
+            training: its settings as they are now.
+            epochs: rows of the whole epochs so far; new ones are added.
+            averaged: what averages the weights, if anything does.
+            whole: makes the model that predicts photos of the one that is trained, where these
+                are two.
+        """
         super().__init__()
-        assert run.training is not None
-        self.averaged = averaged
-        self.training: Training = run.training
+        self.averaged, self.whole = averaged, whole
+        self.training = training
         self.folder: Path = run.folder
-        self.about = {"format": 1, "classes": list(run.classes), "model": run.training.model}
+        self.about = {"format": 1, "classes": list(run.classes), "model": training.model}
         self.epochs = epochs
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -183,9 +198,12 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         # The epoch is inside the archive: model and epoch cannot come apart.
         models.save(self.model, backup, {**self.about, "epoch": epoch}, members=members)
         files.write_json(self.folder / "backup.json", {"format": 1, "epoch": epoch})
-        if is_best and self.averaged:
-            with self.averaged.in_place():
-                models.save(self.model, best, {**self.about, "epoch": epoch}, optimizer=False)
-        elif is_best:
-            with files.replacing(best) as temporary:
-                shutil.copyfile(backup, temporary)
+        if not is_best:
+            return
+        if self.averaged or self.whole:
+            with self.averaged.in_place() if self.averaged else nullcontext():
+                model = self.whole(self.model) if self.whole else self.model
+                models.save(model, best, {**self.about, "epoch": epoch}, optimizer=False)
+            return
+        with files.replacing(best) as temporary:
+            shutil.copyfile(backup, temporary)

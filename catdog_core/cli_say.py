@@ -98,7 +98,7 @@ class _Teller:
                 self.where = where
                 self._tell_change(state)
             done, total = state.get("batch", 0), state.get("steps")
-            if state.get("phase") == "packing":
+            if state.get("phase") in ("packing", "features"):
                 done, total = state.get("packed", 0), state.get("photos")
             self.progress.update(
                 self.task, description=self._title(state), completed=done, total=total

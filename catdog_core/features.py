@@ -100,6 +100,16 @@ def of(
     return replace(photos, images=found, hold=None)
 
 
+def joined(looks: list[Photos]) -> Photos:
+    """Several looks at the same photos, one after the other, as if they were so many photos."""
+    return replace(
+        looks[0],
+        images=np.concatenate([look.images for look in looks]),
+        labels=np.concatenate([look.labels for look in looks]),
+        files=[name for look in looks for name in look.files],
+    )
+
+
 def compiled(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     """The network's forward pass as one graph: (B, S, S, 3) float32 to (B, D)."""
     made: Callable[[tf.Tensor], tf.Tensor] = tf.function(

@@ -43,7 +43,7 @@ def build(
         SettingsError: unknown name, or an image size too small for the network.
     """
     rows = architecture.layers(name, image_size, len(classes))  # refuses what cannot work
-    if name == architecture.TRANSFER:
+    if name == backbones.TRANSFER:
         seen = backbone.build(backbones.BUNDLED, image_size)
         return backbone.together(seen, backbone.head(seen.output_shape[1], len(classes)))
     network = architecture.NETWORKS[name]

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -28,9 +28,7 @@ _ORDER, _AUGMENT = 1, 2  # streams of chance drawn from one seed
 _WORKERS = 2
 _met: list[CatDogError] = []  # in threads that prepare batches
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
-Batch: TypeAlias = (
-    tuple[NDArray[np.uint8], Labels] | tuple[NDArray[np.uint8], Labels, NDArray[np.float32]]
-)
+Batch: TypeAlias = tuple[NDArray[Any], Labels] | tuple[NDArray[Any], Labels, NDArray[np.float32]]
 
 
 def training_batches(
@@ -174,7 +172,11 @@ def _batches(
     shares: bool,
     weighted: bool = False,
 ) -> tf.data.Dataset:
-    kinds = [tf.uint8, tf.float32 if shares else tf.int64, *[tf.float32] * weighted]
+    kinds = [
+        tf.as_dtype(photos.images.dtype),
+        tf.float32 if shares else tf.int64,
+        *[tf.float32] * weighted,
+    ]
     shapes = [(None, *photos.images.shape[1:]), (None,), *[(None,)] * weighted]
     if shares and classes > 2:
         shapes[1] = (None, classes)

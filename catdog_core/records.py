@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -74,10 +75,11 @@ class Packed:
 class Photos:
     """One split: images (N, S, S, 3) uint8, labels (N,) int64, file names.
 
-    The images lie in memory, or are read from the shards when indexed; see `load`.
+    The images lie in memory, or are read from the shards when indexed; see `load`. In their place
+    there may be what a pretrained network sees in them, (N, D) float32; see `features`.
     """
 
-    images: NDArray[np.uint8] | ShardImages | PartImages
+    images: NDArray[Any] | ShardImages | PartImages
     labels: NDArray[np.int64]
     files: list[str]
     hold: FileLock | None = field(default=None, compare=False, repr=False)

@@ -30,7 +30,7 @@ from uuid import uuid4
 import psutil
 from filelock import FileLock, Timeout
 
-from . import files
+from . import backbones, files
 from .datasets import Dataset
 from .errors import RunError
 from .run_folder import (
@@ -90,8 +90,10 @@ def create(
     Raises:
         RunError: the folder already holds something, or the dataset lacks a split.
         DatasetError: it has fewer training photos than the training asks for.
+        SettingsError: the settings do not go together.
         CatDogError: the folder cannot be written.
     """
+    backbones.refuse(training, augmentation)
     if training.train_photos:
         photos = dataset.subset(training.train_photos, training.seed)
     else:

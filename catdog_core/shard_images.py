@@ -85,6 +85,8 @@ class ShardImages:
 class PartImages:
     """Looks like an array (n, S, S, 3) uint8 of the chosen images; indexing reads from all."""
 
+    dtype = np.dtype(np.uint8)
+
     def __init__(
         self, images: NDArray[np.uint8] | ShardImages | PartImages, places: NDArray[np.int64]
     ) -> None:

@@ -11,6 +11,7 @@ from . import (
     averaging,
     callbacks,
     datasets,
+    lessons,
     models,
     optimizers,
     part,
@@ -20,6 +21,7 @@ from . import (
     schedules,
 )
 from .errors import DatasetError, RunError
+from .lessons import Lesson
 from .turn import State, Stopped
 
 
@@ -35,8 +37,7 @@ def train(run: runs.Run, state: State) -> None:
         CatDogError: the dataset is gone or changed, the disk is full, the training diverged.
     """
     training = run.training
-    assert training is not None and training.steps_per_epoch is not None
-    steps = training.steps_per_epoch
+    assert training is not None
 
     # 1. The photos, decoded and fitted once, kept as uint8.
     dataset = _dataset(run)
@@ -47,36 +48,50 @@ def train(run: runs.Run, state: State) -> None:
         chosen = dataset.subset(training.train_photos, training.seed).items("train")
         train_photos = part.of(train_photos, {item.file for item in chosen})
 
-    mixes = run.augmentation is not None and run.augmentation.mixes
-    shares = mixes or training.label_smoothing > 0  # then labels are shares of the classes
     backup = run.folder / "backup.keras"
-    first_epoch = int(models.about(backup)["epoch"]) + 1 if backup.is_file() else 0
-    rows = [row for row in run.epochs if row["epoch"] < first_epoch]
+    next_epoch = int(models.about(backup)["epoch"]) + 1 if backup.is_file() else 0
+    rows = [row for row in run.epochs if row["epoch"] < next_epoch]
 
-    with optimizers.precision(training), pipeline.plain_errors():
+    with pipeline.plain_errors():
+        for lesson in lessons.plan(run, packed, train_photos, validation_photos, state):
+            if next_epoch < lesson.training.epochs:
+                _teach(run, state, lesson, rows, next_epoch)
+                next_epoch = lesson.training.epochs
+
+
+def _teach(
+    run: runs.Run, state: State, lesson: Lesson, rows: list[dict[str, Any]], next_epoch: int
+) -> None:
+    """Train one lesson to its end; `rows` are the whole epochs so far, and grow."""
+    training, steps = lesson.training, lesson.training.steps_per_epoch
+    assert steps is not None
+    mixes = lesson.augmentation is not None and lesson.augmentation.mixes
+    shares = mixes or training.label_smoothing > 0  # then labels are shares of the classes
+    backup = run.folder / "backup.keras" if next_epoch > lesson.first else None
+
+    with optimizers.precision(training):
         # 2. The model: fresh from the seed, or as it was after the last whole epoch.
-        if backup.is_file():
+        if backup:
             model = models.load(backup, compiled=True)
             models.go_on(model, optimizers.make(training), shares)
         else:
-            keras.utils.set_random_seed(training.seed)
-            model = models.build(training.model, training.image_size, run.classes)
+            model = lesson.build()
             models.compile_for_training(model, optimizers.make(training), shares)
 
         # 3. The batches: every step follows from (seed, step), so any epoch can be the first.
         batches = pipeline.training_batches(
-            train_photos,
-            run.augmentation,  # training photos only; validation photos stay as they are
+            lesson.train,
+            lesson.augmentation,  # training photos only; validation photos stay as they are
             batch_size=training.batch_size,
             seed=training.seed,
-            first_step=first_epoch * steps,
+            first_step=next_epoch * steps,
             last_step=training.epochs * steps,
             classes=len(run.classes),
             label_smoothing=training.label_smoothing,
             balanced=training.class_weights,
         )
         validation = pipeline.plain_batches(
-            validation_photos,
+            lesson.validation,
             training.batch_size,
             training.validation_steps,
             classes=len(run.classes),
@@ -87,28 +102,29 @@ def train(run: runs.Run, state: State) -> None:
         model.fit(
             batches,
             validation_data=validation,
-            initial_epoch=first_epoch,
+            initial_epoch=next_epoch,
             epochs=training.epochs,
             steps_per_epoch=steps,
             shuffle=False,  # the pipeline has its own, keyed by the seed
-            callbacks=_callbacks(run, state, rows, backup if first_epoch else None),
+            callbacks=_callbacks(run, state, lesson, rows, backup),
             verbose=0,
         )
 
 
 def _callbacks(
-    run: runs.Run, state: State, rows: list[dict[str, Any]], backup: Path | None
+    run: runs.Run, state: State, lesson: Lesson, rows: list[dict[str, Any]], backup: Path | None
 ) -> list[keras.callbacks.Callback]:
-    training = run.training
-    assert training is not None and training.steps_per_epoch is not None
+    training = lesson.training
+    assert training.steps_per_epoch is not None
     steering: list[Any] = [callbacks.KeyedRandomness(training.seed)]
     if not schedules.is_fixed(training):
-        steering.append(callbacks.Scheduled(training, training.steps_per_epoch, rows))
+        steps = training.steps_per_epoch
+        steering.append(callbacks.Scheduled(training, steps, rows, lesson.first))
     averaged = None
     if training.weight_averaging:
         averaged = averaging.AveragedWeights(training.weight_averaging, backup)
         steering.append(averaged)
-    keeper = callbacks.Keeper(run, rows, averaged)
+    keeper = callbacks.Keeper(run, training, rows, averaged, lesson.whole)
     return [*steering, callbacks.Progress(run, state), keeper]
 
 

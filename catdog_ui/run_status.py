@@ -54,6 +54,11 @@ def _progress(run: Run) -> tuple[float, str]:
         done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
         text = t("Preparing the photos: {done:,} of {n:,}", done=done, n=photos)
         return min(done / photos, 1.0), text
+    if phase == "features":
+        done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
+        return min(done / photos, 1.0), t(
+            "The pretrained network looks at the photos: {done:,} of {n:,}", done=done, n=photos
+        )
     steps = max(int(state.get("steps") or 1), 1)
     fraction = min((epoch + int(state.get("batch", 0)) / steps) / total, 1.0)
     if phase == "validation":

@@ -24,7 +24,7 @@ class Lesson:
     """Epochs `first` up to `training.epochs` of a run, which goes on counting through them.
 
     `training` holds the settings as they are in this lesson, with steps resolved; `build` makes
-    its model, not compiled yet; `whole` makes of it the one that predicts photos, where that is another.
+    its model, not compiled yet; `whole` makes of it the one that predicts photos and is kept.
     """
 
     training: Training

@@ -5,7 +5,7 @@ shell only read it, so that nothing done to a page can touch a training. The fil
 writers:
 
     settings.json   `create`       all settings, class names, dataset, versions; never changes
-    about.json      pages, shell   name, note, when a start was last asked for
+    about.json      pages, shell   name, note, experiment, when a start was last asked for
     stop            pages, shell   the wish to stop; the worker removes it at its start
     lock            worker         held while it lives; the system frees it when it dies
     state.json      worker         what it is doing now, with a beat that grows every 2 s
@@ -18,21 +18,20 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psutil
 from filelock import FileLock, Timeout
 
-from . import backbones, files
+from . import backbones, files, launch
 from .datasets import Dataset
 from .errors import RunError
+from .launch import reap
 from .run_folder import (
     FORMAT,
     Run,
@@ -53,6 +52,7 @@ __all__ = [
     "batches",
     "best_epoch",
     "create",
+    "join",
     "listing",
     "load",
     "read_epochs",
@@ -67,7 +67,6 @@ __all__ = [
 ]
 
 _VERSIONS = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
-_children: list[subprocess.Popen[bytes]] = []
 
 
 def create(
@@ -146,8 +145,12 @@ def create(
     return folder.absolute()
 
 
-def start(run_dir: Path) -> None:
+def start(run_dir: Path, *, follow: bool = False) -> None:
     """Start, or go on with, a run in an operating-system process of its own.
+
+    Args:
+        run_dir: a run folder.
+        follow: when it ends, start what waits of its experiment.
 
     Raises:
         RunError: it is running already, or is done.
@@ -162,32 +165,7 @@ def start(run_dir: Path) -> None:
             status=run.status,
         )
     _write_about(run_dir, {"asked": time.time()})
-    reap()
-    detached: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
-        flags = "DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP"
-        detached = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
-    with open(run.folder / "log.txt", "ab") as log:
-        # A session of its own: Ctrl-C for the server is none for the training.
-        _children.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "catdog_core", "resume", str(run.folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=files.PROJECT,
-                env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace())},
-                **detached,
-            )
-        )
-    with suppress(psutil.Error):  # pages stay quick while a training takes all cores
-        calm = psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 5
-        psutil.Process(_children[-1].pid).nice(calm)
-
-
-def reap() -> None:
-    """Collect workers that have ended, so that none stays as a zombie."""
-    _children[:] = [child for child in _children if child.poll() is None]
+    launch.worker(run.folder, *(["--follow"] if follow else []))
 
 
 def refuse_ended(run: Run) -> None:
@@ -220,6 +198,11 @@ def stop(run_dir: Path) -> None:
 def rename(run_dir: Path, name: str) -> None:
     """Give a run another name, of at most 80 characters."""
     _write_about(run_dir, {"name": name.strip()[:80] or Path(run_dir).name})
+
+
+def join(run_dir: Path, group: Mapping[str, str]) -> None:
+    """Make a run part of an experiment: its id, kind and name."""
+    _write_about(run_dir, {"group": dict(group)})
 
 
 def annotate(run_dir: Path, note: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from catdog_core import datasets, files, runs, status
+from catdog_core import datasets, files, launch, runs, status
 from catdog_core.errors import CatDogError, RunError
 from catdog_core.settings import Augmentation, Training
 
@@ -234,11 +234,11 @@ def test_only_a_running_run_can_be_stopped(dataset):
 
 def test_a_stop_wished_while_the_worker_wakes_up_is_kept(dataset, monkeypatch):
     run = runs.create(dataset, SMALL, None)
-    monkeypatch.setattr(runs.subprocess, "Popen", lambda *_, **__: psutil.Process())
+    monkeypatch.setattr(launch.subprocess, "Popen", lambda *_, **__: psutil.Process())
     monkeypatch.setattr(psutil.Process, "nice", lambda *_: None)
     runs.start(run)  # asked for; its process is still on the way
     runs.stop(run)
-    runs._children.clear()
+    launch._children.clear()
     runs.work(run)
     assert runs.load(run).status == "stopped"
     assert runs.load(run).epochs == []

@@ -38,7 +38,7 @@ def learning_rate(
     """
     top, warm = training.learning_rate, training.warmup_epochs * steps
     if step < warm:
-        return top * (step + 1) / warm
+        return top * ((step + 1) / warm)
     epoch, total = step // steps, training.epochs * steps
     if training.schedule == "step":
         return top * DROP ** sum(epoch >= part * training.epochs for part in DROPS_AT)

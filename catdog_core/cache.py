@@ -1,12 +1,14 @@
-"""The cache of packed photos: what it takes on the disk, and how it is emptied.
+"""The cache of packed photos and of downloads: what it takes on the disk, how it is emptied.
 
     workspace/cache/<fingerprint>-<size>/     a dataset as shards, made by `records.cached`
     …/in-use-*.lock                           held by each process that reads them
     .<name>.packing/                          a packing that is going on or broke off
+    downloads/                                see `download`; a file goes once it is unpacked
+    tensorflow_datasets/                      what that package fetched; goes once it is imported
     .<name>.lock                              held by whoever makes or removes <name>
 
-All of it can be made again from the photos. Light: pages show and clear the cache without
-TensorFlow.
+All of it can be made again from the photos or fetched again. Light: pages show and clear the
+cache without TensorFlow.
 """
 
 from __future__ import annotations
@@ -30,11 +32,14 @@ _PATIENCE = 0.3  # seconds between two looks at whether somebody wants to stop w
 
 @dataclass(frozen=True)
 class Entry:
-    """One dataset at one size in the cache.
+    """One dataset at one size in the cache, or something fetched.
 
     `bytes` is what it takes on the disk, `size` the side of the photos in pixels, `datasets` the
     names of the datasets it was made of, empty when none refers to it any more. An entry that is
     not `whole` is a packing that broke off, or goes on: then it is `in_use`.
+
+    Of the `kind` "download" or "tfds" (what tensorflow_datasets fetched), `size` is 0; when not
+    `whole`, the next try goes on from what is here, where that can be.
     """
 
     path: Path
@@ -43,11 +48,22 @@ class Entry:
     datasets: tuple[str, ...]
     whole: bool
     in_use: bool
+    kind: str = "shards"
 
 
 def root() -> Path:
     """Where the cache of this workspace lies."""
     return files.workspace() / "cache"
+
+
+def downloads() -> Path:
+    """Where files from the net are kept while they come; see `download`."""
+    return root() / "downloads"
+
+
+def tfds() -> Path:
+    """What tensorflow_datasets fetches; `guarded` while it does."""
+    return root() / "tensorflow_datasets"
 
 
 def place(fingerprint: str, size: int) -> Path:
@@ -56,15 +72,23 @@ def place(fingerprint: str, size: int) -> Path:
 
 
 def usage() -> list[Entry]:
-    """What the cache holds, the largest first. Other rooms' files there are not listed."""
+    """What the cache holds, the largest first."""
     names = _dataset_names()
-    found = [_entry(path, names) for path in _folders()]
+    found = [_entry(path, names) for path in _folders()] + _fetched()
     return sorted(found, key=lambda entry: (-entry.bytes, entry.path.name))
 
 
-def clear() -> int:
-    """Remove every entry that nobody is using; the bytes set free."""
-    return sum(_remove(path) for path in _folders())
+def clear(half_fetched: bool = False) -> int:
+    """Remove every entry that nobody is using; the bytes set free.
+
+    Args:
+        half_fetched: also what a broken download would go on from.
+    """
+    freed = sum(_remove(path) for path in _folders())
+    for entry in _fetched():
+        if half_fetched or entry.whole:
+            freed += _remove_download(entry) if entry.kind == "download" else _remove(entry.path)
+    return freed
 
 
 def sweep() -> int:
@@ -182,12 +206,43 @@ def _remove(path: Path) -> int:
     return freed
 
 
+def _fetched() -> list[Entry]:
+    """Files that were, or are being, fetched."""
+    found = []
+    ends = re.compile(r"\.(part|json|lock)$")
+    inside = downloads().iterdir() if downloads().is_dir() else ()
+    for name in sorted({ends.sub("", path.name) for path in inside}):
+        path = downloads() / name
+        used = status.is_locked(_beside(path, "lock"))
+        taken = sum(_size(each) for each in (path, _beside(path, "part"), _beside(path, "json")))
+        if taken or used:
+            found.append(Entry(path, taken, 0, (), path.is_file(), used, "download"))
+    if taken := _bytes(tfds()):
+        used = status.is_locked(_guard(tfds()))
+        found.append(Entry(tfds(), taken, 0, (), False, used, "tfds"))
+    return found
+
+
+def _remove_download(entry: Entry) -> int:
+    with suppress(Timeout, OSError), FileLock(_beside(entry.path, "lock"), timeout=0):
+        for path in (entry.path, _beside(entry.path, "part"), _beside(entry.path, "json")):
+            path.unlink(missing_ok=True)
+        return entry.bytes
+    return 0
+
+
+def _beside(path: Path, end: str) -> Path:
+    return path.with_name(f"{path.name}.{end}")
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):  # removed meanwhile, or never there
+        return path.stat().st_size
+    return 0
+
+
 def _bytes(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # removed meanwhile
-            total += path.stat().st_size
-    return total
+    return sum(_size(path) for path in folder.rglob("*") if not path.is_dir())
 
 
 def _dataset_names() -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from . import archives, datasets, files
+from . import archives, cache, datasets, files
 from .datasets import Dataset
 from .download import Download
 from .errors import N_, CatDogError, DatasetError, DownloadError
@@ -65,7 +65,7 @@ class Fetch:
         """
         path = Download(
             self.url,
-            files.workspace() / "cache" / "downloads",
+            cache.downloads(),
             LIMIT,
             magic=b"PK",
             progress=lambda done, total: self.tell(DOWNLOADING, done, total or SIZE),

@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
-from . import files, imports
+from . import cache, files, imports
 from .datasets import Dataset
 from .entries import MAX_ENTRIES, Entry
 from .errors import N_, DatasetError
@@ -58,9 +58,8 @@ def look(name: str) -> Found:
     """
     tfds = _package()
     tfds.disable_progress_bar()
-    place = files.workspace() / "cache" / "tensorflow_datasets"
     try:
-        builder = tfds.builder(name, data_dir=str(place))
+        builder = tfds.builder(name, data_dir=str(cache.tfds()))
         features = dict(builder.info.features.items())
         size = int(builder.info.download_size or 0)
     except Exception as error:  # of many kinds: an unknown name, a bad version, no network
@@ -86,24 +85,33 @@ def look(name: str) -> Found:
 
 
 def dataset(name: str, tell: Tell = lambda phase, done, total: None) -> Dataset:
-    """Bring a dataset of the package into the workspace.
+    """Bring a dataset of the package into the workspace; then what was fetched for it goes.
 
     Raises:
-        DatasetError: as `look`, or it cannot be fetched.
+        DatasetError: as `look`, or it cannot be fetched. What has come so far is kept.
     """
     found = look(name)
     tell(PREPARING, 0, 0)
+    with cache.guarded(cache.tfds(), lambda: tell(PREPARING, 0, 0)):
+        made = _fetch(found, tell)
+        files.remove_tree(cache.tfds())
+    return made
+
+
+def _fetch(found: Found, tell: Tell) -> Dataset:
     try:
         found._builder.download_and_prepare()
     except Exception as error:  # of many kinds: no network, a checksum, a package it wants
         raise DatasetError(
             "tensorflow_datasets could not fetch '{name}' ({reason}). Check the network and the"
             " disk, then try again.",
-            name=files.shown(name),
+            name=files.shown(found.name),
             reason=_reason(error),
         ) from error
     source = _Source(replace(found, counts=_counts(found._builder)))  # known for sure only now
-    return imports.entries(source, name, "tfds", lambda done, total: tell(READING, done, total))
+    return imports.entries(
+        source, found.name, "tfds", lambda done, total: tell(READING, done, total)
+    )
 
 
 class _Source:

@@ -158,15 +158,15 @@ def _code(dataset: Dataset, size: int) -> None:
 def _cache() -> None:
     found = cache.usage()
     total = sum(entry.bytes for entry in found)
-    label = t("Packed photos take {n:.1f} MB of the disk", n=total / 1e6)
+    label = t("Packed photos and downloads take {n:.1f} MB of the disk", n=total / 1e6)
     with st.expander(label, icon=":material/hard_drive:", key="shards_cache"):
         if not found:
             st.caption(t("Nothing is packed now."))
             return
         st.dataframe(
             {
-                t("Dataset"): [", ".join(map(shown, entry.datasets)) or "–" for entry in found],
-                t("Side"): [t("{n} px", n=entry.size) for entry in found],
+                t("Dataset"): [_what(entry) for entry in found],
+                t("Side"): [t("{n} px", n=entry.size) if entry.size else "" for entry in found],
                 "MB": [round(entry.bytes / 1e6, 1) for entry in found],
                 t("State"): [_state(entry) for entry in found],
             },
@@ -175,14 +175,18 @@ def _cache() -> None:
             key="shards_usage",
             alt=t("What the cache holds"),
         )
+        half = any(entry.kind != "shards" and not entry.whole for entry in found)
+        also = half and st.checkbox(
+            t("Also what a broken download would go on from"), key="shards_clear_half"
+        )
         if st.button(t("Clear"), icon=":material/delete_sweep:", key="shards_clear"):
-            freed = cache.clear()
+            freed = cache.clear(half_fetched=also)
             st.toast(t("{n:.1f} MB set free.", n=freed / 1e6))
             st.rerun()
         st.caption(
             t(
-                "All of it can be made again from the photos. What no dataset refers to any more"
-                " goes by itself; what a training reads now stays."
+                "All of it can be made again from the photos or fetched again. What no dataset"
+                " refers to any more goes by itself; what a training reads now stays."
             )
         )
 
@@ -191,3 +195,9 @@ def _state(entry: cache.Entry) -> str:
     if entry.in_use:
         return t("in use")
     return t("whole") if entry.whole else t("broken off")
+
+
+def _what(entry: cache.Entry) -> str:
+    if entry.kind != "shards":
+        return shown(entry.path.name)
+    return ", ".join(map(shown, entry.datasets)) or "–"

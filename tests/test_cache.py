@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 
 from catdog_core import cache, datasets, files, records, runs
 from catdog_core.settings import Training
@@ -118,11 +119,50 @@ def test_what_others_keep_there_stays(workspace, tmp_path):
     kept = tmp_path / "elsewhere"
     kept.mkdir()
     (kept / "letter.txt").write_text("dear")
-    entry("downloads")
+    entry("photos")
     (cache.root() / LOST).symlink_to(kept, target_is_directory=True)
     assert (cache.usage(), cache.clear(), cache.sweep()) == ([], 0, 0)
     assert (kept / "letter.txt").exists()
-    assert (cache.root() / "downloads").exists()
+    assert (cache.root() / "photos").exists()
+
+
+@pytest.fixture
+def half(workspace):
+    """A download that broke off, as `download` leaves it."""
+    folder = cache.downloads()
+    folder.mkdir(parents=True)
+    (folder / "pets.zip.part").write_bytes(b"PK" + b"x" * 3998)
+    (folder / "pets.zip.json").write_bytes(b"{}")
+    (folder / "pets.zip.lock").touch()
+    return folder / "pets.zip"
+
+
+def test_a_half_download_is_told_and_goes_only_on_request(half):
+    (found,) = cache.usage()
+    assert (found.path, found.bytes, found.kind) == (half, 4002, "download")
+    assert not found.whole and not found.in_use
+    assert (cache.sweep(), cache.clear()) == (0, 0)
+    assert (cache.clear(half_fetched=True), cache.usage()) == (4002, [])
+
+
+def test_a_whole_download_is_cleared_and_a_running_one_stays(half):
+    (half.parent / "birds.zip").write_bytes(b"PK")
+    with FileLock(half.parent / "pets.zip.lock"):
+        assert [(e.whole, e.in_use) for e in cache.usage()] == [(False, True), (True, False)]
+        assert cache.clear(half_fetched=True) == 2
+    assert [e.path for e in cache.usage()] == [half]
+
+
+def test_what_tensorflow_datasets_fetched_is_told_and_cleared(workspace):
+    (cache.tfds() / "downloads").mkdir(parents=True)
+    assert cache.usage() == []
+    (cache.tfds() / "downloads" / "beans.zip").write_bytes(b"x" * 70)
+    assert [(e.kind, e.bytes, e.whole) for e in cache.usage()] == [("tfds", 70, False)]
+    with cache.guarded(cache.tfds()):
+        assert [e.in_use for e in cache.usage()] == [True]
+        assert cache.clear(half_fetched=True) == 0
+    assert (cache.clear(), cache.clear(half_fetched=True)) == (0, 70)
+    assert not cache.tfds().exists()
 
 
 def test_photos_read_from_shards_hold_their_entry_until_they_are_gone(dataset):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from catdog_core import cli, images, tfds
+from catdog_core import cache, cli, images, tfds
 from catdog_core.errors import DatasetError
 
 
@@ -81,6 +81,18 @@ def test_splits_and_labels_become_a_dataset(package):
     assert sum(found.counts()["train"].values()) + sum(found.counts()["validation"].values()) == 8
     assert told[0][0] == tfds.PREPARING and told[-1][1] == told[-1][2] > 0
     images.load(found.items()[0].path.read_bytes(), 20)
+
+
+def test_what_was_fetched_goes_after_the_import_and_stays_when_it_fails(package):
+    cache.tfds().mkdir(parents=True)
+    (cache.tfds() / "part").write_bytes(b"half")
+    package["pets"] = Builder({"train": rows(8)}, FEATURES, prepare=OSError("no network"))
+    with pytest.raises(DatasetError, match="no network"):
+        tfds.dataset("pets")
+    assert [entry.bytes for entry in cache.usage()] == [4]
+    package["pets"].prepare = None
+    tfds.dataset("pets")
+    assert cache.usage() == []
 
 
 def test_splits_of_other_names_are_divided_by_the_lab(package):

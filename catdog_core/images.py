@@ -17,9 +17,9 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
-from . import deep_grey, jpeg
+from . import jpeg, strips
 from .errors import PhotoError
 
 Photo = NDArray[np.uint8]
@@ -29,8 +29,10 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 40_000_000
+_MAX_PIXELS_OF = {"WEBP": 16_000_000}  # Pillow needs 16 bytes a pixel: 300 MB would not do
 MAX_SCANS = 100
 """A progressive JPEG of 1,500 scans weighs 0.5 MB and costs Pillow 149 s of CPU."""
+_MAX_WORK = 1_000_000_000  # pixels × scans: some 2 s; cameras and programs write about ten scans
 _DECODERS = min(4, os.cpu_count() or 1)  # each may hold a photo of `MAX_PIXELS`
 _FINE, _COARSE = 1.75, 3.0  # times a side is too long, see `fit`
 _CHUNK = 32  # photos a thread decodes in one go
@@ -55,8 +57,9 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
 
     Args:
         data: a whole file in one of `FORMATS`.
-        at_least: when given, a large JPEG may be decoded at a half, a quarter or an eighth of its
+        at_least: when given, a large photo may be decoded at a half, a quarter or an eighth of its
             size, as long as its short side stays at least this many pixels: less time and memory.
+            JPEGs are whenever they can, others above `strips.LARGE`.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -64,20 +67,23 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
     Raises:
         PhotoError: no photo, a damaged one, or one beyond `MAX_BYTES`, `MAX_PIXELS`, `MAX_SCANS`.
     """
-    _refuse_at_sight(data)
+    scans = _refuse_at_sight(data)
     try:
         # Formats are named so that EPS never reaches Ghostscript.
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise _too_large(width, height)
+            limit = _MAX_PIXELS_OF.get(image.format or "", MAX_PIXELS)
+            if width * height > limit:
+                raise _too_large(width, height, limit)
+            if width * height * scans > _MAX_WORK:
+                raise _too_many_scans(scans, _MAX_WORK // (width * height))
             quick = jpeg.decode(image, data, at_least)
             if quick is not None:
                 return quick
             if at_least is not None:
                 image.draft("RGB", (at_least, at_least))
             image.load()
-            return _to_rgb(_upright(image))
+            return strips.to_rgb(image, at_least)
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
@@ -223,7 +229,8 @@ def _resized(image: Photo, width: int, height: int, how: int = cv2.INTER_LINEAR)
     return np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
 
 
-def _refuse_at_sight(data: bytes) -> None:
+def _refuse_at_sight(data: bytes) -> int:
+    """Refuse what need not be opened for that; the number of a JPEG's scans."""
     if not data:
         raise PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
     if len(data) > MAX_BYTES:
@@ -236,33 +243,11 @@ def _refuse_at_sight(data: bytes) -> None:
     # Within JPEG's coded data 0xFF is always escaped, so the marks count scans.
     scans = np.count_nonzero(jpeg.marks(data) == 0xDA) if data[:2] == b"\xff\xd8" else 0
     if scans > MAX_SCANS:
-        raise PhotoError(
-            "The JPEG is built of {scans:,} scans. Expected at most {limit}. Open it in an image"
-            " editor and save it again.",
-            scans=scans,
-            limit=MAX_SCANS,
-        )
+        raise _too_many_scans(scans, MAX_SCANS)
+    return int(scans)
 
 
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        # A damaged EXIF block says nothing about the pixels: the photo is shown as stored.
-        return image
-
-
-def _to_rgb(image: Image.Image) -> Photo:
-    if image.mode.startswith("I") or image.mode == "F":
-        return deep_grey.to_rgb(np.asarray(image))
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        paper = Image.new("RGBA", rgba.size, "white")
-        image = Image.alpha_composite(paper, rgba)
-    return np.array(image.convert("RGB"), dtype=np.uint8)
 
 
 def _not_a_photo() -> PhotoError:
@@ -280,11 +265,20 @@ def _too_heavy(size: int) -> PhotoError:
     )
 
 
-def _too_large(width: int, height: int) -> PhotoError:
+def _too_many_scans(scans: int, limit: int) -> PhotoError:
+    return PhotoError(
+        "The JPEG is built of {scans:,} scans. Expected at most {limit}. Open it in an image"
+        " editor and save it again.",
+        scans=scans,
+        limit=limit,
+    )
+
+
+def _too_large(width: int, height: int, limit: int) -> PhotoError:
     return PhotoError(
         "The picture has {width:,} × {height:,} pixels. Expected at most {limit:,} pixels in all."
         " Reduce its size and try again.",
         width=width,
         height=height,
-        limit=MAX_PIXELS,
+        limit=limit,
     )

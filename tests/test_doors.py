@@ -16,6 +16,7 @@ LIGHT = (
     "strangers",
     "run_folder",
     "images",
+    "strips",
     "datasets",
     "demo",
     "layout",

@@ -23,10 +23,13 @@ from . import (
     cli_data,
     cli_decide,
     cli_diagnose,
+    cli_experiment,
     cli_flags,
     cli_models,
     cli_say,
+    cli_trial,
     datasets,
+    experiments,
     quiet,
     runs,
 )
@@ -163,25 +166,38 @@ def train(
         typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
     ] = None,
     order: Order = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RUN_DIR", help="Begin with the best weights of this run."),
+    ] = None,
     *,
     flags: dict[str, Any],
 ) -> None:
-    """Train a network; flags left out follow the model's own recipe. Ctrl-C stops it, resumably."""
-    training = cli_flags.training(flags)
-    changes = cli_flags.augmentation(augmentation, training.model)
+    """Train a network; flags left out follow the model's own recipe, with --from that run's.
+    Ctrl-C stops it, resumably."""
+    parent = runs.load(start) if start else None
+    training, changes = cli_flags.asked(flags, augmentation, parent)
     dataset = cli_decide.opened(folder, order)
-    architecture.layers(training.model, training.image_size, len(dataset.classes))
-    created = runs.create(
-        dataset, training, None if changes.is_off else changes, name=name, folder=run
-    )
+    architecture.of(training, len(dataset.classes))
+    created = runs.create(dataset, training, changes, name=name, folder=run, parent=parent)
     print(f"Run {created}", flush=True)
     _work(created)
 
 
 @app.command()
-def resume(run: RunFolder) -> None:
+def resume(
+    run: RunFolder,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Then start what waits of its experiment.")
+    ] = False,
+) -> None:
     """Go on with a run that was stopped or broke off."""
-    _work(runs.load(run).folder)
+    folder = runs.load(run).folder
+    try:
+        _work(folder)
+    finally:
+        if follow:
+            experiments.follow(folder)
 
 
 def _work(folder: Path) -> None:
@@ -241,6 +257,9 @@ def plot(
 
 
 app.command()(cli_diagnose.diagnose)
+app.add_typer(cli_experiment.app, name="experiment")
+app.command("find-rate")(cli_trial.find_rate)
+app.command("estimate")(cli_trial.estimate_time)
 app.command()(cli_data.download)
 app.command("import")(cli_data.bring)
 _DECIDE = (cli_decide.decide, cli_decide.undo, cli_decide.split, cli_decide.classes)

@@ -15,6 +15,7 @@ from catdog_core.advice import Facts
 
 RECORDED = Path(__file__).parent / "histories"
 PLAIN = Facts(validation_photos=1000, planned=50, dropout=True, augmented=False)
+DEMO = Facts(validation_photos=200)
 AUGMENTED = Facts(validation_photos=500, planned=50, dropout=True, augmented=True)
 
 
@@ -67,6 +68,21 @@ def test_the_notes_augmented_training_is_healthy_and_not_finished():
     assert (verdict.kind, verdict.message) == ("healthy", verdicts.LEARNING)
     assert ids(verdict.remarks) == ["easier", "partly", "chance"]
     assert abs(verdict.numbers["gap"]) < 0.03
+
+
+@pytest.mark.parametrize(
+    "name, kind, message",
+    [
+        ("demo_healthy_30", "healthy", verdicts.LEVEL),
+        ("demo_noisy_40", "healthy", verdicts.LEARNING),
+        ("demo_few_40", "healthy", verdicts.APART),
+        ("demo_slow_12", "underfitting", verdicts.NOTHING),
+        ("demo_diverged_10", "diverged", verdicts.THROWN),
+    ],
+)
+def test_recorded_trainings_of_each_kind_are_told_apart(name, kind, message):
+    verdict = diagnose.diagnose(recorded(name), DEMO)
+    assert (verdict.kind, verdict.message) == (kind, message)
 
 
 @pytest.mark.parametrize("name, facts", [("plain", PLAIN), ("augmented", AUGMENTED)])

@@ -57,6 +57,16 @@ LIGHT = (
     "predictions",
     "scores",
     "versus",
+    "verdicts",
+    "evidence",
+    "curves",
+    "advice",
+    "diagnose",
+    "histories",
+    "launch",
+    "experiments",
+    "contrast",
+    "budget",
 )
 HEAVY = "tensorflow", "keras", "matplotlib", "sklearn"
 

@@ -11,6 +11,7 @@ from math import prod
 
 from . import backbones
 from .errors import N_, SettingsError
+from .settings import Training
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,11 @@ def layers(
     if network.dense:
         rows.append(_dense(network.dense, "ReLU", rows[-1]))
     return [*rows, _output(classes, rows[-1])]
+
+
+def of(training: Training, classes: int = 2) -> list[Layer]:
+    """The table of a training's network. Raises SettingsError as `layers`."""
+    return layers(training.model, training.image_size, classes, training.backbone)
 
 
 def parameters(rows: list[Layer]) -> int:

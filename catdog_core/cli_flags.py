@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from . import architecture, presets
 from .controls import Control, accepted, controls, parse
 from .errors import SettingsError
+from .run_folder import Run
 from .settings import PRESETS, RECIPES, Augmentation, Training
 
 S = TypeVar("S", bound=BaseModel)
@@ -68,6 +69,28 @@ def training(flags: dict[str, Any]) -> Training:
         architecture.layers(model)
     recipe = RECIPES.get(model, RECIPES["notes"])
     return override(recipe.training, flags)
+
+
+def asked(
+    flags: dict[str, Any], augment: str | None, parent: Run | None = None
+) -> tuple[Training, Augmentation | None]:
+    """The training and augmentation that a command asks for; None where nothing is changed.
+
+    Args:
+        flags: those given, by field name.
+        augment: what `--augment` says, None for what the recipe has.
+        parent: a run to go on from: its settings are the recipe.
+
+    Raises:
+        SettingsError: a flag is out of its range, or the augmentation is unknown.
+    """
+    if parent is None or parent.training is None:
+        settings = training(flags)
+        changes = augmentation(augment, settings.model)
+        return settings, None if changes.is_off else changes
+    settings = override(parent.training, {"steps_per_epoch": None, **flags})
+    given = parent.augmentation if augment is None else augmentation(augment)
+    return settings, None if given is None or given.is_off else given
 
 
 def override(base: S, flags: dict[str, Any]) -> S:

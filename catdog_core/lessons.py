@@ -13,7 +13,7 @@ from pathlib import Path
 
 import keras
 
-from . import backbone, backbones, features, models, runs
+from . import backbone, backbones, features, lineage, models, runs
 from .records import Packed, Photos
 from .settings import MIXES, Augmentation, Training
 from .turn import State, Stopped
@@ -58,8 +58,8 @@ def plan(
         return _transfer(run, training, packed, train, validation, state)
 
     def build() -> keras.Model:
-        keras.utils.set_random_seed(training.seed)
-        return models.build(training.model, training.image_size, run.classes)
+        start = run.folder / lineage.START if run.parent else None
+        return models.fresh(training, run.classes, start)
 
     return [Lesson(training, 0, train, validation, run.augmentation, build)]
 

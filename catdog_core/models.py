@@ -20,6 +20,7 @@ from keras import layers as kl
 
 from . import architecture, backbone, backbones, files, strangers
 from .errors import ModelError
+from .settings import Training
 
 ABOUT = "catdog.json"
 """The member of a `.keras` archive, and the attribute of an `.h5` file, with what the lab knows."""
@@ -59,6 +60,23 @@ def build(
         kl.Dense(units, activation="sigmoid" if units == 1 else "softmax", dtype="float32")
     )
     return keras.Sequential(stack, name=name.replace("-", "_"))
+
+
+def fresh(
+    training: Training, classes: Sequence[str] = ("cats", "dogs"), start: Path | None = None
+) -> keras.Model:
+    """The network of a training as it begins, not compiled: random by its seed.
+
+    Args:
+        training: the settings.
+        classes: class names in label order.
+        start: a model file of the same network whose weights it takes over.
+    """
+    keras.utils.set_random_seed(training.seed)
+    model = build(training.model, training.image_size, classes)
+    if start is not None:
+        model.set_weights(load(start).get_weights())
+    return model
 
 
 @keras.saving.register_keras_serializable("catdog")

@@ -22,7 +22,7 @@ class Run:
 
     `train_photos` are those of its dataset it trains on, `validation_photos` those each of its
     validations measures. `group` holds id, kind and name of the experiment it belongs to, or
-    nothing.
+    nothing; `parent` id, name and epoch of the run whose weights it began with, or nothing.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Run:
     train_photos: int = 0
     validation_photos: int = 0
     group: dict[str, str] = field(default_factory=dict)
+    parent: dict[str, Any] = field(default_factory=dict)
     epochs: list[dict[str, Any]] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     ahead: int = 0
@@ -141,6 +142,7 @@ def load(run: Path | str) -> Run:
         train_photos=dataset["train"],
         validation_photos=_measured(settings["training"], dataset["validation"]),
         group=_group(about),
+        parent=dict(settings.get("parent") or {}),
         epochs=epochs,
         state=state,
         ahead=int(state.get("ahead", 0)),

@@ -5,6 +5,7 @@ shell only read it, so that nothing done to a page can touch a training. The fil
 writers:
 
     settings.json   `create`       all settings, class names, dataset, versions; never changes
+    start.keras     `create`       the weights to begin with, where it goes on from another run
     about.json      pages, shell   name, note, experiment, when a start was last asked for
     stop            pages, shell   the wish to stop; the worker removes it at its start
     lock            worker         held while it lives; the system frees it when it dies
@@ -28,7 +29,7 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from . import backbones, files, launch
+from . import backbones, files, launch, lineage
 from .datasets import Dataset
 from .errors import RunError
 from .launch import reap
@@ -76,6 +77,7 @@ def create(
     *,
     name: str = "",
     folder: Path | None = None,
+    parent: Run | None = None,
 ) -> Path:
     """Make a run folder with everything resolved; nothing starts yet.
 
@@ -85,14 +87,18 @@ def create(
         augmentation: applied to training photos only; None for none.
         name: shown in lists; by default the model's name and the time.
         folder: where to make it; by default a new folder in the workspace.
+        parent: a run whose best weights it begins with; by default it begins with random ones.
 
     Raises:
-        RunError: the folder already holds something, or the dataset lacks a split.
+        RunError: the folder already holds something, the dataset lacks a split, or the parent's
+            weights do not fit.
         DatasetError: it has fewer training photos than the training asks for.
         SettingsError: the settings do not go together.
         CatDogError: the folder cannot be written.
     """
     backbones.refuse(training, augmentation)
+    if parent:
+        lineage.refuse(parent, training, dataset.classes)
     if training.train_photos:
         photos = dataset.subset(training.train_photos, training.seed)
     else:
@@ -135,8 +141,11 @@ def create(
             "fingerprint": dataset.fingerprint,
             **counts,
         },
+        "parent": lineage.record(parent) if parent else None,
         "versions": {"python": sys.version.split()[0], **_versions()},
     }
+    if parent:
+        lineage.take(parent, folder)
     files.write_json(folder / "settings.json", settings)
     title = (
         name.strip()[:80] or f"{training.model} {time.strftime('%H:%M:%S', time.localtime(now))}"

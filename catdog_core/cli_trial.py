@@ -1,0 +1,65 @@
+"""The commands that try a few steps before a training starts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from . import architecture, cli_decide, cli_flags, cli_say, estimate, trial
+from .cli_flags import AsJson, Folder
+from .settings import Training
+
+Augment = Annotated[
+    str | None,
+    typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
+]
+
+
+@cli_flags.with_flags(Training)
+def find_rate(
+    folder: Folder, augmentation: Augment = None, as_json: AsJson = False, *, flags: dict[str, Any]
+) -> None:
+    """Suggest a learning rate: up to 100 steps of ever higher ones show where the loss falls."""
+    training, changes = cli_flags.asked(flags, augmentation)
+    dataset = cli_decide.opened(folder, None)
+    architecture.of(training, len(dataset.classes))
+    with cli_say.bar("finding a learning rate") as progress:
+        found = trial.rates(
+            dataset,
+            training,
+            changes,
+            lambda line: progress(line["done"], line["total"]),
+        )
+    if as_json:
+        cli_say.print_json({"learning_rate": found.rate, "points": found.points})
+        return
+    for (rate, loss), smooth in list(zip(found.points, found.smoothed, strict=False))[::10]:
+        print(f"{rate:.1e}  loss {loss:.3f}, smoothed {smooth:.3f}")
+    print(f"Suggested: --learning-rate {found.rate:g}")
+
+
+@cli_flags.with_flags(Training)
+def estimate_time(
+    folder: Folder, augmentation: Augment = None, as_json: AsJson = False, *, flags: dict[str, Any]
+) -> None:
+    """Time a few steps and say how long the training would take on this machine."""
+    training, changes = cli_flags.asked(flags, augmentation)
+    dataset = cli_decide.opened(folder, None)
+    architecture.of(training, len(dataset.classes))
+    with cli_say.bar("timing") as progress:
+        speed = trial.speed(
+            dataset,
+            training,
+            changes,
+            lambda line: progress(line.get("done", 0), line.get("total")),
+        )
+    counts = estimate.photos(training, dataset)
+    seconds = estimate.seconds(training, counts, speed)
+    if as_json:
+        cli_say.print_json({"seconds": seconds, "step": speed.step, "validation": speed.validation})
+        return
+    print(
+        f"{training.epochs} epochs of {training.steps(counts['train'])} steps, {speed.step:.3f} s"
+        f" each: about {seconds // 60:.0f} min {seconds % 60:02.0f} s here."
+    )

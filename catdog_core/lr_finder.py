@@ -1,0 +1,91 @@
+"""Which learning rate to start with: the loss of a few steps whose rate rises from tiny to huge.
+
+First nothing happens, then the loss falls, then the steps are too long and it rises. A good rate
+lies where the loss falls most steeply, and at most at a tenth of where it is lowest: there the
+steps are nearly too long already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, isfinite, log10
+
+from .controls import controls
+from .errors import CatDogError
+from .settings import Training
+
+LOWEST, HIGHEST = 1e-6, 1.0
+STEPS = 100
+TOO_HIGH = 1.5
+"""The search ends where the smoothed loss is so many times its lowest."""
+_MEMORY = 0.9  # of the moving average that smooths the losses
+_LEAST = 20  # steps to tell anything from
+_FALL = 0.02  # of the first loss: a smaller fall is noise
+
+Points = Sequence[tuple[float, float]]
+"""(learning rate, loss of its step), the rates rising."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The outcome: the points, their smoothed losses, and the rate to use."""
+
+    points: list[tuple[float, float]]
+    smoothed: list[float]
+    rate: float
+
+
+def rate_at(step: int, steps: int = STEPS) -> float:
+    """The learning rate of a step of the search, counted from 0; equal factors apart."""
+    return float(LOWEST * (HIGHEST / LOWEST) ** (step / max(steps - 1, 1)))
+
+
+def smooth(losses: Sequence[float]) -> list[float]:
+    """A moving average of the losses that owes nothing to its start."""
+    found, mean, weight = [], 0.0, 1.0
+    for loss in losses:
+        mean = _MEMORY * mean + (1 - _MEMORY) * loss
+        weight *= _MEMORY
+        found.append(mean / (1 - weight))
+    return found
+
+
+def is_over(losses: Sequence[float]) -> bool:
+    """Whether longer steps can tell nothing more: the loss has flown away."""
+    if not losses or not isfinite(losses[-1]):
+        return bool(losses)
+    smoothed = smooth(losses)
+    return len(losses) >= _LEAST and smoothed[-1] > TOO_HIGH * min(smoothed)
+
+
+def suggest(points: Points) -> Found:
+    """The learning rate where the smoothed loss falls most steeply, at most a tenth of its lowest
+    point's, rounded to one digit.
+
+    Raises:
+        CatDogError: the loss never fell, so that no rate can be told.
+    """
+    usable = [(rate, loss) for rate, loss in points if isfinite(loss)]
+    smoothed = smooth([loss for _, loss in usable])
+    lowest = min(range(len(smoothed)), key=smoothed.__getitem__, default=0)
+    first = max(smoothed[: lowest + 1], default=0.0)
+    if len(usable) < _LEAST or not lowest or first - smoothed[lowest] < _FALL * first:
+        raise CatDogError(
+            "The loss did not fall at any of {n} learning rates, so none can be suggested. Expected"
+            " photos that can be told apart. Check the labels, or try larger batches.",
+            n=len(usable),
+        )
+    # Losses of neighbours differ by chance: slopes are taken over a tenth of the way.
+    reach = max(2, len(usable) // 10)
+    places = range(min(reach, lowest), lowest + 1)
+    steepest = max(places, key=lambda at: smoothed[max(at - reach, 0)] - smoothed[at])
+    rate = min(usable[max(steepest - reach // 2, 0)][0], usable[lowest][0] / 10)
+    return Found(list(points), smoothed, _round(rate))
+
+
+def _round(rate: float) -> float:
+    control = next(c for c in controls(Training) if c.name == "learning_rate")
+    assert control.low is not None and control.high is not None
+    rounded = float(f"{rate / 10 ** floor(log10(rate)):.0f}e{floor(log10(rate))}")
+    return min(max(rounded, control.low), control.high)

@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from . import entries, files, preview
+from . import entries, files, left_out, preview
 from .entries import Entry
 from .errors import N_, DatasetError
 from .images import MAX_BYTES
@@ -183,7 +183,7 @@ def write(source: Iterable[Entry], folder: Path, progress: Progress | None) -> d
         places.folder(path)
     done = 0
     seen: dict[bytes, PurePosixPath] = {}
-    warnings: list[tuple[str, dict[str, str]]] = []
+    warnings: left_out.Warnings = []
     for number, entry in enumerate(source):
         if entry.is_junk or not entry.is_photo:
             continue
@@ -195,7 +195,8 @@ def write(source: Iterable[Entry], folder: Path, progress: Progress | None) -> d
             warnings.append((_SAME_PHOTO, both))
         if progress:
             progress(done, found.size)
-    return {"names": places.names, "ignored": found.ignored, "warnings": warnings}
+    told = warnings + left_out.warnings(found.foreign)
+    return {"names": places.names, "ignored": found.ignored, "warnings": told}
 
 
 def _refuse_full_disk(folder: Path, total: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from . import files
+from . import files, left_out
 from .errors import DatasetError
 from .images import EXTENSIONS
 
@@ -52,11 +52,15 @@ class Entry:
 
 @dataclass
 class Judged:
-    """What an archive holds: its photos, all its folders, other files, bytes of the photos."""
+    """What an archive holds: its photos, all its folders, other files, bytes of the photos.
+
+    `foreign` are pictures among the others.
+    """
 
     photos: list[PurePosixPath] = field(default_factory=list)
     folders: set[PurePosixPath] = field(default_factory=set)
     ignored: int = 0
+    foreign: list[PurePosixPath] = field(default_factory=list)
     size: int = 0
 
 
@@ -84,6 +88,7 @@ def judge(source: Iterable[Entry]) -> Judged:
             found.size += entry.size
         elif not entry.is_folder:
             found.ignored += 1
+            found.foreign += [entry.path] * left_out.is_foreign(entry.path)
     if not count:
         raise DatasetError("The archive is empty. Expected folders of photos, one a class.")
     return found

@@ -29,7 +29,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 40_000_000
-_MAX_PIXELS_OF = {"WEBP": 16_000_000}  # Pillow needs 16 bytes a pixel: 300 MB would not do
+_COSTLY = 16_000_000  # pixels of a kind of which `MAX_PIXELS` would cost more than 300 MB
 MAX_SCANS = 100
 """A progressive JPEG of 1,500 scans weighs 0.5 MB and costs Pillow 149 s of CPU."""
 _MAX_WORK = 1_000_000_000  # pixels × scans: some 2 s; cameras and programs write about ten scans
@@ -72,7 +72,7 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
         # Formats are named so that EPS never reaches Ghostscript.
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
-            limit = _MAX_PIXELS_OF.get(image.format or "", MAX_PIXELS)
+            limit = _COSTLY if _is_costly(image) else MAX_PIXELS
             if width * height > limit:
                 raise _too_large(width, height, limit)
             if width * height * scans > _MAX_WORK:
@@ -241,13 +241,18 @@ def _refuse_at_sight(data: bytes) -> int:
             " it to JPEG and try again."
         )
     # Within JPEG's coded data 0xFF is always escaped, so the marks count scans.
-    scans = np.count_nonzero(jpeg.marks(data) == 0xDA) if data[:2] == b"\xff\xd8" else 0
+    scans = int(np.count_nonzero(jpeg.marks(data) == 0xDA)) if data[:2] == b"\xff\xd8" else 0
     if scans > MAX_SCANS:
         raise _too_many_scans(scans, MAX_SCANS)
-    return int(scans)
+    return scans
 
 
 _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+
+
+def _is_costly(image: Image.Image) -> bool:
+    """WebP takes Pillow 16 bytes a pixel, a progressive JPEG two for each of its four inks."""
+    return image.format == "WEBP" or (image.mode == "CMYK" and "progressive" in image.info)
 
 
 def _not_a_photo() -> PhotoError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from . import division
-from .errors import DatasetError
+from . import division, left_out
+from .errors import N_, DatasetError
 from .files import shown
 from .images import EXTENSIONS
 from .listed import Listed
@@ -71,13 +72,15 @@ def understand_names(
 def _read(
     root: Path, order: tuple[str, ...] | None, seed: int, validation_fraction: float
 ) -> tuple[Path, Photos, dict[str, Any]]:
-    note: dict[str, Any] = {"layout": "split", "ignored": 0, "warnings": []}
+    note: dict[str, Any] = {"layout": "split", "ignored": 0, "warnings": [], "foreign": []}
     splits = _splits(root)
     if splits:
         photos, names = _read_splits(root, splits, order, note)
     else:
         note["layout"] = "seeded"
-        photos, names = _read_classes(root, root, order, note, "train")
+        names = _ordered([p.name for p in _folders(root)], order)
+        photos = _read_classes(root, [root / name for name in names], note, "train")
+    note["warnings"] += left_out.warnings(note.pop("foreign"))
     _check(root, photos, names)
     if not any(split == "validation" for _, _, split in photos):
         note["layout"] = "train-divided" if splits else "seeded"
@@ -117,8 +120,8 @@ def _read_splits(
     photos: Photos = []
     for split, place in splits.items():
         here = [p.name for p in _folders(place)]
-        same = set(here) == set(names) if order is None else set(here) >= set(names)
-        if here and not same:
+        meant = _meant(names, here)
+        if here and (meant is None or (order is None and len(here) > len(names))):
             raise DatasetError(
                 "{split} holds the classes {here}, train holds {train}. Expected the same in both."
                 " Rename or add the missing folders.",
@@ -126,23 +129,46 @@ def _read_splits(
                 here=shown(", ".join(here) or "none", 200),
                 train=shown(", ".join(names) or "none", 200),
             )
-        if here:
-            photos += _read_classes(root, place, tuple(names), note, split)[0]
+        if meant:
+            photos += _read_classes(root, [place / name for name in meant], note, split)
+            for name, other in zip(names, meant, strict=True):
+                if name != other:
+                    values = {"here": f"{place.name}/{other}", "train": name}
+                    shown_values = {key: shown(value) for key, value in values.items()}
+                    note["warnings"].append((_WRITTEN_OTHERWISE, shown_values))
     return photos, names
 
 
-def _read_classes(
-    root: Path, place: Path, order: tuple[str, ...] | None, note: dict[str, Any], split: str
-) -> tuple[Photos, list[str]]:
-    names = _ordered([p.name for p in _folders(place)], order)
+_WRITTEN_OTHERWISE = N_("{here} is taken for the class {train}, which is only written otherwise.")
+
+
+def _meant(names: list[str], here: list[str]) -> list[str] | None:
+    """For each class the folder of its name, or the only one that differs by case or by how its
+    accents are stored; None where one has none."""
+    found = []
+    for name in names:
+        like = [name] if name in here else [h for h in here if _alike(h) == _alike(name)]
+        twins = [n for n in names if _alike(n) == _alike(name)]
+        if len(like) != 1 or (like[0] != name and len(twins) > 1):
+            return None
+        found += like
+    return found
+
+
+def _alike(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _read_classes(root: Path, folders: list[Path], note: dict[str, Any], split: str) -> Photos:
     photos: Photos = []
-    for label, name in enumerate(names):
-        for path in _files_below(place / name):
+    for label, folder in enumerate(folders):
+        for path in _files_below(folder):
             if path.suffix.lower() in EXTENSIONS and _is_photo_file(path, root):
                 photos.append((path.relative_to(root).as_posix(), label, split))
             else:
                 note["ignored"] += 1
-    return photos, names
+                note["foreign"] += [path] * left_out.is_foreign(path)
+    return photos
 
 
 def _check(root: Path, photos: Photos, names: list[str]) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import entries, files, layout
+from . import entries, files, layout, left_out
 from .entries import Entry
 from .errors import N_, DatasetError
 from .listed import Listed
@@ -35,7 +35,7 @@ class Preview:
 
     `counts` are the photos by split and class name, `wrapper` the folders around the dataset that
     are looked through, `layout` and `ignored` as in a `Dataset`'s note, `size` the bytes of the
-    photos, None where they stay in their folder.
+    photos, None where they stay in their folder, `warnings` what else is to be said.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Preview:
     layout: str
     ignored: int
     size: int | None
+    warnings: left_out.Warnings = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -63,7 +64,7 @@ class Preview:
         found.append((LAYOUTS[self.layout], {}))
         if self.ignored:
             found.append((N_("{n:,} other files are left out."), {"n": self.ignored}))
-        return found
+        return found + self.warnings
 
 
 def of_entries(source: Iterable[Entry], name: str) -> Preview:
@@ -84,7 +85,9 @@ def of_entries(source: Iterable[Entry], name: str) -> Preview:
         params = {key: name if value == "" else value for key, value in error.params.items()}
         raise DatasetError(error.message, **params) from error
     wrapper = "" if root is tree else str(root.relative_to(tree))
-    return _preview(name, wrapper, photos, note, found.ignored, found.size)
+    note["ignored"] += found.ignored
+    note["warnings"] += left_out.warnings(found.foreign)
+    return _preview(name, wrapper, photos, note, found.size)
 
 
 def of_folder(folder: Path) -> Preview:
@@ -92,7 +95,7 @@ def of_folder(folder: Path) -> Preview:
     root, photos, note = layout.understand(folder, None, SEED, FRACTION)
     wrapper = root.relative_to(folder.resolve()).as_posix()
     inner = "" if wrapper == "." else wrapper
-    return _preview(files.shown(root.name, 60), inner, photos, note, 0, None)
+    return _preview(files.shown(root.name, 60), inner, photos, note, None)
 
 
 def _preview(
@@ -100,7 +103,6 @@ def _preview(
     wrapper: str,
     photos: layout.Photos,
     note: dict[str, Any],
-    ignored: int,
     size: int | None,
 ) -> Preview:
     classes = [files.shown(each, 100) for each in note["classes"]]
@@ -113,6 +115,7 @@ def _preview(
         counts={split: counts[split] for split in layout.SPLITS if split in counts},
         wrapper=files.shown(wrapper),
         layout=note["layout"],
-        ignored=ignored + note["ignored"],
+        ignored=note["ignored"],
         size=size,
+        warnings=note["warnings"],
     )

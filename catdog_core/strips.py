@@ -40,11 +40,7 @@ def to_rgb(image: Image.Image, at_least: int | None) -> NDArray[np.uint8]:
     width, height = (-(-side // factor) for side in image.size)
     pixels, top = np.empty((height, width, 3), np.uint8), 0
     for strip in _strips(image, factor):
-        plain = (
-            Image.fromarray(deep_grey.to_rgb(np.asarray(strip), *limits))
-            if limits
-            else _plain(strip)
-        )
+        plain = _grey(strip, limits) if limits else _plain(strip)
         part = np.asarray(plain.reduce(factor) if factor > 1 else plain)
         pixels[top : top + len(part)] = part
         top += len(part)
@@ -68,6 +64,10 @@ def _strips(image: Image.Image, factor: int) -> Iterator[Image.Image]:
 
 def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I") or image.mode == "F"
+
+
+def _grey(image: Image.Image, limits: tuple[float, float]) -> Image.Image:
+    return Image.fromarray(deep_grey.to_rgb(np.asarray(image), *limits))
 
 
 def _plain(image: Image.Image) -> Image.Image:

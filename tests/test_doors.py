@@ -17,6 +17,7 @@ LIGHT = (
     "run_folder",
     "images",
     "strips",
+    "left_out",
     "datasets",
     "demo",
     "layout",

@@ -22,7 +22,7 @@ RECIPES: dict[str, Recipe] = {
     "transfer": Recipe(
         Training(
             model="transfer",
-            image_size=224,
+            image_size=256,
             epochs=15,
             batch_size=32,
             learning_rate=3e-3,  # this and the decay by cross-validation in the training photos

@@ -1,8 +1,9 @@
 """What folders and files mean when they are not named as one would wish."""
 
+import numpy as np
 import pytest
 
-from catdog_core import datasets
+from catdog_core import datasets, images
 from catdog_core.errors import DatasetError
 
 JPEG = images.encode(np.full((8, 8, 3), 90, np.uint8))

@@ -36,7 +36,8 @@ def find_rate(
         return
     for (rate, loss), smooth in list(zip(found.points, found.smoothed, strict=False))[::10]:
         print(f"{rate:.1e}  loss {loss:.3f}, smoothed {smooth:.3f}")
-    print(f"Suggested: --learning-rate {found.rate:g}")
+    why = "the loss falls most steeply there" if found.falls else "well below where the loss rises"
+    print(f"Suggested: --learning-rate {found.rate:g} ({why})")
 
 
 @cli_flags.with_flags(Training)

@@ -2,26 +2,29 @@
 
 First nothing happens, then the loss falls, then the steps are too long and it rises. A good rate
 lies where the loss falls most steeply, and at most at a tenth of where it is lowest: there the
-steps are nearly too long already.
+steps are nearly too long already. Where so few steps make no fall that stands out from the noise
+of the batches, as with photos that are hard to tell apart, a tenth of where the loss begins to
+rise for good is as far as one can safely go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor, isfinite, log10
+from math import floor, isfinite, log10, sqrt
+from statistics import mean, stdev
 
 from .controls import controls
 from .errors import CatDogError
 from .settings import Training
 
-LOWEST, HIGHEST = 1e-6, 1.0
+LOWEST, HIGHEST = 1e-5, 1.0
 STEPS = 100
 TOO_HIGH = 1.5
 """The search ends where the smoothed loss is so many times its lowest."""
 _MEMORY = 0.9  # of the moving average that smooths the losses
-_LEAST = 20  # steps to tell anything from
-_FALL = 0.02  # of the first loss: a smaller fall is noise
+_LEAST = 20  # steps to tell anything from; so many at the start tell how noisy the losses are
+_CLEAR = 4.0  # a change of so many standard errors is none of chance
 
 Points = Sequence[tuple[float, float]]
 """(learning rate, loss of its step), the rates rising."""
@@ -29,11 +32,15 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Found:
-    """The outcome: the points, their smoothed losses, and the rate to use."""
+    """The outcome: the points, their smoothed losses, and the rate to use.
+
+    `falls`: the rate is where the loss falls; otherwise only where it rises could be seen.
+    """
 
     points: list[tuple[float, float]]
     smoothed: list[float]
     rate: float
+    falls: bool
 
 
 def rate_at(step: int, steps: int = STEPS) -> float:
@@ -60,28 +67,40 @@ def is_over(losses: Sequence[float]) -> bool:
 
 
 def suggest(points: Points) -> Found:
-    """The learning rate where the smoothed loss falls most steeply, at most a tenth of its lowest
-    point's, rounded to one digit.
+    """The learning rate to use, rounded to one digit.
 
     Raises:
-        CatDogError: the loss never fell, so that no rate can be told.
+        CatDogError: the loss neither fell nor rose, so that no rate can be told.
     """
     usable = [(rate, loss) for rate, loss in points if isfinite(loss)]
-    smoothed = smooth([loss for _, loss in usable])
-    lowest = min(range(len(smoothed)), key=smoothed.__getitem__, default=0)
-    first = max(smoothed[: lowest + 1], default=0.0)
-    if len(usable) < _LEAST or not lowest or first - smoothed[lowest] < _FALL * first:
-        raise CatDogError(
-            "The loss did not fall at any of {n} learning rates, so none can be suggested. Expected"
-            " photos that can be told apart. Check the labels, or try larger batches.",
-            n=len(usable),
-        )
-    # Losses of neighbours differ by chance: slopes are taken over a tenth of the way.
-    reach = max(2, len(usable) // 10)
+    losses = [loss for _, loss in usable]
+    smoothed = smooth(losses)
+    if len(usable) >= _LEAST:
+        start = mean(losses[:_LEAST])
+        clear = _CLEAR * stdev(losses[:_LEAST]) * sqrt((1 - _MEMORY) / (1 + _MEMORY))
+        lowest = min(range(len(smoothed)), key=smoothed.__getitem__)
+        if start - smoothed[lowest] > clear:
+            rate = min(usable[_steepest(smoothed, lowest)][0], usable[lowest][0] / 10)
+            return Found(list(points), smoothed, _round(rate), falls=True)
+        calm = max(place for place, loss in enumerate(smoothed) if loss <= start + clear)
+        if calm < len(points) - 1:  # behind it the losses rise, or are no numbers
+            return Found(list(points), smoothed, _round(usable[calm][0] / 10), falls=False)
+    raise CatDogError(
+        "The loss neither fell nor rose at any of {n} learning rates, so none can be suggested."
+        " Expected photos that can be told apart. Check the labels, or try larger batches.",
+        n=len(usable),
+    )
+
+
+def _steepest(smoothed: Sequence[float], lowest: int) -> int:
+    """Where the losses fall most before their lowest.
+
+    Neighbours differ by chance: slopes are taken over a tenth of the way.
+    """
+    reach = max(2, len(smoothed) // 10)
     places = range(min(reach, lowest), lowest + 1)
-    steepest = max(places, key=lambda at: smoothed[max(at - reach, 0)] - smoothed[at])
-    rate = min(usable[max(steepest - reach // 2, 0)][0], usable[lowest][0] / 10)
-    return Found(list(points), smoothed, _round(rate))
+    end = max(places, key=lambda at: smoothed[max(at - reach, 0)] - smoothed[at])
+    return max(end - reach // 2, 0)
 
 
 def _round(rate: float) -> float:

@@ -72,6 +72,20 @@ def onset(figure: go.Figure, since: int | None, **place: Any) -> None:
     )
 
 
+def stopped_early(figure: go.Figure, epochs: Sequence[Row], **place: Any) -> None:
+    """Mark the last epoch of a run that early stopping has ended."""
+    figure.add_vline(
+        x=epochs[-1]["epoch"] + 1,
+        line={"color": _MARK, "width": 1.5, "dash": "dot"},
+        annotation={
+            "text": t("stopped early after epoch {n}", n=epochs[-1]["epoch"] + 1),
+            "font": {"size": 11, "color": _MARK},
+        },
+        annotation_position="bottom left",
+        **place,
+    )
+
+
 def onset_of_one(
     figure: go.Figure, metric: Metric, epochs: Sequence[Row], number: int, since: int
 ) -> None:

@@ -6,13 +6,14 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import datasets, division, machine, runs
+from catdog_core import datasets, division, estimate, machine, runs
 from catdog_core.controls import controls, parse
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
+from catdog_core.runs import Run
 from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
 
-from . import forms, phrases, state, train_plan
+from . import forms, phrases, state, train_plan, train_trial
 from .words import N_, escape, t
 
 KEY = "train"
@@ -55,14 +56,22 @@ def show() -> None:
             return
         values = forms.form(Training, KEY, names=MAIN, columns=2)
         augmentation = _augmentation()
+        finder = st.empty()
         for title, names in GROUPS.items():
             with st.expander(t(title), expanded=False):
                 values |= _group(names, dataset)
+                if "schedule" in names:
+                    finder = st.container()
     training = parse(Training, values, t("the form"))
+    asked = train_trial.Asked(dataset, training, augmentation)
+    with finder:
+        train_trial.rate(asked, _use_rate)
     with right:
         train_plan.show(training, dataset, augmentation)
     with left:
-        _start(dataset, training, augmentation)
+        train_trial.duration(asked)
+        parent = _parent()
+        _start(dataset, training, augmentation, parent)
 
 
 def _group(names: list[str], dataset: Dataset) -> dict[str, Any]:
@@ -78,6 +87,35 @@ def _group(names: list[str], dataset: Dataset) -> dict[str, Any]:
     if now["optimizer"] == "adamw" and not now["weight_decay"] and "optimizer" in names:
         st.caption(t("AdamW without weight decay is Adam: set a weight decay, such as 0.05."))
     return values
+
+
+def _use_rate(rate: float) -> None:
+    st.session_state[f"{KEY}_learning_rate"] = rate
+
+
+def _parent() -> Run | None:
+    """The run whose weights the new one begins with, if any; it can be let go of."""
+    run_id = st.session_state.get("train_parent")
+    parent = next((run for run in runs.listing() if run.id == run_id), None)
+    if parent is None:
+        st.session_state.pop("train_parent", None)
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(
+            t(
+                "Begins with the weights of “{name}”, epoch {n}, not with random ones.",
+                name=escape(parent.name),
+                n=(parent.best_epoch or 0) + 1,
+            ),
+            icon=":material/fork_right:",
+        )
+        st.button(
+            t("Begin with random ones"),
+            key="train_parent_off",
+            on_click=st.session_state.pop,
+            args=("train_parent", None),
+        )
+    return parent
 
 
 def _train_photos(there: int) -> int | None:
@@ -158,7 +196,7 @@ def _as_asked(training: Training, dataset_id: str) -> Training:
         return training  # the data is gone: the steps stay as they were
     unset = training.model_copy(update={"steps_per_epoch": None, "validation_steps": None})
     change: dict[str, None] = {}
-    counts = train_plan.photos(training, dataset)
+    counts = estimate.photos(training, dataset)
     if training.steps_per_epoch == unset.steps(counts["train"]):
         change["steps_per_epoch"] = None
     if training.validation_steps == unset.validation_batches(counts["validation"]):
@@ -195,7 +233,9 @@ def _augmentation() -> Augmentation | None:
     return settings
 
 
-def _start(dataset: Dataset, training: Training, augmentation: Augmentation | None) -> None:
+def _start(
+    dataset: Dataset, training: Training, augmentation: Augmentation | None, parent: Run | None
+) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
             t("Name of the run"),
@@ -207,8 +247,9 @@ def _start(dataset: Dataset, training: Training, augmentation: Augmentation | No
         if st.button(
             t("Start training"), type="primary", icon=":material/play_arrow:", key="train_start"
         ):
-            folder = runs.create(dataset, training, augmentation, name=name)
+            folder = runs.create(dataset, training, augmentation, name=name, parent=parent)
             runs.start(folder)
+            st.session_state.pop("train_parent", None)
             _open(folder.name)
 
 

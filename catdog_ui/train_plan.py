@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import architecture, schedules
+from catdog_core import architecture, estimate, schedules
 from catdog_core.datasets import Dataset
 from catdog_core.settings import Augmentation, Training
 
@@ -14,19 +14,11 @@ from .words import t
 
 def show(training: Training, dataset: Dataset, augmentation: Augmentation | None) -> None:
     """Draw it. Raises SettingsError for a network that cannot be."""
-    rows = architecture.layers(training.model, training.image_size, len(dataset.classes))
+    rows = architecture.of(training, len(dataset.classes))
     _network(training, rows)
     _loss(len(dataset.classes), augmentation, training.label_smoothing)
     _arithmetic(training, dataset)
     _rates(training, dataset)
-
-
-def photos(training: Training, dataset: Dataset) -> dict[str, int]:
-    """How many photos train and validate."""
-    counts = {split: len(dataset.items(split)) for split in ("train", "validation")}
-    if training.train_photos:
-        counts["train"] = min(training.train_photos, counts["train"])
-    return counts
 
 
 def _network(training: Training, rows: list[architecture.Layer]) -> None:
@@ -69,7 +61,7 @@ def _loss(classes: int, augmentation: Augmentation | None, smoothing: float) -> 
 
 def _arithmetic(training: Training, dataset: Dataset) -> None:
     """How many steps the settings come to, as a sum one can follow."""
-    counts = photos(training, dataset)
+    counts = estimate.photos(training, dataset)
     lines = [
         _sum(
             t("Training"),
@@ -127,7 +119,7 @@ def _rates(training: Training, dataset: Dataset) -> None:
     """The learning rate over the plan, drawn where it changes."""
     if schedules.is_fixed(training):
         return
-    steps = training.steps(photos(training, dataset)["train"])
+    steps = training.steps(estimate.photos(training, dataset)["train"])
     st.plotly_chart(
         rate_chart.schedule(schedules.curve(training, steps)),
         key="train_rates",

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import histories, runs
+from catdog_core import backbones, histories, runs
 from catdog_core.runs import Run
 from catdog_core.verdicts import Verdict
 
@@ -63,6 +63,14 @@ def _header(run: Run) -> None:
     st.caption(
         t("Data: {dataset}", dataset=escape(run.dataset_name)) + " · " + phrases.settings_line(run)
     )
+    if run.parent:
+        st.caption(
+            t(
+                "Began with the weights of “{name}”, epoch {n}.",
+                name=escape(str(run.parent.get("name"))),
+                n=int(run.parent.get("epoch") or 0) + 1,
+            )
+        )
     if run.note:
         st.caption(escape(run.note))
 
@@ -129,6 +137,8 @@ def _curves(run: Run, found: Verdict) -> None:
             figure = charts.live(metric, curve)  # type: ignore[arg-type]
             chart_marks.band(figure, metric, run.epochs)  # type: ignore[arg-type]
             chart_marks.onset(figure, found.since)
+            if run.status == "done" and 0 < len(run.epochs) < run.training.epochs:
+                chart_marks.stopped_early(figure, run.epochs)
             st.plotly_chart(
                 figure,
                 key=f"live_{metric}",
@@ -150,6 +160,10 @@ def _inside(run: Run) -> list[dict[str, Any]]:
         newest = at[0]
         rows = [row for row in rows if (row["epoch"], row["batch"]) <= at]
     return [row for row in rows if row["epoch"] > newest - RECENT]
+
+
+def _continue(run_id: str) -> None:
+    st.session_state["train_clone"] = st.session_state["train_parent"] = run_id
 
 
 def _results(run: Run) -> None:
@@ -180,6 +194,18 @@ def _results(run: Run) -> None:
             key="download_h5",
             help=t("Converted when you press it; the first time takes a few seconds."),
         )
+        if run.model != backbones.TRANSFER:
+            st.button(
+                t("Continue with other settings"),
+                icon=":material/fork_right:",
+                key="continue_run",
+                on_click=_continue,
+                args=(run.id,),
+                help=t(
+                    "Fills the form below with this run's settings. The new run begins with the"
+                    " weights of this one's best epoch."
+                ),
+            )
         st.page_link(
             "pages/4_Compare.py",
             label=t("Compare with other runs"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from . import backbones
+from . import backbones, compact_table
 from .errors import N_, SettingsError
 from .settings import Training
 
@@ -61,6 +61,9 @@ def layers(
         )
     if name == backbones.TRANSFER:
         rows = [Layer(*row) for row in backbones.rows(backbone, image_size)]
+        return [*rows, _output(classes, rows[-1])]
+    if name == compact_table.COMPACT:
+        rows = [Layer(*row) for row in compact_table.rows(image_size)]
         return [*rows, _output(classes, rows[-1])]
     network = NETWORKS[name]
     size, channels = image_size, 3
@@ -130,6 +133,10 @@ NETWORKS: dict[str, Network] = {
 
 ABOUT: dict[str, str] = {
     **{name: network.about for name, network in NETWORKS.items()},
+    compact_table.COMPACT: N_(
+        "A small network of today: residual blocks, batch norms, and a recipe of its own. It learns"
+        " from nothing, like the notes' network, and goes much further."
+    ),
     backbones.TRANSFER: N_(
         "A network that has learned from a million photographs of a thousand kinds, with a new last"
         " layer. It looks at each photo once; only the last layer learns, in seconds."

@@ -18,7 +18,7 @@ import h5py
 import keras
 from keras import layers as kl
 
-from . import architecture, backbone, backbones, files, strangers
+from . import architecture, backbone, backbones, compact, compact_table, files, strangers
 from .errors import ModelError
 from .settings import Training
 
@@ -47,6 +47,8 @@ def build(
     if name == backbones.TRANSFER:
         seen = backbone.build(backbones.BUNDLED, image_size)
         return backbone.together(seen, backbone.head(seen.output_shape[1], len(classes)))
+    if name == compact_table.COMPACT:
+        return compact.build(image_size, rows[-1].output_shape[0])
     network = architecture.NETWORKS[name]
     stack: list[Any] = [keras.Input((image_size, image_size, 3)), kl.Rescaling(1 / 255)]
     for filters in network.filters:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
+from . import muon
 from .settings import Training
 
 MOMENTUM = 0.9
@@ -22,6 +23,8 @@ def make(training: Training) -> keras.optimizers.Optimizer:
     made: keras.optimizers.Optimizer
     if training.optimizer == "sgd":
         made = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True, weight_decay=decay)
+    elif training.optimizer == "muon":
+        made = muon.make(rate, training.weight_decay)
     elif training.optimizer == "adamw":
         made = keras.optimizers.AdamW(rate, weight_decay=training.weight_decay)
     else:

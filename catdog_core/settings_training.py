@@ -6,12 +6,12 @@ from typing import Literal
 
 from .fields import Settings, field
 
-ModelName = Literal["notes", "notes-deep", "transfer"]
+ModelName = Literal["notes", "notes-deep", "compact", "transfer"]
 BackboneName = Literal[
     "lite0", "mobilenet-v3-small", "mobilenet-v3-large", "efficientnet-v2-b0", "convnext-tiny"
 ]
 Monitor = Literal["val_accuracy", "val_loss"]
-Optimizer = Literal["adam", "adamw", "sgd"]
+Optimizer = Literal["adam", "adamw", "muon", "sgd"]
 Schedule = Literal["constant", "step", "cosine", "plateau"]
 
 
@@ -21,8 +21,8 @@ class Training(Settings):
     model: ModelName = field(
         "notes",
         "Model",
-        "The network: the notes' own, its deeper variant, or one that knows photographs already"
-        " (transfer).",
+        "The network: the notes' own, its deeper variant, a small modern one (compact), or one that"
+        " knows photographs already (transfer).",
     )
     epochs: int = field(
         50, "Epochs", "How often the training goes through its steps.", low=1, high=1000, step=1
@@ -59,7 +59,8 @@ class Training(Settings):
         "adam",
         "Optimizer",
         "The rule that moves the weights: Adam sizes each weight's step by its own history, AdamW"
-        " is Adam for use with weight decay, SGD goes straight down the slope with momentum 0.9.",
+        " is Adam for use with weight decay, Muon makes a convolution's step equally strong in all"
+        " directions and is AdamW elsewhere, SGD goes straight down the slope with momentum 0.9.",
     )
     weight_decay: float = field(
         0.0,

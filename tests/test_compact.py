@@ -1,0 +1,107 @@
+"""The compact network and the optimizer its recipe trains it with."""
+
+import numpy as np
+import pytest
+
+from catdog_core import architecture, compact, compact_table, models, muon, optimizers
+from catdog_core.recipes import RECIPES
+from catdog_core.settings import Training
+
+PHOTOS = np.random.default_rng(0).uniform(0, 255, (4, 40, 40, 3)).astype("float32")
+LABELS = np.array([0, 1, 0, 1], np.float32)
+
+
+@pytest.fixture
+def model():
+    import keras
+
+    keras.utils.set_random_seed(0)
+    made = models.build("compact", 40)
+    models.compile_for_training(made, optimizers.make(RECIPES["compact"].training), shares=True)
+    return made
+
+
+def test_it_has_about_a_million_parameters_and_halves_the_map_five_times():
+    rows = architecture.layers("compact", 112)
+    assert architecture.parameters(rows) == models.build("compact", 112).count_params() == 1_231_073
+    assert rows[-4].output_shape == (4, 4, 256)
+
+
+@pytest.mark.parametrize("size", [32, 45, 112])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_table_agrees_with_the_network_built(size, classes):
+    built = models.build("compact", size, tuple("abc"[:classes]))
+    rows = architecture.layers("compact", size, classes)
+    assert architecture.parameters(rows) == built.count_params()
+    shapes = iter([tuple(layer.output.shape[1:]) for layer in built.layers])
+    assert all(row.output_shape in shapes for row in rows)  # in their order, none left out
+
+
+def test_a_block_passes_on_what_it_gets_at_first():
+    import keras
+
+    photos = keras.Input((8, 8, 32))
+    block = keras.Model(photos, compact._block(photos, 32, 1))
+    seen = np.abs(PHOTOS[:, :8, :8, :1]).repeat(32, axis=-1)
+    assert np.allclose(block(seen), seen)
+
+
+def test_one_step_moves_every_weight_and_lowers_the_loss(model):
+    before = [weight.numpy() for weight in model.trainable_weights]
+    first = model.train_on_batch(PHOTOS, LABELS)[0]
+    model.optimizer.learning_rate = 3e-3
+    for _ in range(8):
+        last = model.train_on_batch(PHOTOS, LABELS)[0]
+    assert last < first
+    now = [weight.numpy() for weight in model.trainable_weights]
+    assert not any(np.array_equal(a, b) for a, b in zip(before, now, strict=True))
+
+
+def test_a_saved_model_needs_nothing_but_keras_and_predicts_the_same(model, tmp_path):
+    import keras
+
+    model.train_on_batch(PHOTOS, LABELS)
+    models.save(model, tmp_path / "model.keras", {"classes": ["cats", "dogs"]})
+    elsewhere = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert type(elsewhere.optimizer) is keras.optimizers.AdamW
+    assert np.array_equal(elsewhere.predict(PHOTOS, verbose=0), model.predict(PHOTOS, verbose=0))
+
+
+def test_muon_goes_on_from_a_file_as_if_nothing_had_happened(model, tmp_path):
+    model.train_on_batch(PHOTOS, LABELS)
+    models.save(model, tmp_path / "model.keras", {"classes": ["cats", "dogs"]})
+    other = models.load(tmp_path / "model.keras", compiled=True)
+    models.go_on(other, optimizers.make(RECIPES["compact"].training), shares=True)
+    for one in (model, other):
+        one.layers[-2].seed_generator.state.assign([7, 0])
+        one.train_on_batch(PHOTOS, LABELS)
+    for a, b in zip(model.weights, other.weights, strict=True):
+        if "seed" not in a.path:
+            assert np.array_equal(a, b), a.path
+
+
+def test_muon_makes_all_directions_of_a_step_about_equally_strong():
+    kernel = np.random.default_rng(1).normal(size=(288, 32)).astype("float32")
+    kernel[:, 0] *= 50  # one direction Adam would follow alone
+    strengths = np.linalg.svd(muon.equally_strong(kernel), compute_uv=False)
+    assert strengths.min() > 0.6 and strengths.max() < 1.3
+
+
+def test_what_is_no_convolution_moves_as_by_adamw():
+    import keras
+
+    layers = [keras.layers.Dense(3) for _ in range(2)]
+    for layer, made in zip(
+        layers, [muon.make(0.01, 0.1), keras.optimizers.AdamW(0.01, weight_decay=0.1)], strict=True
+    ):
+        layer.build((None, 5))
+        layer.kernel.assign(np.ones((5, 3)))
+        made.build(layer.trainable_variables)
+        made.apply([np.full((5, 3), 0.5, "float32"), np.ones(3, "float32")])
+    assert np.allclose(layers[0].kernel, layers[1].kernel)
+
+
+def test_its_recipe_names_its_optimizer_and_mixes_photos():
+    recipe = RECIPES["compact"]
+    assert recipe.training.optimizer == "muon" and recipe.training.model == compact_table.COMPACT
+    assert recipe.augmentation.mixes and Training(model="compact").optimizer == "adam"

@@ -19,10 +19,11 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {
     "notes": Recipe(Training(model="notes")),
     "notes-deep": Recipe(Training(model="notes-deep")),
+    "custom": Recipe(Training(model="custom")),
     "compact": Recipe(  # chosen as benchmarks/compact_log.md tells
         Training(
             model="compact",
-            image_size=112,
+            image_size=128,
             epochs=100,
             batch_size=32,
             learning_rate=3e-3,

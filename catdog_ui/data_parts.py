@@ -8,15 +8,32 @@ import streamlit as st
 
 from catdog_core.datasets import Dataset
 
-from . import batch_view, health_view, labels_view, race_view, shards_view, split_view
+from . import (
+    batch_view,
+    decide,
+    decisions_view,
+    health_view,
+    labels_view,
+    race_view,
+    shards_view,
+    split_view,
+)
 from .startup import guard
 from .words import N_, t
 
 _KEY = "data_part"
 PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
     "photos": (N_("Photos"), ":material/grid_view:", (batch_view.show,)),
-    "health": (N_("Health"), ":material/health_and_safety:", (health_view.show,)),
-    "split": (N_("Split & labels"), ":material/label:", (split_view.show, labels_view.show)),
+    "health": (
+        N_("Health"),
+        ":material/health_and_safety:",
+        (decide.told, health_view.show, decisions_view.show),
+    ),
+    "split": (
+        N_("Split & labels"),
+        ":material/label:",
+        (decide.told, split_view.show, labels_view.show, decisions_view.show),
+    ),
     "tfrecord": (N_("TFRecord"), ":material/inventory_2:", (shards_view.show,)),
     "race": (N_("Loading race"), ":material/sports_score:", (race_view.show,)),
 }
@@ -30,7 +47,7 @@ def show(dataset: Dataset) -> None:
     part = st.segmented_control(
         t("Part of the page"),
         list(PARTS),
-        format_func=lambda part: _label(part, dataset),
+        format_func=lambda part: f"{PARTS[part][1]} {t(PARTS[part][0])}",
         required=True,
         key=_KEY,
         label_visibility="collapsed",
@@ -43,9 +60,3 @@ def show(dataset: Dataset) -> None:
 
 def _remember() -> None:
     st.query_params["part"] = st.session_state[_KEY]
-
-
-def _label(part: str, dataset: Dataset) -> str:
-    name, icon, _ = PARTS[part]
-    found = health_view.known(dataset) if part == "health" else None
-    return f"{icon} {t(name)} ({len(found)})" if found else f"{icon} {t(name)}"

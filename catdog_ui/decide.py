@@ -16,7 +16,7 @@ from catdog_core.files import shown
 from .source_parts import SPLITS
 from .words import N_, escape, say, t
 
-_SAID, _ERROR, _FRESH = "decision_said", "decision_error", "decision_fresh"
+_SAID, _ERROR = "decision_said", "decision_error"
 _ONE = {
     "exclude": N_("{file} is left out of everything."),
     "move": N_("{file} is moved to {to}."),
@@ -54,15 +54,8 @@ def remember(dataset: Dataset) -> None:
     _say(dataset, dataset.changes[-1], undone=False)
 
 
-def follow() -> None:
-    """In a fragment: when something was decided in it, draw the whole page anew."""
-    if st.session_state.pop(_FRESH, False):
-        st.rerun()
-
-
 def told(dataset: Dataset) -> None:
     """What was decided just now, with "Undo", or why it could not be."""
-    st.session_state.pop(_FRESH, None)
     error = st.session_state.pop(_ERROR, None)
     if error is not None:
         st.error(escape(say(error)), icon=":material/error:")
@@ -116,14 +109,12 @@ def _take_back(dataset_id: str) -> None:
 
 def _say(dataset: Dataset, change: Change, undone: bool) -> None:
     st.session_state[_SAID] = (dataset.id, change, undone)
-    st.session_state[_FRESH] = True
     what = sentence(change)
     st.toast(t("Taken back: {what}", what=what) if undone else what)
 
 
 def _fail(error: CatDogError) -> None:
     st.session_state[_ERROR] = error
-    st.session_state[_FRESH] = True
     st.toast(escape(say(error)), icon=":material/error:")
 
 

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import time
-
 import streamlit as st
 
 from catdog_core.datasets import Choice, Dataset
 
 from . import finding_photos
 from .decide import decide, in_words, sentence, undo_button
+from .drawer import drawer
+from .phrases import moment
 from .words import t
 
 _ROWS, _CARDS = 10, 12
 
 
-def history(dataset: Dataset) -> None:
+def show(dataset: Dataset) -> None:
     """All decisions in force, the last of which can be undone, and the photos they are about."""
     if not dataset.changes:
         return
     title = t("What was decided ({n})", n=len(dataset.changes))
-    opened = st.expander(title, icon=":material/history:", key="decisions", on_change="rerun")
-    with opened:
-        if not opened.open:
-            return
-        st.caption(
-            t(
-                "No file is ever deleted or changed: the lab only remembers what to do with it."
-                " Models trained earlier keep the photos they were trained on."
-            )
+    with drawer(title, f"decisions_{dataset.id}", ":material/history:") as is_open:
+        if is_open:
+            _list(dataset)
+            _photos(dataset)
+
+
+def _list(dataset: Dataset) -> None:
+    st.caption(
+        t(
+            "No file is ever deleted or changed: the lab only remembers what to do with it."
+            " Models trained earlier keep the photos they were trained on."
         )
-        changes = dataset.changes[::-1]
-        first = finding_photos.pager(len(changes), _ROWS, "decisions_page")
-        for number, change in enumerate(changes[first : first + _ROWS], first):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                moment = time.strftime("%Y-%m-%d %H:%M", time.localtime(change.at))
-                st.markdown(f":gray[{moment}]  {sentence(change)}", width="stretch")
-                if not number:
-                    undo_button(dataset, "decisions_undo")
-        _photos(dataset)
+    )
+    changes = dataset.changes[::-1]
+    first = finding_photos.pager(len(changes), _ROWS, "decisions_page")
+    for number, change in enumerate(changes[first : first + _ROWS], first):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f":gray[{moment(change.at)}]  {sentence(change)}", width="stretch")
+            if not number:
+                undo_button(dataset, "decisions_undo")
 
 
 def standing(dataset: Dataset) -> dict[str, list[Choice]]:
@@ -61,7 +62,7 @@ def _photos(dataset: Dataset) -> None:
     if not about:
         return
     st.markdown(t("**The photos it is about**"))
-    gone = [file for file in about if file in set(dataset.excluded)]
+    gone = [file for file in dataset.excluded if file in about]
     if len(gone) > 1:
         st.button(
             t("Restore all {n:,} excluded", n=len(gone)),

@@ -20,7 +20,7 @@ from .palette import class_color
 from .source_parts import SPLITS
 from .words import escape, say, t
 
-CARD, SMALL = 240, 130
+CARD, SMALL = 225, 130
 """Width of a card in pixels, at least, and of one in a group."""
 _TEXT = 520  # pixels of a reason; narrower where the page is
 _SIDE = 320  # pixels of the longer side of a thumbnail
@@ -55,7 +55,6 @@ def picture(path: Path, file: str, lines: Sequence[str], color: str = "") -> Non
     found = _thumbnail(str(path), _changed(path))
     name = shown(PurePosixPath(file).name, 60)
     if isinstance(found, PhotoError):
-        st.html(gallery.text([], columns=1))
         st.markdown(f"**{escape(name)}**")
         st.caption(escape(say(found)))
         return

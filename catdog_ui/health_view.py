@@ -12,10 +12,10 @@ from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.health import KINDS, Finding
 
-from . import decide, decisions_view, finding_photos, remedies
+from . import finding_photos, remedies
+from .drawer import drawer
 from .remedies import Items
 from .source_parts import progress
-from .startup import guard
 from .words import N_, escape, say, t
 
 AT_ONCE = 1000
@@ -69,30 +69,22 @@ _SENSE = {
 
 def show(dataset: Dataset) -> None:
     """The section: the check, at once or on request; findings by kind, with their photos."""
-    decide.told(dataset)
-    st.fragment(_guarded)(dataset)
+    st.subheader(t("Is the data sound?"), anchor=False)
+    st.caption(
+        t(
+            "Every photo is looked at once: files that are no photo, copies and near copies,"
+            " wrong labels, odd shapes and colours. You decide what becomes of them; no file"
+            " is ever deleted or changed."
+        )
+    )
+    found = _check(dataset)
+    if found is not None:
+        _findings(dataset, found)
 
 
 def known(dataset: Dataset) -> list[Finding] | None:
     """What was found in the dataset as it is now, if this session has looked."""
     return _memory().get(_state(dataset))
-
-
-def _guarded(dataset: Dataset) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        decide.follow()
-        st.subheader(t("Is the data sound?"), anchor=False)
-        st.caption(
-            t(
-                "Every photo is looked at once: files that are no photo, copies and near copies,"
-                " wrong labels, odd shapes and colours. You decide what becomes of them; no file"
-                " is ever deleted or changed."
-            )
-        )
-        found = _check(dataset)
-        if found is not None:
-            _findings(dataset, found)
-        decisions_view.history(dataset)
 
 
 def _check(dataset: Dataset) -> list[Finding] | None:
@@ -146,15 +138,9 @@ def _findings(dataset: Dataset, found: Sequence[Finding]) -> None:
             continue
         title, icon = _KINDS[kind]
         count = len(by_kind[kind])
-        opened = st.expander(
-            f"{t(title)} ({count:,})",
-            icon=icon,
-            expanded=kind == found[0].kind,
-            key=f"health_{kind}",
-            on_change="rerun",
-        )
-        if opened.open:
-            with opened:
+        key, first = f"health_{kind}_{dataset.id}", kind == found[0].kind
+        with drawer(f"{t(title)} ({count:,})", key, icon, first) as is_open:
+            if is_open:
                 st.caption(t(_SENSE[kind]))
                 items = remedies.by_file(dataset)
                 remedies.for_all(dataset, items, kind, by_kind[kind])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Literal
 
 import streamlit as st
 
@@ -20,6 +21,7 @@ from .words import escape, t
 
 Items = dict[str, Item]
 Make = Callable[[], list[Choice]]
+Kind = Literal["secondary", "tertiary"]
 
 _LABELS = ("two_labels", "near_two_labels")
 _LEAKS = ("leak", "near_leak")
@@ -74,8 +76,8 @@ def for_group(dataset: Dataset, items: Items, finding: Finding) -> None:
         else:
             splits = {items[file].split for file in finding.files}
             _button(_only(finding, splits), f"only_{name}", dataset, partial(alone, items, finding))
-        _button(t("Exclude all of them"), f"none_{name}", dataset, partial(exclude, finding))
-        _button(t("Fine as it is"), f"fine_{name}", dataset, partial(keep, finding))
+        _button(t("Exclude all"), f"none_{name}", dataset, partial(exclude, finding), "tertiary")
+        _button(t("Fine as it is"), f"fine_{name}", dataset, partial(keep, finding), "tertiary")
 
 
 def for_all(dataset: Dataset, items: Items, kind: str, findings: Sequence[Finding]) -> None:
@@ -103,8 +105,8 @@ def _only(finding: Finding, splits: set[str]) -> str:
     return t("Keep the validation copy, exclude the others")
 
 
-def _button(text: str, name: str, dataset: Dataset, make: Make) -> None:
-    st.button(text, key=name, on_click=_decide, args=(dataset.id, make))
+def _button(text: str, name: str, dataset: Dataset, make: Make, kind: Kind = "secondary") -> None:
+    st.button(text, key=name, type=kind, on_click=_decide, args=(dataset.id, make))
 
 
 def _decide(dataset_id: str, make: Make) -> None:

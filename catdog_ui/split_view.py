@@ -9,7 +9,7 @@ from catdog_core.datasets import Dataset
 from catdog_core.files import shown
 from catdog_core.preview import LAYOUTS
 
-from . import decide, decisions_view
+from . import decide
 from .source_parts import SPLITS, progress
 from .startup import guard
 from .words import N_, t
@@ -26,8 +26,7 @@ _WHY = N_(
 
 
 def show(dataset: Dataset) -> None:
-    """The section: the split as it is, a form for another one, what was decided."""
-    decide.told(dataset)
+    """The section: the split as it is, and a form for another one."""
     st.subheader(t("Who trains, who is asked?"), anchor=False)
     st.markdown(t(_WHY))
     with st.grid(2, min_column_width=340, gap="large"):
@@ -35,7 +34,6 @@ def show(dataset: Dataset) -> None:
             _present(dataset)
         with st.container():
             _form(dataset)
-    decisions_view.history(dataset)
 
 
 def _present(dataset: Dataset) -> None:

@@ -81,6 +81,19 @@ def test_what_was_decided_is_undone_by_one_click(folder):
     assert "Taken back" in fakes.said(app.info)
 
 
+def test_an_opened_kind_stays_open_when_its_count_changes(folder):
+    leak(folder)
+    spoil(folder, 2)
+    app = page(folder)
+    app.session_state[f"health_leak_{dataset().id}"] = True
+    app.run()
+    press(app, "exclude_")
+    assert "Files that could not be read (1)" in titles(app)
+    assert [b for b in app.button if (b.key or "").startswith("only_")]
+    press(app, "exclude_")
+    assert [b for b in app.button if (b.key or "").startswith("only_")]
+
+
 def test_a_kept_finding_is_told_no_more_though_the_fingerprint_is_the_same(folder):
     spoil(folder, 1)
     app = page(folder)
@@ -127,7 +140,7 @@ def test_all_decisions_are_listed_and_an_excluded_photo_is_restored(folder):
     opened = datasets.open_folder(folder)
     datasets.change(opened.id, [Choice(TRAIN, "exclude")])
     app = page(folder)
-    app.session_state["decisions"] = True
+    app.session_state[f"decisions_{opened.id}"] = True
     app.run()
     assert "What was decided (1)" in titles(app)
     press(app, "restore_")

@@ -128,6 +128,21 @@ def race(dataset: Dataset, job: Job) -> list[Lane]:
     return room.run(dataset, on_progress=progress)
 
 
+def evaluate(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
+    """Ask a run's model about a split and keep the table; tells the job its progress."""
+    from catdog_core import evaluate as room
+
+    def progress(done: int, total: int) -> None:
+        job.tell("", done, total)
+        if job.stopped():
+            raise CatDogError("The pass over the photos was stopped. Nothing of it is kept.")
+
+    def load(path: Path) -> Predictor:
+        return _from_file(str(path), path.stat().st_mtime_ns)
+
+    room.keep(run_dir, load, dataset, split, progress)
+
+
 def stem(run: Run) -> str:
     """The name a run's files are downloaded by, without extension."""
     return files.slug(run.name or run.id)

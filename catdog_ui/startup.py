@@ -26,6 +26,7 @@ PAGES = (
     ("pages/2_Augment.py", N_("Augment"), ":material/auto_awesome:"),
     ("pages/3_Train.py", N_("Train"), ":material/model_training:"),
     ("pages/4_Compare.py", N_("Compare"), ":material/compare_arrows:"),
+    ("pages/5_Evaluate.py", N_("Evaluate"), ":material/fact_check:"),
     ("pages/6_Predict.py", N_("Predict"), ":material/image_search:"),
 )
 _SIDEBAR = 240  # pixels

@@ -25,14 +25,18 @@ def one(value):
     return value if isinstance(value, str) else value[0]
 
 
-@pytest.mark.parametrize("path", ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "6_Predict"])
+@pytest.mark.parametrize(
+    "path", ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "5_Evaluate", "6_Predict"]
+)
 def test_every_page_of_an_empty_lab_opens(path):
     app = page(path)
     assert app.title
     assert not app.error
 
 
-@pytest.mark.parametrize("path", ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "6_Predict"])
+@pytest.mark.parametrize(
+    "path", ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "5_Evaluate", "6_Predict"]
+)
 def test_a_damaged_run_and_record_break_no_page(path, demo):
     for folder in (runs.root() / "broken", datasets.root() / "broken"):
         folder.mkdir(parents=True)

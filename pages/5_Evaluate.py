@@ -1,0 +1,18 @@
+"""Where a model is right and where it is wrong, photo by photo."""
+
+import streamlit as st
+
+from catdog_ui import evaluate_pick, evaluate_view, startup
+from catdog_ui.words import N_, t
+
+startup.page(N_("Evaluate"))
+
+with startup.guard():
+    st.title(t("Evaluate"), anchor=False)
+    st.markdown(
+        t("One number hides much. See which photos the model gets wrong, and how sure it was.")
+    )
+    subject = evaluate_pick.choose()
+    table = evaluate_pick.answers(subject) if subject else None
+    if subject and table:
+        evaluate_view.show(subject, table)

@@ -6,25 +6,27 @@ holds them against the networks `models.build` makes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
-
 from . import backbones, compact_table
 from .errors import N_, SettingsError
-from .settings import Training
+from .network_table import Layer, dense, rows
+from .network_table import smallest_size as _smallest
+from .settings import NETWORKS, Network, Training
 
+__all__ = [
+    "ABOUT",
+    "CUSTOM",
+    "NETWORKS",
+    "Layer",
+    "layers",
+    "loss",
+    "of",
+    "operations",
+    "parameters",
+    "smallest_size",
+]
 
-@dataclass(frozen=True)
-class Layer:
-    """One row of a network's table.
-
-    `output_shape` leaves the batch out: (height, width, channels) or (units,).
-    """
-
-    kind: str
-    detail: str
-    output_shape: tuple[int, ...]
-    parameters: int
+CUSTOM = "custom"
+"""The model whose network is built from settings."""
 
 
 def loss(classes: int, mixes: bool) -> str:
@@ -40,7 +42,11 @@ def loss(classes: int, mixes: bool) -> str:
 
 
 def layers(
-    name: str, image_size: int = 150, classes: int = 2, backbone: str = backbones.BUNDLED
+    name: str,
+    image_size: int = 150,
+    classes: int = 2,
+    backbone: str = backbones.BUNDLED,
+    network: Network | None = None,
 ) -> list[Layer]:
     """The table of a network by name.
 
@@ -49,6 +55,7 @@ def layers(
         image_size: side of the square input in pixels.
         classes: number of classes; two share one sigmoid unit, more get a softmax unit each.
         backbone: for "transfer", the pretrained network, whose stages are summed up.
+        network: for "custom", what it is built of; by default as the notes' is.
 
     Raises:
         SettingsError: the name is unknown, or the photos shrink to nothing on the way.
@@ -60,38 +67,19 @@ def layers(
             names=", ".join(ABOUT),
         )
     if name == backbones.TRANSFER:
-        rows = [Layer(*row) for row in backbones.rows(backbone, image_size)]
-        return [*rows, _output(classes, rows[-1])]
+        found = [Layer(*row) for row in backbones.rows(backbone, image_size)]
+        return [*found, _output(classes, found[-1])]
     if name == compact_table.COMPACT:
-        rows = [Layer(*row) for row in compact_table.rows(image_size)]
-        return [*rows, _output(classes, rows[-1])]
-    network = NETWORKS[name]
-    size, channels = image_size, 3
-    rows = [Layer("Rescaling", "1/255", (size, size, channels), 0)]
-    for filters in network.filters:
-        weights = 3 * 3 * channels * filters + filters
-        size, channels = size - 2, filters
-        if size < 2:
-            raise SettingsError(
-                "{size} px photos shrink to nothing inside '{name}'. Expected an image size of at"
-                " least {least} px. Raise the image size.",
-                size=image_size,
-                name=name,
-                least=smallest_size(name),
-            )
-        rows.append(Layer("Conv2D", f"{filters} × 3×3, ReLU", (size, size, channels), weights))
-        size //= 2
-        rows.append(Layer("MaxPooling2D", "2×2", (size, size, channels), 0))
-    rows.append(Layer("Flatten", "", (prod(rows[-1].output_shape),), 0))
-    rows.append(Layer("Dropout", "0.5", rows[-1].output_shape, 0))
-    if network.dense:
-        rows.append(_dense(network.dense, "ReLU", rows[-1]))
-    return [*rows, _output(classes, rows[-1])]
+        found = [Layer(*row) for row in compact_table.rows(image_size)]
+        return [*found, _output(classes, found[-1])]
+    built = (network or Network()) if name == CUSTOM else NETWORKS[name]
+    found = rows(built, image_size, name)
+    return [*found, _output(classes, found[-1])]
 
 
 def of(training: Training, classes: int = 2) -> list[Layer]:
     """The table of a training's network. Raises SettingsError as `layers`."""
-    return layers(training.model, training.image_size, classes, training.backbone)
+    return layers(training.model, training.image_size, classes, training.backbone, training.network)
 
 
 def parameters(rows: list[Layer]) -> int:
@@ -99,40 +87,22 @@ def parameters(rows: list[Layer]) -> int:
     return sum(row.parameters for row in rows)
 
 
+def operations(rows: list[Layer]) -> int | None:
+    """Multiply-adds for one photo in all; None where they are not counted."""
+    counted = [row.operations for row in rows]
+    return None if None in counted else sum(count for count in counted if count)
+
+
 def smallest_size(name: str) -> int:
     """The smallest image size, in pixels, that leaves something after the last pooling."""
-    size = 1
-    for _ in NETWORKS[name].filters:
-        size = 2 * size + 2
-    return size
-
-
-@dataclass(frozen=True)
-class Network:
-    """A stack of 3×3 convolutions, each followed by ReLU and 2×2 max pooling, and its head.
-
-    `dense` is the width of a ReLU layer before the output, 0 for none.
-    """
-
-    filters: tuple[int, ...]
-    dense: int
-    about: str
-
-
-NETWORKS: dict[str, Network] = {
-    "notes": Network(
-        (32, 64, 128), 0, N_("The class notes' network: three convolutions and one output unit.")
-    ),
-    "notes-deep": Network(
-        (32, 64, 128, 128),
-        512,
-        N_("The layers the notes keep commented out: a fourth convolution and Dense(512)."),
-    ),
-}
+    return _smallest(NETWORKS[name])
 
 
 ABOUT: dict[str, str] = {
-    **{name: network.about for name, network in NETWORKS.items()},
+    "notes": N_("The class notes' network: three convolutions and one output unit."),
+    "notes-deep": N_(
+        "The layers the notes keep commented out: a fourth convolution and Dense(512)."
+    ),
     compact_table.COMPACT: N_(
         "A small network of today: residual blocks, batch norms, and a recipe of its own. It learns"
         " from nothing, like the notes' network, and goes much further."
@@ -141,15 +111,11 @@ ABOUT: dict[str, str] = {
         "A network that has learned from a million photographs of a thousand kinds, with a new last"
         " layer. It looks at each photo once; only the last layer learns, in seconds."
     ),
+    CUSTOM: N_("A network of your own, built from blocks; it begins as the notes' one."),
 }
 """All models by name, with a sentence on each."""
 
 
 def _output(classes: int, before: Layer) -> Layer:
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    return _dense(units, activation, before)
-
-
-def _dense(units: int, activation: str, before: Layer) -> Layer:
-    weights = before.output_shape[0] * units + units
-    return Layer("Dense", f"{units}, {activation}", (units,), weights)
+    return dense(units, activation, before)

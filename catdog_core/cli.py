@@ -33,7 +33,7 @@ from . import (
     quiet,
     runs,
 )
-from .cli_flags import AsJson, Folder, Order
+from .cli_flags import AsJson, Folder, NetworkFile, Order
 from .errors import CatDogError, DatasetError, RunError
 from .files import shown
 from .settings import Training
@@ -166,6 +166,7 @@ def train(
         typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
     ] = None,
     order: Order = None,
+    network: NetworkFile = None,
     start: Annotated[
         str | None,
         typer.Option("--from", metavar="RUN_DIR", help="Begin with the best weights of this run."),
@@ -176,7 +177,7 @@ def train(
     """Train a network; flags left out follow the model's own recipe, with --from that run's.
     Ctrl-C stops it, resumably."""
     parent = runs.load(start) if start else None
-    training, changes = cli_flags.asked(flags, augmentation, parent)
+    training, changes = cli_flags.asked(flags, augmentation, network, parent)
     dataset = cli_decide.opened(folder, order)
     architecture.of(training, len(dataset.classes))
     created = runs.create(dataset, training, changes, name=name, folder=run, parent=parent)

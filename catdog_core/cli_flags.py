@@ -11,17 +11,23 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import BaseModel
 
-from . import architecture, presets
+from . import architecture, files, presets
 from .controls import Control, accepted, controls, parse
 from .errors import SettingsError
 from .run_folder import Run
-from .settings import PRESETS, RECIPES, Augmentation, Training
+from .settings import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
 
 S = TypeVar("S", bound=BaseModel)
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of photos by class.")]
 Order = Annotated[
     str | None,
     typer.Option("--classes", metavar="A,B,…", help="All classes, the first is number 0."),
+]
+NetworkFile = Annotated[
+    str | None,
+    typer.Option(
+        "--network", metavar="FILE.json", help="A network of your own, for the model custom."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -72,18 +78,24 @@ def training(flags: dict[str, Any]) -> Training:
 
 
 def asked(
-    flags: dict[str, Any], augment: str | None, parent: Run | None = None
+    flags: dict[str, Any],
+    augment: str | None,
+    network: str | None = None,
+    parent: Run | None = None,
 ) -> tuple[Training, Augmentation | None]:
     """The training and augmentation that a command asks for; None where nothing is changed.
 
     Args:
         flags: those given, by field name.
         augment: what `--augment` says, None for what the recipe has.
+        network: what `--network` says; it stands for the model custom.
         parent: a run to go on from: its settings are the recipe.
 
     Raises:
         SettingsError: a flag is out of its range, or the augmentation is unknown.
     """
+    if network is not None:
+        flags = {"model": "custom", **flags, "network": built(network).model_dump()}
     if parent is None or parent.training is None:
         settings = training(flags)
         changes = augmentation(augment, settings.model)
@@ -91,6 +103,24 @@ def asked(
     settings = override(parent.training, {"steps_per_epoch": None, **flags})
     given = parent.augmentation if augment is None else augmentation(augment)
     return settings, None if given is None or given.is_off else given
+
+
+def built(name: str) -> Network:
+    """The network of a JSON file, or a preset's by its name.
+
+    Raises:
+        SettingsError: there is none of these, or the file holds no network.
+    """
+    if name in NETWORKS:
+        return NETWORKS[name]
+    if not Path(name).is_file():
+        raise SettingsError(
+            "There is no network '{name}'. Expected one of {names}, or a JSON file of network"
+            " settings.",
+            name=name,
+            names=", ".join(NETWORKS),
+        )
+    return parse(Network, files.read_json(Path(name)), Path(name).name)
 
 
 def override(base: S, flags: dict[str, Any]) -> S:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from . import architecture, cli_decide, cli_flags, cli_say, estimate, trial
-from .cli_flags import AsJson, Folder
+from .cli_flags import AsJson, Folder, NetworkFile
 from .settings import Training
 
 Augment = Annotated[
@@ -18,10 +18,15 @@ Augment = Annotated[
 
 @cli_flags.with_flags(Training)
 def find_rate(
-    folder: Folder, augmentation: Augment = None, as_json: AsJson = False, *, flags: dict[str, Any]
+    folder: Folder,
+    augmentation: Augment = None,
+    network: NetworkFile = None,
+    as_json: AsJson = False,
+    *,
+    flags: dict[str, Any],
 ) -> None:
     """Suggest a learning rate: up to 100 steps of ever higher ones show where the loss falls."""
-    training, changes = cli_flags.asked(flags, augmentation)
+    training, changes = cli_flags.asked(flags, augmentation, network)
     dataset = cli_decide.opened(folder, None)
     architecture.of(training, len(dataset.classes))
     with cli_say.bar("finding a learning rate") as progress:
@@ -42,10 +47,15 @@ def find_rate(
 
 @cli_flags.with_flags(Training)
 def estimate_time(
-    folder: Folder, augmentation: Augment = None, as_json: AsJson = False, *, flags: dict[str, Any]
+    folder: Folder,
+    augmentation: Augment = None,
+    network: NetworkFile = None,
+    as_json: AsJson = False,
+    *,
+    flags: dict[str, Any],
 ) -> None:
     """Time a few steps and say how long the training would take on this machine."""
-    training, changes = cli_flags.asked(flags, augmentation)
+    training, changes = cli_flags.asked(flags, augmentation, network)
     dataset = cli_decide.opened(folder, None)
     architecture.of(training, len(dataset.classes))
     with cli_say.bar("timing") as progress:

@@ -34,8 +34,11 @@ class Control:
 
 @cache
 def controls(model: type[BaseModel]) -> tuple[Control, ...]:
-    """Describe every field of a settings model, in its order."""
-    return tuple(_control(name, field) for name, field in model.model_fields.items())
+    """Describe every field of a settings model that has a label, in its order.
+
+    Others, such as a network within a training, are values of many parts: no flag or slider.
+    """
+    return tuple(_control(name, field) for name, field in model.model_fields.items() if field.title)
 
 
 def _control(name: str, field: Any) -> Control:
@@ -110,9 +113,27 @@ def accepted(control: Control) -> str:
     return f"{number} from {low} to {high}"
 
 
+def is_settings(kind: Any) -> bool:
+    """Whether a field's type is a settings model of its own."""
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
 def _explain(model: type[BaseModel], problem: ErrorDetails, origin: str) -> SettingsError:
-    name = str(problem["loc"][0]) if problem["loc"] else ""
+    name, *inner = (str(part) for part in problem["loc"] or ("",))
     known = {control.name: control for control in controls(model)}
+    part = model.model_fields.get(name)
+    if part is not None and name not in known:
+        nested = next((kind for kind in get_args(part.annotation) if is_settings(kind)), None)
+        if nested is not None and inner:
+            problem = {**problem, "loc": tuple(inner)}
+            return _explain(nested, problem, f"{origin}, {name}")
+        return SettingsError(
+            "{origin}: {name} is {received}: {reason}.",
+            origin=origin,
+            name=name,
+            received=repr(problem["input"])[:60],
+            reason=problem["msg"],
+        )
     if name not in known:
         return SettingsError(
             "{origin}: there is no setting '{name}'. Expected one of: {names}.",

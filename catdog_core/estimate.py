@@ -14,7 +14,7 @@ from . import files
 from .datasets import Dataset
 from .errors import CatDogError
 from .run_folder import Run
-from .settings import Augmentation, Training
+from .settings import Augmentation, Network, Training
 from .trial import Speed
 
 SAME = ("model", "image_size", "batch_size", "optimizer", "mixed_precision", "backbone", "unfreeze")
@@ -101,4 +101,6 @@ def _work(training: Training, counts: Mapping[str, int]) -> float:
 
 
 def _network(training: Training) -> str:
-    return ""
+    if training.model != "custom":
+        return ""
+    return (training.network or Network()).model_dump_json()

@@ -13,6 +13,7 @@ from .diagnose import diagnose
 from .errors import CatDogError, RunError
 from .files import shown
 from .runs import Run
+from .settings import Training
 from .verdicts import Verdict
 
 _COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -44,15 +45,15 @@ def facts(run: Run) -> Facts:
         patience=training.early_stopping,
         learning_rate=training.learning_rate,
         augmented=run.augmentation is not None and not run.augmentation.is_off,
-        dropout=_drops(training.model, training.image_size),
+        dropout=_drops(training),
         pretrained=str(training.model) == "transfer",
         smoothed=training.label_smoothing > 0,
     )
 
 
-def _drops(model: str, image_size: int) -> bool | None:
+def _drops(training: Training) -> bool | None:
     try:
-        rows = architecture.layers(model, image_size)
+        rows = architecture.of(training)
     except CatDogError:
         return None
     return any("Dropout" in row.kind for row in rows)

@@ -14,7 +14,7 @@ from typing import Any
 from . import backbones, files
 from .errors import RunError
 from .run_folder import Run
-from .settings import Training
+from .settings import Network, Training
 
 START = "start.keras"
 """The file of a run folder that holds the weights to begin with."""
@@ -34,6 +34,7 @@ def refuse(parent: Run, training: Training, classes: Sequence[str]) -> None:
         )
     for what, now, then in (
         ("model", training.model, parent.training.model),
+        ("network", _shown(training), _shown(parent.training)),
         ("image_size", training.image_size, parent.training.image_size),
         ("classes", ", ".join(classes), ", ".join(parent.classes)),
     ):
@@ -46,6 +47,12 @@ def refuse(parent: Run, training: Training, classes: Sequence[str]) -> None:
                 now=now,
                 then=then,
             )
+
+
+def _shown(training: Training) -> str:
+    if training.model != "custom":
+        return ""
+    return (training.network or Network()).model_dump_json()
 
 
 def record(parent: Run) -> dict[str, Any]:

@@ -16,18 +16,21 @@ from typing import Any
 
 import h5py
 import keras
-from keras import layers as kl
 
 from . import architecture, backbone, backbones, compact, compact_table, files, strangers
+from . import network as built
 from .errors import ModelError
-from .settings import Training
+from .settings import Network, Training
 
 ABOUT = "catdog.json"
 """The member of a `.keras` archive, and the attribute of an `.h5` file, with what the lab knows."""
 
 
 def build(
-    name: str, image_size: int = 150, classes: Sequence[str] = ("cats", "dogs")
+    name: str,
+    image_size: int = 150,
+    classes: Sequence[str] = ("cats", "dogs"),
+    network: Network | None = None,
 ) -> keras.Model:
     """Build an untrained network; `keras.utils.set_random_seed` first makes it repeatable.
 
@@ -36,6 +39,7 @@ def build(
         image_size: side of the square photos in pixels, S.
         classes: class names in label order; two share one sigmoid unit, the probability of the
             second.
+        network: for "custom", what it is built of; by default as the notes' is.
 
     Returns:
         A model from (B, S, S, 3), values 0..255, to (B, 1) or (B, classes) probabilities.
@@ -43,25 +47,14 @@ def build(
     Raises:
         SettingsError: unknown name, or an image size too small for the network.
     """
-    rows = architecture.layers(name, image_size, len(classes))  # refuses what cannot work
+    rows = architecture.layers(name, image_size, len(classes), network=network)  # may refuse
     if name == backbones.TRANSFER:
         seen = backbone.build(backbones.BUNDLED, image_size)
         return backbone.together(seen, backbone.head(seen.output_shape[1], len(classes)))
     if name == compact_table.COMPACT:
         return compact.build(image_size, rows[-1].output_shape[0])
-    network = architecture.NETWORKS[name]
-    stack: list[Any] = [keras.Input((image_size, image_size, 3)), kl.Rescaling(1 / 255)]
-    for filters in network.filters:
-        stack += [kl.Conv2D(filters, 3, activation="relu"), kl.MaxPooling2D(2)]
-    stack += [kl.Flatten(), kl.Dropout(0.5)]
-    if network.dense:
-        stack.append(kl.Dense(network.dense, activation="relu"))
-    units = rows[-1].output_shape[0]
-    # Probabilities in 32 bits, whatever the layers before compute in: 16 would round them.
-    stack.append(
-        kl.Dense(units, activation="sigmoid" if units == 1 else "softmax", dtype="float32")
-    )
-    return keras.Sequential(stack, name=name.replace("-", "_"))
+    made = (network or Network()) if name == architecture.CUSTOM else architecture.NETWORKS[name]
+    return built.build(made, image_size, rows[-1].output_shape[0], name)
 
 
 def fresh(
@@ -75,7 +68,7 @@ def fresh(
         start: a model file of the same network whose weights it takes over.
     """
     keras.utils.set_random_seed(training.seed)
-    model = build(training.model, training.image_size, classes)
+    model = build(training.model, training.image_size, classes, training.network)
     if start is not None:
         model.set_weights(load(start).get_weights())
     return model

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from .recipes import RECIPES, Recipe
 from .settings_augmentation import MIXES, NO_AUGMENTATION, PRESETS, Augmentation, FillMode
+from .settings_network import NETWORKS, Network
 from .settings_training import ModelName, Monitor, Optimizer, Schedule, Training
 
 __all__ = [
     "MIXES",
+    "NETWORKS",
     "NO_AUGMENTATION",
     "PRESETS",
     "RECIPES",
@@ -19,6 +21,7 @@ __all__ = [
     "FillMode",
     "ModelName",
     "Monitor",
+    "Network",
     "Optimizer",
     "Recipe",
     "Schedule",

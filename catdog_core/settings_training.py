@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from .fields import Settings, field
+from .settings_network import Network
 
-ModelName = Literal["notes", "notes-deep", "compact", "transfer"]
+ModelName = Literal["notes", "notes-deep", "custom", "compact", "transfer"]
 BackboneName = Literal[
     "lite0", "mobilenet-v3-small", "mobilenet-v3-large", "efficientnet-v2-b0", "convnext-tiny"
 ]
@@ -24,6 +25,8 @@ class Training(Settings):
         "The network: the notes' own, its deeper variant, a small modern one (compact), or one that"
         " knows photographs already (transfer).",
     )
+    network: Network | None = None
+    """What the model "custom" is built of; None for as the notes' is."""
     epochs: int = field(
         50, "Epochs", "How often the training goes through its steps.", low=1, high=1000, step=1
     )

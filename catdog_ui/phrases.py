@@ -8,7 +8,7 @@ from typing import Any
 
 from catdog_core.controls import Control, controls
 from catdog_core.runs import Run
-from catdog_core.settings import PRESETS, Augmentation, Training
+from catdog_core.settings import PRESETS, Augmentation, Network, Training
 
 from .words import N_, t
 
@@ -140,7 +140,7 @@ def settings_line(run: Run) -> str:
     if training is None:
         return ""
     parts = [
-        training.model,
+        network(training),
         t("{n} epochs", n=training.epochs),
         t("batch size {n}", n=training.batch_size),
         t("learning rate {rate:g}", rate=training.learning_rate),
@@ -150,6 +150,19 @@ def settings_line(run: Run) -> str:
         t("augmentation: {words}", words=augmentation(run.augmentation)),
     ]
     return " · ".join(parts)
+
+
+def network(training: Training) -> str:
+    """The model's name, and for one of one's own what it is built of."""
+    if training.model != "custom":
+        return training.model
+    built = training.network or Network()
+    blocks = ", ".join(str(count) for count in built.filters)
+    parts = [f"{built.kernel}×{built.kernel}", built.activation]
+    parts += [t("batch norm")] if built.batch_norm else []
+    parts += [t("pooling: {kind}", kind=built.pooling), t("head: {kind}", kind=built.head)]
+    parts += [t("dense {n}", n=built.dense)] if built.dense else []
+    return f"{training.model} ({blocks}; {', '.join(parts)})"
 
 
 def gap(run: Run) -> float | None:

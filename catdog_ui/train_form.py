@@ -123,7 +123,7 @@ def _train_photos(there: int) -> int | None:
     key = f"{KEY}_train_photos"
     options = [None, *(size for size in division.SIZES if size < there)]
     asked = st.session_state.get(key)
-    if asked not in options:
+    if asked is not None and asked not in options:
         if asked < there:
             options.append(asked)
         else:

@@ -105,11 +105,15 @@ def _timing(asked: Asked, job: Job | None) -> None:
             icon=":material/timer:",
             key="train_time",
             help=t("Takes a few steps on this machine, without training anything, and reckons."),
-            on_click=jobs.start,
+            on_click=_begin,
             args=(SPEED, partial(_time, asked)),
         )
         if job is not None and job.error is not None:
             st.caption(escape(say(job.error)))
+
+
+def _begin(key: str, work: jobs.Work) -> None:
+    jobs.start(key, work)
 
 
 def _time(asked: Asked, job: Job) -> None:
@@ -134,7 +138,7 @@ def _finder(asked: Asked, use: Callable[[float], None], job: Job | None) -> None
                     "Takes up to 100 steps of ever higher rates, in a process of its own and"
                     " without touching any run, and shows where the loss falls."
                 ),
-                on_click=jobs.start,
+                on_click=_begin,
                 args=(RATES, partial(_search, asked)),
             )
     if job is None:

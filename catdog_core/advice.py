@@ -117,7 +117,8 @@ def _against_overfitting(facts: Facts) -> Iterator[Said]:
 def _against_underfitting(verdict: Verdict, facts: Facts) -> Iterator[Said]:
     rate = facts.learning_rate
     if verdict.message == verdicts.NOTHING:
-        if verdict.numbers["epochs"] < 20 and not facts.going_on:
+        wild = rate is not None and rate >= 1e-2
+        if verdict.numbers["epochs"] < 20 and not facts.going_on and not wild:
             yield Said("more_epochs", verdicts.SLOW_START)
         if rate and rate <= 1e-5:
             yield Said("raise_rate", verdicts.RAISE_RATE, {"rate": rate, "higher": 10 * rate})
@@ -128,8 +129,7 @@ def _against_underfitting(verdict: Verdict, facts: Facts) -> Iterator[Said]:
         yield Said("larger", verdicts.LARGER)
     if facts.augmented:
         yield Said("augment_less", verdicts.AUGMENT_LESS)
-    if verdict.message == verdicts.LOW:
-        yield _lower(facts, 3)
+    yield Said("find_rate", verdicts.FIND_RATE)
 
 
 def _for_evidence(verdict: Verdict, facts: Facts) -> Iterator[Said]:
@@ -155,4 +155,6 @@ def _lower(facts: Facts, by: int) -> Said:
     if facts.learning_rate is None:
         return Said("lower_rate", verdicts.LOWER)
     rate = facts.learning_rate
-    return Said("lower_rate", verdicts.LOWER_RATE, {"rate": rate, "lower": rate / by})
+    return Said(
+        "lower_rate", verdicts.LOWER_RATE, {"rate": rate, "lower": float(f"{rate / by:.1g}")}
+    )

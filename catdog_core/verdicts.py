@@ -155,6 +155,7 @@ ENOUGH_EPOCHS = N_("Train at least {n} epochs.")
 LOWER_RATE = N_("Lower the learning rate, for example from {rate:g} to {lower:g}.")
 LOWER = N_("Lower the learning rate, to a third or a tenth.")
 RAISE_RATE = N_("Raise the learning rate, for example from {rate:g} to {higher:g}.")
+FIND_RATE = N_("Try another learning rate: the finder on the Train page suggests one.")
 CHECK_LABELS = N_(
     "Look at a batch on the Data page: are the labels right, can you tell the classes yourself?"
 )

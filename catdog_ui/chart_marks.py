@@ -32,7 +32,7 @@ def band(
         epochs: rows of metrics.jsonl.
         ahead: the band's colour, "#rrggbb", where training is the better one.
         behind: its colour where validation is.
-        place: row and col of a figure with several charts.
+        place: the yaxis of a figure with several charts.
     """
     rows = [row for row in epochs if _pair(row, metric) is not None]
     pairs = [pair for row in rows if (pair := _pair(row, metric)) is not None]
@@ -56,32 +56,34 @@ def band(
     figure.data = figure.data[before:] + figure.data[:before]
 
 
-def onset(figure: go.Figure, since: int | None, **place: Any) -> None:
-    """Mark the epoch, from 0, since which a run overfits; None marks nothing."""
+def onset(figure: go.Figure, since: int | None, axis: str = "y") -> None:
+    """Mark the epoch, from 0, since which a run overfits; None marks nothing.
+
+    Args:
+        figure: is changed.
+        since: the epoch.
+        axis: the y axis of the chart to mark, in a figure with several.
+    """
     if since is None:
         return
-    figure.add_vline(
-        x=since + 1,
+    place = {"xref": "x", "yref": f"{axis} domain"}
+    figure.add_shape(
+        type="line",
+        x0=since + 1,
+        x1=since + 1,
+        y0=0,
+        y1=1,
         line={"color": _MARK, "width": 1.5, "dash": "dash"},
-        annotation={
-            "text": t("overfits since epoch {n}", n=since + 1),
-            "font": {"size": 11, "color": _MARK},
-        },
-        annotation_position="top right",
         **place,
     )
-
-
-def stopped_early(figure: go.Figure, epochs: Sequence[Row], **place: Any) -> None:
-    """Mark the last epoch of a run that early stopping has ended."""
-    figure.add_vline(
-        x=epochs[-1]["epoch"] + 1,
-        line={"color": _MARK, "width": 1.5, "dash": "dot"},
-        annotation={
-            "text": t("stopped early after epoch {n}", n=epochs[-1]["epoch"] + 1),
-            "font": {"size": 11, "color": _MARK},
-        },
-        annotation_position="bottom left",
+    figure.add_annotation(
+        x=since + 1,
+        y=1,
+        text=t("overfits since epoch {n}", n=since + 1),
+        font={"size": 11, "color": _MARK},
+        showarrow=False,
+        xanchor="left",
+        yanchor="top",
         **place,
     )
 

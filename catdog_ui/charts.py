@@ -189,12 +189,12 @@ def _figure(metric: Metric, curves: Sequence[Curve]) -> go.Figure:
         title={"text": t("Epoch")},
         range=[0, end * 1.02],
         tick0=0,
-        dtick=_tick(end),
+        dtick=tick(end),
         tickformat="d",
         hoverformat=".4~g",
         automargin=True,
     )
-    figure.update_yaxes(range=_y_range(metric, curves, classes), automargin=True)
+    figure.update_yaxes(range=y_range(metric, curves, classes), automargin=True)
     if metric == "accuracy":
         figure.update_yaxes(tickformat=".0%")
     guess = 1 / classes if metric == "accuracy" else log(classes)
@@ -252,7 +252,8 @@ def _reached(curve: Curve) -> float:
     return float(max(whole, inside - 0.5))
 
 
-def _y_range(metric: Metric, curves: Sequence[Curve], classes: int) -> list[float]:
+def y_range(metric: Metric, curves: Sequence[Curve], classes: int) -> list[float]:
+    """Where the y axis begins and ends: in round steps, so that it moves seldom."""
     values = [
         value
         for curve in curves
@@ -267,7 +268,8 @@ def _y_range(metric: Metric, curves: Sequence[Curve], classes: int) -> list[floa
     return [0, ceil(high * 4 + 1e-9) / 4 if high < 5 else high * 1.1]
 
 
-def _tick(end: int) -> int:
+def tick(end: int) -> int:
+    """Epochs between two ticks of an axis that ends there."""
     return next((step for step in (1, 2, 5, 10, 20, 50, 100) if end / step <= 10), 200)
 
 

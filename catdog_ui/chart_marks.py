@@ -89,12 +89,12 @@ def onset(figure: go.Figure, since: int | None, axis: str = "y") -> None:
 
 
 def onset_of_one(
-    figure: go.Figure, metric: Metric, epochs: Sequence[Row], number: int, since: int
+    figure: go.Figure, metric: Metric, epochs: Sequence[Row], number: int, since: int | None
 ) -> None:
     """Mark where one run of an overlay begins to overfit, on its validation curve."""
-    row = next((row for row in epochs if row["epoch"] == since), None)
+    row = next((row for row in epochs if row.get("epoch") == since), None)
     pair = _pair(row, metric) if row else None
-    if pair is None:
+    if pair is None or since is None:
         return
     figure.add_scatter(
         x=[since + 1],

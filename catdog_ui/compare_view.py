@@ -1,4 +1,4 @@
-"""Runs side by side: curves over each other, a table of what differs, and care of one run."""
+"""Runs side by side: curves over each other, their verdicts, and a table of what differs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,63 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import runs
+from catdog_core import histories
 from catdog_core.runs import Run
 
-from . import charts, phrases
-from .startup import guard
-from .words import escape, t
+from . import chart_marks, charts, phrases, run_care, verdict
+from .words import t
 
 FIRST = 3
 """How many runs are shown before anything is picked."""
+BANDS = 3
+"""More runs' bands at once would cover each other."""
+_GREY = "#888888"  # a band where validation is better than training
 MOST = len(charts.RUN_COLORS)
 """As many runs as there are colours to tell apart."""
+
+
+def choose_view() -> str:
+    """Runs or experiments; an address that names an experiment opens these."""
+    names = {"runs": t("Runs side by side"), "experiments": t("Experiments")}
+    if "compare_view" not in st.session_state:
+        asked = "experiments" if "group" in st.query_params else "runs"
+        st.session_state.compare_view = asked
+    view = st.segmented_control(
+        t("What to compare"),
+        list(names),
+        format_func=names.__getitem__,
+        required=True,
+        key="compare_view",
+        label_visibility="collapsed",
+    )
+    if view == "runs":
+        st.query_params.pop("group", None)
+    return str(view)
+
+
+def empty() -> None:
+    """What to do where nothing has been trained."""
+    st.info(t("There is nothing to compare yet: no run has been trained."))
+    st.page_link(
+        "pages/3_Train.py",
+        label=t("Train the first one"),
+        icon=":material/model_training:",
+        query_params=st.query_params.to_dict(),
+    )
+
+
+def show(found: Sequence[Run]) -> None:
+    """The chosen runs with their curves, verdicts and settings, and the care of one run."""
+    chosen = pick(found)
+    if chosen:
+        curves(chosen)
+        verdicts(chosen)
+        table(chosen)
+    else:
+        st.info(t("Choose one or more runs above to see their curves."))
+    with st.container(border=True):
+        st.subheader(t("Name, note, copy or delete a run"), anchor=False)
+        run_care.care(found)
 
 
 def pick(found: Sequence[Run]) -> list[Run]:
@@ -34,7 +80,7 @@ def pick(found: Sequence[Run]) -> list[Run]:
     chosen = st.multiselect(
         t("Runs to compare"),
         list(by_id),
-        format_func=lambda key: label(by_id[key]),
+        format_func=lambda key: phrases.run_label(by_id[key]),
         max_selections=MOST,
         key="compare_runs",
         placeholder=t("Choose runs"),
@@ -42,11 +88,6 @@ def pick(found: Sequence[Run]) -> list[Run]:
     )
     st.query_params["runs"] = ",".join(chosen)
     return [by_id[key] for key in chosen]
-
-
-def label(run: Run) -> str:
-    """A run in a list of runs: its name, its time and what it is doing."""
-    return f"{run.name or run.id} · {phrases.moment(run.created)} · {phrases.status(run)}"
 
 
 def curves(chosen: Sequence[Run]) -> None:
@@ -59,14 +100,35 @@ def curves(chosen: Sequence[Run]) -> None:
         st.html(_legend([run.name for run in shown]), width="stretch")
         training = st.toggle(t("Show training curves"), value=True, key="compare_training")
     lines = [_curve(run) for run in shown]
+    since = [histories.of_run(run).since for run in shown]
     left, right = st.columns(2)
-    for column, metric in ((left, "accuracy"), (right, "loss")):
+    metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
+    for column, metric in zip((left, right), metrics, strict=True):
+        figure = charts.overlay(metric, lines, training=training)
+        for number, run in enumerate(shown):
+            if training and len(shown) <= BANDS:
+                color = charts.run_color(number)
+                chart_marks.band(figure, metric, run.epochs, color, _GREY)
+            chart_marks.onset_of_one(figure, metric, run.epochs, number, since[number])
         with column:
             st.plotly_chart(
-                charts.overlay(metric, lines, training=training),  # type: ignore[arg-type]
+                figure,
                 key=f"compare_{metric}",
                 config={"displaylogo": False, "displayModeBar": False},
             )
+
+
+def verdicts(chosen: Sequence[Run]) -> None:
+    """What happened in each of the runs, and what to try next."""
+    for number, run in enumerate(run for run in chosen if run.training and run.epochs):
+        found = histories.of_run(run)
+        _, color, icon = verdict.KINDS[found.kind]
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(charts.legend([(run.name, charts.run_color(number), "line")]), width="content")
+            st.badge(verdict.word(found), color=color, icon=icon)  # type: ignore[arg-type]
+            with st.popover(t("What to try next"), icon=":material/lightbulb:"):
+                verdict.more(found)
+        st.caption(verdict.sentence(found))
 
 
 def table(chosen: Sequence[Run]) -> None:
@@ -115,82 +177,6 @@ def table(chosen: Sequence[Run]) -> None:
             else ""
         )
     )
-
-
-def care(found: Sequence[Run]) -> None:
-    """Rename, note, clone or delete one run."""
-    by_id = {run.id: run for run in found}
-    if st.session_state.get("care_run") not in by_id:
-        st.session_state.pop("care_run", None)  # deleted meanwhile
-    asked = st.query_params.get("run")
-    key = st.selectbox(
-        t("Run"),
-        list(by_id),
-        index=list(by_id).index(asked) if asked in by_id else 0,
-        format_func=lambda key: label(by_id[key]),
-        key="care_run",
-    )
-    run = by_id[key]
-    st.query_params["run"] = run.id
-    if run.status == "damaged":
-        st.error(t("This run is damaged: {problem}", problem=escape(run.problem)))
-    else:
-        _names(run)
-    with st.container(horizontal=True):
-        if run.training and st.button(
-            t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
-        ):
-            st.session_state["train_clone"] = run.id
-            st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
-        if st.button(t("Delete…"), icon=":material/delete:", disabled=run.is_active, key="delete"):
-            st.dialog(t("Delete this run?"))(_confirm)(run)
-        if run.is_active:
-            st.caption(t("It is training. Stop it on the Train page before you delete it."))
-
-
-def _names(run: Run) -> None:
-    with st.form(f"names_{run.id}", border=False):
-        name = st.text_input(t("Name"), run.name, max_chars=80, key=f"name_{run.id}")
-        note = st.text_area(
-            t("Note"),
-            run.note,
-            max_chars=2000,
-            height=100,
-            key=f"note_{run.id}",
-            placeholder=t("What did you want to find out? What did you see?"),
-        )
-        if st.form_submit_button(t("Save name and note"), icon=":material/save:"):
-            runs.rename(run.folder, name)
-            runs.annotate(run.folder, note)
-            st.toast(t("Saved."))
-            st.rerun()
-
-
-def _confirm(run: Run) -> None:
-    st.write(
-        t(
-            "“{name}” with {n} trained epochs and its model will be moved to the trash folder of"
-            " the workspace, from where it can be fetched back by hand.",
-            name=escape(run.name or run.id),
-            n=len(run.epochs),
-        )
-    )
-    with st.container(horizontal=True):
-        if st.button(t("Delete"), type="primary", key="delete_sure", on_click=_delete, args=(run,)):
-            st.rerun()
-        if st.button(t("Keep it"), key="delete_not"):
-            st.rerun()
-
-
-def _delete(run: Run) -> None:
-    with guard():
-        runs.remove(run.folder)
-        st.query_params.pop("run", None)
-
-
-def _clone_query(run: Run) -> dict[str, str]:
-    kept = {k: v for k, v in st.query_params.to_dict().items() if k not in ("run", "runs")}
-    return {**kept, "dataset": run.dataset_id} if run.dataset_id else kept
 
 
 def _curve(run: Run) -> charts.Curve:

@@ -178,3 +178,8 @@ def gap(run: Run) -> float | None:
 def best_row(run: Run) -> dict[str, Any] | None:
     """The metrics of the best epoch."""
     return next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+
+
+def run_label(run: Run) -> str:
+    """A run in a list of runs: its name, its time and what it is doing."""
+    return f"{run.name or run.id} · {moment(run.created)} · {status(run)}"

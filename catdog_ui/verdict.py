@@ -28,15 +28,19 @@ def show(verdict: Verdict, key: str) -> None:
             st.markdown(t("**The verdict**"), width="content")
             st.badge(word(verdict), color=color, icon=icon)  # type: ignore[arg-type]
         st.markdown(sentence(verdict))
-        if not verdict.remarks and not verdict.steps:
-            return
-        sides = st.grid(2, min_column_width=320, gap="medium")
-        with sides.container():
-            if verdict.remarks:
-                _list(t("Worth knowing"), verdict.remarks)
-        with sides.container():
-            if verdict.steps:
-                _list(t("What to try next"), verdict.steps)
+        if verdict.remarks or verdict.steps:
+            more(verdict)
+
+
+def more(verdict: Verdict) -> None:
+    """What is worth knowing, and what to try next."""
+    sides = st.grid(2, min_column_width=320, gap="medium")
+    with sides.container():
+        if verdict.steps:
+            _list(t("What to try next"), verdict.steps)
+    with sides.container():
+        if verdict.remarks:
+            _list(t("Worth knowing"), verdict.remarks)
 
 
 def word(verdict: Verdict) -> str:

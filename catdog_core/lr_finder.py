@@ -78,13 +78,15 @@ def suggest(points: Points) -> Found:
     if len(usable) >= _LEAST:
         start = mean(losses[:_LEAST])
         clear = _CLEAR * stdev(losses[:_LEAST]) * sqrt((1 - _MEMORY) / (1 + _MEMORY))
-        lowest = min(range(len(smoothed)), key=smoothed.__getitem__)
+        # What comes after the loss has risen tells nothing: a network that broke guesses again.
+        risen = next((n for n, loss in enumerate(smoothed) if loss > start + clear), len(points))
+        lowest = min(range(min(risen, len(smoothed))), key=smoothed.__getitem__)
         if start - smoothed[lowest] > clear:
             rate = min(usable[_steepest(smoothed, lowest)][0], usable[lowest][0] / 10)
             return Found(list(points), smoothed, _round(rate), falls=True)
-        calm = max(place for place, loss in enumerate(smoothed) if loss <= start + clear)
-        if calm < len(points) - 1:  # behind it the losses rise, or are no numbers
-            return Found(list(points), smoothed, _round(usable[calm][0] / 10), falls=False)
+        if risen < len(points) or len(usable) < len(points):  # or became no number
+            rate = usable[min(risen, len(usable) - 1)][0] / 10
+            return Found(list(points), smoothed, _round(rate), falls=False)
     raise CatDogError(
         "The loss neither fell nor rose at any of {n} learning rates, so none can be suggested."
         " Expected photos that can be told apart. Check the labels, or try larger batches.",

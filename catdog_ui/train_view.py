@@ -16,6 +16,8 @@ from .words import escape, t
 
 POLL = 1.0
 """Seconds between two looks at the files of a run that is active."""
+MARK = "rgba(128,128,128,0.95)"
+"""Grey that is seen on white and on black."""
 RECENT = 5
 """Epochs whose inner points are drawn."""
 
@@ -138,12 +140,25 @@ def _curves(run: Run, found: Verdict) -> None:
             chart_marks.band(figure, metric, run.epochs)  # type: ignore[arg-type]
             chart_marks.onset(figure, found.since)
             if run.status == "done" and 0 < len(run.epochs) < run.training.epochs:
-                chart_marks.stopped_early(figure, run.epochs)
+                _mark_end(figure, run.epochs[-1]["epoch"] + 1)
             st.plotly_chart(
                 figure,
                 key=f"live_{metric}",
                 config={"displaylogo": False, "displayModeBar": False},
             )
+
+
+def _mark_end(figure: Any, epoch: int) -> None:
+    """Mark the last epoch, from 1, of a run that early stopping has ended."""
+    figure.add_vline(
+        x=epoch,
+        line={"color": MARK, "width": 1.5, "dash": "dot"},
+        annotation={
+            "text": t("stopped early after epoch {n}", n=epoch),
+            "font": {"size": 11, "color": MARK},
+        },
+        annotation_position="bottom left",
+    )
 
 
 def _inside(run: Run) -> list[dict[str, Any]]:

@@ -1,0 +1,129 @@
+"""The learning-rate finder and the estimate: what they tell from losses, speeds and earlier runs."""
+
+import math
+
+import fakes
+import numpy as np
+import pytest
+
+from catdog_core import datasets, estimate, lr_finder, runs, trial
+from catdog_core.errors import CatDogError
+from catdog_core.settings import Augmentation, Network, Training
+from catdog_core.trial import Speed
+
+
+def losses(fall, rise, depth=0.2, noise=0.02, seed=0):
+    """A search as networks show it: falls around one rate, rises around another."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for step in range(lr_finder.STEPS):
+        rate = lr_finder.rate_at(step)
+        place = math.log10(rate)
+        loss = 0.69 - depth / (1 + math.exp(-4 * (place - math.log10(fall))))
+        loss += 2 / (1 + math.exp(-6 * (place - math.log10(rise))))
+        found.append((rate, loss + rng.normal(0, noise)))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rate_lies_where_the_loss_falls_and_well_below_where_it_rises(seed):
+    found = lr_finder.suggest(losses(1e-3, 0.1, seed=seed))
+    assert found.falls
+    assert 2e-4 <= found.rate <= 5e-3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_no_fall_stands_out_the_rate_keeps_away_from_the_rise(seed):
+    found = lr_finder.suggest(losses(1e-3, 0.03, depth=0.0, noise=0.05, seed=seed))
+    assert 3e-4 <= found.rate <= 1e-2
+
+
+def test_losses_after_a_network_broke_do_not_count():
+    points = losses(1e-3, 0.01, depth=0.0)
+    broken = [(rate, 0.1 if rate > 0.2 else loss) for rate, loss in points]
+    assert lr_finder.suggest(broken).rate <= 5e-3
+
+
+def test_losses_that_are_no_numbers_end_the_search():
+    points = [(rate, loss if rate < 0.01 else math.nan) for rate, loss in losses(1, 9, depth=0)]
+    assert lr_finder.suggest(points).rate == pytest.approx(1e-3)
+    assert lr_finder.is_over([0.7, math.nan])
+    assert not lr_finder.is_over([0.7] * 50)
+    assert lr_finder.is_over([0.7] * 30 + [9.0] * 3)
+
+
+def test_nothing_is_suggested_where_nothing_happens():
+    flat = [(lr_finder.rate_at(n), 0.69 + 0.001 * (n % 2)) for n in range(100)]
+    with pytest.raises(CatDogError, match="neither fell nor rose"):
+        lr_finder.suggest(flat)
+    with pytest.raises(CatDogError):
+        lr_finder.suggest([])
+
+
+def test_the_time_of_a_training_follows_from_its_steps():
+    training = Training(epochs=10, batch_size=20)
+    counts = {"train": 2000, "validation": 1000}
+    assert estimate.seconds(training, counts, Speed(0.5, 0.1, 8)) == 8 + 10 * (50 + 5)
+    fewer = training.model_copy(update={"train_photos": 100})
+    assert estimate.seconds(fewer, {**counts, "train": 100}, Speed(0.5, 0.1, 0)) == 100
+
+
+def test_earlier_runs_of_the_same_kind_tell_the_time(workspace):
+    fakes.run("slow", model="notes-deep")
+    fakes.run("mine")
+    counts = {"train": 400, "validation": 200}  # twice the photos of those runs
+    training = Training(epochs=8)
+    seconds, run = estimate.from_runs(training, None, counts, runs.listing())
+    assert run.name == "mine" and seconds == pytest.approx(8 * 2 * 2.5)
+    for other in ({"image_size": 96}, {"batch_size": 64}, {"optimizer": "sgd"}):
+        changed = training.model_copy(update=other)
+        assert estimate.from_runs(changed, None, counts, runs.listing()) is None
+    assert estimate.from_runs(training, Augmentation(), counts, runs.listing()) is None
+
+
+def test_a_measured_speed_is_remembered_by_kind(workspace):
+    one = estimate.kind(Training(model="custom", network=Network()), None)
+    other = estimate.kind(Training(model="custom", network=Network(dense=9)), None)
+    assert one != other and estimate.measured(one) is None
+    estimate.remember(one, Speed(1, 2, 3))
+    assert estimate.measured(one) == Speed(1, 2, 3)
+    assert estimate.measured(other) is None
+
+
+@pytest.fixture
+def dataset(workspace, demo):
+    return datasets.open_folder(demo)
+
+
+SMALL = Training(batch_size=8, image_size=32, label_smoothing=0.1, class_weights=True)
+
+
+@pytest.mark.slow
+def test_a_trial_in_its_own_process_tells_its_progress_and_ends(dataset):
+    lines = []
+    speed = trial.speed(dataset, SMALL, Augmentation(), lines.append)
+    assert 0 < speed.step < 5 and 0 < speed.validation < 5 and speed.start > 0
+    assert {line.get("phase") for line in lines} >= {"starting", "packing", "timing"}
+
+
+@pytest.mark.slow
+def test_a_search_that_is_stopped_leaves_no_process(dataset):
+    import psutil
+
+    def stop(line):
+        if line.get("done", 0) >= 3 and "rate" in line:
+            raise CatDogError("Stopped.")
+
+    with pytest.raises(CatDogError, match=r"Stopped\."):
+        trial.rates(dataset, SMALL, None, stop)
+    names = [" ".join(child.cmdline()) for child in psutil.Process().children()]
+    assert not any("trial_worker" in name for name in names)
+
+
+@pytest.mark.slow
+def test_what_goes_wrong_in_a_trial_is_told_in_its_words(dataset):
+    training = Training(model="notes-deep", image_size=40)
+    with pytest.raises(CatDogError, match="shrink to nothing"):
+        trial.rates(dataset, training, None, lambda line: None)
+    with pytest.raises(CatDogError, match="looks at the photos once"):
+        trial.speed(dataset, Training(model="transfer"), None, lambda line: None)

@@ -1,0 +1,191 @@
+"""The network builder: its table agrees with Keras, and what cannot work is said before."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catdog_core import (
+    architecture,
+    controls,
+    datasets,
+    files,
+    lineage,
+    models,
+    network_table,
+    runs,
+)
+from catdog_core.errors import RunError, SettingsError
+from catdog_core.settings import NETWORKS, Network, Training
+
+
+def drawn(seed):
+    """A network, image size and number of classes drawn at random, possible or not."""
+    rng = np.random.default_rng(seed)
+    pick = lambda *options: options[rng.integers(len(options))]  # noqa: E731
+    return (
+        Network(
+            filters=tuple(int(n) for n in rng.integers(1, 12, rng.integers(1, 6))),
+            kernel=pick(1, 3, 5, 7),
+            padding=pick("valid", "same"),
+            activation=pick("relu", "gelu", "leaky_relu", "silu", "elu", "tanh"),
+            batch_norm=pick(True, False),
+            pooling=pick("max", "average", "stride"),
+            head=pick("flatten", "average"),
+            dropout=pick(0.0, 0.3),
+            dense=pick(0, 7),
+        ),
+        int(rng.integers(32, 64)),
+        int(rng.integers(2, 5)),
+    )
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_the_table_agrees_with_the_keras_model_for_networks_drawn_at_random(seed):
+    network, size, classes = drawn(seed)
+    try:
+        rows = architecture.layers("custom", size, classes, network=network)
+    except SettingsError as error:
+        least = network_table.smallest_size(network)
+        assert size < least and f"at least {least} px" in str(error)
+        size = least
+        rows = architecture.layers("custom", size, classes, network=network)
+    model = models.build("custom", size, tuple("abcd"[:classes]), network)
+    assert [type(layer).__name__ for layer in model.layers] == [row.kind for row in rows]
+    assert [row.output_shape for row in rows] == [tuple(x.output.shape[1:]) for x in model.layers]
+    assert [row.parameters for row in rows] == [layer.count_params() for layer in model.layers]
+
+
+def test_the_notes_networks_are_presets_and_multiply_adds_are_those_of_their_layers():
+    rows = architecture.layers("notes")
+    assert rows == architecture.layers("custom", network=NETWORKS["notes"])
+    assert architecture.parameters(rows) == 130_241
+    first = 148 * 148 * 32 * 27
+    second, third = 72 * 72 * 64 * 32 * 9, 34 * 34 * 128 * 64 * 9
+    assert architecture.operations(rows) == first + second + third + 36_992
+
+
+def test_a_preset_begins_with_the_very_weights_of_the_model_it_is_a_preset_of():
+    one = models.fresh(Training(model="notes", image_size=40, seed=5))
+    other = models.fresh(Training(model="custom", network=NETWORKS["notes"], image_size=40, seed=5))
+    pairs = zip(one.get_weights(), other.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_a_network_that_shrinks_to_nothing_says_where_and_what_to_do():
+    network = Network(filters=(8,) * 6, kernel=5)
+    with pytest.raises(SettingsError, match=r"block 5 of 6.*at least 316 px.*'same'"):
+        architecture.layers("custom", 128, network=network)
+
+
+def test_a_network_that_fits_no_memory_is_refused():
+    network = Network(filters=(1024,), dense=4096)
+    with pytest.raises(SettingsError, match="at most 200,000,000"):
+        architecture.layers("custom", 150, network=network)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_smallest_size_is_the_smallest(seed):
+    network, _, _ = drawn(seed)
+    least = network_table.smallest_size(network)
+    assert network_table.rows(network, least)
+    if least > 1:
+        with pytest.raises(SettingsError):
+            network_table.rows(network, least - 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"kernel": 4}, "kernel"),
+        ({"filters": []}, "filters"),
+        ({"filters": [0, 4]}, "filters"),
+        ({"pooling": "none"}, "one of max, average, stride"),
+        ({"blocks": 3}, "no setting 'blocks'"),
+    ],
+)
+def test_a_bad_network_in_a_file_is_refused_by_name(values, part):
+    with pytest.raises(SettingsError, match=r"mine\.json") as caught:
+        controls.parse(Training, {"model": "custom", "network": values}, "mine.json")
+    assert part in str(caught.value)
+
+
+def test_filters_grow_from_block_to_block_up_to_a_limit():
+    assert Network.grown(3, 32, 2).filters == (32, 64, 128)
+    assert Network.grown(8, 64, 2).filters[-1] == 1024
+
+
+@pytest.fixture
+def dataset(workspace, demo):
+    return datasets.open_folder(demo)
+
+
+NETWORK = Network(filters=(4, 8), batch_norm=True, pooling="stride", head="average", dense=6)
+SMALL = Training(
+    model="custom", network=NETWORK, epochs=2, batch_size=8, image_size=32, steps_per_epoch=3
+)
+
+
+@pytest.mark.slow
+def test_a_run_keeps_its_network_trains_resumes_predicts_and_is_gone_on_from(dataset, tmp_path):
+    from catdog_core import predict
+
+    whole, broken = (runs.create(dataset, SMALL, None) for _ in range(2))
+    assert files.read_json(whole / "settings.json")["training"]["network"]["filters"] == [4, 8]
+    runs.work(whole)
+    runs.work(broken, lambda s: (broken / "stop").touch() if s.get("epoch") == 1 else None)
+    assert len(runs.load(broken).epochs) == 1
+    runs.work(broken)
+    strip = [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load(whole).epochs]
+    again = [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load(broken).epochs]
+    assert strip == again
+    photo = dataset.items("validation")[0].path
+    model = predict.load(whole / "best.keras")
+    assert predict.photos(model, [("cat", photo.read_bytes())])[0].label in ("cats", "dogs")
+
+    parent = runs.load(whole)
+    child = runs.create(
+        dataset, SMALL.model_copy(update={"learning_rate": 1e-6}), None, parent=parent
+    )
+    assert runs.load(child).parent == {
+        "id": whole.name,
+        "name": parent.name,
+        "epoch": parent.best_epoch,
+    }
+    start = models.fresh(SMALL, start=child / lineage.START).get_weights()
+    best = models.load(whole / "best.keras").get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(start, best, strict=True))
+    runs.remove(whole)  # what becomes of the parent does not matter
+    runs.work(child)
+    assert runs.load(child).status == "done"
+
+
+def test_weights_that_do_not_fit_are_refused_by_what_differs(dataset):
+    parent = runs.create(dataset, SMALL, None)
+    with pytest.raises(RunError, match="no model yet"):
+        runs.create(dataset, SMALL, None, parent=runs.load(parent))
+    (parent / "best.keras").write_bytes(b"model")
+    for change, what in (
+        ({"image_size": 48}, "image_size is 48 here and 32 there"),
+        ({"network": Network()}, "network is"),
+        ({"model": "notes"}, "model is notes"),
+    ):
+        with pytest.raises(RunError, match=what):
+            runs.create(dataset, SMALL.model_copy(update=change), None, parent=runs.load(parent))
+
+
+def test_the_command_line_takes_a_network_from_a_file(dataset, demo, tmp_path, monkeypatch, capsys):
+    import fakes
+
+    monkeypatch.setattr("catdog_core.cli._work", lambda folder: None)
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"filters": [4, 4], "head": "average"}))
+    status, out, _ = fakes.shell(capsys, "train", demo, "--network", path)
+    assert status == 0
+    made = runs.load(out.split()[-1]).training
+    assert made.model == "custom" and made.network.filters == (4, 4)
+    status, _, error = fakes.shell(capsys, "train", demo, "--network", "nowhere.json")
+    assert status == 1 and "no network 'nowhere.json'" in error

@@ -70,7 +70,7 @@ def layers(
         found = [Layer(*row) for row in backbones.rows(backbone, image_size)]
         return [*found, _output(classes, found[-1])]
     if name == compact_table.COMPACT:
-        found = [Layer(*row) for row in compact_table.rows(image_size)]
+        found = compact_table.rows(image_size)
         return [*found, _output(classes, found[-1])]
     built = (network or Network()) if name == CUSTOM else NETWORKS[name]
     found = rows(built, image_size, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .network_table import Layer
+
 COMPACT = "compact"
 """The lab's own small residual network."""
 STEM = 5
@@ -10,36 +12,42 @@ WIDTHS = (32, 64, 128, 256)
 """Filters of the residual blocks, from the first to the last; the stem has those of the first."""
 DROPOUT = 0.2
 
-Row = tuple[str, str, tuple[int, ...], int]
 
+def rows(image_size: int) -> list[Layer]:
+    """The network up to its output unit, a block a row.
 
-def rows(image_size: int) -> list[Row]:
-    """The network up to its output unit, a block a row: kind, detail, output shape, parameters.
-
-    The counts of a block hold its convolutions and batch norms, four numbers a channel each.
+    A block's numbers are those of its convolutions and batch norms together.
 
     Args:
         image_size: side of the square input in pixels; every halving rounds up.
     """
-    size, channels = image_size, 3
-    made: list[Row] = [("Rescaling", "1/64 − 2", (size, size, channels), 0)]
-    size, filters = _half(size), WIDTHS[0]
-    weights = STEM**2 * channels * filters + 4 * filters
-    made.append(("Conv2D", f"{filters} × {STEM}×{STEM}, /2, ReLU", (size, size, filters), weights))
-    size, channels = _half(size), filters
-    made.append(("MaxPooling2D", "3×3, /2", (size, size, channels), 0))
+    side, channels = _half(image_size), WIDTHS[0]
+    detail = f"{channels} × {STEM}×{STEM}, step 2, ReLU"
+    found = [
+        Layer("Rescaling", "1/64 − 2", (image_size, image_size, 3), 0, 0),
+        Layer("Conv2D", detail, (side, side, channels), *_convolution(STEM, 3, channels, side)),
+    ]
+    side = _half(side)
+    found.append(Layer("MaxPooling2D", "3×3, step 2", (side, side, channels), 0, 0))
     for place, filters in enumerate(WIDTHS):
-        weights = 9 * channels * filters + 9 * filters**2 + 8 * filters
-        detail = f"2 × {filters} × 3×3"
-        if place:  # its way past the convolutions has a convolution of its own
-            size, weights = _half(size), weights + channels * filters + 4 * filters
-            detail += ", /2"
-        made.append(("Residual", f"{detail}, ReLU", (size, size, filters), weights))
+        side = _half(side) if place else side
+        detail = f"2 × {filters} × 3×3" + (", step 2" if place else "") + ", ReLU"
+        parts = [_convolution(3, channels, filters, side), _convolution(3, filters, filters, side)]
+        if place:  # its way past these two has a convolution of its own
+            parts.append(_convolution(1, channels, filters, side))
+        weights, operations = (sum(counts) for counts in zip(*parts, strict=True))
+        found.append(Layer("Residual", detail, (side, side, filters), weights, operations))
         channels = filters
-    made.append(("GlobalAveragePooling2D", "", (channels,), 0))
-    made.append(("Dropout", str(DROPOUT), (channels,), 0))
-    return made
+    found.append(Layer("GlobalAveragePooling2D", "", (channels,), 0, 0))
+    found.append(Layer("Dropout", f"{DROPOUT:g}", (channels,), 0, 0))
+    return found
 
 
-def _half(size: int) -> int:
-    return -(-size // 2)
+def _convolution(kernel: int, channels: int, filters: int, side: int) -> tuple[int, int]:
+    """Parameters and multiply-adds of a convolution without a bias and its batch norm."""
+    weights = kernel * kernel * channels * filters
+    return weights + 4 * filters, (weights + 2 * filters) * side * side
+
+
+def _half(side: int) -> int:
+    return -(-side // 2)

@@ -25,6 +25,7 @@ def test_it_has_about_a_million_parameters_and_halves_the_map_five_times():
     rows = architecture.layers("compact", 112)
     assert architecture.parameters(rows) == models.build("compact", 112).count_params() == 1_231_073
     assert rows[-4].output_shape == (4, 4, 256)
+    assert architecture.operations(rows) == 59_574_784
 
 
 @pytest.mark.parametrize("size", [32, 45, 112])
@@ -33,6 +34,10 @@ def test_the_table_agrees_with_the_network_built(size, classes):
     built = models.build("compact", size, tuple("abc"[:classes]))
     rows = architecture.layers("compact", size, classes)
     assert architecture.parameters(rows) == built.count_params()
+    areas = [np.prod(layer.output.shape[1:-1], dtype=int) for layer in built.layers]
+    weights = [sum(np.prod(w.shape) for w in layer.trainable_weights) for layer in built.layers]
+    weights[-1] -= classes if classes > 2 else 1  # its biases
+    assert architecture.operations(rows) == int(np.dot(areas, weights))
     shapes = iter([tuple(layer.output.shape[1:]) for layer in built.layers])
     assert all(row.output_shape in shapes for row in rows)  # in their order, none left out
 

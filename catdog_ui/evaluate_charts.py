@@ -1,6 +1,6 @@
 """The Evaluate page's figures, from the numbers of a table of predictions.
 
-No text colour is set: Streamlit's theme brings the right one, light or dark.
+No text colour is set, since Streamlit's theme brings the right one, but on the matrix's cells.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ CURVES = 7
 _POINTS = 300
 _BINS = 20
 _NEUTRAL = "rgba(128,128,128,0.75)"
+_ON_LIGHT, _ON_DARK = "#1F2A2E", "#E6ECEB"
 _RIGHT, _WRONG = "0,158,115", "213,94,0"  # Okabe and Ito's green and vermilion
 
 
@@ -36,6 +37,7 @@ def matrix(
     classes: Sequence[str],
     labels: Sequence[int],
     opened: tuple[int, int] | None,
+    is_dark: bool = False,
 ) -> go.Figure:
     """The counts as cells that can be clicked: bar number `column` of trace number `row`.
 
@@ -44,6 +46,7 @@ def matrix(
         classes: names of all C classes.
         labels: those to draw, in this order.
         opened: (row, column) by label whose photos are shown, if any.
+        is_dark: whether the page's theme is.
     """
     count = len(labels)
     names = [html.escape(shown(classes[label], 14)) for label in labels]
@@ -78,9 +81,12 @@ def matrix(
                 y=count - 0.5 - place,
                 text=text,
                 showarrow=False,
-                font={"size": 16 if count <= 4 else 12 if count <= 10 else 9},
+                font={
+                    "size": 16 if count <= 4 else 12 if count <= 10 else 9,
+                    "color": _ON_DARK if is_dark else _ON_LIGHT,
+                },
             )
-    _frame(figure, t("True class and answer"), max(HEIGHT, 26 * count + 90))
+    _frame(figure, t("Confusion matrix"), max(HEIGHT, 26 * count + 90))
     figure.update_layout(barmode="overlay", bargap=0, clickmode="event+select", dragmode=False)
     ticks = {"tickvals": list(range(count)), "ticktext": names}
     figure.update_xaxes(
@@ -183,7 +189,7 @@ def drawn(curves: Sequence[Curve]) -> list[Curve]:
 
 
 def _shade(right: bool, share: float) -> str:
-    return f"rgba({_RIGHT if right else _WRONG},{0.07 + 0.6 * share**0.5:.3f})"
+    return f"rgba({_RIGHT if right else _WRONG},{0.07 + 0.5 * share**0.5:.3f})"
 
 
 def _name(classes: Sequence[str], label: int) -> str:

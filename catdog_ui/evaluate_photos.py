@@ -21,7 +21,7 @@ from .palette import class_color
 from .words import N_, escape, t
 
 PER_PAGE = 12
-_CARD = 175  # pixels, at least
+_CARD = 155  # pixels, at least
 _LISTS = {
     "loss": N_("Largest loss"),
     "uncertain": N_("Least certain"),
@@ -33,11 +33,11 @@ _LISTS = {
 def section(subject: Subject, table: Table, result: Result, threshold: float) -> None:
     """The lists of photos that tell most, one at a time."""
     st.subheader(t("The photos behind it"), anchor=False)
+    st.session_state.setdefault("evaluate_list", "loss")  # a click on the matrix sets it, too
     kind = st.segmented_control(
         t("Photos"),
         list(_LISTS),
         format_func=lambda key: t(_LISTS[key]),
-        default="loss",
         required=True,
         key="evaluate_list",
         label_visibility="collapsed",
@@ -132,28 +132,29 @@ def _card(subject: Subject, table: Table, row: int, guess: int, key: str) -> Non
     with st.container(border=True, gap="xsmall"):
         lines = evaluate_words.answer(table, row, guess)
         finding_photos.picture(Path(subject.dataset.root / file), file, lines, class_color(truth))
-        short = finding_photos.short(file)
-        with st.container(horizontal=True, gap="xsmall"):
-            st.button(
-                t("Exclude"),
-                key=f"{key}_exclude_{short}",
-                on_click=decide.decide,
-                args=(subject.dataset.id, [Choice(file, "exclude")]),
-            )
-            st.menu_button(
-                t("Relabel"),
-                [name for label, name in enumerate(table.classes) if label != truth],
-                key=f"{key}_relabel_{short}",
-                format_func=lambda name: t("It is: {name}", name=escape(shown(name, 40))),
-                on_click=_relabel,
-                args=(f"{key}_relabel_{short}", subject.dataset.id, file),
-            )
+        others = [name for label, name in enumerate(table.classes) if label != truth]
+        widget = f"{key}_{finding_photos.short(file)}"
+        st.menu_button(
+            t("Decide"),
+            [Choice(file, "exclude"), *(Choice(file, "relabel", name) for name in others)],
+            key=widget,
+            format_func=_as_words,
+            on_click=_picked,
+            args=(widget, subject.dataset.id),
+            width="stretch",
+        )
 
 
-def _relabel(key: str, dataset_id: str, file: str) -> None:
-    name = st.session_state.get(key)
-    if name is not None:
-        decide.decide(dataset_id, [Choice(file, "relabel", name)])
+def _as_words(choice: Choice) -> str:
+    if choice.action == "exclude":
+        return t("Leave it out")
+    return t("It is: {name}", name=escape(shown(choice.to, 40)))
+
+
+def _picked(key: str, dataset_id: str) -> None:
+    choice = st.session_state.get(key)
+    if choice is not None:
+        decide.decide(dataset_id, [choice])
 
 
 def _again(subject: Subject) -> None:

@@ -85,7 +85,7 @@ def _threshold(table: Table) -> float:
             ),
         )
         for key, to in (("half", 0.5), ("best", best)):
-            label = t("A half") if key == "half" else t("Best here: {n:.2f}", n=to)
+            label = t("Back to 0.50") if key == "half" else t("Best here: {n:.2f}", n=to)
             st.button(label, key=f"evaluate_{key}", on_click=_set_threshold, args=(to,))
     return float(value)
 
@@ -121,7 +121,11 @@ def _matrix(table: Table, result: Result) -> None:
         labels = _shown_labels(result)
         st.plotly_chart(
             evaluate_charts.matrix(
-                result.confusion, table.classes, labels, evaluate_photos.opened(table.classes)
+                result.confusion,
+                table.classes,
+                labels,
+                evaluate_photos.opened(table.classes),
+                is_dark=st.context.theme.type == "dark",
             ),
             key="evaluate_matrix",
             on_select=lambda: evaluate_photos.choose_cell(table.classes),

@@ -67,6 +67,10 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
     Raises:
         PhotoError: no photo, a damaged one, or one beyond `MAX_BYTES`, `MAX_PIXELS`, `MAX_SCANS`.
     """
+    if len(data) > MAX_BYTES:
+        raise _too_heavy(len(data))
+    if (quick := jpeg.decode_plainest(data, at_least, MAX_PIXELS)) is not None:
+        return quick
     scans = _refuse_at_sight(data)
     try:
         # Formats are named so that EPS never reaches Ghostscript.
@@ -77,8 +81,7 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
                 raise _too_large(width, height, limit)
             if width * height * scans > _MAX_WORK:
                 raise _too_many_scans(scans, _MAX_WORK // (width * height))
-            quick = jpeg.decode(image, data, at_least)
-            if quick is not None:
+            if (quick := jpeg.decode(image, data, at_least)) is not None:
                 return quick
             if at_least is not None:
                 image.draft("RGB", (at_least, at_least))
@@ -233,8 +236,6 @@ def _refuse_at_sight(data: bytes) -> int:
     """Refuse what need not be opened for that; the number of a JPEG's scans."""
     if not data:
         raise PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
-    if len(data) > MAX_BYTES:
-        raise _too_heavy(len(data))
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
         raise PhotoError(
             "This is a HEIC photo, the format of recent phones, which cannot be read here. Convert"

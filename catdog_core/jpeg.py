@@ -7,6 +7,8 @@ two must agree, and wherever it fails the usual way decides.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,59 @@ def marks(data: bytes, start: int = 0) -> NDArray[np.uint8]:
     return values[np.flatnonzero(values[:-1] == 0xFF) + 1]
 
 
+def decode_plainest(data: bytes, at_least: int | None, limit: int) -> NDArray[np.uint8] | None:
+    """As `decode`, but without Pillow's reading the file's head, which takes a tenth of the time.
+
+    Only files are taken whose head holds nothing but what every JPEG holds, as cameras, programs
+    and websites write most.
+
+    Args:
+        data: the whole file.
+        at_least: as there.
+        limit: pixels from which on the file is left to others.
+    """
+    size, start = (0, 0), 0
+    for kind, at, end in _segments(data):
+        if kind == _JFIF and not (data.startswith(b"JFIF\0", at) and end - at >= _JFIF_LENGTH):
+            return None
+        if kind == _BASELINE:
+            if end - at != _BASELINE_LENGTH or data[at] != 8 or data[at + 5] != 3:  # bits, colours
+                return None
+            size = (data[at + 3] << 8 | data[at + 4], data[at + 1] << 8 | data[at + 2])
+        start = end
+    if not 0 < size[0] * size[1] <= limit or not _is_one_whole_scan(data, start):
+        return None
+    return _pixels(data, size, at_least)
+
+
+_JFIF, _TABLES, _CODES, _BASELINE, _RESTARTS, _COMMENT, _SCAN_MARK = (
+    0xE0,
+    0xDB,
+    0xC4,
+    0xC0,
+    0xDD,
+    0xFE,
+    0xDA,
+)
+_PLAINEST = {_JFIF, _TABLES, _CODES, _BASELINE, _RESTARTS, _COMMENT}
+_JFIF_LENGTH, _BASELINE_LENGTH = 14, 15
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Kind, first byte and end of each segment of a JPEG's head, the start of the scan included.
+
+    Ends without that when anything but the plainest kinds is met.
+    """
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF:
+        kind, end = data[place + 1], place + 2 + (data[place + 2] << 8 | data[place + 3])
+        if kind == _SCAN_MARK or kind in _PLAINEST:
+            yield kind, place + 4, end
+        if kind not in _PLAINEST:
+            return
+        place = end
+
+
 def decode(head: Image.Image, data: bytes, at_least: int | None) -> NDArray[np.uint8] | None:
     """Decode an 8-bit baseline colour JPEG in one whole scan that is stored upright.
 
@@ -45,9 +100,14 @@ def decode(head: Image.Image, data: bytes, at_least: int | None) -> NDArray[np.u
     """
     if not isinstance(head, JpegImagePlugin.JpegImageFile):
         return None
-    if not (_is_plain(head) and _is_one_whole_scan(head, data) and _is_upright(head)):
+    start = head.fp.tell() if head.fp else 0
+    if not (_is_plain(head) and _is_one_whole_scan(data, start) and _is_upright(head)):
         return None
-    width, height = head.size
+    return _pixels(data, head.size, at_least)
+
+
+def _pixels(data: bytes, size: tuple[int, int], at_least: int | None) -> NDArray[np.uint8] | None:
+    width, height = size
     least = min(width, height) if at_least is None else at_least
     factor = next(f for f in _FLAGS if f == 1 or min(width, height) // least >= f)
     try:
@@ -67,16 +127,17 @@ def _is_plain(head: JpegImagePlugin.JpegImageFile) -> bool:
     )
 
 
-def _is_one_whole_scan(head: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:
-    """Whether nothing but coded pixels lies between the start of the scan and the file's end.
+def _is_one_whole_scan(data: bytes, start: int) -> bool:
+    """Whether nothing but coded pixels of one scan lies between `start` and the file's end.
 
     In coded data 0xFF is followed by 0, or it is a restart mark. Any other mark there is where
     Pillow and OpenCV may part: one refuses the file, the other shows what came before.
     """
-    start = head.fp.tell() if head.fp else 0
     if not (data.startswith(_SCAN, max(start - _SCAN_HEAD, 0)) and data.endswith(_END)):
         return False
     found = marks(data, start)[:-1]
+    if not found.any():
+        return True
     return bool(np.all((found == 0) | ((found >= _FIRST_RESTART) & (found <= _LAST_RESTART))))
 
 

@@ -79,10 +79,16 @@ def slowly(monkeypatch, data, at_least):
     """Decode as if there were no quick way; None for a file that is refused."""
     with monkeypatch.context() as patch:
         patch.setattr(jpeg, "decode", lambda *_: None)
+        patch.setattr(jpeg, "decode_plainest", lambda *_: None)
         try:
             return images.decode(data, at_least)
         except PhotoError:
             return None
+
+
+def quickest(data, at_least):
+    """Decode without Pillow; None for a file that is left to the other ways."""
+    return jpeg.decode_plainest(data, at_least, images.MAX_PIXELS)
 
 
 def quickly(data, at_least):
@@ -111,7 +117,9 @@ def test_the_quick_way_gives_the_very_pixels_of_the_usual_one(
     texture, monkeypatch, options, at_least
 ):
     data = saved(texture, "JPEG", **options)
-    assert np.array_equal(quickly(data, at_least), slowly(monkeypatch, data, at_least))
+    usual = slowly(monkeypatch, data, at_least)
+    assert np.array_equal(quickly(data, at_least), usual)
+    assert np.array_equal(quickest(data, at_least), usual)
 
 
 def test_a_jpeg_that_is_not_plain_goes_the_usual_way(texture):
@@ -127,18 +135,28 @@ def test_a_jpeg_that_is_not_plain_goes_the_usual_way(texture):
         whole[:-2],
         whole + b"more",
     ):
-        assert quickly(data, None) is None
+        assert quickly(data, None) is quickest(data, None) is None
 
 
-def test_damage_ends_the_quick_way_as_it_ends_the_usual_one(texture, monkeypatch):
+def test_a_photo_with_marks_of_its_own_is_taken_by_the_quick_way_but_not_by_the_quickest(texture):
+    upright = Image.Exif()
+    upright[0x0112] = 1
+    data = saved(texture, "JPEG", exif=upright)
+    assert quickly(data, None).shape == (301, 402, 3)
+    assert quickest(data, None) is None
+    assert jpeg.decode_plainest(saved(texture, "JPEG"), None, 301 * 402 - 1) is None
+
+
+@pytest.mark.parametrize("way", [quickly, quickest])
+def test_damage_ends_the_quick_ways_as_it_ends_the_usual_one(texture, monkeypatch, way):
     whole = saved(texture, "JPEG")
     rng = np.random.default_rng(0)
     taken = 0
     for _ in range(300):
         data = bytearray(whole)
-        for place in rng.integers(2, len(data), rng.integers(1, 5)):
+        for place in rng.integers(2, rng.choice([len(data), 700]), rng.integers(1, 5)):
             data[place] = rng.choice([0xFF, 0xD8, 0xDA, rng.integers(256)])
-        photo = quickly(bytes(data), 150)
+        photo = way(bytes(data), 150)
         if photo is not None:
             taken += 1
             assert np.array_equal(photo, slowly(monkeypatch, bytes(data), 150))

@@ -123,12 +123,14 @@ def verdicts(chosen: Sequence[Run]) -> None:
     for number, run in enumerate(run for run in chosen if run.training and run.epochs):
         found = histories.of_run(run)
         _, color, icon = verdict.KINDS[found.kind]
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.html(charts.legend([(run.name, charts.run_color(number), "line")]), width="content")
-            st.badge(verdict.word(found), color=color, icon=icon)  # type: ignore[arg-type]
-            with st.popover(t("What to try next"), icon=":material/lightbulb:"):
-                verdict.more(found)
-        st.caption(verdict.sentence(found))
+        with st.container(gap="xxsmall"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                name = charts.legend([(run.name, charts.run_color(number), "line")])
+                st.html(name, width="content")
+                st.badge(verdict.word(found), color=color, icon=icon)  # type: ignore[arg-type]
+                with st.popover(t("What to try next"), type="tertiary"):
+                    verdict.more(found)
+            st.caption(verdict.sentence(found))
 
 
 def table(chosen: Sequence[Run]) -> None:

@@ -84,7 +84,7 @@ def _small_data(dataset: Dataset) -> Plan | None:
         )
         models = st.pills(
             t("Networks"),
-            list(RECIPES),
+            [model for model in RECIPES if model != "custom"],
             selection_mode="multi",
             default=["notes"],
             key="experiment_models",

@@ -209,16 +209,23 @@ def _members(group: Group) -> None:
             t("Duration"): [phrases.duration(run.duration) for run in rows],
         },
         hide_index=True,
+        height="content",
         key="group_runs",
         alt=t("The runs of the experiment with their results"),
     )
     if st.button(
-        t("Their curves side by side"), icon=":material/stacked_line_chart:", key="group_curves"
+        t("Their curves side by side"),
+        icon=":material/stacked_line_chart:",
+        key="group_curves",
+        on_click=_lay_over,
+        args=([run.id for run in rows],),
     ):
-        st.session_state.compare_runs = [run.id for run in rows[: len(charts.RUN_COLORS)]]
-        st.session_state.compare_view = "runs"
-        st.query_params.pop("group", None)
-        st.rerun()
+        st.rerun()  # the whole page, not the panel alone
+
+
+def _lay_over(ids: list[str]) -> None:
+    st.session_state.compare_runs = ids[: len(charts.RUN_COLORS)]
+    st.session_state.compare_view = "runs"
 
 
 def _status(group: Group, run: Run) -> str:

@@ -101,3 +101,9 @@ def test_runs_that_differ_in_epochs_alone_are_not_called_the_same():
     assert "Only settings that differ" in texts(app)
     table = app.dataframe[0].value
     assert {value.split(" / ")[0] for value in table["Epochs"]} == {"2", "3"}
+
+
+def test_each_compared_run_is_judged():
+    fakes.run()
+    app = page()
+    assert "too short to tell a trend" in texts(app)

@@ -4,6 +4,7 @@
     python -m benchmarks loading [DIR]       photos a second ready for `fit`, and the warp alone
     python -m benchmarks readers [DIR]       the loading race, cold and warm, and its limits
     python -m benchmarks training [DIR]      the notes' network, photos a second in `fit`
+    python -m benchmarks learning [DIR]      accuracy and time of whole trainings from a cold start
     python -m benchmarks page                a moved slider until 20 pictures are on the wire
     python -m benchmarks browser             a moved slider until Chromium has painted them
     python -m benchmarks memory              packing and reading two sizes: memory does not grow
@@ -25,6 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it
 os.environ.setdefault("MPLBACKEND", "agg")
 
 from .browser import browser
+from .learning import learning
 from .loading import loading
 from .memory import memory
 from .page import page
@@ -38,6 +40,7 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "loading": loading,
     "readers": race_readers,
     "training": training,
+    "learning": learning,
     "page": page,
     "browser": browser,
     "memory": memory,

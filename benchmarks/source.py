@@ -24,7 +24,7 @@ def training_set(folder: Path | None) -> Iterator[tuple[Path, Photos]]:
     from catdog_core import records
 
     with tempfile.TemporaryDirectory() as place:
-        root = folder or _drawn(Path(place))
+        root = folder or drawn(Path(place))
         packed = records.pack(datasets.scan(root), Path(place) / "packed", SIZE)
         yield root / "train", records.load(packed, "train", in_memory=True)
 
@@ -32,10 +32,11 @@ def training_set(folder: Path | None) -> Iterator[tuple[Path, Photos]]:
 def one_photo(folder: Path | None) -> Photo:
     """One training photo, (150, 150, 3) uint8."""
     with tempfile.TemporaryDirectory() as place:
-        item = datasets.scan(folder or _drawn(Path(place))).items("train")[0]
+        item = datasets.scan(folder or drawn(Path(place))).items("train")[0]
         return images.load(item.path.read_bytes(), SIZE)
 
 
-def _drawn(place: Path) -> Path:
+def drawn(place: Path) -> Path:
+    """The drawn demo set, in a new folder inside `place`."""
     datasets.make_demo(place / "demo", seed=0)
     return place / "demo"

@@ -15,7 +15,8 @@ from .errors import PhotoError, SettingsError
 from .files import shown, write_bytes
 
 Model = Annotated[
-    Path, typer.Argument(metavar="MODEL_OR_RUN", help="A .keras or .h5 file, or a run folder.")
+    Path,
+    typer.Argument(metavar="MODEL_OR_RUN", help="A .keras or .h5 file, a run folder, or default."),
 ]
 
 

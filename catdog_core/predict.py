@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from . import images, models, runs
+from . import images, models, runs, shipped
 from .errors import N_, CatDogError, ModelError, PhotoError
 from .files import shown
 
@@ -83,7 +83,7 @@ class Prediction:
 
 
 def find(model_or_run: Path) -> Path:
-    """The model file meant: a file itself, or a run folder's `best.keras`.
+    """The model file meant: a file itself, a run folder's `best.keras`, or the shipped one.
 
     Raises:
         ModelError: there is neither.
@@ -93,6 +93,8 @@ def find(model_or_run: Path) -> Path:
         return path
     if not path.is_dir() and path.name == str(path) and (runs.root() / path).is_dir():
         path = runs.root() / path
+    if str(path) == shipped.NAME and not path.exists():
+        path = shipped.folder()
     if (path / "best.keras").is_file():
         return path / "best.keras"
     if (path / "settings.json").is_file():
@@ -102,7 +104,9 @@ def find(model_or_run: Path) -> Path:
             name=path.name,
         )
     raise ModelError(
-        "There is no model at {path}. Expected a .keras or .h5 file, or a run folder.", path=path
+        "There is no model at {path}. Expected a .keras or .h5 file, a run folder, or"
+        " 'default', the model that comes with the lab.",
+        path=path,
     )
 
 

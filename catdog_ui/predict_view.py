@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core import datasets, images, runs
+from catdog_core import datasets, images, runs, shipped
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.files import shown
@@ -68,6 +68,9 @@ def choose_model() -> Choice | None:
 
 def _choose_run() -> Choice | None:
     found = {run.id: run for run in runs.listing() if run.training and run.best_model}
+    ready = shipped.run()
+    if ready is not None:
+        found.setdefault(shipped.NAME, ready)
     if not found:
         st.info(t("No run has a model yet: one appears with the first whole epoch."))
         st.page_link(
@@ -84,11 +87,12 @@ def _choose_run() -> Choice | None:
         t("Run"),
         list(found),
         index=list(found).index(asked) if asked in found else 0,
-        format_func=lambda key: f"{found[key].name} · {phrases.moment(found[key].created)}",
+        format_func=lambda key: _title(found[key]),
         key="predict_run",
     )
     run = found[key]
-    st.query_params["run"] = key
+    if run is not ready:
+        st.query_params["run"] = key
     best = phrases.best_row(run)
     if best and run.best_epoch is not None:
         st.caption(
@@ -99,9 +103,22 @@ def _choose_run() -> Choice | None:
                 dataset=escape(run.dataset_name),
             )
         )
+    if run is ready:
+        st.caption(
+            t(
+                "It comes with the lab and has learned cats and dogs only: it calls anything else"
+                " one of the two as well."
+            )
+        )
     path = run.best_model
     assert path is not None
     return Choice(f"{path}:{path.stat().st_mtime_ns}", path=path, dataset_id=run.dataset_id)
+
+
+def _title(run: runs.Run) -> str:
+    if run.folder == shipped.folder():
+        return t("default, comes with the lab")
+    return f"{run.name} · {phrases.moment(run.created)}"
 
 
 def _upload_model() -> Choice | None:

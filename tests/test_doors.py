@@ -53,6 +53,7 @@ LIGHT = (
     "backbones",
     "compact_table",
     "torchfile",
+    "shipped",
     "status",
     "turn",
     "runs",

@@ -4,7 +4,7 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import images
+from catdog_core import images, shipped
 from catdog_ui import predict_cards
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -45,7 +45,15 @@ def run_with_model(model_file):
     return folder
 
 
-def test_without_a_run_the_page_says_what_to_do():
+def test_without_a_run_the_model_that_comes_with_the_lab_is_ready():
+    app = page()
+    assert not app.exception
+    assert app.selectbox(key="predict_run").value == "default"
+    assert "cats and dogs only" in fakes.said(app.caption)
+
+
+def test_without_any_model_the_page_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(shipped, "run", lambda: None)
     app = page()
     assert not app.exception
     assert "No run has a model yet" in fakes.said(app.info)

@@ -24,7 +24,7 @@ TOO_HIGH = 1.5
 """The search ends where the smoothed loss is so many times its lowest."""
 _MEMORY = 0.9  # of the moving average that smooths the losses
 _LEAST = 20  # steps to tell anything from; so many at the start tell how noisy the losses are
-_CLEAR = 4.0  # a change of so many standard errors is none of chance
+_CLEAR = 6.0  # a change of so many standard errors is none of chance
 
 Points = Sequence[tuple[float, float]]
 """(learning rate, loss of its step), the rates rising."""
@@ -78,9 +78,11 @@ def suggest(points: Points) -> Found:
     if len(usable) >= _LEAST:
         start = mean(losses[:_LEAST])
         clear = _CLEAR * stdev(losses[:_LEAST]) * sqrt((1 - _MEMORY) / (1 + _MEMORY))
+        settled = range(_LEAST - 1, len(smoothed))  # before, the average is one of too few
         # What comes after the loss has risen tells nothing: a network that broke guesses again.
-        risen = next((n for n, loss in enumerate(smoothed) if loss > start + clear), len(points))
-        lowest = min(range(min(risen, len(smoothed))), key=smoothed.__getitem__)
+        risen = next((n for n in settled if smoothed[n] > start + clear), len(points))
+        calm = [n for n in settled if n < risen] or [_LEAST - 1]
+        lowest = min(calm, key=smoothed.__getitem__)
         if start - smoothed[lowest] > clear:
             rate = min(usable[_steepest(smoothed, lowest)][0], usable[lowest][0] / 10)
             return Found(list(points), smoothed, _round(rate), falls=True)

@@ -1,4 +1,4 @@
-"""The learning-rate finder and the estimate: what they tell from losses, speeds and earlier runs."""
+"""The learning-rate finder and the estimate: from losses, speeds and earlier runs."""
 
 import math
 
@@ -65,7 +65,7 @@ def test_the_time_of_a_training_follows_from_its_steps():
     counts = {"train": 2000, "validation": 1000}
     assert estimate.seconds(training, counts, Speed(0.5, 0.1, 8)) == 8 + 10 * (50 + 5)
     fewer = training.model_copy(update={"train_photos": 100})
-    assert estimate.seconds(fewer, {**counts, "train": 100}, Speed(0.5, 0.1, 0)) == 100
+    assert estimate.seconds(fewer, {**counts, "train": 100}, Speed(0.5, 0.1, 0)) == 10 * (2.5 + 5)
 
 
 def test_earlier_runs_of_the_same_kind_tell_the_time(workspace):

@@ -65,7 +65,7 @@ def alone(items: Items, finding: Finding, label: int | None = None) -> list[Choi
 def for_group(dataset: Dataset, items: Items, finding: Finding) -> None:
     """The buttons of one group of photos that are alike."""
     name = key(finding)
-    with st.container(horizontal=True, gap="xsmall"):
+    with st.container(horizontal=True, gap="small"):
         if finding.kind in _LABELS:
             for label in sorted({items[file].label for file in finding.files})[:_CLASSES]:
                 words = escape(shown(dataset.classes[label], 40))

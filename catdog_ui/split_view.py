@@ -59,28 +59,23 @@ def _present(dataset: Dataset) -> None:
 def _table(dataset: Dataset, before: Counts | None) -> None:
     now = dataset.counts()
     splits = [split for split in SPLITS if split in now or split in (before or {})]
-    sums = {split: sum(now.get(split, {}).values()) for split in splits}
-    columns: dict[str, list[str]] = {t("Split"): [t(SPLITS[split]) for split in splits]}
-    for name in dataset.classes:
-        columns[shown(name, 30)] = [_count(now, before, split, name) for split in splits]
-    columns[t("All")] = [f"{sums[split]:,}" for split in splits]
-    columns[t("Part")] = [f"{sums[split] / max(sum(sums.values()), 1):.0%}" for split in splits]
+    whole = len(dataset.photos) or 1
+    columns = {t("Class"): [*(shown(name, 60) for name in dataset.classes), t("All")]}
+    for split in splits:
+        row, was = now.get(split, {}), (before or {}).get(split, {})
+        head = f"{t(SPLITS[split])} ({sum(row.values()) / whole:.0%})"
+        numbers = [(row.get(name, 0), was.get(name, 0)) for name in dataset.classes]
+        numbers.append((sum(row.values()), sum(was.values())))
+        columns[head] = [f"{old:,} → {new:,}" if before else f"{new:,}" for new, old in numbers]
     st.dataframe(
         columns,
         hide_index=True,
-        height="content",
+        height=min(38 + 35 * (len(dataset.classes) + 1), 400),
         key="split_table",
         alt=t("Photos by split and class"),
     )
     if before:
         st.caption(t("Left of the arrow: the photos before they were divided anew."))
-
-
-def _count(now: Counts, before: Counts | None, split: str, name: str) -> str:
-    count = now.get(split, {}).get(name, 0)
-    if before is None:
-        return f"{count:,}"
-    return f"{before.get(split, {}).get(name, 0):,} → {count:,}"
 
 
 def _form(dataset: Dataset) -> None:

@@ -79,7 +79,6 @@ class Network(Settings):
         low=0,
         high=4096,
         step=1,
-        unit="units",
     )
 
     @field_validator("kernel")

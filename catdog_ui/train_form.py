@@ -143,10 +143,10 @@ def _train_photos(there: int) -> int | None:
     options = [None, *(size for size in division.SIZES if size < there)]
     asked = st.session_state.get(key)
     if asked is not None and asked not in options:
-        if asked < there:
+        if isinstance(asked, int) and asked < there:
             options.append(asked)
-        else:
-            st.session_state[key] = None  # another dataset, with fewer
+        else:  # another dataset, with fewer; the browser may tell a choice by its old label
+            st.session_state[key] = None
     control = next(c for c in controls(Training) if c.name == "train_photos")
     return st.selectbox(
         t(control.label),

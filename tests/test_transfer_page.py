@@ -1,0 +1,47 @@
+"""The Train page with a pretrained network: its recipe, its settings, what it looks at."""
+
+import fakes
+import pytest
+
+from catdog_core import datasets
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def chosen(demo):
+    app = fakes.page("3_Train", dataset=datasets.open_folder(demo).id)
+    app.selectbox(key="train_model").select("transfer").run()
+    assert not app.exception and not app.error
+    return app
+
+
+def test_choosing_transfer_fills_in_its_recipe_and_sums_up_its_stages(demo):
+    app = chosen(demo)
+    assert app.number_input(key="train_epochs").value == 15
+    assert "3,351,281 parameters" in fakes.said(app.markdown)
+    assert "Bottlenecks 2 × 5×5 / 2" in list(app.dataframe[0].value["Layer"])
+    assert "48 × 1 training and 24 validation photos: 72 in all" in fakes.said(app.caption)
+
+
+def test_settings_without_an_effect_are_greyed(demo):
+    app = chosen(demo)
+    assert app.slider(key="train_looks").disabled
+    assert app.select_slider(key="train_unfreeze_rate").disabled
+    app.slider(key="train_unfreeze").set_value(2).run()
+    assert not app.select_slider(key="train_unfreeze_rate").disabled
+
+
+def test_augmentation_makes_more_looks(demo):
+    app = chosen(demo)
+    app.session_state["train_augment"] = "notes"
+    app.run()
+    assert not app.slider(key="train_looks").disabled
+    assert "48 × 4 training" in fakes.said(app.caption)
+
+
+def test_too_many_unfrozen_epochs_are_told_before_the_start(demo):
+    app = chosen(demo)
+    app.slider(key="train_unfreeze").set_value(2).run()
+    app.number_input(key="train_epochs").set_value(4).run()
+    assert "as many as there are, 4" in fakes.said(app.error)
+    assert "train_start" not in [button.key for button in app.button]

@@ -84,8 +84,7 @@ def live(metric: Metric, curve: Curve) -> go.Figure:
             hovertemplate="%{y:.4f}",
         )
     _mark_best(figure, f"val_{metric}", curve)
-    figure.update_traces(cliponaxis=False)  # a marker at 100% or at 0 is drawn whole
-    return figure
+    return _clip(figure)
 
 
 def overlay(metric: Metric, curves: Sequence[Curve], *, training: bool = True) -> go.Figure:
@@ -115,8 +114,7 @@ def overlay(metric: Metric, curves: Sequence[Curve], *, training: bool = True) -
             marker={"symbol": symbol, "color": color, "size": _marker_size(len(x)) + 1},
             hovertemplate="%{y:.4f}",
         )
-    figure.update_traces(cliponaxis=False)
-    return figure
+    return _clip(figure)
 
 
 def run_color(number: int) -> str:
@@ -128,8 +126,7 @@ def legend(entries: Sequence[tuple[str, str, str]]) -> str:
     """What the lines mean, as HTML that wraps on a narrow screen.
 
     Args:
-        entries: (text, colour, kind) with kind "line", "thin", "dots", "band" or "star"; an empty
-            colour takes the text's.
+        entries: (text, colour, kind), kind as in `_mark`; an empty colour takes the text's.
     """
     chips = "".join(
         '<span style="display:inline-flex;align-items:center;gap:.45em">'
@@ -264,8 +261,17 @@ def y_range(metric: Metric, curves: Sequence[Curve], classes: int) -> list[float
     if metric == "accuracy":
         low = min([0.6 / classes, *values])
         return [max(floor(low * 10 + 1e-9) / 10, 0) - 0.01, 1.01]
-    high = max([log(classes) * 1.25, *values])
+    # A few losses of hundreds, as a divergence begins, would press all else flat: they are cut off.
+    usual = [value for value in values if value < 6 * log(classes)]
+    high = max([log(classes) * 1.25, *(usual if 2 * len(usual) >= len(values) else values)])
     return [0, ceil(high * 4 + 1e-9) / 4 if high < 5 else high * 1.1]
+
+
+def _clip(figure: go.Figure) -> go.Figure:
+    """Draw markers at 100 % or at 0 whole, unless some would lie above the chart."""
+    top = figure.layout.yaxis.range[1]
+    above = any(y is not None and y > top for trace in figure.data for y in trace.y)
+    return figure.update_traces(cliponaxis=above)
 
 
 def tick(end: int) -> int:

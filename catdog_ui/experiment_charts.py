@@ -122,7 +122,7 @@ def against_data(
         showlegend=False,
         xaxis={
             "type": "log",
-            "title": {"text": t("Training photos (each step of the scale multiplies)")},
+            "title": {"text": t("Training photos, on a logarithmic scale")},
             "tickvals": sizes,
             "ticktext": [f"{size:,}" for size in sizes],
         },

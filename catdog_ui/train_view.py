@@ -81,7 +81,7 @@ def _resume_button(run: Run) -> None:
     started = bool(run.state)
     label = t("Resume") if started else t("Start")
     if st.button(label, icon=":material/play_arrow:", type="primary", key="resume_run"):
-        runs.start(run.folder)
+        runs.start(run.folder, follow=bool(run.group))
         st.rerun()
 
 

@@ -93,3 +93,10 @@ def test_an_overlay_can_leave_training_out():
 def test_no_background_is_painted():
     layout = charts.live("loss", Curve([], 5)).layout
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+
+
+def test_a_few_losses_of_hundreds_do_not_press_all_else_flat():
+    wild = [{"epoch": 0, "loss": 370.0, "val_loss": 8.0}]
+    figure = charts.live("loss", Curve([*wild, *rows(0.5, 0.6, 0.7)[1:]], planned=3))
+    assert figure.layout.yaxis.range[1] < 2
+    assert figure.data[0].cliponaxis

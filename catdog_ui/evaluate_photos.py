@@ -21,6 +21,8 @@ from .palette import class_color
 from .words import N_, escape, t
 
 PER_PAGE = 12
+BEFORE = "evaluate_before"
+"""Where the session keeps the run to compare with: the one that was to be trained again."""
 _CARD = 155  # pixels, at least
 _LISTS = {
     "loss": N_("Largest loss"),
@@ -168,6 +170,7 @@ def _again(subject: Subject) -> None:
             key="evaluate_again",
         ):
             st.session_state["train_clone"] = subject.run.id
+            st.session_state[BEFORE] = subject.run.id
             query = {**st.query_params.to_dict(), "dataset": subject.dataset.id}
             query.pop("run", None)
             st.switch_page("pages/3_Train.py", query_params=query)
@@ -175,7 +178,8 @@ def _again(subject: Subject) -> None:
             t(
                 "Its settings are filled in on the Train page, the photos are taken as you left"
                 " them. No file is touched, and every decision can be taken back, here or on the"
-                " Data page. When the new run has its first epoch, choose it above."
+                " Data page. When the new run has its first epoch, choose it above; further down it"
+                " is set against this one."
             ),
             width="stretch",
         )

@@ -72,9 +72,11 @@ def _choose(subject: Subject) -> Run | None:
         return None
     if st.session_state.get("evaluate_other") not in found:
         st.session_state.pop("evaluate_other", None)
+    before = st.session_state.get(evaluate_photos.BEFORE)
     key = st.selectbox(
         t("The other model"),
         list(found),
+        index=list(found).index(before) if before in found else 0,
         format_func=lambda key: f"{shown(found[key].name)} · {phrases.moment(found[key].created)}",
         key="evaluate_other",
         width=420,

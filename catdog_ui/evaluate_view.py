@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -208,7 +209,7 @@ def _curves(table: Table, result: Result, curves: Curves, threshold: float) -> N
 def _download(subject: Subject, table: Table, result: Result) -> None:
     st.download_button(
         t("Download the table as CSV"),
-        data=predictions.encoded(table, result.guesses, for_spreadsheet=True),
+        data=partial(predictions.encoded, table, result.guesses, for_spreadsheet=True),
         file_name=f"{slug(subject.run.name)}-{slug(subject.dataset.name)}-{subject.split}.csv",
         mime="text/csv",
         icon=":material/download:",

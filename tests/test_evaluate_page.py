@@ -213,6 +213,16 @@ def test_training_again_fills_the_form_from_this_run(dataset):
     assert app.session_state["train_name"] == "first again"
 
 
+def test_the_run_trained_again_is_the_one_compared_with(dataset):
+    old, other, new = (run(dataset, name) for name in ("old", "other", "new"))
+    answer(new, dataset)
+    assert page(run=new.name).selectbox("evaluate_other").value == other.name
+    app = fakes.page("3_Train", run=new.name)
+    app.session_state["evaluate_before"] = old.name
+    app.switch_page("pages/5_Evaluate.py").run()
+    assert app.selectbox("evaluate_other").value == old.name
+
+
 def test_two_models_are_set_against_each_other(dataset):
     other = run(dataset, "second")
     answer(other, dataset, wrong=())

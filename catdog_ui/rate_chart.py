@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log10
 
 import plotly.graph_objects as go
 
@@ -50,10 +51,16 @@ def search(
         line={"color": TRAIN, "width": 2.5},
     )
     if chosen is not None:
-        figure.add_vline(
-            x=chosen,
-            line={"color": VALIDATION, "width": 2, "dash": "dash"},
-            annotation={"text": f"{chosen:g}", "font": {"color": VALIDATION}},
+        figure.add_vline(x=chosen, line={"color": VALIDATION, "width": 2, "dash": "dash"})
+        figure.add_annotation(
+            x=log10(chosen),  # plotly places lines by value, but annotations by the axis' exponent
+            y=1,
+            yref="y domain",
+            text=f"{chosen:g}",
+            font={"color": VALIDATION},
+            showarrow=False,
+            xanchor="left",
+            yanchor="top",
         )
     _lay_out(figure, t("Loss at rising learning rates"), 1.5 * HEIGHT)
     figure.update_xaxes(

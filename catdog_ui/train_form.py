@@ -139,23 +139,24 @@ def _parent() -> Run | None:
 
 def _train_photos(there: int) -> int | None:
     """All training photos, or one of the sizes of the small-data experiments."""
-    key = f"{KEY}_train_photos"
-    options = [None, *(size for size in division.SIZES if size < there)]
+    key, everything = f"{KEY}_train_photos", 0  # None would be shown as no choice at all
+    options = [everything, *(size for size in division.SIZES if size < there)]
     asked = st.session_state.get(key)
-    if asked is not None and asked not in options:
+    if asked not in options:
         if isinstance(asked, int) and asked < there:
             options.append(asked)
         else:  # another dataset, with fewer; the browser may tell a choice by its old label
-            st.session_state[key] = None
+            st.session_state[key] = everything
     control = next(c for c in controls(Training) if c.name == "train_photos")
-    return st.selectbox(
+    chosen = st.selectbox(
         t(control.label),
         options,
-        format_func=lambda size: t("all {n}", n=f"{there:,}") if size is None else f"{size:,}",
+        format_func=lambda size: f"{size:,}" if size else t("all {n}", n=f"{there:,}"),
         key=key,
         persist_state="session",
         help=t(control.help),
     )
+    return chosen or None
 
 
 def _tell_precision() -> None:

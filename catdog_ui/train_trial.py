@@ -175,7 +175,7 @@ def _outcome(asked: Asked, search: Search, use: Callable[[float], None]) -> None
     if search.found is None:
         return
     why = (
-        t("The loss falls most steeply around **{rate:g}**.", rate=search.found.rate)
+        t("The loss falls here: **{rate:g}** is a good one to begin with.", rate=search.found.rate)
         if search.found.falls
         else t(
             "The loss fell too little to see in so few steps; **{rate:g}** is a tenth of where it"
@@ -185,13 +185,14 @@ def _outcome(asked: Asked, search: Search, use: Callable[[float], None]) -> None
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(why, width="stretch")
-        st.button(
+        if st.button(
             t("Use {rate:g}", rate=search.found.rate),
             key="train_rate_use",
             icon=":material/check:",
             on_click=use,
             args=(search.found.rate,),
-        )
+        ):
+            st.rerun()  # the form lies outside this part of the page
     if search.asked.key != asked.key:
         st.caption(t("Other settings have changed since: search again to be sure."))
 

@@ -210,7 +210,7 @@ def _results(run: Run) -> None:
             help=t("Converted when you press it; the first time takes a few seconds."),
         )
         if run.model != backbones.TRANSFER:
-            st.button(
+            if st.button(
                 t("Continue with other settings"),
                 icon=":material/fork_right:",
                 key="continue_run",
@@ -220,7 +220,8 @@ def _results(run: Run) -> None:
                     "Fills the form below with this run's settings. The new run begins with the"
                     " weights of this one's best epoch."
                 ),
-            )
+            ):
+                st.rerun()  # the form lies outside this part of the page
         st.page_link(
             "pages/4_Compare.py",
             label=t("Compare with other runs"),

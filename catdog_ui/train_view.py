@@ -209,19 +209,18 @@ def _results(run: Run) -> None:
             key="download_h5",
             help=t("Converted when you press it; the first time takes a few seconds."),
         )
-        if run.model != backbones.TRANSFER:
-            if st.button(
-                t("Continue with other settings"),
-                icon=":material/fork_right:",
-                key="continue_run",
-                on_click=_continue,
-                args=(run.id,),
-                help=t(
-                    "Fills the form below with this run's settings. The new run begins with the"
-                    " weights of this one's best epoch."
-                ),
-            ):
-                st.rerun()  # the form lies outside this part of the page
+        if run.model != backbones.TRANSFER and st.button(
+            t("Continue with other settings"),
+            icon=":material/fork_right:",
+            key="continue_run",
+            on_click=_continue,
+            args=(run.id,),
+            help=t(
+                "Fills the form below with this run's settings. The new run begins with the"
+                " weights of this one's best epoch."
+            ),
+        ):
+            st.rerun()  # the form lies outside this part of the page
         st.page_link(
             "pages/4_Compare.py",
             label=t("Compare with other runs"),

@@ -160,8 +160,13 @@ def save(
         members: more files of a `.keras` archive, by name.
     """
     text = json.dumps(about, ensure_ascii=False)
+    if not optimizer and model.optimizer is not None:
+        # Keras keeps it in a `.keras` file whatever it is told; a copy never had one.
+        bare = keras.models.clone_model(model)
+        bare.set_weights(model.get_weights())
+        model = bare
     with files.replacing(path) as temporary:
-        model.save(temporary, include_optimizer=optimizer)
+        model.save(temporary)
         if path.suffix == ".keras":
             with zipfile.ZipFile(temporary, "a") as archive:
                 archive.writestr(ABOUT, text)

@@ -110,3 +110,13 @@ def test_its_recipe_names_its_optimizer_and_mixes_photos():
     recipe = RECIPES["compact"]
     assert recipe.training.optimizer == "muon" and recipe.training.model == compact_table.COMPACT
     assert recipe.augmentation.mixes and Training(model="compact").optimizer == "adam"
+
+
+def test_a_file_for_use_only_holds_no_optimizer(model, tmp_path):
+    about = {"classes": ["cats", "dogs"]}
+    models.save(model, tmp_path / "whole.keras", about)
+    models.save(model, tmp_path / "bare.keras", about, optimizer=False)
+    sizes = [(tmp_path / name).stat().st_size for name in ("whole.keras", "bare.keras")]
+    assert sizes[1] < 0.5 * sizes[0]
+    kept = models.load(tmp_path / "bare.keras")
+    np.testing.assert_array_equal(kept(PHOTOS), model(PHOTOS))

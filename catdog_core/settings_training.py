@@ -201,7 +201,7 @@ class Training(Settings):
     )
     unfreeze: int = field(
         0,
-        "Unfreeze blocks",
+        "Unfreeze",
         "For transfer: how many of the pretrained network's last blocks learn too, in the last"
         " epochs; 0 leaves it as it is.",
         low=0,
@@ -217,7 +217,6 @@ class Training(Settings):
         low=1,
         high=100,
         step=1,
-        unit="epochs",
         typical=(2, 10),
     )
     unfreeze_rate: float = field(

@@ -19,6 +19,7 @@ from . import (
     records,
     runs,
     schedules,
+    strangers,
 )
 from .errors import DatasetError, RunError
 from .lessons import Lesson
@@ -48,8 +49,7 @@ def train(run: runs.Run, state: State) -> None:
         chosen = dataset.subset(training.train_photos, training.seed).items("train")
         train_photos = part.of(train_photos, {item.file for item in chosen})
 
-    backup = run.folder / "backup.keras"
-    next_epoch = int(models.about(backup)["epoch"]) + 1 if backup.is_file() else 0
+    next_epoch = _next_epoch(run.folder / "backup.keras")
     rows = [row for row in run.epochs if row["epoch"] < next_epoch]
 
     with pipeline.plain_errors():
@@ -126,6 +126,14 @@ def _callbacks(
         steering.append(averaged)
     keeper = callbacks.Keeper(run, training, rows, averaged, lesson.whole)
     return [*steering, callbacks.Progress(run, state), keeper]
+
+
+def _next_epoch(backup: Path) -> int:
+    """The epoch after the last whole one. Raises ModelError when the resume point is damaged."""
+    if not backup.is_file():
+        return 0
+    strangers.inspect(backup)
+    return int(models.about(backup)["epoch"]) + 1
 
 
 def _dataset(run: runs.Run) -> datasets.Dataset:

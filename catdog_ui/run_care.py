@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from catdog_core import runs
+from catdog_core import backbones, runs
 from catdog_core.runs import Run
 
 from . import phrases
@@ -38,6 +38,15 @@ def care(found: Sequence[Run]) -> None:
             t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
         ):
             st.session_state["train_clone"] = run.id
+            st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
+        if (
+            run.best_model
+            and run.model != backbones.TRANSFER
+            and st.button(
+                t("Continue with other settings"), icon=":material/fork_right:", key="care_continue"
+            )
+        ):
+            st.session_state["train_clone"] = st.session_state["train_parent"] = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
         if st.button(t("Delete…"), icon=":material/delete:", disabled=run.is_active, key="delete"):
             st.dialog(t("Delete this run?"))(_confirm)(run)

@@ -160,9 +160,9 @@ def save(
         members: more files of a `.keras` archive, by name.
     """
     text = json.dumps(about, ensure_ascii=False)
-    if not optimizer and model.optimizer is not None:
+    if not optimizer and getattr(model, "optimizer", None) is not None:  # unset if not compiled
         # Keras keeps it in a `.keras` file whatever it is told; a copy never had one.
-        bare = keras.models.clone_model(model)
+        bare = type(model).from_config(model.get_config())
         bare.set_weights(model.get_weights())
         model = bare
     with files.replacing(path) as temporary:

@@ -194,7 +194,7 @@ def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
         in_memory = stored.nbytes <= min(IN_MEMORY, psutil.virtual_memory().available // 8)
     return Photos(
         images=stored[:] if in_memory else stored,
-        labels=np.array([label for _, table in tables for label in table["labels"]], np.int64),
+        labels=np.concatenate([np.empty(0, np.int64), *(table["labels"] for _, table in tables)]),
         files=[str(name) for _, table in tables for name in table["files"]],
         hold=None if in_memory else packed.hold,
     )

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import files
 from .datasets import Dataset
 from .errors import CatDogError, DatasetError
@@ -86,7 +88,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def read_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the table of a shard that the index tells of in `row`.
+    """Read the table of a shard that the index tells of in `row`; its numbers as arrays.
 
     Raises:
         OSError, ValueError: it is missing, or not as it was written.
@@ -94,4 +96,7 @@ def read_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     data = (folder / row["file"]).with_suffix(".json").read_bytes()
     if hashlib.sha256(data).hexdigest() != row["table_sha256"]:
         raise ValueError(row["file"])
-    return dict(json.loads(data))
+    table = dict(json.loads(data))
+    for name in ("offsets", "crc32", "labels"):  # as lists of 100,000 they would be felt
+        table[name] = np.array(table[name], np.int64)
+    return table

@@ -131,8 +131,8 @@ class Training(Settings):
     mixed_precision: bool = field(
         False,
         "Mixed precision",
-        "Computes in 16 bits where that is safe: up to twice as fast on a graphics card, slower on"
-        " most processors.",
+        "Computes in 16 bits where that is safe: up to twice as fast on a graphics card; most"
+        " processors gain nothing.",
     )
     steps_per_epoch: int | None = field(
         None,

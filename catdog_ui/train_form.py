@@ -162,6 +162,13 @@ def _train_photos(there: int) -> int | None:
 def _tell_precision() -> None:
     if machine.has_graphics_card():
         st.caption(t("This machine has a graphics card, which computes in 16 bits faster."))
+    elif machine.computes_in_16_bits():
+        st.caption(
+            t(
+                "This machine has no graphics card, but its processor computes in 16 bits: for some"
+                " networks that is faster, for others not. “How long will it take?” times it."
+            )
+        )
     else:
         st.warning(
             t(

@@ -56,7 +56,8 @@ def test_a_schedule_is_drawn_and_what_changes_nothing_is_not(app):
 
 
 def test_mixed_precision_is_told_to_gain_nothing_where_it_does_not(app, monkeypatch):
-    monkeypatch.setattr("catdog_core.machine.has_graphics_card", lambda: False)
+    for ability in ("has_graphics_card", "computes_in_16_bits"):
+        monkeypatch.setattr(f"catdog_core.machine.{ability}", lambda: False)
     app.toggle("train_mixed_precision").set_value(True).run()
     assert "gain nothing" in fakes.said(app.warning)
 

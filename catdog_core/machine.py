@@ -6,7 +6,6 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-
 _SHORT = {"amx_bf16", "avx512_bf16"}
 """What a processor tells in /proc/cpuinfo when it multiplies 16-bit numbers by itself."""
 

@@ -130,7 +130,8 @@ def _forward(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uint8]) -
 def _read(place: Path) -> dict[str, Features]:
     """Rows by photo name; empty when there is no file, or it is damaged."""
     try:
-        with np.load(place, allow_pickle=False) as stored:
+        # NumPy leaves a damaged file open that it has opened itself.
+        with place.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return dict(zip(map(str, stored["files"]), stored["features"], strict=True))
     except (OSError, ValueError, KeyError, zlib.error, zipfile.BadZipFile):
         return {}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from . import architecture, cli_decide, cli_flags, cli_say, estimate, trial
 from .cli_flags import AsJson, Folder, NetworkFile
-from .settings import Training
+from .dataset_record import Dataset
+from .settings import Augmentation, Training
 
 Augment = Annotated[
     str | None,
@@ -26,9 +28,7 @@ def find_rate(
     flags: dict[str, Any],
 ) -> None:
     """Suggest a learning rate: up to 100 steps of ever higher ones show where the loss falls."""
-    training, changes = cli_flags.asked(flags, augmentation, network)
-    dataset = cli_decide.opened(folder, None)
-    architecture.of(training, len(dataset.classes))
+    dataset, training, changes = _asked(folder, flags, augmentation, network)
     with cli_say.bar("finding a learning rate") as progress:
         found = trial.rates(
             dataset,
@@ -55,9 +55,7 @@ def estimate_time(
     flags: dict[str, Any],
 ) -> None:
     """Time a few steps and say how long the training would take on this machine."""
-    training, changes = cli_flags.asked(flags, augmentation, network)
-    dataset = cli_decide.opened(folder, None)
-    architecture.of(training, len(dataset.classes))
+    dataset, training, changes = _asked(folder, flags, augmentation, network)
     with cli_say.bar("timing") as progress:
         speed = trial.speed(
             dataset,
@@ -74,3 +72,17 @@ def estimate_time(
         f"{training.epochs} epochs of {training.steps(counts['train'])} steps, {speed.step:.3f} s"
         f" each: about {seconds // 60:.0f} min {seconds % 60:02.0f} s here."
     )
+
+
+def _asked(
+    folder: Path, flags: dict[str, Any], augment: str | None, network: str | None
+) -> tuple[Dataset, Training, Augmentation | None]:
+    """What is to be tried: the photos, the training, the augmentation.
+
+    Raises:
+        CatDogError: the folder is no dataset, a setting is none, or the network cannot work.
+    """
+    training, changes = cli_flags.asked(flags, augment, network)
+    dataset = cli_decide.opened(folder, None)
+    architecture.of(training, len(dataset.classes))
+    return dataset, training, changes

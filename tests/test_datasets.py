@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -256,9 +255,9 @@ def test_a_damaged_record_is_told_and_damaged_digests_are_made_anew(workspace, d
         datasets.load(found.id)
 
 
-def test_a_record_of_3000_photos_is_read_at_once(workspace, tmp_path):
-    root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 1500), ("dogs", 1500)))
+def test_a_record_is_read_without_a_look_at_its_photos(workspace, tmp_path):
+    root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 15), ("dogs", 15)))
     found = datasets.open_folder(root)
-    start = time.perf_counter()
-    assert len(datasets.load(found.id).items()) == 3000
-    assert time.perf_counter() - start < 0.1
+    for photo in root.rglob("*.jpg"):
+        photo.unlink()
+    assert len(datasets.load(found.id).items()) == 30

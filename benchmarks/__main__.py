@@ -4,7 +4,7 @@
     python -m benchmarks loading [DIR]       photos a second ready for `fit`, and the warp alone
     python -m benchmarks readers [DIR]       the loading race, cold and warm, and its limits
     python -m benchmarks training [DIR]      the notes' network, photos a second in `fit`
-    python -m benchmarks learning [DIR]      accuracy and time of whole trainings from a cold start
+    python -m benchmarks learning [DIR]      whole trainings from a cold start: accuracy, 40 minutes
     python -m benchmarks page                a moved slider until 20 pictures are on the wire
     python -m benchmarks browser             a moved slider until Chromium has painted them
     python -m benchmarks memory              packing and reading two sizes: memory does not grow

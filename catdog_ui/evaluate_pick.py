@@ -182,10 +182,8 @@ def _ask(subject: Subject, problem: str, job: Job | None) -> None:
             on_click=_start,
             args=(subject,),
         )
-        st.caption(
-            f"{t(problem)} {t('One pass looks at each photo once; all below follows from it.')}",
-            width="content",
-        )
+        once = t("One pass looks at each photo once; all below follows from it.")
+        st.caption(f"{t(problem)} {once}", width="content")
 
 
 def _start(subject: Subject) -> None:

@@ -103,7 +103,8 @@ def spread(table: Table, result: Result, threshold: float) -> str:
     )
     best, accuracy = scores.best_threshold(table)
     if result.accuracy >= accuracy:
-        return f"{told} {t('No other would be right on more of these photos.')}"
+        no_better = t("No other would be right on more of these photos.")
+        return f"{told} {no_better}"
     better = t(
         "At {best:.2f} most of these photos would be right, {accuracy:.1%}.",
         best=best,
@@ -205,9 +206,11 @@ def versus(found: Versus, first: str, second: str) -> str:
         p="< 0.001" if found.p < 0.001 else f"{found.p:.3f}",
     )
     if found.p >= 0.05:
-        return f"{told}: {t('that can well be chance.')}"
+        chance = t("that can well be chance.")
+        return f"{told}: {chance}"
     better = second if two > one else first
-    return f"{told}: {t('“{name}” is better on such photos.', name=better)}"
+    verdict = t("“{name}” is better on such photos.", name=better)
+    return f"{told}: {verdict}"
 
 
 def answer(table: Table, row: int, guess: int) -> tuple[str, str]:

@@ -145,7 +145,8 @@ def _modes(dataset: Dataset, numbers: NDArray[Any]) -> None:
     with st.grid(3, min_column_width=300, gap="small"):
         for mode, (what, loss) in _MODES.items():
             with st.container(border=True):
-                mark = f"  :green-badge[{t('used here')}]" if loss == used else ""
+                here = t("used here")
+                mark = f"  :green-badge[{here}]" if loss == used else ""
                 st.markdown(f"`class_mode='{mode}'`{mark}")
                 array = arrays[mode]
                 if array is None:

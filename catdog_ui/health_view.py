@@ -28,9 +28,9 @@ _KINDS = {
     "truncated": (N_("Files that are cut off"), ":material/broken_image:"),
     "two_labels": (N_("The same photo under two labels"), ":material/rule:"),
     "near_two_labels": (N_("Nearly the same photo under two labels"), ":material/rule:"),
-    "leak": (N_("The same photo in training and validation"), ":material/content_copy:"),
+    "leak": (N_("The same photo on both sides of the split"), ":material/content_copy:"),
     "near_leak": (
-        N_("Nearly the same photo in training and validation"),
+        N_("Nearly the same photo on both sides of the split"),
         ":material/content_copy:",
     ),
     "duplicate": (N_("Copies within a split"), ":material/filter_none:"),

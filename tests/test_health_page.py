@@ -61,12 +61,12 @@ def test_a_sound_dataset_is_told_so(folder):
 def test_a_leak_shows_both_photos_and_one_click_keeps_the_training_copy(folder):
     copy = leak(folder)
     app = page(folder)
-    assert "The same photo in training and validation (1)" in titles(app)
+    assert "The same photo on both sides of the split (1)" in titles(app)
     shown = " ".join(html.value for html in app.get("html"))
     assert "cat.0001.jpg\ncats · Training" in shown and "copy.jpg\ncats · Validation" in shown
     assert press(app, "only_") == "Keep the training copy, exclude the others"
     assert dataset().excluded == (copy,)
-    assert "The same photo in training and validation (1)" not in titles(app)
+    assert "The same photo on both sides of the split (1)" not in titles(app)
     assert "copy.jpg** is left out" in fakes.said(app.markdown)
     assert (folder / copy).is_file()
 
@@ -77,7 +77,7 @@ def test_what_was_decided_is_undone_by_one_click(folder):
     press(app, "only_")
     press(app, "decision_undo")
     assert dataset().excluded == ()
-    assert "The same photo in training and validation (1)" in titles(app)
+    assert "The same photo on both sides of the split (1)" in titles(app)
     assert "Taken back" in fakes.said(app.info)
 
 

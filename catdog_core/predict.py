@@ -61,12 +61,17 @@ class Predictor:
             )
         return replace(self, classes=tuple(names), names_known=True)
 
+    def values(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the model itself gets of fitted photos: their values in the range it expects."""
+        return photos.astype(np.float32) * np.float32(
+            1.0 if self.input_scale == "0..255" else 1 / 255
+        )
+
     def predict(self, photos: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
-        factor = np.float32(1.0 if self.input_scale == "0..255" else 1 / 255)
         parts = []
         for start in range(0, len(photos), BATCH):
-            part = photos[start : start + BATCH].astype(np.float32) * factor
+            part = self.values(photos[start : start + BATCH])
             parts.append(np.asarray(self.run_batch(tf.constant(part)), dtype=np.float64))
         scores = np.concatenate(parts) if parts else np.empty((0, len(self.classes)))
         return np.hstack([1 - scores, scores]) if scores.shape[1] == 1 else scores

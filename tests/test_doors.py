@@ -16,6 +16,7 @@ LIGHT = (
     "strangers",
     "run_folder",
     "images",
+    "heat",
     "strips",
     "left_out",
     "datasets",

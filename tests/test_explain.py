@@ -1,0 +1,156 @@
+"""Heat maps: on networks whose right answer is known, and on one that learned a planted cue."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+
+from catdog_core import explain, models, predict
+from catdog_core.errors import ModelError
+from catdog_core.heat import overlay
+from catdog_core.settings import Network
+
+SIDE = 32
+
+
+def predictor(model, classes=("cats", "dogs")):
+    return predict._describe("model", model, {"classes": list(classes)})
+
+
+def red_and_blue(units=1):
+    """Averages the red and the blue of a photo: red speaks for class 0, blue for class 1."""
+    photos = keras.Input((SIDE, SIDE, 3))
+    x = kl.Conv2D(2, 1, use_bias=False, activation="relu")(photos)
+    x = kl.GlobalAveragePooling2D()(x)
+    activation = "sigmoid" if units == 1 else "softmax"
+    model = keras.Model(photos, kl.Dense(units, activation, use_bias=False)(x))
+    kernel = np.zeros((1, 1, 3, 2), np.float32)
+    kernel[0, 0, 0, 0] = kernel[0, 0, 2, 1] = 1
+    toward = [[-9.0], [9.0]] if units == 1 else [[9.0, 0.0], [0.0, 9.0]]
+    model.set_weights([kernel, np.array(toward, np.float32)])
+    return model
+
+
+def photo_of_two_patches():
+    """Red at the top left, blue at the bottom right."""
+    photo = np.zeros((SIDE, SIDE, 3), np.uint8)
+    photo[4:12, 4:12, 0] = 255
+    photo[20:28, 20:28, 2] = 255
+    return photo
+
+
+@pytest.mark.parametrize("units", [1, 2])
+def test_each_class_is_seen_where_its_colour_is(units):
+    model = predictor(red_and_blue(units))
+    photos = np.stack([photo_of_two_patches()] * 2)
+    red, blue = explain.heat_maps(model, photos, [0, 1])
+    assert np.array_equal(red > 0.5, photos[0, :, :, 0] > 0)
+    assert np.array_equal(blue > 0.5, photos[0, :, :, 2] > 0)
+    assert red.max() == blue.max() == 1 and red.dtype == np.float32
+
+
+def test_a_saturated_probability_has_a_map_all_the_same():
+    model = predictor(red_and_blue())
+    photo = photo_of_two_patches()
+    photo[20:28, 20:28] = 0
+    assert model.predict(photo[None])[0, 0] == 1.0  # its gradient is 0 in 32 bits
+    assert explain.heat_maps(model, photo[None], 0)[0, 8, 8] == 1
+
+
+def test_where_nothing_speaks_for_a_class_its_map_is_empty():
+    photo = photo_of_two_patches()
+    photo[..., 2] = 0
+    assert not explain.heat_maps(predictor(red_and_blue()), photo[None], 1).any()
+
+
+@pytest.mark.parametrize("end", ["outside", "activation", "logits"])
+def test_nested_models_and_all_ends_give_the_same_map(end):
+    inner = red_and_blue()
+    x = photos = keras.Input((SIDE, SIDE, 3))
+    if end == "outside":
+        x = inner(photos)
+    else:
+        for layer in inner.layers[1:-1]:
+            x = layer(x)
+        last = kl.Dense(1, use_bias=False)
+        x = last(x)
+        last.set_weights(inner.layers[-1].get_weights())
+        x = kl.Activation("sigmoid")(x) if end == "activation" else x
+    batch = photo_of_two_patches()[None]
+    for label in (0, 1):
+        expected = explain.heat_maps(predictor(inner), batch, label)
+        found = explain.heat_maps(predictor(keras.Model(photos, x)), batch, label)
+        assert found == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["notes", "notes-deep", "compact", "custom", "transfer"])
+@pytest.mark.parametrize("classes", [("a", "b"), ("a", "b", "c")], ids=len)
+def test_every_network_of_the_lab_has_maps(name, classes):
+    size = 96
+    network = Network(batch_norm=True, pooling="stride") if name == "custom" else None
+    model = predictor(models.build(name, size, classes, network), classes)
+    photos = np.random.default_rng(0).integers(0, 255, (3, size, size, 3)).astype(np.uint8)
+    found = explain.heat_maps(model, photos, [0, 1, len(classes) - 1])
+    assert found.shape == (3, size, size)
+    assert found.min() >= 0 and found.max() <= 1 and found.any()
+
+
+def test_a_map_does_not_depend_on_the_photos_beside_it():
+    model = predictor(models.build("compact", 64))
+    photos = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3)).astype(np.uint8)
+    alone = explain.heat_maps(model, photos[37:38], 1)
+    assert explain.heat_maps(model, photos, 1)[37:38] == pytest.approx(alone, abs=1e-3)
+
+
+def test_a_network_without_places_is_told():
+    layers = [keras.Input((SIDE, SIDE, 3)), kl.Rescaling(1 / 255), kl.Flatten(), kl.Dense(1)]
+    with pytest.raises(ModelError, match="no convolution"):
+        explain.heat_maps(predictor(keras.Sequential(layers)), photo_of_two_patches()[None], 0)
+
+
+def test_no_photos_are_no_maps():
+    empty = np.empty((0, SIDE, SIDE, 3), np.uint8)
+    assert explain.heat_maps(predictor(red_and_blue()), empty, 0).shape == (0, SIDE, SIDE)
+
+
+def planted(rng, count):
+    """Noise; photos of class 1 have a striped patch somewhere. Also the patches' corners."""
+    photos = rng.integers(60, 130, (count, SIDE, SIDE, 3)).astype(np.uint8)
+    labels = np.arange(count) % 2
+    corners = rng.integers(2, SIDE - 10, (count, 2))
+    for photo, label, (top, left) in zip(photos, labels, corners, strict=True):
+        if label:
+            photo[top : top + 8, left : left + 8] = np.where(np.arange(8) % 4 < 2, 255, 0)[:, None]
+    return photos, labels, corners
+
+
+def test_the_map_of_a_trained_network_lands_on_the_cue():
+    keras.utils.set_random_seed(0)
+    photos, labels, corners = planted(np.random.default_rng(0), 96)
+    layers = [
+        keras.Input((SIDE, SIDE, 3)),
+        kl.Rescaling(1 / 255),
+        kl.Conv2D(8, 5, activation="relu", padding="same"),
+        kl.MaxPooling2D(),
+        kl.Conv2D(8, 3, activation="relu", padding="same"),
+        kl.GlobalMaxPooling2D(),
+        kl.Dense(1, activation="sigmoid"),
+    ]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    model.fit(photos.astype(np.float32), labels, epochs=15, batch_size=16, verbose=0)
+    asked, at = photos[labels == 1][:16], corners[labels == 1][:16]
+    found = explain.heat_maps(predictor(model), asked, 1)
+    for heat, (top, left) in zip(found, at, strict=True):
+        y, x = np.unravel_index(heat.argmax(), heat.shape)
+        assert top - 2 <= y < top + 10 and left - 2 <= x < left + 10
+
+
+def test_an_overlay_mixes_photo_and_map():
+    photo = np.full((30, 40, 3), 100, np.uint8)
+    heat = np.zeros((10, 10), np.float32)
+    heat[:, 5:] = 1
+    assert np.array_equal(overlay(photo, heat, 0.0), photo)
+    mixed = overlay(photo, heat, 0.5)
+    assert mixed.shape == photo.shape and mixed.dtype == np.uint8
+    assert mixed[15, 2].mean() < 60 < 100 < mixed[15, 38].mean()

@@ -140,7 +140,7 @@ class _Walk:
 
     def _note(self, operation: Any, result: Any) -> None:
         self._convolved = self._convolved or isinstance(operation, _CONVOLUTIONS)
-        shape = getattr(result, "shape", ())
+        shape = tuple(getattr(result, "shape", ()))
         places = len(shape) == 4 and shape[1] != 1 and shape[2] != 1
         if self._convolved and places and not isinstance(operation, _COARSER):
             self.features = result
@@ -161,7 +161,7 @@ def _score(layer: Any, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     if isinstance(layer, kl.Softmax) or (isinstance(layer, kl.Activation) and name in _ENDS):
         return inputs, layer(inputs)
     if isinstance(layer, kl.Dense) and name in _ENDS:
-        scores = tf.matmul(*(tf.cast(x, tf.float32) for x in (inputs, layer.kernel)))
+        scores = tf.matmul(tf.cast(inputs, tf.float32), tf.cast(layer.kernel, tf.float32))
         if layer.use_bias:
             scores += tf.cast(layer.bias, tf.float32)
         return scores, layer.activation(scores)

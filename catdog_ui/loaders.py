@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from catdog_core import cache, files
 from catdog_core.datasets import Dataset
@@ -57,6 +59,19 @@ def predict(
     from catdog_core import predict as room
 
     return room.photos(model, list(photos), progress)
+
+
+def heat_maps(
+    model: Predictor, photos: NDArray[np.uint8], labels: Sequence[int]
+) -> NDArray[np.float32]:
+    """Where the model looked in fitted photos, (N, S, S, 3) to (N, S, S), for a class a photo.
+
+    Raises:
+        ModelError: the network keeps no places.
+    """
+    from catdog_core import explain as room
+
+    return room.heat_maps(model, photos, labels)
 
 
 def as_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:

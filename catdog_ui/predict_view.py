@@ -1,4 +1,4 @@
-"""Photos in, probabilities out: the choice of a model, the photos, and what the model says."""
+"""The Predict page's questions: the choice of a model and of photos, and the asking."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ import streamlit as st
 from catdog_core import datasets, images, runs, shipped
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
-from catdog_core.files import shown
 
-from . import loaders, phrases, predict_cards
-from .words import escape, say, t
+from . import loaders, phrases
+from .words import escape, t
 
 if TYPE_CHECKING:
     from catdog_core.predict import Prediction, Predictor
 
 SAMPLES = 12
-PER_PAGE = 24
 
 
 @dataclass(frozen=True)
@@ -251,51 +249,3 @@ def ask(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Predic
         bar.empty()
         st.session_state.predict_memo = (key, rows)
     return model, st.session_state.predict_memo[1]
-
-
-def show(model: Predictor, photos: Sequence[Photo], rows: Sequence[Prediction]) -> None:
-    """Cards, the photos that could not be read, the table and its download."""
-    good = [(p, row) for p, row in zip(photos, rows, strict=True) if row.error is None]
-    bad = [(p, row.error) for p, row in zip(photos, rows, strict=True) if row.error is not None]
-    if bad:
-        lines = [f"- **{escape(shown(p.name))}**: {escape(say(error))}" for p, error in bad]
-        st.warning(
-            t("{n} of {total} photos could not be read:", n=len(bad), total=len(rows))
-            + "\n\n"
-            + "\n".join(lines[:20])
-        )
-    if not good:
-        return
-    known = [(p, row) for p, row in good if p.truth in model.classes]
-    if known:
-        right = sum(p.truth == row.label for p, row in known)
-        st.caption(t("{right} of {n} right.", right=right, n=len(known)))
-    pages = -(-len(good) // PER_PAGE)
-    page = st.pagination(pages, key="predict_page") if pages > 1 else 1
-    part = good[(page - 1) * PER_PAGE : page * PER_PAGE]
-    st.html(predict_cards.cards(model.classes, [_card(p, row) for p, row in part]))
-    predict_cards.table(model.classes, [(shown(p.name), p.truth, row) for p, row in good])
-    st.download_button(
-        t("Download the table as CSV"),
-        data=loaders.as_csv(rows, model.classes),
-        file_name="predictions.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key="predict_csv",
-    )
-
-
-def _card(photo: Photo, row: Prediction) -> predict_cards.Card:
-    return predict_cards.Card(
-        name=shown(Path(photo.name).name, 40),
-        picture=_thumbnail(photo.key, photo.data),
-        label=row.label,
-        probabilities=row.probabilities,
-        truth=photo.truth,
-    )
-
-
-@st.cache_data(show_spinner=False, max_entries=500)
-def _thumbnail(key: str, _data: bytes) -> bytes:
-    return images.encode(images.thumbnail(images.decode(_data, at_least=360), 360), quality=85)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from catdog_ui import predict_view, startup
+from catdog_ui import predict_results, predict_view, startup
 from catdog_ui.words import N_, t
 
 startup.page(N_("Predict"))
@@ -17,4 +17,4 @@ with startup.guard():
         photos = predict_view.choose_photos(choice.dataset_id if choice else "")
     if choice is not None and photos:
         model, rows = predict_view.ask(choice, photos)
-        predict_view.show(model, photos, rows)
+        predict_results.show(model, photos, rows)

@@ -1,0 +1,75 @@
+"""The Predict page beyond its answers: heat maps."""
+
+import base64
+import re
+
+import fakes
+import keras
+import numpy as np
+import pytest
+
+from catdog_core import images, models
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def photo(value=120):
+    photo = np.full((40, 50, 3), value, dtype=np.uint8)
+    photo[10:30, 10:30] = (250, 40, 90)
+    return images.encode(photo)
+
+
+def opened(model, count=2):
+    """The page with a run of this model and some photos."""
+    folder = fakes.run()
+    models.save(model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
+    app = fakes.page("6_Predict", run=folder.name)
+    files = [(f"{n}.jpg", photo(100 + n), "image/jpeg") for n in range(count)]
+    app.file_uploader("predict_photos").set_value(files).run()
+    assert not app.exception
+    return app
+
+
+def pictures(app):
+    """The pictures on the cards, (N, H, W, 3) uint8."""
+    text = " ".join(str(html.proto.body) for html in app.get("html"))
+    found = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
+    return np.stack([images.decode(base64.b64decode(one)) for one in found]).astype(int)
+
+
+@pytest.fixture(scope="module")
+def notes():
+    keras.utils.set_random_seed(0)
+    return models.build("notes", 32)
+
+
+def test_heat_maps_lie_over_the_photos_as_much_as_the_slider_says(notes):
+    app = opened(notes)
+    plain = pictures(app)
+    app.toggle("predict_heat").set_value(True).run()
+    assert not app.exception
+    half = pictures(app)
+    app.slider("predict_heat_opacity").set_value(0).run()
+    assert plain.shape == half.shape and not np.allclose(plain, half, atol=20)
+    assert np.array_equal(pictures(app), plain)
+    assert "Grad-CAM" in fakes.said(app.caption)
+
+
+def test_both_classes_have_maps_of_their_own(notes):
+    app = opened(notes)
+    app.toggle("predict_heat").set_value(True).run()
+    shown = []
+    for label in (0, 1):
+        app.selectbox("predict_heat_class_2").set_value(label).run()
+        assert not app.exception
+        shown.append(pictures(app))
+    assert not np.allclose(*shown, atol=20)
+
+
+def test_a_network_without_places_is_told_in_a_sentence_and_the_photos_stay():
+    layers = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
+    app = opened(keras.Sequential(layers))
+    app.toggle("predict_heat").set_value(True).run()
+    assert not app.exception
+    assert "no convolution" in fakes.said(app.warning)
+    assert len(pictures(app)) == 2

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from catdog_core.certainty import entropy, is_unsure
+
 from .palette import CLASS_COLORS
 from .words import t
 
@@ -21,13 +23,17 @@ MOST_BARS = 5
 
 @dataclass(frozen=True)
 class Card:
-    """One photo and what the model says of it; `picture` is a JPEG, `truth` may be empty."""
+    """One photo and what the model says of it; `picture` is a JPEG, `truth` may be empty.
+
+    `unsure`: the model is not sure enough for its label to be shown.
+    """
 
     name: str
     picture: bytes
     label: str
     probabilities: tuple[float, ...]
     truth: str = ""
+    unsure: bool = False
 
 
 def cards(classes: Sequence[str], items: Sequence[Card]) -> str:
@@ -44,8 +50,17 @@ def cards(classes: Sequence[str], items: Sequence[Card]) -> str:
     )
 
 
-def table(classes: Sequence[str], rows: Sequence[tuple[str, str, Prediction]]) -> None:
-    """All photos with label and probabilities; rows are (name, truth, prediction)."""
+def table(
+    classes: Sequence[str], rows: Sequence[tuple[str, str, Prediction]], least: float = 0.0
+) -> None:
+    """All photos with label, entropy and probabilities; rows are (name, truth, prediction).
+
+    Args:
+        classes: class names in the order of the probabilities.
+        rows: the photos.
+        least: the probability below which a photo is unsure, 0..1.
+    """
+    unsure = t("unsure")
     truth = {t("True class"): [row[1] for row in rows]} if any(row[1] for row in rows) else {}
     # A class may be called as another column is, so columns are keyed by number.
     columns = {
@@ -61,8 +76,11 @@ def table(classes: Sequence[str], rows: Sequence[tuple[str, str, Prediction]]) -
     st.dataframe(
         {
             t("Photo"): [name for name, _, _ in rows],
-            t("Class"): [row.label for _, _, row in rows],
+            t("Class"): [
+                unsure if is_unsure(row.probabilities, least) else row.label for _, _, row in rows
+            ],
             **truth,
+            t("Entropy, bits"): [round(entropy(row.probabilities), 3) for _, _, row in rows],
             **{
                 f"p_{number}": [row.probabilities[number] for _, _, row in rows]
                 for number in range(len(classes))
@@ -77,8 +95,11 @@ def table(classes: Sequence[str], rows: Sequence[tuple[str, str, Prediction]]) -
 
 def _card(classes: Sequence[str], card: Card) -> str:
     source = base64.b64encode(card.picture).decode()
-    name, label = html_escape(card.name), html_escape(card.label)
-    alt = html_escape(t("{name}: predicted {label}", name=card.name, label=card.label))
+    said = t("unsure") if card.unsure else card.label
+    name, label = html_escape(card.name), html_escape(said)
+    alt = html_escape(t("{name}: predicted {label}", name=card.name, label=said))
+    bits = html_escape(t("entropy {bits} bits", bits=f"{entropy(card.probabilities):.2f}"))
+    style = "font-style:italic;opacity:.75" if card.unsure else ""
     ranked = sorted(range(len(classes)), key=lambda i: -card.probabilities[i])
     # Two or three classes keep their places from card to card; of many, the likeliest are shown.
     numbers = range(len(classes)) if len(classes) <= MOST_BARS else ranked[:MOST_BARS]
@@ -93,20 +114,21 @@ def _card(classes: Sequence[str], card: Card) -> str:
         'aspect-ratio:1;object-fit:contain;background:rgba(128,128,128,.12)">'
         '<figcaption style="padding:.6rem .75rem .75rem">'
         '<div style="display:flex;justify-content:space-between;gap:.5rem">'
-        f'<strong style="font-size:1.05rem;overflow-wrap:anywhere">{label}</strong>'
+        f'<strong style="font-size:1.05rem;overflow-wrap:anywhere;{style}">{label}</strong>'
         f"{_verdict(card)}</div>"
         f'<div title="{name}" style="font-size:.8rem;opacity:.7;white-space:nowrap;'
         f'overflow:hidden;text-overflow:ellipsis;margin-bottom:.4rem">{name}</div>'
-        f"{bars}</figcaption></figure>"
+        f'{bars}<div style="font-size:.75rem;opacity:.7;margin-top:.35rem">{bits}</div>'
+        "</figcaption></figure>"
     )
 
 
 def _verdict(card: Card) -> str:
     if not card.truth:
         return ""
-    right = card.truth == card.label
+    right = card.truth == card.label and not card.unsure
     text = t("right") if right else t("is {truth}", truth=card.truth)
-    mark = "✓" if right else "✗"
+    mark = "✓" if right else "?" if card.unsure else "✗"
     return f'<span style="font-size:.85rem;white-space:nowrap">{mark} {html_escape(text)}</span>'
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from catdog_core import images
+from catdog_core.certainty import is_unsure
 from catdog_core.files import shown
 from catdog_core.heat import overlay
 
-from . import loaders, predict_cards, predict_heat
+from . import loaders, predict_cards, predict_heat, predict_unsure
 from .predict_heat import Heat
 from .predict_view import Photo
 from .words import escape, say, t
@@ -36,18 +37,23 @@ def show(model: Predictor, photos: Sequence[Photo], rows: Sequence[Prediction]) 
         )
     if not good:
         return
-    known = [(p, row) for p, row in good if p.truth in model.classes]
-    if known:
-        right = sum(p.truth == row.label for p, row in known)
-        st.caption(t("{right} of {n} right.", right=right, n=len(known)))
+    least = predict_unsure.ask(model.classes)
+    predict_unsure.explain(model.classes, least, [(p.truth, row) for p, row in good])
     pages = -(-len(good) // PER_PAGE)
     page = st.pagination(pages, key="predict_page") if pages > 1 else 1
     part = good[(page - 1) * PER_PAGE : page * PER_PAGE]
     heat = predict_heat.ask(model, [(p.key, p.data, row) for p, row in part])
-    cards = [_card(p, row, heat, n) for n, (p, row) in enumerate(part)]
+    cards = [_card(p, row, least, heat, n) for n, (p, row) in enumerate(part)]
     st.html(predict_cards.cards(model.classes, cards))
     predict_heat.explain(model, heat)
-    predict_cards.table(model.classes, [(shown(p.name), p.truth, row) for p, row in good])
+    rows_shown = [(shown(p.name), p.truth, row) for p, row in good]
+    predict_cards.table(model.classes, rows_shown, least)
+    with st.container(horizontal=True):
+        _download_csv(model, rows)
+        predict_unsure.download(model.classes, least, [(p.name, p.data, row) for p, row in good])
+
+
+def _download_csv(model: Predictor, rows: Sequence[Prediction]) -> None:
     st.download_button(
         t("Download the table as CSV"),
         data=loaders.as_csv(rows, model.classes),
@@ -59,7 +65,9 @@ def show(model: Predictor, photos: Sequence[Photo], rows: Sequence[Prediction]) 
     )
 
 
-def _card(photo: Photo, row: Prediction, heat: Heat | None, place: int) -> predict_cards.Card:
+def _card(
+    photo: Photo, row: Prediction, least: float, heat: Heat | None, place: int
+) -> predict_cards.Card:
     picture = _thumbnail(photo.key, photo.data)
     if heat is not None:
         picture = overlay(picture, heat.maps[place], heat.opacity)
@@ -69,6 +77,7 @@ def _card(photo: Photo, row: Prediction, heat: Heat | None, place: int) -> predi
         label=row.label,
         probabilities=row.probabilities,
         truth=photo.truth,
+        unsure=is_unsure(row.probabilities, least),
     )
 
 

@@ -1,7 +1,9 @@
-"""The Predict page beyond its answers: heat maps."""
+"""The Predict page beyond its answers: heat maps, unsure photos, photos in folders."""
 
 import base64
+import io
 import re
+import zipfile
 
 import fakes
 import keras
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 
 from catdog_core import images, models
+from catdog_core.predict import Prediction
+from catdog_ui import predict_unsure
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -73,3 +77,26 @@ def test_a_network_without_places_is_told_in_a_sentence_and_the_photos_stay():
     assert not app.exception
     assert "no convolution" in fakes.said(app.warning)
     assert len(pictures(app)) == 2
+
+
+def test_photos_below_the_threshold_are_unsure_and_told(notes):
+    app = opened(notes)
+    assert "unsure" not in fakes.said(app.caption)
+    app.slider("predict_least_2").set_value(100).run()
+    assert not app.exception
+    assert "2 of 2 photos are unsure" in fakes.said(app.caption)
+    assert "no answer for what is none of its classes" in fakes.said(app.caption)
+    table = app.dataframe[0].value
+    assert list(table["Class"]) == ["unsure"] * 2
+    assert all(0 < bits <= 1 for bits in table["Entropy, bits"])
+
+
+def test_photos_are_downloaded_in_folders():
+    rows = [
+        ("a.jpg", b"1", Prediction("a.jpg", "cats", (0.9, 0.1))),
+        ("b.jpg", b"2", Prediction("b.jpg", "dogs", (0.4, 0.6))),
+    ]
+    data = predict_unsure._zip(("cats", "dogs"), 0.7, rows)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.namelist() == ["cats/a.jpg", "unsure/b.jpg"]
+        assert archive.read("unsure/b.jpg") == b"2"

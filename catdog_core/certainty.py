@@ -1,0 +1,63 @@
+"""How sure a model is of a photo, and photos sorted into folders by what it says."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from math import log2
+from pathlib import PurePosixPath
+
+UNSURE = "unsure"
+"""The folder of photos without a label."""
+
+
+def entropy(probabilities: Sequence[float]) -> float:
+    """Shannon's entropy in bits: 0 for a sure answer, log2(classes) for none at all."""
+    return sum(-p * log2(p) for p in probabilities if p > 0)
+
+
+def is_unsure(probabilities: Sequence[float], least: float) -> bool:
+    """Whether the likeliest class has a probability below `least`, 0..1."""
+    return max(probabilities) < least
+
+
+def sorted_zip(photos: Iterable[tuple[str, str | None, bytes]], classes: Sequence[str]) -> bytes:
+    """A zip archive with a folder a class, and one of the photos without a label.
+
+    Files of the same name get a number. Names are made safe for every system: what may not stand
+    in a file name becomes a dash, and no name leads out of its folder.
+
+    Args:
+        photos: name, label and content of each file; None as the label means unsure.
+        classes: all labels there may be; two that differ stay apart.
+    """
+    taken: set[str] = set()
+    folders: dict[str | None, str] = {None: _free(UNSURE, "", taken)}
+    for name in classes:
+        folders[name] = _free(_safe(name), "", taken)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # photos shrink no further
+        for name, label, data in photos:
+            path = PurePosixPath(_safe(name.replace("\\", "/").rsplit("/", 1)[-1]))
+            file = _free(f"{folders[label]}/{path.stem}", path.suffix, taken)
+            archive.writestr(zipfile.ZipInfo(file), data)  # without a date: the same bytes again
+    return out.getvalue()
+
+
+def _free(stem: str, suffix: str, taken: set[str]) -> str:
+    """The first of "a.jpg", "a (2).jpg", … that is not taken; systems may ignore the case."""
+    name, number = f"{stem}{suffix}", 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem} ({number}){suffix}"
+    taken.add(name.casefold())
+    return name
+
+
+def _safe(name: str) -> str:
+    clean = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]', "-", name).strip(" .")[-100:]
+    # Windows keeps these names for devices, with any extension.
+    reserved = re.match(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)", clean)
+    return f"_{clean}" if reserved or not clean else clean

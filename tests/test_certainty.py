@@ -1,0 +1,56 @@
+"""How sure a model is, and the archive of photos sorted by what it says."""
+
+import io
+import zipfile
+
+import pytest
+
+from catdog_core import certainty
+
+
+def names(photos, classes=("cats", "dogs")):
+    with zipfile.ZipFile(io.BytesIO(certainty.sorted_zip(photos, classes))) as archive:
+        assert archive.testzip() is None
+        return archive.namelist()
+
+
+def test_entropy_is_told_in_bits():
+    assert certainty.entropy((1.0, 0.0)) == 0
+    assert certainty.entropy((0.5, 0.5)) == 1
+    assert certainty.entropy((0.25,) * 4) == pytest.approx(2)
+    assert certainty.entropy((0.9, 0.1)) == pytest.approx(0.469, abs=1e-3)
+
+
+def test_a_photo_is_unsure_below_the_threshold_not_at_it():
+    assert certainty.is_unsure((0.79, 0.21), 0.8)
+    assert not certainty.is_unsure((0.2, 0.8), 0.8)
+
+
+def test_photos_lie_in_the_folders_of_their_labels():
+    photos = [("a.jpg", "cats", b"1"), ("b.jpg", "dogs", b"2"), ("c.jpg", None, b"3")]
+    assert names(photos) == ["cats/a.jpg", "dogs/b.jpg", "unsure/c.jpg"]
+
+
+def test_files_of_one_name_are_all_kept():
+    photos = [("x/a.jpg", "cats", b"1"), ("y/A.jpg", "cats", b"2"), ("a.jpg", "dogs", b"3")]
+    assert names(photos) == ["cats/a.jpg", "cats/A (2).jpg", "dogs/a.jpg"]
+
+
+def test_a_class_called_unsure_has_a_folder_of_its_own():
+    found = names([("a.jpg", "unsure", b""), ("a.jpg", None, b"")], ["unsure", "dogs"])
+    assert found == ["unsure (2)/a.jpg", "unsure/a.jpg"]
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\evil.jpg", "..", "a\x00.jpg", ""])
+def test_no_name_leads_out_of_its_folder(name):
+    (found,) = names([(name, "../cats", b"")], ["../cats", "CON"])
+    folder, file = found.split("/")
+    assert folder == "-cats" and file not in ("", ".", "..") and "\\" not in file
+
+
+def test_names_in_other_scripts_stay():
+    assert names([("나비.jpg", "고양이", b"")], ["고양이", "개"]) == ["고양이/나비.jpg"]
+
+
+def test_device_names_of_windows_are_not_used():
+    assert names([("con.jpg", "nul", b"")], ["nul", "dogs"]) == ["_nul/_con.jpg"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from html import escape as html
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -23,6 +24,9 @@ from catdog_core.settings import Augmentation
 from . import gallery, loaders, phrases, tiles
 from .palette import WITHIN, class_color
 from .words import N_, escape, t
+
+if TYPE_CHECKING:
+    from catdog_core.predict import Predictor
 
 _PANEL, _MODEL, _SWEPT = "augment_panel", "augment_model", "augment_swept"
 _PANELS = {
@@ -61,7 +65,11 @@ def ask(made: Shown, original: Photo) -> Shown:
     chosen = _chosen()
     if chosen is None or chosen.best_model is None:
         return made
-    model = loaders.predictor(Path(chosen.best_model))
+    return answered(made, original, loaders.predictor(Path(chosen.best_model)))
+
+
+def answered(made: Shown, original: Photo, model: Predictor) -> Shown:
+    """The variants of a photo with a model's answers to them and to the photo itself."""
     asked = np.stack([images.fit(photo, model.size) for photo in [original, *made.photos]])
     found = model.predict(asked)
     labels = found.argmax(axis=1)
@@ -160,7 +168,7 @@ def _model(made: Shown, settings: Augmentation) -> None:
             )
         )
         return
-    _spread(made)
+    spread(made)
     st.caption(
         t(
             "Trained with: {trained}. Shown now: {now}. A model is robust to what it was trained"
@@ -171,7 +179,8 @@ def _model(made: Shown, settings: Augmentation) -> None:
     )
 
 
-def _spread(made: Shown) -> None:
+def spread(made: Shown) -> None:
+    """How far the answers to the variants lie apart: tiles, and a dot a variant on a line."""
     label = int(np.argmax(made.original))
     of = made.probabilities[:, label]
     name = shown(made.classes[label])

@@ -1,4 +1,4 @@
-"""The Predict page beyond its answers: heat maps, unsure photos, photos in folders."""
+"""The Predict page beyond its answers: heat maps, unsure photos, files in folders, votes."""
 
 import base64
 import io
@@ -12,7 +12,8 @@ import pytest
 
 from catdog_core import images, models
 from catdog_core.predict import Prediction
-from catdog_ui import predict_unsure
+from catdog_core.settings import Augmentation
+from catdog_ui import predict_unsure, predict_votes
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -34,11 +35,12 @@ def opened(model, count=2):
     return app
 
 
-def pictures(app):
-    """The pictures on the cards, (N, H, W, 3) uint8."""
+def pictures(app, size=(40, 50)):
+    """The pictures of this height and width on the page, (N, H, W, 3)."""
     text = " ".join(str(html.proto.body) for html in app.get("html"))
     found = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
-    return np.stack([images.decode(base64.b64decode(one)) for one in found]).astype(int)
+    decoded = [images.decode(base64.b64decode(one)) for one in found]
+    return np.stack([one for one in decoded if one.shape[:2] == size]).astype(int)
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +102,27 @@ def test_photos_are_downloaded_in_folders():
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.namelist() == ["cats/a.jpg", "unsure/b.jpg"]
         assert archive.read("unsure/b.jpg") == b"2"
+
+
+def test_twenty_variants_vote_with_their_spread(notes):
+    app = opened(notes)
+    app.toggle("predict_vote").set_value(True).run()
+    assert not app.exception
+    assert "of 20" in fakes.said(app.caption) and "on average" in fakes.said(app.caption)
+    assert len(pictures(app, (32, 32))) == 20
+
+
+def test_votes_are_those_of_the_preview_and_the_model():
+    class Model:
+        size, classes = 8, ("dark", "bright")
+
+        def predict(self, photos):
+            bright = photos.mean(axis=(1, 2, 3)) / 255
+            return np.stack([1 - bright, bright], axis=1)
+
+    photo = np.full((8, 8, 3), 204, np.uint8)
+    dim = Augmentation(brightness_range=(0.1, 1.0))
+    made = predict_votes.vote(Model(), photo, dim)
+    assert made.original == pytest.approx([0.2, 0.8])
+    assert len(made.labels) == 20 and set(made.labels) == {0, 1}
+    assert made.probabilities[:, 1].std() > 0.1

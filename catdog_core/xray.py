@@ -53,7 +53,7 @@ def feature_maps(predictor: Predictor, photo: NDArray[np.uint8]) -> list[Feature
 def filters(predictor: Predictor) -> NDArray[np.float32]:
     """The filters of the first convolution, (K, k, k, 3), 0..1; a weight of 0 is 0.5.
 
-    All are scaled together, so that strong filters look strong.
+    Each is scaled by itself: trained ones differ in strength by a factor of a hundred.
 
     Raises:
         ModelError: no convolution looks at the colours of the photo.
@@ -61,7 +61,8 @@ def filters(predictor: Predictor) -> NDArray[np.float32]:
     for layer in predictor.model._flatten_layers():
         if isinstance(layer, kl.Conv2D) and layer.kernel.shape[2] == 3:
             kernel = np.asarray(layer.kernel, dtype=np.float32).transpose(3, 0, 1, 2)
-            scale = np.abs(kernel).max() or 1.0
+            scale = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True)
+            scale[scale == 0] = 1
             return np.asarray(kernel / scale / 2 + 0.5, dtype=np.float32)
     raise ModelError(
         "No convolution of the model looks at a photo's three colours. Expected a network that"

@@ -28,6 +28,7 @@ from .words import t
 if TYPE_CHECKING:
     from catdog_core.predict import Prediction, Predictor
     from catdog_core.race import Lane, Standing
+    from catdog_core.xray import Box, FeatureMap
 
 
 def predictor(path: Path) -> Predictor:
@@ -72,6 +73,27 @@ def heat_maps(
     from catdog_core import explain as room
 
     return room.heat_maps(model, photos, labels)
+
+
+def feature_maps(model: Predictor, photo: NDArray[np.uint8]) -> list[FeatureMap]:
+    """What the layers of a model give of a fitted photo, (S, S, 3)."""
+    from catdog_core import xray as room
+
+    return room.feature_maps(model, photo)
+
+
+def filters(model: Predictor) -> NDArray[np.float32]:
+    """The filters of the first convolution, (K, k, k, 3), 0..1. Raises ModelError."""
+    from catdog_core import xray as room
+
+    return room.filters(model)
+
+
+def receptive_field(model: Predictor, layer: str, row: int, column: int) -> Box:
+    """The pixels that reach a unit of a layer's map. Raises ModelError."""
+    from catdog_core import xray as room
+
+    return room.receptive_field(model, layer, row, column)
 
 
 def as_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from catdog_core.certainty import is_unsure
 from catdog_core.files import shown
 from catdog_core.heat import overlay
 
-from . import loaders, predict_cards, predict_heat, predict_unsure, predict_votes
+from . import loaders, predict_cards, predict_heat, predict_unsure, predict_votes, predict_xray
 from .predict_heat import Heat
 from .predict_view import Photo
 from .words import escape, say, t
@@ -46,7 +46,9 @@ def show(model: Predictor, photos: Sequence[Photo], rows: Sequence[Prediction]) 
     cards = [_card(p, row, least, heat, n) for n, (p, row) in enumerate(part)]
     st.html(predict_cards.cards(model.classes, cards))
     predict_heat.explain(model, heat)
-    predict_votes.show(model, [(p.name, p.key, p.data) for p, _ in good])
+    asked = [(p.name, p.key, p.data) for p, _ in good]
+    predict_votes.show(model, asked)
+    predict_xray.show(model, asked)
     rows_shown = [(shown(p.name), p.truth, row) for p, row in good]
     predict_cards.table(model.classes, rows_shown, least)
     with st.container(horizontal=True):

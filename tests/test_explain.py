@@ -7,7 +7,7 @@ from keras import layers as kl
 
 from catdog_core import explain, models, predict
 from catdog_core.errors import ModelError
-from catdog_core.heat import overlay
+from catdog_core.heat import framed, overlay
 from catdog_core.settings import Network
 
 SIDE = 32
@@ -154,3 +154,10 @@ def test_an_overlay_mixes_photo_and_map():
     mixed = overlay(photo, heat, 0.5)
     assert mixed.shape == photo.shape and mixed.dtype == np.uint8
     assert mixed[15, 2].mean() < 60 < 100 < mixed[15, 38].mean()
+
+
+def test_a_frame_dims_what_is_outside_and_is_cut_at_the_edge():
+    photo = np.full((30, 40, 3), 90, np.uint8)
+    found = framed(photo, -5, 10, 12, 20)
+    assert found[6, 15, 0] == 90 and found[20, 15, 0] == 30
+    assert found[5, 9, 0] == found[5, 20, 0] == found[12, 15, 0] == 255

@@ -1,4 +1,4 @@
-"""The Predict page beyond its answers: heat maps, unsure photos, files in folders, votes."""
+"""The Predict page beyond its answers: heat maps, unsure photos, files in folders, votes, X-ray."""
 
 import base64
 import io
@@ -126,3 +126,20 @@ def test_votes_are_those_of_the_preview_and_the_model():
     assert made.original == pytest.approx([0.2, 0.8])
     assert len(made.labels) == 20 and set(made.labels) == {0, 1}
     assert made.probabilities[:, 1].std() > 0.1
+
+
+def test_a_photo_is_followed_through_the_network(notes):
+    app = opened(notes)
+    app.toggle("predict_xray").set_value(True).run()
+    assert not app.exception and not app.error
+    said = fakes.said(app.caption)
+    assert "channels that answer most" in said and "Filters of the first convolution" in said
+    assert "sees 3 × 3 px of 32 × 32" in said
+
+
+def test_a_network_without_places_has_no_x_ray():
+    layers = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
+    app = opened(keras.Sequential(layers))
+    app.toggle("predict_xray").set_value(True).run()
+    assert not app.exception and not app.error
+    assert "no layer that keeps places" in fakes.said(app.info)

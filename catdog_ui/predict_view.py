@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core import datasets, images, runs, shipped
+from catdog_core import datasets, images, neither, runs, shipped
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from catdog_core.predict import Prediction, Predictor
 
 SAMPLES = 12
+_NEITHER = "no pets"  # in place of a dataset's id, which has no spaces
 
 
 @dataclass(frozen=True)
@@ -196,18 +197,44 @@ def choose_photos(dataset_id: str) -> list[Photo]:
         st.session_state.pop("predict_samples", None)
         return [Photo(file.name, file.file_id, file.getvalue()) for file in files]
     dataset = _dataset(dataset_id)
+    with st.container(horizontal=True):
+        if dataset is not None:
+            st.button(
+                t("Try it with photos of the validation set"),
+                icon=":material/shuffle:",
+                key="predict_try",
+                on_click=_try_samples,
+                args=(dataset.id,),
+            )
+        st.button(
+            t("Try it with no pets at all"),
+            icon=":material/question_mark:",
+            key="predict_neither",
+            on_click=_try_samples,
+            args=(_NEITHER,),
+        )
+    of, turn = st.session_state.get("predict_samples", ("", 0))
+    if of == _NEITHER:
+        return _no_pets()
+    if dataset is not None and of == dataset.id:
+        return _samples(dataset, turn)
     if dataset is None:
         st.caption(t("Drop in one or more photos to see what the model says of them."))
-        return []
-    label = t("Try it with photos of the validation set")
-    if st.button(label, icon=":material/shuffle:", key="predict_try"):
-        turn = st.session_state.get("predict_samples", (dataset.id, -1))[1]
-        st.session_state.predict_samples = (dataset.id, turn + 1)
-    of, turn = st.session_state.get("predict_samples", ("", 0))
-    if of == dataset.id:
-        return _samples(dataset, turn)
-    st.caption(t("Drop in one or more photos, or try some the model was not trained on."))
+    else:
+        st.caption(t("Drop in one or more photos, or try some the model was not trained on."))
     return []
+
+
+def _try_samples(of: str) -> None:
+    turn = st.session_state.get("predict_samples", ("", -1))[1]
+    st.session_state.predict_samples = (of, turn + 1)
+
+
+def _no_pets() -> list[Photo]:
+    return [
+        Photo(t(title), f"{_NEITHER}:{name}", images.encode(neither.draw(name)))
+        for name, title in neither.TITLES.items()
+    ]
 
 
 def _dataset(dataset_id: str) -> Dataset | None:

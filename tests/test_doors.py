@@ -17,6 +17,7 @@ LIGHT = (
     "run_folder",
     "images",
     "heat",
+    "neither",
     "certainty",
     "strips",
     "left_out",

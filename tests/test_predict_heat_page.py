@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from catdog_core import images, models
+from catdog_core import images, models, neither
 from catdog_core.predict import Prediction
 from catdog_core.settings import Augmentation
 from catdog_ui import predict_unsure, predict_votes
@@ -143,3 +143,25 @@ def test_a_network_without_places_has_no_x_ray():
     app.toggle("predict_xray").set_value(True).run()
     assert not app.exception and not app.error
     assert "no layer that keeps places" in fakes.said(app.info)
+
+
+def test_pictures_of_no_pets_can_be_tried_and_put_away_by_photos(notes):
+    folder = fakes.run()
+    models.save(notes, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
+    app = fakes.page("6_Predict", run=folder.name)
+    app.button("predict_neither").click().run()
+    assert not app.exception
+    assert list(app.dataframe[0].value["Photo"])[-1] == "a car"
+    assert "right" not in fakes.said(app.caption)
+    app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
+    assert list(app.dataframe[0].value["Photo"]) == ["a.jpg"]
+
+
+def test_the_pictures_are_the_same_each_time_and_differ():
+    drawn = [neither.draw(name) for name in neither.TITLES]
+    assert all(one.shape == (320, 320, 3) and one.dtype == np.uint8 for one in drawn)
+    assert all(
+        np.array_equal(one, neither.draw(name))
+        for name, one in zip(neither.TITLES, drawn, strict=True)
+    )
+    assert len({one.tobytes() for one in drawn}) == len(drawn)

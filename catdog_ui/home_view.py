@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import datasets, images, runs
+from catdog_core import datasets, images, runs, shipped
 from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
 from catdog_core.runs import Run
@@ -41,6 +41,12 @@ _ROOMS = (
         N_("Compare"),
         "compare_arrows",
         N_("Lay the curves of several runs over each other and see which learnt by heart."),
+    ),
+    (
+        "pages/5_Evaluate.py",
+        N_("Evaluate"),
+        "fact_check",
+        N_("Which photos a model gets wrong, how surely, and what to do about them."),
     ),
     (
         "pages/6_Predict.py",
@@ -134,17 +140,20 @@ def _train(found: list[Dataset], trained: list[Run]) -> None:
 
 
 def _predict(trained: list[Run]) -> None:
-    ready = next((run for run in trained if run.best_model), None)
-    st.caption(t("Drop in a photo and see which class the network takes it for, and how surely."))
+    own = next((run for run in trained if run.best_model), None)
+    told = t("Drop in a photo and see which class the network takes it for, and how surely.")
+    if own is None and shipped.run() is not None:
+        told += " " + t("Until yours is trained, a ready one answers.")
+    st.caption(told)
     if st.button(
         t("Predict"),
-        type="primary" if ready else "secondary",
+        type="primary" if own else "secondary",
         icon=":material/image_search:",
-        disabled=ready is None,
+        disabled=own is None and shipped.run() is None,
         key="home_predict",
     ):
-        assert ready is not None
-        st.switch_page("pages/6_Predict.py", query_params=state.query(run=ready.id))
+        query = state.query(run=own.id) if own else state.query()
+        st.switch_page("pages/6_Predict.py", query_params=query)
     link("pages/2_Augment.py", t("Augment photos"))
 
 

@@ -23,7 +23,7 @@ SCREENS = [
     *((width, theme, "en") for width in (1440, 1024, 390) for theme in ("light", "dark")),
     *((width, "light", "ko") for width in (1440, 390)),
 ]
-PAGES = ["", "Data", "Augment", "Train", "Compare", "Predict"]
+PAGES = ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict"]
 LONGEST = 1500
 """Pixels of a page's height shown in the documentation."""
 OVERFLOW = """() => Math.max(...[
@@ -86,7 +86,12 @@ def _fill(lab, page, name):
     if name == "Predict":
         page.locator(".st-key-predict_try button").click()
         page.locator(".st-key-predict_csv button").wait_for()
-    if name in ("Train", "Compare"):
+    if name == "Evaluate":
+        start = page.locator("[class*=st-key-start_evaluate] button")
+        start.or_(page.locator(".js-plotly-plot")).first.wait_for()
+        if start.count():  # the first look asks the model, later ones find its answers
+            start.click()
+    if name in ("Train", "Compare", "Evaluate"):
         page.locator(".js-plotly-plot .point").first.wait_for()
     lab.settle(page)
 

@@ -53,17 +53,16 @@ def explain(classes: Sequence[str], least: float, rows: Sequence[tuple[str, Pred
         st.caption(t("{n} of {total} photos are unsure.", n=len(rows) - len(sure), total=len(rows)))
     if known:
         st.caption(t("{right} of {n} right.", right=right, n=len(known)))
-    if least:
-        st.caption(
-            t(
-                "The {n} probabilities always add up to 100%, so the model has no answer for what"
-                " is none of its classes: a car is one of them too. The threshold, like the"
-                " entropy (0 bits: sure, {most} bits: a pure guess), finds photos between the"
-                " classes; of something it never saw a model can be quite sure.",
-                n=len(classes),
-                most=_most(len(classes)),
-            )
+    st.caption(
+        t(
+            "The {n} probabilities always add up to 100%, so the model has no answer for what"
+            " is none of its classes: a car is one of them too. The threshold, like the"
+            " entropy (0 bits: sure, {most} bits: a pure guess), finds photos between the"
+            " classes; of something it never saw a model can be quite sure.",
+            n=len(classes),
+            most=_most(len(classes)),
         )
+    )
 
 
 def download(

@@ -232,7 +232,7 @@ def _try_samples(of: str) -> None:
 
 def _no_pets() -> list[Photo]:
     return [
-        Photo(t(title), f"{_NEITHER}:{name}", images.encode(neither.draw(name)))
+        Photo(f"{t(title)}.jpg", f"{_NEITHER}:{name}", images.encode(neither.draw(name)))
         for name, title in neither.TITLES.items()
     ]
 

@@ -151,8 +151,9 @@ def test_pictures_of_no_pets_can_be_tried_and_put_away_by_photos(notes):
     app = fakes.page("6_Predict", run=folder.name)
     app.button("predict_neither").click().run()
     assert not app.exception
-    assert list(app.dataframe[0].value["Photo"])[-1] == "a car"
+    assert list(app.dataframe[0].value["Photo"])[-1] == "a car.jpg"
     assert "right" not in fakes.said(app.caption)
+    assert "no answer for what is none of its classes" in fakes.said(app.caption)
     app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
     assert list(app.dataframe[0].value["Photo"]) == ["a.jpg"]
 

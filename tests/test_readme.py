@@ -46,6 +46,7 @@ def test_every_package_has_its_reason_and_an_upper_bound():
 def test_every_command_shown_exists():
     shown = set(re.findall(r"python -m catdog_core ([a-z]+)", README))
     known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+    known |= {group.name for group in cli.app.registered_groups}
     assert shown <= known
     for name in known:
         assert name in README

@@ -93,7 +93,8 @@ def _run(
     with _process(json.dumps(asked)) as (process, lines):
         for line in lines:
             if "error" in line:
-                raise CatDogError(line["error"], **line["params"])
+                message, params = line["error"], line["params"]
+                raise CatDogError(message, **params)
             tell(line)
         if process.wait():
             raise CatDogError(

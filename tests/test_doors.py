@@ -1,6 +1,7 @@
 """The doors of the house: who imports whom, and that light rooms stay light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,15 @@ def test_home_paints_without_tensorflow(workspace):
         "assert app.title and not app.exception"
     )
     assert loaded_by(code) == "[]"
+
+
+def test_the_map_of_rooms_names_each_with_the_first_sentence_of_its_docstring():
+    table = re.findall(
+        r"^\| `(\w+)` \| (.+) \|$", (PROJECT / "docs/rooms.md").read_text("utf-8"), re.M
+    )
+    rooms = {}
+    for path in (PROJECT / "catdog_core").glob("[!_]*.py"):
+        text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        rooms[path.stem] = text.split("\n\n")[0].replace("\n", " ")
+    assert dict(table) == rooms
+    assert len(table) == len(rooms)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from catdog_core import augment, images
-from catdog_core.errors import PhotoError
 from catdog_core.files import shown
 from catdog_core.images import Photo
 from catdog_core.settings import Augmentation
 
-from . import augment_controls, augment_panels, augment_words, gallery, phrases, pictures
+from . import augment_controls, augment_panels, augment_words, gallery, phrases, predict_panels
 from .augment_panels import Shown
 from .palette import class_color
-from .startup import guard
+from .predict_panels import Photos
 from .words import escape, t
 
 if TYPE_CHECKING:
@@ -27,36 +25,14 @@ if TYPE_CHECKING:
 COUNT = 20
 
 
-def show(model: Predictor, photos: Sequence[tuple[str, str, bytes]]) -> None:
-    """The panel, which opens by a switch and redraws itself alone.
-
-    Args:
-        model: the model.
-        photos: name, key and file of each photo that could be read.
-    """
-    st.fragment(_guarded)(model, photos)
+def show(model: Predictor, photos: Photos) -> None:
+    """The panel, folded until it is asked for."""
+    label = t("Let 20 variants of a photo vote")
+    predict_panels.switched(label, "predict_vote", _panel, model, photos)
 
 
-def _guarded(model: Predictor, photos: Sequence[tuple[str, str, bytes]]) -> None:
-    with guard():
-        if st.toggle(t("Let 20 variants of a photo vote"), key="predict_vote"):
-            _panel(model, photos)
-
-
-def _panel(model: Predictor, photos: Sequence[tuple[str, str, bytes]]) -> None:
-    places = range(len(photos))
-    chosen = st.selectbox(
-        t("Photo"),
-        places,
-        format_func=lambda n: shown(photos[n][0]),
-        key=f"predict_vote_photo_{len(photos)}",
-        label_visibility="collapsed",
-        width=360,
-    )
-    _, key, data = photos[chosen]
-    original = pictures.uploaded(key, data, model.size)
-    if isinstance(original, PhotoError):
-        raise original
+def _panel(model: Predictor, photos: Photos) -> None:
+    original = predict_panels.choose(model, photos, "predict_vote_photo")
     settings = _settings()
     made = vote(model, original, settings)
     gallery.grid(

@@ -11,13 +11,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from catdog_core import images
-from catdog_core.errors import ModelError, PhotoError
-from catdog_core.files import shown
+from catdog_core.errors import ModelError
 from catdog_core.heat import coloured, framed
 from catdog_core.images import Photo
 
-from . import gallery, loaders, pictures
-from .startup import guard
+from . import gallery, loaders, predict_panels
+from .predict_panels import Photos
 from .words import escape, say, t
 
 if TYPE_CHECKING:
@@ -28,34 +27,15 @@ MOST = 32
 _SIDE = 96  # pixels a small map is enlarged to, so that its squares stay sharp
 
 
-def show(model: Predictor, photos: Sequence[tuple[str, str, bytes]]) -> None:
-    """The panel, which opens by a switch and redraws itself alone.
-
-    Args:
-        model: the model.
-        photos: name, key and file of each photo that could be read.
-    """
-    st.fragment(_guarded)(model, photos)
+def show(model: Predictor, photos: Photos) -> None:
+    """The panel, folded until it is asked for."""
+    label = t("X-ray: a photo inside the network")
+    predict_panels.switched(label, "predict_xray", _panel, model, photos)
 
 
-def _guarded(model: Predictor, photos: Sequence[tuple[str, str, bytes]]) -> None:
-    with guard():
-        if st.toggle(t("X-ray: a photo inside the network"), key="predict_xray"):
-            _panel(model, photos)
-
-
-def _panel(model: Predictor, photos: Sequence[tuple[str, str, bytes]]) -> None:
+def _panel(model: Predictor, photos: Photos) -> None:
     with st.container(horizontal=True):
-        chosen = st.selectbox(
-            t("Photo"),
-            range(len(photos)),
-            format_func=lambda n: shown(photos[n][0]),
-            key=f"predict_xray_photo_{len(photos)}",
-            width=260,
-        )
-        photo = pictures.uploaded(photos[chosen][1], photos[chosen][2], model.size)
-        if isinstance(photo, PhotoError):
-            raise photo
+        photo = predict_panels.choose(model, photos, "predict_xray_photo")
         found = loaders.feature_maps(model, photo)
         if not found:
             st.info(t("This network has no layer that keeps places."))

@@ -13,7 +13,9 @@ from pathlib import Path
 import psutil
 from rich.table import Table
 
-from catdog_core import files, run_folder, scores
+from catdog_core import files
+from catdog_core.insight import scores
+from catdog_core.training import run_folder
 
 from .race import console
 from .source import drawn

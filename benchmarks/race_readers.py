@@ -34,7 +34,7 @@ def race_readers(folder: Path | None) -> None:
 
 
 def _readers(dataset: Dataset) -> None:
-    from catdog_core import race as course
+    from catdog_core.packing import race as course
 
     lanes = course.run(dataset, SIZE, BATCH, _SECONDS, sample=_SAMPLE)
     sheet = table(

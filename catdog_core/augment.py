@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import pixels
+from .augmentation import pixels
+from .augmentation.mixing import mix
+from .augmentation.transform import Transform, draw
 from .images import Photo
-from .mixing import mix
 from .settings import Augmentation, FillMode
-from .transform import Transform, draw
 
 __all__ = ["Transform", "apply", "batch", "draw", "matrix", "mix", "variants"]
 

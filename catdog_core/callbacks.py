@@ -12,11 +12,12 @@ from typing import Any
 
 import keras
 
-from . import averaging, files, models, runs, schedules
-from .averaging import AveragedWeights
+from . import files, models, runs
 from .errors import RunError
 from .settings import Training
-from .turn import State, Stopped
+from .training import averaging, schedules
+from .training.averaging import AveragedWeights
+from .training.turn import State, Stopped
 
 _POINTS = 20  # points of a live curve inside one epoch
 

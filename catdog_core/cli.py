@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from . import (
-    architecture,
+from . import datasets, quiet, runs
+from .commands import (
     cli_augment,
     cli_data,
     cli_decide,
@@ -28,14 +28,12 @@ from . import (
     cli_models,
     cli_say,
     cli_trial,
-    datasets,
-    experiments,
-    quiet,
-    runs,
 )
-from .cli_flags import AsJson, Folder, NetworkFile, Order
+from .commands.cli_flags import AsJson, Folder, NetworkFile, Order
 from .errors import CatDogError, DatasetError, RunError
 from .files import shown
+from .networks import architecture
+from .outcomes import experiments
 from .settings import Training
 
 PROGRAM = "python -m catdog_core"

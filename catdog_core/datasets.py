@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from . import choices, contents, dataset_record, demo, division, files, layout
-from .choices import Choice
-from .dataset_record import Dataset, Item, load, root
-from .decisions import as_of, change, order_classes, refuse_second_test, resplit, undo
+from . import demo, files
+from .curation import choices, division
+from .curation.choices import Choice
+from .curation.decisions import as_of, change, order_classes, refuse_second_test, resplit, undo
 from .errors import CatDogError, DatasetError
+from .sources import contents, dataset_record, layout
+from .sources.dataset_record import Dataset, Item, load, root
 
 __all__ = [
     "DEMO_ID",
@@ -174,7 +176,7 @@ def remove(dataset_id: str) -> Path:
     target = files.workspace() / "trash" / f"{dataset_id}-{uuid4().hex[:6]}"
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(folder, target)
-    from . import cache  # it asks this room which datasets there are
+    from .packing import cache  # it asks this room which datasets there are
 
     cache.sweep()
     return target

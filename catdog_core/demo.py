@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from . import cartoon, files
-from .cartoon import Colour
+from . import files
 from .errors import DatasetError
+from .sources import cartoon
+from .sources.cartoon import Colour
 
 CLASSES = ("cats", "dogs")
 _SUPER = 2  # drawn this much larger, then shrunk: smooth edges

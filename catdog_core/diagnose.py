@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from . import advice, evidence, verdicts
-from .advice import Facts
-from .curves import METRICS, SURE, Curves, tidy
-from .verdicts import Verdict
+from .outcomes import advice, evidence, verdicts
+from .outcomes.advice import Facts
+from .outcomes.curves import METRICS, SURE, Curves, tidy
+from .outcomes.verdicts import Verdict
 
 LEAST = 5
 """Epochs below which nothing but a divergence can be told."""

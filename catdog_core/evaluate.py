@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from . import images, predict, predictions, scores
+from . import images, predict
 from .datasets import Dataset
 from .errors import CatDogError, DatasetError, ModelError
 from .images import Photo
+from .insight import predictions, scores
+from .insight.predictions import Table
 from .predict import Predictor
-from .predictions import Table
 
 Progress = Callable[[int, int], None]
 Failed = list[tuple[str, CatDogError]]

@@ -22,8 +22,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from .errors import ModelError
+from .insight.walk import Walk
 from .predict import BATCH, Predictor
-from .walk import Walk
 
 Mapper = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 

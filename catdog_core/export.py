@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import Literal, get_args
 
-from . import files, models, predict, strangers
+from . import files, models, predict
 from .errors import CatDogError
+from .networks import strangers
 
 Format = Literal["keras", "h5"]
 

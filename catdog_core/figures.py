@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from . import files
+from .augmentation.mixing import Mix
+from .augmentation.transform import Transform
 from .controls import Control, controls
 from .images import Photo
-from .mixing import Mix
 from .settings import Augmentation
-from .transform import Transform
 
 _FORMATS = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
 _CAPTION = 32  # signs that fit under a variant

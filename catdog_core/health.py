@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from . import looks
-from .dataset_record import Dataset, Item, root
-from .files import shown
-from .findings import (
+from .curation import looks
+from .curation.findings import (
     CMYK,
     COPIES,
     EXTREME_SHAPE,
@@ -33,8 +31,10 @@ from .findings import (
     WRONG_EXTENSION,
     Finding,
 )
-from .heads import EXTENSIONS_OF
-from .looks import Look, Unusable
+from .curation.looks import Look, Unusable
+from .files import shown
+from .photos.heads import EXTENSIONS_OF
+from .sources.dataset_record import Dataset, Item, root
 
 __all__ = ["KINDS", "Finding", "check"]
 

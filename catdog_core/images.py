@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
-from . import jpeg, strips
 from .errors import PhotoError
+from .photos import jpeg, strips
 
 Photo = NDArray[np.uint8]
 """A photo: (H, W, 3) uint8, RGB."""

@@ -17,9 +17,10 @@ from typing import Any
 import h5py
 import keras
 
-from . import architecture, backbone, backbones, compact, compact_table, files, strangers
-from . import network as built
+from . import backbone, files
 from .errors import ModelError
+from .networks import architecture, backbones, compact, compact_table, strangers
+from .networks import network as built
 from .settings import Network, Training
 
 ABOUT = "catdog.json"

@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from . import images, models, runs, shipped
+from . import images, models, runs
 from .errors import N_, CatDogError, ModelError, PhotoError
 from .files import shown
+from .insight import shipped
 
 Scale = Literal["0..255", "0..1"]
 BATCH = 32

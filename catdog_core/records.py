@@ -38,10 +38,11 @@ import tensorflow as tf
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from . import cache, files, shard_index, shards
+from . import files
 from .datasets import Dataset
 from .errors import CatDogError, DatasetError, PhotoError
-from .shard_images import PartImages, ShardImages
+from .packing import cache, shard_index, shards
+from .packing.shard_images import PartImages, ShardImages
 
 Progress = Callable[[int, int], None]
 

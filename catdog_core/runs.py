@@ -29,11 +29,14 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from . import backbones, files, launch, lineage
+from . import files
 from .datasets import Dataset
 from .errors import RunError
-from .launch import reap
-from .run_folder import (
+from .networks import backbones
+from .settings import Augmentation, Training
+from .training import launch, lineage
+from .training.launch import reap
+from .training.run_folder import (
     FORMAT,
     Run,
     batches,
@@ -44,7 +47,6 @@ from .run_folder import (
     read_object,
     root,
 )
-from .settings import Augmentation, Training
 
 __all__ = [
     "FORMAT",
@@ -262,7 +264,7 @@ def work(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = N
             name=run.name,
         ) from error
     try:
-        from . import turn
+        from .training import turn
 
         turn.take(run, on_progress)
     finally:

@@ -6,10 +6,10 @@ checks and the settings reference are all derived from here; nothing else knows 
 
 from __future__ import annotations
 
-from .recipes import RECIPES, Recipe
 from .settings_augmentation import MIXES, NO_AUGMENTATION, PRESETS, Augmentation, FillMode
 from .settings_network import NETWORKS, Network
 from .settings_training import ModelName, Monitor, Optimizer, Schedule, Training
+from .training.recipes import RECIPES, Recipe
 
 __all__ = [
     "MIXES",

@@ -7,23 +7,12 @@ from typing import Any
 
 import keras
 
-from . import (
-    averaging,
-    callbacks,
-    datasets,
-    lessons,
-    models,
-    optimizers,
-    part,
-    pipeline,
-    records,
-    runs,
-    schedules,
-    strangers,
-)
+from . import callbacks, datasets, models, pipeline, records, runs
 from .errors import DatasetError, RunError
-from .lessons import Lesson
-from .turn import State, Stopped
+from .networks import strangers
+from .training import averaging, lessons, optimizers, part, schedules
+from .training.lessons import Lesson
+from .training.turn import State, Stopped
 
 
 def train(run: runs.Run, state: State) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from catdog_core import links, questions
+from catdog_core.augmentation import links, questions
+from catdog_core.augmentation.questions import Question
 from catdog_core.controls import controls, parse
 from catdog_core.datasets import Dataset
-from catdog_core.questions import Question
 from catdog_core.settings import PRESETS, Augmentation
 
 from . import augment_share, forms, phrases

@@ -12,12 +12,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import images, runs, snippets, sweep
+from catdog_core import images, runs
 from catdog_core.augment import Transform
+from catdog_core.augmentation import snippets, sweep
+from catdog_core.augmentation.mixing import Mix
 from catdog_core.controls import controls
 from catdog_core.files import shown
 from catdog_core.images import Photo
-from catdog_core.mixing import Mix
 from catdog_core.runs import Run
 from catdog_core.settings import Augmentation
 

@@ -7,7 +7,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from catdog_core import files, links, presets
+from catdog_core import files
+from catdog_core.augmentation import links, presets
 from catdog_core.errors import CatDogError, SettingsError
 from catdog_core.settings import Augmentation
 

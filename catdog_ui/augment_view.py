@@ -13,12 +13,13 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from catdog_core import augment, figures, images, mixing
+from catdog_core import augment, figures, images
+from catdog_core.augmentation import mixing
+from catdog_core.augmentation.mixing import Mix
 from catdog_core.datasets import Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown, slug
 from catdog_core.images import Photo
-from catdog_core.mixing import Mix
 from catdog_core.settings import Augmentation
 
 from . import (

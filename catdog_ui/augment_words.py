@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from catdog_core.augment import Transform
-from catdog_core.mixing import Mix
+from catdog_core.augmentation.mixing import Mix
 
 from .words import t
 

@@ -53,13 +53,19 @@ def extract() -> dict[str, set[str]]:
         methods,
         options,
         keywords=keywords(),
-        directory_filter=lambda folder: Path(folder).name in {"catdog_core", "catdog_ui", "pages"},
+        directory_filter=_holds_texts,
     ):
         if isinstance(message, str) and message:
             found.setdefault(message, set()).add(Path(file_name).as_posix())
     for text in _setting_texts():
         found.setdefault(text, set()).add("catdog_core/settings.py")
     return found
+
+
+def _holds_texts(folder: str) -> bool:
+    """Whether a folder is one of the product's own, however deep."""
+    inside = Path(folder).resolve().relative_to(PROJECT).parts
+    return bool(inside) and inside[0] in {"catdog_core", "catdog_ui", "pages"}
 
 
 def update(code: str, texts: dict[str, set[str]]) -> Catalog:

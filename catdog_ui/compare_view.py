@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import histories
+from catdog_core.outcomes import histories
 from catdog_core.runs import Run
 
 from . import chart_marks, charts, phrases, run_care, verdict

@@ -8,11 +8,12 @@ from html import escape as html_escape
 import plotly.graph_objects as go
 import streamlit as st
 
-from catdog_core import class_set, datasets, images
+from catdog_core import datasets, images
 from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
-from catdog_core.preview import LAYOUTS
+from catdog_core.sources import class_set
+from catdog_core.sources.preview import LAYOUTS
 
 from . import sources
 from .palette import SPLIT_COLORS

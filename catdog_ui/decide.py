@@ -8,7 +8,7 @@ from itertools import groupby
 import streamlit as st
 
 from catdog_core import datasets
-from catdog_core.choices import Change
+from catdog_core.curation.choices import Change
 from catdog_core.datasets import Choice, Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.files import shown

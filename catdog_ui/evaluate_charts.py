@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from catdog_core.files import shown
-from catdog_core.predictions import Table
-from catdog_core.scores import Calibration, Curve, Result
+from catdog_core.insight.predictions import Table
+from catdog_core.insight.scores import Calibration, Curve, Result
 
 from .palette import class_color
 from .words import t

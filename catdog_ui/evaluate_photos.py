@@ -9,11 +9,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import scores
 from catdog_core.datasets import Choice
 from catdog_core.files import shown
-from catdog_core.predictions import Table
-from catdog_core.scores import Result
+from catdog_core.insight import scores
+from catdog_core.insight.predictions import Table
+from catdog_core.insight.scores import Result
 
 from . import decide, evaluate_words, finding_photos
 from .evaluate_pick import Subject

@@ -7,12 +7,13 @@ from functools import partial
 
 import streamlit as st
 
-from catdog_core import datasets, jobs, predictions, runs
+from catdog_core import datasets, jobs, runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.files import shown
+from catdog_core.insight import predictions
+from catdog_core.insight.predictions import Table
 from catdog_core.jobs import Job
-from catdog_core.predictions import Table
 from catdog_core.runs import Run
 
 from . import loaders, state, watch

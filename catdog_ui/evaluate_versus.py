@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from catdog_core import runs, scores, versus
+from catdog_core import runs
 from catdog_core.files import shown
-from catdog_core.predictions import Table
+from catdog_core.insight import scores, versus
+from catdog_core.insight.predictions import Table
 from catdog_core.runs import Run
 
 from . import evaluate_photos, evaluate_pick, evaluate_words, phrases, tiles

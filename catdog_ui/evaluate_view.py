@@ -7,10 +7,11 @@ from functools import partial
 
 import streamlit as st
 
-from catdog_core import datasets, predictions, scores
+from catdog_core import datasets
 from catdog_core.files import shown, slug
-from catdog_core.predictions import Table
-from catdog_core.scores import Calibration, Curve, Result
+from catdog_core.insight import predictions, scores
+from catdog_core.insight.predictions import Table
+from catdog_core.insight.scores import Calibration, Curve, Result
 
 from . import charts, evaluate_charts, evaluate_photos, evaluate_pick, evaluate_versus, tiles
 from . import evaluate_words as words

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from catdog_core import scores
 from catdog_core.files import shown
-from catdog_core.predictions import Table
-from catdog_core.scores import Calibration, Curve, Result
-from catdog_core.versus import Versus
+from catdog_core.insight import scores
+from catdog_core.insight.predictions import Table
+from catdog_core.insight.scores import Calibration, Curve, Result
+from catdog_core.insight.versus import Versus
 
 from .phrases import percent
 from .words import N_, escape, t

@@ -7,7 +7,7 @@ from math import floor
 
 import plotly.graph_objects as go
 
-from catdog_core.contrast import Point
+from catdog_core.outcomes.contrast import Point
 
 from . import chart_marks, charts
 from .charts import Curve, Metric

@@ -6,10 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import budget, experiments, runs
+from catdog_core import runs
 from catdog_core.controls import parse
 from catdog_core.datasets import Dataset
-from catdog_core.experiments import Budget, Plan
+from catdog_core.outcomes import budget, experiments
+from catdog_core.outcomes.experiments import Budget, Plan
 from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
 
 from . import forms, phrases, state

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from catdog_core import contrast, experiments, histories, runs
-from catdog_core.experiments import Group
+from catdog_core import runs
+from catdog_core.outcomes import contrast, experiments, histories
+from catdog_core.outcomes.experiments import Group
 from catdog_core.runs import Run
 
 from . import charts, experiment_charts, phrases, verdict

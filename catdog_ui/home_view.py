@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import datasets, images, runs, shipped
+from catdog_core import datasets, images, runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
+from catdog_core.insight import shipped
 from catdog_core.runs import Run
 from catdog_core.settings import Training
 

@@ -9,11 +9,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import architecture, images
+from catdog_core import images
 from catdog_core.datasets import Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
 from catdog_core.images import Photo
+from catdog_core.networks import architecture
 
 from . import batch_view, gallery, pictures
 from .decide import order

@@ -17,18 +17,19 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import cache, files
+from catdog_core import files
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError, PhotoError
 from catdog_core.jobs import Job
+from catdog_core.packing import cache
 from catdog_core.runs import Run
 
 from .words import t
 
 if TYPE_CHECKING:
+    from catdog_core.insight.xray import Box, FeatureMap
+    from catdog_core.packing.race import Lane, Standing
     from catdog_core.predict import Prediction, Predictor
-    from catdog_core.race import Lane, Standing
-    from catdog_core.xray import Box, FeatureMap
 
 
 def predictor(path: Path) -> Predictor:
@@ -77,21 +78,21 @@ def heat_maps(
 
 def feature_maps(model: Predictor, photo: NDArray[np.uint8]) -> list[FeatureMap]:
     """What the layers of a model give of a fitted photo, (S, S, 3)."""
-    from catdog_core import xray as room
+    from catdog_core.insight import xray as room
 
     return room.feature_maps(model, photo)
 
 
 def filters(model: Predictor) -> NDArray[np.float32]:
     """The filters of the first convolution, (K, k, k, 3), 0..1. Raises ModelError."""
-    from catdog_core import xray as room
+    from catdog_core.insight import xray as room
 
     return room.filters(model)
 
 
 def receptive_field(model: Predictor, layer: str, row: int, column: int) -> Box:
     """The pixels that reach a unit of a layer's map. Raises ModelError."""
-    from catdog_core import xray as room
+    from catdog_core.insight import xray as room
 
     return room.receptive_field(model, layer, row, column)
 
@@ -153,7 +154,7 @@ def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
 
 def race(dataset: Dataset, job: Job) -> list[Lane]:
     """Race the readers of photos; meanwhile the job's result is how the race stands."""
-    from catdog_core import race as room
+    from catdog_core.packing import race as room
 
     settle()
 

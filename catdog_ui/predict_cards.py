@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core.certainty import entropy, is_unsure
+from catdog_core.insight.certainty import entropy, is_unsure
 
 from .palette import CLASS_COLORS
 from .words import t

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from catdog_core import images
-from catdog_core.certainty import is_unsure
 from catdog_core.files import shown
-from catdog_core.heat import overlay
+from catdog_core.insight.certainty import is_unsure
+from catdog_core.insight.heat import overlay
 
 from . import loaders, predict_cards, predict_heat, predict_unsure, predict_votes, predict_xray
 from .predict_heat import Heat

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core.certainty import entropy, is_unsure, sorted_zip
+from catdog_core.insight.certainty import entropy, is_unsure, sorted_zip
 
 from .words import t
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core import datasets, images, neither, runs, shipped
+from catdog_core import datasets, images, runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
+from catdog_core.insight import neither, shipped
 
 from . import loaders, phrases
 from .words import escape, t

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from catdog_core import images
 from catdog_core.errors import ModelError
-from catdog_core.heat import coloured, framed
 from catdog_core.images import Photo
+from catdog_core.insight.heat import coloured, framed
 
 from . import gallery, loaders, predict_panels
 from .predict_panels import Photos
 from .words import escape, say, t
 
 if TYPE_CHECKING:
+    from catdog_core.insight.xray import FeatureMap
     from catdog_core.predict import Predictor
-    from catdog_core.xray import FeatureMap
 
 MOST = 32
 _SIDE = 96  # pixels a small map is enlarged to, so that its squares stay sharp

@@ -17,7 +17,7 @@ from . import loaders, watch
 from .words import N_, escape, say, t
 
 if TYPE_CHECKING:
-    from catdog_core.race import Lane, Standing
+    from catdog_core.packing.race import Lane, Standing
 
 _OURS, _PEERS = "#0072B2", "#888888"
 _COLD = "repeating-linear-gradient(135deg,{color} 0 3px,transparent 3px 6px)"

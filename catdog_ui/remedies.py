@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from catdog_core import images
-from catdog_core.choices import SPLITS as SPLIT_NAMES
+from catdog_core.curation.choices import SPLITS as SPLIT_NAMES
 from catdog_core.datasets import Choice, Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from catdog_core import backbones, runs
+from catdog_core import runs
+from catdog_core.networks import backbones
 from catdog_core.runs import Run
 
 from . import phrases

@@ -6,10 +6,11 @@ from functools import partial
 
 import streamlit as st
 
-from catdog_core import cache, jobs
+from catdog_core import jobs
 from catdog_core.datasets import Dataset
 from catdog_core.files import shown
 from catdog_core.jobs import Job
+from catdog_core.packing import cache
 
 from . import loaders, tiles, watch
 from .words import escape, say, t

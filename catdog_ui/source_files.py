@@ -7,10 +7,10 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from catdog_core import archives, imports
 from catdog_core.errors import CatDogError
 from catdog_core.images import EXTENSIONS, MAX_BYTES
-from catdog_core.preview import Preview
+from catdog_core.sources import archives, imports
+from catdog_core.sources.preview import Preview
 
 from .source_parts import choose, heading, progress, show_preview
 from .startup import guard

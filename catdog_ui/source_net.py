@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import class_set, datasets, jobs, tfds
+from catdog_core import datasets, jobs
 from catdog_core.errors import CatDogError
 from catdog_core.jobs import Job
+from catdog_core.sources import class_set, tfds
 
 from . import watch
 from .source_parts import choose, demo_button, heading

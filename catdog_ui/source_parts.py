@@ -8,7 +8,7 @@ import streamlit as st
 
 from catdog_core import datasets
 from catdog_core.datasets import Dataset
-from catdog_core.preview import Preview
+from catdog_core.sources.preview import Preview
 
 from .startup import guard
 from .words import N_, escape, t

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from catdog_core import datasets, preview
+from catdog_core import datasets
 from catdog_core.datasets import Dataset
+from catdog_core.sources import preview
 
 from . import source_files, source_net
 from .source_parts import choose, demo_button, heading, show_preview

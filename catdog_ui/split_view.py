@@ -7,7 +7,7 @@ import streamlit as st
 from catdog_core import datasets
 from catdog_core.datasets import Dataset
 from catdog_core.files import shown
-from catdog_core.preview import LAYOUTS
+from catdog_core.sources.preview import LAYOUTS
 
 from . import decide
 from .source_parts import SPLITS, progress

@@ -6,12 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import architecture, backbones, datasets, division, estimate, machine, runs
+from catdog_core import datasets, machine, runs
 from catdog_core.controls import controls, parse
+from catdog_core.curation import division
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError, SettingsError
+from catdog_core.networks import architecture, backbones
 from catdog_core.runs import Run
 from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
+from catdog_core.training import estimate
 
 from . import forms, network_form, phrases, state, train_plan, train_trial
 from .words import N_, escape, say, t

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import architecture, backbones, estimate, schedules
 from catdog_core.datasets import Dataset
+from catdog_core.networks import architecture, backbones
 from catdog_core.settings import Augmentation, Training
+from catdog_core.training import estimate, schedules
 
 from . import rate_chart
 from .words import t

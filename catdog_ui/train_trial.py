@@ -9,11 +9,13 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import backbones, estimate, jobs, lr_finder, runs, trial
+from catdog_core import jobs, runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.jobs import Job
+from catdog_core.networks import backbones
 from catdog_core.settings import Augmentation, Training
+from catdog_core.training import estimate, lr_finder, trial
 
 from . import phrases, rate_chart, watch
 from .words import N_, escape, say, t

@@ -6,9 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import backbones, histories, runs
+from catdog_core import runs
+from catdog_core.networks import backbones
+from catdog_core.outcomes import histories
+from catdog_core.outcomes.verdicts import Verdict
 from catdog_core.runs import Run
-from catdog_core.verdicts import Verdict
 
 from . import chart_marks, charts, loaders, phrases, run_status, tiles, verdict
 from .startup import guard

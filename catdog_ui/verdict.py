@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from catdog_core.verdicts import Said, Verdict
+from catdog_core.outcomes.verdicts import Said, Verdict
 
 from .words import N_, t
 

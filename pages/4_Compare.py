@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from catdog_core import experiments, runs
+from catdog_core import runs
+from catdog_core.outcomes import experiments
 from catdog_ui import compare_view, experiment_form, experiments_view, startup
 from catdog_ui.words import N_, t
 

@@ -1,4 +1,4 @@
-"""Running the texts of `catdog_core.snippets` as a reader would: pasted, beside a photo."""
+"""Running the texts of `snippets` as a reader would: pasted, beside a photo."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from catdog_core.augmentation.snippets import snippets
 from catdog_core.demo import draw_pet
 from catdog_core.settings import NO_AUGMENTATION, Augmentation
-from catdog_core.snippets import snippets
 
 PET = np.asarray(draw_pet(0, 150, np.random.default_rng(1)))
 

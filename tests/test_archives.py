@@ -10,8 +10,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from catdog_core import archives, datasets, images, imports, zips
+from catdog_core import datasets, images
 from catdog_core.errors import DatasetError
+from catdog_core.sources import archives, imports, zips
 
 PLAIN = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(4)]
 

@@ -6,7 +6,8 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images, presets
+from catdog_core import datasets, images
+from catdog_core.augmentation import presets
 from catdog_core.controls import controls
 from catdog_core.settings import PRESETS, Augmentation
 from catdog_ui import augment_panels, augment_view

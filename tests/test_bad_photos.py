@@ -17,7 +17,9 @@ SECONDS, MEGABYTES = 3, 300
 COST = """
 import json, sys, time
 from pathlib import Path
-from catdog_core import heads, images, likeness, looks
+from catdog_core.photos import heads
+from catdog_core import images
+from catdog_core.curation import likeness, looks
 
 def memory(which):
     return int(Path("/proc/self/status").read_text().split(which + ":")[1].split()[0]) / 1024

@@ -8,14 +8,15 @@ import sys
 import pytest
 from filelock import FileLock
 
-from catdog_core import cache, datasets, files, records, runs
+from catdog_core import datasets, files, records, runs
+from catdog_core.packing import cache
 from catdog_core.settings import Training
 
 LOST = "0" * 20 + "-150"
 HOLDING = """
 import sys, time
 from pathlib import Path
-from catdog_core import cache
+from catdog_core.packing import cache
 lock = cache.hold(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from catdog_core import certainty
+from catdog_core.insight import certainty
 
 
 def names(photos, classes=("cats", "dogs")):

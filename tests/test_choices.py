@@ -7,7 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images, looks
+from catdog_core import datasets, images
+from catdog_core.curation import looks
 from catdog_core.datasets import Choice
 from catdog_core.errors import CatDogError, DatasetError
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from servers import serving
 
-from catdog_core import class_set, cli, datasets, images
-from catdog_core.class_set import Fetch
+from catdog_core import cli, datasets, images
+from catdog_core.commands import cli_data
 from catdog_core.errors import DatasetError, DownloadError
+from catdog_core.sources import class_set
+from catdog_core.sources.class_set import Fetch
 
 COUNTS = {"train": {"cats": 4, "dogs": 4}, "validation": {"cats": 2, "dogs": 2}}
 
@@ -103,7 +105,9 @@ def test_the_command_fills_a_folder_without_its_wrapper(workspace, tmp_path, cap
     target = tmp_path / "pets"
     target.mkdir()
     with serving(packed()) as site:
-        monkeypatch.setattr("catdog_core.cli_data.Fetch", lambda **told: fetch(site, **told))
+        monkeypatch.setattr(
+            "catdog_core.commands.cli_data.Fetch", lambda **told: fetch(site, **told)
+        )
         assert cli.main(["download", str(target)]) == 0
     out, err = capsys.readouterr()
     assert "train: 4 cats, 4 dogs" in out and f"12 photos in {target}" in out and err == ""
@@ -117,7 +121,9 @@ def test_the_command_fills_the_workspace_and_no_folder_that_holds_something(
 ):
     (tmp_path / "mine.txt").touch()
     with serving(packed()) as site:
-        monkeypatch.setattr("catdog_core.cli_data.Fetch", lambda **told: fetch(site, **told))
+        monkeypatch.setattr(
+            "catdog_core.commands.cli_data.Fetch", lambda **told: fetch(site, **told)
+        )
         assert cli.main(["download", str(tmp_path)]) == 1
         assert "already holds something" in capsys.readouterr().err and site.asked == []
         assert cli.main(["download"]) == 0
@@ -128,7 +134,7 @@ def test_the_command_fills_the_workspace_and_no_folder_that_holds_something(
 def test_without_a_network_the_command_says_so_in_one_line(workspace, capsys, monkeypatch):
     with serving() as site:
         gone = site
-    monkeypatch.setattr("catdog_core.cli_data.Fetch", lambda **told: fetch(gone, **told))
+    monkeypatch.setattr(cli_data, "Fetch", lambda **told: fetch(gone, **told))
     assert cli.main(["download"]) == 1
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and "demo dataset needs no network" in err

@@ -12,7 +12,8 @@ import time
 import pytest
 from fakes import shell as run
 
-from catdog_core import cli, cli_say, datasets, files, runs
+from catdog_core import cli, datasets, files, runs
+from catdog_core.commands import cli_say
 from catdog_core.controls import controls
 from catdog_core.settings import Augmentation, Training
 

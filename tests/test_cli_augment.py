@@ -5,7 +5,8 @@ import pytest
 from fakes import shell as run
 from PIL import Image
 
-from catdog_core import figures, presets
+from catdog_core import figures
+from catdog_core.augmentation import presets
 from catdog_core.settings import NO_AUGMENTATION, Augmentation
 
 

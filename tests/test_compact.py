@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from catdog_core import architecture, compact, compact_table, models, muon, optimizers
-from catdog_core.recipes import RECIPES
+from catdog_core import models
+from catdog_core.networks import architecture, compact, compact_table
 from catdog_core.settings import Training
+from catdog_core.training import muon, optimizers
+from catdog_core.training.recipes import RECIPES
 
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (4, 40, 40, 3)).astype("float32")
 LABELS = np.array([0, 1, 0, 1], np.float32)

@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from catdog_core import contents, datasets, images
+from catdog_core import datasets, images
 from catdog_core.errors import DatasetError
+from catdog_core.sources import contents
 
 JPEG = images.encode(np.full((8, 8, 3), 90, np.uint8))
 

@@ -10,8 +10,9 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import diagnose, histories, runs, verdicts
-from catdog_core.advice import Facts
+from catdog_core import diagnose, runs
+from catdog_core.outcomes import histories, verdicts
+from catdog_core.outcomes.advice import Facts
 
 RECORDED = Path(__file__).parent / "histories"
 PLAIN = Facts(validation_photos=1000, planned=50, dropout=True, augmented=False)

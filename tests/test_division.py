@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catdog_core import division
+from catdog_core.curation import division
 from catdog_core.errors import DatasetError
 
 NAMES = ("cats", "dogs")

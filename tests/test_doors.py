@@ -86,17 +86,20 @@ LIGHT = (
     "contrast",
     "budget",
 )
+CORE = PROJECT / "catdog_core"
+ROOMS = {path.stem: path for path in CORE.rglob("[!_]*.py")}
 HEAVY = "tensorflow", "keras", "matplotlib", "sklearn"
 
 
 def imported(path):
     """The top packages a file imports anywhere, relative imports by their own package."""
+    own = path.relative_to(PROJECT).parts[0]
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(path.parent.name if node.level else (node.module or "").split(".")[0])
+            found.add(own if node.level else (node.module or "").split(".")[0])
     return found
 
 
@@ -110,7 +113,7 @@ def loaded_by(code, cwd=PROJECT, env=None):
     return done.stdout.strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize("path", sorted((PROJECT / "catdog_core").glob("*.py")), ids=str)
+@pytest.mark.parametrize("path", sorted(CORE.rglob("*.py")), ids=str)
 def test_the_core_knows_nothing_of_the_pages(path):
     assert not imported(path) & {"streamlit", "catdog_ui", "pages", "plotly"}
 
@@ -128,7 +131,12 @@ def test_pages_reach_only_the_two_packages(path):
 
 
 def test_light_rooms_load_nothing_heavy():
-    assert loaded_by(f"import {', '.join(f'catdog_core.{room}' for room in LIGHT)}") == "[]"
+    modules = [".".join(ROOMS[room].relative_to(PROJECT).with_suffix("").parts) for room in LIGHT]
+    assert loaded_by(f"import {', '.join(modules)}") == "[]"
+
+
+def test_no_two_rooms_share_a_name():
+    assert len(ROOMS) == len(list(CORE.rglob("[!_]*.py")))
 
 
 def test_shared_parts_of_the_pages_load_nothing_heavy():
@@ -147,11 +155,13 @@ def test_home_paints_without_tensorflow(workspace):
 
 def test_the_map_of_rooms_names_each_with_the_first_sentence_of_its_docstring():
     table = re.findall(
-        r"^\| `(\w+)` \| (.+) \|$", (PROJECT / "docs/rooms.md").read_text("utf-8"), re.M
+        r"^\| `([\w.]+)` \| (.+) \|$", (PROJECT / "docs/rooms.md").read_text("utf-8"), re.M
     )
     rooms = {}
-    for path in (PROJECT / "catdog_core").glob("[!_]*.py"):
+    for path in ROOMS.values():
         text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-        rooms[path.stem] = text.split("\n\n")[0].replace("\n", " ")
+        rooms[".".join(path.relative_to(CORE).with_suffix("").parts)] = text.split("\n\n")[
+            0
+        ].replace("\n", " ")
     assert dict(table) == rooms
     assert len(table) == len(rooms)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from servers import serving
 
-from catdog_core import download, neterrors
-from catdog_core.download import Download
 from catdog_core.errors import DownloadError
+from catdog_core.sources import download, neterrors
+from catdog_core.sources.download import Download
 
 BODY = b"PK" + os.urandom(3_000_000)
 

@@ -7,9 +7,10 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, evaluate, models, predict, predictions
+from catdog_core import datasets, evaluate, models, predict
 from catdog_core.datasets import Choice
 from catdog_core.errors import CatDogError, DatasetError
+from catdog_core.insight import predictions
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -7,8 +7,9 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, files, jobs, predictions
+from catdog_core import datasets, files, jobs
 from catdog_core.datasets import Choice
+from catdog_core.insight import predictions
 from catdog_ui import evaluate_charts, evaluate_words, loaders
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -263,7 +264,7 @@ def test_names_are_escaped_in_figures():
 
 
 def test_of_many_classes_the_curves_with_the_smallest_areas_are_drawn():
-    from catdog_core.scores import Curve
+    from catdog_core.insight.scores import Curve
 
     flat = np.zeros(2)
     curves = [Curve(label, flat, flat, area=label / 20) for label in range(20)][::-1]
@@ -271,7 +272,7 @@ def test_of_many_classes_the_curves_with_the_smallest_areas_are_drawn():
 
 
 def test_a_difference_that_chance_explains_is_called_so():
-    from catdog_core.versus import Versus, mcnemar
+    from catdog_core.insight.versus import Versus, mcnemar
 
     rows = np.arange(4)
     found = Versus(rows, rows[:2], rows[:3], rows, mcnemar(2, 3))

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from catdog_core import scores, versus
 from catdog_core.errors import ModelError
-from catdog_core.predictions import Table
+from catdog_core.insight import scores, versus
+from catdog_core.insight.predictions import Table
 
 NAMES = ("cats", "dogs", "foxes", "owls")
 

@@ -7,9 +7,10 @@ import os
 import numpy as np
 import pytest
 
-from catdog_core import datasets, predictions
+from catdog_core import datasets
 from catdog_core.datasets import Choice
-from catdog_core.predictions import DAMAGED, Table
+from catdog_core.insight import predictions
+from catdog_core.insight.predictions import DAMAGED, Table
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import fakes
 import pytest
 
-from catdog_core import budget, contrast, datasets, experiments, files, histories, runs
+from catdog_core import datasets, files, runs
 from catdog_core.errors import RunError
+from catdog_core.outcomes import budget, contrast, experiments, histories
 from catdog_core.settings import NO_AUGMENTATION, Augmentation, Training
 
 SMALL = Training(epochs=2, batch_size=8, image_size=32, seed=3)

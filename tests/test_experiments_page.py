@@ -6,7 +6,8 @@ from pathlib import Path
 import fakes
 import pytest
 
-from catdog_core import datasets, experiments, files, histories, runs
+from catdog_core import datasets, files, runs
+from catdog_core.outcomes import experiments, histories
 from catdog_core.settings import PRESETS
 
 pytestmark = pytest.mark.usefixtures("workspace")

@@ -7,7 +7,7 @@ from keras import layers as kl
 
 from catdog_core import explain, models, predict
 from catdog_core.errors import ModelError
-from catdog_core.heat import framed, overlay
+from catdog_core.insight.heat import framed, overlay
 from catdog_core.settings import Network
 
 SIDE = 32

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from catdog_core import augment, figures
+from catdog_core.augmentation.mixing import Mix
+from catdog_core.augmentation.transform import Transform
 from catdog_core.controls import controls
-from catdog_core.mixing import Mix
 from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
-from catdog_core.transform import Transform
 
 PHOTO = np.full((150, 150, 3), 90, np.uint8)
 EVERYTHING = Augmentation(

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from catdog_core import cli, datasets, foreign_records, frames, images, records
+from catdog_core import cli, datasets, images, records
 from catdog_core.errors import DatasetError
+from catdog_core.sources import foreign_records, frames
 
 
 def bytes_(value):

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catdog_core import images, jpeg
+from catdog_core import images
 from catdog_core.errors import CatDogError, PhotoError
+from catdog_core.photos import jpeg
 
 
 def saved(image, kind="PNG", **options):

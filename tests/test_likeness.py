@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images, likeness
+from catdog_core import datasets, images
+from catdog_core.curation import likeness
 
 
 @pytest.fixture(scope="module")

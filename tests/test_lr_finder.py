@@ -6,10 +6,11 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, estimate, lr_finder, runs, trial
+from catdog_core import datasets, runs
 from catdog_core.errors import CatDogError
 from catdog_core.settings import Augmentation, Network, Training
-from catdog_core.trial import Speed
+from catdog_core.training import estimate, lr_finder, trial
+from catdog_core.training.trial import Speed
 
 
 def losses(fall, rise, depth=0.2, noise=0.02, seed=0):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from catdog_core import augment, mixing
+from catdog_core import augment
+from catdog_core.augmentation import mixing
 from catdog_core.errors import SettingsError
 from catdog_core.settings import Augmentation
 

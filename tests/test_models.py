@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from catdog_core import architecture, models
+from catdog_core import models
 from catdog_core.errors import SettingsError
+from catdog_core.networks import architecture
 
 
 def test_the_notes_network_has_the_notes_shapes_and_parameters():

@@ -7,18 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catdog_core import (
-    architecture,
-    controls,
-    datasets,
-    files,
-    lineage,
-    models,
-    network_table,
-    runs,
-)
+from catdog_core import controls, datasets, files, models, runs
 from catdog_core.errors import RunError, SettingsError
+from catdog_core.networks import architecture, network_table
 from catdog_core.settings import NETWORKS, Network, Training
+from catdog_core.training import lineage
 
 
 def drawn(seed):

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from catdog_core import datasets, evaluate, export, images, models, predict, strangers
+from catdog_core import datasets, evaluate, export, images, models, predict
 from catdog_core.errors import CatDogError, DatasetError, ModelError
+from catdog_core.networks import strangers
 
 MARKER = Path("/tmp/catdog_pwned")
 """What the collected attacks would create."""

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from catdog_core import images, models, neither
+from catdog_core import images, models
+from catdog_core.insight import neither
 from catdog_core.predict import Prediction
 from catdog_core.settings import Augmentation
 from catdog_ui import predict_unsure, predict_votes

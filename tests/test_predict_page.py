@@ -4,7 +4,8 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import images, shipped
+from catdog_core import images
+from catdog_core.insight import shipped
 from catdog_ui import predict_cards
 
 pytestmark = pytest.mark.usefixtures("workspace")

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from catdog_core import files, links, presets
+from catdog_core import files
+from catdog_core.augmentation import links, presets
 from catdog_core.controls import controls
 from catdog_core.errors import CatDogError, SettingsError
 from catdog_core.settings import PRESETS, Augmentation

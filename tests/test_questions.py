@@ -2,8 +2,8 @@
 
 import pytest
 
+from catdog_core.augmentation.questions import questions
 from catdog_core.controls import controls
-from catdog_core.questions import questions
 from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
 
 ODD = {

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catdog_core import datasets, race, race_lanes
+from catdog_core import datasets
 from catdog_core.errors import CatDogError
+from catdog_core.packing import race, race_lanes
 
 QUICK = {"size": 32, "batch": 4, "seconds_each": 0.06, "sample": 16}
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux drops files from memory")

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from catdog_core import datasets, jobs
 from catdog_core.errors import CatDogError
-from catdog_core.race import Lane, Standing
+from catdog_core.packing.race import Lane, Standing
 from catdog_ui import loaders, race_view
 
 LANES = [

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core import cli, entries, images, layout, strangers
+from catdog_core import cli, images
+from catdog_core.networks import strangers
+from catdog_core.sources import entries, layout
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

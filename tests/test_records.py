@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from catdog_core import augment, datasets, images, pipeline, records, shards
+from catdog_core import augment, datasets, images, pipeline, records
 from catdog_core.errors import DatasetError
+from catdog_core.packing import shards
 from catdog_core.settings import Augmentation
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import psutil
 import pytest
 
-from catdog_core import datasets, files, launch, runs, status
+from catdog_core import datasets, files, runs
 from catdog_core.errors import CatDogError, RunError
 from catdog_core.settings import Augmentation, Training
+from catdog_core.training import launch, status
 
 SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=6, seed=3)
 

@@ -6,9 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from catdog_core import controls, files, runs, schedules
+from catdog_core import controls, files, runs
 from catdog_core.errors import DatasetError
 from catdog_core.settings import RECIPES, Augmentation, Training
+from catdog_core.training import schedules
 
 SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=4, seed=3)
 
@@ -136,7 +137,8 @@ def _best(path):
 
 @pytest.mark.slow
 def test_what_is_validated_and_kept_as_best_is_the_average(dataset):
-    from catdog_core import averaging, models
+    from catdog_core import models
+    from catdog_core.training import averaging
 
     training = SMALL.model_copy(update={"epochs": 1, "weight_averaging": 0.9})
     run = runs.create(dataset, training, None)
@@ -163,7 +165,8 @@ def test_fewer_photos_are_trained_on_and_the_run_tells(dataset):
 
 @pytest.mark.slow
 def test_only_the_chosen_photos_reach_the_network(dataset):
-    from catdog_core import part, pipeline, records
+    from catdog_core import pipeline, records
+    from catdog_core.training import part
 
     packed = records.cached(dataset, 32)
     photos = records.load(packed, "train", in_memory=False)
@@ -218,7 +221,8 @@ def test_smoothed_labels_are_shares_and_weights_come_with_them(dataset, classes)
 def test_biases_and_batch_norms_are_spared_by_weight_decay():
     import keras
 
-    from catdog_core import models, optimizers
+    from catdog_core import models
+    from catdog_core.training import optimizers
 
     model = keras.Sequential(
         [

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from catdog_core import cache, cli, datasets, files, images, pipeline, records, shards
+from catdog_core import cli, datasets, files, images, pipeline, records
 from catdog_core.errors import CatDogError, DatasetError
+from catdog_core.packing import cache, shards
 
 SIZE = 32
 SLOW_PACKING = """
 import sys, time
 from pathlib import Path
-from catdog_core import datasets, images, records, shards
+from catdog_core import datasets, images, records
+from catdog_core.packing import shards
 shards.SHARD_BYTES = 12 * 32 * 32 * 3
 real = images.load
 images.load = lambda *given: (time.sleep(float(sys.argv[3])), real(*given))[1]

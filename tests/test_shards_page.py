@@ -7,7 +7,8 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import cache, datasets, jobs
+from catdog_core import datasets, jobs
+from catdog_core.packing import cache
 from catdog_ui import shards_view
 
 pytestmark = pytest.mark.usefixtures("workspace")

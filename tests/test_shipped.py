@@ -2,7 +2,9 @@
 
 import pytest
 
-from catdog_core import cli, predict, shipped, strangers
+from catdog_core import cli, predict
+from catdog_core.insight import shipped
+from catdog_core.networks import strangers
 
 CARD = shipped.folder() / "README.md"
 

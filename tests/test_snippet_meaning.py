@@ -8,8 +8,8 @@ from PIL import Image
 
 from catdog_core import augment
 from catdog_core.augment import Transform
+from catdog_core.augmentation.snippets import LIBRARIES, snippets
 from catdog_core.demo import draw_pet
-from catdog_core.snippets import LIBRARIES, snippets
 
 # Keras itself calls SciPy by a name SciPy deprecates.
 pytestmark = pytest.mark.filterwarnings(

@@ -8,8 +8,8 @@ import pytest
 from pasted import PET, only, run
 
 from catdog_core import augment
+from catdog_core.augmentation.snippets import LIBRARIES, snippets
 from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
-from catdog_core.snippets import LIBRARIES, snippets
 
 # Keras itself calls SciPy by a name SciPy deprecates.
 pytestmark = pytest.mark.filterwarnings(

@@ -11,9 +11,10 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import class_set, datasets, images, jobs, tfds
+from catdog_core import datasets, images, jobs
 from catdog_core.errors import DownloadError
-from catdog_core.tfds import Found
+from catdog_core.sources import class_set, tfds
+from catdog_core.sources.tfds import Found
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -3,7 +3,7 @@
 import pytest
 from filelock import FileLock
 
-from catdog_core import status
+from catdog_core.training import status
 
 
 @pytest.mark.parametrize(

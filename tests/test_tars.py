@@ -12,8 +12,9 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from catdog_core import archives, datasets, entries, images, imports
+from catdog_core import datasets, images
 from catdog_core.errors import DatasetError
+from catdog_core.sources import archives, entries, imports
 
 PLAIN = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(4)]
 KINDS = {"tar": bytes, "tar.gz": gzip.compress, "tar.bz2": bz2.compress, "tar.xz": lzma.compress}

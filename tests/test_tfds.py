@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from catdog_core import cache, cli, images, tfds
+from catdog_core import cli, images
 from catdog_core.errors import DatasetError
+from catdog_core.packing import cache
+from catdog_core.sources import tfds
 
 
 class Image:

@@ -8,8 +8,8 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from catdog_core import torchfile
 from catdog_core.errors import ModelError
+from catdog_core.networks import torchfile
 
 
 class Named:

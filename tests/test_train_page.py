@@ -8,7 +8,8 @@ import pytest
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
-from catdog_core import datasets, files, histories, runs
+from catdog_core import datasets, files, runs
+from catdog_core.outcomes import histories
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -3,9 +3,10 @@
 import fakes
 import pytest
 
-from catdog_core import datasets, estimate, runs
+from catdog_core import datasets, runs
 from catdog_core.settings import Network, Training
-from catdog_core.trial import Speed
+from catdog_core.training import estimate
+from catdog_core.training.trial import Speed
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -7,23 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from catdog_core import (
-    architecture,
-    backbone,
-    cache,
-    datasets,
-    features,
-    files,
-    lite0,
-    models,
-    predict,
-    runs,
-    strangers,
-    torchfile,
-)
-from catdog_core.backbones import BACKBONES, BUNDLED
+from catdog_core import backbone, datasets, files, models, predict, runs
 from catdog_core.errors import ModelError, SettingsError
+from catdog_core.networks import architecture, lite0, strangers, torchfile
+from catdog_core.networks.backbones import BACKBONES, BUNDLED
+from catdog_core.packing import cache
 from catdog_core.settings import PRESETS, Augmentation, Training
+from catdog_core.training import features
 
 SMALL = Training(model="transfer", image_size=32, epochs=3, batch_size=16, learning_rate=0.01)
 

@@ -80,7 +80,7 @@ def test_no_text_hides_inside_an_f_string_where_extraction_may_miss_it():
     # Before Python 3.12 an f-string is one token, and what is called inside it is not seen.
     hidden = re.compile(r"""f(["']).*\{(?:t|N_)\(["']""")
     for folder in ("catdog_core", "catdog_ui", "pages"):
-        for path in (catalogue.PROJECT / folder).glob("*.py"):
+        for path in (catalogue.PROJECT / folder).rglob("*.py"):
             assert not hidden.search(path.read_text(encoding="utf-8")), path
 
 

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from keras import layers as kl
 
-from catdog_core import architecture, models, predict, xray
+from catdog_core import models, predict
 from catdog_core.errors import ModelError
+from catdog_core.insight import xray
+from catdog_core.networks import architecture
 
 
 def predictor(model, classes=("cats", "dogs")):

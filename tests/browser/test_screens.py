@@ -19,9 +19,11 @@ from catdog_core.settings import PRESETS, Training
 pytestmark = pytest.mark.browser
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
+ALWAYS = (1440, "light", "en"), (390, "dark", "en"), (390, "light", "ko")
+MORE = (1440, "dark", "en"), (1024, "light", "en"), (1024, "dark", "en"), (390, "light", "en")
 SCREENS = [
-    *((width, theme, "en") for width in (1440, 1024, 390) for theme in ("light", "dark")),
-    *((width, "light", "ko") for width in (1440, 390)),
+    *ALWAYS,
+    *(pytest.param(*screen, marks=pytest.mark.long) for screen in (*MORE, (1440, "light", "ko"))),
 ]
 PAGES = ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict"]
 LONGEST = 1500

@@ -1,0 +1,1 @@
+"""The parts of an augmentation: one change, mixing, sharing, and the same as code."""

@@ -1,0 +1,295 @@
+"""Presets a user saves and shares: one small JSON file each, all read through one door.
+
+A file holds {"format": 1, "kind": "catdog augmentation", "name": …, "settings": {…}}; a bare
+object of settings is read too. Files come from strangers, so size, depth and every field are
+checked, and what is wrong is named with what is accepted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from uuid import uuid4
+
+from .. import controls, files
+from ..errors import CatDogError, SettingsError
+from ..settings import PRESETS, Augmentation
+
+FORMAT = 1
+KIND = "catdog augmentation"
+MAX_BYTES = 100_000
+MAX_NAME = 60
+_FIELDS = ("format", "kind", "name", "settings")
+_DEPTH = 3  # a file, its settings, a pair of factors
+_EXAMPLE = '{"rotation_range": 20}'
+_SAVING = Lock()  # two sessions that save at once must not take the same file name
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A saved augmentation; `id` is its file's name without the extension."""
+
+    name: str
+    settings: Augmentation
+    id: str
+
+
+def root() -> Path:
+    """Where the presets of this workspace lie."""
+    return files.workspace() / "presets"
+
+
+def listing() -> list[Preset]:
+    """The saved presets by name; those of `settings.PRESETS` and damaged files are not among them.
+
+    `damaged` tells of the latter.
+    """
+    return everything()[0]
+
+
+def damaged() -> list[tuple[str, CatDogError]]:
+    """Files among the presets that are none, by file name, each with what is wrong with it."""
+    return everything()[1]
+
+
+def everything() -> tuple[list[Preset], list[tuple[str, CatDogError]]]:
+    """What `listing` and `damaged` tell, by one reading of the folder."""
+    found: list[Preset] = []
+    broken: list[tuple[str, CatDogError]] = []
+    for path in _paths():
+        try:
+            found.append(Preset(*read(path), id=path.stem))
+        except CatDogError as error:
+            broken.append((path.name, error))
+    return sorted(found, key=lambda preset: (preset.name.casefold(), preset.id)), broken
+
+
+def save(name: str, settings: Augmentation, replace: bool = False) -> Preset:
+    """Keep settings under a name.
+
+    Args:
+        name: 1 to 60 characters, no control characters; not the name of a built-in preset.
+        settings: what to keep.
+        replace: whether an earlier preset of this name may go.
+
+    Raises:
+        SettingsError: the name is unfit or taken.
+        CatDogError: the file cannot be written.
+    """
+    name = _fit(name)
+    if name.lower() in PRESETS:
+        raise SettingsError(
+            "'{name}' is a preset of the lab itself. Expected a name other than {names}.",
+            name=name,
+            names=", ".join(PRESETS),
+        )
+    with _SAVING:
+        known = find(name)
+        if known and not replace:
+            raise SettingsError(
+                "There is a preset '{name}' already. Expected a new name. Choose another one, or"
+                " replace the preset.",
+                name=name,
+            )
+        preset = Preset(name, settings, known.id if known else _free(files.slug(name)))
+        files.write_json(root() / f"{preset.id}.json", _envelope(name, settings))
+    return preset
+
+
+def find(name: str) -> Preset | None:
+    """A saved preset by its name."""
+    name = _normal(name)
+    return next((preset for preset in listing() if preset.name == name), None)
+
+
+def load(preset_id: str) -> Preset:
+    """A saved preset by its id.
+
+    Raises:
+        SettingsError: there is none, or its file is damaged.
+    """
+    path = _path(preset_id)
+    return Preset(*read(path), id=path.stem)
+
+
+def remove(preset_id: str) -> Path:
+    """Move a preset, damaged or not, to the workspace's trash and return its place there.
+
+    Raises:
+        SettingsError: there is none of this id.
+    """
+    path = _path(preset_id)
+    target = files.workspace() / "trash" / f"{path.stem}-{uuid4().hex[:6]}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, target)
+    return target
+
+
+def dump(name: str, settings: Augmentation) -> str:
+    """The text of a preset's file, for a download."""
+    return json.dumps(_envelope(_fit(name), settings), ensure_ascii=False, indent=1) + "\n"
+
+
+def read(path: Path) -> tuple[str, Augmentation]:
+    """The name and settings in a preset's file; a user's own file, wherever it lies.
+
+    Raises:
+        SettingsError: the file cannot be read or is no preset.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SettingsError(
+            "{origin} cannot be read: {reason}. Expected a JSON file of augmentation settings.",
+            origin=files.shown(path.name),
+            reason=error.strerror or str(error),
+        ) from error
+    return parse(data, path.name)
+
+
+def parse(data: str | bytes, origin: str) -> tuple[str, Augmentation]:
+    """The name and settings in the content of a preset's file.
+
+    Args:
+        data: what `dump` gives, or a JSON object of settings alone.
+        origin: the file's name, said in errors; a bare object takes its name from it.
+
+    Raises:
+        SettingsError: naming what was received and what is accepted.
+    """
+    values = _values(data, files.shown(origin))
+    name: object = "".join(c for c in Path(origin).stem if c.isprintable())[:MAX_NAME] or "preset"
+    origin = files.shown(origin)
+    if isinstance(values, dict) and values.keys() & {"format", "kind", "settings"}:
+        _check_envelope(values, origin)
+        name, values = values.get("name", name), values.get("settings")
+    return _fit(name), controls.parse(Augmentation, values, origin)
+
+
+def _values(data: str | bytes, origin: str) -> Any:
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
+    if len(data) > MAX_BYTES:
+        raise SettingsError(
+            "{origin} is too large for a preset. Expected at most {limit} bytes.",
+            origin=origin,
+            limit=MAX_BYTES,
+        )
+    try:
+        values = json.loads(data.decode("utf-8-sig"))
+        too_deep = _deeper(values, _DEPTH)
+    except RecursionError:
+        too_deep = True
+    except ValueError as error:  # also what is not UTF-8
+        raise SettingsError(
+            "{origin} cannot be read as JSON. Expected an object of augmentation settings, such as"
+            " {example}. Correct the file, or choose a preset: {names}.",
+            origin=origin,
+            example=_EXAMPLE,
+            names=", ".join(PRESETS),
+        ) from error
+    if too_deep:
+        raise SettingsError(
+            "{origin} is nested too deeply for a preset. Expected an object of augmentation"
+            " settings, such as {example}.",
+            origin=origin,
+            example=_EXAMPLE,
+        )
+    return values
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects lie in each other more than so many levels deep."""
+    if not isinstance(value, (dict, list)):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper(item, levels - 1) for item in inner)
+
+
+def _check_envelope(values: dict[str, Any], origin: str) -> None:
+    kind, version = values.get("kind"), values.get("format")
+    if kind != KIND:
+        raise SettingsError(
+            "{origin} is no augmentation preset: its kind is {received}. Expected '{expected}', or"
+            " an object of settings alone, such as {example}.",
+            origin=origin,
+            received=repr(kind)[:60],
+            expected=KIND,
+            example=_EXAMPLE,
+        )
+    if type(version) is not int or version < 1:  # True is an int too
+        raise SettingsError(
+            "{origin}: format is {received}. Expected a whole number from 1 to {expected}.",
+            origin=origin,
+            received=repr(version)[:60],
+            expected=FORMAT,
+        )
+    if version > FORMAT:
+        raise SettingsError(
+            "{origin} is of format {received}, written by a newer version. Expected at most"
+            " {expected}. Update the lab.",
+            origin=origin,
+            received=str(version)[:60],
+            expected=FORMAT,
+        )
+    for field in values:
+        if field not in _FIELDS:
+            raise SettingsError(
+                "{origin}: there is no field '{name}' in a preset. Expected {names}.",
+                origin=origin,
+                name=files.shown(field, 60),
+                names=", ".join(_FIELDS),
+            )
+
+
+def _envelope(name: str, settings: Augmentation) -> dict[str, Any]:
+    return {"format": FORMAT, "kind": KIND, "name": name, "settings": settings.model_dump()}
+
+
+def _normal(name: str) -> str:
+    # Some systems type an accent or a Korean syllable in pieces; both ways are one name.
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def _fit(name: object) -> str:
+    normal = _normal(name) if isinstance(name, str) else ""
+    if not 0 < len(normal) <= MAX_NAME or not normal.isprintable():
+        raise SettingsError(
+            "The preset's name is {received}. Expected 1 to {limit} characters, no control"
+            " characters among them.",
+            received=repr(name)[:80],
+            limit=MAX_NAME,
+        )
+    return normal
+
+
+def _free(slug: str) -> str:
+    """A file name no preset has yet: different names can have one slug."""
+    taken = {path.stem for path in _paths()}
+    number, free = 1, slug
+    while free in taken:
+        number += 1
+        free = f"{slug}-{number}"
+    return free
+
+
+def _paths() -> list[Path]:
+    # A name that starts with a dot is a file about to be renamed.
+    return sorted(p for p in root().glob("*.json") if p.name[0] != "." and p.is_file())
+
+
+def _path(preset_id: str) -> Path:
+    # Looked up in the folder, so that no id leads out of it.
+    for path in _paths():
+        if path.stem == preset_id:
+            return path
+    raise SettingsError(
+        "There is no saved preset '{id}'. It may have been deleted; choose another one.",
+        id=files.shown(preset_id),
+    )

@@ -1,0 +1,62 @@
+"""The command that says what happened in a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import runs
+from ..diagnose import diagnose as judge
+from ..outcomes import histories
+from ..outcomes.advice import Facts
+from ..outcomes.verdicts import Said, Verdict
+from . import cli_say
+from .cli_flags import AsJson
+
+
+def diagnose(
+    history: Annotated[
+        str, typer.Argument(metavar="RUN_DIR_OR_CSV", help="A run, or a CSV with a row an epoch.")
+    ],
+    validation_photos: Annotated[
+        int | None, typer.Option(min=1, help="For a CSV: photos each validation measured.")
+    ] = None,
+    classes: Annotated[int, typer.Option(min=2, help="For a CSV: number of classes.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Say what happened in a training: overfitting since which epoch, underfitting, healthy,
+    diverged or too short to tell; and what to try next."""
+    if Path(history).is_file():
+        facts = Facts(classes=classes, validation_photos=validation_photos)
+        verdict = judge(histories.read_csv(Path(history)), facts)
+    else:
+        verdict = histories.of_run(runs.load(history))
+    if as_json:
+        cli_say.print_json(_as_json(verdict))
+        return
+    print(f"{verdict.kind}: {verdict}")
+    for remark in verdict.remarks:
+        print(f"  {remark}")
+    for step in verdict.steps:
+        print(f"- {step}")
+
+
+def _as_json(verdict: Verdict) -> dict[str, object]:
+    """The verdict for programs; epochs count from 1, as in its sentences."""
+    numbers = {name: round(value, 6) for name, value in verdict.numbers.items()}
+    if "best_epoch" in numbers:
+        numbers["best_epoch"] += 1
+    return {
+        "kind": verdict.kind,
+        "message": str(verdict),
+        "since_epoch": None if verdict.since is None else verdict.since + 1,
+        "numbers": numbers,
+        "remarks": [_said(said) for said in verdict.remarks],
+        "steps": [_said(said) for said in verdict.steps],
+    }
+
+
+def _said(said: Said) -> dict[str, str]:
+    return {"id": said.id, "message": str(said)}

@@ -1,0 +1,132 @@
+"""Commands that ask a model about photos, and hand it on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import quiet
+from ..errors import PhotoError, SettingsError
+from ..files import shown, write_bytes
+from ..insight import predictions
+from . import cli_decide, cli_say
+from .cli_flags import AsJson, Folder, Order
+
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL_OR_RUN", help="A .keras or .h5 file, a run folder, or default."),
+]
+
+
+def evaluate(
+    model: Model,
+    folder: Folder,
+    split: Annotated[
+        str | None, typer.Option(help="train, validation or test; plain class folders: all.")
+    ] = None,
+    order: Order = None,
+    csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a table.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy, loss and confusion counts of a model on a dataset."""
+    if split not in (None, "train", "validation", "test"):
+        raise SettingsError(
+            "There is no split '{split}'. Expected train, validation or test.", split=split
+        )
+    dataset = cli_decide.read(folder, order)
+    if split is None and dataset.note.get("layout") != "seeded":
+        split = "validation"
+    quiet.import_tensorflow()
+    from ..evaluate import evaluate as measure
+
+    with cli_say.bar("evaluating") as progress:
+        found = measure(model, dataset, split, progress=progress)
+    for file, error in found.unreadable:
+        print(f"Left out {shown(file, 200)}: {error}", file=sys.stderr)
+    if csv:
+        write_bytes(csv, predictions.encoded(found.table))
+    if as_json:
+        names = ("accuracy", "loss", "n", "classes", "confusion")
+        cli_say.print_json({name: getattr(found, name) for name in names})
+        return
+    print(f"accuracy {found.accuracy:.4f}, loss {found.loss:.4f}, {found.n} photos")
+    for name, counts in zip(found.classes, found.confusion, strict=True):
+        told = ", ".join(f"{n} as {shown(c)}" for c, n in zip(found.classes, counts, strict=True))
+        print(f"{shown(name)}: {told}")
+
+
+def predict(
+    model: Model,
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photos.")],
+    csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a table.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Label and probabilities of photos."""
+    for photo in photos:
+        if not photo.is_file():
+            raise PhotoError(
+                "{file} is not there, or is no file. Expected a photo. Check its name.", file=photo
+            )
+    quiet.import_tensorflow()
+    from .. import predict
+
+    predictor = predict.load(model)
+    with cli_say.bar("predicting") as progress:
+        named = ((str(photo), read(photo)) for photo in photos)
+        rows = predict.photos(predictor, named, lambda done: progress(done, len(photos)))
+    if csv:
+        write_bytes(csv, predict.to_csv(rows, predictor.classes, for_spreadsheet=False).encode())
+    _refuse_all_unreadable(rows)
+    for warning in predictor.warnings:
+        print(warning, file=sys.stderr)
+    if as_json:
+        told = [_as_json(row, predictor.classes) for row in rows]
+        cli_say.print_json({"classes": predictor.classes, "predictions": told})
+        return
+    for row in rows:
+        if row.error:
+            print(f"{shown(row.file, 200)}: {row.error}", file=sys.stderr)
+        else:
+            print(f"{shown(row.file, 200)}: {shown(row.label)} {max(row.probabilities):.4f}")
+
+
+def _refuse_all_unreadable(rows: Sequence[Any]) -> None:
+    if all(row.error for row in rows):
+        raise PhotoError(
+            "No photo could be read. {file}: {reason}", file=rows[0].file, reason=rows[0].error
+        )
+
+
+def _as_json(row: Any, classes: Sequence[str]) -> dict[str, Any]:
+    if row.error:
+        return {"file": row.file, "error": str(row.error)}
+    chances = dict(zip(classes, row.probabilities, strict=True))
+    return {"file": row.file, "label": row.label, "probabilities": chances}
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder or model file.")],
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="keras or h5.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write or replace.")],
+) -> None:
+    """Write a run's best model as a file for elsewhere."""
+    quiet.import_tensorflow()
+    from .. import export
+
+    print(f"{kind} model in {export.save(run, kind, out)}")  # type: ignore[arg-type]
+
+
+def read(path: Path) -> bytes:
+    """A photo's bytes. Raises PhotoError when the file cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PhotoError(
+            "{file} could not be read: {reason}. Expected a photo.",
+            file=path,
+            reason=error.strerror or str(error),
+        ) from error

@@ -1,0 +1,1 @@
+"""What trainings came to: verdicts on curves, and experiments of several runs."""

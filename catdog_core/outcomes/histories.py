@@ -1,0 +1,113 @@
+"""Verdicts on runs and on histories from elsewhere, with all that is known of the training."""
+
+from __future__ import annotations
+
+import csv
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from ..diagnose import diagnose
+from ..errors import CatDogError, RunError
+from ..files import shown
+from ..networks import architecture
+from ..runs import Run
+from ..settings import Training
+from .advice import Facts
+from .verdicts import Verdict
+
+_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
+_OLD = {"acc": "accuracy", "val_acc": "val_accuracy"}  # Keras's names before version 2.3
+_MOST = 5_000_000  # bytes of a CSV file; 10,000 epochs take one
+
+
+def of_run(run: Run) -> Verdict:
+    """What happened in a run, or has so far."""
+    return diagnose(run.epochs, facts(run))
+
+
+def facts(run: Run) -> Facts:
+    """What is known of a run besides its numbers."""
+    training = run.training
+    if training is None:
+        return Facts()
+    error = run.state.get("error") or {}
+    params = error.get("params") or {}
+    # Only a loss that became no number ends a training with these two values.
+    broke = run.status == "failed" and isinstance(params, dict) and {"loss", "epoch"} <= {*params}
+    return Facts(
+        classes=max(len(run.classes), 2),
+        validation_photos=run.validation_photos or None,
+        planned=training.epochs,
+        going_on=run.is_active,
+        broke_in=int(params["epoch"]) - 1 if broke else None,
+        kept=run.best_epoch,
+        patience=training.early_stopping,
+        learning_rate=training.learning_rate,
+        augmented=run.augmentation is not None and not run.augmentation.is_off,
+        dropout=_drops(training),
+        pretrained=str(training.model) == "transfer",
+        smoothed=training.label_smoothing > 0,
+    )
+
+
+def _drops(training: Training) -> bool | None:
+    try:
+        rows = architecture.of(training)
+    except CatDogError:
+        return None
+    return any("Dropout" in row.kind for row in rows)
+
+
+def read_csv(path: Path) -> list[dict[str, Any]]:
+    """Read a history as Keras's `CSVLogger` writes it: a header, then a row an epoch from 0.
+
+    Without a column epoch, rows are counted. What is no number becomes infinity: a loss that broke.
+
+    Raises:
+        RunError: the file cannot be read, or lacks a column.
+    """
+    try:
+        if path.stat().st_size > _MOST:
+            raise RunError(
+                "{file} has more than {most} MB. Expected the history of one training.",
+                file=path,
+                most=_MOST // 1_000_000,
+            )
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RunError(
+            "{file} could not be read as CSV: {reason}. Expected a run folder, or a history with a"
+            " row an epoch.",
+            file=path,
+            reason=getattr(error, "strerror", None) or type(error).__name__,
+        ) from error
+    header = [_OLD.get(name, name) for name in (rows[0] if rows else {}) if name]
+    missing = [name for name in _COLUMNS if name not in header]
+    if missing:
+        raise RunError(
+            "{file} lacks the columns {missing}. Expected {names}, as Keras's CSVLogger writes"
+            " them; found {found}.",
+            file=path,
+            missing=", ".join(missing),
+            names=", ".join(_COLUMNS),
+            found=shown(", ".join(header)) or "none",
+        )
+    return [_row(number, row) for number, row in enumerate(rows)]
+
+
+def _row(number: int, row: dict[str, str]) -> dict[str, Any]:
+    named = {_OLD.get(name, name): value for name, value in row.items()}
+    epoch = _number(named.get("epoch"))
+    return {"epoch": number if epoch in (inf, -inf) else int(epoch)} | {
+        name: _number(named.get(name)) for name in _COLUMNS
+    }
+
+
+def _number(text: Any) -> float:
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return inf
+    return value if value == value else inf

@@ -1,0 +1,1 @@
+"""Photos packed for quick reading, and the race between the ways to read them."""

@@ -1,0 +1,1 @@
+"""How photo files are read: parts of `images` and `health` below their doors."""

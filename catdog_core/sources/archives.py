@@ -1,0 +1,232 @@
+"""The one door for a stranger's photos: looked at first, counted while unpacked, never trusted.
+
+Zips, tars and photos dropped one by one are all lists of entries; what is checked here and in
+`entries` holds for each of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from .. import files
+from ..errors import N_, DatasetError
+from ..images import MAX_BYTES
+from ..photos import left_out
+from . import entries, preview
+from .entries import Entry
+from .preview import Preview
+from .tars import MAGIC, Tar
+from .zips import Zip
+
+Progress = Callable[[int, int], None]
+SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+"""What the names of archives end in."""
+_CHUNK = 1 << 20
+_SAME_PHOTO = N_("The same photo lies in {first} and in {second}: one of the labels is wrong.")
+
+
+def look(file: IO[bytes] | Path, name: str) -> Preview:
+    """Tell what an archive holds. Nothing is written.
+
+    Args:
+        file: the archive.
+        name: its file name, whose end tells zip from tar.
+
+    Raises:
+        DatasetError: unsafe, damaged, encrypted, too large, no archive, or no dataset inside.
+    """
+    with opened(file, name) as source:
+        return preview.of_entries(source, title(name))
+
+
+def unpack(
+    file: IO[bytes] | Path, name: str, folder: Path, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Unpack the photos of an archive into `folder` under safe names.
+
+    Args:
+        file: the archive.
+        name: its file name, whose end tells zip from tar.
+        folder: made by this call.
+        progress: called with (bytes done, bytes in all).
+
+    Returns:
+        "names": the true name of each folder that had to be renamed; "ignored": files that are
+        no photos, left out; "warnings": (message, params) pairs.
+
+    Raises:
+        DatasetError: as `look`. The caller removes what was written.
+    """
+    with opened(file, name) as source:
+        return write(source, folder, progress)
+
+
+def title(name: str) -> str:
+    """An archive's file name without its end, fit to be shown."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    end = max((s for s in SUFFIXES if last.lower().endswith(s)), key=len, default="")
+    return files.shown(last[: len(last) - len(end)] or "photos", 60)
+
+
+def kind(name: str) -> str:
+    """ "zip" or "tar", by the end of a file's name.
+
+    Raises:
+        DatasetError: it is neither.
+    """
+    found = next((s for s in SUFFIXES if name.lower().endswith(s)), None)
+    if found is None:
+        raise DatasetError(
+            "{name} is no archive the lab can read. Expected a file that ends in {ends}.",
+            name=files.shown(name),
+            ends=", ".join(SUFFIXES),
+        )
+    return "zip" if found == ".zip" else "tar"
+
+
+def dropped(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[Entry]:
+    """The entries of photos that came one by one.
+
+    Args:
+        photos: (file name, content) of each photo, by class name.
+
+    Raises:
+        DatasetError: a class name that no folder may have.
+    """
+    found = []
+    for name, some in photos.items():
+        place = PurePosixPath(name.strip())
+        if len(place.parts) != 1 or place.name[:1] == "." or "\\" in name:
+            raise DatasetError(
+                "'{name}' cannot be the name of a class. Expected a word such as cats, without"
+                " slashes and with no dot in front.",
+                name=files.shown(name),
+            )
+        for file, data in some:
+            path = place / file.replace("\\", "/").rsplit("/", 1)[-1].lstrip(".")
+            found.append(Entry(path, len(data), False, partial(BytesIO, data)))
+    return found
+
+
+@contextmanager
+def opened(file: IO[bytes] | Path, name: str) -> Iterator[Iterable[Entry]]:
+    """The entries of an archive; whatever its readers raise within the block becomes a sentence.
+
+    Raises:
+        DatasetError: see `look`.
+    """
+    if isinstance(file, Path):
+        with open(file, "rb") as stream, opened(stream, name) as source:
+            yield source
+        return
+    try:
+        _refuse_misnamed(file, name)
+        yield Zip(file) if kind(name) == "zip" else Tar(file)
+    except DatasetError:
+        raise
+    except (zipfile.BadZipFile, tarfile.TarError) as error:
+        raise DatasetError(
+            "The file is no complete archive ({reason}). Expected a zip or tar of class folders."
+            " Pack it again, or upload it again.",
+            reason=files.shown(str(error)),
+        ) from error
+    except (RuntimeError, NotImplementedError, ValueError, OverflowError) as error:
+        raise DatasetError(
+            "The archive is damaged or packed in an unusual way ({reason}). Pack it again with an"
+            " ordinary program.",
+            reason=files.shown(str(error) or type(error).__name__),
+        ) from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk, not the archive
+        raise DatasetError(
+            "The archive is damaged ({reason}). Pack it again, or upload it again.",
+            reason=files.shown(str(error) or type(error).__name__),
+        ) from error
+
+
+def _refuse_misnamed(file: IO[bytes], name: str) -> None:
+    file.seek(0)
+    head = file.read(512)
+    found = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
+    found = "tar" if head[257:262] == b"ustar" else "zip" if head[:2] == b"PK" else found
+    if found and found[:3] != kind(name):
+        raise DatasetError(
+            "{name} is no {expected}: its content is that of a {found}. Give it the right name,"
+            " then try again.",
+            name=files.shown(name),
+            expected=kind(name),
+            found=found,
+        )
+
+
+def write(source: Iterable[Entry], folder: Path, progress: Progress | None) -> dict[str, Any]:
+    """Judge all entries, then write the photos among them; see `unpack`.
+
+    Args:
+        source: iterated twice.
+        folder: made by this call.
+        progress: called with (bytes done, bytes in all).
+    """
+    found = entries.judge(source)
+    folder.mkdir(parents=True)
+    _refuse_full_disk(folder, found.size)
+    places = entries.Places(folder, found.folders)
+    for path in sorted(found.folders):  # an empty class is named, too
+        places.folder(path)
+    done = 0
+    seen: dict[bytes, PurePosixPath] = {}
+    warnings: left_out.Warnings = []
+    for number, entry in enumerate(source):
+        if entry.is_junk or not entry.is_photo:
+            continue
+        digest = _stream(entry, places.file(entry.path, number))
+        done += entry.size
+        twin = seen.setdefault(digest, entry.path)
+        if twin.parent.name != entry.path.parent.name and not warnings:
+            both = {"first": files.shown(str(twin)), "second": files.shown(str(entry.path))}
+            warnings.append((_SAME_PHOTO, both))
+        if progress:
+            progress(done, found.size)
+    told = warnings + left_out.warnings(found.foreign)
+    return {"names": places.names, "ignored": found.ignored, "warnings": told}
+
+
+def _refuse_full_disk(folder: Path, total: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise DatasetError(
+            "The photos take {total:,} bytes, but only {free:,} are free on the disk. Free some"
+            " space, or move the workspace by CATDOG_WORKSPACE, then try again.",
+            total=total,
+            free=free,
+        )
+
+
+def _stream(entry: Entry, target: Path) -> bytes:
+    """Write one entry, counting what really comes out; its digest."""
+    digest, size = hashlib.blake2b(digest_size=16), 0
+    with entry.open() as source, open(target, "wb") as file:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > min(MAX_BYTES, entry.size):
+                raise DatasetError(
+                    "{name} is larger than allowed or than the archive claims. Expected photos of"
+                    " at most {limit:,} bytes.",
+                    name=files.shown(str(entry.path)),
+                    limit=MAX_BYTES,
+                )
+            digest.update(chunk)
+            file.write(chunk)
+    with suppress(OSError):
+        target.chmod(0o644)
+    return digest.digest()

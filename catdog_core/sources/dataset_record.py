@@ -1,0 +1,260 @@
+"""A dataset, and the record it is remembered by.
+
+workspace/datasets/<id>/dataset.json    writer: `datasets`
+
+The record holds what the folders say, and beside it the history of what people decided. The
+dataset one gets is the first after the second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from .. import files
+from ..curation import choices, division
+from ..curation.choices import Change
+from ..errors import CatDogError, DatasetError
+
+FORMAT = 1
+Events = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photo: where it lies, its name within the dataset, label number and split."""
+
+    path: Path
+    file: str
+    label: int
+    split: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Photos with labels and a split.
+
+    `classes` gives the label numbers: the first is 0. `source` is "demo", "folder", or
+    what it was imported from: "zip", "tar", "photos", "download", "tfds",
+    "tfrecord".
+    `fingerprint` names the content: other photos, labels or split give another one. `note` tells
+    what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
+    divided them), "train-divided" (it divided the train folder) or "redivided" (anew, on request),
+    "split" the seed and fractions it did so by, "ignored" counts other files, "warnings" are
+    (message, params) pairs.
+
+    `changes` are the choices in force, the oldest first; photos, fingerprint and split follow
+    them. `excluded` are the files they leave out, `kept` the kinds of finding to be quiet about,
+    by file; the kind "" stands for all.
+    """
+
+    id: str
+    name: str
+    root: Path
+    classes: tuple[str, ...]
+    source: str
+    fingerprint: str
+    note: dict[str, Any] = field(default_factory=dict)
+    photos: tuple[tuple[str, int, str], ...] = ()
+    changes: tuple[Change, ...] = ()
+    excluded: tuple[str, ...] = ()
+    kept: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def items(self, split: str | None = None) -> list[Item]:
+        """The photos of a split, or all of them, in the order of their names."""
+        return list(self._items if split is None else self._of_split.get(split, ()))
+
+    @cached_property
+    def _items(self) -> list[Item]:
+        return [Item(self.root / file, file, label, split) for file, label, split in self.photos]
+
+    @cached_property
+    def _of_split(self) -> dict[str, list[Item]]:
+        found: dict[str, list[Item]] = {}
+        for item in self._items:
+            found.setdefault(item.split, []).append(item)
+        return found
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Photos by split and class name; splits without photos are left out."""
+        found: dict[str, dict[str, int]] = {}
+        for _, label, split in self.photos:
+            row = found.setdefault(split, dict.fromkeys(self.classes, 0))
+            row[self.classes[label]] += 1
+        return {split: found[split] for split in choices.SPLITS if split in found}
+
+    def subset(self, count: int, seed: int = 0) -> Dataset:
+        """This dataset with `count` training photos only; validation and test stay as they are.
+
+        A larger subset of the same seed holds a smaller one, so that experiments on 100, 250, 500
+        … photos (`division.SIZES`) differ in nothing but the photos that come on top. Nothing is
+        written: runs may use different sizes of one dataset at once.
+
+        Raises:
+            DatasetError: there are fewer training photos, or `count` is below the classes.
+        """
+        chosen = division.nested(list(self.photos), count, seed, len(self.classes))
+        photos = tuple(row for row in self.photos if row[2] != "train" or row[0] in chosen)
+        if photos == self.photos:
+            return self
+        text = json.dumps([self.fingerprint, "subset", sorted(chosen)])
+        return replace(
+            self,
+            fingerprint=hashlib.blake2b(text.encode(), digest_size=20).hexdigest(),
+            note={**self.note, "subset": {"count": count, "seed": seed}},
+            photos=photos,
+        )
+
+
+def changed(dataset: Dataset, changes: Sequence[Change]) -> Dataset:
+    """A dataset as its folders say, after the changes."""
+    outcome = choices.apply(list(dataset.photos), dataset.classes, changes)
+    note = dataset.note
+    if outcome.division:
+        made = outcome.division
+        parts = {
+            "seed": made.seed,
+            "validation_fraction": made.validation_fraction,
+            "test_fraction": made.test_fraction,
+        }
+        note = {**note, "layout": "redivided", "split": parts}
+    return replace(
+        dataset,
+        classes=outcome.classes,
+        fingerprint=choices.fingerprint(
+            dataset.fingerprint,
+            list(dataset.photos),
+            outcome.photos,
+            dataset.classes,
+            outcome.classes,
+        ),
+        note=note,
+        photos=tuple(outcome.photos),
+        changes=tuple(changes),
+        excluded=outcome.excluded,
+        kept=outcome.kept,
+    )
+
+
+def root() -> Path:
+    """Where the records of this workspace lie."""
+    return files.workspace() / "datasets"
+
+
+def load(dataset_id: str) -> Dataset:
+    """Read a dataset's record.
+
+    Raises:
+        DatasetError: there is none, it is damaged, or its photos are gone.
+    """
+    folder = root() / dataset_id
+    if files.slug(dataset_id, 80) != dataset_id or not (folder / "dataset.json").is_file():
+        raise DatasetError(
+            "There is no dataset '{id}'. Expected one of the workspace. Choose or make one on the"
+            " Data page.",
+            id=files.shown(dataset_id),
+        )
+    dataset, events = read(folder)
+    if not dataset.root.is_dir():
+        raise DatasetError(
+            "The photos of '{name}' are gone from {folder}. Put them back, or delete the dataset.",
+            name=dataset.name,
+            folder=dataset.root,
+        )
+    return changed(dataset, choices.in_force(events))
+
+
+def read(folder: Path) -> tuple[Dataset, Events]:
+    """The dataset of a folder's record as its folders say, and the events of its history.
+
+    Raises:
+        CatDogError: there is no record, or it is damaged.
+    """
+    record = files.read_json(folder / "dataset.json")
+    try:
+        dataset = Dataset(
+            id=folder.name,
+            name=str(record["name"]),
+            root=folder / "photos" if record["root"] is None else Path(record["root"]),
+            classes=tuple(map(str, record["classes"])),
+            source=str(record["source"]),
+            fingerprint=str(record["fingerprint"]),
+            note=dict(record["note"]),
+            photos=tuple((str(f), int(label), str(s)) for f, label, s in record["photos"]),
+        )
+        events = list(record.get("history", []))
+        choices.in_force(events)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise DatasetError(
+            "The record of dataset '{id}' is damaged. Delete the dataset and add it again; its"
+            " photos are not touched.",
+            id=folder.name,
+        ) from error
+    return dataset, events
+
+
+def write(folder: Path, dataset: Dataset, events: Events) -> None:
+    """Write a record.
+
+    Args:
+        folder: its name is the dataset's id, once it is in its place.
+        dataset: as its folders say, before any change.
+        events: its history.
+    """
+    record = {
+        "format": FORMAT,
+        "id": dataset.id,
+        "name": dataset.name,
+        "source": dataset.source,
+        "created": time.time(),
+        "root": str(dataset.root) if dataset.source == "folder" else None,
+        "classes": list(dataset.classes),
+        "fingerprint": dataset.fingerprint,
+        "note": dataset.note,
+        "history": events,
+        "photos": [list(photo) for photo in dataset.photos],
+    }
+    # Escaped, since a file's name may hold bytes that are no UTF-8; compact, since often read.
+    text = json.dumps(record, separators=(",", ":"))
+    files.write_bytes(folder / "dataset.json", text.encode())
+
+
+def history(folder: Path) -> Events:
+    """The events of a folder's record; none where there is no sound one."""
+    with suppress(CatDogError):
+        return read(folder)[1]
+    return []
+
+
+@contextmanager
+def writing(dataset_id: str) -> Iterator[Path]:
+    """A dataset's folder, for one writer at a time: two pages may decide at once.
+
+    Raises:
+        CatDogError: the workspace may not be written.
+    """
+    folder = root() / dataset_id
+    lock = FileLock(folder / "dataset.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise CatDogError(
+            "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
+            " or choose a folder you may write to, then try again.",
+            path=folder,
+            reason=error.strerror or str(error),
+        ) from error
+    try:
+        yield folder
+    finally:
+        lock.release()

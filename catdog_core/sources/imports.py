@@ -1,0 +1,66 @@
+"""Datasets from elsewhere, whose photos come to lie in the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+from uuid import uuid4
+
+from .. import datasets, files
+from ..datasets import Dataset
+from . import archives, preview
+from .archives import Progress
+from .entries import Entry
+from .preview import Preview
+
+Photos = Mapping[str, Sequence[tuple[str, bytes]]]
+"""(file name, content) of each photo, by class name."""
+
+
+def archive(file: IO[bytes] | Path, name: str, progress: Progress | None = None) -> Dataset:
+    """Unpack a zip or tar of photos into the workspace and remember it.
+
+    Args:
+        file: the archive.
+        name: its file name, shown and made part of the dataset's id; never used as a path.
+        progress: called with (bytes done, bytes in all).
+
+    Raises:
+        DatasetError: unsafe, damaged, too large, or no dataset inside.
+    """
+    title = archives.title(name)
+    return datasets.adopt(
+        _new_id(title),
+        title,
+        archives.kind(name),
+        lambda folder: archives.unpack(file, name, folder, progress),
+    )
+
+
+def look_at_photos(photos: Photos, name: str) -> Preview:
+    """Tell what photos dropped one by one would become. Raises DatasetError as `photos`."""
+    return preview.of_entries(archives.dropped(photos), name)
+
+
+def photos(photos: Photos, name: str, progress: Progress | None = None) -> Dataset:
+    """Make a dataset of photos that came one by one.
+
+    Raises:
+        DatasetError: a bad class name, fewer than two classes, or a class with too few photos.
+    """
+    return entries(archives.dropped(photos), name, "photos", progress)
+
+
+def entries(
+    source: Iterable[Entry], name: str, kind: str, progress: Progress | None = None
+) -> Dataset:
+    """Make a dataset of a list of entries, which is iterated twice."""
+    title = files.shown(" ".join(name.split()) or "photos", 60)
+    return datasets.adopt(
+        _new_id(title), title, kind, lambda folder: archives.write(source, folder, progress)
+    )
+
+
+def _new_id(title: str) -> str:
+    return f"{files.slug(title, 24)}-{uuid4().hex[:8]}"

@@ -1,0 +1,1 @@
+"""What a training is made of: its folder, its process, its steps."""

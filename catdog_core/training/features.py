@@ -1,0 +1,142 @@
+"""What a pretrained network sees in photos: computed once, kept beside the packed photos.
+
+    workspace/cache/<fingerprint>-<size>/features-<network>-<split>….npz
+
+The network is frozen, so its numbers for a photo never change: an epoch of learning on them takes
+a fraction of a second. They are found by the photo's name, so a part of the photos computes its
+part, and what broke off goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from .. import augment, files
+from ..records import Photos
+from ..settings import Augmentation
+
+BATCH = 16
+"""Photos a forward pass; more was measured no faster on two cores, and takes more memory."""
+SAVED_EVERY = 512
+"""Photos between two savings: what a kill can cost at most."""
+_STREAM = 3  # of chance drawn from one seed, see `pipeline`
+Features = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One look at every photo: as it is, or changed by the `number`-th draw of an augmentation."""
+
+    augmentation: Augmentation | None = None
+    seed: int = 0
+    number: int = 0
+
+    @property
+    def key(self) -> str:
+        """Tells this pass from others in a file's name; empty for photos as they are."""
+        if self.augmentation is None:
+            return ""
+        text = f"{self.augmentation.model_dump_json()} {self.seed} {self.number}"
+        return "-" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def change(self, image: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+        """A photo (S, S, 3) as this pass sees it; it follows from the seed, pass and name alone."""
+        if self.augmentation is None:
+            return image
+        keys = (self.seed, _STREAM, self.number, zlib.crc32(name.encode()))
+        changed = augment.batch(image[None], self.augmentation, np.random.default_rng(keys))
+        return np.asarray(changed[0])
+
+
+def of(
+    photos: Photos,
+    place: Path,
+    run: Callable[[tf.Tensor], tf.Tensor],
+    look: Pass,
+    progress: Callable[[int], None],
+) -> Photos:
+    """The features of photos, in their order; those not known yet are computed and kept.
+
+    Args:
+        photos: images (N, S, S, 3) uint8, their labels and names.
+        place: the file they are kept in.
+        run: from `compiled`.
+        look: how the photos are changed before.
+        progress: called with the number of photos known so far. What it raises ends it, and what
+            has been computed is kept.
+
+    Returns:
+        The same photos with features (N, D) float32 for images.
+    """
+    known = _read(place)
+    missing = [row for row, name in enumerate(photos.files) if name not in known]
+    saved = len(known)
+    try:
+        for start in range(0, len(missing), BATCH):
+            progress(len(photos.files) - len(missing) + start)
+            rows = missing[start : start + BATCH]
+            names = [photos.files[row] for row in rows]
+            images = zip(photos.images[np.array(rows)], names, strict=True)
+            batch = np.stack([look.change(image, name) for image, name in images])
+            known.update(zip(names, _forward(run, batch), strict=True))
+            if len(known) - saved >= SAVED_EVERY:
+                _write(place, known)
+                saved = len(known)
+    finally:
+        if len(known) > saved:
+            _write(place, known)
+    progress(len(photos.files))
+    found = np.stack([known[name] for name in photos.files])
+    return replace(photos, images=found, hold=None)
+
+
+def joined(looks: list[Photos]) -> Photos:
+    """Several looks at the same photos, one after the other, as if they were so many photos."""
+    return replace(
+        looks[0],
+        images=np.concatenate([look.images for look in looks]),
+        labels=np.concatenate([look.labels for look in looks]),
+        files=[name for look in looks for name in look.files],
+    )
+
+
+def compiled(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The network's forward pass as one graph: (B, S, S, 3) float32 to (B, D)."""
+    made: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+        lambda batch: network(batch, training=False),
+        input_signature=[tf.TensorSpec((BATCH, *network.input_shape[1:]), tf.float32)],
+    )
+    return made
+
+
+def _forward(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uint8]) -> Features:
+    """Features of at most `BATCH` photos; the batch is filled up, so that sums always agree."""
+    whole = np.zeros((BATCH, *images.shape[1:]), np.float32)
+    whole[: len(images)] = images
+    found: Features = np.asarray(run(tf.constant(whole)), np.float32)[: len(images)]
+    return found
+
+
+def _read(place: Path) -> dict[str, Features]:
+    """Rows by photo name; empty when there is no file, or it is damaged."""
+    try:
+        # NumPy leaves a damaged file open that it has opened itself.
+        with place.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return dict(zip(map(str, stored["files"]), stored["features"], strict=True))
+    except (OSError, ValueError, KeyError, zlib.error, zipfile.BadZipFile):
+        return {}
+
+
+def _write(place: Path, known: dict[str, Features]) -> None:
+    with files.replacing(place) as temporary:
+        np.savez(temporary, files=np.array(list(known)), features=np.stack(list(known.values())))

@@ -1,0 +1,114 @@
+"""Which learning rate to start with: the loss of a few steps whose rate rises from tiny to huge.
+
+First nothing happens, then the loss falls, then the steps are too long and it rises. A good rate
+lies where the loss falls most steeply, and at most at a tenth of where it is lowest: there the
+steps are nearly too long already. Where so few steps make no fall that stands out from the noise
+of the batches, as with photos that are hard to tell apart, a tenth of where the loss begins to
+rise for good is as far as one can safely go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, isfinite, log10, sqrt
+from statistics import mean, stdev
+
+from ..controls import controls
+from ..errors import CatDogError
+from ..settings import Training
+
+LOWEST, HIGHEST = 1e-5, 1.0
+STEPS = 100
+TOO_HIGH = 1.5
+"""The search ends where the smoothed loss is so many times its lowest."""
+_MEMORY = 0.9  # of the moving average that smooths the losses
+_LEAST = 20  # steps to tell anything from; so many at the start tell how noisy the losses are
+_CLEAR = 6.0  # a change of so many standard errors is none of chance
+
+Points = Sequence[tuple[float, float]]
+"""(learning rate, loss of its step), the rates rising."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The outcome: the points, their smoothed losses, and the rate to use.
+
+    `falls`: the rate is where the loss falls; otherwise only where it rises could be seen.
+    """
+
+    points: list[tuple[float, float]]
+    smoothed: list[float]
+    rate: float
+    falls: bool
+
+
+def rate_at(step: int, steps: int = STEPS) -> float:
+    """The learning rate of a step of the search, counted from 0; equal factors apart."""
+    return float(LOWEST * (HIGHEST / LOWEST) ** (step / max(steps - 1, 1)))
+
+
+def smooth(losses: Sequence[float]) -> list[float]:
+    """A moving average of the losses that owes nothing to its start."""
+    found, mean, weight = [], 0.0, 1.0
+    for loss in losses:
+        mean = _MEMORY * mean + (1 - _MEMORY) * loss
+        weight *= _MEMORY
+        found.append(mean / (1 - weight))
+    return found
+
+
+def is_over(losses: Sequence[float]) -> bool:
+    """Whether longer steps can tell nothing more: the loss has flown away."""
+    if not losses or not isfinite(losses[-1]):
+        return bool(losses)
+    smoothed = smooth(losses)
+    return len(losses) >= _LEAST and smoothed[-1] > TOO_HIGH * min(smoothed)
+
+
+def suggest(points: Points) -> Found:
+    """The learning rate to use, rounded to one digit.
+
+    Raises:
+        CatDogError: the loss neither fell nor rose, so that no rate can be told.
+    """
+    usable = [(rate, loss) for rate, loss in points if isfinite(loss)]
+    losses = [loss for _, loss in usable]
+    smoothed = smooth(losses)
+    if len(usable) >= _LEAST:
+        start = mean(losses[:_LEAST])
+        clear = _CLEAR * stdev(losses[:_LEAST]) * sqrt((1 - _MEMORY) / (1 + _MEMORY))
+        settled = range(_LEAST - 1, len(smoothed))  # before, the average is one of too few
+        # What comes after the loss has risen tells nothing: a network that broke guesses again.
+        risen = next((n for n in settled if smoothed[n] > start + clear), len(points))
+        calm = [n for n in settled if n < risen] or [_LEAST - 1]
+        lowest = min(calm, key=smoothed.__getitem__)
+        if start - smoothed[lowest] > clear:
+            rate = min(usable[_steepest(smoothed, lowest)][0], usable[lowest][0] / 10)
+            return Found(list(points), smoothed, _round(rate), falls=True)
+        if risen < len(points) or len(usable) < len(points):  # or became no number
+            rate = usable[min(risen, len(usable) - 1)][0] / 10
+            return Found(list(points), smoothed, _round(rate), falls=False)
+    raise CatDogError(
+        "The loss neither fell nor rose at any of {n} learning rates, so none can be suggested."
+        " Expected photos that can be told apart. Check the labels, or try larger batches.",
+        n=len(usable),
+    )
+
+
+def _steepest(smoothed: Sequence[float], lowest: int) -> int:
+    """Where the losses fall most before their lowest.
+
+    Neighbours differ by chance: slopes are taken over a tenth of the way.
+    """
+    reach = max(2, len(smoothed) // 10)
+    places = range(min(reach, lowest), lowest + 1)
+    end = max(places, key=lambda at: smoothed[max(at - reach, 0)] - smoothed[at])
+    return max(end - reach // 2, 0)
+
+
+def _round(rate: float) -> float:
+    control = next(c for c in controls(Training) if c.name == "learning_rate")
+    assert control.low is not None and control.high is not None
+    rounded = float(f"{rate / 10 ** floor(log10(rate)):.0f}e{floor(log10(rate))}")
+    return min(max(rounded, control.low), control.high)

@@ -1,0 +1,49 @@
+"""The optimizer of a training, made from its settings; and the precision it computes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+from ..settings import Training
+from . import muon
+
+MOMENTUM = 0.9
+_UNDECAYED = ["bias", "gamma", "beta"]
+"""Weights that weight decay spares: it is there to keep kernels small."""
+
+
+def make(training: Training) -> keras.optimizers.Optimizer:
+    """The optimizer of a training, at its highest learning rate and not built yet."""
+    decay = training.weight_decay or None
+    rate = training.learning_rate
+    made: keras.optimizers.Optimizer
+    if training.optimizer == "sgd":
+        made = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True, weight_decay=decay)
+    elif training.optimizer == "muon":
+        made = muon.make(rate, training.weight_decay)
+    elif training.optimizer == "adamw":
+        made = keras.optimizers.AdamW(rate, weight_decay=training.weight_decay)
+    else:
+        made = keras.optimizers.Adam(rate, weight_decay=decay)
+    made.exclude_from_weight_decay(var_names=_UNDECAYED)
+    return made
+
+
+@contextmanager
+def precision(training: Training) -> Iterator[None]:
+    """Build and train inside this: with mixed precision where the training asks for it.
+
+    Graphics cards take 16 bits as float16; processors, where they can at all, as bfloat16.
+    """
+    before = keras.config.dtype_policy()
+    if training.mixed_precision:
+        card = bool(tf.config.list_physical_devices("GPU"))
+        keras.config.set_dtype_policy("mixed_float16" if card else "mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,196 @@
+"""A worker's life around its training: its state file, its place in the queue, its end.
+
+Light: a queued worker waits here without having loaded TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from .. import files, quiet, runs
+from ..errors import N_, CatDogError, RunError
+
+BEAT = 2.0
+"""Seconds between two beats of a living worker."""
+
+
+class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
+    """The training was asked to stop."""
+
+
+class State:
+    """The worker's state.json: what it is doing, rewritten every two seconds while it lives."""
+
+    def __init__(
+        self, run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
+        self.folder = run.folder
+        self.values: dict[str, Any] = {
+            "format": runs.FORMAT,
+            "status": "queued",
+            "queued": time.time(),
+            "pid": os.getpid(),
+            "beat": int(run.state.get("beat", 0)),
+        }
+        self._on_progress = on_progress
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._asked = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    @property
+    def stop_wanted(self) -> bool:
+        """Whether a page, the shell or a signal asked this worker to stop."""
+        return self._asked.is_set() or (self.folder / "stop").exists()
+
+    def want_stop(self, *_signal: object) -> None:
+        """Remember that a stop is wanted; fit to be a signal handler."""
+        self._asked.set()
+
+    def update(self, **values: Any) -> None:
+        """Change what is told; the next beat writes it."""
+        with self._lock:
+            self.values.update(values)
+        if self._on_progress:
+            self._on_progress(dict(self.values))
+
+    def write(self, **values: Any) -> None:
+        """Change what is told and write it now."""
+        self.update(**values)
+        with self._lock:
+            self.values["beat"] += 1
+            self.values["time"] = time.time()
+            files.write_json(self.folder / "state.json", self.values)
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Write the state every `BEAT` seconds while the block runs."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT):
+            with suppress(CatDogError):  # a full disk ends the training where it writes results
+                self.write()
+
+
+def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) -> None:
+    """Wait for the run's turn, train it, and leave its state telling how it ended.
+
+    The caller holds the run's lock.
+
+    Raises:
+        RunError: it cannot be started, or failed.
+    """
+    if run.stop_is_stale:
+        (run.folder / "stop").unlink(missing_ok=True)
+    state = State(run, on_progress)
+    state.write()
+    with _signals(state), state.beating():
+        try:
+            with _place(run, state):
+                state.write(status="running", phase="starting", ahead=0)
+                quiet.import_tensorflow()
+                from .. import worker
+
+                worker.train(run, state)
+        except Stopped:
+            ending: dict[str, Any] = {"status": "stopped"}
+        except Exception as error:
+            message, params = _explain(error)
+            _finish(state, {"status": "failed", "error": {"message": message, "params": params}})
+            if isinstance(error, CatDogError):
+                raise
+            raise RunError(message, **params) from error
+        else:
+            ending = {"status": "done"}
+        _finish(state, ending)
+
+
+def _finish(state: State, ending: dict[str, Any]) -> None:
+    with suppress(CatDogError):
+        state.write(**ending, phase="ended", eta_seconds=None)
+    (state.folder / "stop").unlink(missing_ok=True)
+
+
+@contextmanager
+def _place(run: runs.Run, state: State) -> Iterator[None]:
+    """Hold the workspace's one place for training, waiting in the order of asking."""
+    place = FileLock(runs.root() / "active.lock")
+    runs.root().mkdir(parents=True, exist_ok=True)
+    while True:
+        if state.stop_wanted:
+            raise Stopped
+        ahead = _ahead(run, state)
+        if not ahead:
+            with suppress(Timeout):
+                place.acquire(timeout=0)
+                break
+        state.update(ahead=max(ahead, 1))
+        time.sleep(0.3)
+    try:
+        yield
+    finally:
+        place.release()
+
+
+def _ahead(run: runs.Run, state: State) -> int:
+    """How many living runs of the workspace asked before this one."""
+    mine = (state.values["queued"], run.id)
+    others = [other for other in runs.listing() if other.id != run.id and other.is_active]
+    return sum((o.state.get("queued", o.created), o.id) < mine for o in others)
+
+
+@contextmanager
+def _signals(state: State) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask for a stop; a second Ctrl-C interrupts as usual."""
+
+    def handler(number: int, _frame: object) -> None:
+        signal.signal(number, signal.default_int_handler)
+        state.want_stop()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def _explain(error: Exception) -> tuple[str, dict[str, Any]]:
+    """The message and its values that tell a user why a run failed and what to do."""
+    if isinstance(error, CatDogError):
+        values = error.params.items()
+        return error.message, {
+            key: value if isinstance(value, (int, float)) else str(value) for key, value in values
+        }
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return _NO_MEMORY, {}
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
+    return _UNFORESEEN, {"reason": reason[:300]}
+
+
+_NO_MEMORY = N_(
+    "The training ran out of memory. Choose a smaller batch size or image size, or close other"
+    " programs, then resume."
+)
+_UNFORESEEN = N_(
+    "The training ended by an error: {reason}. The end of log.txt tells more; resume goes on from"
+    " the last whole epoch."
+)

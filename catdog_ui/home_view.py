@@ -11,7 +11,8 @@ from catdog_core.insight import shipped
 from catdog_core.runs import Run
 from catdog_core.settings import Training
 
-from . import gallery, phrases, pictures, source_net, source_parts, state
+from . import gallery, phrases, pictures, state
+from .data import source_net, source_parts
 from .words import N_, escape, t
 
 FIRST_TRAINING = Training(epochs=5, learning_rate=1e-3)

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from catdog_core import datasets
-from catdog_ui import data_parts, data_view, source_net, startup, state
+from catdog_ui import startup, state
+from catdog_ui.data import data_parts, data_view, source_net
 from catdog_ui.words import N_, t
 
 startup.page(N_("Data"))

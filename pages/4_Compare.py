@@ -4,7 +4,8 @@ import streamlit as st
 
 from catdog_core import runs
 from catdog_core.outcomes import experiments
-from catdog_ui import compare_view, experiment_form, experiments_view, startup
+from catdog_ui import startup
+from catdog_ui.compare import compare_view, experiment_form, experiments_view
 from catdog_ui.words import N_, t
 
 startup.page(N_("Compare"))

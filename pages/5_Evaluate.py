@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from catdog_ui import evaluate_pick, evaluate_view, startup
+from catdog_ui import startup
+from catdog_ui.evaluate import evaluate_pick, evaluate_view
 from catdog_ui.words import N_, t
 
 startup.page(N_("Evaluate"))

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from catdog_ui import predict_results, predict_view, startup
+from catdog_ui import startup
+from catdog_ui.predict import predict_results, predict_view
 from catdog_ui.words import N_, t
 
 startup.page(N_("Predict"))

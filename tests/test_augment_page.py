@@ -10,8 +10,8 @@ from catdog_core import datasets, images
 from catdog_core.augmentation import presets
 from catdog_core.controls import controls
 from catdog_core.settings import PRESETS, Augmentation
-from catdog_ui import augment_panels, augment_view
-from catdog_ui.augment_panels import Shown
+from catdog_ui.augment import augment_panels, augment_view
+from catdog_ui.augment.augment_panels import Shown
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -103,6 +103,11 @@ def imported(path):
     return found
 
 
+def _module(path):
+    """The dotted name of a file of the project."""
+    return ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+
+
 def loaded_by(code, cwd=PROJECT, env=None):
     """The heavy packages a fresh interpreter has loaded after `code`."""
     probe = f"{code}\nimport sys\nprint([m for m in {HEAVY!r} if m in sys.modules])"
@@ -118,7 +123,7 @@ def test_the_core_knows_nothing_of_the_pages(path):
     assert not imported(path) & {"streamlit", "catdog_ui", "pages", "plotly"}
 
 
-@pytest.mark.parametrize("path", sorted((PROJECT / "catdog_ui").glob("*.py")), ids=str)
+@pytest.mark.parametrize("path", sorted((PROJECT / "catdog_ui").rglob("*.py")), ids=str)
 def test_what_pages_share_knows_no_page_and_no_heavy_package(path):
     assert not imported(path) & {"pages", "streamlit_app", *HEAVY}
 
@@ -131,8 +136,7 @@ def test_pages_reach_only_the_two_packages(path):
 
 
 def test_light_rooms_load_nothing_heavy():
-    modules = [".".join(ROOMS[room].relative_to(PROJECT).with_suffix("").parts) for room in LIGHT]
-    assert loaded_by(f"import {', '.join(modules)}") == "[]"
+    assert loaded_by(f"import {', '.join(_module(ROOMS[room]) for room in LIGHT)}") == "[]"
 
 
 def test_no_two_rooms_share_a_name():
@@ -140,8 +144,9 @@ def test_no_two_rooms_share_a_name():
 
 
 def test_shared_parts_of_the_pages_load_nothing_heavy():
-    names = [path.stem for path in (PROJECT / "catdog_ui").glob("*.py") if path.stem != "catalogue"]
-    assert loaded_by(f"import {', '.join(f'catdog_ui.{name}' for name in names)}") == "[]"
+    paths = [*(PROJECT / "catdog_ui").rglob("[!_]*.py")]
+    modules = [_module(path) for path in paths if path.stem != "catalogue"]
+    assert loaded_by(f"import {', '.join(modules)}") == "[]"
 
 
 def test_home_paints_without_tensorflow(workspace):

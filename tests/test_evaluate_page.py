@@ -10,7 +10,8 @@ import pytest
 from catdog_core import datasets, files, jobs
 from catdog_core.datasets import Choice
 from catdog_core.insight import predictions
-from catdog_ui import evaluate_charts, evaluate_words, loaders
+from catdog_ui import loaders
+from catdog_ui.evaluate import evaluate_charts, evaluate_words
 
 pytestmark = pytest.mark.usefixtures("workspace")
 WRONG = 4  # photos of each class that the first model gets wrong

@@ -8,7 +8,7 @@ import pytest
 
 from catdog_core import datasets, images
 from catdog_core.datasets import Choice
-from catdog_ui import decide, decisions_view, remedies
+from catdog_ui.data import decide, decisions_view, remedies
 
 pytestmark = pytest.mark.usefixtures("workspace")
 TRAIN = "train/cats/cat.0001.jpg"

@@ -14,7 +14,7 @@ from catdog_core import images, models
 from catdog_core.insight import neither
 from catdog_core.predict import Prediction
 from catdog_core.settings import Augmentation
-from catdog_ui import predict_unsure, predict_votes
+from catdog_ui.predict import predict_unsure, predict_votes
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

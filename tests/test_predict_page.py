@@ -6,7 +6,7 @@ import pytest
 
 from catdog_core import images
 from catdog_core.insight import shipped
-from catdog_ui import predict_cards
+from catdog_ui.predict import predict_cards
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

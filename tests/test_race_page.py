@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 from catdog_core import datasets, jobs
 from catdog_core.errors import CatDogError
 from catdog_core.packing.race import Lane, Standing
-from catdog_ui import loaders, race_view
+from catdog_ui import loaders
+from catdog_ui.data import race_view
 
 LANES = [
     Lane("generator", "ImageDataGenerator", False, 500.0, 1000.0, 1.0, 1.0, 9000),
@@ -21,7 +22,7 @@ def script(folder):
     from pathlib import Path
 
     from catdog_core import datasets
-    from catdog_ui import race_view
+    from catdog_ui.data import race_view
 
     race_view.show(datasets.open_folder(Path(folder)))
 

@@ -9,7 +9,7 @@ import pytest
 
 from catdog_core import datasets, jobs
 from catdog_core.packing import cache
-from catdog_ui import shards_view
+from catdog_ui.data import shards_view
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

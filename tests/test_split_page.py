@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from catdog_core import datasets, demo, images
-from catdog_ui import labels_view
+from catdog_ui.data import labels_view
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

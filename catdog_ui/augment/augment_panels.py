@@ -1,0 +1,253 @@
+"""Below the 20 variants: one setting swept from end to end, a model's answers, and code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from html import escape as html
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from catdog_core import images, runs
+from catdog_core.augment import Transform
+from catdog_core.augmentation import snippets, sweep
+from catdog_core.augmentation.mixing import Mix
+from catdog_core.controls import controls
+from catdog_core.files import shown
+from catdog_core.images import Photo
+from catdog_core.runs import Run
+from catdog_core.settings import Augmentation
+
+from .. import gallery, loaders, phrases, tiles
+from ..palette import WITHIN, class_color
+from ..words import N_, escape, t
+
+if TYPE_CHECKING:
+    from catdog_core.predict import Predictor
+
+_PANEL, _MODEL, _SWEPT = "augment_panel", "augment_model", "augment_swept"
+_PANELS = {
+    "sweep": N_("One setting from end to end"),
+    "model": N_("Ask a model"),
+    "code": N_("Copy as code"),
+}
+_STEPS = 9
+_LABELS = {control.name: control.label for control in controls(Augmentation)}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The variants on the page: photos (S, S, 3) uint8, their draws, what was drawn in words.
+
+    `mixes` tells how each was mixed with another, where they were; `partner` is a photo of the
+    same size to mix with, where there is a dataset to take it from. With a model asked: its answer
+    to each in words, the label named, and the probabilities of the classes, (20, classes);
+    `original` holds those of the photo itself.
+    """
+
+    photos: list[Photo]
+    drawn: list[Transform]
+    words: list[str]
+    mixes: Sequence[Mix] = ()
+    partner: Photo | None = None
+    answers: Sequence[str] = ()
+    labels: Sequence[int] = ()
+    probabilities: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    original: Sequence[float] = ()
+    classes: Sequence[str] = ()
+
+
+def ask(made: Shown, original: Photo) -> Shown:
+    """The variants with the answers of the model chosen below them, if one is."""
+    chosen = _chosen()
+    if chosen is None or chosen.best_model is None:
+        return made
+    return answered(made, original, loaders.predictor(Path(chosen.best_model)))
+
+
+def answered(made: Shown, original: Photo, model: Predictor) -> Shown:
+    """The variants of a photo with a model's answers to them and to the photo itself."""
+    asked = np.stack([images.fit(photo, model.size) for photo in [original, *made.photos]])
+    found = model.predict(asked)
+    labels = found.argmax(axis=1)
+    answers = [
+        f"{shown(model.classes[label])} {row[label]:.0%}"
+        for label, row in zip(labels, found, strict=True)
+    ]
+    return replace(
+        made,
+        answers=answers[1:],
+        labels=labels[1:].tolist(),
+        probabilities=found[1:],
+        original=found[0].tolist(),
+        classes=model.classes,
+    )
+
+
+def show(photo: Photo, settings: Augmentation, made: Shown) -> None:
+    """Draw the panel that is chosen."""
+    panel = st.segmented_control(
+        t("Look closer"),
+        list(_PANELS),
+        format_func=lambda name: t(_PANELS[str(name)]),
+        default="sweep",
+        required=True,
+        key=_PANEL,
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    if panel == "sweep":
+        _sweep(photo, settings, made)
+    elif panel == "model":
+        _model(made, settings)
+    else:
+        _code(settings)
+
+
+def _sweep(photo: Photo, settings: Augmentation, made: Shown) -> None:
+    name = st.selectbox(
+        t("Setting"),
+        sweep.sweepable(made.partner is not None),
+        format_func=lambda key: t(_LABELS[key]),
+        key=_SWEPT,
+        label_visibility="collapsed",
+        width=260,
+    )
+    steps = sweep.sweep(photo, name, settings, _STEPS, made.partner)
+    gallery.grid(
+        [images.encode(step.image) for step in steps],
+        [t(step.label) for step in steps],
+        columns=len(steps),
+        colors=[WITHIN if step.inside else "transparent" for step in steps],
+        least=50,
+    )
+    st.caption(
+        t(
+            "All other settings are off here. A dot marks what the sliders allow now; training"
+            " draws from there."
+        )
+    )
+
+
+def _chosen() -> Run | None:
+    if st.session_state.get(_PANEL) != "model":
+        return None
+    return next((run for run in _runs() if run.id == st.session_state.get(_MODEL)), None)
+
+
+def _runs() -> list[Run]:
+    return [run for run in runs.listing() if run.best_model is not None]
+
+
+def _model(made: Shown, settings: Augmentation) -> None:
+    found = {run.id: run for run in _runs()}
+    if not found:
+        st.info(
+            t("There is no trained model yet. Train one, then see here what it makes of variants."),
+            icon=":material/model_training:",
+        )
+        return
+    chosen = st.selectbox(
+        t("Model"),
+        list(found),
+        index=None,
+        format_func=lambda key: shown(found[key].name or key),
+        placeholder=t("Choose a trained model"),
+        key=_MODEL,
+        label_visibility="collapsed",
+        width=360,
+    )
+    if chosen is None or not made.answers:
+        st.caption(
+            t(
+                "Choose a model: its answer stands under each variant, and below them how far"
+                " the answers spread."
+            )
+        )
+        return
+    spread(made)
+    st.caption(
+        t(
+            "Trained with: {trained}. Shown now: {now}. A model is robust to what it was trained"
+            " for; compare one trained without augmentation.",
+            trained=escape(phrases.augmentation(found[chosen].augmentation)),
+            now=escape(phrases.augmentation(settings)),
+        )
+    )
+
+
+def spread(made: Shown) -> None:
+    """How far the answers to the variants lie apart: tiles, and a dot a variant on a line."""
+    label = int(np.argmax(made.original))
+    of = made.probabilities[:, label]
+    name = shown(made.classes[label])
+    same = sum(answer == label for answer in made.labels)
+    tiles.show(
+        [
+            (t("Original"), f"{name} {made.original[label]:.0%}"),
+            (t("Same answer"), t("{n} of {total}", n=same, total=len(of))),
+            (t("Mean ± standard deviation"), f"{of.mean() * 100:.0f} ± {of.std() * 100:.1f}%"),
+            (t("Lowest to highest"), f"{of.min():.0%} – {of.max():.0%}"),
+        ]
+    )
+    told = t("Probability of {name} for each variant; the line is the original.", name=name)
+    st.html(strip(of, made.original[label], class_color(label), told))
+    st.caption(escape(told))
+
+
+def strip(values: NDArray[np.float64], original: float, color: str, label: str) -> str:
+    """Probabilities as dots on a line from 0 to 100 %, the original's as a tall mark: HTML."""
+    dots = "".join(
+        f'<span style="position:absolute;left:{value:.2%};top:{6 + 5 * (n % 3)}px;width:9px;'
+        f"height:9px;margin-left:-4px;border-radius:50%;background:{color};"
+        'opacity:.65"></span>'
+        for n, value in enumerate(values.tolist())
+    )
+    mark = (
+        f'<span style="position:absolute;left:{original:.2%};top:0;height:30px;width:2px;'
+        'margin-left:-1px;background:currentColor"></span>'
+    )
+    ends = "".join(
+        f'<span style="position:absolute;left:{place}%;top:32px;transform:translateX(-{place}%);'
+        f'white-space:nowrap;font-size:.75rem;opacity:.75">{place} %</span>'
+        for place in (0, 50, 100)
+    )
+    return (
+        f'<div role="img" aria-label="{html(label)}" style="position:relative;height:52px;'
+        'margin:0 6px">'
+        '<div style="position:absolute;top:15px;left:0;right:0;height:1px;'
+        f'background:rgba(128,128,128,.6)"></div>{dots}{mark}{ends}</div>'
+    )
+
+
+def _code(settings: Augmentation) -> None:
+    found = snippets.snippets(settings, st.session_state.get("augment_seed", 0))
+    target = st.segmented_control(
+        t("For"),
+        list(found),
+        default=next(iter(found)),
+        required=True,
+        key="augment_code",
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    snippet = found[target or next(iter(found))]
+    st.caption(t(snippet.about))
+    if snippet.missing:
+        st.caption(t("It has no setting for: {names}.", names=_labels(snippet.missing)))
+    if snippet.approximate:
+        st.caption(
+            t(
+                "Near, but not the same: {names}; the comments in the code say how.",
+                names=_labels(snippet.approximate),
+            )
+        )
+    st.code(snippet.code, language="python")
+
+
+def _labels(names: Sequence[str]) -> str:
+    return ", ".join(t(_LABELS[name]) for name in names)

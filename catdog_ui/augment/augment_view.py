@@ -1,0 +1,275 @@
+"""The pieces of the Augment page: a photo, its controls, and 20 variants drawn at once."""
+
+from __future__ import annotations
+
+import io
+import random
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from catdog_core import augment, figures, images
+from catdog_core.augmentation import mixing
+from catdog_core.augmentation.mixing import Mix
+from catdog_core.datasets import Dataset, Item
+from catdog_core.errors import PhotoError
+from catdog_core.files import shown, slug
+from catdog_core.images import Photo
+from catdog_core.settings import Augmentation
+
+from .. import gallery, phrases, pictures, state
+from ..palette import class_color
+from ..startup import guard
+from ..words import escape, say, t
+from . import augment_controls, augment_panels, augment_words
+from .augment_panels import Shown
+
+SIZE = 150
+"""Side of the photos shown, in pixels: the size the notes' network takes."""
+COUNT = 20
+_ALL = -1  # in place of a label
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The photo on the bench: (S, S, 3) uint8, its name, and its label where it is known."""
+
+    photo: Photo
+    name: str
+    label: int | None
+
+
+@st.fragment
+def workbench(dataset: Dataset | None) -> None:
+    """The photo and its controls beside 20 variants; a moved slider redraws only this part."""
+    with guard():
+        # The variants come first, so that on a telephone they are not below a screen of sliders.
+        pictures_, controls_ = st.columns([3, 2], gap="large")
+        with controls_:
+            subject = _subject(dataset)
+            place = st.container()  # for the original and the average, which needs the variants
+            settings = augment_controls.settings()
+        made = None
+        with pictures_:
+            _actions(settings)
+            if subject is not None:
+                made = _variants(subject, settings, dataset)
+                made = augment_panels.ask(made, subject.photo)
+                _gallery(made, settings)
+        # The 20 pictures are on their way; whatever else there is may follow.
+        with controls_:
+            augment_controls.show(settings, dataset)
+        if subject is not None and made is not None:
+            with place:
+                _summary(subject, made)
+            with pictures_:
+                _below(subject, made, settings)
+                _told(settings)
+                augment_panels.show(subject.photo, settings, made)
+
+
+def _subject(dataset: Dataset | None) -> Subject | None:
+    """Let the user take a photo of the dataset or bring one; None, and a sentence, if it is bad."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        item = _pick(dataset) if dataset else None
+        file = _upload()
+    if file is not None:
+        name, found = file.name, pictures.uploaded(file.file_id, file.getvalue(), SIZE)
+        label = None
+    elif item is not None:
+        name, found, label = item.file, pictures.fitted(item.path, SIZE), item.label
+    else:
+        return None
+    if isinstance(found, PhotoError):
+        st.error(f"**{escape(name)}**: {escape(say(found))}", icon=":material/broken_image:")
+        return None
+    return Subject(found, name, label)
+
+
+def _summary(subject: Subject, made: Shown) -> None:
+    """The original beside the mean of its variants, pixel by pixel."""
+    average = np.mean(made.photos, axis=0).round().astype(np.uint8)
+    gallery.grid(
+        [images.encode(subject.photo), images.encode(average)],
+        [t("Original"), t("Average of the {n}", n=COUNT)],
+        [
+            subject.name,
+            t("Sharp where the variants agree, blurred where they were moved."),
+        ],
+        columns=2,
+        alts=[subject.name, t("The mean of all variants, pixel by pixel")],
+        width=340,
+    )
+
+
+def _upload() -> UploadedFile | None:
+    with st.popover(t("My own photo"), icon=":material/upload:"):
+        file: UploadedFile | None = st.file_uploader(
+            t("JPEG, PNG, WebP, BMP, GIF or TIFF"),
+            type=[extension.lstrip(".") for extension in images.EXTENSIONS],
+            key="augment_upload",
+        )
+    return file
+
+
+def _pick(dataset: Dataset) -> Item:
+    """One training photo, of one class if asked; "next" and "random" walk through them."""
+    label = st.selectbox(
+        t("Class"),
+        [_ALL, *range(len(dataset.classes))],
+        format_func=lambda n: t("all classes") if n == _ALL else shown(dataset.classes[n]),
+        key=f"augment_class_{dataset.id}",
+        label_visibility="collapsed",
+        width=150,
+    )
+    st.button(t("Next"), icon=":material/skip_next:", key="photo_next", on_click=_next)
+    st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_random)
+    items = [item for item in dataset.items("train") if label in (_ALL, item.label)]
+    place: int = st.session_state.get("augment_at", 0)
+    return items[place % len(items)]
+
+
+def _next() -> None:
+    st.session_state["augment_at"] = st.session_state.get("augment_at", 0) + 1
+
+
+def _random() -> None:
+    st.session_state["augment_at"] = random.randrange(1_000_000)
+
+
+def _actions(settings: Augmentation) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(t("New draw"), key="new_draw", icon=":material/casino:", on_click=_draw_anew)
+        st.button(t("Reset"), key="augment_reset", icon=":material/undo:", on_click=_reset)
+        st.toggle(t("Show the values"), key="augment_values", persist_state="session")
+        st.space("stretch")
+        used = st.session_state.get("train_augmentation") == settings.model_dump()
+        st.button(
+            t("Used in training") if used else t("Use these in training"),
+            key="use_in_training",
+            type="secondary" if used else "primary",
+            icon=":material/check:" if used else ":material/model_training:",
+            disabled=used,
+            on_click=_use,
+            args=(settings.model_dump(),),
+        )
+
+
+def _told(settings: Augmentation) -> None:
+    """That the training uses these settings, with the way there; below all that could jump."""
+    if st.session_state.get("train_augmentation") == settings.model_dump():
+        st.caption(t("The next training uses: {words}.", words=phrases.augmentation(settings)))
+        st.page_link(
+            "pages/3_Train.py",
+            label=t("Go to Train"),
+            icon=":material/arrow_forward:",
+            query_params=state.query(),
+        )
+
+
+def _use(values: dict[str, Any]) -> None:
+    st.session_state["train_augmentation"] = values
+    st.session_state["train_augment"] = "mine"  # the Train page's own choice between off and this
+
+
+def _draw_anew() -> None:
+    st.session_state["augment_seed"] = st.session_state.get("augment_seed", 0) + 1
+
+
+def _reset() -> None:
+    augment_controls.reset()
+    st.session_state["augment_seed"] = 0
+
+
+def _variants(subject: Subject, settings: Augmentation, dataset: Dataset | None) -> Shown:
+    """Draw the 20 variants, mixed with other photos where the settings say so."""
+    seed = st.session_state.get("augment_seed", 0)
+    drawn = augment.variants(subject.photo, settings, COUNT, seed)
+    photos = [image for image, _ in drawn]
+    mixes: list[Mix] = []
+    words = [augment_words.drawn(transform) for _, transform in drawn]
+    partners = _partners(dataset, seed, COUNT if settings.mixes else 1) if dataset else []
+    if settings.mixes and partners and dataset is not None:
+        own = t("this photo") if subject.label is None else shown(dataset.classes[subject.label])
+        rng = np.random.default_rng((seed, COUNT))
+        others = augment.batch(np.stack([photo for photo, _ in partners]), settings, rng)
+        mixed = mixing.variants(photos, list(others), settings, seed)
+        photos, mixes = [photo for photo, _ in mixed], [mix for _, mix in mixed]
+        for n, (mix, (_, label)) in enumerate(zip(mixes, partners, strict=True)):
+            other = shown(dataset.classes[label])
+            words[n] = f"{augment_words.mixed(mix, own, other)}\n{words[n]}"
+    transforms = [transform for _, transform in drawn]
+    return Shown(photos, transforms, words, mixes, partners[0][0] if partners else None)
+
+
+def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]]:
+    """Photos drawn at random from the training photos, with their labels: what a batch holds."""
+    items = dataset.items("train")
+    rng = np.random.default_rng((seed, len(items)))
+    found = []
+    for place in rng.permutation(len(items))[: 2 * count].tolist():
+        photo = pictures.fitted(items[place].path, SIZE)
+        if not isinstance(photo, PhotoError):
+            found.append((photo, items[place].label))
+        if len(found) == count:
+            break
+    return [found[n % len(found)] for n in range(count)] if found else []
+
+
+def _gallery(made: Shown, settings: Augmentation) -> None:
+    long = st.session_state.get("augment_values", False)
+    captions = list(made.answers) or ["" for _ in made.words]
+    if long:
+        captions = [f"{a}\n{b}".strip() for a, b in zip(captions, made.words, strict=True)]
+    gallery.grid(
+        [images.encode(photo) for photo in made.photos],
+        captions=captions if any(captions) else None,
+        tooltips=made.words,
+        alts=[t("Variant {n}", n=n + 1) for n in range(len(made.photos))],
+        colors=[class_color(label) for label in made.labels] or None,
+        least=60,  # four rows of five on a telephone too
+    )
+
+
+def _below(subject: Subject, made: Shown, settings: Augmentation) -> None:
+    """A word on the variants, and the sheet of them as a file."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if settings.is_off:
+            st.caption(
+                t("Nothing is set, so every variant equals the original. Move a slider."),
+                width="content",
+            )
+        elif not st.session_state.get("augment_values", False):
+            st.caption(t("Rest the pointer on a variant for its values."), width="content")
+        st.space("stretch")
+        st.caption(t("Contact sheet:"), width="content")
+        for kind in ("png", "pdf"):
+            st.download_button(
+                kind.upper(),
+                partial(_sheet, subject.photo, made, settings, kind),
+                file_name=f"{slug(Path(subject.name).stem)}-variants.{kind}",
+                mime="application/pdf" if kind == "pdf" else "image/png",
+                key=f"augment_sheet_{kind}",
+                icon=":material/download:",
+                type="tertiary",
+                on_click="ignore",
+            )
+
+
+def _sheet(original: Photo, made: Shown, settings: Augmentation, kind: str) -> bytes:
+    """The variants as one picture or a PDF; made when asked for, as matplotlib is slow to load."""
+    file = io.BytesIO()
+    figures.contact_sheet(
+        list(zip(made.photos, made.drawn, strict=True)),
+        file,
+        kind=kind,
+        originals=[original],
+        mixes=made.mixes,
+        title=figures.describe(settings),
+    )
+    return file.getvalue()

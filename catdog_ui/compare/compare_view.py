@@ -1,0 +1,219 @@
+"""Runs side by side: curves over each other, their verdicts, and a table of what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from catdog_core.outcomes import histories
+from catdog_core.runs import Run
+
+from .. import chart_marks, charts, phrases, verdict
+from ..train import run_care
+from ..words import t
+
+FIRST = 3
+"""How many runs are shown before anything is picked."""
+BANDS = 3
+"""More runs' bands at once would cover each other."""
+_GREY = "#888888"  # a band where validation is better than training
+MOST = len(charts.RUN_COLORS)
+"""As many runs as there are colours to tell apart."""
+
+
+def choose_view() -> str:
+    """Runs or experiments; an address that names an experiment opens these."""
+    names = {"runs": t("Runs side by side"), "experiments": t("Experiments")}
+    if "compare_view" not in st.session_state:
+        asked = "experiments" if "group" in st.query_params else "runs"
+        st.session_state.compare_view = asked
+    view = st.segmented_control(
+        t("What to compare"),
+        list(names),
+        format_func=names.__getitem__,
+        required=True,
+        key="compare_view",
+        label_visibility="collapsed",
+    )
+    if view == "runs":
+        st.query_params.pop("group", None)
+    return str(view)
+
+
+def empty() -> None:
+    """What to do where nothing has been trained."""
+    st.info(t("There is nothing to compare yet: no run has been trained."))
+    st.page_link(
+        "pages/3_Train.py",
+        label=t("Train the first one"),
+        icon=":material/model_training:",
+        query_params=st.query_params.to_dict(),
+    )
+
+
+def show(found: Sequence[Run]) -> None:
+    """The chosen runs with their curves, verdicts and settings, and the care of one run."""
+    chosen = pick(found)
+    if chosen:
+        curves(chosen)
+        verdicts(chosen)
+        table(chosen)
+    else:
+        st.info(t("Choose one or more runs above to see their curves."))
+    with st.container(border=True):
+        st.subheader(t("Name, note, copy or delete a run"), anchor=False)
+        run_care.care(found)
+
+
+def pick(found: Sequence[Run]) -> list[Run]:
+    """Let the user choose runs; the choice is kept in the URL as ``runs=id,id``."""
+    by_id = {run.id: run for run in found}
+    asked = [key for key in st.query_params.get("runs", "").split(",") if key in by_id]
+    newest = [run.id for run in found if run.epochs][:FIRST]
+    if "compare_runs" in st.session_state:  # a run deleted meanwhile is no option any more
+        kept = [key for key in st.session_state.compare_runs if key in by_id]
+        st.session_state.compare_runs = kept
+        start: dict[str, Any] = {}
+    else:
+        start = {"default": (asked or newest)[:MOST]}
+    chosen = st.multiselect(
+        t("Runs to compare"),
+        list(by_id),
+        format_func=lambda key: phrases.run_label(by_id[key]),
+        max_selections=MOST,
+        key="compare_runs",
+        placeholder=t("Choose runs"),
+        **start,
+    )
+    st.query_params["runs"] = ",".join(chosen)
+    return [by_id[key] for key in chosen]
+
+
+def curves(chosen: Sequence[Run]) -> None:
+    """Accuracy and loss of the chosen runs, overlaid."""
+    shown = [run for run in chosen if run.training and run.epochs]
+    if not shown:
+        st.info(t("None of the chosen runs has a whole epoch yet; curves appear with the first."))
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(_legend([run.name for run in shown]), width="stretch")
+        training = st.toggle(t("Show training curves"), value=True, key="compare_training")
+    lines = [_curve(run) for run in shown]
+    since = [histories.of_run(run).since for run in shown]
+    left, right = st.columns(2)
+    metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
+    for column, metric in zip((left, right), metrics, strict=True):
+        figure = charts.overlay(metric, lines, training=training)
+        for number, run in enumerate(shown):
+            if training and len(shown) <= BANDS:
+                color = charts.run_color(number)
+                chart_marks.band(figure, metric, run.epochs, color, _GREY)
+            chart_marks.onset_of_one(figure, metric, run.epochs, number, since[number])
+        with column:
+            st.plotly_chart(
+                figure,
+                key=f"compare_{metric}",
+                config={"displaylogo": False, "displayModeBar": False},
+            )
+
+
+def verdicts(chosen: Sequence[Run]) -> None:
+    """What happened in each of the runs, and what to try next."""
+    for number, run in enumerate(run for run in chosen if run.training and run.epochs):
+        found = histories.of_run(run)
+        _, color, icon = verdict.KINDS[found.kind]
+        with st.container(gap="xxsmall"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                name = charts.legend([(run.name, charts.run_color(number), "line")])
+                st.html(name, width="content")
+                st.badge(verdict.word(found), color=color, icon=icon)  # type: ignore[arg-type]
+                with st.popover(t("What to try next"), type="tertiary"):
+                    verdict.more(found)
+            st.caption(verdict.sentence(found))
+
+
+def table(chosen: Sequence[Run]) -> None:
+    """One row a run: what it was, what came of it, and only the settings that differ."""
+    rows = [run for run in chosen if run.training]
+    different = phrases.differing(rows)
+    augmented = phrases.differs_in_augmentation(rows)
+    words = [phrases.preset_or_own(run.augmentation) for run in rows]
+    notes = [run.note for run in rows]
+    st.dataframe(
+        {
+            t("Run"): [run.name for run in rows],
+            t("Best validation accuracy"): [_percent(phrases.best_row(run)) for run in rows],
+            t("Best epoch"): [_best(run) for run in rows],
+            t("Last validation accuracy"): [_percent(_last(run)) for run in rows],
+            t("Gap"): [phrases.points(phrases.gap(run)) for run in rows],
+            **{
+                t(c.label): [_value(run, c) for run in rows]
+                for c in different
+                if c.name != "epochs"
+            },
+            **({t("Augmentation"): words} if augmented else {}),
+            t("Epochs"): [_trained(run) for run in rows],
+            t("Duration"): [phrases.duration(run.duration) for run in rows],
+            t("Model"): [run.model for run in rows],
+            t("Dataset"): [run.dataset_name for run in rows],
+            t("Status"): [phrases.status(run) for run in rows],
+            **({t("Note"): notes} if any(notes) else {}),
+        },
+        hide_index=True,
+        key="compare_table",
+        alt=t("The chosen runs with their settings and results"),
+    )
+    alike = not different and not augmented and len(rows) > 1
+    st.caption(
+        t(
+            "Gap: training minus validation accuracy of the last epoch; the larger, the more the"
+            " model has learnt by heart."
+        )
+        + " "
+        + (
+            t("All settings of these runs are the same.")
+            if alike
+            else t("Only settings that differ are shown.")
+            if len(rows) > 1
+            else ""
+        )
+    )
+
+
+def _curve(run: Run) -> charts.Curve:
+    assert run.training is not None
+    return charts.Curve(
+        epochs=run.epochs,
+        planned=len(run.epochs) if not run.is_active else run.training.epochs,
+        classes=max(len(run.classes), 2),
+        best=run.best_epoch,
+        name=run.name,
+    )
+
+
+def _legend(names: Sequence[str]) -> str:
+    entries = [(name, charts.run_color(number), "line") for number, name in enumerate(names)]
+    return charts.legend([*entries, (t("Validation"), "", "line"), (t("Training"), "", "dots")])
+
+
+def _value(run: Run, control: Any) -> str:
+    return phrases.setting(control, getattr(run.training, control.name))
+
+
+def _trained(run: Run) -> str:
+    """Epochs trained of epochs planned."""
+    return f"{len(run.epochs)} / {run.training.epochs if run.training else '–'}"
+
+
+def _best(run: Run) -> int | None:
+    return None if run.best_epoch is None else run.best_epoch + 1
+
+
+def _last(run: Run) -> dict[str, Any] | None:
+    return run.epochs[-1] if run.epochs else None
+
+
+def _percent(row: dict[str, Any] | None) -> str:
+    return phrases.percent(row.get("val_accuracy") if row else None)

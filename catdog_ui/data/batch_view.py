@@ -1,0 +1,166 @@
+"""One batch as the model sees it: 20 photos, their labels in three modes, arrays and ranges."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from catdog_core import images
+from catdog_core.datasets import Dataset, Item
+from catdog_core.errors import PhotoError
+from catdog_core.images import Photo
+
+from .. import gallery, pictures
+from ..palette import class_color
+from ..startup import guard
+from ..words import escape, say, t
+
+BATCH = 20
+SIZE = 150
+"""Side of the squares in pixels: what the notes' network takes."""
+
+
+def show(dataset: Dataset) -> None:
+    """Draw the section; "New batch" redraws this part alone."""
+    st.fragment(_guarded)(dataset)
+
+
+def _guarded(dataset: Dataset) -> None:
+    with guard():  # what a fragment raises passes its page's guard by
+        _show(dataset)
+
+
+def draw(items: list[Item], seed: int) -> list[Item]:
+    """A batch drawn at random across the classes, as the training draws it."""
+    order = np.random.default_rng(seed).permutation(len(items))[:BATCH]
+    return [items[index] for index in order]
+
+
+def labels(numbers: NDArray[np.int64], classes: int) -> dict[str, NDArray[np.float32] | None]:
+    """Labels as `ImageDataGenerator` gives them under each class mode, float32.
+
+    Shapes: binary (B,), categorical (B, classes) one-hot, sparse (B,). Binary is None where there
+    are more than two classes.
+    """
+    plain = numbers.astype(np.float32)
+    return {
+        "binary": plain if classes == 2 else None,
+        "categorical": np.eye(classes, dtype=np.float32)[numbers],
+        "sparse": plain,
+    }
+
+
+def _show(dataset: Dataset) -> None:
+    seed = st.session_state.get("batch_seed", 0)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(t("One batch, as the model sees it"), anchor=False, width="content")
+        st.space("stretch")
+        st.button(t("New batch"), icon=":material/casino:", key="new_batch", on_click=_draw_anew)
+    st.caption(
+        t(
+            "{n} training photos drawn at random across the classes, each squeezed to {size} ×"
+            " {size} px.",
+            n=BATCH,
+            size=SIZE,
+        )
+    )
+    drawn = draw(dataset.items("train"), seed)
+    read = [(item, pictures.fitted(item.path, SIZE)) for item in drawn]
+    good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
+    _unreadable([(item, photo) for item, photo in read if isinstance(photo, PhotoError)])
+    if not good:
+        return
+    numbers = np.array([item.label for item, _ in good])
+    with st.grid(2, min_column_width=340, gap="large"):
+        with st.container():
+            _grid(dataset, good)
+            st.space("xsmall")
+            _arrays(np.stack([photo for _, photo in good]), numbers, len(dataset.classes))
+        with st.container():
+            _labels(dataset, numbers)
+
+
+def _draw_anew() -> None:
+    st.session_state["batch_seed"] = st.session_state.get("batch_seed", 0) + 1
+
+
+def _unreadable(bad: list[tuple[Item, PhotoError]]) -> None:
+    if bad:
+        lines = [f"- **{escape(item.file)}**: {escape(say(error))}" for item, error in bad]
+        st.warning(
+            t("{n} photos of this batch could not be read and are left out:", n=len(bad))
+            + "\n\n"
+            + "\n".join(lines)
+        )
+
+
+def _grid(dataset: Dataset, good: list[tuple[Item, Photo]]) -> None:
+    gallery.grid(
+        [images.encode(photo) for _, photo in good],
+        captions=[f"{n + 1} · {dataset.classes[item.label]}" for n, (item, _) in enumerate(good)],
+        tooltips=[item.file for item, _ in good],
+        alts=[f"{dataset.classes[item.label]}: {item.file}" for item, _ in good],
+        colors=[class_color(item.label) for item, _ in good],
+    )
+
+
+def _arrays(photos: Photo, numbers: NDArray[np.int64], classes: int) -> None:
+    pixels = photos.astype(np.float32)
+    low, high = float(pixels.min()), float(pixels.max())
+    modes = labels(numbers, classes)
+    rows = [
+        (t("images"), str(pixels.shape), "float32", f"{low:.0f} … {high:.0f}"),
+        (t("after Rescaling"), str(pixels.shape), "float32", f"{low / 255:.1f} … {high / 255:.1f}"),
+        *(
+            (mode, str(array.shape), "float32", f"{array.min():.0f} … {array.max():.0f}")
+            for mode, array in modes.items()
+            if array is not None
+        ),
+    ]
+    names, shapes, kinds, ranges = zip(*rows, strict=True)
+    st.dataframe(
+        {t("Array"): names, t("Shape"): shapes, t("Type"): kinds, t("Values"): ranges},
+        hide_index=True,
+        height="content",
+        key="batch_arrays",
+        alt=t("Shapes and value ranges of the arrays of this batch"),
+    )
+    st.caption(
+        t(
+            "(photos, height, width, colours): the model's own first layer, Rescaling, turns 0…255"
+            " into 0…1, so every photo may be given to it as it is."
+        )
+    )
+
+
+def _labels(dataset: Dataset, numbers: NDArray[np.int64]) -> None:
+    modes = labels(numbers, len(dataset.classes))
+    table: dict[str, list[str]] = {
+        "#": [str(n + 1) for n in range(len(numbers))],
+        t("Class"): [dataset.classes[number] for number in numbers],
+    }
+    for mode, array in modes.items():
+        table[mode] = ["–"] * len(numbers) if array is None else [_value(row) for row in array]
+    st.markdown(t("**Its labels under each class mode**"))
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        key="batch_labels",
+        alt=t("Labels of this batch under class mode binary, categorical and sparse"),
+    )
+    st.caption(
+        t(
+            "binary: one number for two classes, with one sigmoid unit. categorical: a row with a"
+            " single 1, with one softmax unit a class. sparse: the class number, for many classes."
+        )
+    )
+
+
+def _value(label: NDArray[np.float32]) -> str:
+    if label.ndim == 0:
+        return f"{label:.0f}"
+    if len(label) > 6:
+        return "[0 … 1 … 0]"
+    return "[" + " ".join(f"{value:.0f}" for value in label) + "]"

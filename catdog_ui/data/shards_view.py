@@ -1,0 +1,204 @@
+"""TFRecord on the Data page: one click packs the photos; the code it spares; the cache."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from catdog_core import jobs
+from catdog_core.datasets import Dataset
+from catdog_core.files import shown
+from catdog_core.jobs import Job
+from catdog_core.packing import cache
+
+from .. import loaders, tiles, watch
+from ..words import escape, say, t
+
+_LOWEST, _HIGHEST = 8, 1024
+_LISTED = 20  # photos left out that are named
+_WRITE = """\
+import pathlib
+import tensorflow as tf
+
+classes = {classes}
+
+def feature(value):
+    if isinstance(value, bytes):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+with tf.io.TFRecordWriter("train.tfrecord") as writer:
+    for label, name in enumerate(classes):
+        for path in sorted(pathlib.Path("train", name).iterdir()):
+            photo = tf.io.decode_image(path.read_bytes(), 3, expand_animations=False)
+            photo = tf.cast(tf.image.resize(photo, ({size}, {size}), "area"), tf.uint8)
+            example = tf.train.Example(features=tf.train.Features(feature={{
+                "image": feature(photo.numpy().tobytes()),
+                "label": feature(label),
+                "file": feature(path.name.encode()),
+            }}))
+            writer.write(example.SerializeToString())
+"""
+_READ = """\
+import tensorflow as tf
+
+wanted = {{
+    "image": tf.io.FixedLenFeature([], tf.string),
+    "label": tf.io.FixedLenFeature([], tf.int64),
+    "file": tf.io.FixedLenFeature([], tf.string),
+}}
+
+def parse(record):
+    row = tf.io.parse_single_example(record, wanted)
+    photo = tf.reshape(tf.io.decode_raw(row["image"], tf.uint8), ({size}, {size}, 3))
+    return tf.cast(photo, tf.float32), row["label"]
+
+shards = tf.data.Dataset.list_files({pattern!r})
+batches = (
+    shards.interleave(tf.data.TFRecordDataset)
+    .shuffle(2000)
+    .map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+    .batch(20)
+    .prefetch(tf.data.AUTOTUNE)
+)
+"""
+
+
+def show(dataset: Dataset) -> None:
+    """Draw the section; a packing that goes on redraws this part alone."""
+    st.subheader(t("TFRecord without the difficulty"), anchor=False)
+    st.caption(
+        t(
+            "Reading thousands of small JPEG files costs time again in every epoch. A TFRecord"
+            " holds the photos decoded and resized, one after another in a few large files. The"
+            " training makes them by itself; here you can do it and see what comes of it."
+        )
+    )
+    size = st.number_input(
+        t("Side of the stored photos (px)"),
+        min_value=_LOWEST,
+        max_value=_HIGHEST,
+        value=150,
+        key="shards_size",
+        width=220,
+    )
+    watch.job(_key(dataset, size), partial(_packing, dataset, size))
+    _code(dataset, size)
+    _cache()
+
+
+def _key(dataset: Dataset, size: int) -> str:
+    return f"pack-{dataset.fingerprint[:20]}-{size}"
+
+
+def _start(dataset: Dataset, size: int) -> None:
+    jobs.start(_key(dataset, size), lambda job: loaders.pack(dataset, size, job))
+
+
+def _packing(dataset: Dataset, size: int, job: Job | None) -> None:
+    running = job is not None and job.status == "running"
+    whole = (cache.place(dataset.fingerprint, size) / "index.json").is_file()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            t("Verify, and mend what is damaged") if whole else t("Make the TFRecord"),
+            icon=":material/inventory_2:",
+            key="shards_pack",
+            disabled=running,
+            on_click=_start,
+            args=(dataset, size),
+        )
+        if running and job is not None:
+            st.button(t("Stop"), icon=":material/stop:", key="shards_stop", on_click=job.stop)
+    if job is None:
+        if whole:
+            st.caption(t("This dataset is packed at {n} px.", n=size))
+    elif running:
+        st.progress(
+            job.done / job.total if job.total else 0.0,
+            t("{done:,} of {total:,} photos", done=job.done, total=job.total),
+        )
+    elif job.error is not None:
+        st.error(escape(say(job.error)), icon=":material/error:")
+    else:
+        _result(job.result)
+
+
+def _result(packed: loaders.PackedPhotos) -> None:
+    tiles.show(
+        [
+            (t("Photos"), f"{packed.photos:,}"),
+            (t("Files"), f"{packed.shards:,}"),
+            (t("On the disk"), t("{n:.1f} MB", n=packed.bytes / 1e6)),
+            (t("Checksums"), t("all right") if packed.verified else t("written now")),
+        ]
+    )
+    if packed.left_out:
+        with st.expander(t("{n} files were left out", n=len(packed.left_out))):
+            for file, error in packed.left_out[:_LISTED]:
+                st.caption(f"**{escape(shown(file))}**: {escape(say(error))}")
+    st.caption(t("They lie in {folder}", folder=f"`{packed.folder}`"))
+
+
+def _code(dataset: Dataset, size: int) -> None:
+    with st.expander(t("The code you would have had to write"), icon=":material/code:"):
+        names = ", ".join(repr(shown(name)) for name in dataset.classes)
+        st.markdown(t("Writing: one `tf.train.Example` a photo."))
+        st.code(_WRITE.format(classes=f"[{names}]", size=size), language="python")
+        st.markdown(t("Reading, in every training:"))
+        folder = cache.place(dataset.fingerprint, size)
+        st.code(_READ.format(size=size, pattern=str(folder / "train-*.tfrecord")), "python")
+        st.caption(
+            t(
+                "The lab's own writing is parallel, goes on after a break, keeps a checksum of"
+                " every photo and file, and reads photos in any order without loading them all."
+            )
+        )
+
+
+def _cache() -> None:
+    found = cache.usage()
+    total = sum(entry.bytes for entry in found)
+    label = t("Packed photos and downloads take {n:.1f} MB of the disk", n=total / 1e6)
+    with st.expander(label, icon=":material/hard_drive:", key="shards_cache"):
+        if not found:
+            st.caption(t("Nothing is packed now."))
+            return
+        st.dataframe(
+            {
+                t("Dataset"): [_what(entry) for entry in found],
+                t("Side"): [t("{n} px", n=entry.size) if entry.size else "" for entry in found],
+                "MB": [round(entry.bytes / 1e6, 1) for entry in found],
+                t("State"): [_state(entry) for entry in found],
+            },
+            hide_index=True,
+            height="content",
+            key="shards_usage",
+            alt=t("What the cache holds"),
+        )
+        half = any(entry.kind != "shards" and not entry.whole for entry in found)
+        also = half and st.checkbox(
+            t("Also what a broken download would go on from"), key="shards_clear_half"
+        )
+        if st.button(t("Clear"), icon=":material/delete_sweep:", key="shards_clear"):
+            freed = cache.clear(half_fetched=also)
+            st.toast(t("{n:.1f} MB set free.", n=freed / 1e6))
+            st.rerun()
+        st.caption(
+            t(
+                "All of it can be made again from the photos or fetched again. What no dataset"
+                " refers to any more goes by itself; what a training reads now stays."
+            )
+        )
+
+
+def _state(entry: cache.Entry) -> str:
+    if entry.in_use:
+        return t("in use")
+    return t("whole") if entry.whole else t("broken off")
+
+
+def _what(entry: cache.Entry) -> str:
+    if entry.kind != "shards":
+        return shown(entry.path.name)
+    return ", ".join(map(shown, entry.datasets)) or "–"

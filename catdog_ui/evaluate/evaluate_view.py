@@ -1,0 +1,220 @@
+"""Everything that follows from a table of predictions, redrawn as the threshold moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from catdog_core import datasets
+from catdog_core.files import shown, slug
+from catdog_core.insight import predictions, scores
+from catdog_core.insight.predictions import Table
+from catdog_core.insight.scores import Calibration, Curve, Result
+
+from .. import charts, tiles
+from ..palette import class_color
+from ..phrases import percent
+from ..startup import guard
+from ..words import escape, t
+from . import evaluate_charts, evaluate_photos, evaluate_pick, evaluate_versus
+from . import evaluate_words as words
+from .evaluate_pick import Subject
+
+_THRESHOLD = "evaluate_threshold"
+_CONFIG = {"displaylogo": False, "displayModeBar": False}
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """What does not depend on the threshold, worked out once."""
+
+    roc: list[Curve]
+    precision_recall: list[Curve]
+    calibration: Calibration
+
+
+def show(subject: Subject, table: Table) -> None:
+    """Draw the results of a table; a moved slider redraws this part alone."""
+    with st.spinner(t("Working out the figures…")):
+        curves = Curves(
+            scores.roc(table), scores.precision_recall(table), scores.calibration(table)
+        )
+    evaluate_pick.cautions(subject)
+    st.fragment(_results)(subject, table, curves, _written(subject))
+
+
+def _results(subject: Subject, table: Table, curves: Curves, written: int) -> None:
+    with guard():  # what a fragment raises passes its page's guard by
+        if _written(subject) != written:
+            st.rerun()  # something was decided about the photos
+        threshold = _threshold(table)
+        result = scores.at(table, threshold)
+        _numbers(table, result, curves)
+        _matrix(table, result)
+        evaluate_photos.section(subject, table, result, threshold)
+        _curves(table, result, curves, threshold)
+        evaluate_versus.show(subject, table, threshold)
+        _download(subject, table, result)
+
+
+def _written(subject: Subject) -> int:
+    """When the dataset's record was last written: it tells that it must be read anew."""
+    path = datasets.root() / subject.dataset.id / "dataset.json"
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def _threshold(table: Table) -> float:
+    """The slider, where there are two classes, with ways to the middle and to the best."""
+    if len(table.classes) != 2:
+        return 0.5
+    name = escape(shown(table.classes[1], 40))
+    best, _ = scores.best_threshold(table)
+    st.session_state.setdefault(_THRESHOLD, 0.5)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        value = st.slider(
+            t("Threshold: a photo is called {name} above this probability", name=name),
+            0.0,
+            1.0,
+            step=0.01,
+            key=_THRESHOLD,
+            persist_state="session",
+            width=520,
+            help=t(
+                "A half is usual. Raise it where calling something {name} by mistake is worse"
+                " than missing one; all below follows.",
+                name=name,
+            ),
+        )
+        for key, to in (("half", 0.5), ("best", best)):
+            label = t("Back to 0.50") if key == "half" else t("Best here: {n:.2f}", n=to)
+            st.button(label, key=f"evaluate_{key}", on_click=_set_threshold, args=(to,))
+    return float(value)
+
+
+def _set_threshold(value: float) -> None:
+    st.session_state[_THRESHOLD] = value
+
+
+def _numbers(table: Table, result: Result, curves: Curves) -> None:
+    low, high = result.interval
+    tiles.show(
+        [
+            (t("Accuracy"), f"{result.accuracy:.1%}"),
+            (t("95 % interval"), f"{low:.1%} – {high:.1%}"),
+            (t("Wrong"), f"{result.n - result.right:,} / {result.n:,}"),
+            (t("Mean loss"), f"{scores.losses(table).mean():.3f}"),
+            (t("Calibration error"), f"{curves.calibration.error:.1%}"),
+        ]
+    )
+    st.caption(words.interval(result))
+    if table.unreadable:
+        st.caption(
+            t(
+                "{n:,} files could not be read and are left out; the Data page tells why.",
+                n=len(table.unreadable),
+            )
+        )
+
+
+def _matrix(table: Table, result: Result) -> None:
+    sides = st.grid(2, min_column_width=340, gap="large")
+    with sides.container():
+        labels = _shown_labels(result)
+        st.plotly_chart(
+            evaluate_charts.matrix(
+                result.confusion,
+                table.classes,
+                labels,
+                evaluate_photos.opened(table.classes),
+                is_dark=st.context.theme.type == "dark",
+            ),
+            key="evaluate_matrix",
+            on_select=lambda: evaluate_photos.choose_cell(table.classes),
+            selection_mode="points",
+            config=_CONFIG,
+            alt=t("Confusion matrix: true classes as rows, answers as columns"),
+        )
+        if len(labels) < len(table.classes):
+            st.caption(
+                t(
+                    "The {n} of {total} classes with most mistakes are drawn.",
+                    n=len(labels),
+                    total=len(table.classes),
+                )
+            )
+        st.caption(f"{t(words.MATRIX)} **{words.matrix(result, table.classes)}**")
+    with sides.container():
+        st.dataframe(
+            {
+                t("Class"): [shown(name, 60) for name in table.classes],
+                t("Precision"): [percent(float(x)) for x in result.precision],
+                t("Recall"): [percent(float(x)) for x in result.recall],
+                t("F1"): [percent(float(x)) for x in result.f1],
+                t("Photos"): result.support.tolist(),
+            },
+            hide_index=True,
+            key="evaluate_classes",
+            alt=t("Precision, recall and F1 of each class"),
+        )
+        st.caption(f"{t(words.FIGURES)} **{words.figures(result, table.classes)}**")
+
+
+def _shown_labels(result: Result) -> list[int]:
+    """The classes there is room for: those with most mistakes, in their order."""
+    wrong = result.confusion.sum(axis=0) + result.confusion.sum(axis=1)
+    wrong = wrong - 2 * result.confusion.diagonal()
+    worst = sorted(range(len(wrong)), key=lambda label: -wrong[label])
+    return sorted(worst[: evaluate_charts.MOST])
+
+
+def _curves(table: Table, result: Result, curves: Curves, threshold: float) -> None:
+    st.subheader(t("At every threshold"), anchor=False)
+    drawn = [evaluate_charts.drawn(found) for found in (curves.roc, curves.precision_recall)]
+    labels = sorted({curve.label for found in drawn for curve in found})
+    entries = [(shown(table.classes[label], 30), class_color(label), "line") for label in labels]
+    st.html(charts.legend(entries))
+    grid = st.grid(2, min_column_width=340, gap="large")
+    parts = []
+    if len(table.classes) == 2:
+        name = escape(shown(table.classes[1], 40))
+        how = t(words.SPREAD, name=name)
+        figure = evaluate_charts.spread(table, threshold)
+        parts.append(("spread", figure, how, words.spread(table, result, threshold)))
+    parts += [
+        (
+            "calibration",
+            evaluate_charts.calibration(curves.calibration, table),
+            t(words.CALIBRATION),
+            words.calibration(curves.calibration, table),
+        ),
+        (
+            "roc",
+            evaluate_charts.roc(drawn[0], table, result),
+            t(words.ROC),
+            words.roc(curves.roc, table, result),
+        ),
+        (
+            "pr",
+            evaluate_charts.precision_recall(drawn[1], table, result),
+            t(words.PR),
+            words.precision_recall(curves.precision_recall, table),
+        ),
+    ]
+    for key, figure, how, now in parts:
+        with grid.container():
+            st.plotly_chart(figure, key=f"evaluate_{key}", config=_CONFIG)
+            st.caption(f"{how} **{now}**")
+
+
+def _download(subject: Subject, table: Table, result: Result) -> None:
+    st.download_button(
+        t("Download the table as CSV"),
+        data=partial(predictions.encoded, table, result.guesses, for_spreadsheet=True),
+        file_name=f"{slug(subject.run.name)}-{slug(subject.dataset.name)}-{subject.split}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="evaluate_csv",
+    )

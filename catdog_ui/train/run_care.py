@@ -1,0 +1,100 @@
+"""The care of one run: its name and note, a copy of its settings, its end in the trash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from catdog_core import runs
+from catdog_core.networks import backbones
+from catdog_core.runs import Run
+
+from .. import phrases
+from ..startup import guard
+from ..words import escape, t
+
+
+def care(found: Sequence[Run]) -> None:
+    """Rename, note, clone or delete one run."""
+    by_id = {run.id: run for run in found}
+    if st.session_state.get("care_run") not in by_id:
+        st.session_state.pop("care_run", None)  # deleted meanwhile
+    asked = st.query_params.get("run")
+    key = st.selectbox(
+        t("Run"),
+        list(by_id),
+        index=list(by_id).index(asked) if asked in by_id else 0,
+        format_func=lambda key: phrases.run_label(by_id[key]),
+        key="care_run",
+    )
+    run = by_id[key]
+    st.query_params["run"] = run.id
+    if run.status == "damaged":
+        st.error(t("This run is damaged: {problem}", problem=escape(run.problem)))
+    else:
+        _names(run)
+    with st.container(horizontal=True):
+        if run.training and st.button(
+            t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
+        ):
+            st.session_state["train_clone"] = run.id
+            st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
+        if (
+            run.best_model
+            and run.model != backbones.TRANSFER
+            and st.button(
+                t("Continue with other settings"), icon=":material/fork_right:", key="care_continue"
+            )
+        ):
+            st.session_state["train_clone"] = st.session_state["train_parent"] = run.id
+            st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
+        if st.button(t("Delete…"), icon=":material/delete:", disabled=run.is_active, key="delete"):
+            st.dialog(t("Delete this run?"))(_confirm)(run)
+        if run.is_active:
+            st.caption(t("It is training. Stop it on the Train page before you delete it."))
+
+
+def _names(run: Run) -> None:
+    with st.form(f"names_{run.id}", border=False):
+        name = st.text_input(t("Name"), run.name, max_chars=80, key=f"name_{run.id}")
+        note = st.text_area(
+            t("Note"),
+            run.note,
+            max_chars=2000,
+            height=100,
+            key=f"note_{run.id}",
+            placeholder=t("What did you want to find out? What did you see?"),
+        )
+        if st.form_submit_button(t("Save name and note"), icon=":material/save:"):
+            runs.rename(run.folder, name)
+            runs.annotate(run.folder, note)
+            st.toast(t("Saved."))
+            st.rerun()
+
+
+def _confirm(run: Run) -> None:
+    st.write(
+        t(
+            "“{name}” with {n} trained epochs and its model will be moved to the trash folder of"
+            " the workspace, from where it can be fetched back by hand.",
+            name=escape(run.name or run.id),
+            n=len(run.epochs),
+        )
+    )
+    with st.container(horizontal=True):
+        if st.button(t("Delete"), type="primary", key="delete_sure", on_click=_delete, args=(run,)):
+            st.rerun()
+        if st.button(t("Keep it"), key="delete_not"):
+            st.rerun()
+
+
+def _delete(run: Run) -> None:
+    with guard():
+        runs.remove(run.folder)
+        st.query_params.pop("run", None)
+
+
+def _clone_query(run: Run) -> dict[str, str]:
+    kept = {k: v for k, v in st.query_params.to_dict().items() if k not in ("run", "runs")}
+    return {**kept, "dataset": run.dataset_id} if run.dataset_id else kept

@@ -1,0 +1,291 @@
+"""The form of a new training: its settings, what they come to, and the start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from catdog_core import datasets, machine, runs
+from catdog_core.controls import controls, parse
+from catdog_core.curation import division
+from catdog_core.datasets import Dataset
+from catdog_core.errors import CatDogError, SettingsError
+from catdog_core.networks import architecture, backbones
+from catdog_core.runs import Run
+from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
+from catdog_core.training import estimate
+
+from .. import forms, phrases, state
+from ..words import N_, escape, say, t
+from . import network_form, train_plan, train_trial
+
+KEY = "train"
+MAIN = ["model", "epochs", "batch_size", "learning_rate"]
+GROUPS: dict[str, list[str]] = {
+    N_("Photos and steps"): [
+        "train_photos",
+        "image_size",
+        "steps_per_epoch",
+        "validation_steps",
+        "class_weights",
+    ],
+    N_("Optimizer and schedule"): [
+        "optimizer",
+        "weight_decay",
+        "schedule",
+        "warmup_epochs",
+        "plateau_patience",
+    ],
+    N_("Against overfitting"): [
+        "early_stopping",
+        "monitor",
+        "label_smoothing",
+        "weight_averaging",
+    ],
+    N_("Chance and speed"): ["seed", "mixed_precision"],
+}
+"""The settings that most trainings leave as they are, by what they are for."""
+PRETRAINED = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfreeze_rate"]
+
+
+def show() -> None:
+    """Draw the form; starting opens the new run in the panel above."""
+    _take_clone()
+    _follow_model()
+    sides = st.grid(2, min_column_width=400, gap="large")
+    left, right = sides.container(), sides.container()
+    with left:
+        dataset = state.chosen_dataset()
+        if dataset is None:
+            return
+        values = forms.form(Training, KEY, names=MAIN, columns=2)
+        if values["model"] == architecture.CUSTOM:
+            values["network"] = network_form.show()
+        if values["model"] == backbones.TRANSFER:
+            values |= _pretrained()
+        augmentation = _augmentation()
+        finder = st.empty()
+        for title, names in GROUPS.items():
+            with st.expander(t(title), expanded=False):
+                values |= _group(names, dataset)
+                if "schedule" in names:
+                    finder = st.container()
+    training = parse(Training, values, t("the form"))
+    asked = train_trial.Asked(dataset, training, augmentation)
+    with right:
+        try:
+            train_plan.show(training, dataset, augmentation)
+        except SettingsError as error:
+            st.error(escape(say(error)), icon=":material/block:")
+            return  # nothing that could be started
+    with finder:
+        train_trial.rate(asked, _use_rate)
+    with left:
+        train_trial.duration(asked)
+        parent = _parent()
+        _start(dataset, training, augmentation, parent)
+
+
+def _pretrained() -> dict[str, Any]:
+    """The settings of a pretrained network; those without an effect now are greyed."""
+    with st.container(border=True):
+        off = st.session_state.get("train_augment", "off") == "off"
+        idle = ["looks"] if off else []
+        if not forms.current(Training, KEY)["unfreeze"]:
+            idle += ["unfreeze_epochs", "unfreeze_rate"]
+        return forms.form(Training, KEY, names=PRETRAINED, columns=2, disabled=idle)
+
+
+def _group(names: list[str], dataset: Dataset) -> dict[str, Any]:
+    now = forms.current(Training, KEY)
+    idle = ["plateau_patience"] if now["schedule"] != "plateau" else []
+    values: dict[str, Any] = {}
+    if "train_photos" in names:
+        values["train_photos"] = _train_photos(len(dataset.items("train")))
+    rest = [name for name in names if name != "train_photos"]
+    values |= forms.form(Training, KEY, names=rest, columns=2, disabled=idle)
+    if now["mixed_precision"] and "mixed_precision" in names:
+        _tell_precision()
+    if now["optimizer"] == "adamw" and not now["weight_decay"] and "optimizer" in names:
+        st.caption(t("AdamW without weight decay is Adam: set a weight decay, such as 0.05."))
+    return values
+
+
+def _use_rate(rate: float) -> None:
+    st.session_state[f"{KEY}_learning_rate"] = rate
+
+
+def _parent() -> Run | None:
+    """The run whose weights the new one begins with, if any; it can be let go of."""
+    run_id = st.session_state.get("train_parent")
+    parent = next((run for run in runs.listing() if run.id == run_id), None)
+    if parent is None:
+        st.session_state.pop("train_parent", None)
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info(
+            t(
+                "Begins with the weights of “{name}”, epoch {n}, not with random ones.",
+                name=escape(parent.name),
+                n=(parent.best_epoch or 0) + 1,
+            ),
+            icon=":material/fork_right:",
+        )
+        st.button(
+            t("Begin with random ones"),
+            key="train_parent_off",
+            on_click=st.session_state.pop,
+            args=("train_parent", None),
+        )
+    return parent
+
+
+def _train_photos(there: int) -> int | None:
+    """All training photos, or one of the sizes of the small-data experiments."""
+    key, everything = f"{KEY}_train_photos", 0  # None would be shown as no choice at all
+    options = [everything, *(size for size in division.SIZES if size < there)]
+    asked = st.session_state.get(key)
+    if asked not in options:
+        if isinstance(asked, int) and asked < there:
+            options.append(asked)
+        else:  # another dataset, with fewer; the browser may tell a choice by its old label
+            st.session_state[key] = everything
+    control = next(c for c in controls(Training) if c.name == "train_photos")
+    chosen = st.selectbox(
+        t(control.label),
+        options,
+        format_func=lambda size: f"{size:,}" if size else t("all {n}", n=f"{there:,}"),
+        key=key,
+        persist_state="session",
+        help=t(control.help),
+    )
+    return chosen or None
+
+
+def _tell_precision() -> None:
+    if machine.has_graphics_card():
+        st.caption(t("This machine has a graphics card, which computes in 16 bits faster."))
+    elif machine.computes_in_16_bits():
+        st.caption(
+            t(
+                "This machine has no graphics card, but its processor computes in 16 bits: for some"
+                " networks that is faster, for others not. “How long will it take?” times it."
+            )
+        )
+    else:
+        st.warning(
+            t(
+                "This machine has no graphics card that TensorFlow could use: 16 bits gain nothing"
+                " here and make the training slower. Leave it off."
+            ),
+            icon=":material/speed:",
+        )
+
+
+def _follow_model() -> None:
+    """When another model is chosen, take over what its recipe has otherwise than the last one's."""
+    model = st.session_state.get(f"{KEY}_model", "notes")
+    before = st.session_state.get("train_recipe", "notes")
+    st.session_state["train_recipe"] = model
+    if model == before:
+        return
+    new, old = RECIPES[model], RECIPES[before]
+    values, known = new.training.model_dump(), old.training.model_dump()
+    forms.fill(Training, KEY, {n: v for n, v in values.items() if n != "model" and v != known[n]})
+    if new.augmentation != old.augmentation:
+        st.session_state.train_augment = "off" if new.augmentation.is_off else "recipe"
+    st.toast(t("The recipe of {model} is filled in.", model=model))
+
+
+def _take_clone() -> None:
+    """Fill the form from the run whose settings the Compare page asked to use again."""
+    run_id = st.session_state.pop("train_clone", None)
+    if run_id is None:
+        return
+    run = runs.load(run_id)
+    if run.training is None:
+        return
+    forms.fill(Training, KEY, _as_asked(run.training, run.dataset_id).model_dump())
+    st.session_state["train_recipe"] = run.training.model
+    if run.training.network is not None:
+        network_form.fill(run.training.network)
+    if run.augmentation is None or run.augmentation.is_off:
+        st.session_state.train_augment = "off"
+    elif run.augmentation == PRESETS["notes"]:
+        st.session_state.train_augment = "notes"
+    else:
+        st.session_state.train_augmentation = run.augmentation.model_dump()
+        st.session_state.train_augment = "mine"
+    st.session_state.train_name = t("{name} again", name=run.name)[:80]
+    st.toast(t("The settings of “{name}” are filled in.", name=escape(run.name)))
+
+
+def _as_asked(training: Training, dataset_id: str) -> Training:
+    """Leave steps unset where they are what the data comes to: they follow a new batch size."""
+    try:
+        dataset = datasets.load(dataset_id)
+    except CatDogError:
+        return training  # the data is gone: the steps stay as they were
+    unset = training.model_copy(update={"steps_per_epoch": None, "validation_steps": None})
+    change: dict[str, None] = {}
+    counts = estimate.photos(training, dataset)
+    if training.steps_per_epoch == unset.steps(counts["train"]):
+        change["steps_per_epoch"] = None
+    if training.validation_steps == unset.validation_batches(counts["validation"]):
+        change["validation_steps"] = None
+    return training.model_copy(update=change)
+
+
+def _augmentation() -> Augmentation | None:
+    mine = st.session_state.get("train_augmentation")
+    recipe = RECIPES[st.session_state.get(f"{KEY}_model", "notes")].augmentation
+    kinds = {"off": t("off"), "notes": t("the notes' own")}
+    if not recipe.is_off:
+        kinds["recipe"] = t("the model's recipe")
+    if mine:
+        kinds["mine"] = t("from the Augment page")
+    if st.session_state.get("train_augment") not in kinds:
+        st.session_state.train_augment = "mine" if mine else "off"
+    kind = st.segmented_control(
+        t("Augmentation"),
+        list(kinds),
+        format_func=lambda key: kinds[key],
+        required=True,
+        key="train_augment",
+        persist_state="session",
+        help=t("Random changes to the training photos; validation photos stay as they are."),
+    )
+    if kind == "off":
+        st.caption(t("Every photo is shown to the network as it is."))
+        return None
+    settings = PRESETS["notes"] if kind == "notes" else recipe
+    if kind == "mine":
+        settings = parse(Augmentation, mine, t("the Augment page"))
+    st.caption(phrases.augmentation(settings))
+    return settings
+
+
+def _start(
+    dataset: Dataset, training: Training, augmentation: Augmentation | None, parent: Run | None
+) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input(
+            t("Name of the run"),
+            key="train_name",
+            max_chars=80,
+            placeholder=t("for example: notes, with augmentation"),
+            persist_state="session",
+        )
+        if st.button(
+            t("Start training"), type="primary", icon=":material/play_arrow:", key="train_start"
+        ):
+            folder = runs.create(dataset, training, augmentation, name=name, parent=parent)
+            runs.start(folder)
+            st.session_state.pop("train_parent", None)
+            _open(folder.name)
+
+
+def _open(run_id: str) -> None:
+    st.query_params["run"] = run_id
+    st.rerun()

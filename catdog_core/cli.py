@@ -24,6 +24,7 @@ from .commands import (
     cli_decide,
     cli_diagnose,
     cli_experiment,
+    cli_export,
     cli_flags,
     cli_models,
     cli_say,
@@ -262,6 +263,6 @@ app.command("estimate")(cli_trial.estimate_time)
 app.command()(cli_data.download)
 app.command("import")(cli_data.bring)
 _DECIDE = (cli_decide.decide, cli_decide.undo, cli_decide.split, cli_decide.classes)
-_MODELS = (cli_models.evaluate, cli_models.predict, cli_models.export)
+_MODELS = (cli_models.evaluate, cli_models.predict, cli_export.export)
 for command in (*_DECIDE, *_MODELS):
     app.command()(command)

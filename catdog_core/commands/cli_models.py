@@ -1,4 +1,4 @@
-"""Commands that ask a model about photos, and hand it on."""
+"""Commands that ask a model about photos."""
 
 from __future__ import annotations
 
@@ -106,18 +106,6 @@ def _as_json(row: Any, classes: Sequence[str]) -> dict[str, Any]:
         return {"file": row.file, "error": str(row.error)}
     chances = dict(zip(classes, row.probabilities, strict=True))
     return {"file": row.file, "label": row.label, "probabilities": chances}
-
-
-def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder or model file.")],
-    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="keras or h5.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write or replace.")],
-) -> None:
-    """Write a run's best model as a file for elsewhere."""
-    quiet.import_tensorflow()
-    from .. import export
-
-    print(f"{kind} model in {export.save(run, kind, out)}")  # type: ignore[arg-type]
 
 
 def read(path: Path) -> bytes:

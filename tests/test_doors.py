@@ -12,6 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 LIGHT = (
     "errors",
     "files",
+    "recall",
     "settings",
     "controls",
     "strangers",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from .. import files
 from ..curation import choices, division
 from ..curation.choices import Change
 from ..errors import CatDogError, DatasetError
+from ..recall import Recall
 
 FORMAT = 1
 Events = list[dict[str, Any]]
@@ -86,11 +88,16 @@ class Dataset:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Photos by split and class name; splits without photos are left out."""
+        return {
+            split: dict(self._counts[split]) for split in choices.SPLITS if split in self._counts
+        }
+
+    @cached_property
+    def _counts(self) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
-        for _, label, split in self.photos:
-            row = found.setdefault(split, dict.fromkeys(self.classes, 0))
-            row[self.classes[label]] += 1
-        return {split: found[split] for split in choices.SPLITS if split in found}
+        for (label, split), count in Counter(row[1:] for row in self.photos).items():
+            found.setdefault(split, dict.fromkeys(self.classes, 0))[self.classes[label]] += count
+        return found
 
     def subset(self, count: int, seed: int = 0) -> Dataset:
         """This dataset with `count` training photos only; validation and test stay as they are.
@@ -113,6 +120,10 @@ class Dataset:
             note={**self.note, "subset": {"count": count, "seed": seed}},
             photos=photos,
         )
+
+
+_recall: Recall[Dataset] = Recall(200_000, lambda dataset: len(dataset.photos))
+"""As many photos as two large datasets have, about 400 bytes each once their items are listed."""
 
 
 def changed(dataset: Dataset, changes: Sequence[Change]) -> Dataset:
@@ -163,13 +174,18 @@ def load(dataset_id: str) -> Dataset:
             " Data page.",
             id=files.shown(dataset_id),
         )
-    dataset, events = read(folder)
+    dataset = _recall.get(folder, [folder / "dataset.json"], lambda: _after_changes(folder))
     if not dataset.root.is_dir():
         raise DatasetError(
             "The photos of '{name}' are gone from {folder}. Put them back, or delete the dataset.",
             name=dataset.name,
             folder=dataset.root,
         )
+    return dataset
+
+
+def _after_changes(folder: Path) -> Dataset:
+    dataset, events = read(folder)
     return changed(dataset, choices.in_force(events))
 
 

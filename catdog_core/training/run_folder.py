@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .. import files
 from ..controls import parse
 from ..errors import CatDogError, RunError
+from ..recall import Recall
 from ..settings import Augmentation, Training
 from . import status
 
 FORMAT = 1
 _DATASET = ("id", "name", "folder", "fingerprint")
+_READ = ("settings.json", "about.json", "state.json", "metrics.jsonl")
+_recall: Recall[Run] = Recall(limit=5000)
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,19 @@ def load(run: Path | str) -> Run:
             run=run,
         )
     folder = folder.absolute()
+    found = _recall.get(folder, [folder / name for name in _READ], lambda: _read(folder))
+    if found.status == "damaged":
+        return found
+    return replace(
+        found,
+        status=status.of(folder, found.state, found.asked),
+        epochs=list(found.epochs),
+        state=dict(found.state),
+    )
+
+
+def _read(folder: Path) -> Run:
+    """A run as its files tell it; only lock and time say what it is doing now."""
     try:
         settings = _read_settings(folder)
     except CatDogError as error:
@@ -123,13 +139,11 @@ def load(run: Path | str) -> Run:
     about = read_object(folder / "about.json")
     state = read_object(folder / "state.json")
     dataset = settings["dataset"]
-    epochs = read_epochs(folder)
-    asked = float(about.get("asked", 0))
     return Run(
         id=folder.name,
         folder=folder,
-        status=status.of(folder, state, asked),
-        asked=asked,
+        status="stopped",
+        asked=float(about.get("asked", 0)),
         name=str(about.get("name", folder.name)),
         note=str(about.get("note", "")),
         created=float(settings["created"]),
@@ -144,7 +158,7 @@ def load(run: Path | str) -> Run:
         validation_photos=_measured(settings["training"], dataset["validation"]),
         group=_group(about),
         parent=dict(settings.get("parent") or {}),
-        epochs=epochs,
+        epochs=read_epochs(folder),
         state=state,
         ahead=int(state.get("ahead", 0)),
     )

@@ -1,0 +1,120 @@
+"""What was read is kept while its files stay the same, and read anew once they change."""
+
+import json
+import os
+
+import fakes
+import pytest
+
+from catdog_core import datasets, files, runs
+from catdog_core.recall import Recall
+
+
+@pytest.fixture
+def reads(workspace, monkeypatch):
+    """The names of the JSON and JSON-lines files read since, in order."""
+    seen = []
+    whole, lines = files.read_json, files.read_lines
+    monkeypatch.setattr(files, "read_json", lambda path: (seen.append(path.name), whole(path))[1])
+    monkeypatch.setattr(files, "read_lines", lambda path: (seen.append(path.name), lines(path))[1])
+    return seen
+
+
+def test_a_value_is_made_again_only_when_a_file_of_it_changes(tmp_path):
+    file, other = tmp_path / "a.txt", tmp_path / "b.txt"
+    file.write_text("one")
+    recall = Recall(10)
+
+    def ask():
+        return recall.get("key", [file, other], file.read_text)
+
+    assert [ask(), ask()] == ["one", "one"] and recall.made == 1
+    file.write_text("three")
+    assert ask() == "three"
+    other.write_text("it appeared")
+    assert ask() == "three" and recall.made == 3
+
+
+def test_a_file_replaced_by_one_of_equal_size_and_time_is_another(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("one")
+    before = file.stat()
+    recall = Recall(10)
+    assert recall.get("key", [file], file.read_text) == "one"
+    beside = tmp_path / "b.txt"
+    beside.write_text("two")
+    os.utime(beside, ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.replace(beside, file)
+    assert recall.get("key", [file], file.read_text) == "two"
+
+
+def test_what_was_not_asked_for_longest_is_dropped_first_and_the_latest_never():
+    recall = Recall(10, len)
+    for key, size in (("a", 4), ("b", 4), ("a", 4), ("c", 4)):
+        recall.get(key, [], lambda size=size: "x" * size)
+    assert recall.made == 3
+    recall.get("a", [], str)
+    assert recall.made == 3
+    recall.get("b", [], lambda: "y" * 50)
+    recall.get("b", [], str)
+    assert recall.made == 4
+
+
+def test_what_making_raises_is_passed_on_and_not_kept(tmp_path):
+    recall = Recall(10)
+    with pytest.raises(OSError):
+        recall.get("key", [], (tmp_path / "gone").read_text)
+    assert recall.get("key", [], lambda: "there") == "there"
+
+
+def test_a_second_look_at_all_runs_reads_no_file(reads):
+    for number in range(20):
+        fakes.run(f"run {number}")
+    assert len(runs.listing()) == 20
+    assert len(reads) >= 80
+    reads.clear()
+    assert len(runs.listing()) == 20
+    assert reads == []
+
+
+def test_a_changed_run_alone_is_read_again(reads):
+    folders = [fakes.run(f"run {number}") for number in range(5)]
+    runs.listing()
+    runs.rename(folders[2], "another name")
+    reads.clear()
+    assert "another name" in {run.name for run in runs.listing()}
+    assert len(reads) == 4
+
+
+def test_who_changes_what_was_listed_changes_no_later_look(workspace):
+    folder = fakes.run("first")
+    run = runs.load(folder)
+    run.epochs.clear()
+    run.state.clear()
+    assert len(runs.load(folder).epochs) == 3 and runs.load(folder).state
+
+
+def test_a_second_look_at_the_datasets_reads_no_record(reads, demo):
+    datasets.open_folder(demo)
+    datasets.listing()
+    reads.clear()
+    first, second = datasets.listing()[0], datasets.load(datasets.listing()[0].id)
+    assert reads == [] and first is second
+
+
+def test_a_decision_about_a_dataset_is_seen_at_the_next_look(workspace, demo):
+    dataset = datasets.open_folder(demo)
+    assert not datasets.load(dataset.id).excluded
+    datasets.change(dataset.id, [datasets.Choice(dataset.photos[0][0], "exclude")])
+    assert datasets.load(dataset.id).excluded == (dataset.photos[0][0],)
+
+
+def test_a_damaged_record_stays_told_until_it_is_mended(workspace, demo):
+    dataset = datasets.open_folder(demo)
+    record = datasets.root() / dataset.id / "dataset.json"
+    sound = record.read_text()
+    record.write_text("[]")
+    assert len(datasets.damaged()) == 1
+    record.write_text(sound)
+    assert datasets.load(dataset.id).photos == dataset.photos
+    assert json.loads(sound)["id"] == dataset.id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -28,28 +28,38 @@ def chosen_dataset(label: str = "") -> Dataset | None:
     """Let the user choose a dataset; where there is none, say what to do and return None."""
     found = {dataset.id: dataset for dataset in datasets.listing()}
     if not found:
-        st.info(
-            t(
-                "There is no dataset yet. Make the demo dataset or add your own photos on the"
-                " Data page."
-            ),
-            icon=":material/photo_library:",
-        )
-        st.page_link(
-            "pages/1_Data.py",
-            label=t("Go to the Data page"),
-            icon=":material/arrow_forward:",
-            query_params=query(),
-        )
+        no_dataset()
         return None
     names = _unique({key: dataset.name for key, dataset in found.items()})
     key = _choose("dataset", list(found), label or t("Dataset"), lambda key: shown(names[key]))
     return found[key]
 
 
-def chosen_run(label: str = "") -> Run | None:
-    """Let the user choose a run; None where there is none yet."""
-    found = {run.id: run for run in runs.listing()}
+def no_dataset() -> None:
+    """Say what to do where there is no dataset yet."""
+    st.info(
+        t(
+            "There is no dataset yet. Make the demo dataset or add your own photos on the"
+            " Data page."
+        ),
+        icon=":material/photo_library:",
+    )
+    st.page_link(
+        "pages/1_Data.py",
+        label=t("Go to the Data page"),
+        icon=":material/arrow_forward:",
+        query_params=query(),
+    )
+
+
+def chosen_run(label: str = "", others: Sequence[Run] = ()) -> Run | None:
+    """Let the user choose a run; None where there is none yet.
+
+    Args:
+        label: above the box.
+        others: what stands below the workspace's runs, such as the model that comes with the lab.
+    """
+    found = {run.id: run for run in [*runs.listing(), *others]}
     if not found:
         st.info(t("There is no run yet. Start one on the Train page."))
         return None

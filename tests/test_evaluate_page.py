@@ -7,9 +7,9 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, files, jobs
+from catdog_core import datasets, files, jobs, runs
 from catdog_core.datasets import Choice
-from catdog_core.insight import predictions
+from catdog_core.insight import predictions, shipped
 from catdog_ui import loaders
 from catdog_ui.evaluate import evaluate_charts, evaluate_words
 
@@ -74,11 +74,13 @@ def pictures(app):
     return " ".join(element.value for element in app.get("html"))
 
 
-def test_an_empty_lab_says_what_to_do():
+def test_an_empty_lab_says_what_to_do(monkeypatch):
+    assert "There is no dataset yet" in fakes.said(page().info)
+    monkeypatch.setattr("catdog_core.insight.shipped.run", lambda: None)
     assert "no model to look at yet" in fakes.said(page().info)
 
 
-def test_a_run_without_a_model_is_told():
+def test_a_run_without_a_model_is_told(dataset):
     folder = fakes.run()
     assert "no model yet" in fakes.said(page(run=folder.name).info)
 
@@ -193,6 +195,119 @@ def test_a_photo_is_excluded_and_taken_back_without_a_new_pass(dataset):
     assert "16 of 24 photos are right" in captions(app)
 
 
+def ticked(app, key="evaluate_loss"):
+    return [box for box in app.checkbox if box.key.startswith(key) and box.value]
+
+
+def test_several_photos_are_left_out_at_once_and_come_back_at_once(dataset):
+    app = evaluated(dataset)
+    boxes = [box for box in app.checkbox if box.key.startswith("evaluate_loss")]
+    for box in boxes[:3]:
+        app.checkbox(box.key).check().run()
+    assert len(ticked(app)) == 3
+    app.menu_button("evaluate_loss_several").click_index(0).run()
+    app.run()
+    assert not app.exception
+    assert len(datasets.load(dataset.id).excluded) == 3
+    assert len(datasets.load(dataset.id).changes) == 1
+    assert "16 of 21 photos are right" in captions(app) and not ticked(app)
+    app.button("decision_undo").click().run()
+    app.run()
+    assert not datasets.load(dataset.id).excluded
+    assert "16 of 24 photos are right" in captions(app)
+
+
+def test_several_photos_are_relabelled_at_once_those_of_that_class_aside(dataset):
+    app = evaluated(dataset)
+    app.segmented_control("evaluate_list").set_value("wrong").run()
+    app.button("evaluate_wrong_choose0").click().run()
+    assert len(ticked(app, "evaluate_wrong")) == 8
+    menu = app.menu_button("evaluate_wrong_several")
+    assert menu.label == "Decide about 8"
+    menu.click_index(1 + dataset.classes.index("dogs")).run()
+    app.run()
+    (change,) = datasets.load(dataset.id).changes
+    assert {(c.action, c.to) for c in change.choices} == {("relabel", "dogs")}
+    assert all("cats" in c.file for c in change.choices) and len(change.choices) == 4
+
+
+def test_all_photos_of_a_list_are_chosen_and_let_go(dataset):
+    app = evaluated(dataset)
+    app.button("evaluate_loss_choose1").click().run()
+    assert app.menu_button("evaluate_loss_several").label == "Decide about 24"
+    assert len(ticked(app)) == 12
+    app.button("evaluate_loss_none").click().run()
+    assert not ticked(app)
+
+
+def test_the_address_tells_part_threshold_and_cell(dataset):
+    app = evaluated(dataset)
+    assert app.query_params["part"] == "validation" and "threshold" not in app.query_params
+    app.slider("evaluate_threshold").set_value(0.3).run()
+    app.segmented_control("evaluate_list").set_value("cell").run()
+    app.selectbox("evaluate_truth").set_value("dogs").run()
+    assert app.query_params["threshold"] == "0.30"
+    assert app.query_params["truth"] == "dogs" and app.query_params["called"] == "dogs"
+
+
+def test_an_address_opens_the_part_the_threshold_and_the_cell(dataset):
+    folder = run(dataset)
+    answer(folder, dataset, "train")
+    query = {"part": "train", "threshold": "0.95", "truth": "dogs", "called": "cats"}
+    app = linked(folder, **query)
+    assert app.slider("evaluate_threshold").value == 0.95
+    assert "24 photos of dogs are called cats" in captions(app)
+    assert "learnt from these very photos" in captions(app)
+
+
+def linked(folder, **query):
+    """The page opened by an address, as a link to it opens it."""
+    app = fakes.page(run=folder.name, **query)
+    app.switch_page("pages/5_Evaluate.py")
+    for name, value in {"run": folder.name, **query}.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception and not app.error
+    return app
+
+
+@pytest.mark.parametrize("text", ["much", "7", "nan"])
+def test_an_address_that_makes_no_sense_opens_what_is_usual(dataset, text):
+    folder = run(dataset)
+    answer(folder, dataset)
+    app = linked(folder, part="holiday", threshold=text, truth="mice", called="cats")
+    assert app.slider("evaluate_threshold").value == 0.5
+    assert "16 of 24 photos are right" in captions(app)
+    assert "0.50 is used" in fakes.said(app.toast)
+
+
+def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_beside_it(dataset):
+    ready = shipped.run()
+    before = sorted(shipped.folder().rglob("*"))
+    answer(ready.folder, dataset, wrong=())
+    app = page(run="default")
+    assert "24 of 24 photos are right" in captions(app)
+    assert "another dataset than this one" in captions(app)
+    assert sorted(shipped.folder().rglob("*")) == before
+    assert predictions.path(ready.folder, dataset.id, "validation").is_relative_to(
+        files.workspace()
+    )
+
+
+def test_a_run_is_set_against_the_model_that_comes_with_the_lab(dataset):
+    answer(shipped.folder(), dataset, wrong=())
+    text = captions(evaluated(dataset))
+    assert "“default, comes with the lab” is right on 8 photos where “first” is wrong" in text
+
+
+def test_training_again_as_the_model_that_comes_with_the_lab(dataset):
+    answer(shipped.folder(), dataset)
+    app = page(run="default")
+    app.button("evaluate_again").click().run()
+    assert not app.exception
+    assert app.selectbox("train_model").value == "transfer"
+
+
 def test_a_relabelled_photo_counts_as_what_it_is_now(dataset):
     folder = run(dataset)
     table = answer(folder, dataset)
@@ -213,6 +328,35 @@ def test_training_again_fills_the_form_from_this_run(dataset):
     app.button("evaluate_again").click().run()
     assert not app.exception
     assert app.session_state["train_name"] == "first again"
+
+
+def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypatch):
+    def start(folder):
+        (folder / "best.keras").write_bytes(b"second")
+        answer(folder, datasets.load(dataset.id), wrong=range(1))
+
+    monkeypatch.setattr("catdog_core.runs.start", start)
+    app = evaluated(dataset)
+    app.segmented_control("evaluate_list").set_value("wrong").run()
+    for box in [box for box in app.checkbox if box.key.startswith("evaluate_wrong")][:2]:
+        app.checkbox(box.key).check().run()
+    app.menu_button("evaluate_wrong_several").click_index(0).run()
+    app.run()
+    app.button("evaluate_again").click().run()
+    app.switch_page("pages/3_Train.py").run()  # where the button led; AppTest would go back
+    app.button("train_start").click().run()
+    (old,) = (run for run in runs.listing() if run.name == "first")
+    (new,) = (run for run in runs.listing() if run.name == "first again")
+    assert new.dataset_fingerprint == datasets.load(dataset.id).fingerprint
+    steps = {"steps_per_epoch", "validation_steps"}  # they follow the photos that are left
+    assert new.training.model_dump(exclude=steps) == old.training.model_dump(exclude=steps)
+    app.switch_page("pages/5_Evaluate.py")
+    app.query_params["run"] = new.id
+    app.run()
+    assert not app.exception
+    assert app.selectbox("evaluate_other").value == old.id
+    assert "“first” is right on 0 photos where “first again” is wrong" in captions(app)
+    assert "wrong on 4 where" in captions(app)
 
 
 def test_the_run_trained_again_is_the_one_compared_with(dataset):

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from .. import datasets, files
 from ..datasets import Dataset
 from ..errors import N_, CatDogError, ModelError
+from . import shipped
 
 FORMAT = 1
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
@@ -74,8 +75,11 @@ class Found:
 
 
 def path(run_dir: Path, dataset_id: str, split: str) -> Path:
-    """Where the table of a run for a split lies."""
-    return Path(run_dir) / "predictions" / f"{dataset_id}-{split}.csv"
+    """Where the table of a run for a split lies: in its folder, unless that came with the lab."""
+    folder = Path(run_dir)
+    if folder == shipped.folder():  # an installation may be read-only, and is not the user's
+        folder = files.workspace() / "models" / shipped.NAME
+    return folder / "predictions" / f"{dataset_id}-{split}.csv"
 
 
 def digest(model: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import streamlit as st
@@ -11,14 +11,15 @@ from catdog_core import datasets, jobs, runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.files import shown
-from catdog_core.insight import predictions
+from catdog_core.insight import predictions, shipped
 from catdog_core.insight.predictions import Table
 from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
-from .. import loaders, state, watch
+from .. import loaders, phrases, state, watch
 from ..data.source_parts import SPLITS
 from ..words import escape, say, t
+from . import evaluate_link
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,31 @@ class Subject:
         """Names the pass; one at a time."""
         return f"evaluate-{self.run.id}-{self.dataset.id}-{self.split}"
 
+    def written(self) -> int:
+        """When the dataset's record was last written: it tells that it must be read anew."""
+        path = datasets.root() / self.dataset.id / "dataset.json"
+        return path.stat().st_mtime_ns if path.is_file() else 0
+
 
 def choose() -> Subject | None:
     """Choose a run, photos that fit it and a part of them; None where there is none."""
-    if not runs.listing():
+    ready = shipped.run()
+    if ready is None and not runs.listing():
         st.info(t("There is no model to look at yet: it comes with a run's first whole epoch."))
         st.page_link(
             "pages/3_Train.py",
             label=t("Train one"),
             icon=":material/model_training:",
-            query_params=st.query_params.to_dict(),
+            query_params=state.query(),
         )
         return None
+    if not datasets.listing():
+        state.no_dataset()
+        return None
+    evaluate_link.follow()
     fields = st.grid(min_column_width=250, gap="medium")
     with fields.container():
-        run = state.chosen_run()
+        run = state.chosen_run(others=[_named(ready)] if ready else [])
     if run is None:
         return None
     if run.best_model is None:
@@ -65,7 +76,33 @@ def choose() -> Subject | None:
 def fitting(run: Run) -> list[Dataset]:
     """The datasets whose classes a run's model knows, its own first."""
     every = [d for d in datasets.listing() if set(d.classes) == set(run.classes)]
-    return sorted(every, key=lambda dataset: dataset.id != run.dataset_id)
+    return sorted(every, key=lambda dataset: not is_own(run, dataset))
+
+
+def is_own(run: Run, dataset: Dataset) -> bool:
+    """Whether a run was trained with this dataset, or with one of the very same photos."""
+    return dataset.id == run.dataset_id or dataset.fingerprint == run.dataset_fingerprint
+
+
+def others(run: Run) -> list[Run]:
+    """All other models that tell the same classes apart, the newest first, the lab's own last."""
+    ready = shipped.run()
+    return [
+        other
+        for other in [*runs.listing(), *([_named(ready)] if ready else [])]
+        if other.id != run.id and other.best_model and set(other.classes) == set(run.classes)
+    ]
+
+
+def title(run: Run) -> str:
+    """A run's name with its time, or what the model that comes with the lab is called."""
+    name = shown(run.name or run.id)
+    return name if is_shipped(run) else f"{name} · {phrases.moment(run.created)}"
+
+
+def is_shipped(run: Run) -> bool:
+    """Whether this is the model that comes with the lab."""
+    return run.folder == shipped.folder()
 
 
 def answers(subject: Subject) -> Table | None:
@@ -79,7 +116,7 @@ def answers(subject: Subject) -> Table | None:
 def cautions(subject: Subject) -> None:
     """What to keep in mind about figures on these photos."""
     run, dataset, split = subject.run, subject.dataset, subject.split
-    if dataset.id != run.dataset_id:
+    if not is_own(run, dataset):
         st.caption(t("The model was trained with another dataset than this one."))
     elif split == "train":
         st.caption(
@@ -97,6 +134,10 @@ def cautions(subject: Subject) -> None:
             ),
             icon=":material/warning:",
         )
+
+
+def _named(ready: Run) -> Run:
+    return replace(ready, name=t("default, comes with the lab"))
 
 
 def _dataset(run: Run) -> Dataset | None:
@@ -124,19 +165,21 @@ def _dataset(run: Run) -> Dataset | None:
 
 def _split(dataset: Dataset) -> str:
     counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
-    if st.session_state.get("evaluate_split") not in counts:
+    if st.session_state.get(evaluate_link.PART) not in counts:
         start = "validation" if "validation" in counts else next(iter(counts))
-        st.session_state.evaluate_split = start
-    return str(
+        st.session_state[evaluate_link.PART] = start
+    split = str(
         st.segmented_control(
             t("Part"),
             list(counts),
             format_func=lambda split: f"{t(SPLITS[split])} {counts[split]:,}",
             required=True,
-            key="evaluate_split",
+            key=evaluate_link.PART,
             persist_state="session",
         )
     )
+    evaluate_link.keep(part=split)
+    return split
 
 
 def _learnt(subject: Subject) -> int:

@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from catdog_core import runs
 from catdog_core.files import shown
 from catdog_core.insight import scores, versus
 from catdog_core.insight.predictions import Table
 from catdog_core.runs import Run
 
-from .. import phrases, tiles
+from .. import tiles
 from ..words import N_, t
-from . import evaluate_photos, evaluate_pick, evaluate_words
+from . import evaluate_cards, evaluate_photos, evaluate_pick, evaluate_words
 from .evaluate_pick import Subject
 
 _LISTS = {
@@ -57,16 +56,11 @@ def show(subject: Subject, table: Table, threshold: float) -> None:
         wrap=True,
     )
     guesses = scores.guesses(table, threshold)
-    evaluate_photos.cards(subject, table, guesses, rows[str(kind)], f"versus_{kind}")
+    evaluate_cards.show(subject, table, guesses, rows[str(kind)], f"versus_{kind}")
 
 
 def _choose(subject: Subject) -> Run | None:
-    mine = subject.run
-    found = {
-        run.id: run
-        for run in runs.listing()
-        if run.id != mine.id and run.best_model and set(run.classes) == set(mine.classes)
-    }
+    found = {run.id: run for run in evaluate_pick.others(subject.run)}
     if not found:
         st.caption(
             t("There is no other model for these classes yet. Train one, and see who is right.")
@@ -79,7 +73,7 @@ def _choose(subject: Subject) -> Run | None:
         t("The other model"),
         list(found),
         index=list(found).index(before) if before in found else 0,
-        format_func=lambda key: f"{shown(found[key].name)} · {phrases.moment(found[key].created)}",
+        format_func=lambda key: evaluate_pick.title(found[key]),
         key="evaluate_other",
         width=420,
     )

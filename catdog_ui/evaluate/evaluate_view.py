@@ -7,7 +7,6 @@ from functools import partial
 
 import streamlit as st
 
-from catdog_core import datasets
 from catdog_core.files import shown, slug
 from catdog_core.insight import predictions, scores
 from catdog_core.insight.predictions import Table
@@ -18,11 +17,11 @@ from ..palette import class_color
 from ..phrases import percent
 from ..startup import guard
 from ..words import escape, t
-from . import evaluate_charts, evaluate_photos, evaluate_pick, evaluate_versus
+from . import evaluate_charts, evaluate_link, evaluate_photos, evaluate_pick, evaluate_versus
 from . import evaluate_words as words
+from .evaluate_link import THRESHOLD
 from .evaluate_pick import Subject
 
-_THRESHOLD = "evaluate_threshold"
 _CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
@@ -42,12 +41,12 @@ def show(subject: Subject, table: Table) -> None:
             scores.roc(table), scores.precision_recall(table), scores.calibration(table)
         )
     evaluate_pick.cautions(subject)
-    st.fragment(_results)(subject, table, curves, _written(subject))
+    st.fragment(_results)(subject, table, curves, subject.written())
 
 
 def _results(subject: Subject, table: Table, curves: Curves, written: int) -> None:
     with guard():  # what a fragment raises passes its page's guard by
-        if _written(subject) != written:
+        if subject.written() != written:
             st.rerun()  # something was decided about the photos
         threshold = _threshold(table)
         result = scores.at(table, threshold)
@@ -59,26 +58,21 @@ def _results(subject: Subject, table: Table, curves: Curves, written: int) -> No
         _download(subject, table, result)
 
 
-def _written(subject: Subject) -> int:
-    """When the dataset's record was last written: it tells that it must be read anew."""
-    path = datasets.root() / subject.dataset.id / "dataset.json"
-    return path.stat().st_mtime_ns if path.is_file() else 0
-
-
 def _threshold(table: Table) -> float:
     """The slider, where there are two classes, with ways to the middle and to the best."""
     if len(table.classes) != 2:
+        evaluate_link.keep(threshold=None)
         return 0.5
     name = escape(shown(table.classes[1], 40))
     best, _ = scores.best_threshold(table)
-    st.session_state.setdefault(_THRESHOLD, 0.5)
+    st.session_state.setdefault(THRESHOLD, 0.5)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         value = st.slider(
             t("Threshold: a photo is called {name} above this probability", name=name),
             0.0,
             1.0,
             step=0.01,
-            key=_THRESHOLD,
+            key=THRESHOLD,
             persist_state="session",
             width=520,
             help=t(
@@ -90,11 +84,12 @@ def _threshold(table: Table) -> float:
         for key, to in (("half", 0.5), ("best", best)):
             label = t("Back to 0.50") if key == "half" else t("Best here: {n:.2f}", n=to)
             st.button(label, key=f"evaluate_{key}", on_click=_set_threshold, args=(to,))
+    evaluate_link.keep(threshold=None if value == 0.5 else f"{value:.2f}")
     return float(value)
 
 
 def _set_threshold(value: float) -> None:
-    st.session_state[_THRESHOLD] = value
+    st.session_state[THRESHOLD] = value
 
 
 def _numbers(table: Table, result: Result, curves: Curves) -> None:

@@ -1,0 +1,178 @@
+"""Photos with a model's answers: each, or several chosen at once, left out or relabelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from catdog_core.datasets import Choice
+from catdog_core.files import shown
+from catdog_core.insight.predictions import Table
+
+from ..data import decide, finding_photos
+from ..palette import class_color
+from ..startup import guard
+from ..words import escape, t
+from . import evaluate_words
+from .evaluate_pick import Subject
+
+PER_PAGE = 12
+_CARD = 155  # pixels, at least
+_CHOSEN = "evaluate_chosen"  # files chosen in each list, by the list's key
+Rows = Sequence[int] | NDArray[np.int64]
+
+
+def show(subject: Subject, table: Table, guesses: NDArray[np.int64], rows: Rows, key: str) -> None:
+    """Photos of a table by row number, some a page, each with its answer and buttons.
+
+    A photo that is chosen redraws these cards alone, a decision the whole page.
+
+    Args:
+        subject: whose answers they are.
+        table: the answers.
+        guesses: (N,) what each photo of the table is called.
+        rows: the photos to show.
+        key: of the list, unique on the page.
+    """
+    if len(rows):
+        st.fragment(_cards)(subject, table, guesses, rows, key, subject.written())
+
+
+def _cards(
+    subject: Subject,
+    table: Table,
+    guesses: NDArray[np.int64],
+    rows: Rows,
+    key: str,
+    written: int,
+) -> None:
+    with guard():  # what a fragment raises passes its page's guard by
+        if subject.written() != written:
+            st.rerun()  # something was decided about the photos
+        pages = -(-len(rows) // PER_PAGE)
+        if st.session_state.get(f"{key}_page", 1) > pages:
+            st.session_state.pop(f"{key}_page")  # fewer than there were
+        bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
+        first = finding_photos.pager(len(rows), PER_PAGE, f"{key}_page")
+        here = rows[first : first + PER_PAGE]
+        with bar:
+            _several(subject, table, rows, here, key)
+        with st.grid(min_column_width=_CARD, gap="small"):
+            for row in here:
+                _card(subject, table, int(row), int(guesses[row]), key)
+
+
+def _several(subject: Subject, table: Table, rows: Rows, here: Rows, key: str) -> None:
+    """How many photos are chosen, the ways to choose more or none, and what to do with them."""
+    chosen = set(_chosen(key))
+    mine = [int(row) for row in rows if table.files[row] in chosen]
+    if mine:
+        st.menu_button(
+            t("Decide about {n:,}", n=len(mine)),
+            ["", *table.classes],
+            key=f"{key}_several",
+            type="primary",
+            format_func=_all_as_words,
+            on_click=_decide,
+            args=(subject.dataset.id, table, mine, key),
+        )
+    buttons = [(t("Choose all here"), here)]
+    if len(rows) > len(here):
+        buttons.append((t("Choose all {n:,}", n=len(rows)), rows))
+    for number, (label, some) in enumerate(buttons):
+        files = [table.files[row] for row in some]
+        st.button(
+            label, key=f"{key}_choose{number}", on_click=_choose, args=(key, files), type="tertiary"
+        )
+    if mine:
+        st.button(t("Choose none"), key=f"{key}_none", on_click=_drop, args=(key,), type="tertiary")
+    else:
+        st.caption(t("Tick photos to decide about several at once."), width="content")
+
+
+def _card(subject: Subject, table: Table, row: int, guess: int, key: str) -> None:
+    file, truth = table.files[row], int(table.labels[row])
+    widget = f"{key}_{finding_photos.short(file)}"
+    with st.container(border=True, gap="xsmall"):
+        lines = evaluate_words.answer(table, row, guess)
+        finding_photos.picture(Path(subject.dataset.root / file), file, lines, class_color(truth))
+        likely = np.argsort(-table.probabilities[row], kind="stable")
+        others = [table.classes[label] for label in likely if label != truth]
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.session_state[f"{widget}_chosen"] = file in _chosen(key)
+            st.checkbox(
+                t("Choose {file}", file=escape(shown(file, 80))),
+                key=f"{widget}_chosen",
+                label_visibility="collapsed",
+                on_change=_toggle,
+                args=(key, file),
+            )
+            st.menu_button(
+                t("Decide"),
+                [Choice(file, "exclude"), *(Choice(file, "relabel", name) for name in others)],
+                key=widget,
+                format_func=_as_words,
+                on_click=_picked,
+                args=(widget, subject.dataset.id),
+                width="stretch",
+            )
+
+
+def _as_words(choice: Choice) -> str:
+    if choice.action == "exclude":
+        return t("Leave it out")
+    return t("It is: {name}", name=escape(shown(choice.to, 40)))
+
+
+def _all_as_words(name: str) -> str:
+    if not name:
+        return t("Leave them out")
+    return t("They are: {name}", name=escape(shown(name, 40)))
+
+
+def _picked(key: str, dataset_id: str) -> None:
+    choice = st.session_state.get(key)
+    if choice is not None:
+        decide.decide(dataset_id, [choice])
+
+
+def _decide(dataset_id: str, table: Table, rows: Sequence[int], key: str) -> None:
+    """Decide about all chosen photos as one change, so that one undo takes it back."""
+    name = st.session_state.get(f"{key}_several")
+    if name is None:
+        return
+    if name:
+        label = table.classes.index(name)
+        rows = [row for row in rows if table.labels[row] != label]
+    action = "relabel" if name else "exclude"
+    if rows:
+        decide.decide(dataset_id, [Choice(table.files[row], action, name) for row in rows])
+    else:
+        st.toast(t("The photos chosen are {name} already.", name=escape(shown(name, 40))))
+    _drop(key)
+
+
+def _chosen(key: str) -> dict[str, None]:
+    """The files chosen in a list, in the order they were."""
+    found: dict[str, None] = st.session_state.setdefault(_CHOSEN, {}).setdefault(key, {})
+    return found
+
+
+def _choose(key: str, files: Sequence[str]) -> None:
+    _chosen(key).update(dict.fromkeys(files))
+
+
+def _toggle(key: str, file: str) -> None:
+    chosen = _chosen(key)
+    if file in chosen:
+        del chosen[file]
+    else:
+        chosen[file] = None
+
+
+def _drop(key: str) -> None:
+    _chosen(key).clear()

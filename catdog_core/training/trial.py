@@ -1,24 +1,18 @@
 """A few steps of a training that is not started yet, to tell how it would go.
 
 They are taken in a process of their own, since a training leaves its traces in the process it
-runs in. It is asked by one JSON object on its standard input and tells by lines of JSON.
+runs in: see `child`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from .. import files
+from .. import child
 from ..datasets import Dataset
-from ..errors import CatDogError
+from ..errors import N_, CatDogError
 from ..networks import backbones
 from ..settings import Augmentation, Training
 from . import lr_finder
@@ -92,42 +86,10 @@ def _run(
         "training": training.model_dump(),
         "augmentation": augmentation.model_dump() if augmentation else None,
     }
-    with _process(json.dumps(asked)) as (process, lines):
-        for line in lines:
-            if "error" in line:
-                message, params = line["error"], line["params"]
-                raise CatDogError(message, **params)
-            tell(line)
-        if process.wait():
-            raise CatDogError(
-                "The trial ended without saying why. The server's log may tell more; try again, or"
-                " start the training itself."
-            )
+    child.ask("catdog_core.training.trial_worker", asked, tell, _SILENT)
 
 
-@contextmanager
-def _process(asked: str) -> Iterator[tuple[subprocess.Popen[str], Iterator[dict[str, Any]]]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "catdog_core.training.trial_worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=files.PROJECT,
-        env={**os.environ, "CATDOG_WORKSPACE": str(Path(files.workspace()).absolute())},
-        text=True,
-        encoding="utf-8",
-    )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        with process.stdin as pipe:
-            pipe.write(asked)
-        yield process, _objects(process.stdout)
-    finally:
-        process.kill()  # it keeps nothing; where it has ended already, this does nothing
-        process.wait()
-        process.stdout.close()
-
-
-def _objects(lines: Any) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        if line.startswith("{"):  # whatever a library prints is none of ours
-            yield json.loads(line)
+_SILENT = N_(
+    "The trial ended without saying why. The server's log may tell more; try again, or start the"
+    " training itself."
+)

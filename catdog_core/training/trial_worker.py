@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from .. import child
+
 STARTED = time.monotonic()
 _WARM = 2  # steps before the clock counts: the first ones build the graph
 _SECONDS = 6.0  # of timed steps, at most
@@ -21,14 +23,13 @@ def main() -> None:
     from ..errors import CatDogError
 
     asked = json.load(sys.stdin)
-    _tell(phase="starting", done=0, total=0)
+    child.say(phase="starting", done=0, total=0)
     quiet.import_tensorflow()
     try:
         trial = _Trial(asked)
         (trial.rates if asked["kind"] == "rates" else trial.speed)()
     except CatDogError as error:
-        params = {k: v if isinstance(v, (int, float)) else str(v) for k, v in error.params.items()}
-        _tell(error=error.message, params=params)
+        child.say_error(error)
 
 
 class _Trial:
@@ -86,13 +87,13 @@ class _Trial:
             rate = lr_finder.rate_at(number)
             self.model.optimizer.learning_rate = rate
             losses.append(self.step())
-            _tell(rate=rate, loss=losses[-1], done=number + 1, total=lr_finder.STEPS)
+            child.say(rate=rate, loss=losses[-1], done=number + 1, total=lr_finder.STEPS)
             if lr_finder.is_over(losses):
                 break
 
     def speed(self) -> None:
         """Time steps and validation batches, and tell."""
-        _tell(phase="timing", done=0, total=0)
+        child.say(phase="timing", done=0, total=0)
         for _ in range(_WARM):
             self.step()
         start = time.monotonic() - STARTED
@@ -101,7 +102,7 @@ class _Trial:
         for batch in whole[:_WARM]:
             self.model.test_on_batch(*batch)
         validation = _timed(lambda batch: self.model.test_on_batch(*batch), whole)
-        _tell(step=step, validation=validation, start=start)
+        child.say(step=step, validation=validation, start=start)
 
 
 def _timed(work: Any, over: Any) -> float:
@@ -116,11 +117,7 @@ def _timed(work: Any, over: Any) -> float:
 
 
 def _packing(done: int, total: int) -> None:
-    _tell(phase="packing", done=done, total=total)
-
-
-def _tell(**values: Any) -> None:
-    print(json.dumps(values), flush=True)
+    child.say(phase="packing", done=done, total=total)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+"""A room run as a process of its own: asked by a JSON object, it tells by lines of JSON.
+
+For work that leaves traces in the process it runs in, or may take it down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from . import files
+from .errors import CatDogError
+
+Tell = Callable[[dict[str, Any]], None]
+"""Called with every line; what it raises ends the process."""
+
+
+def ask(
+    module: str, asked: Mapping[str, Any], tell: Tell, silent: str, quiet: bool = False
+) -> None:
+    """Run a module until it ends.
+
+    Args:
+        module: its full name. It reads one JSON object from its standard input, and writes lines
+            of JSON, each an object; one with "error" and "params" is its mistake in words.
+        asked: that object.
+        tell: called with every other line.
+        silent: the message of the error when the process ends badly without a word.
+        quiet: drop what libraries say on its standard error.
+
+    Raises:
+        CatDogError: in the process's own words, or `silent`.
+    """
+    with _process(module, json.dumps(asked), quiet) as (process, lines):
+        for line in lines:
+            if "error" in line:
+                raise CatDogError(line["error"], **line["params"])
+            tell(line)
+        if process.wait():
+            raise CatDogError(silent)
+
+
+def say(**values: Any) -> None:
+    """Write a line, inside the process."""
+    print(json.dumps(values), flush=True)
+
+
+def say_error(error: CatDogError) -> None:
+    """Write the line that tells a mistake, inside the process."""
+    params = {k: v if isinstance(v, (int, float)) else str(v) for k, v in error.params.items()}
+    say(error=error.message, params=params)
+
+
+@contextmanager
+def _process(
+    module: str, asked: str, quiet: bool
+) -> Iterator[tuple[subprocess.Popen[str], Iterator[dict[str, Any]]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if quiet else None,
+        cwd=files.PROJECT,
+        env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace())},
+        text=True,
+        encoding="utf-8",
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        with process.stdin as pipe:
+            pipe.write(asked)
+        yield process, _objects(process.stdout)
+    finally:
+        process.kill()  # where it has ended already, this does nothing
+        process.wait()
+        process.stdout.close()
+
+
+def _objects(lines: Any) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        if line.startswith("{"):  # whatever a library prints is none of ours
+            yield json.loads(line)

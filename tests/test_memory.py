@@ -5,7 +5,7 @@ import pytest
 from benchmarks import memory
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_dataset():
     small, large = memory.measured(500, ("pack", "read")), memory.measured(4_000, ("pack", "read"))
     grown = large["pixels", "MB"] - small["pixels", "MB"]

@@ -271,7 +271,7 @@ def test_threads_packing_the_same_cache_pack_it_once(demo, workspace, small_shar
     assert len(names) == len(set(names)) == 6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_processes_packing_into_one_folder_make_one(demo, tmp_path):
     command = [sys.executable, "-c", SLOW_PACKING, demo, tmp_path / "out", "0.02"]
     both = [

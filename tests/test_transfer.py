@@ -90,8 +90,14 @@ def test_the_table_sums_up_the_network(classes):
     assert all(row.output_shape in shapes for row in rows)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in BACKBONES if name != BUNDLED])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if "small" in name else pytest.mark.long)
+        for name in BACKBONES
+        if name != BUNDLED
+    ],
+)
 def test_what_is_told_of_a_downloaded_network_is_true(name, tmp_path, monkeypatch):
     make = getattr(keras.applications, BACKBONES[name].keras_name)
     untrained = lambda **given: make(**{**given, "weights": None})  # noqa: E731
@@ -165,7 +171,10 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(da
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("epoch", [1, 3])  # while the last layer learns, and while blocks do
+@pytest.mark.parametrize(
+    "epoch",  # while the last layer learns, and while blocks do
+    [1, pytest.param(3, marks=pytest.mark.long)],
+)
 def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
     training = SMALL.model_copy(update={"epochs": 4, "unfreeze": 1, "unfreeze_epochs": 2})
     whole, broken = (runs.create(dataset, training, PRESETS["notes"]) for _ in range(2))

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import datasets, images, runs
+from catdog_core import datasets, images
 from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
 from catdog_core.insight import shipped
 from catdog_core.runs import Run
-from catdog_core.settings import Training
 
-from . import gallery, phrases, pictures, state
+from . import first, gallery, phrases, pictures, state
 from .data import source_net, source_parts
 from .words import N_, escape, t
 
-FIRST_TRAINING = Training(epochs=5, learning_rate=1e-3)
-"""Short enough to watch from start to end, quick enough to learn something in that time."""
 _LISTED = 5
 _GLIMPSE = 4
 _ROOMS = (
@@ -124,20 +121,14 @@ def _train(found: list[Dataset], trained: list[Run]) -> None:
     st.caption(
         t(
             "The network of the class notes, {n} epochs: about a minute. Watch its curves grow.",
-            n=FIRST_TRAINING.epochs,
+            n=first.TRAINING.epochs,
         )
     )
-    clicked = st.button(
-        t("Train it now"),
-        type="primary" if found and not trained else "secondary",
-        icon=":material/play_arrow:",
-        disabled=not found,
-        key="home_train",
+    first.button(
+        _chosen(found) if found else None,
+        "home_train",
+        "primary" if found and not trained else "secondary",
     )
-    if clicked:
-        folder = runs.create(_chosen(found), FIRST_TRAINING, None, name=t("My first training"))
-        runs.start(folder)
-        st.switch_page("pages/3_Train.py", query_params=state.query(run=folder.name))
     link("pages/3_Train.py", t("My own settings"))
 
 

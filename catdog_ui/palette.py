@@ -1,26 +1,33 @@
-"""The colours of data, the same on every page and safe for colour-blind eyes (Okabe and Ito)."""
+"""The colours of data, the same on every page; the core draws its pictures with them, too."""
 
 from __future__ import annotations
 
-TRAIN = "#D55E00"
-VALIDATION = "#0072B2"
-TEST = "#888888"
-WITHIN = "#009E73"
-"""Marks what a setting allows."""
-SPLIT_COLORS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+from catdog_core.palette import (
+    BEST,
+    CLASS_COLORS,
+    NEUTRAL,
+    ON_DARK,
+    ON_LIGHT,
+    RUN_COLORS,
+    SPLIT_COLORS,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    WITHIN,
+    class_color,
+)
 
-CLASS_COLORS = [
-    "#CC79A7",
-    "#009E73",
-    "#E69F00",
-    "#56B4E9",
-    "#0072B2",
-    "#D55E00",
-    "#888888",
+__all__ = [
+    "BEST",
+    "CLASS_COLORS",
+    "NEUTRAL",
+    "ON_DARK",
+    "ON_LIGHT",
+    "RUN_COLORS",
+    "SPLIT_COLORS",
+    "TEST",
+    "TRAIN",
+    "VALIDATION",
+    "WITHIN",
+    "class_color",
 ]
-"""By label number; more classes than colours begin again."""
-
-
-def class_color(label: int) -> str:
-    """The colour of a class by its label number."""
-    return CLASS_COLORS[label % len(CLASS_COLORS)]

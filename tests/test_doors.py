@@ -91,6 +91,11 @@ LIGHT = (
     "experiments",
     "contrast",
     "budget",
+    "palette",
+    "curriculum",
+    "glossary",
+    "own_numbers",
+    "by_hand",
 )
 CORE = PROJECT / "catdog_core"
 ROOMS = {path.stem: path for path in CORE.rglob("[!_]*.py")}

@@ -1,6 +1,7 @@
 """Home, Data and Augment, driven from the entry point; language and choice in the address."""
 
 import re
+from pathlib import Path
 
 import fakes
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from catdog_core import datasets, images, runs
 
 pytestmark = pytest.mark.usefixtures("workspace")
+
+PAGES = ["", *sorted(p.stem for p in (Path(__file__).parents[1] / "pages").glob("*.py"))]
 
 
 def page(path="", **query):
@@ -25,18 +28,14 @@ def one(value):
     return value if isinstance(value, str) else value[0]
 
 
-@pytest.mark.parametrize(
-    "path", ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "5_Evaluate", "6_Predict"]
-)
+@pytest.mark.parametrize("path", PAGES)
 def test_every_page_of_an_empty_lab_opens(path):
     app = page(path)
     assert app.title
     assert not app.error
 
 
-@pytest.mark.parametrize(
-    "path", ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "5_Evaluate", "6_Predict"]
-)
+@pytest.mark.parametrize("path", PAGES)
 def test_a_damaged_run_and_record_break_no_page(path, demo):
     for folder in (runs.root() / "broken", datasets.root() / "broken"):
         folder.mkdir(parents=True)

@@ -1,0 +1,1 @@
+"""What the Learn page teaches, as data: sections, glossary, quiz, and the sums behind them."""

@@ -1,0 +1,294 @@
+"""Miniatures of the sections about photos, made of the learner's own ones."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+import streamlit as st
+
+from catdog_core import images
+from catdog_core.datasets import Dataset
+from catdog_core.errors import PhotoError
+from catdog_core.files import shown
+from catdog_core.images import Photo
+from catdog_core.insight import heat
+from catdog_core.learn import by_hand
+
+from .. import gallery, pictures, tiles
+from ..data import batch_view, labels_view
+from ..palette import class_color
+from ..words import escape, t
+from . import learner, live_charts
+from .learner import Learner
+
+_PATCH, _AT = 6, (58, 62)  # pixels: the side of the part looked at, and its place
+_TIMED = 12
+_SQUARES = (150, 64, 32)
+_FEW = 3
+
+
+def little_data(who: Learner) -> None:
+    """The learner's count beside what counts as little and as much."""
+    names = [
+        t("your training photos"),
+        t("enough if clean and simple, from"),
+        t("… to"),
+        t("no longer small, from"),
+    ]
+    count = max(int(who.facts["photos"]), 1)
+    live_charts.bars(
+        names,
+        [count, 1_000, 10_000, 100_000],
+        0,
+        t("photos, each line ten times the one before"),
+        "learn_counts",
+        t("{n:,} training photos beside 1,000, 10,000 and 100,000", n=count),
+    )
+    st.caption(
+        t(
+            "Each step of the axis is ten times more. You have {n:,} training photos: {share:.2%}"
+            " of what is no longer called small.",
+            n=count,
+            share=count / 100_000,
+        )
+    )
+
+
+def photo_array(who: Learner) -> None:
+    """A part of a photo, enlarged, beside its numbers."""
+    found = _photo(who)
+    if found is None:
+        return
+    photo, patch = found, _patch(found)
+    top, left = _AT
+    large = np.kron(patch, np.ones((25, 25, 1), dtype=np.uint8))
+    gallery.grid(
+        [
+            images.encode(heat.framed(photo, top, left, top + _PATCH, left + _PATCH)),
+            images.encode(large, "png"),
+        ],
+        captions=[
+            t("Your photo, {n} pixels a side", n=photo.shape[0]),
+            t("The frame in it, {n} × {n} pixels", n=_PATCH),
+        ],
+        columns=2,
+        width=420,
+    )
+    names = [t("red"), t("green"), t("blue")]
+    channel = st.segmented_control(
+        t("Colour"),
+        range(3),
+        format_func=names.__getitem__,
+        default=0,
+        required=True,
+        key="learn_channel",
+        label_visibility="collapsed",
+    )
+    st.code(
+        f"photo[{top}:{top + _PATCH}, {left}:{left + _PATCH}, {channel}]\n{patch[:, :, channel]}",
+        "python",
+    )
+    learner.another()
+
+
+def rescale(who: Learner) -> None:
+    """The same numbers before and after the network's first layer."""
+    found = _photo(who)
+    if found is None:
+        return
+    red = _patch(found)[:, :, 0]
+    with st.grid(2, min_column_width=220, gap="small"):
+        with st.container():
+            st.markdown(t("**As read**"))
+            st.code(str(red), "python")
+        with st.container():
+            st.markdown(t("**After 1/255**"))
+            st.code(np.array2string(red / 255, precision=2, floatmode="fixed"), "python")
+    st.caption(
+        t(
+            "The whole photo goes from {low}…{high} to {small:.2f}…{large:.2f}; nothing else"
+            " changes.",
+            low=int(found.min()),
+            high=int(found.max()),
+            small=float(found.min()) / 255,
+            large=float(found.max()) / 255,
+        )
+    )
+    learner.another()
+
+
+def read_again(who: Learner) -> None:
+    """How long reading takes on this very machine, and what it adds up to."""
+    assert who.dataset is not None
+    paths = [item.path for item in who.dataset.items("train")[:_TIMED]]
+    start = perf_counter()
+    good = sum(not isinstance(photo, PhotoError) for photo in images.load_all(paths, learner.SIZE))
+    each = (perf_counter() - start) / max(len(paths), 1)
+    epoch, epochs = each * who.facts["photos"], who.facts["epochs"]
+    tiles.show(
+        [
+            (t("a photo"), t("{n:.1f} ms", n=1000 * each)),
+            (t("an epoch"), t("{n:.1f} s", n=epoch)),
+            (t("{n} epochs", n=epochs), t("{n:,.0f} s", n=epoch * epochs)),
+        ]
+    )
+    st.caption(
+        t(
+            "{n} of your photos were just read and decoded, from files the system may still hold in"
+            " memory; from a cold disk it takes longer. A reader that keeps nothing pays this in"
+            " every epoch.",
+            n=good,
+        )
+    )
+    st.button(t("Read them again"), icon=":material/refresh:", key="learn_read")
+
+
+def tfrecord(who: Learner) -> None:
+    """What a record of one photo is made of, byte by byte."""
+    assert who.dataset is not None
+    found = learner.photo(who.dataset)
+    if found is None:
+        return
+    item, photo = found
+    gallery.grid([images.encode(photo)], alts=[shown(item.file, 60)], columns=1, width=120)
+    file = item.path.stat().st_size if item.path.is_file() else 0
+    raw = learner.SIZE * learner.SIZE * 3
+    st.markdown(
+        "\n".join(
+            [
+                f"| {t('part of a record')} | {t('bytes')} |",
+                "|---|--:|",
+                f"| {t('length of what comes')} | 8 |",
+                f"| {t('checksum of the length')} | 4 |",
+                f"| {t('the photo as numbers, and its label')} | {raw:,} + |",
+                f"| {t('checksum of these')} | 4 |",
+            ]
+        )
+    )
+    begins = " ".join(f"{byte:02x}" for byte in photo.tobytes()[:16])
+    st.code(t("the photo's bytes begin: {bytes} …", bytes=begins), None)
+    st.caption(
+        t(
+            "Your photo {file} has {n:,} bytes as a file. As numbers it is larger, but nothing is"
+            " left to decode. All {photos:,} training photos take {packed:,.0f} MB.",
+            file=escape(shown(item.file, 60)),
+            n=file,
+            photos=who.facts["photos"],
+            packed=who.facts["photos"] * raw / 1e6,
+        )
+    )
+    learner.another()
+
+
+def squares(who: Learner) -> None:
+    """The photo as it is, and as squares of three sizes."""
+    assert who.dataset is not None
+    found = learner.photo(who.dataset)
+    if found is None:
+        return
+    item, _ = found
+    whole = images.decode(images.read(item.path))
+    height, width = whole.shape[:2]
+    small = [images.fit(whole, side) for side in _SQUARES]
+    gallery.grid(
+        [images.encode(images.thumbnail(whole, 240)), *(images.encode(s, "png") for s in small)],
+        captions=[
+            t("the file: {width} × {height}", width=width, height=height),
+            *(t("{n} × {n}", n=side) for side in _SQUARES),
+        ],
+        columns=4,
+        least=110,
+    )
+    st.caption(
+        t(
+            "Of {whole:,} pixels, {n:,} are left at 150 and {few:,} at 32. Would you still know the"
+            " pet?",
+            whole=width * height,
+            n=150 * 150,
+            few=32 * 32,
+        )
+    )
+    learner.another()
+
+
+def labels(who: Learner) -> None:
+    """The classes of the dataset with their numbers."""
+    assert who.dataset is not None
+    names = who.dataset.classes
+    rows = [f"| `{number}` | {escape(shown(name, 40))} |" for number, name in enumerate(names[:10])]
+    st.markdown("\n".join([f"| {t('number')} | {t('folder')} |", "|--:|---|", *rows]))
+    told = (
+        t("The alphabetical order, which Keras takes when nothing is said.")
+        if list(names) == sorted(names)
+        else t("Not the alphabetical order: you, or the folder's record, have set another one.")
+    )
+    st.caption(told)
+    st.code(f"flow_from_directory(folder, classes={[shown(name, 40) for name in names[:10]]})")
+
+
+def class_mode(who: Learner) -> None:
+    """A few photos and their labels, written in three ways."""
+    assert who.dataset is not None
+    items = labels_view.sample(who.dataset)[:_FEW]
+    read = [(item, pictures.fitted(item.path, 112)) for item in items]
+    good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
+    gallery.grid(
+        [images.encode(photo) for _, photo in good],
+        captions=[shown(who.dataset.classes[item.label], 30) for item, _ in good],
+        colors=[class_color(item.label) for item, _ in good],
+        columns=_FEW,
+        width=360,
+    )
+    numbers = np.array([item.label for item, _ in good], dtype=np.int64)
+    modes = batch_view.labels(numbers, len(who.dataset.classes))
+    lines = [
+        f"{mode:<12}{'–' if array is None else ' '.join(str(array.astype(int)).split())}"
+        for mode, array in modes.items()
+    ]
+    st.code("\n".join(lines), None)
+    if modes["binary"] is None:
+        st.caption(t("One number of 0 or 1 tells only two classes apart; you have more."))
+
+
+def batch(who: Learner) -> None:
+    """Any batch of the endless row of batches: its epoch, its step and its photos."""
+    assert who.dataset is not None
+    items = who.dataset.items("train")
+    size = min(int(who.facts["batch"]), 20)
+    steps = -(-len(items) // size)
+    number = st.slider(t("Batch number"), 1, 3 * steps, 1, key="learn_batch")
+    chosen = by_hand.batch_numbers(len(items), size, number)
+    read = [(items[n], pictures.fitted(items[n].path, learner.SIZE)) for n in chosen]
+    good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
+    gallery.grid(
+        [images.encode(images.thumbnail(photo, 72)) for _, photo in good],
+        alts=[shown(who.dataset.classes[item.label], 30) for item, _ in good],
+        tooltips=[shown(item.file, 100) for item, _ in good],
+        columns=10,
+        least=44,
+    )
+    side = learner.SIZE
+    st.code(f"photos.shape  ({len(good)}, {side}, {side}, 3)\nlabels.shape  ({len(good)},)", None)
+    st.caption(
+        t(
+            "Batch {number}: step {step} of {steps} in epoch {epoch}. After the last step the"
+            " photos are shuffled and it begins anew; nothing ever says stop.",
+            number=number,
+            step=(number - 1) % steps + 1,
+            steps=steps,
+            epoch=(number - 1) // steps + 1,
+        )
+    )
+
+
+def _photo(who: Learner) -> Photo | None:
+    assert who.dataset is not None
+    dataset: Dataset = who.dataset
+    found = learner.photo(dataset)
+    return None if found is None else found[1]
+
+
+def _patch(photo: Photo) -> Photo:
+    top, left = _AT
+    return photo[top : top + _PATCH, left : left + _PATCH]

@@ -1,0 +1,13 @@
+"""The class notes retold, each statement beside a live miniature of it."""
+
+import streamlit as st
+
+from catdog_ui import startup
+from catdog_ui.learn import learn_view
+from catdog_ui.words import N_, t
+
+startup.page(N_("Learn"))
+
+with startup.guard():
+    st.title(t("Learn"), anchor=False)
+    learn_view.show()

@@ -1,0 +1,162 @@
+"""What the Learn page teaches: complete, true to the class notes, and right in its sums."""
+
+import re
+
+import fakes
+import numpy as np
+import pytest
+
+from catdog_core import datasets, runs
+from catdog_core.learn import by_hand, own_numbers
+from catdog_core.learn.curriculum import CHAPTERS, SECTIONS, STATEMENTS, chapter_of
+from catdog_core.learn.glossary import TERMS
+from catdog_core.networks import architecture
+from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
+from tests.conftest import SHARED
+
+NOTES = SHARED / "NOTES.md"
+SAID = {
+    1: ("100,000", "1,000 to 10,000"),
+    2: ("ImageDataGenerator", "I/O latency"),
+    3: ("TFRecord", "laborious"),
+    4: ("rescale=1/255", "another for validation"),
+    5: ("classes=['cats', 'dogs']", "target_size=(150, 150)", "alphabetical", "at random"),
+    6: ("binary", "categorical", "sparse_categorical", "one-hot"),
+    7: ("(20, 150, 150, 3)", "(20,)", "break"),
+    8: ("4 × 5",),
+    9: ("3 × 3", "32", "64", "128", "2 × 2", "36,992", "130,241", "Dropout(0.5)", "sigmoid", "512"),
+    10: ("Adam", "1e-4", "cross-entropy", "Accuracy"),
+    11: ("steps_per_epoch=100", "validation_steps=50", "50 epochs", "validation_split"),
+    12: ("0.4929", "0.7521", "0.5377", "0.7170", "20 seconds", "199 ms"),
+    13: ("model.save('cat_dog_small_cnn_tf2.4.h5')",),
+    14: ("history.history", "red", "blue", "accuracy left", "loss right", "overfitting"),
+    15: ("rotation_range=20", "0.1", "both flips", "usual remedy"),
+    16: ("20 times", "4 × 5"),
+    17: ("only training photos are changed",),
+    18: ("1e-3", "50 steps", "25 in validation", "50 epochs", "two plots"),
+}
+"""What must be said of each statement of the class, in one of its sections."""
+
+
+def told(statement):
+    return " ".join(SECTIONS[name].text for name in STATEMENTS[statement])
+
+
+@pytest.mark.parametrize("statement", SAID)
+def test_every_statement_of_the_class_is_retold(statement):
+    for fact in SAID[statement]:
+        assert fact in told(statement), fact
+
+
+def test_no_statement_is_left_out_and_no_section_stands_without_one():
+    assert set(STATEMENTS) == set(SAID)
+    assert {name for names in STATEMENTS.values() for name in names} == set(SECTIONS)
+    assert sum(len(sections) for _, sections in CHAPTERS.values()) == len(SECTIONS)
+    if NOTES.is_file():
+        numbered = re.findall(r"^(\d+)\. ", NOTES.read_text("utf-8"), re.M)
+        assert [int(number) for number in numbered] == list(STATEMENTS)
+
+
+def test_sections_are_retold_not_copied():
+    if not NOTES.is_file():
+        pytest.skip("the class notes are not beside this checkout")
+    notes = re.sub(r"[`*]", "", NOTES.read_text("utf-8"))
+    sentences = [s.strip() for s in re.split(r"(?<=[.:;])\s", notes) if len(s.split()) > 6]
+    every = re.sub(r"[`*]", "", " ".join(section.text for section in SECTIONS.values()))
+    assert not [sentence for sentence in sentences if sentence in every]
+
+
+def test_each_section_has_two_to_four_sentences_a_way_to_see_it_and_two_or_three_questions():
+    for section in SECTIONS.values():
+        sentences = re.findall(r"[.?](?:\s|$)", re.sub(r"`[^`]*`", "", section.text))
+        assert 2 <= len(sentences) <= 5, section.id
+        assert section.shows and 2 <= len(section.questions) <= 3
+        assert set(section.terms) <= set(TERMS)
+        assert chapter_of(section.id) in CHAPTERS
+
+
+def test_what_buttons_set_are_settings_that_exist():
+    for section in SECTIONS.values():
+        for show in section.shows:
+            recipe = RECIPES[show.training.get("model", "notes")].training
+            Training(**{**recipe.model_dump(), **show.training})
+            Augmentation(**(show.augmentation or {}))
+
+
+def test_the_notes_augmentation_of_the_sections_is_the_preset():
+    show = SECTIONS["augmentation"].shows[0]
+    assert PRESETS["none"].model_copy(update=dict(show.augmentation)) == PRESETS["notes"]
+
+
+def test_explanations_can_be_told_with_any_runs_numbers(workspace, demo):
+    dataset, run = datasets.open_folder(demo), runs.load(fakes.run("one", learning_rate=0.01))
+    for facts in (own_numbers.of(None, None), own_numbers.of(dataset, run)):
+        for section in SECTIONS.values():
+            for question in section.questions:
+                assert 0 <= question.right < len(question.options)
+                assert "{" not in question.because.format(**facts)
+
+
+def test_numbers_are_the_runs_own_and_else_the_notes(workspace, demo):
+    notes = own_numbers.of(None, None)
+    assert (notes["steps"], notes["validation_steps"], notes["parameters"]) == (100, 50, 130_241)
+    own = own_numbers.of(None, runs.load(fakes.run("one", epochs=2, batch_size=40)))
+    assert (own["steps"], own["updates"], own["shown"]) == (5, 10, 200)
+    assert own["val_accuracy"] == fakes.ROWS[1]["val_accuracy"]
+    mine = own_numbers.of(datasets.open_folder(demo), None)
+    assert (mine["photos"], mine["validation_photos"]) == (48, 24)
+
+
+def test_a_diverged_run_gives_numbers_all_the_same(workspace):
+    folder = fakes.run("wild", epochs=1)
+    (folder / "metrics.jsonl").write_text('{"epoch": 0, "loss": NaN, "accuracy": null}\n')
+    assert own_numbers.of(None, runs.load(folder))["loss"] == pytest.approx(0.4929)
+
+
+def test_terms_lead_to_sections_and_say_one_sentence():
+    for name, term in TERMS.items():
+        assert term.section in SECTIONS, name
+        assert term.meaning.endswith(".") and term.meaning.count(". ") == 0, name
+
+
+def test_convolution_by_hand_is_opencvs():
+    import cv2
+
+    image = np.random.default_rng(0).random((9, 11))
+    for name, (_, kernel) in by_hand.KERNELS.items():
+        full = cv2.filter2D(image, cv2.CV_64F, np.array(kernel, dtype=np.float64))
+        assert np.allclose(by_hand.convolve(image, name), full[1:-1, 1:-1])
+
+
+def test_pooling_keeps_the_largest_and_leaves_an_odd_rim_out():
+    values = np.array([[3.0, 9, 5], [1, 4, 7], [8, 8, 8]])
+    assert by_hand.max_pool(values).tolist() == [[9.0]]
+    shapes = [row.output_shape for row in architecture.layers("notes") if row.kind != "Dense"]
+    assert by_hand.max_pool(by_hand.convolve(np.zeros((150, 150)), "blur")).shape == (74, 74)
+    assert (148, 148, 32) in shapes and (74, 74, 32) in shapes
+
+
+def test_sigmoid_and_softmax_of_two_agree():
+    for score in (-3.0, 0.0, 1.5):
+        assert by_hand.softmax((0.0, score))[1] == pytest.approx(by_hand.sigmoid(score))
+    assert sum(by_hand.softmax((1.0, 700.0, -700.0))) == pytest.approx(1)
+    assert by_hand.cross_entropy(0.5) == pytest.approx(0.6931, abs=1e-4)
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    left = by_hand.dropped(np.ones(36_992), 0.5, seed=1)
+    assert (left == 0).mean() == pytest.approx(0.5, abs=0.02)
+    assert left.mean() == pytest.approx(1, abs=0.03)
+
+
+def test_descent_arrives_with_a_fitting_rate_and_leaves_with_one_too_large():
+    assert abs(by_hand.descent(0.2)[-1]) < 0.01
+    assert abs(by_hand.descent(1.02)[-1]) > 0.9
+
+
+def test_batches_of_an_epoch_show_each_photo_once_and_never_end():
+    first = [n for number in (1, 2, 3) for n in by_hand.batch_numbers(50, 20, number)]
+    assert sorted(first) == list(range(50))
+    again = [n for number in (4, 5, 6) for n in by_hand.batch_numbers(50, 20, number)]
+    assert sorted(again) == list(range(50)) and again != first
+    assert len(by_hand.batch_numbers(50, 20, 3000)) == 10

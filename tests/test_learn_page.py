@@ -1,0 +1,124 @@
+"""The Learn page: its sections with and without data, its buttons, its quiz, its glossary."""
+
+import fakes
+import pytest
+
+from catdog_core import datasets
+from catdog_core.learn.curriculum import SECTIONS
+from catdog_core.learn.glossary import TERMS
+from catdog_core.settings import PRESETS
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def page(**query):
+    app = fakes.page("8_Learn", lang="en", **query)
+    assert not app.exception
+    return app
+
+
+@pytest.fixture
+def own(demo):
+    """The learner's dataset and run: their query."""
+    run = fakes.run("mine", learning_rate=0.003)
+    return {"dataset": datasets.open_folder(demo).id, "run": run.name}
+
+
+def turn(app, **query):
+    """The same session at another address."""
+    for key in ("section", "term"):
+        if key in app.query_params:
+            del app.query_params[key]
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_every_section_is_alive_with_the_learners_own_data(own):
+    app = page(**own)
+    for name, section in SECTIONS.items():
+        turn(app, section=name)
+        assert not app.error, (name, fakes.said(app.error))
+        assert section.title in fakes.said(app.header)
+        alive = [app.get(kind) for kind in ("html", "plotly_chart", "dataframe", "code")]
+        assert any(alive), name
+
+
+def test_every_section_says_what_to_do_in_an_empty_lab():
+    app = page()
+    for name, section in SECTIONS.items():
+        turn(app, section=name)
+        assert not app.error, (name, fakes.said(app.error))
+        if section.needs != "nothing":
+            assert app.button("learn_demo_here"), name
+
+
+def test_a_wrong_answer_tells_the_right_one_with_the_numbers_of_the_own_run(own):
+    app = page(section="steps", **own)
+    app.radio("learn_quiz_steps_0").set_value(0).run()
+    assert "**30**" in fakes.said(app.info) and "200 / 20" in fakes.said(app.info)
+    app.radio("learn_quiz_steps_0").set_value(1).run()
+    assert fakes.said(app.success).startswith("Right.")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("section", "number"),
+    [(name, n) for name, section in SECTIONS.items() for n in range(len(section.shows))],
+)
+def test_each_button_leads_to_a_page_that_opens(own, section, number):
+    app = press(own, section, number)
+    assert not app.error and not fakes.said(app.warning)
+    assert app.title[0].value != "Learn"
+
+
+def press(own, section, number):
+    """The page that a button of a section leads to."""
+    app = page(section=section, **own)
+    app.button(f"learn_show_{section}_{number}").click().run()
+    assert not app.exception
+    return app
+
+
+def test_the_augment_page_opens_with_the_settings_a_section_speaks_of(own):
+    app = press(own, "augmentation", 1)
+    assert app.slider("augment_rotation_range").value == 40
+    assert not app.toggle("augment_horizontal_flip").value
+
+
+def test_the_train_form_opens_with_the_classs_second_training(own):
+    app = press(own, "twin", 1)
+    assert app.number_input("train_steps_per_epoch").value == 50
+    assert app.number_input("train_validation_steps").value == 25
+    assert app.session_state["train_learning_rate"] == pytest.approx(1e-3)
+    assert app.session_state["train_augment"] == "notes"
+    assert PRESETS["notes"].rotation_range == 20
+
+
+def test_compare_opens_with_the_small_data_experiment(own):
+    app = press(own, "little-data", 0)
+    assert app.session_state["compare_view"] == "experiments"
+    assert app.session_state["experiment_kind"] == "small-data"
+
+
+def test_the_data_page_opens_at_the_part_a_section_speaks_of(own):
+    app = press(own, "tfrecord", 0)
+    assert "TFRecord" in fakes.said(app.subheader)
+
+
+def test_a_term_of_the_address_stands_first_and_a_search_finds_it(own):
+    app = page(term="overfitting", **own)
+    assert fakes.said(app.markdown).startswith("**overfitting**")
+    app.text_input("learn_search").set_value("one-hot").run()
+    assert len([m for m in app.markdown if "one-hot" in m.value]) == 1
+    app.text_input("learn_search").set_value("qqq").run()
+    assert "Try fewer" in fakes.said(app.info)
+
+
+def test_an_address_that_asks_for_what_is_not_there_opens_the_first_section(own):
+    app = page(section="../../etc")
+    assert app.header[0].value == next(iter(SECTIONS.values())).title
+    turn(app, term="no such term")
+    assert len(app.get("page_link")) >= len(TERMS)

@@ -72,16 +72,26 @@ variants, labels = map(ops.convert_to_numpy, mixed(photos, labels))
 
 def keras_layers(s: Augmentation, on: Names, seed: int) -> str:
     """Code for Keras's preprocessing layers."""
-    steps = [*_moves(s), *_values(s, on)]
     return "\n".join(
         (
             "import keras\nimport numpy as np\nfrom keras import layers, ops\n",
             f"{TWO_PHOTOS if s.mixes else ONE_PHOTO}",
             f"keras.utils.set_random_seed({seed})  # the same variants every time\n",
+            definition(s, on),
+            f"\n{_MIXED if s.mixes else _ALONE}",
+        )
+    )
+
+
+def definition(s: Augmentation, on: Names) -> str:
+    """The code that defines `augment`, and where photos are mixed a function `mixed`."""
+    steps = [*_moves(s), *_values(s, on)]
+    return "\n".join(
+        (
             *([_VARY] if any("Vary(" in step for step in steps) else []),
             *([f"fill = {_fill(s)}  # what comes into view"] if "fill_mode" in on else []),
             f"augment = keras.Sequential({listed(steps or ['layers.Identity(),'])})",
-            f"{_mixing(s)}\n\n{_MIXED}" if s.mixes else f"\n{_ALONE}",
+            *([_mixing(s)] if s.mixes else []),
         )
     )
 

@@ -40,6 +40,24 @@ def left_out(library: str, names: Names) -> str:
 
 def image_data_generator(s: Augmentation, on: Names, seed: int) -> str:
     """Code for `tf.keras.preprocessing.image.ImageDataGenerator`."""
+    return f"""\
+import numpy as np
+from tensorflow.keras.preprocessing.image import ImageDataGenerator, img_to_array, load_img
+
+{ONE_PHOTO}
+{generator(s, on)}  # needs SciPy beside TensorFlow
+
+photo = img_to_array(load_img(PHOTO, target_size=(150, 150)))
+photos = np.repeat(photo[None], 20, axis=0)
+variants = next(generator.flow(photos, batch_size=20, shuffle=False, seed={seed}))
+
+# The same from a folder that holds one folder a class:
+# train = generator.flow_from_directory("train", target_size=(150, 150), batch_size=20)
+"""
+
+
+def generator(s: Augmentation, on: Names) -> str:
+    """The line that makes the generator: ``generator = ImageDataGenerator(…)``."""
     shifts = ""
     if s.width_shift_range != s.height_shift_range:
         on = tuple(name for name in on if name not in ("width_shift_range", "height_shift_range"))
@@ -52,20 +70,7 @@ def image_data_generator(s: Augmentation, on: Names, seed: int) -> str:
             f"height_shift_range={typed(s.width_shift_range)},"
         )
     arguments = [shifts, *(f"{name}={typed(getattr(s, name))}," for name in on)]
-    return f"""\
-import numpy as np
-from tensorflow.keras.preprocessing.image import ImageDataGenerator, img_to_array, load_img
-
-{ONE_PHOTO}
-generator = {call("ImageDataGenerator", arguments)}  # needs SciPy beside TensorFlow
-
-photo = img_to_array(load_img(PHOTO, target_size=(150, 150)))
-photos = np.repeat(photo[None], 20, axis=0)
-variants = next(generator.flow(photos, batch_size=20, shuffle=False, seed={seed}))
-
-# The same from a folder that holds one folder a class:
-# train = generator.flow_from_directory("train", target_size=(150, 150), batch_size=20)
-"""
+    return f"generator = {call('ImageDataGenerator', arguments)}"
 
 
 def catdog_lab(s: Augmentation, on: Names, seed: int) -> str:

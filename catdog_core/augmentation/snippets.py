@@ -21,7 +21,7 @@ from ..errors import N_
 from ..settings import MIXES, Augmentation
 from . import snippet_keras, snippet_texts
 
-_NEWER = (
+NEWER = (
     "contrast_range",
     "saturation_range",
     "hue_range",
@@ -62,7 +62,7 @@ _LIBRARIES = {
             "ImageDataGenerator, as in the class notes: part of Keras, deprecated, still met"
             " everywhere."
         ),
-        lacks=(*_NEWER, *MIXES),
+        lacks=(*NEWER, *MIXES),
     ),
     "Keras layers": _Library(
         snippet_keras.keras_layers,

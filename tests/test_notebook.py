@@ -1,0 +1,201 @@
+"""A run as code: a notebook and a script that need nothing of the lab and train the same."""
+
+import ast
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from catdog_core import datasets, runs
+from catdog_core.errors import RunError
+from catdog_core.exports import notebook, script
+from catdog_core.networks import architecture
+from catdog_core.settings import RECIPES, Augmentation, Network, Training
+from tests.fakes import shell
+
+TINY = {"image_size": 64, "epochs": 2, "batch_size": 12}
+COMPACT = RECIPES["compact"]
+CASES = {
+    "plain": (Training(**TINY), None),
+    "augmented": (Training(**TINY, class_weights=True), Augmentation()),
+    "soft": (
+        Training(
+            **TINY,
+            label_smoothing=0.1,
+            class_weights=True,
+            optimizer="sgd",
+            schedule="plateau",
+            warmup_epochs=1,
+            early_stopping=5,
+        ),
+        Augmentation(contrast_range=(0.7, 1.3)),
+    ),
+    "subset": (
+        Training(**TINY, train_photos=30, validation_steps=1, weight_decay=0.01, schedule="step"),
+        None,
+    ),
+    "custom": (
+        Training(
+            **TINY,
+            model="custom",
+            monitor="val_loss",
+            network=Network(
+                filters=(8, 16), batch_norm=True, pooling="stride", head="average", dense=8
+            ),
+        ),
+        Augmentation(vertical_flip=False, width_shift_range=0.2),
+    ),
+    "compact": (COMPACT.training.model_copy(update=TINY), COMPACT.augmentation),
+}
+
+
+def made(demo, training, augmentation, name="first"):
+    """A new run on the demo set, not trained."""
+    return runs.create(datasets.open_folder(demo), training, augmentation, name=name)
+
+
+def written(run, folder):
+    """The script of a run, and the code of its notebook as another."""
+    folder.mkdir(exist_ok=True)
+    script.write(run, folder / "run.py")
+    notebook.write(run, folder / "run.ipynb")
+    book = nbformat.read(folder / "run.ipynb", as_version=4)
+    code = "\n\n".join(cell.source for cell in book.cells if cell.cell_type == "code")
+    shows = "import matplotlib.pyplot\nmatplotlib.pyplot.show = matplotlib.pyplot.close\n"
+    (folder / "cells.py").write_text(shows + code, encoding="utf-8")
+    return folder / "run.py", folder / "cells.py"
+
+
+def executed(path, cwd):
+    """What a program prints that may not warn, and the history it writes."""
+    cwd.mkdir()
+    allowed = (  # of Keras's own: when it saves, and where its ImageDataGenerator calls SciPy
+        "__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
+        "Please import `affine_transform`:DeprecationWarning",
+    )
+    ignored = [part for text in allowed for part in ("-W", f"ignore:{text}")]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *ignored, str(path)],
+        cwd=cwd,
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    with open(cwd / "history.csv", newline="") as file:
+        return done.stdout, list(csv.DictReader(file))
+
+
+def parameters(training):
+    return f"{architecture.parameters(architecture.of(training)):,} parameters in model.keras"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_code_is_python_that_knows_nothing_of_the_lab(demo, workspace, tmp_path, case):
+    for path in written(made(demo, *CASES[case]), tmp_path / "code"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {getattr(node, "module", None) or node.names[0].name for node in imports}
+        six = {"keras", "matplotlib", "numpy", "tensorflow", "PIL", "pathlib", "math", "typing"}
+        assert {name.split(".")[0] for name in names} <= six
+
+
+def test_the_notebook_is_valid_and_explains_every_step(demo, workspace, tmp_path):
+    written(made(demo, *CASES["augmented"]), tmp_path / "code")
+    book = nbformat.read(tmp_path / "code" / "run.ipynb", as_version=4)
+    nbformat.validate(book)
+    titles = [c.source.split("\n")[0] for c in book.cells if c.cell_type == "markdown"]
+    assert titles[0] == "# A training as code"
+    assert {"## One batch", "## One photo, augmented", "## Overfitting"} <= {*titles}
+
+
+def test_names_cannot_become_code_or_markup(demo, workspace, tmp_path):
+    name = "x\nimport os  # <script>alert(1)</script> [a](javascript:1) **b**"
+    path, _ = written(made(demo, *CASES["plain"], name=name), tmp_path / "code")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert not any(isinstance(n, ast.Import) and n.names[0].name == "os" for n in ast.walk(tree))
+    told = json.loads((tmp_path / "code" / "run.ipynb").read_text(encoding="utf-8"))["cells"][0]
+    text = "".join(told["source"])
+    assert "<script>" not in text.replace("\\<", "") and "**b**" not in text
+
+
+def test_photos_are_named_one_by_one_where_folders_do_not_tell_them(demo, workspace, tmp_path):
+    path, _ = written(made(demo, *CASES["subset"]), tmp_path / "code")
+    assert path.read_text(encoding="utf-8").count('"train/') == 30
+
+
+def test_the_prose_is_in_the_readers_language(demo, workspace, tmp_path):
+    def say(message, **values):
+        return "KO: " + message.format(**values) if values else f"KO: {message}"
+
+    script.write(made(demo, *CASES["plain"]), tmp_path / "run.py", say)
+    comments = [line for line in (tmp_path / "run.py").read_text().splitlines() if "KO: " in line]
+    assert len(comments) > 10
+
+
+def test_a_run_whose_photos_are_gone_says_so(demo, workspace, tmp_path):
+    run = made(demo, *CASES["plain"])
+    (workspace / "datasets").rename(workspace / "elsewhere")
+    with pytest.raises(RunError, match="not as they were"):
+        script.write(run, tmp_path / "run.py")
+
+
+def test_the_command_line_writes_both(demo, workspace, tmp_path, capsys):
+    run = made(demo, *CASES["plain"])
+    assert shell(capsys, "export", run, "script", tmp_path / "run.py")[0] == 0
+    assert shell(capsys, "export", run, "notebook", tmp_path / "run.ipynb")[0] == 0
+    assert (tmp_path / "run.py").is_file() and (tmp_path / "run.ipynb").is_file()
+
+
+@pytest.mark.slow
+def test_the_script_trains_the_very_network_without_a_warning(demo, workspace, tmp_path):
+    path, _ = written(made(demo, *CASES["augmented"]), tmp_path / "code")
+    told, history = executed(path, tmp_path / "out")
+    assert parameters(CASES["augmented"][0]) in told and len(history) == 2
+    found = {file.name for file in (tmp_path / "out").iterdir()}
+    assert {"batch.png", "augmented.png", "overfitting.png", "model.keras"} <= found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", [case for case in CASES if case != "augmented"])
+def test_every_kind_of_run_trains_from_its_notebook(demo, workspace, tmp_path, case):
+    training, augmentation = CASES[case]
+    _, cells = written(made(demo, training, augmentation), tmp_path / "code")
+    told, history = executed(cells, tmp_path / "out")
+    assert parameters(training) in told and len(history) == training.epochs
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["generator", "memory"])
+def test_the_curves_come_out_alike(workspace, tmp_path, kind):
+    """Other draws of chance: within 0.15 of the lab's accuracy at the end, and 0.2 of its loss."""
+    datasets.make_demo(tmp_path / "pets", train=200, validation=100, size=64, seed=0)
+    smoothed = {"label_smoothing": 0.05} if kind == "memory" else {}
+    training = Training(image_size=64, epochs=10, learning_rate=1e-3, **smoothed)
+    run = made(tmp_path / "pets", training, None)
+    runs.work(run)
+    path, _ = written(run, tmp_path / "code")
+    _, history = executed(path, tmp_path / "out")
+    here, there = runs.load(run).epochs, history
+    for name, tolerance in (("val_accuracy", 0.15), ("val_loss", 0.2), ("loss", 0.2)):
+        ours = sum(float(row[name]) for row in here[-3:]) / 3
+        theirs = sum(float(row[name]) for row in there[-3:]) / 3
+        assert abs(ours - theirs) < tolerance, (name, ours, theirs)
+    assert float(there[-1]["val_accuracy"]) > 0.75
+
+
+@pytest.mark.long
+def test_a_transfer_run_takes_its_pretrained_network_along(demo, workspace, tmp_path):
+    training = RECIPES["transfer"].training.model_copy(
+        update={"image_size": 64, "epochs": 3, "looks": 2}
+    )
+    run = made(demo, training, Augmentation(vertical_flip=False))
+    runs.work(run)
+    path, _ = written(run, tmp_path / "code")
+    told, history = executed(path, tmp_path / "out")
+    assert parameters(training) in told and len(history) == 3

@@ -7,8 +7,6 @@ no caller can forget to, and prediction cannot differ from training.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,11 +16,11 @@ import h5py
 import keras
 
 from . import backbone, files
-from .errors import ModelError
-from .networks import architecture, backbones, compact, compact_table, strangers
+from .networks import architecture, backbones, compact, compact_table, model_check, model_child
 from .networks import network as built
 from .settings import Network, Training
 
+FORMAT = 1
 ABOUT = "catdog.json"
 """The member of a `.keras` archive, and the attribute of an `.h5` file, with what the lab knows."""
 
@@ -179,7 +177,7 @@ def save(
 
 
 def load(path: Path, compiled: bool = False) -> keras.Model:
-    """Read a model file, once `strangers.inspect` has found it harmless; its name does not matter.
+    """Read a model file, once `model_check` has found it harmless; its name does not matter.
 
     Args:
         path: a `.keras` archive or whole-model `.h5`, told apart by content.
@@ -188,26 +186,19 @@ def load(path: Path, compiled: bool = False) -> keras.Model:
     Raises:
         ModelError: it is no model, unsafe, damaged, or of layers that are not Keras's own.
     """
-    kind = strangers.inspect(path)
-    try:
-        if path.suffix == kind:
-            return keras.models.load_model(path, compile=compiled, safe_mode=True)
-        with tempfile.TemporaryDirectory() as folder:  # Keras goes by the extension
-            named = Path(folder) / f"model{kind}"
-            shutil.copyfile(path, named)
-            return keras.models.load_model(named, compile=compiled, safe_mode=True)
-    except Exception as error:
-        # Keras reports unknown layers, bad shapes and damage by many kinds of exception.
-        raise ModelError(
-            "{name} could not be loaded: {reason}. Expected a model of Keras's own layers, saved"
-            " whole.",
-            name=files.shown(path.name),
-            reason=files.shown(str(error).strip().split("\n")[0], 160),
-        ) from error
+    with model_check.opened(path) as safe:
+        try:
+            return keras.models.load_model(safe, compile=compiled, safe_mode=True)
+        except Exception as error:
+            raise model_child.unloadable(path.name, error) from error
 
 
 def about(path: Path) -> dict[str, Any]:
-    """What `save` stored beside a model; empty for a model from elsewhere."""
+    """What `save` stored beside a model; empty for a model from elsewhere.
+
+    Raises:
+        CatDogError: a newer program stored it.
+    """
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -219,4 +210,7 @@ def about(path: Path) -> dict[str, Any]:
                 found = json.loads(file.attrs[ABOUT])
     except (KeyError, OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    files.refuse_newer(path, found, FORMAT)
+    return found

@@ -50,6 +50,24 @@ def bad_inputs():
 
 
 @pytest.fixture
+def apart():
+    """Strangers' models are checked in a process of their own, as they are outside of tests."""
+
+
+@pytest.fixture(autouse=True)
+def models_are_checked_here(request, monkeypatch):
+    """Strangers' models are only looked at, in this process: that saves seconds for each."""
+    if "apart" in request.fixturenames:
+        return
+    from catdog_core.networks import model_check, strangers
+
+    def check(path, name, digest):
+        strangers.inspect(path, name)
+
+    monkeypatch.setattr(model_check, "check", check)
+
+
+@pytest.fixture
 def photo(tmp_path):
     """A small grey photo in a file."""
     import numpy as np

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from catdog_core import cli, images
-from catdog_core.networks import strangers
+from catdog_core.limits import Limits
 from catdog_core.sources import entries, layout
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,7 +61,7 @@ def test_the_limits_stated_are_those_in_force():
     assert "150,000 entries, 8 GB unpacked, 40 times its own size" in limits
     assert (entries.MAX_ENTRIES, entries.MAX_TOTAL, entries.MAX_RATIO) == (150_000, 8e9, 40)
     assert "1 GB of weights, 4 MB of configuration" in limits
-    assert (strangers.MAX_WEIGHT_BYTES, strangers.MAX_CONFIG_BYTES) == (1e9, 4e6)
+    assert (Limits().model_bytes, Limits().model_config_bytes) == (1e9, 4e6)
     assert "Two to 200 classes" in limits
     assert layout.MAX_CLASSES == 200
 

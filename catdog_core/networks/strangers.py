@@ -2,45 +2,66 @@
 
 `load_model(safe_mode=True)` refuses Lambda layers, but a file of 36 kB was seen to make it
 allocate over 9 GB. So the archive, the architecture and the declared weights are checked first,
-as data, without building anything.
+as data, without building anything. `model_check` has this done in a process of its own.
 """
 
 from __future__ import annotations
 
-import json
+import tempfile
 import zipfile
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
+from .. import limits
 from ..errors import ModelError
 from ..files import shown
+from ..limits import Limits
+from . import declared
 
-MAX_CONFIG_BYTES = 4_000_000
-MAX_WEIGHT_BYTES = 1_000_000_000
 _MEMBERS = {"config.json", "metadata.json", "model.weights.h5", "catdog.json", "averages.npz"}
-_REFUSED = {
-    "Lambda",
-    "TFSMLayer",
-    "TorchModuleWrapper",
-    "JaxLayer",
-    "FlaxLayer",
-    "StringLookup",
-    "IntegerLookup",
-    "TextVectorization",
-    "Hashing",
-}
-"""Layers that run code, or read files, named by the model file."""
+_WEIGHTS = ("model.weights.h5", "averages.npz")
+_MAX_ARRAYS = 20_000
+_CHUNK = 1 << 20
 
 
-def inspect(path: Path) -> str:
+def kind_of(path: Path, name: str = "") -> str:
+    """ ".keras" or ".h5", by the first bytes of a file, whatever its own extension.
+
+    Raises:
+        ModelError: it is neither, or cannot be read.
+    """
+    name = name or path.name
+    try:
+        with open(path, "rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise ModelError(
+            "{name} cannot be read: {reason}. Expected a model file.",
+            name=shown(name),
+            reason=error.strerror or str(error),
+        ) from error
+    if head[:4] == b"PK\x03\x04":
+        return ".keras"
+    if head == b"\x89HDF\r\n\x1a\n":
+        return ".h5"
+    raise ModelError(
+        "{name} is no Keras model. Expected a .keras or .h5 file, as model.save('model.keras')"
+        " writes it.",
+        name=shown(name),
+    )
+
+
+def inspect(path: Path, name: str = "", allowed: Limits | None = None) -> str:
     """Refuse a model file that is none, runs code, or declares more than it holds.
 
     Args:
         path: a `.keras` archive or a whole model in an `.h5` file, told by its content.
+        name: the file's name in messages, where it is not its own.
+        allowed: by default, the limits in force.
 
     Returns:
         The extension Keras wants for it, ".keras" or ".h5", whatever the file's own.
@@ -48,164 +69,134 @@ def inspect(path: Path) -> str:
     Raises:
         ModelError: naming what was found and what was expected.
     """
-    try:
-        with open(path, "rb") as file:
-            head = file.read(8)
-    except OSError as error:
-        raise ModelError(
-            "{name} cannot be read: {reason}. Expected a model file.",
-            name=shown(path.name),
-            reason=error.strerror or str(error),
-        ) from error
-    if head[:4] == b"PK\x03\x04":
-        _inspect_archive(path)
-        return ".keras"
-    if head == b"\x89HDF\r\n\x1a\n":
-        _inspect_h5(path)
-        return ".h5"
-    raise ModelError(
-        "{name} is no Keras model. Expected a .keras or .h5 file, as model.save('model.keras')"
-        " writes it.",
-        name=shown(path.name),
-    )
+    held(path, name, allowed)
+    return kind_of(path, name)
 
 
-def _inspect_archive(path: Path) -> None:
+def held(path: Path, name: str = "", allowed: Limits | None = None) -> int:
+    """As `inspect`, but returns how many numbers the file's weights hold."""
+    name, allowed = name or path.name, allowed or limits.current()
+    inspector = _inspect_archive if kind_of(path, name) == ".keras" else _inspect_h5
     try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-            extra = sorted(set(sizes) - _MEMBERS)
-            if extra or not {"config.json", "model.weights.h5"} <= set(sizes):
-                raise ModelError(
-                    "{name} is a zip archive but no plain Keras model ({found}). Expected"
-                    " config.json and model.weights.h5 in it. Save it again with"
-                    " model.save('model.keras').",
-                    name=shown(path.name),
-                    found=shown(", ".join(extra[:3]) or "parts are missing"),
-                )
-            _refuse_large(path, sizes["config.json"], sizes["model.weights.h5"])
-            text = archive.read("config.json")
-            with archive.open("model.weights.h5") as member, h5py.File(member, "r") as file:
-                kernels = list(_datasets(path, file))
+        texts, shapes = inspector(path, name, allowed)
     except ModelError:
         raise
     except Exception as error:
         # zipfile, zlib and HDF5 report damage by a dozen exceptions.
-        raise _damaged(path, error) from error
-    _check_architecture(path, text, kernels)
+        raise declared.damaged(name, error) from error
+    widths = {side for shape in shapes for side in shape}
+    for text in texts:
+        declared.check(name, text, widths)
+    return sum(map(prod, shapes))
 
 
-def _inspect_h5(path: Path) -> None:
-    try:
-        with h5py.File(path, "r") as file:
-            config = file.attrs.get("model_config")
-            if config is None:
-                raise ModelError(
-                    "{name} holds weights but no model. Expected a whole model, as"
-                    " model.save('model.h5') writes it, not save_weights.",
-                    name=shown(path.name),
-                )
-            text = config.encode() if isinstance(config, str) else bytes(config)
-            kernels = list(_datasets(path, file))
-    except ModelError:
-        raise
-    except Exception as error:
-        raise _damaged(path, error) from error
-    _refuse_large(path, len(text), path.stat().st_size)
-    _check_architecture(path, text, kernels)
+_Found = tuple[list[bytes], list[tuple[int, ...]]]
 
 
-def _datasets(path: Path, group: Any) -> Iterator[tuple[int, ...]]:
+def _inspect_archive(path: Path, name: str, allowed: Limits) -> _Found:
+    with zipfile.ZipFile(path) as archive:
+        infos = {info.filename: info for info in archive.infolist()}
+        extra = sorted(set(infos) - _MEMBERS)
+        whole = {"config.json", "model.weights.h5"} <= set(infos)
+        if extra or not whole or len(infos) < len(archive.infolist()):
+            raise ModelError(
+                "{name} is a zip archive but no plain Keras model ({found}). Expected"
+                " config.json and model.weights.h5 in it. Save it again with"
+                " model.save('model.keras').",
+                name=shown(name),
+                found=shown(", ".join(extra[:3]) or "parts are missing or there twice"),
+            )
+        weights = sum(infos[member].file_size for member in _WEIGHTS if member in infos)
+        other = max(info.file_size for key, info in infos.items() if key not in _WEIGHTS)
+        _refuse_large(name, other, weights, allowed)
+        _refuse_shrunk(name, list(infos.values()), allowed)
+        text = archive.read("config.json")
+        # HDF5 reads here and there, and every step back in a packed member unpacks it anew.
+        with tempfile.TemporaryFile() as plain:
+            with archive.open("model.weights.h5") as member:
+                while chunk := member.read(_CHUNK):
+                    plain.write(chunk)
+            with h5py.File(plain, "r") as file:
+                return [text], list(_shapes(name, file))
+
+
+def _inspect_h5(path: Path, name: str, allowed: Limits) -> _Found:
+    with h5py.File(path, "r") as file:
+        config = file.attrs.get("model_config")
+        if config is None:
+            raise ModelError(
+                "{name} holds weights but no model. Expected a whole model, as"
+                " model.save('model.h5') writes it, not save_weights.",
+                name=shown(name),
+            )
+        texts = [_text(config)]
+        if (training := file.attrs.get("training_config")) is not None:
+            texts.append(_text(training))
+        _refuse_large(name, max(map(len, texts)), path.stat().st_size, allowed)
+        return texts, list(_shapes(name, file))
+
+
+def _text(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def _shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
     """The shapes of all arrays; links out of the file and arrays without content are refused."""
-    for name in group:
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            raise ModelError(
-                "{name} links to another file. Expected a model that is complete in itself.",
-                name=shown(path.name),
-            )
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            yield from _datasets(path, item)
-            continue
-        declared = int(np.prod(item.shape, dtype=np.float64)) * item.dtype.itemsize
-        if item.external or item.is_virtual or declared > 64 + 20 * item.id.get_storage_size():
-            raise ModelError(
-                "{name} declares weights that it does not hold. Expected a complete model file.",
-                name=shown(path.name),
-            )
-        yield tuple(item.shape)
-
-
-def _check_architecture(path: Path, text: bytes, kernels: list[tuple[int, ...]]) -> None:
-    try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, error) from error
-    widths = {size for shape in kernels for size in shape}
-    for entry in _objects(config):
-        kind = entry.get("class_name")
-        if isinstance(kind, str):
-            _check_class(path, kind, entry)
-        for key in ("units", "filters", "input_dim", "output_dim"):
-            size = entry.get(key)
-            if isinstance(size, int) and size > 4096 and size not in widths:
-                raise ModelError(
-                    "{name} declares a layer of {size:,} {key} that its weights do not hold."
-                    " Expected a complete model file.",
-                    name=shown(path.name),
-                    size=size,
-                    key=key,
-                )
-
-
-def _check_class(path: Path, kind: str, entry: dict[str, Any]) -> None:
-    module = entry.get("module", "keras")
-    registered = entry.get("registered_name")
-    ours = isinstance(module, str) and (module == "keras" or module.startswith("keras."))
-    if not ours or (registered is not None and ">" in str(registered)):
-        raise ModelError(
-            "{name} uses '{kind}', which is not part of Keras. Expected a model of Keras's own"
-            " layers only, since a file must not bring code of its own.",
-            name=shown(path.name),
-            kind=shown(kind),
-        )
-    if kind in _REFUSED:
-        raise ModelError(
-            "{name} uses the layer '{kind}', which runs code or reads files named by the model"
-            " file. Expected a model of image layers only.",
-            name=shown(path.name),
-            kind=kind,
-        )
-
-
-def _objects(config: Any) -> Iterator[dict[str, Any]]:
-    waiting = [config]
+    waiting, seen, count = [root], set(), 0
     while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            yield value
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
+        group = waiting.pop()
+        place = h5py.h5o.get_info(group.id).addr
+        if place in seen:  # groups may lie in each other, round and round
+            continue
+        seen.add(place)
+        for key in group:
+            count += 1
+            if count > _MAX_ARRAYS:
+                raise declared.damaged(name, ValueError(f"more than {_MAX_ARRAYS:,} arrays"))
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise ModelError(
+                    "{name} links to another file. Expected a model that is complete in itself.",
+                    name=shown(name),
+                )
+            item = group[key]
+            if isinstance(item, h5py.Group):
+                waiting.append(item)
+            else:
+                yield _shape(name, item)
 
 
-def _refuse_large(path: Path, config: int, weights: int) -> None:
-    if config > MAX_CONFIG_BYTES or weights > MAX_WEIGHT_BYTES:
+def _shape(name: str, item: Any) -> tuple[int, ...]:
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiubV":
+        raise declared.damaged(name, ValueError("an array that holds no numbers"))
+    size = prod(item.shape) * item.dtype.itemsize
+    if item.external or item.is_virtual or size > 64 + 20 * item.id.get_storage_size():
+        raise ModelError(
+            "{name} declares weights that it does not hold. Expected a complete model file.",
+            name=shown(name),
+        )
+    return tuple(item.shape)
+
+
+def _refuse_large(name: str, config: int, weights: int, allowed: Limits) -> None:
+    if config > allowed.model_config_bytes or weights > allowed.model_bytes:
         raise ModelError(
             "{name} unpacks to {size:,} bytes. Expected at most {limit:,} of weights and"
             " {config:,} of configuration.",
-            name=shown(path.name),
+            name=shown(name),
             size=config + weights,
-            limit=MAX_WEIGHT_BYTES,
-            config=MAX_CONFIG_BYTES,
+            limit=allowed.model_bytes,
+            config=allowed.model_config_bytes,
         )
 
 
-def _damaged(path: Path, error: Exception) -> ModelError:
-    return ModelError(
-        "{name} is damaged or incomplete ({reason}). Expected a whole model file. Save or download"
-        " it again.",
-        name=shown(path.name),
-        reason=shown(str(error) or type(error).__name__),
-    )
+def _refuse_shrunk(name: str, infos: list[zipfile.ZipInfo], allowed: Limits) -> None:
+    """Weights hardly shrink: what unpacks to a hundred times its size holds none."""
+    packed, whole = (sum(getattr(i, key) for i in infos) for key in ("compress_size", "file_size"))
+    if whole > allowed.model_config_bytes + 20 * packed:
+        raise ModelError(
+            "{name} unpacks from {packed:,} to {whole:,} bytes. Expected weights, which hardly"
+            " shrink. Save it again with model.save('model.keras').",
+            name=shown(name),
+            packed=packed,
+            whole=whole,
+        )

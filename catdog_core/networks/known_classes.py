@@ -1,0 +1,78 @@
+"""What a model file may be made of: the names of Keras's own classes that only calculate. Light.
+
+A list and no look into Keras: names are judged before TensorFlow is there. A test holds it against
+the Keras installed.
+"""
+
+from __future__ import annotations
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+REFUSED = _names(
+    "FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer Lambda StringLookup TFSMLayer"
+    " TextVectorization TorchModuleWrapper"
+)
+"""Layers that run code, or read files, named by the model file."""
+
+LAYERS = _names(
+    "Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D"
+    " AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add"
+    " AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D"
+    " AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization"
+    " Bidirectional CategoryEncoding CenterCrop Concatenate"
+    " ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D Conv2DTranspose"
+    " Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D Convolution1DTranspose"
+    " Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D"
+    " Cropping2D Cropping3D CutMix Dense DepthwiseConv1D DepthwiseConv2D Discretization Dot"
+    " Dropout ELU EinsumDense Embedding Equalization Flatten GRU GRUCell GaussianDropout"
+    " GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D"
+    " GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D"
+    " GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization"
+    " GroupQueryAttention Identity InputLayer LSTM LSTMCell LayerNormalization LeakyReLU Masking"
+    " MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D"
+    " Maximum MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Normalization PReLU Permute"
+    " Pipeline RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration"
+    " RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip"
+    " RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective"
+    " RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear"
+    " RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing"
+    " ReversibleEmbedding STFTSpectrogram SeparableConv1D SeparableConv2D SeparableConvolution1D"
+    " SeparableConvolution2D SimpleRNN SimpleRNNCell Softmax Solarization SpatialDropout1D"
+    " SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells Subtract"
+    " TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D Wrapper"
+    " ZeroPadding1D ZeroPadding2D ZeroPadding3D"
+)
+_PARTS = _names(
+    "Constant GlorotNormal GlorotUniform HeNormal HeUniform IdentityInitializer LecunNormal"
+    " LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform STFT"
+    " STFTInitializer TruncatedNormal VarianceScaling Zeros"
+    " L1 L1L2 L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm"
+    " Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer"
+    " MultiOptimizer Muon Nadam RMSprop SGD ScheduleFreeAdamW"
+    " CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay"
+    " PolynomialDecay"
+    " BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy"
+    " CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy CategoricalHinge Circle"
+    " CosineSimilarity Dice Hinge Huber KLDivergence LogCosh MeanAbsoluteError"
+    " MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson"
+    " SparseCategoricalCrossentropy SquaredHinge Tversky"
+    " AUC Accuracy BinaryAccuracy BinaryIoU CategoricalAccuracy ConcordanceCorrelation F1Score"
+    " FBetaScore FalseNegatives FalsePositives IoU LogCoshError Mean MeanIoU MeanMetricWrapper"
+    " OneHotIoU OneHotMeanIoU PearsonCorrelation Precision PrecisionAtRecall R2Score Recall"
+    " RecallAtPrecision RootMeanSquaredError SensitivityAtSpecificity SparseCategoricalAccuracy"
+    " SparseTopKCategoricalAccuracy SpecificityAtSensitivity Sum TopKCategoricalAccuracy"
+    " TrueNegatives TruePositives"
+    " DTypePolicy DTypePolicyMap FloatDTypePolicy QuantizedDTypePolicy QuantizedFloat8DTypePolicy"
+    " AbsMaxQuantizer SeedGenerator"
+)
+_INNER = _names(
+    "Functional Sequential Model LayerScale"  # the last is part of ConvNeXt
+    " __keras_tensor__ __tensor__ __numpy__ __tuple__ __typespec__ __ellipsis__ slice"
+)
+ALLOWED = LAYERS | _PARTS | _INNER
+"""Every class name a configuration may hold."""
+OPERATIONS = "keras.src.ops."
+"""Where Keras keeps what ``x / 255`` on a symbolic tensor becomes; all of it only calculates."""

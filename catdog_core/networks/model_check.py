@@ -1,0 +1,238 @@
+"""Models from strangers: opened in a short-lived process first, and here only once that went well.
+
+The process gets no secrets, no open files and an empty folder; time and memory are limited by the
+system where it can (Linux) and by a watch from here everywhere. What was found is remembered by the
+file's digest, so that the same bytes are not checked twice. Light.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from .. import files, limits, runs
+from ..errors import CatDogError, ModelError
+from ..files import shown
+from ..insight import shipped
+from ..limits import Limits
+from . import model_child, strangers
+
+FORMAT = 1
+_CHUNK = 1 << 20
+_POLL = 0.05  # seconds between two looks at the process
+_MAX_ANSWER = 10_000  # bytes
+_FIELD = re.compile(r"\{\w+(:,)?\}")
+_KEPT = (
+    # All that the process is given of the environment: where programs and libraries lie.
+    *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "SYSTEMDRIVE"),
+    *("LANG", "LC_ALL", "LC_CTYPE", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
+)
+_START = "import sys; sys.path[:] = {path!r}; from catdog_core.networks import model_child;"
+_START += " model_child.main()"
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Path]:
+    """A model file that may be loaded here, under a name that Keras reads.
+
+    The lab's own models, which lie among the runs or came with it, are only looked at. Of any
+    other a private copy is checked and given, so that nobody can change it in between.
+
+    Raises:
+        ModelError: it is no model, unsafe, damaged, too large, or of layers that are not Keras's.
+    """
+    path = Path(path)
+    kind = strangers.kind_of(path)
+    if _is_own(path):
+        strangers.inspect(path)
+        if path.suffix == kind:
+            yield path
+            return
+    with tempfile.TemporaryDirectory(prefix="catdog-model-") as folder:
+        copy = Path(folder) / f"model{kind}"
+        digest = _copy(path, copy)
+        if not _is_own(path):
+            check(copy, path.name, digest)
+        yield copy
+
+
+def check(path: Path, name: str, digest: str) -> None:
+    """Have a process of its own say that a model file can be opened; remembered once it has.
+
+    Args:
+        path: a copy nobody else writes to.
+        name: the file's name in messages.
+        digest: SHA-256 of its bytes.
+
+    Raises:
+        ModelError: it cannot, with the reason.
+    """
+    allowed = limits.current()
+    note = files.workspace() / "models_checked" / f"{digest}.json"
+    terms = {
+        "format": FORMAT,
+        "keras": metadata.version("keras"),
+        "limits": {k: v for k, v in allowed.model_dump().items() if k.startswith("model_")},
+    }
+    with suppress(CatDogError):
+        if files.read_json(note) == terms:
+            return
+    _ask(path, name, allowed)
+    with suppress(CatDogError):  # a workspace that is read only: checked again the next time
+        files.write_json(note, terms)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """All that a check's process knows of ours."""
+    kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
+    places = dict.fromkeys(
+        ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "KERAS_HOME"), str(home)
+    )
+    return {
+        **kept,
+        **places,
+        "CUDA_VISIBLE_DEVICES": "-1",  # the card belongs to the training
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "KERAS_BACKEND": "tensorflow",
+    }
+
+
+def _is_own(path: Path) -> bool:
+    place = path.resolve()
+    return any(place.is_relative_to(root.resolve()) for root in (runs.root(), shipped.folder()))
+
+
+def _copy(path: Path, target: Path) -> str:
+    digest, size, most = hashlib.sha256(), 0, limits.current().model_bytes
+    try:
+        with open(path, "rb") as source, open(target, "wb") as file:
+            while chunk := source.read(_CHUNK):
+                size += len(chunk)
+                if size > most:
+                    raise ModelError(
+                        "{name} has {size:,} bytes or more. Expected at most {limit:,}.",
+                        name=shown(path.name),
+                        size=size,
+                        limit=most,
+                    )
+                digest.update(chunk)
+                file.write(chunk)
+    except OSError as error:
+        raise ModelError(
+            "{name} could not be copied to check it: {reason}. Free some disk space and try again.",
+            name=shown(path.name),
+            reason=error.strerror or str(error),
+        ) from error
+    return digest.hexdigest()
+
+
+def _ask(path: Path, name: str, allowed: Limits) -> None:
+    request = {"path": str(path), "name": name, "limits": allowed.model_dump()}
+    with tempfile.TemporaryDirectory(prefix="catdog-check-") as home:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _START.format(path=_import_path())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=home,
+            env=environment(Path(home)),
+            close_fds=True,
+        )
+        assert process.stdin and process.stdout
+        try:
+            with suppress(OSError):  # it has ended already
+                process.stdin.write(json.dumps(request).encode())
+                process.stdin.close()
+            _wait(process, name, allowed)
+            answer = process.stdout.read(_MAX_ANSWER)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+    _judge(name, allowed, process.returncode, answer)
+
+
+def _import_path() -> list[str]:
+    """Where this process finds its modules, the lab among them."""
+    return [str(files.PROJECT), *(str(Path(place).absolute()) for place in sys.path if place)]
+
+
+def _wait(process: subprocess.Popen[bytes], name: str, allowed: Limits) -> None:
+    """Wait for the end, and end what takes too much: where the system knows no such limits."""
+    patience = time.monotonic() + 60 + 6 * allowed.model_seconds
+    watched = psutil.Process(process.pid)
+    while process.poll() is None:
+        time.sleep(_POLL)
+        with suppress(psutil.Error):
+            if watched.memory_info().rss > allowed.model_memory:
+                raise _too_much_memory(name, allowed)
+        if time.monotonic() > patience:
+            raise _too_long(name, allowed)
+
+
+def _judge(name: str, allowed: Limits, status: int, answer: bytes) -> None:
+    """What the process came to. Its answer is a stranger's word too: only its form is believed."""
+    if status == model_child.BREACH:
+        raise ModelError(
+            "{name} tried to reach outside while it was opened: to start a program, use the net or"
+            " write a file. Do not use this file.",
+            name=shown(name),
+        )
+    try:
+        said: Any = json.loads(answer)
+    except ValueError:
+        said = {}
+    if not isinstance(said, dict):
+        said = {}
+    if status == 0 and said.get("ok") is True:
+        return
+    if said.get("memory"):
+        raise _too_much_memory(name, allowed)
+    message, params = said.get("message"), said.get("params")
+    if isinstance(message, str) and isinstance(params, dict):
+        plain = _FIELD.sub("", message)
+        values = {k: v for k, v in params.items() if isinstance(v, (int, str))}
+        if "{" not in plain and "}" not in plain:
+            error = ModelError(message, **values)
+            with suppress(KeyError, ValueError):
+                str(error)
+                raise error
+    # SIGXCPU, or SIGKILL where the hard limit is met; 0 seconds are never reached otherwise.
+    if status in (-24, -9):
+        raise _too_long(name, allowed)
+    raise ModelError(
+        "{name} made the process that checked it break off (status {status}). Expected a whole"
+        " model file. Save or download it again.",
+        name=shown(name),
+        status=status,
+    )
+
+
+def _too_much_memory(name: str, allowed: Limits) -> ModelError:
+    return ModelError(
+        "{name} takes more than {limit:,} bytes of memory to open. Expected a smaller model.",
+        name=shown(name),
+        limit=allowed.model_memory,
+    )
+
+
+def _too_long(name: str, allowed: Limits) -> ModelError:
+    return ModelError(
+        "{name} takes more than {seconds} s to open. Expected a smaller model.",
+        name=shown(name),
+        seconds=allowed.model_seconds,
+    )

@@ -7,12 +7,14 @@
     python -m benchmarks learning [DIR]      whole trainings from a cold start: accuracy, 40 minutes
     python -m benchmarks page                a moved slider until 20 pictures are on the wire
     python -m benchmarks browser             a moved slider until Chromium has painted them
+    python -m benchmarks load                a class of 20 sessions at once, 7 minutes
+    python -m benchmarks.load --minutes 30 --sessions 8 --no-training    whether memory stays flat
     python -m benchmarks memory              packing and reading two sizes: memory does not grow
     python -m benchmarks.memory 100000       the same of many photos; takes 7 GB for minutes
     python -m benchmarks all [DIR]
 
 DIR is a dataset with train/ and validation/ folders; without one the drawn demo set is used, as
-`page` and `browser` always do. A peer that is not installed is left out and named.
+`page`, `browser` and `load` always do. A peer that is not installed is left out and named.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 from .browser import browser
 from .learning import learning
+from .load import load
 from .loading import loading
 from .memory import memory
 from .page import page
@@ -43,6 +46,7 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "learning": learning,
     "page": page,
     "browser": browser,
+    "load": load,
     "memory": memory,
 }
 

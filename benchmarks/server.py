@@ -42,15 +42,31 @@ def running(folder: Path) -> Iterator[str]:
     Raises:
         RuntimeError: the server did not start; with what it said.
     """
+    with process(folder) as (address, _):
+        yield address
+
+
+@contextmanager
+def process(
+    folder: Path, script: Path = PROJECT / "streamlit_app.py", *options: str
+) -> Iterator[tuple[str, int]]:
+    """As `running`, for any script of Streamlit; yields the address and the server's process id.
+
+    Args:
+        folder: as there.
+        script: what Streamlit runs.
+        options: more for Streamlit's command line.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     with open(folder / "server.log", "wb") as log:
-        process = subprocess.Popen(
+        server = subprocess.Popen(
             [
-                *(sys.executable, "-m", "streamlit", "run", "streamlit_app.py"),
+                *(sys.executable, "-m", "streamlit", "run", str(script)),
                 *("--server.headless", "true", "--server.port", str(port)),
                 *("--server.fileWatcherType", "none"),
+                *options,
             ],
             cwd=PROJECT,
             env=with_workspace(folder / "workspace"),
@@ -60,10 +76,10 @@ def running(folder: Path) -> Iterator[str]:
         )
     try:
         address = f"127.0.0.1:{port}"
-        _wait_for(f"http://{address}/_stcore/health", process, folder / "server.log")
-        yield address
+        _wait_for(f"http://{address}/_stcore/health", server, folder / "server.log")
+        yield address, server.pid
     finally:
-        _end(process)
+        _end(server)
 
 
 def with_workspace(folder: Path) -> dict[str, str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -13,6 +17,9 @@ from websockets.sync.client import connect  # comes with Streamlit
 from websockets.typing import Origin, Subprotocol
 
 _PATIENCE = 60.0  # seconds between two messages of a run
+_XSRF = "_streamlit_xsrf"
+_BROKEN = ForwardMsg.ScriptFinishedStatus.FINISHED_WITH_COMPILE_ERROR
+_AGAIN = ForwardMsg.ScriptFinishedStatus.FINISHED_EARLY_FOR_RERUN
 
 
 class Arrival(NamedTuple):
@@ -24,13 +31,30 @@ class Arrival(NamedTuple):
 
 
 class Visitor:
-    """One session, which answers as the browser does: the same fields, the state of its sliders."""
+    """One session, which answers as the browser does: the same fields, the state of its sliders.
 
-    def __init__(self, socket: Any) -> None:
-        self._socket = socket
+    `faults` are what went wrong so far: exceptions and error boxes on the page, scripts that
+    ended badly.
+    """
+
+    def __init__(self, socket: Any, address: str) -> None:
+        self.faults: list[str] = []
+        self._socket, self._address = socket, address
+        self._session = ""
+        self._timers: dict[str, tuple[float, float]] = {}  # seconds, and when next, by fragment
+        self._uploaders: set[str] = set()
         self._page = ""  # the server's name for it
         self._query = ""
         self._sliders: dict[str, Any] = {}  # by the key the page gave it: element and fragment
+
+    @property
+    def watches(self) -> bool:
+        """Whether a part of the page is drawn again from time to time."""
+        return bool(self._timers)
+
+    def has(self, key: str) -> bool:
+        """Whether an uploader of this key has been on a page."""
+        return any(each.endswith(f"-{key}") for each in self._uploaders)
 
     def open(self, page: str) -> list[Arrival]:
         """Open a page by its name and return what the server sent until its script ended."""
@@ -41,17 +65,96 @@ class Visitor:
     def move(self, key: str, value: float) -> list[Arrival]:
         """Move the slider of a key; its fragment alone runs again, as in the browser."""
         moved, fragment = next(v for name, v in self._sliders.items() if name.endswith(f"-{key}"))
+        request = self._request(fragment)
+        for slider, _ in self._sliders.values():
+            state = request.rerun_script.widget_states.widgets.add(id=slider.id)
+            state.double_array_value.data[:] = [value] if slider.id == moved.id else slider.value
+        return self._ask(request)
+
+    def rest(self, seconds: float) -> list[float]:
+        """Do nothing for a while, as a person who looks; the browser meanwhile asks by itself for
+        the parts of the page that are drawn again from time to time.
+
+        Returns:
+            How long each of these took, in seconds.
+        """
+        took, end = [], time.monotonic() + seconds
+        while True:
+            fragment, (_, due) = min(
+                self._timers.items(), key=lambda timer: timer[1][1], default=("", (0.0, end))
+            )
+            time.sleep(max(min(due, end) - time.monotonic(), 0.0))
+            if due >= end:
+                return took
+            request = self._request(fragment)
+            request.rerun_script.is_auto_rerun = True
+            took.append(self._ask(request)[-1].after)
+            if fragment in self._timers:
+                every = self._timers[fragment][0]
+                self._timers[fragment] = (every, time.monotonic() + every)
+
+    def upload(self, key: str, files: Mapping[str, bytes]) -> list[Arrival]:
+        """Put files by name into an uploader, in place of what it held.
+
+        The times of what arrives count from the moment all files are on the server.
+        """
+        uploader = next(each for each in self._uploaders if each.endswith(f"-{key}"))
+        places = self._places(list(files))
+        for place, (name, data) in zip(places, files.items(), strict=True):
+            self._put(place.upload_url, name, data)
+        request = self._request("")
+        state = request.rerun_script.widget_states.widgets.add(id=uploader)
+        for place, (name, data) in zip(places, files.items(), strict=True):
+            state.file_uploader_state_value.uploaded_file_info.add(
+                name=name, size=len(data), file_id=place.file_id, file_urls=place
+            )
+        return self._ask(request)
+
+    def _request(self, fragment: str) -> Any:
         request = BackMsg()
         script = request.rerun_script
         script.page_script_hash, script.query_string = self._page, self._query
         script.fragment_id = fragment
-        for slider, _ in self._sliders.values():
-            state = script.widget_states.widgets.add(id=slider.id)
-            state.double_array_value.data[:] = [value] if slider.id == moved.id else slider.value
-        return self._ask(request)
+        return request
+
+    def _places(self, names: list[str]) -> list[Any]:
+        """Where the server wants files of these names."""
+        request = BackMsg()
+        request.file_urls_request.request_id = uuid4().hex
+        request.file_urls_request.file_names.extend(names)
+        request.file_urls_request.session_id = self._session
+        self._socket.send(request.SerializeToString())
+        while True:
+            message = ForwardMsg.FromString(self._socket.recv(timeout=_PATIENCE))
+            if message.WhichOneof("type") == "file_urls_response":
+                return list(message.file_urls_response.file_urls)
+
+    def _put(self, path: str, name: str, data: bytes) -> None:
+        mark, edge = token(self._address), uuid4().hex
+        head = f'Content-Disposition: form-data; name="file"; filename="{name}"'
+        body = f"--{edge}\r\n{head}\r\n\r\n".encode() + data + f"\r\n--{edge}--\r\n".encode()
+        connection = http.client.HTTPConnection(self._address, timeout=_PATIENCE)
+        try:
+            connection.request(
+                "PUT",
+                path if path.startswith("/") else f"/{path}",
+                body,
+                {
+                    "Content-Type": f"multipart/form-data; boundary={edge}",
+                    "Cookie": f"{_XSRF}={mark}",
+                    "X-Xsrftoken": mark,
+                },
+            )
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+        if status != 204:
+            self.faults.append(f"an upload was answered by {status}")
 
     def _ask(self, request: BackMsg) -> list[Arrival]:
         found = []
+        if not request.rerun_script.fragment_id:
+            self._timers.clear()  # the page is made anew and tells them again
         start = time.perf_counter()
         self._socket.send(request.SerializeToString())
         while True:
@@ -60,21 +163,44 @@ class Visitor:
             message = ForwardMsg.FromString(data)
             found.append(Arrival(after, len(data), message))
             self._learn(message)
-            if message.WhichOneof("type") == "script_finished":
+            ended = message.WhichOneof("type") == "script_finished"
+            if ended and message.script_finished != _AGAIN:
                 return found
 
     def _learn(self, message: Any) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self._page = message.new_session.page_script_hash
+            self._session = message.new_session.initialize.session_id or self._session
+        elif kind == "navigation":
+            self._page = message.navigation.page_script_hash
+        elif kind == "auto_rerun":
+            every = message.auto_rerun.interval
+            self._timers[message.auto_rerun.fragment_id] = (every, time.monotonic() + every)
+        elif kind == "stop_auto_rerun":
+            for fragment in message.stop_auto_rerun.fragment_ids:
+                self._timers.pop(fragment, None)
         elif kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
-        elif kind == "delta" and message.delta.new_element.WhichOneof("type") == "slider":
-            slider = message.delta.new_element.slider
-            old = self._sliders.get(slider.id)
-            if not slider.set_value:  # the browser keeps its own value, unless told another
-                slider.value[:] = old[0].value if old else slider.default
-            self._sliders[slider.id] = (slider, message.delta.fragment_id)
+        elif kind == "script_finished" and message.script_finished == _BROKEN:
+            self.faults.append("a script did not compile")
+        elif kind == "delta":
+            self._learn_element(message.delta.new_element, message.delta.fragment_id)
+
+    def _learn_element(self, element: Any, fragment: str) -> None:
+        match element.WhichOneof("type"):
+            case "slider":
+                slider = element.slider
+                old = self._sliders.get(slider.id)
+                if not slider.set_value:  # the browser keeps its own value, unless told another
+                    slider.value[:] = old[0].value if old else slider.default
+                self._sliders[slider.id] = (slider, fragment)
+            case "file_uploader":
+                self._uploaders.add(element.file_uploader.id)
+            case "exception":
+                self.faults.append(element.exception.message)
+            case "alert" if element.alert.format == element.alert.ERROR:
+                self.faults.append(element.alert.body)
 
 
 @contextmanager
@@ -86,4 +212,10 @@ def visitor(address: str) -> Iterator[Visitor]:
         subprotocols=[Subprotocol("streamlit")],
         max_size=None,
     ) as socket:
-        yield Visitor(socket)
+        yield Visitor(socket, address)
+
+
+def token(address: str) -> str:
+    """The token against cross-site requests that the server gives a browser with its first page."""
+    with urllib.request.urlopen(f"http://{address}/_stcore/health", timeout=_PATIENCE) as told:
+        return SimpleCookie(told.headers["Set-Cookie"])[_XSRF].value

@@ -38,7 +38,7 @@ def show() -> None:
         glossary_view.show(term)
         return
     _sections(chapter, section)
-    who = learner.choose()
+    who = learner.choose(ask=section.needs == "nothing")
     with guard():
         _section(section, who)
     _on(section)

@@ -34,8 +34,12 @@ class Learner:
     facts: Mapping[str, Any]
 
 
-def choose() -> Learner:
-    """Let the learner choose; where there is nothing yet, say what to do."""
+def choose(ask: bool) -> Learner:
+    """Let the learner choose of what there is.
+
+    Args:
+        ask: offer the demo dataset where there is nothing yet.
+    """
     found, trained = datasets.listing(), runs.listing()
     dataset = run = None
     if found or trained:
@@ -44,7 +48,7 @@ def choose() -> Learner:
                 dataset = state.chosen_dataset(t("Your dataset"))
             if trained:
                 run = state.chosen_run(t("Your run"))
-    else:
+    elif ask:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.info(
                 t(

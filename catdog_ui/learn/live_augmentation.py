@@ -29,7 +29,7 @@ def augmentation(who: Learner) -> None:
     flips = st.toggle(t("Flips, shifts and zoom as well"), key="learn_flips")
     base = PRESETS["notes"] if flips else NO_AUGMENTATION
     settings = base.model_copy(update={"rotation_range": float(degrees)})
-    _variants(found[1], settings, _VARIANTS, 10)
+    _variants(found[1], settings, _VARIANTS)
     st.caption(
         t("Nothing is set, so every variant equals the photo.")
         if settings.is_off
@@ -48,13 +48,13 @@ def validation_plain(who: Learner) -> None:
     if found is None:
         return
     st.markdown(t("**A training photo, epoch 1 to 5**"))
-    _variants(found[1], settings, _ROW, _ROW)
+    _variants(found[1], settings, _ROW)
     plain = pictures.fitted(kept.path, learner.SIZE) if kept else None
     if plain is None or isinstance(plain, PhotoError):
         st.caption(t("This dataset has no validation photo to show beside it."))
         return
     st.markdown(t("**A validation photo, epoch 1 to 5**"))
-    _variants(plain, NO_AUGMENTATION, _ROW, _ROW)
+    _variants(plain, NO_AUGMENTATION, _ROW)
     st.caption(t("Augmentation here: {words}.", words=phrases.augmentation(settings)))
     learner.another()
 
@@ -134,11 +134,12 @@ def _is_plain(run: Run) -> bool:
     return run.augmentation is None or run.augmentation.is_off
 
 
-def _variants(photo: Photo, settings: Augmentation, count: int, columns: int) -> None:
+def _variants(photo: Photo, settings: Augmentation, count: int) -> None:
     drawn = augment.variants(photo, settings, count)
     gallery.grid(
-        [images.encode(images.thumbnail(image, 90)) for image, _ in drawn],
+        [images.encode(images.thumbnail(image, 100)) for image, _ in drawn],
         alts=[t("Variant {n}", n=n + 1) for n in range(count)],
-        columns=columns,
+        columns=_ROW,
         least=44,
+        width=400,
     )

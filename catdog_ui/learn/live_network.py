@@ -116,7 +116,7 @@ def dropout(who: Learner) -> None:
     del who
     rate = st.slider(t("Dropped share"), 0.0, 0.9, 0.5, 0.1, key="learn_rate")
     seed = st.session_state.get("learn_drop", 0)
-    values = np.random.default_rng(7).random((8, 24)) * 0.9 + 0.1
+    values = np.random.default_rng(7).random((16, 16)) * 0.9 + 0.1
     left = by_hand.dropped(values, rate, seed)
     pictures = [
         np.kron(by_hand.as_picture(v), np.ones((12, 12, 1), np.uint8))
@@ -126,6 +126,7 @@ def dropout(who: Learner) -> None:
         [images.encode(picture, "png") for picture in pictures],
         captions=[t("in validation and prediction"), t("in this training step")],
         columns=2,
+        width=420,
     )
     gone = int((by_hand.dropped(np.ones(_ROW), rate, seed) == 0).sum())
     st.caption(

@@ -98,7 +98,7 @@ def rescale(who: Learner) -> None:
     if found is None:
         return
     red = _patch(found)[:, :, 0]
-    with st.grid(2, min_column_width=220, gap="small"):
+    with st.grid(2, min_column_width=330, gap="small"):
         with st.container():
             st.markdown(t("**As read**"))
             st.code(str(red), "python")
@@ -166,7 +166,7 @@ def tfrecord(who: Learner) -> None:
             ]
         )
     )
-    begins = " ".join(f"{byte:02x}" for byte in photo.tobytes()[:16])
+    begins = " ".join(f"{byte:02x}" for byte in photo.tobytes()[:10])
     st.code(t("the photo's bytes begin: {bytes} …", bytes=begins), None)
     st.caption(
         t(
@@ -265,8 +265,9 @@ def batch(who: Learner) -> None:
         [images.encode(images.thumbnail(photo, 72)) for _, photo in good],
         alts=[shown(who.dataset.classes[item.label], 30) for item, _ in good],
         tooltips=[shown(item.file, 100) for item, _ in good],
-        columns=10,
+        columns=5,
         least=44,
+        width=400,
     )
     side = learner.SIZE
     st.code(f"photos.shape  ({len(good)}, {side}, {side}, 3)\nlabels.shape  ({len(good)},)", None)

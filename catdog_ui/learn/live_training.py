@@ -212,4 +212,4 @@ def overfitting(who: Learner) -> None:
                 alt=t("Training and validation over the epochs of your run"),
             )
     st.caption(t("Lines that part tell of learning by heart; the band is the gap."))
-    st.markdown(f"**{verdict.word(found)}**: {verdict.sentence(found)}")
+    st.markdown(verdict.sentence(found))

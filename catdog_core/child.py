@@ -9,15 +9,18 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from . import files
 from .errors import CatDogError
 
 Tell = Callable[[dict[str, Any]], None]
 """Called with every line; what it raises ends the process."""
+_one = threading.Lock()
+_out: TextIO | None = None
 
 
 def ask(
@@ -45,9 +48,22 @@ def ask(
             raise CatDogError(silent)
 
 
+def keep_stdout() -> None:
+    """Keep standard output for `say` alone, inside the process: what libraries print is dropped."""
+    global _out
+    _out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
 def say(**values: Any) -> None:
-    """Write a line, inside the process."""
-    print(json.dumps(values), flush=True)
+    """Write a line, inside the process; from any thread."""
+    line = json.dumps(values) + "\n"
+    with _one:
+        out = _out or sys.stdout
+        out.write(line)
+        out.flush()
 
 
 def say_error(error: CatDogError) -> None:

@@ -5,41 +5,113 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-from . import files
-from .errors import CatDogError
+from . import child, files
+from .errors import N_, CatDogError
 from .exports import formats
 from .exports.exporter import Exporter
 from .exports.formats import FORMATS
 
-__all__ = ["FORMATS", "Exporter", "save"]
+__all__ = ["FORMATS", "Exporter", "Made", "make", "save"]
+
+Phase = Callable[[str], None]
+"""Called with a message of the catalogue, again and again; what it raises ends the work."""
+_PHASES = {
+    "starting": N_("Loading TensorFlow…"),
+    "writing": N_("Writing the file…"),
+    "comparing": N_("Comparing its answers with the Keras model's…"),
+}
+_SILENT = N_(
+    "The export ended without saying why; the machine may have run out of memory. Close other"
+    " programs, then try again."
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """An export: its file or folder, the bytes it takes, and how it compares.
+
+    `parity` is what `exports.parity.measure` tells; None for what is no model.
+    """
+
+    path: Path
+    bytes: int
+    parity: dict[str, Any] | None
 
 
 def save(model_or_run: Path, kind: str, out: Path) -> Path:
-    """Write a run, or its best model, for elsewhere; `out` may have any extension.
+    """Write a run, or its best model, for elsewhere, in this process; loads TensorFlow.
 
     Args:
         model_or_run: a run folder, a model file, or "default".
         kind: a key of `FORMATS`.
-        out: the file to write or replace; for a format that is a folder, a new or empty one.
+        out: the file to write or replace, with any extension; for a format that is a folder, a
+            new or empty one.
 
     Raises:
         ModelError: there is no model yet.
         CatDogError: the format is unknown, needs a package, or the file cannot be written.
     """
     exporter = formats.of(kind)
-    out = Path(out)
     with tempfile.TemporaryDirectory() as folder:
         # Converters choose the format by the extension, which the user's name need not have.
         made = Path(folder) / ("model" if exporter.is_folder else f"model{exporter.extension}")
         exporter.write(Path(model_or_run), made)
-        if exporter.is_folder:
-            _place_folder(made, out)
-        else:
-            with files.replacing(out) as temporary:
-                shutil.copyfile(made, temporary)
+        return place(made, out)
+
+
+def make(model_or_run: Path, kind: str, folder: Path, phase: Phase, packed: bool = False) -> Made:
+    """Write it in a process of its own, and compare its answers with the Keras model's.
+
+    Args:
+        model_or_run, kind: as for `save`.
+        folder: where to make the file; it exists.
+        phase: told what goes on.
+        packed: make a zip of a format that is a folder.
+
+    Raises:
+        CatDogError: as for `save`.
+    """
+    exporter = formats.of(kind)
+    exporter.refuse_missing()
+    asked = {
+        "source": str(model_or_run),
+        "kind": kind,
+        "folder": str(folder),
+        "packed": packed,
+    }
+    found: dict[str, Any] = {}
+    now = "starting"
+
+    def tell(line: dict[str, Any]) -> None:
+        nonlocal now
+        found.update(line.get("result") or {})
+        now = line.get("phase", now)
+        phase(_PHASES[now])
+
+    child.ask("catdog_core.exports.export_worker", asked, tell, _SILENT, quiet=True)
+    if not found:
+        raise CatDogError(_SILENT)
+    return Made(folder / found["file"], found["bytes"], found["parity"])
+
+
+def place(made: Path, out: Path) -> Path:
+    """Put a finished file or folder where it is wanted: whole, or not at all.
+
+    Raises:
+        CatDogError: it cannot be written, or a folder is wanted where something is already.
+    """
+    out = Path(out)
+    if made.is_dir():
+        _place_folder(made, out)
+        return out
+    with files.replacing(out) as temporary:
+        shutil.copyfile(made, temporary)
     return out
 
 
@@ -49,16 +121,13 @@ def _place_folder(made: Path, out: Path) -> None:
             "{path} already holds something. Expected a new or empty folder. Name another.",
             path=out,
         )
+    beside = out.with_name(f".{out.name[:40]}-{uuid4().hex[:8]}")
     try:
-        beside = out.with_name(f".{out.name[:40]}-{uuid4().hex[:8]}")
         beside.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            shutil.copytree(made, beside)
-            if out.exists():
-                out.rmdir()  # an empty one
-            os.replace(beside, out)
-        finally:
-            files.remove_tree(beside)
+        shutil.copytree(made, beside)
+        if out.exists():
+            out.rmdir()  # an empty one
+        os.replace(beside, out)
     except OSError as error:
         raise CatDogError(
             "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
@@ -66,3 +135,5 @@ def _place_folder(made: Path, out: Path) -> None:
             path=out,
             reason=error.strerror or str(error),
         ) from error
+    finally:
+        files.remove_tree(beside)

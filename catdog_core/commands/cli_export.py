@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .. import quiet
+from .. import export as room
+from ..exports import formats
 from ..exports.formats import FORMATS
+from ..files import shown
+from ..insight import model_file
+from . import cli_say
+from .cli_flags import AsJson
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run folder or model file.")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN_DIR", help="A run folder, a model file, or default."),
+    ],
     kind: Annotated[str, typer.Argument(metavar="FORMAT", help=f"{', '.join(FORMATS)}.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write or replace.")],
+    out: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="The file to write or replace; a new folder for some."),
+    ],
+    as_json: AsJson = False,
 ) -> None:
-    """Write a run, or its best model, as a file for elsewhere."""
-    quiet.import_tensorflow()
-    from .. import export
+    """Write a run, or its best model, for elsewhere, and compare its answers with Keras's."""
+    exporter = formats.of(kind)
+    if not exporter.needs_run:
+        model_file.find(run)  # a mistake is told at once, not after TensorFlow has loaded
+    packed = out.suffix == ".zip"
+    with tempfile.TemporaryDirectory() as folder:
+        source = run.absolute() if run.exists() else run
+        made = room.make(source, kind, Path(folder), lambda _phase: None, packed=packed)
+        room.place(made.path, out)
+    if as_json:
+        told = {"format": kind, "file": str(out), "bytes": made.bytes, "parity": made.parity}
+        cli_say.print_json(told)
+        return
+    print(f"{kind} in {shown(str(out), 300)}, {made.bytes:,} bytes")
+    if made.parity:
+        _print_parity(made.parity)
 
-    print(f"{kind} model in {export.save(run, kind, out)}")
+
+def _print_parity(parity: dict[str, Any]) -> None:
+    if "missing" in parity:
+        if parity["missing"]:
+            print(f"Its answers were not compared: pip install {parity['missing']}")
+        return
+    where = f"of {shown(parity['dataset'], 60)}" if parity["dataset"] else "drawn pets"
+    print(
+        f"Largest difference from the Keras model: {parity['difference']:.2g} in probability,"
+        f" {parity['labels']} labels differ ({parity['photos']} photos, {where};"
+        f" {parity['runtime']})"
+    )
+    if "accuracy" in parity:
+        ours, theirs = parity["accuracy"]
+        print(f"Accuracy {theirs:.4f}, the Keras model's {ours:.4f}, {parity['counted']} photos")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,9 @@ class Exporter:
             or a model file) and the file or folder to write, which has the extension. It raises a
             CatDogError where it cannot; it need not clean up.
         group: "model" answers photos elsewhere; "code" and "record" are to be read.
-        needs: modules it imports beyond the six packages the lab always has.
-        install: what `pip install` is to be told where they are missing.
+        needs: modules it imports that need not be installed.
+        program: a program it calls that need not be there.
+        install: how to get what is missing; a message of the catalogue.
         needs_run: it tells of a training, so that a model file alone is not enough.
         is_folder: the writer makes a folder; the page offers a zip of it.
         usage: for formats that are no model: how to use ``{file}``, code or a command.
@@ -40,6 +42,7 @@ class Exporter:
     writer: str
     group: Literal["model", "code", "record"] = "model"
     needs: tuple[str, ...] = ()
+    program: str = ""
     install: str = ""
     needs_run: bool = False
     is_folder: bool = False
@@ -48,8 +51,21 @@ class Exporter:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The modules of `needs` that are not installed; nothing is imported."""
-        return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
+        """The modules and programs it needs that are not there; nothing is imported."""
+        found = [name for name in self.needs if importlib.util.find_spec(name) is None]
+        if self.program and shutil.which(self.program) is None:
+            found.append(self.program)
+        return tuple(found)
+
+    def refuse_missing(self) -> None:
+        """Raise CatDogError where something it needs is not installed, saying how to get it."""
+        if self.missing:
+            raise CatDogError(
+                "The export format '{kind}' needs {packages}, which is not here. {install}",
+                kind=self.kind,
+                packages=", ".join(self.missing),
+                install=self.install or f"pip install {' '.join(self.missing)}",
+            )
 
     def write(self, source: Path, out: Path) -> None:
         """Write `source` to `out`, which has the extension.
@@ -57,14 +73,7 @@ class Exporter:
         Raises:
             CatDogError: a package is missing, or the writer refuses.
         """
-        if self.missing:
-            raise CatDogError(
-                "The export format '{kind}' needs {packages}, which is not installed. Install it"
-                " with: pip install {install}",
-                kind=self.kind,
-                packages=", ".join(self.missing),
-                install=self.install or " ".join(self.missing),
-            )
+        self.refuse_missing()
         room, function = self.writer.split(":")
         module = importlib.import_module(f"catdog_core.exports.{room}")
         cast("Callable[[Path, Path], None]", getattr(module, function))(source, out)

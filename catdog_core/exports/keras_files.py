@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import files, models, predict
+from .. import files, models
+from ..insight import model_file
 from ..networks import strangers
 
 
@@ -19,7 +20,7 @@ def h5(source: Path, out: Path) -> None:
 
 
 def _write(source: Path, out: Path, kind: str) -> None:
-    path = predict.find(source)
+    path = model_file.find(source)
     if strangers.inspect(path) == kind:
         files.write_bytes(out, path.read_bytes())
     else:

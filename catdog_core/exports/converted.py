@@ -1,0 +1,83 @@
+"""Writers of what Keras converts itself: SavedModel, ONNX, LiteRT; and TensorFlow.js from these."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ..errors import CatDogError
+from . import inference, sample
+
+CALIBRATION = 100
+"""Training photos that tell int8 the range of every layer's values."""
+CONVERTER = "tensorflowjs_converter"
+_MINUTES = 10
+
+
+def saved_model(source: Path, out: Path) -> None:
+    """Write the folder of a SavedModel, whose endpoint `serve` takes (B, S, S, 3) float32."""
+    _export(source, out, "tf_saved_model")
+
+
+def onnx(source: Path, out: Path) -> None:
+    """Write an ONNX file."""
+    with warnings.catch_warnings():
+        # Keras looks for NumPy's old np.object there, on purpose.
+        warnings.simplefilter("ignore", FutureWarning)
+        _export(source, out, "onnx")
+
+
+def litert(source: Path, out: Path) -> None:
+    """Write a LiteRT file in float32."""
+    _export(source, out, "litert")
+
+
+def litert_int8(source: Path, out: Path) -> None:
+    """Write a LiteRT file whose weights and steps are 8-bit integers.
+
+    Input and output stay float32: it is asked like `litert`, and its answer is one of 256 steps.
+    """
+    model, predictor = inference.model(source)
+    photos = sample.of(source, predictor.classes, predictor.size, "train", CALIBRATION).photos
+    values = predictor.values(photos)
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(folder, format="tf_saved_model", verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([value[np.newaxis]] for value in values)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        out.write_bytes(converter.convert())
+
+
+def tfjs(source: Path, out: Path) -> None:
+    """Write the folder of a TensorFlow.js graph model, by the converter's own program."""
+    with tempfile.TemporaryDirectory() as folder:
+        _export(source, Path(folder) / "model", "tf_saved_model")
+        try:
+            ended = subprocess.run(
+                [CONVERTER, "--input_format=tf_saved_model", f"{folder}/model", str(out)],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=60 * _MINUTES,
+            )
+            said = ended.stderr.strip().splitlines()[-1:] or [""]
+        except subprocess.TimeoutExpired:
+            said = [f"{_MINUTES} min"]
+    if not (out / "model.json").is_file():
+        raise CatDogError(
+            "The converter of TensorFlow.js failed: {reason}. See that {program} works by itself.",
+            reason=said[0][:300],
+            program=CONVERTER,
+        )
+
+
+def _export(source: Path, out: Path, kind: str) -> None:
+    model: Any = inference.model(source)[0]
+    model.export(str(out), format=kind, verbose=False)

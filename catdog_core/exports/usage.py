@@ -1,0 +1,87 @@
+"""The few lines that use an exported model elsewhere, runnable as they are. Light."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+_IMPORTS = {
+    "keras": "import keras",
+    "h5": "import keras",
+    "saved_model": "import tensorflow as tf",
+    "litert": "from ai_edge_litert.interpreter import Interpreter",
+    "litert_int8": "from ai_edge_litert.interpreter import Interpreter",
+    "onnx": "import onnxruntime",
+}
+_ASK = {
+    "keras": [
+        'model = keras.models.load_model("{file}")',
+        "p = model.predict(batch, verbose=0)[0]",
+    ],
+    "h5": [
+        'model = keras.models.load_model("{file}", compile=False)',
+        "p = model.predict(batch, verbose=0)[0]",
+    ],
+    "saved_model": ['model = tf.saved_model.load("{file}")', "p = model.serve(batch).numpy()[0]"],
+    "litert": [
+        'ask = Interpreter("{file}").get_signature_runner()',
+        "p = next(iter(ask(**{{name: batch for name in ask.get_input_details()}}).values()))[0]",
+    ],
+    "onnx": [
+        'model = onnxruntime.InferenceSession("{file}")',
+        "p = model.run(None, {{model.get_inputs()[0].name: batch}})[0][0]",
+    ],
+}
+_ASK |= {"h5": _ASK["keras"], "litert_int8": _ASK["litert"]}
+_JAVASCRIPT = """\
+// <script src="https://cdn.jsdelivr.net/npm/@tensorflow/tfjs"></script>, <img id="photo">
+const model = await tf.loadGraphModel("{file}/model.json");
+const photo = tf.browser.fromPixels(document.getElementById("photo"));
+const batch = tf.image.resizeBilinear(photo, [{size}, {size}]).toFloat(){rescale}.expandDims();
+const p = await model.predict(batch).data();
+console.log({answer}, p);"""
+
+
+def text(kind: str, file: str, classes: Sequence[str], size: int, rescales: bool = True) -> str:
+    """Code that reads ``photo.jpg``, resizes it as the lab does, and prints a label.
+
+    Args:
+        kind: a format that is a model.
+        file: the exported file's or folder's name.
+        classes: class names in label order.
+        size: side of the square the model takes, in pixels.
+        rescales: whether the model takes values 0..255; else it wants 0..1.
+    """
+    if kind == "tfjs":
+        return _JAVASCRIPT.format(
+            file=file, size=size, rescale="" if rescales else ".div(255)", answer=_js(classes)
+        )
+    open_, ask = (line.format(file=file) for line in _ASK[kind])
+    values = "np.float32(photo)[None]" if rescales else "np.float32(photo)[None] / 255"
+    return "\n".join(
+        [
+            _IMPORTS[kind],
+            "import numpy as np",
+            "from PIL import Image, ImageOps",
+            "",
+            'photo = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")',
+            f"photo = photo.resize(({size}, {size}), Image.Resampling.BILINEAR)",
+            f"batch = {values}  # (1, {size}, {size}, 3)",
+            open_,
+            ask,
+            f"print({_python(classes)}, p)",
+        ]
+    )
+
+
+def _python(classes: Sequence[str]) -> str:
+    if len(classes) == 2:
+        return f"{classes[1]!r} if p[-1] > 0.5 else {classes[0]!r}"
+    return f"{list(classes)!r}[int(np.argmax(p))]"
+
+
+def _js(classes: Sequence[str]) -> str:
+    names = json.dumps(list(classes), ensure_ascii=True)
+    if len(classes) == 2:
+        return f"{names}[p[p.length - 1] > 0.5 ? 1 : 0]"
+    return f"{names}[p.indexOf(Math.max(...p))]"

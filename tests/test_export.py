@@ -1,0 +1,301 @@
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catdog_core import datasets, export, images
+from catdog_core.cli import main
+from catdog_core.errors import CatDogError, ModelError
+from catdog_core.exports import formats, usage
+from catdog_core.exports.exporter import Exporter
+from catdog_core.insight import shipped
+
+MODELS = [kind for kind, one in export.FORMATS.items() if one.group == "model" and kind != "tfjs"]
+CLOSE = 1e-5
+"""The largest difference in probability that rounding in another runtime may make."""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model file of the notes' network, 64 pixels, untrained but with class names."""
+    return _model(tmp_path_factory.mktemp("model"), "notes")
+
+
+def _model(folder, name, classes=("cats", "dogs"), **more):
+    from catdog_core import models
+
+    made = models.build(name, 64, classes, **more)
+    last = next(layer for layer in made.layers[::-1] if layer.weights)
+    last.kernel.assign(last.kernel * 30)  # untrained, it would call every photo a half
+    path = folder / f"{name}.keras"
+    models.save(made, path, {"classes": list(classes), "model": name})
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(model, tmp_path_factory):
+    """The model in every format, each made once."""
+    folder = tmp_path_factory.mktemp("exported")
+    found = {}
+
+    def of(kind):
+        if kind not in found:
+            extension = "" if export.FORMATS[kind].is_folder else export.FORMATS[kind].extension
+            found[kind] = export.save(model, kind, folder / f"{kind}{extension}")
+        return found[kind]
+
+    return of
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_an_exported_model_answers_as_the_keras_model_does(kind, model, exported, workspace):
+    from catdog_core.exports import parity
+
+    told = parity.measure(model, kind, exported(kind))
+    assert told["photos"] == 50 and told["dataset"] == ""
+    # Eight bits give a probability in 256 steps.
+    assert told["difference"] <= (0.1 if kind == "litert_int8" else CLOSE)
+    if kind == "keras":
+        from catdog_core import predict
+
+        found = parity.sample.of(model, ("cats", "dogs"), 64, "validation", 50)
+        assert predict.load(model).predict(found.photos)[:, 1].std() > 0.02  # tells photos apart
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_an_exported_model_takes_any_number_of_photos(kind, model, exported):
+    from catdog_core.exports import runtimes
+
+    _, ask = runtimes.opened(kind, exported(kind))
+    photos = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.float32)
+    one, three = ask(photos[:1]), ask(photos)
+    assert one.shape == (1, 1) and three.shape == (3, 1)
+    assert np.abs(three[:1] - one).max() < 0.01
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_lines_shown_for_a_format_print_the_labs_label(kind, model, exported, tmp_path, demo):
+    from catdog_core import predict
+
+    photo = demo / "validation" / "dogs" / "dog.0003.jpg"
+    photo = photo if photo.is_file() else next((demo / "validation" / "dogs").iterdir())
+    (tmp_path / "photo.jpg").write_bytes(photo.read_bytes())
+    file = exported(kind)
+    code = usage.text(kind, str(file), ("cats", "dogs"), 64)
+    out = _run(code, tmp_path)
+    own = predict.photos(predict.load(model), [("photo", photo.read_bytes())])[0]
+    label, value = out.split()[0], float(re.search(r"\[([\d.e-]+)", out)[1])
+    assert abs(value - own.probabilities[1]) < (0.1 if kind == "litert_int8" else 0.03)
+    assert label == ("dogs" if value > 0.5 else "cats")
+
+
+def _run(code, folder):
+    """What a snippet prints, run as it is shown."""
+    out = io.StringIO()
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        exec(compile(code, "snippet", "exec"), {"print": lambda *a: print(*a, file=out)})
+    finally:
+        os.chdir(here)
+    return out.getvalue()
+
+
+def test_the_lines_for_several_classes_name_the_likeliest(tmp_path, photo):
+    made = _model(tmp_path, "notes", ("cats", "dogs", "owls"))
+    images_ = images.encode(images.decode(photo.read_bytes()))
+    (tmp_path / "photo.jpg").write_bytes(images_)
+    out = _run(usage.text("keras", str(made), ("cats", "dogs", "owls"), 64), tmp_path)
+    shares = [float(x) for x in re.findall(r"[\d.]+(?:e-\d+)?", out)]
+    assert out.split()[0] == ("cats", "dogs", "owls")[int(np.argmax(shares))]
+
+
+def test_a_model_that_wants_values_up_to_one_is_given_them(exported):
+    code = usage.text("onnx", "m.onnx", ("cats", "dogs"), 64, rescales=False)
+    assert "/ 255" in code
+    assert "/ 255" not in usage.text("onnx", "m.onnx", ("cats", "dogs"), 64)
+
+
+def test_class_names_cannot_break_out_of_the_lines_shown():
+    nasty = ("cats", "'); import os #", "</script>\n")
+    for kind in MODELS:
+        compile(usage.text(kind, "m", nasty, 64), kind, "exec")
+    assert "\n" not in usage.text("tfjs", "m", nasty, 64).splitlines()[-1]
+
+
+@pytest.mark.parametrize("kind", ["onnx", "litert"])
+def test_scores_without_an_activation_leave_the_lab_as_probabilities(kind, tmp_path):
+    import keras
+
+    from catdog_core.exports import parity, runtimes
+
+    made = keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+    made.save(tmp_path / "raw.keras")
+    extension = export.FORMATS[kind].extension
+    out = export.save(tmp_path / "raw.keras", kind, tmp_path / f"raw{extension}")
+    _, ask = runtimes.opened(kind, out)
+    assert ask(np.ones((2, 32, 32, 3), np.float32)).sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+    assert parity.measure(tmp_path / "raw.keras", kind, out)["difference"] < CLOSE
+
+
+@pytest.mark.parametrize("kind", ["onnx", "litert"])
+def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
+    import keras
+
+    from catdog_core.exports import inference
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        made = _model(tmp_path, "notes")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    found, _ = inference.model(made)
+    assert {layer.compute_dtype for layer in found.layers} == {"float32"}
+    extension = export.FORMATS[kind].extension
+    assert export.save(made, kind, tmp_path / f"m{extension}").stat().st_size > 100_000
+
+
+def test_eight_bits_take_a_quarter_of_the_size_and_tell_their_accuracy(
+    model, exported, workspace, demo
+):
+    from catdog_core.exports import parity
+
+    assert exported("litert_int8").stat().st_size < exported("litert").stat().st_size / 3
+    datasets.open_folder(demo)
+    told = parity.measure(model, "litert_int8", exported("litert_int8"))
+    assert told["counted"] == 24 and told["dataset"] == "cartoons"
+    assert all(0 <= share <= 1 for share in told["accuracy"])
+
+
+def test_the_command_tells_size_and_parity(model, workspace, tmp_path, capsys):
+    out = tmp_path / "m.tflite"
+    assert main(["export", str(model), "litert", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bytes"] == out.stat().st_size
+    assert told["parity"]["difference"] < CLOSE and told["parity"]["photos"] == 50
+
+
+def test_a_folder_is_written_as_one_or_as_a_zip_where_the_name_asks(model, workspace, tmp_path):
+    made = export.make(model, "saved_model", tmp_path, lambda phase: None, packed=True)
+    with zipfile.ZipFile(made.path) as archive:
+        assert "saved_model.pb" in archive.namelist()
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "mine.txt").write_text("mine")
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "saved_model.pb").write_bytes(b"x")
+    with pytest.raises(CatDogError, match="already holds something"):
+        export.place(folder, taken)
+    assert [p.name for p in taken.iterdir()] == ["mine.txt"]
+
+
+def test_an_export_that_is_stopped_leaves_no_process(model, workspace, tmp_path):
+    import psutil
+
+    def stop(phase):
+        raise CatDogError("Stopped.")
+
+    with pytest.raises(CatDogError, match=r"Stopped\."):
+        export.make(model, "keras", tmp_path, stop)
+    children = psutil.Process().children(recursive=True)
+    assert not any("export_worker" in " ".join(child.cmdline()) for child in children)
+
+
+def test_every_format_has_its_writer_and_its_words():
+    import importlib
+
+    for kind, one in export.FORMATS.items():
+        room, function = one.writer.split(":")
+        assert callable(getattr(importlib.import_module(f"catdog_core.exports.{room}"), function))
+        assert one.kind == kind and one.label and one.about and one.extension.startswith(".")
+        assert one.usage or one.group == "model"
+
+
+def test_what_is_not_installed_is_named_with_the_way_to_get_it(tmp_path):
+    one = Exporter("x", "X", "x", ".x", "nowhere:x", needs=("no_such_module",), install="Get it.")
+    with pytest.raises(CatDogError, match=r"no_such_module, which is not here\. Get it\."):
+        one.write(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.skipif(
+    not export.FORMATS["tfjs"].missing, reason="the converter of TensorFlow.js is here"
+)
+def test_without_the_converter_of_tensorflow_js_the_command_says_how_to_get_it(
+    model, tmp_path, capsys
+):
+    assert main(["export", str(model), "tfjs", str(tmp_path / "js")]) == 1
+    assert "environment of its own" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+def test_the_converter_of_tensorflow_js_is_given_a_savedmodel(model, tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "tensorflowjs_converter"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\ntest -f "$2/saved_model.pb" && mkdir "$3" && echo {} > "$3/model.json"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    out = export.save(model, "tfjs", tmp_path / "js")
+    assert (out / "model.json").is_file()
+    program.write_text("#!/bin/sh\necho 'it broke' >&2\nexit 1\n")
+    with pytest.raises(CatDogError, match="it broke"):
+        export.save(model, "tfjs", tmp_path / "js2")
+
+
+def test_a_mistake_of_the_user_is_told_before_tensorflow_loads(tmp_path, capsys):
+    assert main(["export", str(tmp_path / "nothing"), "onnx", str(tmp_path / "o")]) == 1
+    assert "There is no model at" in capsys.readouterr().err
+    with pytest.raises(CatDogError, match="Expected one of: keras, h5"):
+        formats.of("pickle")
+    with pytest.raises(ModelError):
+        export.save(tmp_path / "nothing", "keras", tmp_path / "out.keras")
+
+
+def test_exported_keras_files_open_without_the_lab(exported, tmp_path):
+    script = (
+        "import sys, keras\n"
+        "for path in sys.argv[1:]:\n"
+        "    print(keras.models.load_model(path, compile=False).count_params())\n"
+        "assert not any(name.startswith('catdog') for name in sys.modules)\n"
+    )
+    files = [str(exported("keras")), str(exported("h5"))]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *files], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(done.stdout.split()) == 2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", [kind for kind in MODELS if kind not in ("keras", "h5")])
+@pytest.mark.parametrize("name", ["compact", "custom", "default", "three"])
+def test_every_network_of_the_lab_leaves_it_as_it_is(kind, name, workspace, tmp_path, photos):
+    from catdog_core.exports import parity
+
+    if name == "default":
+        datasets.open_folder(photos)
+        source = shipped.folder()
+    elif name == "three":
+        source = _model(tmp_path, "notes-deep", ("a", "b", "c"))
+    else:
+        source = _model(tmp_path, name)
+    extension = "" if export.FORMATS[kind].is_folder else export.FORMATS[kind].extension
+    out = export.save(source, kind, tmp_path / f"out{extension}")
+    told = parity.measure(source, kind, out)
+    if kind == "litert_int8":
+        if name == "default":
+            ours, theirs = told["accuracy"]
+            assert theirs > ours - 0.02
+    else:
+        assert told["difference"] < CLOSE and told["labels"] == 0

@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from . import images, models, runs
+from . import images, models
 from .errors import N_, CatDogError, ModelError, PhotoError
 from .files import shown
-from .insight import shipped
+from .insight.model_file import find as find  # part of this door
 
 Scale = Literal["0..255", "0..1"]
 BATCH = 32
@@ -86,34 +86,6 @@ class Prediction:
     label: str = ""
     probabilities: tuple[float, ...] = ()
     error: CatDogError | None = None
-
-
-def find(model_or_run: Path) -> Path:
-    """The model file meant: a file itself, a run folder's `best.keras`, or the shipped one.
-
-    Raises:
-        ModelError: there is neither.
-    """
-    path = Path(model_or_run)
-    if path.is_file():
-        return path
-    if not path.is_dir() and path.name == str(path) and (runs.root() / path).is_dir():
-        path = runs.root() / path
-    if str(path) == shipped.NAME and not path.exists():
-        path = shipped.folder()
-    if (path / "best.keras").is_file():
-        return path / "best.keras"
-    if (path / "settings.json").is_file():
-        raise ModelError(
-            "Run '{name}' has no model yet. Expected one with at least one whole epoch. Train it"
-            " first.",
-            name=path.name,
-        )
-    raise ModelError(
-        "There is no model at {path}. Expected a .keras or .h5 file, a run folder, or"
-        " 'default', the model that comes with the lab.",
-        path=path,
-    )
 
 
 def load(path: Path) -> Predictor:
@@ -216,7 +188,7 @@ def _describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     rescales = any(
         type(layer).__name__ in ("Rescaling", "Normalization") for layer in model._flatten_layers()
     )
-    raw = _gives_raw_scores(model)
+    raw = gives_raw_scores(model)
     warnings = [_RAW_SCORES] if raw else []
     if not all(np.isfinite(np.asarray(weight)).all() for weight in model.weights):
         raise ModelError(
@@ -241,7 +213,8 @@ _RAW_SCORES = N_(
 )
 
 
-def _gives_raw_scores(model: Any) -> bool:
+def gives_raw_scores(model: Any) -> bool:
+    """Whether a model ends without an activation: what it gives are no probabilities."""
     last = model.layers[-1]
     while hasattr(last, "layers") and last.layers:
         last = last.layers[-1]

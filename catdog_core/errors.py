@@ -6,7 +6,8 @@
     ├── DownloadError   a file that could not be fetched from the net
     ├── ModelError      a file that is no usable model
     ├── SettingsError   a setting, flag or preset out of its range or unknown
-    └── RunError        a run that is missing, damaged, busy, or cannot be continued
+    ├── RunError        a run that is missing, damaged, busy, or cannot be continued
+    └── AccessError     something this visitor may not do
 
 An error carries its English sentence as a template plus the values to fill in, so that the
 pages can look the template up in the message catalogue and show it in the session's language.
@@ -64,6 +65,10 @@ class SettingsError(CatDogError):
 
 class RunError(CatDogError):
     """The run is missing, damaged, busy, or cannot be continued."""
+
+
+class AccessError(CatDogError):
+    """The visitor's role or quota does not allow it."""
 
 
 def N_(text: str) -> str:  # noqa: N802 - the usual gettext name for "translate later"

@@ -12,6 +12,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 LIGHT = (
     "errors",
     "files",
+    "access",
     "recall",
     "settings",
     "controls",

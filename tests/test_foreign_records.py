@@ -163,7 +163,7 @@ def sound(tmp_path):
 
 
 def masked(data):
-    return struct.pack("<I", frames._masked_crc32c(data))
+    return struct.pack("<I", frames.masked_crc32c(data))
 
 
 def with_length(length):
@@ -232,8 +232,8 @@ def test_a_folder_without_tfrecords_is_told(workspace, tmp_path):
         foreign_records.import_foreign(tmp_path / "gone.tfrecord")
 
 
-def test_too_many_records_are_refused(workspace, tmp_path, monkeypatch):
-    monkeypatch.setattr(frames, "MAX_RECORDS", 5)
+def test_too_many_records_are_refused(workspace, tmp_path, allow):
+    allow(archive_entries=5)
     with pytest.raises(DatasetError, match="6 records or more"):
         foreign_records.import_foreign(write(tmp_path / "a.tfrecord", SOUND))
 

@@ -13,13 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from .. import limits
 from ..errors import DatasetError
 from ..files import shown
-from .entries import MAX_ENTRIES
 
 MAX_RECORD = 32_000_000
 """Bytes a record may have; a photo has a few million at most."""
-MAX_RECORDS = MAX_ENTRIES
 _NAME = re.compile(r"\.(tfrecords?|tfrec|record)(-\d+-of-\d+)?$|-\d{5}-of-\d{5}$", re.IGNORECASE)
 _HEAD, _TAIL = 12, 4
 
@@ -45,7 +44,8 @@ def check(path: Path) -> list[tuple[int, int]]:
     """
     try:
         with open(path, "rb") as file:
-            found = list(islice(_frames(file, path), MAX_RECORDS + 1))
+            most = limits.current().archive_entries
+            found = list(islice(_frames(file, path), most + 1))
     except OSError as error:
         raise DatasetError(
             "{file} cannot be read: {reason}. Check its permissions and that its disk is"
@@ -53,7 +53,7 @@ def check(path: Path) -> list[tuple[int, int]]:
             file=shown(path.name),
             reason=error.strerror or str(error),
         ) from error
-    if len(found) > MAX_RECORDS:
+    if len(found) > most:
         raise too_many(len(found))
     return found
 
@@ -64,7 +64,7 @@ def too_many(count: int) -> DatasetError:
         "The TFRecords hold {count:,} records or more. Expected at most {limit:,}. Import a part"
         " of the files.",
         count=count,
-        limit=MAX_RECORDS,
+        limit=limits.current().archive_entries,
     )
 
 
@@ -76,7 +76,7 @@ def _frames(file: IO[bytes], path: Path) -> Iterator[tuple[int, int]]:
         if len(head) < _HEAD:
             raise _cut_short(path, place)
         length, crc = struct.unpack("<QI", head)
-        if _masked_crc32c(head[:8]) != crc:
+        if masked_crc32c(head[:8]) != crc:
             raise _no_records(path, place, head)
         if length > MAX_RECORD:
             raise DatasetError(
@@ -124,7 +124,7 @@ def _cut_short(path: Path, place: int) -> DatasetError:
     )
 
 
-def _masked_crc32c(data: bytes) -> int:
+def masked_crc32c(data: bytes) -> int:
     """The checksum TFRecord keeps: CRC-32C (Castagnoli), turned and shifted."""
     crc = 0xFFFFFFFF
     for byte in data:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from . import files
+from . import files, palette
 from .augmentation.mixing import Mix
 from .augmentation.transform import Transform
 from .controls import Control, controls
@@ -17,7 +17,6 @@ from .settings import Augmentation
 _FORMATS = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
 _CAPTION = 32  # signs that fit under a variant
 _LONG = 12  # rows of variants in a picture
-_TRAIN, _VALIDATION = "#D55E00", "#0072B2"  # the pages' palette
 
 
 def contact_sheet(
@@ -137,9 +136,10 @@ def history(epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path) ->
     figure = _figure(10, 4, layout="constrained")
     x = [row["epoch"] + 1 for row in epochs]
     for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        axes.plot(x, [row[name] for row in epochs], color=_TRAIN, label="training")
+        axes.plot(x, [row[name] for row in epochs], color=palette.TRAIN, label="training")
         validation = [row[f"val_{name}"] for row in epochs]
-        axes.plot(x, validation, color=_VALIDATION, label="validation", marker="o", markersize=3)
+        style = {"color": palette.VALIDATION, "marker": "o", "markersize": 3}
+        axes.plot(x, validation, label="validation", **style)
         if best is not None:
             axes.axvline(best + 1, color="0.6", linestyle=":", label=f"best epoch, {best + 1}")
         axes.set_title(name.capitalize())

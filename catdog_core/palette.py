@@ -16,7 +16,7 @@ WITHIN = GREEN
 """Marks what a setting allows."""
 BEST = "#F0B400"
 """The star of the best epoch; it has a dark outline."""
-ON_LIGHT, ON_DARK = "#1F2A2E", "#E6ECEB"
+ON_LIGHT, ON_DARK = "#0E1517", "#E6ECEB"
 """Text upon a light and upon a dark cell of a table."""
 
 SPLIT_COLORS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}

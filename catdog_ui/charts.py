@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from .palette import TRAIN, VALIDATION
+from .palette import BEST, RUN_COLORS, TRAIN, VALIDATION
 from .words import t
 
 Metric = Literal["accuracy", "loss"]
@@ -25,13 +25,10 @@ Row = dict[str, Any]
 HEIGHT = 340
 """Pixels; fixed, so that a page does not move while a chart grows."""
 
-# Okabe and Ito's colours, which stay apart for colour-blind eyes, without the yellow that is lost
-# on white. Symbols differ as well.
-RUN_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#888888")
 RUN_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x")
+"""By place in an overlay, beside the colour of `palette.RUN_COLORS`."""
 
 _NEUTRAL = "rgba(128,128,128,0.75)"
-_GOLD = "#F0B400"
 _HORIZONS = (2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000)
 
 
@@ -146,7 +143,7 @@ def live_legend() -> str:
             (t("Validation"), VALIDATION, "line"),
             (t("Training, inside the epoch"), TRAIN, "thin"),
             (t("Gap"), TRAIN, "band"),
-            (t("Best epoch"), _GOLD, "star"),
+            (t("Best epoch"), BEST, "star"),
         ]
     )
 
@@ -162,6 +159,9 @@ def horizon(reached: float, planned: int) -> int:
 def _mark(color: str, kind: str) -> str:
     if kind == "star":
         return f'<span style="color:{color};font-size:1.15em;line-height:1">★</span>'
+    if kind in ("dot", "cross"):
+        sign = "●" if kind == "dot" else "✚"
+        return f'<span style="color:{color};font-size:.85em;line-height:1">{sign}</span>'
     if kind == "band":
         return f'<span style="width:1.4em;height:.8em;background:{color};opacity:.25"></span>'
     style = {"line": "3px solid", "thin": "1px solid", "dots": "2px dotted"}[kind]
@@ -215,7 +215,7 @@ def _mark_best(figure: go.Figure, key: str, curve: Curve) -> None:
         marker={
             "symbol": "star",
             "size": 15,
-            "color": _GOLD,
+            "color": BEST,
             "line": {"color": "rgba(60,60,60,0.9)", "width": 1},
         },
         hoverinfo="skip",

@@ -11,6 +11,7 @@ from catdog_core.outcomes import histories
 from catdog_core.runs import Run
 
 from .. import chart_marks, charts, phrases, verdict
+from ..palette import NEUTRAL
 from ..train import run_care
 from ..words import t
 
@@ -18,8 +19,7 @@ FIRST = 3
 """How many runs are shown before anything is picked."""
 BANDS = 3
 """More runs' bands at once would cover each other."""
-_GREY = "#888888"  # a band where validation is better than training
-MOST = len(charts.RUN_COLORS)
+MOST = len(charts.RUN_SYMBOLS)
 """As many runs as there are colours to tell apart."""
 
 
@@ -109,7 +109,7 @@ def curves(chosen: Sequence[Run]) -> None:
         for number, run in enumerate(shown):
             if training and len(shown) <= BANDS:
                 color = charts.run_color(number)
-                chart_marks.band(figure, metric, run.epochs, color, _GREY)
+                chart_marks.band(figure, metric, run.epochs, color, NEUTRAL)
             chart_marks.onset_of_one(figure, metric, run.epochs, number, since[number])
         with column:
             st.plotly_chart(

@@ -14,12 +14,13 @@ from catdog_core.datasets import Dataset
 from catdog_core.jobs import Job
 
 from .. import loaders, watch
+from ..palette import NEUTRAL, VALIDATION
 from ..words import N_, escape, say, t
 
 if TYPE_CHECKING:
     from catdog_core.packing.race import Lane, Standing
 
-_OURS, _PEERS = "#0072B2", "#888888"
+_OURS, _PEERS = VALIDATION, NEUTRAL
 _COLD = "repeating-linear-gradient(135deg,{color} 0 3px,transparent 3px 6px)"
 _PHASES = {
     "prepare": N_("Getting ready: the photos are packed, every reader reads its first batches"),

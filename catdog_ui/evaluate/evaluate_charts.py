@@ -16,7 +16,7 @@ from catdog_core.files import shown
 from catdog_core.insight.predictions import Table
 from catdog_core.insight.scores import Calibration, Curve, Result
 
-from ..palette import class_color
+from ..palette import ON_DARK, ON_LIGHT, class_color
 from ..words import t
 
 HEIGHT = 320
@@ -28,7 +28,6 @@ CURVES = 7
 _POINTS = 300
 _BINS = 20
 _NEUTRAL = "rgba(128,128,128,0.75)"
-_ON_LIGHT, _ON_DARK = "#1F2A2E", "#E6ECEB"
 _RIGHT, _WRONG = "0,158,115", "213,94,0"  # Okabe and Ito's green and vermilion
 
 
@@ -83,7 +82,7 @@ def matrix(
                 showarrow=False,
                 font={
                     "size": 16 if count <= 4 else 12 if count <= 10 else 9,
-                    "color": _ON_DARK if is_dark else _ON_LIGHT,
+                    "color": ON_DARK if is_dark else ON_LIGHT,
                 },
             )
     _frame(figure, t("Confusion matrix"), max(HEIGHT, 26 * count + 90))

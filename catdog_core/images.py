@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
+from . import limits
 from .errors import PhotoError
 from .photos import jpeg, strips
 
@@ -27,20 +28,16 @@ Photo = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-MAX_BYTES = 50_000_000
-MAX_PIXELS = 40_000_000
-_COSTLY = 16_000_000  # pixels of a kind of which `MAX_PIXELS` would cost more than 300 MB
-MAX_SCANS = 100
-"""A progressive JPEG of 1,500 scans weighs 0.5 MB and costs Pillow 149 s of CPU."""
-_MAX_WORK = 1_000_000_000  # pixels × scans: some 2 s; cameras and programs write about ten scans
-_DECODERS = min(4, os.cpu_count() or 1)  # each may hold a photo of `MAX_PIXELS`
+_COSTLY = 0.4  # of the pixels allowed, for kinds of which all would cost more than 300 MB
+_MAX_WORK = 25  # times the pixels allowed: pixels × scans of a JPEG; cameras write ten scans
+_DECODERS = min(4, os.cpu_count() or 1)  # each may hold a photo of all pixels allowed
 _FINE, _COARSE = 1.75, 3.0  # times a side is too long, see `fit`
 _CHUNK = 32  # photos a thread decodes in one go
 _AHEAD = 8  # chunks decoded before they are asked for, at most
 
-# Pillow warns above this, which `decode` refuses anyway, and refuses above twice this. Both are
-# process-wide and set once, since warnings.catch_warnings is not thread-safe.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+# `decode` goes by the limits in force; Pillow's own is process-wide, so it is set once, to the
+# most they may be, and its warning below that is dropped: catch_warnings is not thread-safe.
+Image.MAX_IMAGE_PIXELS = 400_000_000
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 # A TIFF directory of absurd counts is reported on the console by Pillow; the error is enough.
 TiffImagePlugin.logger.disabled = True
@@ -65,22 +62,24 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        PhotoError: no photo, a damaged one, or one beyond `MAX_BYTES`, `MAX_PIXELS`, `MAX_SCANS`.
+        PhotoError: no photo, a damaged one, or one beyond the limits.
     """
-    if len(data) > MAX_BYTES:
-        raise _too_heavy(len(data))
-    if (quick := jpeg.decode_plainest(data, at_least, MAX_PIXELS)) is not None:
+    allowed = limits.current()
+    if len(data) > allowed.photo_bytes:
+        raise _too_heavy(len(data), allowed.photo_bytes)
+    if (quick := jpeg.decode_plainest(data, at_least, allowed.photo_pixels)) is not None:
         return quick
-    scans = _refuse_at_sight(data)
+    scans = _refuse_at_sight(data, allowed.photo_scans)
     try:
         # Formats are named so that EPS never reaches Ghostscript.
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
-            limit = _COSTLY if _is_costly(image) else MAX_PIXELS
+            limit = int(allowed.photo_pixels * (_COSTLY if _is_costly(image) else 1))
             if width * height > limit:
                 raise _too_large(width, height, limit)
-            if width * height * scans > _MAX_WORK:
-                raise _too_many_scans(scans, _MAX_WORK // (width * height))
+            most = _MAX_WORK * allowed.photo_pixels // max(width * height, 1)
+            if scans > most:
+                raise _too_many_scans(scans, most)
             if (quick := jpeg.decode(image, data, at_least)) is not None:
                 return quick
             if at_least is not None:
@@ -93,7 +92,7 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
         raise PhotoError(
             "The picture is too large. Expected at most {limit:,} pixels. Reduce its size and try"
             " again.",
-            limit=MAX_PIXELS,
+            limit=allowed.photo_pixels,
         ) from error
     except UnidentifiedImageError as error:
         raise _not_a_photo() from error
@@ -157,8 +156,8 @@ def read(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         try:
             size = os.fstat(descriptor).st_size
-            if size > MAX_BYTES:
-                raise _too_heavy(size)
+            if size > limits.current().photo_bytes:
+                raise _too_heavy(size, limits.current().photo_bytes)
             data = os.read(descriptor, size + 1)
         finally:
             os.close(descriptor)
@@ -232,7 +231,7 @@ def _resized(image: Photo, width: int, height: int, how: int = cv2.INTER_LINEAR)
     return np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
 
 
-def _refuse_at_sight(data: bytes) -> int:
+def _refuse_at_sight(data: bytes, most: int) -> int:
     """Refuse what need not be opened for that; the number of a JPEG's scans."""
     if not data:
         raise PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
@@ -243,8 +242,8 @@ def _refuse_at_sight(data: bytes) -> int:
         )
     # Within JPEG's coded data 0xFF is always escaped, so the marks count scans.
     scans = int(np.count_nonzero(jpeg.marks(data) == 0xDA)) if data[:2] == b"\xff\xd8" else 0
-    if scans > MAX_SCANS:
-        raise _too_many_scans(scans, MAX_SCANS)
+    if scans > most:
+        raise _too_many_scans(scans, most)
     return scans
 
 
@@ -263,11 +262,11 @@ def _not_a_photo() -> PhotoError:
     )
 
 
-def _too_heavy(size: int) -> PhotoError:
+def _too_heavy(size: int, limit: int) -> PhotoError:
     return PhotoError(
         "The file has {size:,} bytes. Expected at most {limit:,}. Save it smaller and try again.",
         size=size,
-        limit=MAX_BYTES,
+        limit=limit,
     )
 
 

@@ -50,6 +50,18 @@ def bad_inputs():
 
 
 @pytest.fixture
+def allow(monkeypatch):
+    """Sets limits for strangers' files, also below what the settings accept."""
+    from catdog_core import limits
+
+    def change(**values):
+        changed = limits.Limits().model_copy(update=values)
+        monkeypatch.setattr(limits, "current", lambda: changed)
+
+    return change
+
+
+@pytest.fixture
 def apart():
     """Strangers' models are checked in a process of their own, as they are outside of tests."""
 

@@ -89,7 +89,7 @@ def slowly(monkeypatch, data, at_least):
 
 def quickest(data, at_least):
     """Decode without Pillow; None for a file that is left to the other ways."""
-    return jpeg.decode_plainest(data, at_least, images.MAX_PIXELS)
+    return jpeg.decode_plainest(data, at_least, 40_000_000)
 
 
 def quickly(data, at_least):
@@ -204,7 +204,7 @@ def test_a_truncated_photo_is_refused(scene, kind):
 
 
 def test_a_picture_beyond_the_pixel_limit_is_refused_unread():
-    with pytest.raises(PhotoError, match="too large"):
+    with pytest.raises(PhotoError, match="81,000,000|9,000 × 9,000"):
         images.decode(saved(Image.new("1", (9_000, 9_000))))
 
 
@@ -226,7 +226,7 @@ def test_a_file_that_comes_in_pieces_is_read_whole(scene, tmp_path, monkeypatch)
 
 def test_a_file_beyond_the_limit_is_refused_unread(tmp_path, monkeypatch):
     with open(tmp_path / "large.jpg", "wb") as file:
-        file.truncate(images.MAX_BYTES + 1)
+        file.truncate(50_000_001)
     monkeypatch.setattr(images.os, "read", None)
     with pytest.raises(PhotoError, match="50,000,001 bytes"):
         images.read(tmp_path / "large.jpg")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core import cli, images
-from catdog_core.limits import Limits
-from catdog_core.sources import entries, layout
+from catdog_core import cli
+from catdog_core.limits import UPLOAD_MEGABYTES, Limits
+from catdog_core.sources import layout
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,14 +55,13 @@ def test_every_command_shown_exists():
 
 
 def test_the_limits_stated_are_those_in_force():
-    limits = re.sub(r"\s+", " ", README.split("## Limits")[1])
-    assert "50 MB, 40 million pixels, 100 JPEG scans" in limits
-    assert (images.MAX_BYTES, images.MAX_PIXELS, images.MAX_SCANS) == (50e6, 40e6, 100)
-    assert "150,000 entries, 8 GB unpacked, 40 times its own size" in limits
-    assert (entries.MAX_ENTRIES, entries.MAX_TOTAL, entries.MAX_RATIO) == (150_000, 8e9, 40)
-    assert "1 GB of weights, 4 MB of configuration" in limits
-    assert (Limits().model_bytes, Limits().model_config_bytes) == (1e9, 4e6)
-    assert "Two to 200 classes" in limits
+    stated = re.sub(r"\s+", " ", README.split("## Limits")[1].split("\n## ")[0])
+    for name, value in Limits().model_dump().items():
+        assert f"| `{name}` | {value:,} |" in stated
+    config = (ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+    assert f"maxUploadSize = {UPLOAD_MEGABYTES}" in config
+    assert f"{UPLOAD_MEGABYTES} MB" in stated
+    assert "Two to 200 classes" in stated
     assert layout.MAX_CLASSES == 200
 
 

@@ -132,12 +132,12 @@ def test_a_good_model_passes_within_seconds_and_is_checked_once(plain, workspace
     assert len(list((workspace / "models_checked").glob("*.json"))) == 2
 
 
-def test_other_limits_have_a_model_checked_anew(plain, workspace, apart, monkeypatch):
+def test_other_limits_have_a_model_checked_anew(plain, workspace, apart, allow, monkeypatch):
     asked = []
     monkeypatch.setattr(model_check, "_ask", lambda *args: asked.append(args))
     model_check.check(plain / "plain.h5", "a", "d" * 64)
     model_check.check(plain / "plain.h5", "a", "d" * 64)
-    monkeypatch.setattr(limits, "current", lambda: Limits(model_seconds=5))
+    allow(model_seconds=5)
     model_check.check(plain / "plain.h5", "a", "d" * 64)
     assert len(asked) == 2
 

@@ -14,7 +14,7 @@ import pytest
 
 from catdog_core import datasets, images
 from catdog_core.errors import DatasetError
-from catdog_core.sources import archives, entries, imports
+from catdog_core.sources import archives, imports
 
 PLAIN = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(4)]
 KINDS = {"tar": bytes, "tar.gz": gzip.compress, "tar.bz2": bz2.compress, "tar.xz": lzma.compress}
@@ -168,8 +168,8 @@ def test_a_dictionary_larger_than_photos_need_is_refused():
         archives.look(io.BytesIO(data), "x.tar.xz")
 
 
-def test_too_many_entries_are_refused(monkeypatch):
-    monkeypatch.setattr(entries, "MAX_ENTRIES", 7)
+def test_too_many_entries_are_refused(allow):
+    allow(archive_entries=7)
     with pytest.raises(DatasetError, match="8 entries or more"):
         archives.look(io.BytesIO(packed()), "x.tar")
 

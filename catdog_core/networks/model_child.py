@@ -24,7 +24,7 @@ _START_SECONDS = 60  # CPU time for the look at the file and for TensorFlow's st
 _HOLES = 4_000_000_000  # bytes of address space that libraries map and never touch
 _SPARE = 10_000  # numbers of weights that a file need not hold, such as random states
 _SIDE = 150  # pixels, for a network that takes photos of any size
-_OUTSIDE = (
+OUTSIDE = (
     *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile"),
     *("subprocess.Popen", "pty.spawn", "socket.connect", "socket.bind", "socket.getaddrinfo"),
     *("urllib.Request", "pickle.find_class", "webbrowser.open", "ftplib.connect"),
@@ -55,10 +55,26 @@ def _load(path: Path, name: str, held: int, allowed: Limits) -> None:
     from .. import quiet
 
     quiet.import_tensorflow()
-    import keras
-
     _bound_cpu(allowed.model_seconds)
     sys.addaudithook(_warden(Path.cwd()))
+    try_out(path, name, held)
+
+
+def try_out(path: Path, name: str, held: int) -> None:
+    """Load a model and ask it about one photo; for a process that does nothing else, since Keras
+    counts weights from then on.
+
+    Args:
+        path: ends in ``.keras`` or ``.h5``, as its content tells.
+        name: the file's name in messages.
+        held: how many numbers the file's weights hold.
+
+    Raises:
+        ModelError: Keras cannot load it, or it asks for more than it holds.
+        MemoryError: it takes more than there is.
+    """
+    import keras
+
     refused: list[ModelError] = []
     keras.Layer.add_weight = _counted(keras.Layer.add_weight, name, held + _SPARE, refused)
     try:
@@ -138,7 +154,7 @@ def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event in _OUTSIDE:
+        if event in OUTSIDE:
             os._exit(BREACH)
         if event == "open" and isinstance(args[2], int) and args[2] & writing:
             place = args[0]

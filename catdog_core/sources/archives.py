@@ -17,9 +17,8 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from .. import files
+from .. import files, limits
 from ..errors import N_, DatasetError
-from ..images import MAX_BYTES
 from ..photos import left_out
 from . import entries, preview
 from .entries import Entry
@@ -214,16 +213,16 @@ def _refuse_full_disk(folder: Path, total: int) -> None:
 
 def _stream(entry: Entry, target: Path) -> bytes:
     """Write one entry, counting what really comes out; its digest."""
-    digest, size = hashlib.blake2b(digest_size=16), 0
+    digest, size, most = hashlib.blake2b(digest_size=16), 0, limits.current().photo_bytes
     with entry.open() as source, open(target, "wb") as file:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
-            if size > min(MAX_BYTES, entry.size):
+            if size > min(most, entry.size):
                 raise DatasetError(
                     "{name} is larger than allowed or than the archive claims. Expected photos of"
                     " at most {limit:,} bytes.",
                     name=files.shown(str(entry.path)),
-                    limit=MAX_BYTES,
+                    limit=most,
                 )
             digest.update(chunk)
             file.write(chunk)

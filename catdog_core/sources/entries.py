@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from .. import files
+from .. import files, limits
 from ..errors import DatasetError
 from ..images import EXTENSIONS
 from ..photos import left_out
 
-MAX_ENTRIES = 150_000  # Kaggle's cats and dogs are 37,500
-MAX_TOTAL = 8_000_000_000  # bytes unpacked
-MAX_RATIO = 40  # photos hardly shrink; a bomb unpacks to a thousand times its size
 FREE = 50_000_000
 """Bytes any archive may unpack to, whatever its ratio."""
 MAX_DEPTH = 30
@@ -72,12 +69,12 @@ def judge(source: Iterable[Entry]) -> Judged:
         DatasetError: one leads out of its folder or is an archive itself, or they are too many or
             too large.
     """
-    found, count, total = Judged(), 0, 0
+    found, count, total, allowed = Judged(), 0, 0, limits.current()
     for entry in source:
         count, total = count + 1, total + entry.size
-        if count > MAX_ENTRIES:
+        if count > allowed.archive_entries:
             raise too_many(count)
-        if total > MAX_TOTAL:
+        if total > allowed.archive_bytes:
             raise too_large(total)
         _refuse_unsafe(entry.path)
         if entry.is_junk:
@@ -100,7 +97,7 @@ def too_many(count: int) -> DatasetError:
     return DatasetError(
         "The archive has {count:,} entries or more. Expected at most {limit:,}.",
         count=count,
-        limit=MAX_ENTRIES,
+        limit=limits.current().archive_entries,
     )
 
 
@@ -110,14 +107,14 @@ def too_large(total: int, packed: int | None = None) -> DatasetError:
         return DatasetError(
             "The archive unpacks to {total:,} bytes or more. Expected at most {limit:,}.",
             total=total,
-            limit=MAX_TOTAL,
+            limit=limits.current().archive_bytes,
         )
     return DatasetError(
         "The archive unpacks from {packed:,} to {total:,} bytes or more. Expected photos, which"
         " hardly shrink, of at most {limit:,} bytes in all.",
         packed=packed,
         total=total,
-        limit=MAX_TOTAL,
+        limit=limits.current().archive_bytes,
     )
 
 

@@ -26,12 +26,12 @@ from uuid import uuid4
 
 import tensorflow as tf
 
-from .. import datasets, files
+from .. import datasets, files, limits
 from ..datasets import Dataset
 from ..errors import DatasetError
 from . import archives, foreign_labels, frames, layout, preview
 from .archives import Progress
-from .entries import MAX_TOTAL, Entry
+from .entries import Entry
 from .preview import Preview
 
 _MAGIC = {
@@ -126,7 +126,7 @@ def _understood(
     photos: list[_Photo] = []
     for path in paths:
         photos += _survey(path)
-        if len(photos) > frames.MAX_RECORDS:
+        if len(photos) > limits.current().archive_entries:
             raise frames.too_many(len(photos))
     if not photos:
         raise DatasetError(
@@ -161,12 +161,12 @@ def _paths(source: Path | Sequence[Path]) -> list[Path]:
             folder=files.shown(str(given[0]) if given else "-", 200),
         )
     total = sum(path.stat().st_size for path in found if path.is_file())
-    if total > MAX_TOTAL:
+    if total > limits.current().archive_bytes:
         raise DatasetError(
             "The TFRecords have {total:,} bytes. Expected at most {limit:,}. Import a part of the"
             " files.",
             total=total,
-            limit=MAX_TOTAL,
+            limit=limits.current().archive_bytes,
         )
     return found
 

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any, NoReturn, Protocol, cast
 
+from .. import limits
 from ..errors import DatasetError
 from . import entries
 from .entries import Entry
@@ -100,7 +101,7 @@ class _Bounded:
     """The unpacked stream of a file from its start, which ends in an error when it is a bomb."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._packed, self._done = file.seek(0, 2), 0
+        self._packed, self._done, self._allowed = file.seek(0, 2), 0, limits.current()
         file.seek(0)
         self._stream = _unpacked(file)
 
@@ -108,9 +109,9 @@ class _Bounded:
         """As of any file."""
         data = self._stream.read(size)
         self._done += len(data)
-        if self._done > entries.FREE + entries.MAX_RATIO * self._packed:
+        if self._done > entries.FREE + self._allowed.archive_ratio * self._packed:
             raise entries.too_large(self._done, self._packed)
-        if self._done > 2 * entries.MAX_TOTAL:
+        if self._done > 2 * self._allowed.archive_bytes:
             raise entries.too_large(self._done)
         return data
 

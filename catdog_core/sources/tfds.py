@@ -15,12 +15,12 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
-from .. import files
+from .. import files, limits
 from ..datasets import Dataset
 from ..errors import N_, DatasetError
 from ..packing import cache
 from . import imports
-from .entries import MAX_ENTRIES, Entry
+from .entries import Entry
 from .layout import MAX_CLASSES, SPLITS
 
 PREPARING, READING = N_("Fetching and preparing"), N_("Reading")
@@ -141,14 +141,15 @@ class _Source:
 
 
 def _refuse_large(name: str, classes: int, photos: int) -> None:
-    if not 2 <= classes <= MAX_CLASSES or photos > MAX_ENTRIES:
+    most = limits.current().archive_entries
+    if not 2 <= classes <= MAX_CLASSES or photos > most:
         raise DatasetError(
             "'{name}' has {photos:,} photos in {classes} classes. Expected at most {most:,} in 2 to"
             " {limit}. Choose another dataset.",
             name=files.shown(name),
             photos=photos,
             classes=classes,
-            most=MAX_ENTRIES,
+            most=most,
             limit=MAX_CLASSES,
         )
 

@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import IO
 
+from .. import limits
 from ..errors import DatasetError
 from . import entries
 from .entries import Entry
 
 _CHUNK = 1 << 20
-_MAX_TABLE = 512 * entries.MAX_ENTRIES  # bytes of the table, read before it is parsed
+_MAX_ROW = 512  # bytes of the table for each entry, read before it is parsed
 
 
 class Zip:
@@ -31,10 +32,10 @@ class Zip:
         _refuse_long_table(file)
         self._archive = zipfile.ZipFile(file)
         infos = self._archive.infolist()
-        if len(infos) > entries.MAX_ENTRIES:
+        if len(infos) > limits.current().archive_entries:
             raise entries.too_many(len(infos))
         total, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
-        if total > entries.FREE + entries.MAX_RATIO * packed:
+        if total > entries.FREE + limits.current().archive_ratio * packed:
             raise entries.too_large(total, packed)
         _refuse_overlap(infos)
 
@@ -55,15 +56,15 @@ class Zip:
 
 def _refuse_long_table(file: IO[bytes]) -> None:
     """Count entries before `zipfile` makes an object of each: a small file may hold millions."""
-    size = file.seek(0, 2)
-    file.seek(max(0, size - _MAX_TABLE))
+    size, most = file.seek(0, 2), limits.current().archive_entries
+    file.seek(max(0, size - _MAX_ROW * most))
     # The table lies at the end. Photos before it may hold the mark by chance, once in 4 GB.
     count, last = 0, b""
     while chunk := file.read(_CHUNK):
         count += (last + chunk).count(b"PK\x01\x02")
         last = chunk[-3:]
     file.seek(0)
-    if count > entries.MAX_ENTRIES:
+    if count > most:
         raise entries.too_many(count)
 
 

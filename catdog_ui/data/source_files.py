@@ -7,8 +7,9 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from catdog_core import limits
 from catdog_core.errors import CatDogError
-from catdog_core.images import EXTENSIONS, MAX_BYTES
+from catdog_core.images import EXTENSIONS
 from catdog_core.sources import archives, imports
 from catdog_core.sources.preview import Preview
 
@@ -91,7 +92,7 @@ def _round() -> None:
         t("Photos of this class"),
         type=[end[1:] for end in EXTENSIONS],
         accept_multiple_files=True,
-        max_upload_size=MAX_BYTES // 1_000_000,
+        max_upload_size=limits.current().photo_bytes // 1_000_000,
         key=f"pile_files_{n}",
     )
     shot = None

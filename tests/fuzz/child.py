@@ -1,0 +1,181 @@
+"""The process that replays cases: a crash ends it and no more, and the case is known by its number.
+
+Reads {"kind", "seed", "first", "count", "home"} as JSON from its argument; says a line of JSON
+before each case and one after, with CPU seconds, megabytes above before, and the outcome.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CPU_LIMIT = 20  # seconds a case may take before the system ends the process
+MEMORY_LIMIT = 6_000_000_000  # bytes of address space
+
+
+def main() -> None:
+    """Replay the cases asked for."""
+    job = json.loads(sys.argv[1])
+    kind, home = job["kind"], Path(job["home"])
+    os.environ["CATDOG_WORKSPACE"] = str(home / "workspace")
+    made, door, allowed = _KINDS[kind](home)
+    _limit()
+    for number in range(job["first"], job["first"] + job["count"]):
+        name, data = made(job["seed"], number)
+        _say({"case": number, "file": name, "bytes": len(data)})
+        _one_more(CPU_LIMIT)
+        before, start = _memory("VmRSS"), time.process_time()
+        _forget_peak()
+        try:
+            door(name, data)
+            outcome = "accepted"
+        except allowed as error:
+            outcome = "refused"
+            told = str(error)
+            if "\n" in told or len(told) > 600:
+                outcome = f"HIT: no clear sentence: {told[:200]!r}"
+        except BaseException as error:
+            outcome = f"HIT: {type(error).__name__}: {str(error)[:200]}"
+        seconds, memory = time.process_time() - start, _memory("VmHWM") - before
+        _say({"case": number, "outcome": outcome, "seconds": seconds, "megabytes": memory})
+
+
+_Made = tuple[Callable[[int, int], tuple[str, bytes]], Callable[[str, bytes], None], Any]
+
+
+def _photos(home: Path) -> _Made:
+    from catdog_core import images
+    from catdog_core.curation import looks
+    from catdog_core.errors import PhotoError
+    from catdog_core.photos import heads
+    from fuzz import mutations, seeds
+
+    good = seeds.photos()
+
+    def door(name: str, data: bytes) -> None:
+        (home / "workspace").mkdir(exist_ok=True)
+        path = home / "workspace" / f"photo{Path(name).suffix}"
+        path.write_bytes(data)
+        looks.take(path.parent, [path.name], path.parent)  # the dataset's doctor refuses nothing
+        heads.is_cut_off(data)
+        for read in (heads.head, lambda data: images.load(data, 150), images.decode):
+            found = read(data)
+            if isinstance(found, heads.Head):
+                continue
+            assert found.ndim == 3 and found.shape[2] == 3 and str(found.dtype) == "uint8"
+
+    return lambda seed, n: mutations.photo(good, seed, n), door, (PhotoError,)
+
+
+def _archives(home: Path) -> _Made:
+    from catdog_core import files
+    from catdog_core.errors import DatasetError
+    from catdog_core.sources import archives, imports
+    from fuzz import mutations, seeds
+
+    good = seeds.archives()
+
+    def door(name: str, data: bytes) -> None:
+        try:
+            archives.look(io.BytesIO(data), name)
+        finally:
+            imports.archive(io.BytesIO(data), name)
+            files.remove_tree(home / "workspace")
+
+    return lambda seed, n: mutations.archive(good, seed, n), door, (DatasetError,)
+
+
+def _models(home: Path) -> _Made:
+    from catdog_core import quiet
+
+    quiet.import_tensorflow()
+    import keras
+
+    from catdog_core import predict
+    from catdog_core.errors import ModelError
+    from catdog_core.limits import Limits
+    from catdog_core.networks import model_check, model_child, strangers
+    from fuzz import mutations, seeds
+
+    (home / "workspace").mkdir(exist_ok=True)
+    good, plain = seeds.models(home / "workspace"), keras.Layer.add_weight
+    model_check.check = lambda *_: None  # done here, without a new process each time
+    sys.addaudithook(_alarm)
+
+    def door(name: str, data: bytes) -> None:
+        path = home / "workspace" / f"case{Path(name).suffix}"
+        path.write_bytes(data)
+        held = strangers.held(path)
+        try:
+            model_child.try_out(path, name, held)
+        finally:
+            keras.Layer.add_weight = plain
+        predict.load(path)
+
+    del Limits
+    return lambda seed, n: mutations.model(good, seed, n), door, (ModelError, MemoryError)
+
+
+def _alarm(event: str, args: tuple[Any, ...]) -> None:
+    from catdog_core.networks.model_child import OUTSIDE
+
+    if event in OUTSIDE:
+        _say({"alarm": event})
+        os._exit(77)
+
+
+_KINDS: dict[str, Callable[[Path], _Made]] = {
+    "photos": _photos,
+    "archives": _archives,
+    "models": _models,
+}
+
+
+def _say(value: dict[str, Any]) -> None:
+    os.write(1, json.dumps(value).encode() + b"\n")
+
+
+def _limit() -> None:
+    try:
+        import resource
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+
+
+def _one_more(seconds: int) -> None:
+    try:
+        import resource
+    except ImportError:
+        return
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (int(spent.ru_utime + spent.ru_stime) + seconds + 1, hard)
+    )
+
+
+def _memory(which: str) -> float:
+    try:
+        text = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0.0
+    return int(text.split(which + ":")[1].split()[0]) / 1000
+
+
+def _forget_peak() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+if __name__ == "__main__":
+    main()

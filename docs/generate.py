@@ -1,0 +1,197 @@
+"""Writes docs/cli.md and docs/settings.md from the commands and the settings themselves.
+
+Run `python docs/generate.py` after a flag, a command or a setting has changed; a test fails while
+the pages say something else than the code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+
+import typer  # noqa: E402 - the project is found only now
+
+from catdog_core import limits  # noqa: E402
+from catdog_core.cli import PROGRAM, app  # noqa: E402
+from catdog_core.controls import Control, accepted, controls  # noqa: E402
+from catdog_core.settings import RECIPES, Augmentation, Network, Training  # noqa: E402
+
+NOTE = "<!-- Written by `python docs/generate.py`; do not edit. -->"
+
+
+def cli() -> str:
+    """The command line as Markdown: every command with its arguments and flags."""
+    root: Any = typer.main.get_command(app)
+    lines = [
+        "# The command line",
+        "",
+        NOTE,
+        "",
+        f"`{PROGRAM} COMMAND`; each command ends with 0, or with 1 and one line on stderr, and",
+        "`--help` shows the same as stands here. The pages of the lab call the same code. Flags",
+        "made from settings are explained in [settings.md](settings.md), too.",
+        "",
+        "| command | what it does |",
+        "|---|---|",
+    ]
+    every = list(_commands(root))
+    for name, command in every:
+        lines.append(f"| [`{name}`](#{name.replace(' ', '-')}) | {_first(command.help)} |")
+    for name, command in every:
+        lines += ["", f"## {name}", "", _plain(command.help), "", *_usage(name, command)]
+    return "\n".join(lines) + "\n"
+
+
+def settings() -> str:
+    """The settings as Markdown: every field with its default, range and meaning."""
+    lines = [
+        "# Settings",
+        "",
+        NOTE,
+        "",
+        "Sliders, flags, files and checks are all made from these fields. A field of a training or",
+        "an augmentation is a flag of `train` (`--learning-rate`) and a key of a JSON file",
+        "(`learning_rate`); the Augment page takes those of an augmentation in its address.",
+    ]
+    parts = (
+        ("Training", Training, "How a network learns. Defaults are the class notes' own."),
+        (
+            "Augmentation",
+            Augmentation,
+            "Random changes to training photos; names and units of the first eleven are those of"
+            " Keras's `ImageDataGenerator`. A training for which nothing is said uses none.",
+        ),
+        ("Network", Network, "What the model `custom` is built of; `--network FILE.json`."),
+        (
+            "Limits",
+            limits.Limits,
+            f"How much a stranger's file may cost; kept in `{limits.FILE}` in the workspace, which"
+            " names only what differs.",
+        ),
+    )
+    for title, model, about in parts:
+        lines += ["", f"## {title}", "", about, "", *_fields(model)]
+    lines += ["", "## Recipes", "", *_recipes()]
+    return "\n".join(lines) + "\n"
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
+
+
+def _usage(name: str, command: Any) -> list[str]:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    words = [f"{PROGRAM} {name}", *(_argument(p) for p in arguments)]
+    lines = ["```sh", " ".join([*words, *(["[OPTIONS]"] if options else [])]), "```"]
+    if arguments or options:
+        lines += ["", "| argument or flag | what it means |", "|---|---|"]
+        lines += [f"| `{_argument(p)}` | {_plain(p.help)} |" for p in arguments]
+        lines += [f"| `{_flag(p)}` | {_plain(p.help)}{_default(p)} |" for p in options]
+    return lines
+
+
+def _argument(parameter: Any) -> str:
+    name = parameter.metavar or parameter.name.upper()
+    return f"{name}…" if parameter.nargs == -1 and not name.endswith("…") else name
+
+
+def _flag(parameter: Any) -> str:
+    names = ", ".join(parameter.opts)
+    if parameter.secondary_opts:
+        names += " / " + ", ".join(parameter.secondary_opts)
+    if parameter.is_flag:
+        return names
+    numeric = parameter.min is not None or isinstance(parameter.default, (int, float))
+    kind = parameter.metavar or ("NUMBER" if numeric else "TEXT")
+    return f"{names} {kind}".replace("|", "\\|")
+
+
+def _default(parameter: Any) -> str:
+    value = parameter.default
+    if value in (None, False, "", ()) or not isinstance(value, (bool, int, float, str)):
+        return ""
+    return f" (default: {value})"
+
+
+def _fields(model: Any) -> list[str]:
+    lines = ["| field | default | accepts | meaning |", "|---|---|---|---|"]
+    for control in controls(model):
+        unit = f" {control.unit}" if control.unit not in ("", "×") else ""
+        lines.append(
+            f"| `{control.name}` | {_value(control.default)}{unit if control.default else ''}"
+            f" | {_plain(accepted(control))}{' or nothing' if control.optional else ''}"
+            f" | {control.label}: {_plain(control.help)}{_typical(control)} |"
+        )
+    return lines
+
+
+def _typical(control: Control) -> str:
+    if not control.typical:
+        return ""
+    low, high = control.typical
+    return f" Usual: {low:g} to {high:g}."
+
+
+def _recipes() -> list[str]:
+    lines = [
+        "Where a model is named and nothing else is said, these differ from the defaults above.",
+        "",
+        "| model | training | augmentation |",
+        "|---|---|---|",
+    ]
+    plain, off = Training(), RECIPES["notes"].augmentation
+    for name, recipe in RECIPES.items():
+        training = _different(recipe.training, plain, ("model",))
+        changes = _different(recipe.augmentation, off, ())
+        lines.append(f"| `{name}` | {training or 'as above'} | {changes or 'none'} |")
+    return lines
+
+
+def _different(values: Any, base: Any, left_out: tuple[str, ...]) -> str:
+    found = {
+        control.name: getattr(values, control.name)
+        for control in controls(type(values))
+        if control.name not in left_out
+        and getattr(values, control.name) != getattr(base, control.name)
+    }
+    return ", ".join(f"`{name}` {_value(value)}" for name, value in found.items())
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple):
+        return " to ".join(f"{part:g}" for part in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _first(text: str | None) -> str:
+    """The first sentence of a help text."""
+    plain = _plain(text)
+    return plain.split(". ")[0].rstrip(".") + "."
+
+
+def _plain(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+PAGES = {"cli.md": cli, "settings.md": settings}
+"""By file name, what writes them."""
+
+if __name__ == "__main__":
+    for name, write in PAGES.items():
+        (FOLDER / name).write_text(write(), encoding="utf-8")

@@ -1,0 +1,50 @@
+"""The documentation says what the code does: generated pages are fresh, links and names exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from catdog_core.controls import controls
+from catdog_core.settings import Augmentation, Training
+from docs import generate
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+
+
+def text(name):
+    return (DOCS / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_generated_pages_are_fresh(name):
+    assert text(name) == generate.PAGES[name](), "run `python docs/generate.py`"
+
+
+@pytest.mark.parametrize("model", [Training, Augmentation])
+def test_every_setting_has_its_row_and_every_flag_its_line(model):
+    for control in controls(model):
+        assert f"| `{control.name}` |" in text("settings.md")
+        assert f"`--{control.name.replace('_', '-')} " in text("cli.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_the_pages_lead_somewhere(page):
+    body = page.read_text("utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", body):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, part = target.partition("#")
+        there = (page.parent / file) if file else page
+        assert there.exists(), target
+        if part and there.suffix == ".md":
+            heads = re.findall(r"^#+ (.+)$", there.read_text("utf-8"), re.M)
+            names = {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
+            assert part in names, target
+
+
+def test_modules_the_architecture_names_exist():
+    for name in re.findall(r"`((?:catdog_|tests/)[\w/]+(?:\.py)?)`", text("architecture.md")):
+        assert (ROOT / name).exists() or (ROOT / f"{name}.py").exists(), name

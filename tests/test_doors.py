@@ -41,6 +41,8 @@ LIGHT = (
     "child",
     "model_file",
     "usage",
+    "sample",
+    "kept",
     "export",
     "exporter",
     "formats",

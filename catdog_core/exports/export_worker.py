@@ -43,7 +43,7 @@ def main() -> None:
             child.say(phase="comparing")
             found = parity.measure(source, kind, out)
         if exporter.is_folder and asked["packed"]:
-            shutil.make_archive(str(out), "zip", out)
+            shutil.make_archive(str(out), "zip", folder, out.name)
             shutil.rmtree(out)
             out = out.with_suffix(".zip")
         child.say(result={"file": out.name, "bytes": size(out), "parity": found})

@@ -1,0 +1,185 @@
+"""A run's model in every format: made in the background, compared, with the lines that use it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from catdog_core import export, jobs
+from catdog_core.errors import CatDogError
+from catdog_core.export import Exporter, Made
+from catdog_core.exports import usage
+from catdog_core.exports.kept import Shelf
+from catdog_core.files import shown
+from catdog_core.insight import shipped
+from catdog_core.jobs import Job
+from catdog_core.runs import Run
+
+from .. import loaders, state, tiles, watch
+from ..words import N_, escape, say, t
+from . import export_words as words
+
+_GROUPS = {
+    "model": (
+        N_("The model, for elsewhere"),
+        N_(
+            "Every one takes photos as they are, values 0 to 255, and rescales them itself. Its"
+            " answers are compared with those of the Keras model on the same photos."
+        ),
+    ),
+    "code": (N_("The code"), N_("The training as Keras code that runs without this lab.")),
+    "record": (N_("The run"), N_("All that was set and measured, to keep or to hand on.")),
+}
+_ICONS = {
+    "keras": ":material/deployed_code:",
+    "h5": ":material/dataset:",
+    "saved_model": ":material/folder_zip:",
+    "litert": ":material/smartphone:",
+    "litert_int8": ":material/compress:",
+    "onnx": ":material/swap_horiz:",
+    "tfjs": ":material/javascript:",
+    "notebook": ":material/menu_book:",
+    "script": ":material/code:",
+    "bundle": ":material/inventory_2:",
+    "report": ":material/summarize:",
+}
+
+
+def choose() -> Run | None:
+    """Let the user choose a run with a model; None, and what to do, where it has none."""
+    ready = shipped.run()
+    run = state.chosen_run(t("Run"), [ready] if ready else [])
+    if run is None:
+        return None
+    if run.training is None or run.best_model is None:
+        st.info(t("This run has no model yet: one appears with the first whole epoch."))
+        st.page_link(
+            "pages/3_Train.py",
+            label=t("Train one"),
+            icon=":material/model_training:",
+            query_params=state.query(),
+        )
+        return None
+    size = run.training.image_size
+    tiles.show(
+        [
+            (t("Network"), run.model),
+            (t("Photos"), f"{size} × {size} px"),
+            (t("Classes"), shown(", ".join(run.classes), 40)),
+        ]
+    )
+    return run
+
+
+def show(run: Run) -> None:
+    """A card a format, in their groups."""
+    shelf = Shelf(run.folder, run.classes)
+    if shelf.dataset is None:
+        st.caption(
+            t(
+                "The photos this model was trained with are not here: it is compared on drawn pets,"
+                " which it may find strange."
+            )
+        )
+    for group, (title, about) in _GROUPS.items():
+        kinds = [kind for kind, one in export.FORMATS.items() if one.group == group]
+        if not kinds:
+            continue
+        st.subheader(t(title), anchor=False)
+        st.caption(t(about))
+        cards = st.grid(min_column_width=300, gap="medium")
+        for kind in kinds:
+            with cards.container(), st.container(border=True, height="stretch"):
+                _card(run, shelf, export.FORMATS[kind])
+
+
+def _card(run: Run, shelf: Shelf, exporter: Exporter) -> None:
+    icon = _ICONS.get(exporter.kind, ":material/description:")
+    st.markdown(f"{icon} **{t(exporter.label)}** &nbsp; `{exporter.extension}`")
+    st.caption(t(exporter.about))
+    key = f"export-{exporter.kind}-{run.id}"
+    if exporter.missing:
+        st.caption(f":material/info: {escape(t(exporter.install))}")
+        return
+    made = shelf.find(exporter.kind)
+    if made is None or watch.is_running(key):
+        watch.job(key, partial(_make, shelf, exporter, key))
+        return
+    _made(run, exporter, made)
+
+
+def _made(run: Run, exporter: Exporter, made: Made) -> None:
+    st.markdown(f"**{words.size(made.bytes)}**")
+    if made.parity is not None:
+        st.caption(words.parity(made.parity))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            t("Download"),
+            data=made.path.read_bytes,
+            file_name=_name(run, exporter),
+            icon=":material/download:",
+            type="primary",
+            on_click="ignore",
+            key=f"download_{exporter.kind}",
+        )
+        with st.popover(t("How to use it"), icon=":material/code:"):
+            _usage(run, exporter)
+
+
+def _usage(run: Run, exporter: Exporter) -> None:
+    assert run.training is not None
+    name = _name(run, exporter)
+    if exporter.group != "model":
+        st.code(exporter.usage.format(file=name), language=exporter.language)
+        return
+    if exporter.is_folder:
+        st.caption(t("Unpack the zip first; these lines stand beside the folder `model` in it."))
+        name = "model"
+    language = "javascript" if exporter.kind == "tfjs" else "python"
+    text = usage.text(exporter.kind, name, run.classes, run.training.image_size)
+    st.code(text, language=language, wrap_lines=True)
+    st.caption(t("It reads `photo.jpg`, resizes it as the lab does, and prints the class."))
+
+
+def _name(run: Run, exporter: Exporter) -> str:
+    """The name a file is downloaded by; two formats may share an extension."""
+    extensions = [one.extension for one in export.FORMATS.values()]
+    unique = extensions.count(exporter.extension) == 1 or exporter.kind == "litert"
+    end = "" if unique else f"-{exporter.kind.replace('_', '-')}"
+    return f"{loaders.stem(run)}{end}{exporter.extension}"
+
+
+def _make(shelf: Shelf, exporter: Exporter, key: str, job: Job | None) -> None:
+    """The button that makes a file, or how far it is."""
+    if job is not None and job.status == "running":
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/hourglass_top: {t(job.phase or _STARTS)}", width="stretch")
+            st.button(t("Stop"), icon=":material/stop:", key=f"stop_{key}", on_click=job.stop)
+        return
+    if job is not None and job.error is not None:
+        (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
+    st.button(
+        t("Make"),
+        icon=":material/build:",
+        key=f"make_{key}",
+        on_click=_start,
+        args=(shelf, exporter.kind, key),
+    )
+
+
+_STARTS = N_("Loading TensorFlow…")
+
+
+def _start(shelf: Shelf, kind: str, key: str) -> None:
+    jobs.start(key, partial(_work, shelf, kind))
+
+
+def _work(shelf: Shelf, kind: str, job: Job) -> Path:
+    def phase(message: str) -> None:
+        job.tell(message, 0, 0)
+        if job.stopped():
+            raise CatDogError("The export was stopped. Nothing of it is kept.")
+
+    return shelf.make(kind, phase).path

@@ -1,0 +1,16 @@
+"""A run's model as files for elsewhere, and runs that come from elsewhere."""
+
+import streamlit as st
+
+from catdog_ui import startup
+from catdog_ui.export import export_view
+from catdog_ui.words import N_, t
+
+startup.page(N_("Export"))
+
+with startup.guard():
+    st.title(t("Export"), anchor=False)
+    st.markdown(t("Take a model with you: into a phone, a web page, another program or machine."))
+    run = export_view.choose()
+    if run is not None:
+        export_view.show(run)

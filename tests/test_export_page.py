@@ -1,0 +1,174 @@
+"""The Export page: cards, making in the background, what is said of a file; without TensorFlow."""
+
+import threading
+
+import fakes
+import pytest
+
+from catdog_core import export, jobs
+from catdog_core.errors import CatDogError
+from catdog_core.export import Made
+from catdog_core.exports import kept
+from catdog_core.insight import shipped
+from catdog_ui.export import export_words
+
+pytestmark = pytest.mark.usefixtures("workspace")
+PARITY = {
+    "photos": 50,
+    "dataset": "",
+    "difference": 2e-7,
+    "labels": 0,
+    "runtime": "onnxruntime 1.32.0",
+}
+
+
+@pytest.fixture
+def folder():
+    """A run with a model that nobody loads."""
+    made = fakes.run("first")
+    fakes.model(made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    yield
+    for key in list(jobs._jobs):
+        jobs.forget(key)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Exports made in no time; the kinds that were asked for."""
+    asked = []
+
+    def make(source, kind, folder, phase, packed=False):
+        phase("Writing the file…")
+        asked.append(kind)
+        path = folder / f"model{export.FORMATS[kind].extension}"
+        path.write_bytes(kind.encode())
+        parity = PARITY if export.FORMATS[kind].group == "model" else None
+        return Made(path, 1_234_567, parity)
+
+    monkeypatch.setattr(export, "make", make)
+    return asked
+
+
+def page(folder):
+    app = fakes.page("7_Export", run=folder.name)
+    assert not app.exception
+    return app
+
+
+def ended(app, folder, kind):
+    """The page after a job has ended."""
+    key = f"export-{kind}-{folder.name}"
+    waiting = threading.Event()
+    while jobs.get(key).status == "running":
+        waiting.wait(0.05)
+    return app.run()
+
+
+def texts(app):
+    return fakes.said([*app.markdown, *app.caption])
+
+
+def test_a_run_without_a_model_says_where_it_comes_from(monkeypatch):
+    monkeypatch.setattr(shipped, "run", lambda: None)
+    assert "no run yet" in fakes.said(fakes.page("7_Export").info)
+    app = page(fakes.run("bare"))
+    assert "no model yet" in fakes.said(app.info)
+
+
+def test_the_model_that_comes_with_the_lab_can_be_exported_too():
+    app = fakes.page("7_Export")
+    assert not app.exception
+    assert any(button.key == "make_export-onnx-default" for button in app.button)
+
+
+def test_every_format_has_a_card_with_what_it_is_for(folder):
+    app = page(folder)
+    for one in export.FORMATS.values():
+        assert f"**{one.label}**" in texts(app)
+        assert one.about in texts(app)
+
+
+def test_a_file_is_made_by_a_click_and_then_offered(folder, quick):
+    app = page(folder)
+    app.button(key=f"make_export-onnx-{folder.name}").click().run()
+    app = ended(app, folder, "onnx")
+    assert not app.exception and not app.error
+    assert "1.2 MB" in texts(app) and "At most **2e-07** off" in texts(app)
+    assert "All are called the same." in texts(app)
+    assert "import onnxruntime" in fakes.said(app.code)
+    assert quick == ["onnx"]
+    page(folder)  # another window makes nothing anew
+    assert quick == ["onnx"]
+
+
+def test_an_export_goes_with_its_model(folder, quick):
+    shelf = kept.Shelf(folder, ("cats", "dogs"))
+    assert shelf.make("keras", lambda phase: None).path.read_bytes() == b"keras"
+    (folder / "best.keras").write_bytes(b"another model, of the next epoch")
+    later = kept.Shelf(folder, ("cats", "dogs"))
+    assert later.find("keras") is None
+    later.make("keras", lambda phase: None)
+    assert quick == ["keras", "keras"]
+
+
+def test_a_stopped_export_leaves_nothing(folder, monkeypatch):
+    begun = threading.Event()
+
+    def make(source, kind, folder, phase, packed=False):
+        (folder / "half.onnx").write_bytes(b"half")
+        begun.set()
+        while True:
+            phase("Writing the file…")
+
+    monkeypatch.setattr(export, "make", make)
+    app = page(folder)
+    app.button(key=f"make_export-onnx-{folder.name}").click().run()
+    assert begun.wait(20)
+    app.run()
+    app.button(key=f"stop_export-onnx-{folder.name}").click().run()
+    app = ended(app, folder, "onnx")
+    assert "stopped" in fakes.said(app.info)
+    assert list(kept.root().iterdir()) == []
+
+
+def test_a_failed_export_says_why_and_can_be_tried_again(folder, monkeypatch):
+    def make(*_args, **_more):
+        raise CatDogError("The model could not be written as {kind}: too odd.", kind="onnx")
+
+    monkeypatch.setattr(export, "make", make)
+    app = page(folder)
+    app.button(key=f"make_export-onnx-{folder.name}").click().run()
+    app = ended(app, folder, "onnx")
+    assert "could not be written as onnx" in fakes.said(app.error)
+    assert any(button.key == f"make_export-onnx-{folder.name}" for button in app.button)
+
+
+def test_old_exports_make_room_for_new_ones(folder, quick, monkeypatch):
+    shelf = kept.Shelf(folder, ("cats", "dogs"))
+    monkeypatch.setattr(kept, "MAX_BYTES", 300)
+    shelf.make("keras", lambda phase: None)
+    newest = shelf.make("h5", lambda phase: None)
+    assert [place.name for place in kept.root().iterdir()] == [newest.path.parent.name]
+
+
+def test_a_damaged_entry_of_the_cache_is_made_anew(folder, quick):
+    shelf = kept.Shelf(folder, ("cats", "dogs"))
+    made = shelf.make("keras", lambda phase: None)
+    (made.path.parent / "export.json").write_text('{"format": 1, "file": "../../x", "bytes": 1')
+    assert shelf.find("keras") is None
+    shelf.make("keras", lambda phase: None)
+    assert quick == ["keras", "keras"]
+
+
+def test_what_was_not_compared_is_said_with_the_package_that_would():
+    assert "`onnxruntime` is not installed" in export_words.parity({"missing": "onnxruntime"})
+    assert "Python cannot run" in export_words.parity({"missing": ""})
+    told = {**PARITY, "labels": 2, "dataset": "*pets*", "accuracy": [0.9, 0.85], "counted": 1000}
+    said = export_words.parity(told)
+    assert "2 of them are called otherwise" in said and r"\*pets\*" in said
+    assert "Accuracy **85.0%**, that of the Keras model 90.0%, on 1,000 photos." in said

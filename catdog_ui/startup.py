@@ -28,6 +28,7 @@ PAGES = (
     ("pages/4_Compare.py", N_("Compare"), ":material/compare_arrows:"),
     ("pages/5_Evaluate.py", N_("Evaluate"), ":material/fact_check:"),
     ("pages/6_Predict.py", N_("Predict"), ":material/image_search:"),
+    ("pages/7_Export.py", N_("Export"), ":material/ios_share:"),
     ("pages/8_Learn.py", N_("Learn"), ":material/school:"),
 )
 _SIDEBAR = 240  # pixels

@@ -1,4 +1,4 @@
-"""Who may do what: roles, quotas and folders, where several people share one lab.
+"""Who may do what: roles and quotas, where several people share one lab.
 
     workspace/access.json    writer: `serve`, or a teacher by hand
 
@@ -15,23 +15,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field, ValidationError
 
 from . import files
-from .errors import N_, AccessError, DatasetError, SettingsError
+from .errors import N_, AccessError, SettingsError
 from .fields import Settings
 from .recall import Recall
 
 FILE = "access.json"
-ROOTS = "CATDOG_ROOTS"
 FORMAT = 1
 Role = Literal["teacher", "student", "audience"]
 Action = Literal["train", "manage run", "change data", "run a job", "keep presets", "empty"]
@@ -50,6 +48,17 @@ class Visitor:
     role: Role
 
 
+class HasOwner(Protocol):
+    """What the quota needs to know of a run."""
+
+    @property
+    def owner(self) -> str: ...
+    @property
+    def is_active(self) -> bool: ...
+    @property
+    def folder(self) -> Path: ...
+
+
 OWNER = Visitor("", "teacher")
 """Who sits at the machine, or has its command line."""
 
@@ -64,7 +73,7 @@ class Access(Settings):
     disk.
     """
 
-    format: int = Field(FORMAT, ge=1, le=FORMAT)
+    format: int = Field(default=FORMAT, ge=1, le=FORMAT)
     shared: bool = False
     everyone: Role = "audience"
     teacher_code: str = ""
@@ -72,9 +81,9 @@ class Access(Settings):
     teachers: tuple[str, ...] = ()
     students: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
-    runs_each: int = Field(10, ge=1)
-    waiting_each: int = Field(2, ge=1)
-    megabytes_each: int = Field(1000, ge=1)
+    runs_each: int = Field(default=10, ge=1)
+    waiting_each: int = Field(default=2, ge=1)
+    megabytes_each: int = Field(default=1000, ge=1)
 
 
 _recall: Recall[Access] = Recall(4)
@@ -160,11 +169,11 @@ def check(action: Action, owner: str | None = None) -> None:
 _NOBODY = N_("the teacher")
 
 
-def check_quota(runs: Iterable[tuple[str, bool, Path]]) -> None:
+def check_quota(listing: Callable[[], Iterable[HasOwner]]) -> None:
     """The guard before one more run.
 
     Args:
-        runs: those there are: owner, whether it trains or waits, and its folder.
+        listing: gives the runs there are; not asked where there is no quota.
 
     Raises:
         AccessError: a student has as many as are allowed.
@@ -173,8 +182,8 @@ def check_quota(runs: Iterable[tuple[str, bool, Path]]) -> None:
     who, limits = visitor(), settings()
     if not limits.shared or who.role == "teacher":
         return
-    mine = [(active, folder) for owner, active, folder in runs if owner == who.name]
-    waiting = sum(active for active, _ in mine)
+    mine = [run for run in listing() if run.owner == who.name]
+    waiting = sum(run.is_active for run in mine)
     if waiting >= limits.waiting_each:
         raise AccessError(
             "{n} of your runs train or wait already. Expected at most {most} at once. Wait until"
@@ -188,7 +197,7 @@ def check_quota(runs: Iterable[tuple[str, bool, Path]]) -> None:
             n=len(mine),
             most=limits.runs_each,
         )
-    taken = sum(files.size(folder) for _, folder in mine) / 1e6
+    taken = sum(files.size(run.folder) for run in mine) / 1e6
     if taken >= limits.megabytes_each:
         raise AccessError(
             "Your runs take {n:,.0f} MB. Expected at most {most:,} MB each. Delete one you need no"
@@ -196,65 +205,6 @@ def check_quota(runs: Iterable[tuple[str, bool, Path]]) -> None:
             n=taken,
             most=limits.megabytes_each,
         )
-
-
-def roots() -> list[Path] | None:
-    """The folders a person's photos may lie in; None where any may be opened.
-
-    ``CATDOG_ROOTS`` names them, as ``PATH`` does its folders; else access.json does. Where neither
-    says anything, a lab of one's own may open what its user may read, a shared one nothing.
-    """
-    named = os.environ.get(ROOTS)
-    if named:
-        places = named.split(os.pathsep)
-    elif settings().shared:
-        places = list(settings().roots)
-    else:
-        return None
-    return [Path(place).expanduser().resolve() for place in places if place.strip()]
-
-
-def confine(path: Path) -> Path:
-    """A path somebody typed into a page, if it lies where it may.
-
-    Args:
-        path: of a folder or file; links in it are followed before it is judged.
-
-    Returns:
-        The true place, which is what must be opened: a link may lead elsewhere a moment later.
-
-    Raises:
-        DatasetError: it, or a link within it, leads out of the allowed folders. It tells nothing
-            of what is there.
-    """
-    allowed = roots()
-    if allowed is None:
-        return path
-    place = path.expanduser().resolve()
-    if all(_lies_in(each, allowed) for each in (place, *_led_to(place))):
-        return place
-    raise DatasetError(
-        "{folder} may not be opened here. Expected a folder within {allowed}. Choose one there, or"
-        " import a zip.",
-        folder=files.shown(str(path)),
-        allowed=", ".join(map(str, allowed)) or _NONE,
-    )
-
-
-_NONE = N_("no folder at all")
-
-
-def _led_to(folder: Path) -> Iterator[Path]:
-    """Where the links within a folder lead."""
-    for place, folders, names in os.walk(folder):  # which follows none
-        for name in (*folders, *names):
-            path = Path(place, name)
-            if path.is_symlink():
-                yield path.resolve()
-
-
-def _lies_in(place: Path, allowed: list[Path]) -> bool:
-    return any(place == root or root in place.parents for root in allowed)
 
 
 def hashed(code: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from . import access
 from .errors import N_, CatDogError
 
 log = logging.getLogger("catdog")
@@ -77,7 +78,11 @@ def start(key: str, work: Work) -> Job:
 
     Returns:
         The job that runs now.
+
+    Raises:
+        AccessError: the visitor may not run jobs.
     """
+    access.check("run a job")
     with _guard:
         found = _jobs.get(key)
         if found is not None and found.status == "running":

@@ -3,22 +3,28 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from catdog_core import access
 from catdog_core.access import Visitor
 from catdog_core.errors import AccessError, CatDogError, DatasetError, SettingsError
+from catdog_core.sources import roots
 
 TEACHER, STUDENT = Visitor("ms.kim", "teacher"), Visitor("ada", "student")
 AUDIENCE = Visitor("", "audience")
 ACTIONS = ("train", "manage run", "change data", "run a job", "keep presets", "empty")
 
 
+def run(owner, is_active, folder):
+    return SimpleNamespace(owner=owner, is_active=is_active, folder=folder)
+
+
 @pytest.fixture
 def shared(workspace, monkeypatch):
     """Write access.json; and say who asks."""
-    monkeypatch.delenv(access.ROOTS, raising=False)
+    monkeypatch.delenv(roots.ROOTS, raising=False)
     monkeypatch.setattr(access, "_ask", lambda: None)
 
     def write(who=None, **settings):
@@ -34,7 +40,7 @@ def shared(workspace, monkeypatch):
 def test_in_a_lab_of_ones_own_everybody_may_do_everything(workspace, monkeypatch, who):
     monkeypatch.setattr(access, "_ask", lambda: who)
     assert all(access.may(action, "someone") for action in ACTIONS)
-    access.check_quota([("ada", True, workspace)] * 1000)
+    access.check_quota(lambda: [run("ada", True, workspace)] * 1000)
 
 
 def test_the_audience_may_do_nothing_that_leaves_a_trace(shared):
@@ -72,15 +78,15 @@ def test_who_has_the_machine_is_no_visitor(shared):
 def test_a_quota_counts_runs_what_waits_and_what_lies_on_the_disk(shared, tmp_path):
     (tmp_path / "big").write_bytes(b"x" * 10_000_001)
     shared(STUDENT, runs_each=3, waiting_each=1, megabytes_each=10)
-    access.check_quota([("bob", True, tmp_path)] * 9)
+    access.check_quota(lambda: [run("bob", True, tmp_path)] * 9)
     with pytest.raises(AccessError, match="at most 1 at once"):
-        access.check_quota([("ada", True, tmp_path)])
+        access.check_quota(lambda: [run("ada", True, tmp_path)])
     with pytest.raises(AccessError, match="at most 3 each"):
-        access.check_quota([("ada", False, tmp_path / "gone")] * 3)
+        access.check_quota(lambda: [run("ada", False, tmp_path / "gone")] * 3)
     with pytest.raises(AccessError, match="Your runs take 10 MB"):
-        access.check_quota([("ada", False, tmp_path)])
+        access.check_quota(lambda: [run("ada", False, tmp_path)])
     shared(TEACHER, runs_each=1)
-    access.check_quota([("ms.kim", False, tmp_path)] * 5)
+    access.check_quota(lambda: [run("ms.kim", False, tmp_path)] * 5)
 
 
 def test_a_code_gives_its_role_and_a_wrong_one_none(shared):
@@ -116,22 +122,22 @@ def test_a_damaged_or_misspelt_file_shuts_the_door(workspace):
 
 
 def test_in_a_lab_of_ones_own_any_folder_may_be_opened(workspace, monkeypatch):
-    monkeypatch.delenv(access.ROOTS, raising=False)
-    assert access.roots() is None
-    assert access.confine(Path("/etc")) == Path("/etc")
+    monkeypatch.delenv(roots.ROOTS, raising=False)
+    assert roots.roots() is None
+    assert roots.confine(Path("/etc")) == Path("/etc")
 
 
 def test_a_shared_lab_opens_folders_of_its_roots_only(shared, tmp_path):
     shared(STUDENT, roots=[str(tmp_path / "photos")])
     inside = tmp_path / "photos" / "pets"
     inside.mkdir(parents=True)
-    assert access.confine(inside) == inside
+    assert roots.confine(inside) == inside
     for path in (tmp_path, inside / ".." / "..", Path("/etc"), tmp_path / "photos2"):
         with pytest.raises(DatasetError, match="may not be opened here"):
-            access.confine(path)
+            roots.confine(path)
     shared(STUDENT)
     with pytest.raises(DatasetError, match="no folder at all"):
-        access.confine(inside)
+        roots.confine(inside)
 
 
 def test_what_is_refused_tells_not_whether_it_is_there(shared, tmp_path):
@@ -140,7 +146,7 @@ def test_what_is_refused_tells_not_whether_it_is_there(shared, tmp_path):
     (tmp_path / "is here").mkdir()
     for name in ("is here", "is gone"):
         with pytest.raises(DatasetError) as error:
-            access.confine(tmp_path / name)
+            roots.confine(tmp_path / name)
         told.append(str(error.value).replace(name, "…"))
     assert told[0] == told[1]
 
@@ -153,19 +159,19 @@ def test_links_are_followed_before_a_place_is_judged(shared, tmp_path):
     (photos / "door").symlink_to(secret)
     shared(STUDENT, roots=[str(photos)])
     with pytest.raises(DatasetError):
-        access.confine(photos / "door")
+        roots.confine(photos / "door")
     with pytest.raises(DatasetError):
-        access.confine(photos)
+        roots.confine(photos)
     (photos / "door").unlink()
     (photos / "cats" / "cat.jpg").symlink_to(secret / "cat.jpg")
     with pytest.raises(DatasetError):
-        access.confine(photos)
+        roots.confine(photos)
     (photos / "cats" / "cat.jpg").unlink()
-    assert access.confine(photos) == photos
+    assert roots.confine(photos) == photos
 
 
 def test_the_environment_names_roots_for_a_lab_of_ones_own_too(workspace, monkeypatch, tmp_path):
-    monkeypatch.setenv(access.ROOTS, os.pathsep.join(["~", str(tmp_path / "data")]))
-    assert access.roots() == [Path.home().resolve(), tmp_path / "data"]
+    monkeypatch.setenv(roots.ROOTS, os.pathsep.join(["~", str(tmp_path / "data")]))
+    assert roots.roots() == [Path.home().resolve(), tmp_path / "data"]
     with pytest.raises(DatasetError):
-        access.confine(Path("/etc"))
+        roots.confine(Path("/etc"))

@@ -13,6 +13,7 @@ LIGHT = (
     "errors",
     "files",
     "access",
+    "roots",
     "recall",
     "settings",
     "controls",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from .. import access
 from ..errors import DatasetError
 from ..sources import dataset_record
 from ..sources.dataset_record import Dataset
@@ -93,6 +94,7 @@ def resplit(
 
 def undo(dataset_id: str) -> Dataset:
     """Take back the last change, whatever it was. Raises DatasetError when there is none."""
+    access.check("change data")
     dataset_record.load(dataset_id)
     with dataset_record.writing(dataset_id) as folder:
         content, events = dataset_record.read(folder)
@@ -141,6 +143,7 @@ def _decided(
     folder: Path, content: Dataset, events: dataset_record.Events, made: Change
 ) -> Dataset:
     """Add a change to a record; the dataset after it."""
+    access.check("change data")
     before = choices.in_force(events)
     fingerprint = dataset_record.changed(content, (*before, made)).fingerprint
     made = replace(made, fingerprint=fingerprint)

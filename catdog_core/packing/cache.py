@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from .. import datasets, files
+from .. import access, datasets, files
 from ..training import run_folder, status
 
 _NAME = re.compile(r"\.?([0-9a-f]{20})-(\d+)(\.packing|-[0-9a-f]{8})?")
@@ -85,6 +85,7 @@ def clear(half_fetched: bool = False) -> int:
     Args:
         half_fetched: also what a broken download would go on from.
     """
+    access.check("empty")
     freed = sum(_remove(path) for path in _folders())
     for entry in _fetched():
         if half_fetched or entry.whole:

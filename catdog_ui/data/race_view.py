@@ -15,6 +15,7 @@ from catdog_core.jobs import Job
 
 from .. import loaders, watch
 from ..palette import NEUTRAL, VALIDATION
+from ..startup import guard
 from ..words import N_, escape, say, t
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def _key(dataset: Dataset) -> str:
 
 
 def _start(dataset: Dataset) -> None:
-    jobs.start(_key(dataset), lambda job: loaders.race(dataset, job))
+    with guard():
+        jobs.start(_key(dataset), lambda job: loaders.race(dataset, job))
 
 
 def _show(dataset: Dataset, job: Job | None) -> None:

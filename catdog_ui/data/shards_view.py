@@ -13,6 +13,7 @@ from catdog_core.jobs import Job
 from catdog_core.packing import cache
 
 from .. import loaders, tiles, watch
+from ..startup import guard
 from ..words import escape, say, t
 
 _LOWEST, _HIGHEST = 8, 1024
@@ -93,7 +94,8 @@ def _key(dataset: Dataset, size: int) -> str:
 
 
 def _start(dataset: Dataset, size: int) -> None:
-    jobs.start(_key(dataset, size), lambda job: loaders.pack(dataset, size, job))
+    with guard():
+        jobs.start(_key(dataset, size), lambda job: loaders.pack(dataset, size, job))
 
 
 def _packing(dataset: Dataset, size: int, job: Job | None) -> None:

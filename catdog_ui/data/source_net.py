@@ -182,8 +182,9 @@ def _fetch_class() -> None:
 
 
 def _start(key: str, work: jobs.Work) -> None:
-    jobs.start(key, work)
-    _mine().add(key)
+    with guard():
+        jobs.start(key, work)
+        _mine().add(key)
 
 
 def _mine() -> set[str]:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from catdog_core import datasets
 from catdog_core.datasets import Dataset
-from catdog_core.sources import preview
+from catdog_core.sources import preview, roots
 
 from ..startup import guard
 from ..words import N_, t
@@ -71,7 +71,7 @@ def _folder(_kind: str) -> None:
         st.session_state.pop(_LOOKED, None)
         if path.strip():
             with guard(), st.spinner(t("Reading the photos…")):
-                folder = Path(path.strip()).expanduser()
+                folder = roots.confine(Path(path.strip()).expanduser())
                 st.session_state[_LOOKED] = (folder, preview.of_folder(folder))
     looked = st.session_state.get(_LOOKED)
     if looked is None:
@@ -85,7 +85,7 @@ def _folder(_kind: str) -> None:
 
 
 def _open(folder: Path, _looked: preview.Preview) -> Dataset:
-    dataset = datasets.open_folder(folder)
+    dataset = datasets.open_folder(roots.confine(folder))  # looked at a while ago
     st.session_state.pop(_LOOKED, None)
     return dataset
 

@@ -18,6 +18,7 @@ from catdog_core.settings import Augmentation, Training
 from catdog_core.training import estimate, lr_finder, trial
 
 from .. import phrases, watch
+from ..startup import guard
 from ..words import N_, escape, say, t
 from . import rate_chart
 
@@ -116,7 +117,8 @@ def _timing(asked: Asked, job: Job | None) -> None:
 
 
 def _begin(key: str, work: jobs.Work) -> None:
-    jobs.start(key, work)
+    with guard():
+        jobs.start(key, work)
 
 
 def _time(asked: Asked, job: Job) -> None:

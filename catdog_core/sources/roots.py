@@ -1,0 +1,72 @@
+"""Which folders of the machine a person may open from a page.
+
+Commands are not confined: who has the command line may read what the system lets them read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .. import access, files
+from ..errors import N_, DatasetError
+
+ROOTS = "CATDOG_ROOTS"
+_NONE = N_("no folder at all")
+
+
+def roots() -> list[Path] | None:
+    """The folders a person's photos may lie in; None where any may be opened.
+
+    ``CATDOG_ROOTS`` names them, as ``PATH`` does its folders; else access.json does. Where neither
+    says anything, a lab of one's own may open what its user may read, a shared one nothing.
+    """
+    named = os.environ.get(ROOTS)
+    if named:
+        places = named.split(os.pathsep)
+    elif access.settings().shared:
+        places = list(access.settings().roots)
+    else:
+        return None
+    return [Path(place).expanduser().resolve() for place in places if place.strip()]
+
+
+def confine(path: Path) -> Path:
+    """A path somebody typed into a page, if it lies where it may.
+
+    Args:
+        path: of a folder or file; links in it are followed before it is judged.
+
+    Returns:
+        The true place, which is what must be opened: a link may lead elsewhere a moment later.
+
+    Raises:
+        DatasetError: it, or a link within it, leads out of the allowed folders. It tells nothing
+            of what is there.
+    """
+    allowed = roots()
+    if allowed is None:
+        return path
+    place = path.expanduser().resolve()
+    if all(_lies_in(each, allowed) for each in (place, *_led_to(place))):
+        return place
+    raise DatasetError(
+        "{folder} may not be opened here. Expected a folder within {allowed}. Choose one there, or"
+        " import a zip.",
+        folder=files.shown(str(path)),
+        allowed=", ".join(map(str, allowed)) or _NONE,
+    )
+
+
+def _led_to(folder: Path) -> Iterator[Path]:
+    """Where the links within a folder lead."""
+    for place, folders, names in os.walk(folder):  # which follows none
+        for name in (*folders, *names):
+            path = Path(place, name)
+            if path.is_symlink():
+                yield path.resolve()
+
+
+def _lies_in(place: Path, allowed: list[Path]) -> bool:
+    return any(place == root or root in place.parents for root in allowed)

@@ -1,0 +1,92 @@
+"""Who sits before a page, where several people share the lab: name, role, and how to tell both."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from catdog_core import access
+from catdog_core.access import Role, Visitor
+
+from .words import N_, escape, t
+
+ROLES: dict[Role, str] = {
+    "teacher": N_("Teacher: may do everything."),
+    "student": N_("Student: may train, within a quota, and change runs of their own."),
+    "audience": N_("Audience: may look, move sliders and ask models."),
+}
+_ROLE, _NAME = "visitor_role", "visitor_name"
+_TRIES, _MINUTE = 10, 60.0
+_wrong: deque[float] = deque(maxlen=_TRIES)
+_guard = threading.Lock()
+
+
+def current() -> Visitor | None:
+    """Who the present session belongs to; None outside of one, such as in a job's thread."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is None or not access.settings().shared:
+        return None
+    if email := signed_in():
+        return Visitor(email, access.role_by_email(email))
+    role = st.session_state.get(_ROLE, access.settings().everyone)
+    return Visitor(st.session_state.get(_NAME) or f"visitor {context.session_id[:4]}", role)
+
+
+def signed_in() -> str:
+    """The e-mail address that signed in, empty where none did or it was not verified."""
+    if not st.user.get("is_logged_in") or st.user.get("email_verified") is False:
+        return ""
+    return str(st.user.get("email") or "")
+
+
+def panel() -> None:
+    """In the sidebar of a shared lab: who one is, and how to become more."""
+    if not access.settings().shared:
+        return
+    who = current()
+    assert who is not None
+    with st.popover(escape(who.name), icon=":material/person:", width="stretch"):
+        st.caption(t(ROLES[who.role]))
+        if signed_in():
+            st.button(t("Sign out"), key="visitor_logout", on_click=st.logout)
+            return
+        if "is_logged_in" in st.user:  # only where an identity provider is configured
+            st.button(t("Sign in"), type="primary", key="visitor_login", on_click=st.login)
+        with st.form("visitor_form", border=False):
+            st.text_input(
+                t("Your name"), key="visitor_name_field", max_chars=30, help=t("Shown beside runs.")
+            )
+            st.text_input(t("Code"), key="visitor_code", type="password", max_chars=100)
+            st.form_submit_button(t("Tell"), on_click=_tell, width="stretch")
+
+
+def _tell() -> None:
+    name = " ".join(st.session_state.visitor_name_field.replace("@", " ").split())
+    code = st.session_state.pop("visitor_code", "")
+    if name:
+        st.session_state[_NAME] = name
+    if not code:
+        return
+    role = _role_by_code(code)
+    if role is None:
+        st.toast(t("This code is not right. Ask the teacher."), icon=":material/error:")
+    else:
+        st.session_state[_ROLE] = role
+
+
+def _role_by_code(code: str) -> Role | None:
+    """As `access.role_by_code`; after ten wrong ones in a minute, none is right for a while."""
+    with _guard:  # one guess at a time: they cannot be made quicker by many windows
+        if len(_wrong) == _TRIES and time.monotonic() - _wrong[0] < _MINUTE:
+            return None
+        role = access.role_by_code(code)
+        if role is None:
+            _wrong.append(time.monotonic())
+        return role
+
+
+access.ask_of(current)

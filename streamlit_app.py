@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_core import datasets, runs
-from catdog_ui import home_view, startup
+from catdog_ui import home_view, startup, tour
 from catdog_ui.words import N_, t
 
 startup.page(N_("Home"))
@@ -18,6 +18,8 @@ with startup.guard():
         )
     )
     found, trained = datasets.listing(), runs.listing()
+    tour.show(first_visit=not found and not trained)
+    tour.button()
     home_view.steps(found, trained)
     st.space("small")
     if found or trained:

@@ -53,6 +53,12 @@ _ROOMS = (
         "image_search",
         N_("Drop photos in and see the class and the probability your model gives them."),
     ),
+    (
+        "pages/8_Learn.py",
+        N_("Learn"),
+        "school",
+        N_("What it all means: short sections with your own photos, questions, and a glossary."),
+    ),
 )
 
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_core import datasets, runs
-from catdog_ui import home_view, startup, tour
+from catdog_ui import home_view, startup, tour, trash_view
 from catdog_ui.words import N_, t
 
 startup.page(N_("Home"))
@@ -26,3 +26,4 @@ with startup.guard():
         home_view.stock(found, trained)
         st.space("small")
     home_view.rooms()
+    trash_view.panel()

@@ -145,7 +145,10 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
-    """After every epoch: its numbers, the resume point, the best model; and early stopping.
+    """After every epoch: the best model, the resume point, its numbers; and early stopping.
+
+    In this order, so that a kill in between loses nothing that was told: an epoch whose numbers
+    stand in the metrics has its resume point, and the best of them its model.
 
     The best epoch and the patience left follow from the epochs' numbers alone, so a resumed
     training needs no memory of them.
@@ -173,7 +176,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         self.averaged, self.whole = averaged, whole
         self.training = training
         self.folder: Path = run.folder
-        self.about = {"format": 1, "classes": list(run.classes), "model": training.model}
+        self.about = {"format": runs.FORMAT, "classes": list(run.classes), "model": training.model}
         self.epochs = epochs
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -186,25 +189,29 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
         row["seconds"] = round(time.monotonic() - self.start, 3)
         self.epochs.append(row)
-        files.append_line(self.folder / "metrics.jsonl", row)
         best = runs.best_epoch(self.epochs, self.training.monitor)
-        self._save(epoch, is_best=best == epoch)
+        self._save(epoch, row, is_best=best == epoch)
         patience = self.training.early_stopping
         if patience and best is not None and epoch - best >= patience:
             self.model.stop_training = True
 
-    def _save(self, epoch: int, is_best: bool) -> None:
+    def _save(self, epoch: int, row: dict[str, Any], is_best: bool) -> None:
+        if not self.folder.is_dir():
+            raise Stopped  # deleted under us: nothing is to be made of it again
         backup, best = self.folder / "backup.keras", self.folder / "best.keras"
+        # Epoch and numbers are inside the archive: they and the model cannot come apart.
+        about = {**self.about, "epoch": epoch, "row": row}
         members = {averaging.MEMBER: self.averaged.as_bytes()} if self.averaged else None
-        # The epoch is inside the archive: model and epoch cannot come apart.
-        models.save(self.model, backup, {**self.about, "epoch": epoch}, members=members)
-        files.write_json(self.folder / "backup.json", {"format": 1, "epoch": epoch})
-        if not is_best:
-            return
-        if self.averaged or self.whole:
+        is_copy = not self.averaged and not self.whole
+        if is_best and not is_copy:
             with self.averaged.in_place() if self.averaged else nullcontext():
                 model = self.whole(self.model) if self.whole else self.model
-                models.save(model, best, {**self.about, "epoch": epoch}, optimizer=False)
-            return
-        with files.replacing(best) as temporary:
-            shutil.copyfile(backup, temporary)
+                models.save(model, best, about, optimizer=False)
+        if is_best and is_copy:
+            models.save(self.model, best, about)
+            with files.replacing(backup) as temporary:
+                shutil.copyfile(best, temporary)
+        else:
+            models.save(self.model, backup, about, members=members)
+        files.append_line(self.folder / "metrics.jsonl", row)
+        files.write_json(self.folder / "backup.json", {"format": runs.FORMAT, "epoch": epoch})

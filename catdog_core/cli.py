@@ -28,6 +28,7 @@ from .commands import (
     cli_flags,
     cli_models,
     cli_say,
+    cli_trash,
     cli_trial,
 )
 from .commands.cli_flags import AsJson, Folder, NetworkFile, Order
@@ -258,6 +259,7 @@ def plot(
 
 app.command()(cli_diagnose.diagnose)
 app.add_typer(cli_experiment.app, name="experiment")
+app.add_typer(cli_trash.app, name="trash")
 app.command("find-rate")(cli_trial.find_rate)
 app.command("estimate")(cli_trial.estimate_time)
 app.command()(cli_data.download)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from . import demo, files
+from . import access, demo, files, trash
 from .curation import choices, division
 from .curation.choices import Choice
 from .curation.decisions import as_of, change, order_classes, refuse_second_test, resplit, undo
@@ -111,11 +111,13 @@ def open_folder(folder: Path) -> Dataset:
     """
     if own := _own_id(folder):
         return load(own)
+    access.check("change data")
     # The true root, known after the scan, is nearly always the folder given.
     earlier = contents.read(root() / _folder_id(Path(folder).absolute()))
     dataset = scan(folder, known=earlier)
     with dataset_record.writing(dataset.id) as place:
         events = dataset_record.history(place)
+        dataset_record.set_aside(place)
         dataset_record.write(place, dataset, events)
         contents.write(place, earlier)
     return dataset_record.changed(dataset, choices.in_force(events))
@@ -165,25 +167,42 @@ def damaged() -> list[tuple[str, CatDogError]]:
     return [(name, error) for name, error in found if isinstance(error, CatDogError)]
 
 
-def remove(dataset_id: str) -> Path:
-    """Move a dataset's record to the trash; photos of a user's folder stay where they are.
+def remove(dataset_id: str) -> str:
+    """Move a dataset's record to the trash and return the id of its entry there.
 
-    What the cache holds of it goes, unless a training uses it or may go on with it.
+    Photos of a user's folder stay where they are; those in the workspace go with the record. What
+    the cache holds of it goes, unless a training may go on with it.
+
+    Raises:
+        DatasetError: there is none, or a training uses it now.
+        AccessError: the visitor may not change data.
+        CatDogError: it cannot be moved.
     """
+    access.check("change data")
     folder = root() / dataset_id
     if files.slug(dataset_id, 80) != dataset_id or not folder.is_dir():
         raise DatasetError("There is no dataset '{id}' to delete.", id=files.shown(dataset_id))
-    target = files.workspace() / "trash" / f"{dataset_id}-{uuid4().hex[:6]}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(folder, target)
-    from .packing import cache  # it asks this room which datasets there are
+    from .packing import cache  # these ask this room which datasets there are
+    from .training import run_folder
 
+    for run in run_folder.listing():
+        if run.is_active and run.dataset_id == dataset_id:
+            raise DatasetError(
+                "Run '{run}' is {status} and uses the dataset '{name}'. Wait for it, or stop it"
+                " before you delete the dataset.",
+                run=run.name or run.id,
+                status=run.status,
+                name=run.dataset_name,
+            )
+    name = files.read_object(folder / "dataset.json").get("name")
+    entry = trash.put("dataset", str(name or dataset_id), [folder])
     cache.sweep()
-    return target
+    return entry
 
 
 def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) -> Dataset:
     """Make a dataset whose photos lie in the workspace; it appears whole or not at all."""
+    access.check("change data")
     folder, building = root() / dataset_id, root() / f".{dataset_id}-{uuid4().hex[:6]}"
     try:
         building.mkdir(parents=True)
@@ -208,7 +227,8 @@ def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) 
         )
         dataset_record.write(building, dataset, [])
         contents.write(building, {(inside / f).as_posix(): known[f] for f in known})
-        files.remove_tree(folder)
+        if folder.exists():  # a record that cannot be used, perhaps of a newer program
+            trash.put("dataset", name, [folder])
         os.replace(building, folder)
     except OSError as error:
         raise DatasetError(

@@ -56,18 +56,21 @@ def make_demo(
             label = index % 2
             name = f"{CLASSES[label][:-1]}.{index // 2:04d}.jpg"
             jobs.append((folder / split / CLASSES[label] / name, label, (seed, number, index)))
-    for place in {path.parent for path, _, _ in jobs}:
-        place.mkdir(parents=True, exist_ok=True)
 
     def make(job: tuple[Path, int, tuple[int, int, int]]) -> None:
-        path, label, key = job
+        path, label, key = job  # the folders above it are made as well
         with files.replacing(path) as temporary:
             draw_pet(label, size, np.random.default_rng(key)).save(temporary, quality=88)
 
-    with ThreadPoolExecutor(2) as pool:
-        for done, _ in enumerate(pool.map(make, jobs), start=1):
-            if progress and (done % 20 == 0 or done == len(jobs)):
-                progress(done, len(jobs))
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            for done, _ in enumerate(pool.map(make, jobs), start=1):
+                if progress and (done % 20 == 0 or done == len(jobs)):
+                    progress(done, len(jobs))
+    except BaseException:  # half a set would stand in the way of the next try
+        for split in ("train", "validation"):
+            files.remove_tree(folder / split)
+        raise
 
 
 def draw_pet(label: int, size: int, rng: np.random.Generator) -> Image.Image:

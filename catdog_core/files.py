@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -45,15 +45,82 @@ def replacing(path: Path) -> Iterator[Path]:
         _sync(temporary)
         _rename(temporary, path)
     except OSError as error:
-        raise CatDogError(
-            "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
-            " or choose a folder you may write to, then try again.",
-            path=path,
-            reason=error.strerror or str(error),
-        ) from error
+        raise unwritten(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill beside `folder`; when the block ends well, it becomes `folder`, whole.
+
+    Args:
+        folder: not there yet, or empty.
+
+    Raises:
+        CatDogError: the disk is full or the place may not be written.
+    """
+    folder = Path(folder).absolute()
+    building = folder.with_name(f".{folder.name[:40]}-{uuid4().hex[:8]}")
+    try:
+        with telling(folder):
+            building.mkdir(parents=True)
+        yield building
+        with telling(folder):
+            if folder.is_dir():
+                rename_all([(path, folder / path.name) for path in building.iterdir()])
+            else:
+                _rename(building, folder)
+    finally:
+        remove_tree(building)
+
+
+def rename_all(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Rename all, or none: what was moved before one that cannot be goes back. Raises OSError.
+
+    Args:
+        pairs: of a path and the one it gets; the two on one disk.
+    """
+    done: list[tuple[Path, Path]] = []
+    try:
+        for source, target in pairs:
+            _rename(source, target)
+            done.append((source, target))
+    except OSError:
+        for source, target in done:
+            with suppress(OSError):
+                os.replace(target, source)
+        raise
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Turn what the system says of a change on the disk into a sentence.
+
+    Raises:
+        CatDogError: an OSError came up in the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise unwritten(path, error) from error
+
+
+def unwritten(path: Path, error: OSError) -> CatDogError:
+    """The sentence that tells why `path` could not be written, or moved, and what to do."""
+    return CatDogError(
+        "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
+        " or choose a folder you may write to, then try again.",
+        path=path,
+        reason=_reason(error),
+    )
+
+
+def _reason(error: OSError) -> str:
+    # HDF5 wraps what the system said into a paragraph of its own.
+    said = re.search(r"error message = '([^']+)'", str(error))
+    return said[1] if said else error.strerror or str(error)[:200]
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -67,14 +134,18 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, known: int | None = None) -> Any:
     """Read a JSON file.
 
+    Args:
+        path: the file.
+        known: the newest format this program knows, where the file tells its own.
+
     Raises:
-        CatDogError: the file is missing, unreadable or no JSON.
+        CatDogError: the file is missing, unreadable, no JSON, or made by a newer program.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CatDogError("{path} does not exist.", path=path) from error
     except (OSError, ValueError, RecursionError) as error:
@@ -83,17 +154,53 @@ def read_json(path: Path) -> Any:
             " belongs to.",
             path=path,
         ) from error
+    if known is not None:
+        refuse_newer(path, found, known)
+    return found
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object, empty when the file is missing, damaged or something else."""
+    with suppress(CatDogError):
+        found = read_json(path)
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def refuse_newer(path: Path, found: Any, known: int) -> None:
+    """Raise CatDogError when what a file holds is of a format this program does not know yet."""
+    version = found.get("format") if isinstance(found, dict) else None
+    if isinstance(version, int) and version > known:
+        raise CatDogError(
+            "{path} was made by a newer program: its format is {received}, and this one knows"
+            " formats up to {known}. Update the lab.",
+            path=path,
+            received=version,
+            known=known,
+        )
 
 
 def append_line(path: Path, value: Any) -> None:
-    """Append one JSON line. A torn last line left by a killed writer is closed off first."""
+    """Append one JSON line. A torn last line left by a killed writer is closed off first.
+
+    Raises:
+        CatDogError: the disk is full or the file may not be written; it is as it was before.
+    """
     line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    with open(path, "ab+") as file:
-        if file.tell() > 0:
+    with telling(path), open(path, "ab+", buffering=0) as file:
+        end = file.tell()
+        if end > 0:
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
                 line = b"\n" + line
-        file.write(line)
+        try:
+            while line:  # a full disk takes a part first, and then nothing
+                line = line[file.write(line) :]
+        except OSError:
+            with suppress(OSError):
+                file.truncate(end)
+            raise
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -114,6 +221,40 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 def is_taken(folder: Path) -> bool:
     """Whether a place is no new or empty folder: nothing may be made there."""
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+
+
+def discard(path: Path) -> None:
+    """Remove a file that marks something, whatever lies under its name; never raises."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+    if path.is_dir():
+        remove_tree(path)
+
+
+def number(value: Any, default: float = 0.0) -> float:
+    """A number out of a file that may hold anything; what is no finite number is the default."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return default
+    return float(value) if abs(value) < 1e300 else default  # NaN is not below anything
+
+
+def free_name(path: Path) -> Path:
+    """A path nothing has yet: `path` itself, or with a number after its stem."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
+
+
+def size(path: Path) -> int:
+    """The bytes of a file, or of all files in a folder; what is gone meanwhile counts nothing."""
+    total = 0
+    for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
+        with suppress(OSError):
+            if not each.is_dir():
+                total += each.stat().st_size
+    return total
 
 
 def remove_tree(folder: Path) -> None:

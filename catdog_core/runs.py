@@ -10,15 +10,18 @@ writers:
     stop            pages, shell   the wish to stop; the worker removes it at its start
     lock            worker         held while it lives; the system frees it when it dies
     state.json      worker         what it is doing now, with a beat that grows every 2 s
-    metrics.jsonl   worker         a line an epoch
+    metrics.jsonl   worker         a line an epoch, once its models are kept
     batches.jsonl   worker         points inside the epochs
+    reserve         worker         room on the disk for the last word, while it lives
+    crash.txt       worker         what the interpreter says when a library ends it
     backup.keras, backup.json, best.keras, log.txt
+
+`docs/formats.md` tells of every file of a workspace.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -29,24 +32,15 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from . import files
+from . import access, files, trash
 from .datasets import Dataset
 from .errors import RunError
 from .networks import backbones
 from .settings import Augmentation, Training
-from .training import launch, lineage
+from .training import about, ending, launch, lineage
+from .training.epoch_rows import batches, best_epoch, read_epochs
 from .training.launch import reap
-from .training.run_folder import (
-    FORMAT,
-    Run,
-    batches,
-    best_epoch,
-    listing,
-    load,
-    read_epochs,
-    read_object,
-    root,
-)
+from .training.run_folder import FORMAT, Run, listing, load, root
 
 __all__ = [
     "FORMAT",
@@ -96,8 +90,10 @@ def create(
             weights do not fit.
         DatasetError: it has fewer training photos than the training asks for.
         SettingsError: the settings do not go together.
+        AccessError: the visitor may not train, or has as many runs as are allowed.
         CatDogError: the folder cannot be written.
     """
+    access.check_quota(listing)
     backbones.refuse(training, augmentation)
     if parent:
         lineage.refuse(parent, training, dataset.classes)
@@ -146,13 +142,14 @@ def create(
         "parent": lineage.record(parent) if parent else None,
         "versions": {"python": sys.version.split()[0], **_versions()},
     }
-    if parent:
-        lineage.take(parent, folder)
-    files.write_json(folder / "settings.json", settings)
     title = (
         name.strip()[:80] or f"{training.model} {time.strftime('%H:%M:%S', time.localtime(now))}"
     )
-    files.write_json(folder / "about.json", {"format": FORMAT, "name": title, "note": ""})
+    with files.making(folder) as building:
+        if parent:
+            lineage.take(parent, building)
+        files.write_json(building / "settings.json", settings)
+        about.begin(building, title)
     return folder.absolute()
 
 
@@ -166,22 +163,29 @@ def start(run_dir: Path, *, follow: bool = False) -> None:
     Raises:
         RunError: it is running already, or is done.
     """
-    run = load(run_dir)
-    refuse_ended(run)
-    if run.is_active:
-        raise RunError(
-            "Run '{name}' is already {status}. Expected one that has stopped. Wait for it, or stop"
-            " it first.",
-            name=run.name,
-            status=run.status,
-        )
-    _write_about(run_dir, {"asked": time.time()})
-    launch.worker(run.folder, *(["--follow"] if follow else []))
+    with about.alone(run_dir):  # two who start it in the same instant: one does
+        run = load(run_dir)
+        access.check("manage run", run.owner)
+        refuse_ended(run)
+        if run.is_active:
+            raise RunError(
+                "Run '{name}' is already {status}. Expected one that has stopped. Wait for it, or"
+                " stop it first.",
+                name=run.name,
+                status=run.status,
+            )
+        beat = int(files.number(run.state.get("beat")))
+        about.write(run.folder, {"asked": time.time(), "after": beat})
+        try:
+            launch.worker(run.folder, *(["--follow"] if follow else []))
+        except RunError:
+            about.write(run.folder, {"asked": run.asked, "after": run.after})
+            raise
 
 
 def refuse_ended(run: Run) -> None:
     """Raise RunError with the reason when there is nothing left to train in a run."""
-    if run.status == "damaged":
+    if run.status == "damaged" and not run.mends:
         raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
     if run.state.get("status") == "done":
         raise RunError(
@@ -193,51 +197,55 @@ def refuse_ended(run: Run) -> None:
 def stop(run_dir: Path) -> None:
     """Ask a run to stop at its next batch; a queued one gives up its place.
 
+    A worker that hangs is ended within 10 s. That is seen to by this process.
+
     Raises:
         RunError: it is not running.
     """
     run = load(run_dir)
+    access.check("manage run", run.owner)
     if not run.is_active:
         raise RunError(
             "Run '{name}' is {status}, not running. There is nothing to stop.",
             name=run.name or run.id,
             status=run.status,
         )
-    files.write_bytes(run.folder / "stop", b"")
+    files.write_bytes(run.folder / "stop", run.stop_token)
+    ending.watch(run.folder)
 
 
 def rename(run_dir: Path, name: str) -> None:
     """Give a run another name, of at most 80 characters."""
-    _write_about(run_dir, {"name": name.strip()[:80] or Path(run_dir).name})
+    about.change(run_dir, {"name": name.strip()[:80] or Path(run_dir).name})
 
 
 def join(run_dir: Path, group: Mapping[str, str]) -> None:
     """Make a run part of an experiment: its id, kind and name."""
-    _write_about(run_dir, {"group": dict(group)})
+    about.change(run_dir, {"group": dict(group)})
 
 
 def annotate(run_dir: Path, note: str) -> None:
     """Keep a note with a run, of at most 2,000 characters."""
-    _write_about(run_dir, {"note": note.strip()[:2000]})
+    about.change(run_dir, {"note": note.strip()[:2000]})
 
 
-def remove(run_dir: Path) -> Path:
-    """Move a run to the workspace's trash and return its place there.
+def remove(run_dir: Path) -> str:
+    """Move a run to the workspace's trash and return the id of its entry there.
 
     Raises:
         RunError: it is running; stop it first.
+        CatDogError: it cannot be moved.
     """
-    run = load(run_dir)
-    if run.is_active:
-        raise RunError(
-            "Run '{name}' is {status}. Stop it before you delete it.",
-            name=run.name,
-            status=run.status,
-        )
-    target = files.workspace() / "trash" / f"{run.id}-{uuid4().hex[:6]}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(run.folder, target)
-    return target
+    with about.alone(run_dir):
+        run = load(run_dir)
+        access.check("manage run", run.owner)
+        if run.is_active:
+            raise RunError(
+                "Run '{name}' is {status}. Stop it before you delete it.",
+                name=run.name,
+                status=run.status,
+            )
+        return trash.put("run", run.name or run.id, [run.folder])
 
 
 def work(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = None) -> None:
@@ -256,7 +264,8 @@ def work(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = N
     refuse_ended(run)
     lock = FileLock(run.folder / "lock")
     try:
-        lock.acquire(timeout=3)
+        with files.telling(run.folder / "lock"):
+            lock.acquire(timeout=3)
     except Timeout as error:
         raise RunError(
             "Run '{name}' is already being trained by another process. Wait for it, or stop it"
@@ -269,11 +278,6 @@ def work(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = N
         turn.take(run, on_progress)
     finally:
         lock.release()
-
-
-def _write_about(run_dir: Path, change: dict[str, Any]) -> None:
-    path = Path(run_dir) / "about.json"
-    files.write_json(path, {"format": FORMAT, "note": "", **read_object(path), **change})
 
 
 def _versions() -> dict[str, str]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 
-from . import callbacks, datasets, models, pipeline, records, runs
+from . import callbacks, datasets, files, models, pipeline, records, runs
 from .errors import DatasetError, RunError
 from .networks import strangers
-from .training import averaging, lessons, optimizers, part, schedules
+from .training import averaging, lessons, optimizers, part, schedules, tensorboard_log
 from .training.lessons import Lesson
+from .training.looking_back import EpochWeights
 from .training.turn import State, Stopped
 
 
@@ -38,22 +39,30 @@ def train(run: runs.Run, state: State) -> None:
         chosen = dataset.subset(training.train_photos, training.seed).items("train")
         train_photos = part.of(train_photos, {item.file for item in chosen})
 
-    next_epoch = _next_epoch(run.folder / "backup.keras")
-    rows = [row for row in run.epochs if row["epoch"] < next_epoch]
+    next_epoch, rows = _whole_epochs(run)
+
+    board = tensorboard_log.Board(run, rows, train_photos)
 
     with pipeline.plain_errors():
         for lesson in lessons.plan(run, packed, train_photos, validation_photos, state):
             if next_epoch < lesson.training.epochs:
-                _teach(run, state, lesson, rows, next_epoch)
+                _teach(run, state, lesson, rows, next_epoch, board)
                 next_epoch = lesson.training.epochs
+    board.finish()
 
 
 def _teach(
-    run: runs.Run, state: State, lesson: Lesson, rows: list[dict[str, Any]], next_epoch: int
+    run: runs.Run,
+    state: State,
+    lesson: Lesson,
+    rows: list[dict[str, Any]],
+    next_epoch: int,
+    board: tensorboard_log.Board,
 ) -> None:
     """Train one lesson to its end; `rows` are the whole epochs so far, and grow."""
     training, steps = lesson.training, lesson.training.steps_per_epoch
     assert steps is not None
+    board.whole = lesson.whole
     mixes = lesson.augmentation is not None and lesson.augmentation.mixes
     shares = mixes or training.label_smoothing > 0  # then labels are shares of the classes
     backup = run.folder / "backup.keras" if next_epoch > lesson.first else None
@@ -95,7 +104,7 @@ def _teach(
             epochs=training.epochs,
             steps_per_epoch=steps,
             shuffle=False,  # the pipeline has its own, keyed by the seed
-            callbacks=_callbacks(run, state, lesson, rows, backup),
+            callbacks=[*_callbacks(run, state, lesson, rows, backup), board],
             verbose=0,
         )
 
@@ -114,15 +123,27 @@ def _callbacks(
         averaged = averaging.AveragedWeights(training.weight_averaging, backup)
         steering.append(averaged)
     keeper = callbacks.Keeper(run, training, rows, averaged, lesson.whole)
-    return [*steering, callbacks.Progress(run, state), keeper]
+    looks_back = EpochWeights(run.folder, training, averaged, lesson.whole)
+    return [*steering, callbacks.Progress(run, state), keeper, looks_back]
 
 
-def _next_epoch(backup: Path) -> int:
-    """The epoch after the last whole one. Raises ModelError when the resume point is damaged."""
-    if not backup.is_file():
-        return 0
+def _whole_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
+    """The epoch after the last whole one, and the rows of those that are.
+
+    Raises:
+        ModelError: the resume point is damaged, or made by a newer program.
+    """
+    backup = run.folder / "backup.keras"
+    if not backup.exists():
+        return 0, []
     strangers.inspect(backup)
-    return int(models.about(backup)["epoch"]) + 1
+    kept = models.about(backup)
+    last = int(kept["epoch"])
+    rows = [row for row in run.epochs if row["epoch"] <= last]
+    if "row" in kept and (not rows or rows[-1]["epoch"] != last):
+        rows.append(kept["row"])  # killed after the resume point, before the line of the metrics
+        files.append_line(run.folder / "metrics.jsonl", kept["row"])
+    return last + 1, rows
 
 
 def _dataset(run: runs.Run) -> datasets.Dataset:

@@ -13,7 +13,7 @@ from streamlit.runtime.scriptrunner import RerunException, StopException
 from catdog_core import runs
 from catdog_core.errors import CatDogError
 
-from . import loaders, state
+from . import loaders, state, trash_view, visitors
 from .words import LANGUAGES, N_, choose_language, escape, language, say, t
 
 log = logging.getLogger("catdog")
@@ -57,8 +57,12 @@ def page(title: str) -> None:
             )
         _running()
         st.space("stretch")
+        with guard():
+            visitors.panel()
         _language_switch()
     _settle(title)
+    with guard():
+        trash_view.undo(title)
 
 
 @st.cache_resource(show_spinner=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +42,12 @@ ROWS = [
     {"loss": 0.60, "accuracy": 0.68, "val_loss": 0.61, "val_accuracy": 0.70},
     {"loss": 0.45, "accuracy": 0.83, "val_loss": 0.66, "val_accuracy": 0.66},
 ]
+
+
+def model(folder: Path, name: str = "best.keras") -> None:
+    """Put something into a run that is an archive, as a model file is, and no model."""
+    with zipfile.ZipFile(folder / name, "w") as archive:
+        archive.writestr("config.json", "{}")
 
 
 def run(

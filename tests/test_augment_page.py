@@ -118,6 +118,8 @@ def test_a_preset_of_ones_own_is_saved_loaded_and_deleted(bench):
     bench.button("augment_preset_load").click().run()
     assert bench.slider("augment_blur_range").value == 2
     bench.button("augment_preset_delete").click().run()
+    assert presets.find("foggy")  # it asks first
+    bench.button("augment_preset_delete_sure").click().run()
     assert presets.listing() == []
 
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images
+from catdog_core import datasets, images, trash
 from catdog_core.errors import DatasetError
 from catdog_core.sources import contents
 
@@ -128,10 +128,10 @@ def test_an_opened_folder_is_remembered_and_untouched(workspace, demo):
 
 def test_deleting_a_dataset_keeps_the_users_photos_and_a_copy_of_the_record(workspace, demo):
     found = datasets.open_folder(demo)
-    trash = datasets.remove(found.id)
+    entry = trash.get(datasets.remove(found.id))
     assert datasets.listing() == []
     assert demo.is_dir()
-    assert (trash / "dataset.json").is_file()
+    assert (entry.parts[0][0] / "dataset.json").is_file()
 
 
 def test_a_dataset_whose_photos_are_gone_is_told_and_others_go_on(workspace, demo, tmp_path):

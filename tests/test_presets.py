@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from catdog_core import files
+from catdog_core import files, trash
 from catdog_core.augmentation import links, presets
 from catdog_core.controls import controls
 from catdog_core.errors import CatDogError, SettingsError
@@ -89,10 +89,9 @@ def test_a_built_in_name_is_refused(workspace, name):
 
 def test_a_removed_preset_lies_in_the_trash_and_can_be_read_there(workspace):
     presets.save("mine", MINE)
-    place = presets.remove("mine")
+    entry = trash.get(presets.remove("mine"))
     assert presets.listing() == []
-    assert place.parent == files.workspace() / "trash"
-    assert presets.read(place) == ("mine", MINE)
+    assert presets.read(entry.parts[0][0]) == ("mine", MINE)
 
 
 @pytest.mark.parametrize("act", [presets.load, presets.remove])
@@ -173,7 +172,7 @@ def envelope(**changes):
         (envelope(kind="Pod"), ["kind is 'Pod'", "'catdog augmentation'"]),
         (envelope(kind=None), ["kind is None"]),
         ('{"settings": {}}', ["kind is None"]),
-        (envelope(format=2), ["format 2", "newer version", "at most 1"]),
+        (envelope(format=2), ["format 2", "newer program", "at most 1"]),
         (envelope(format=0), ["format is 0", "from 1 to 1"]),
         (envelope(format=True), ["format is True"]),
         (envelope(format="1"), ["format is '1'"]),

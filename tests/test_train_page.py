@@ -81,7 +81,7 @@ def test_the_augmentation_of_its_page_is_used(demo, monkeypatch):
 
 def test_a_done_run_shows_its_best_epoch_and_both_downloads():
     folder = fakes.run()
-    (folder / "best.keras").write_bytes(b"model")
+    fakes.model(folder)
     app = page(run=folder.name)
     assert not app.exception
     assert tiles(app)["Best, epoch 2"] == "70.0%"

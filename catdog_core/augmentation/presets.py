@@ -8,15 +8,13 @@ checked, and what is wrong is named with what is accepted.
 from __future__ import annotations
 
 import json
-import os
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from uuid import uuid4
 
-from .. import controls, files
+from .. import access, controls, files, trash
 from ..errors import CatDogError, SettingsError
 from ..settings import PRESETS, Augmentation
 
@@ -81,6 +79,7 @@ def save(name: str, settings: Augmentation, replace: bool = False) -> Preset:
         SettingsError: the name is unfit or taken.
         CatDogError: the file cannot be written.
     """
+    access.check("keep presets")
     name = _fit(name)
     if name.lower() in PRESETS:
         raise SettingsError(
@@ -117,17 +116,16 @@ def load(preset_id: str) -> Preset:
     return Preset(*read(path), id=path.stem)
 
 
-def remove(preset_id: str) -> Path:
-    """Move a preset, damaged or not, to the workspace's trash and return its place there.
+def remove(preset_id: str) -> str:
+    """Move a preset, damaged or not, to the workspace's trash; return the id of its entry there.
 
     Raises:
         SettingsError: there is none of this id.
+        CatDogError: it cannot be moved.
     """
+    access.check("keep presets")
     path = _path(preset_id)
-    target = files.workspace() / "trash" / f"{path.stem}-{uuid4().hex[:6]}.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(path, target)
-    return target
+    return trash.put("preset", str(files.read_object(path).get("name") or path.stem), [path])
 
 
 def dump(name: str, settings: Augmentation) -> str:
@@ -232,7 +230,7 @@ def _check_envelope(values: dict[str, Any], origin: str) -> None:
         )
     if version > FORMAT:
         raise SettingsError(
-            "{origin} is of format {received}, written by a newer version. Expected at most"
+            "{origin} was made by a newer program: it is of format {received}. Expected at most"
             " {expected}. Update the lab.",
             origin=origin,
             received=str(version)[:60],

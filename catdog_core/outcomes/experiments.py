@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
-from .. import files, runs
+from .. import files, runs, trash
 from ..curation.division import SIZES
 from ..datasets import Dataset
 from ..errors import N_, CatDogError, RunError
@@ -212,7 +212,7 @@ def start(key: str) -> None:
 def release(group: Group) -> tuple[Run, ...]:
     """Take back the wish to stop from the runs that wait, and return these."""
     for run in group.waiting:
-        (run.folder / "stop").unlink(missing_ok=True)
+        files.discard(run.folder / "stop")
     return group.waiting
 
 
@@ -246,6 +246,21 @@ def stop(key: str) -> None:
         with suppress(RunError):  # it ended meanwhile
             if run.is_active:
                 runs.stop(run.folder)
+
+
+def remove(key: str) -> str:
+    """Move an experiment with all its runs to the trash and return the id of its entry there.
+
+    Raises:
+        RunError: there is none, or one of its runs trains.
+        CatDogError: it cannot be moved.
+    """
+    group = load(key)
+    if group.active:
+        raise RunError(
+            "Experiment '{name}' is running. Stop it before you delete it.", name=group.name
+        )
+    return trash.put("experiment", group.name, [run.folder for run in group.runs])
 
 
 def _group(members: list[Run]) -> Group:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -195,7 +196,7 @@ def read(folder: Path) -> tuple[Dataset, Events]:
     Raises:
         CatDogError: there is no record, or it is damaged.
     """
-    record = files.read_json(folder / "dataset.json")
+    record = files.read_json(folder / "dataset.json", FORMAT)
     try:
         dataset = Dataset(
             id=folder.name,
@@ -245,10 +246,27 @@ def write(folder: Path, dataset: Dataset, events: Events) -> None:
 
 
 def history(folder: Path) -> Events:
-    """The events of a folder's record; none where there is no sound one."""
+    """The events of a folder's record; none where there is no sound one.
+
+    Raises:
+        CatDogError: the record was made by a newer program, whose history must not get lost.
+    """
+    path = folder / "dataset.json"
+    files.refuse_newer(path, files.read_object(path), FORMAT)
     with suppress(CatDogError):
         return read(folder)[1]
     return []
+
+
+def set_aside(folder: Path) -> None:
+    """Keep a record that cannot be read under another name, for whoever can mend it."""
+    try:
+        read(folder)
+    except CatDogError:
+        path = folder / "dataset.json"
+        if path.exists():
+            with files.telling(path):
+                os.replace(path, folder / "dataset-damaged.json")
 
 
 @contextmanager
@@ -260,16 +278,9 @@ def writing(dataset_id: str) -> Iterator[Path]:
     """
     folder = root() / dataset_id
     lock = FileLock(folder / "dataset.lock")
-    try:
+    with files.telling(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except OSError as error:
-        raise CatDogError(
-            "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
-            " or choose a folder you may write to, then try again.",
-            path=folder,
-            reason=error.strerror or str(error),
-        ) from error
     try:
         yield folder
     finally:

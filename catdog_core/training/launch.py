@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from .. import files
+from ..errors import RunError
 
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -22,7 +23,21 @@ def worker(folder: Path, *options: str) -> None:
     Args:
         folder: a run folder, absolute.
         options: more for the command line.
+
+    Raises:
+        RunError: the system starts no process, or the log cannot be written.
     """
+    try:
+        _spawn(folder, options)
+    except OSError as error:
+        raise RunError(
+            "The training process could not be started: {reason}. Close other programs or free some"
+            " disk space, then try again.",
+            reason=error.strerror or str(error),
+        ) from error
+
+
+def _spawn(folder: Path, options: tuple[str, ...]) -> None:
     reap()
     detached: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
@@ -49,3 +64,20 @@ def worker(folder: Path, *options: str) -> None:
 def reap() -> None:
     """Collect workers that have ended, so that none stays as a zombie."""
     _children[:] = [child for child in _children if child.poll() is None]
+
+
+def identity(pid: int) -> str:
+    """What tells a process from a later one of the same number; empty when there is none.
+
+    On Linux the boot's own id and the start in ticks since then, which setting the clock does not
+    change; elsewhere the time of its start.
+    """
+    try:
+        if sys.platform == "linux":
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            stat = Path(f"/proc/{pid}/stat").read_text()
+            # The name, in brackets, may hold anything; field 22 counts from before it.
+            return f"{boot} {stat.rpartition(')')[2].split()[19]}"
+        return f"{psutil.Process(pid).create_time():.2f}"
+    except (OSError, IndexError, psutil.Error):
+        return ""

@@ -9,14 +9,18 @@ from typing import Any
 
 from .. import files
 from ..controls import parse
-from ..errors import CatDogError, RunError
+from ..errors import N_, CatDogError, RunError
 from ..recall import Recall
 from ..settings import Augmentation, Training
-from . import status
+from . import flaws, status
+from .epoch_rows import best_epoch, read_epochs
 
 FORMAT = 1
 _DATASET = ("id", "name", "folder", "fingerprint")
-_READ = ("settings.json", "about.json", "state.json", "metrics.jsonl")
+_READ = (
+    *("settings.json", "about.json", "state.json", "metrics.jsonl"),
+    *("best.keras", "backup.keras", "backup.json"),  # looked at, for `flaws`
+)
 _recall: Recall[Run] = Recall(limit=5000)
 
 
@@ -27,6 +31,10 @@ class Run:
     `train_photos` are those of its dataset it trains on, `validation_photos` those each of its
     validations measures. `group` holds id, kind and name of the experiment it belongs to, or
     nothing; `parent` id, name and epoch of the run whose weights it began with, or nothing.
+
+    `problem` tells what is wrong with a damaged one, `mends` whether it may go on all the same;
+    without `training` nothing can be told of it. `asked` is the unix time its latest start was
+    asked for, `after` the beat of its state at that time.
     """
 
     id: str
@@ -50,7 +58,10 @@ class Run:
     state: dict[str, Any] = field(default_factory=dict)
     ahead: int = 0
     asked: float = 0.0
+    after: int | None = None
+    owner: str = ""
     problem: str = ""
+    mends: bool = False
 
     @property
     def model(self) -> str:
@@ -65,19 +76,30 @@ class Run:
     @property
     def can_resume(self) -> bool:
         """True when `start` would go on with it."""
-        return self.status in ("stopped", "lost", "failed")
+        return self.status in ("stopped", "lost", "failed") or (
+            self.status == "damaged" and self.mends
+        )
 
     @property
     def stop_is_stale(self) -> bool:
         """Whether the wish to stop, if there is one, was meant for an earlier worker.
 
         One that came after this start was asked for must not be lost while the worker wakes up.
+        It names the start it is meant for; an empty one, made by hand, is known by its time.
         """
+        path = self.folder / "stop"
         try:
-            wished = (self.folder / "stop").stat().st_mtime
+            meant, wished = path.read_bytes()[:40], path.stat().st_mtime
         except OSError:
-            return False
-        return not (self.asked and self.state.get("time", 0.0) <= self.asked <= wished)
+            return path.exists()
+        if meant:
+            return meant != self.stop_token
+        return not (self.asked and files.number(self.state.get("time")) <= self.asked <= wished)
+
+    @property
+    def stop_token(self) -> bytes:
+        """What a wish to stop holds that is meant for the latest start."""
+        return repr(self.asked).encode()
 
     @property
     def best_epoch(self) -> int | None:
@@ -120,14 +142,16 @@ def load(run: Path | str) -> Run:
         )
     folder = folder.absolute()
     found = _recall.get(folder, [folder / name for name in _READ], lambda: _read(folder))
-    if found.status == "damaged":
+    if found.training is None:
         return found
-    return replace(
+    now = replace(
         found,
-        status=status.of(folder, found.state, found.asked),
+        status=status.of(folder, found.state, found.asked, found.after),
         epochs=list(found.epochs),
         state=dict(found.state),
     )
+    # What lives writes its files anew, and tells itself when it cannot.
+    return replace(now, status="damaged") if found.problem and not now.is_active else now
 
 
 def _read(folder: Path) -> Run:
@@ -136,15 +160,20 @@ def _read(folder: Path) -> Run:
         settings = _read_settings(folder)
     except CatDogError as error:
         return Run(id=folder.name, folder=folder, status="damaged", problem=str(error))
-    about = read_object(folder / "about.json")
-    state = read_object(folder / "state.json")
+    about = files.read_object(folder / "about.json")
+    state = files.read_object(folder / "state.json")
     dataset = settings["dataset"]
+    epochs = read_epochs(folder)
+    flaw = flaws.find(folder, epochs, FORMAT)
+    after = about.get("after")
     return Run(
         id=folder.name,
         folder=folder,
         status="stopped",
-        asked=float(about.get("asked", 0)),
+        asked=files.number(about.get("asked")),
+        after=after if isinstance(after, int) else None,
         name=str(about.get("name", folder.name)),
+        owner=str(about.get("owner", "")),
         note=str(about.get("note", "")),
         created=float(settings["created"]),
         training=settings["training"],
@@ -157,11 +186,20 @@ def _read(folder: Path) -> Run:
         train_photos=dataset["train"],
         validation_photos=_measured(settings["training"], dataset["validation"]),
         group=_group(about),
-        parent=dict(settings.get("parent") or {}),
-        epochs=read_epochs(folder),
-        state=state,
-        ahead=int(state.get("ahead", 0)),
+        parent=settings["parent"],
+        epochs=epochs,
+        state=_explained(folder, state),
+        ahead=int(files.number(state.get("ahead"))),
+        problem=str(flaw.error) if flaw else "",
+        mends=flaw is not None and flaw.mends,
     )
+
+
+def _explained(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
+    """A state with the reason why its worker crashed, which could not say so itself."""
+    if state.get("status") in ("queued", "running") and status.has_crashed(folder):
+        return {**state, "error": {"message": CRASHED, "params": {}}}
+    return state
 
 
 def listing() -> list[Run]:
@@ -174,40 +212,6 @@ def listing() -> list[Run]:
         with suppress(RunError):  # deleted since the folder was listed
             found.append(load(folder))
     return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
-
-
-def read_epochs(folder: Path) -> list[dict[str, Any]]:
-    """The metrics by epoch; of an epoch trained twice, after a resume, the last line counts."""
-    rows = {
-        row["epoch"]: row
-        for row in files.read_lines(folder / "metrics.jsonl")
-        if isinstance(row.get("epoch"), int)
-    }
-    return [rows[epoch] for epoch in sorted(rows)]
-
-
-def batches(run_dir: Path) -> list[dict[str, Any]]:
-    """Points inside the epochs: epoch (from 0), batch, steps, loss, accuracy; last word counts."""
-    rows = {
-        (row["epoch"], row["batch"]): row
-        for row in files.read_lines(Path(run_dir) / "batches.jsonl")
-        if isinstance(row.get("epoch"), int) and isinstance(row.get("batch"), int)
-    }
-    return [rows[key] for key in sorted(rows)]
-
-
-def best_epoch(epochs: list[dict[str, Any]], monitor: str) -> int | None:
-    """The best epoch so far by `Training.monitor`; of equals, the earliest."""
-    if not epochs:
-        return None
-    return int(min(epochs, key=lambda row: _badness(row, monitor))["epoch"])
-
-
-def _badness(row: dict[str, Any], monitor: str) -> tuple[float, float]:
-    loss = row.get("val_loss")
-    loss = float("inf") if loss is None or loss != loss else float(loss)
-    accuracy = -float(row.get("val_accuracy") or 0.0)
-    return (accuracy, loss) if monitor == "val_accuracy" else (loss, accuracy)
 
 
 def _measured(training: Training, photos: int) -> int:
@@ -223,15 +227,8 @@ def _group(about: dict[str, Any]) -> dict[str, str]:
 
 
 def _read_settings(folder: Path) -> dict[str, Any]:
-    settings = files.read_json(folder / "settings.json")
+    settings = files.read_json(folder / "settings.json", FORMAT)
     try:
-        if settings["format"] > FORMAT:
-            raise RunError(
-                "its settings are of format {received}, written by a newer version. Expected at"
-                " most {expected}. Update the lab.",
-                received=settings["format"],
-                expected=FORMAT,
-            )
         augmentation = settings["augmentation"]
         return {
             **settings,
@@ -241,6 +238,7 @@ def _read_settings(folder: Path) -> dict[str, Any]:
             | {split: int(settings["dataset"][split]) for split in ("train", "validation")},
             "classes": [str(name) for name in settings["classes"]],
             "created": float(settings["created"]),
+            "parent": dict(settings.get("parent") or {}),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
@@ -250,10 +248,7 @@ def _read_settings(folder: Path) -> dict[str, Any]:
         ) from error
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """A JSON object, empty when the file is missing or damaged."""
-    with suppress(CatDogError):
-        found = files.read_json(path)
-        if isinstance(found, dict):
-            return found
-    return {}
+CRASHED = N_(
+    "The training process was ended by an error inside a library, most often because memory ran"
+    " out. Choose a smaller batch size or image size, or close other programs, then resume."
+)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
+
+from .. import files
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 Status = Literal["queued", "running", "stopped", "done", "failed", "lost", "stalled", "damaged"]
 
@@ -14,12 +22,21 @@ GRACE = 15.0
 """Seconds a worker may take from being asked for to holding its lock."""
 SILENCE = 15.0
 """Seconds without a beat after which a living worker counts as stalled; it beats every 2 s."""
+CRASH = "crash.txt"
+"""What the interpreter says when a library ends the worker, which then says nothing itself."""
 
 _beats: dict[Path, tuple[int, float]] = {}
+_asks: dict[Path, tuple[float, float]] = {}
 
 
 def derive(
-    stored: str | None, *, locked: bool, since_asked: float | None, since_beat: float
+    stored: str | None,
+    *,
+    locked: bool,
+    since_asked: float | None,
+    since_beat: float,
+    stop_wished: bool = False,
+    crashed: bool = False,
 ) -> Status:
     """The status of a run; the one place that decides it.
 
@@ -27,8 +44,11 @@ def derive(
         stored: the status in state.json, None before the worker has written one.
         locked: whether a living worker holds the run's lock.
         since_asked: seconds since a start was asked for, None when none was after the worker's
-            last word. The clock may have been set back; a negative number counts as long ago.
+            last word. A negative number counts as long ago.
         since_beat: seconds, by this reader's own monotonic clock, since the beat last changed.
+        stop_wished: whether the wish to stop still lies there: the worker takes it away when it
+            has stopped, so one without its worker was ended instead, as was wished.
+        crashed: whether a library has ended the latest worker, by its own account.
     """
     if locked:
         if since_beat > SILENCE:
@@ -41,30 +61,67 @@ def derive(
             return stored
         case None if since_asked is None:
             return "stopped"  # created, never started
-        case _:
-            return "lost"
+    if crashed:
+        return "failed"
+    return "stopped" if stop_wished else "lost"
 
 
-def of(folder: Path, state: dict[str, Any], asked: float) -> Status:
+def of(folder: Path, state: dict[str, Any], asked: float, after: int | None = None) -> Status:
     """The status of the run in `folder` now.
 
     Args:
         folder: the run folder.
         state: the content of its state.json, empty when there is none.
         asked: unix time a start was last asked for, 0 for never.
+        after: the beat of the state at that time; by default the two times are compared, as in
+            runs of earlier versions.
     """
-    told = float(state.get("time", 0.0))
+    beat = int(files.number(state.get("beat")))
+    if after is None:
+        unanswered = asked > files.number(state.get("time"))
+    else:  # no clock, which may be set back, has a say in this
+        unanswered = asked > 0 and beat <= after
+    stored = state.get("status")
     return derive(
-        state.get("status"),
+        stored if isinstance(stored, str) else None,
         locked=is_locked(folder / "lock"),
-        since_asked=time.time() - asked if asked > told else None,
-        since_beat=_since_beat(folder, int(state.get("beat", 0))),
+        since_asked=_since_asked(folder, asked) if unanswered else None,
+        since_beat=_since_beat(folder, beat),
+        stop_wished=(folder / "stop").exists(),
+        crashed=has_crashed(folder),
     )
+
+
+def has_crashed(folder: Path) -> bool:
+    """Whether the latest worker of a run was ended by a library, by its own account."""
+    try:
+        return (folder / CRASH).stat().st_size > 0
+    except OSError:
+        return False
 
 
 def is_locked(path: Path) -> bool:
     """Whether another process, or another holder in this one, has the lock file locked."""
-    if not path.exists():
+    if fcntl is None:
+        return _cannot_be_locked(path)
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - what opening raises means another thing
+    except OSError:
+        return False
+    with file:
+        try:
+            # A shared lock: two who look at once must not take each other for the worker.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                return True
+            return _cannot_be_locked(path)
+    return False
+
+
+def _cannot_be_locked(path: Path) -> bool:
+    """The same on systems without `flock`: by trying to take it."""
+    if not path.is_file():
         return False
     try:
         with FileLock(path, timeout=0):
@@ -73,6 +130,16 @@ def is_locked(path: Path) -> bool:
         return True
     except OSError:  # a read-only workspace: nobody can be working in it
         return False
+
+
+def _since_asked(folder: Path, asked: float) -> float:
+    now = time.monotonic()
+    known = _asks.get(folder)
+    if known is None or known[0] != asked:
+        # From here on by a clock nobody sets. One set back since has the start lie ahead: it
+        # counts from now.
+        known = _asks[folder] = (asked, now - max(time.time() - asked, 0.0))
+    return now - known[1]
 
 
 def _since_beat(folder: Path, beat: int) -> float:

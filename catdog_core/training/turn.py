@@ -5,6 +5,7 @@ Light: a queued worker waits here without having loaded TensorFlow.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import threading
@@ -17,9 +18,12 @@ from filelock import FileLock, Timeout
 
 from .. import files, quiet, runs
 from ..errors import N_, CatDogError, RunError
+from . import launch, status
 
 BEAT = 2.0
 """Seconds between two beats of a living worker."""
+_RESERVE = "reserve"
+_RESERVED = 32_768  # bytes kept free for the last word, which must be said on a full disk too
 
 
 class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
@@ -38,6 +42,7 @@ class State:
             "status": "queued",
             "queued": time.time(),
             "pid": os.getpid(),
+            "started": launch.identity(os.getpid()),
             "beat": int(run.state.get("beat", 0)),
         }
         self._on_progress = on_progress
@@ -48,8 +53,13 @@ class State:
 
     @property
     def stop_wanted(self) -> bool:
-        """Whether a page, the shell or a signal asked this worker to stop."""
-        return self._asked.is_set() or (self.folder / "stop").exists()
+        """Whether a page, the shell or a signal asked this worker to stop, or the run is gone."""
+        return self._asked.is_set() or (self.folder / "stop").exists() or self.is_gone
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the run was deleted under this worker: then nothing is to be written any more."""
+        return not (self.folder / "settings.json").exists()
 
     def want_stop(self, *_signal: object) -> None:
         """Remember that a stop is wanted; fit to be a signal handler."""
@@ -63,8 +73,10 @@ class State:
             self._on_progress(dict(self.values))
 
     def write(self, **values: Any) -> None:
-        """Change what is told and write it now."""
+        """Change what is told and write it now, unless the run is gone."""
         self.update(**values)
+        if self.is_gone:
+            return
         with self._lock:
             self.values["beat"] += 1
             self.values["time"] = time.time()
@@ -82,7 +94,8 @@ class State:
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT):
-            with suppress(CatDogError):  # a full disk ends the training where it writes results
+            # A full disk, or memory, ends the training where it makes results, not the beat.
+            with suppress(CatDogError, MemoryError):
                 self.write()
 
 
@@ -95,10 +108,12 @@ def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) ->
         RunError: it cannot be started, or failed.
     """
     if run.stop_is_stale:
-        (run.folder / "stop").unlink(missing_ok=True)
+        files.discard(run.folder / "stop")
     state = State(run, on_progress)
+    state.values["queued"] = max(state.values["queued"], _last_queued(run) + 0.001)
+    files.write_bytes(run.folder / _RESERVE, bytes(_RESERVED))
     state.write()
-    with _signals(state), state.beating():
+    with _signals(state), _crash_report(run), state.beating():
         try:
             with _place(run, state):
                 state.write(status="running", phase="starting", ahead=0)
@@ -120,22 +135,44 @@ def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) ->
 
 
 def _finish(state: State, ending: dict[str, Any]) -> None:
+    files.discard(state.folder / _RESERVE)
     with suppress(CatDogError):
         state.write(**ending, phase="ended", eta_seconds=None)
-    (state.folder / "stop").unlink(missing_ok=True)
+    if not state.is_gone:
+        files.discard(state.folder / "stop")
+
+
+@contextmanager
+def _crash_report(run: runs.Run) -> Iterator[None]:
+    """Have the interpreter leave a word where a library ends the process, as one without memory."""
+    if faulthandler.is_enabled():  # somebody else in this process wants to hear of it
+        yield
+        return
+    path = run.folder / status.CRASH
+    with files.telling(path):
+        file = open(path, "wb")  # noqa: SIM115 - what training raises is no fault of this file
+    faulthandler.enable(file)
+    try:
+        yield
+    finally:
+        faulthandler.disable()
+        file.close()
+        files.discard(path)
 
 
 @contextmanager
 def _place(run: runs.Run, state: State) -> Iterator[None]:
     """Hold the workspace's one place for training, waiting in the order of asking."""
-    place = FileLock(runs.root() / "active.lock")
-    runs.root().mkdir(parents=True, exist_ok=True)
+    path = runs.root() / "active.lock"
+    place = FileLock(path)
+    with files.telling(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         if state.stop_wanted:
             raise Stopped
         ahead = _ahead(run, state)
         if not ahead:
-            with suppress(Timeout):
+            with suppress(Timeout), files.telling(path):
                 place.acquire(timeout=0)
                 break
         state.update(ahead=max(ahead, 1))
@@ -147,10 +184,26 @@ def _place(run: runs.Run, state: State) -> Iterator[None]:
 
 
 def _ahead(run: runs.Run, state: State) -> int:
-    """How many living runs of the workspace asked before this one."""
+    """How many living runs of the workspace asked before this one.
+
+    One that hangs is none: if it trains, it holds the place, and if it waits, nobody is to wait
+    for it.
+    """
     mine = (state.values["queued"], run.id)
-    others = [other for other in runs.listing() if other.id != run.id and other.is_active]
-    return sum((o.state.get("queued", o.created), o.id) < mine for o in others)
+    return sum((_queued(o), o.id) < mine for o in _others(run) if o.status != "stalled")
+
+
+def _last_queued(run: runs.Run) -> float:
+    """When the last of those that train or wait came; the clock may have been set back since."""
+    return max((_queued(o) for o in _others(run) if "queued" in o.state), default=0.0)
+
+
+def _others(run: runs.Run) -> list[runs.Run]:
+    return [other for other in runs.listing() if other.id != run.id and other.is_active]
+
+
+def _queued(run: runs.Run) -> float:
+    return files.number(run.state.get("queued"), run.created)
 
 
 @contextmanager

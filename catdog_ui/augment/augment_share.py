@@ -12,10 +12,11 @@ from catdog_core.augmentation import links, presets
 from catdog_core.errors import CatDogError, SettingsError
 from catdog_core.settings import Augmentation
 
+from .. import trash_view
 from ..words import escape, say, t
 
 Fill = Callable[[Augmentation], None]
-_SAID = "augment_preset_said"
+_SAID, _ASKED = "augment_preset_said", "augment_preset_asked"
 
 
 def popover(now: Augmentation, fill: Fill) -> None:
@@ -31,6 +32,7 @@ def popover(now: Augmentation, fill: Fill) -> None:
             st.error(escape(say(problem)), icon=":material/error:")
         _save(now)
         _saved(fill)
+        trash_view.undo(place="presets")
         st.divider()
         st.caption(t("A link to these settings; the page's address is the same:"))
         st.code(_link(now), language=None, wrap_lines=True)
@@ -124,15 +126,36 @@ def _saved(fill: Fill) -> None:
             t("Delete"),
             key="augment_preset_delete",
             icon=":material/delete:",
-            help=t("Moves it to the workspace's trash."),
+            help=t("Moves it to the trash; asks first."),
+            on_click=st.session_state.__setitem__,
+            args=(_ASKED, chosen),
+        )
+    if st.session_state.get(_ASKED) == chosen:
+        _ask(chosen, files.shown(found[chosen].name))
+
+
+def _ask(preset_id: str, name: str) -> None:
+    st.markdown(t("Move “{name}” to the trash?", name=escape(name)))
+    with st.container(horizontal=True):
+        st.button(
+            t("Delete"),
+            type="primary",
+            key="augment_preset_delete_sure",
             on_click=_delete,
-            args=(chosen,),
+            args=(preset_id,),
+        )
+        st.button(
+            t("Keep it"),
+            key="augment_preset_delete_not",
+            on_click=st.session_state.pop,
+            args=(_ASKED, None),
         )
 
 
 def _delete(preset_id: str) -> None:
+    st.session_state.pop(_ASKED, None)
     try:
-        presets.remove(preset_id)
+        trash_view.deleted(presets.remove(preset_id))
     except CatDogError as error:
         st.session_state[_SAID] = error
 

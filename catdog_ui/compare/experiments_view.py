@@ -11,7 +11,7 @@ from catdog_core.outcomes import contrast, experiments, histories
 from catdog_core.outcomes.experiments import Group
 from catdog_core.runs import Run
 
-from .. import charts, phrases, verdict
+from .. import charts, phrases, trash_view, verdict
 from ..palette import TRAIN, VALIDATION
 from ..startup import guard
 from ..words import N_, escape, t
@@ -73,6 +73,7 @@ def _panel(key: str, drawn_as: str) -> None:
         else:
             _small_data(group)
         _members(group)
+        _remove_button(group)
 
 
 def _header(group: Group) -> None:
@@ -105,6 +106,23 @@ def _header(group: Group) -> None:
         text += " · " + t("training: {name}", name=escape(group.active.name))
     if group.status != "done":
         st.progress(min(parts, 1.0), text)
+    _gone(group)
+
+
+def _gone(group: Group) -> None:
+    """Say why an experiment stands still whose training process is gone: nothing starts by itself
+    after a process that was killed, as one that ran out of memory would be killed again."""
+    gone = next((run for run in group.runs if run.status == "lost"), None)
+    if gone is not None and not group.active:
+        st.warning(
+            t(
+                "The training process of “{name}” is gone, for example because the machine was"
+                " switched off or had no memory left. The experiment stands still since. Press Go"
+                " on: that run goes on after its last whole epoch, then the others follow.",
+                name=escape(gone.name),
+            ),
+            icon=":material/power_off:",
+        )
 
 
 def _act(action: str, key: str) -> None:
@@ -225,8 +243,43 @@ def _members(group: Group) -> None:
         st.rerun()  # the whole page, not the panel alone
 
 
+def _remove_button(group: Group) -> None:
+    if st.button(
+        t("Delete the experiment…"),
+        icon=":material/delete:",
+        type="tertiary",
+        disabled=group.active is not None,
+        key="group_delete",
+    ):
+        st.dialog(t("Delete this experiment?"))(_confirm)(group)
+
+
+def _confirm(group: Group) -> None:
+    st.write(
+        t(
+            "“{name}” and its {n} runs with their models will be moved to the trash, from where"
+            " they can be put back until the trash is emptied (Home page).",
+            name=escape(group.name),
+            n=len(group.runs),
+        )
+    )
+    with st.container(horizontal=True):
+        if st.button(
+            t("Delete"), type="primary", key="group_delete_sure", on_click=_remove, args=(group.id,)
+        ):
+            st.rerun()
+        if st.button(t("Keep it"), key="group_delete_not"):
+            st.rerun()
+
+
+def _remove(key: str) -> None:
+    with guard():
+        trash_view.deleted(experiments.remove(key))
+        st.query_params.pop("group", None)
+
+
 def _lay_over(ids: list[str]) -> None:
-    st.session_state.compare_runs = ids[: len(charts.RUN_COLORS)]
+    st.session_state.compare_runs = ids[: len(charts.RUN_SYMBOLS)]
     st.session_state.compare_view = "runs"
 
 

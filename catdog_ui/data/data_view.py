@@ -15,6 +15,7 @@ from catdog_core.files import shown
 from catdog_core.sources import class_set
 from catdog_core.sources.preview import LAYOUTS
 
+from .. import trash_view
 from ..palette import SPLIT_COLORS
 from ..startup import guard
 from ..words import N_, escape, t
@@ -72,7 +73,7 @@ def damaged() -> None:
                 raise error
             if st.button(t("Delete this record"), key=f"damaged_{name}"):
                 with guard():
-                    datasets.remove(name)
+                    trash_view.deleted(datasets.remove(name))
                     st.rerun()
 
 
@@ -174,8 +175,8 @@ def _confirm(dataset: Dataset) -> None:
     else:
         st.markdown(
             t(
-                "Its photos move to the trash folder of the workspace, from where they can be"
-                " fetched back by hand."
+                "Its photos move to the trash, from where they can be put back until the trash is"
+                " emptied (Home page)."
             )
         )
     st.markdown(t("Runs trained on it, and their models, are kept."))
@@ -194,5 +195,5 @@ def _confirm(dataset: Dataset) -> None:
 
 def _remove(dataset_id: str) -> None:
     with guard():
-        datasets.remove(dataset_id)
+        trash_view.deleted(datasets.remove(dataset_id))
         st.query_params.pop("dataset", None)

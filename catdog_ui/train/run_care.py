@@ -10,7 +10,7 @@ from catdog_core import runs
 from catdog_core.networks import backbones
 from catdog_core.runs import Run
 
-from .. import phrases
+from .. import phrases, trash_view
 from ..startup import guard
 from ..words import escape, t
 
@@ -32,7 +32,7 @@ def care(found: Sequence[Run]) -> None:
     st.query_params["run"] = run.id
     if run.status == "damaged":
         st.error(t("This run is damaged: {problem}", problem=escape(run.problem)))
-    else:
+    if run.training:
         _names(run)
     with st.container(horizontal=True):
         if run.training and st.button(
@@ -76,8 +76,8 @@ def _names(run: Run) -> None:
 def _confirm(run: Run) -> None:
     st.write(
         t(
-            "“{name}” with {n} trained epochs and its model will be moved to the trash folder of"
-            " the workspace, from where it can be fetched back by hand.",
+            "“{name}” with {n} trained epochs and its model will be moved to the trash, from"
+            " where it can be put back until the trash is emptied (Home page).",
             name=escape(run.name or run.id),
             n=len(run.epochs),
         )
@@ -91,7 +91,7 @@ def _confirm(run: Run) -> None:
 
 def _delete(run: Run) -> None:
     with guard():
-        runs.remove(run.folder)
+        trash_view.deleted(runs.remove(run.folder))
         st.query_params.pop("run", None)
 
 

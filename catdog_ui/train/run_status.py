@@ -11,6 +11,7 @@ from catdog_core.runs import Run
 
 from .. import phrases
 from ..words import N_, escape, say, t
+from . import run_queue
 
 
 def show(run: Run) -> None:
@@ -24,8 +25,8 @@ def show(run: Run) -> None:
             st.warning(
                 t(
                     "The training process lives but has not reported for 15 seconds. The machine"
-                    " may be asleep or very busy. Wait a little; if it stays so, stop the run and"
-                    " resume it."
+                    " may be asleep or very busy. Wait a little; if it stays so, press Stop, which"
+                    " ends a process that hangs, then Resume."
                 ),
                 icon=":material/warning:",
             )
@@ -33,11 +34,13 @@ def show(run: Run) -> None:
             st.warning(
                 t(
                     "The training process is gone, for example because the machine was switched"
-                    " off. Whole epochs are kept. Press Resume to go on after epoch {n}.",
+                    " off or had no memory left. Whole epochs are kept. Press Resume to go on after"
+                    " epoch {n}.",
                     n=len(run.epochs),
                 ),
                 icon=":material/power_off:",
             )
+            _log(run)
         case "failed":
             _failure(run)
         case "stopped":
@@ -73,16 +76,7 @@ def _progress(run: Run) -> tuple[float, str]:
 def _waiting(run: Run) -> str:
     if not run.ahead:
         return t("Starting the training process…")
-    if run.ahead == 1:
-        return t(
-            "Another run is training first; this one is next and starts by itself. You may leave"
-            " the page."
-        )
-    return t(
-        "{n} runs are before this one; it starts by itself when they are done. You may leave the"
-        " page.",
-        n=run.ahead,
-    )
+    return run_queue.told(run)
 
 
 def _stopped(run: Run) -> str:
@@ -95,6 +89,8 @@ def _stopped(run: Run) -> str:
 
 def _done(run: Run) -> str:
     assert run.training is not None
+    if run.best_model is None:
+        return t("Done, but its model is gone from its folder: best.keras is missing.")
     best = phrases.best_row(run)
     text = t(
         "Done. The best epoch is {n}, with {accuracy} validation accuracy; its model is kept.",
@@ -117,6 +113,10 @@ def _failure(run: Run) -> None:
     except (KeyError, ValueError, IndexError, TypeError):
         text = message
     st.error(escape(text), icon=":material/error:")
+    _log(run)
+
+
+def _log(run: Run) -> None:
     log = _tail(run.folder / "log.txt")
     if log:
         with st.expander(t("The end of the log")):

@@ -43,7 +43,7 @@ GROUPS: dict[str, list[str]] = {
         "label_smoothing",
         "weight_averaging",
     ],
-    N_("Chance and speed"): ["seed", "mixed_precision"],
+    N_("Chance, speed, keeping"): ["seed", "mixed_precision", "epoch_weights"],
 }
 """The settings that most trainings leave as they are, by what they are for."""
 PRETRAINED = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfreeze_rate"]

@@ -40,7 +40,8 @@ def _panel(run_id: str, drawn_as: str) -> None:
             st.rerun()  # it ended, or goes on: the whole page tells, and the polling changes
         _header(run)
         if run.status == "damaged":
-            st.error(t("This run is damaged: {problem}", problem=run.problem))
+            st.error(t("This run is damaged: {problem}", problem=escape(run.problem)))
+        if run.training is None:
             return
         _numbers(run)
         run_status.show(run)
@@ -58,7 +59,8 @@ def _header(run: Run) -> None:
         st.subheader(escape(run.name or run.id), anchor=False, width="content")
         st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
         st.space("stretch")
-        if run.is_active and (run.folder / "stop").exists():
+        # One that hangs may be asked again: who asked it first may be gone, and no one waits.
+        if run.is_active and run.status != "stalled" and (run.folder / "stop").exists():
             st.button(t("Stopping…"), disabled=True, key="stopping")
         elif run.is_active and st.button(t("Stop"), icon=":material/stop:", key="stop_run"):
             runs.stop(run.folder)

@@ -1,0 +1,222 @@
+"""The trash of the workspace: what was deleted, from where, and the way back.
+
+    workspace/trash/<time>-<hex>/entry.json    what it was, when and from where it came
+    workspace/trash/<time>-<hex>/content/…     the folders or files themselves
+
+Things come and go by a rename on the same disk: nothing is copied, and nothing is half moved. The
+entry is written first, so that whatever lies in `content` is known; an entry without content is
+none. What earlier versions put there, a bare folder or file, is known by what it holds.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from . import access, files
+from .errors import CatDogError
+
+Kind = Literal["run", "dataset", "preset", "experiment"]
+FORMAT = 1
+_ENTRY, _CONTENT = "entry.json", "content"
+_FOLDERS: dict[str, str] = {
+    "run": "runs",
+    "experiment": "runs",
+    "dataset": "datasets",
+    "preset": "presets",
+}
+_OLD = re.compile(r"(.+)-[0-9a-f]{6}(\.json)?")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something in the trash.
+
+    `at` is when it was deleted, seconds since 1970, `bytes` what it takes on the disk. `parts` are
+    the folders or files, each with the name it goes back to; `home` is the folder they came from.
+    """
+
+    id: str
+    kind: Kind
+    name: str
+    at: float
+    bytes: int
+    home: Path
+    parts: tuple[tuple[Path, str], ...]
+
+
+def root() -> Path:
+    """Where the trash of this workspace lies."""
+    return files.workspace() / "trash"
+
+
+def put(kind: Kind, name: str, paths: Sequence[Path]) -> str:
+    """Move folders or files of the workspace to the trash, together; return the entry's id.
+
+    Args:
+        kind: what it is.
+        name: what people call it.
+        paths: from one folder; all of them become one entry.
+
+    Raises:
+        CatDogError: they cannot be moved; those that were are back.
+    """
+    key = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:6]}"
+    place, home = root() / key, paths[0].parent
+    try:
+        files.write_json(
+            place / _ENTRY,
+            {"format": FORMAT, "kind": kind, "name": name, "at": time.time(), "from": _from(home)},
+        )
+        with files.telling(home):
+            (place / _CONTENT).mkdir()
+            files.rename_all([(path, place / _CONTENT / path.name) for path in paths])
+    except CatDogError:
+        files.remove_tree(place)
+        raise
+    return key
+
+
+def listing() -> list[Entry]:
+    """What is in the trash, the latest first; what nobody can tell anything of is left out."""
+    if not root().is_dir():
+        return []
+    found = [_read(path) for path in root().iterdir() if path.name[0] != "."]
+    return sorted((e for e in found if e), key=lambda entry: (entry.at, entry.id), reverse=True)
+
+
+def get(key: str) -> Entry:
+    """An entry by its id. Raises CatDogError: there is none."""
+    for entry in listing():
+        if entry.id == key:
+            return entry
+    if files.slug(key, 80) == key:  # no path that leads elsewhere
+        path = root() / key / _ENTRY
+        files.refuse_newer(path, files.read_object(path), FORMAT)
+    raise CatDogError(
+        "There is no '{id}' in the trash. Expected the id of an entry; 'trash list' lists them.",
+        id=files.shown(key),
+    )
+
+
+def restore(key: str) -> Entry:
+    """Put an entry back to where it was.
+
+    A preset whose file's name is taken by another one gets another file; nothing else may be there.
+
+    Raises:
+        CatDogError: there is no such entry, something of its name is there, or it cannot be moved.
+    """
+    access.check("change data")
+    entry = get(key)
+    if entry.kind == "preset":
+        _refuse_preset(entry)
+        names = [files.free_name(entry.home / name).name for _, name in entry.parts]
+    else:
+        names = [name for _, name in entry.parts]
+    targets = [entry.home / name for name in names]
+    for target in targets:
+        if target.exists():
+            raise CatDogError(
+                "'{name}' cannot be restored: there is a {kind} at {path} already. Delete that one"
+                " first, then restore this.",
+                name=entry.name,
+                kind=entry.kind,
+                path=target,
+            )
+    with files.telling(entry.home):
+        entry.home.mkdir(parents=True, exist_ok=True)
+        parts = [part for part, _ in entry.parts]
+        files.rename_all(list(zip(parts, targets, strict=True)))
+    if (root() / key / _ENTRY).exists():
+        files.remove_tree(root() / key)
+    return entry
+
+
+def empty() -> int:
+    """Remove all that is in the trash for good; the bytes set free.
+
+    Raises:
+        CatDogError: something cannot be removed.
+    """
+    access.check("empty")
+    freed = 0
+    for path in list(root().iterdir()) if root().is_dir() else []:
+        taken = files.size(path)
+        files.discard(path)
+        if path.exists():
+            raise CatDogError(
+                "{path} could not be removed from the trash. Check that it may be written and that"
+                " no other program has it open, then try again.",
+                path=path,
+            )
+        freed += taken
+    return freed
+
+
+def _from(home: Path) -> str:
+    """A folder as it is remembered: within the workspace, so that this may be moved, else whole."""
+    with suppress(ValueError):
+        return home.absolute().relative_to(files.workspace()).as_posix()
+    return str(home.absolute())
+
+
+def _read(place: Path) -> Entry | None:
+    if not (place / _ENTRY).is_file():
+        return _read_old(place)
+    parts = tuple((part, part.name) for part in sorted((place / _CONTENT).glob("*")))
+    record = files.read_object(place / _ENTRY)
+    kind, version = record.get("kind"), record.get("format")
+    if not parts or kind not in _FOLDERS or version != FORMAT:
+        return None
+    return Entry(
+        id=place.name,
+        kind=kind,
+        name=str(record.get("name")),
+        at=files.number(record.get("at")),
+        bytes=files.size(place),
+        home=files.workspace() / str(record.get("from", _FOLDERS[kind])),
+        parts=parts,
+    )
+
+
+def _read_old(place: Path) -> Entry | None:
+    """What an earlier version put there, without an entry: known by what it holds."""
+    match = _OLD.fullmatch(place.name)
+    kind: Kind
+    if place.is_file() and place.suffix == ".json":
+        kind, named = "preset", place
+    elif (place / "settings.json").is_file():
+        kind, named = "run", place / "about.json"
+    elif (place / "dataset.json").is_file():
+        kind, named = "dataset", place / "dataset.json"
+    else:
+        return None
+    if match is None:
+        return None
+    before = match[1] + (match[2] or "")
+    return Entry(
+        id=place.name,
+        kind=kind,
+        name=str(files.read_object(named).get("name") or match[1]),
+        at=place.stat().st_mtime,
+        bytes=files.size(place),
+        home=files.workspace() / _FOLDERS[kind],
+        parts=((place, before),),
+    )
+
+
+def _refuse_preset(entry: Entry) -> None:
+    for path in sorted(entry.home.glob("*.json")):
+        if files.read_object(path).get("name") == entry.name:
+            raise CatDogError(
+                "There is a preset '{name}' already. Delete that one, or save it under another"
+                " name, then restore this.",
+                name=entry.name,
+            )

@@ -1,0 +1,176 @@
+"""What was deleted: an Undo right after, and the trash with its way back."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from catdog_core import trash
+from catdog_core.errors import CatDogError
+from catdog_core.trash import Entry
+
+from . import phrases
+from .words import N_, escape, say, t
+
+_KINDS: dict[str, str] = {
+    "run": N_("run"),
+    "dataset": N_("dataset"),
+    "preset": N_("preset"),
+    "experiment": N_("experiment"),
+}
+_DELETED, _SAID = "trash_deleted", "trash_said"
+
+
+def deleted(key: str) -> None:
+    """Remember what was deleted last, so that `undo` offers it; fit to be called by callbacks.
+
+    Args:
+        key: the entry's id in the trash.
+    """
+    st.session_state[_DELETED] = {"key": key}
+
+
+def undo(title: str = "", place: str = "page") -> None:
+    """Offer to take back what was deleted last, as long as its page stays open.
+
+    Args:
+        title: the page's name; by default the page is not looked at.
+        place: told apart from another offer on the same page by it.
+    """
+    problem = st.session_state.pop(f"{_SAID}_{place}", None)
+    if problem is not None:
+        st.error(escape(say(problem)), icon=":material/error:")
+    last = st.session_state.get(_DELETED)
+    if last is None:
+        return
+    if title and last.setdefault("page", title) != title:
+        del st.session_state[_DELETED]
+        return
+    try:
+        entry = trash.get(last["key"])
+    except CatDogError:  # restored or emptied elsewhere
+        del st.session_state[_DELETED]
+        return
+    with st.container(horizontal=True, vertical_alignment="center", border=True):
+        st.markdown(
+            t(
+                "Moved to the trash: {kind} “{name}”.",
+                kind=t(_KINDS[entry.kind]),
+                name=escape(entry.name),
+            ),
+            width="stretch",
+        )
+        st.button(
+            t("Undo"),
+            icon=":material/undo:",
+            key=f"trash_undo_{place}",
+            on_click=_restore,
+            args=(entry.id, place),
+        )
+        st.button(
+            t("Close"),
+            type="tertiary",
+            key=f"trash_close_{place}",
+            on_click=st.session_state.pop,
+            args=(_DELETED, None),
+        )
+
+
+def panel() -> None:
+    """The trash, folded away; nothing where it is empty."""
+    problem = st.session_state.pop(f"{_SAID}_panel", None)
+    if problem is not None:
+        st.error(escape(say(problem)), icon=":material/error:")
+    found = trash.listing()
+    if not found:
+        return
+    with st.expander(
+        t("Trash: {n}, {mb} MB", n=len(found), mb=_megabytes(found)),
+        icon=":material/delete:",
+        key="trash",
+    ):
+        st.caption(
+            t(
+                "What was deleted stays here until the trash is emptied. It takes up disk space,"
+                " and can be put back to where it was."
+            )
+        )
+        _table(found)
+        _actions(found)
+
+
+def _table(found: list[Entry]) -> None:
+    st.dataframe(
+        {
+            t("Name"): [entry.name for entry in found],
+            t("Kind"): [t(_KINDS[entry.kind]) for entry in found],
+            t("Deleted"): [phrases.moment(entry.at) for entry in found],
+            t("MB"): [round(entry.bytes / 1e6, 2) for entry in found],
+        },
+        hide_index=True,
+        height="content" if len(found) < 8 else 300,
+        key="trash_table",
+        alt=t("What lies in the trash"),
+    )
+
+
+def _actions(found: list[Entry]) -> None:
+    by_id = {entry.id: entry for entry in found}
+    if st.session_state.get("trash_chosen") not in by_id:
+        st.session_state.pop("trash_chosen", None)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            t("Put back"),
+            list(by_id),
+            format_func=lambda key: _label(by_id[key]),
+            key="trash_chosen",
+            width=420,
+        )
+        st.button(
+            t("Restore"),
+            icon=":material/restore_from_trash:",
+            key="trash_restore",
+            on_click=_restore,
+            args=(chosen, "panel"),
+        )
+        if st.button(t("Empty the trash…"), icon=":material/delete_forever:", key="trash_empty"):
+            st.dialog(t("Empty the trash?"))(_confirm)(found)
+
+
+def _label(entry: Entry) -> str:
+    return f"{entry.name} · {t(_KINDS[entry.kind])} · {phrases.moment(entry.at)}"
+
+
+def _confirm(found: list[Entry]) -> None:
+    st.write(
+        t(
+            "{n} things will be removed for good, {mb} MB. This cannot be undone.",
+            n=len(found),
+            mb=_megabytes(found),
+        )
+    )
+    with st.container(horizontal=True):
+        if st.button(t("Empty"), type="primary", key="trash_empty_sure", on_click=_empty):
+            st.rerun()
+        if st.button(t("Keep it"), key="trash_empty_not"):
+            st.rerun()
+
+
+def _megabytes(found: list[Entry]) -> str:
+    return f"{sum(entry.bytes for entry in found) / 1e6:,.1f}"
+
+
+def _restore(key: str, place: str) -> None:
+    try:
+        entry = trash.restore(key)
+    except CatDogError as error:
+        st.session_state[f"{_SAID}_{place}"] = error
+    else:
+        st.session_state.pop(_DELETED, None)
+        st.toast(t("It is back: {name}", name=escape(entry.name)), icon=":material/undo:")
+
+
+def _empty() -> None:
+    try:
+        trash.empty()
+    except CatDogError as error:
+        st.session_state[f"{_SAID}_panel"] = error

@@ -1,0 +1,180 @@
+"""The first, second, third … write of every operation fails in turn, as SQLite tests itself."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fakes
+import numpy as np
+import pytest
+from injection import failing, litter, snapshot
+
+from catdog_core import datasets, runs, trash
+from catdog_core.augmentation import presets
+from catdog_core.datasets import Choice
+from catdog_core.errors import CatDogError
+from catdog_core.insight import predictions
+from catdog_core.outcomes import experiments
+from catdog_core.settings import Augmentation, Training
+from catdog_core.sources import imports
+from catdog_core.training import launch
+
+SMALL = Training(epochs=3, batch_size=4, image_size=32, steps_per_epoch=1)
+CODES = {"full": errno.ENOSPC, "broken": errno.EIO}
+MOST = 400  # writes no operation here needs
+OTHERWISE = ("sendfile", "looks-1")
+"""What may fail unnoticed: `shutil` copies in another way then, and looks are looked anew."""
+
+
+def photos(folder: Path) -> Path:
+    datasets.make_demo(folder, train=4, validation=4, size=32, seed=0)
+    return folder
+
+
+def archive(place: Path) -> Path:
+    made = place / "pets.zip"
+    with zipfile.ZipFile(made, "w") as file:
+        for path in sorted((place / "pets").rglob("*.jpg")):
+            file.write(path, path.relative_to(place / "pets"))
+    return made
+
+
+def first() -> datasets.Dataset:
+    return datasets.listing()[0]
+
+
+def run() -> runs.Run:
+    return next(found for found in runs.listing() if found.name == "mine")
+
+
+def answered(_: Path) -> None:
+    """Keep a model's answers, as Evaluate does."""
+    items = first().items("validation")
+    table = predictions.Table(
+        files=tuple(item.file for item in items),
+        classes=("cats", "dogs"),
+        labels=np.array([item.label for item in items], np.int64),
+        probabilities=np.full((len(items), 2), 0.5),
+    )
+    predictions.write(run().folder, first(), "validation", table, "digest")
+
+
+def twin(_: Path) -> None:
+    experiments.create(experiments.twin(first(), SMALL, Augmentation()), "two")
+
+
+def restored(_: Path) -> None:
+    trash.restore(next(e.id for e in trash.listing() if e.name == "gone"))
+
+
+def continued(_: Path) -> None:
+    runs.create(first(), SMALL, None, parent=run())
+
+
+OPERATIONS: dict[str, Callable[[Path], Any]] = {
+    "open a folder": lambda place: datasets.open_folder(place / "pets"),
+    "draw a dataset": lambda place: datasets.make_demo(place / "workspace/drawn", 4, 4, 32),
+    "import a zip": lambda place: imports.archive(place / "pets.zip", "pets.zip"),
+    "decide": lambda _: datasets.change(first().id, [Choice(first().photos[1][0], "exclude")]),
+    "undo": lambda _: datasets.undo(first().id),
+    "order classes": lambda _: datasets.order_classes(first().id, ["dogs", "cats"]),
+    "divide anew": lambda _: datasets.resplit(first().id, seed=3, validation_fraction=0.5),
+    "delete a dataset": lambda _: datasets.remove(first().id),
+    "create a run": lambda _: runs.create(first(), SMALL, None, name="new"),
+    "create a run from another": continued,
+    "rename a run": lambda _: runs.rename(run().folder, "other"),
+    "note": lambda _: runs.annotate(run().folder, "a note"),
+    "start": lambda _: runs.start(run().folder),
+    "delete a run": lambda _: runs.remove(run().folder),
+    "restore": restored,
+    "save a preset": lambda _: presets.save("new", Augmentation()),
+    "replace a preset": lambda _: presets.save("kept", Augmentation(), replace=True),
+    "delete a preset": lambda _: presets.remove("kept"),
+    "keep answers": answered,
+    "create an experiment": twin,
+    "delete an experiment": lambda _: experiments.remove(experiments.listing()[0].id),
+}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A workspace with one of everything, to be copied."""
+    place = tmp_path_factory.mktemp("writes")
+    photos(place / "pets")
+    archive(place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(place / "workspace"))
+        dataset = datasets.open_folder(place / "pets")
+        datasets.change(dataset.id, [Choice(dataset.photos[0][0], "exclude")])
+        mine = fakes.run("mine", status="stopped", image_size=32, batch_size=4)
+        fakes.model(mine, "best.keras")
+        fakes.model(mine, "backup.keras")
+        runs.remove(fakes.run("gone"))
+        presets.save("kept", Augmentation(rotation_range=9))
+        experiments.create(experiments.twin(dataset, SMALL, Augmentation()), "one")
+    return place
+
+
+@pytest.fixture
+def place(prepared, tmp_path, monkeypatch):
+    monkeypatch.setenv("CATDOG_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setattr(launch, "_spawn", lambda *_: None)  # nothing is to train here
+    return tmp_path
+
+
+def fresh(prepared: Path, place: Path) -> None:
+    for name in ("pets", "workspace"):
+        shutil.rmtree(place / name, ignore_errors=True)
+        shutil.copytree(prepared / name, place / name)
+    shutil.copy(prepared / "pets.zip", place)
+
+
+def inject(prepared: Path, place: Path, operation: Callable[[Path], Any], number: int, code: int):
+    """Let one write of an operation fail; whether there was such a write."""
+    fresh(prepared, place)
+    before = snapshot(place)
+    error = None
+    with failing(place / "workspace", number, code) as counter:
+        try:
+            operation(place)
+        except CatDogError as caught:
+            error = caught
+    if not counter.hit:
+        assert error is None
+        return False
+    told = f"write {number}, {counter.hit}"
+    if error is None and any(way in counter.hit for way in OTHERWISE):
+        return True  # it came about in another way
+    assert error is not None, f"{told}: nothing was said"
+    assert "could not be" in str(error) or "cannot" in str(error), f"{told}: {error}"
+    after = snapshot(place)
+    changed = [name for name in before if after.get(name) != before[name]]
+    assert changed == [], f"{told}: earlier files are not intact"
+    assert litter(place) == [], f"{told}: something was left behind"
+    assert [found.status for found in runs.listing()].count("damaged") == 0, told
+    operation(place)  # the disk has room again
+    return True
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_writes_that_fail_are_told_and_leave_what_was_there(prepared, place, name):
+    number = 1
+    while inject(prepared, place, OPERATIONS[name], number, errno.ENOSPC):
+        number += 1 if number < 3 else 4  # `pytest -m long` takes them all
+        assert number < MOST
+    assert number > 1, "this operation writes nothing?"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_each_write_that_fails_is_told_and_leaves_what_was_there(prepared, place, name, code):
+    number = 1
+    while inject(prepared, place, OPERATIONS[name], number, CODES[code]):
+        number += 1
+        assert number < MOST

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from math import nan
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from . import files, palette
+from . import files
 from .augmentation.mixing import Mix
 from .augmentation.transform import Transform
 from .controls import Control, controls
+from .errors import N_
+from .exports import fonts, tongue
+from .exports.tongue import Say
 from .images import Photo
+from .palette import TRAIN, VALIDATION
 from .settings import Augmentation
 
 _FORMATS = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
 _CAPTION = 32  # signs that fit under a variant
 _LONG = 12  # rows of variants in a picture
+_WORDS = (
+    N_("Accuracy"),
+    N_("Loss"),
+    N_("Training"),
+    N_("Validation"),
+    N_("Best epoch"),
+    N_("Epoch"),
+)
 
 
 def contact_sheet(
@@ -91,7 +104,7 @@ def _sheet(
     for n, photo in enumerate(originals):
         place(photo, gap + n * (little + gap), gap, little)
     text = {"va": "top", "linespacing": 1.25, "parse_math": False}
-    axes.text(indent, gap, _drawable("\n".join(words)), fontsize=9, **text)
+    axes.text(indent, gap, "\n".join(words), fontsize=9, **text)
     for n, (photo, told) in enumerate(cells):
         left, upper = gap + n % columns * (side + gap), top + n // columns * row
         place(photo, left, upper, side)
@@ -122,32 +135,51 @@ def _part(control: Control, value: Any) -> str:
     return f"{label} {number}{space}{control.unit}"
 
 
-def history(epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path) -> None:
+def history(
+    epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path, say: Say | None = None
+) -> None:
     """Write the overfitting plots of a run: accuracy left, loss right, training red.
 
     Args:
         epochs: rows of a run's metrics, epochs counted from 0; people see them from 1.
         best: the epoch to mark, counted from 0.
         out: the file to write or replace; PNG unless its extension asks for another format.
+        say: the language of its words, by default that of the environment; English where no font
+            here could draw it.
 
     Raises:
         CatDogError: the file cannot be written.
     """
+    _save([curves(epochs, best, say)], out, _kind(out.suffix))
+
+
+def curves(epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say | None = None) -> Any:
+    """The figure that `history` writes."""
+    say = say or tongue.current()
+    if not fonts.can_draw("".join(map(say, _WORDS))):
+        say = tongue.english
     figure = _figure(10, 4, layout="constrained")
     x = [row["epoch"] + 1 for row in epochs]
-    for axes, name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        axes.plot(x, [row[name] for row in epochs], color=palette.TRAIN, label="training")
-        validation = [row[f"val_{name}"] for row in epochs]
-        style = {"color": palette.VALIDATION, "marker": "o", "markersize": 3}
-        axes.plot(x, validation, label="validation", **style)
+    titles = {"accuracy": say("Accuracy"), "loss": say("Loss")}
+    for axes, name in zip(figure.subplots(1, 2), titles, strict=True):
+        axes.plot(x, _numbers(epochs, name), color=TRAIN, label=say("Training"))
+        validation = _numbers(epochs, f"val_{name}")
+        label = say("Validation")
+        axes.plot(x, validation, color=VALIDATION, label=label, marker="o", markersize=3)
         if best is not None:
-            axes.axvline(best + 1, color="0.6", linestyle=":", label=f"best epoch, {best + 1}")
-        axes.set_title(name.capitalize())
-        axes.set_xlabel("epoch")
+            told = f"{say('Best epoch')}: {best + 1}"
+            axes.axvline(best + 1, color="0.6", linestyle=":", label=told)
+        axes.set_title(titles[name])
+        axes.set_xlabel(say("Epoch"))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
         axes.legend()
-    _save([figure], out, _kind(out.suffix))
+    return figure
+
+
+def _numbers(epochs: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+    """A column of the metrics; what is missing leaves a hole in its curve."""
+    return [nan if row.get(name) is None else float(row[name]) for row in epochs]
 
 
 def _figure(
@@ -169,6 +201,8 @@ def _kind(name: str) -> str:
 
 def _save(figures: Sequence[Any], out: Path | BinaryIO, kind: str) -> None:
     """Write figures: each a page of a PDF; other formats hold one."""
+    for figure in figures:
+        fonts.dress(figure)
     if isinstance(out, Path):
         with files.replacing(out) as temporary, open(temporary, "wb") as file:
             _write(figures, file, kind)
@@ -179,22 +213,14 @@ def _save(figures: Sequence[Any], out: Path | BinaryIO, kind: str) -> None:
 def _write(figures: Sequence[Any], file: BinaryIO, kind: str) -> None:
     if kind != "pdf":
         # The usual compression of PNG takes most of the time, for 12 % less.
-        options = {"compress_level": 3} if kind == "png" else {}
-        figures[0].savefig(file, format=kind, pil_kwargs=options)
+        options = {"pil_kwargs": {"compress_level": 3}} if kind == "png" else {}
+        figures[0].savefig(file, format=kind, **options)
         return
     from matplotlib.backends.backend_pdf import PdfPages
 
     with PdfPages(file, metadata={"CreationDate": None}) as pages:  # the same file each time
         for figure in figures:
             pages.savefig(figure)
-
-
-def _drawable(text: str) -> str:
-    """Text without the signs matplotlib's own font lacks, which would raise warnings."""
-    from matplotlib.font_manager import findfont, get_font
-
-    known = get_font(findfont("DejaVu Sans")).get_charmap()
-    return "".join(c if c == "\n" or ord(c) in known else "□" for c in text)
 
 
 def caption(drawn: Transform) -> str:

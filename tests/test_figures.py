@@ -10,6 +10,7 @@ from catdog_core import augment, figures
 from catdog_core.augmentation.mixing import Mix
 from catdog_core.augmentation.transform import Transform
 from catdog_core.controls import controls
+from catdog_core.exports import fonts
 from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
 
 PHOTO = np.full((150, 150, 3), 90, np.uint8)
@@ -174,3 +175,38 @@ def test_history_shows_training_red_and_validation_blue_from_epoch_1(drawn, tmp_
     training, validation = left.lines[:2]
     assert (training.get_color(), validation.get_color()) == ("#D55E00", "#0072B2")
     assert list(training.get_xdata()) == [1, 2, 3]
+
+
+def test_curves_speak_korean_without_an_empty_box(tmp_path, monkeypatch):
+    words = {"Accuracy": "정확도", "Loss": "손실", "Training": "훈련", "Epoch": "에포크"}
+    numbers = {"accuracy": 0.6, "val_accuracy": None, "loss": float("nan"), "val_loss": 0.7}
+    rows = [{"epoch": n, **numbers} for n in range(3)]
+
+    def say(message, **params):
+        return words.get(message, message)
+
+    figures.history(rows, 1, tmp_path / "curves.svg", say)  # a sign without a glyph would warn
+    left, _ = figures.curves(rows, 1, say).axes
+    assert left.get_title() == "정확도"
+
+
+def test_without_a_font_with_hangul_curves_are_in_english(monkeypatch):
+    numbers = {"accuracy": 0.6, "val_accuracy": 0.5, "loss": 0.6, "val_loss": 0.7}
+    for cached in (fonts.hangul, fonts.signs):
+        cached.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(fonts, "_PACKAGE", "no_such_package")
+        patched.setattr(fonts, "_SYSTEM", ())
+        left, _ = figures.curves([{"epoch": 0, **numbers}], 0, lambda _: "한글").axes
+        assert left.get_title() == "Accuracy" and fonts.drawable("고a") == "□a"
+    for cached in (fonts.hangul, fonts.signs):
+        cached.cache_clear()
+
+
+def test_a_font_of_the_system_serves_where_the_package_is_missing(monkeypatch):
+    fonts.hangul.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(fonts, "_PACKAGE", "no_such_package")
+        patched.setattr(fonts, "_SYSTEM", ("Not there", "DejaVu Serif"))
+        assert fonts.hangul() == "DejaVu Serif"
+    fonts.hangul.cache_clear()

@@ -7,7 +7,6 @@ and Keras's layers change them. Muon and the compact network are the lab's own s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from ..networks import architecture, backbones
 from ..runs import Run
 from . import code_data, code_network, code_training, code_transfer
 
-Say = Callable[..., str]
-"""Says a message with its values in a language, as `catdog_ui.words.t` does."""
 Prose = tuple[str, dict[str, Any]]
 """A message of the catalogue and its values; values that are names are escaped where shown."""
 
@@ -34,11 +31,6 @@ class Cell:
     title: str
     prose: tuple[Prose, ...]
     code: str
-
-
-def english(message: str, **params: object) -> str:
-    """A message with its values, in English."""
-    return message.format(**params) if params else message
 
 
 def of(source: Path) -> tuple[Run, list[Cell]]:

@@ -9,25 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from . import code_cells
-from .code_cells import Cell, Say, english
+from . import code_cells, tongue
+from .code_cells import Cell
 from .script import SHOW
+from .tongue import Say
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|~$&!-])")
 
 
-def write(source: Path, out: Path, say: Say = english) -> None:
+def write(source: Path, out: Path, say: Say | None = None) -> None:
     """Write the code of a run as a notebook.
 
     Args:
         source: a run folder.
         out: the file to write or replace.
-        say: puts a message and its values into the reader's language.
+        say: puts messages into the reader's language; by default that of the environment.
 
     Raises:
         CatDogError: as `code_cells.of`, or the file cannot be written.
     """
     _, cells = code_cells.of(source)
+    say = say or tongue.current()
     made: list[dict[str, Any]] = []
     for number, cell in enumerate(cells):
         made.append(

@@ -7,26 +7,28 @@ from pathlib import Path
 from textwrap import fill
 
 from .. import files
-from . import code_cells
-from .code_cells import Cell, Say, english
+from . import code_cells, tongue
+from .code_cells import Cell
+from .tongue import Say
 
 _WIDTH = 92
 SHOW = re.compile(r"^(\s*)SHOW$", re.MULTILINE)
 """The line of a code cell where a picture is to be shown."""
 
 
-def write(source: Path, out: Path, say: Say = english) -> None:
+def write(source: Path, out: Path, say: Say | None = None) -> None:
     """Write the code of a run as a script.
 
     Args:
         source: a run folder.
         out: the file to write or replace.
-        say: puts a message and its values into the reader's language.
+        say: puts messages into the reader's language; by default that of the environment.
 
     Raises:
         CatDogError: as `code_cells.of`, or the file cannot be written.
     """
     _, cells = code_cells.of(source)
+    say = say or tongue.current()
     text = "\n\n".join(_part(cell, say) for cell in cells)
     files.write_bytes(out, re.sub(r"\n{4,}", "\n\n\n", text).encode("utf-8", "backslashreplace"))
 

@@ -81,6 +81,7 @@ LIGHT = (
     "shipped",
     "status",
     "turn",
+    "waiting_line",
     "schedules",
     "recipes",
     "settings_network",

@@ -101,10 +101,14 @@ def test_a_running_run_shows_where_it_is_and_can_be_stopped():
     assert (folder / "stop").exists()
 
 
-def test_a_waiting_run_says_who_is_first():
-    folder = fakes.run(status="queued", epochs=0, state={"ahead": 1})
-    with FileLock(folder / "lock"):
-        assert "Another run is training first" in fakes.said(page(run=folder.name).info)
+def test_a_waiting_run_says_who_is_first_and_for_how_long():
+    state = {"queued": 1.0, "eta_seconds": 75.0}
+    first = fakes.run("hers", status="running", epochs=1, state=state)
+    files.write_json(first / "about.json", {"format": 1, "name": "hers", "owner": "*Ada*"})
+    folder = fakes.run(status="queued", epochs=0, state={"ahead": 1, "queued": 2.0})
+    with FileLock(first / "lock"), FileLock(folder / "lock"):
+        told = fakes.said(page(run=folder.name).info)
+    assert "“hers” of \\*Ada\\*" in told and "1 min 15 s" in told
 
 
 def test_a_lost_run_offers_to_go_on():

@@ -1,0 +1,132 @@
+"""A shared lab before its visitors: who one is, what the audience meets, whose run is ahead."""
+
+import json
+
+import fakes
+import pytest
+from test_pages import page
+
+from catdog_core import access, datasets, runs
+from catdog_core.access import Visitor
+from catdog_core.errors import AccessError
+from catdog_core.settings import Training
+from catdog_ui import visitors
+
+
+@pytest.fixture(autouse=True)
+def shared(workspace, monkeypatch):
+    """A class's lab, in which everyone is the audience until they tell the code."""
+    workspace.mkdir()
+    codes = {"student_code": access.hashed("meow"), "teacher_code": access.hashed("woof")}
+    text = json.dumps({"format": 1, "shared": True, "waiting_each": 1, **codes})
+    (workspace / access.FILE).write_text(text)
+    monkeypatch.setattr(access, "_ask", visitors.current)
+    visitors._wrong.clear()
+
+
+@pytest.fixture
+def dataset(demo, monkeypatch):
+    """A dataset its owner has added."""
+    return datasets.open_folder(demo)
+
+
+def told(app):
+    return fakes.said(app.error)
+
+
+def tell(app, code="", name=""):
+    app.text_input("visitor_name_field").set_value(name)
+    app.text_input("visitor_code").set_value(code)
+    button = next(b for b in app.button if b.label == "Tell")
+    return button.click().run()
+
+
+@pytest.mark.parametrize(
+    "path", ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "5_Evaluate", "6_Predict"]
+)
+def test_the_audience_may_look_at_every_page(path, dataset):
+    fakes.run("first")
+    app = page(path, dataset=dataset.id)
+    assert not told(app)
+
+
+def test_the_audience_starts_no_training(dataset):
+    app = page(dataset=dataset.id)
+    app.button("home_train").click().run()
+    assert not app.exception
+    assert "as the audience" in told(app)
+    assert not runs.listing()
+
+
+def test_the_audience_moves_sliders(dataset):
+    app = page("2_Augment", dataset=dataset.id)
+    before = [each.value for each in app.get("html")]
+    app.slider("augment_rotation_range").set_value(90).run()
+    assert not app.exception and not told(app)
+    assert [each.value for each in app.get("html")] != before
+
+
+def test_the_audience_starts_no_job_and_deletes_no_dataset(dataset):
+    app = page("1_Data", dataset=dataset.id, part="tfrecord")
+    app.button("shards_pack").click().run()
+    assert not app.exception
+    assert "as the audience" in told(app)
+    app = page("1_Data", dataset=dataset.id)
+    app.button("dataset_remove").click().run()
+    app.button("dataset_remove_sure").click().run()
+    assert datasets.listing()
+
+
+def test_the_class_code_makes_a_student_whose_runs_have_a_name(dataset, monkeypatch):
+    monkeypatch.setattr("catdog_core.training.launch.worker", lambda *_: None)
+    app = tell(page(dataset=dataset.id), "meow", "Ada *Lovelace*")
+    app.button("home_train").click().run()
+    assert not app.exception and not told(app)
+    assert [run.owner for run in runs.listing()] == ["Ada *Lovelace*"]
+    app = tell(page(dataset=dataset.id), "meow", "Ada *Lovelace*")
+    app.button("home_train").click().run()
+    assert "at most 1 at once" in told(app)
+    assert len(runs.listing()) == 1
+
+
+def test_a_student_stops_no_run_of_somebody_else(dataset):
+    fakes.run("hers", status="stopped", epochs=1)
+    app = tell(page("3_Train"), "meow", "Bob")
+    app.button("resume_run").click().run()
+    assert "belongs to the teacher" in told(app)
+
+
+def test_a_wrong_code_changes_nothing_and_ten_of_them_close_the_door(dataset):
+    app = page()
+    for _ in range(10):
+        tell(app, "moo")
+    tell(app, "meow")
+    assert not app.exception
+    with pytest.raises(KeyError):
+        app.session_state["visitor_role"]
+
+
+def test_nobody_takes_the_name_of_who_signed_in():
+    app = tell(page(), name="kim@school.org")
+    assert app.session_state["visitor_name"] == "kim school.org"
+
+
+def test_a_name_is_no_markdown_in_the_sidebar():
+    app = tell(page(), name="[x](http://evil.example) **loud**")
+    labels = [each.proto.popover.label for each in app.get("popover")]
+    assert labels == ["\\[x\\]\\(http\\://evil.example\\) \\*\\*lou"]
+
+
+def test_a_run_keeps_whose_it_is(dataset, monkeypatch):
+    for name in ("Ada", ""):
+        monkeypatch.setattr(access, "_ask", lambda name=name: Visitor(name, "teacher"))
+        folder = runs.create(dataset, Training(epochs=2), None)
+        assert runs.load(folder).owner == name
+
+
+def test_a_thread_of_the_server_without_a_session_is_the_owner():
+    assert visitors.current() is None
+    access.check("empty")
+    with pytest.raises(AccessError):
+        access.ask_of(lambda: Visitor("", "audience"))
+        access.check("empty")

@@ -187,6 +187,12 @@ def refuse_ended(run: Run) -> None:
     """Raise RunError with the reason when there is nothing left to train in a run."""
     if run.status == "damaged" and not run.mends:
         raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
+    if run.is_history:
+        raise RunError(
+            "Run '{name}' is a history from a file: there is no model to go on with. Start a new"
+            " run.",
+            name=run.name,
+        )
     if run.state.get("status") == "done":
         raise RunError(
             "Run '{name}' is done: all its epochs are trained. Start a new run to train more.",

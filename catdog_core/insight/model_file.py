@@ -22,6 +22,12 @@ def find(model_or_run: Path) -> Path:
     if (path / "best.keras").is_file():
         return path / "best.keras"
     if (path / "settings.json").is_file():
+        if run_folder.load(path).is_history:
+            raise ModelError(
+                "Run '{name}' is a history from a file: it has no model. Choose a run that was"
+                " trained here.",
+                name=path.name,
+            )
         raise ModelError(
             "Run '{name}' has no model yet. Expected one with at least one whole epoch. Train it"
             " first.",

@@ -31,6 +31,9 @@ def facts(run: Run) -> Facts:
     training = run.training
     if training is None:
         return Facts()
+    if run.is_history:
+        photos = run.validation_photos or None
+        return Facts(classes=max(len(run.classes), 2), validation_photos=photos)
     error = run.state.get("error") or {}
     params = error.get("params") or {}
     # Only a loss that became no number ends a training with these two values.

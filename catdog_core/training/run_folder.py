@@ -32,6 +32,9 @@ class Run:
     validations measures. `group` holds id, kind and name of the experiment it belongs to, or
     nothing; `parent` id, name and epoch of the run whose weights it began with, or nothing.
 
+    `is_history` tells a training from elsewhere of which only the epochs' numbers are known: it has
+    no model, and its `training` means nothing but how many epochs there were.
+
     `problem` tells what is wrong with a damaged one, `mends` whether it may go on all the same;
     without `training` nothing can be told of it. `asked` is the unix time its latest start was
     asked for, `after` the beat of its state at that time.
@@ -60,13 +63,14 @@ class Run:
     asked: float = 0.0
     after: int | None = None
     owner: str = ""
+    is_history: bool = False
     problem: str = ""
     mends: bool = False
 
     @property
     def model(self) -> str:
-        """The network's name, empty for a damaged run."""
-        return self.training.model if self.training else ""
+        """The network's name, empty where it is not known."""
+        return self.training.model if self.training and not self.is_history else ""
 
     @property
     def is_active(self) -> bool:
@@ -187,6 +191,7 @@ def _read(folder: Path) -> Run:
         validation_photos=_measured(settings["training"], dataset["validation"]),
         group=_group(about),
         parent=settings["parent"],
+        is_history=settings.get("origin") == "history",
         epochs=epochs,
         state=_explained(folder, state),
         ahead=int(files.number(state.get("ahead"))),

@@ -22,7 +22,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from .errors import ModelError
-from .insight.walk import Walk
+from .insight import walk
 from .predict import BATCH, Predictor
 
 Mapper = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -62,19 +62,23 @@ def heat_maps(
 def _mapper(model: keras.Model, size: int) -> Mapper:
     """Values (B, S, S, 3) float32 and labels (B,) int32 to maps (B, S, S), as one graph."""
 
+    opened = walk.inside(model, size)
+    if opened.features is None:
+        raise ModelError(
+            "The model has no convolution whose map a heat map could be made of. Expected"
+            " a network that looks at places of a photo, such as 'notes' or 'transfer'."
+        )
+    last = opened.last
+    part = opened.part([opened.features, last.given[0], opened.ends[0]])
+
     def maps(batch: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
-            walk = Walk(model)
-            walk.through(model, batch)
-            if walk.features is None or walk.scores is None:
-                raise ModelError(
-                    "The model has no convolution whose map a heat map could be made of. Expected"
-                    " a network that looks at places of a photo, such as 'notes' or 'transfer'."
-                )
-            score = _of_class(walk.scores, labels)
-        found = tf.cast(walk.features, tf.float32)  # (B, h, w, K)
-        gradient = tf.cast(tape.gradient(score, walk.features), tf.float32)
+            features, before, result = part(batch, training=False)
+            scores = walk.score(last.layer, before, result)
+            score = _of_class(result if scores is None else scores, labels)
+        found = tf.cast(features, tf.float32)  # (B, h, w, K)
+        gradient = tf.cast(tape.gradient(score, features), tf.float32)
         weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # (B, 1, 1, K)
         heat = tf.nn.relu(tf.reduce_sum(weights * found, axis=-1, keepdims=True))
         heat = tf.image.resize(heat, (size, size))[..., 0]
@@ -84,7 +88,6 @@ def _mapper(model: keras.Model, size: int) -> Mapper:
         tf.TensorSpec((None, size, size, 3), tf.float32),
         tf.TensorSpec((None,), tf.int32),
     ]
-    # Without autograph an error of ours comes out as it was raised.
     mapper: Mapper = tf.function(maps, input_signature=signature, autograph=False)
     return mapper
 

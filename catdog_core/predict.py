@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 from . import images, models
 from .errors import N_, CatDogError, ModelError, PhotoError
 from .files import shown
+from .insight import walk
+from .insight.certainty import energy
 from .insight.model_file import find as find  # part of this door
+from .training import epoch_weights
 
 Scale = Literal["0..255", "0..1"]
 BATCH = 32
@@ -32,7 +35,9 @@ class Predictor:
     `classes` are its class names in output order, ``p_0`` names when it carries none
     (`names_known` tells). `size` is the side of the square it takes, in pixels. `input_scale` is
     the range of values it expects; None when the file does not tell, and then 0..1 is assumed,
-    the notes' own ``rescale=1/255``. `warnings` are message ids.
+    the notes' own ``rescale=1/255``. `warnings` are message ids. `run_batch` takes values
+    (B, S, S, 3) float32 and gives probabilities as the model's units have them, (B, units), and
+    the scores these were made of; (B, 0) where there is no telling.
     """
 
     model: keras.Model
@@ -41,7 +46,7 @@ class Predictor:
     names_known: bool
     input_scale: Scale | None
     warnings: tuple[str, ...]
-    run_batch: Callable[[tf.Tensor], tf.Tensor]
+    run_batch: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
     def with_scale(self, scale: Scale) -> Predictor:
         """The same model, fed values of another range."""
@@ -70,21 +75,34 @@ class Predictor:
 
     def predict(self, photos: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
-        parts = []
+        return self.answer(photos)[0]
+
+    def answer(self, photos: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probabilities of fitted photos, (N, classes), and the scores before sigmoid or softmax.
+
+        Scores are (N, units): one for a sigmoid, or one a class; (N, 0) for a last layer of a kind
+        that does not tell them.
+        """
+        probabilities, scores = [np.empty((0, len(self.classes)))], []
         for start in range(0, len(photos), BATCH):
-            part = self.values(photos[start : start + BATCH])
-            parts.append(np.asarray(self.run_batch(tf.constant(part)), dtype=np.float64))
-        scores = np.concatenate(parts) if parts else np.empty((0, len(self.classes)))
-        return np.hstack([1 - scores, scores]) if scores.shape[1] == 1 else scores
+            found, raw = self.run_batch(tf.constant(self.values(photos[start : start + BATCH])))
+            part = np.asarray(found, dtype=np.float64)
+            probabilities.append(np.hstack([1 - part, part]) if part.shape[1] == 1 else part)
+            scores.append(np.asarray(raw, dtype=np.float64))
+        return np.concatenate(probabilities), np.concatenate(scores or [np.empty((0, 0))])
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one photo; `error` instead when the photo could not be read."""
+    """What a model says of one photo; `error` instead when the photo could not be read.
+
+    `energy` is that of `certainty.energy`, None where the model does not tell its scores.
+    """
 
     file: str
     label: str = ""
     probabilities: tuple[float, ...] = ()
+    energy: float | None = None
     error: CatDogError | None = None
 
 
@@ -96,6 +114,21 @@ def load(path: Path) -> Predictor:
     """
     path = find(path)
     return _describe(path.name, models.load(path), models.about(path))
+
+
+def at_epoch(path: Path, weights: Path) -> Predictor:
+    """A run's model as it was after an epoch.
+
+    Args:
+        path: of its `best.keras`.
+        weights: of the epoch, as `epoch_weights.listing` tells.
+
+    Raises:
+        ModelError: either cannot be read, or they do not belong together.
+    """
+    model = models.load(path)
+    model.set_weights(epoch_weights.load(weights, model.get_weights()))
+    return _describe(path.name, model, models.about(path))
 
 
 def photos(
@@ -114,10 +147,14 @@ def photos(
     waiting: list[tuple[int, images.Photo]] = []  # place in rows, fitted photo
 
     def flush() -> None:
-        found = predictor.predict(np.stack([photo for _, photo in waiting]))
-        for (place, _), row in zip(waiting, found, strict=True):
-            label = predictor.classes[int(np.argmax(row))]
-            rows[place] = replace(rows[place], label=label, probabilities=tuple(map(float, row)))
+        found, scores = predictor.answer(np.stack([photo for _, photo in waiting]))
+        for (place, _), row, raw in zip(waiting, found, scores.tolist(), strict=True):
+            rows[place] = replace(
+                rows[place],
+                label=predictor.classes[int(np.argmax(row))],
+                probabilities=tuple(map(float, row)),
+                energy=energy(raw) if raw else None,
+            )
         waiting.clear()
 
     for done, (name, data) in enumerate(files, start=1):
@@ -203,7 +240,7 @@ def _describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
         names_known=known,
         input_scale="0..255" if rescales or known else None,
         warnings=tuple(warnings),
-        run_batch=_compiled(model, int(height), raw, units),
+        run_batch=_compiled(model, int(height), raw),
     )
 
 
@@ -222,16 +259,22 @@ def gives_raw_scores(model: Any) -> bool:
     return activation is not None and activation.__name__ == "linear"
 
 
-def _compiled(model: Any, size: int, raw: bool, units: int) -> Callable[[tf.Tensor], tf.Tensor]:
+def _compiled(
+    model: Any, size: int, raw: bool
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """The forward pass as one compiled graph: `model.predict` has a high fixed cost a call."""
+    opened = walk.inside(model, size)
+    last = opened.last
+    part = opened.part([last.given[0], opened.ends[0]])
 
-    def forward(batch: tf.Tensor) -> tf.Tensor:
-        scores = model(batch, training=False)
-        if not raw:
-            return scores
-        return tf.sigmoid(scores) if units == 1 else tf.nn.softmax(scores)
+    def forward(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        before, result = part(batch, training=False)
+        scores = walk.score(last.layer, before, result)
+        if raw:
+            result = tf.sigmoid(result) if result.shape[1] == 1 else tf.nn.softmax(result)
+        return result, result[:, :0] if scores is None else scores
 
-    compiled: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+    compiled: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] = tf.function(
         forward, input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)]
     )
     return compiled

@@ -183,6 +183,17 @@ class Training(Settings):
         " lower loss) or the lowest validation loss.",
     )
 
+    epoch_weights: int | None = field(
+        None,
+        "Epochs to look back at",
+        "Weights of so many epochs, evenly spread, are kept for the X-ray of the Predict page; 0"
+        " keeps none. Unset, eight of a network of at most 2 MB.",
+        low=0,
+        high=16,
+        step=1,
+        unit="epochs",
+    )
+
     backbone: BackboneName = field(
         "lite0",
         "Pretrained network",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from catdog_core import files
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError, PhotoError
+from catdog_core.images import Photo
 from catdog_core.jobs import Job
 from catdog_core.packing import cache
 from catdog_core.runs import Run
@@ -27,9 +28,13 @@ from catdog_core.runs import Run
 from .words import t
 
 if TYPE_CHECKING:
-    from catdog_core.insight.xray import Box, FeatureMap
+    from catdog_core.insight.pooled import Pooling
+    from catdog_core.insight.xray import Answer, Box, Layer
     from catdog_core.packing.race import Lane, Standing
     from catdog_core.predict import Prediction, Predictor
+
+
+_HEAT_BATCH = 4
 
 
 def predictor(path: Path) -> Predictor:
@@ -52,35 +57,68 @@ def uploaded(data: bytes, name: str) -> Predictor:
         return _from_bytes(hashlib.sha256(data).hexdigest(), data, name)
 
 
-def predict(
-    model: Predictor,
-    photos: Sequence[tuple[str, bytes]],
-    progress: Callable[[int], None] | None = None,
-) -> list[Prediction]:
-    """Predict photos given as (name, file bytes), in their order."""
+def predict(model: Predictor, photos: Sequence[tuple[str, bytes]], job: Job) -> list[Prediction]:
+    """Predict photos given as (name, file bytes), in their order; of some only when stopped."""
     from catdog_core import predict as room
 
-    return room.photos(model, list(photos), progress)
+    rows: list[Prediction] = []
+    while len(rows) < len(photos) and not job.stopped():
+        job.tell("", len(rows), len(photos))
+        rows += room.photos(model, photos[len(rows) : len(rows) + room.BATCH])
+    return rows
 
 
 def heat_maps(
-    model: Predictor, photos: NDArray[np.uint8], labels: Sequence[int]
+    model: Predictor, photos: Sequence[Photo], labels: Sequence[int], job: Job
 ) -> NDArray[np.float32]:
-    """Where the model looked in fitted photos, (N, S, S, 3) to (N, S, S), for a class a photo.
+    """Where the model looked in fitted photos, (S, S, 3) each, for a class a photo: (N, S, S).
+
+    Of some of the photos only when stopped.
 
     Raises:
         ModelError: the network keeps no places.
     """
     from catdog_core import explain as room
 
-    return room.heat_maps(model, photos, labels)
+    parts = [np.empty((0, model.size, model.size), np.float32)]
+    for start in range(0, len(photos), _HEAT_BATCH):
+        if job.stopped():
+            break
+        job.tell("", start, len(photos))
+        part = slice(start, start + _HEAT_BATCH)
+        parts.append(room.heat_maps(model, np.stack(photos[part]), labels[part]))
+    return np.concatenate(parts)
 
 
-def feature_maps(model: Predictor, photo: NDArray[np.uint8]) -> list[FeatureMap]:
-    """What the layers of a model give of a fitted photo, (S, S, 3)."""
+def layers(model: Predictor) -> list[Layer]:
+    """The layers of a model that give maps."""
     from catdog_core.insight import xray as room
 
-    return room.feature_maps(model, photo)
+    return room.layers(model)
+
+
+def layer_map(model: Predictor, photo: Photo, place: int) -> NDArray[np.float32]:
+    """What a layer gives of a fitted photo, (S, S, 3) to (h, w, K); below 0 the photo itself."""
+    from catdog_core.insight import xray as room
+
+    found: NDArray[np.float32] = room.maps(model, photo[None], place)[0]
+    return found
+
+
+def pooling(model: Predictor, place: int) -> tuple[Pooling, int]:
+    """How a max pooling layer goes about, and the place of the layer whose map it takes."""
+    from catdog_core.insight import xray as room
+
+    return room.pooling(model, place)
+
+
+def strongest(
+    model: Predictor, photos: Iterable[Photo], place: int, channel: int, tell: Callable[[int], None]
+) -> list[Answer]:
+    """The photos a channel of a layer answers to most."""
+    from catdog_core.insight import xray as room
+
+    return room.strongest(model, photos, place, channel, progress=tell)
 
 
 def filters(model: Predictor) -> NDArray[np.float32]:
@@ -90,11 +128,18 @@ def filters(model: Predictor) -> NDArray[np.float32]:
     return room.filters(model)
 
 
-def receptive_field(model: Predictor, layer: str, row: int, column: int) -> Box:
+def receptive_field(model: Predictor, place: int, row: int, column: int) -> Box:
     """The pixels that reach a unit of a layer's map. Raises ModelError."""
     from catdog_core.insight import xray as room
 
-    return room.receptive_field(model, layer, row, column)
+    return room.receptive_field(model, place, row, column)
+
+
+def at_epoch(path: Path, weights: Path) -> Predictor:
+    """A run's model with the weights of an earlier epoch. Raises ModelError."""
+    with st.spinner(t("Loading the weights of this epoch…")):
+        stamps = path.stat().st_mtime_ns, weights.stat().st_mtime_ns
+        return _at_epoch(str(path), str(weights), stamps)
 
 
 def as_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
@@ -170,15 +215,29 @@ def evaluate(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Ask a run's model about a split and keep the table; tells the job its progress."""
     from catdog_core import evaluate as room
 
+    room.keep(run_dir, _again, dataset, split, _pass(job))
+
+
+def look(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
+    """Find out how a run's model sees a split and keep it; tells the job its progress."""
+    from catdog_core import evaluate as room
+
+    room.look(run_dir, _again, dataset, split, _pass(job))
+
+
+def _pass(job: Job) -> Callable[[int, int], None]:
+    """Tells a job how far a pass over photos is, and ends it when it was asked to stop."""
+
     def progress(done: int, total: int) -> None:
         job.tell("", done, total)
         if job.stopped():
             raise CatDogError("The pass over the photos was stopped. Nothing of it is kept.")
 
-    def load(path: Path) -> Predictor:
-        return _from_file(str(path), path.stat().st_mtime_ns)
+    return progress
 
-    room.keep(run_dir, load, dataset, split, progress)
+
+def _again(path: Path) -> Predictor:
+    return _from_file(str(path), path.stat().st_mtime_ns)
 
 
 def stem(run: Run) -> str:
@@ -191,6 +250,15 @@ def _from_file(path: str, changed: int) -> Predictor:
     from catdog_core import predict as room
 
     model = room.load(Path(path))
+    settle()
+    return model
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _at_epoch(path: str, weights: str, changed: tuple[int, int]) -> Predictor:
+    from catdog_core import predict as room
+
+    model = room.at_epoch(Path(path), Path(weights))
     settle()
     return model
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_ui import startup
-from catdog_ui.predict import predict_results, predict_view
+from catdog_ui.predict import predict_photos, predict_results, predict_view
 from catdog_ui.words import N_, t
 
 startup.page(N_("Predict"))
@@ -15,7 +15,8 @@ with startup.guard():
     with left, startup.guard():
         choice = predict_view.choose_model()
     with right, startup.guard():
-        photos = predict_view.choose_photos(choice.dataset_id if choice else "")
+        photos = predict_photos.choose(choice.dataset_id if choice else "")
     if choice is not None and photos:
         model, rows = predict_view.ask(choice, photos)
-        predict_results.show(model, photos, rows)
+        if rows is not None:
+            predict_results.show(choice, model, photos, rows)

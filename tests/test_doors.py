@@ -29,6 +29,8 @@ LIGHT = (
     "ending",
     "images",
     "heat",
+    "pooled",
+    "epoch_weights",
     "neither",
     "certainty",
     "strips",

@@ -129,15 +129,6 @@ def test_votes_are_those_of_the_preview_and_the_model():
     assert made.probabilities[:, 1].std() > 0.1
 
 
-def test_a_photo_is_followed_through_the_network(notes):
-    app = opened(notes)
-    app.toggle("predict_xray").set_value(True).run()
-    assert not app.exception and not app.error
-    said = fakes.said(app.caption)
-    assert "channels that answer most" in said and "Filters of the first convolution" in said
-    assert "sees 3 × 3 px of 32 × 32" in said
-
-
 def test_a_network_without_places_has_no_x_ray():
     layers = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
     app = opened(keras.Sequential(layers))

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from keras import layers as kl
 
-from catdog_core import models, predict
+from catdog_core import explain, models, predict
 from catdog_core.errors import ModelError
 from catdog_core.insight import xray
+from catdog_core.insight.pooled import Pooling, kept
 from catdog_core.networks import architecture
 
 
@@ -20,22 +21,139 @@ def noise(size, count=1):
     return photos.astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", ["notes", "notes-deep", "compact", "transfer"])
-def test_maps_have_the_shapes_of_kerass_own_layers(name):
-    model = models.build(name, 96)
-    found = xray.feature_maps(predictor(model), noise(96)[0])
-    assert len(found) > 5
-    for one in found:
-        layer = model.get_layer(one.name)
-        assert one.values.shape == layer.output.shape[1:] and one.kind == type(layer).__name__
+def skipping():
+    """A foreign functional model: a skip connection around a nested one, a gate of the whole."""
+    inner_in = keras.Input((None, None, 4))
+    inner = keras.Model(inner_in, kl.Conv2D(4, 3, padding="same", name="inner")(inner_in))
+    photos = keras.Input((33, 33, 3))
+    x = kl.MaxPooling2D(name="pool")(kl.Conv2D(4, 3, activation="relu", name="first")(photos))
+    x = kl.Add(name="skip")([x, inner(x)])
+    gate = kl.Dense(4, "sigmoid")(kl.GlobalAveragePooling2D(keepdims=True)(x))
+    x = kl.Conv2D(5, 3, name="gated")(kl.Multiply(name="gate")([x, gate]))
+    return keras.Model(photos, kl.Dense(1, "sigmoid")(kl.GlobalMaxPooling2D()(x)))
+
+
+def foreign():
+    """A foreign sequential model with a sequential one inside."""
+    stem = [kl.Conv2D(4, 3, activation="relu", name="inner"), kl.MaxPooling2D(name="pool")]
+    layers = [keras.Input((33, 33, 3)), keras.Sequential(stem), kl.Conv2D(3, 3, name="after")]
+    return keras.Sequential([*layers, kl.Flatten(), kl.Dense(2, "softmax")])
+
+
+NETWORKS = {
+    "notes": lambda: models.build("notes", 48),
+    "notes-deep": lambda: models.build("notes-deep", 96),
+    "compact": lambda: models.build("compact", 32),
+    "transfer": lambda: models.build("transfer", 64),
+    "foreign functional": skipping,
+    "foreign sequential": foreign,
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request):
+    """A predictor of each kind of network, on tiny photos."""
+    keras.utils.set_random_seed(0)
+    return predictor(NETWORKS[request.param]())
+
+
+def test_maps_have_the_shapes_told_and_kerass_own(network):
+    found = xray.layers(network)
+    assert len(found) > 2
+    for one in (found[0], found[len(found) // 2], found[-1]):
+        layer = next(x for x in network.model._flatten_layers() if x.name == one.name)
+        values = xray.maps(network, noise(network.size, 2), one.place)
+        assert values.shape == (2, *one.shape) and one.kind == type(layer).__name__
+        if layer in network.model.layers:
+            assert one.shape == layer.output.shape[1:]
+
+
+def test_pooling_keeps_what_the_layer_gives(network):
+    photos = noise(network.size)
+    for one in xray.layers(network):
+        if one.kind != "MaxPooling2D":
+            continue
+        pooling, before = xray.pooling(network, one.place)
+        given = xray.maps(network, photos, before)[0, ..., 0]
+        found = kept(given, pooling)
+        result = xray.maps(network, photos, one.place)[0, ..., 0]
+        assert np.array_equal(given[found.rows, found.columns], result)
+
+
+def test_every_unit_has_a_field_or_a_reason(network):
+    for one in xray.layers(network):
+        box = xray.receptive_field(network, one.place, one.shape[0] - 1, one.shape[1] - 1)
+        assert box.bottom - max(box.top, 0) > 0 and box.top < network.size
+
+
+def test_the_strongest_photos_are_found_where_they_answer(network):
+    photos = noise(network.size, 40)
+    layer = xray.layers(network)[-1]
+    values = xray.maps(network, photos, layer.place)[..., 1]
+    seen = []
+    found = xray.strongest(network, iter(photos), layer.place, 1, 3, progress=seen.append)
+    assert [one.value for one in found] == sorted(values.max(axis=(1, 2)), reverse=True)[:3]
+    assert all(values[one.photo, one.row, one.column] == one.value for one in found)
+    assert seen == [32, 40]
+    means = xray.strongest(network, iter(photos), layer.place, 1, 1, by_mean=True)
+    assert means[0].photo == values.mean(axis=(1, 2)).argmax()
+
+
+def test_heat_maps_and_scores_of_every_network(network):
+    photos = noise(network.size, 2)
+    assert explain.heat_maps(network, photos, [0, 1]).shape == (2, network.size, network.size)
+    probabilities, scores = network.answer(photos)
+    assert probabilities.sum(axis=1) == pytest.approx([1, 1])
+    last = 1 / (1 + np.exp(-scores)) if scores.shape[1] == 1 else np.exp(scores)
+    last = last if scores.shape[1] == 1 else last / last.sum(axis=1, keepdims=True)
+    assert probabilities[:, -1] == pytest.approx(last[:, -1], abs=1e-6)
+
+
+def test_the_network_is_as_it_was_once_it_has_been_opened():
+    model = skipping()
+    before, names = model.get_config(), [layer.name for layer in model.layers]
+    xray.layers(predictor(model))
+    assert model.get_config() == before and [one.name for one in model.layers] == names
+    again = keras.models.clone_model(model)
+    again.set_weights(model.get_weights())
+    batch = noise(33).astype(np.float32)
+    assert np.array_equal(np.asarray(again(batch)), np.asarray(model(batch)))
+
+
+def test_a_unit_behind_a_gate_of_the_whole_sees_the_whole():
+    found = predictor(skipping())
+    places = {one.name: one.place for one in xray.layers(found)}
+    assert xray.receptive_field(found, places["skip"], 0, 0) == xray.Box(-2, -2, 6, 6)
+    for name in ("gate", "gated"):
+        assert xray.receptive_field(found, places[name], 3, 2) == xray.Box(0, 0, 33, 33)
 
 
 def test_maps_are_what_the_layers_give():
     model = models.build("notes", 64)
-    found = {one.name: one.values for one in xray.feature_maps(predictor(model), noise(64)[0])}
+    found = predictor(model)
     layer = model.layers[2]
+    place = next(one.place for one in xray.layers(found) if one.name == layer.name)
     direct = keras.Model(model.inputs[0], layer.output)(noise(64).astype(np.float32))
-    assert found[layer.name] == pytest.approx(np.asarray(direct)[0], abs=1e-5)
+    assert xray.maps(found, noise(64), place) == pytest.approx(np.asarray(direct), abs=1e-5)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(
+    ("pool", "strides"), [((2, 2), (2, 2)), ((3, 2), (2, 1)), ((3, 3), (3, 3))]
+)
+def test_the_winners_are_those_of_kerass_pooling(padding, pool, strides):
+    values = np.random.default_rng(0).normal(size=(11, 14)).astype(np.float32)
+    found = kept(values, Pooling(pool, strides, padding))
+    direct = kl.MaxPooling2D(pool, strides, padding)(values[None, ..., None])
+    assert np.array_equal(values[found.rows, found.columns], np.asarray(direct)[0, ..., 0])
+    assert not found.tied.any()
+    assert found.mask(values.shape).sum() <= found.rows.size
+
+
+def test_of_equal_values_the_first_stands_for_all():
+    found = kept(np.zeros((4, 4), np.float32), Pooling((2, 2), (2, 2), "valid"))
+    assert found.tied.all() and not found.places.any()
+    assert found.mask((4, 4)).sum() == 4
 
 
 def test_filters_of_the_notes_network():
@@ -50,22 +168,6 @@ def test_a_model_without_convolutions_has_no_filters():
         xray.filters(predictor(model))
 
 
-def test_the_photo_a_channel_answers_to_comes_first():
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 3)),
-            kl.Conv2D(1, 1, use_bias=False, name="red"),
-            kl.Flatten(),
-            kl.Dense(1, "sigmoid"),
-        ]
-    )
-    model.layers[0].set_weights([np.array([1, 0, 0], np.float32).reshape(1, 1, 3, 1)])
-    photos = np.zeros((40, 8, 8, 3), np.uint8)
-    photos[:, 2, 2, 0] = np.arange(40)
-    found = xray.strongest(predictor(model), photos, "red", 0)
-    assert found.tolist() == list(range(39, -1, -1))
-
-
 def linear(build):
     """A network whose every path counts: sums of ones, so that a gradient shows what is seen."""
     photos = keras.Input((33, 33, 3))
@@ -74,6 +176,11 @@ def linear(build):
     model = keras.Model(photos, out)
     model.set_weights([np.ones_like(weight) for weight in model.get_weights()])
     return model, x
+
+
+def asked(model):
+    """The place of the layer of that name."""
+    return next(one.place for one in xray.layers(predictor(model)) if one.name == "asked")
 
 
 def plain(x):
@@ -105,7 +212,7 @@ def test_a_unit_sees_exactly_the_pixels_whose_change_reaches_it(build, unit):
         tape.watch(batch)
         result = keras.Model(model.inputs[0], x)(batch)[0, unit[0], unit[1], 0]
     rows, columns = np.nonzero(np.abs(tape.gradient(result, batch).numpy()[0]).sum(axis=-1))
-    box = xray.receptive_field(predictor(model), "asked", *unit)
+    box = xray.receptive_field(predictor(model), asked(model), *unit)
     assert (max(box.top, 0), max(box.left, 0)) == (rows.min(), columns.min())
     assert (min(box.bottom, 33), min(box.right, 33)) == (rows.max() + 1, columns.max() + 1)
 
@@ -113,4 +220,4 @@ def test_a_unit_sees_exactly_the_pixels_whose_change_reaches_it(build, unit):
 def test_where_maps_grow_again_no_receptive_field_is_claimed():
     model, _ = linear(lambda x: kl.UpSampling2D(name="asked")(kl.Conv2D(2, 3)(x)))
     with pytest.raises(ModelError, match="larger"):
-        xray.receptive_field(predictor(model), "asked", 0, 0)
+        xray.receptive_field(predictor(model), asked(model), 0, 0)

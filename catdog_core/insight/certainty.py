@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
-from math import log2
+from math import exp, log, log2
 from pathlib import PurePosixPath
 
 UNSURE = "unsure"
@@ -16,6 +16,23 @@ UNSURE = "unsure"
 def entropy(probabilities: Sequence[float]) -> float:
     """Shannon's entropy in bits: 0 for a sure answer, log2(classes) for none at all."""
     return sum(-p * log2(p) for p in probabilities if p > 0)
+
+
+def energy(scores: Sequence[float]) -> float:
+    """Energy at temperature 1 (Liu et al. 2020, arXiv:2010.03759): minus log of the sum of e^score.
+
+    A network gives its largest scores to photos like those it learned from, so a low energy says
+    "such photos I know" and a high one "none of my classes". The softmax divides by that very sum:
+    probabilities have lost it.
+
+    Args:
+        scores: before the softmax, one a class; or one before a sigmoid, z. Two scores -z/2 and
+            z/2 have the same probabilities, so these are taken for it; with them the energy is
+            determined by how far z is from 0, as the entropy is.
+    """
+    values = [-scores[0] / 2, scores[0] / 2] if len(scores) == 1 else list(scores)
+    most = max(values)
+    return -most - log(sum(exp(value - most) for value in values))
 
 
 def is_unsure(probabilities: Sequence[float], least: float) -> bool:

@@ -1,9 +1,10 @@
-"""A network run layer by layer, with all that lies between a photo and the answer."""
+"""A network opened: its layers one by one, those of nested models too, and what each gives."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -16,71 +17,140 @@ _COARSER = (kl.MaxPooling2D, kl.AveragePooling2D, kl.Dropout, kl.SpatialDropout2
 _ENDS = ("sigmoid", "softmax")
 
 
-class Walk:
-    """One pass through a network, layer by layer and into nested models, noting what is inside.
+@dataclass(frozen=True)
+class Step:
+    """A layer at work: `given` are the places of the steps whose results it takes.
 
-    `maps` are the layers that give a map of places, with it: (B, h, w, K). `features` is the last
-    of them that a convolution made and nothing made coarser; `scores` is what the last layer gives
-    before its sigmoid or softmax, (B, units).
+    A place below 0 is an input of the network: -1 the first one. `shape` is that of its result,
+    the batch's None included.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        self.maps: list[tuple[Any, tf.Tensor]] = []
-        self.features: tf.Tensor | None = None
-        self.scores: tf.Tensor | None = None
-        self._convolved = False
-        self._last = _last_operation(model)
+    layer: Any
+    given: tuple[int, ...]
+    shape: tuple[int | None, ...]
 
-    def through(self, model: keras.Model, inputs: Any) -> Any:
-        """Run a model, as in prediction, on a batch: what it gives."""
-        graph = getattr(model, "_functional", None) or model  # a Sequential holds one
-        result = graph._run_through_graph(inputs, operation_fn=self._step)
-        return result[0] if isinstance(result, list | tuple) else result
-
-    def _step(self, operation: Any) -> Callable[..., Any]:
-        def step(*args: Any, **kwargs: Any) -> Any:
-            if is_graph(operation):
-                return self.through(operation, args[0])
-            if operation is self._last:
-                self.scores, result = _score(operation, *args)
-                return result
-            if "training" in inspect.signature(operation.call).parameters:
-                kwargs["training"] = False
-            result = operation(*args, **kwargs)
-            self._note(operation, result)
-            return result
-
-        return step
-
-    def _note(self, operation: Any, result: Any) -> None:
-        self._convolved = self._convolved or isinstance(operation, _CONVOLUTIONS)
-        shape = tuple(getattr(result, "shape", ()))
-        places = len(shape) == 4 and shape[1] != 1 and shape[2] != 1
-        if places:
-            self.maps.append((operation, result))
-        if self._convolved and places and not isinstance(operation, _COARSER):
-            self.features = result
+    @property
+    def has_places(self) -> bool:
+        """Whether its result is a map, (B, h, w, K), of more than one row and column."""
+        return len(self.shape) == 4 and self.shape[1] != 1 and self.shape[2] != 1
 
 
-def is_graph(operation: Any) -> bool:
-    """Whether a layer is a model of layers itself."""
-    return isinstance(operation, keras.Model) and hasattr(operation, "outputs")
+@dataclass(frozen=True)
+class Inside:
+    """A network opened: its steps in an order in which they can be done.
+
+    `whole` shares the network's layers and gives the results of all steps; `ends` are the places
+    of those that are the network's own.
+    """
+
+    steps: tuple[Step, ...]
+    whole: keras.Model
+    ends: tuple[int, ...]
+
+    def part(self, places: Sequence[int]) -> keras.Model:
+        """A model of the same layers that gives the results of these steps, or of the only one."""
+        results = [self.whole.outputs[p] if p >= 0 else self.whole.inputs[-1 - p] for p in places]
+        return keras.Model(_alone(self.whole.inputs), results)
+
+    @property
+    def last(self) -> Step:
+        """The step that gives the network's answer."""
+        return self.steps[self.ends[0]]
+
+    @property
+    def features(self) -> int | None:
+        """The place of the last map made by or after a convolution that nothing made coarser."""
+        found, convolved = None, False
+        for place, step in enumerate(self.steps):
+            convolved = convolved or isinstance(step.layer, _CONVOLUTIONS)
+            if convolved and step.has_places and not isinstance(step.layer, _COARSER):
+                found = place
+        return found
 
 
-def _last_operation(model: keras.Model) -> Any:
-    operation = model.outputs[0]._keras_history.operation
-    return _last_operation(operation) if is_graph(operation) else operation
+@lru_cache(maxsize=16)
+def inside(model: keras.Model, size: int | None = None) -> Inside:
+    """Open a functional or sequential model whose layers may be such models themselves.
+
+    Args:
+        model: the network.
+        size: side of the photos for one that takes any.
+    """
+    return _Opening(model, size).done()
 
 
-def _score(layer: Any, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The last layer's result before and after its sigmoid or softmax."""
+def score(layer: Any, inputs: tf.Tensor, result: tf.Tensor) -> tf.Tensor | None:
+    """What the last layer gives before its sigmoid or softmax, (B, units).
+
+    Args:
+        layer: of the last step.
+        inputs: what it takes.
+        result: what it gives.
+
+    Returns:
+        The scores; None where the layer is of a kind whose inside is not known.
+    """
     name = getattr(getattr(layer, "activation", None), "__name__", "")
     if isinstance(layer, kl.Softmax) or (isinstance(layer, kl.Activation) and name in _ENDS):
-        return inputs, layer(inputs)
+        return inputs
     if isinstance(layer, kl.Dense) and name in _ENDS:
         scores = tf.matmul(tf.cast(inputs, tf.float32), tf.cast(layer.kernel, tf.float32))
-        if layer.use_bias:
-            scores += tf.cast(layer.bias, tf.float32)
-        return scores, layer.activation(scores)
-    result = layer(inputs)  # raw scores already, or a kind of layer whose inside is not known
-    return result, result
+        return scores + tf.cast(layer.bias, tf.float32) if layer.use_bias else scores
+    return result if isinstance(layer, kl.Dense) and name == "linear" else None
+
+
+def _alone(found: list[Any]) -> Any:
+    """The one input of a model without a list around it, which Keras would expect at calls."""
+    return found[0] if len(found) == 1 else found
+
+
+class _Opening:
+    """The layers of a model called once more, by symbols, with what they take and give noted."""
+
+    def __init__(self, model: keras.Model, size: int | None) -> None:
+        self.steps: list[Step] = []
+        self.results: list[Any] = []
+        self.inputs: list[Any] = []
+        self.places: dict[int, int] = {}  # of symbols, by their identity
+        for x in model.inputs:
+            shape = [size if place and n is None else n for place, n in enumerate(x.shape)]
+            self.inputs.append(keras.Input(batch_shape=shape, dtype=x.dtype))
+            self.places[id(self.inputs[-1])] = -len(self.inputs)
+        if isinstance(model, keras.Sequential):
+            x = self.inputs[0]
+            for layer in model.layers:
+                x = self._call(layer, x)
+            self.outputs = [x]
+        else:
+            given = keras.tree.pack_sequence_as(model.input, self.inputs)
+            again = keras.models.clone_model(
+                model, given, clone_function=lambda layer: layer, call_function=self._call
+            )
+            self.outputs = again.outputs
+
+    def done(self) -> Inside:
+        ends = tuple(self.places[id(x)] for x in self.outputs)
+        return Inside(tuple(self.steps), keras.Model(_alone(self.inputs), self.results), ends)
+
+    def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
+        flat = keras.tree.flatten(args)
+        given = tuple(self.places[id(x)] for x in flat if id(x) in self.places)
+        if not (isinstance(layer, keras.Model) and hasattr(layer, "outputs")):
+            result = layer(*args, **kwargs)
+            for x in keras.tree.flatten(result):
+                self._note(Step(layer, given, tuple(x.shape)), x)
+            return result
+        inner = inside(layer)
+        offset = len(self.steps)
+        results = inner.whole(*args)  # a single one comes without a list around it
+        results = results if isinstance(results, list) else [results]
+        for step, x in zip(inner.steps, results, strict=True):
+            places = tuple(p + offset if p >= 0 else given[-1 - p] for p in step.given)
+            self._note(Step(step.layer, places, tuple(x.shape)), x)
+        ends = [self.results[place + offset] for place in inner.ends]
+        return ends[0] if len(ends) == 1 else ends
+
+    def _note(self, step: Step, result: Any) -> None:
+        self.places[id(result)] = len(self.steps)
+        self.steps.append(step)
+        self.results.append(result)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import keras
@@ -14,17 +16,23 @@ from numpy.typing import NDArray
 
 from ..errors import ModelError
 from ..files import shown
+from ..images import Photo
 from ..predict import BATCH, Predictor
-from .walk import Walk, is_graph
+from . import walk
+from .pooled import Pooling
 
 
 @dataclass(frozen=True)
-class FeatureMap:
-    """What a layer gives of a photo: its name, its kind by Keras's name, (h, w, K) float32."""
+class Layer:
+    """A layer that gives a map: its place among the network's steps, its name, kind and shape.
 
+    `kind` is Keras's name of it, `shape` that of its map: (h, w, K).
+    """
+
+    place: int
     name: str
     kind: str
-    values: NDArray[np.float32]
+    shape: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -37,17 +45,52 @@ class Box:
     right: int
 
 
-def feature_maps(predictor: Predictor, photo: NDArray[np.uint8]) -> list[FeatureMap]:
-    """The maps of one fitted photo, (S, S, 3) uint8, from the first layer to the last with places.
+@dataclass(frozen=True)
+class Answer:
+    """How much a channel answers to a photo: its largest or mean value, and where it is largest.
 
-    Layers of nested models stand among the others.
+    `photo` counts the photos from 0, `row` and `column` are of the unit that answers most.
     """
-    names, run = _maps(predictor.model, predictor.size)
-    found = run(tf.constant(predictor.values(photo[None])))
-    return [
-        FeatureMap(name, kind, values.numpy()[0])
-        for (name, kind), values in zip(names, found, strict=True)
-    ]
+
+    photo: int
+    value: float
+    row: int
+    column: int
+
+
+def layers(predictor: Predictor) -> list[Layer]:
+    """The layers with a map, from the first to the last; those of nested models among them."""
+    found = []
+    for place, step in enumerate(walk.inside(predictor.model, predictor.size).steps):
+        if step.has_places:
+            height, width, channels = (n or 0 for n in step.shape[1:])
+            kind = type(step.layer).__name__
+            found.append(Layer(place, step.layer.name, kind, (height, width, channels)))
+    return found
+
+
+def pooling(predictor: Predictor, place: int) -> tuple[Pooling, int]:
+    """How a `MaxPooling2D` goes about, and the place of the step whose map it takes.
+
+    A place below 0 is the photo, as `maps` takes it.
+    """
+    step = walk.inside(predictor.model, predictor.size).steps[place]
+    layer = step.layer
+    return Pooling(layer.pool_size, layer.strides, layer.padding), step.given[0]
+
+
+def maps(predictor: Predictor, photos: NDArray[np.uint8], place: int) -> NDArray[np.float32]:
+    """What a layer gives of fitted photos, (N, S, S, 3) uint8 to (N, h, w, K) float32.
+
+    Args:
+        predictor: the model.
+        photos: at most as many as memory can hold maps of.
+        place: of the layer, as `layers` tells it; below 0 for the photo as the network gets it.
+    """
+    values = predictor.values(photos)
+    if place < 0:
+        return values
+    return np.asarray(_run(predictor.model, predictor.size, place)(values), dtype=np.float32)
 
 
 def filters(predictor: Predictor) -> NDArray[np.float32]:
@@ -71,65 +114,76 @@ def filters(predictor: Predictor) -> NDArray[np.float32]:
 
 
 def strongest(
-    predictor: Predictor, photos: NDArray[np.uint8], name: str, channel: int
-) -> NDArray[np.int64]:
-    """Places of the photos, (N, S, S, 3) uint8, by how much a channel answers, the most first.
+    predictor: Predictor,
+    photos: Iterable[Photo],
+    place: int,
+    channel: int,
+    most: int = 8,
+    by_mean: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> list[Answer]:
+    """The photos a channel answers to most, the first of all first.
+
+    Photos are read and let go of in batches, so there may be any number of them.
 
     Args:
         predictor: the model.
-        photos: fitted photos.
-        name: a layer's, as `feature_maps` tells it.
+        photos: fitted photos, (S, S, 3) uint8 each.
+        place: of a layer, as `layers` tells it.
         channel: of its map, from 0.
+        most: how many to return.
+        by_mean: go by the mean of the channel's map, not by its peak.
+        progress: called with the number of photos done.
     """
-    names, run = _maps(predictor.model, predictor.size)
-    at = [known for known, _ in names].index(name)
-    peaks = [
-        run(tf.constant(predictor.values(photos[start : start + BATCH])))[at]
-        .numpy()[..., channel]
-        .max(axis=(1, 2))
-        for start in range(0, len(photos), BATCH)
-    ]
-    return np.argsort(-np.concatenate(peaks), kind="stable")
+    found: list[Answer] = []
+    done, waiting = 0, iter(photos)
+    while part := list(islice(waiting, BATCH)):
+        values = maps(predictor, np.stack(part), place)[..., channel]
+        flat = values.reshape(len(part), -1)
+        height = flat.mean(axis=1) if by_mean else flat.max(axis=1)
+        for n, at in enumerate(flat.argmax(axis=1).tolist()):
+            row, column = divmod(at, values.shape[2])
+            found.append(Answer(done + n, float(height[n]), row, column))
+        found = sorted(found, key=lambda one: -one.value)[:most]
+        done += len(part)
+        if progress:
+            progress(done)
+    return found
 
 
-def receptive_field(predictor: Predictor, name: str, row: int, column: int) -> Box:
+def receptive_field(predictor: Predictor, place: int, row: int, column: int) -> Box:
     """All pixels that can reach a unit of a layer's map.
 
     Args:
         predictor: the model.
-        name: the layer's, as `feature_maps` tells it.
+        place: the layer's, as `layers` tells it.
         row: of the unit in the map, from 0.
         column: likewise.
 
     Raises:
         ModelError: a layer makes maps larger again.
     """
-    down, across = (_fields(predictor, axis)[name] for axis in (0, 1))
-    top, left = (f.start + place * f.step for f, place in ((down, row), (across, column)))
+    down, across = (_field(predictor, place, axis) for axis in (0, 1))
+    top, left = (f.start + at * f.step for f, at in ((down, row), (across, column)))
     return Box(top, left, top + down.size, left + across.size)
 
 
-@lru_cache(maxsize=8)
-def _maps(model: keras.Model, size: int) -> tuple[list[tuple[str, str]], Any]:
-    """Name and kind of each layer with a map, and a graph from values to all of the maps."""
-    names: list[tuple[str, str]] = []
+@lru_cache(maxsize=16)
+def _run(model: keras.Model, size: int, place: int) -> Any:
+    """The network up to a step as one graph: values (B, S, S, 3) to its result, float32."""
+    part = walk.inside(model, size).part([place])
 
-    def maps(batch: tf.Tensor) -> list[tf.Tensor]:
-        walk = Walk(model)
-        walk.through(model, batch)
-        names[:] = [(layer.name, type(layer).__name__) for layer, _ in walk.maps]
-        return [tf.cast(result, tf.float32) for _, result in walk.maps]
+    def run(batch: tf.Tensor) -> tf.Tensor:
+        return tf.cast(part(batch, training=False), tf.float32)
 
     signature = [tf.TensorSpec((None, size, size, 3), tf.float32)]
-    run = tf.function(maps, input_signature=signature, autograph=False)
-    run.get_concrete_function()
-    return names, run
+    return tf.function(run, input_signature=signature, autograph=False)
 
 
 @dataclass(frozen=True)
 class _Field:
     """Along one axis: a map of `count` units; the first sees `size` pixels from `start` on, and
-    each further one begins `step` pixels later."""
+    each further one begins `step` pixels later; with a step of 0 all see the same, the photo."""
 
     count: int
     start: int = 0
@@ -148,32 +202,23 @@ class _Field:
         )
 
 
-def _fields(predictor: Predictor, axis: int) -> dict[str, _Field]:
-    """What the layers' units see along an axis, by name."""
-    found: dict[str, _Field] = {}
-
-    def through(model: Any, field: _Field) -> Any:
-        graph = getattr(model, "_functional", None) or model
-        result = graph._run_through_graph(field, operation_fn=step)
-        return result[0] if isinstance(result, list | tuple) else result
-
-    def step(layer: Any) -> Any:
-        def seen(*args: Any, **_kwargs: Any) -> _Field:
-            given = args[0] if isinstance(args[0], list | tuple) else args
-            joined = _join([field for field in given if isinstance(field, _Field)])
-            if is_graph(layer):
-                return through(layer, joined)  # type: ignore[no-any-return]
-            found[layer.name] = _after(layer, joined, axis)
-            return found[layer.name]
-
-        return seen
-
-    through(predictor.model, _Field(predictor.size))
-    return found
+def _field(predictor: Predictor, place: int, axis: int) -> _Field:
+    """What the units of a step see along an axis."""
+    found: dict[int, _Field] = {}
+    opened = walk.inside(predictor.model, predictor.size)
+    for at, step in enumerate(opened.steps[: place + 1]):
+        given = [_Field(predictor.size) if p < 0 else found[p] for p in step.given]
+        if given and (step.has_places):
+            found[at] = _after(step.layer, _join(given), axis)
+        else:  # what has lost its places hangs on the whole photo, and so does what it goes into
+            found[at] = _Field(1, size=predictor.size, step=0)
+    return found[place]
 
 
 def _join(fields: list[_Field]) -> _Field:
     """Of maps laid together: from the earliest pixel any of them sees to the latest."""
+    if not all(field.step for field in fields):
+        return next(field for field in fields if not field.step)
     start = min(field.start for field in fields)
     end = max(field.start + field.size for field in fields)
     return replace(fields[0], start=start, size=end - start)

@@ -25,7 +25,8 @@ MOST_BARS = 5
 class Card:
     """One photo and what the model says of it; `picture` is a JPEG, `truth` may be empty.
 
-    `unsure`: the model is not sure enough for its label to be shown.
+    `unsure`: the model is not sure enough for its label to be shown. `energy` is None where the
+    model does not tell it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Card:
     probabilities: tuple[float, ...]
     truth: str = ""
     unsure: bool = False
+    energy: float | None = None
 
 
 def cards(classes: Sequence[str], items: Sequence[Card]) -> str:
@@ -53,7 +55,7 @@ def cards(classes: Sequence[str], items: Sequence[Card]) -> str:
 def table(
     classes: Sequence[str], rows: Sequence[tuple[str, str, Prediction]], least: float = 0.0
 ) -> None:
-    """All photos with label, entropy and probabilities; rows are (name, truth, prediction).
+    """All photos with label, entropy, energy and probabilities; rows are (name, truth, prediction).
 
     Args:
         classes: class names in the order of the probabilities.
@@ -81,6 +83,7 @@ def table(
             ],
             **truth,
             t("Entropy, bits"): [round(entropy(row.probabilities), 3) for _, _, row in rows],
+            **_energies([row for _, _, row in rows]),
             **{
                 f"p_{number}": [row.probabilities[number] for _, _, row in rows]
                 for number in range(len(classes))
@@ -93,12 +96,19 @@ def table(
     )
 
 
+def _energies(rows: Sequence[Prediction]) -> dict[str, list[float]]:
+    found = [row.energy for row in rows]
+    if any(value is None for value in found):
+        return {}
+    return {t("Energy"): [round(value, 2) for value in found if value is not None]}
+
+
 def _card(classes: Sequence[str], card: Card) -> str:
     source = base64.b64encode(card.picture).decode()
     said = t("unsure") if card.unsure else card.label
     name, label = html_escape(card.name), html_escape(said)
     alt = html_escape(t("{name}: predicted {label}", name=card.name, label=said))
-    bits = html_escape(t("entropy {bits} bits", bits=f"{entropy(card.probabilities):.2f}"))
+    bits = html_escape(_spread(card))
     style = "font-style:italic;opacity:.75" if card.unsure else ""
     ranked = sorted(range(len(classes)), key=lambda i: -card.probabilities[i])
     # Two or three classes keep their places from card to card; of many, the likeliest are shown.
@@ -121,6 +131,13 @@ def _card(classes: Sequence[str], card: Card) -> str:
         f'{bars}<div style="font-size:.75rem;opacity:.7;margin-top:.35rem">{bits}</div>'
         "</figcaption></figure>"
     )
+
+
+def _spread(card: Card) -> str:
+    bits = f"{entropy(card.probabilities):.2f}"
+    if card.energy is None:
+        return t("entropy {bits} bits", bits=bits)
+    return t("entropy {bits} bits · energy {energy}", bits=bits, energy=f"{card.energy:.2f}")
 
 
 def _verdict(card: Card) -> str:

@@ -17,7 +17,8 @@ from .. import loaders
 from ..words import escape, say, t
 from . import predict_cards, predict_heat, predict_unsure, predict_votes, predict_xray
 from .predict_heat import Heat
-from .predict_view import Photo
+from .predict_photos import Photo
+from .predict_view import Choice
 
 if TYPE_CHECKING:
     from catdog_core.predict import Prediction, Predictor
@@ -25,10 +26,18 @@ if TYPE_CHECKING:
 PER_PAGE = 24
 
 
-def show(model: Predictor, photos: Sequence[Photo], rows: Sequence[Prediction]) -> None:
-    """Cards, the photos that could not be read, the table and its download."""
-    good = [(p, row) for p, row in zip(photos, rows, strict=True) if row.error is None]
-    bad = [(p, row.error) for p, row in zip(photos, rows, strict=True) if row.error is not None]
+def show(
+    choice: Choice, model: Predictor, photos: Sequence[Photo], rows: Sequence[Prediction]
+) -> None:
+    """Cards, what could not be read, panels that look closer, the table and its downloads.
+
+    Where the answers are fewer than the photos, the model was stopped.
+    """
+    if len(rows) < len(photos):
+        st.info(t("Stopped after {n:,} of {total:,} photos.", n=len(rows), total=len(photos)))
+    asked = list(zip(photos, rows, strict=False))
+    good = [(p, row) for p, row in asked if row.error is None]
+    bad = [(p, row.error) for p, row in asked if row.error is not None]
     if bad:
         lines = [f"- **{escape(shown(p.name))}**: {escape(say(error))}" for p, error in bad]
         st.warning(
@@ -46,12 +55,13 @@ def show(model: Predictor, photos: Sequence[Photo], rows: Sequence[Prediction]) 
     heat = predict_heat.ask(model, [(p.key, p.data, row) for p, row in part])
     cards = [_card(p, row, least, heat, n) for n, (p, row) in enumerate(part)]
     st.html(predict_cards.cards(model.classes, cards))
-    predict_heat.explain(model, heat)
-    asked = [(p.name, p.key, p.data) for p, _ in good]
-    predict_votes.show(model, asked)
-    predict_xray.show(model, asked)
+    predict_heat.explain(heat)
+    readable = [(p.name, p.key, p.data) for p, _ in good]
+    predict_votes.show(model, readable)
+    predict_xray.show(choice, model, readable)
     rows_shown = [(shown(p.name), p.truth, row) for p, row in good]
     predict_cards.table(model.classes, rows_shown, least)
+    predict_unsure.explain_energy(model.model.output_shape[-1], [(p.name, row) for p, row in good])
     with st.container(horizontal=True):
         _download_csv(model, rows)
         predict_unsure.download(model.classes, least, [(p.name, p.data, row) for p, row in good])
@@ -73,7 +83,7 @@ def _card(
     photo: Photo, row: Prediction, least: float, heat: Heat | None, place: int
 ) -> predict_cards.Card:
     picture = _thumbnail(photo.key, photo.data)
-    if heat is not None:
+    if heat is not None and place < len(heat.maps):
         picture = overlay(picture, heat.maps[place], heat.opacity)
     return predict_cards.Card(
         name=shown(Path(photo.name).name, 40),
@@ -82,9 +92,10 @@ def _card(
         probabilities=row.probabilities,
         truth=photo.truth,
         unsure=is_unsure(row.probabilities, least),
+        energy=row.energy,
     )
 
 
-@st.cache_data(show_spinner=False, max_entries=500)
+@st.cache_data(show_spinner=False, max_entries=100)  # 30 MB
 def _thumbnail(key: str, _data: bytes) -> images.Photo:
     return images.thumbnail(images.decode(_data, at_least=360), 360)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from catdog_core.files import shown
 from catdog_core.insight.certainty import entropy, is_unsure, sorted_zip
 
-from ..words import t
+from ..words import escape, t
 
 if TYPE_CHECKING:
     from catdog_core.predict import Prediction
@@ -63,6 +64,39 @@ def explain(classes: Sequence[str], least: float, rows: Sequence[tuple[str, Pred
             most=_most(len(classes)),
         )
     )
+
+
+def explain_energy(scores: int, rows: Sequence[tuple[str, Prediction]]) -> None:
+    """What the energy is and is not, and which of these photos has the highest.
+
+    Args:
+        scores: how many scores the model's last layer gives before its sigmoid or softmax.
+        rows: name and prediction of each photo.
+    """
+    known = [(row.energy, name) for name, row in rows if row.energy is not None]
+    if not known:
+        return
+    said = t(
+        "Energy (Liu et al. 2020) is minus the logarithm of the summed exponentials of the scores"
+        " before the {end}: low for photos like those the model has learned, higher for others."
+        " It is a scale of this model's own: compare photos, not models.",
+        end="sigmoid" if scores == 1 else "softmax",
+    )
+    if scores == 1:
+        said += " " + t(
+            "Of a single score it says again how far the answer is from 50%; a model with one"
+            " score a class tells more by it."
+        )
+    if len(known) > 1:
+        (low, best), (high, worst) = min(known), max(known)
+        said += " " + t(
+            "Now: lowest for {best} ({low}), highest for {worst} ({high}).",
+            best=escape(shown(best, 40)),
+            low=f"{low:.2f}",
+            worst=escape(shown(worst, 40)),
+            high=f"{high:.2f}",
+        )
+    st.caption(said)
 
 
 def download(

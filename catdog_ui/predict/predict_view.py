@@ -1,38 +1,28 @@
-"""The Predict page's questions: the choice of a model and of photos, and the asking."""
+"""The Predict page's questions: the choice of a model, and the asking."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core import datasets, images, runs
-from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError
-from catdog_core.insight import neither, shipped
+from catdog_core import runs
+from catdog_core.insight import shipped
 
 from .. import loaders, phrases
 from ..words import escape, t
+from . import predict_work
+from .predict_photos import Photo
 
 if TYPE_CHECKING:
     from catdog_core.predict import Prediction, Predictor
 
-SAMPLES = 12
-_NEITHER = "no pets"  # in place of a dataset's id, which has no spaces
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A photo to ask about: `key` tells it apart from others, `truth` is empty when unknown."""
-
-    name: str
-    key: str
-    data: bytes
-    truth: str = ""
+_QUICK = 32
+"""Photos that are looked at while the page waits: a second at most."""
 
 
 @dataclass(frozen=True)
@@ -186,94 +176,19 @@ def _ask_names(model: Predictor) -> Predictor:
     return model.with_classes([name.strip() for name in text.split(",") if name.strip()])
 
 
-def choose_photos(dataset_id: str) -> list[Photo]:
-    """Photos dropped in by the user, or a few of the validation set."""
-    files = st.file_uploader(
-        t("Photos: JPEG, PNG, WebP, BMP, GIF or TIFF"),
-        type=[extension.lstrip(".") for extension in images.EXTENSIONS],
-        accept_multiple_files=True,
-        key="predict_photos",
-    )
-    if files:
-        st.session_state.pop("predict_samples", None)
-        return [Photo(file.name, file.file_id, file.getvalue()) for file in files]
-    dataset = _dataset(dataset_id)
-    with st.container(horizontal=True):
-        if dataset is not None:
-            st.button(
-                t("Try it with photos of the validation set"),
-                icon=":material/shuffle:",
-                key="predict_try",
-                on_click=_try_samples,
-                args=(dataset.id,),
-            )
-        st.button(
-            t("Try it with no pets at all"),
-            icon=":material/question_mark:",
-            key="predict_neither",
-            on_click=_try_samples,
-            args=(_NEITHER,),
-        )
-    of, turn = st.session_state.get("predict_samples", ("", 0))
-    if of == _NEITHER:
-        return _no_pets()
-    if dataset is not None and of == dataset.id:
-        return _samples(dataset, turn)
-    if dataset is None:
-        st.caption(t("Drop in one or more photos to see what the model says of them."))
-    else:
-        st.caption(t("Drop in one or more photos, or try some the model was not trained on."))
-    return []
+def ask(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Prediction] | None]:
+    """Predict the photos, many in the background; None while it is at it.
 
-
-def _try_samples(of: str) -> None:
-    turn = st.session_state.get("predict_samples", ("", -1))[1]
-    st.session_state.predict_samples = (of, turn + 1)
-
-
-def _no_pets() -> list[Photo]:
-    return [
-        Photo(f"{t(title)}.jpg", f"{_NEITHER}:{name}", images.encode(neither.draw(name)))
-        for name, title in neither.TITLES.items()
-    ]
-
-
-def _dataset(dataset_id: str) -> Dataset | None:
-    """The run's own data when it is still there, else the one chosen on the Data page."""
-    for key in (dataset_id, st.query_params.get("dataset", "")):
-        if key:
-            try:
-                return datasets.load(key)
-            except CatDogError:
-                continue  # the run outlived its data
-    return None
-
-
-def _samples(dataset: Dataset, turn: int) -> list[Photo]:
-    items = dataset.items("validation") or dataset.items()
-    chosen = random.Random(turn).sample(items, min(SAMPLES, len(items)))
-    found = []
-    for item in chosen:
-        try:
-            data = item.path.read_bytes()
-        except OSError:
-            data = b""  # reported as unreadable beside the others
-        key = f"{dataset.id}:{dataset.fingerprint}:{item.file}"
-        found.append(Photo(item.file, key, data, dataset.classes[item.label]))
-    return found
-
-
-def ask(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Prediction]]:
-    """Predict the photos; what was predicted just before is not predicted again."""
+    What was predicted just before is not predicted again. Where it was stopped the answers are
+    fewer than the photos.
+    """
     model = choice.load()
-    key = (choice.key, tuple(photo.key for photo in photos))
-    if st.session_state.get("predict_memo", (None,))[0] != key:
-        bar = st.progress(0.0, t("Looking at {n} photos…", n=len(photos)))
-
-        def tell(done: int) -> None:
-            bar.progress(done / len(photos), t("Looking at {n} photos…", n=len(photos)))
-
-        rows = loaders.predict(model, [(photo.name, photo.data) for photo in photos], tell)
-        bar.empty()
-        st.session_state.predict_memo = (key, rows)
-    return model, st.session_state.predict_memo[1]
+    rows = predict_work.result(
+        "predict_answers",
+        (choice.key, tuple(photo.key for photo in photos)),
+        partial(loaders.predict, model, [(photo.name, photo.data) for photo in photos]),
+        len(photos),
+        quick=_QUICK,
+        words=t("Looking at the photos…"),
+    )
+    return model, rows

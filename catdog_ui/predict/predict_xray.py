@@ -1,8 +1,9 @@
-"""A photo's way through the network, on the Predict page: maps, filters, what a unit sees."""
+"""A photo's way through the network, on the Predict page: its maps, and closer looks at one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -12,32 +13,41 @@ from numpy.typing import NDArray
 
 from catdog_core import images
 from catdog_core.errors import ModelError
-from catdog_core.images import Photo
-from catdog_core.insight.heat import coloured, framed
+from catdog_core.training import epoch_weights
 
 from .. import gallery, loaders
 from ..words import escape, say, t
-from . import predict_panels
+from . import predict_panels, xray_epochs, xray_pooling, xray_strongest, xray_unit
 from .predict_panels import Photos
+from .predict_view import Choice
+from .xray_look import Look, picture
 
 if TYPE_CHECKING:
-    from catdog_core.insight.xray import FeatureMap
+    from catdog_core.insight.xray import Layer
     from catdog_core.predict import Predictor
 
 MOST = 32
-_SIDE = 96  # pixels a small map is enlarged to, so that its squares stay sharp
+_COLOURFUL = 0.25
+"""A filter has colour where its weights of red, green and blue differ by so much of their range."""
 
 
-def show(model: Predictor, photos: Photos) -> None:
+def show(choice: Choice, model: Predictor, photos: Photos) -> None:
     """The panel, folded until it is asked for."""
+
+    def panel(model: Predictor, photos: Photos) -> None:
+        _panel(choice, model, photos)
+
     label = t("X-ray: a photo inside the network")
-    predict_panels.switched(label, "predict_xray", _panel, model, photos)
+    predict_panels.switched(label, "predict_xray", panel, model, photos)
 
 
-def _panel(model: Predictor, photos: Photos) -> None:
+def _panel(choice: Choice, model: Predictor, photos: Photos) -> None:
+    epochs = epoch_weights.listing(choice.path.parent) if choice.path else {}
     with st.container(horizontal=True):
         photo = predict_panels.choose(model, photos, "predict_xray_photo")
-        found = loaders.feature_maps(model, photo)
+        if choice.path and epochs:
+            model = _at_epoch(choice.path, model, epochs)
+        found = loaders.layers(model)
         if not found:
             st.info(t("This network has no layer that keeps places."))
             return
@@ -51,89 +61,89 @@ def _panel(model: Predictor, photos: Photos) -> None:
                 width=360,
             )
         ]
-    _maps(layer)
-    left, right = st.columns(2, gap="large")
-    with left:
-        _field(model, photo, layer)
-    with right:
-        _filters(model)
+    values = loaders.layer_map(model, photo, layer.place)
+    order = np.argsort(-values.max(axis=(0, 1)), kind="stable").tolist()
+    _maps(values, order[:MOST])
+    looks: dict[str, tuple[str, Callable[[Look], None]]] = {
+        "unit": (t("What a unit sees"), xray_unit.show),
+        "strongest": (t("Photos it answers to"), xray_strongest.show),
+        "pooling": (t("What max pooling keeps"), xray_pooling.show),
+        "filters": (t("First filters"), _filters),
+    }
+    if epochs:
+        looks["epochs"] = (t("Through the epochs"), xray_epochs.show)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        # Not "look": a segmented control forgets a choice whose options change, as by a model.
+        name = st.segmented_control(
+            t("A closer look"),
+            list(looks),
+            format_func=lambda key: looks[key][0],
+            default="unit",
+            required=True,
+            key=f"predict_xray_look_{len(looks)}",
+        )
+        channel = order[0]
+        if name != "filters":
+            channel = st.selectbox(
+                t("Channel"),
+                order,
+                format_func=lambda n: str(n + 1),
+                key=f"predict_xray_channel_{layer.place}_{len(order)}",
+                width=120,
+                help=t("In the order in which they answer to this photo."),
+            )
+    looks[name][1](Look(choice, model, photo, photos, found, layer, channel, values, epochs))
 
 
-def _first_convolution(found: Sequence[FeatureMap]) -> int:
+def _at_epoch(path: Path, model: Predictor, epochs: dict[int, Path]) -> Predictor:
+    """The model as it is, or as it was after an earlier epoch."""
+    best = -1
+    chosen = st.select_slider(
+        t("Epoch"),
+        [*epochs, best],
+        value=best,
+        format_func=lambda n: t("best") if n == best else str(n + 1),
+        key=f"predict_xray_epoch_{len(epochs)}_{max(epochs)}",
+        width=220,
+        help=t("Everything below is shown as it was after this epoch."),
+    )
+    return model if chosen == best else loaders.at_epoch(path, epochs[chosen])
+
+
+def _first_convolution(found: list[Layer]) -> int:
     return next((n for n, one in enumerate(found) if "Conv" in one.kind), 0)
 
 
-def _title(layer: FeatureMap, place: int) -> str:
-    height, width, channels = layer.values.shape
+def _title(layer: Layer, place: int) -> str:
+    height, width, channels = layer.shape
     return f"{place + 1}. {layer.kind} · {height} × {width} × {channels}"
 
 
-def _maps(layer: FeatureMap) -> None:
+def _maps(values: NDArray[np.float32], order: list[int]) -> None:
     """The channels that answer most, the strongest first, each scaled by itself."""
-    peaks = layer.values.max(axis=(0, 1))
-    order = np.argsort(-peaks, kind="stable")[:MOST].tolist()
     gallery.grid(
-        [images.encode(_picture(layer.values[..., n]), "png") for n in order],
+        [images.encode(picture(values[..., n]), "png") for n in order],
         captions=[str(n + 1) for n in order],
         columns=16,
         alts=[t("Channel {n}", n=n + 1) for n in order],
         least=56,
     )
-    silent = int((layer.values.max(axis=(0, 1)) <= layer.values.min(axis=(0, 1))).sum())
+    silent = int((values.max(axis=(0, 1)) <= values.min(axis=(0, 1))).sum())
     st.caption(
         t(
             "The {shown} of {total} channels that answer most to this photo, each scaled by"
             " itself: bright is a strong answer there. The same everywhere: {silent}.",
             shown=len(order),
-            total=len(peaks),
+            total=values.shape[-1],
             silent=silent,
         )
     )
 
 
-def _picture(values: NDArray[np.float32]) -> Photo:
-    low, high = float(values.min()), float(values.max())
-    picture = coloured((values - low) / (high - low or 1.0))
-    factor = max(1, _SIDE // max(picture.shape[:2]))
-    large = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(large, dtype=np.uint8)
-
-
-def _field(model: Predictor, photo: Photo, layer: FeatureMap) -> None:
-    """The pixels a chosen unit of the layer can see."""
-    height, width = layer.values.shape[:2]
-    with st.container(horizontal=True):
-        row = _place(t("Row"), height, "row")
-        column = _place(t("Column"), width, "column")
-    try:
-        box = loaders.receptive_field(model, layer.name, row, column)
-    except ModelError as error:
-        st.caption(escape(say(error)))
-        return
-    picture = framed(photo, box.top, box.left, box.bottom, box.right)
-    gallery.grid([images.encode(picture)], columns=1, width=260, alts=[t("What the unit sees")])
-    st.caption(
-        t(
-            "The unit at this place of the map sees {width} × {height} px of {size} × {size}:"
-            " nothing outside the frame can change its answer.",
-            width=box.right - box.left,
-            height=box.bottom - box.top,
-            size=model.size,
-        )
-    )
-
-
-def _place(label: str, count: int, name: str) -> int:
-    if count == 1:
-        return 0
-    key = f"predict_xray_{name}_{count}"
-    return int(st.slider(label, 1, count, count // 2 + 1, key=key, width=180)) - 1
-
-
-def _filters(model: Predictor) -> None:
+def _filters(look: Look) -> None:
     """The first convolution's filters as small colour pictures."""
     try:
-        found = loaders.filters(model)
+        found = loaders.filters(look.model)
     except ModelError as error:
         st.caption(escape(say(error)))
         return
@@ -143,15 +153,18 @@ def _filters(model: Predictor) -> None:
     ]
     gallery.grid(
         [images.encode(np.asarray(one, dtype=np.uint8), "png") for one in large],
-        columns=8,
+        columns=16,
         alts=[t("Filter {n}", n=n + 1) for n in range(len(large))],
         least=36,
     )
+    colourful = int((np.ptp(found, axis=-1).max(axis=(1, 2)) > _COLOURFUL).sum())
     st.caption(
         t(
             "Filters of the first convolution, {n} of {side} × {side} px, each scaled by itself:"
-            " grey is a weight of 0; a filter answers most to patches that look like itself.",
+            " grey is a weight of 0; a filter answers most to patches that look like itself. Now:"
+            " {colourful} of them weigh the colours clearly differently.",
             n=len(found),
             side=found.shape[1],
+            colourful=colourful,
         )
     )

@@ -1,0 +1,74 @@
+"""What max pooling kept of a map: which value of each window won. Light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Windows of max pooling: height and width, how far apart, and what lies beyond the map.
+
+    `padding` is Keras's: where "same" lets windows reach beyond the map, nothing wins there.
+    """
+
+    pool: tuple[int, int]
+    strides: tuple[int, int]
+    padding: Literal["valid", "same"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The winners of max pooling's windows on one channel of a map.
+
+    Attributes:
+        rows: of the map, the row of the winner of each window, (h, w) int.
+        columns: likewise.
+        places: where in its window each winner lies, counted along its rows from 0, (h, w) int.
+        tied: windows all of whose values are the same, so that the first stands for all, (h, w).
+    """
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    places: NDArray[np.int64]
+    tied: NDArray[np.bool_]
+
+    def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Which values of the map, of this shape, are kept by any window."""
+        kept = np.zeros(shape, dtype=bool)
+        kept[self.rows, self.columns] = True
+        return kept
+
+
+def kept(values: NDArray[np.float32], pooling: Pooling) -> Kept:
+    """Find the winners as Keras's `MaxPooling2D` does; of equal values the first one.
+
+    Args:
+        values: one channel of the map that is pooled, (H, W).
+        pooling: how.
+    """
+    pool, strides = pooling.pool, pooling.strides
+    before = [0, 0]
+    if pooling.padding == "same":
+        whole = [
+            max((-(-n // step) - 1) * step + side - n, 0)
+            for n, side, step in zip(values.shape, pool, strides, strict=True)
+        ]
+        before = [pad // 2 for pad in whole]
+        around = [(first, pad - first) for first, pad in zip(before, whole, strict=True)]
+        values = np.pad(values, around, constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(values, pool)[:: strides[0], :: strides[1]]
+    flat = windows.reshape(*windows.shape[:2], -1)
+    places = flat.argmax(axis=-1)
+    down, across = np.indices(places.shape)
+    inside = np.where(np.isfinite(flat), flat, np.nan)
+    return Kept(
+        rows=down * strides[0] + places // pool[1] - before[0],
+        columns=across * strides[1] + places % pool[1] - before[1],
+        places=places,
+        tied=np.nanmax(inside, axis=-1) == np.nanmin(inside, axis=-1),
+    )

@@ -1,0 +1,96 @@
+"""Weights of a few epochs of a run, kept so that one can look back at what it knew when.
+
+They lie in the run's folder as ``epochs/epoch-0007.npz``, epochs counted from 0: the arrays of
+`get_weights` of the model that predicts, in their order. The worker is their one writer. Light.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import files
+from ..errors import ModelError
+from ..settings import Training
+
+FOLDER = "epochs"
+MOST = 8
+"""Epochs kept where nothing else is said."""
+SMALL = 2_000_000
+"""Bytes of one epoch's weights up to which they are kept where nothing else is said."""
+_NAME = re.compile(r"epoch-(\d{4,6})\.npz")
+
+
+def wanted(training: Training, size: int) -> int:
+    """How many epochs of a training are kept whose weights take `size` bytes; 0 for none."""
+    if training.epoch_weights is None:
+        return MOST if size <= SMALL else 0
+    return training.epoch_weights
+
+
+def kept(epoch: int, most: int) -> set[int]:
+    """The epochs, from 0, that are kept once `epoch` is over: spread, the last among them.
+
+    The first is always kept, then every second, fourth, eighth… so that what is left out once is
+    never needed again, and a resumed training keeps the same ones.
+    """
+    if most < 2:
+        return {epoch} if most else set()
+    step = 1
+    while -(-epoch // step) + 1 > most:
+        step *= 2
+    return {*range(0, epoch + 1, step), epoch}
+
+
+def keep(run: Path, epoch: int, weights: Sequence[NDArray[np.float32]], most: int) -> None:
+    """Write the weights of an epoch that has just ended, and delete those not kept any more."""
+    path = run / FOLDER / f"epoch-{epoch:04d}.npz"
+    path.parent.mkdir(exist_ok=True)
+    with files.replacing(path) as temporary:
+        np.savez(temporary, *weights)
+    stay = kept(epoch, most)
+    for other, old in listing(run).items():
+        if other not in stay:  # or of an epoch that a resume does over again
+            old.unlink(missing_ok=True)
+
+
+def listing(run: Path) -> dict[int, Path]:
+    """The files of a run folder by epoch, from 0, in their order."""
+    found = {}
+    for path in (run / FOLDER).glob("epoch-*.npz"):
+        match = _NAME.fullmatch(path.name)
+        if match:
+            found[int(match[1])] = path
+    return dict(sorted(found.items()))
+
+
+def load(path: Path, like: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Read the weights of an epoch.
+
+    Args:
+        path: the file.
+        like: weights of the same model, whose shapes they must have.
+
+    Raises:
+        ModelError: the file is gone, damaged, or of another network.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            found = [archive[f"arr_{n}"] for n in range(len(archive.files))]
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            "The weights in {name} could not be read. Expected those of an epoch as the training"
+            " keeps them. Choose another epoch.",
+            name=path.name,
+        ) from error
+    if [one.shape for one in found] != [one.shape for one in like]:
+        raise ModelError(
+            "The weights in {name} are of another network than the run's. Choose another epoch.",
+            name=path.name,
+        )
+    return found

@@ -1,0 +1,177 @@
+"""Where the photos of the Predict page come from: files, the camera, the clipboard, examples."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import streamlit as st
+
+from catdog_core import datasets, images, limits
+from catdog_core.datasets import Dataset
+from catdog_core.errors import CatDogError
+from catdog_core.insight import neither
+
+from ..words import t
+
+SAMPLES = 12
+MOST_PASTED = 200
+_NEITHER = "no pets"  # in place of a dataset's id, which has no spaces
+_TYPES = [extension.lstrip(".") for extension in images.EXTENSIONS]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo to ask about: `key` tells it apart from others, `truth` is empty when unknown."""
+
+    name: str
+    key: str
+    data: bytes
+    truth: str = ""
+
+
+def choose(dataset_id: str) -> list[Photo]:
+    """Photos given by the user, or a few of the validation set of this dataset."""
+    sources = {
+        "files": t("Files"),
+        "camera": t("Camera"),
+        "clipboard": t("Clipboard"),
+    }
+    source = st.segmented_control(
+        t("Photos"),
+        list(sources),
+        format_func=lambda key: sources[key],
+        default="files",
+        required=True,
+        key="predict_source",
+    )
+    if source == "camera":
+        return _from_camera()
+    if source == "clipboard":
+        return _from_clipboard()
+    return _from_files(dataset_id)
+
+
+def dataset(dataset_id: str) -> Dataset | None:
+    """The run's own data when it is still there, else the one chosen on the Data page."""
+    for key in (dataset_id, st.query_params.get("dataset", "")):
+        if key:
+            try:
+                return datasets.load(key)
+            except CatDogError:
+                continue  # the run outlived its data
+    return None
+
+
+def _from_camera() -> list[Photo]:
+    shot = st.camera_input(t("A photo by the camera"), key="predict_camera", width=420)
+    if shot is None:
+        st.caption(
+            t("A browser lends the camera to pages of this machine and to https pages only.")
+        )
+        return []
+    return [Photo(t("camera.jpg"), shot.file_id, shot.getvalue())]
+
+
+def _from_clipboard() -> list[Photo]:
+    """What was pasted so far; a chat's field is the one that takes pictures from a clipboard."""
+    kept: list[Photo] = st.session_state.setdefault("predict_pasted", [])
+    with st.container():  # inside one it stays in its place
+        given = st.chat_input(
+            t("Click here, paste pictures with Ctrl+V (⌘V on a Mac), then press Enter"),
+            key="predict_paste",
+            accept_file="multiple",
+            file_type=_TYPES,
+            max_upload_size=_megabytes(),
+        )
+    for file in _files(given)[: MOST_PASTED - len(kept)]:
+        kept.append(Photo(file.name, uuid4().hex, file.getvalue()))
+    if not kept:
+        st.caption(
+            t("Copied pictures and copied files both do, also several, one after the other.")
+        )
+        return []
+    st.button(
+        t("Put away the pasted pictures"),
+        icon=":material/delete_sweep:",
+        key="predict_unpaste",
+        on_click=kept.clear,
+    )
+    return list(kept)
+
+
+def _files(given: Any) -> list[Any]:
+    return list(given.files) if given else []
+
+
+def _megabytes() -> int:
+    return limits.current().photo_bytes // 1_000_000
+
+
+def _from_files(dataset_id: str) -> list[Photo]:
+    files = st.file_uploader(
+        t("Photos: JPEG, PNG, WebP, BMP, GIF or TIFF"),
+        type=_TYPES,
+        accept_multiple_files=True,
+        max_upload_size=_megabytes(),
+        key="predict_photos",
+        label_visibility="collapsed",
+    )
+    if files:
+        st.session_state.pop("predict_samples", None)
+        return [Photo(file.name, file.file_id, file.getvalue()) for file in files]
+    found = dataset(dataset_id)
+    with st.container(horizontal=True):
+        if found is not None:
+            st.button(
+                t("Try it with photos of the validation set"),
+                icon=":material/shuffle:",
+                key="predict_try",
+                on_click=_try_samples,
+                args=(found.id,),
+            )
+        st.button(
+            t("Try it with no pets at all"),
+            icon=":material/question_mark:",
+            key="predict_neither",
+            on_click=_try_samples,
+            args=(_NEITHER,),
+        )
+    of, turn = st.session_state.get("predict_samples", ("", 0))
+    if of == _NEITHER:
+        return _no_pets()
+    if found is not None and of == found.id:
+        return _samples(found, turn)
+    if found is None:
+        st.caption(t("Drop in one or more photos to see what the model says of them."))
+    else:
+        st.caption(t("Drop in one or more photos, or try some the model was not trained on."))
+    return []
+
+
+def _try_samples(of: str) -> None:
+    turn = st.session_state.get("predict_samples", ("", -1))[1]
+    st.session_state.predict_samples = (of, turn + 1)
+
+
+def _no_pets() -> list[Photo]:
+    return [
+        Photo(f"{t(title)}.jpg", f"{_NEITHER}:{name}", images.encode(neither.draw(name)))
+        for name, title in neither.TITLES.items()
+    ]
+
+
+def _samples(found: Dataset, turn: int) -> list[Photo]:
+    items = found.items("validation") or found.items()
+    chosen = random.Random(turn).sample(items, min(SAMPLES, len(items)))
+    photos = []
+    for item in chosen:
+        try:
+            data = item.path.read_bytes()
+        except OSError:
+            data = b""  # reported as unreadable beside the others
+        key = f"{found.id}:{found.fingerprint}:{item.file}"
+        photos.append(Photo(item.file, key, data, found.classes[item.label]))
+    return photos

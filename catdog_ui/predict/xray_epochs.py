@@ -1,0 +1,46 @@
+"""The same channel's map after earlier epochs of the training."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from catdog_core import images
+
+from .. import gallery, loaders
+from ..words import t
+from .xray_look import Look, picture
+
+
+def show(look: Look) -> None:
+    """The map of the chosen channel at each epoch whose weights were kept, and as it is now."""
+    assert look.choice.path is not None  # epochs are a run's
+    maps = [
+        loaders.layer_map(loaders.at_epoch(look.choice.path, path), look.photo, look.layer.place)
+        for path in look.epochs.values()
+    ]
+    maps = [one[..., look.channel] for one in maps]
+    gallery.grid(
+        [images.encode(picture(one, 160), "png") for one in maps],
+        captions=[t("epoch {n}", n=epoch + 1) for epoch in look.epochs],
+        columns=8,
+        least=120,
+    )
+    first, last = maps[0].ravel(), maps[-1].ravel()
+    if first.std() == 0 or last.std() == 0:
+        now = t("Now: one of the two ends is the same everywhere.")
+    else:
+        now = t(
+            "Now: the first and the last of them are alike by {r} (correlation: 1 the same pattern,"
+            " 0 another one).",
+            r=f"{np.corrcoef(first, last)[0, 1]:.2f}",
+        )
+    st.caption(
+        t(
+            "Channel {n} of this layer for the same photo, each map scaled by itself: what changes"
+            " is what the training has taught it.",
+            n=look.channel + 1,
+        )
+        + " "
+        + now
+    )

@@ -1,0 +1,122 @@
+"""The X-ray on the Predict page: closer looks at a photo inside a network."""
+
+import fakes
+import keras
+import numpy as np
+import pytest
+from keras import layers as kl
+
+from catdog_core import images, models, predict
+from catdog_core.insight import xray
+from catdog_core.training import epoch_weights
+from catdog_ui.predict import xray_unit
+from catdog_ui.predict.xray_look import Look
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+def photo(value=120):
+    photo = np.full((40, 50, 3), value, dtype=np.uint8)
+    photo[10:30, 10:30] = (250, 40, 90)
+    return images.encode(photo)
+
+
+@pytest.fixture(scope="module")
+def notes():
+    keras.utils.set_random_seed(0)
+    return models.build("notes", 48)
+
+
+def opened(model, epochs=(), **query):
+    """The X-ray of a run with this model."""
+    folder = fakes.run()
+    models.save(model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
+    for epoch, weights in enumerate(epochs):
+        epoch_weights.keep(folder, epoch, weights, 8)
+    app = fakes.page("6_Predict", run=folder.name, **query)
+    files = [(f"{n}.jpg", photo(100 + n), "image/jpeg") for n in range(2)]
+    app.file_uploader("predict_photos").set_value(files).run()
+    app.toggle("predict_xray").set_value(True).run()
+    assert not app.exception and not app.error
+    return app
+
+
+def look(app, name):
+    """What the captions say once a closer look is chosen."""
+    control = next(x for x in app.segmented_control if x.key.startswith("predict_xray_look"))
+    control.set_value(name).run()
+    assert not app.exception and not app.error
+    return fakes.said(app.caption)
+
+
+def test_each_closer_look_says_how_to_read_it_and_what_it_shows(notes):
+    app = opened(notes)
+    said = fakes.said(app.caption)
+    assert "channels that answer most" in said
+    assert "sees 3 × 3 px of 48 × 48" in said and "Now the frame holds 0.4% of the photo" in said
+    assert "Filters of the first convolution" in look(app, "filters")
+    said = look(app, "pooling")
+    assert "2 × 2 values the largest goes on" in said and "529 of 2,116 values go on" in said
+    assert "Of 2 photos (the photos above)" in look(app, "strongest")
+    assert [x for x in app.segmented_control if x.key == "predict_xray_look_4"]  # no epochs
+
+
+def test_the_strongest_photos_come_from_the_validation_set(notes, demo):
+    from catdog_core import datasets
+
+    app = opened(notes, dataset=datasets.open_folder(demo).id)
+    said = look(app, "strongest")
+    assert "Of 24 photos" in said and "of these 8 are" in said
+
+
+def test_an_earlier_epoch_shows_what_the_network_was_then(notes):
+    last = notes.get_weights()
+    app = opened(notes, [[0 * one for one in last], last])
+    said = fakes.said(app.caption)
+    assert "with 0, the strongest with 0" not in said
+    slider = next(x for x in app.select_slider if x.key.startswith("predict_xray_epoch"))
+    slider.set_value(0).run()
+    assert not app.exception
+    assert "with 0, the strongest with 0" in fakes.said(app.caption)
+    assert "the same everywhere" in look(app, "epochs")
+
+
+def test_damaged_weights_of_an_epoch_are_told(notes):
+    app = opened(notes, [notes.get_weights()])
+    (run,) = (path for path in epoch_files())
+    run.write_bytes(b"PK no more")
+    slider = next(x for x in app.select_slider if x.key.startswith("predict_xray_epoch"))
+    slider.set_value(0).run()
+    assert not app.exception
+    assert "could not be read" in fakes.said(app.error)
+
+
+def epoch_files():
+    from catdog_core import runs
+
+    return runs.root().glob("*/epochs/*.npz")
+
+
+def test_a_network_with_skip_connections_and_without_pooling(notes):
+    photos = keras.Input((40, 40, 3))
+    x = kl.Conv2D(3, 3, padding="same", strides=2)(photos)
+    x = kl.Add()([x, kl.Conv2D(3, 3, padding="same")(x)])
+    out = kl.Dense(2, "softmax")(kl.GlobalAveragePooling2D()(x))
+    app = opened(keras.Model(photos, out))
+    look(app, "pooling")
+    assert "No max pooling follows" in fakes.said(app.info)
+
+
+def test_the_map_can_be_clicked_wherever_it_is_and_shows_the_chosen_unit(notes):
+    model = predict._describe("model", notes, {"classes": ["cats", "dogs"]})
+    layer = xray.layers(model)[1]
+    fitted = np.zeros((48, 48, 3), np.uint8)
+    values = xray.maps(model, fitted[None], layer.place)[0]
+    what = Look(None, model, fitted, [], [layer], layer, 3, values, {})
+    chart = xray_unit.figure(what, 7, 11)
+    assert len(chart.data[0].x) == 46 * 46
+    assert (list(chart.data[1].x), list(chart.data[1].y)) == ([11], [7])
+    assert chart.data[0].customdata[47][:2] == [1, 1] or list(chart.data[0].customdata[47][:2]) == [
+        1,
+        1,
+    ]

@@ -158,10 +158,14 @@ def horizon(reached: float, planned: int) -> int:
 
 def _mark(color: str, kind: str) -> str:
     if kind == "star":
-        return f'<span style="color:{color};font-size:1.15em;line-height:1">★</span>'
+        outline = "-webkit-text-stroke:1px rgba(90,90,90,.9)"
+        return (
+            f'<span aria-hidden="true" style="color:{color};font-size:1.15em;line-height:1;'
+            f'{outline}">★</span>'
+        )
     if kind in ("dot", "cross"):
         sign = "●" if kind == "dot" else "✚"
-        return f'<span style="color:{color};font-size:.85em;line-height:1">{sign}</span>'
+        return f'<span style="color:{color};font-size:1.05em;line-height:1">{sign}</span>'
     if kind == "band":
         return f'<span style="width:1.4em;height:.8em;background:{color};opacity:.25"></span>'
     style = {"line": "3px solid", "thin": "1px solid", "dots": "2px dotted"}[kind]

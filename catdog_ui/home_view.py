@@ -106,7 +106,7 @@ def rooms() -> None:
 
 def _card(number: str, title: str, done: bool) -> st.delta_generator.DeltaGenerator:
     card = st.container(border=True, height="stretch")
-    mark = ":green[:material/check_circle:]" if done else f":primary-badge[{number}]"
+    mark = ":green[:material/check_circle:]" if done else f":gray-badge[{number}]"
     card.markdown(f"##### {mark} {title}")
     return card
 

@@ -76,7 +76,7 @@ def show(first_visit: bool) -> None:
     with st.container(border=True, key="tour"):
         with st.container(horizontal=True, vertical_alignment="center"):
             place, head = t("{n} of {total}", n=step + 1, total=len(_STEPS)), t(title)
-            st.markdown(f":primary-badge[{place}] **{head}**", width="stretch")
+            st.markdown(f":gray-badge[{place}] **{head}**", width="stretch")
             st.button(
                 t("Close the tour"),
                 icon=":material/close:",

@@ -1,0 +1,100 @@
+"""What a page shows, asked in the browser: contrast of its words, names of pictures and charts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FAINT = """() => {
+  const parse = (color) => {
+    const v = color.match(/[\\d.]+/g).map(Number);
+    return v.length < 4 ? [...v, 1] : v;
+  };
+  const over = (a, b) => [0, 1, 2].map(i => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
+  const light = (c) => {
+    const v = c.slice(0, 3).map(x => x / 255).map(
+      x => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2];
+  };
+  const up = (e) => {
+    const line = [];
+    for (let n = e; n; n = n.parentElement) line.push(n);
+    return line;
+  };
+  const found = [];
+  const walk = document.createTreeWalker(
+    document.querySelector('[data-testid=stApp]'), NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const text = walk.currentNode.textContent.trim(), e = walk.currentNode.parentElement;
+    const idle = '[disabled], [aria-disabled=true], svg, script, style, [aria-hidden=true]';
+    if (!text || !e.offsetParent || e.closest(idle)) continue;
+    const line = up(e), style = getComputedStyle(e), color = parse(style.color);
+    const opacity = line.reduce((all, n) => all * parseFloat(getComputedStyle(n).opacity), 1);
+    if (opacity < 0.05) continue;  // shown only while the pointer is there
+    const ground = line.reverse().reduce(
+      (g, n) => over(parse(getComputedStyle(n).backgroundColor), g), [255, 255, 255, 1]);
+    const shown = over([...color.slice(0, 3), color[3] * opacity], ground);
+    const [less, more] = [light(shown), light(ground)].sort((a, b) => a - b);
+    const ratio = (more + 0.05) / (less + 0.05), size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    const chosen = !!e.closest('[aria-checked=true], [data-selected=true], [aria-selected=true]');
+    const slider = !!e.closest('[data-testid=stSlider], [data-testid=stSelectSlider]');
+    if (ratio < (large ? 3 : 4.5) && !slider)
+      found.push({text: text.slice(0, 60), ratio: Math.round(ratio * 100) / 100, chosen});
+  }
+  return found;
+}"""
+"""Words below the contrast of WCAG AA; a slider's value is drawn over its thumb only to the eye."""
+
+UNNAMED = """() => {
+  const name = (e) => (e.getAttribute('aria-label') || '').trim();
+  const missing = (where, test) => [...document.querySelectorAll(where)].filter(test)
+    .map(e => e.outerHTML.slice(0, 200));
+  return [
+    ...missing('img', e => !(e.getAttribute('alt') || '').trim()),
+    ...missing('[data-testid=stPlotlyChart]', e => !name(e)),
+    ...missing('button, a[href], input:not([type=file]), select, textarea, [role=slider]', e =>
+      e.offsetParent && !e.textContent.trim() && !name(e) && !e.getAttribute('aria-labelledby')
+      && !(e.labels && e.labels.length) && !e.title),
+  ];
+}"""
+"""Pictures without alternative text, charts and controls that a screen reader cannot name."""
+
+WATCH_SHIFTS = """() => {
+  window.shifts = [];
+  new PerformanceObserver(list => {
+    for (const entry of list.getEntries())
+      window.shifts.push({value: entry.value, at: entry.startTime, input: entry.hadRecentInput,
+        what: entry.sources.map(s => s.node && (s.node.dataset && s.node.dataset.testid
+          || s.node.className || s.node.nodeName)).join(' | ').slice(0, 120)});
+  }).observe({type: 'layout-shift', buffered: false});
+}"""
+"""Begins to note layout shifts in `window.shifts`."""
+
+
+def faint(page: Any) -> list[dict[str, Any]]:
+    """Words on a page that are too faint, with their contrast."""
+    found: list[dict[str, Any]] = page.evaluate(FAINT)
+    return found
+
+
+def unnamed(page: Any) -> list[str]:
+    """What on a page has no name for those who do not see it."""
+    found: list[str] = page.evaluate(UNNAMED)
+    return found
+
+
+def shift(page: Any) -> float:
+    """Cumulative Layout Shift since the watch began, input left out: the largest session window.
+
+    As web.dev defines it: shifts less than 1 s apart, at most 5 s in all, are one window.
+    """
+    windows: list[list[dict[str, Any]]] = []
+    for entry in page.evaluate("() => window.shifts"):
+        if entry["input"]:
+            continue
+        last = windows[-1] if windows else None
+        if last and entry["at"] - last[-1]["at"] < 1000 and entry["at"] - last[0]["at"] < 5000:
+            last.append(entry)
+        else:
+            windows.append([entry])
+    return max((sum(entry["value"] for entry in window) for window in windows), default=0.0)

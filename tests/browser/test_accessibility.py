@@ -1,0 +1,77 @@
+"""For every eye and hand: contrast, names, the keyboard, and a page that does not jump."""
+
+from __future__ import annotations
+
+import looks
+import pytest
+
+from catdog_core import datasets, runs
+from catdog_core.settings import Training
+
+pytestmark = pytest.mark.browser
+
+SMALL = Training(epochs=2, image_size=32, learning_rate=1e-3, steps_per_epoch=5, validation_steps=2)
+GROWING = Training(epochs=6, image_size=64, learning_rate=1e-3)
+PAGES = ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict", "Export", "Learn"]
+MOST_TABS = 40
+LEAST_CHOSEN = 3.0
+"""In the dark a chosen button's word has the theme's colour, which must bear white words, too."""
+LARGEST_SHIFT = 0.1
+"""What web.dev calls good."""
+
+
+@pytest.fixture(scope="module")
+def shown(lab):
+    """The lab with the demo dataset and a finished run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
+        dataset = datasets.create_demo()
+        folder = runs.create(dataset, SMALL, None, name="small")
+    lab.command("resume", str(folder))
+    lab.choice = {"dataset": dataset.id, "run": folder.name, "lang": "en"}
+    return lab
+
+
+def test_home_is_used_by_keyboard_alone(lab, page):
+    lab.visit(page, lang="en")
+    inside = "() => !!document.activeElement.closest('.st-key-home_demo')"
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate(inside):
+            break
+    assert page.evaluate(inside)
+    assert page.evaluate("() => document.activeElement.matches(':focus-visible')")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**dataset=*")
+    page.locator(".st-key-home_train button:enabled").wait_for()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES, ids=lambda name: name or "Home")
+def test_words_can_be_read_and_all_that_is_shown_has_a_name(shown, name, theme):
+    page = shown.page(theme=theme)
+    shown.visit(page, name, **shown.choice)
+    if name in ("Train", "Compare", "Data"):
+        page.locator(".js-plotly-plot").first.wait_for()
+    faint = looks.faint(page)
+    assert not [word for word in faint if not (theme == "dark" and word["chosen"])]
+    assert all(word["ratio"] >= LEAST_CHOSEN for word in faint)
+    assert looks.unnamed(page) == []
+    shown.close_pages()
+
+
+@pytest.mark.long
+def test_a_page_keeps_still_while_its_charts_grow(shown, page):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(shown.workspace))
+        dataset = datasets.load(shown.choice["dataset"])
+        folder = runs.create(dataset, GROWING, None, name="growing")
+        runs.start(folder)
+    shown.visit(page, "Train", **{**shown.choice, "run": folder.name})
+    page.locator(".js-plotly-plot").first.wait_for()
+    page.evaluate(looks.WATCH_SHIFTS)
+    page.locator(".st-key-download_keras").wait_for()
+    shifts = page.evaluate("() => window.shifts")
+    print(f"CLS {looks.shift(page):.4f} of {len(shifts)} shifts", shifts)
+    assert looks.shift(page) <= LARGEST_SHIFT

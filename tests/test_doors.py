@@ -102,6 +102,7 @@ LIGHT = (
     "cli",
     "figures",
     "predictions",
+    "embedding",
     "scores",
     "versus",
     "verdicts",

@@ -69,7 +69,7 @@ def test_a_pass_that_is_stopped_leaves_what_was_there(run, dataset):
     with pytest.raises(CatDogError, match="stopped"):
         evaluate.keep(run, predict.load, dataset, "train", stop)
     assert sorted(path.name for path in place.parent.iterdir()) == [
-        place.with_suffix(end).name for end in (".csv", ".json")
+        f"{place.stem}{end}" for end in ("-map.npz", ".csv", ".json")
     ]
     assert (
         predictions.read(run, dataset, "validation").table.probabilities == before.probabilities

@@ -149,7 +149,7 @@ def test_figures_come_from_the_table(dataset):
     assert "16 of 24 photos are right" in text and "46.7%" in text  # Wilson's lower end
     assert "8 of 24 photos are called wrong. Most often cats are called dogs: 4 of 12" in text
     table = app.dataframe[0].value
-    assert list(table["Recall"]) == ["66.7%", "66.7%"]
+    assert list(table["Recall"]) == [pytest.approx(200 / 3)] * 2
     assert "chosen by these photos" in text
 
 
@@ -160,7 +160,8 @@ def test_the_slider_moves_every_figure(dataset):
     text = captions(app)
     assert "12 of 24 photos are right" in text  # nothing is called dogs any more
     assert "Most often dogs are called cats: 12 of 12" in text
-    assert list(app.dataframe[0].value["Precision"]) == ["50.0%", "–"]
+    precision = app.dataframe[0].value["Precision"]
+    assert precision[0] == 50 and np.isnan(precision[1])
     app.button("evaluate_best").click().run()
     assert app.slider("evaluate_threshold").value != 0.95
 
@@ -413,7 +414,14 @@ def test_of_many_classes_the_curves_with_the_smallest_areas_are_drawn():
 
     flat = np.zeros(2)
     curves = [Curve(label, flat, flat, area=label / 20) for label in range(20)][::-1]
-    assert [curve.label for curve in evaluate_charts.drawn(curves)] == list(range(7))
+    assert evaluate_charts.drawn(curves) == list(range(7))
+
+
+def test_curves_of_many_classes_differ_in_colour():
+    names = [f"class {label}" for label in range(60)]
+    colors = evaluate_charts.line_colors(names, [3, 10, 17, 24, 31, 38, 45])
+    assert len(set(colors.values())) == 7
+    assert evaluate_charts.line_colors(names[:7], [5]) == {5: evaluate_charts.class_color(5)}
 
 
 def test_a_difference_that_chance_explains_is_called_so():

@@ -12,7 +12,7 @@ import typer
 from .. import quiet
 from ..errors import PhotoError, SettingsError
 from ..files import shown, write_bytes
-from ..insight import predictions
+from ..insight import embedding, predictions
 from . import cli_decide, cli_say
 from .cli_flags import AsJson, Folder, Order
 
@@ -30,6 +30,10 @@ def evaluate(
     ] = None,
     order: Order = None,
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a table.")] = None,
+    see: Annotated[
+        Path | None,
+        typer.Option("--embedding", metavar="OUT", help="Write a map: a place for each photo."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Accuracy, loss and confusion counts of a model on a dataset."""
@@ -44,11 +48,14 @@ def evaluate(
     from ..evaluate import evaluate as measure
 
     with cli_say.bar("evaluating") as progress:
-        found = measure(model, dataset, split, progress=progress)
+        found = measure(model, dataset, split, progress=progress, see=see is not None)
     for file, error in found.unreadable:
         print(f"Left out {shown(file, 200)}: {error}", file=sys.stderr)
     if csv:
         write_bytes(csv, predictions.encoded(found.table))
+    if see and found.seen:
+        xy = embedding.layout(found.seen, "pca")
+        write_bytes(see, embedding.encoded(found.seen, xy, found.table))
     if as_json:
         names = ("accuracy", "loss", "n", "classes", "confusion")
         cli_say.print_json({name: getattr(found, name) for name in names})

@@ -133,7 +133,7 @@ def read(run_dir: Path, dataset: Dataset, split: str) -> Found:
         if about["model"] != digest(Path(run_dir) / "best.keras"):
             return Found(None, OTHER_MODEL)
         columns = [about["classes"].index(name) for name in dataset.classes]
-        if len(columns) != len(about["classes"]) or not _same_photos(dataset, about):
+        if len(columns) != len(about["classes"]) or not same_photos(dataset, about):
             return Found(None, OTHER_PHOTOS)
         unreadable = tuple(map(str, about["unreadable"]))
     except CatDogError as error:
@@ -224,8 +224,8 @@ def _stored(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]
     return about, answers
 
 
-def _same_photos(dataset: Dataset, about: Mapping[str, Any]) -> bool:
-    """Whether the files are still as they were, whatever was decided about them since."""
+def same_photos(dataset: Dataset, about: Mapping[str, Any]) -> bool:
+    """Whether the files are as at the "fingerprint", whatever was decided about them since."""
     if about["fingerprint"] == dataset.fingerprint:
         return True
     try:

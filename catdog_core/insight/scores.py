@@ -152,6 +152,17 @@ def ranked(table: Table, order: Order, threshold: float = 0.5) -> NDArray[np.int
     return wrong[np.argsort(-sure, kind="stable")]
 
 
+def mix_ups(result: Result, most: int = 10) -> list[tuple[int, int, int]]:
+    """The most frequent mistakes: (true class, answer, photos), the most first."""
+    wrong = result.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    pairs = [(int(place) // len(wrong), int(place) % len(wrong)) for place in order]
+    return [
+        (truth, guess, int(wrong[truth, guess])) for truth, guess in pairs if wrong[truth, guess]
+    ]
+
+
 def roc(table: Table) -> list[Curve]:
     """False against true positive rate: of the second of two classes, else of each class."""
     from sklearn import metrics

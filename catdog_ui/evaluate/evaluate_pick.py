@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
@@ -18,6 +19,7 @@ from catdog_core.runs import Run
 
 from .. import loaders, phrases, state, watch
 from ..data.source_parts import SPLITS
+from ..startup import guard
 from ..words import escape, say, t
 from . import evaluate_link
 
@@ -34,6 +36,11 @@ class Subject:
     def key(self) -> str:
         """Names the pass; one at a time."""
         return f"evaluate-{self.run.id}-{self.dataset.id}-{self.split}"
+
+    @property
+    def asked(self) -> tuple[Path, Dataset, str]:
+        """The run's folder, the dataset and the part: what the core calls these."""
+        return self.run.folder, self.dataset, self.split
 
     def written(self) -> int:
         """When the dataset's record was last written: it tells that it must be read anew."""
@@ -231,7 +238,8 @@ def _ask(subject: Subject, problem: str, job: Job | None) -> None:
 
 
 def _start(subject: Subject) -> None:
-    jobs.start(subject.key, partial(_work, subject))
+    with guard():
+        jobs.start(subject.key, partial(_work, subject))
 
 
 def _work(subject: Subject, job: Job) -> None:

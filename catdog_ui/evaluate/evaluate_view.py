@@ -9,19 +9,27 @@ import streamlit as st
 
 from catdog_core.files import shown, slug
 from catdog_core.insight import predictions, scores
+from catdog_core.insight.embedding import Embedding
 from catdog_core.insight.predictions import Table
 from catdog_core.insight.scores import Calibration, Curve, Result
 
 from .. import charts, tiles
-from ..palette import class_color
-from ..phrases import percent
 from ..startup import guard
 from ..words import escape, t
-from . import evaluate_charts, evaluate_link, evaluate_photos, evaluate_pick, evaluate_versus
+from . import (
+    evaluate_charts,
+    evaluate_link,
+    evaluate_map,
+    evaluate_photos,
+    evaluate_pick,
+    evaluate_versus,
+)
 from . import evaluate_words as words
 from .evaluate_link import THRESHOLD
 from .evaluate_pick import Subject
 
+_FEW = 6
+"""With more classes the most frequent mistakes are listed, too."""
 _CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
@@ -41,10 +49,13 @@ def show(subject: Subject, table: Table) -> None:
             scores.roc(table), scores.precision_recall(table), scores.calibration(table)
         )
     evaluate_pick.cautions(subject)
-    st.fragment(_results)(subject, table, curves, subject.written())
+    seen = evaluate_map.read(subject)
+    st.fragment(_results)(subject, table, curves, seen, subject.written())
 
 
-def _results(subject: Subject, table: Table, curves: Curves, written: int) -> None:
+def _results(
+    subject: Subject, table: Table, curves: Curves, seen: Embedding | None, written: int
+) -> None:
     with guard():  # what a fragment raises passes its page's guard by
         if subject.written() != written:
             st.rerun()  # something was decided about the photos
@@ -53,6 +64,7 @@ def _results(subject: Subject, table: Table, curves: Curves, written: int) -> No
         _numbers(table, result, curves)
         _matrix(table, result)
         evaluate_photos.section(subject, table, result, threshold)
+        evaluate_map.show(subject, table, result.guesses, seen)
         _curves(table, result, curves, threshold)
         evaluate_versus.show(subject, table, threshold)
         _download(subject, table, result)
@@ -141,19 +153,50 @@ def _matrix(table: Table, result: Result) -> None:
             )
         st.caption(f"{t(words.MATRIX)} **{words.matrix(result, table.classes)}**")
     with sides.container():
-        st.dataframe(
-            {
-                t("Class"): [shown(name, 60) for name in table.classes],
-                t("Precision"): [percent(float(x)) for x in result.precision],
-                t("Recall"): [percent(float(x)) for x in result.recall],
-                t("F1"): [percent(float(x)) for x in result.f1],
-                t("Photos"): result.support.tolist(),
-            },
-            hide_index=True,
-            key="evaluate_classes",
-            alt=t("Precision, recall and F1 of each class"),
-        )
-        st.caption(f"{t(words.FIGURES)} **{words.figures(result, table.classes)}**")
+        _figures(table, result)
+        if len(table.classes) > _FEW:
+            _mix_ups(table, result)
+
+
+def _figures(table: Table, result: Result) -> None:
+    """Precision, recall and F1 a class; a click on a column's head sorts by it."""
+    columns = {
+        t("Precision"): result.precision,
+        t("Recall"): result.recall,
+        t("F1"): result.f1,
+    }
+    st.dataframe(
+        {
+            t("Class"): [shown(name, 60) for name in table.classes],
+            **{name: 100 * values for name, values in columns.items()},
+            t("Photos"): result.support,
+        },
+        hide_index=True,
+        key="evaluate_classes",
+        column_config={name: st.column_config.NumberColumn(format="%.1f%%") for name in columns},
+        alt=t("Precision, recall and F1 of each class"),
+    )
+    st.caption(f"{t(words.FIGURES)} **{words.figures(result, table.classes)}**")
+
+
+def _mix_ups(table: Table, result: Result) -> None:
+    """The most frequent mistakes as a list: with many classes easier to read than cells."""
+    found = scores.mix_ups(result)
+    if not found:
+        return
+    names = [shown(name, 60) for name in table.classes]
+    st.dataframe(
+        {
+            t("Truly"): [names[truth] for truth, _, _ in found],
+            t("Called"): [names[guess] for _, guess, _ in found],
+            t("Photos"): [count for _, _, count in found],
+            t("of"): [int(result.support[truth]) for truth, _, _ in found],
+        },
+        hide_index=True,
+        key="evaluate_mix_ups",
+        alt=t("The most frequent mistakes"),
+    )
+    st.caption(f"{t(words.MIX_UPS)} **{words.mix_ups(result, found)}**")
 
 
 def _shown_labels(result: Result) -> list[int]:
@@ -166,10 +209,24 @@ def _shown_labels(result: Result) -> list[int]:
 
 def _curves(table: Table, result: Result, curves: Curves, threshold: float) -> None:
     st.subheader(t("At every threshold"), anchor=False)
-    drawn = [evaluate_charts.drawn(found) for found in (curves.roc, curves.precision_recall)]
-    labels = sorted({curve.label for found in drawn for curve in found})
-    entries = [(shown(table.classes[label], 30), class_color(label), "line") for label in labels]
-    st.html(charts.legend(entries))
+    labels = evaluate_charts.drawn(curves.roc or curves.precision_recall)
+    if len(table.classes) == 2:
+        labels = [0, 1]
+    colors = evaluate_charts.line_colors(table.classes, labels)
+    st.html(charts.legend([(shown(table.classes[n], 30), colors[n], "line") for n in labels]))
+    drawn = [
+        [curve for curve in found if curve.label in colors]
+        for found in (curves.roc, curves.precision_recall)
+    ]
+    if len(labels) < len(table.classes):
+        st.caption(
+            t(
+                "The {n} of {total} classes hardest to tell from the others are drawn: those with"
+                " the smallest area under the ROC curve.",
+                n=len(labels),
+                total=len(table.classes),
+            )
+        )
     grid = st.grid(2, min_column_width=340, gap="large")
     parts = []
     if len(table.classes) == 2:
@@ -186,13 +243,13 @@ def _curves(table: Table, result: Result, curves: Curves, threshold: float) -> N
         ),
         (
             "roc",
-            evaluate_charts.roc(drawn[0], table, result),
+            evaluate_charts.roc(drawn[0], table, result, colors),
             t(words.ROC),
             words.roc(curves.roc, table, result),
         ),
         (
             "pr",
-            evaluate_charts.precision_recall(drawn[1], table, result),
+            evaluate_charts.precision_recall(drawn[1], table, result, colors),
             t(words.PR),
             words.precision_recall(curves.precision_recall, table),
         ),

@@ -1,0 +1,274 @@
+"""Photos as a network sees them: the map, its layouts, what is kept, and what the layer gets."""
+
+import csv
+
+import fakes
+import numpy as np
+import pytest
+
+from catdog_core import datasets, evaluate, models, predict
+from catdog_core.datasets import Choice
+from catdog_core.insight import embedding, predictions
+from catdog_core.insight.penultimate import WIDEST, Watch
+
+SMALL = b"jpeg"
+
+
+def clusters(n=60, width=40, apart=8.0, seed=0):
+    """Two clouds of points around centres that far apart; the rows of the second are odd."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(n, width))
+    features[1::2] += apart * np.eye(width)[0]
+    return features.astype(np.float32)
+
+
+def made(features, values=None):
+    names = [f"{row:04}.jpg" for row in range(len(features))]
+    return embedding.make(names, features, [SMALL] * len(names), values or features.shape[1])
+
+
+def test_the_first_component_parts_two_clusters():
+    found = made(clusters())
+    first = found.parts[:, 0]
+    assert (first[::2].max() < first[1::2].min()) or (first[1::2].max() < first[::2].min())
+    assert found.shares[0] > 5 * found.shares[1]
+
+
+def test_the_components_are_those_of_a_singular_value_decomposition():
+    features = clusters(30, 12)
+    found = made(features)
+    centred = features - features.mean(axis=0)
+    values = np.linalg.svd(centred, compute_uv=False)
+    assert found.parts.shape == (30, 12)
+    assert np.linalg.norm(found.parts, axis=0) == pytest.approx(values, rel=1e-4)
+    assert found.shares == pytest.approx(values**2 / (values**2).sum(), rel=1e-4)
+
+
+@pytest.mark.parametrize(("n", "width"), [(60, 40), (200, 120), (80, 300)])
+def test_the_same_photos_give_the_same_map_whatever_their_order(n, width):
+    features = clusters(n, width)
+    one, two = made(features), made(features)
+    assert (one.parts == two.parts).all() and one.key == two.key
+    order = np.random.default_rng(1).permutation(n)
+    turned = made(features[order])
+    assert np.abs(turned.parts[:, :1] - one.parts[order, :1]).max() < 0.05
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
+def test_few_photos_have_a_map_too(n):
+    found = made(clusters(n, 4))
+    assert found.parts.shape[0] == n and found.parts.shape[1] >= 2
+    assert np.isfinite(found.parts).all()
+    assert found.nearest.shape == (n, min(n - 1, embedding.NEIGHBOURS))
+    assert embedding.layout(found, "tsne").shape == (n, 2)
+
+
+def test_a_network_that_sees_all_photos_alike_has_a_map_of_one_point():
+    found = made(np.ones((9, 5), np.float32))
+    assert not found.parts.any() and not found.shares.any()
+    assert not embedding.layout(found, "tsne").any()
+
+
+def test_one_value_a_photo_makes_a_line():
+    found = made(np.arange(6, dtype=np.float32)[:, None])
+    assert found.parts.shape == (6, 2) and not found.parts[:, 1].any()
+
+
+def test_neighbours_are_the_nearest_and_never_the_photo_itself():
+    found = made(clusters())
+    assert all(row not in near for row, near in enumerate(found.nearest))
+    assert (found.nearest % 2 == np.arange(60)[:, None] % 2).all()
+
+
+def test_the_class_around_a_photo_is_that_of_most_of_its_neighbours():
+    found = made(clusters())
+    labels = np.arange(60) % 2
+    labels[4] = 1  # a wrong label among those of the other cluster
+    around = embedding.kindred(found, found.files, labels)
+    assert around[4] == 0
+    assert (np.delete(around, 4) == np.delete(labels, 4)).all()
+    assert set(embedding.kindred(found, found.files[:1], [1])) <= {-1, 1}
+
+
+def test_tsne_keeps_clusters_apart_and_is_the_same_each_time():
+    found = made(clusters(40, 10, apart=30))
+    xy = embedding.layout(found, "tsne")
+    assert (xy == embedding.layout(found, "tsne")).all()
+    centres = xy[::2].mean(axis=0), xy[1::2].mean(axis=0)
+    wide = max(xy[::2].std(axis=0).max(), xy[1::2].std(axis=0).max())
+    assert np.linalg.norm(centres[0] - centres[1]) > 2 * wide
+
+
+def test_umap_is_offered_where_it_is_installed(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert embedding.methods() == ["pca", "tsne"]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert embedding.methods() == ["pca", "tsne", "umap"]
+
+
+def test_a_large_part_is_drawn_by_lot_the_same_each_time():
+    names = [f"{n}.jpg" for n in range(5000)]
+    drawn = embedding.sample(names)
+    assert len(drawn) == embedding.MOST and drawn == embedding.sample(names)
+    assert drawn == [name for name in names if name in set(drawn)]
+    assert embedding.sample(names[:10]) == names[:10]
+
+
+@pytest.fixture
+def dataset(workspace, demo):
+    return datasets.open_folder(demo)
+
+
+@pytest.fixture
+def run(workspace):
+    folder = fakes.run()
+    (folder / "best.keras").write_bytes(b"a model")
+    return folder
+
+
+def kept(run, dataset):
+    names = [item.file for item in dataset.items("validation")]
+    pictures = [bytes([n]) * n for n in range(len(names))]
+    found = embedding.make(names, clusters(len(names)), pictures, 40)
+    digest = predictions.digest(run / "best.keras")
+    embedding.write(run, dataset, "validation", found, digest)
+    return found
+
+
+def test_what_is_kept_is_read_back(run, dataset):
+    found = kept(run, dataset)
+    again = embedding.read(run, dataset, "validation")
+    assert again.files == found.files and again.thumbnails == found.thumbnails
+    assert (again.parts == found.parts).all() and (again.nearest == found.nearest).all()
+    assert (again.key, again.values) == (found.key, 40)
+
+
+def test_nothing_is_read_of_another_model_or_of_other_photos(run, dataset):
+    kept(run, dataset)
+    assert embedding.read(run, dataset, "train") is None
+    changed = datasets.change(dataset.id, [Choice(dataset.items()[0].file, "exclude")])
+    assert embedding.read(run, changed, "validation") is not None
+    (run / "best.keras").write_bytes(b"another model")
+    assert embedding.read(run, dataset, "validation") is None
+
+
+@pytest.mark.parametrize("cut", [0, 10, 300, -1])
+def test_a_torn_file_is_not_believed(run, dataset, cut):
+    found = kept(run, dataset)
+    embedding.write_layout(run, dataset, "validation", "tsne", found, found.parts[:, :2])
+    for place in (run / "predictions").glob("*.npz"):
+        place.write_bytes(place.read_bytes()[:cut])
+    assert embedding.read(run, dataset, "validation") is None
+    assert embedding.read_layout(run, dataset, "validation", "tsne", found) is None
+
+
+def test_a_layout_belongs_to_the_map_it_was_made_of(run, dataset):
+    found = kept(run, dataset)
+    assert embedding.read_layout(run, dataset, "validation", "tsne", found) is None
+    xy = found.parts[:, 2:4]
+    embedding.write_layout(run, dataset, "validation", "tsne", found, xy)
+    assert (embedding.read_layout(run, dataset, "validation", "tsne", found) == xy).all()
+    other = made(clusters(24, seed=5))
+    assert embedding.read_layout(run, dataset, "validation", "tsne", other) is None
+    assert embedding.read_layout(run, dataset, "validation", "pca", other).shape == (24, 2)
+
+
+def saved(model, path, classes=("cats", "dogs"), **about):
+    models.save(model, path, {"format": 1, "classes": list(classes), **about})
+    return predict.load(path)
+
+
+def watched(predictor, n=8):
+    """A predictor's answers, those of a watch on it, and the watch after it took all photos."""
+    photos = np.random.default_rng(0).integers(0, 256, (n, predictor.size, predictor.size, 3))
+    photos = photos.astype(np.uint8)
+    names = [f"{row}.jpg" for row in range(n)]
+    watch = Watch(predictor, names)
+    found = watch.predictor.predict(photos)
+    watch.take(names, list(photos))
+    return predictor.predict(photos), found, watch
+
+
+@pytest.mark.parametrize("name", ["notes", "notes-deep", "compact"])
+def test_the_labs_networks_are_watched_without_changing_what_they_say(tmp_path, name):
+    predictor = saved(models.build(name, 96), tmp_path / "m.keras")
+    plain, found, watch = watched(predictor)
+    assert found == pytest.approx(plain, abs=1e-6)
+    seen = watch.embedding()
+    assert len(seen) == 8 and seen.thumbnails[0].startswith(b"\xff\xd8")
+    last = [layer for layer in predictor.model._flatten_layers() if hasattr(layer, "kernel")][-1]
+    assert seen.values == int(last.kernel.shape[-2])
+
+
+def test_what_is_noted_is_what_the_last_layer_gets(tmp_path):
+    import keras
+
+    predictor = saved(strange(keras, "raw"), tmp_path / "m.keras", ("a", "b", "c"))
+    _, _, watch = watched(predictor)
+    inner = keras.Model(predictor.model.inputs[0], predictor.model.layers[-1].input)
+    photos = np.random.default_rng(0).integers(0, 256, (8, 48, 48, 3)).astype(np.uint8)
+    known = made(inner(predictor.values(photos)).numpy())
+    assert watch.embedding().parts == pytest.approx(known.parts, rel=1e-3, abs=1e-3)
+
+
+def strange(keras, kind):
+    """Models from elsewhere: raw scores, a convolution at the end, a flattened map, nested."""
+    kl = keras.layers
+    inputs = keras.Input((48, 48, 3))
+    x = kl.Conv2D(8, 3, activation="relu")(inputs)
+    if kind == "raw":
+        return keras.Model(inputs, kl.Dense(3)(kl.GlobalAveragePooling2D()(x)))
+    if kind == "convolution":
+        x = kl.GlobalAveragePooling2D()(kl.Conv2D(3, 1)(x))
+        return keras.Model(inputs, kl.Softmax()(x))
+    if kind == "flat":
+        return keras.Model(inputs, kl.Dense(3, activation="softmax")(kl.Flatten()(x)))
+    inner = keras.Sequential([keras.Input((46, 46, 8)), kl.GlobalMaxPooling2D(), kl.Dense(3)])
+    return keras.Model(inputs, kl.Softmax()(inner(x)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"), [("raw", 8), ("convolution", 8), ("flat", 46 * 46 * 8), ("nested", 8)]
+)
+def test_models_from_elsewhere_are_watched_too(tmp_path, kind, values):
+    import keras
+
+    predictor = saved(strange(keras, kind), tmp_path / "m.keras", ("a", "b", "c"))
+    plain, found, watch = watched(predictor)
+    assert found == pytest.approx(plain, abs=1e-6)
+    seen = watch.embedding()
+    assert seen.values == values
+    assert seen.parts.shape[1] <= 8 and (values <= WIDEST or kind == "flat")
+
+
+def test_a_pass_keeps_the_map_and_a_look_makes_it_anew(dataset, run, tmp_path):
+    saved(models.build("notes", 32), run / "best.keras")
+    evaluate.keep(run, predict.load, dataset, "validation")
+    first = embedding.read(run, dataset, "validation")
+    assert set(first.files) == {item.file for item in dataset.items("validation")}
+    for place in (run / "predictions").glob("*-map.npz"):
+        place.unlink()
+    evaluate.look(run, predict.load, dataset, "validation")
+    again = embedding.read(run, dataset, "validation")
+    assert again.parts == pytest.approx(first.parts, abs=1e-3)
+
+
+def test_a_large_part_is_sampled_in_the_pass(dataset, run, monkeypatch):
+    monkeypatch.setattr(embedding, "MOST", 10)
+    monkeypatch.setattr(embedding.sample, "__defaults__", (10, 0))
+    saved(models.build("notes", 32), run / "best.keras")
+    table = evaluate.keep(run, predict.load, dataset, "validation")
+    assert len(table) == 24 and len(embedding.read(run, dataset, "validation")) == 10
+
+
+def test_the_command_line_writes_the_map(tmp_path, demo, capsys, workspace):
+    saved(models.build("notes", 32), tmp_path / "m.keras")
+    out = tmp_path / "map.csv"
+    status, said, _ = fakes.shell(
+        capsys, "evaluate", tmp_path / "m.keras", demo, "--embedding", out
+    )
+    assert status == 0 and "24 photos" in said
+    with open(out, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 24 and list(rows[0]) == ["file", "truth", "label", "x", "y"]
+    assert len({row["x"] for row in rows}) > 1

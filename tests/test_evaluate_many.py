@@ -1,0 +1,92 @@
+"""The Evaluate page and its figures with many classes, and whatever plotly says of the figures."""
+
+import shutil
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from test_evaluate_page import answer, captions, page, run
+
+from catdog_core import datasets
+from catdog_core.insight import scores
+from catdog_core.insight.predictions import Table
+from catdog_ui.evaluate import evaluate_charts
+
+MANY = 60
+
+
+def table(classes, n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(classes, size=n)
+    raw = rng.normal(size=(n, classes)) + 2.0 * np.eye(classes)[labels]
+    rows = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
+    names = tuple(f"class <{label}>" for label in range(classes))
+    return Table(tuple(f"{i}.jpg" for i in range(n)), names, labels, rows)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 12, MANY])
+def test_plotly_finds_no_fault_with_the_figures(classes):
+    found = table(classes)
+    result = scores.at(found, 0.4)
+    labels = list(range(min(classes, evaluate_charts.MOST)))
+    curves = scores.roc(found), scores.precision_recall(found)
+    some = [0, 1] if classes == 2 else evaluate_charts.drawn(curves[0])
+    colors = evaluate_charts.line_colors(found.classes, some)
+    kept = [[curve for curve in every if curve.label in colors] for every in curves]
+    figures = [
+        evaluate_charts.matrix(result.confusion, found.classes, labels, (0, 1)),
+        evaluate_charts.roc(kept[0], found, result, colors),
+        evaluate_charts.precision_recall(kept[1], found, result, colors),
+        evaluate_charts.calibration(scores.calibration(found), found),
+        *([evaluate_charts.spread(found, 0.4)] if classes == 2 else []),
+    ]
+    for figure in figures:
+        checked = go.Figure(figure.to_dict())
+        assert len(checked.data) == len(figure.data)
+        assert "<0>" not in str(checked.layout)
+
+
+def test_zeros_are_left_out_of_a_large_matrix():
+    counts = np.diag(np.arange(1, 13))
+    names = [f"class {label}" for label in range(12)]
+    figure = evaluate_charts.matrix(counts, names, list(range(12)), None)
+    assert len(figure.layout.annotations) == 12
+    small = evaluate_charts.matrix(counts[:3, :3], names, [0, 1, 2], None)
+    assert len(small.layout.annotations) == 9
+
+
+def test_the_most_frequent_mistakes_come_first():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    rows = np.eye(3)[[1, 1, 0, 2, 1, 2]]
+    result = scores.at(Table(tuple("abcdef"), ("x", "y", "z"), labels, rows))
+    assert scores.mix_ups(result) == [(0, 1, 2), (1, 2, 1)]
+    assert scores.mix_ups(result, most=1) == [(0, 1, 2)]
+
+
+@pytest.fixture
+def many(workspace, demo, tmp_path):
+    """Sixty classes of one training and two validation photos each."""
+    photos = sorted((demo / "train" / "cats").iterdir())
+    for label in range(MANY):
+        for split, count in (("train", 1), ("validation", 2)):
+            place = tmp_path / "many" / split / f"class {label:02}"
+            place.mkdir(parents=True)
+            for path in photos[:count]:
+                shutil.copyfile(path, place / path.name)
+    return datasets.open_folder(tmp_path / "many")
+
+
+def test_sixty_classes_stay_readable(many):
+    folder = run(many)
+    answer(folder, many, wrong=range(1))
+    app = page(run=folder.name)
+    assert not app.error
+    text = captions(app)
+    assert "60 of 120 photos are right" in text
+    assert "The 20 of 60 classes with most mistakes are drawn" in text
+    assert "The 7 of 60 classes hardest to tell" in text
+    assert "make 17% of all 60 mistakes" in text
+    assert len(app.dataframe[0].value) == MANY and len(app.dataframe[1].value) == 10
+    menu = app.menu_button[0]
+    assert len(menu.options) == MANY  # the sixty less its own, and to leave it out
+    assert menu.options[1] == "It is: class 01"  # what the model said

@@ -40,7 +40,7 @@ def keywords() -> dict[str, None]:
         for name, value in vars(errors).items()
         if isinstance(value, type) and issubclass(value, errors.CatDogError)
     ]
-    return dict.fromkeys(["t", "N_", *kinds])
+    return dict.fromkeys(["t", "say", "N_", *kinds])
 
 
 def extract() -> dict[str, set[str]]:

@@ -57,9 +57,7 @@ def process(
         script: what Streamlit runs.
         options: more for Streamlit's command line.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     with open(folder / "server.log", "wb") as log:
         server = subprocess.Popen(
             [
@@ -80,6 +78,13 @@ def process(
         yield address, server.pid
     finally:
         _end(server)
+
+
+def free_port(place: str = "127.0.0.1") -> int:
+    """A port of an address of this machine at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind((place, 0))
+        return int(probe.getsockname()[1])
 
 
 def with_workspace(folder: Path) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """Who may do what: roles and quotas, where several people share one lab.
 
-    workspace/access.json    writer: `serve`, or a teacher by hand
+    workspace/access.json    writer: a teacher by hand
 
-Without that file the lab belongs to the one who sits at it, who may do everything. With it, and
-``"shared": true``, each visitor has a role: a teacher may do everything; a student may start
+Without that file the lab belongs to the one who sits at it, who may do everything. Where it says
+``"shared": true``, or `serve --lan` started the server, which says so in ``CATDOG_ACCESS``, each visitor has a role: a teacher may do everything; a student may start
 trainings within a quota, and stop, rename and delete those of their own; the audience looks, moves
 sliders and asks models. `check` is the one guard: the rooms that start, change or delete call it,
 so that no hidden button is what keeps anyone out. It asks `visitor` who it is for; pages tell that
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+import os
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -30,6 +32,8 @@ from .fields import Settings
 from .recall import Recall
 
 FILE = "access.json"
+OVERRIDES = "CATDOG_ACCESS"
+"""The environment variable with settings, as JSON, that count more than those of the file."""
 FORMAT = 1
 Role = Literal["teacher", "student", "audience"]
 Action = Literal["train", "manage run", "change data", "run a job", "keep presets", "empty"]
@@ -96,15 +100,16 @@ def settings() -> Access:
     Raises:
         SettingsError, CatDogError: the file is damaged, or names what is no setting.
     """
-    path = files.workspace() / FILE
-    return _recall.get(path, [path], lambda: _read(path))
+    path, more = files.workspace() / FILE, os.environ.get(OVERRIDES, "")
+    return _recall.get((path, more), [path], lambda: _read(path, more))
 
 
-def _read(path: Path) -> Access:
-    if not path.is_file():
-        return Access()
+def _read(path: Path, more: str) -> Access:
+    told = files.read_json(path) if path.is_file() else {}
+    if more and isinstance(told, dict):
+        told = {**told, **json.loads(more)}
     try:
-        return Access.model_validate(files.read_json(path))
+        return Access.model_validate(told)
     except ValidationError as error:
         first = error.errors()[0]
         raise SettingsError(

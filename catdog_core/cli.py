@@ -28,6 +28,7 @@ from .commands import (
     cli_flags,
     cli_models,
     cli_say,
+    cli_serve,
     cli_trash,
     cli_trial,
 )
@@ -260,10 +261,12 @@ def plot(
 app.command()(cli_diagnose.diagnose)
 app.add_typer(cli_experiment.app, name="experiment")
 app.add_typer(cli_trash.app, name="trash")
+app.command()(cli_serve.serve)
 app.command("find-rate")(cli_trial.find_rate)
 app.command("estimate")(cli_trial.estimate_time)
 app.command()(cli_data.download)
 app.command("import")(cli_data.bring)
+app.command("import-run")(cli_export.import_run)
 _DECIDE = (cli_decide.decide, cli_decide.undo, cli_decide.split, cli_decide.classes)
 _MODELS = (cli_models.evaluate, cli_models.predict, cli_export.export)
 for command in (*_DECIDE, *_MODELS):

@@ -100,6 +100,7 @@ LIGHT = (
     "estimate",
     "runs",
     "cli",
+    "cli_serve",
     "figures",
     "predictions",
     "embedding",

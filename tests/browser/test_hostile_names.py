@@ -1,0 +1,52 @@
+"""Names from strangers in a real browser: no element comes to be, no script runs, no link leads."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from catdog_core import images
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.long,
+    pytest.mark.skipif(os.name == "nt", reason="Windows has no file names of this kind"),
+]
+
+HOSTILE = '<img src=x onerror="window.pwned=1"><b id=evil>b</b>[a](javascript:window.pwned=1)'
+INJECTED = "() => window.pwned || document.querySelector('img[src=x], #evil, a[href^=javascript]')"
+
+
+@pytest.fixture(scope="module")
+def names(lab, tmp_path_factory):
+    """A dataset whose folder, classes and files are attacks; the query that leads to it."""
+    folder = tmp_path_factory.mktemp("hostile") / HOSTILE.replace("/", "")
+    rng = np.random.default_rng(0)
+    for split in ("train", "validation"):
+        for name in ("a", "b"):
+            place = folder / split / f"{name} {HOSTILE}".replace("/", "")
+            place.mkdir(parents=True)
+            for number in range(4):
+                photo = rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)
+                (place / f"{number} {HOSTILE}.jpg".replace("/", "")).write_bytes(
+                    images.encode(photo)
+                )
+    page = lab.visit(lab.page(), "Data")
+    page.get_by_text("Folder", exact=True).first.click()
+    field = page.locator(".st-key-source_path input")
+    field.fill(str(folder))
+    field.press("Enter")
+    page.locator(".st-key-source_open button").click()
+    page.wait_for_url("**dataset=**")
+    lab.settle(page)
+    return dict(part.split("=", 1) for part in page.url.partition("?")[2].split("&"))
+
+
+@pytest.mark.parametrize("path", ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict"])
+def test_no_page_takes_a_name_for_more_than_text(lab, page, names, path):
+    lab.visit(page, path, dataset=names["dataset"])
+    assert not page.evaluate(INJECTED)
+    if path in ("", "Data"):
+        assert "onerror" in page.inner_text('[data-testid="stMain"]')

@@ -1,0 +1,106 @@
+"""Names from strangers through every page: shown as they are, never as HTML or Markdown."""
+
+import os
+import re
+
+import fakes
+import numpy as np
+import pytest
+from test_pages import page
+
+from catdog_core import datasets, files, images, runs
+from catdog_core.augmentation import presets
+from catdog_core.settings import Augmentation
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no file names of this kind")
+
+HTML = '<img src=x onerror="pwned=1">'
+MARKDOWN = "[a](javascript:pwned=1) **b** $c$ :red[d]"
+HOSTILE = f"{HTML} {MARKDOWN}"
+PAGES = ("", "1_Data", "2_Augment", "3_Train", "4_Compare", "5_Evaluate", "6_Predict")
+RENDERED = ("markdown", "caption", "error", "warning", "info", "success", "header", "subheader")
+LABELS = ("page_link", "button", "expander", "checkbox", "toggle", "popover", "tab", "metric")
+
+
+@pytest.fixture
+def hostile(workspace, tmp_path):
+    """A dataset, a run and a preset whose every name is an attack."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / HOSTILE
+    for split, count in (("train", 6), ("validation", 4)):
+        for name in (f"a {HOSTILE}", f"b {HOSTILE}"):
+            (folder / split / name).mkdir(parents=True)
+            for number in range(count):
+                photo = rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)
+                path = folder / split / name / f"{number} {HOSTILE}.jpg"
+                path.write_bytes(images.encode(photo))
+    (folder / "train" / f"a {HOSTILE}" / f"bad {HOSTILE}.jpg").write_bytes(b"no photo")
+    dataset = datasets.open_folder(folder)
+    run = fakes.run(HOSTILE)
+    settings = files.read_json(run / "settings.json")
+    settings["dataset"] |= {"id": dataset.id, "name": HOSTILE}
+    settings["classes"] = list(dataset.classes)
+    files.write_json(run / "settings.json", settings)
+    runs.annotate(run, HOSTILE)
+    presets.save(HOSTILE[:60], Augmentation(rotation_range=40))
+    return {"dataset": dataset.id, "run": run.name}
+
+
+def rendered(app):
+    """Whatever a page shows that is read as Markdown or HTML."""
+    found = [str(each.value) for kind in RENDERED for each in getattr(app, kind)]
+    for kind in LABELS:
+        for each in app.get(kind):
+            found.append(str(getattr(each, "label", "") or getattr(each.proto, "label", "")))
+    return found
+
+
+def harmless(text):
+    """Whether no part of the attack would be more than text."""
+    code = re.sub(r"`[^`]*`", "", text)
+    return (
+        not re.search(r"(?<!\\)\[a\\?\]\(javascript", code)
+        and not re.search(r"(?<!\\)\*\*b(?<!\\)\*\*", code)
+        and not re.search(r"(?<!\\):red\[", code)
+    )
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_hostile_names_are_text_on_every_page(path, hostile):
+    app = page(path, **hostile)
+    assert not fakes.said(app.error)
+    shown = rendered(app)
+    for text in shown:
+        assert harmless(text), text
+    if path in ("", "1_Data", "3_Train"):  # they are there, so they were looked at
+        assert any("pwned" in text for text in shown)
+    for element in app.get("html"):
+        assert "<img src=x" not in element.value
+    for chart in app.get("plotly_chart"):  # its texts are read as HTML
+        assert "<img" not in chart.proto.spec.replace("\\u003c", "<")
+    assert not any(each.proto.allow_html for each in app.markdown if "pwned" in str(each.value))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", ["health", "labels", "split", "tfrecord"])
+def test_hostile_names_are_text_in_every_part_of_the_data_page(part, hostile):
+    app = page("1_Data", part=part, **hostile)
+    for text in rendered(app):
+        assert harmless(text), text
+    assert all("<img src=x" not in element.value for element in app.get("html"))
+
+
+def test_the_attack_would_be_seen():
+    assert not harmless(MARKDOWN)
+    assert harmless(r"\[a\]\(javascript\:pwned=1\) \*\*b\*\* \$c\$ \:red\[d\]")
+
+
+def test_a_fault_inside_a_page_is_one_sentence_without_its_details(workspace, monkeypatch):
+    def fail():
+        raise RuntimeError("secret-4711 in /home/teacher")
+
+    monkeypatch.setattr(datasets, "listing", fail)
+    for path in PAGES:
+        app = fakes.page(path)
+        shown = "".join(str(each) for each in app.main) + fakes.said(app.error)
+        assert "secret-4711" not in shown and "Traceback" not in shown

@@ -1,0 +1,123 @@
+"""A real server, as it is shipped, and strangers who knock."""
+
+import http.client
+import json
+import socket
+
+import knocking
+import psutil
+import pytest
+
+from benchmarks import server, wire
+
+HOSTILE = "http://evil.example"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """The lab on a free port; its address and process id."""
+    with server.process(tmp_path_factory.mktemp("lab")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address(running):
+    return running[0]
+
+
+def test_it_listens_on_the_loopback_address_only(running):
+    address, pid = running
+    port = int(address.split(":")[1])
+    listening = [c for c in psutil.Process(pid).net_connections() if c.status == "LISTEN"]
+    assert {c.laddr.ip for c in listening if c.laddr.port == port} == {"127.0.0.1"}
+    others = [
+        each.address
+        for card in psutil.net_if_addrs().values()
+        for each in card
+        if each.family == socket.AF_INET and not each.address.startswith("127.")
+    ]
+    for other in others:
+        with pytest.raises(OSError):
+            socket.create_connection((other, port), timeout=5)
+
+
+def test_the_own_page_is_let_in(address):
+    assert knocking.websocket(address) == 101
+    port = address.split(":")[1]
+    assert knocking.websocket(address, host=f"localhost:{port}") == 101
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])
+def test_a_foreign_host_is_refused_even_with_a_matching_origin(address, host):
+    assert knocking.websocket(address, host=host, origin=f"http://{host}") == 403
+
+
+@pytest.mark.parametrize("origin", [HOSTILE, "null", "https://127.0.0.1.evil.example", "file://"])
+def test_a_foreign_origin_is_refused(address, origin):
+    assert knocking.websocket(address, origin=origin) == 403
+
+
+def test_a_file_is_taken_only_with_the_token_against_cross_site_requests(address):
+    with wire.visitor(address) as one:
+        one.open("Predict")
+        path = f"/_stcore/upload_file/{one._session}/some-file"
+        for method in ("PUT", "DELETE"):
+            assert knocking.http_status(address, method, path, Origin=HOSTILE) == 403
+            cookie = {"Cookie": f"_streamlit_xsrf={wire.token(address)}"}
+            assert knocking.http_status(address, method, path, **cookie) == 403
+
+
+@pytest.mark.parametrize("path", ["/_stcore/health", "/_stcore/host-config", "/"])
+def test_no_answer_is_readable_by_a_foreign_page(address, path):
+    connection = http.client.HTTPConnection(address, timeout=20)
+    connection.request("GET", path, headers={"Origin": HOSTILE})
+    allowed = connection.getresponse().headers.get("Access-Control-Allow-Origin", "")
+    connection.close()
+    assert allowed not in ("*", HOSTILE)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../workspace/access.json",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/static/../../README.md",
+        "/media/../../etc/passwd",
+        "/app/static/../.streamlit/config.toml",
+        "/component/x/../../../README.md",
+        "//etc/passwd",
+    ],
+)
+def test_no_path_leads_to_a_file_of_the_machine(address, path):
+    connection = http.client.HTTPConnection(address, timeout=20)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    assert b"root:" not in body and b"CatDog Lab\n" not in body and b"allowedHosts" not in body
+    assert answer.status >= 300 or b"<title>Streamlit</title>" in body
+
+
+def test_the_server_tells_nobody_of_its_use(address):
+    with wire.visitor(address) as one:
+        told = [each.message for each in one.open("")]
+    news = next(each.new_session for each in told if each.WhichOneof("type") == "new_session")
+    assert not news.config.gather_usage_stats
+
+
+def test_a_session_is_told_no_path_of_the_machine(address):
+    with wire.visitor(address) as one:
+        told = b"".join(each.message.SerializeToString() for each in one.open("Data"))
+    assert json.dumps(str(server.PROJECT / "catdog_core")).encode() not in told
+    assert b"Traceback" not in told
+
+
+def test_a_fault_on_a_page_is_told_without_its_details(tmp_path):
+    script = tmp_path / "faulty.py"
+    script.write_text(
+        "import streamlit as st\nst.title('Before')\nraise RuntimeError('secret-4711')"
+    )
+    with server.process(tmp_path, script) as (address, _), wire.visitor(address) as one:
+        told = b"".join(each.message.SerializeToString() for each in one.open(""))
+    assert one.faults and b"Before" in told
+    assert b"secret-4711" not in told and b"faulty.py" not in told.split(b"Before")[1]

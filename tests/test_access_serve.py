@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from itertools import pairwise
 
 import fakes
 import knocking
@@ -38,7 +39,7 @@ def test_without_lan_it_listens_on_this_machine_only(started, capsys):
 def test_for_a_class_it_answers_to_its_own_address_and_tells_two_codes(started, capsys):
     status, said, _ = fakes.shell(capsys, "serve", "--lan", "--port", 8600, "--name", "lab.local")
     arguments, environment = started[0]
-    hosts = [b for a, b in zip(arguments, arguments[1:], strict=False) if a.endswith("Hosts")]
+    hosts = [b for a, b in pairwise(arguments) if a.endswith("Hosts")]
     assert status == 0 and hosts == ["192.168.1.20", "lab.local"]
     assert "http://192.168.1.20:8600" in said and "docs/class.md" in said
     codes = [line.split()[-1] for line in said.splitlines() if "code" in line and ":  " in line]

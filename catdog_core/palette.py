@@ -18,6 +18,9 @@ BEST = "#F0B400"
 """The star of the best epoch; it has a dark outline."""
 ON_LIGHT, ON_DARK = "#0E1517", "#E6ECEB"
 """Text upon a light and upon a dark cell of a table."""
+QUIET = "#7A8583"
+"""Words that are read on white and on black."""
+WHITE, BLACK = "#FFFFFF", "#000000"
 
 SPLIT_COLORS = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
 CLASS_COLORS = (PURPLE, GREEN, ORANGE, SKY, BLUE, VERMILION, NEUTRAL)

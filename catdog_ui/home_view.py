@@ -54,6 +54,12 @@ _ROOMS = (
         N_("Drop photos in and see the class and the probability your model gives them."),
     ),
     (
+        "pages/7_Export.py",
+        N_("Export"),
+        "ios_share",
+        N_("Take a model with you: into a phone, a web page, a notebook or another machine."),
+    ),
+    (
         "pages/8_Learn.py",
         N_("Learn"),
         "school",
@@ -151,7 +157,7 @@ def _predict(trained: list[Run]) -> None:
         disabled=own is None and shipped.run() is None,
         key="home_predict",
     ):
-        query = state.query(run=own.id) if own else state.query()
+        query = state.query(run=own.id, **{"try": "1"}) if own else state.query()
         st.switch_page("pages/6_Predict.py", query_params=query)
     link("pages/2_Augment.py", t("Augment photos"))
 

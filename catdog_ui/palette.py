@@ -13,6 +13,7 @@ from catdog_core.palette import (
     TEST,
     TRAIN,
     VALIDATION,
+    WHITE,
     WITHIN,
     class_color,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "TEST",
     "TRAIN",
     "VALIDATION",
+    "WHITE",
     "WITHIN",
     "class_color",
 ]

@@ -189,7 +189,7 @@ SECTIONS = (
         ),
         "run",
         (
-            Show(N_("Download your model"), "train"),
+            Show(N_("Take your model with you"), "export"),
             Show(N_("Ask the saved model"), "predict"),
         ),
         ("h5", "keras-file", "parameter"),

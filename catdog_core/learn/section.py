@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Needs = Literal["nothing", "dataset", "run"]
-Page = Literal["data", "augment", "train", "compare", "evaluate", "predict"]
+Page = Literal["data", "augment", "train", "compare", "evaluate", "predict", "export"]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ PAGES = {
     "compare": ("pages/4_Compare.py", ":material/compare_arrows:"),
     "evaluate": ("pages/5_Evaluate.py", ":material/fact_check:"),
     "predict": ("pages/6_Predict.py", ":material/image_search:"),
+    "export": ("pages/7_Export.py", ":material/ios_share:"),
 }
 """By the names sections know them by: file and icon."""
 

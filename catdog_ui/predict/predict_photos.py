@@ -123,6 +123,8 @@ def _from_files(dataset_id: str) -> list[Photo]:
         st.session_state.pop("predict_samples", None)
         return [Photo(file.name, file.file_id, file.getvalue()) for file in files]
     found = dataset(dataset_id)
+    if st.query_params.pop("try", None) and found is not None:  # a link that shows answers at once
+        st.session_state.setdefault("predict_samples", (found.id, 0))
     with st.container(horizontal=True):
         if found is not None:
             st.button(

@@ -12,6 +12,7 @@ from catdog_core.errors import ModelError
 from catdog_core.insight.heat import framed
 
 from .. import gallery, loaders
+from ..palette import WHITE
 from ..words import escape, say, t
 from .xray_look import Look, enlarged, picture
 
@@ -83,13 +84,13 @@ def figure(look: Look, row: int, column: int) -> go.Figure:
         x1=column + 0.5,
         y0=row - 0.5,
         y1=row + 0.5,
-        line={"color": "#FFFFFF", "width": 2},
+        line={"color": WHITE, "width": 2},
     )
     chart.add_scatter(
         x=[column],
         y=[row],
         mode="markers",
-        marker={"symbol": "circle-open", "size": 18, "color": "#FFFFFF", "line": {"width": 2.5}},
+        marker={"symbol": "circle-open", "size": 18, "color": WHITE, "line": {"width": 2.5}},
         unselected={"marker": {"opacity": 1}},
         hoverinfo="skip",
         showlegend=False,
@@ -146,7 +147,7 @@ def _field(look: Look, row: int, column: int) -> None:
     except ModelError as error:
         st.caption(escape(say(error)))
         return
-    seen = framed(look.photo, box.top, box.left, box.bottom, box.right)
+    seen = framed(look.photo, (box.top, box.left, box.bottom, box.right))
     gallery.grid(
         [images.encode(enlarged(seen, _HEIGHT))],
         columns=1,
@@ -165,5 +166,5 @@ def _field(look: Look, row: int, column: int) -> None:
             size=size,
         )
         + " "
-        + t("Now the frame holds {share} of the photo.", share=f"{rows * columns / size**2:.1%}")
+        + t("Now the frame holds {share} of the photo.", share=f"{rows * columns / size**2:.2%}")
     )

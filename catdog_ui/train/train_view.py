@@ -12,7 +12,7 @@ from catdog_core.outcomes import histories
 from catdog_core.outcomes.verdicts import Verdict
 from catdog_core.runs import Run
 
-from .. import chart_marks, charts, loaders, phrases, tiles, verdict
+from .. import chart_marks, charts, curve_words, loaders, phrases, tiles, verdict
 from ..startup import guard
 from ..words import escape, t
 from . import run_status
@@ -151,6 +151,8 @@ def _curves(run: Run, found: Verdict) -> None:
                 key=f"live_{metric}",
                 config={"displaylogo": False, "displayModeBar": False},
             )
+            now = curve_words.live(metric, curve)  # type: ignore[arg-type]
+            st.caption(curve_words.told(curve_words.LIVE[metric], now))
 
 
 def _mark_end(figure: Any, epoch: int) -> None:
@@ -236,5 +238,5 @@ def _results(run: Run) -> None:
             "pages/6_Predict.py",
             label=t("Try it on photos"),
             icon=":material/image_search:",
-            query_params={**st.query_params.to_dict(), "run": run.id},
+            query_params={**st.query_params.to_dict(), "run": run.id, "try": "1"},
         )

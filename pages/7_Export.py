@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_ui import startup
-from catdog_ui.export import export_view
+from catdog_ui.export import export_import, export_view
 from catdog_ui.words import N_, t
 
 startup.page(N_("Export"))
@@ -14,3 +14,4 @@ with startup.guard():
     run = export_view.choose()
     if run is not None:
         export_view.show(run)
+    export_import.section()

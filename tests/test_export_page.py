@@ -5,7 +5,7 @@ import threading
 import fakes
 import pytest
 
-from catdog_core import export, jobs
+from catdog_core import export, jobs, runs
 from catdog_core.errors import CatDogError
 from catdog_core.export import Made
 from catdog_core.exports import kept
@@ -172,3 +172,25 @@ def test_what_was_not_compared_is_said_with_the_package_that_would():
     said = export_words.parity(told)
     assert "2 of them are called otherwise" in said and r"\*pets\*" in said
     assert "Accuracy **85.0%**, that of the Keras model 90.0%, on 1,000 photos." in said
+
+
+def test_a_bundle_dropped_on_the_page_becomes_a_run(folder, workspace, tmp_path):
+    made = export.save("default", "bundle", tmp_path / "b.zip")
+    app = page(folder)
+    app.file_uploader(key="export_bundle").upload("b.zip", made.read_bytes(), "application/zip")
+    app.run()
+    app.button(key="export_bring").click().run()
+    assert not app.exception and not app.error
+    assert "is here, with 15 trained epochs" in fakes.said(app.success)
+    assert len(runs.listing()) == 2
+    app.run()  # nothing is brought in twice
+    assert len(runs.listing()) == 2
+
+
+def test_a_bundle_that_is_none_is_refused_in_words(folder):
+    app = page(folder)
+    app.file_uploader(key="export_bundle").upload("b.zip", b"PK no zip", "application/zip")
+    app.run()
+    app.button(key="export_bring").click().run()
+    assert "cannot be brought in" in fakes.said(app.error) and not app.exception
+    assert len(runs.listing()) == 1

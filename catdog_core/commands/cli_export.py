@@ -1,4 +1,4 @@
-"""The command that writes a run or a model for elsewhere."""
+"""The commands that write a run or a model for elsewhere, and bring a run in from there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import export as room
-from ..exports import formats
+from ..exports import bundle_in, formats
 from ..exports.formats import FORMATS
 from ..files import shown
 from ..insight import model_file
@@ -45,6 +45,27 @@ def export(
     print(f"{kind} in {shown(str(out), 300)}, {made.bytes:,} bytes")
     if made.parity:
         _print_parity(made.parity)
+
+
+def import_run(
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="A run's bundle.")],
+    as_json: AsJson = False,
+) -> None:
+    """Bring in a run from the zip that 'export RUN_DIR bundle' or the Export page made."""
+    found = bundle_in.bring(file)
+    run = found.run
+    if as_json:
+        told = {"run": run.id, "folder": str(run.folder), "status": run.status}
+        cli_say.print_json({**told, "dataset": found.dataset.id if found.dataset else None})
+        return
+    print(f"Run {run.folder}: '{shown(run.name)}', {len(run.epochs)} epochs, {run.status}")
+    if run.can_resume and found.dataset:
+        print(f"Its photos are here: go on with 'resume {run.id}'.")
+    elif run.can_resume:
+        print(
+            f"Its photos, '{shown(run.dataset_name)}', are not in this workspace. 'resume {run.id}'"
+            " goes on once they are."
+        )
 
 
 def _print_parity(parity: dict[str, Any]) -> None:

@@ -31,7 +31,8 @@ def main() -> None:
     source, kind, folder = Path(asked["source"]), asked["kind"], Path(asked["folder"])
     try:
         exporter = formats.of(kind)
-        quiet.import_tensorflow()
+        if exporter.loads_tensorflow:
+            quiet.import_tensorflow()
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         out = folder / ("model" if exporter.is_folder else f"model{exporter.extension}")
         child.say(phase="writing")

@@ -31,6 +31,7 @@ class Exporter:
         install: how to get what is missing; a message of the catalogue.
         needs_run: it tells of a training, so that a model file alone is not enough.
         is_folder: the writer makes a folder; the page offers a zip of it.
+        loads_tensorflow: its writer does, so that its import is kept quiet.
         usage: for formats that are no model: how to use ``{file}``, code or a command.
         language: what `usage` is written in.
     """
@@ -46,6 +47,7 @@ class Exporter:
     install: str = ""
     needs_run: bool = False
     is_folder: bool = False
+    loads_tensorflow: bool = True
     usage: str = ""
     language: Literal["python", "bash"] = "bash"
 

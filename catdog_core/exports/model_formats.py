@@ -71,4 +71,18 @@ ALL: tuple[Exporter, ...] = (
         program="tensorflowjs_converter",
         install=_TFJS,
     ),
+    Exporter(
+        kind="bundle",
+        label=N_("Bundle"),
+        about=N_(
+            "The whole run in one zip: model, settings, curves, answers. Another lab can compare"
+            " it, resume it, and predict with it."
+        ),
+        extension=".zip",
+        writer="bundle:write",
+        group="record",
+        needs_run=True,
+        loads_tensorflow=False,
+        usage="python -m catdog_core import-run {file}",
+    ),
 )

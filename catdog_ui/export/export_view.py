@@ -17,7 +17,8 @@ from catdog_core.insight import shipped
 from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
-from .. import loaders, state, tiles, watch
+from .. import loaders, state, tiles
+from ..startup import guard
 from ..words import N_, escape, say, t
 from . import export_words as words
 
@@ -47,6 +48,10 @@ _ICONS = {
 }
 
 
+POLL = 0.7
+"""Seconds between two looks while something is being made."""
+
+
 def choose() -> Run | None:
     """Let the user choose a run with a model; None, and what to do, where it has none."""
     ready = shipped.run()
@@ -74,7 +79,7 @@ def choose() -> Run | None:
 
 
 def show(run: Run) -> None:
-    """A card a format, in their groups."""
+    """A card a format, in their groups; they redraw themselves while one is being made."""
     shelf = Shelf(run.folder, run.classes)
     if shelf.dataset is None:
         st.caption(
@@ -83,31 +88,48 @@ def show(run: Run) -> None:
                 " which it may find strange."
             )
         )
-    for group, (title, about) in _GROUPS.items():
-        kinds = [kind for kind, one in export.FORMATS.items() if one.group == group]
-        if not kinds:
-            continue
-        st.subheader(t(title), anchor=False)
-        st.caption(t(about))
-        cards = st.grid(min_column_width=300, gap="medium")
-        for kind in kinds:
-            with cards.container(), st.container(border=True, height="stretch"):
-                _card(run, shelf, export.FORMATS[kind])
+    running = _is_any_running(run)
+    # One fragment for all: of several clicks in a row the last one draws them all.
+    st.fragment(_cards, run_every=POLL if running else None)(run, shelf, running)
+
+
+def _cards(run: Run, shelf: Shelf, was_running: bool) -> None:
+    with guard():  # what a fragment raises passes its page's guard by
+        if _is_any_running(run) != was_running:
+            st.rerun()  # the whole page begins to look, or need not any more
+        for group, (title, about) in _GROUPS.items():
+            kinds = [kind for kind, one in export.FORMATS.items() if one.group == group]
+            if not kinds:
+                continue
+            st.subheader(t(title), anchor=False)
+            st.caption(t(about))
+            cards = st.grid(min_column_width=300, gap="medium")
+            for kind in kinds:
+                with cards.container(), st.container(border=True, height="stretch"):
+                    _card(run, shelf, export.FORMATS[kind])
+
+
+def _is_any_running(run: Run) -> bool:
+    found = (jobs.get(_key(run, kind)) for kind in export.FORMATS)
+    return any(job is not None and job.status == "running" for job in found)
+
+
+def _key(run: Run, kind: str) -> str:
+    return f"export-{kind}-{run.id}"
 
 
 def _card(run: Run, shelf: Shelf, exporter: Exporter) -> None:
     icon = _ICONS.get(exporter.kind, ":material/description:")
     st.markdown(f"{icon} **{t(exporter.label)}** &nbsp; `{exporter.extension}`")
     st.caption(t(exporter.about))
-    key = f"export-{exporter.kind}-{run.id}"
     if exporter.missing:
         st.caption(f":material/info: {escape(t(exporter.install))}")
         return
     made = shelf.find(exporter.kind)
-    if made is None or watch.is_running(key):
-        watch.job(key, partial(_make, shelf, exporter, key))
-        return
-    _made(run, exporter, made)
+    if made is None:
+        _make(shelf, exporter, _key(run, exporter.kind))
+    else:
+        _made(run, exporter, made)
 
 
 def _made(run: Run, exporter: Exporter, made: Made) -> None:
@@ -151,8 +173,9 @@ def _name(run: Run, exporter: Exporter) -> str:
     return f"{loaders.stem(run)}{end}{exporter.extension}"
 
 
-def _make(shelf: Shelf, exporter: Exporter, key: str, job: Job | None) -> None:
+def _make(shelf: Shelf, exporter: Exporter, key: str) -> None:
     """The button that makes a file, or how far it is."""
+    job = jobs.get(key)
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/hourglass_top: {t(job.phase or _STARTS)}", width="stretch")

@@ -1,0 +1,258 @@
+"""A run from a bundle: a stranger's archive, judged before anything of it is believed. Light.
+
+Nothing is placed unless all of it is sound, and no run that is there is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from uuid import uuid4
+
+from .. import files
+from ..controls import parse
+from ..curation import recognised
+from ..datasets import Dataset
+from ..errors import CatDogError, RunError
+from ..networks import strangers
+from ..settings import Augmentation, Training
+from ..training import run_folder
+from ..training.run_folder import Run
+from .bundle import TABLE
+from .bundle_open import object_of, refused, unpack
+
+_NUMBERS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds", "steps")
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A run that came in, and the dataset here with the very photos it was trained with, if any."""
+
+    run: Run
+    dataset: Dataset | None
+
+
+def bring(file: IO[bytes] | Path) -> Brought:
+    """Make a run of a bundle.
+
+    Args:
+        file: the zip.
+
+    Raises:
+        RunError: it is no bundle, or anything in it is not as it should be; nothing was written.
+        CatDogError: the workspace cannot be written.
+    """
+    if isinstance(file, Path):
+        try:
+            with open(file, "rb") as stream:
+                return bring(stream)
+        except OSError as error:
+            raise RunError(
+                "{file} could not be read: {reason}. Expected the zip of a run.",
+                file=file,
+                reason=error.strerror or str(error),
+            ) from error
+    staged = run_folder.root() / f".importing-{uuid4().hex[:8]}"
+    try:
+        staged.mkdir(parents=True)
+        manifest = unpack(file, staged)
+        dataset = _settle(staged)
+        return Brought(_place(staged, manifest), dataset)
+    except (OSError, zipfile.BadZipFile) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise CatDogError(
+                "{path} could not be written: {reason}. Earlier files are intact. Free some disk"
+                " space or choose a folder you may write to, then try again.",
+                path=staged.parent,
+                reason=error.strerror or str(error),
+            ) from error
+        raise refused(
+            CatDogError("the archive is damaged ({reason})", reason=str(error))
+        ) from error
+    finally:
+        files.remove_tree(staged)
+
+
+def _settle(staged: Path) -> Dataset | None:
+    """Make an ordinary run of what was unpacked; the dataset here it was trained with."""
+    for needed in ("settings.json", "metrics.jsonl", "best.keras"):
+        if not (staged / needed).is_file():
+            raise refused(CatDogError("it lacks {name}", name=f"run/{needed}"))
+    settings = _settings(object_of((staged / "settings.json").read_bytes(), "settings.json"))
+    dataset = recognised.find(settings["dataset"]["fingerprint"], settings["dataset"]["id"])
+    if dataset is not None:
+        settings["dataset"] |= {"id": dataset.id, "folder": str(dataset.root)}
+    files.write_json(staged / "settings.json", settings)
+    epochs = _rows(staged / "metrics.jsonl", ("epoch",))
+    _rows(staged / "batches.jsonl", ("epoch", "batch"))
+    for path in sorted(staged.glob("*.keras")):
+        if strangers.inspect(path) != ".keras":
+            raise refused(CatDogError("its {name} is no .keras file", name=path.name))
+    _same_classes(staged / "best.keras", settings["classes"])
+    _about(staged)
+    _state(staged, epochs)
+    for path in sorted(staged.glob("predictions/*.json")):
+        _table(path, settings["dataset"]["id"])
+    return dataset
+
+
+def _settings(found: dict[str, Any]) -> dict[str, Any]:
+    """Settings of which every part was looked at; what is not known is left out."""
+    try:
+        dataset, classes, created = found["dataset"], found["classes"], float(found["created"])
+        told: dict[str, Any] = {
+            "format": run_folder.FORMAT,
+            "created": created,
+            "training": parse(Training, found["training"]).model_dump(),
+            "augmentation": parse(Augmentation, found["augmentation"]).model_dump()
+            if found["augmentation"]
+            else None,
+            "classes": [str(name) for name in classes],
+            "dataset": {
+                **{
+                    key: files.shown(str(dataset[key]), 100)
+                    for key in ("id", "name", "folder", "fingerprint")
+                },
+                **{key: int(dataset[key]) for key in ("train", "validation")},
+            },
+            "parent": _parent(found.get("parent")),
+            "versions": {
+                files.shown(str(name), 40): files.shown(str(version), 40)
+                for name, version in list(dict(found.get("versions") or {}).items())[:40]
+            },
+        }
+        sound = 0 < created < 4e9 and 2 <= len(classes) <= 200 and len(set(classes)) == len(classes)
+        sound = sound and all(name and files.shown(name, 100) == name for name in told["classes"])
+        sound = sound and all(0 < told["dataset"][key] < 10**8 for key in ("train", "validation"))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise refused(
+            CatDogError(
+                "its settings.json lacks what it should hold ({reason})",
+                reason=files.shown(f"{type(error).__name__}: {error}"),
+            )
+        ) from error
+    if not sound:
+        raise refused(CatDogError("its settings.json holds what no training has"))
+    return told
+
+
+def _parent(found: Any) -> dict[str, Any] | None:
+    if not isinstance(found, dict):
+        return None
+    epoch = found.get("epoch")
+    return {
+        "id": files.shown(str(found.get("id", ""))),
+        "name": files.shown(str(found.get("name", ""))),
+        "epoch": epoch if isinstance(epoch, int) else None,
+    }
+
+
+def _rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Keep of a file of JSON lines what a worker writes, and return it."""
+    kept = []
+    for row in files.read_lines(path):
+        if not all(type(row.get(name)) is int and 0 <= row[name] < 10**6 for name in counts):
+            raise refused(CatDogError("its {name} holds what no training writes", name=path.name))
+        numbers = {name: _number(row[name], path.name) for name in _NUMBERS if name in row}
+        kept.append({name: row[name] for name in counts} | numbers)
+    text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in kept)
+    if path.is_file():
+        files.write_bytes(path, text.encode())
+    return kept
+
+
+def _number(value: Any, name: str) -> float | int | None:
+    if value is None or (type(value) in (int, float) and not abs(value) > 1e12):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, float) and math.isinf(value):
+        return value
+    raise refused(CatDogError("its {name} holds what no training writes", name=name))
+
+
+def _same_classes(model: Path, classes: list[str]) -> None:
+    with zipfile.ZipFile(model) as archive:
+        told = archive.read("catdog.json") if "catdog.json" in archive.namelist() else b"{}"
+    if object_of(told, "best.keras").get("classes") != classes:
+        raise refused(
+            CatDogError("the classes in its best.keras are others than in its settings.json")
+        )
+
+
+def _about(staged: Path) -> None:
+    """Name and note; its experiment stayed where it was."""
+    found = files.read_json(staged / "about.json") if (staged / "about.json").is_file() else {}
+    found = found if isinstance(found, dict) else {}
+    name = files.shown(str(found.get("name", "")).strip(), 80) or "imported"
+    note = str(found.get("note", "")).strip()[:2000]
+    files.write_json(
+        staged / "about.json", {"format": run_folder.FORMAT, "name": name, "note": note}
+    )
+
+
+def _state(staged: Path, epochs: list[dict[str, Any]]) -> None:
+    found: Any = {}
+    with suppress(CatDogError):
+        found = files.read_json(staged / "state.json")
+    done = isinstance(found, dict) and found.get("status") == "done"
+    if not epochs:
+        raise refused(CatDogError("its metrics.jsonl holds no whole epoch"))
+    state = {
+        "format": run_folder.FORMAT,
+        "status": "done" if done else "stopped",
+        "phase": "ended",
+        "beat": 1,
+    }
+    files.write_json(staged / "state.json", state)
+    kept = files.read_json(staged / "backup.json") if (staged / "backup.json").is_file() else None
+    if kept is not None:
+        epoch = kept.get("epoch") if isinstance(kept, dict) else None
+        if type(epoch) is not int or not 0 <= epoch < 10**6:
+            raise refused(CatDogError("its backup.json holds no epoch"))
+        files.write_json(staged / "backup.json", {"format": run_folder.FORMAT, "epoch": epoch})
+
+
+def _table(path: Path, dataset_id: str) -> None:
+    """Give a table of answers the name of the dataset as it is called here."""
+    found = object_of(path.read_bytes(), path.name)
+    split = path.stem.rpartition("-")[2]
+    table = path.with_suffix(".csv")
+    if found.get("split") != split or not table.is_file():
+        raise refused(
+            CatDogError("its {name} is no table of answers", name=f"predictions/{path.name}")
+        )
+    if found.get("dataset") == dataset_id or path.stem == f"{dataset_id}-{split}":
+        return
+    own = files.read_json(path.parent.parent / "settings.json")["dataset"]["fingerprint"]
+    if found.get("fingerprint") != own or not TABLE.fullmatch(f"{dataset_id}-{split}.json"):
+        return
+    os.replace(table, path.with_name(f"{dataset_id}-{split}.csv"))
+    files.write_json(path.with_name(f"{dataset_id}-{split}.json"), {**found, "dataset": dataset_id})
+    path.unlink()
+
+
+def _place(staged: Path, manifest: dict[str, Any]) -> Run:
+    """Put a finished run where its own id or a new one leads to; none that is there is touched."""
+    read = run_folder.load(staged)
+    if read.status == "damaged":
+        raise RunError("The run in this bundle is damaged: {problem}", problem=read.problem)
+    about = manifest.get("run")
+    wanted = str(about.get("id", "")) if isinstance(about, dict) else ""
+    name = wanted if files.slug(wanted, 80) == wanted != "untitled" else f"imported-{read.model}"
+    for attempt in range(20):
+        place = run_folder.root() / (name if not attempt else f"{name}-{uuid4().hex[:4]}")
+        if place.exists():
+            continue
+        try:
+            staged.rename(place)
+        except OSError:
+            if not place.exists():
+                raise
+            continue  # another came first
+        return run_folder.load(place)
+    raise refused(CatDogError("there is no place left for {name}", name=name))

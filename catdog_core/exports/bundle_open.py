@@ -1,0 +1,158 @@
+"""A bundle unpacked: every entry of a stranger's zip is judged before it is believed. Light."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from .. import files
+from ..errors import CatDogError, DatasetError, RunError
+from ..sources.entries import Entry
+from ..sources.zips import Zip
+from .bundle import FORMAT, KIND, MADE, RUN_FILES, TABLE
+
+MAX_FILES = 200
+MAX_MODEL = 3_200_000_000
+"""Bytes of a model file with its optimizer: thrice the weights a model may have."""
+MAX_TEXT = 100_000_000
+"""Bytes of any other file."""
+_MAX_JSON = 4_000_000
+_CHUNK = 1 << 20
+
+
+def unpack(file: IO[bytes], staged: Path) -> dict[str, Any]:
+    """Write the run's files below `staged`, each compared with the manifest, which is returned."""
+    try:
+        entries = {str(entry.path): entry for entry in _entries(file)}
+    except DatasetError as error:  # limits and forms that hold for every archive
+        raise refused(error) from error
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError) as error:
+        raise refused(CatDogError("it is no complete zip ({reason})", reason=str(error))) from error
+    if "manifest.json" not in entries:
+        raise refused(CatDogError("it has no manifest.json"))
+    manifest = _manifest(_content(entries.pop("manifest.json"), _MAX_JSON))
+    listed = manifest["files"]
+    odd = sorted(set(entries) ^ set(listed))
+    if odd:
+        raise refused(
+            CatDogError("its manifest and its files differ in {name}", name=files.shown(odd[0]))
+        )
+    for name, entry in entries.items():
+        target = staged / name.removeprefix("run/") if name.startswith("run/") else None
+        if target is not None:
+            target.parent.mkdir(exist_ok=True)
+        _take(entry, listed[name], target)
+    return manifest
+
+
+def _entries(file: IO[bytes]) -> list[Entry]:
+    """The entries by name, every name one that a bundle may hold."""
+    found: list[Entry] = []
+    seen: set[str] = set()
+    for entry in Zip(file):
+        name = str(entry.path)
+        if len(found) >= MAX_FILES:
+            raise refused(CatDogError("it holds more than {limit} files", limit=MAX_FILES))
+        if entry.is_folder or not _is_ours(name):
+            raise refused(CatDogError("it holds {name}, which no run has", name=files.shown(name)))
+        if name in seen:
+            raise refused(CatDogError("it holds {name} twice", name=files.shown(name)))
+        limit = _limit(name)
+        if entry.size > limit:
+            raise refused(
+                CatDogError(
+                    "its {name} has {size:,} bytes, and {limit:,} are allowed",
+                    name=files.shown(name),
+                    size=entry.size,
+                    limit=limit,
+                )
+            )
+        seen.add(name)
+        found.append(entry)
+    return found
+
+
+def _is_ours(name: str) -> bool:
+    if name == "manifest.json" or name in MADE:
+        return True
+    place, _, last = name.rpartition("/")
+    if place == "run":
+        return last in RUN_FILES
+    return place == "run/predictions" and TABLE.fullmatch(last) is not None
+
+
+def _limit(name: str) -> int:
+    if name.endswith(".keras"):
+        return MAX_MODEL
+    return _MAX_JSON if name.endswith((".json", ".txt")) else MAX_TEXT
+
+
+def _manifest(data: bytes) -> dict[str, Any]:
+    found = object_of(data, "manifest.json")
+    if found.get("kind") != KIND:
+        raise refused(CatDogError("its manifest.json is that of something else"))
+    version = found.get("format")
+    if not isinstance(version, int) or version > FORMAT:
+        raise refused(
+            CatDogError(
+                "its format is {received}, and this lab knows {expected}: update the lab",
+                received=files.shown(str(version)),
+                expected=FORMAT,
+            )
+        )
+    listed = found.get("files")
+    if not isinstance(listed, dict) or not all(isinstance(one, dict) for one in listed.values()):
+        raise refused(CatDogError("its manifest.json lists no files"))
+    return found
+
+
+def _content(entry: Entry, limit: int) -> bytes:
+    with entry.open() as source:
+        data = source.read(limit + 1)
+    if len(data) > limit:
+        raise refused(CatDogError("its {name} is larger than it claims", name=entry.path.name))
+    return data
+
+
+def _take(entry: Entry, promised: Mapping[str, Any], target: Path | None) -> None:
+    """Write an entry, counting and digesting what really comes out."""
+    digest, size = hashlib.sha256(), 0
+    with entry.open() as source, open(target or os.devnull, "wb") as file:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > entry.size:
+                break
+            digest.update(chunk)
+            file.write(chunk)
+    if size != promised.get("bytes") or digest.hexdigest() != promised.get("sha256"):
+        raise refused(
+            CatDogError(
+                "its {name} is not what the manifest says (SHA-256): it was damaged or changed",
+                name=files.shown(str(entry.path)),
+            )
+        )
+
+
+def object_of(data: bytes, name: str) -> dict[str, Any]:
+    """The JSON object a file holds. Raises RunError where it holds none."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise refused(CatDogError("its {name} is no JSON", name=name)) from error
+    if not isinstance(found, dict):
+        raise refused(CatDogError("its {name} is no JSON object", name=name))
+    return found
+
+
+def refused(problem: CatDogError) -> RunError:
+    """The error of a bundle that is not as it should be; nothing of it was kept."""
+    return RunError(
+        "This bundle cannot be brought in: {problem}. Expected the zip of a run as the Export page"
+        " makes it. Export it again.",
+        problem=problem,
+    )

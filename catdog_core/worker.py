@@ -8,7 +8,8 @@ from typing import Any
 import keras
 
 from . import callbacks, datasets, files, models, pipeline, records, runs
-from .errors import DatasetError, RunError
+from .curation import recognised
+from .errors import RunError
 from .networks import strangers
 from .training import averaging, lessons, optimizers, part, schedules, tensorboard_log
 from .training.lessons import Lesson
@@ -147,16 +148,18 @@ def _whole_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
 
 
 def _dataset(run: runs.Run) -> datasets.Dataset:
+    # What was decided about the photos since concerns later runs only. A run that came from another
+    # lab knows them by another name.
+    found = recognised.find(run.dataset_fingerprint, run.dataset_id)
+    if found is not None:
+        return found
     dataset = datasets.load(run.dataset_id)
-    try:  # what was decided about the photos since concerns later runs only
-        return datasets.as_of(run.dataset_id, run.dataset_fingerprint)
-    except DatasetError as error:
-        raise RunError(
-            "The photos of '{name}' have changed since run '{run}' was made. Expected the same"
-            " ones to go on with. Start a new run.",
-            name=dataset.name,
-            run=run.name,
-        ) from error
+    raise RunError(
+        "The photos of '{name}' have changed since run '{run}' was made. Expected the same ones to"
+        " go on with. Start a new run.",
+        name=dataset.name,
+        run=run.name,
+    )
 
 
 def _packing(state: State) -> records.Progress:

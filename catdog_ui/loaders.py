@@ -135,6 +135,19 @@ def receptive_field(model: Predictor, place: int, row: int, column: int) -> Box:
     return room.receptive_field(model, place, row, column)
 
 
+def through_epochs(
+    path: Path, epochs: Sequence[Path], photo: Photo, place: int, channel: int, job: Job
+) -> list[NDArray[np.float32]]:
+    """A channel's map of a fitted photo after earlier epochs of a run. Raises ModelError."""
+    from catdog_core.insight import xray as room
+
+    found = []
+    for one in room.through_epochs(path, epochs, photo, place, channel):
+        found.append(one)
+        job.tell("", len(found), len(epochs))
+    return found
+
+
 def at_epoch(path: Path, weights: Path) -> Predictor:
     """A run's model with the weights of an earlier epoch. Raises ModelError."""
     with st.spinner(t("Loading the weights of this epoch…")):

@@ -6,8 +6,9 @@ import pytest
 from keras import layers as kl
 
 from catdog_core import explain, models, predict
+from catdog_core.demo import draw_pet
 from catdog_core.errors import ModelError
-from catdog_core.insight.heat import framed, overlay
+from catdog_core.insight.heat import framed, overlay, with_inset
 from catdog_core.settings import Network
 
 SIDE = 32
@@ -158,6 +159,48 @@ def test_an_overlay_mixes_photo_and_map():
 
 def test_a_frame_dims_what_is_outside_and_is_cut_at_the_edge():
     photo = np.full((30, 40, 3), 90, np.uint8)
-    found = framed(photo, -5, 10, 12, 20)
+    found = framed(photo, (-5, 10, 12, 20))
     assert found[6, 15, 0] == 90 and found[20, 15, 0] == 30
     assert found[5, 9, 0] == found[5, 20, 0] == found[12, 15, 0] == 255
+
+
+def test_a_small_part_stands_enlarged_in_the_corner_away_from_it():
+    photo = np.full((50, 50, 3), 100, np.uint8)
+    photo[4:6, 4:6] = (10, 220, 30)
+    found = with_inset(photo, (4, 4, 6, 6))
+    assert found[5, 5].tolist() == [10, 220, 30] and found[40, 40].tolist() == [10, 220, 30]
+    assert found[45, 5].tolist() == [70] * 3
+    large = with_inset(photo, (0, 0, 40, 40))
+    assert np.array_equal(large, framed(photo, (0, 0, 40, 40), dim=0.7))
+
+
+def test_the_heat_map_of_a_drawn_cat_lands_on_a_planted_cue():
+    """A network that learned drawn pets of which only dogs wear a red collar tag."""
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    size = 64
+    pets = [draw_pet(n % 2, size, np.random.default_rng(n)) for n in range(80)]
+    photos = np.stack([np.asarray(pet) for pet in pets]).copy()
+    labels = np.arange(80) % 2
+    rng.shuffle(labels)  # the tag, not the animal, tells the class
+    corners = rng.integers(2, size - 12, (80, 2))
+    for photo, label, (top, left) in zip(photos, labels, corners, strict=True):
+        if label:
+            photo[top : top + 10, left : left + 10] = (255, 0, 255)
+    layers = [
+        keras.Input((size, size, 3)),
+        kl.Rescaling(1 / 255),
+        kl.Conv2D(8, 3, activation="relu", padding="same"),
+        kl.MaxPooling2D(),
+        kl.Conv2D(8, 3, activation="relu", padding="same"),
+        kl.GlobalMaxPooling2D(),
+        kl.Dense(1, activation="sigmoid"),
+    ]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    model.fit(photos[:60].astype(np.float32), labels[:60], epochs=20, batch_size=12, verbose=0)
+    unseen = np.arange(60, 80)[labels[60:] == 1]
+    found = explain.heat_maps(predictor(model), photos[unseen], 1)
+    for heat, (top, left) in zip(found, corners[unseen], strict=True):
+        y, x = np.unravel_index(heat.argmax(), heat.shape)
+        assert top - 2 <= y < top + 12 and left - 2 <= x < left + 12

@@ -37,12 +37,42 @@ def coloured(values: NDArray[np.float32]) -> Photo:
     return np.asarray(colours, dtype=np.uint8)
 
 
-def framed(photo: Photo, top: int, left: int, bottom: int, right: int) -> Photo:
-    """A photo with a frame around a part of it, in pixels; what is outside the frame is dimmed."""
-    height, width = photo.shape[:2]
-    top, left = min(max(top, 0), height), min(max(left, 0), width)
-    bottom, right = max(min(bottom, height), top), max(min(right, width), left)
-    result = (photo // 3).astype(np.uint8)
+def framed(photo: Photo, box: tuple[int, int, int, int], dim: float = 1 / 3) -> Photo:
+    """A photo with a frame around a part of it; what is outside the frame is dimmed.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        box: top, left, bottom and right of the part in pixels; cut at the photo's edge.
+        dim: what is left of the light outside, 0..1.
+    """
+    top, left, bottom, right = cut(photo, box)
+    result = (photo * dim).astype(np.uint8)
     result[top:bottom, left:right] = photo[top:bottom, left:right]
     around = cv2.rectangle(result, (left - 1, top - 1), (right, bottom), (255, 255, 255))
     return np.asarray(around, dtype=np.uint8)
+
+
+def with_inset(photo: Photo, box: tuple[int, int, int, int]) -> Photo:
+    """A photo whose framed part stands once more, enlarged, in the corner farthest from it.
+
+    A part of more than a third of the photo is large enough as it is, and only framed.
+    """
+    height, width = photo.shape[:2]
+    top, left, bottom, right = cut(photo, box)
+    result = framed(photo, box, dim=0.7)
+    side = min(height, width) * 2 // 5
+    if max(bottom - top, right - left) > side * 5 // 6 or bottom == top or right == left:
+        return result
+    part = cv2.resize(photo[top:bottom, left:right], (side, side), interpolation=cv2.INTER_NEAREST)
+    part = cv2.rectangle(part, (0, 0), (side - 1, side - 1), (255, 255, 255), 2)
+    y = height - side if top + bottom < height else 0
+    x = width - side if left + right < width else 0
+    result[y : y + side, x : x + side] = part
+    return result
+
+
+def cut(photo: Photo, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """A box without what of it lies beyond the photo: top, left, bottom, right."""
+    height, width = photo.shape[:2]
+    top, left = min(max(box[0], 0), height), min(max(box[1], 0), width)
+    return top, left, max(min(box[2], height), top), max(min(box[3], width), left)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from ..errors import ModelError
 from ..files import shown
 from ..images import Photo
-from ..predict import BATCH, Predictor
+from ..predict import BATCH, Predictor, load
+from ..training import epoch_weights
 from . import walk
 from .pooled import Pooling
 
@@ -90,7 +92,9 @@ def maps(predictor: Predictor, photos: NDArray[np.uint8], place: int) -> NDArray
     values = predictor.values(photos)
     if place < 0:
         return values
-    return np.asarray(_run(predictor.model, predictor.size, place)(values), dtype=np.float32)
+    return np.asarray(
+        _run(predictor.model, predictor.size, place)(tf.constant(values)), dtype=np.float32
+    )
 
 
 def filters(predictor: Predictor) -> NDArray[np.float32]:
@@ -111,6 +115,28 @@ def filters(predictor: Predictor) -> NDArray[np.float32]:
         "No convolution of the model looks at a photo's three colours. Expected a network that"
         " begins with one, such as 'notes' or 'transfer'."
     )
+
+
+def through_epochs(
+    path: Path, epochs: Iterable[Path], photo: Photo, place: int, channel: int
+) -> Iterator[NDArray[np.float32]]:
+    """A channel's map of a fitted photo after earlier epochs of a run, (h, w) each.
+
+    Args:
+        path: the run's `best.keras`.
+        epochs: files of weights, as `epoch_weights.listing` tells them.
+        photo: (S, S, 3) uint8.
+        place: of the layer, as `layers` tells it.
+        channel: of its map, from 0.
+
+    Raises:
+        ModelError: a file cannot be read.
+    """
+    predictor = load(path)  # one of our own: its weights are about to change
+    like = predictor.model.get_weights()
+    for weights in epochs:
+        predictor.model.set_weights(epoch_weights.load(weights, like))
+        yield maps(predictor, photo[None], place)[0, ..., channel]
 
 
 def strongest(
@@ -177,7 +203,8 @@ def _run(model: keras.Model, size: int, place: int) -> Any:
         return tf.cast(part(batch, training=False), tf.float32)
 
     signature = [tf.TensorSpec((None, size, size, 3), tf.float32)]
-    return tf.function(run, input_signature=signature, autograph=False)
+    # The one graph there will be: a function of graphs warns where many of its kind are made.
+    return tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
 
 
 @dataclass(frozen=True)

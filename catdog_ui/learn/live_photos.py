@@ -65,7 +65,7 @@ def photo_array(who: Learner) -> None:
     large = np.kron(patch, np.ones((25, 25, 1), dtype=np.uint8))
     gallery.grid(
         [
-            images.encode(heat.framed(photo, top, left, top + _PATCH, left + _PATCH)),
+            images.encode(heat.framed(photo, (top, left, top + _PATCH, left + _PATCH))),
             images.encode(large, "png"),
         ],
         captions=[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -9,17 +11,30 @@ from catdog_core import images
 
 from .. import gallery, loaders
 from ..words import t
+from . import predict_work
 from .xray_look import Look, picture
 
 
 def show(look: Look) -> None:
     """The map of the chosen channel at each epoch whose weights were kept, and as it is now."""
     assert look.choice.path is not None  # epochs are a run's
-    maps = [
-        loaders.layer_map(loaders.at_epoch(look.choice.path, path), look.photo, look.layer.place)
-        for path in look.epochs.values()
-    ]
-    maps = [one[..., look.channel] for one in maps]
+    maps = predict_work.result(
+        "predict_epochs",
+        (look.choice.path, *look.epochs, look.photo.tobytes(), look.layer.place, look.channel),
+        partial(
+            loaders.through_epochs,
+            look.choice.path,
+            list(look.epochs.values()),
+            look.photo,
+            look.layer.place,
+            look.channel,
+        ),
+        len(look.epochs),
+        quick=0,
+        words=t("Looking back…"),
+    )
+    if maps is None:
+        return
     gallery.grid(
         [images.encode(picture(one, 160), "png") for one in maps],
         captions=[t("epoch {n}", n=epoch + 1) for epoch in look.epochs],

@@ -16,7 +16,7 @@ from catdog_core import images
 from catdog_core.errors import ModelError, PhotoError
 from catdog_core.files import shown
 from catdog_core.images import Photo
-from catdog_core.insight.heat import framed
+from catdog_core.insight.heat import with_inset
 from catdog_core.jobs import Job
 
 from .. import gallery, loaders
@@ -74,7 +74,8 @@ def show(look: Look) -> None:
     st.caption(
         t(
             "Of {n:,} photos ({where}) those to which channel {channel} of this layer answers most"
-            " anywhere, the strongest first; in the frame, what the unit that answers so sees.",
+            " anywhere, the strongest first; in the frame, and enlarged in a corner, what the unit"
+            " that answers so sees.",
             n=len(sources),
             where=where,
             channel=look.channel + 1,
@@ -125,7 +126,7 @@ def _search(look: Look, sources: list[Source], job: Job) -> list[Found]:
         photo = _read(source, look.model.size)
         with suppress(ModelError):  # where maps grow again the photo is shown without a frame
             box = loaders.receptive_field(look.model, look.layer.place, one.row, one.column)
-            photo = framed(photo, box.top, box.left, box.bottom, box.right)
+            photo = with_inset(photo, (box.top, box.left, box.bottom, box.right))
         found.append(Found(images.encode(photo), name, label, one.value))
     return found
 

@@ -267,7 +267,6 @@ app.command("estimate")(cli_trial.estimate_time)
 app.command()(cli_data.download)
 app.command("import")(cli_data.bring)
 app.command("import-run")(cli_export.import_run)
-app.command("import-run")(cli_export.import_run)
 _DECIDE = (cli_decide.decide, cli_decide.undo, cli_decide.split, cli_decide.classes)
 _MODELS = (cli_models.evaluate, cli_models.predict, cli_export.export)
 for command in (*_DECIDE, *_MODELS):

@@ -10,7 +10,7 @@ import streamlit as st
 from catdog_core.outcomes import histories
 from catdog_core.runs import Run
 
-from .. import chart_marks, charts, phrases, verdict
+from .. import chart_marks, charts, curve_words, phrases, verdict
 from ..palette import NEUTRAL
 from ..train import run_care
 from ..words import t
@@ -117,6 +117,8 @@ def curves(chosen: Sequence[Run]) -> None:
                 key=f"compare_{metric}",
                 config={"displaylogo": False, "displayModeBar": False},
             )
+            now = curve_words.overlay(metric, lines)
+            st.caption(curve_words.told(curve_words.OVERLAY[metric], now))
 
 
 def verdicts(chosen: Sequence[Run]) -> None:

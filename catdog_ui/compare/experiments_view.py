@@ -11,7 +11,7 @@ from catdog_core.outcomes import contrast, experiments, histories
 from catdog_core.outcomes.experiments import Group
 from catdog_core.runs import Run
 
-from .. import charts, phrases, trash_view, verdict
+from .. import charts, curve_words, phrases, trash_view, verdict
 from ..palette import TRAIN, VALIDATION
 from ..startup import guard
 from ..words import N_, escape, t
@@ -166,6 +166,8 @@ def _twins(group: Group) -> None:
         with column:
             figure = experiment_charts.twins(metric, curves)  # type: ignore[arg-type]
             st.plotly_chart(figure, key=f"twins_{metric}", config=_BARE)
+            now = curve_words.twins(metric, curves[0][0], curves[1][0])  # type: ignore[arg-type]
+            st.caption(curve_words.told(curve_words.TWINS[metric], now))
     st.caption(
         t(
             "Intervals hold with 95 % confidence and count the validation photos as the chance."
@@ -193,6 +195,7 @@ def _small_data(group: Group) -> None:
     classes = max(len(group.runs[0].classes), 2)
     figure = experiment_charts.against_data(found, names, classes)
     st.plotly_chart(figure, key="against_data", config=_BARE)
+    st.caption(curve_words.told(curve_words.DATA, curve_words.against_data(found, names)))
     sentences = [t(said.message, **said.params) for said in contrast.growth(found)]
     for base, other, said in contrast.ahead(found):
         words = {"base": names[base.line], "other": names[other.line]}

@@ -189,7 +189,8 @@ def _warm(lane: Lane) -> float:
 
 
 _HOW = N_(
-    "The same photos, at most 1,000, as batches of 20 at 150 × 150 px in float32. The readers take"
+    "A longer bar is more photos a second, striped those from the disk, full those from memory."
+    " The same photos, at most 1,000, as batches of 20 at 150 × 150 px in float32. The readers take"
     " turns, each round from another one on, and the middle figure counts; other work on this"
     " machine slows all of them. Packing, needed once, is not counted."
 )

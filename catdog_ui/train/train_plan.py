@@ -9,6 +9,7 @@ from catdog_core.networks import architecture, backbones
 from catdog_core.settings import Augmentation, Training
 from catdog_core.training import estimate, schedules
 
+from .. import curve_words
 from ..words import t
 from . import rate_chart
 
@@ -156,11 +157,13 @@ def _rates(training: Training, dataset: Dataset) -> None:
     if schedules.is_fixed(training):
         return
     steps = training.steps(estimate.photos(training, dataset)["train"])
+    points = schedules.curve(training, steps)
     st.plotly_chart(
-        rate_chart.schedule(schedules.curve(training, steps)),
+        rate_chart.schedule(points),
         key="train_rates",
         config={"displaylogo": False, "displayModeBar": False, "staticPlot": True},
     )
+    st.caption(curve_words.told(curve_words.SCHEDULE, curve_words.schedule(points)))
     if training.schedule == "plateau":
         st.caption(
             t("Drawn as if validation loss never stops falling; where it does, the rate is halved.")

@@ -17,7 +17,7 @@ from catdog_core.networks import backbones
 from catdog_core.settings import Augmentation, Training
 from catdog_core.training import estimate, lr_finder, trial
 
-from .. import phrases, watch
+from .. import curve_words, phrases, watch
 from ..startup import guard
 from ..words import N_, escape, say, t
 from . import rate_chart
@@ -177,6 +177,8 @@ def _outcome(asked: Asked, search: Search, use: Callable[[float], None]) -> None
             key="train_rate_chart",
             config={"displaylogo": False, "displayModeBar": False},
         )
+        now = curve_words.search(search.points, smoothed)
+        st.caption(curve_words.told(curve_words.SEARCH, now))
     if search.found is None:
         return
     why = (

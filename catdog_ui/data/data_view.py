@@ -16,6 +16,7 @@ from catdog_core.sources import class_set
 from catdog_core.sources.preview import LAYOUTS
 
 from .. import trash_view
+from ..learn.terms import terms
 from ..palette import SPLIT_COLORS
 from ..startup import guard
 from ..words import N_, escape, t
@@ -58,7 +59,14 @@ def overview(dataset: Dataset) -> None:
         st.warning(t(message, **{name: escape(value) for name, value in params.items()}))
     counts = dataset.counts()
     with st.grid(2, min_column_width=340, gap="large"):
-        st.plotly_chart(_bars(dataset, counts), key="data_counts", config=_PLAIN)
+        with st.container():
+            st.plotly_chart(
+                _bars(dataset, counts),
+                key="data_counts",
+                config=_PLAIN,
+                alt=t("Bars: the photos of each class in each part, as the table tells them"),
+            )
+            terms("dataset", "split", "class")
         with st.container():
             _table(dataset, counts)
             _sizes(dataset)

@@ -32,11 +32,13 @@ def find(folder: Path, epochs: list[dict[str, Any]], known: int) -> Flaw | None:
         known: the newest format of its files this program knows.
     """
     try:
+        for name in ("about.json", "state.json"):
+            files.refuse_newer(folder / name, files.read_object(folder / name), known)
         _archive(folder, "backup.keras")
     except CatDogError as error:
         return Flaw(error, mends=False)
     try:
-        _objects(folder, epochs, known)
+        _objects(folder, epochs)
         _metrics(folder, epochs)
         _archive(folder, "best.keras")
         if not (folder / "best.keras").exists() and (folder / "backup.keras").exists():
@@ -46,7 +48,7 @@ def find(folder: Path, epochs: list[dict[str, Any]], known: int) -> Flaw | None:
     return None
 
 
-def _objects(folder: Path, epochs: list[dict[str, Any]], known: int) -> None:
+def _objects(folder: Path, epochs: list[dict[str, Any]]) -> None:
     for name, needed in (
         ("about.json", True),
         ("state.json", bool(epochs) or (folder / "backup.keras").exists()),
@@ -62,7 +64,6 @@ def _objects(folder: Path, epochs: list[dict[str, Any]], known: int) -> None:
             raise _lost(name) from error
         if not isinstance(found, dict):
             raise _lost(name)
-        files.refuse_newer(path, found, known)
 
 
 def _metrics(folder: Path, epochs: list[dict[str, Any]]) -> None:

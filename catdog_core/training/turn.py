@@ -5,6 +5,7 @@ Light: a queued worker waits here without having loaded TensorFlow.
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 import signal
@@ -232,11 +233,21 @@ def _explain(error: Exception) -> tuple[str, dict[str, Any]]:
         return error.message, {
             key: value if isinstance(value, (int, float)) else str(value) for key, value in values
         }
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+    if _is_of_memory(error):
         return _NO_MEMORY, {}
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
     return _UNFORESEEN, {"reason": reason[:300]}
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out, in the words of Python, TensorFlow or the system."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or (isinstance(error, ImportError) and "failed to map segment" in str(error))
+    )
 
 
 _NO_MEMORY = N_(

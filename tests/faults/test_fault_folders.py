@@ -1,0 +1,146 @@
+"""Run folders that came to harm: told as damaged, and the others are none the worse."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import fakes
+import pytest
+
+from catdog_core import cli, files, runs
+from catdog_core.errors import RunError
+from catdog_core.outcomes import experiments, histories
+
+FILES = (
+    *("settings.json", "about.json", "state.json", "metrics.jsonl", "batches.jsonl"),
+    *("best.keras", "backup.keras", "backup.json", "lock", "log.txt", "stop", "crash.txt"),
+)
+NEEDED = {
+    # what makes a run damaged by being in this state
+    "settings.json": {"emptied", "truncated", "garbage", "removed", "folder", "list"},
+    "about.json": {"emptied", "truncated", "garbage", "removed", "folder", "list"},
+    "state.json": {"emptied", "truncated", "garbage", "removed", "folder", "list"},
+    "metrics.jsonl": {"emptied", "truncated", "garbage", "removed", "folder", "list"},
+    "best.keras": {"emptied", "truncated", "garbage", "removed", "folder", "list"},
+    "backup.keras": {"emptied", "truncated", "garbage", "folder", "list"},
+}
+
+
+def harm(path, how):
+    data = path.read_bytes() if path.is_file() else b"x" * 100
+    if path.exists():
+        path.unlink()
+    match how:
+        case "emptied":
+            path.write_bytes(b"")
+        case "truncated":
+            path.write_bytes(data[: len(data) // 2])
+        case "garbage":
+            path.write_bytes(os.urandom(300))
+        case "list":
+            path.write_bytes(b'[1, {"epoch": "x"}, null]\n')
+        case "folder":
+            path.mkdir()
+            (path / "something").touch()
+
+
+def whole(name):
+    """A run that stopped after two epochs, with all its files."""
+    folder = fakes.run(name, status="stopped", epochs=2)
+    for file in ("best.keras", "backup.keras"):
+        fakes.model(folder, file)
+    files.write_json(folder / "backup.json", {"format": 1, "epoch": 1})
+    for file in ("lock", "log.txt"):
+        (folder / file).write_text("")
+    return folder
+
+
+@pytest.mark.parametrize("how", ["emptied", "truncated", "garbage", "removed", "folder", "list"])
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_came_to_harm_is_told_and_spares_the_others(workspace, capsys, name, how):
+    good, bad = whole("good"), whole("bad")
+    harm(bad / name, how)
+    found = {run.id: run for run in runs.listing()}
+    assert found[good.name].status == "stopped" and not found[good.name].problem
+    told = found[bad.name]
+    assert (told.status == "damaged") == (how in NEEDED.get(name, ())), told.problem
+    if told.status == "damaged":
+        assert told.problem.split(" ")[0] == "its" or str(bad) in told.problem
+    histories.of_run(told)
+    runs.batches(bad)
+    assert experiments.listing() == []
+    assert cli.main(["runs"]) == 0
+    assert "good" in capsys.readouterr().out
+    runs.rename(good, "still good")
+    runs.remove(bad)  # what is damaged can be put away
+    assert [run.name for run in runs.listing()] == ["still good"]
+
+
+@pytest.mark.parametrize("page", ["", "3_Train", "4_Compare", "5_Evaluate", "6_Predict"])
+def test_every_page_opens_beside_damaged_runs(workspace, page):
+    good = whole("good")
+    for number, name in enumerate(NEEDED):
+        harm(whole(f"bad {name}") / name, ("garbage", "folder", "removed")[number % 3])
+    app = fakes.page(page, run=good.name)
+    assert not app.exception
+    assert not [e.value for e in app.error if "Something went wrong" in e.value]
+
+
+def test_the_pages_show_what_is_wrong_and_what_to_do(workspace):
+    run = whole("bad")
+    harm(run / "state.json", "truncated")
+    app = fakes.page("3_Train", run=run.name)
+    assert "state.json is missing or damaged" in fakes.said(app.error)
+    assert app.button("resume_run")
+    app = fakes.page("4_Compare", run=run.name)
+    assert "state.json is missing or damaged" in fakes.said(app.error)
+
+
+def test_naming_a_run_anew_mends_its_lost_name(workspace):
+    run = whole("bad")
+    harm(run / "about.json", "folder")
+    assert runs.load(run).status == "damaged"
+    runs.rename(run, "mended")
+    assert (runs.load(run).status, runs.load(run).name) == ("stopped", "mended")
+
+
+def test_a_half_deleted_folder_is_told_and_one_that_is_no_run_too(workspace):
+    half = whole("half")
+    for name in ("settings.json", "best.keras", "metrics.jsonl"):
+        (half / name).unlink()
+    (runs.root() / "letters").mkdir()
+    (runs.root() / "note.txt").touch()
+    assert {run.id: run.status for run in runs.listing()} == {
+        half.name: "damaged",
+        "letters": "damaged",
+    }
+
+
+@pytest.mark.parametrize("name", ["settings.json", "about.json", "state.json"])
+def test_a_run_of_a_newer_program_is_told_and_not_touched(workspace, name):
+    run = whole("tomorrow")
+    files.write_json(run / name, {**files.read_json(run / name), "format": 99})
+    before = (run / name).read_bytes()
+    found = runs.load(run)
+    assert found.status == "damaged"
+    assert "made by a newer program" in found.problem
+    assert not found.can_resume
+    if name == "about.json":
+        with pytest.raises(Exception, match="newer program"):
+            runs.rename(run, "mine")
+    assert (run / name).read_bytes() == before
+
+
+def test_a_run_whose_resume_point_is_damaged_refuses_to_start(workspace):
+    run = whole("bad")
+    harm(run / "backup.keras", "truncated")
+    assert not runs.load(run).can_resume
+    with pytest.raises(RunError, match="cannot be resumed"):
+        runs.start(run)
+
+
+def test_a_copy_of_a_run_made_by_hand_stands_beside_it(workspace):
+    run = whole("one")
+    shutil.copytree(run, runs.root() / "copy")
+    assert sorted(found.id for found in runs.listing()) == sorted([run.name, "copy"])

@@ -1,0 +1,123 @@
+"""A real training whose process is killed again and again, and loses nothing that was told."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import zipfile
+from pathlib import Path
+
+import psutil
+import pytest
+from waiting import wait_until
+
+from catdog_core import files, runs
+from catdog_core.settings import Augmentation, Network, Training
+from catdog_core.training import launch
+
+TINY = Training(
+    model="custom",
+    network=Network(filters=(4, 4), pooling="stride", head="average"),
+    epochs=1000,
+    batch_size=4,
+    image_size=32,
+    steps_per_epoch=2,
+    learning_rate=1e-3,
+    seed=5,
+)
+STARTUP = 9.0  # seconds; most of it is TensorFlow's import
+
+
+def kept(path: Path) -> int:
+    """The epoch inside a model file, -1 where there is none yet; the file must be whole."""
+    if not path.exists():
+        return -1
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        return int(json.loads(archive.read("catdog.json"))["epoch"])
+
+
+def check(run: Path, before: int) -> int:
+    """What must hold after each kill; gives the last epoch that is safe."""
+    import keras
+
+    found = runs.load(run)
+    told = found.epochs[-1]["epoch"] if found.epochs else -1
+    safe, best = kept(run / "backup.keras"), kept(run / "best.keras")
+    assert safe >= before, "a whole epoch was lost"
+    assert safe >= told, "an epoch was told that is not safe"
+    assert [row["epoch"] for row in found.epochs] == list(range(told + 1))
+    if told >= 0:
+        assert best in (found.best_epoch, told + 1), "the best model is of another epoch"
+        keras.models.load_model(run / "best.keras")
+    return safe
+
+
+def killed(run: Path, moment: random.Random) -> float:
+    """Start a run, kill its worker at a random moment, and tell how long it took to be lost."""
+    begin = len(runs.load(run).epochs)
+    runs.start(run)
+    process = launch._children[-1]
+    if moment.random() < 0.3:
+        time.sleep(moment.uniform(0, STARTUP))  # while it wakes up
+    else:
+        wait_until(lambda: len(runs.load(run).epochs) > begin or process.poll() is not None, 120)
+        time.sleep(moment.uniform(0, 2))
+    assert process.poll() is None, (run / "log.txt").read_text()[-2000:]
+    psutil.Process(process.pid).kill()
+    process.wait()
+    at = time.monotonic()
+    wait_until(lambda: runs.load(run).status == "lost", 20)
+    return time.monotonic() - at
+
+
+def survive(new_run, kills: int, seed: int, training=TINY, augmentation=None) -> dict:
+    """Kill a training so often, then compare it with one that nobody ever touched."""
+    moment, safe, times = random.Random(seed), -1, []
+    run = new_run(training, augmentation)
+    for number in range(1, kills + 1):
+        times.append(killed(run, moment))
+        safe = check(run, safe)
+        print(f"{number} kills, {safe + 1} epochs safe", flush=True)
+    last = max(safe, 0) + 2
+    runs.work(run, stopping(run, last))
+    safe = check(run, safe)
+    whole = new_run(training, augmentation)
+    runs.work(whole, stopping(whole, safe))
+    rows = [numbers(run), numbers(whole)]
+    assert len(rows[0]) > kills and rows[0] == rows[1][: len(rows[0])]
+    files.remove_tree(whole)
+    return {"kills": kills, "epochs": len(rows[0]), "lost_after": max(times), "safe": safe}
+
+
+def stopping(run: Path, epoch: int):
+    def after(state):
+        if state.get("phase") == "train" and state.get("epoch", 0) > epoch:
+            (run / "stop").touch()
+
+    return after
+
+
+def numbers(run: Path) -> list[dict]:
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load(run).epochs]
+
+
+@pytest.fixture
+def new(pets):
+    return lambda training, augmentation: runs.create(pets, training, augmentation)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_a_training_killed_at_random_moments_loses_nothing(new, workers):
+    survive(new, 4, 1)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(14_400)
+def test_a_training_killed_a_hundred_times_loses_nothing(new, workers):
+    """Sixty times plainly, forty with averaged weights and mixed photos; prints its figures."""
+    print(json.dumps(survive(new, 60, 2)))
+    averaged = TINY.model_copy(update={"weight_averaging": 0.9})
+    print(json.dumps(survive(new, 40, 3, averaged, Augmentation(mixup_alpha=0.4))))

@@ -1,0 +1,69 @@
+"""Memory that runs out in the worker: the run has failed and says what to do, the server lives."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from catdog_core import files, runs
+from catdog_core.training import turn
+from catdog_core.training.run_folder import CRASHED
+
+resource = pytest.importorskip("resource", reason="this system has no limits for one process")
+
+LIMITED = """
+import resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]), int(sys.argv[1])))
+sys.argv = ["catdog_core", "resume", sys.argv[2]]
+runpy.run_module("catdog_core", run_name="__main__")
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("megabytes", [1500, 2500, 3500, 5000])
+def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
+    run = new_run(model="notes-deep", epochs=3, batch_size=128, image_size=256, steps_per_epoch=3)
+    with open(run / "log.txt", "wb") as log:
+        ended = subprocess.run(
+            [sys.executable, "-c", LIMITED, str(megabytes << 20), str(run)],
+            stdout=log,
+            stderr=log,
+            cwd=files.PROJECT,
+            env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace())},
+            timeout=240,
+        )
+    assert ended.returncode != 0
+    found = runs.load(run)
+    assert found.status == "failed", (run / "log.txt").read_text()[-1500:]
+    assert found.state["error"]["message"] in (turn._NO_MEMORY, CRASHED)
+    assert "smaller batch size" in found.state["error"]["message"]
+    assert found.can_resume
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(12, "Cannot allocate memory"),
+        ImportError("libtensorflow_cc.so.2: failed to map segment from shared object"),
+        type("ResourceExhaustedError", (Exception,), {})("OOM when allocating tensor"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_says_that_memory_ran_out_is_told_with_its_remedy(error):
+    message, _ = turn._explain(error)
+    assert message == turn._NO_MEMORY
+
+
+def test_a_crash_is_told_until_the_run_goes_on(new_run):
+    run = new_run()
+    files.write_json(run / "state.json", {"format": 1, "status": "running", "beat": 4})
+    assert runs.load(run).status == "lost"
+    (run / "crash.txt").write_text("Fatal Python error: Aborted\n")
+    files.write_json(run / "state.json", {"format": 1, "status": "running", "beat": 5})
+    found = runs.load(run)
+    assert (found.status, found.can_resume) == ("failed", True)
+    assert "memory ran out" in found.state["error"]["message"]

@@ -1,0 +1,261 @@
+"""What happens to workers: killed, hung, doubled, robbed of their folder, taken for another."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+from waiting import wait_until
+
+from catdog_core import datasets, files, runs
+from catdog_core.errors import DatasetError, RunError
+from catdog_core.training import ending, launch, status
+
+SLEEP = "import time; time.sleep(120)"
+
+
+def running(run):
+    found = runs.load(run)
+    return found.status == "running" and found.state.get("phase") == "train"
+
+
+def started(run):
+    runs.start(run)
+    wait_until(lambda: running(run))
+    return psutil.Process(runs.load(run).state["pid"])
+
+
+def test_a_killed_worker_is_lost_within_20_s_and_another_takes_its_place(new_run, light):
+    first, second = new_run(), new_run()
+    worker = started(first)
+    runs.start(second)
+    wait_until(lambda: runs.load(second).ahead == 1)
+    worker.kill()
+    begun = time.monotonic()
+    wait_until(lambda: runs.load(first).status == "lost", 20)
+    wait_until(lambda: running(second))
+    assert time.monotonic() - begun < 20
+    assert runs.load(first).can_resume
+
+
+@pytest.mark.long
+def test_a_worker_killed_before_its_first_word_is_lost_within_20_s(new_run, light):
+    run = new_run()
+    runs.start(run)
+    light[0].kill()
+    light[0].wait()
+    wait_until(lambda: runs.load(run).status == "lost", 20)
+    assert runs.load(run).can_resume
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot halt a process")
+def test_a_hung_worker_is_stopped_within_10_s(new_run, light):
+    run = new_run()
+    worker = started(run)
+    os.kill(worker.pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    runs.stop(run)
+    wait_until(lambda: runs.load(run).status == "stopped", 10)
+    assert time.monotonic() - begun < 10
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    started(run)  # and goes on
+    runs.stop(run)
+    wait_until(lambda: runs.load(run).status == "stopped", 10)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot halt a process")
+def test_a_hung_worker_is_shown_as_stalled_and_one_that_waits_holds_nobody_up(
+    new_run, light, monkeypatch
+):
+    first, second, third = new_run(), new_run(), new_run()
+    started(first)
+    runs.start(second)
+    wait_until(lambda: runs.load(second).ahead == 1)
+    runs.start(third)
+    wait_until(lambda: runs.load(third).ahead == 2)
+    os.kill(runs.load(second).state["pid"], signal.SIGSTOP)
+    wait_until(lambda: runs.load(second).status == "stalled", 25)
+    runs.stop(first)
+    wait_until(lambda: running(third), 25)
+
+
+def test_a_worker_that_beats_is_not_ended_by_a_stop(new_run, light, monkeypatch):
+    monkeypatch.setattr(ending, "GRACE", 3.5)
+    run = new_run()
+    worker = started(run)
+    (run / "stop").mkdir()  # a wish it sees, and that cannot be taken away by unlink alone
+    wait_until(lambda: runs.load(run).status == "stopped", 10)
+    assert light[0].wait(10) == 0, "it ended by itself"
+    assert not worker.is_running()
+
+
+def test_no_stranger_is_ever_signalled(new_run):
+    run = new_run()
+    decoy = subprocess.Popen([sys.executable, "-c", SLEEP])
+    try:
+        mine = launch.identity(decoy.pid)
+        assert mine and mine == launch.identity(decoy.pid)
+        for started_at in (mine + "9", "", None, 17, launch.identity(os.getpid())):
+            state = {"pid": decoy.pid, "started": started_at, "beat": 3, "status": "running"}
+            files.write_json(run / "state.json", {"format": 1, **state})
+            assert not ending.kill(state)
+        for pid in (0, -1, 1, "x", None, 2**22 + 1):
+            assert not ending.kill({"pid": pid, "started": mine})
+        assert decoy.poll() is None
+        assert ending.kill({"pid": decoy.pid, "started": mine})
+        assert decoy.wait(10) != 0
+    finally:
+        decoy.kill()
+        decoy.wait()
+
+
+def test_a_hung_lock_holder_of_another_number_survives_a_stop(new_run, monkeypatch):
+    monkeypatch.setattr(ending, "GRACE", 0.5)
+    run = new_run()
+    decoy = subprocess.Popen([sys.executable, "-c", SLEEP])
+    state = {"pid": decoy.pid, "started": "boot 1", "beat": 3, "status": "running"}
+    files.write_json(run / "state.json", {"format": 1, **state})
+    holder = status.FileLock(run / "lock")
+    try:
+        with holder:
+            runs.stop(run)
+            ending.watch(run).join(10)
+        assert decoy.poll() is None
+    finally:
+        decoy.kill()
+        decoy.wait()
+
+
+def test_of_two_starts_in_the_same_instant_one_starts(new_run, light):
+    run = new_run()
+    barrier, refused = threading.Barrier(4), []
+
+    def press():
+        barrier.wait()
+        try:
+            runs.start(run)
+        except RunError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=press) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(light) == 1
+    assert len(refused) == 3 and "already" in refused[0]
+
+
+def test_of_two_runs_started_in_the_same_instant_one_trains_and_one_waits(new_run, light):
+    pair = [new_run(), new_run()]
+    threads = [threading.Thread(target=runs.start, args=(run,)) for run in pair]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: sorted(runs.load(run).status for run in pair) == ["queued", "running"])
+    wait_until(lambda: [r.ahead for r in runs.listing() if r.status == "queued"] == [1])
+    first = next(run for run in pair if runs.load(run).status == "running")
+    runs.stop(first)
+    wait_until(lambda: sorted(runs.load(run).status for run in pair) == ["running", "stopped"])
+
+
+def test_two_who_look_at_once_do_not_take_each_other_for_a_worker(new_run):
+    run = new_run()
+    (run / "lock").touch()
+    seen = []
+
+    def look():
+        seen.extend(status.is_locked(run / "lock") for _ in range(2000))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 8000 and not any(seen)
+
+
+def test_a_run_deleted_under_its_worker_is_not_made_anew(new_run, light):
+    run = new_run()
+    started(run)
+    with pytest.raises(RunError, match="Stop it before"):
+        runs.remove(run)
+    wait_until(lambda: shutil.rmtree(run, ignore_errors=True) or not run.exists())  # by hand
+    assert light[0].wait(20) == 0
+    assert not run.exists()
+    assert runs.listing() == []
+    other = new_run()  # and the place is free
+    started(other)
+
+
+def test_a_dataset_in_use_is_not_deleted_from_the_lab(new_run, light, pets):
+    run = new_run()
+    started(run)
+    with pytest.raises(DatasetError, match="uses the dataset"):
+        datasets.remove(pets.id)
+    runs.stop(run)
+    wait_until(lambda: runs.load(run).status == "stopped")
+    datasets.remove(pets.id)
+    assert datasets.listing() == []
+
+
+def test_a_clock_set_back_changes_no_status_and_loses_no_stop(new_run, monkeypatch):
+    run = new_run()
+    now = time.time()
+    files.write_json(
+        run / "state.json", {"format": 1, "status": "stopped", "beat": 40, "time": now + 1}
+    )
+    monkeypatch.setattr(launch, "_spawn", lambda *_: None)
+    monkeypatch.setattr(time, "time", lambda: now - 86_400)
+    runs.start(run)
+    assert runs.load(run).status == "queued"  # not "stopped", though the last word is of tomorrow
+    runs.stop(run)
+    assert not runs.load(run).stop_is_stale
+    monkeypatch.setattr(time, "time", lambda: now - 2 * 86_400)
+    assert runs.load(run).status == "queued"
+    later = time.monotonic() + status.GRACE + 1
+    monkeypatch.setattr(status.time, "monotonic", lambda: later)
+    assert runs.load(run).status == "stopped"
+
+
+def test_a_worker_goes_on_running_whatever_the_clock_of_the_reader_says(
+    new_run, light, monkeypatch
+):
+    run = new_run()
+    started(run)
+    now = time.time()
+    for shift in (-86_400, 86_400, 0):
+        monkeypatch.setattr(time, "time", lambda shift=shift: now + shift)
+        assert runs.load(run).status == "running"
+
+
+def test_whoever_comes_after_the_clock_was_set_back_still_waits_behind(new_run, light):
+    first, second = new_run(), new_run()
+    started(first)
+    state = runs.load(first).state
+    ahead = time.time() + 86_400  # as if the first had come tomorrow
+    worker = psutil.Process(state["pid"])
+    worker.suspend()
+    files.write_json(first / "state.json", {**state, "queued": ahead})
+    runs.start(second)
+    wait_until(lambda: runs.load(second).state.get("queued", 0) > ahead)
+    worker.resume()
+
+
+def test_a_process_that_cannot_be_started_is_told_and_the_run_is_as_it_was(new_run, monkeypatch):
+    run = new_run()
+
+    def refuse(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(launch.subprocess, "Popen", refuse)
+    with pytest.raises(RunError, match="could not be started: Resource temporarily"):
+        runs.start(run)
+    assert runs.load(run).status == "stopped"

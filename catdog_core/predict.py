@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from . import images, models
+from . import images, models, sheets
 from .errors import N_, CatDogError, ModelError, PhotoError
 from .files import shown
 from .insight import walk
@@ -178,16 +179,12 @@ def to_csv(rows: Sequence[Prediction], classes: Sequence[str], for_spreadsheet: 
     Args:
         rows: predictions.
         classes: class names in the order of the probabilities.
-        for_spreadsheet: put an apostrophe before cells a spreadsheet would take for a formula.
+        for_spreadsheet: write names as `sheets.cell` does.
     """
-
-    def cell(text: str) -> str:
-        risky = for_spreadsheet and text[:1] in ("=", "+", "-", "@", "\t", "\r")
-        return f"'{text}" if risky else text
-
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = [name if name.startswith("p_") else f"p_{name}" for name in classes]
+    cell = partial(sheets.cell, for_spreadsheet=for_spreadsheet)
     writer.writerow(["file", "label", *map(cell, names)])
     for row in rows:
         numbers = [f"{p:.6f}" for p in row.probabilities] or [""] * len(classes)

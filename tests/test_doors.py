@@ -15,6 +15,7 @@ LIGHT = (
     "access",
     "roots",
     "recall",
+    "sheets",
     "settings",
     "controls",
     "strangers",

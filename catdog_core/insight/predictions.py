@@ -16,20 +16,19 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import datasets, files
+from .. import datasets, files, sheets
 from ..datasets import Dataset
 from ..errors import N_, CatDogError, ModelError
 from . import shipped
 
 FORMAT = 1
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
 ABSENT = N_("This model has not been asked about these photos yet.")
 OTHER_MODEL = N_("The model has learnt more since it was asked about these photos.")
 OTHER_PHOTOS = N_("The photos have changed since the model was asked about them.")
@@ -170,16 +169,13 @@ def encoded(
     Args:
         table: the answers; probabilities are written with all their digits.
         guesses: (N,) what each photo is called; by default the likeliest class.
-        for_spreadsheet: put an apostrophe before cells a spreadsheet would take for a formula.
+        for_spreadsheet: write names as `sheets.cell` does.
     """
-
-    def cell(text: str) -> str:
-        return f"'{text}" if for_spreadsheet and text[:1] in _RISKY else text
-
     called = table.probabilities.argmax(axis=1) if guesses is None else guesses
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = [name if name.startswith("p_") else f"p_{name}" for name in table.classes]
+    cell = partial(sheets.cell, for_spreadsheet=for_spreadsheet)
     writer.writerow(["file", "truth", "label", *map(cell, names)])
     for file, label, guess, row in zip(
         table.files, table.labels, called, table.probabilities.tolist(), strict=True

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import sys
 
+from . import quiet
 from .cli import main
 
+TRAINS = {"train", "resume", "experiment"}
+"""Commands whose native messages are wanted at once: they run long, and may be killed."""
+
 if __name__ == "__main__":
-    sys.exit(main())
+    if TRAINS & set(sys.argv[1:2]):
+        sys.exit(main())
+    with quiet.decoders():
+        status = main()
+    sys.exit(status)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Literal
 
@@ -21,13 +22,14 @@ from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from . import limits
 from .errors import PhotoError
-from .photos import jpeg, strips
+from .photos import jpeg, parts, refusals, strips
 
 Photo = NDArray[np.uint8]
 """A photo: (H, W, 3) uint8, RGB."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_MAX_SIDE = 65_535  # pixels; a JPEG has no more, and what is read in strips of rows needs rows
 _COSTLY = 0.4  # of the pixels allowed, for kinds of which all would cost more than 300 MB
 _MAX_WORK = 25  # times the pixels allowed: pixels × scans of a JPEG; cameras write ten scans
 _DECODERS = min(4, os.cpu_count() or 1)  # each may hold a photo of all pixels allowed
@@ -39,6 +41,8 @@ _AHEAD = 8  # chunks decoded before they are asked for, at most
 # most they may be, and its warning below that is dropped: catch_warnings is not thread-safe.
 Image.MAX_IMAGE_PIXELS = 400_000_000
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# What it warns of in damaged files is either an error as well, or does not matter.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 # A TIFF directory of absurd counts is reported on the console by Pillow; the error is enough.
 TiffImagePlugin.logger.disabled = True
 
@@ -66,7 +70,8 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
     """
     allowed = limits.current()
     if len(data) > allowed.photo_bytes:
-        raise _too_heavy(len(data), allowed.photo_bytes)
+        raise refusals.too_heavy(len(data), allowed.photo_bytes)
+    parts.refuse_many(data)
     if (quick := jpeg.decode_plainest(data, at_least, allowed.photo_pixels)) is not None:
         return quick
     scans = _refuse_at_sight(data, allowed.photo_scans)
@@ -76,10 +81,12 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
             width, height = image.size
             limit = int(allowed.photo_pixels * (_COSTLY if _is_costly(image) else 1))
             if width * height > limit:
-                raise _too_large(width, height, limit)
+                raise refusals.too_large(width, height, limit)
+            if max(width, height) > _MAX_SIDE:
+                raise refusals.too_long(width, height, _MAX_SIDE)
             most = _MAX_WORK * allowed.photo_pixels // max(width * height, 1)
             if scans > most:
-                raise _too_many_scans(scans, most)
+                raise refusals.too_many_scans(scans, most)
             if (quick := jpeg.decode(image, data, at_least)) is not None:
                 return quick
             if at_least is not None:
@@ -95,7 +102,7 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
             limit=allowed.photo_pixels,
         ) from error
     except UnidentifiedImageError as error:
-        raise _not_a_photo() from error
+        raise refusals.not_a_photo() from error
     except Exception as error:
         # Pillow rejects files by OSError, ValueError, KeyError, SyntaxError and a dozen more.
         raise PhotoError(
@@ -136,12 +143,14 @@ def dimensions(path: Path) -> tuple[int, int]:
         PhotoError: it is no photo, or cannot be opened.
     """
     try:
+        with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            parts.refuse_many(data)
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
-            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+            turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
             return (height, width) if turned else (width, height)
     except Exception as error:  # as in `decode`
-        raise _not_a_photo() from error
+        raise refusals.not_a_photo() from error
 
 
 def load(data: bytes, size: int) -> Photo:
@@ -157,7 +166,7 @@ def read(path: Path) -> bytes:
         try:
             size = os.fstat(descriptor).st_size
             if size > limits.current().photo_bytes:
-                raise _too_heavy(size, limits.current().photo_bytes)
+                raise refusals.too_heavy(size, limits.current().photo_bytes)
             data = os.read(descriptor, size + 1)
         finally:
             os.close(descriptor)
@@ -243,7 +252,7 @@ def _refuse_at_sight(data: bytes, most: int) -> int:
     # Within JPEG's coded data 0xFF is always escaped, so the marks count scans.
     scans = int(np.count_nonzero(jpeg.marks(data) == 0xDA)) if data[:2] == b"\xff\xd8" else 0
     if scans > most:
-        raise _too_many_scans(scans, most)
+        raise refusals.too_many_scans(scans, most)
     return scans
 
 
@@ -251,39 +260,10 @@ _HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 
 
 def _is_costly(image: Image.Image) -> bool:
-    """WebP takes Pillow 16 bytes a pixel, a progressive JPEG two for each of its four inks."""
-    return image.format == "WEBP" or (image.mode == "CMYK" and "progressive" in image.info)
+    """WebP takes Pillow 16 bytes a pixel, a progressive JPEG two for each of its four inks.
 
-
-def _not_a_photo() -> PhotoError:
-    return PhotoError(
-        "This is no photo the lab can read. Expected JPEG, PNG, WebP, BMP, GIF or TIFF. Convert it"
-        " to one of these and try again."
-    )
-
-
-def _too_heavy(size: int, limit: int) -> PhotoError:
-    return PhotoError(
-        "The file has {size:,} bytes. Expected at most {limit:,}. Save it smaller and try again.",
-        size=size,
-        limit=limit,
-    )
-
-
-def _too_many_scans(scans: int, limit: int) -> PhotoError:
-    return PhotoError(
-        "The JPEG is built of {scans:,} scans. Expected at most {limit}. Open it in an image"
-        " editor and save it again.",
-        scans=scans,
-        limit=limit,
-    )
-
-
-def _too_large(width: int, height: int, limit: int) -> PhotoError:
-    return PhotoError(
-        "The picture has {width:,} × {height:,} pixels. Expected at most {limit:,} pixels in all."
-        " Reduce its size and try again.",
-        width=width,
-        height=height,
-        limit=limit,
-    )
+    A BMP packed by run lengths is unpacked in Python.
+    """
+    in_runs = image.format == "BMP" and "bmp_rle" in str(getattr(image, "tile", ""))
+    progressive = image.mode == "CMYK" and "progressive" in image.info
+    return image.format == "WEBP" or in_runs or progressive

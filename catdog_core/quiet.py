@@ -1,10 +1,13 @@
-"""TensorFlow's import without its notes and ballast, for processes whose stderr a person reads."""
+"""What libraries say by themselves, kept from a stderr that a person reads."""
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,6 +32,41 @@ def import_tensorflow() -> None:
 
         # The remaining notes come with the first operation, not with the import.
         tf.constant(0)
+
+
+_OF_DECODERS = re.compile(
+    rb"(Corrupt JPEG|Premature end|Invalid (SOS|JPEG|component)|Unsupported marker|Bogus |libpng "
+    rb"|Inconsistent progression|Warning: unknown JFIF|\S*TIFF\w*: |\[ *WARN:)"
+)
+"""How the lines begin that picture libraries write about damaged files."""
+
+
+@contextmanager
+def decoders() -> Iterator[None]:
+    """Drop what picture libraries write about damaged files: the lab says it in its own words.
+
+    They write to the process's file 2, past Python. Until the block ends that is a file on the
+    disk; then whatever else came is passed on. A pipe would need a thread that reads it, and could
+    stand still with the interpreter held. For the command line only.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as notes:
+        kept, python = os.dup(2), sys.stderr
+        sys.stderr = os.fdopen(os.dup(kept), "w", 1, python.encoding, python.errors)
+        faulthandler.enable(sys.stderr)  # a crash in a library is told at once
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            faulthandler.disable()
+            sys.stderr = python
+            notes.seek(0)
+            for line in notes:
+                if not _OF_DECODERS.match(line):
+                    os.write(2, line)
+            os.close(kept)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from io import BytesIO
 
 from PIL import ExifTags, Image
 
-from ..errors import N_, PhotoError
 from ..images import FORMATS
+from . import parts, refusals
 
 EXTENSIONS_OF = {
     "JPEG": (".jpg", ".jpeg"),
@@ -45,18 +45,13 @@ def head(data: bytes) -> Head:
     Raises:
         PhotoError: it is no photo.
     """
+    parts.refuse_many(data)
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             return Head(kind, image.mode, *image.size, _orientation(image))
     except Exception as error:  # as in `images.decode`
-        raise PhotoError(_NO_PHOTO) from error
-
-
-_NO_PHOTO = N_(
-    "This is no photo the lab can read. Expected JPEG, PNG, WebP, BMP, GIF or TIFF. Convert it"
-    " to one of these and try again."
-)
+        raise refusals.not_a_photo() from error
 
 
 def is_cut_off(data: bytes) -> bool:
@@ -80,7 +75,8 @@ def is_cut_off(data: bytes) -> bool:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        # A PNG's own `getexif` reads all of its pixels.
+        value = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
         return value if value in range(1, 9) else 1
     except Exception:
         # A damaged EXIF block says nothing about the pixels: the photo is shown as stored.

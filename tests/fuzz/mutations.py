@@ -233,7 +233,8 @@ def _odd_h5(rng: random.Random, data: bytes) -> bytes:
         if rng.random() < 0.8:
             key = rng.choice(("model_config", "model_config", "training_config"))
             text = file.attrs[key]
-            file.attrs[key] = _odd_json(rng, text if isinstance(text, bytes) else text.encode())
+            odd = _odd_json(rng, text if isinstance(text, bytes) else text.encode())
+            file.attrs[key] = odd.replace(b"\0", b"0")  # which HDF5 does not keep
         else:
             group = file["model_weights"]
             while isinstance(group, h5py.Group) and len(group):

@@ -1,0 +1,268 @@
+"""Photo files as a stranger might send them: small ones that ask for much, and odd ones."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from fuzz.seeds import chunk, photos, png
+from PIL import Image
+
+
+def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _header(width: int, height: int, bits: int = 8, colour: int = 2, laced: int = 0) -> bytes:
+    return struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, laced)
+
+
+def _rows(width: int, height: int, colours: int = 3) -> bytes:
+    return chunk(b"IDAT", zlib.compress(bytes((width * colours + 1) * height)))
+
+
+def _pngs() -> dict[str, bytes]:
+    zeros = zlib.compress(bytes(300_000_000), 9)
+    plain = _rows(8, 8)
+    return {
+        "png text of 300 MB": png(_header(8, 8), chunk(b"zTXt", b"a\0\0" + zeros), plain),
+        "png itxt of 300 MB": png(_header(8, 8), chunk(b"iTXt", b"a\0\1\0\0\0" + zeros), plain),
+        "png profile of 300 MB": png(_header(8, 8), chunk(b"iCCP", b"a\0\0" + zeros), plain),
+        "png 100,000 texts": png(_header(8, 8), *[chunk(b"tEXt", b"k\0v")] * 100_000, plain),
+        "png pixels of 300 MB for 8": png(_header(8, 8), chunk(b"IDAT", zeros)),
+        "png without pixels": png(_header(8, 8)),
+        "png of no width": png(_header(0, 8), plain),
+        "png of 2**31 width": png(_header(2**31 - 1, 1), plain),
+        "png of one row": png(_header(39_000_000, 1), _rows(39_000_000, 1)),
+        "png of one column": png(_header(1, 39_000_000), _rows(1, 39_000_000)),
+        "png interlaced and large": png(_header(6000, 6000, laced=1), _rows(6000, 6000)),
+        "png palette without colours": png(_header(8, 8, 8, 3), _rows(8, 8, 1)),
+        "png of 64 bits": png(_header(8, 8, 64), plain),
+        "png 16 bits large": png(
+            _header(6000, 6000, 16), chunk(b"IDAT", zlib.compress(bytes(36001 * 6000), 1))
+        ),
+        "png of a million frames": png(
+            _header(8, 8), chunk(b"acTL", struct.pack(">II", 1_000_000, 0)), plain
+        ),
+        "png with no frame": png(_header(8, 8), chunk(b"acTL", struct.pack(">II", 0, 0)), plain),
+        "png frame beyond it": png(
+            _header(8, 8),
+            chunk(b"acTL", struct.pack(">II", 2, 0)),
+            chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 2**30, 2**30, 5, 5, 1, 1, 0, 0)),
+            plain,
+        ),
+        "png chunk of 4 GB": b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 2**32 - 1) + b"IHDR" + b"x",
+        "png of 200,000 empty pixel parts": png(
+            _header(8, 8), *[chunk(b"IDAT", b"")] * 200_000, plain
+        ),
+    }
+
+
+def _tiff(entries: list[tuple[int, int, int, int]], tail: bytes = b"", following: int = 0) -> bytes:
+    """A TIFF of one directory: (tag, type, count, value), little end first."""
+    body = struct.pack("<H", len(entries))
+    body += b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return b"II*\0" + struct.pack("<I", 8) + body + struct.pack("<I", following) + tail
+
+
+def _tiff_of(width: int, height: int, **changes: tuple[int, int, int]) -> bytes:
+    tags = {
+        "width": (256, 4, 1, width),
+        "height": (257, 4, 1, height),
+        "bits": (258, 3, 1, 8),
+        "packing": (259, 3, 1, 1),
+        "meaning": (262, 3, 1, 1),
+        "place": (273, 4, 1, 8),
+        "colours": (277, 3, 1, 1),
+        "rows": (278, 4, 1, height),
+        "bytes": (279, 4, 1, width * height % 2**32),
+    }
+    for name, (tag, *rest) in {
+        n: (t[0], *c) for (n, c) in changes.items() for t in [tags[n]]
+    }.items():
+        tags[name] = (tag, *rest)  # type: ignore[assignment]
+    return _tiff(sorted(tags.values()))
+
+
+def _tiffs() -> dict[str, bytes]:
+    loop = bytearray(_tiff_of(8, 8))
+    loop[-4:] = struct.pack("<I", 8)
+    pages = _saved(
+        Image.new("L", (4, 4)), "TIFF", save_all=True, append_images=[Image.new("L", (4, 4))] * 500
+    )
+    return {
+        "tiff of huge counts": _tiff_of(8, 8, place=(4, 2**32 - 1, 8), bytes=(4, 2**32 - 1, 8)),
+        "tiff whose next page is itself": bytes(loop),
+        "tiff of 500 pages": pages,
+        "tiff of 40 million strips": _tiff_of(6000, 6000, rows=(4, 1, 1)),
+        "tiff of 2**31 px": _tiff_of(2**31 - 1, 2**31 - 1),
+        "tiff of no rows": _tiff_of(8, 0),
+        "tiff of 65535 colours": _tiff_of(8, 8, colours=(3, 1, 65535)),
+        "tiff of 65,535 tags": _tiff([(65000, 4, 1, 1)] * 65_535),
+        "tiff that lacks its pixels": _tiff_of(6000, 6000),
+        "tiff of zeros, deflated": _saved(
+            Image.new("L", (6300, 6300)), "TIFF", compression="tiff_adobe_deflate"
+        ),
+        "tiff of zeros, lzw": _saved(
+            Image.new("RGB", (6300, 6300)), "TIFF", compression="tiff_lzw"
+        ),
+        "tiff fax of zeros": _saved(Image.new("1", (6300, 6300)), "TIFF", compression="group4"),
+        "tiff lab": _saved(Image.new("LAB", (6300, 6300)), "TIFF"),
+        "tiff cmyk": _saved(Image.new("CMYK", (3100, 3100)), "TIFF"),
+        "tiff of NaN": _saved(Image.fromarray(np.full((9, 9), np.nan, "f4")), "TIFF"),
+        "tiff of infinity": _saved(Image.fromarray(np.full((9, 9), np.inf, "f4")), "TIFF"),
+        "tiff big": b"II+\0" + struct.pack("<HHQ", 8, 0, 16) + struct.pack("<Q", 2**63),
+    }
+
+
+def _jpegs() -> dict[str, bytes]:
+    good = photos()["plain.jpg"]
+    segment = b"\xff\xe1" + struct.pack(">H", 65_535) + b"Exif\0\0" + b"I" * 65_527
+    profile = b"\xff\xe2" + struct.pack(">H", 65_535) + b"ICC_PROFILE\0\1\xff" + b"x" * 65_519
+    comment = b"\xff\xfe\0\2"
+    frame = good.find(b"\xff\xc0")
+    sized = bytearray(good)
+    sized[frame + 5 : frame + 9] = struct.pack(">HH", 65_500, 65_500)
+    wide = bytearray(good)
+    wide[frame + 5 : frame + 9] = struct.pack(">HH", 600, 65_500)
+    return {
+        "jpeg exif of 30 MB": good[:2] + segment * 450 + good[2:],
+        "jpeg profile of 16 MB": good[:2] + profile * 255 + good[2:],
+        "jpeg of a million comments": good[:2] + comment * 1_000_000 + good[2:],
+        "jpeg of 4 Gpx": bytes(sized),
+        "jpeg wider than its data": bytes(wide),
+        "jpeg of a million ends": good + b"\xff\xd9" * 1_000_000,
+        "jpeg in a jpeg": good[:-2] + good + good[-2:],
+        "jpeg of zero height": good[: frame + 5] + b"\0\0" + good[frame + 7 :],
+        "jpeg of restarts": good[:-2] + b"\xff\xd0" * 1_000_000 + good[-2:],
+        "jpeg of fill bytes": good[:2] + b"\xff" * 5_000_000 + good[2:],
+        "jpeg then zip": good + b"PK\x03\x04" + bytes(500),
+        "jpeg 100 scans, large": _scans(100, 3000),
+        "jpeg arithmetic": good.replace(b"\xff\xc0", b"\xff\xc9", 1),
+        "jpeg lossless": good.replace(b"\xff\xc0", b"\xff\xc3", 1),
+        "jpeg 12 bits": good[: frame + 4] + b"\x0c" + good[frame + 5 :],
+        "jpeg cmyk, large": _saved(Image.new("CMYK", (6300, 6300)), "JPEG"),
+        "jpeg 100 frames": _saved(
+            Image.new("RGB", (9, 9)),
+            "MPO",
+            save_all=True,
+            append_images=[Image.new("RGB", (9, 9))] * 99,
+        ),
+    }
+
+
+def _scans(count: int, side: int) -> bytes:
+    """A progressive JPEG whose last scan is there many times."""
+    data = _saved(Image.effect_noise((side, side), 60), "JPEG", progressive=True, quality=20)
+    last = data.rfind(b"\xff\xda")
+    have = data.count(b"\xff\xda")
+    return data[:last] + data[last:-2] * max(count - have, 1) + data[-2:]
+
+
+def _others() -> dict[str, bytes]:
+    gif = photos()["moving.gif"]
+    canvas = bytearray(gif)
+    canvas[6:10] = struct.pack("<HH", 65_535, 65_535)
+    bmp = bytearray(photos()["rgb.bmp"])
+    upside = bytearray(bmp)
+    upside[22:26] = struct.pack("<i", -45)
+    negative = bytearray(bmp)
+    negative[18:22] = struct.pack("<i", -60)
+    depth = bytearray(bmp)
+    depth[22:26] = struct.pack("<i", -(2**31))
+    rle = bytearray(photos()["rle.bmp"])
+    rle[18:26] = struct.pack("<ii", 6000, 6000)
+    webp = photos()["lossy.webp"]
+    flood = [Image.new("P", (5, 5), n % 250) for n in range(3000)]
+    return {
+        "gif of a huge canvas": bytes(canvas),
+        "gif of 3,000 frames": _saved(flood[0], "GIF", save_all=True, append_images=flood[1:]),
+        "gif of comments": gif[:13] + b"!\xfe" + b"\xff" + b"x" * 255 + b"\0" + gif[13:],
+        "gif without an end": gif[:-1],
+        "bmp upside down": bytes(upside),
+        "bmp of negative width": bytes(negative),
+        "bmp of the least height": bytes(depth),
+        "bmp of run lengths, large": bytes(rle),
+        "webp cut": webp[:-20],
+        "webp large": _saved(Image.new("RGB", (3900, 3900)), "WEBP", method=0),
+        "webp larger": _saved(Image.new("RGB", (6000, 6000)), "WEBP", method=0),
+        "webp of 100 frames": _saved(
+            Image.new("RGB", (9, 9)),
+            "WEBP",
+            save_all=True,
+            append_images=[Image.new("RGB", (9, 9), (n, n, n)) for n in range(100)],
+        ),
+        "webp with 20 MB of metadata": webp[:12]
+        + b"EXIF"
+        + struct.pack("<I", 20_000_000)
+        + bytes(20_000_000),
+        "ppm": b"P6 4000 4000 255\n" + bytes(48_000_000),
+        "pgm in letters": b"P2 2 2 255 " + b"1 " * 10_000_000,
+        "ico": _saved(Image.new("RGB", (64, 64)), "ICO"),
+        "icns": b"icns" + struct.pack(">I", 100) + bytes(92),
+        "jpeg 2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(100),
+        "heif": b"\0\0\0\x18ftypmif1" + bytes(200),
+        "avif": b"\0\0\0\x18ftypavif" + bytes(200),
+        "svg": b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
+        "svg of entities": b"<!DOCTYPE x [<!ENTITY a 'aaaa'>]><svg>&a;</svg>",
+        "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(run) system\n",
+        "psd": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 9, 9, 8, 3) + bytes(50),
+        "wmf": b"\xd7\xcd\xc6\x9a" + bytes(60),
+        "fits": b"SIMPLE  =                    T" + bytes(3000),
+        "xpm": b'/* XPM */ static char *x[] = {"1 1 1 1"};',
+        "tga": bytes((0, 0, 2, *[0] * 9, 9, 0, 9, 0, 24, 0)) + bytes(243),
+        "dds": b"DDS \x7c\0\0\0" + bytes(200),
+        "zip": b"PK\x03\x04" + bytes(100),
+        "zeros": bytes(1_000_000),
+        "only FF": b"\xff" * 1_000_000,
+        "jpeg marks only": b"\xff\xd8" * 500_000,
+        "byte order mark": b"\xef\xbb\xbf" + photos()["plain.jpg"],
+        "49 MB of noise as jpeg": b"\xff\xd8\xff\xe0" + np.random.default_rng(0).bytes(49_000_000),
+    }
+
+
+def many_parts(n: int) -> dict[str, bytes]:
+    """Files of `n` parts before their first pixel: readers would take a microsecond for each."""
+    shown = photos()
+    good, gif, bmp = shown["plain.jpg"], shown["moving.gif"], bytearray(shown["rle.bmp"])
+    side = int(n**0.5)
+    bmp[18:26] = struct.pack("<ii", side, side)
+    exif = _tiff([(0x112, 3, 2 * n, 26)], b"\1\2" * 2 * n)
+    webp = shown["lossy.webp"][12:]
+    exif_chunk = b"EXIF" + struct.pack("<I", len(exif)) + exif
+    strips = _tiff_of(8, 8, place=(4, n, 200), rows=(4, 1, 1))
+    segments = b"".join(
+        b"\xff\xe1" + struct.pack(">H", 60_008) + b"Exif\0\0" + exif[at : at + 60_000]
+        for at in range(0, len(exif) - 60_000, 60_000)
+    )
+    return {
+        "jpeg comments": good[:2] + b"\xff\xfe\0\2" * n + good[2:],
+        "jpeg fill bytes": good[:2] + b"\xff" * n + good[2:],
+        "jpeg stray bytes": good[:2] + bytes(n) + good[2:],
+        "jpeg restarts in the head": good[:2] + b"\xff\xd0" * n + good[2:],
+        "jpeg exif": good[:2] + segments + good[2:],
+        "png texts": png(_header(8, 8), chunk(b"tEXt", b"k\0v") * n, _rows(8, 8)),
+        "png empty pixel parts": png(_header(8, 8), chunk(b"IDAT", b"") * n, _rows(8, 8)),
+        "png exif": png(_header(8, 8), chunk(b"eXIf", exif), _rows(8, 8)),
+        "gif comments": gif[:781] + b"!\xfe\0" * n + gif[781:],
+        "gif comment of many blocks": gif[:781] + b"!\xfe" + b"\1x" * n + b"\0" + gif[781:],
+        "tiff strips": strips + bytes(200 - len(strips)) + b"\0\1\2\3" * n,
+        "webp exif": b"RIFF"
+        + struct.pack("<I", len(webp) + len(exif) + 12)
+        + b"WEBP"
+        + webp
+        + exif_chunk,
+        "bmp runs": bytes(bmp[:1078]) + b"\1\7" * (2 * n) + b"\0\1",
+    }
+
+
+def all_of_them() -> dict[str, bytes]:
+    """Name and bytes of each; some are refused, some taken, none may cost much."""
+    makers: tuple[Callable[[], dict[str, bytes]], ...] = (_pngs, _tiffs, _jpegs, _others)
+    return {name: data for make in makers for name, data in make().items()}

@@ -155,26 +155,47 @@ def history(
 
 def curves(epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say | None = None) -> Any:
     """The figure that `history` writes."""
-    say = say or tongue.current()
-    if not fonts.can_draw("".join(map(say, _WORDS))):
-        say = tongue.english
+    say = _drawn_in(say)
     figure = _figure(10, 4, layout="constrained")
-    x = [row["epoch"] + 1 for row in epochs]
-    titles = {"accuracy": say("Accuracy"), "loss": say("Loss")}
-    for axes, name in zip(figure.subplots(1, 2), titles, strict=True):
-        axes.plot(x, _numbers(epochs, name), color=TRAIN, label=say("Training"))
-        validation = _numbers(epochs, f"val_{name}")
-        label = say("Validation")
-        axes.plot(x, validation, color=VALIDATION, label=label, marker="o", markersize=3)
-        if best is not None:
-            told = f"{say('Best epoch')}: {best + 1}"
-            axes.axvline(best + 1, color="0.6", linestyle=":", label=told)
-        axes.set_title(titles[name])
-        axes.set_xlabel(say("Epoch"))
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.25)
-        axes.legend()
+    for axes, metric in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        _draw_curves(axes, metric, epochs, best, say)
     return figure
+
+
+def curve(
+    metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say | None = None
+) -> Any:
+    """One half of it, "accuracy" or "loss", see-through and for a narrow place."""
+    figure = _figure(5.2, 3.6, layout="constrained")
+    axes = figure.subplots()
+    _draw_curves(axes, metric, epochs, best, _drawn_in(say))
+    for patch in (figure.patch, axes.patch):
+        patch.set_alpha(0)
+    axes.get_legend().set_frame_on(False)
+    return figure
+
+
+def _drawn_in(say: Say | None) -> Say:
+    """The language of a figure's words: the one asked for, where a font can draw them."""
+    say = say or tongue.current()
+    return say if fonts.can_draw("".join(map(say, _WORDS))) else tongue.english
+
+
+def _draw_curves(
+    axes: Any, metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say
+) -> None:
+    x = [row["epoch"] + 1 for row in epochs]
+    validation, label = _numbers(epochs, f"val_{metric}"), say("Validation")
+    axes.plot(x, _numbers(epochs, metric), color=TRAIN, label=say("Training"))
+    axes.plot(x, validation, color=VALIDATION, label=label, marker="o", markersize=3)
+    if best is not None:
+        told = say("Best epoch")
+        axes.axvline(best + 1, color="0.6", linestyle=":", label=f"{told}: {best + 1}")
+    axes.set_title(say("Accuracy") if metric == "accuracy" else say("Loss"))
+    axes.set_xlabel(say("Epoch"))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.25)
+    axes.legend()
 
 
 def _numbers(epochs: Sequence[Mapping[str, Any]], name: str) -> list[float]:

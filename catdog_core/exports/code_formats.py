@@ -26,4 +26,23 @@ ALL: tuple[Exporter, ...] = (
         needs_run=True,
         usage="python {file}",
     ),
+    Exporter(
+        kind="report",
+        label=N_("Report"),
+        about=N_("One HTML file: verdict, curves, confusion matrix, worst mistakes, settings."),
+        extension=".html",
+        writer="report:html",
+        group="record",
+        needs_run=True,
+    ),
+    Exporter(
+        kind="report-live",
+        label=N_("Report with live curves"),
+        about=N_("The same with curves that answer the mouse; 5 MB larger."),
+        extension=".html",
+        writer="report:live",
+        group="record",
+        needs=("plotly",),
+        needs_run=True,
+    ),
 )

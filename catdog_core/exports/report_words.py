@@ -1,0 +1,190 @@
+"""What a report says, in sentences made from the numbers of a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..controls import Control, controls
+from ..errors import N_, CatDogError
+from ..files import shown
+from ..insight.scores import Result
+from ..networks import architecture, backbones
+from ..runs import Run
+from ..settings import RECIPES, Augmentation, Training
+from .report_data import Facts
+from .tongue import Say
+
+KINDS = {
+    "overfitting": N_("overfitting"),
+    "underfitting": N_("underfitting"),
+    "healthy": N_("healthy"),
+    "diverged": N_("diverged"),
+    "too_short": N_("too short to tell"),
+}
+CURVES = N_(
+    "Training against validation, accuracy and loss: where the two part, the network learns its"
+    " training photos by heart."
+)
+MATRIX = N_(
+    "A row holds the photos that truly are of a class, a column those that are called so; what"
+    " lies on the diagonal is right."
+)
+FIGURES = N_(
+    "Precision: of the photos called so, how many are. Recall: of those that are, how many were"
+    " found. F1: their harmonic mean."
+)
+MISTAKES = N_(
+    "The photos called wrong with the most certainty, and beside each the places that spoke most"
+    " for the wrong answer. Look whether the photo or its label is to blame."
+)
+
+
+def percent(value: Any) -> str:
+    """A fraction as a percentage with one decimal, a dash for no number."""
+    number = isinstance(value, (int, float)) and np.isfinite(value)
+    return f"{value:.1%}" if number else "–"
+
+
+def name(text: str) -> str:
+    """A name made by users, in one line that can be printed."""
+    return shown(" ".join(text.split()), 80)
+
+
+def tiles(facts: Facts, say: Say) -> list[tuple[str, str]]:
+    """The numbers at the top: label and value."""
+    run = facts.run
+    assert run.training is not None
+    best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), {})
+    last = run.epochs[-1]
+    gap = None
+    if last.get("accuracy") is not None and last.get("val_accuracy") is not None:
+        gap = 100 * (last["accuracy"] - last["val_accuracy"])
+    found = [
+        (say("Best validation accuracy"), percent(best.get("val_accuracy"))),
+        (say("Best epoch"), str(best["epoch"] + 1) if best else "–"),
+        (say("Epochs"), f"{len(run.epochs)} / {run.training.epochs}"),
+        (say("Gap"), "–" if gap is None else say("{n:.1f} points", n=gap)),
+    ]
+    if not run.is_history:
+        rows = architecture.of(run.training, max(len(run.classes), 2))
+        found.append((say("Parameters"), f"{architecture.parameters(rows):,}"))
+    return found
+
+
+def under_the_title(run: Run) -> str:
+    """Network, dataset and day in one line."""
+    day = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
+    parts = [run.model if not run.is_history else "", name(run.dataset_name), day]
+    return " · ".join(part for part in parts if part)
+
+
+def last_epoch(run: Run, say: Say) -> str:
+    """Where the curves end."""
+    last = run.epochs[-1]
+    return say(
+        "In epoch {n} training accuracy is {train} and validation accuracy {validation}.",
+        n=last["epoch"] + 1,
+        train=percent(last.get("accuracy")),
+        validation=percent(last.get("val_accuracy")),
+    )
+
+
+def interval(result: Result, say: Say) -> str:
+    """The accuracy with what may be expected of other photos."""
+    return say(
+        "{right:,} of {n:,} photos are right. On other photos of the same kind expect between"
+        " {low:.1%} and {high:.1%} (95 % interval after Wilson); guessing would give about"
+        " {guess:.0%}.",
+        right=result.right,
+        n=result.n,
+        low=result.interval[0],
+        high=result.interval[1],
+        guess=1 / len(result.support),
+    )
+
+
+def problem(facts: Facts, say: Say) -> str:
+    """Why there is no table of answers."""
+    if isinstance(facts.problem, CatDogError):
+        return say(facts.problem.message, **facts.problem.params)
+    return say(facts.problem)
+
+
+def settings(run: Run, say: Say) -> list[tuple[str, str, bool]]:
+    """The settings of a run: label, value, and whether it is other than usual."""
+    assert run.training is not None
+    usual = RECIPES[run.training.model].training
+    rows = [
+        (say(c.label), _value(c, getattr(run.training, c.name), say), _differs(c, run, usual))
+        for c in controls(Training)
+        if _matters(c.name, run.training)
+    ]
+    if run.training.model == "custom" and run.training.network:
+        built = ", ".join(map(str, run.training.network.filters))
+        rows.append((say("Filters"), built, True))
+    return rows
+
+
+def augmentation(run: Run, say: Say) -> list[tuple[str, str, bool]]:
+    """What changes its training photos: label, value."""
+    settings = run.augmentation
+    if settings is None or settings.is_off:
+        return []
+    return [
+        (say(c.label), _value(c, getattr(settings, c.name), say), False)
+        for c in controls(Augmentation)
+        if c.name in settings.active
+    ]
+
+
+def data(run: Run, say: Say) -> list[tuple[str, str, bool]]:
+    """The photos of a run: label, value."""
+    rows = [
+        (say("Dataset"), name(run.dataset_name)),
+        (say("Classes"), ", ".join(map(name, run.classes))),
+        (say("Training photos"), f"{run.train_photos:,}" if run.train_photos else ""),
+        (say("Validation photos"), f"{run.validation_photos:,}" if run.validation_photos else ""),
+        (say("Fingerprint"), run.dataset_fingerprint[:16]),
+    ]
+    return [(label, value, False) for label, value in rows if value]
+
+
+def _matters(field: str, training: Training) -> bool:
+    """Whether a setting does anything beside the others."""
+    if field in ("backbone", "looks", "unfreeze"):
+        return training.model == backbones.TRANSFER
+    if field in ("unfreeze_epochs", "unfreeze_rate"):
+        return training.model == backbones.TRANSFER and training.unfreeze > 0
+    return field != "plateau_patience" or training.schedule == "plateau"
+
+
+def _differs(control: Control, run: Run, usual: Training) -> bool:
+    value = getattr(run.training, control.name)
+    if control.name in ("steps_per_epoch", "validation_steps"):  # resolved from the photos
+        return False
+    return bool(value != getattr(usual, control.name))
+
+
+def _value(control: Control, value: Any, say: Say) -> str:
+    if control.kind == "bool":
+        return say("on") if value else say("off")
+    if value is None:
+        return say("all")
+    if control.kind == "range":
+        text = f"{value[0]:g}–{value[1]:g}"
+    else:
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{text} {say(control.unit)}" if control.unit else text
+
+
+def steps(facts: Facts, say: Say) -> tuple[list[str], list[str]]:
+    """What to try next, and what is worth knowing."""
+
+    def told(sentences: Sequence[Any]) -> list[str]:
+        return [say(said.message, **said.params) for said in sentences]
+
+    return told(facts.verdict.steps), told(facts.verdict.remarks)

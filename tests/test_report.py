@@ -1,0 +1,117 @@
+"""A run's report: one file that holds everything, says it in words, and trusts no name."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from catdog_core import datasets, files, runs
+from catdog_core.errors import RunError
+from catdog_core.exports import report, report_data
+from catdog_core.settings import Training
+from tests import fakes
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+
+
+class Tags(HTMLParser):
+    """Every tag of a page with its attributes, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def page(folder, tmp_path, write=report.html, say=None):
+    write(folder, tmp_path / "report.html", say)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    return text, Tags(text)
+
+
+@pytest.fixture(scope="module")
+def trained(demo, tmp_path_factory):
+    """A tiny run on photos with hostile names, trained for two epochs."""
+    pets = Path(shutil.copytree(demo, tmp_path_factory.mktemp("photos") / "pets"))
+    for split in ("train", "validation"):
+        (pets / split / "cats").rename(pets / split / "<b>cats & co")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CATDOG_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
+        training = Training(image_size=64, epochs=2, batch_size=12)
+        folder = runs.create(datasets.open_folder(pets), training, None, name=HOSTILE)
+        runs.work(folder)
+        yield folder
+
+
+@pytest.mark.slow
+def test_a_report_tells_verdict_curves_matrix_mistakes_and_settings(trained, tmp_path):
+    _, found = page(trained, tmp_path)
+    for said in ("The verdict", "Curves", "Confusion matrix", "Worst mistakes", "Settings"):
+        assert said in found.text
+    right = report_data.gather(trained).result.right
+    assert f"{right} of 24 photos are right" in found.text
+    assert len([tag for tag, _ in found.tags if tag == "svg"]) == 2
+    pictures = [a for tag, a in found.tags if tag == "img"]
+    assert len(pictures) == 2 * min(24 - right, 12)
+    assert all(a["alt"] and a["src"].startswith("data:image/jpeg;base64,") for a in pictures)
+
+
+@pytest.mark.slow
+def test_a_report_loads_nothing_and_no_name_becomes_markup(trained, tmp_path):
+    text, found = page(trained, tmp_path)
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in found.tags}
+    assert HOSTILE not in text and "<b>cats" not in text and "<b>cats & co" in found.text
+    assert all(not key.startswith("on") for _, a in found.tags for key in a)
+    addresses = [v for _, a in found.tags for k, v in a.items() if k.endswith(("src", "href"))]
+    assert all(v.startswith(("data:", "#")) for v in addresses)
+    assert "default-src 'none'" in text
+
+
+@pytest.mark.slow
+def test_live_curves_bring_their_script_along_and_end_in_no_name(trained, tmp_path):
+    text, found = page(trained, tmp_path, report.live)
+    scripts = [a for tag, a in found.tags if tag == "script"]
+    assert len(scripts) == 3 and not any("src" in a for a in scripts)
+    assert 3_000_000 < len(text) < 8_000_000 and HOSTILE not in text
+
+
+def test_a_report_is_in_the_readers_language(workspace, tmp_path):
+    def say(message, **values):
+        return f"«{message.format(**values)}»" if values else f"«{message}»"
+
+    _, found = page(fakes.run(), tmp_path, say=say)
+    assert "«Settings»" in found.text and "«The verdict»" in found.text
+
+
+def test_a_run_whose_photos_are_gone_still_has_its_curves(workspace, tmp_path):
+    folder = fakes.run()
+    (folder / "best.keras").write_bytes(b"PK\x05\x06" + b"\0" * 18)
+    _, found = page(folder, tmp_path)
+    assert "There is no dataset 'cartoons'" in found.text and "66.0%" in found.text
+
+
+def test_a_run_without_an_epoch_has_no_report(workspace, tmp_path):
+    with pytest.raises(RunError, match="no whole epoch"):
+        report.html(fakes.run(epochs=0), tmp_path / "report.html")
+
+
+def test_a_loss_that_broke_is_told_as_a_dash(workspace, tmp_path):
+    folder = fakes.run()
+    row = {"epoch": 3, "loss": None, "accuracy": 0.5, "val_loss": None, "val_accuracy": 0.5}
+    files.append_line(folder / "metrics.jsonl", row)
+    text, found = page(folder, tmp_path)
+    assert "nan" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL).lower()
+    assert "–" in found.text
+
+
+def test_the_command_line_writes_a_report(workspace, tmp_path, capsys):
+    status, _, error = fakes.shell(capsys, "export", fakes.run(), "report", tmp_path / "r.html")
+    assert (status, error) == (0, "") and "<!doctype html>" in (tmp_path / "r.html").read_text()

@@ -1,0 +1,88 @@
+"""What the lab's processes keep to themselves, and what they leave to each other."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fakes
+import pytest
+
+from benchmarks import server
+from catdog_core import access, files, runs
+from catdog_core.training import launch
+
+GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
+SECRET = "hunter2-4711"
+
+
+def said_by(code, **environment):
+    """What a fresh interpreter prints."""
+    fresh = {key: value for key, value in os.environ.items() if key != GROWTH}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=server.PROJECT,
+        env={**fresh, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("door", ["catdog_core.runs", "catdog_ui.loaders", "catdog_core.cli"])
+def test_memory_of_a_graphics_card_is_taken_as_it_is_needed(door):
+    code = f"import {door}, os; print(os.environ.get({GROWTH!r}))"
+    assert said_by(code) == "true"
+    assert said_by(code, **{GROWTH: "false"}) == "false"
+
+
+def test_a_training_takes_memory_of_a_graphics_card_as_the_server_does(workspace, monkeypatch):
+    started = []
+
+    class Process:
+        pid = os.getpid()
+
+        def __init__(self, *_, **options):
+            started.append(options["env"])
+
+        def poll(self):
+            return 0
+
+    monkeypatch.setattr(launch.subprocess, "Popen", Process)
+    monkeypatch.setattr(launch.psutil.Process, "nice", lambda *_: None)
+    launch.worker(fakes.run(status=None, epochs=0))
+    assert started[0][GROWTH] == "true"
+
+
+def test_no_secret_of_the_environment_comes_into_a_run(workspace, monkeypatch):
+    folder = fakes.run(status=None, epochs=0)
+    environment = {
+        **server.with_workspace(workspace),
+        "OPENAI_API_KEY": SECRET,
+        "DB_PASSWORD": SECRET,
+        "HTTPS_PROXY": f"http://me:{SECRET}@proxy.example:3128",
+    }
+    with open(folder / "log.txt", "ab") as log:
+        command = [sys.executable, "-m", "catdog_core", "resume", str(folder)]
+        subprocess.run(
+            command, cwd=server.PROJECT, env=environment, stdout=log, stderr=log, timeout=120
+        )
+    assert runs.load(folder).status == "failed"
+    written = [path.read_bytes() for path in workspace.rglob("*") if path.is_file()]
+    assert len(written) >= 4
+    assert not any(SECRET.encode() in text for text in written)
+
+
+def test_no_code_of_a_class_is_written_anywhere(workspace, monkeypatch):
+    monkeypatch.setenv(access.OVERRIDES, f'{{"student_code": "{access.hashed(SECRET)}"}}')
+    assert access.role_by_code(SECRET) == "student"
+    assert SECRET not in os.environ[access.OVERRIDES]
+    assert not workspace.exists() or SECRET not in "".join(map(str, workspace.rglob("*")))
+
+
+def test_no_secret_lies_in_the_repository():
+    ignored = (Path(server.PROJECT) / ".gitignore").read_text("utf-8").split()
+    assert ".streamlit/secrets.toml" in ignored and "workspace/" in ignored
+    assert not (files.PROJECT / ".streamlit" / "secrets.toml").exists()

@@ -6,6 +6,7 @@
     python -m benchmarks training [DIR]      the notes' network, photos a second in `fit`
     python -m benchmarks learning [DIR]      whole trainings from a cold start: accuracy, 40 minutes
     python -m benchmarks page                a moved slider until 20 pictures are on the wire
+    python -m benchmarks threshold           a moved threshold on the Evaluate page, on the server
     python -m benchmarks browser             a moved slider until Chromium has painted them
     python -m benchmarks load                a class of 20 sessions at once, 7 minutes
     python -m benchmarks.load --minutes 30 --sessions 8 --no-training    whether memory stays flat
@@ -35,6 +36,7 @@ from .memory import memory
 from .page import page
 from .race import console
 from .race_readers import race_readers
+from .threshold import threshold
 from .training import training
 from .variants import variants
 
@@ -45,6 +47,7 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "training": training,
     "learning": learning,
     "page": page,
+    "threshold": threshold,
     "browser": browser,
     "load": load,
     "memory": memory,

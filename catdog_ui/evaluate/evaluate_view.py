@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ from catdog_core.insight.embedding import Embedding
 from catdog_core.insight.predictions import Table
 from catdog_core.insight.scores import Calibration, Curve, Result
 
-from .. import charts, tiles
+from .. import charts, loaders, tiles
 from ..startup import guard
 from ..words import escape, t
 from . import (
@@ -48,9 +48,16 @@ def show(subject: Subject, table: Table) -> None:
         curves = Curves(
             scores.roc(table), scores.precision_recall(table), scores.calibration(table)
         )
+    _settle()
     evaluate_pick.cautions(subject)
     seen = evaluate_map.read(subject)
     st.fragment(_results)(subject, table, curves, seen, subject.written())
+
+
+@cache
+def _settle() -> None:
+    """Once scikit-learn is there: it would make each step of the threshold wait longer."""
+    loaders.settle()
 
 
 def _results(

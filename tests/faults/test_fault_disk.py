@@ -1,0 +1,208 @@
+"""A disk that is really full, one that is really read only; skipped where none can be mounted."""
+
+from __future__ import annotations
+
+import errno
+
+import fakes
+import pytest
+from injection import failing, fill, litter, read_only, small_disk, snapshot
+
+from catdog_core import datasets, files, models, runs, trash
+from catdog_core.augmentation import presets
+from catdog_core.datasets import Choice
+from catdog_core.errors import CatDogError
+from catdog_core.outcomes import experiments
+from catdog_core.settings import Augmentation, Network, Training
+from catdog_core.training import launch
+
+PAGE = 4096  # bytes the disk of these tests gives at a time
+TINY = Training(
+    model="custom",
+    network=Network(filters=(4, 4), pooling="stride", head="average"),
+    epochs=6,
+    batch_size=4,
+    image_size=32,
+    steps_per_epoch=2,
+    seed=5,
+)
+
+
+@pytest.fixture
+def disk(tmp_path, monkeypatch):
+    """A workspace on a disk of its own of 3 MB, with photos beside it."""
+    datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
+    with small_disk(tmp_path / "disk", 3_000_000) as folder:
+        monkeypatch.setenv("CATDOG_WORKSPACE", str(folder / "workspace"))
+        yield folder
+
+
+def stocked(tmp_path):
+    dataset = datasets.open_folder(tmp_path / "pets")
+    run = fakes.run("mine", status="stopped")
+    fakes.model(run)
+    fakes.model(run, "backup.keras")
+    presets.save("kept", Augmentation())
+    return dataset, run
+
+
+def saved(run):
+    model = models.build("custom", 32, network=TINY.network)
+    models.compile_for_training(model, 1e-3)
+    models.save(model, run / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
+
+
+OPERATIONS = {
+    "decide": lambda d, run: datasets.change(d.id, [Choice(d.photos[0][0], "exclude")]),
+    "import": lambda d, run: datasets.adopt(
+        "drawn", "Drawn", "demo", lambda to: datasets.make_demo(to, 4, 4, 64)
+    ),
+    "create a run": lambda d, run: runs.create(d, TINY, None),
+    "rename": lambda d, run: runs.rename(run, "another name"),
+    "start": lambda d, run: runs.start(run),
+    "delete": lambda d, run: runs.remove(run),
+    "preset": lambda d, run: presets.save("new", Augmentation()),
+    "experiment": lambda d, run: experiments.create(experiments.twin(d, TINY, Augmentation())),
+    "model": lambda d, run: saved(run),
+    "a line": lambda d, run: files.append_line(run / "metrics.jsonl", {"note": "x" * 9000}),
+}
+QUICK = ("create a run", "rename", "a line")
+
+
+def some(*without):
+    """The operations; what few of them show is enough for a quick run of the tests."""
+    return [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.long)
+        for name in OPERATIONS
+        if name not in without
+    ]
+
+
+@pytest.mark.parametrize("name", some())
+def test_a_full_disk_is_told_and_leaves_what_was_there(disk, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(launch, "_spawn", lambda *_: None)
+    dataset, run = stocked(tmp_path)
+    before, tries = snapshot(disk), 0
+    for leave in (0, 1, 2, 4, 8, 12, 24, 40):  # pages that are free: another write fails
+        filler = fill(disk, leave * PAGE)
+        try:
+            OPERATIONS[name](dataset, run)
+        except CatDogError as error:
+            tries += 1
+            assert "No space left on device" in str(error)
+            after = snapshot(disk)
+            assert [file for file in before if after.get(file) != before[file]] == []
+            assert litter(disk) == []
+        else:
+            break
+        finally:
+            filler.unlink()
+    assert tries, "this needs no room?"
+    if tries == 8:
+        OPERATIONS[name](dataset, run)
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_in_training_fails_it_with_its_best_model_whole(disk, tmp_path):
+    import keras
+
+    run = runs.create(datasets.open_folder(tmp_path / "pets"), TINY, None)
+    seen = []
+
+    def full_after_two_epochs(state):
+        if state.get("epoch") == 2 and state.get("phase") == "train" and not seen:
+            seen.append(snapshot(run))
+            fill(disk)
+
+    with pytest.raises(CatDogError, match="No space left on device"):
+        runs.work(run, full_after_two_epochs)
+    found = runs.load(run)
+    assert found.status == "failed"  # its last word is told though nothing fits on the disk
+    assert found.state["error"]["params"]["reason"] == "No space left on device"
+    assert len(found.epochs) == 2
+    keras.models.load_model(run / "best.keras")
+    for name in ("best.keras", "backup.keras", "metrics.jsonl"):
+        assert (run / name).read_bytes() == seen[0][name]
+    (disk / "filler").unlink()
+    runs.work(run)
+    assert (runs.load(run).status, len(runs.load(run).epochs)) == ("done", 6)
+
+
+@pytest.mark.long
+def test_photos_are_packed_again_after_a_disk_was_full(disk, tmp_path):
+    from catdog_core import records
+
+    dataset = datasets.open_folder(tmp_path / "pets")
+    failed = 0
+    for leave in range(0, 40, 2):
+        filler = fill(disk, leave * PAGE)
+        try:
+            records.cached(dataset, 64)
+        except CatDogError as error:
+            failed += 1
+            assert "No space" in str(error) or "space" in str(error)
+            filler.unlink()
+        else:
+            filler.unlink()
+            break
+    assert failed
+    packed = records.cached(dataset, 64)
+    assert records.verify(packed.path) == []
+    assert packed.counts == {"train": 8, "validation": 8}
+
+
+def opened_read_only(workspace, page, run):
+    app = fakes.page(page, run=run.name)
+    assert not app.exception
+    assert "Something went wrong" not in fakes.said(app.error)
+    return app
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "page", ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "5_Evaluate", "6_Predict"]
+)
+def test_pages_open_on_a_read_only_workspace(workspace, tmp_path, page):
+    datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
+    _, run = stocked(tmp_path)
+    with read_only(workspace):
+        opened_read_only(workspace, page, run)
+
+
+@pytest.mark.parametrize("name", some("model"))
+def test_a_read_only_workspace_is_told(workspace, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(launch, "_spawn", lambda *_: None)
+    datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
+    dataset, run = stocked(tmp_path)
+    before = snapshot(workspace)
+    with read_only(workspace):
+        assert [found.name for found in runs.listing()] == ["mine"]
+        with pytest.raises(CatDogError, match="Read-only file system"):
+            OPERATIONS[name](dataset, run)
+        with pytest.raises(CatDogError, match="Read-only file system"):
+            runs.work(run)
+    assert snapshot(workspace) == before
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize("name", some("model"))
+def test_a_write_that_is_refused_is_told(workspace, tmp_path, monkeypatch, name, code):
+    """The same without a mount: the system refuses the first write."""
+    monkeypatch.setattr(launch, "_spawn", lambda *_: None)
+    datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
+    dataset, run = stocked(tmp_path)
+    before = snapshot(workspace)
+    with failing(workspace, 1, code), pytest.raises(CatDogError, match="could not be"):
+        OPERATIONS[name](dataset, run)
+    assert snapshot(workspace) == before
+    assert litter(workspace) == []
+
+
+def test_the_trash_of_another_disk_is_told(disk, tmp_path, workspace):
+    """A run that lies elsewhere cannot be renamed into the workspace."""
+    datasets.make_demo(tmp_path / "more", train=8, validation=8, size=32, seed=0)
+    run = runs.create(datasets.open_folder(tmp_path / "more"), TINY, None, folder=disk / "away")
+    with pytest.raises(CatDogError, match="could not be written"):
+        runs.remove(run)
+    assert (run / "settings.json").is_file()
+    assert trash.listing() == []

@@ -11,8 +11,8 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, export, files, runs
-from catdog_core.errors import CatDogError, ModelError, RunError
+from catdog_core import access, datasets, export, files, runs
+from catdog_core.errors import AccessError, CatDogError, ModelError, RunError
 from catdog_core.exports import bundle_in
 from catdog_core.insight import predictions
 from catdog_core.outcomes import histories
@@ -270,6 +270,16 @@ def test_names_that_would_be_markup_or_a_path_stay_names(travelled, workspace):
     assert "\x1b" not in run.name
     file = repacked(travelled[1], edited("manifest.json", run__id="../../outside"))
     assert bundle_in.bring(file).run.folder.parent == runs.root()
+
+
+def test_in_a_shared_lab_a_run_that_comes_in_has_its_owner(travelled, workspace, monkeypatch):
+    monkeypatch.setenv("CATDOG_ACCESS", '{"shared": true}')
+    monkeypatch.setattr(access, "_ask", lambda: access.Visitor("mina", "student"))
+    assert bundle_in.bring(travelled[1]).run.owner == "mina"
+    monkeypatch.setattr(access, "_ask", lambda: access.Visitor("", "audience"))
+    with pytest.raises(AccessError):
+        bundle_in.bring(travelled[1])
+    assert len(runs.listing()) == 1
 
 
 def test_a_bundle_of_many_files_is_refused_before_it_is_unpacked(travelled, workspace):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
-from .. import files
+from .. import access, files
 from ..controls import parse
 from ..curation import recognised
 from ..datasets import Dataset
@@ -46,8 +46,10 @@ def bring(file: IO[bytes] | Path) -> Brought:
 
     Raises:
         RunError: it is no bundle, or anything in it is not as it should be; nothing was written.
+        AccessError: the visitor may not make a run, or has as many as are allowed.
         CatDogError: the workspace cannot be written.
     """
+    access.check_quota(run_folder.listing)
     if isinstance(file, Path):
         try:
             with open(file, "rb") as stream:
@@ -190,9 +192,9 @@ def _about(staged: Path) -> None:
     found = found if isinstance(found, dict) else {}
     name = files.shown(str(found.get("name", "")).strip(), 80) or "imported"
     note = str(found.get("note", "")).strip()[:2000]
-    files.write_json(
-        staged / "about.json", {"format": run_folder.FORMAT, "name": name, "note": note}
-    )
+    about = {"format": run_folder.FORMAT, "name": name, "note": note}
+    owner = access.visitor().name
+    files.write_json(staged / "about.json", {**about, "owner": owner} if owner else about)
 
 
 def _state(staged: Path, epochs: list[dict[str, Any]]) -> None:

@@ -196,7 +196,10 @@ _STARTS = N_("Loading TensorFlow…")
 
 
 def _start(shelf: Shelf, kind: str, key: str) -> None:
-    jobs.start(key, partial(_work, shelf, kind))
+    try:
+        jobs.start(key, partial(_work, shelf, kind))
+    except CatDogError as error:  # a visitor who may not
+        st.toast(escape(say(error)), icon=":material/lock:")
 
 
 def _work(shelf: Shelf, kind: str, job: Job) -> Path:

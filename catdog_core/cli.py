@@ -259,6 +259,7 @@ def plot(
 
 
 app.command()(cli_diagnose.diagnose)
+app.command()(cli_diagnose.history)
 app.add_typer(cli_experiment.app, name="experiment")
 app.add_typer(cli_trash.app, name="trash")
 app.command()(cli_serve.serve)

@@ -115,7 +115,7 @@ def setting(control: Control, value: Any) -> str:
 
 def differing(runs: Sequence[Run]) -> list[Control]:
     """The settings in which the trainings of some runs differ, model aside."""
-    trainings = [run.training for run in runs if run.training]
+    trainings = [run.training for run in runs if run.training and not run.is_history]
     return [
         control
         for control in controls(Training)
@@ -129,7 +129,7 @@ def differs_in_augmentation(runs: Sequence[Run]) -> bool:
     kinds = {
         None if r.augmentation is None or r.augmentation.is_off else r.augmentation
         for r in runs
-        if r.training
+        if r.training and not r.is_history
     }
     return len(kinds) > 1
 
@@ -139,6 +139,8 @@ def settings_line(run: Run) -> str:
     training = run.training
     if training is None:
         return ""
+    if run.is_history:
+        return t("a history from a file: it has no model, and its settings are not known")
     parts = [
         network(training),
         t("{n} epochs", n=training.epochs),

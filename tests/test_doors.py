@@ -126,6 +126,8 @@ LIGHT = (
     "advice",
     "diagnose",
     "histories",
+    "history_files",
+    "pickled",
     "launch",
     "experiments",
     "contrast",

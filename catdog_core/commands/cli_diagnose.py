@@ -9,7 +9,7 @@ import typer
 
 from .. import runs
 from ..diagnose import diagnose as judge
-from ..outcomes import histories
+from ..outcomes import histories, history_files
 from ..outcomes.advice import Facts
 from ..outcomes.verdicts import Said, Verdict
 from . import cli_say
@@ -18,19 +18,20 @@ from .cli_flags import AsJson
 
 def diagnose(
     history: Annotated[
-        str, typer.Argument(metavar="RUN_DIR_OR_CSV", help="A run, or a CSV with a row an epoch.")
+        str,
+        typer.Argument(metavar="RUN_DIR_OR_FILE", help="A run, or a history: CSV, JSON, pickle."),
     ],
     validation_photos: Annotated[
-        int | None, typer.Option(min=1, help="For a CSV: photos each validation measured.")
+        int | None, typer.Option(min=1, help="For a file: photos each validation measured.")
     ] = None,
-    classes: Annotated[int, typer.Option(min=2, help="For a CSV: number of classes.")] = 2,
+    classes: Annotated[int, typer.Option(min=2, help="For a file: number of classes.")] = 2,
     as_json: AsJson = False,
 ) -> None:
     """Say what happened in a training: overfitting since which epoch, underfitting, healthy,
     diverged or too short to tell; and what to try next."""
     if Path(history).is_file():
         facts = Facts(classes=classes, validation_photos=validation_photos)
-        verdict = judge(histories.read_csv(Path(history)), facts)
+        verdict = judge(history_files.read(Path(history)), facts)
     else:
         verdict = histories.of_run(runs.load(history))
     if as_json:
@@ -41,6 +42,20 @@ def diagnose(
         print(f"  {remark}")
     for step in verdict.steps:
         print(f"- {step}")
+
+
+def history(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="history.history as CSV, JSON or pickle.")
+    ],
+    name: Annotated[str, typer.Option(help="What the run is called; the file's name.")] = "",
+    validation_photos: Annotated[
+        int | None, typer.Option(min=1, help="Photos each validation measured.")
+    ] = None,
+    classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 2,
+) -> None:
+    """Bring the history of a training from elsewhere in, as a run without a model, to compare."""
+    print(f"Run {history_files.bring(file, name, classes, validation_photos)}")
 
 
 def _as_json(verdict: Verdict) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,23 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
             file=path,
             reason=getattr(error, "strerror", None) or type(error).__name__,
         ) from error
-    header = [_OLD.get(name, name) for name in (rows[0] if rows else {}) if name]
+    return checked(path, list(rows[0]) if rows else [], rows)
+
+
+def checked(
+    path: Path, names: Sequence[Any], rows: Sequence[Mapping[Any, Any]]
+) -> list[dict[str, Any]]:
+    """Rows of a stranger's table of epochs as the lab's own.
+
+    Args:
+        path: where they are from, for the error.
+        names: of its columns; those of Keras before version 2.3 are known.
+        rows: one an epoch.
+
+    Raises:
+        RunError: a column is missing.
+    """
+    header = [_OLD.get(str(name), str(name)) for name in names if name]
     missing = [name for name in _COLUMNS if name not in header]
     if missing:
         raise RunError(
@@ -100,7 +117,7 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
     return [_row(number, row) for number, row in enumerate(rows)]
 
 
-def _row(number: int, row: dict[str, str]) -> dict[str, Any]:
+def _row(number: int, row: Mapping[Any, Any]) -> dict[str, Any]:
     named = {_OLD.get(name, name): value for name, value in row.items()}
     epoch = _number(named.get("epoch"))
     return {"epoch": number if epoch in (inf, -inf) else int(epoch)} | {

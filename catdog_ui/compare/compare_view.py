@@ -11,9 +11,11 @@ from catdog_core.outcomes import histories
 from catdog_core.runs import Run
 
 from .. import chart_marks, charts, curve_words, phrases, verdict
+from ..learn.terms import terms
 from ..palette import NEUTRAL
 from ..train import run_care
 from ..words import t
+from . import import_history
 
 FIRST = 3
 """How many runs are shown before anything is picked."""
@@ -51,6 +53,7 @@ def empty() -> None:
         icon=":material/model_training:",
         query_params=st.query_params.to_dict(),
     )
+    import_history.section()
 
 
 def show(found: Sequence[Run]) -> None:
@@ -62,6 +65,7 @@ def show(found: Sequence[Run]) -> None:
         table(chosen)
     else:
         st.info(t("Choose one or more runs above to see their curves."))
+    import_history.section()
     with st.container(border=True):
         st.subheader(t("Name, note, copy or delete a run"), anchor=False)
         run_care.care(found)
@@ -116,9 +120,11 @@ def curves(chosen: Sequence[Run]) -> None:
                 figure,
                 key=f"compare_{metric}",
                 config={"displaylogo": False, "displayModeBar": False},
+                alt=curve_words.alt(metric),
             )
             now = curve_words.overlay(metric, lines)
             st.caption(curve_words.told(curve_words.OVERLAY[metric], now))
+    terms("overfitting", "gap", "accuracy", "loss", "validation")
 
 
 def verdicts(chosen: Sequence[Run]) -> None:
@@ -141,7 +147,7 @@ def table(chosen: Sequence[Run]) -> None:
     rows = [run for run in chosen if run.training]
     different = phrases.differing(rows)
     augmented = phrases.differs_in_augmentation(rows)
-    words = [phrases.preset_or_own(run.augmentation) for run in rows]
+    words = ["–" if r.is_history else phrases.preset_or_own(r.augmentation) for r in rows]
     notes = [run.note for run in rows]
     st.dataframe(
         {
@@ -157,8 +163,8 @@ def table(chosen: Sequence[Run]) -> None:
             },
             **({t("Augmentation"): words} if augmented else {}),
             t("Epochs"): [_trained(run) for run in rows],
-            t("Duration"): [phrases.duration(run.duration) for run in rows],
-            t("Model"): [run.model for run in rows],
+            t("Duration"): [phrases.duration(run.duration or None) for run in rows],
+            t("Model"): [run.model or "–" for run in rows],
             t("Dataset"): [run.dataset_name for run in rows],
             t("Status"): [phrases.status(run) for run in rows],
             **({t("Note"): notes} if any(notes) else {}),
@@ -201,6 +207,8 @@ def _legend(names: Sequence[str]) -> str:
 
 
 def _value(run: Run, control: Any) -> str:
+    if run.is_history:
+        return "–"
     return phrases.setting(control, getattr(run.training, control.name))
 
 

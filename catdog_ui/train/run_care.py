@@ -35,7 +35,7 @@ def care(found: Sequence[Run]) -> None:
     if run.training:
         _names(run)
     with st.container(horizontal=True):
-        if run.training and st.button(
+        if run.training and not run.is_history and st.button(
             t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
         ):
             st.session_state["train_clone"] = run.id

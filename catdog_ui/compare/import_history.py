@@ -1,0 +1,90 @@
+"""Bringing a training from elsewhere to Compare: its history's file, and what is known of it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from catdog_core.errors import CatDogError
+from catdog_core.files import shown
+from catdog_core.outcomes import history_files
+
+from ..startup import guard
+from ..words import escape, say, t
+
+_KEY = "history_file"
+
+
+def section() -> None:
+    """A folded place for the file; the run that is made of it is chosen at once."""
+    with st.expander(t("Bring the history of a training from elsewhere"), icon=":material/input:"):
+        st.caption(
+            t(
+                "A table as Keras's CSVLogger writes it, or `history.history` kept by json.dump or"
+                " pickle.dump. A pickle is read without running anything in it. The run has no"
+                " model: it can be compared and judged, but not resumed or asked about photos."
+            )
+        )
+        with guard():
+            _form()
+
+
+def _form() -> None:
+    if made := st.session_state.pop("history_made", None):
+        st.success(t("“{name}” is a run now, chosen above.", name=escape(made)))
+    with st.form("history_form", border=False, clear_on_submit=True):
+        file = st.file_uploader(
+            t("History: CSV, JSON or pickle"),
+            type=["csv", "json", "pkl", "pickle"],
+            max_upload_size=5,
+            key=_KEY,
+        )
+        name = st.text_input(t("Name"), max_chars=80, key="history_name")
+        left, right = st.columns(2)
+        with left:
+            photos = st.number_input(
+                t("Validation photos"),
+                min_value=0,
+                value=0,
+                key="history_photos",
+                help=t("How many each validation measured; 0 where you do not know."),
+            )
+        with right:
+            classes = st.number_input(
+                t("Classes"),
+                min_value=2,
+                max_value=history_files.MOST_CLASSES,
+                value=2,
+                key="history_classes",
+            )
+        if not st.form_submit_button(t("Bring it in"), icon=":material/input:"):
+            return
+    if file is None:
+        st.info(t("Choose a file first."))
+        return
+    try:
+        run = _bring(file.name, file.getvalue(), name, int(classes), int(photos))
+    except CatDogError as error:
+        st.error(escape(say(error)), icon=":material/error:")
+        return
+    st.session_state["history_made"] = name.strip() or shown(file.name)
+    kept = [key for key in st.query_params.get("runs", "").split(",") if key]
+    st.query_params["runs"] = ",".join([run, *kept][:7])
+    st.session_state.pop("compare_runs", None)  # chosen anew, from the address
+    st.rerun()
+
+
+def _bring(file: str, data: bytes, name: str, classes: int, photos: int) -> str:
+    """The id of the run made of an uploaded file, which keeps its name for what is said of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "history"
+        path.write_bytes(data)
+        try:
+            made = history_files.bring(path, name, classes, photos or None, file_name=file)
+            return made.name
+        except CatDogError as error:
+            if error.params.get("file") == path:
+                error.params["file"] = shown(file)
+            raise

@@ -84,7 +84,7 @@ def panel() -> None:
     if not found:
         return
     with st.expander(
-        t("Trash: {n}, {mb} MB", n=len(found), mb=_megabytes(found)),
+        t("Trash: {n} things, {size}", n=len(found), size=_size(_total(found))),
         icon=":material/delete:",
         key="trash",
     ):
@@ -104,7 +104,7 @@ def _table(found: list[Entry]) -> None:
             t("Name"): [entry.name for entry in found],
             t("Kind"): [t(_KINDS[entry.kind]) for entry in found],
             t("Deleted"): [phrases.moment(entry.at) for entry in found],
-            t("MB"): [round(entry.bytes / 1e6, 2) for entry in found],
+            t("Size"): [_size(entry.bytes) for entry in found],
         },
         hide_index=True,
         height="content" if len(found) < 8 else 300,
@@ -143,9 +143,9 @@ def _label(entry: Entry) -> str:
 def _confirm(found: list[Entry]) -> None:
     st.write(
         t(
-            "{n} things will be removed for good, {mb} MB. This cannot be undone.",
+            "{n} things will be removed for good, {size}. This cannot be undone.",
             n=len(found),
-            mb=_megabytes(found),
+            size=_size(_total(found)),
         )
     )
     with st.container(horizontal=True):
@@ -155,8 +155,12 @@ def _confirm(found: list[Entry]) -> None:
             st.rerun()
 
 
-def _megabytes(found: list[Entry]) -> str:
-    return f"{sum(entry.bytes for entry in found) / 1e6:,.1f}"
+def _total(found: list[Entry]) -> int:
+    return sum(entry.bytes for entry in found)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
 
 
 def _restore(key: str, place: str) -> None:

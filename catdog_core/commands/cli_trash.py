@@ -25,7 +25,7 @@ def list_entries() -> None:
         print("The trash is empty.")
     for entry in found:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.at))
-        size = f"{entry.bytes / 1e6:,.1f} MB"
+        size = f"{entry.bytes / 1e6:,.2f} MB"
         print(f"{entry.id}  {entry.kind}  {when}  {size}  {shown(entry.name)}")
 
 

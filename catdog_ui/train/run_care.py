@@ -17,9 +17,10 @@ from ..words import escape, t
 
 def care(found: Sequence[Run]) -> None:
     """Rename, note, clone or delete one run."""
+    trash_view.undo(place="care")
     by_id = {run.id: run for run in found}
-    if st.session_state.get("care_run") not in by_id:
-        st.session_state.pop("care_run", None)  # deleted meanwhile
+    if st.session_state.get("care_run", found[0].id) not in by_id:
+        st.session_state["care_run"] = found[0].id  # deleted meanwhile
     asked = st.query_params.get("run")
     key = st.selectbox(
         t("Run"),
@@ -35,8 +36,12 @@ def care(found: Sequence[Run]) -> None:
     if run.training:
         _names(run)
     with st.container(horizontal=True):
-        if run.training and not run.is_history and st.button(
-            t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
+        if (
+            run.training
+            and not run.is_history
+            and st.button(
+                t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
+            )
         ):
             st.session_state["train_clone"] = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))

@@ -13,7 +13,7 @@ from . import server
 from .race import console, report
 from .wire import visitor
 
-SLIDER = "evaluate_threshold"
+SLIDER = "threshold"
 PHOTOS = 1000
 ROUNDS = 40
 _WARM_UP = 5

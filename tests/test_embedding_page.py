@@ -62,7 +62,7 @@ def test_the_map_is_drawn_at_once_and_told_in_words(dataset):
 
 def test_the_threshold_moves_the_mistakes_on_the_map(dataset):
     _, app = shown(dataset)
-    app.slider("evaluate_threshold").set_value(0.95).run()
+    app.slider("threshold").set_value(0.95).run()
     assert "Of the 12 wrong answers" in captions(app)
 
 

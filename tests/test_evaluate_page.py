@@ -155,7 +155,7 @@ def test_figures_come_from_the_table(dataset):
 
 def test_the_slider_moves_every_figure(dataset):
     app = evaluated(dataset)
-    app.slider("evaluate_threshold").set_value(0.95).run()
+    app.slider("threshold").set_value(0.95).run()
     assert not app.exception
     text = captions(app)
     assert "12 of 24 photos are right" in text  # nothing is called dogs any more
@@ -163,7 +163,7 @@ def test_the_slider_moves_every_figure(dataset):
     precision = app.dataframe[0].value["Precision"]
     assert precision[0] == 50 and np.isnan(precision[1])
     app.button("evaluate_best").click().run()
-    assert app.slider("evaluate_threshold").value != 0.95
+    assert app.slider("threshold").value != 0.95
 
 
 def test_photos_are_shown_with_names_the_largest_loss_first(dataset):
@@ -241,13 +241,11 @@ def test_all_photos_of_a_list_are_chosen_and_let_go(dataset):
     assert not ticked(app)
 
 
-def test_the_address_tells_part_threshold_and_cell(dataset):
+def test_the_address_tells_part_and_cell(dataset):
     app = evaluated(dataset)
-    assert app.query_params["part"] == "validation" and "threshold" not in app.query_params
-    app.slider("evaluate_threshold").set_value(0.3).run()
+    assert app.query_params["part"] == "validation" and "truth" not in app.query_params
     app.segmented_control("evaluate_list").set_value("cell").run()
     app.selectbox("evaluate_truth").set_value("dogs").run()
-    assert app.query_params["threshold"] == "0.30"
     assert app.query_params["truth"] == "dogs" and app.query_params["called"] == "dogs"
 
 
@@ -256,7 +254,7 @@ def test_an_address_opens_the_part_the_threshold_and_the_cell(dataset):
     answer(folder, dataset, "train")
     query = {"part": "train", "threshold": "0.95", "truth": "dogs", "called": "cats"}
     app = linked(folder, **query)
-    assert app.slider("evaluate_threshold").value == 0.95
+    assert app.slider("threshold").value == 0.95
     assert "24 photos of dogs are called cats" in captions(app)
     assert "learnt from these very photos" in captions(app)
 
@@ -277,9 +275,8 @@ def test_an_address_that_makes_no_sense_opens_what_is_usual(dataset, text):
     folder = run(dataset)
     answer(folder, dataset)
     app = linked(folder, part="holiday", threshold=text, truth="mice", called="cats")
-    assert app.slider("evaluate_threshold").value == 0.5
+    assert app.slider("threshold").value == 0.5
     assert "16 of 24 photos are right" in captions(app)
-    assert "0.50 is used" in fakes.said(app.toast)
 
 
 def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_beside_it(dataset):

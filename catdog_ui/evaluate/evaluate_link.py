@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ..words import t
-
-PART, THRESHOLD, TRUTH, GUESS, LIST = (
-    f"evaluate_{name}" for name in ("split", "threshold", "truth", "guess", "list")
-)
-"""The keys of the page's widgets whose values the address holds."""
-_NAMES = {"part": PART, "threshold": THRESHOLD, "truth": TRUTH, "called": GUESS}
+PART, TRUTH, GUESS, LIST = (f"evaluate_{name}" for name in ("split", "truth", "guess", "list"))
+"""The keys of the page's widgets whose values `keep` writes into the address."""
+THRESHOLD = "threshold"
+"""The key of the slider, and its name in the address, to which it is bound: written by hand, each
+step would be one of the browser's history, too."""
+_NAMES = {"part": PART, "truth": TRUTH, "called": GUESS}
 _KNOWN = "evaluate_link"  # the address as this session last wrote or followed it
 
 
@@ -22,11 +21,7 @@ def follow() -> None:
     asked = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
     known = st.session_state.get(_KNOWN, {})
     for name, text in asked.items():
-        if text == known.get(name):
-            continue
-        if name == "threshold":
-            _follow_threshold(text)
-        else:
+        if text != known.get(name):
             st.session_state[_NAMES[name]] = text
     if {"truth", "called"} <= asked.keys() and asked != known:
         st.session_state[LIST] = "cell"
@@ -45,14 +40,3 @@ def keep(**values: str | None) -> None:
                 st.query_params[name] = value
             known[name] = value
     st.session_state[_KNOWN] = known
-
-
-def _follow_threshold(text: str) -> None:
-    try:
-        value = round(float(text), 2)
-    except ValueError:
-        value = -1.0
-    if 0 <= value <= 1:
-        st.session_state[THRESHOLD] = value
-    else:
-        st.toast(t("The address asks for a threshold that is no number from 0 to 1; 0.50 is used."))

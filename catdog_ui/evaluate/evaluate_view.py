@@ -14,11 +14,11 @@ from catdog_core.insight.predictions import Table
 from catdog_core.insight.scores import Calibration, Curve, Result
 
 from .. import charts, loaders, tiles
+from ..learn.terms import terms
 from ..startup import guard
 from ..words import escape, t
 from . import (
     evaluate_charts,
-    evaluate_link,
     evaluate_map,
     evaluate_photos,
     evaluate_pick,
@@ -80,19 +80,18 @@ def _results(
 def _threshold(table: Table) -> float:
     """The slider, where there are two classes, with ways to the middle and to the best."""
     if len(table.classes) != 2:
-        evaluate_link.keep(threshold=None)
         return 0.5
     name = escape(shown(table.classes[1], 40))
     best, _ = scores.best_threshold(table)
-    st.session_state.setdefault(THRESHOLD, 0.5)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         value = st.slider(
             t("Threshold: a photo is called {name} above this probability", name=name),
             0.0,
             1.0,
+            value=0.5,
             step=0.01,
             key=THRESHOLD,
-            persist_state="session",
+            bind="query-params",
             width=520,
             help=t(
                 "A half is usual. Raise it where calling something {name} by mistake is worse"
@@ -103,7 +102,6 @@ def _threshold(table: Table) -> float:
         for key, to in (("half", 0.5), ("best", best)):
             label = t("Back to 0.50") if key == "half" else t("Best here: {n:.2f}", n=to)
             st.button(label, key=f"evaluate_{key}", on_click=_set_threshold, args=(to,))
-    evaluate_link.keep(threshold=None if value == 0.5 else f"{value:.2f}")
     return float(value)
 
 
@@ -159,6 +157,7 @@ def _matrix(table: Table, result: Result) -> None:
                 )
             )
         st.caption(f"{t(words.MATRIX)} **{words.matrix(result, table.classes)}**")
+        terms("confusion-matrix", "accuracy", "class")
     with sides.container():
         _figures(table, result)
         if len(table.classes) > _FEW:
@@ -263,8 +262,9 @@ def _curves(table: Table, result: Result, curves: Curves, threshold: float) -> N
     ]
     for key, figure, how, now in parts:
         with grid.container():
-            st.plotly_chart(figure, key=f"evaluate_{key}", config=_CONFIG)
+            st.plotly_chart(figure, key=f"evaluate_{key}", config=_CONFIG, alt=how)
             st.caption(f"{how} **{now}**")
+    terms("roc", "calibration", "threshold", "precision", "recall")
 
 
 def _download(subject: Subject, table: Table, result: Result) -> None:

@@ -1,0 +1,79 @@
+"""The Evaluate page in a real browser: photos under the pointer on the map, and the address."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from catdog_core import datasets, images
+from catdog_core.insight import embedding, predictions, shipped
+
+pytestmark = pytest.mark.browser
+
+POINTS = ".st-key-evaluate_map .role-mark.marks path"
+START = re.compile("^data:image/jpeg;base64,")
+TOOLTIP = "#vg-tooltip-element.visible"
+
+
+@pytest.fixture
+def expect():
+    """Playwright's patient assertions."""
+    return pytest.importorskip("playwright.sync_api").expect
+
+
+@pytest.fixture(scope="module")
+def answered(lab):
+    """The lab with the drawn photos, and answers of the model that comes with it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
+        dataset = datasets.create_demo()
+        items = dataset.items("validation")
+        answers = {}
+        for number, item in enumerate(items):  # every tenth is called wrong
+            second = abs(item.label - (0.9 if number % 10 == 0 else 0.05))
+            answers[item.file] = np.array([1 - second, second])
+        table = predictions.make(dataset, "validation", answers)
+        model = predictions.digest(shipped.folder() / "best.keras")
+        predictions.write(shipped.folder(), dataset, "validation", table, model)
+        rng = np.random.default_rng(0)
+        features = rng.normal(size=(len(items), 8)) + [[9 * item.label] + [0] * 7 for item in items]
+        photos = [images.thumbnail(images.decode(item.path.read_bytes()), 64) for item in items]
+        found = embedding.make(
+            [item.file for item in items],
+            features.astype(np.float32),
+            [images.encode(photo) for photo in photos],
+            8,
+        )
+        embedding.write(shipped.folder(), dataset, "validation", found, model)
+    lab.choice = {"dataset": dataset.id, "run": "default"}
+    return lab
+
+
+def test_a_point_of_the_map_shows_its_photo_and_opens_it(answered, page, expect):
+    answered.visit(page, "Evaluate", **answered.choice)
+    points = page.locator(POINTS)
+    expect(points).to_have_count(200)
+    point = points.nth(100)
+    point.scroll_into_view_if_needed()
+    point.hover(force=True)
+    expect(page.locator(f"{TOOLTIP} img")).to_have_attribute("src", START)
+    name = page.locator(f"{TOOLTIP} h2").inner_text()
+    point.click(force=True)
+    expect(page.get_by_text("Photos chosen on the map: 1")).to_be_visible()
+    expect(page.locator("figure").filter(has_text=name.rsplit("/", 1)[-1]).first).to_be_visible()
+
+
+def test_the_threshold_lies_in_the_address_without_steps_in_the_history(answered, page, expect):
+    answered.visit(page, "Evaluate", **answered.choice)
+    slider = page.locator(".st-key-threshold")
+    slider.get_by_role("slider").focus()
+    steps = page.evaluate("history.length")
+    for value in ("0.51", "0.52", "0.53"):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_url(f"**threshold={value}*")
+    assert page.evaluate("history.length") == steps
+    answered.settle(page)
+    page.reload()
+    expect(slider).to_contain_text("0.53")

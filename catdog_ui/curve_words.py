@@ -52,6 +52,13 @@ SEARCH = N_(
 Found = tuple[int, float]  # an epoch from 0 and its value
 
 
+def alt(metric: Metric) -> str:
+    """What a chart of this metric is, for those who do not see it."""
+    if metric == "accuracy":
+        return t("Chart of accuracy over the epochs; the words below tell what it shows")
+    return t("Chart of loss over the epochs; the words below tell what it shows")
+
+
 def told(how: str, now: str) -> str:
     """How to read a chart, and in bold what it shows, as Markdown."""
     return f"{t(how)} **{now}**" if now else t(how)

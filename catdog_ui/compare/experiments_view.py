@@ -12,6 +12,7 @@ from catdog_core.outcomes.experiments import Group
 from catdog_core.runs import Run
 
 from .. import charts, curve_words, phrases, trash_view, verdict
+from ..learn.terms import terms
 from ..palette import TRAIN, VALIDATION
 from ..startup import guard
 from ..words import N_, escape, t
@@ -161,13 +162,14 @@ def _twins(group: Group) -> None:
     curves = [
         (_curve(run), title, judged.since) for (run, title), judged in zip(pair, found, strict=True)
     ]
-    left, right = st.columns(2)
-    for column, metric in ((left, "accuracy"), (right, "loss")):
+    metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
+    for column, metric in zip(st.columns(2), metrics, strict=True):
         with column:
-            figure = experiment_charts.twins(metric, curves)  # type: ignore[arg-type]
-            st.plotly_chart(figure, key=f"twins_{metric}", config=_BARE)
-            now = curve_words.twins(metric, curves[0][0], curves[1][0])  # type: ignore[arg-type]
+            figure, told = experiment_charts.twins(metric, curves), curve_words.alt(metric)
+            st.plotly_chart(figure, key=f"twins_{metric}", config=_BARE, alt=told)
+            now = curve_words.twins(metric, curves[0][0], curves[1][0])
             st.caption(curve_words.told(curve_words.TWINS[metric], now))
+    terms("twin", "gap", "augmentation", "confidence-interval")
     st.caption(
         t(
             "Intervals hold with 95 % confidence and count the validation photos as the chance."
@@ -192,10 +194,11 @@ def _small_data(group: Group) -> None:
             [(name, charts.run_color(number), "line") for number, name in enumerate(names.values())]
         )
     )
-    classes = max(len(group.runs[0].classes), 2)
-    figure = experiment_charts.against_data(found, names, classes)
-    st.plotly_chart(figure, key="against_data", config=_BARE)
+    figure = experiment_charts.against_data(found, names, max(len(group.runs[0].classes), 2))
+    told = t("Chart of accuracy against training photos; the words below tell what it shows")
+    st.plotly_chart(figure, key="against_data", config=_BARE, alt=told)
     st.caption(curve_words.told(curve_words.DATA, curve_words.against_data(found, names)))
+    terms("dataset", "augmentation", "confidence-interval", "transfer")
     sentences = [t(said.message, **said.params) for said in contrast.growth(found)]
     for base, other, said in contrast.ahead(found):
         words = {"base": names[base.line], "other": names[other.line]}

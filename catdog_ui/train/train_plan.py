@@ -10,6 +10,7 @@ from catdog_core.settings import Augmentation, Training
 from catdog_core.training import estimate, schedules
 
 from .. import curve_words
+from ..learn.terms import terms
 from ..words import t
 from . import rate_chart
 
@@ -162,8 +163,10 @@ def _rates(training: Training, dataset: Dataset) -> None:
         rate_chart.schedule(points),
         key="train_rates",
         config={"displaylogo": False, "displayModeBar": False, "staticPlot": True},
+        alt=t("Chart of the learning rate over the steps; the words below tell what it shows"),
     )
     st.caption(curve_words.told(curve_words.SCHEDULE, curve_words.schedule(points)))
+    terms("learning-rate", "optimizer", "step")
     if training.schedule == "plateau":
         st.caption(
             t("Drawn as if validation loss never stops falling; where it does, the rate is halved.")

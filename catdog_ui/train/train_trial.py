@@ -18,6 +18,7 @@ from catdog_core.settings import Augmentation, Training
 from catdog_core.training import estimate, lr_finder, trial
 
 from .. import curve_words, phrases, watch
+from ..learn.terms import terms
 from ..startup import guard
 from ..words import N_, escape, say, t
 from . import rate_chart
@@ -176,9 +177,11 @@ def _outcome(asked: Asked, search: Search, use: Callable[[float], None]) -> None
             rate_chart.search(search.points, smoothed, found.rate if found else None),
             key="train_rate_chart",
             config={"displaylogo": False, "displayModeBar": False},
+            alt=t("Chart of loss against learning rate; the words below tell what it shows"),
         )
         now = curve_words.search(search.points, smoothed)
         st.caption(curve_words.told(curve_words.SEARCH, now))
+        terms("learning-rate", "loss", "gradient")
     if search.found is None:
         return
     why = (

@@ -13,6 +13,7 @@ from catdog_core.outcomes.verdicts import Verdict
 from catdog_core.runs import Run
 
 from .. import chart_marks, charts, curve_words, loaders, phrases, tiles, verdict
+from ..learn.terms import terms
 from ..startup import guard
 from ..words import escape, t
 from . import run_status
@@ -83,7 +84,7 @@ def _header(run: Run) -> None:
 
 
 def _resume_button(run: Run) -> None:
-    started = bool(run.state)
+    started = bool(run.state or run.epochs)
     label = t("Resume") if started else t("Start")
     if st.button(label, icon=":material/play_arrow:", type="primary", key="resume_run"):
         runs.start(run.folder, follow=bool(run.group))
@@ -150,9 +151,11 @@ def _curves(run: Run, found: Verdict) -> None:
                 figure,
                 key=f"live_{metric}",
                 config={"displaylogo": False, "displayModeBar": False},
+                alt=curve_words.alt(metric),  # type: ignore[arg-type]
             )
             now = curve_words.live(metric, curve)  # type: ignore[arg-type]
             st.caption(curve_words.told(curve_words.LIVE[metric], now))
+    terms("overfitting", "gap", "accuracy", "loss", "epoch", "validation")
 
 
 def _mark_end(figure: Any, epoch: int) -> None:

@@ -65,7 +65,14 @@ def save(model_or_run: Path, kind: str, out: Path) -> Path:
         return place(made, out)
 
 
-def make(model_or_run: Path, kind: str, folder: Path, phase: Phase, packed: bool = False) -> Made:
+def make(
+    model_or_run: Path,
+    kind: str,
+    folder: Path,
+    phase: Phase,
+    packed: bool = False,
+    language: str = "en",
+) -> Made:
     """Write it in a process of its own, and compare its answers with the Keras model's.
 
     Args:
@@ -73,6 +80,7 @@ def make(model_or_run: Path, kind: str, folder: Path, phase: Phase, packed: bool
         folder: where to make the file; it exists.
         phase: told what goes on.
         packed: make a zip of a format that is a folder.
+        language: of what is to be read, such as "ko".
 
     Raises:
         CatDogError: as for `save`.
@@ -84,6 +92,7 @@ def make(model_or_run: Path, kind: str, folder: Path, phase: Phase, packed: bool
         "kind": kind,
         "folder": str(folder),
         "packed": packed,
+        "language": language,
     }
     found: dict[str, Any] = {}
     now = "starting"

@@ -166,3 +166,10 @@ def test_the_compare_page_says_what_is_wrong_with_a_file(workspace):
     page.file_uploader(key="history_file").upload("<b>.pkl", HOSTILE["system"], "")
     next(b for b in page.button if b.label == "Bring it in").click().run()
     assert "no pickle of a history" in fakes.said(page.error) and not runs.listing()
+
+
+def test_the_export_page_offers_its_report_and_no_model(workspace):
+    folder = history_files.bring(RECORDED)
+    page = fakes.page("7_Export", run=folder.name)
+    assert not page.exception and "it has no model" in fakes.said(page.info)
+    assert [b.label for b in page.get("download_button")] == ["Download the report"]

@@ -33,6 +33,7 @@ ALL: tuple[Exporter, ...] = (
         extension=".html",
         writer="report:html",
         group="record",
+        usage="python -m webbrowser {file}",
         needs_run=True,
     ),
     Exporter(
@@ -42,6 +43,7 @@ ALL: tuple[Exporter, ...] = (
         extension=".html",
         writer="report:live",
         group="record",
+        usage="python -m webbrowser {file}",
         needs=("plotly",),
         needs_run=True,
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sys
 import threading
@@ -20,14 +21,15 @@ _BEAT = 0.5
 
 
 def main() -> None:
-    """Do what standard input asks for: "source", "kind", "folder" to write in."""
+    """Do what standard input asks for: "source", "kind", "folder" to write in, "language"."""
     from .. import quiet
     from ..errors import CatDogError
-    from . import formats
+    from . import formats, tongue
 
     asked = json.load(sys.stdin)
     child.keep_stdout()
     threading.Thread(target=_beat, daemon=True).start()
+    os.environ[tongue.VARIABLE] = asked.get("language", "en")
     source, kind, folder = Path(asked["source"]), asked["kind"], Path(asked["folder"])
     try:
         exporter = formats.of(kind)

@@ -39,10 +39,10 @@ def root() -> Path:
 
 
 class Shelf:
-    """The exports of one run or model."""
+    """The exports of one run or model; what is to be read is in the language of the code."""
 
-    def __init__(self, source: Path, classes: tuple[str, ...]) -> None:
-        self.source = source
+    def __init__(self, source: Path, classes: tuple[str, ...], language: str = "en") -> None:
+        self.source, self.language = source, language
         self._model = predictions.digest(model_file.find(source))
         self.dataset: Dataset | None = sample.dataset_of(source, classes)
 
@@ -64,7 +64,9 @@ class Shelf:
         making = root() / f".making-{uuid4().hex[:8]}"
         try:
             making.mkdir(parents=True)
-            made = export.make(self.source, kind, making, phase, packed=True)
+            made = export.make(
+                self.source, kind, making, phase, packed=True, language=self.language
+            )
             record = {
                 "format": FORMAT,
                 "kind": kind,
@@ -93,6 +95,7 @@ class Shelf:
         if self.dataset is not None:
             digest.update(self.dataset.fingerprint.encode())
         if formats.of(kind).group != "model":
+            digest.update(self.language.encode())
             folder = model_file.folder(self.source)
             for path in [*(folder / name for name in _TOLD), *folder.glob("predictions/*.json")]:
                 with suppress(OSError):

@@ -19,8 +19,9 @@ from catdog_core.runs import Run
 
 from .. import loaders, state, tiles
 from ..startup import guard
-from ..words import N_, escape, say, t
+from ..words import N_, escape, language, say, t
 from . import export_words as words
+from . import report_view
 
 _GROUPS = {
     "model": (
@@ -58,6 +59,9 @@ def choose() -> Run | None:
     run = state.chosen_run(t("Run"), [ready] if ready else [])
     if run is None:
         return None
+    if run.is_history:
+        report_view.offer(run)
+        return None
     if run.training is None or run.best_model is None:
         st.info(t("This run has no model yet: one appears with the first whole epoch."))
         st.page_link(
@@ -80,7 +84,7 @@ def choose() -> Run | None:
 
 def show(run: Run) -> None:
     """A card a format, in their groups; they redraw themselves while one is being made."""
-    shelf = Shelf(run.folder, run.classes)
+    shelf = Shelf(run.folder, run.classes, language())
     if shelf.dataset is None:
         st.caption(
             t(

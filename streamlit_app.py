@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_core import datasets, runs
-from catdog_ui import home_view, startup, tour, trash_view
+from catdog_ui import home_view, startup, tour, trash_view, warm
 from catdog_ui.words import N_, t
 
 startup.page(N_("Home"))
@@ -27,3 +27,5 @@ with startup.guard():
         st.space("small")
     home_view.rooms()
     trash_view.panel()
+
+warm.begin()

@@ -48,7 +48,7 @@ def running(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def process(
-    folder: Path, script: Path = PROJECT / "streamlit_app.py", *options: str
+    folder: Path, script: Path = PROJECT / "streamlit_app.py", *options: str, port: int = 0
 ) -> Iterator[tuple[str, int]]:
     """As `running`, for any script of Streamlit; yields the address and the server's process id.
 
@@ -56,8 +56,9 @@ def process(
         folder: as there.
         script: what Streamlit runs.
         options: more for Streamlit's command line.
+        port: where it listens; by default a free one.
     """
-    port = free_port()
+    port = port or free_port()
     with open(folder / "server.log", "wb") as log:
         server = subprocess.Popen(
             [
@@ -88,8 +89,13 @@ def free_port(place: str = "127.0.0.1") -> int:
 
 
 def with_workspace(folder: Path) -> dict[str, str]:
-    """The environment of a process of the lab with its workspace at `folder`."""
-    return {**os.environ, "CATDOG_WORKSPACE": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    """The environment of a process of the lab with its workspace at `folder`.
+
+    Its server does not load TensorFlow by the way, which would disturb what is measured, unless
+    ``CATDOG_WARM_UP`` asks for it.
+    """
+    ours = {"CATDOG_WORKSPACE": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {"CATDOG_WARM_UP": "0", **os.environ, **ours}
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

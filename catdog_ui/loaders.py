@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +25,10 @@ from catdog_core.jobs import Job
 from catdog_core.packing import cache
 from catdog_core.runs import Run
 
+from . import warm
 from .words import t
 
 if TYPE_CHECKING:
-    from catdog_core.insight.pooled import Pooling
-    from catdog_core.insight.xray import Answer, Box, Layer
     from catdog_core.packing.race import Lane, Standing
     from catdog_core.predict import Prediction, Predictor
 
@@ -90,71 +89,6 @@ def heat_maps(
     return np.concatenate(parts)
 
 
-def layers(model: Predictor) -> list[Layer]:
-    """The layers of a model that give maps."""
-    from catdog_core.insight import xray as room
-
-    return room.layers(model)
-
-
-def layer_map(model: Predictor, photo: Photo, place: int) -> NDArray[np.float32]:
-    """What a layer gives of a fitted photo, (S, S, 3) to (h, w, K); below 0 the photo itself."""
-    from catdog_core.insight import xray as room
-
-    found: NDArray[np.float32] = room.maps(model, photo[None], place)[0]
-    return found
-
-
-def pooling(model: Predictor, place: int) -> tuple[Pooling, int]:
-    """How a max pooling layer goes about, and the place of the layer whose map it takes."""
-    from catdog_core.insight import xray as room
-
-    return room.pooling(model, place)
-
-
-def strongest(
-    model: Predictor, photos: Iterable[Photo], place: int, channel: int, tell: Callable[[int], None]
-) -> list[Answer]:
-    """The photos a channel of a layer answers to most."""
-    from catdog_core.insight import xray as room
-
-    return room.strongest(model, photos, place, channel, progress=tell)
-
-
-def filters(model: Predictor) -> NDArray[np.float32]:
-    """The filters of the first convolution, (K, k, k, 3), 0..1. Raises ModelError."""
-    from catdog_core.insight import xray as room
-
-    return room.filters(model)
-
-
-def receptive_field(model: Predictor, place: int, row: int, column: int) -> Box:
-    """The pixels that reach a unit of a layer's map. Raises ModelError."""
-    from catdog_core.insight import xray as room
-
-    return room.receptive_field(model, place, row, column)
-
-
-def through_epochs(
-    path: Path, epochs: Sequence[Path], photo: Photo, place: int, channel: int, job: Job
-) -> list[NDArray[np.float32]]:
-    """A channel's map of a fitted photo after earlier epochs of a run. Raises ModelError."""
-    from catdog_core.insight import xray as room
-
-    found = []
-    for one in room.through_epochs(path, epochs, photo, place, channel):
-        found.append(one)
-        job.tell("", len(found), len(epochs))
-    return found
-
-
-def at_epoch(path: Path, weights: Path) -> Predictor:
-    """A run's model with the weights of an earlier epoch. Raises ModelError."""
-    with st.spinner(t("Loading the weights of this epoch…")):
-        stamps = path.stat().st_mtime_ns, weights.stat().st_mtime_ns
-        return _at_epoch(str(path), str(weights), stamps)
-
-
 def as_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
     """A table of predictions for a spreadsheet, with nothing in it that would run there."""
     from catdog_core import predict as room
@@ -164,6 +98,7 @@ def as_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
 
 def as_h5(run_dir: Path) -> bytes:
     """The best model of a run in the format of the class notes."""
+    warm.wait()
     from catdog_core import export
 
     with tempfile.TemporaryDirectory() as folder:
@@ -187,6 +122,7 @@ class PackedPhotos:
 
 def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
     """Keep a dataset as shards in the cache, or verify those there; tells the job its progress."""
+    warm.wait()
     from catdog_core import records
 
     place = cache.place(dataset.fingerprint, size)
@@ -212,6 +148,7 @@ def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
 
 def race(dataset: Dataset, job: Job) -> list[Lane]:
     """Race the readers of photos; meanwhile the job's result is how the race stands."""
+    warm.wait()
     from catdog_core.packing import race as room
 
     settle()
@@ -226,6 +163,7 @@ def race(dataset: Dataset, job: Job) -> list[Lane]:
 
 def evaluate(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Ask a run's model about a split and keep the table; tells the job its progress."""
+    warm.wait()
     from catdog_core import evaluate as room
 
     room.keep(run_dir, _again, dataset, split, _pass(job))
@@ -233,6 +171,7 @@ def evaluate(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
 
 def look(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Find out how a run's model sees a split and keep it; tells the job its progress."""
+    warm.wait()
     from catdog_core import evaluate as room
 
     room.look(run_dir, _again, dataset, split, _pass(job))
@@ -260,6 +199,7 @@ def stem(run: Run) -> str:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _from_file(path: str, changed: int) -> Predictor:
+    warm.wait()
     from catdog_core import predict as room
 
     model = room.load(Path(path))
@@ -267,17 +207,9 @@ def _from_file(path: str, changed: int) -> Predictor:
     return model
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _at_epoch(path: str, weights: str, changed: tuple[int, int]) -> Predictor:
-    from catdog_core import predict as room
-
-    model = room.at_epoch(Path(path), Path(weights))
-    settle()
-    return model
-
-
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
+    warm.wait()
     from catdog_core import predict as room
 
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from catdog_ui import startup
+from catdog_ui import startup, warm
 from catdog_ui.predict import predict_photos, predict_results, predict_view
 from catdog_ui.words import N_, t
 
@@ -20,3 +20,5 @@ with startup.guard():
         model, rows = predict_view.ask(choice, photos)
         if rows is not None:
             predict_results.show(choice, model, photos, rows)
+
+warm.begin()

@@ -16,6 +16,7 @@ from catdog_core.images import Photo
 from catdog_core.jobs import Job
 
 from .. import loaders, phrases, pictures
+from ..learn.terms import terms
 from ..words import escape, say, t
 from . import predict_work
 
@@ -85,6 +86,7 @@ def explain(heat: Heat | None) -> None:
         + " "
         + _now(heat.maps)
     )
+    terms("heat-map")
 
 
 def _now(maps: NDArray[np.float32]) -> str:

@@ -14,6 +14,7 @@ from catdog_core.insight.certainty import is_unsure
 from catdog_core.insight.heat import overlay
 
 from .. import loaders
+from ..learn.terms import terms
 from ..words import escape, say, t
 from . import predict_cards, predict_heat, predict_unsure, predict_votes, predict_xray
 from .predict_heat import Heat
@@ -63,6 +64,7 @@ def show(
     predict_cards.table(model.classes, rows_shown, least)
     predict_unsure.explain_energy(model.model.output_shape[-1], [(p.name, row) for p, row in good])
     with st.container(horizontal=True):
+        terms("probability", "entropy", "threshold")
         _download_csv(model, rows)
         predict_unsure.download(model.classes, least, [(p.name, p.data, row) for p, row in good])
 

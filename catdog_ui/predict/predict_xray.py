@@ -15,9 +15,9 @@ from catdog_core import images
 from catdog_core.errors import ModelError
 from catdog_core.training import epoch_weights
 
-from .. import gallery, loaders
+from .. import gallery
 from ..words import escape, say, t
-from . import predict_panels, xray_epochs, xray_pooling, xray_strongest, xray_unit
+from . import predict_panels, xray_doors, xray_epochs, xray_pooling, xray_strongest, xray_unit
 from .predict_panels import Photos
 from .predict_view import Choice
 from .xray_look import Look, picture
@@ -47,7 +47,7 @@ def _panel(choice: Choice, model: Predictor, photos: Photos) -> None:
         photo = predict_panels.choose(model, photos, "predict_xray_photo")
         if choice.path and epochs:
             model = _at_epoch(choice.path, model, epochs)
-        found = loaders.layers(model)
+        found = xray_doors.layers(model)
         if not found:
             st.info(t("This network has no layer that keeps places."))
             return
@@ -61,7 +61,7 @@ def _panel(choice: Choice, model: Predictor, photos: Photos) -> None:
                 width=360,
             )
         ]
-    values = loaders.layer_map(model, photo, layer.place)
+    values = xray_doors.layer_map(model, photo, layer.place)
     order = np.argsort(-values.max(axis=(0, 1)), kind="stable").tolist()
     _maps(values, order[:MOST])
     looks: dict[str, tuple[str, Callable[[Look], None]]] = {
@@ -107,7 +107,7 @@ def _at_epoch(path: Path, model: Predictor, epochs: dict[int, Path]) -> Predicto
         width=220,
         help=t("Everything below is shown as it was after this epoch."),
     )
-    return model if chosen == best else loaders.at_epoch(path, epochs[chosen])
+    return model if chosen == best else xray_doors.at_epoch(path, epochs[chosen])
 
 
 def _first_convolution(found: list[Layer]) -> int:
@@ -143,7 +143,7 @@ def _maps(values: NDArray[np.float32], order: list[int]) -> None:
 def _filters(look: Look) -> None:
     """The first convolution's filters as small colour pictures."""
     try:
-        found = loaders.filters(look.model)
+        found = xray_doors.filters(look.model)
     except ModelError as error:
         st.caption(escape(say(error)))
         return

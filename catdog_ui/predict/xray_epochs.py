@@ -9,9 +9,9 @@ import streamlit as st
 
 from catdog_core import images
 
-from .. import gallery, loaders
+from .. import gallery
 from ..words import t
-from . import predict_work
+from . import predict_work, xray_doors
 from .xray_look import Look, picture
 
 
@@ -22,7 +22,7 @@ def show(look: Look) -> None:
         "predict_epochs",
         (look.choice.path, *look.epochs, look.photo.tobytes(), look.layer.place, look.channel),
         partial(
-            loaders.through_epochs,
+            xray_doors.through_epochs,
             look.choice.path,
             list(look.epochs.values()),
             look.photo,

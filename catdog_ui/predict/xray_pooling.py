@@ -13,8 +13,9 @@ from catdog_core.images import Photo
 from catdog_core.insight.heat import coloured
 from catdog_core.insight.pooled import Kept, kept
 
-from .. import gallery, loaders
+from .. import gallery
 from ..words import t
+from . import xray_doors
 from .xray_look import Look, enlarged
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ def show(look: Look) -> None:
             )
         )
         return
-    how, before = loaders.pooling(look.model, layer.place)
-    values = loaders.layer_map(look.model, look.photo, before)
+    how, before = xray_doors.pooling(look.model, layer.place)
+    values = xray_doors.layer_map(look.model, look.photo, before)
     channel = min(look.channel, values.shape[-1] - 1)
     values = values[..., channel]
     found = kept(values, how)

@@ -19,9 +19,9 @@ from catdog_core.images import Photo
 from catdog_core.insight.heat import with_inset
 from catdog_core.jobs import Job
 
-from .. import gallery, loaders
+from .. import gallery
 from ..words import escape, t
-from . import predict_photos, predict_work
+from . import predict_photos, predict_work, xray_doors
 from .xray_look import Look
 
 MOST_PHOTOS = 500
@@ -113,7 +113,7 @@ def _search(look: Look, sources: list[Source], job: Job) -> list[Found]:
             readable.append(number)
             yield photo
 
-    answers = loaders.strongest(
+    answers = xray_doors.strongest(
         look.model,
         photos(),
         look.layer.place,
@@ -125,7 +125,7 @@ def _search(look: Look, sources: list[Source], job: Job) -> list[Found]:
         name, label, source = sources[readable[one.photo]]
         photo = _read(source, look.model.size)
         with suppress(ModelError):  # where maps grow again the photo is shown without a frame
-            box = loaders.receptive_field(look.model, look.layer.place, one.row, one.column)
+            box = xray_doors.receptive_field(look.model, look.layer.place, one.row, one.column)
             photo = with_inset(photo, (box.top, box.left, box.bottom, box.right))
         found.append(Found(images.encode(photo), name, label, one.value))
     return found

@@ -11,9 +11,10 @@ from catdog_core import images
 from catdog_core.errors import ModelError
 from catdog_core.insight.heat import framed
 
-from .. import gallery, loaders
+from .. import gallery
 from ..palette import WHITE
 from ..words import escape, say, t
+from . import xray_doors
 from .xray_look import Look, enlarged, picture
 
 _CHART = "predict_xray_click"
@@ -143,7 +144,7 @@ def _place(label: str, count: int, key: str) -> int:
 def _field(look: Look, row: int, column: int) -> None:
     """The photo, dark but for the pixels that the unit can see."""
     try:
-        box = loaders.receptive_field(look.model, look.layer.place, row, column)
+        box = xray_doors.receptive_field(look.model, look.layer.place, row, column)
     except ModelError as error:
         st.caption(escape(say(error)))
         return

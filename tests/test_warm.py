@@ -1,0 +1,76 @@
+"""TensorFlow loaded in the background: when, and when not."""
+
+import sys
+import time
+
+import fakes
+import psutil
+import pytest
+from streamlit import runtime
+
+from benchmarks import server
+from benchmarks.wire import visitor
+from catdog_ui import warm
+
+
+@pytest.fixture
+def real_server(monkeypatch):
+    """As if this process were a server; what is loaded is counted instead."""
+    loaded = []
+    monkeypatch.delenv("CATDOG_WARM_UP", raising=False)
+    monkeypatch.setattr(runtime, "exists", lambda: True)
+    monkeypatch.setattr(runtime, "get_instance", lambda: object.__new__(runtime.Runtime))
+    monkeypatch.setattr(warm, "_thread", None)
+    monkeypatch.setattr(warm, "_load", lambda: loaded.append(1))
+    return loaded
+
+
+def test_a_server_loads_it_once(real_server):
+    for _ in range(3):
+        warm.begin()
+    warm.wait()
+    assert real_server == [1]
+
+
+def test_it_can_be_switched_off(real_server, monkeypatch):
+    monkeypatch.setenv("CATDOG_WARM_UP", "0")
+    warm.begin()
+    assert real_server == [] and warm._thread is None
+
+
+def test_pages_in_tests_never_load_it(workspace, monkeypatch):
+    monkeypatch.setattr(warm, "_load", lambda: pytest.fail("loaded"))
+    monkeypatch.setattr(warm, "_thread", None)
+    app = fakes.page()
+    assert not app.exception and warm._thread is None
+
+
+def test_nobody_waits_where_nothing_is_loaded(monkeypatch):
+    monkeypatch.setattr(warm, "_thread", None)
+    warm.wait()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what a process has mapped")
+def test_a_real_server_has_it_loaded_soon_after_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("CATDOG_WARM_UP", "1")
+    with server.running(tmp_path) as address:
+        (process,) = (p for p in psutil.process_iter() if address.split(":")[1] in _line(p))
+        assert not _has_tensorflow(process)
+        with visitor(address) as one:
+            one.open("")
+            end = time.monotonic() + 60
+            while not _has_tensorflow(process) and time.monotonic() < end:
+                time.sleep(0.2)
+            assert _has_tensorflow(process)
+
+
+def _line(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _has_tensorflow(process):
+    return any("libtensorflow" in one.path for one in process.memory_maps())

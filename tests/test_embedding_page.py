@@ -8,7 +8,7 @@ from test_evaluate_page import answer, captions, page, run
 from catdog_core import datasets, jobs
 from catdog_core.insight import embedding, predictions
 from catdog_ui import loaders
-from catdog_ui.evaluate import evaluate_map, evaluate_map_chart, evaluate_words
+from catdog_ui.evaluate import evaluate_map, evaluate_map_chart, evaluate_map_words
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -167,4 +167,4 @@ def test_mistakes_differ_in_shape_not_in_colour_alone():
 def test_a_map_without_neighbours_says_so():
     table = table_of(2, n=1)
     found = embedding.make(table.files, np.ones((1, 4), np.float32), [b""], 4)
-    assert "too few" in evaluate_words.drawn(found, table, np.zeros(1, int), "pca")
+    assert "too few" in evaluate_map_words.drawn(found, table, np.zeros(1, int), "pca")

@@ -5,6 +5,9 @@ import shutil
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics
 from test_evaluate_page import answer, captions, page, run
 
 from catdog_core import datasets
@@ -90,3 +93,62 @@ def test_sixty_classes_stay_readable(many):
     menu = app.menu_button[0]
     assert len(menu.options) == MANY  # the sixty less its own, and to leave it out
     assert menu.options[1] == "It is: class 01"  # what the model said
+
+
+@st.composite
+def tables(draw):
+    """Any table of answers: some classes may have no photo, some answers may be equal."""
+    classes, n = draw(st.integers(2, 8)), draw(st.integers(1, 40))
+    labels = np.array(draw(st.lists(st.integers(0, classes - 1), min_size=n, max_size=n)))
+    whole = st.lists(st.integers(0, 5), min_size=classes, max_size=classes)
+    raw = np.array(draw(st.lists(whole, min_size=n, max_size=n)), float) + 0.01
+    names = tuple(f"class {label}" for label in range(classes))
+    rows = raw / raw.sum(axis=1, keepdims=True)
+    return Table(tuple(f"{i}.jpg" for i in range(n)), names, labels, rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables(), st.floats(0, 1))
+def test_figures_of_any_table_are_those_of_scikit_learn(found, threshold):
+    result = scores.at(found, threshold)
+    called = found.probabilities.argmax(axis=1)
+    if len(found.classes) == 2:
+        called = (found.probabilities[:, 1] > threshold).astype(int)
+    every = list(range(len(found.classes)))
+    assert result.accuracy == pytest.approx(metrics.accuracy_score(found.labels, called))
+    known = metrics.confusion_matrix(found.labels, called, labels=every)
+    assert (result.confusion == known).all() and result.confusion.sum() == result.n
+    for name in ("precision", "recall", "f1"):
+        score = getattr(metrics, f"{name}_score")
+        each = score(found.labels, called, labels=every, average=None, zero_division=np.nan)
+        assert getattr(result, name) == pytest.approx(each, nan_ok=True)
+    losses = scores.losses(found)
+    assert losses.mean() == pytest.approx(
+        metrics.log_loss(found.labels, found.probabilities, labels=every)
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables())
+def test_curves_of_any_table_have_the_areas_of_scikit_learn(found):
+    for curve in scores.roc(found):
+        true = found.labels == curve.label
+        area = metrics.roc_auc_score(true, found.probabilities[:, curve.label])
+        assert curve.area == pytest.approx(area) and (np.diff(curve.x) >= 0).all()
+    for curve in scores.precision_recall(found):
+        true = found.labels == curve.label
+        area = metrics.average_precision_score(true, found.probabilities[:, curve.label])
+        assert curve.area == pytest.approx(area)
+    assert 0 <= scores.calibration(found).error <= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables(), st.integers(1, 60))
+def test_the_mistakes_listed_are_those_of_the_matrix_the_most_frequent_first(found, most):
+    result = scores.at(found)
+    listed = scores.mix_ups(result, most)
+    counts = [count for _, _, count in listed]
+    assert counts == sorted(counts, reverse=True) and len(listed) <= most
+    assert all(t != g and result.confusion[t, g] == count > 0 for t, g, count in listed)
+    if len(listed) < most:
+        assert sum(counts) == result.n - result.right

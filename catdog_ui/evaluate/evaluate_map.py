@@ -17,9 +17,10 @@ from catdog_core.insight.predictions import Table
 from catdog_core.jobs import Job
 
 from .. import charts, loaders, watch
+from ..learn.terms import terms
 from ..startup import guard
 from ..words import escape, say, t
-from . import evaluate_cards, evaluate_map_chart, evaluate_words
+from . import evaluate_cards, evaluate_map_chart, evaluate_map_words
 from .evaluate_pick import Subject
 
 _NAMES: dict[str, str] = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
@@ -62,7 +63,7 @@ def _map(
         rows = np.array([places[found.files[n]] for n in drawn], np.int64)
         chosen = _chart(table, guesses, found, xy[drawn], np.array(drawn, np.int64), rows)
         st.caption(
-            f"{t(evaluate_words.MAP)} **{evaluate_words.drawn(found, table, guesses, method)}**"
+            f"{t(evaluate_map_words.MAP)} **{evaluate_map_words.drawn(found, table, guesses, method)}**"
         )
         if len(chosen):
             st.caption(t("Photos chosen on the map: {n:,}", n=len(chosen)))
@@ -103,6 +104,7 @@ def _chart(
         on_select="rerun",
         alt=t("Map of the photos: near to each other lie those that the network sees alike"),
     )
+    terms("embedding", "dense", "class")
     return _chosen(state.selection if state else {}, xy, rows)
 
 

@@ -1,0 +1,107 @@
+"""Signing in with a local identity provider, in a real server and a real browser."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks import server
+from catdog_core import access
+
+pytest.importorskip("authlib", reason="signing in needs requirements-class.txt")
+pytest.importorskip("httpx", reason="signing in needs requirements-class.txt")
+provider = pytest.importorskip("provider", reason="the provider of the test needs joserfc")
+
+pytestmark = [pytest.mark.browser, pytest.mark.long]
+
+SECRETS = """[auth]
+redirect_uri = "http://{address}/oauth2callback"
+cookie_secret = "{cookie}"
+client_id = "{client}"
+client_secret = "{password}"
+server_metadata_url = "{url}/.well-known/openid-configuration"
+"""
+TEACHER, STUDENT, OTHER = "kim@school.org", "ada@school.org", "eve@elsewhere.org"
+
+
+@pytest.fixture(scope="module")
+def school(lab, tmp_path_factory):
+    """A lab for a class that signs in: its address and the provider."""
+    folder = tmp_path_factory.mktemp("school")
+    (folder / "workspace").mkdir()
+    settings = {"shared": True, "teachers": [TEACHER], "students": ["*@school.org"]}
+    (folder / "workspace" / access.FILE).write_text(json.dumps(settings))
+    port = server.free_port()
+    with provider.serving() as identity:
+        secrets = folder / "secrets.toml"
+        secrets.write_text(
+            SECRETS.format(
+                address=f"127.0.0.1:{port}",
+                cookie="a long secret that signs the cookie of who signed in",
+                client=provider.CLIENT,
+                password=provider.PASSWORD,
+                url=identity.url,
+            )
+        )
+        script = server.PROJECT / "streamlit_app.py"
+        options = "--secrets.files", str(secrets)
+        with server.process(folder, script, *options, port=port) as (address, _):
+            yield f"http://{address}", identity
+
+
+def sign_in(lab, school, email, verified=True):
+    url, identity = school
+    identity.email, identity.verified = email, verified
+    page = lab.page()
+    page.goto(url)
+    lab.settle(page)
+    page.get_by_test_id("stSidebar").get_by_test_id("stPopover").get_by_role("button").click()
+    page.locator(".st-key-visitor_login button").click()
+    page.wait_for_url(f"{url}/**")
+    page.locator("h1").first.wait_for()
+    lab.settle(page)
+    return page
+
+
+def role(page):
+    page.get_by_test_id("stSidebar").get_by_test_id("stPopover").get_by_role("button").click()
+    body = page.get_by_test_id("stPopoverBody")
+    body.wait_for()
+    return body.inner_text().split(":")[0].split("\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("email", "expected"), [(TEACHER, "Teacher"), (STUDENT, "Student"), (OTHER, "Audience")]
+)
+def test_who_signs_in_has_the_role_of_the_address(lab, school, email, expected):
+    page = sign_in(lab, school, email)
+    assert email in page.get_by_test_id("stSidebar").inner_text()
+    assert role(page) == expected
+    assert school[1].redirects[-1] == f"{school[0]}/oauth2callback"
+    lab.close_pages()
+
+
+def test_an_address_the_provider_has_not_verified_is_nobody(lab, school):
+    page = sign_in(lab, school, TEACHER, verified=False)
+    assert TEACHER not in page.get_by_test_id("stSidebar").inner_text()
+    assert role(page) == "Audience"
+    lab.close_pages()
+
+
+def test_who_signs_out_is_the_audience_again(lab, school):
+    page = sign_in(lab, school, STUDENT)
+    role(page)
+    page.locator(".st-key-visitor_logout button").click()
+    page.get_by_test_id("stSidebar").get_by_text("visitor").wait_for()
+    assert role(page) == "Audience"
+    lab.close_pages()
+
+
+def test_an_answer_nobody_asked_for_signs_nobody_in(lab, school):
+    page = lab.page()
+    page.goto(f"{school[0]}/oauth2callback?code=made-up&state=made-up")
+    page.locator("h1").first.wait_for()
+    lab.settle(page)
+    assert role(page) == "Audience"
+    lab.close_pages()

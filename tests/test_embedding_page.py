@@ -63,7 +63,7 @@ def test_the_map_is_drawn_at_once_and_told_in_words(dataset):
 def test_the_threshold_moves_the_mistakes_on_the_map(dataset):
     _, app = shown(dataset)
     app.slider("threshold").set_value(0.95).run()
-    assert "Of the 12 wrong answers" in captions(app)
+    assert "The wrong answers, 12, lie among their own class" in captions(app)
 
 
 def test_photos_chosen_on_the_map_are_decided_about(dataset, monkeypatch):

@@ -62,9 +62,8 @@ def _map(
         drawn = [n for n, file in enumerate(found.files) if file in places]
         rows = np.array([places[found.files[n]] for n in drawn], np.int64)
         chosen = _chart(table, guesses, found, xy[drawn], np.array(drawn, np.int64), rows)
-        st.caption(
-            f"{t(evaluate_map_words.MAP)} **{evaluate_map_words.drawn(found, table, guesses, method)}**"
-        )
+        now = evaluate_map_words.drawn(found, table, guesses, method)
+        st.caption(f"{t(evaluate_map_words.MAP)} **{now}**")
         if len(chosen):
             st.caption(t("Photos chosen on the map: {n:,}", n=len(chosen)))
             evaluate_cards.show(subject, table, guesses, chosen, _KEY)

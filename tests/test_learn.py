@@ -1,6 +1,7 @@
 """What the Learn page teaches: complete, true to the class notes, and right in its sums."""
 
 import re
+from pathlib import Path
 
 import fakes
 import numpy as np
@@ -160,3 +161,12 @@ def test_batches_of_an_epoch_show_each_photo_once_and_never_end():
     again = [n for number in (4, 5, 6) for n in by_hand.batch_numbers(50, 20, number)]
     assert sorted(again) == list(range(50)) and again != first
     assert len(by_hand.batch_numbers(50, 20, 3000)) == 10
+
+
+def test_terms_that_pages_explain_are_in_the_glossary():
+    asked = set()
+    for path in (Path(__file__).parents[1] / "catdog_ui").rglob("*.py"):
+        for call in re.findall(r"\bterms\((\"[^)]*)\)", path.read_text("utf-8")):
+            asked |= set(re.findall(r'(?<!=)"([\w-]+)"', call))
+    assert len(asked) > 20
+    assert asked <= set(TERMS)

@@ -93,6 +93,16 @@ TERMS: dict[str, Term] = {
         N_("Setting a random part of the numbers to zero in training, against overfitting."),
         "dropout",
     ),
+    "embedding": Term(
+        N_("embedding"),
+        N_("A photo as the row of numbers that reaches the last layer, drawn as a point of a map."),
+        "network",
+    ),
+    "entropy": Term(
+        N_("entropy"),
+        N_("How undecided an answer is, in bits: 0 when sure, 1 at fifty-fifty of two classes."),
+        "sigmoid",
+    ),
     "epoch": Term(N_("epoch"), N_("So many steps that every photo was shown once."), "steps"),
     "feature-map": Term(
         N_("feature map"),
@@ -194,6 +204,11 @@ TERMS: dict[str, Term] = {
     ),
     "probability": Term(
         N_("probability"), N_("How sure the network is of a class, from 0 to 1."), "sigmoid"
+    ),
+    "receptive-field": Term(
+        N_("receptive field"),
+        N_("The part of the photo that can change one number of a feature map."),
+        "convolution",
     ),
     "recall": Term(N_("recall"), N_("Of all cats, the share that was called cats."), "loss"),
     "regularisation": Term(

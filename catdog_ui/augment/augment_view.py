@@ -23,6 +23,7 @@ from catdog_core.images import Photo
 from catdog_core.settings import Augmentation
 
 from .. import gallery, phrases, pictures, state
+from ..learn.terms import terms
 from ..palette import class_color
 from ..startup import guard
 from ..words import escape, say, t
@@ -70,6 +71,7 @@ def workbench(dataset: Dataset | None) -> None:
             with pictures_:
                 _below(subject, made, settings)
                 _told(settings)
+                terms("augmentation", "fill-mode", "overfitting")
                 augment_panels.show(subject.photo, settings, made)
 
 

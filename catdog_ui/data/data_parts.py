@@ -8,6 +8,7 @@ import streamlit as st
 
 from catdog_core.datasets import Dataset
 
+from ..learn.terms import terms
 from ..startup import guard
 from ..words import N_, t
 from . import (
@@ -22,6 +23,12 @@ from . import (
 )
 
 _KEY = "data_part"
+
+
+def _race_terms(_: Dataset) -> None:
+    terms("latency", "tfrecord", "imagedatagenerator")
+
+
 PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
     "photos": (N_("Photos"), ":material/grid_view:", (batch_view.show,)),
     "health": (
@@ -35,7 +42,7 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
         (decide.told, split_view.show, labels_view.show, decisions_view.show),
     ),
     "tfrecord": (N_("TFRecord"), ":material/inventory_2:", (shards_view.show,)),
-    "race": (N_("Loading race"), ":material/sports_score:", (race_view.show,)),
+    "race": (N_("Loading race"), ":material/sports_score:", (race_view.show, _race_terms)),
 }
 """By their name in the address: name, icon, and what they draw."""
 

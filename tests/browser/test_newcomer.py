@@ -10,12 +10,13 @@ from catdog_ui.words import LOCALE
 
 pytestmark = pytest.mark.browser
 
-TRAINED = 240_000
+TRAINED = 480_000
 """Milliseconds in which five epochs are trained, also on a busy machine."""
 CLICKS = "() => { window.clicks = 0; addEventListener('click', () => window.clicks++, true); }"
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_three_clicks_lead_from_the_start_to_an_answer_of_the_own_network(lab, page):
     expect = pytest.importorskip("playwright.sync_api").expect
     lab.visit(page, lang="en")

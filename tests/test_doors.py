@@ -98,6 +98,7 @@ LIGHT = (
     "machine",
     "lineage",
     "hparams",
+    "tensorboard_server",
     "code_formats",
     "code_cells",
     "script",

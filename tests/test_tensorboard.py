@@ -2,16 +2,21 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from urllib.request import urlopen
 
+import psutil
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 
 from catdog_core import datasets, runs
+from catdog_core.errors import CatDogError
 from catdog_core.settings import RECIPES, Augmentation, Training
-from catdog_core.training import hparams, tensorboard_log
+from catdog_core.training import hparams, tensorboard_log, tensorboard_server
 from tests import fakes
 
 pytestmark = pytest.mark.slow
@@ -143,3 +148,51 @@ def test_a_transfer_run_shows_the_whole_network(demo, workspace):
     runs.work(folder)
     graph = read(folder / "tensorboard").Graph()
     assert sum("Conv2D" in node.op or "Depthwise" in node.op for node in graph.node) > 40
+
+
+def test_the_server_shows_the_runs_and_ends_when_asked_or_with_its_owner(run):
+    folder = run.parent
+    url = tensorboard_server.start(folder)
+    try:
+        assert url.startswith(("http://127.0.0.1:", "http://localhost:"))
+        assert tensorboard_server.start(folder) == url
+        with urlopen(f"{url}data/runs", timeout=20) as answer:
+            assert {"first/tensorboard/train"} <= {*json.load(answer)}
+        process, _ = tensorboard_server._running[folder]
+    finally:
+        tensorboard_server.stop(folder)
+    assert process.poll() is not None and not tensorboard_server.address(folder)
+
+
+@pytest.mark.long
+def test_a_server_whose_owner_is_killed_ends_by_itself(tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from catdog_core.training import tensorboard_server as board\n"
+        "board.start(Path(sys.argv[1]))\n"
+        "print(next(iter(board._running.values()))[0].pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120
+    )
+    try:
+        psutil.Process(int(done.stdout)).wait(timeout=30)
+    except psutil.NoSuchProcess:
+        return
+    assert not psutil.pid_exists(int(done.stdout))
+
+
+def test_where_it_is_not_installed_the_command_is_still_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(tensorboard_server, "is_installed", lambda: False)
+    with pytest.raises(CatDogError, match="pip install tensorboard"):
+        tensorboard_server.start(tmp_path)
+    told = tensorboard_server.command(tmp_path / "my runs")
+    assert told.startswith("tensorboard --logdir ") and "my runs" in told
+
+
+def test_the_train_page_tells_the_command(workspace):
+    folder = fakes.run()
+    (folder / "tensorboard").mkdir()
+    page = fakes.page("3_Train", run=folder.name)
+    assert any("tensorboard --logdir" in code.value for code in page.code)
+    assert any(button.key == "tensorboard_start" for button in page.button)

@@ -16,7 +16,7 @@ from .. import chart_marks, charts, curve_words, loaders, phrases, tiles, verdic
 from ..learn.terms import terms
 from ..startup import guard
 from ..words import escape, t
-from . import run_status
+from . import run_status, tensorboard_view
 
 POLL = 1.0
 """Seconds between two looks at the files of a run that is active."""
@@ -50,6 +50,7 @@ def _panel(run_id: str, drawn_as: str) -> None:
         _curves(run, found)
         if run.epochs or found.kind == "diverged":
             verdict.show(found, "verdict")
+        tensorboard_view.show(run)
         if not run.is_active and run.best_model:
             _results(run)
 

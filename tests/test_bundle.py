@@ -15,6 +15,7 @@ from catdog_core import access, datasets, export, files, runs
 from catdog_core.errors import AccessError, CatDogError, ModelError, RunError
 from catdog_core.exports import bundle_in
 from catdog_core.insight import predictions
+from catdog_core.networks import model_check
 from catdog_core.outcomes import histories
 from catdog_core.settings import Training
 
@@ -84,6 +85,21 @@ def test_it_trains_on_where_it_stopped_even_if_its_photos_come_later(travelled, 
     ended = runs.load(found.run.folder)
     assert ended.status == "done" and len(ended.epochs) == 4
     assert ended.epochs[:2] == runs.load(run).epochs
+
+
+def test_every_model_is_tried_in_a_process_of_its_own_first(travelled, workspace, monkeypatch):
+    asked = []
+    monkeypatch.setattr(model_check, "check", lambda path, name, digest: asked.append(name))
+    bundle_in.bring(travelled[1])
+    assert asked == ["backup.keras", "best.keras"]
+
+    def refuse(path, name, digest):
+        raise ModelError("{name} took too long.", name=name)
+
+    monkeypatch.setattr(model_check, "check", refuse)
+    with pytest.raises(ModelError, match="took too long"):
+        bundle_in.bring(travelled[1])
+    assert len(runs.listing()) == 1
 
 
 def test_nobody_learns_from_a_bundle_where_its_photos_lie(travelled, demo):
@@ -286,3 +302,9 @@ def test_a_bundle_of_many_files_is_refused_before_it_is_unpacked(travelled, work
     extra = [(f"run/predictions/d{n}-test.csv", b"") for n in range(300)]
     with pytest.raises(RunError, match="more than 200 files"):
         bundle_in.bring(repacked(travelled[1], extra=extra))
+
+
+@pytest.mark.long
+def test_the_models_of_a_bundle_pass_the_check_in_a_process_of_its_own(travelled, workspace, apart):
+    assert bundle_in.bring(travelled[1]).run.can_resume
+    assert len(list((workspace / "models_checked").iterdir())) == 2

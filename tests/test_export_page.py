@@ -42,7 +42,7 @@ def quick(monkeypatch):
     """Exports made in no time; the kinds that were asked for."""
     asked = []
 
-    def make(source, kind, folder, phase, packed=False):
+    def make(source, kind, folder, phase, packed=False, language="en"):
         phase("Writing the file…")
         asked.append(kind)
         path = folder / f"model{export.FORMATS[kind].extension}"
@@ -119,7 +119,7 @@ def test_an_export_goes_with_its_model(folder, quick):
 def test_a_stopped_export_leaves_nothing(folder, monkeypatch):
     begun = threading.Event()
 
-    def make(source, kind, folder, phase, packed=False):
+    def make(source, kind, folder, phase, packed=False, language="en"):
         (folder / "half.onnx").write_bytes(b"half")
         begun.set()
         while True:

@@ -20,7 +20,7 @@ from ..controls import parse
 from ..curation import recognised
 from ..datasets import Dataset
 from ..errors import CatDogError, RunError
-from ..networks import strangers
+from ..networks import model_check, strangers
 from ..settings import Augmentation, Training
 from ..training import run_folder
 from ..training.run_folder import Run
@@ -64,7 +64,7 @@ def bring(file: IO[bytes] | Path) -> Brought:
     try:
         staged.mkdir(parents=True)
         manifest = unpack(file, staged)
-        dataset = _settle(staged)
+        dataset = _settle(staged, manifest["files"])
         return Brought(_place(staged, manifest), dataset)
     except (OSError, zipfile.BadZipFile) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -81,7 +81,7 @@ def bring(file: IO[bytes] | Path) -> Brought:
         files.remove_tree(staged)
 
 
-def _settle(staged: Path) -> Dataset | None:
+def _settle(staged: Path, listed: dict[str, Any]) -> Dataset | None:
     """Make an ordinary run of what was unpacked; the dataset here it was trained with."""
     for needed in ("settings.json", "metrics.jsonl", "best.keras"):
         if not (staged / needed).is_file():
@@ -96,6 +96,8 @@ def _settle(staged: Path) -> Dataset | None:
     for path in sorted(staged.glob("*.keras")):
         if strangers.inspect(path) != ".keras":
             raise refused(CatDogError("its {name} is no .keras file", name=path.name))
+        # Once it is a run of this workspace, nobody looks at it so closely again.
+        model_check.check(path, path.name, listed[f"run/{path.name}"]["sha256"])
     _same_classes(staged / "best.keras", settings["classes"])
     _about(staged)
     _state(staged, epochs)

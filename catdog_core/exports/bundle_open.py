@@ -10,17 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from .. import files
+from .. import files, limits
 from ..errors import CatDogError, DatasetError, RunError
 from ..sources.entries import Entry
 from ..sources.zips import Zip
 from .bundle import FORMAT, KIND, MADE, RUN_FILES, TABLE
 
 MAX_FILES = 200
-MAX_MODEL = 3_200_000_000
-"""Bytes of a model file with its optimizer: thrice the weights a model may have."""
 MAX_TEXT = 100_000_000
-"""Bytes of any other file."""
+"""Bytes of a file that is no model; of models, those of `limits`."""
 _MAX_JSON = 4_000_000
 _CHUNK = 1 << 20
 
@@ -88,7 +86,7 @@ def _is_ours(name: str) -> bool:
 
 def _limit(name: str) -> int:
     if name.endswith(".keras"):
-        return MAX_MODEL
+        return limits.current().model_bytes
     return _MAX_JSON if name.endswith((".json", ".txt")) else MAX_TEXT
 
 

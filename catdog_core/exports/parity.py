@@ -34,11 +34,11 @@ def measure(source: Path, kind: str, path: Path) -> dict[str, Any]:
         photos are called otherwise, "runtime"; for int8 also "accuracy", that of the Keras model
         and of the exported one on "counted" photos, where their classes are known.
     """
+    predictor = predict.load(source)  # first: it refuses a stranger's model
     opened = runtimes.opened(kind, path)
     if opened is None:
         return {"missing": _RUNTIMES.get(kind, "")}
     runtime, ask = opened
-    predictor = predict.load(source)
     counts = kind == "litert_int8"
     number = _COUNTED if counts else PHOTOS
     found = sample.of(source, predictor.classes, predictor.size, "validation", number)

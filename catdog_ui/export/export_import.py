@@ -32,7 +32,9 @@ def section() -> None:
         t("Bring it in"), icon=":material/input:", type="primary", key="export_bring"
     ):
         try:
-            with st.spinner(t("Looking at the bundle…")):
+            with st.spinner(
+                t("Looking at the bundle; its models are tried in a process of their own…")
+            ):
                 st.session_state[_BROUGHT] = (file.file_id, bundle_in.bring(file))
         except CatDogError as error:
             st.error(escape(say(error)), icon=":material/error:")

@@ -48,3 +48,18 @@ def test_links_of_the_pages_lead_somewhere(page):
 def test_modules_the_architecture_names_exist():
     for name in re.findall(r"`((?:catdog_|tests/)[\w/]+(?:\.py)?)`", text("architecture.md")):
         assert (ROOT / name).exists() or (ROOT / f"{name}.py").exists(), name
+
+
+def test_the_container_listens_where_its_health_is_asked_and_runs_without_rights():
+    file = (ROOT / "Dockerfile").read_text("utf-8")
+    steps = [line for line in file.splitlines() if line[:1].isalpha()]
+    assert steps[0].startswith("FROM python:3.11-slim")
+    assert steps.index("USER lab") < next(i for i, s in enumerate(steps) if s.startswith("CMD"))
+    port = re.search(r"^EXPOSE (\d+)", file, re.M)[1]
+    assert f"--server.port={port}" in file
+    assert f"127.0.0.1:{port}/_stcore/health" in file
+    volume = re.search(r"^VOLUME (\S+)", file, re.M)[1]
+    assert f"CATDOG_WORKSPACE={volume}" in file
+    assert (ROOT / "requirements.txt").is_file() and "workspace" in (
+        ROOT / ".dockerignore"
+    ).read_text("utf-8")

@@ -25,7 +25,7 @@ SCREENS = [
     *ALWAYS,
     *(pytest.param(*screen, marks=pytest.mark.long) for screen in (*MORE, (1440, "light", "ko"))),
 ]
-PAGES = ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict", "Export"]
+PAGES = ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict", "Export", "Learn"]
 LONGEST = 1500
 """Pixels of a page's height shown in the documentation."""
 OVERFLOW = """() => Math.max(...[

@@ -43,6 +43,7 @@ class Visitor:
         self._session = ""
         self._timers: dict[str, tuple[float, float]] = {}  # seconds, and when next, by fragment
         self._uploaders: set[str] = set()
+        self._shown: set[str] = set()  # ids of elements
         self._page = ""  # the server's name for it
         self._query = ""
         self._sliders: dict[str, Any] = {}  # by the key the page gave it: element and fragment
@@ -55,6 +56,10 @@ class Visitor:
     def has(self, key: str) -> bool:
         """Whether an uploader of this key has been on a page."""
         return any(each.endswith(f"-{key}") for each in self._uploaders)
+
+    def shows(self, key: str) -> bool:
+        """Whether an element of this key has come since the page was last asked for as a whole."""
+        return any(each.endswith(f"-{key}") for each in self._shown)
 
     def open(self, page: str) -> list[Arrival]:
         """Open a page by its name and return what the server sent until its script ended."""
@@ -155,6 +160,7 @@ class Visitor:
         found = []
         if not request.rerun_script.fragment_id:
             self._timers.clear()  # the page is made anew and tells them again
+            self._shown.clear()
         start = time.perf_counter()
         self._socket.send(request.SerializeToString())
         while True:
@@ -188,7 +194,9 @@ class Visitor:
             self._learn_element(message.delta.new_element, message.delta.fragment_id)
 
     def _learn_element(self, element: Any, fragment: str) -> None:
-        match element.WhichOneof("type"):
+        kind = element.WhichOneof("type")
+        self._shown.add(str(getattr(getattr(element, kind, None), "id", "")) if kind else "")
+        match kind:
             case "slider":
                 slider = element.slider
                 old = self._sliders.get(slider.id)

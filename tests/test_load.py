@@ -1,6 +1,5 @@
 """The measurement of a class at once: what it counts, and a small class before a real server."""
 
-import random
 import time
 
 import pytest
@@ -80,11 +79,5 @@ def test_a_small_class_meets_no_error(tmp_path, monkeypatch):
 
 @pytest.mark.long
 def test_100_photos_in_one_upload_are_all_predicted(tmp_path):
-    chance = random.Random(0)
-    photos = {f"{number}.jpg": load._photo(chance) for number in range(100)}
-    with server.running(tmp_path) as address, wire.visitor(address) as one:
-        one.open("Predict")
-        told = one.upload("predict_photos", photos)
-    assert one.faults == []
-    everything = b"".join(arrived.message.SerializeToString() for arrived in told)
-    assert all(f"{number}.jpg".encode() in everything for number in range(100))
+    with server.running(tmp_path) as address:
+        assert load._hundred(address) < 60

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catdog_core import runs
+from catdog_core import datasets, runs
 from catdog_core.errors import ModelError, RunError
 from catdog_core.exports import report
 from catdog_core.insight import model_file
@@ -173,3 +173,12 @@ def test_the_export_page_offers_its_report_and_no_model(workspace):
     page = fakes.page("7_Export", run=folder.name)
     assert not page.exception and "it has no model" in fakes.said(page.info)
     assert [b.label for b in page.get("download_button")] == ["Download the report"]
+
+
+def test_the_train_page_tells_what_it_is_and_takes_no_speed_from_it(workspace, demo):
+    datasets.open_folder(demo)
+    folder = history_files.bring(RECORDED)
+    page = fakes.page("3_Train", run=folder.name)
+    assert not page.exception and "A history from a file" in fakes.said(page.info)
+    told = fakes.said([*page.markdown, *page.caption])
+    assert "its settings are not known" in told and "at the speed of" not in told

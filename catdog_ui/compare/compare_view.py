@@ -173,7 +173,8 @@ def table(chosen: Sequence[Run]) -> None:
         key="compare_table",
         alt=t("The chosen runs with their settings and results"),
     )
-    alike = not different and not augmented and len(rows) > 1
+    known = [run for run in rows if not run.is_history]
+    alike = not different and not augmented and len(known) == len(rows) > 1
     st.caption(
         t(
             "Gap: training minus validation accuracy of the last epoch; the larger, the more the"

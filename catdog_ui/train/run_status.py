@@ -45,6 +45,14 @@ def show(run: Run) -> None:
             _failure(run)
         case "stopped":
             st.info(_stopped(run), icon=":material/pause_circle:")
+        case "done" if run.is_history:
+            st.info(
+                t(
+                    "A history from a file: it can be compared and judged, but there is no model to"
+                    " go on with or to ask about photos."
+                ),
+                icon=":material/input:",
+            )
         case "done":
             st.success(_done(run), icon=":material/check_circle:")
 

@@ -204,7 +204,7 @@ def _take_clone() -> None:
     if run_id is None:
         return
     run = runs.load(run_id)
-    if run.training is None:
+    if run.training is None or run.is_history:
         return
     forms.fill(Training, KEY, _as_asked(run.training, run.dataset_id).model_dump())
     st.session_state["train_recipe"] = run.training.model

@@ -1,6 +1,7 @@
 """Photos built to cost much or to confuse: a clear answer to each, within 3 s and 300 MB."""
 
 import json
+import struct
 import subprocess
 import sys
 
@@ -100,6 +101,20 @@ def test_the_largest_tiles_of_a_tiff_are_no_flood(tmp_path):
     buffer = tmp_path / "a.tif"
     Image.fromarray(np.zeros((2000, 2000), np.uint8)).save(buffer, tiffinfo={278: 1})
     assert images.decode(buffer.read_bytes()).shape == (2000, 2000, 3)
+
+
+HITS = {
+    "a directory beyond 2**63": b"II+\0" + struct.pack("<HHQ", 8, 0, 2**64 - 1),
+    "a directory at the end": b"II*\0" + struct.pack("<I", 8),
+}
+"""Files that got past an earlier version."""
+
+
+@pytest.mark.parametrize("name", HITS)
+def test_what_once_got_through_is_refused(name):
+    for read in (images.decode, heads.head):
+        with pytest.raises(PhotoError):
+            read(HITS[name])
 
 
 @pytest.mark.parametrize("size", [(70_000, 1), (1, 70_000)])

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import quiet
+from .. import limits, quiet
 from ..errors import PhotoError, SettingsError
 from ..files import shown, write_bytes
 from ..insight import embedding, predictions
@@ -118,7 +118,8 @@ def _as_json(row: Any, classes: Sequence[str]) -> dict[str, Any]:
 def read(path: Path) -> bytes:
     """A photo's bytes. Raises PhotoError when the file cannot be read."""
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:  # no more of it than shows that it is too large
+            return file.read(limits.current().photo_bytes + 1)
     except OSError as error:
         raise PhotoError(
             "{file} could not be read: {reason}. Expected a photo.",

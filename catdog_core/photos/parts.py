@@ -103,7 +103,7 @@ def _tiff(data: bytes | mmap, order: str, big: bool) -> None:
     try:
         (place,) = struct.unpack_from(order + place_as, data, 8 if big else 4)
         (count,) = struct.unpack_from(order + count_as, data, place)
-    except struct.error:
+    except (struct.error, OverflowError):  # the second of a place beyond 2**63
         return
     if count > MAX_PARTS:
         raise _too_many()
@@ -112,7 +112,7 @@ def _tiff(data: bytes | mmap, order: str, big: bool) -> None:
     for number in range(count):
         try:
             _, kind, many, where = row.unpack_from(data, start + number * row.size)
-        except struct.error:
+        except (struct.error, OverflowError):
             return
         each = _BYTES_OF.get(kind, 0)
         if each and where + many * each <= len(data):  # else it is skipped as damaged

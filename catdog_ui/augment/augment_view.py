@@ -113,7 +113,6 @@ def _upload() -> UploadedFile | None:
     with st.popover(t("My own photo"), icon=":material/upload:"):
         file: UploadedFile | None = st.file_uploader(
             t("JPEG, PNG, WebP, BMP, GIF or TIFF"),
-            type=[extension.lstrip(".") for extension in images.EXTENSIONS],
             key="augment_upload",
         )
     return file

@@ -17,7 +17,6 @@ from ..startup import guard
 from ..words import escape, t
 from .source_parts import choose, heading, progress, show_preview
 
-_TYPES = ["zip", "tar", "tgz", "gz", "tbz2", "bz2", "txz", "xz"]
 _LOOKED, _PILE, _ROUND = "source_looked", "source_pile", "source_round"
 
 
@@ -26,7 +25,7 @@ def archive_card(_kind: str) -> None:
     heading(t("A zip or tar of photos"))
     st.caption(t("It is unpacked into the lab's own workspace, after a check of what is inside."))
     file = st.file_uploader(
-        t("A zip or tar of photos"), type=_TYPES, key="source_zip", label_visibility="collapsed"
+        t("A zip or tar of photos"), key="source_zip", label_visibility="collapsed"
     )
     if file is None:
         return

@@ -113,7 +113,6 @@ def _megabytes() -> int:
 def _from_files(dataset_id: str) -> list[Photo]:
     files = st.file_uploader(
         t("Photos: JPEG, PNG, WebP, BMP, GIF or TIFF"),
-        type=_TYPES,
         accept_multiple_files=True,
         max_upload_size=_megabytes(),
         key="predict_photos",

@@ -114,7 +114,6 @@ def _title(run: runs.Run) -> str:
 def _upload_model() -> Choice | None:
     file = st.file_uploader(
         t("A Keras model, .keras or .h5"),
-        type=["keras", "h5", "hdf5"],
         key="predict_model",
         help=t("It is checked before it is opened: a model file from elsewhere can carry code."),
     )

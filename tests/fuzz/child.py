@@ -99,7 +99,6 @@ def _models(home: Path) -> _Made:
 
     from catdog_core import predict
     from catdog_core.errors import ModelError
-    from catdog_core.limits import Limits
     from catdog_core.networks import model_check, model_child, strangers
     from fuzz import mutations, seeds
 
@@ -118,8 +117,19 @@ def _models(home: Path) -> _Made:
             keras.Layer.add_weight = plain
         predict.load(path)
 
-    del Limits
     return lambda seed, n: mutations.model(good, seed, n), door, (ModelError, MemoryError)
+
+
+def _selftest(home: Path) -> _Made:
+    """A fault that a test plants, to see that the loop finds it."""
+    from catdog_core.errors import PhotoError
+
+    code, allowed = os.environ["CATDOG_FUZZ_SELFTEST"], (PhotoError,)
+
+    def door(name: str, data: bytes) -> None:
+        exec(code, {"allowed": allowed})
+
+    return lambda seed, n: (f"{n}.txt", b""), door, allowed
 
 
 def _alarm(event: str, args: tuple[Any, ...]) -> None:
@@ -134,6 +144,7 @@ _KINDS: dict[str, Callable[[Path], _Made]] = {
     "photos": _photos,
     "archives": _archives,
     "models": _models,
+    "selftest": _selftest,
 }
 
 

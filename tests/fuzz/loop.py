@@ -57,9 +57,9 @@ def run(kind: str, first: int, count: int, home: Path, seed: int = SEED) -> Resu
 def _batch(job: dict[str, object], cwd: Path, told: Result) -> int:
     """Run one process; the number of the first case it did not come to."""
     known = {**os.environ, "PYTHONPATH": os.pathsep.join((str(PROJECT), str(PROJECT / "tests")))}
-    known |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TMPDIR": ""}
-    known["TMPDIR"] = str(Path(str(job["home"])) / "workspace-tmp")
-    Path(known["TMPDIR"]).mkdir(exist_ok=True)
+    temporary = Path(str(job["home"])) / "workspace-tmp"
+    temporary.mkdir(exist_ok=True)
+    known |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TMPDIR": str(temporary)}
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-m", "fuzz.child", json.dumps(job)],
         cwd=cwd,

@@ -1,0 +1,330 @@
+"""Every collected bad file through every door it can come by: page uploads and the command line.
+
+By default a part goes through the pages, chosen by a seed; `pytest -m long` sends all.
+"""
+
+import csv
+import json
+import random
+import shutil
+from pathlib import Path
+
+import fakes
+import pytest
+
+from catdog_core import files, runs
+from catdog_core.files import shown
+
+pytestmark = pytest.mark.usefixtures("workspace")
+MARKER = Path("/tmp/catdog_pwned")
+"""What the collected attacks would create."""
+BUG = "inside the lab"  # how a page and a command tell of a mistake of their own
+
+
+@pytest.fixture(scope="module")
+def manifest(bad_inputs):
+    with open(bad_inputs / "manifest.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_run():
+    yield
+    assert not MARKER.exists()
+
+
+def of_kind(manifest, *kinds, most=None):
+    """Rows of the manifest; of all or, with `most`, of a seeded part."""
+    rows = [row for row in manifest if row["kind"].startswith(kinds)]
+    assert len(rows) > 20
+    return random.Random(5).sample(rows, most) if most else rows
+
+
+def upload(bad_inputs, row):
+    """Name and bytes as a browser would send them."""
+    name = row["upload_name"].encode().decode("unicode_escape") or row["file"]
+    return name, (bad_inputs / "files" / row["file"]).read_bytes(), ""
+
+
+def refused(row):
+    return row["expectation"].startswith("reject")
+
+
+def may_be_either(row):
+    return " or reject" in row["expectation"] or "(or reject" in row["expectation"]
+
+
+def one_sentence(app):
+    """The one error on a page."""
+    assert not app.exception
+    texts = [element.value for element in app.error]
+    assert len(texts) == 1, texts
+    assert BUG not in texts[0] and "Traceback" not in texts[0] and "\n" not in texts[0].strip()
+    return texts[0]
+
+
+def predicted(bad_inputs, rows):
+    """Names that the Predict page says it could not read, of photos in one upload."""
+    app = fakes.page("6_Predict")
+    sent = [upload(bad_inputs, row) for row in rows]
+    app.file_uploader("predict_photos").set_value(sent).run()
+    while app.get("progress") and not app.dataframe and not app.warning:
+        app.run()
+    assert not app.exception and not app.error
+    told = fakes.said(app.warning)
+    return told, app
+
+
+def check_predict_page(bad_inputs, rows):
+    for start in range(0, len(rows), 15):  # a page names twenty that it could not read
+        part = rows[start : start + 15]
+        told, _ = predicted(bad_inputs, part)
+        for row in part:
+            name = upload(bad_inputs, row)[0]
+            if row["kind"].startswith("name"):
+                assert refused(row) is False
+            elif not may_be_either(row):
+                assert (f"**{_escaped(name)}**" in told) == refused(row), row["file"]
+
+
+def _escaped(name):
+    from catdog_ui.words import escape
+
+    return escape(shown(name))
+
+
+def check_augment_page(bad_inputs, rows):
+    app = fakes.page("2_Augment")
+    for row in rows:
+        app.file_uploader("augment_upload").set_value([upload(bad_inputs, row)]).run()
+        if refused(row):
+            one_sentence(app)
+        elif not may_be_either(row):
+            assert not app.exception and not app.error, row["file"]
+
+
+def check_zip_page(bad_inputs, rows):
+    app = fakes.page("1_Data")
+    app.pills("source_kind").set_value("archive").run()
+    for row in rows:
+        app.file_uploader("source_zip").set_value([upload(bad_inputs, row)]).run()
+        if app.error:
+            one_sentence(app)
+            assert "reject" in row["expectation"], row["file"]
+        else:
+            assert not app.exception
+            assert "accept" in row["expectation"], row["file"]
+            next(b for b in app.button if b.key == "source_import").click()
+            app.run()
+            assert not app.exception and not app.error, row["file"]
+            app = fakes.page("1_Data")
+            app.pills("source_kind").set_value("archive").run()
+
+
+def check_model_page(bad_inputs, rows):
+    app = fakes.page("6_Predict")
+    app.segmented_control("predict_kind").set_value("file").run()
+    for row in rows:
+        app.file_uploader("predict_model").set_value([upload(bad_inputs, row)]).run()
+        if app.error:
+            one_sentence(app)
+            assert "reject" in row["expectation"], row["file"]
+        else:
+            assert not app.exception
+            assert "accept" in row["expectation"], row["file"]
+
+
+def test_some_photos_through_the_pages(bad_inputs, manifest, demo):
+    rows = of_kind(manifest, "image", "name", most=12)
+    check_predict_page(bad_inputs, rows)
+    check_augment_page(bad_inputs, rows[:5])
+
+
+def test_some_archives_and_models_through_the_pages(bad_inputs, manifest):
+    check_zip_page(bad_inputs, of_kind(manifest, "zip", most=5))
+    check_model_page(bad_inputs, of_kind(manifest, "model", most=6))
+
+
+@pytest.mark.long
+def test_all_photos_through_the_predict_page(bad_inputs, manifest):
+    check_predict_page(bad_inputs, of_kind(manifest, "image", "name"))
+
+
+@pytest.mark.long
+def test_all_photos_through_the_augment_page(bad_inputs, manifest):
+    check_augment_page(bad_inputs, of_kind(manifest, "image", "name"))
+
+
+@pytest.mark.long
+def test_all_archives_through_the_data_page(bad_inputs, manifest):
+    check_zip_page(bad_inputs, of_kind(manifest, "zip"))
+
+
+@pytest.mark.long
+def test_all_models_through_the_predict_page(bad_inputs, manifest):
+    check_model_page(bad_inputs, of_kind(manifest, "model"))
+
+
+def failed_clearly(told):
+    """Whether a command failed, and then with one line."""
+    status, _, err = told
+    assert status in (0, 1)
+    if status:
+        last = err.strip().splitlines()
+        assert last[-1].startswith("Error: ") and BUG not in err and "Traceback" not in err, err
+        assert "error of its own" not in err, err
+        assert len([line for line in last if line.startswith("Error: ")]) == 1
+    return status == 1
+
+
+def test_photos_through_predict_on_the_command_line(bad_inputs, manifest, capsys):
+    rows = of_kind(manifest, "image", "name")
+    paths = [bad_inputs / "files" / row["file"] for row in rows]
+    status, out, _ = fakes.shell(capsys, "predict", "default", *paths, "--json")
+    told = json.loads(out)["predictions"]
+    assert status == 0 and len(told) == len(rows)
+    for row, one in zip(rows, told, strict=True):
+        if not may_be_either(row):
+            assert ("error" in one) == refused(row), row["file"]
+        assert "\n" not in one.get("error", "")
+
+
+def test_photos_through_augment_on_the_command_line(bad_inputs, manifest, capsys, tmp_path):
+    for row in of_kind(manifest, "image", most=20):
+        out = tmp_path / "sheet.png"
+        told = fakes.shell(
+            capsys, "augment", bad_inputs / "files" / row["file"], out, "--count", "1"
+        )
+        if not may_be_either(row):
+            assert failed_clearly(told) == refused(row), row["file"]
+
+
+def test_photos_in_a_folder_through_check_on_the_command_line(
+    bad_inputs, manifest, demo, capsys, tmp_path
+):
+    shutil.copytree(demo / "train", tmp_path / "set")
+    rows = of_kind(manifest, "image")
+    for row in rows:
+        shutil.copy(bad_inputs / "files" / row["file"], tmp_path / "set" / "cats")
+    told = fakes.shell(capsys, "check", tmp_path / "set", "--json")
+    assert not failed_clearly(told)
+    kinds = {
+        file: finding["kind"]
+        for finding in json.loads(told[1])["findings"]
+        for file in finding["files"]
+        if finding["kind"] in ("unreadable", "truncated")
+    }
+    for row in rows:
+        if Path(row["file"]).suffix in (".jpg", ".png", ".gif", ".tiff", ".bmp", ".webp"):
+            assert (f"cats/{row['file']}" in kinds) == refused(row), row["file"]
+
+
+def test_archives_through_import_on_the_command_line(bad_inputs, manifest, capsys, workspace):
+    for row in of_kind(manifest, "zip"):
+        failed = failed_clearly(fakes.shell(capsys, "import", bad_inputs / "files" / row["file"]))
+        assert ("reject" if failed else "accept") in row["expectation"], row["file"]
+    assert {path.name for path in workspace.parent.iterdir()} <= {"workspace"}
+
+
+def test_models_through_predict_and_evaluate_on_the_command_line(
+    bad_inputs, manifest, demo, photo, capsys
+):
+    for row in of_kind(manifest, "model"):
+        model = bad_inputs / "files" / row["file"]
+        failed = failed_clearly(fakes.shell(capsys, "predict", model, photo))
+        assert ("reject" if failed else "accept") in row["expectation"], row["file"]
+        if refused(row):
+            assert failed_clearly(fakes.shell(capsys, "evaluate", model, demo)), row["file"]
+
+
+@pytest.mark.long
+def test_models_through_export_on_the_command_line(bad_inputs, capsys, tmp_path):
+    for name in ("lambda.h5", "gadget_os_system.keras", "huge_dense_4g.keras"):
+        model = bad_inputs / "files" / name
+        assert failed_clearly(fakes.shell(capsys, "export", model, "h5", tmp_path / "out.h5"))
+        assert not (tmp_path / "out.h5").exists()
+
+
+def test_a_run_folder_of_strangers_is_refused_clearly(bad_inputs, capsys, photo):
+    folder = fakes.run("stranger", status="done")
+    for name in ("lambda.h5", "huge_dense_40g.keras", "zero.keras"):
+        shutil.copy(bad_inputs / "files" / name, folder / "best.keras")
+        assert failed_clearly(fakes.shell(capsys, "predict", runs.load(folder).folder, photo))
+
+
+PRESETS = {
+    "deep": b"[" * 50_000,
+    "deep objects": b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
+    "huge number": b'{"rotation_range": ' + b"9" * 90_000 + b"}",
+    "exponent": b'{"rotation_range": 1e400}',
+    "NaN": b'{"rotation_range": NaN}',
+    "infinity": b'{"zoom_range": -Infinity}',
+    "text for a number": b'{"rotation_range": "20; rm -rf /"}',
+    "list for a number": b'{"rotation_range": [[[1]]]}',
+    "50 MB": b'{"rotation_range": 20, "x": "' + b"x" * 50_000_000 + b'"}',
+    "50 MB of spaces": b" " * 50_000_000,
+    "UTF-16": '{"rotation_range": 20}'.encode("utf-16"),
+    "bytes": bytes(range(256)),
+    "a photo": b"\xff\xd8\xff\xe0" + bytes(999),
+    "a zip": b"PK\x03\x04" + bytes(99),
+    "a list": b"[1, 2]",
+    "a number": b"7",
+    "null": b"null",
+    "empty": b"",
+    "unknown field": b'{"__class__": 1}',
+    "unknown HTML field": b'{"<img src=x onerror=alert(1)>": 1}',
+    "another kind": b'{"kind": "../../x", "format": 1, "settings": {}}',
+    "newer": b'{"kind": "catdog augmentation", "format": 99, "settings": {}}',
+    "odd name": b'{"kind": "catdog augmentation", "format": 1, "name": "a\\u202eb",'
+    b' "settings": {}}',
+    "long name": b'{"kind": "catdog augmentation", "format": 1, "name": "' + b"n" * 9999 + b'",'
+    b' "settings": {}}',
+    "lone surrogate": b'{"kind": "catdog augmentation", "format": 1, "name": "\\ud800",'
+    b' "settings": {}}',
+}
+FINE = {
+    "byte order mark": b'\xef\xbb\xbf{"rotation_range": 20}',
+    "named twice": b'{"rotation_range": 999, "rotation_range": 20}',
+    "spaces around": b' \n\t{"rotation_range": 20}\n\n',
+}
+
+
+@pytest.mark.parametrize("name", [*PRESETS, *FINE])
+def test_presets_through_the_command_line(name, photo, capsys, tmp_path):
+    (tmp_path / "theirs.json").write_bytes({**PRESETS, **FINE}[name])
+    told = fakes.shell(
+        capsys, "augment", photo, tmp_path / "out.png", "--augment", tmp_path / "theirs.json"
+    )
+    assert failed_clearly(told) == (name in PRESETS)
+    if name in PRESETS:
+        assert "xpected" in told[2] and len(told[2]) < 1000
+
+
+def test_presets_through_the_augment_page():
+    app = fakes.page("2_Augment")
+    for name, data in {**PRESETS, **FINE}.items():
+        if len(data) > 1_000_000:
+            continue  # the uploader itself takes one megabyte
+        app.file_uploader("augment_preset_file").set_value([(f"{name}.json", data, "")]).run()
+        if name in PRESETS:
+            assert "xpected" in one_sentence(app)
+        else:
+            assert not app.error and not app.exception, name
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_the_same_files_as_a_network(name, demo, capsys, tmp_path):
+    (tmp_path / "theirs.json").write_bytes(PRESETS[name])
+    told = fakes.shell(
+        capsys, "train", demo, "--model", "custom", "--network", tmp_path / "theirs.json"
+    )
+    assert failed_clearly(told)
+
+
+def test_a_photo_beyond_the_limit_is_not_read_into_memory(tmp_path, capsys, photo):
+    huge = tmp_path / "huge.jpg"
+    with open(huge, "wb") as file:
+        file.truncate(60_000_000_000)
+    told = fakes.shell(capsys, "predict", "default", photo, huge)
+    assert told[0] == 0 and "Expected at most 50,000,000" in told[2]
+    assert files.PROJECT.is_dir()

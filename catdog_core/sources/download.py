@@ -37,6 +37,7 @@ PAUSE = 1.0
 """Seconds before the second try; doubled for each further one."""
 PATIENCE = 60.0
 """Seconds in which at least `_CHUNK` bytes must come, or the connection counts as broken."""
+FORMAT = 1
 _CHUNK = 1 << 16
 _NEWS = 1 << 20  # bytes that make a broken connection worth another try
 _TOO_BUSY = {408, 425, 429, 500, 502, 503, 504}
@@ -166,6 +167,8 @@ class Download:
         """What is known of the part that is here; nothing where it cannot be gone on with."""
         with suppress(CatDogError, OSError, TypeError, KeyError):
             known = files.read_json(self._record)
+            if known.get("format", 1) > FORMAT:  # of a newer program: fetched anew
+                return {}
             if known["url"] == self.url and known["mark"] and self._part.stat().st_size:
                 return dict(known)
         return {}
@@ -186,7 +189,8 @@ class Download:
             have, total = 0, int(response.headers.get("Content-Length") or 0)
             self._forget()
             mark, md5 = _mark(response), _md5(response)
-            files.write_json(self._record, {"url": self.url, "mark": mark, "md5": md5})
+            known = {"format": FORMAT, "url": self.url, "mark": mark, "md5": md5}
+            files.write_json(self._record, known)
         self._refuse_size(total, total - have)
         self.progress(have, total)
         since, then = time.monotonic(), have

@@ -21,6 +21,7 @@ SAME = ("model", "image_size", "batch_size", "optimizer", "mixed_precision", "ba
 """Settings that must agree for one training to tell of another's speed."""
 _FORWARD = 1 / 3
 """What validating a photo costs, as a part of training on it: one way through instead of both."""
+FORMAT = 1
 _KEPT = 100
 
 
@@ -48,7 +49,7 @@ def from_runs(
     """The time that the latest run of the same kind suggests, in seconds, and that run."""
     mine = kind(training, augmentation)
     for run in runs:
-        if run.training is None or not run.epochs:
+        if run.training is None or run.is_history or not run.epochs:
             continue
         if kind(run.training, run.augmentation) != mine:
             continue
@@ -71,7 +72,8 @@ def remember(key: str, speed: Speed) -> None:
     """Keep a measured speed in the workspace."""
     known = {**_measured(), key: asdict(speed)}
     with suppress(CatDogError):
-        files.write_json(_place(), dict(list(known.items())[-_KEPT:]))
+        speeds = dict(list(known.items())[-_KEPT:])
+        files.write_json(_place(), {"format": FORMAT, "speeds": speeds})
 
 
 def measured(key: str) -> Speed | None:
@@ -82,11 +84,10 @@ def measured(key: str) -> Speed | None:
 
 
 def _measured() -> dict[str, dict[str, float]]:
-    with suppress(CatDogError):
-        found = files.read_json(_place())
-        if isinstance(found, dict):
-            return found
-    return {}
+    found = files.read_object(_place())
+    if "format" not in found:
+        return found  # as it was before it told its format
+    return dict(found["speeds"]) if found["format"] == FORMAT else {}
 
 
 def _place() -> Path:

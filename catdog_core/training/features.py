@@ -29,6 +29,7 @@ BATCH = 16
 """Photos a forward pass; more was measured no faster on two cores, and takes more memory."""
 SAVED_EVERY = 512
 """Photos between two savings: what a kill can cost at most."""
+FORMAT = 1
 _STREAM = 3  # of chance drawn from one seed, see `pipeline`
 Features = NDArray[np.float32]
 
@@ -132,6 +133,8 @@ def _read(place: Path) -> dict[str, Features]:
     try:
         # NumPy leaves a damaged file open that it has opened itself.
         with place.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            if "format" in stored and int(stored["format"]) > FORMAT:
+                return {}  # of a newer program: computed again
             return dict(zip(map(str, stored["files"]), stored["features"], strict=True))
     except (OSError, ValueError, KeyError, zlib.error, zipfile.BadZipFile):
         return {}
@@ -139,4 +142,5 @@ def _read(place: Path) -> dict[str, Features]:
 
 def _write(place: Path, known: dict[str, Features]) -> None:
     with files.replacing(place) as temporary:
-        np.savez(temporary, files=np.array(list(known)), features=np.stack(list(known.values())))
+        features = np.stack(list(known.values()))
+        np.savez(temporary, format=FORMAT, files=np.array(list(known)), features=features)

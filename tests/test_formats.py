@@ -1,0 +1,41 @@
+"""docs/formats.md tells of every format the code has a number for, with that very number."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+CORE = PROJECT / "catdog_core"
+ROWS = re.findall(
+    r"^\| (.+?) \| `?([\w.]+)`?[^|]* \| ([^|]+?) \| .+ \|$",
+    (PROJECT / "docs/formats.md").read_text("utf-8"),
+    re.M,
+)
+
+
+def numbers():
+    found = {}
+    for path in CORE.rglob("[!_]*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FORMAT":
+                name = ".".join(path.relative_to(CORE).with_suffix("").parts)
+                found[name] = ast.literal_eval(node.value)
+    return found
+
+
+@pytest.mark.parametrize("room", sorted(numbers()))
+def test_each_format_of_the_code_stands_in_the_table_with_its_number(room):
+    told = {int(number) for _, writer, number in ROWS if writer == room and number.isdigit()}
+    if room == "access":  # written by hand
+        told = {1}
+    assert told == {numbers()[room]}
+
+
+def test_the_rooms_the_table_names_are_there():
+    rooms = {".".join(path.relative_to(CORE).with_suffix("").parts) for path in CORE.rglob("*.py")}
+    named = {
+        writer for _, writer, _ in ROWS if writer not in ("worker", "a", "by", "written", "---")
+    }
+    assert len(named) > 15 and named <= rooms

@@ -6,7 +6,8 @@ import fakes
 import pytest
 from test_pages import page
 
-from catdog_core import access, datasets, runs
+from benchmarks import server
+from catdog_core import access, datasets, jobs, runs
 from catdog_core.access import Visitor
 from catdog_core.errors import AccessError
 from catdog_core.settings import Training
@@ -130,3 +131,19 @@ def test_a_thread_of_the_server_without_a_session_is_the_owner():
     with pytest.raises(AccessError):
         access.ask_of(lambda: Visitor("", "audience"))
         access.check("empty")
+
+
+def test_the_audience_asks_a_model_about_many_photos():
+    access.ask_of(lambda: Visitor("", "audience"))
+    job = jobs.start("a look", lambda _job: "seen", action=None)
+    assert job.key == "a look"
+    with pytest.raises(AccessError):
+        jobs.start("work", lambda _job: "done")
+
+
+def test_every_job_a_callback_starts_says_why_it_may_not():
+    for path in (server.PROJECT / "catdog_ui").rglob("*.py"):
+        lines = path.read_text("utf-8").splitlines()
+        for number, line in enumerate(lines):
+            if "jobs.start(" in line and "action=None" not in line:
+                assert lines[number - 1].strip() in ("with guard():", "try:"), f"{path}:{number}"

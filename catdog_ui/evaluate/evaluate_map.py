@@ -146,7 +146,8 @@ def _ask(subject: Subject, job: Job | None) -> None:
 
 
 def _look(subject: Subject) -> None:
-    jobs.start(f"look-{subject.key}", lambda job: loaders.look(*subject.asked, job))
+    with guard():
+        jobs.start(f"look-{subject.key}", lambda job: loaders.look(*subject.asked, job))
 
 
 def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None) -> None:
@@ -176,7 +177,8 @@ def _begin(subject: Subject, method: Method, found: Embedding) -> None:
         xy = embedding.layout(found, method)
         embedding.write_layout(*subject.asked, method, found, xy)
 
-    jobs.start(_job(subject, method), work)
+    with guard():
+        jobs.start(_job(subject, method), work)
 
 
 def _job(subject: Subject, method: Method) -> str:

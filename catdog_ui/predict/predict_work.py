@@ -74,7 +74,7 @@ def _begin(
             job.stop()
         return
     st.session_state[f"{slot}_key"] = key
-    jobs.start(name, work)
+    jobs.start(name, work, action=None)  # a look at photos; the audience may have it, too
 
 
 def _at_once(work: Callable[[Job], Result], words: str) -> Result:

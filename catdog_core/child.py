@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from . import files
@@ -88,7 +88,7 @@ def _process(
     )
     assert process.stdin is not None and process.stdout is not None
     try:
-        with process.stdin as pipe:
+        with suppress(BrokenPipeError), process.stdin as pipe:  # it ended at once: told by `ask`
             pipe.write(asked)
         yield process, _objects(process.stdout)
     finally:

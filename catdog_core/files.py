@@ -107,7 +107,7 @@ def telling(path: Path) -> Iterator[None]:
         raise unwritten(path, error) from error
 
 
-def unwritten(path: Path, error: OSError) -> CatDogError:
+def unwritten(path: Path | str, error: OSError) -> CatDogError:
     """The sentence that tells why `path` could not be written, or moved, and what to do."""
     return CatDogError(
         "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"

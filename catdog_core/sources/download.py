@@ -26,7 +26,7 @@ from urllib.error import HTTPError
 import filelock
 
 from .. import files
-from ..errors import CatDogError, DownloadError
+from ..errors import DownloadError
 from . import neterrors
 
 TIMEOUT = 20.0
@@ -165,8 +165,8 @@ class Download:
 
     def _known(self) -> dict[str, Any]:
         """What is known of the part that is here; nothing where it cannot be gone on with."""
-        with suppress(CatDogError, OSError, TypeError, KeyError):
-            known = files.read_json(self._record)
+        with suppress(OSError, TypeError, KeyError):
+            known = files.read_object(self._record)
             if known.get("format", 1) > FORMAT:  # of a newer program: fetched anew
                 return {}
             if known["url"] == self.url and known["mark"] and self._part.stat().st_size:

@@ -90,6 +90,6 @@ def _run(
 
 
 _SILENT = N_(
-    "The trial ended without saying why. The server's log may tell more; try again, or start the"
-    " training itself."
+    "The trial ended without saying why; the machine may have run out of memory. Choose a smaller"
+    " batch size or image size, or close other programs, then try again."
 )

@@ -235,13 +235,16 @@ def _explain(error: Exception) -> tuple[str, dict[str, Any]]:
         }
     if _is_of_memory(error):
         return _NO_MEMORY, {}
+    if isinstance(error, OSError) and error.filename:
+        told = files.unwritten(error.filename, error)
+        return told.message, {key: str(value) for key, value in told.params.items()}
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
     return _UNFORESEEN, {"reason": reason[:300]}
 
 
 def _is_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory ran out, in the words of Python, TensorFlow or the system."""
+    """Whether memory ran out, in the words of Python, of TensorFlow or of the system."""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "ResourceExhaustedError"

@@ -67,3 +67,18 @@ def test_a_crash_is_told_until_the_run_goes_on(new_run):
     found = runs.load(run)
     assert (found.status, found.can_resume) == ("failed", True)
     assert "memory ran out" in found.state["error"]["message"]
+
+
+def test_a_trial_whose_process_ends_at_once_is_told(monkeypatch, pets):
+    from catdog_core import child
+    from catdog_core.errors import CatDogError
+    from catdog_core.settings import Training
+    from catdog_core.training import trial
+
+    def gone(module, asked, tell, silent):
+        real("catdog_core.no_such_room", {**asked, "padding": "x" * 1_000_000}, tell, silent, True)
+
+    real = child.ask
+    monkeypatch.setattr(child, "ask", gone)
+    with pytest.raises(CatDogError, match="run out of memory"):
+        trial.speed(pets, Training(), None, lambda line: None)

@@ -29,10 +29,13 @@ def one(value):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_of_an_empty_lab_opens(path):
-    app = page(path)
+def test_every_page_of_an_empty_lab_opens_and_says_what_to_do(path):
+    app = page(path, lang="en")
     assert app.title
     assert not app.error
+    ways = [button for button in app.main.button if not button.disabled]
+    assert ways or app.main.get("page_link")
+    assert app.info or "Make the demo dataset" in fakes.said(app.markdown) or path[:1] in "67"
 
 
 @pytest.mark.parametrize("path", PAGES)

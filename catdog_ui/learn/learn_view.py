@@ -91,12 +91,12 @@ def _open(section_id: str) -> None:
 
 def _section(section: Section, who: Learner) -> None:
     st.header(t(section.title), anchor=False)
-    words, thing = st.columns([2, 3], gap="large")
-    with words:
+    sides = st.grid(2, min_column_width=380, gap="large")
+    with sides.container():
         st.markdown(t(section.text))
         _terms(section)
         shows.buttons(section, who)
-    with thing, st.container(border=True):
+    with sides.container(border=True):
         if _is_ready(section, who):
             st.fragment(_live)(section.id, who)
     st.subheader(t("Try yourself"), anchor=False)

@@ -67,7 +67,7 @@ def tfds_card(_kind: str) -> None:
                 " come by name. Install it, then start the lab again:"
             )
         )
-        st.code("pip install tensorflow-datasets", language="sh")
+        st.code("pip install tensorflow-datasets", language=None)
         return
     with st.form("source_tfds", border=False):
         name = st.text_input(

@@ -24,7 +24,7 @@ def show(run: Run) -> None:
                 " its first batch. This command shows those of all runs:"
             )
         )
-        st.code(tensorboard_server.command(folder), language="bash", wrap_lines=True)
+        st.code(tensorboard_server.command(folder), language=None, wrap_lines=True)
         if access.settings().shared:
             return  # it would open on the server's machine, which is another one
         if not tensorboard_server.is_installed():

@@ -4,6 +4,7 @@
     python -m benchmarks loading [DIR]       photos a second ready for `fit`, and the warp alone
     python -m benchmarks readers [DIR]       the loading race, cold and warm, and its limits
     python -m benchmarks training [DIR]      the notes' network, photos a second in `fit`
+    python -m benchmarks answering [DIR]     one photo, a heat map, 1,000 photos; the model loaded
     python -m benchmarks learning [DIR]      whole trainings from a cold start: accuracy, 40 minutes
     python -m benchmarks page                a moved slider until 20 pictures are on the wire
     python -m benchmarks threshold           a moved threshold on the Evaluate page, on the server
@@ -28,6 +29,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it is imported
 os.environ.setdefault("MPLBACKEND", "agg")
 
+from .answering import answering
 from .browser import browser
 from .learning import learning
 from .load import load
@@ -45,6 +47,7 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "loading": loading,
     "readers": race_readers,
     "training": training,
+    "answering": answering,
     "learning": learning,
     "page": page,
     "threshold": threshold,

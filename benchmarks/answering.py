@@ -1,0 +1,160 @@
+"""A loaded model's answers: one photo, its heat map, and a pass over 1,000 photos, beside Keras."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catdog_core import datasets, images, quiet
+from catdog_core.datasets import Dataset
+
+from .race import console, report, table
+from .source import drawn
+
+_ROUNDS = 40
+_PASSES = 3
+_PHOTOS = 1000
+_SIZES = {"notes": 150, "transfer": 256}
+_TARGETS = {"notes": 25, "transfer": 40}
+
+
+def answering(folder: Path | None) -> None:
+    """One photo with the model loaded, a heat map, an evaluation beside the bare forward pass."""
+    quiet.import_tensorflow()
+    import keras
+
+    from catdog_core import models, predict
+
+    with tempfile.TemporaryDirectory() as place:
+        dataset = datasets.scan(folder or drawn(Path(place)))
+        for name, size in _SIZES.items():
+            keras.utils.set_random_seed(0)  # weights do not matter for the time it takes
+            path = Path(place) / f"{name}.keras"
+            models.save(models.build(name, size), path, {"classes": list(dataset.classes)})
+            found = predict.load(path)
+            _one_photo(name, found, dataset)
+            _heat_map(name, found, dataset)
+            _evaluation(name, found, dataset)
+
+
+def _one_photo(name: str, predictor: Any, dataset: Dataset) -> None:
+    """From a photo's bytes to its probabilities: as the page does it, and in Keras's ways."""
+    import keras
+
+    from catdog_core import predict
+
+    path = dataset.items()[0].path
+    data = path.read_bytes()
+
+    def loaded() -> NDArray[np.float32]:
+        photo = keras.utils.load_img(path, target_size=(predictor.size, predictor.size))
+        return np.asarray(keras.utils.img_to_array(photo)[None], dtype=np.float32)
+
+    rows = _in_turns(
+        {
+            "this lab": lambda: predict.photos(predictor, [(path.name, data)]),
+            "load_img and model(x)": lambda: predictor.model(loaded(), training=False),
+            "load_img and model.predict": lambda: predictor.model.predict(loaded(), verbose=0),
+        }
+    )
+    report(f"{name}, {predictor.size} px: one photo, the model loaded", rows)
+    console.print(f"Target: {_TARGETS[name]} ms at the median.\n")
+
+
+def _heat_map(name: str, predictor: Any, dataset: Dataset) -> None:
+    """A heat map of a fitted photo, beside Grad-CAM as Keras's own examples have it."""
+    from catdog_core import explain
+
+    photo = images.load(dataset.items()[0].path.read_bytes(), predictor.size)[None]
+    rows = _in_turns(
+        {
+            "this lab": lambda: explain.heat_maps(predictor, photo, 1),
+            "Keras's example, one model built once": _example(predictor, photo),
+        }
+    )
+    report(f"{name}, {predictor.size} px: a heat map of one photo", rows)
+    console.print("Target: 150 ms at the median.\n")
+
+
+def _example(predictor: Any, photo: NDArray[np.uint8]) -> Callable[[], object]:
+    """Grad-CAM of a sigmoid unit, step by step as keras.io/examples/vision/grad_cam does it."""
+    import tensorflow as tf
+
+    from catdog_core.insight import walk
+
+    opened = walk.inside(predictor.model, predictor.size)
+    assert opened.features is not None
+    both = opened.part([opened.features, opened.ends[0]])
+    batch = tf.constant(photo.astype(np.float32))
+
+    def run() -> object:
+        with tf.GradientTape() as tape:
+            maps, answer = both(batch, training=False)
+            score = answer[:, 0]
+        weights = tf.reduce_mean(tape.gradient(score, maps), axis=(0, 1, 2))
+        heat = tf.maximum(tf.squeeze(maps[0] @ weights[..., tf.newaxis]), 0)
+        heat = tf.image.resize(heat[..., tf.newaxis], (predictor.size, predictor.size))
+        return (heat / tf.maximum(tf.reduce_max(heat), 1e-9)).numpy()
+
+    return run
+
+
+def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
+    """Files to answers for up to 1,000 photos, beside the network alone on decoded ones."""
+    import tensorflow as tf
+
+    from catdog_core import evaluate, predict
+
+    split = "validation" if len(dataset.items("validation")) >= _PHOTOS else None
+    items = dataset.items(split)[:_PHOTOS]
+    known = {item.file for item in dataset.items(split)} - {item.file for item in items}
+    photos = np.stack([images.load(item.path.read_bytes(), predictor.size) for item in items])
+    forward = tf.function(
+        lambda batch: predictor.model(tf.cast(batch, tf.float32), training=False),
+        input_signature=[tf.TensorSpec((None, *photos.shape[1:]), tf.uint8)],
+    )
+
+    def bare() -> None:
+        for start in range(0, len(photos), predict.BATCH):
+            forward(tf.constant(photos[start : start + predict.BATCH])).numpy()
+
+    rows = _in_turns(
+        {
+            "the forward pass alone, photos in memory": bare,
+            "this lab, from files": lambda: evaluate.ask(predictor, dataset, split, known=known),
+            "model.predict, photos in memory": lambda: predictor.model.predict(
+                photos.astype(np.float32), batch_size=predict.BATCH, verbose=0
+            ),
+        },
+        _PASSES,
+    )
+    middles = {who: statistics.median(times) for who, times in rows.items()}
+    first = next(iter(middles.values()))
+    title = f"{name}, {predictor.size} px: a pass over {len(items):,} photos"
+    sheet = table(title, "s", "median", "fastest", "slowest", "ratio")
+    for who, times in rows.items():
+        numbers = [f"{value:.2f}" for value in (middles[who], min(times), max(times))]
+        sheet.add_row(who, *numbers, f"{middles[who] / first:.2f}")
+    console.print(sheet)
+    console.print("Target: a ratio of 1.3 for this lab.\n")
+
+
+def _in_turns(
+    peers: Mapping[str, Callable[[], object]], rounds: int = _ROUNDS
+) -> dict[str, list[float]]:
+    """Seconds of each call, peers in turns; the first round warms up and does not count."""
+    found: dict[str, list[float]] = {name: [] for name in peers}
+    for number in range(rounds + 1):
+        for name, run in peers.items():
+            start = time.perf_counter()
+            run()
+            if number:
+                found[name].append(time.perf_counter() - start)
+    return found

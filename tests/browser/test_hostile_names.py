@@ -50,3 +50,13 @@ def test_no_page_takes_a_name_for_more_than_text(lab, page, names, path):
     assert not page.evaluate(INJECTED)
     if path in ("", "Data"):
         assert "onerror" in page.inner_text('[data-testid="stMain"]')
+
+
+@pytest.mark.parametrize("path", ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict"])
+def test_no_page_asks_anyone_else_for_anything(lab, page, names, path):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url.replace("ws://", "http://")))
+    lab.visit(page, path, dataset=names["dataset"])
+    assert len(asked) > 5
+    assert {url for url in asked if not url.startswith((lab.url, "data:", "blob:"))} == set()

@@ -154,18 +154,15 @@ def tfrecord(who: Learner) -> None:
     gallery.grid([images.encode(photo)], alts=[shown(item.file, 60)], columns=1, width=120)
     file = item.path.stat().st_size if item.path.is_file() else 0
     raw = learner.SIZE * learner.SIZE * 3
-    st.markdown(
-        "\n".join(
-            [
-                f"| {t('part of a record')} | {t('bytes')} |",
-                "|---|--:|",
-                f"| {t('length of what comes')} | 8 |",
-                f"| {t('checksum of the length')} | 4 |",
-                f"| {t('the photo as numbers, and its label')} | {raw:,} + |",
-                f"| {t('checksum of these')} | 4 |",
-            ]
-        )
-    )
+    parts = [
+        (t("part of a record"), t("bytes")),
+        ("---", "--:"),
+        (t("length of what comes"), "8"),
+        (t("checksum of the length"), "4"),
+        (t("the photo as numbers, and its label"), f"{raw:,} +"),
+        (t("checksum of these"), "4"),
+    ]
+    st.markdown("\n".join(f"| {name} | {size} |" for name, size in parts))
     begins = " ".join(f"{byte:02x}" for byte in photo.tobytes()[:10])
     st.code(t("the photo's bytes begin: {bytes} …", bytes=begins), None)
     st.caption(
@@ -217,7 +214,8 @@ def labels(who: Learner) -> None:
     assert who.dataset is not None
     names = who.dataset.classes
     rows = [f"| `{number}` | {escape(shown(name, 40))} |" for number, name in enumerate(names[:10])]
-    st.markdown("\n".join([f"| {t('number')} | {t('folder')} |", "|--:|---|", *rows]))
+    number, folder = t("number"), t("folder")
+    st.markdown("\n".join([f"| {number} | {folder} |", "|--:|---|", *rows]))
     told = (
         t("The alphabetical order, which Keras takes when nothing is said.")
         if list(names) == sorted(names)

@@ -122,7 +122,8 @@ def validation(who: Learner) -> None:
         f"| {escape(name[:40])} | " + " | ".join(f"{counts[s][name]:,}" for s in counts) + " |"
         for name in who.dataset.classes[:8]
     ]
-    heads = f"| {t('Class')} | " + " | ".join(t(SPLITS[split]) for split in counts) + " |"
+    names = [t("Class"), *(t(SPLITS[split]) for split in counts)]
+    heads = f"| {' | '.join(names)} |"
     st.markdown("\n".join([heads, "|---|" + "--:|" * len(counts), *rows]))
     share = sum(counts.get("validation", {}).values()) / max(total, 1)
     st.caption(t("{share:.0%} of your photos are kept back for validation.", share=share))

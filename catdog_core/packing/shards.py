@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from .. import files, images
 from ..datasets import Dataset, Item
-from ..errors import CatDogError, PhotoError
+from ..errors import CatDogError, DatasetError, PhotoError
 from .shard_index import FORMAT
 
 SHARD_BYTES = 32_000_000
@@ -164,6 +164,8 @@ def _write(shard: Shard, folder: Path, size: int, count: Callable[[int], None]) 
                 try:
                     pixels = images.load(images.read(item.path), size).tobytes()
                 except PhotoError as error:
+                    if not item.path.exists():
+                        raise _gone(item) from error
                     unreadable.append(_told(item, error))
                     continue
                 record = _example(item, pixels)
@@ -193,6 +195,16 @@ def _example(item: Item, pixels: bytes) -> bytes:
     example = tf.train.Example(features=tf.train.Features(feature=feature))
     # Else the order of the three, and with it the shard's digest, could be any.
     return bytes(example.SerializeToString(deterministic=True))
+
+
+def _gone(item: Item) -> DatasetError:
+    # A photo that was listed and is no more makes another dataset: packed without it, this one
+    # would be remembered as it never was.
+    return DatasetError(
+        "The photo {file} is gone from its folder. Expected the photos as they were when the"
+        " dataset was opened. Put it back, or open the folder anew.",
+        file=files.shown(item.file, 200),
+    )
 
 
 def _told(item: Item, error: PhotoError) -> dict[str, Any]:

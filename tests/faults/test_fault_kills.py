@@ -114,10 +114,18 @@ def test_a_training_killed_at_random_moments_loses_nothing(new, workers):
     survive(new, 4, 1)
 
 
+AVERAGED = TINY.model_copy(update={"weight_averaging": 0.9})
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(14_400)
-def test_a_training_killed_a_hundred_times_loses_nothing(new, workers):
+@pytest.mark.parametrize(
+    ("kills", "training", "augmentation"),
+    [(60, TINY, None), (40, AVERAGED, Augmentation(mixup_alpha=0.4))],
+    ids=["plain", "averaged"],
+)
+def test_a_training_killed_a_hundred_times_loses_nothing(
+    new, workers, kills, training, augmentation
+):
     """Sixty times plainly, forty with averaged weights and mixed photos; prints its figures."""
-    print(json.dumps(survive(new, 60, 2)))
-    averaged = TINY.model_copy(update={"weight_averaging": 0.9})
-    print(json.dumps(survive(new, 40, 3, averaged, Augmentation(mixup_alpha=0.4))))
+    print(json.dumps(survive(new, kills, kills, training, augmentation)))

@@ -16,7 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect  # comes with Streamlit
 from websockets.typing import Origin, Subprotocol
 
-_PATIENCE = 60.0  # seconds between two messages of a run
+_PATIENCE = 180.0  # seconds between two messages of a run, on a machine that is busy
 _XSRF = "_streamlit_xsrf"
 _BROKEN = ForwardMsg.ScriptFinishedStatus.FINISHED_WITH_COMPILE_ERROR
 _AGAIN = ForwardMsg.ScriptFinishedStatus.FINISHED_EARLY_FOR_RERUN

@@ -65,8 +65,9 @@ class Watch:
         self._values = values.shape[1]
         if self._values > WIDEST:
             if self._matrix is None:
-                drawn = np.random.default_rng(0).standard_normal((self._values, _PROJECTED))
-                self._matrix = np.asarray(drawn / np.sqrt(_PROJECTED), np.float32)
+                shape = (self._values, _PROJECTED)
+                drawn = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+                self._matrix = drawn / np.float32(np.sqrt(_PROJECTED))
             values = values @ self._matrix
         self._latest = values
         return said, said[:, :0]

@@ -122,3 +122,20 @@ def test_an_address_that_asks_for_what_is_not_there_opens_the_first_section(own)
     assert app.header[0].value == next(iter(SECTIONS.values())).title
     turn(app, term="no such term")
     assert len(app.get("page_link")) >= len(TERMS)
+
+
+def test_photos_that_are_gone_and_odd_names_break_no_section(demo, tmp_path):
+    import shutil
+
+    folder = tmp_path / "photos"
+    shutil.copytree(demo, folder)
+    for split in ("train", "validation"):
+        (folder / split / "cats").rename(folder / split / "c*a|t$s <b>")
+    dataset = datasets.open_folder(folder)
+    app = page(dataset=dataset.id)
+    for name in ("labels", "validation", "sigmoid"):
+        assert not turn(app, section=name).error
+    shutil.rmtree(folder)
+    for name, section in SECTIONS.items():
+        if section.needs == "dataset":
+            turn(app, section=name)  # each says so in a sentence, none with an exception

@@ -118,6 +118,12 @@ def _is_ready(section: Section, who: Learner) -> bool:
         )
         source_parts.demo_button("learn_demo_here", "secondary")
         return False
+    if section.needs == "dataset" and who.dataset and not who.dataset.items("train"):
+        st.info(
+            t("This dataset has no training photos left. Choose another one, or restore some."),
+            icon=":material/photo_library:",
+        )
+        return False
     if section.needs == "run" and who.run is None:
         found = datasets.listing()
         st.info(

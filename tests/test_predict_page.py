@@ -1,12 +1,16 @@
 """The Predict page: a model, photos, and an answer for each."""
 
+import threading
+import time
+
 import fakes
 import numpy as np
 import pytest
 
-from catdog_core import images
+from catdog_core import images, jobs
 from catdog_core.insight import shipped
 from catdog_ui.predict import predict_cards
+from catdog_ui.predict.predict_photos import Photo
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -88,6 +92,91 @@ def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
     assert not app.exception
     assert len(app.dataframe[0].value) == 12
     assert "of 12 right" in fakes.said(app.caption)
+
+
+def test_two_sessions_share_one_model(model_file, monkeypatch):
+    from catdog_core import predict
+    from catdog_ui import loaders
+
+    loads, plain = [], predict.load
+    monkeypatch.setattr(predict, "load", lambda path: loads.append(path) or plain(path))
+    loaders._from_file.clear()
+    folder = run_with_model(model_file)
+    for _ in range(2):
+        app = page(run=folder.name)
+        app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
+        assert not app.exception
+    assert loads == [folder / "best.keras"]
+
+
+def many(count):
+    return [(f"{n}.jpg", photo(n), "image/jpeg") for n in range(count)]
+
+
+def test_many_photos_are_looked_at_in_the_background(model_file, monkeypatch):
+    from catdog_core import predict
+
+    begin, plain = threading.Event(), predict.photos
+
+    def slowly(model, files):
+        begin.wait(60)
+        return plain(model, files)
+
+    monkeypatch.setattr(predict, "photos", slowly)
+    app = page(run=run_with_model(model_file).name)
+    app.file_uploader("predict_photos").set_value(many(70)).run()
+    assert not app.exception and not app.dataframe  # the page is drawn, and can be used
+    begin.set()
+    settled(app)
+    assert len(app.dataframe[0].value) == 70
+
+
+def test_a_stopped_look_keeps_what_it_has(model_file, monkeypatch):
+    from catdog_core import predict
+
+    plain = predict.photos
+
+    def stopping(model, files):
+        next(job for job in jobs._jobs.values() if job.status == "running").stop()
+        return plain(model, files)
+
+    monkeypatch.setattr(predict, "photos", stopping)
+    app = page(run=run_with_model(model_file).name)
+    app.file_uploader("predict_photos").set_value(many(70)).run()
+    settled(app)
+    assert "Stopped after 32 of 70 photos" in fakes.said(app.info)
+    assert len(app.dataframe[0].value) == 32
+
+
+def settled(app):
+    """Wait for the work in the background, and draw the page once more."""
+    while any(job.status == "running" for job in jobs._jobs.values()):
+        time.sleep(0.05)
+    app.run()
+    assert not app.exception and not app.error
+
+
+def test_photos_can_be_pasted_and_put_away():
+    app = page()
+    app.segmented_control("predict_source").set_value("clipboard").run()
+    assert not app.exception
+    app.session_state.predict_pasted = [Photo("shot.png", "one", photo())]
+    app.run()
+    assert app.dataframe[0].value["Photo"][0] == "shot.png"
+    app.button("predict_unpaste").click().run()
+    assert not app.exception and not app.dataframe
+
+
+def test_the_energy_stands_beside_the_entropy(model_file):
+    app = page(run=run_with_model(model_file).name)
+    app.file_uploader("predict_photos").set_value(many(2)).run()
+    table = app.dataframe[0].value
+    scores = np.log(table["p_1"] / table["p_0"])
+    assert list(table["Energy"]) == pytest.approx(
+        list(-np.log(np.exp(scores / 2) + np.exp(-scores / 2))), abs=0.006
+    )
+    assert "before the sigmoid" in fakes.said(app.caption)
+    assert "highest for" in fakes.said(app.caption)
 
 
 def test_a_foreign_model_is_asked_for_its_scale_and_names(foreign_file):

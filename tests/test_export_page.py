@@ -10,6 +10,7 @@ from catdog_core.errors import CatDogError
 from catdog_core.export import Made
 from catdog_core.exports import kept
 from catdog_core.insight import shipped
+from catdog_core.packing import cache
 from catdog_ui.export import export_words
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -154,6 +155,15 @@ def test_old_exports_make_room_for_new_ones(folder, quick, monkeypatch):
     shelf.make("keras", lambda phase: None)
     newest = shelf.make("h5", lambda phase: None)
     assert [place.name for place in kept.root().iterdir()] == [newest.path.parent.name]
+
+
+def test_exports_are_shown_and_cleared_with_the_cache(folder, quick):
+    shelf = kept.Shelf(folder, ("cats", "dogs"))
+    shelf.make("keras", lambda phase: None)
+    (entry,) = cache.usage()
+    assert (entry.kind, entry.whole) == ("exports", True) and entry.bytes > 5
+    assert cache.clear() == entry.bytes
+    assert cache.usage() == [] and shelf.find("keras") is None
 
 
 def test_a_damaged_entry_of_the_cache_is_made_anew(folder, quick):

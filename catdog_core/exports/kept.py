@@ -23,6 +23,7 @@ from ..datasets import Dataset
 from ..errors import N_, CatDogError
 from ..export import Made, Phase
 from ..insight import model_file, predictions
+from ..packing import cache
 from . import formats, sample
 
 FORMAT = 1
@@ -35,7 +36,7 @@ _one = threading.Lock()
 
 def root() -> Path:
     """Where they lie."""
-    return files.workspace() / "cache" / "exports"
+    return cache.exports()
 
 
 class Shelf:

@@ -5,6 +5,7 @@
     .<name>.packing/                          a packing that is going on or broke off
     downloads/                                see `download`; a file goes once it is unpacked
     tensorflow_datasets/                      what that package fetched; goes once it is imported
+    exports/                                  see `exports.kept`
     .<name>.lock                              held by whoever makes or removes <name>
 
 All of it can be made again from the photos or fetched again. Light: pages show and clear the
@@ -39,8 +40,9 @@ class Entry:
     names of the datasets it was made of, empty when none refers to it any more. An entry that is
     not `whole` is a packing that broke off, or goes on: then it is `in_use`.
 
-    Of the `kind` "download" or "tfds" (what tensorflow_datasets fetched), `size` is 0; when not
-    `whole`, the next try goes on from what is here, where that can be.
+    Of the `kind` "exports" are files made from runs and models. Of the `kind` "download" or "tfds"
+    (what tensorflow_datasets fetched), `size` is 0; when not `whole`, the next try goes on from
+    what is here, where that can be.
     """
 
     path: Path
@@ -70,6 +72,11 @@ def tfds() -> Path:
 def place(fingerprint: str, size: int) -> Path:
     """Where a dataset's content is kept, packed at a size."""
     return root() / f"{fingerprint[:20]}-{size}"
+
+
+def exports() -> Path:
+    """Where `exports.kept` keeps runs and models written for elsewhere."""
+    return root() / "exports"
 
 
 def usage() -> list[Entry]:
@@ -222,6 +229,9 @@ def _fetched() -> list[Entry]:
     if taken := _bytes(tfds()):
         used = status.is_locked(_guard(tfds()))
         found.append(Entry(tfds(), taken, 0, (), False, used, "tfds"))
+    if taken := _bytes(exports()):
+        made_now = any(exports().glob(".making-*"))
+        found.append(Entry(exports(), taken, 0, (), not made_now, made_now, "exports"))
     return found
 
 

@@ -7,8 +7,8 @@ from .exporter import Exporter
 
 _TFJS = N_(
     "The converter of TensorFlow.js does not install beside TensorFlow 2.21. Put it into an"
-    " environment of its own (pip install tensorflowjs==4.22.0 'ydf<0.12' 'setuptools<81'), and"
-    " start the lab where its tensorflowjs_converter is on the PATH."
+    " environment of its own, as docs/exports.md tells, and start the lab where its"
+    " tensorflowjs_converter is on the PATH."
 )
 _ONNX = N_("Install it with: pip install tf2onnx onnx")
 

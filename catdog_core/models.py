@@ -174,6 +174,7 @@ def save(
         else:
             with h5py.File(temporary, "a") as file:
                 file.attrs[ABOUT] = text
+    model_check.wrote(path)
 
 
 def load(path: Path, compiled: bool = False) -> keras.Model:

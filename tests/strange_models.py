@@ -277,12 +277,12 @@ def zip_tricks(source: Path, folder: Path) -> dict[str, Path]:
         archive.writestr(zipfile.ZipInfo("config.jsoN"), b"{}")
     data = twice.read_bytes().replace(b"config.jsoN", b"config.json")
     twice.write_bytes(data)
-    zeros = bytes(300_000_000)
+    zeros = bytes(60_000_000)
     return {
         "member twice": twice,
         "way out": made("out", **{"../../evil.py": b"1"}),
-        "metadata of 300 MB": made("metadata", **{"metadata.json": zeros}),
-        "weights of 300 MB of zeros": made("zeros", **{"model.weights.h5": zeros}),
+        "metadata of 60 MB": made("metadata", **{"metadata.json": zeros}),
+        "weights of 60 MB of zeros": made("zeros", **{"model.weights.h5": zeros}),
         "weights that are a zip": made("nest", **{"model.weights.h5": source.read_bytes()}),
         "weights that are text": made("text", **{"model.weights.h5": b"text"}),
         "numpy weights": made("npz", **{"model.weights.h5": None, "model.weights.npz": b"1"}),

@@ -48,7 +48,8 @@ _START += " model_child.main()"
 def opened(path: Path) -> Iterator[Path]:
     """A model file that may be loaded here, under a name that Keras reads.
 
-    The lab's own models, which lie among the runs or came with it, are only looked at. Of any
+    The lab's own models, which lie among the runs, came with it or were written by this process,
+    are only looked at. Of any
     other a private copy is checked and given, so that nobody can change it in between.
 
     Raises:
@@ -111,8 +112,23 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
+def wrote(path: Path) -> None:
+    """Remember a model file that this process wrote: while it stays so, it is the lab's own."""
+    _written[path.resolve()] = _state(path)
+
+
+_written: dict[Path, tuple[int, int]] = {}
+
+
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
 def _is_own(path: Path) -> bool:
     place = path.resolve()
+    if place in _written and _written[place] == _state(place):
+        return True
     return any(place.is_relative_to(root.resolve()) for root in (runs.root(), shipped.folder()))
 
 

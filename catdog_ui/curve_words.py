@@ -113,6 +113,9 @@ def overlay(metric: Metric, curves: Sequence[Curve]) -> str:
     if len(ordered) == 1:
         return now
     second, (_, other) = ordered[1]
+    if value == other:
+        alike = t("{name} is as good.", name=_name(second))
+        return f"{now} {alike}"
     away = abs(value - other)
     behind = t(
         "{name} comes next, {away} behind.",

@@ -52,6 +52,11 @@ def test_of_several_runs_the_best_and_the_next_are_named():
     assert "“a\\*b” in epoch 2, 0.200" in loss and "0.410 behind" in loss
 
 
+def test_runs_that_are_equally_good_are_called_so():
+    told = curve_words.overlay("loss", [curve(), curve(name="second")])
+    assert told.endswith("“second” is as good.")
+
+
 def test_twins_are_compared_at_the_last_epoch_both_have():
     short = Curve(epochs=ROWS[:2], planned=3)
     told = curve_words.twins("accuracy", curve(), short)

@@ -91,7 +91,7 @@ def _sheet(
     row = side + 0.06 + lines * line + gap
     height = top + -(-len(cells) // columns) * row
 
-    figure = _figure(width, height, dpi=150)
+    figure = empty(width, height, dpi=150)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
 
@@ -156,9 +156,9 @@ def history(
 def curves(epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say | None = None) -> Any:
     """The figure that `history` writes."""
     say = _drawn_in(say)
-    figure = _figure(10, 4, layout="constrained")
+    figure = empty(10, 4, layout="constrained")
     for axes, metric in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        _draw_curves(axes, metric, epochs, best, say)
+        draw_curves(axes, metric, epochs, best, say)
     return figure
 
 
@@ -166,9 +166,9 @@ def curve(
     metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say | None = None
 ) -> Any:
     """One half of it, "accuracy" or "loss", see-through and for a narrow place."""
-    figure = _figure(5.2, 3.6, layout="constrained")
+    figure = empty(5.2, 3.6, layout="constrained")
     axes = figure.subplots()
-    _draw_curves(axes, metric, epochs, best, _drawn_in(say))
+    draw_curves(axes, metric, epochs, best, _drawn_in(say))
     for patch in (figure.patch, axes.patch):
         patch.set_alpha(0)
     axes.get_legend().set_frame_on(False)
@@ -181,9 +181,10 @@ def _drawn_in(say: Say | None) -> Say:
     return say if fonts.can_draw("".join(map(say, _WORDS))) else tongue.english
 
 
-def _draw_curves(
+def draw_curves(
     axes: Any, metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say
 ) -> None:
+    """Draw one metric over the epochs, training against validation, into axes."""
     x = [row["epoch"] + 1 for row in epochs]
     validation, label = _numbers(epochs, f"val_{metric}"), say("Validation")
     axes.plot(x, _numbers(epochs, metric), color=TRAIN, label=say("Training"))
@@ -203,7 +204,7 @@ def _numbers(epochs: Sequence[Mapping[str, Any]], name: str) -> list[float]:
     return [nan if row.get(name) is None else float(row[name]) for row in epochs]
 
 
-def _figure(
+def empty(
     width: float, height: float, layout: Literal["constrained"] | None = None, dpi: int = 100
 ) -> Any:
     """An empty figure of so many inches that no other thread's pyplot can touch."""
@@ -213,6 +214,18 @@ def _figure(
     figure = Figure(figsize=(width, height), dpi=dpi, layout=layout)
     FigureCanvasAgg(figure)
     return figure
+
+
+def rectangle(left: float, top: float, color: str, alpha: float) -> Any:
+    """A coloured square of side 1, to be added to axes."""
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((left, top), 1, 1, facecolor=color, alpha=alpha, edgecolor="0.7")
+
+
+def save_pages(figures: Sequence[Any], file: BinaryIO) -> None:
+    """Write figures as the pages of a PDF."""
+    _save(figures, file, "pdf")
 
 
 def _kind(name: str) -> str:

@@ -110,6 +110,7 @@ LIGHT = (
     "report_words",
     "report_charts",
     "report_html",
+    "report_pdf",
     "lr_finder",
     "trial",
     "estimate",

@@ -47,4 +47,14 @@ ALL: tuple[Exporter, ...] = (
         needs=("plotly",),
         needs_run=True,
     ),
+    Exporter(
+        kind="report-pdf",
+        label=N_("Report as PDF"),
+        about=N_("The same on pages for a printer."),
+        extension=".pdf",
+        writer="report_pdf:write",
+        group="record",
+        usage="python -m webbrowser {file}",
+        needs_run=True,
+    ),
 )

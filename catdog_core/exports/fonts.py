@@ -6,11 +6,12 @@ matplotlib is imported inside: it takes 600 ms.
 from __future__ import annotations
 
 import importlib.util
+import logging
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-_PACKAGE, _FILE = "koreanize_matplotlib", "fonts/NanumGothic.ttf"
+_PACKAGE, _FILES = "koreanize_matplotlib", ("NanumGothic.ttf", "NanumGothicBold.ttf")
 _SYSTEM = (  # what Linux, Windows and macOS have, each under the name matplotlib knows it by
     "Noto Sans CJK KR",
     "Noto Sans KR",
@@ -31,12 +32,15 @@ def hangul() -> str:
     """
     from matplotlib import font_manager
 
+    # That a bold font is 600 and not 700 is told anew at every figure; nobody can mend it.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     found = importlib.util.find_spec(_PACKAGE)
     if found is not None and found.origin is not None:
-        path = Path(found.origin).parent / _FILE
-        if path.is_file():
-            font_manager.fontManager.addfont(path)
-            return str(font_manager.get_font(path).family_name)
+        paths = [Path(found.origin).parent / "fonts" / file for file in _FILES]
+        if all(path.is_file() for path in paths):
+            for path in paths:
+                font_manager.fontManager.addfont(path)
+            return str(font_manager.get_font(paths[0]).family_name)
     known = {font.name for font in font_manager.fontManager.ttflist}
     return next((name for name in _SYSTEM if name in known), "")
 

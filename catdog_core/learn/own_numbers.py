@@ -12,7 +12,7 @@ from ..outcomes.curves import METRICS
 from ..runs import Run
 from ..settings import Training
 
-_CLASS = {"loss": 0.4929, "accuracy": 0.7521, "val_loss": 0.5377, "val_accuracy": 0.7170}
+CLASS = {"loss": 0.4929, "accuracy": 0.7521, "val_loss": 0.5377, "val_accuracy": 0.7170}
 """The last epoch of the class notes' run of 50."""
 _PHOTOS, _VALIDATION = 2000, 1000
 _CLASSES = ("cats", "dogs")
@@ -38,7 +38,7 @@ def of(dataset: Dataset | None, run: Run | None) -> dict[str, Any]:
     training = (run.training if run else None) or Training()
     photos, validation = _counts(dataset, run)
     last: Mapping[str, Any] = run.epochs[-1] if run and run.epochs else {}
-    scores = {name: _number(last.get(name), _CLASS[name]) for name in METRICS}
+    scores = {name: _number(last.get(name), CLASS[name]) for name in METRICS}
     steps = training.steps_per_epoch or training.steps(photos)
     epochs = len(run.epochs) if run and run.epochs else training.epochs
     names = (run.classes if run else dataset.classes if dataset else ()) or _CLASSES

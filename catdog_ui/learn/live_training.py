@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core.learn import by_hand
+from catdog_core.learn import by_hand, own_numbers
 from catdog_core.outcomes import histories
 
 from .. import chart_marks, charts, phrases, tiles, verdict
@@ -15,7 +15,6 @@ from .learner import Learner
 
 _CONFIG = {"displaylogo": False, "displayModeBar": False}
 _RATES = (0.01, 0.05, 0.2, 0.5, 0.9, 1.02)
-_NOTES = {"loss": 0.4929, "accuracy": 0.7521, "val_loss": 0.5377, "val_accuracy": 0.7170}
 _NOTES_SECONDS = 20
 
 
@@ -141,7 +140,7 @@ def result(who: Learner) -> None:
     st.dataframe(
         {
             t("last epoch"): [*names.values(), t("seconds an epoch"), t("epochs")],
-            t("the class"): [*(f"{_NOTES[key]:.4f}" for key in names), f"{_NOTES_SECONDS}", "50"],
+            t("the class"): [*(f"{own_numbers.CLASS[key]:.4f}" for key in names), f"{_NOTES_SECONDS}", "50"],
             t("your run"): [
                 *(f"{facts[key]:.4f}" for key in names),
                 f"{facts['seconds']:.1f}",
@@ -153,7 +152,7 @@ def result(who: Learner) -> None:
         key="learn_result",
         alt=t("The class's last epoch beside that of your run"),
     )
-    better = facts["val_accuracy"] - _NOTES["val_accuracy"]
+    better = facts["val_accuracy"] - own_numbers.CLASS["val_accuracy"]
     st.caption(
         t(
             "Your validation accuracy is {points} away from the class's. Other photos, other"

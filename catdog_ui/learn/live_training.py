@@ -130,7 +130,7 @@ def validation(who: Learner) -> None:
 
 def result(who: Learner) -> None:
     """The class's result beside the learner's."""
-    facts = who.facts
+    facts, notes = who.facts, own_numbers.CLASS
     names = {
         "loss": t("training loss"),
         "accuracy": t("training accuracy"),
@@ -140,7 +140,11 @@ def result(who: Learner) -> None:
     st.dataframe(
         {
             t("last epoch"): [*names.values(), t("seconds an epoch"), t("epochs")],
-            t("the class"): [*(f"{own_numbers.CLASS[key]:.4f}" for key in names), f"{_NOTES_SECONDS}", "50"],
+            t("the class"): [
+                *(f"{notes[key]:.4f}" for key in names),
+                f"{_NOTES_SECONDS}",
+                "50",
+            ],
             t("your run"): [
                 *(f"{facts[key]:.4f}" for key in names),
                 f"{facts['seconds']:.1f}",
@@ -152,7 +156,7 @@ def result(who: Learner) -> None:
         key="learn_result",
         alt=t("The class's last epoch beside that of your run"),
     )
-    better = facts["val_accuracy"] - own_numbers.CLASS["val_accuracy"]
+    better = facts["val_accuracy"] - notes["val_accuracy"]
     st.caption(
         t(
             "Your validation accuracy is {points} away from the class's. Other photos, other"

@@ -1,10 +1,12 @@
 """The Evaluate page and its figures with many classes, and whatever plotly says of the figures."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+import streamlit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
@@ -13,7 +15,7 @@ from test_evaluate_page import answer, captions, page, run
 from catdog_core import datasets
 from catdog_core.insight import scores
 from catdog_core.insight.predictions import Table
-from catdog_ui.evaluate import evaluate_charts
+from catdog_ui.evaluate import evaluate_charts, evaluate_photos
 
 MANY = 60
 
@@ -105,6 +107,16 @@ def tables(draw):
     names = tuple(f"class {label}" for label in range(classes))
     rows = raw / raw.sum(axis=1, keepdims=True)
     return Table(tuple(f"{i}.jpg" for i in range(n)), names, labels, rows)
+
+
+def test_a_line_of_the_mistakes_opens_its_photos(monkeypatch):
+    class State(dict):
+        evaluate_mix_ups = SimpleNamespace(selection=SimpleNamespace(rows=[1]))
+
+    state = State(evaluate_cell_page=3)
+    monkeypatch.setattr(streamlit, "session_state", state)
+    evaluate_photos.choose_mix_up(("x", "y", "z"), [(0, 1, 5), (2, 0, 4)])
+    assert state == {"evaluate_truth": "z", "evaluate_guess": "x", "evaluate_list": "cell"}
 
 
 @settings(max_examples=60, deadline=None)

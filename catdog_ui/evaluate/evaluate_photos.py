@@ -60,10 +60,20 @@ def choose_cell(classes: Sequence[str]) -> None:
     points = st.session_state.evaluate_matrix.selection.points
     if points:
         truth, guess = points[0]["customdata"][:2]
-        st.session_state[TRUTH] = classes[int(truth)]
-        st.session_state[GUESS] = classes[int(guess)]
-        st.session_state[LIST] = "cell"
-        st.session_state.pop("evaluate_cell_page", None)
+        _open(classes[int(truth)], classes[int(guess)])
+
+
+def choose_mix_up(classes: Sequence[str], listed: Sequence[tuple[int, int, int]]) -> None:
+    """The callback of a line of the list of mistakes: open its cell."""
+    for row in st.session_state.evaluate_mix_ups.selection.rows:
+        truth, guess, _ = listed[row]
+        _open(classes[truth], classes[guess])
+
+
+def _open(truth: str, guess: str) -> None:
+    st.session_state[TRUTH], st.session_state[GUESS] = truth, guess
+    st.session_state[LIST] = "cell"
+    st.session_state.pop("evaluate_cell_page", None)
 
 
 def opened(classes: Sequence[str]) -> tuple[int, int] | None:

@@ -200,6 +200,8 @@ def _mix_ups(table: Table, result: Result) -> None:
         },
         hide_index=True,
         key="evaluate_mix_ups",
+        on_select=lambda: evaluate_photos.choose_mix_up(table.classes, found),
+        selection_mode="single-row",
         alt=t("The most frequent mistakes"),
     )
     st.caption(f"{t(words.MIX_UPS)} **{words.mix_ups(result, found)}**")

@@ -24,7 +24,9 @@ FIGURES = N_(
     "Precision: of the photos called so, how many are. Recall: of those that are, how many were"
     " found. F1: their harmonic mean."
 )
-MIX_UPS = N_("Each line is a kind of mistake; the most frequent ones come first.")
+MIX_UPS = N_(
+    "Each line is a kind of mistake; the most frequent ones come first. Tick one to see its photos."
+)
 SPREAD = N_(
     "Each bar counts photos by the probability of {name} the model gave them. What lies right of"
     " the dashed line is called {name}; bars of the other colour there are mistakes."

@@ -8,6 +8,7 @@ replaced by a rename has another number, one appended to another size.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -33,7 +34,7 @@ class Recall(Generic[T]):
         self.made = 0
         """How often a value was made, not recalled."""
 
-    def get(self, key: Hashable, paths: Sequence[Path], make: Callable[[], T]) -> T:
+    def get(self, key: Hashable, paths: Sequence[Path | str], make: Callable[[], T]) -> T:
         """The value of `key`: the one made last, unless one of the files is another since.
 
         Args:
@@ -60,14 +61,14 @@ class Recall(Generic[T]):
         return sum(self._weigh(value) for _, value in self._kept.values())
 
 
-def mark(paths: Sequence[Path]) -> Mark:
+def mark(paths: Sequence[Path | str]) -> Mark:
     """What tells files apart from later versions of them; None for one that is not there."""
     return tuple(map(_mark, paths))
 
 
-def _mark(path: Path) -> tuple[int, int, int, int] | None:
+def _mark(path: Path | str) -> tuple[int, int, int, int] | None:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - a path as text is what makes it quick
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

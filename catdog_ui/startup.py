@@ -115,8 +115,9 @@ def _switch_language() -> None:
 def _running() -> None:
     """What trains now, in the sidebar; whatever is odd about a run never takes the page with it."""
     with guard():
-        active = any(run.is_active for run in runs.listing())
-        st.fragment(_show_running, run_every=POLL if active else None)()
+        runs.reap()
+        if any(run.is_active for run in runs.listing()):
+            st.fragment(_show_running, run_every=POLL)()
 
 
 def _show_running() -> None:

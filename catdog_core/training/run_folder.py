@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -144,8 +144,13 @@ def load(run: Path | str) -> Run:
             " them.",
             run=run,
         )
-    folder = folder.absolute()
-    found = _recall.get(folder, [folder / name for name in _READ], lambda: _read(folder))
+    return _now(folder.absolute())
+
+
+def _now(folder: Path) -> Run:
+    """What is known of a run folder, and what it does at this moment."""
+    here = f"{folder}{os.sep}"  # text: thousands of paths a page would cost half of its time
+    found = _recall.get(folder, [here + name for name in _READ], lambda: _read(folder))
     if found.training is None:
         return found
     now = replace(
@@ -211,11 +216,11 @@ def listing() -> list[Run]:
     """All runs of the workspace, the newest first, damaged ones among them."""
     if not root().is_dir():
         return []
-    folders = [path for path in root().iterdir() if path.is_dir() and path.name[0] != "."]
-    found = []
-    for folder in folders:
-        with suppress(RunError):  # deleted since the folder was listed
-            found.append(load(folder))
+    with os.scandir(root()) as entries:
+        folders = [Path(entry) for entry in entries if entry.is_dir() and entry.name[0] != "."]
+    every = map(_now, folders)
+    # One without settings may be gone since the folder was listed.
+    found = [run for run in every if run.training is not None or run.folder.is_dir()]
     return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
 
 

@@ -16,6 +16,7 @@ from catdog_core.errors import ModelError
 from catdog_core.training import epoch_weights
 
 from .. import gallery
+from ..learn.terms import terms
 from ..words import escape, say, t
 from . import predict_panels, xray_doors, xray_epochs, xray_pooling, xray_strongest, xray_unit
 from .predict_panels import Photos
@@ -93,6 +94,7 @@ def _panel(choice: Choice, model: Predictor, photos: Photos) -> None:
                 help=t("In the order in which they answer to this photo."),
             )
     looks[name][1](Look(choice, model, photo, photos, found, layer, channel, values, epochs))
+    terms("feature-map", "filter", "receptive-field", "max-pooling", "relu")
 
 
 def _at_epoch(path: Path, model: Predictor, epochs: dict[int, Path]) -> Predictor:

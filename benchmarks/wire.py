@@ -219,6 +219,7 @@ def visitor(address: str) -> Iterator[Visitor]:
         origin=Origin(f"http://{address}"),
         subprotocols=[Subprotocol("streamlit")],
         max_size=None,
+        ping_interval=None,  # a browser sends none of its own
     ) as socket:
         yield Visitor(socket, address)
 

@@ -61,14 +61,15 @@ def show(look: Look) -> None:
         quick=_QUICK,
         words=t("Looking for what it answers to…"),
     )
-    if not found:
+    if found is None or not found[0]:
         return
+    best, looked = found
     gallery.grid(
-        [one.picture for one in found],
-        captions=[f"{one.value:.3g} {shown(one.label, 20)}" for one in found],
-        tooltips=[shown(one.name) for one in found],
+        [one.picture for one in best],
+        captions=[f"{one.value:.3g} {shown(one.label, 20)}" for one in best],
+        tooltips=[shown(one.name) for one in best],
         columns=8,
-        alts=[shown(one.name) for one in found],
+        alts=[shown(one.name) for one in best],
         least=120,
     )
     st.caption(
@@ -76,12 +77,12 @@ def show(look: Look) -> None:
             "Of {n:,} photos ({where}) those to which channel {channel} of this layer answers most"
             " anywhere, the strongest first; in the frame, and enlarged in a corner, what the unit"
             " that answers so sees.",
-            n=len(sources),
+            n=looked,
             where=where,
             channel=look.channel + 1,
         )
         + " "
-        + _now(found)
+        + _now(best)
     )
 
 
@@ -99,7 +100,8 @@ def _now(found: list[Found]) -> str:
     )
 
 
-def _search(look: Look, sources: list[Source], job: Job) -> list[Found]:
+def _search(look: Look, sources: list[Source], job: Job) -> tuple[list[Found], int]:
+    """The photos found, and how many were looked at: fewer than all where it was stopped."""
     readable: list[int] = []
 
     def photos() -> Iterator[Photo]:
@@ -128,7 +130,7 @@ def _search(look: Look, sources: list[Source], job: Job) -> list[Found]:
             box = xray_doors.receptive_field(look.model, look.layer.place, one.row, one.column)
             photo = with_inset(photo, (box.top, box.left, box.bottom, box.right))
         found.append(Found(images.encode(photo), name, label, one.value))
-    return found
+    return found, len(readable)
 
 
 def _read(source: bytes | Path, size: int) -> Photo:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from catdog_core import images
 from catdog_core.errors import ModelError
-from catdog_core.insight.heat import framed
+from catdog_core.insight.heat import with_inset
 
 from .. import gallery
 from ..palette import WHITE
@@ -142,13 +142,13 @@ def _place(label: str, count: int, key: str) -> int:
 
 
 def _field(look: Look, row: int, column: int) -> None:
-    """The photo, dark but for the pixels that the unit can see."""
+    """The photo with a frame around the pixels that the unit can see; a few of them enlarged."""
     try:
         box = xray_doors.receptive_field(look.model, look.layer.place, row, column)
     except ModelError as error:
         st.caption(escape(say(error)))
         return
-    seen = framed(look.photo, (box.top, box.left, box.bottom, box.right))
+    seen = with_inset(look.photo, (box.top, box.left, box.bottom, box.right))
     gallery.grid(
         [images.encode(enlarged(seen, _HEIGHT))],
         columns=1,
@@ -161,7 +161,8 @@ def _field(look: Look, row: int, column: int) -> None:
     st.caption(
         t(
             "The unit at this place of the map sees {width} × {height} px of {size} × {size}:"
-            " nothing outside the frame can change its answer.",
+            " nothing outside the frame can change its answer. A small frame stands enlarged in a"
+            " corner.",
             width=box.right - box.left,
             height=box.bottom - box.top,
             size=size,

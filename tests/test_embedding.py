@@ -8,8 +8,9 @@ import pytest
 
 from catdog_core import datasets, evaluate, models, predict
 from catdog_core.datasets import Choice
-from catdog_core.insight import embedding, predictions
+from catdog_core.insight import embedding, predictions, shipped
 from catdog_core.insight.penultimate import WIDEST, Watch
+from catdog_core.settings import Network
 
 SMALL = b"jpeg"
 
@@ -187,6 +188,22 @@ def watched(predictor, n=8):
     found = watch.predictor.predict(photos)
     watch.take(names, list(photos))
     return predictor.predict(photos), found, watch
+
+
+def test_the_model_that_comes_with_the_lab_is_watched(workspace):
+    predictor = predict.load(shipped.folder())  # a transfer network
+    plain, found, watch = watched(predictor, n=3)
+    assert found == pytest.approx(plain, abs=1e-6)
+    assert watch.embedding().values == 1280
+
+
+@pytest.mark.parametrize("head", ["flatten", "average"])
+def test_a_network_of_ones_own_is_watched(tmp_path, head):
+    network = Network(filters=(8, 16), batch_norm=True, head=head)
+    model = models.build("custom", 48, network=network)
+    plain, found, watch = watched(saved(model, tmp_path / "m.keras"))
+    assert found == pytest.approx(plain, abs=1e-6)
+    assert len(watch.embedding()) == 8
 
 
 @pytest.mark.parametrize("name", ["notes", "notes-deep", "compact"])

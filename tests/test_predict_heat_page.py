@@ -3,6 +3,8 @@
 import base64
 import io
 import re
+import threading
+import time
 import zipfile
 
 import fakes
@@ -10,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from catdog_core import images, models
+from catdog_core import explain, images, jobs, models
 from catdog_core.insight import neither
 from catdog_core.predict import Prediction
 from catdog_core.settings import Augmentation
@@ -59,6 +61,22 @@ def test_heat_maps_lie_over_the_photos_as_much_as_the_slider_says(notes):
     app.slider("predict_heat_opacity").set_value(0).run()
     assert plain.shape == half.shape and not np.allclose(plain, half, atol=20)
     assert np.array_equal(pictures(app), plain)
+    assert "Grad-CAM" in fakes.said(app.caption)
+
+
+def test_maps_of_many_photos_come_later_and_the_cards_are_there_meanwhile(notes, monkeypatch):
+    begin, plain = threading.Event(), explain.heat_maps
+    monkeypatch.setattr(explain, "heat_maps", lambda *asked: begin.wait(60) and plain(*asked))
+    app = opened(notes, 6)
+    plain_cards = pictures(app)
+    app.toggle("predict_heat").set_value(True).run()
+    assert not app.exception
+    assert np.array_equal(pictures(app), plain_cards) and "Grad-CAM" not in fakes.said(app.caption)
+    begin.set()
+    while any(job.status == "running" for job in jobs._jobs.values()):
+        time.sleep(0.05)
+    app.run()
+    assert not np.allclose(pictures(app), plain_cards, atol=20)
     assert "Grad-CAM" in fakes.said(app.caption)
 
 

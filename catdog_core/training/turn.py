@@ -243,14 +243,23 @@ def _explain(error: Exception) -> tuple[str, dict[str, Any]]:
     return _UNFORESEEN, {"reason": reason[:300]}
 
 
-def _is_of_memory(error: Exception) -> bool:
-    """Whether memory ran out, in the words of Python, of TensorFlow or of the system."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "ResourceExhaustedError"
-        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        or (isinstance(error, ImportError) and "failed to map segment" in str(error))
-    )
+def _is_of_memory(error: BaseException | None) -> bool:
+    """Whether memory ran out, in the words of Python, of TensorFlow or of the system, or behind
+    another error: a library that cannot be loaded is found missing, a thread not to be started."""
+    while error is not None:
+        said = str(error).lower()
+        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+            return True
+        if getattr(error, "errno", None) == errno.ENOMEM or any(w in said for w in _SHORT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+_SHORT = (
+    *("cannot allocate memory", "failed to map segment", "bad_alloc", "out of memory"),
+    *("can't start new thread", "unable to allocate", "resource temporarily unavailable"),
+)
 
 
 _NO_MEMORY = N_(

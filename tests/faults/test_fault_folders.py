@@ -77,7 +77,14 @@ def test_a_file_that_came_to_harm_is_told_and_spares_the_others(workspace, capsy
     assert [run.name for run in runs.listing()] == ["still good"]
 
 
-@pytest.mark.parametrize("page", ["", "3_Train", "4_Compare", "5_Evaluate", "6_Predict"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "3_Train",
+        *(pytest.param(p, marks=pytest.mark.long) for p in ("", "4_Compare", "5_Evaluate")),
+        *(pytest.param(p, marks=pytest.mark.long) for p in ("6_Predict", "7_Export")),
+    ],
+)
 def test_every_page_opens_beside_damaged_runs(workspace, page):
     good = whole("good")
     for number, name in enumerate(NEEDED):

@@ -38,7 +38,7 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
     assert ended.returncode != 0
     found = runs.load(run)
     assert found.status == "failed", (run / "log.txt").read_text()[-1500:]
-    assert found.state["error"]["message"] in (turn._NO_MEMORY, CRASHED)
+    assert found.state["error"]["message"] in (turn._NO_MEMORY, CRASHED), found.state["error"]
     assert "smaller batch size" in found.state["error"]["message"]
     assert found.can_resume
 
@@ -49,6 +49,7 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
         MemoryError(),
         OSError(12, "Cannot allocate memory"),
         ImportError("libtensorflow_cc.so.2: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
         type("ResourceExhaustedError", (Exception,), {})("OOM when allocating tensor"),
     ],
     ids=lambda error: type(error).__name__,

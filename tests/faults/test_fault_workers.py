@@ -32,6 +32,7 @@ def started(run):
     return psutil.Process(runs.load(run).state["pid"])
 
 
+@pytest.mark.long  # tests/test_runs.py kills one with TensorFlow
 def test_a_killed_worker_is_lost_within_20_s_and_another_takes_its_place(new_run, light):
     first, second = new_run(), new_run()
     worker = started(first)
@@ -236,6 +237,7 @@ def test_a_worker_goes_on_running_whatever_the_clock_of_the_reader_says(
         assert runs.load(run).status == "running"
 
 
+@pytest.mark.long
 def test_whoever_comes_after_the_clock_was_set_back_still_waits_behind(new_run, light):
     first, second = new_run(), new_run()
     started(first)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -14,6 +15,7 @@ from catdog_core import datasets, runs
 from catdog_core.errors import RunError
 from catdog_core.exports import notebook, script
 from catdog_core.networks import architecture
+from catdog_core.outcomes import history_files
 from catdog_core.settings import RECIPES, Augmentation, Network, Training
 from tests.fakes import shell
 
@@ -143,6 +145,12 @@ def test_a_run_whose_photos_are_gone_says_so(demo, workspace, tmp_path):
     (workspace / "datasets").rename(workspace / "elsewhere")
     with pytest.raises(RunError, match="not as they were"):
         script.write(run, tmp_path / "run.py")
+
+
+def test_a_history_from_a_file_has_no_code(workspace, tmp_path):
+    recorded = Path(__file__).parent / "histories" / "notes_plain_50.csv"
+    with pytest.raises(RunError, match="no settings"):
+        notebook.write(history_files.bring(recorded), tmp_path / "run.ipynb")
 
 
 def test_the_command_line_writes_both(demo, workspace, tmp_path, capsys):

@@ -5,11 +5,15 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from catdog_core import datasets, files, runs
 from catdog_core.errors import RunError
-from catdog_core.exports import report, report_data, report_pdf
+from catdog_core.exports import report, report_data, report_html, report_pdf, tongue
+from catdog_core.insight import scores
+from catdog_core.insight.predictions import Table
+from catdog_core.outcomes import histories
 from catdog_core.settings import Training
 from tests import fakes
 
@@ -109,6 +113,18 @@ def test_a_run_whose_photos_are_gone_still_has_its_curves(workspace, tmp_path):
     (folder / "best.keras").write_bytes(b"PK\x05\x06" + b"\0" * 18)
     _, found = page(folder, tmp_path)
     assert "There is no dataset 'cartoons'" in found.text and "66.0%" in found.text
+
+
+def test_many_classes_get_their_mistakes_named_and_no_huge_table(workspace, tmp_path):
+    run, count = runs.load(fakes.run()), 60
+    classes = tuple(f"kind {n}" for n in range(count))
+    labels = np.arange(count)
+    shares = np.eye(count)[np.roll(labels, 1)]
+    table = Table(tuple(map(str, labels)), classes, labels, shares)
+    facts = report_data.Facts(run, histories.of_run(run), table, scores.at(table))
+    found = Tags(report_html.page(facts, tongue.english, "en", live=False))
+    assert "kind 0 called kind 59: 1 of 1" in found.text
+    assert len([tag for tag, _ in found.tags if tag == "td"]) < 500
 
 
 def test_a_run_without_an_epoch_has_no_report(workspace, tmp_path):

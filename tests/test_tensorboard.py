@@ -150,6 +150,7 @@ def test_a_transfer_run_shows_the_whole_network(demo, workspace):
     assert sum("Conv2D" in node.op or "Depthwise" in node.op for node in graph.node) > 40
 
 
+@pytest.mark.long
 def test_the_server_shows_the_runs_and_ends_when_asked_or_with_its_owner(run):
     folder = run.parent
     url = tensorboard_server.start(folder)

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import datasets, runs
 from ..errors import N_, CatDogError, RunError
+from ..insight import model_file
 from ..networks import architecture, backbones
 from ..runs import Run
 from . import code_data, code_network, code_training, code_transfer
@@ -43,8 +44,8 @@ def of(source: Path) -> tuple[Run, list[Cell]]:
         RunError: it is damaged, or has no settings to make code of.
         CatDogError: its dataset is gone, so that nobody knows which photos it was trained on.
     """
-    run = runs.load(source)
-    if run.training is None or not run.classes:
+    run = runs.load(model_file.folder(source))
+    if run.training is None or run.is_history:
         raise RunError(
             "Run '{name}' has no settings the code could be made of. Expected one trained here.",
             name=run.name or run.id,

@@ -14,6 +14,7 @@ ALL: tuple[Exporter, ...] = (
         writer="notebook:write",
         group="code",
         needs_run=True,
+        loads_tensorflow=False,
         usage="jupyter lab {file}",
     ),
     Exporter(
@@ -24,6 +25,7 @@ ALL: tuple[Exporter, ...] = (
         writer="script:write",
         group="code",
         needs_run=True,
+        loads_tensorflow=False,
         usage="python {file}",
     ),
     Exporter(

@@ -12,7 +12,7 @@ from .. import datasets, images, runs
 from ..datasets import Dataset
 from ..errors import N_, CatDogError, RunError
 from ..images import Photo
-from ..insight import predictions, scores
+from ..insight import model_file, predictions, scores
 from ..insight.predictions import Table
 from ..insight.scores import Result
 from ..outcomes import histories
@@ -58,7 +58,7 @@ def gather(source: Path) -> Facts:
     Raises:
         RunError: it is no run, damaged, or has no whole epoch yet.
     """
-    run = runs.load(source)
+    run = runs.load(model_file.folder(source))
     if run.status == "damaged" or run.training is None:
         raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
     if not run.epochs:

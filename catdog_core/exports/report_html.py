@@ -15,6 +15,7 @@ from .report_data import Facts, Mistake
 from .report_words import name, percent
 from .tongue import Say
 
+_MOST = 20  # classes a matrix has room for
 _SIDE = 192  # pixels of a photo of a mistake
 STYLE = """
 :root { color-scheme: light dark; --ink: #0e1517; --soft: #4f5f5e; --line: #d7dedc;
@@ -211,20 +212,10 @@ def _matrix(facts: Facts, say: Say) -> str:
     assert result is not None
     assert facts.table is not None
     names = [name(text) for text in facts.table.classes]
-    called = [escape(say("called {name}", name=text)) for text in names]
-    head = "".join(f'<th scope="col">{text}</th>' for text in called)
-    rows = []
-    for truth, text in enumerate(names):
-        cells = "".join(
-            _cell(int(count), int(result.support[truth]), truth == guess)
-            for guess, count in enumerate(result.confusion[truth])
-        )
-        true = escape(say("is {name}", name=text))
-        rows.append(f'<tr><th scope="row">{true}</th>{cells}</tr>')
-    matrix = (
-        '<div class="scroll"><table class="matrix"><thead><tr><td style="border:0"></td>'
-        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    if len(names) > _MOST:
+        matrix = f"<ul>{_items(report_words.confusions(result, names, say))}</ul>"
+    else:
+        matrix = _cells(facts, names, say)
     figures = [
         [names[n], *(percent(float(column[n])) for column in columns)]
         for columns in [(result.precision, result.recall, result.f1)]
@@ -239,10 +230,30 @@ def _matrix(facts: Facts, say: Say) -> str:
     return (
         _p(asked, "soft")
         + _p(report_words.interval(result, say))
-        + _p(say(report_words.MATRIX), "soft")
+        + (_p(say(report_words.MATRIX), "soft") if len(names) <= _MOST else "")
         + matrix
         + _p(say(report_words.FIGURES), "soft")
         + _table(heads, figures)
+    )
+
+
+def _cells(facts: Facts, names: Sequence[str], say: Say) -> str:
+    """The matrix as a table whose cells are the more coloured, the larger a part of the row."""
+    result = facts.result
+    assert result is not None
+    called = [escape(say("called {name}", name=text)) for text in names]
+    head = "".join(f'<th scope="col">{text}</th>' for text in called)
+    rows = []
+    for truth, text in enumerate(names):
+        cells = "".join(
+            _cell(int(count), int(result.support[truth]), truth == guess)
+            for guess, count in enumerate(result.confusion[truth])
+        )
+        true = escape(say("is {name}", name=text))
+        rows.append(f'<tr><th scope="row">{true}</th>{cells}</tr>')
+    return (
+        '<div class="scroll"><table class="matrix"><thead><tr><td style="border:0"></td>'
+        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

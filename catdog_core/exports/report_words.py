@@ -18,6 +18,7 @@ from ..settings import RECIPES, Augmentation, Training
 from .report_data import Facts
 from .tongue import Say
 
+_FEW = 12  # mistakes named where a table has no room
 KINDS = {
     "overfitting": N_("overfitting"),
     "underfitting": N_("underfitting"),
@@ -105,6 +106,25 @@ def interval(result: Result, say: Say) -> str:
         high=result.interval[1],
         guess=1 / len(result.support),
     )
+
+
+def confusions(result: Result, classes: Sequence[str], say: Say) -> list[str]:
+    """The most frequent mistakes, where there are too many classes for a table."""
+    wrong = result.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    places = np.argsort(-wrong, axis=None, kind="stable")[:_FEW]
+    found = [np.unravel_index(place, wrong.shape) for place in places]
+    return [
+        say(
+            "{truth} called {guess}: {count:,} of {support:,}",
+            truth=name(classes[truth]),
+            guess=name(classes[guess]),
+            count=int(wrong[truth, guess]),
+            support=int(result.support[truth]),
+        )
+        for truth, guess in found
+        if wrong[truth, guess]
+    ]
 
 
 def problem(facts: Facts, say: Say) -> str:

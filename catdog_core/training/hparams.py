@@ -22,6 +22,9 @@ def start(run: Run) -> bytes:
     """The settings of a run, those of its augmentation by ``augmentation.…``."""
     assert run.training is not None
     values = run.training.model_dump(exclude={"network"})
+    if run.training.network is not None:
+        built = run.training.network.model_dump()
+        values |= {f"network.{name}": value for name, value in built.items()}
     if run.augmentation is not None:
         changes = run.augmentation.model_dump()
         values |= {f"augmentation.{name}": changes[name] for name in run.augmentation.active}

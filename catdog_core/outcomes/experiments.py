@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
-from .. import files, runs, trash
+from .. import access, files, runs, trash
 from ..curation.division import SIZES
 from ..datasets import Dataset
 from ..errors import N_, CatDogError, RunError
@@ -253,9 +253,12 @@ def remove(key: str) -> str:
 
     Raises:
         RunError: there is none, or one of its runs trains.
+        AccessError: one of its runs belongs to somebody else.
         CatDogError: it cannot be moved.
     """
     group = load(key)
+    for run in group.runs:
+        access.check("manage run", run.owner)
     if group.active:
         raise RunError(
             "Experiment '{name}' is running. Stop it before you delete it.", name=group.name

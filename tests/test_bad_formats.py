@@ -97,6 +97,16 @@ def test_ordinary_photos_have_few_parts(tmp_path):
         assert images.decode(data).shape[2] == 3
 
 
+def test_other_limits_hold_for_photos(allow):
+    photo = seeds.photos()["rgb.png"]  # 60 × 45
+    for limit in ({"photo_pixels": 2699}, {"photo_bytes": len(photo) - 1}):
+        allow(**limit)
+        with pytest.raises(PhotoError, match="Expected at most"):
+            images.decode(photo)
+    allow(photo_pixels=2700, photo_bytes=len(photo))
+    assert images.decode(photo).shape == (45, 60, 3)
+
+
 def test_the_largest_tiles_of_a_tiff_are_no_flood(tmp_path):
     buffer = tmp_path / "a.tif"
     Image.fromarray(np.zeros((2000, 2000), np.uint8)).save(buffer, tiffinfo={278: 1})

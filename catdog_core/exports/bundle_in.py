@@ -66,16 +66,12 @@ def bring(file: IO[bytes] | Path) -> Brought:
         manifest = unpack(file, staged)
         dataset = _settle(staged, manifest["files"])
         return Brought(_place(staged, manifest), dataset)
-    except (OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise CatDogError(
-                "{path} could not be written: {reason}. Earlier files are intact. Free some disk"
-                " space or choose a folder you may write to, then try again.",
-                path=staged.parent,
-                reason=error.strerror or str(error),
-            ) from error
-        raise refused(
-            CatDogError("the archive is damaged ({reason})", reason=str(error))
+    except OSError as error:
+        raise CatDogError(
+            "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
+            " or choose a folder you may write to, then try again.",
+            path=staged.parent,
+            reason=error.strerror or str(error),
         ) from error
     finally:
         files.remove_tree(staged)

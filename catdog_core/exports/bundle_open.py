@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -24,13 +23,28 @@ _CHUNK = 1 << 20
 
 
 def unpack(file: IO[bytes], staged: Path) -> dict[str, Any]:
-    """Write the run's files below `staged`, each compared with the manifest, which is returned."""
+    """Write the run's files below `staged`, each compared with the manifest, which is returned.
+
+    Raises:
+        RunError: see `bundle_in.bring`.
+        OSError: the disk, not the archive.
+    """
     try:
-        entries = {str(entry.path): entry for entry in _entries(file)}
+        return _unpacked(file, staged)
     except DatasetError as error:  # limits and forms that hold for every archive
         raise refused(error) from error
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError) as error:
-        raise refused(CatDogError("it is no complete zip ({reason})", reason=str(error))) from error
+    except CatDogError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        # zipfile and zlib tell damage by a dozen kinds of exception.
+        reason = files.shown(str(error) or type(error).__name__)
+        raise refused(CatDogError("the archive is damaged ({reason})", reason=reason)) from error
+
+
+def _unpacked(file: IO[bytes], staged: Path) -> dict[str, Any]:
+    entries = {str(entry.path): entry for entry in _entries(file)}
     if "manifest.json" not in entries:
         raise refused(CatDogError("it has no manifest.json"))
     manifest = _manifest(_content(entries.pop("manifest.json"), _MAX_JSON))

@@ -27,11 +27,16 @@ class EpochWeights(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self.folder, self.training = folder, training
         self.averaged, self.whole = averaged, whole
+        self.most: int | None = None  # how many are kept; not known before the first epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self.most == 0:
+            return  # putting a whole model together takes longer than an epoch of its head alone
         with self.averaged.in_place() if self.averaged else nullcontext():
             model = self.whole(self.model) if self.whole else self.model
             weights = model.get_weights()
-        most = epoch_weights.wanted(self.training, sum(one.nbytes for one in weights))
-        if most and self.folder.is_dir():  # not where the run was deleted meanwhile
-            epoch_weights.keep(self.folder, epoch, weights, most)
+        if self.most is None:
+            size = sum(one.nbytes for one in weights)
+            self.most = epoch_weights.wanted(self.training, size)
+        if self.most and self.folder.is_dir():  # not where the run was deleted meanwhile
+            epoch_weights.keep(self.folder, epoch, weights, self.most)

@@ -1,0 +1,56 @@
+"""The Predict page in a real browser: a pasted picture, a clicked unit."""
+
+import base64
+
+import pytest
+
+from catdog_core import images
+from catdog_core.insight import neither
+
+pytestmark = pytest.mark.long
+
+FIELD = '[data-testid="stChatInputTextArea"]'
+PASTE = """([selector, data]) => {
+    const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+    const given = new DataTransfer();
+    given.items.add(new File([bytes], "image.png", {type: "image/png"}));
+    document.querySelector(selector).dispatchEvent(
+        new ClipboardEvent("paste", {clipboardData: given, bubbles: true, cancelable: true}));
+}"""
+
+
+def test_a_pasted_picture_gets_an_answer(lab, page):
+    lab.visit(page, "Predict")
+    page.get_by_text("Clipboard", exact=True).click()
+    page.locator(FIELD).click()
+    picture = base64.b64encode(images.encode(neither.draw("car"), "png")).decode()
+    page.evaluate(PASTE, [FIELD, picture])
+    page.get_by_text("image.png").first.wait_for()
+    page.locator(FIELD).press("Enter")
+    page.get_by_text("before the sigmoid").wait_for()
+    assert page.locator('img[alt^="image.png: predicted"]').count() == 1
+
+
+def test_a_click_into_the_map_chooses_the_unit(lab, page):
+    lab.visit(page, "Predict")
+    page.get_by_text("Try it with no pets at all").click()
+    page.get_by_text("before the sigmoid").wait_for()
+    page.get_by_text("X-ray: a photo inside the network").click()
+    page.get_by_text("Click into it").wait_for()
+    lab.settle(page)
+    before = [one.inner_text() for one in page.get_by_test_id("stSliderThumbValue").all()]
+    area = page.locator(".js-plotly-plot .nsewdrag").first
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    spot = {"x": box["width"] * 0.25, "y": box["height"] * 0.75}
+    area.hover(position=spot)
+    page.locator(".hoverlayer .hovertext").wait_for()
+    area.click(position=spot)
+    page.wait_for_function(
+        "old => document.querySelectorAll('[data-testid=stSliderThumbValue]')[1].innerText != old",
+        arg=before[1],
+    )
+    lab.settle(page)
+    after = [one.inner_text() for one in page.get_by_test_id("stSliderThumbValue").all()]
+    row, column = (int(text) for text in after[-2:])
+    assert row == pytest.approx(0.75 * 144, abs=6) and column == pytest.approx(0.25 * 144, abs=6)

@@ -107,7 +107,7 @@ def _cards(run: Run, shelf: Shelf, was_running: bool) -> None:
                 continue
             st.subheader(t(title), anchor=False)
             st.caption(t(about))
-            cards = st.grid(min_column_width=300, gap="medium")
+            cards = st.grid(min_column_width=280, gap="medium")
             for kind in kinds:
                 with cards.container(), st.container(border=True, height="stretch"):
                     _card(run, shelf, export.FORMATS[kind])

@@ -89,6 +89,7 @@ def make(
     """
     from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     values64 = np.asarray(features, np.float64)
     count = min(PARTS, *values64.shape)
@@ -97,7 +98,8 @@ def make(
         # Whole it takes ten times as long, for components nobody looks at.
         solver = "full" if count == min(values64.shape) else "randomized"
         pca = PCA(count, svd_solver=solver, random_state=0)
-        parts[:, :count] = pca.fit_transform(values64)
+        with threadpool_limits(1):  # as for `layout`
+            parts[:, :count] = pca.fit_transform(values64)
         shares[:count] = pca.explained_variance_ratio_
     near = min(NEIGHBOURS, len(names) - 1)
     nearest = np.empty((len(names), 0), np.int64)
@@ -132,6 +134,8 @@ def layout(found: Embedding, method: Method, seed: int = 0) -> Numbers:
     n = len(found)
     if method == "pca" or n < 5 or not found.parts.any():
         return found.parts[:, :2]
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
     if method == "umap":
         from umap import UMAP
 
@@ -140,7 +144,9 @@ def layout(found: Embedding, method: Method, seed: int = 0) -> Numbers:
         from sklearn.manifold import TSNE
 
         reducer = TSNE(perplexity=min(30.0, (n - 1) / 3), init="pca", random_state=seed)
-    return np.asarray(reducer.fit_transform(found.parts), np.float32)
+    # Beside a training two threads of OpenMP wait for each other most of the time: one is quicker.
+    with threadpool_limits(1, user_api="openmp"):
+        return np.asarray(reducer.fit_transform(found.parts), np.float32)
 
 
 def write(run_dir: Path, dataset: Dataset, split: str, found: Embedding, model: str) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -185,6 +186,26 @@ def test_the_process_knows_no_secrets_and_holds_no_files(tmp_path, monkeypatch):
     assert set(known) <= {*model_check._KEPT, *model_check.environment(tmp_path)}
     assert not [key for key in known if "KEY" in key or "TOKEN" in key or key == "PYTHONSTARTUP"]
     assert known["HOME"] == str(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_real_process_sees_neither_secrets_nor_files_nor_our_folder(
+    plain, workspace, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("GITHUB_TOKEN", "hush")
+    (tmp_path / "secret").write_text("hush")
+    told = (
+        "import json, os; links = [os.path.realpath(f'/proc/self/fd/{n}') for n in range(3, 99)];"
+        " seen = [*os.environ.values(), *links, os.getcwd(), str(os.listdir())];"
+        " os.write(1, json.dumps({'message': '{x}', 'params': {'x': ' '.join(seen)}}).encode())"
+    )
+    monkeypatch.setattr(model_check, "_START", told.replace("{", "{{").replace("}", "}}"))
+    with open(tmp_path / "secret") as file, pytest.raises(ModelError) as found:
+        os.set_inheritable(file.fileno(), True)
+        model_check._ask(plain / "plain.h5", "a.h5", Limits())
+    assert "catdog-check-" in str(found.value) and "[]" in str(found.value)
+    for private in ("hush", str(tmp_path / "secret"), str(Path.cwd())):
+        assert private not in str(found.value).replace(str(Path(sys.executable).parent), "")
 
 
 def prisoner(tmp_path, code):

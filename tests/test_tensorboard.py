@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -197,3 +198,20 @@ def test_the_train_page_tells_the_command(workspace):
     page = fakes.page("3_Train", run=folder.name)
     assert any("tensorboard --logdir" in code.value for code in page.code)
     assert any(button.key == "tensorboard_start" for button in page.button)
+
+
+@pytest.mark.long
+def test_a_run_killed_and_resumed_tells_every_epoch_once(demo, workspace):
+    training = Training(image_size=64, epochs=12, batch_size=12, learning_rate=1e-3)
+    folder = runs.create(datasets.open_folder(demo), training, None, name="first")
+    for _ in range(2):
+        worker = subprocess.Popen([sys.executable, "-m", "catdog_core", "resume", str(folder)])
+        before = len(runs.load(folder).epochs)
+        while len(runs.load(folder).epochs) < before + 2 and worker.poll() is None:
+            time.sleep(0.05)
+        worker.kill()
+        worker.wait()
+    runs.work(folder)
+    found = [step for step, _ in scalars(folder / "tensorboard" / "train", "epoch_loss")]
+    assert found == list(range(1, 13))
+    assert scalars(folder / "tensorboard" / "validation", "epoch_loss") == rows(folder, "val_loss")

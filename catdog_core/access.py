@@ -27,7 +27,7 @@ from typing import Literal, Protocol
 from pydantic import Field, ValidationError
 
 from . import files
-from .errors import N_, AccessError, SettingsError
+from .errors import AccessError, SettingsError
 from .fields import Settings
 from .recall import Recall
 
@@ -162,16 +162,17 @@ def check(action: Action, owner: str | None = None) -> None:
             "You are here as the audience: you may look, move sliders and ask models, but not"
             " start, change or delete anything. Give the class code, or sign in, to do more."
         )
+    if owner == "":
+        raise AccessError(
+            "This run belongs to the teacher. You may stop, change and delete your own ones."
+        )
     if owner is not None:
         raise AccessError(
             "This run belongs to {owner}. You may stop, change and delete your own ones. Ask the"
             " teacher.",
-            owner=owner or _NOBODY,
+            owner=owner,
         )
     raise AccessError("Only a teacher may do this.")
-
-
-_NOBODY = N_("the teacher")
 
 
 def check_quota(listing: Callable[[], Iterable[HasOwner]]) -> None:

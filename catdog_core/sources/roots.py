@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .. import access, files
-from ..errors import N_, DatasetError
+from ..errors import DatasetError
 
 ROOTS = "CATDOG_ROOTS"
-_NONE = N_("no folder at all")
 
 
 def roots() -> list[Path] | None:
@@ -51,11 +50,16 @@ def confine(path: Path) -> Path:
     place = path.expanduser().resolve()
     if all(_lies_in(each, allowed) for each in (place, *_led_to(place))):
         return place
+    if not allowed:
+        raise DatasetError(
+            "{folder} may not be opened here: no folder may. Import a zip, or ask the teacher.",
+            folder=files.shown(str(path)),
+        )
     raise DatasetError(
         "{folder} may not be opened here. Expected a folder within {allowed}. Choose one there, or"
         " import a zip.",
         folder=files.shown(str(path)),
-        allowed=", ".join(map(str, allowed)) or _NONE,
+        allowed=", ".join(map(str, allowed)),
     )
 
 

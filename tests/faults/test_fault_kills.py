@@ -111,7 +111,7 @@ def new(pets):
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_training_killed_at_random_moments_loses_nothing(new, workers):
-    survive(new, 4, 1)
+    survive(new, 3, 1)
 
 
 AVERAGED = TINY.model_copy(update={"weight_averaging": 0.9})

@@ -23,7 +23,9 @@ runpy.run_module("catdog_core", run_name="__main__")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("megabytes", [1500, 2500, 3500, 5000])
+@pytest.mark.parametrize(
+    "megabytes", [2500, 5000, *(pytest.param(mb, marks=pytest.mark.soak) for mb in (1500, 3500))]
+)
 def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
     run = new_run(model="notes-deep", epochs=3, batch_size=128, image_size=256, steps_per_epoch=3)
     with open(run / "log.txt", "wb") as log:

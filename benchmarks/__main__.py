@@ -4,7 +4,7 @@
     python -m benchmarks loading [DIR]       photos a second ready for `fit`, and the warp alone
     python -m benchmarks readers [DIR]       the loading race, cold and warm, and its limits
     python -m benchmarks training [DIR]      the notes' network, photos a second in `fit`
-    python -m benchmarks answering [DIR]     one photo, a heat map, 1,000 photos; the model loaded
+    python -m benchmarks answering [DIR]     one photo, a heat map, 1,000 photos; some minutes
     python -m benchmarks learning [DIR]      whole trainings from a cold start: accuracy, 40 minutes
     python -m benchmarks page                a moved slider until 20 pictures are on the wire
     python -m benchmarks threshold           a moved threshold on the Evaluate page, on the server

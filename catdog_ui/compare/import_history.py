@@ -19,6 +19,8 @@ _KEY = "history_file"
 
 def section() -> None:
     """A folded place for the file; the run that is made of it is chosen at once."""
+    if made := st.session_state.pop("history_made", None):
+        st.success(t("“{name}” is a run now, chosen above.", name=escape(made)))
     with st.expander(t("Bring the history of a training from elsewhere"), icon=":material/input:"):
         st.caption(
             t(
@@ -32,8 +34,6 @@ def section() -> None:
 
 
 def _form() -> None:
-    if made := st.session_state.pop("history_made", None):
-        st.success(t("“{name}” is a run now, chosen above.", name=escape(made)))
     with st.form("history_form", border=False, clear_on_submit=True):
         file = st.file_uploader(
             t("History: CSV, JSON or pickle"),

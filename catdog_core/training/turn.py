@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from .. import files, quiet, runs
+from .. import files, machine, quiet, runs
 from ..errors import N_, CatDogError, RunError
 from . import launch, status
 
@@ -240,7 +240,8 @@ def _explain(error: Exception) -> tuple[str, dict[str, Any]]:
         return told.message, {key: str(value) for key, value in told.params.items()}
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
-    return _UNFORESEEN, {"reason": reason[:300]}
+    message = _SHORT_OF_MEMORY if machine.is_short_of_memory() else _UNFORESEEN
+    return message, {"reason": reason[:300]}
 
 
 def _is_of_memory(error: BaseException | None) -> bool:
@@ -265,6 +266,10 @@ _SHORT = (
 _NO_MEMORY = N_(
     "The training ran out of memory. Choose a smaller batch size or image size, or close other"
     " programs, then resume."
+)
+_SHORT_OF_MEMORY = N_(
+    "The training ended by an error: {reason}. Memory was nearly used up, which is the likeliest"
+    " cause. Choose a smaller batch size or image size, or close other programs, then resume."
 )
 _UNFORESEEN = N_(
     "The training ended by an error: {reason}. The end of log.txt tells more; resume goes on from"

@@ -22,9 +22,12 @@ runpy.run_module("catdog_core", run_name="__main__")
 """
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
-    "megabytes", [2500, 5000, *(pytest.param(mb, marks=pytest.mark.soak) for mb in (1500, 3500))]
+    "megabytes",
+    [
+        *(pytest.param(size, marks=pytest.mark.long) for size in (2500, 5000)),
+        *(pytest.param(size, marks=pytest.mark.soak) for size in (1500, 3500)),
+    ],
 )
 def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
     run = new_run(model="notes-deep", epochs=3, batch_size=128, image_size=256, steps_per_epoch=3)
@@ -40,7 +43,8 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
     assert ended.returncode != 0
     found = runs.load(run)
     assert found.status == "failed", (run / "log.txt").read_text()[-1500:]
-    assert found.state["error"]["message"] in (turn._NO_MEMORY, CRASHED), found.state["error"]
+    told = found.state["error"]["message"]
+    assert told in (turn._NO_MEMORY, turn._SHORT_OF_MEMORY, CRASHED), found.state["error"]
     assert "smaller batch size" in found.state["error"]["message"]
     assert found.can_resume
 
@@ -85,3 +89,22 @@ def test_a_trial_whose_process_ends_at_once_is_told(monkeypatch, pets):
     monkeypatch.setattr(child, "ask", gone)
     with pytest.raises(CatDogError, match="run out of memory"):
         trial.speed(pets, Training(), None, lambda line: None)
+
+
+def test_an_odd_error_in_a_process_at_its_limit_is_told_as_lack_of_memory():
+    code = (
+        "import resource\n"
+        "from catdog_core import machine\n"
+        "from catdog_core.training import turn\n"
+        "assert not machine.is_short_of_memory()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
+        "kept = []\n"
+        "try:\n"
+        "    while True: kept.append(bytearray(16 << 20))\n"
+        "except MemoryError: del kept\n"
+        "print(turn._explain(TypeError('odd'))[0] == turn._SHORT_OF_MEMORY)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=files.PROJECT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "True", done.stderr

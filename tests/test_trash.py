@@ -195,3 +195,14 @@ def test_an_experiment_whose_worker_is_gone_says_so_and_how_to_go_on(pets):
     app = fakes.page("4_Compare", group=key)
     assert "The experiment stands still since" in fakes.said(app.warning)
     assert app.button("group_start")
+
+
+def test_a_damaged_record_is_deleted_after_asking_and_comes_back(pets):
+    (datasets.root() / pets.id / "dataset.json").write_text("{")
+    app = fakes.page("1_Data")
+    app.button(f"damaged_{pets.id}").click().run()
+    assert datasets.damaged()
+    app.button("record_delete_sure").click().run()
+    assert datasets.damaged() == [] and not app.exception
+    app.button("trash_undo_page").click().run()
+    assert [name for name, _ in datasets.damaged()] == [pets.id]

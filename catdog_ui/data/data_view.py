@@ -79,10 +79,25 @@ def damaged() -> None:
         with st.container(border=True):
             with guard():
                 raise error
-            if st.button(t("Delete this record"), key=f"damaged_{name}"):
-                with guard():
-                    trash_view.deleted(datasets.remove(name))
-                    st.rerun()
+            if st.button(t("Delete this record…"), key=f"damaged_{name}"):
+                st.dialog(t("Delete this record?"))(_confirm_record)(name)
+
+
+def _confirm_record(name: str) -> None:
+    st.markdown(
+        t(
+            "What is left of “{name}” moves to the trash, from where it can be put back until the"
+            " trash is emptied (Home page). Photos outside the workspace are not touched.",
+            name=escape(name),
+        )
+    )
+    with st.container(horizontal=True):
+        if st.button(
+            t("Delete"), type="primary", key="record_delete_sure", on_click=_remove, args=(name,)
+        ):
+            st.rerun()
+        if st.button(t("Keep it"), key="record_delete_not"):
+            st.rerun()
 
 
 def _bars(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:

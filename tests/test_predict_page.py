@@ -186,7 +186,7 @@ def test_a_foreign_model_is_asked_for_its_scale_and_names(foreign_file):
     app.file_uploader("predict_model").set_value([("model.h5", data, "")]).run()
     assert not app.exception
     assert app.radio("predict_scale").value == "0..1"
-    app.text_input("predict_names").set_value("cats, dogs")
+    app.text_input("predict_names_2").set_value("cats, dogs")
     app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
     assert app.dataframe[0].value["Class"][0] in ("cats", "dogs")
 

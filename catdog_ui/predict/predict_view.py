@@ -166,7 +166,7 @@ def _ask_names(model: Predictor) -> Predictor:
     text = st.text_input(
         t("Names of its classes, in the order of its outputs, with commas between"),
         ", ".join(model.classes),
-        key="predict_names",
+        key=f"predict_names_{len(model.classes)}",  # another number, other names
         help=t(
             "The file carries none. Keras numbers classes by the sorted names of their folders:"
             " in the class notes cats are 0 and dogs 1."

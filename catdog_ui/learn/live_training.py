@@ -204,7 +204,7 @@ def overfitting(who: Learner) -> None:
     found = histories.of_run(run)
     st.html(charts.live_legend())
     metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
-    with st.grid(2, min_column_width=260, gap="small"):
+    with st.grid(2, min_column_width=190, gap="small"):
         for metric in metrics:
             figure = charts.live(metric, curve)
             chart_marks.band(figure, metric, run.epochs)

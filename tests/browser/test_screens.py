@@ -60,7 +60,8 @@ def shown(lab):
 @pytest.mark.parametrize(("width", "theme", "language"), SCREENS)
 def test_page_fits_its_screen(shown, pictures, name, width, theme, language):
     page = shown.page(width, theme=theme)
-    shown.visit(page, name, **shown.choice, lang=language)
+    section = {"section": "overfitting"} if name == "Learn" else {}
+    shown.visit(page, name, **shown.choice, **section, lang=language)
     _fill(shown, page, name)
     _unroll(page, width)
     file = f"{name or 'Home'}-{width}-{theme}{'' if language == 'en' else '-' + language}.png"
@@ -93,7 +94,7 @@ def _fill(lab, page, name):
         start.or_(page.locator(".js-plotly-plot")).first.wait_for()
         if start.count():  # the first look asks the model, later ones find its answers
             start.click()
-    if name in ("Train", "Compare", "Evaluate"):
+    if name in ("Train", "Compare", "Evaluate", "Learn"):
         page.locator(".js-plotly-plot .point").first.wait_for()
     lab.settle(page)
 

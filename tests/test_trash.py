@@ -76,7 +76,7 @@ def test_an_experiment_that_trains_is_not_deleted(pets, monkeypatch):
 def test_what_is_taken_meanwhile_is_told_and_nothing_moves(pets, demo):
     key = datasets.remove(pets.id)
     datasets.open_folder(demo)
-    with pytest.raises(CatDogError, match="there is a dataset at .* already"):
+    with pytest.raises(CatDogError, match=r"there is a dataset at .* already"):
         trash.restore(key)
     assert only().id == key
 
@@ -118,7 +118,7 @@ def test_an_entry_of_a_newer_program_is_told_and_one_that_is_damaged_left_alone(
         trash.restore(key)
     place.write_text("{")
     assert trash.listing() == []
-    with pytest.raises(CatDogError, match="no '.*' in the trash"):
+    with pytest.raises(CatDogError, match=r"no '.*' in the trash"):
         trash.restore(key)
 
 

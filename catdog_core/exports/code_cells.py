@@ -16,7 +16,7 @@ from ..errors import N_, CatDogError, RunError
 from ..insight import model_file
 from ..networks import architecture, backbones
 from ..runs import Run
-from . import code_data, code_network, code_training, code_transfer
+from . import code_callbacks, code_data, code_grids, code_network, code_training, code_transfer
 
 Prose = tuple[str, dict[str, Any]]
 """A message of the catalogue and its values; values that are names are escaped where shown."""
@@ -62,7 +62,7 @@ def of(source: Path) -> tuple[Run, list[Cell]]:
         Cell(
             N_("One batch"),
             _told([N_("A batch as the network gets it, in a grid of four by five.")]),
-            code_data.batch_grid(photos),
+            code_grids.batch_grid(photos),
         ),
         *_augmented(run, photos),
         *(
@@ -82,7 +82,7 @@ def of(source: Path) -> tuple[Run, list[Cell]]:
                     )
                 ]
             ),
-            code_training.PLOTS,
+            code_callbacks.PLOTS,
         ),
     ]
 
@@ -127,7 +127,7 @@ def _head(run: Run, photos: code_data.Photos) -> Cell:
 
 
 def _augmented(run: Run, photos: code_data.Photos) -> list[Cell]:
-    code = code_data.augmented_grid(run, photos)
+    code = code_grids.augmented_grid(run, photos)
     if not code:
         return []
     prose = [

@@ -38,6 +38,7 @@ from .files import shown
 from .networks import architecture
 from .outcomes import experiments
 from .settings import Training
+from .training import ending
 
 PROGRAM = "python -m catdog_core"
 
@@ -216,7 +217,8 @@ def stop(run: RunFolder) -> None:
     """Ask a running or waiting training to stop at its next batch."""
     found = runs.load(run)
     runs.stop(found.folder)
-    print(f"Asked '{found.name}' to stop.")
+    print(f"Asked '{found.name}' to stop.", flush=True)
+    ending.wait()
 
 
 @app.command("runs")

@@ -11,6 +11,7 @@ from ..errors import SettingsError
 from ..outcomes import contrast, experiments
 from ..outcomes.experiments import Group, Plan
 from ..settings import Augmentation, Training
+from ..training import ending
 from . import cli_decide, cli_flags, cli_say
 from .cli_flags import Folder
 
@@ -82,7 +83,8 @@ def resume(key: Key) -> None:
 def stop(key: Key) -> None:
     """Ask an experiment to stop: the run that trains, and those that wait."""
     experiments.stop(key)
-    print(f"Asked '{experiments.load(key).name}' to stop.")
+    print(f"Asked '{experiments.load(key).name}' to stop.", flush=True)
+    ending.wait()
 
 
 @app.command("list")

@@ -16,6 +16,7 @@ GRACE = 6.0
 """Seconds without a beat after which a worker that was asked to stop is ended; it beats every 2 s,
 also while it computes."""
 _LOOK = 0.25  # seconds between two looks
+_watching: list[threading.Thread] = []
 
 
 def watch(folder: Path) -> threading.Thread:
@@ -28,8 +29,16 @@ def watch(folder: Path) -> threading.Thread:
         The thread that waits for the worker's end; it ends with it, or when the wish is gone.
     """
     thread = threading.Thread(target=_watch, args=(folder,), name="stopping", daemon=True)
+    _watching[:] = [each for each in _watching if each.is_alive()] + [thread]
     thread.start()
     return thread
+
+
+def wait(seconds: float = GRACE + 4) -> None:
+    """Let the watches of this process do their work; for a command, which would end before."""
+    end = time.monotonic() + seconds
+    for thread in list(_watching):
+        thread.join(max(end - time.monotonic(), 0))
 
 
 def _watch(folder: Path) -> None:

@@ -73,6 +73,21 @@ def test_a_hung_worker_is_stopped_within_10_s(new_run, light):
 
 @pytest.mark.long
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot halt a process")
+def test_the_command_line_ends_a_hung_worker_too(new_run, light):
+    run = new_run()
+    worker = started(run)
+    os.kill(worker.pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "catdog_core", "stop", str(run)], cwd=files.PROJECT, timeout=60
+    )
+    assert done.returncode == 0
+    wait_until(lambda: runs.load(run).status == "stopped", 10)
+    assert time.monotonic() - begun < 20  # Python's start among them
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot halt a process")
 def test_a_hung_worker_is_shown_as_stalled_and_one_that_waits_holds_nobody_up(
     new_run, light, monkeypatch
 ):

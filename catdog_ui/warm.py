@@ -44,14 +44,10 @@ def wait() -> None:
 
 def _load() -> None:
     threading.Event().wait(_DELAY)
-    # Keras first, as nearly everything else here imports it: two threads that import the same one
-    # take turns, but with TensorFlow first each would wait for what the other has begun.
-    import keras  # noqa: F401
-    import tensorflow as tf
-
+    # This room imports Keras before TensorFlow, as nearly everything here does: two threads that
+    # import the same one take turns, else each would wait for what the other has begun.
     from catdog_core import explain  # noqa: F401
 
     from . import loaders
 
-    tf.constant(0)
     loaders.settle()

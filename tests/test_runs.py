@@ -256,7 +256,7 @@ def test_a_stop_left_over_from_a_killed_worker_stops_no_new_one(dataset):
 def test_a_damaged_resume_point_is_told_and_left_as_it_is(dataset):
     run = runs.create(dataset, SMALL, None)
     (run / "backup.keras").write_bytes(b"PK\x03\x04 half a model")
-    with pytest.raises(CatDogError, match="backup.keras is damaged"):
+    with pytest.raises(CatDogError, match=r"backup\.keras is damaged"):
         runs.work(run)
     assert runs.load(run).status == "damaged"
     assert (run / "backup.keras").is_file()

@@ -103,6 +103,7 @@ def test_a_hung_worker_is_shown_as_stalled_and_one_that_waits_holds_nobody_up(
     wait_until(lambda: running(third), 25)
 
 
+@pytest.mark.long
 def test_a_worker_that_beats_is_not_ended_by_a_stop(new_run, light, monkeypatch):
     monkeypatch.setattr(ending, "GRACE", 3.5)
     run = new_run()
@@ -241,6 +242,7 @@ def test_a_clock_set_back_changes_no_status_and_loses_no_stop(new_run, monkeypat
     assert runs.load(run).status == "stopped"
 
 
+@pytest.mark.long
 def test_a_worker_goes_on_running_whatever_the_clock_of_the_reader_says(
     new_run, light, monkeypatch
 ):

@@ -189,6 +189,7 @@ def test_photos_through_predict_on_the_command_line(bad_inputs, manifest, capsys
         assert "\n" not in one.get("error", "")
 
 
+@pytest.mark.long
 def test_photos_through_augment_on_the_command_line(bad_inputs, manifest, capsys, tmp_path):
     for row in of_kind(manifest, "image", most=20):
         out = tmp_path / "sheet.png"
@@ -312,6 +313,7 @@ def test_presets_through_the_augment_page():
             assert not app.error and not app.exception, name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_the_same_files_as_a_network(name, demo, capsys, tmp_path):
     (tmp_path / "theirs.json").write_bytes(PRESETS[name])

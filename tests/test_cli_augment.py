@@ -50,7 +50,10 @@ def test_augment_writes_a_pdf_and_says_that_mixing_needs_other_photos(capsys, ph
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ('{"format": 2, "kind": "catdog augmentation"}', "made by a newer program: it is of format 2"),
+        (
+            '{"format": 2, "kind": "catdog augmentation"}',
+            "made by a newer program: it is of format 2",
+        ),
         ('{"kind": "Pod", "settings": {}}', "its kind is 'Pod'. Expected 'catdog augmentation'"),
         ('{"name": "left-pad"}', "no setting 'name'. Expected one of: rotation_range"),
         ('{"fill_mode": "mirror"}', "fill_mode is 'mirror'. Expected one of nearest, reflect"),

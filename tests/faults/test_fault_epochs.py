@@ -1,0 +1,91 @@
+"""The writes of a training fail in turn: it says so, keeps its models, and goes on afterwards."""
+
+from __future__ import annotations
+
+import errno
+import zipfile
+
+import pytest
+from injection import failing, litter
+
+from catdog_core import datasets, runs
+from catdog_core.errors import CatDogError
+from catdog_core.settings import Network, Training
+
+TINY = Training(
+    model="custom",
+    network=Network(filters=(4, 4), pooling="stride", head="average"),
+    epochs=2,
+    batch_size=4,
+    image_size=32,
+    steps_per_epoch=1,
+    seed=5,
+)
+OTHERWISE = ("sendfile", "/state.json", "/.state-", "/in-use-", "/tensorboard")
+"""What a training can do without: a beat, a mark for the cache, what is for another program."""
+
+
+@pytest.fixture
+def dataset(workspace, tmp_path):
+    datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
+    return datasets.open_folder(tmp_path / "pets")
+
+
+def numbers(run):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load(run).epochs]
+
+
+def whole(run):
+    for name in ("best.keras", "backup.keras"):
+        if (run / name).exists():
+            with zipfile.ZipFile(run / name) as archive:
+                assert archive.testzip() is None
+    return numbers(run)
+
+
+def broken_at(dataset, workspace, expected, number, code):
+    """Train with one write that fails, then go on; whether there was such a write."""
+    run = runs.create(dataset, TINY, None)
+    error = None
+    with failing(workspace, number, code) as counter:
+        try:
+            runs.work(run)
+        except CatDogError as caught:
+            error = caught
+    if not counter.hit:
+        return False
+    told = f"write {number}, {counter.hit}"
+    found = runs.load(run)
+    if error is None:
+        assert any(way in counter.hit for way in OTHERWISE), f"{told}: nothing was said"
+        assert found.status == "done", told
+        return True
+    assert "could not be" in str(error), f"{told}: {error}"
+    assert found.status in ("failed", "stopped"), told  # stopped: it never began
+    assert whole(run) == expected[: len(found.epochs)], told
+    assert litter(run) == [], told
+    runs.work(run)
+    assert runs.load(run).status == "done" and whole(run) == expected, told
+    return True
+
+
+def train_with_faults(dataset, workspace, numbers_of_writes, code):
+    reference = runs.create(dataset, TINY, None)
+    runs.work(reference)
+    expected = numbers(reference)
+    hits = [broken_at(dataset, workspace, expected, n, code) for n in numbers_of_writes]
+    assert any(hits)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("code", "first"), [(errno.ENOSPC, 2), (errno.EIO, 9)])
+def test_a_training_survives_whichever_write_fails(dataset, workspace, code, first):
+    train_with_faults(dataset, workspace, range(first, 130, 25), code)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_training_survives_each_write_that_fails(dataset, workspace, code):
+    train_with_faults(dataset, workspace, range(1, 140), code)

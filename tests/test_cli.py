@@ -209,7 +209,7 @@ def test_a_done_run_cannot_be_resumed_or_stopped(capsys, trained):
         assert "is done" in err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ctrl_c_stops_a_training_that_resume_goes_on_with(capsys, workspace, demo, tmp_path):
     folder = tmp_path / "run"
     flags = ["--epochs", "3", "--steps-per-epoch", "400", "--image-size", "32", "--batch-size", "4"]

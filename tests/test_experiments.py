@@ -143,7 +143,7 @@ def test_a_damaged_mark_of_a_group_makes_a_run_an_ordinary_one(workspace):
     assert experiments.listing() == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_started_experiment_trains_all_its_runs_in_processes_of_their_own(dataset):
     key = experiments.create(experiments.twin(dataset, SMALL, Augmentation()))
     experiments.start(key)

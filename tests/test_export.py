@@ -184,6 +184,7 @@ def test_the_command_tells_size_and_parity(model, workspace, tmp_path, capsys):
     assert told["parity"]["difference"] < CLOSE and told["parity"]["photos"] == 50
 
 
+@pytest.mark.long
 def test_a_folder_is_written_as_one_or_as_a_zip_where_the_name_asks(model, workspace, tmp_path):
     made = export.make(model, "saved_model", tmp_path, lambda phase: None, packed=True)
     with zipfile.ZipFile(made.path) as archive:

@@ -170,10 +170,10 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(da
     assert found.loss == pytest.approx(row["val_loss"], rel=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     "epoch",  # while the last layer learns, and while blocks do
-    [1, pytest.param(3, marks=pytest.mark.long)],
+    [1, 3],
 )
 def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
     training = SMALL.model_copy(update={"epochs": 4, "unfreeze": 1, "unfreeze_epochs": 2})

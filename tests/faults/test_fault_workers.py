@@ -56,6 +56,7 @@ def test_a_worker_killed_before_its_first_word_is_lost_within_20_s(new_run, ligh
     assert runs.load(run).can_resume
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot halt a process")
 def test_a_hung_worker_is_stopped_within_10_s(new_run, light):
     run = new_run()

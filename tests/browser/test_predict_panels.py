@@ -25,10 +25,10 @@ def test_a_pasted_picture_gets_an_answer(lab, page):
     page.locator(FIELD).click()
     picture = base64.b64encode(images.encode(neither.draw("car"), "png")).decode()
     page.evaluate(PASTE, [FIELD, picture])
-    page.get_by_text("image.png").first.wait_for()
+    page.locator('[data-testid="stChatInputSubmitButton"]:enabled').wait_for()  # it is uploaded
     page.locator(FIELD).press("Enter")
     page.get_by_text("before the sigmoid").wait_for()
-    assert page.locator('img[alt^="image.png: predicted"]').count() == 1
+    page.locator('img[alt^="image.png: predicted"]').wait_for()
 
 
 def test_a_click_into_the_map_chooses_the_unit(lab, page):

@@ -32,7 +32,7 @@ def test_all_of_it_is_listed_and_nothing_is_damaged(old):
         "plain · Old twin": "done",
         "augmented · Old twin": "done",
     }
-    assert [run.problem for run in runs.listing()] == [""] * 4
+    assert [run.problem for run in runs.listing()] == [None] * 4
     (dataset,) = datasets.listing()
     assert datasets.damaged() == []
     assert (len(dataset.photos), len(dataset.excluded)) == (19, 1)

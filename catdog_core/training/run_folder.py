@@ -64,7 +64,7 @@ class Run:
     after: int | None = None
     owner: str = ""
     is_history: bool = False
-    problem: str = ""
+    problem: CatDogError | None = None
     mends: bool = False
 
     @property
@@ -168,7 +168,7 @@ def _read(folder: Path) -> Run:
     try:
         settings = _read_settings(folder)
     except CatDogError as error:
-        return Run(id=folder.name, folder=folder, status="damaged", problem=str(error))
+        return Run(id=folder.name, folder=folder, status="damaged", problem=error)
     about = files.read_object(folder / "about.json")
     state = files.read_object(folder / "state.json")
     dataset = settings["dataset"]
@@ -200,7 +200,7 @@ def _read(folder: Path) -> Run:
         epochs=epochs,
         state=_explained(folder, state),
         ahead=int(files.number(state.get("ahead"))),
-        problem=str(flaw.error) if flaw else "",
+        problem=flaw.error if flaw else None,
         mends=flaw is not None and flaw.mends,
     )
 

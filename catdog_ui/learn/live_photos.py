@@ -41,7 +41,7 @@ def little_data(who: Learner) -> None:
         names,
         [count, 1_000, 10_000, 100_000],
         0,
-        t("photos, each line ten times the one before"),
+        t("Photos"),
         "learn_counts",
         t("{n:,} training photos beside 1,000, 10,000 and 100,000", n=count),
     )

@@ -12,7 +12,7 @@ from catdog_core.runs import Run
 
 from .. import phrases, trash_view
 from ..startup import guard
-from ..words import escape, t
+from ..words import escape, say, t
 
 
 def care(found: Sequence[Run]) -> None:
@@ -31,8 +31,8 @@ def care(found: Sequence[Run]) -> None:
     )
     run = by_id[key]
     st.query_params["run"] = run.id
-    if run.status == "damaged":
-        st.error(t("This run is damaged: {problem}", problem=escape(run.problem)))
+    if run.status == "damaged" and run.problem:
+        st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
     if run.training:
         _names(run)
     with st.container(horizontal=True):

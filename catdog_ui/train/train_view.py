@@ -15,7 +15,7 @@ from catdog_core.runs import Run
 from .. import chart_marks, charts, curve_words, loaders, phrases, tiles, verdict
 from ..learn.terms import terms
 from ..startup import guard
-from ..words import escape, t
+from ..words import escape, say, t
 from . import run_status, tensorboard_view
 
 POLL = 1.0
@@ -40,8 +40,8 @@ def _panel(run_id: str, drawn_as: str) -> None:
         if run.is_active != (drawn_as in ("queued", "running", "stalled")):
             st.rerun()  # it ended, or goes on: the whole page tells, and the polling changes
         _header(run)
-        if run.status == "damaged":
-            st.error(t("This run is damaged: {problem}", problem=escape(run.problem)))
+        if run.status == "damaged" and run.problem:
+            st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
         if run.training is None:
             return
         _numbers(run)

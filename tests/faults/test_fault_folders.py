@@ -66,7 +66,7 @@ def test_a_file_that_came_to_harm_is_told_and_spares_the_others(workspace, capsy
     told = found[bad.name]
     assert (told.status == "damaged") == (how in NEEDED.get(name, ())), told.problem
     if told.status == "damaged":
-        assert told.problem.split(" ")[0] == "its" or str(bad) in told.problem
+        assert str(told.problem).split(" ")[0] == "its" or str(bad) in str(told.problem)
     histories.of_run(told)
     runs.batches(bad)
     assert experiments.listing() == []
@@ -131,7 +131,7 @@ def test_a_run_of_a_newer_program_is_told_and_not_touched(workspace, name):
     before = (run / name).read_bytes()
     found = runs.load(run)
     assert found.status == "damaged"
-    assert "made by a newer program" in found.problem
+    assert "made by a newer program" in str(found.problem)
     assert not found.can_resume
     if name == "about.json":
         with pytest.raises(Exception, match="newer program"):
@@ -151,3 +151,12 @@ def test_a_copy_of_a_run_made_by_hand_stands_beside_it(workspace):
     run = whole("one")
     shutil.copytree(run, runs.root() / "copy")
     assert sorted(found.id for found in runs.listing()) == sorted([run.name, "copy"])
+
+
+def test_what_is_wrong_with_a_run_is_told_in_the_pages_language(workspace):
+    run = fakes.run()
+    (run / "state.json").write_text("[]", encoding="utf-8")
+    app = fakes.page("3_Train", run=run.name, lang="ko")
+    assert not app.exception
+    told = fakes.said(app.error)
+    assert "state.json" in told and "missing or damaged" not in told

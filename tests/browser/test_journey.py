@@ -65,7 +65,6 @@ def test_settings_travel_in_the_address_without_steps_in_the_history(lab, page, 
     expect(slider).to_contain_text("37")
 
 
-@pytest.mark.long
 def test_both_charts_grow_before_a_training_ends(lab, page, expect):
     start(lab, page, "watched", epochs=2, steps=200)
     page.wait_for_function(POINTS_ON_BOTH)

@@ -7,6 +7,7 @@ from functools import cache, partial
 
 import streamlit as st
 
+from catdog_core.exports import report_words
 from catdog_core.files import shown, slug
 from catdog_core.insight import predictions, scores
 from catdog_core.insight.embedding import Embedding
@@ -120,7 +121,7 @@ def _numbers(table: Table, result: Result, curves: Curves) -> None:
             (t("Calibration error"), f"{curves.calibration.error:.1%}"),
         ]
     )
-    st.caption(words.interval(result))
+    st.caption(report_words.interval(result, t))
     if table.unreadable:
         st.caption(
             t(

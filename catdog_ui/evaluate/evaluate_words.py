@@ -47,20 +47,6 @@ CALIBRATION = N_(
 _SURE = 0.02  # a difference of certainty and accuracy below this is called none
 
 
-def interval(result: Result) -> str:
-    """The accuracy with what may be expected of other photos."""
-    return t(
-        "{right:,} of {n:,} photos are right. On other photos of the same kind expect between"
-        " {low:.1%} and {high:.1%} (95 % interval after Wilson); guessing would give about"
-        " {guess:.0%}.",
-        right=result.right,
-        n=result.n,
-        low=result.interval[0],
-        high=result.interval[1],
-        guess=1 / len(result.support),
-    )
-
-
 def matrix(result: Result, classes: Sequence[str]) -> str:
     """The most frequent mistake."""
     wrong = result.confusion.copy()

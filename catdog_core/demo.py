@@ -58,11 +58,16 @@ def make_demo(
             jobs.append((folder / split / CLASSES[label] / name, label, (seed, number, index)))
 
     def make(job: tuple[Path, int, tuple[int, int, int]]) -> None:
-        path, label, key = job  # the folders above it are made as well
+        path, label, key = job
         with files.replacing(path) as temporary:
             draw_pet(label, size, np.random.default_rng(key)).save(temporary, quality=88)
 
     try:
+        with files.telling(
+            folder
+        ):  # at first, by one: of two at once that fail, one would be quiet
+            for place in {path.parent for path, _, _ in jobs}:
+                place.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(2) as pool:
             for done, _ in enumerate(pool.map(make, jobs), start=1):
                 if progress and (done % 20 == 0 or done == len(jobs)):

@@ -63,7 +63,7 @@ def make_demo(
             draw_pet(label, size, np.random.default_rng(key)).save(temporary, quality=88)
 
     try:
-        with files.telling(
+        with files.telling(folder):  # first, and by one: of two that fail at once one is quiet
             folder
         ):  # at first, by one: of two at once that fail, one would be quiet
             for place in {path.parent for path, _, _ in jobs}:

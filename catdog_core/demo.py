@@ -64,8 +64,6 @@ def make_demo(
 
     try:
         with files.telling(folder):  # first, and by one: of two that fail at once one is quiet
-            folder
-        ):  # at first, by one: of two at once that fail, one would be quiet
             for place in {path.parent for path, _, _ in jobs}:
                 place.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(2) as pool:

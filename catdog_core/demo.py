@@ -64,7 +64,7 @@ def make_demo(
 
     try:
         with files.telling(folder):  # first, and by one: of two that fail at once one is quiet
-            for place in {path.parent for path, _, _ in jobs}:
+            for place in sorted({path.parent for path, _, _ in jobs}):
                 place.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(2) as pool:
             for done, _ in enumerate(pool.map(make, jobs), start=1):

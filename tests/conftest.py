@@ -88,3 +88,24 @@ def photo(tmp_path):
     path = tmp_path / "photo.png"
     Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def travelled(demo, tmp_path_factory):
+    """A run stopped after two of four epochs and asked about its photos, and its bundle."""
+    from catdog_core import datasets, evaluate, export, predict, runs
+    from catdog_core.settings import Training
+
+    folder = tmp_path_factory.mktemp("elsewhere")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(folder / "workspace"))
+        dataset = datasets.open_folder(demo)
+        training = Training(epochs=4, image_size=32, batch_size=12, learning_rate=1e-3)
+        run = runs.create(dataset, training, None, name="far *away*")
+        runs.annotate(run, "What a run.")
+        stop = lambda state: state.get("epoch") == 2 and (run / "stop").touch()  # noqa: E731
+        runs.work(run, stop)
+        assert runs.load(run).status == "stopped" and len(runs.load(run).epochs) == 2
+        evaluate.keep(run, predict.load, dataset, "validation")
+        path = export.save(run, "bundle", folder / "run.zip")
+    return run, path

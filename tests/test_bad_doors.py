@@ -11,6 +11,7 @@ from pathlib import Path
 
 import fakes
 import pytest
+from doors import failed_clearly, one_sentence
 
 from catdog_core import files, runs
 from catdog_core.files import shown
@@ -18,7 +19,6 @@ from catdog_core.files import shown
 pytestmark = pytest.mark.usefixtures("workspace")
 MARKER = Path("/tmp/catdog_pwned")
 """What the collected attacks would create."""
-BUG = "inside the lab"  # how a page and a command tell of a mistake of their own
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +52,6 @@ def refused(row):
 
 def may_be_either(row):
     return " or reject" in row["expectation"] or "(or reject" in row["expectation"]
-
-
-def one_sentence(app):
-    """The one error on a page."""
-    assert not app.exception
-    texts = [element.value for element in app.error]
-    assert len(texts) == 1, texts
-    assert BUG not in texts[0] and "Traceback" not in texts[0] and "\n" not in texts[0].strip()
-    return texts[0]
 
 
 def predicted(bad_inputs, rows):
@@ -165,18 +156,6 @@ def test_all_models_through_the_predict_page(bad_inputs, manifest):
     check_model_page(bad_inputs, of_kind(manifest, "model"))
 
 
-def failed_clearly(told):
-    """Whether a command failed, and then with one line."""
-    status, _, err = told
-    assert status in (0, 1)
-    if status:
-        last = err.strip().splitlines()
-        assert last[-1].startswith("Error: ") and BUG not in err and "Traceback" not in err, err
-        assert "error of its own" not in err, err
-        assert len([line for line in last if line.startswith("Error: ")]) == 1
-    return status == 1
-
-
 def test_photos_through_predict_on_the_command_line(bad_inputs, manifest, capsys):
     rows = of_kind(manifest, "image", "name")
     paths = [bad_inputs / "files" / row["file"] for row in rows]
@@ -251,76 +230,6 @@ def test_a_run_folder_of_strangers_is_refused_clearly(bad_inputs, capsys, photo)
     for name in ("lambda.h5", "huge_dense_40g.keras", "zero.keras"):
         shutil.copy(bad_inputs / "files" / name, folder / "best.keras")
         assert failed_clearly(fakes.shell(capsys, "predict", runs.load(folder).folder, photo))
-
-
-PRESETS = {
-    "deep": b"[" * 50_000,
-    "deep objects": b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
-    "huge number": b'{"rotation_range": ' + b"9" * 90_000 + b"}",
-    "exponent": b'{"rotation_range": 1e400}',
-    "NaN": b'{"rotation_range": NaN}',
-    "infinity": b'{"zoom_range": -Infinity}',
-    "text for a number": b'{"rotation_range": "20; rm -rf /"}',
-    "list for a number": b'{"rotation_range": [[[1]]]}',
-    "50 MB": b'{"rotation_range": 20, "x": "' + b"x" * 50_000_000 + b'"}',
-    "50 MB of spaces": b" " * 50_000_000,
-    "UTF-16": '{"rotation_range": 20}'.encode("utf-16"),
-    "bytes": bytes(range(256)),
-    "a photo": b"\xff\xd8\xff\xe0" + bytes(999),
-    "a zip": b"PK\x03\x04" + bytes(99),
-    "a list": b"[1, 2]",
-    "a number": b"7",
-    "null": b"null",
-    "empty": b"",
-    "unknown field": b'{"__class__": 1}',
-    "unknown HTML field": b'{"<img src=x onerror=alert(1)>": 1}',
-    "another kind": b'{"kind": "../../x", "format": 1, "settings": {}}',
-    "newer": b'{"kind": "catdog augmentation", "format": 99, "settings": {}}',
-    "odd name": b'{"kind": "catdog augmentation", "format": 1, "name": "a\\u202eb",'
-    b' "settings": {}}',
-    "long name": b'{"kind": "catdog augmentation", "format": 1, "name": "' + b"n" * 9999 + b'",'
-    b' "settings": {}}',
-    "lone surrogate": b'{"kind": "catdog augmentation", "format": 1, "name": "\\ud800",'
-    b' "settings": {}}',
-}
-FINE = {
-    "byte order mark": b'\xef\xbb\xbf{"rotation_range": 20}',
-    "named twice": b'{"rotation_range": 999, "rotation_range": 20}',
-    "spaces around": b' \n\t{"rotation_range": 20}\n\n',
-}
-
-
-@pytest.mark.parametrize("name", [*PRESETS, *FINE])
-def test_presets_through_the_command_line(name, photo, capsys, tmp_path):
-    (tmp_path / "theirs.json").write_bytes({**PRESETS, **FINE}[name])
-    told = fakes.shell(
-        capsys, "augment", photo, tmp_path / "out.png", "--augment", tmp_path / "theirs.json"
-    )
-    assert failed_clearly(told) == (name in PRESETS)
-    if name in PRESETS:
-        assert "xpected" in told[2] and len(told[2]) < 1000
-
-
-def test_presets_through_the_augment_page():
-    app = fakes.page("2_Augment")
-    for name, data in {**PRESETS, **FINE}.items():
-        if len(data) > 1_000_000:
-            continue  # the uploader itself takes one megabyte
-        app.file_uploader("augment_preset_file").set_value([(f"{name}.json", data, "")]).run()
-        if name in PRESETS:
-            assert "xpected" in one_sentence(app)
-        else:
-            assert not app.error and not app.exception, name
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", sorted(PRESETS))
-def test_the_same_files_as_a_network(name, demo, capsys, tmp_path):
-    (tmp_path / "theirs.json").write_bytes(PRESETS[name])
-    told = fakes.shell(
-        capsys, "train", demo, "--model", "custom", "--network", tmp_path / "theirs.json"
-    )
-    assert failed_clearly(told)
 
 
 def test_a_photo_beyond_the_limit_is_not_read_into_memory(tmp_path, capsys, photo):

@@ -3,7 +3,7 @@
 import fakes
 import numpy as np
 import pytest
-from test_evaluate_page import answer, captions, page, run
+from asked import answer, captions, page, run
 
 from catdog_core import datasets, jobs
 from catdog_core.insight import embedding, predictions

@@ -7,10 +7,10 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 import streamlit
+from asked import answer, captions, page, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
-from test_evaluate_page import answer, captions, page, run
 
 from catdog_core import datasets
 from catdog_core.insight import scores

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exporting import made_model
 
 from catdog_core import datasets, export, images
 from catdog_core.cli import main
@@ -25,18 +26,7 @@ CLOSE = 1e-5
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A model file of the notes' network, 64 pixels, untrained but with class names."""
-    return _model(tmp_path_factory.mktemp("model"), "notes")
-
-
-def _model(folder, name, classes=("cats", "dogs"), **more):
-    from catdog_core import models
-
-    made = models.build(name, 64, classes, **more)
-    last = next(layer for layer in made.layers[::-1] if layer.weights)
-    last.kernel.assign(last.kernel * 30)  # untrained, it would call every photo a half
-    path = folder / f"{name}.keras"
-    models.save(made, path, {"classes": list(classes), "model": name})
-    return path
+    return made_model(tmp_path_factory.mktemp("model"), "notes")
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +99,7 @@ def _run(code, folder):
 
 
 def test_the_lines_for_several_classes_name_the_likeliest(tmp_path, photo):
-    made = _model(tmp_path, "notes", ("cats", "dogs", "owls"))
+    made = made_model(tmp_path, "notes", ("cats", "dogs", "owls"))
     images_ = images.encode(images.decode(photo.read_bytes()))
     (tmp_path / "photo.jpg").write_bytes(images_)
     out = _run(usage.text("keras", str(made), ("cats", "dogs", "owls"), 64), tmp_path)
@@ -155,7 +145,7 @@ def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
 
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        made = _model(tmp_path, "notes")
+        made = made_model(tmp_path, "notes")
     finally:
         keras.config.set_dtype_policy("float32")
     found, _ = inference.model(made)
@@ -228,32 +218,6 @@ def test_what_is_not_installed_is_named_with_the_way_to_get_it(tmp_path):
         one.write(tmp_path, tmp_path / "out")
 
 
-@pytest.mark.skipif(
-    not export.FORMATS["tfjs"].missing, reason="the converter of TensorFlow.js is here"
-)
-def test_without_the_converter_of_tensorflow_js_the_command_says_how_to_get_it(
-    model, tmp_path, capsys
-):
-    assert main(["export", str(model), "tfjs", str(tmp_path / "js")]) == 1
-    assert "environment of its own" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
-def test_the_converter_of_tensorflow_js_is_given_a_savedmodel(model, tmp_path, monkeypatch):
-    program = tmp_path / "bin" / "tensorflowjs_converter"
-    program.parent.mkdir()
-    program.write_text(
-        '#!/bin/sh\ntest -f "$2/saved_model.pb" && mkdir "$3" && echo {} > "$3/model.json"\n'
-    )
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-    out = export.save(model, "tfjs", tmp_path / "js")
-    assert (out / "model.json").is_file()
-    program.write_text("#!/bin/sh\necho 'it broke' >&2\nexit 1\n")
-    with pytest.raises(CatDogError, match="it broke"):
-        export.save(model, "tfjs", tmp_path / "js2")
-
-
 def test_a_mistake_of_the_user_is_told_before_tensorflow_loads(tmp_path, capsys):
     assert main(["export", str(tmp_path / "nothing"), "onnx", str(tmp_path / "o")]) == 1
     assert "There is no model at" in capsys.readouterr().err
@@ -288,9 +252,9 @@ def test_every_network_of_the_lab_leaves_it_as_it_is(kind, name, workspace, tmp_
         datasets.open_folder(photos)
         source = shipped.folder()
     elif name == "three":
-        source = _model(tmp_path, "notes-deep", ("a", "b", "c"))
+        source = made_model(tmp_path, "notes-deep", ("a", "b", "c"))
     else:
-        source = _model(tmp_path, name)
+        source = made_model(tmp_path, name)
     extension = "" if export.FORMATS[kind].is_folder else export.FORMATS[kind].extension
     out = export.save(source, kind, tmp_path / f"out{extension}")
     told = parity.measure(source, kind, out)

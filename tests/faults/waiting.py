@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import psutil
+
+from catdog_core import runs
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
@@ -13,3 +18,16 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
+
+
+def running(run: Path) -> bool:
+    """Whether a run's worker has begun to train."""
+    found = runs.load(run)
+    return found.status == "running" and found.state.get("phase") == "train"
+
+
+def started(run: Path) -> psutil.Process:
+    """Start a run and give its worker, once it trains."""
+    runs.start(run)
+    wait_until(lambda: running(run))
+    return psutil.Process(runs.load(run).state["pid"])

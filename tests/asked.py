@@ -1,0 +1,76 @@
+"""Runs whose models have answered, without a model, and the Evaluate page that shows them."""
+
+import fakes
+import numpy as np
+
+from catdog_core import files
+from catdog_core.insight import predictions
+
+WRONG = 4  # photos of each class that the first model gets wrong
+
+
+def run(dataset, name="first", classes=None):
+    """A run on the dataset with a model that nobody loads."""
+    folder = fakes.run(name)
+    settings = files.read_json(folder / "settings.json")
+    about = {"id": dataset.id, "fingerprint": dataset.fingerprint, "name": dataset.name}
+    settings["dataset"] |= about
+    settings["classes"] = list(classes or dataset.classes)
+    files.write_json(folder / "settings.json", settings)
+    (folder / "best.keras").write_bytes(name.encode())
+    return folder
+
+
+def answer(folder, dataset, split="validation", wrong=range(WRONG)):
+    """Keep answers in a run: 90 % and less for the true class, `wrong` photos of each not."""
+    answers = {}
+    places = dict.fromkeys(range(len(dataset.classes)), 0)
+    for item in dataset.items(split):
+        place = places[item.label]
+        places[item.label] += 1
+        row = np.full(len(dataset.classes), 0.0)
+        sure = 0.9 - place / 100
+        called = (item.label + (place in wrong)) % len(row)
+        row[called] = sure
+        row[(called + 1) % len(row)] += 1 - sure
+        answers[item.file] = row
+    table = predictions.make(dataset, split, answers)
+    predictions.write(folder, dataset, split, table, predictions.digest(folder / "best.keras"))
+    return table
+
+
+def page(**query):
+    app = fakes.page("5_Evaluate", **query)
+    assert not app.exception
+    return app
+
+
+def evaluated(dataset, **query):
+    folder = run(dataset)
+    answer(folder, dataset)
+    app = page(run=folder.name, **query)
+    assert not app.error
+    return app
+
+
+def captions(app):
+    return fakes.said([*app.caption, *app.markdown])
+
+
+def pictures(app):
+    return " ".join(element.value for element in app.get("html"))
+
+
+def linked(folder, **query):
+    """The page opened by an address, as a link to it opens it."""
+    app = fakes.page(run=folder.name, **query)
+    app.switch_page("pages/5_Evaluate.py")
+    for name, value in {"run": folder.name, **query}.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception and not app.error
+    return app
+
+
+def ticked(app, key="evaluate_loss"):
+    return [box for box in app.checkbox if box.key.startswith(key) and box.value]

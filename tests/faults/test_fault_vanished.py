@@ -1,0 +1,76 @@
+"""Runs, datasets and photos that are deleted while somebody works with them."""
+
+import shutil
+
+import pytest
+from waiting import started, wait_until
+
+from catdog_core import datasets, runs
+from catdog_core.errors import DatasetError, RunError
+from catdog_core.training import launch
+
+
+def test_a_run_deleted_under_its_worker_is_not_made_anew(new_run, light):
+    run = new_run()
+    started(run)
+    with pytest.raises(RunError, match="Stop it before"):
+        runs.remove(run)
+    wait_until(lambda: shutil.rmtree(run, ignore_errors=True) or not run.exists())  # by hand
+    assert light[0].wait(20) == 0
+    assert not run.exists()
+    assert runs.listing() == []
+    other = new_run()  # and the place is free
+    started(other)
+
+
+def test_a_dataset_in_use_is_not_deleted_from_the_lab(new_run, light, pets):
+    run = new_run()
+    started(run)
+    with pytest.raises(DatasetError, match="uses the dataset"):
+        datasets.remove(pets.id)
+    runs.stop(run)
+    wait_until(lambda: runs.load(run).status == "stopped")
+    datasets.remove(pets.id)
+    assert datasets.listing() == []
+
+
+def test_photos_that_vanish_while_they_are_packed_are_told_and_not_left_out(pets, tmp_path):
+    from catdog_core import records
+
+    shutil.copytree(tmp_path / "pets", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "pets" / "train" / "cats")
+    with pytest.raises(DatasetError, match="is gone from its folder"):
+        records.cached(pets, 32)
+    shutil.copytree(tmp_path / "copy" / "train" / "cats", tmp_path / "pets" / "train" / "cats")
+    assert records.cached(pets, 32).counts == {"train": 12, "validation": 8}
+
+
+@pytest.mark.long
+def test_a_real_training_whose_dataset_and_then_folder_vanish(new_run, pets, tmp_path, workers):
+    run = new_run()
+    runs.start(run)
+    wait_until(lambda: len(runs.load(run).epochs) >= 2, 120)
+    shutil.rmtree(tmp_path / "pets")  # photos and record: what is packed is enough
+    shutil.rmtree(datasets.root() / pets.id)
+    before = len(runs.load(run).epochs)
+    wait_until(lambda: len(runs.load(run).epochs) > before + 1, 60)
+    runs.stop(run)
+    wait_until(lambda: runs.load(run).status == "stopped", 30)
+    with pytest.raises(DatasetError, match="no dataset"):
+        runs.work(run)
+    assert runs.load(run).status == "failed" and runs.load(run).best_model
+    other = new_run_of(tmp_path)
+    runs.start(other)
+    wait_until(lambda: len(runs.load(other).epochs) >= 1, 120)
+    process = launch._children[-1]
+    wait_until(lambda: shutil.rmtree(other, ignore_errors=True) or not other.exists(), 30)
+    process.wait(60)
+    assert not other.exists(), sorted(path.name for path in other.rglob("*"))
+
+
+def new_run_of(tmp_path):
+    from catdog_core.settings import Training
+
+    datasets.make_demo(tmp_path / "more", train=12, validation=8, size=32, seed=1)
+    training = Training(epochs=1000, batch_size=4, image_size=32, steps_per_epoch=1)
+    return runs.create(datasets.open_folder(tmp_path / "more"), training, None)

@@ -1,0 +1,78 @@
+"""Two models on the same photos, and the one that comes with the lab, on the Evaluate page."""
+
+import fakes
+import numpy as np
+import pytest
+from asked import answer, captions, evaluated, page, run
+
+from catdog_core import datasets, files
+from catdog_core.insight import predictions, shipped
+from catdog_ui.evaluate import evaluate_words
+
+pytestmark = pytest.mark.usefixtures("workspace")
+
+
+@pytest.fixture
+def dataset(demo):
+    return datasets.open_folder(demo)
+
+
+def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_beside_it(dataset):
+    ready = shipped.run()
+    before = sorted(shipped.folder().rglob("*"))
+    answer(ready.folder, dataset, wrong=())
+    app = page(run="default")
+    assert "24 of 24 photos are right" in captions(app)
+    assert "another dataset than this one" in captions(app)
+    assert sorted(shipped.folder().rglob("*")) == before
+    assert predictions.path(ready.folder, dataset.id, "validation").is_relative_to(
+        files.workspace()
+    )
+
+
+def test_a_run_is_set_against_the_model_that_comes_with_the_lab(dataset):
+    answer(shipped.folder(), dataset, wrong=())
+    text = captions(evaluated(dataset))
+    assert "“default, comes with the lab” is right on 8 photos where “first” is wrong" in text
+
+
+def test_training_again_as_the_model_that_comes_with_the_lab(dataset):
+    answer(shipped.folder(), dataset)
+    app = page(run="default")
+    app.button("evaluate_again").click().run()
+    assert not app.exception
+    assert app.selectbox("train_model").value == "transfer"
+
+
+def test_the_run_trained_again_is_the_one_compared_with(dataset):
+    old, other, new = (run(dataset, name) for name in ("old", "other", "new"))
+    answer(new, dataset)
+    assert page(run=new.name).selectbox("evaluate_other").value == other.name
+    app = fakes.page("3_Train", run=new.name)
+    app.session_state["evaluate_before"] = old.name
+    app.switch_page("pages/5_Evaluate.py").run()
+    assert app.selectbox("evaluate_other").value == old.name
+
+
+def test_two_models_are_set_against_each_other(dataset):
+    other = run(dataset, "second")
+    answer(other, dataset, wrong=())
+    text = captions(evaluated(dataset))
+    assert "“second” is right on 8 photos where “first” is wrong, and wrong on 0" in text
+    assert "0.008" in text and "“second” is better" in text
+
+
+def test_a_second_model_that_was_not_asked_yet_can_be(dataset):
+    other = run(dataset, "second")
+    app = evaluated(dataset)
+    assert [
+        b for b in app.button if b.key == f"start_evaluate-{other.name}-{dataset.id}-validation"
+    ]
+
+
+def test_a_difference_that_chance_explains_is_called_so():
+    from catdog_core.insight.versus import Versus, mcnemar
+
+    rows = np.arange(4)
+    found = Versus(rows, rows[:2], rows[:3], rows, mcnemar(2, 3))
+    assert "can well be chance" in evaluate_words.versus(found, "a", "b")

@@ -141,6 +141,7 @@ LIGHT = (
     "experiments",
     "contrast",
     "budget",
+    "sweep_table",
     "palette",
     "curriculum",
     "glossary",

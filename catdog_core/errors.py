@@ -7,6 +7,7 @@
     ├── ModelError      a file that is no usable model
     ├── SettingsError   a setting, flag or preset out of its range or unknown
     ├── RunError        a run that is missing, damaged, busy, or cannot be continued
+    ├── ClusterError    a cluster that is not installed, does not answer, or cannot do the work
     └── AccessError     something this visitor may not do
 
 An error carries its English sentence as a template plus the values to fill in, so that the
@@ -65,6 +66,10 @@ class SettingsError(CatDogError):
 
 class RunError(CatDogError):
     """The run is missing, damaged, busy, or cannot be continued."""
+
+
+class ClusterError(CatDogError):
+    """Ray is not installed, no cluster answers, or it cannot do what was asked of it."""
 
 
 class AccessError(CatDogError):

@@ -142,6 +142,7 @@ LIGHT = (
     "contrast",
     "budget",
     "sweep_table",
+    "ray_here",
     "palette",
     "curriculum",
     "glossary",
@@ -150,7 +151,7 @@ LIGHT = (
 )
 CORE = PROJECT / "catdog_core"
 ROOMS = {path.stem: path for path in CORE.rglob("[!_]*.py")}
-HEAVY = "tensorflow", "keras", "matplotlib", "sklearn"
+HEAVY = "tensorflow", "keras", "matplotlib", "sklearn", "ray"
 
 
 def imported(path):

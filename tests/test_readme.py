@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def packages(file):
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-    return {line.split(">=")[0] for line in lines if line[:1].isalpha()}
+    return {re.split(r"\[|>=", line)[0] for line in lines if line[:1].isalpha()}
 
 
 def test_exactly_two_commands_start_and_test_the_lab():
@@ -37,10 +37,10 @@ def test_every_package_has_its_reason_and_an_upper_bound():
     table = README.split("## What it is built on")[1]
     assert set(re.findall(r"^\| ([a-z0-9-]+) \|", table, re.M)) - {"package"} == packages(
         "requirements.txt"
-    )
+    ) | packages("requirements-cluster.txt")
     for name in packages("requirements-dev.txt"):
         assert name in table
-    for file in ("requirements.txt", "requirements-dev.txt"):
+    for file in ("requirements.txt", "requirements-cluster.txt", "requirements-dev.txt"):
         for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
             assert line[:1] in "#-" or re.search(r">=.*,<", line), line
 

@@ -167,6 +167,11 @@ def network(training: Training) -> str:
     return f"{training.model} ({blocks}; {', '.join(parts)})"
 
 
+def trained(run: Run) -> str:
+    """Epochs trained of epochs planned."""
+    return f"{len(run.epochs)} / {run.training.epochs if run.training else '–'}"
+
+
 def gap(run: Run) -> float | None:
     """Training minus validation accuracy of the last epoch: large when a model overfits."""
     if not run.epochs:

@@ -31,6 +31,11 @@ TERMS: dict[str, Term] = {
         N_("Numbers in rows, columns and layers; what a network takes and gives."),
         "photo-array",
     ),
+    "asha": Term(
+        "ASHA",
+        N_("Ending the worse trials of a sweep after few epochs, so that good ones get the time."),
+        "learning-rate",
+    ),
     "augmentation": Term(
         N_("data augmentation"),
         N_("Small random changes to training photos, so that no two epochs show the same ones."),
@@ -193,6 +198,11 @@ TERMS: dict[str, Term] = {
         N_("Learning the training photos by heart: better on them, not on others."),
         "overfitting",
     ),
+    "parallel-coordinates": Term(
+        N_("parallel coordinates"),
+        N_("A chart with an axis for each quantity, crossed by one line for each run."),
+        "learning-rate",
+    ),
     "parameter": Term(
         N_("parameter, weight"), N_("A number of the network that training settles."), "network"
     ),
@@ -209,6 +219,11 @@ TERMS: dict[str, Term] = {
         N_("receptive field"),
         N_("The part of the photo that can change one number of a feature map."),
         "convolution",
+    ),
+    "rank-correlation": Term(
+        N_("rank correlation (Spearman)"),
+        N_("How far two orders agree: 1 wholly, 0 not at all, −1 one is the other reversed."),
+        "result",
     ),
     "recall": Term(N_("recall"), N_("Of all cats, the share that was called cats."), "loss"),
     "regularisation": Term(
@@ -246,6 +261,9 @@ TERMS: dict[str, Term] = {
         "validation",
     ),
     "step": Term(N_("step"), N_("One batch shown, and one change of the weights."), "steps"),
+    "sweep": Term(
+        N_("sweep"), N_("Many runs over a grid or random choice of settings."), "learning-rate"
+    ),
     "target-size": Term(
         N_("target size"),
         N_("The side in pixels of the square every photo is resized to."),
@@ -264,6 +282,7 @@ TERMS: dict[str, Term] = {
         N_("Beginning with a network that has learned from other photos."),
         "little-data",
     ),
+    "trial": Term(N_("trial"), N_("One run of a sweep."), "learning-rate"),
     "twin": Term(
         N_("twin experiment"), N_("Two runs that differ in nothing but augmentation."), "twin"
     ),

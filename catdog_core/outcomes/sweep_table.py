@@ -20,7 +20,7 @@ FEWEST = 5
 """Fewer results than this have no rank correlation worth telling: of four runs any order at all
 comes about in one of 24 shuffles."""
 SHUFFLES = 2000
-_WIDE = 30.0  # largest over smallest value from which a linear axis would press the small ones flat
+_WIDE = 49.0  # largest over smallest value from which a linear axis would press the small ones flat
 _PARTS = "augmentation"
 
 

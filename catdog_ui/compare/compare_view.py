@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core.outcomes import histories
+from catdog_core.outcomes import histories, sweep_table
+from catdog_core.outcomes.experiments import Group
 from catdog_core.runs import Run
 
 from .. import chart_marks, charts, curve_words, phrases, verdict
@@ -15,21 +16,34 @@ from ..learn.terms import terms
 from ..palette import NEUTRAL
 from ..train import run_care
 from ..words import t
-from . import import_history
+from . import import_history, sweep_runs
 
 FIRST = 3
 """How many runs are shown before anything is picked."""
 BANDS = 3
 """More runs' bands at once would cover each other."""
+_NAME_WIDTH = 130
+"""Pixels: on a phone the best accuracy and the gap are seen beside the names, which stay."""
 MOST = len(charts.RUN_SYMBOLS)
 """As many runs as there are colours to tell apart."""
 
 
-def choose_view() -> str:
-    """Runs or experiments; an address that names an experiment opens these."""
-    names = {"runs": t("Runs side by side"), "experiments": t("Experiments")}
+def choose_view(groups: Sequence[Group]) -> str:
+    """Runs, experiments or sweeps; an address that names one of a kind opens these.
+
+    Args:
+        groups: experiments and sweeps alike.
+    """
+    names = {
+        "runs": t("Runs side by side"),
+        "experiments": t("Experiments"),
+        "sweeps": t("Sweeps"),
+    }
     if "compare_view" not in st.session_state:
-        asked = "experiments" if "group" in st.query_params else "runs"
+        asked = "runs"
+        if key := st.query_params.get("group"):
+            is_sweep = any(group.id == key and group.kind == "sweep" for group in groups)
+            asked = "sweeps" if is_sweep else "experiments"
         st.session_state.compare_view = asked
     view = st.segmented_control(
         t("What to compare"),
@@ -63,6 +77,7 @@ def show(found: Sequence[Run]) -> None:
         curves(chosen)
         verdicts(chosen)
         table(chosen)
+        _settings(chosen)
     else:
         st.info(t("Choose one or more runs above to see their curves."))
     import_history.section()
@@ -153,8 +168,6 @@ def table(chosen: Sequence[Run]) -> None:
         {
             t("Run"): [run.name for run in rows],
             t("Best validation accuracy"): [_percent(phrases.best_row(run)) for run in rows],
-            t("Best epoch"): [_best(run) for run in rows],
-            t("Last validation accuracy"): [_percent(_last(run)) for run in rows],
             t("Gap"): [phrases.points(phrases.gap(run)) for run in rows],
             **{
                 t(c.label): [_value(run, c) for run in rows]
@@ -162,7 +175,9 @@ def table(chosen: Sequence[Run]) -> None:
                 if c.name != "epochs"
             },
             **({t("Augmentation"): words} if augmented else {}),
-            t("Epochs"): [_trained(run) for run in rows],
+            t("Best epoch"): [_best(run) for run in rows],
+            t("Last validation accuracy"): [_percent(_last(run)) for run in rows],
+            t("Epochs"): [phrases.trained(run) for run in rows],
             t("Duration"): [phrases.duration(run.duration or None) for run in rows],
             t("Model"): [run.model or "–" for run in rows],
             t("Dataset"): [run.dataset_name for run in rows],
@@ -171,6 +186,13 @@ def table(chosen: Sequence[Run]) -> None:
         },
         hide_index=True,
         key="compare_table",
+        column_config={
+            t("Run"): st.column_config.TextColumn(width=_NAME_WIDTH, pinned=True),
+            t("Best validation accuracy"): st.column_config.TextColumn(
+                t("Best"), help=t("Best validation accuracy"), width="small"
+            ),
+            t("Gap"): st.column_config.TextColumn(width="small"),
+        },
         alt=t("The chosen runs with their settings and results"),
     )
     known = [run for run in rows if not run.is_history]
@@ -189,6 +211,13 @@ def table(chosen: Sequence[Run]) -> None:
             else ""
         )
     )
+
+
+def _settings(chosen: Sequence[Run]) -> None:
+    """Settings against results, where several runs differ in them."""
+    if len(chosen) > 2 and sweep_table.table(chosen).columns:
+        with st.expander(t("Settings and results of these runs"), icon=":material/tune:"):
+            sweep_runs.show(chosen, "compare")
 
 
 def _curve(run: Run) -> charts.Curve:
@@ -211,11 +240,6 @@ def _value(run: Run, control: Any) -> str:
     if run.is_history:
         return "–"
     return phrases.setting(control, getattr(run.training, control.name))
-
-
-def _trained(run: Run) -> str:
-    """Epochs trained of epochs planned."""
-    return f"{len(run.epochs)} / {run.training.epochs if run.training else '–'}"
 
 
 def _best(run: Run) -> int | None:

@@ -16,7 +16,7 @@ from ..learn.terms import terms
 from ..palette import TRAIN, VALIDATION
 from ..startup import guard
 from ..words import N_, escape, t
-from . import experiment_charts
+from . import experiment_charts, experiment_form, group_pick, sweep_runs
 
 POLL = 2.0
 """Seconds between two looks at the runs of an experiment that trains."""
@@ -29,23 +29,15 @@ STATUS: dict[str, tuple[str, str, str]] = {
 _BARE = {"displaylogo": False, "displayModeBar": False}
 
 
-def pick(groups: Sequence[Group]) -> Group:
-    """Let the user choose an experiment; the choice is kept in the URL as ``group=id``."""
-    by_id = {group.id: group for group in groups}
-    asked = st.query_params.get("group")
-    if asked in by_id and asked != st.session_state.get("known_group"):
-        st.session_state.chosen_group = asked  # a link, or a new one, leads there
-    if st.session_state.get("chosen_group") not in by_id:
-        st.session_state.chosen_group = groups[0].id
-    key = st.selectbox(
-        t("Experiment"),
-        list(by_id),
-        format_func=lambda key: _label(by_id[key]),
-        key="chosen_group",
-        width=520,
-    )
-    st.session_state.known_group = st.query_params["group"] = key
-    return by_id[key]
+def show(groups: Sequence[Group]) -> None:
+    """The experiment that is chosen, and the form of a new one."""
+    if groups:
+        group = group_pick.pick(groups)
+        with st.container(border=True):
+            panel(group)
+    with guard(), st.container(border=True):
+        st.subheader(t("A new experiment"), anchor=False)
+        experiment_form.show()
 
 
 def panel(group: Group) -> None:
@@ -55,11 +47,6 @@ def panel(group: Group) -> None:
     """
     every = POLL if group.status != "done" else None
     st.fragment(_panel, run_every=every)(group.id, group.status)
-
-
-def _label(group: Group) -> str:
-    kind = t(experiments.NAMES.get(group.kind, group.kind))
-    return f"{kind}: {group.name} · {phrases.moment(group.runs[0].created)}"
 
 
 def _panel(key: str, drawn_as: str) -> None:
@@ -243,7 +230,7 @@ def _members(group: Group) -> None:
         t("Their curves side by side"),
         icon=":material/stacked_line_chart:",
         key="group_curves",
-        on_click=_lay_over,
+        on_click=sweep_runs.lay_over,
         args=([run.id for run in rows],),
     ):
         st.rerun()  # the whole page, not the panel alone
@@ -282,11 +269,6 @@ def _remove(key: str) -> None:
     with guard():
         trash_view.deleted(experiments.remove(key))
         st.query_params.pop("group", None)
-
-
-def _lay_over(ids: list[str]) -> None:
-    st.session_state.compare_runs = ids[: len(charts.RUN_SYMBOLS)]
-    st.session_state.compare_view = "runs"
 
 
 def _status(group: Group, run: Run) -> str:

@@ -1,0 +1,131 @@
+"""Sweeps in words: values of settings, and what the chart of a sweep shows now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from catdog_core.files import shown
+from catdog_core.outcomes import sweep_table
+from catdog_core.outcomes.sweep_table import Column, Link, Table
+
+from .. import phrases
+from ..words import N_, escape, t
+
+READ = N_(
+    "Each line is a run: it crosses every axis at its value of that setting and ends at the foot"
+    " at its best validation accuracy, which also gives it its colour, further right and bluer for"
+    " better. A setting matters where lines of one colour keep to one side of its axis; dotted"
+    " lines are runs that are not done or were ended early."
+)
+SURE = 0.05
+"""From this chance on a correlation is told as one that may well be none."""
+
+
+def label(column: Column) -> str:
+    """An axis's name with its unit."""
+    name = heading(column)
+    return t("{name}, logarithmic", name=name) if column.scale == "log" else name
+
+
+def number(value: float) -> str:
+    """A number on an axis, short: "0.0001", "1,024"."""
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def value(column: Column, given: Any) -> str:
+    """One value of a column, without its unit where the axis tells it."""
+    if column.name == "augmentation":
+        return phrases.preset_or_own(given)
+    if column.control is None:
+        return str(given)
+    if column.scale != "named":
+        return number(given)
+    return phrases.setting(column.control, given) if given is not None else t("unset")
+
+
+def heading(column: Column) -> str:
+    """A column's name in a table."""
+    unit = column.control.unit if column.control and column.scale != "named" else ""
+    return f"{t(column.label)} ({t(unit)})" if unit else t(column.label)
+
+
+def cell(column: Column, place: int) -> Any:
+    """The value of one run in a table: a number where it is one, so that it sorts as one."""
+    given = column.values[place]
+    return value(column, given) if column.scale == "named" else given
+
+
+def settings(found: Table, place: int) -> str:
+    """The values of one run and its result, a line each, as plain text."""
+    lines = [
+        f"{t(column.label)}: {value(column, column.values[place])}" for column in found.columns
+    ]
+    result = phrases.percent(found.results[place])
+    return "\n".join([*lines, t("Best validation accuracy: {value}", value=result)])
+
+
+def now(found: Table) -> str:
+    """What the chart shows now: the best run, and which setting goes with the result."""
+    first = sweep_table.best(found)[0]
+    if found.results[first] is None:
+        return t("No run has a whole epoch yet; the lines reach the foot with the first.")
+    best = t(
+        "Best so far: “{name}” with {value}.",
+        name=escape(shown(found.runs[first].name or found.runs[first].id, 40)),
+        value=phrases.percent(found.results[first]),
+    )
+    return f"{best} {_strongest(found)}"
+
+
+def _strongest(found: Table) -> str:
+    if not found.columns:
+        return t("All settings of these runs are the same.")
+    if found.measured < sweep_table.FEWEST:
+        return t(
+            "Which setting matters cannot be told from {n} results; it takes {least} at least.",
+            n=found.measured,
+            least=sweep_table.FEWEST,
+        )
+    links = sweep_table.links(found)
+    if not links:
+        return t("No setting here has an order that could go with the result.")
+    return _link(links[0], len(links))
+
+
+def _link(link: Link, count: int) -> str:
+    params: dict[str, Any] = {
+        "setting": escape(t(link.column.label)),
+        "rho": f"{link.rho:+.2f}".replace("-", "−"),
+        "n": link.n,
+        "part": f"{link.chance:.0%}" if link.chance >= 0.01 else t("less than 1 %"),
+        "side": _side(link),
+    }
+    if link.chance > SURE:
+        return t(
+            "{setting} goes with the result most, rank correlation {rho} over {n} runs (Spearman),"
+            " but shuffled results look as strong in {part} of all cases: it may be chance. More"
+            " runs tell more.",
+            **params,
+        )
+    if count == 1:
+        return t(
+            "{setting} goes with the result: rank correlation {rho} over {n} runs (Spearman);"
+            " shuffled results look as strong in {part} of all cases. {side}",
+            **params,
+        )
+    return t(
+        "Of the settings {setting} goes with the result most: rank correlation {rho} over {n} runs"
+        " (Spearman); shuffled results look as strong in {part} of all cases. {side}",
+        **params,
+    )
+
+
+def _side(link: Link) -> str:
+    """Which end of the axis does better."""
+    column = link.column
+    if column.scale != "named":
+        return t("Higher did better.") if link.rho > 0 else t("Lower did better.")
+    better = column.order[-1] if link.rho > 0 else column.order[0]
+    return t("“{value}” did better.", value=escape(value(column, better)))

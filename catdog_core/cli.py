@@ -20,6 +20,7 @@ from typer.exceptions import TyperException
 from . import datasets, quiet, runs
 from .commands import (
     cli_augment,
+    cli_cluster,
     cli_data,
     cli_decide,
     cli_diagnose,
@@ -264,6 +265,7 @@ app.command()(cli_diagnose.diagnose)
 app.command()(cli_diagnose.history)
 app.add_typer(cli_experiment.app, name="experiment")
 app.add_typer(cli_trash.app, name="trash")
+app.add_typer(cli_cluster.app, name="cluster")
 app.command()(cli_serve.serve)
 app.command("find-rate")(cli_trial.find_rate)
 app.command("estimate")(cli_trial.estimate_time)

@@ -20,6 +20,7 @@ from typing import Any
 
 from .. import files
 from ..errors import ClusterError
+from . import local_cluster, loopback
 
 LOCAL = "local"
 """The address that starts a Ray of one's own on this machine, for as long as it is needed."""
@@ -38,6 +39,15 @@ def is_installed() -> bool:
     return find_spec("ray") is not None
 
 
+def refuse_missing() -> None:
+    """Raise ClusterError with what to do when Ray is not installed; imports nothing."""
+    if not is_installed():
+        raise ClusterError(
+            "Ray is not installed, which sweeps and training on several workers need. Install it"
+            " with 'pip install -r requirements-cluster.txt', then try again."
+        )
+
+
 def require() -> Any:
     """The module `ray`.
 
@@ -46,11 +56,7 @@ def require() -> Any:
     """
     for name, value in _SAID_NOTHING.items():
         os.environ.setdefault(name, value)
-    if not is_installed():
-        raise ClusterError(
-            "Ray is not installed, which sweeps and training on several workers need. Install it"
-            " with 'pip install -r requirements-cluster.txt', then try again."
-        )
+    refuse_missing()
     try:
         import ray
     except ImportError as error:
@@ -66,8 +72,8 @@ def check(address: str) -> str:
     """An address as it is meant, without spaces.
 
     Args:
-        address: "local" for a Ray of one's own, "auto" for the one that runs on this machine,
-            "host:port" or "ray://host:port" for another.
+        address: "local" for a Ray of one's own, "auto" for the one that runs on this machine, that
+            of ``cluster start`` before others, "host:port" or "ray://host:port" for another.
 
     Raises:
         ClusterError: it is none of these.
@@ -123,12 +129,19 @@ def connected(address: str = LOCAL, cpus: int | None = None, **options: Any) -> 
 def _connect(
     ray: Any, address: str, cpus: int | None, place: Path | None, options: dict[str, Any]
 ) -> None:
+    own = local_cluster.address()
+    address = own if own and address == "auto" else address
+    if address == own:
+        loopback.join(local_cluster.token())
+    elif address == LOCAL:
+        loopback.keep()
     asked: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, **options}
     if not address.startswith("ray://"):
         asked["log_to_driver"] = options.get("log_to_driver", False)
     if address == LOCAL:
         asked |= {
             "include_dashboard": False,
+            "_node_ip_address": loopback.ADDRESS,  # else it would listen on all interfaces
             "object_store_memory": options.get("object_store_memory", OBJECT_STORE),
         }
         if cpus is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -38,27 +39,42 @@ def worker(folder: Path, *options: str) -> None:
 
 
 def _spawn(folder: Path, options: tuple[str, ...]) -> None:
-    reap()
-    detached: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
-        flags = "DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP"
-        detached = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
+    command = [sys.executable, "-m", "catdog_core", "resume", str(folder), *options]
     with open(folder / "log.txt", "ab") as log:
-        # A session of its own: Ctrl-C for the server is none for the training.
-        _children.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "catdog_core", "resume", str(folder), *options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=files.PROJECT,
-                env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace())},
-                **detached,
-            )
-        )
+        pid = detached(command, log, {**os.environ, "CATDOG_WORKSPACE": str(files.workspace())})
     with suppress(psutil.Error):  # pages stay quick while a training takes all cores
         calm = psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 5
-        psutil.Process(_children[-1].pid).nice(calm)
+        psutil.Process(pid).nice(calm)
+
+
+def detached(command: list[str], log: IO[bytes], environment: Mapping[str, str]) -> int:
+    """Start a process that outlives this one, and give its number.
+
+    Args:
+        command: the program and its arguments.
+        log: the open file that takes what it says.
+        environment: all variables it gets.
+
+    Raises:
+        OSError: the system starts no process.
+    """
+    reap()
+    # A session of its own: Ctrl-C for the server is none for the training.
+    apart: dict[str, Any] = {"start_new_session": True}
+    if os.name == "nt":
+        flags = "DETACHED_PROCESS", "CREATE_NEW_PROCESS_GROUP"
+        apart = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        cwd=files.PROJECT,
+        env=environment,
+        **apart,
+    )
+    _children.append(child)
+    return child.pid
 
 
 def reap() -> None:

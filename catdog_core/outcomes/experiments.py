@@ -16,17 +16,22 @@ from typing import Literal
 from uuid import uuid4
 
 from .. import access, files, runs, trash
+from ..cluster import trial_marks
 from ..curation.division import SIZES
 from ..datasets import Dataset
 from ..errors import N_, CatDogError, RunError
 from ..runs import Run
 from ..settings import Augmentation, Training
 
-Kind = Literal["twin", "small-data"]
+Kind = Literal["twin", "small-data", "sweep"]
 Budget = Literal["steps", "epochs"]
 Status = Literal["running", "stopped", "done"]
 
-NAMES: dict[str, str] = {"twin": N_("Twin experiment"), "small-data": N_("Small-data experiment")}
+NAMES: dict[str, str] = {
+    "twin": N_("Twin experiment"),
+    "small-data": N_("Small-data experiment"),
+    "sweep": N_("Sweep"),
+}
 _ENDED = ("done", "failed", "damaged")
 
 
@@ -50,12 +55,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Group:
-    """An experiment as its runs are now, in the order of their making."""
+    """An experiment as its runs are now, in the order of their making.
+
+    `pruned` names the runs that a sweep has stopped early for good.
+    """
 
     id: str
     kind: str
     name: str
     runs: tuple[Run, ...]
+    pruned: frozenset[str] = frozenset()
 
     @property
     def active(self) -> Run | None:
@@ -65,7 +74,11 @@ class Group:
     @property
     def waiting(self) -> tuple[Run, ...]:
         """The runs that have something left to train and do not now."""
-        return tuple(r for r in self.runs if not r.is_active and r.status not in _ENDED)
+        return tuple(
+            run
+            for run in self.runs
+            if not run.is_active and run.status not in _ENDED and run.id not in self.pruned
+        )
 
     @property
     def status(self) -> Status:
@@ -269,4 +282,6 @@ def remove(key: str) -> str:
 def _group(members: list[Run]) -> Group:
     about = members[0].group
     ordered = tuple(sorted(members, key=lambda run: (run.created, run.id)))
-    return Group(about["id"], about["kind"], about["name"] or about["id"], ordered)
+    key = about["id"]
+    pruned = trial_marks.pruned(trial_marks.root() / key) if Path(key).name == key else frozenset()
+    return Group(key, about["kind"], about["name"] or key, ordered, pruned)

@@ -46,6 +46,13 @@ def mixed(color, ground, share):
     return "#" + "".join(f"{round(part):02X}" for part in parts)
 
 
+def main_color(theme, ground=""):
+    """The main colour as it is seen: it may let some of the ground through."""
+    color = theme["primaryColor"]
+    ground = ground or theme["backgroundColor"]
+    return mixed(color[:7], ground, int(color[7:] or "FF", 16) / 255)
+
+
 def grounds(theme):
     side = theme["sidebar"]
     parts = (theme, side)
@@ -75,12 +82,23 @@ def test_text_captions_and_links_have_the_contrast_of_wcag_aa(name):
         assert contrast(theme["textColor"], ground) >= 7
         assert contrast(mixed(theme["textColor"], ground, FAINTEST), ground) >= 4.5, ground
         assert contrast(theme["linkColor"], ground) >= 4.5
-        assert contrast(theme["primaryColor"], ground) >= 3
+        assert contrast(main_color(theme), ground) >= 3
 
 
 @pytest.mark.parametrize("name", THEMES)
-def test_the_words_on_a_main_button_can_be_read(name):
-    assert contrast("#FFFFFF", THEMES[name]["primaryColor"]) >= 4.5
+def test_the_words_on_a_main_button_and_on_a_tag_can_be_read(name):
+    theme = THEMES[name]
+    tag = main_color(theme, theme["secondaryBackgroundColor"])
+    assert contrast("#FFFFFF", main_color(theme)) >= 4.5
+    assert contrast("#FFFFFF", tag) >= 4.5
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_the_word_on_a_chosen_button_can_be_read(name):
+    theme = THEMES[name]
+    color, alpha = theme["primaryColor"][:7], int(theme["primaryColor"][7:] or "FF", 16) / 255
+    tinted = mixed(color, theme["backgroundColor"], max(0, alpha - 0.9))  # as Streamlit tints it
+    assert contrast(main_color(theme, tinted), tinted) >= 4.5
 
 
 @pytest.mark.parametrize("name", THEMES)

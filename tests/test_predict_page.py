@@ -175,6 +175,8 @@ def test_the_energy_stands_beside_the_entropy(model_file):
     assert list(table["Energy"]) == pytest.approx(
         list(-np.log(np.exp(scores / 2) + np.exp(-scores / 2))), abs=0.006
     )
+    cards = " ".join(element.value for element in app.get("html"))
+    assert 'nowrap">entropy ' in cards and 'nowrap">energy ' in cards  # no word on a line alone
     assert "before the sigmoid" in fakes.said(app.caption)
     assert "highest for" in fakes.said(app.caption)
 

@@ -108,7 +108,6 @@ def _card(classes: Sequence[str], card: Card) -> str:
     said = t("unsure") if card.unsure else card.label
     name, label = html_escape(card.name), html_escape(said)
     alt = html_escape(t("{name}: predicted {label}", name=card.name, label=said))
-    bits = html_escape(_spread(card))
     style = "font-style:italic;opacity:.75" if card.unsure else ""
     ranked = sorted(range(len(classes)), key=lambda i: -card.probabilities[i])
     # Two or three classes keep their places from card to card; of many, the likeliest are shown.
@@ -128,16 +127,22 @@ def _card(classes: Sequence[str], card: Card) -> str:
         f"{_verdict(card)}</div>"
         f'<div title="{name}" style="font-size:.8rem;opacity:.7;white-space:nowrap;'
         f'overflow:hidden;text-overflow:ellipsis;margin-bottom:.4rem">{name}</div>'
-        f'{bars}<div style="font-size:.75rem;opacity:.7;margin-top:.35rem">{bits}</div>'
-        "</figcaption></figure>"
+        f"{bars}{_spread(card)}</figcaption></figure>"
     )
 
 
 def _spread(card: Card) -> str:
-    bits = f"{entropy(card.probabilities):.2f}"
-    if card.energy is None:
-        return t("entropy {bits} bits", bits=bits)
-    return t("entropy {bits} bits · energy {energy}", bits=bits, energy=f"{card.energy:.2f}")
+    """Entropy and energy, each whole on its line: beside each other where there is room."""
+    parts = [t("entropy {bits} bits", bits=f"{entropy(card.probabilities):.2f}")]
+    if card.energy is not None:
+        parts.append(t("energy {energy}", energy=f"{card.energy:.2f}"))
+    words = "".join(
+        f'<span style="white-space:nowrap">{html_escape(part)}</span>' for part in parts
+    )
+    return (
+        '<div style="font-size:.75rem;opacity:.7;margin-top:.35rem;display:flex;flex-wrap:wrap;'
+        f'column-gap:.75rem">{words}</div>'
+    )
 
 
 def _verdict(card: Card) -> str:

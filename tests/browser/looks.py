@@ -36,10 +36,9 @@ FAINT = """() => {
     const [less, more] = [light(shown), light(ground)].sort((a, b) => a - b);
     const ratio = (more + 0.05) / (less + 0.05), size = parseFloat(style.fontSize);
     const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
-    const chosen = !!e.closest('[aria-checked=true], [data-selected=true], [aria-selected=true]');
     const slider = !!e.closest('[data-testid=stSlider], [data-testid=stSelectSlider]');
     if (ratio < (large ? 3 : 4.5) && !slider)
-      found.push({text: text.slice(0, 60), ratio: Math.round(ratio * 100) / 100, chosen});
+      found.push({text: text.slice(0, 60), ratio: Math.round(ratio * 100) / 100});
   }
   return found;
 }"""

@@ -1,4 +1,5 @@
 # CatDog Lab in a container: docker build -t catdog-lab . ; how to run it is in docs/hosting.md.
+# For a cluster (deploy/README.md): docker build --build-arg REQUIREMENTS=deploy/requirements.txt …
 FROM python:3.11-slim
 
 # All packages come as wheels with what they need; no system package is wanted.
@@ -6,8 +7,10 @@ RUN useradd --create-home --uid 1000 lab
 WORKDIR /app
 
 # The packages change seldom: a layer of their own, built before the code is copied.
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-cluster.txt ./
+COPY deploy/requirements.txt deploy/
+RUN pip install --no-cache-dir -r "$REQUIREMENTS"
 
 COPY --chown=root:root . .
 RUN mkdir /workspace && chown lab:lab /workspace

@@ -22,7 +22,7 @@ from uuid import uuid4
 from . import access, files
 from .errors import CatDogError
 
-Kind = Literal["run", "dataset", "preset", "experiment"]
+Kind = Literal["run", "dataset", "preset", "experiment", "model"]
 FORMAT = 1
 _ENTRY, _CONTENT = "entry.json", "content"
 _FOLDERS: dict[str, str] = {
@@ -30,6 +30,7 @@ _FOLDERS: dict[str, str] = {
     "experiment": "runs",
     "dataset": "datasets",
     "preset": "presets",
+    "model": "guests",
 }
 _OLD = re.compile(r"(.+)-[0-9a-f]{6}(\.json)?")
 

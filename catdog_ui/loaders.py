@@ -21,6 +21,7 @@ from catdog_core import files
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError, PhotoError
 from catdog_core.images import Photo
+from catdog_core.insight import guests
 from catdog_core.jobs import Job
 from catdog_core.packing import cache
 from catdog_core.runs import Run
@@ -189,7 +190,11 @@ def _pass(job: Job) -> Callable[[int, int], None]:
 
 
 def _again(path: Path) -> Predictor:
-    return _from_file(str(path), path.stat().st_mtime_ns)
+    model = _from_file(str(path), path.stat().st_mtime_ns)
+    guest = guests.of(path.parent)
+    if guest is None:
+        return model
+    return model.with_scale(guest.scale).with_classes(guest.classes)  # type: ignore[arg-type]
 
 
 def stem(run: Run) -> str:

@@ -16,6 +16,7 @@ _KINDS: dict[str, str] = {
     "dataset": N_("dataset"),
     "preset": N_("preset"),
     "experiment": N_("experiment"),
+    "model": N_("model"),
 }
 _DELETED, _SAID = "trash_deleted", "trash_said"
 

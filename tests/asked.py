@@ -1,5 +1,7 @@
 """Runs whose models have answered, without a model, and the Evaluate page that shows them."""
 
+import time
+
 import fakes
 import numpy as np
 
@@ -74,3 +76,12 @@ def linked(folder, **query):
 
 def ticked(app, key="evaluate_loss"):
     return [box for box in app.checkbox if box.key.startswith(key) and box.value]
+
+
+def waited(job, seconds=60):
+    """A job that has ended; the page is drawn anew after it."""
+    end = time.monotonic() + seconds
+    while job.status == "running":
+        assert time.monotonic() < end, "the job goes on and on"
+        time.sleep(0.05)
+    return job

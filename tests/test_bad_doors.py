@@ -13,7 +13,7 @@ import fakes
 import pytest
 from doors import failed_clearly, one_sentence
 
-from catdog_core import files, runs
+from catdog_core import datasets, files, runs
 from catdog_core.files import shown
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -112,11 +112,12 @@ def check_zip_page(bad_inputs, rows):
             app.pills("source_kind").set_value("archive").run()
 
 
-def check_model_page(bad_inputs, rows):
-    app = fakes.page("6_Predict")
-    app.segmented_control("predict_kind").set_value("file").run()
+def check_model_page(bad_inputs, rows, page="6_Predict"):
+    app = fakes.page(page)
+    if page == "6_Predict":
+        app.segmented_control("predict_kind").set_value("file").run()
     for row in rows:
-        app.file_uploader("predict_model").set_value([upload(bad_inputs, row)]).run()
+        app.file_uploader(f"{page[2:].lower()}_model").set_value([upload(bad_inputs, row)]).run()
         if app.error:
             one_sentence(app)
             assert "reject" in row["expectation"], row["file"]
@@ -154,6 +155,12 @@ def test_all_archives_through_the_data_page(bad_inputs, manifest):
 @pytest.mark.long
 def test_all_models_through_the_predict_page(bad_inputs, manifest):
     check_model_page(bad_inputs, of_kind(manifest, "model"))
+
+
+@pytest.mark.long
+def test_all_models_through_the_evaluate_page(bad_inputs, manifest, demo):
+    datasets.open_folder(demo)
+    check_model_page(bad_inputs, of_kind(manifest, "model"), "5_Evaluate")
 
 
 def test_photos_through_predict_on_the_command_line(bad_inputs, manifest, capsys):

@@ -50,6 +50,7 @@ LIGHT = (
     "jobs",
     "child",
     "model_file",
+    "guests",
     "usage",
     "sample",
     "bundle",

@@ -3,7 +3,7 @@
 import fakes
 import numpy as np
 import pytest
-from asked import answer, captions, page, run
+from asked import answer, captions, page, run, waited
 
 from catdog_core import datasets, jobs
 from catdog_core.insight import embedding, predictions
@@ -43,12 +43,7 @@ def shown(dataset, **keep):
 
 
 def ended(key):
-    job = jobs.get(key)
-    for _ in range(200):
-        if job.status != "running":
-            return job
-        job._stop.wait(0.05)
-    raise AssertionError("the job goes on and on")
+    return waited(jobs.get(key))
 
 
 def test_the_map_is_drawn_at_once_and_told_in_words(dataset):

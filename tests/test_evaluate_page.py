@@ -6,7 +6,7 @@ import shutil
 import fakes
 import numpy as np
 import pytest
-from asked import answer, captions, evaluated, linked, page, pictures, run
+from asked import answer, captions, evaluated, linked, page, pictures, run, waited
 
 from catdog_core import datasets, jobs
 from catdog_core.insight import predictions
@@ -46,11 +46,7 @@ def test_a_model_is_asked_in_the_background_and_the_page_follows(dataset, monkey
     app = page(run=folder.name)
     assert "has not been asked" in captions(app)
     app.button(f"start_evaluate-{folder.name}-{dataset.id}-validation").click().run()
-    job = jobs.get(f"evaluate-{folder.name}-{dataset.id}-validation")
-    for _ in range(100):
-        if job.status != "running":
-            break
-        job._stop.wait(0.05)
+    waited(jobs.get(f"evaluate-{folder.name}-{dataset.id}-validation"))
     app.run()
     assert not app.exception
     assert "16 of 24 photos are right" in captions(app)
@@ -66,6 +62,7 @@ def test_a_pass_that_failed_says_why(dataset, monkeypatch):
     monkeypatch.setattr(loaders, "evaluate", evaluate)
     app = page(run=folder.name)
     app.button(f"start_evaluate-{folder.name}-{dataset.id}-validation").click().run()
+    waited(jobs.get(f"evaluate-{folder.name}-{dataset.id}-validation"))
     app.run()
     assert "The model is broken." in fakes.said(app.error)
 

@@ -52,7 +52,8 @@ def section(subject: Subject, table: Table, result: Result, threshold: float) ->
     st.caption(told)
     decide.told(subject.dataset)
     evaluate_cards.show(subject, table, result.guesses, rows, f"evaluate_{kind}")
-    _again(subject)
+    if subject.run.training is not None:  # not of a model from elsewhere
+        _again(subject)
 
 
 def choose_cell(classes: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from .. import loaders, phrases, state, watch
 from ..data.source_parts import SPLITS
 from ..startup import guard
 from ..words import escape, say, t
-from . import evaluate_link
+from . import evaluate_guests, evaluate_link
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Subject:
 
 def choose() -> Subject | None:
     """Choose a run, photos that fit it and a part of them; None where there is none."""
-    ready = shipped.run()
-    if ready is None and not runs.listing():
+    more = elsewhere()
+    if not more and not runs.listing():
         st.info(t("There is no model to look at yet: it comes with a run's first whole epoch."))
         st.page_link(
             "pages/3_Train.py",
@@ -59,6 +59,7 @@ def choose() -> Subject | None:
             icon=":material/model_training:",
             query_params=state.query(),
         )
+        evaluate_guests.door()
         return None
     if not datasets.listing():
         state.no_dataset()
@@ -66,9 +67,13 @@ def choose() -> Subject | None:
     evaluate_link.follow()
     fields = st.grid(min_column_width=250, gap="medium")
     with fields.container():
-        run = state.chosen_run(others=[_named(ready)] if ready else [])
+        run = state.chosen_run(t("Model"), others=more)
+    evaluate_guests.door()
     if run is None:
         return None
+    guest = evaluate_guests.of(run)
+    if guest is not None:
+        evaluate_guests.care(guest)
     if run.best_model is None:
         st.info(t("This run has no model yet: one appears with the first whole epoch."))
         return None
@@ -92,13 +97,19 @@ def is_own(run: Run, dataset: Dataset) -> bool:
 
 
 def others(run: Run) -> list[Run]:
-    """All other models that tell the same classes apart, the newest first, the lab's own last."""
-    ready = shipped.run()
+    """All other models that tell the same classes apart, the newest runs first."""
     return [
         other
-        for other in [*runs.listing(), *([_named(ready)] if ready else [])]
+        for other in [*runs.listing(), *elsewhere()]
         if other.id != run.id and other.best_model and set(other.classes) == set(run.classes)
     ]
+
+
+def elsewhere() -> list[Run]:
+    """The models that were not trained here: the one that comes with the lab, uploaded ones."""
+    ready = shipped.run()
+    own = [replace(ready, name=t("default, comes with the lab"))] if ready else []
+    return [*own, *evaluate_guests.runs()]
 
 
 def title(run: Run) -> str:
@@ -123,7 +134,9 @@ def answers(subject: Subject) -> Table | None:
 def cautions(subject: Subject) -> None:
     """What to keep in mind about figures on these photos."""
     run, dataset, split = subject.run, subject.dataset, subject.split
-    if not is_own(run, dataset):
+    if evaluate_guests.of(run) is not None:
+        st.caption(t("Which photos this model has learnt from is not known here."))
+    elif not is_own(run, dataset):
         st.caption(t("The model was trained with another dataset than this one."))
     elif split == "train":
         st.caption(
@@ -141,10 +154,6 @@ def cautions(subject: Subject) -> None:
             ),
             icon=":material/warning:",
         )
-
-
-def _named(ready: Run) -> Run:
-    return replace(ready, name=t("default, comes with the lab"))
 
 
 def _dataset(run: Run) -> Dataset | None:

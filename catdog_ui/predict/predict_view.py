@@ -13,7 +13,7 @@ import streamlit as st
 from catdog_core import runs
 from catdog_core.insight import shipped
 
-from .. import loaders, phrases
+from .. import foreign, loaders, phrases
 from ..words import escape, t
 from . import predict_work
 from .predict_photos import Photo
@@ -112,67 +112,8 @@ def _title(run: runs.Run) -> str:
 
 
 def _upload_model() -> Choice | None:
-    file = st.file_uploader(
-        t("A Keras model, .keras or .h5"),
-        key="predict_model",
-        help=t("It is checked before it is opened: a model file from elsewhere can carry code."),
-    )
-    if file is None:
-        return None
-    model = loaders.uploaded(file.getvalue(), file.name)
-    for warning in model.warnings:
-        st.warning(t(warning))
-    scale = _ask_scale(model)
-    model = model.with_scale(scale)  # type: ignore[arg-type]
-    if not model.names_known:
-        model = _ask_names(model)
-    st.caption(
-        t(
-            "Takes photos of {size} × {size} px and tells {n} classes apart: {names}.",
-            size=model.size,
-            n=len(model.classes),
-            names=escape(", ".join(model.classes[:10])),
-        )
-    )
-    return Choice(f"{file.file_id}:{scale}:{model.classes}", model=model)
-
-
-def _ask_scale(model: Predictor) -> str:
-    scales = {
-        "0..1": t("0 to 1, as after rescale=1/255"),
-        "0..255": t("0 to 255, the model rescales itself"),
-    }
-    if model.input_scale is None:
-        reason = t(
-            "The file does not tell which range of pixel values it was trained with. The class"
-            " notes' own code divides by 255 before the model, so 0 to 1 is chosen. If every"
-            " photo gets nearly the same answer, try the other."
-        )
-    else:
-        reason = t("A rescaling layer was found inside, so this one was chosen.")
-    scale = st.radio(
-        t("Pixel values the model expects"),
-        list(scales),
-        index=list(scales).index(model.input_scale or "0..1"),
-        format_func=lambda key: scales[key],
-        key="predict_scale",
-        horizontal=True,
-    )
-    st.caption(reason)
-    return str(scale)
-
-
-def _ask_names(model: Predictor) -> Predictor:
-    text = st.text_input(
-        t("Names of its classes, in the order of its outputs, with commas between"),
-        ", ".join(model.classes),
-        key=f"predict_names_{len(model.classes)}",  # another number, other names
-        help=t(
-            "The file carries none. Keras numbers classes by the sorted names of their folders:"
-            " in the class notes cats are 0 and dogs 1."
-        ),
-    )
-    return model.with_classes([name.strip() for name in text.split(",") if name.strip()])
+    found = foreign.upload("predict")
+    return None if found is None else Choice(found.key, model=found.model)
 
 
 def ask(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Prediction] | None]:

@@ -78,12 +78,16 @@ class Photos:
 
     The images lie in memory, or are read from the shards when indexed; see `load`. In their place
     there may be what a pretrained network sees in them, (N, D) float32; see `features`.
+
+    `owners` are the ranks of the workers in whose shards they lie, (N,) int64, see `shard_shares`;
+    None where all are everywhere alike.
     """
 
     images: NDArray[Any] | ShardImages | PartImages
     labels: NDArray[np.int64]
     files: list[str]
     hold: FileLock | None = field(default=None, compare=False, repr=False)
+    owners: NDArray[np.int64] | None = None
 
 
 def pack(dataset: Dataset, out: Path, size: int = 150, progress: Progress | None = None) -> Packed:
@@ -192,13 +196,18 @@ def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
     if len(stored) != packed.counts.get(split, 0):
         raise damaged(packed.path / "index.json")
     if in_memory is None:
-        in_memory = stored.nbytes <= min(IN_MEMORY, psutil.virtual_memory().available // 8)
+        in_memory = fits(stored.nbytes)
     return Photos(
         images=stored[:] if in_memory else stored,
         labels=np.concatenate([np.empty(0, np.int64), *(table["labels"] for _, table in tables)]),
         files=[str(name) for _, table in tables for name in table["files"]],
         hold=None if in_memory else packed.hold,
     )
+
+
+def fits(size: int) -> bool:
+    """Whether so many bytes of pixels are kept in memory."""
+    return bool(size <= min(IN_MEMORY, psutil.virtual_memory().available // 8))
 
 
 def _pack(dataset: Dataset, out: Path, size: int, progress: Progress | None) -> Packed:

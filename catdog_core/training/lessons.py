@@ -18,7 +18,7 @@ from ..networks import backbones
 from ..records import Packed, Photos
 from ..settings import Augmentation, Training
 from . import features, lineage
-from .turn import State, Stopped
+from .turn import Stopped, Told
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Lesson:
 
 
 def plan(
-    run: runs.Run, packed: Packed, train: Photos, validation: Photos, state: State
+    run: runs.Run, packed: Packed, train: Photos, validation: Photos, state: Told
 ) -> list[Lesson]:
     """The lessons of a run, in their order.
 
@@ -72,7 +72,7 @@ def _transfer(
     packed: Packed,
     train: Photos,
     validation: Photos,
-    state: State,
+    state: Told,
 ) -> list[Lesson]:
     network = backbone.build(training.backbone, training.image_size)
     looks = _looks(training, run.augmentation)
@@ -133,7 +133,7 @@ def _see(
     train: Photos,
     validation: Photos,
     looks: list[features.Pass],
-    state: State,
+    state: Told,
 ) -> tuple[Photos, Photos]:
     """Features of all looks at the training photos, one after the other, and of validation's."""
     forward = features.compiled(network)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..packing.shard_images import PartImages
 from ..records import Photos
@@ -14,10 +15,18 @@ from ..records import Photos
 def of(photos: Photos, files: Collection[str]) -> Photos:
     """The photos with these file names, in their order; unknown names are passed over."""
     wanted = set(files)
-    places = np.array([i for i, file in enumerate(photos.files) if file in wanted], np.int64)
+    return at(
+        photos, np.array([n for n, file in enumerate(photos.files) if file in wanted], np.int64)
+    )
+
+
+def at(photos: Photos, places: NDArray[np.int64]) -> Photos:
+    """The photos at these places, in the order of `places`."""
+    are_pixels = photos.images.dtype == np.uint8  # not what a network sees in them, which is small
     return replace(
         photos,
-        images=PartImages(photos.images, places),
+        images=PartImages(photos.images, places) if are_pixels else photos.images[places],
         labels=photos.labels[places],
         files=[photos.files[place] for place in places],
+        owners=None if photos.owners is None else photos.owners[places],
     )

@@ -32,6 +32,8 @@ class Run:
     validations measures. `group` holds id, kind and name of the experiment it belongs to, or
     nothing; `parent` id, name and epoch of the run whose weights it began with, or nothing.
 
+    `workers` is how many train it together, at the Ray cluster of `address`.
+
     `is_history` tells a training from elsewhere of which only the epochs' numbers are known: it has
     no model, and its `training` means nothing but how many epochs there were.
 
@@ -64,6 +66,8 @@ class Run:
     after: int | None = None
     owner: str = ""
     is_history: bool = False
+    workers: int = 1
+    address: str = ""
     problem: CatDogError | None = None
     mends: bool = False
 
@@ -197,6 +201,7 @@ def _read(folder: Path) -> Run:
         group=_group(about),
         parent=settings["parent"],
         is_history=settings.get("origin") == "history",
+        **_team(settings, about),
         epochs=epochs,
         state=_explained(folder, state),
         ahead=int(files.number(state.get("ahead"))),
@@ -227,6 +232,18 @@ def listing() -> list[Run]:
 def _measured(training: Training, photos: int) -> int:
     """Photos of one validation, when there are so many in all."""
     return min(photos, training.validation_batches(photos) * training.batch_size)
+
+
+def _team(*told: dict[str, Any]) -> dict[str, Any]:
+    """How many workers train, and where: as asked for last; one where nothing readable is said."""
+    found: dict[str, Any] = {}
+    for said in told:
+        workers, address = said.get("workers"), said.get("address")
+        if type(workers) is int and workers > 0:
+            found["workers"] = workers
+        if isinstance(address, str):
+            found["address"] = address
+    return found
 
 
 def _group(about: dict[str, Any]) -> dict[str, str]:

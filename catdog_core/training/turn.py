@@ -5,21 +5,22 @@ Light: a queued worker waits here without having loaded TensorFlow.
 
 from __future__ import annotations
 
-import errno
 import faulthandler
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from .. import files, machine, quiet, runs
-from ..errors import N_, CatDogError, RunError
-from . import launch, status
+from .. import files, quiet, runs
+from ..cluster.patron import Patron
+from ..errors import CatDogError, RunError
+from . import launch, reasons, status
 
 BEAT = 2.0
 """Seconds between two beats of a living worker."""
@@ -31,11 +32,37 @@ class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
     """The training was asked to stop."""
 
 
+class Told(Protocol):
+    """Who is told what a training does, and asked whether to stop."""
+
+    @property
+    def stop_wanted(self) -> bool:
+        """Whether a stop is wanted."""
+
+    def update(self, **values: Any) -> None:
+        """Change what is told."""
+
+
+class Subject(Protocol):
+    """What a state is told of: a folder, and what its state.json held before."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the state lies."""
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """What was told last."""
+
+
 class State:
     """The worker's state.json: what it is doing, rewritten every two seconds while it lives."""
 
+    proof = "settings.json"
+    """The file without which there is nothing any more to tell of."""
+
     def __init__(
-        self, run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None = None
+        self, run: Subject, on_progress: Callable[[dict[str, Any]], None] | None = None
     ) -> None:
         self.folder = run.folder
         self.values: dict[str, Any] = {
@@ -44,8 +71,9 @@ class State:
             "queued": time.time(),
             "pid": os.getpid(),
             "started": launch.identity(os.getpid()),
-            "beat": int(run.state.get("beat", 0)),
+            "beat": int(files.number(run.state.get("beat"))),
         }
+        self.patron: Patron | None = None
         self._on_progress = on_progress
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -55,12 +83,14 @@ class State:
     @property
     def stop_wanted(self) -> bool:
         """Whether a page, the shell or a signal asked this worker to stop, or the run is gone."""
+        if self.patron is not None and self.patron.is_gone():
+            self._asked.set()
         return self._asked.is_set() or (self.folder / "stop").exists() or self.is_gone
 
     @property
     def is_gone(self) -> bool:
         """Whether the run was deleted under this worker: then nothing is to be written any more."""
-        return not (self.folder / "settings.json").exists()
+        return not (self.folder / self.proof).exists()
 
     def want_stop(self, *_signal: object) -> None:
         """Remember that a stop is wanted; fit to be a signal handler."""
@@ -114,7 +144,7 @@ def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) ->
     state.values["queued"] = max(state.values["queued"], _last_queued(run) + 0.001)
     files.write_bytes(run.folder / _RESERVE, bytes(_RESERVED))
     state.write()
-    with _signals(state), _crash_report(run), state.beating():
+    with signals(state), crash_report(run), state.beating():
         try:
             with _place(run, state):
                 state.write(status="running", phase="starting", ahead=0)
@@ -125,17 +155,18 @@ def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) ->
         except Stopped:
             ending: dict[str, Any] = {"status": "stopped"}
         except Exception as error:
-            message, params = _explain(error)
-            _finish(state, {"status": "failed", "error": {"message": message, "params": params}})
+            message, params = reasons.explain(error)
+            finish(state, {"status": "failed", "error": {"message": message, "params": params}})
             if isinstance(error, CatDogError):
                 raise
             raise RunError(message, **params) from error
         else:
             ending = {"status": "done"}
-        _finish(state, ending)
+        finish(state, ending)
 
 
-def _finish(state: State, ending: dict[str, Any]) -> None:
+def finish(state: State, ending: dict[str, Any]) -> None:
+    """Leave the last word on how it ended."""
     files.discard(state.folder / _RESERVE)
     with suppress(CatDogError):
         state.write(**ending, phase="ended", eta_seconds=None)
@@ -144,7 +175,7 @@ def _finish(state: State, ending: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _crash_report(run: runs.Run) -> Iterator[None]:
+def crash_report(run: Subject) -> Iterator[None]:
     """Have the interpreter leave a word where a library ends the process, as one without memory."""
     if faulthandler.is_enabled():  # somebody else in this process wants to hear of it
         yield
@@ -163,14 +194,22 @@ def _crash_report(run: runs.Run) -> Iterator[None]:
 
 @contextmanager
 def _place(run: runs.Run, state: State) -> Iterator[None]:
-    """Hold the workspace's one place for training, waiting in the order of asking."""
+    """Hold the workspace's one place for training, waiting in the order of asking.
+
+    The driver of a sweep holds it for all its runs.
+    """
     path = runs.root() / "active.lock"
     place = FileLock(path)
+    patron = Patron(run.group.get("id", ""))
     with files.telling(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         if state.stop_wanted:
             raise Stopped
+        if patron.is_there():
+            state.patron = patron
+            yield
+            return
         ahead = _ahead(run, state)
         if not ahead:
             with suppress(Timeout), files.telling(path):
@@ -208,7 +247,7 @@ def _queued(run: runs.Run) -> float:
 
 
 @contextmanager
-def _signals(state: State) -> Iterator[None]:
+def signals(state: State) -> Iterator[None]:
     """Ctrl-C and SIGTERM ask for a stop; a second Ctrl-C interrupts as usual."""
 
     def handler(number: int, _frame: object) -> None:
@@ -224,54 +263,3 @@ def _signals(state: State) -> Iterator[None]:
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
-
-
-def _explain(error: Exception) -> tuple[str, dict[str, Any]]:
-    """The message and its values that tell a user why a run failed and what to do."""
-    if isinstance(error, CatDogError):
-        values = error.params.items()
-        return error.message, {
-            key: value if isinstance(value, (int, float)) else str(value) for key, value in values
-        }
-    if _is_of_memory(error):
-        return _NO_MEMORY, {}
-    if isinstance(error, OSError) and error.filename:
-        told = files.unwritten(error.filename, error)
-        return told.message, {key: str(value) for key, value in told.params.items()}
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
-    message = _SHORT_OF_MEMORY if machine.is_short_of_memory() else _UNFORESEEN
-    return message, {"reason": reason[:300]}
-
-
-def _is_of_memory(error: BaseException | None) -> bool:
-    """Whether memory ran out, in the words of Python, of TensorFlow or of the system, or behind
-    another error: a library that cannot be loaded is found missing, a thread not to be started."""
-    while error is not None:
-        said = str(error).lower()
-        if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-            return True
-        if getattr(error, "errno", None) == errno.ENOMEM or any(w in said for w in _SHORT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-_SHORT = (
-    *("cannot allocate memory", "failed to map segment", "bad_alloc", "out of memory"),
-    *("can't start new thread", "unable to allocate", "resource temporarily unavailable"),
-)
-
-
-_NO_MEMORY = N_(
-    "The training ran out of memory. Choose a smaller batch size or image size, or close other"
-    " programs, then resume."
-)
-_SHORT_OF_MEMORY = N_(
-    "The training ended by an error: {reason}. Memory was nearly used up, which is the likeliest"
-    " cause. Choose a smaller batch size or image size, or close other programs, then resume."
-)
-_UNFORESEEN = N_(
-    "The training ended by an error: {reason}. The end of log.txt tells more; resume goes on from"
-    " the last whole epoch."
-)

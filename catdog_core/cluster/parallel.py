@@ -1,0 +1,179 @@
+"""A training on several workers: Ray starts them, and starts them anew when one is gone.
+
+The process of the run is Ray's driver. It holds the run's lock and the workspace's place, packs the
+photos, writes the run's state, and hands on a stop; the worker of rank 0 writes all other files. So
+every page sees an ordinary run. All workers must see the workspace's folders: on one machine they
+do, on several they share them, by NFS for example.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from .. import files
+from ..errors import ClusterError, RunError, SettingsError
+from ..records import Packed
+from ..runs import Run
+from ..settings import Training
+from ..training.turn import Stopped, Told
+from . import parallel_worker, ray_here
+from .desk import Desk
+
+RESTARTS = 5
+"""How often the workers of one start are started anew before the training counts as failed."""
+MOST = 64
+"""Workers a training may have."""
+_LOOK = 0.3  # seconds between two looks at the desk
+_GRACE = 5.0  # seconds for workers to agree on a stop before they are ended
+
+
+def refuse(training: Training, workers: int) -> None:
+    """Raise SettingsError where settings and number of workers do not go together."""
+    if not 1 <= workers <= MOST:
+        raise SettingsError(
+            "The number of workers is {count}. Expected 1 to {most}.", count=workers, most=MOST
+        )
+    if workers > training.batch_size:
+        raise SettingsError(
+            "{count} workers cannot share a batch of {batch_size} photos. Expected at most as many"
+            " workers as photos. Choose fewer workers or a larger batch size.",
+            count=workers,
+            batch_size=training.batch_size,
+        )
+
+
+def train(run: Run, state: Told, packed: Packed, chosen: set[str] | None) -> None:
+    """Train a run on its workers, from its start or its last whole epoch, to its end.
+
+    Args:
+        run: the run; its `workers` are more than one.
+        state: told what happens; asked whether to stop.
+        packed: its photos, where all workers see them.
+        chosen: files of the training photos it trains on, None for all.
+
+    Raises:
+        Stopped: a stop was wanted. The last whole epoch is kept.
+        CatDogError: there is no Ray, no room for the workers, or one of them said why it cannot
+            go on; ClusterError when they were started anew in vain.
+    """
+    assert run.training is not None
+    refuse(run.training, run.workers)
+    state.update(phase="workers", workers=run.workers)
+    here = max(os.cpu_count() or 1, run.workers)  # of one machine more may be asked than it has
+    address = run.address or ray_here.LOCAL
+    with ray_here.connected(address, cpus=here, runtime_env=_environment()) as ray:
+        cores = cores_each([node["Resources"].get("CPU", 0) for node in ray.nodes()], run.workers)
+        desk = ray.remote(num_cpus=0)(Desk).remote()
+        config = {
+            "desk": desk,
+            "folder": str(run.folder),
+            "packed": replace(packed, hold=None),
+            "chosen": chosen,
+            "threads": max(1, min(cores, (os.cpu_count() or 1) // run.workers or 1)),
+        }
+        try:
+            _follow(ray, desk, state, _Job(run, config, cores))
+        finally:
+            files.remove_tree(run.folder / _STORE)
+
+
+def cores_each(nodes: Sequence[float], workers: int) -> int:
+    """The most cores each worker can have, so that all of them find a place.
+
+    Args:
+        nodes: cores of each machine.
+        workers: how many are to be placed.
+
+    Raises:
+        ClusterError: there is not one core for each.
+    """
+    for cores in range(int(max(nodes, default=0)), 0, -1):
+        if sum(int(node // cores) for node in nodes) >= workers:
+            return cores
+    raise ClusterError(
+        "The cluster has {cores} cores, too few for {count} workers. Choose fewer workers, or add"
+        " machines to the cluster.",
+        cores=int(sum(nodes)),
+        count=workers,
+    )
+
+
+def _environment() -> dict[str, Any]:
+    """What processes of the cluster need to find this lab and its workspace."""
+    paths = [str(files.PROJECT), os.environ.get("PYTHONPATH", "")]
+    return {
+        "env_vars": {
+            "CATDOG_WORKSPACE": str(files.workspace()),
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        }
+    }
+
+
+_STORE = "ray"  # the folder of Ray's own in a run's
+
+
+class _Job(threading.Thread):
+    """Ray's trainer at work, in a thread: it would take over Ctrl-C in the main one."""
+
+    def __init__(self, run: Run, config: dict[str, Any], cores: int) -> None:
+        super().__init__(name="trainer", daemon=True)
+        self.error: BaseException | None = None
+        self.run_, self.config, self.cores = run, config, cores
+
+    def run(self) -> None:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+        from ray.train.tensorflow import TensorflowTrainer
+
+        try:
+            TensorflowTrainer(
+                parallel_worker.work,
+                train_loop_config=self.config,
+                scaling_config=ScalingConfig(
+                    num_workers=self.run_.workers, resources_per_worker={"CPU": self.cores}
+                ),
+                run_config=RunConfig(  # type: ignore[call-arg] # the newer of Ray's two of that name
+                    name=_STORE,
+                    storage_path=str(self.run_.folder),
+                    failure_config=FailureConfig(max_failures=RESTARTS),
+                    worker_runtime_env=_environment(),
+                ),
+            ).fit()
+        except BaseException as error:
+            self.error = error
+
+
+def _follow(ray: Any, desk: Any, state: Told, job: _Job) -> None:
+    """Hand on what the workers tell, and a stop to them, until they have ended."""
+    job.start()
+    end = None
+    while True:
+        alive = job.is_alive()
+        stop = state.stop_wanted
+        found = ray.get(desk.look.remote(stop))
+        state.update(**found["told"])
+        if not alive:
+            break
+        if end is None and (stop or found["error"]):
+            end = time.monotonic() + _GRACE
+        if end is not None and time.monotonic() > end:
+            break  # one hangs, or waits for one that has left: all end with the connection
+        job.join(_LOOK)
+    if found["done"]:
+        return
+    if found["error"]:
+        message, params = found["error"]
+        raise RunError(message, **params)
+    if stop:
+        raise Stopped
+    if job.error is not None:
+        raise ClusterError(
+            "The workers were started anew {count} times, and ended each time: {reason}. The end of"
+            " log.txt tells more; resume goes on from the last whole epoch.",
+            count=found["told"]["restarted"],
+            reason=" ".join(str(job.error).split())[-300:],
+        ) from job.error

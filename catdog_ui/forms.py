@@ -67,7 +67,7 @@ def _widget(control: Control, key: str, disabled: bool) -> Any:
     if key not in st.session_state:
         st.session_state[key] = _to_widget(control, control.default)
     shared: dict[str, Any] = {
-        "label": _label(control),
+        "label": label(control),
         "help": _help(control),
         "key": key,
         "persist_state": "session",
@@ -115,18 +115,18 @@ def _number(control: Control, shared: dict[str, Any]) -> Any:
 
 def _log_slider(control: Control, shared: dict[str, Any]) -> Any:
     assert control.low is not None and control.high is not None
-    steps = set(_log_steps(control.low, control.high)) | {st.session_state[shared["key"]]}
+    steps = set(log_steps(control.low, control.high)) | {st.session_state[shared["key"]]}
     return st.select_slider(options=sorted(steps), format_func=lambda value: f"{value:g}", **shared)
 
 
-def _log_steps(low: float, high: float) -> list[float]:
+def log_steps(low: float, high: float) -> list[float]:
     """1, 2 and 5 of each power of ten from `low` to `high`."""
     powers = range(floor(log10(low)), floor(log10(high)) + 1)
     values = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
     return [value for value in values if low <= value <= high]
 
 
-def _label(control: Control) -> str:
+def label(control: Control) -> str:
     return f"{t(control.label)} ({t(control.unit)})" if control.unit else t(control.label)
 
 

@@ -93,9 +93,8 @@ def test_the_axis_of_a_rate_is_logarithmic(trials):
 
 
 def test_what_is_picked_on_the_chart_is_drawn_strongly_and_fills_the_table(trials):
-    picked = {"selection": {"points": [{"customdata": [trials[1]]}, {"customdata": "gone"}]}}
-    found = sweep_table.table([runs.load(key) for key in trials])
-    assert sweep_runs.picked(picked, found) == [trials[1]]
+    picked = {"selection": {"points": [{"customdata": [trials[1]]}, {"customdata": trials[1]}]}}
+    assert sweep_runs.picked(picked) == [trials[1]]
     strong = [
         trace.customdata[0] for trace in chart(trials, [trials[1]]).data if trace.opacity == 1
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from catdog_core import files, runs
 from catdog_core.outcomes import sweep_table
-from catdog_core.settings import PRESETS, Augmentation
+from catdog_core.settings import PRESETS, Augmentation, Network
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -44,6 +44,14 @@ def test_an_axis_that_spans_much_is_logarithmic_and_unset_photos_are_all_of_them
 
 def test_steps_that_follow_from_the_batch_size_are_no_setting():
     assert list(columns(trained("a", 0.6, batch_size=10), trained("b", 0.6))) == ["batch_size"]
+
+
+def test_parts_of_networks_of_ones_own_are_settings_too():
+    found = columns(
+        trained("a", 0.6, model="custom", network=Network(dropout=0.2)),
+        trained("b", 0.7, model="custom"),
+    )
+    assert found["dropout"].values == (0.2, 0.5)
 
 
 def test_names_keep_the_order_of_their_choices_and_numbers_come_before_unset():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..controls import Control, controls
 from ..errors import N_
-from ..settings import NO_AUGMENTATION, Augmentation, Training
+from ..settings import NO_AUGMENTATION, Augmentation, Network, Training
 from ..training.run_folder import Run
 
 Scale = Literal["linear", "log", "named"]
@@ -114,7 +114,7 @@ def table(members: Sequence[Run]) -> Table:
     part differs, and all parts alike (as with and without), are one column.
     """
     known = tuple(run for run in members if run.training and not run.is_history)
-    columns = [*_training(known), *_augmentation(known)]
+    columns = [*_training(known), *_network(known), *_augmentation(known)]
     datasets = tuple(run.dataset_name for run in known)
     if len(set(datasets)) > 1:
         columns.append(Column("dataset", None, datasets, "named"))
@@ -175,6 +175,20 @@ def _training(known: Sequence[Run]) -> list[Column]:
     columns = []
     for control in controls(Training):
         values = [_value(run, control.name) for run in known]
+        if len(set(values)) > 1:
+            columns.append(Column(control.name, control, tuple(values), _scale(control, values)))
+    return columns
+
+
+def _network(known: Sequence[Run]) -> list[Column]:
+    """What differs between networks of one's own, where all runs have one."""
+    trainings = [run.training for run in known if run.training]
+    if any(training.model != "custom" for training in trainings):
+        return []
+    built = [training.network or Network() for training in trainings]
+    columns = []
+    for control in controls(Network):
+        values = [getattr(network, control.name) for network in built]
         if len(set(values)) > 1:
             columns.append(Column(control.name, control, tuple(values), _scale(control, values)))
     return columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,7 @@ from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
 
 from .. import forms, phrases, state
 from ..words import N_, t
+from . import sweep_where
 
 KEY = "experiment"
 ABOUT = {
@@ -51,8 +53,8 @@ def show() -> None:
 
 
 def _twin(dataset: Dataset) -> Plan:
-    training = _training(["model", "epochs", "learning_rate", "seed"])
-    return experiments.twin(dataset, training, _augmentation())
+    shared = training(["model", "epochs", "learning_rate", "seed"])
+    return experiments.twin(dataset, shared, augmentation())
 
 
 def _small_data(dataset: Dataset) -> Plan | None:
@@ -109,8 +111,8 @@ def _small_data(dataset: Dataset) -> Plan | None:
         return None
     epochs = _epochs_of_all()
     trainings = [_recipe(model, epochs) for model in models]
-    augmentation = _augmentation() if True in variants else None
-    augmentations = [augmentation if is_on else None for is_on in sorted(variants)]
+    changed = augmentation() if True in variants else None
+    augmentations = [changed if is_on else None for is_on in sorted(variants)]
     return experiments.small_data(dataset, trainings, chosen, augmentations, budget_kind)
 
 
@@ -131,22 +133,29 @@ def _recipe(model: str, epochs: int) -> Training:
     return RECIPES[model].training.model_copy(update={"epochs": epochs})
 
 
-def _training(names: list[str]) -> Training:
-    key = f"{KEY}_epochs"
+def training(names: list[str], form: str = KEY, disabled: Sequence[str] = ()) -> Training:
+    """The settings runs share: some fields shown, all others as the network's recipe has them.
+
+    Args:
+        names: the fields to show.
+        form: prefix of the widgets' keys.
+        disabled: fields that are shown but have no effect now.
+    """
+    key = f"{form}_epochs"
     if key not in st.session_state:
         st.session_state[key] = _EPOCHS
-    model = st.session_state.get(f"{KEY}_model", "notes")
-    if st.session_state.get(f"{KEY}_recipe") != model:  # each network with its own rate
-        st.session_state[f"{KEY}_recipe"] = model
+    model = st.session_state.get(f"{form}_model", "notes")
+    if st.session_state.get(f"{form}_recipe") != model:  # each network with its own rate
+        st.session_state[f"{form}_recipe"] = model
         rate = RECIPES[model].training.learning_rate
-        forms.fill(Training, KEY, {"learning_rate": rate})
-    shown: dict[str, Any] = forms.form(Training, KEY, names=names, columns=2)
+        forms.fill(Training, form, {"learning_rate": rate})
+    shown: dict[str, Any] = forms.form(Training, form, names, columns=2, disabled=disabled)
     return parse(
         Training, {**RECIPES[shown["model"]].training.model_dump(), **shown}, t("the form")
     )
 
 
-def _augmentation() -> Augmentation:
+def augmentation() -> Augmentation:
     """The notes' augmentation, or what was set on the Augment page."""
     mine = st.session_state.get("train_augmentation")
     if not mine:
@@ -180,6 +189,7 @@ def _start(plan: Plan) -> None:
             time=phrases.duration(seconds),
         )
     st.markdown(text)
+    where = sweep_where.choose(KEY, first="turn")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
             t("Name of the experiment"),
@@ -194,6 +204,6 @@ def _start(plan: Plan) -> None:
             key="experiment_start",
         ):
             key = experiments.create(plan, name)
-            experiments.start(key)
+            sweep_where.start(key, where)
             st.query_params["group"] = key
             st.rerun()

@@ -16,7 +16,7 @@ from ..learn.terms import terms
 from ..palette import TRAIN, VALIDATION
 from ..startup import guard
 from ..words import N_, escape, t
-from . import experiment_charts, experiment_form, group_pick, sweep_runs
+from . import experiment_charts, experiment_form, group_pick, sweep_runs, sweep_status
 
 POLL = 2.0
 """Seconds between two looks at the runs of an experiment that trains."""
@@ -55,16 +55,22 @@ def _panel(key: str, drawn_as: str) -> None:
         group = experiments.load(key)
         if group.status != drawn_as:
             st.rerun()
-        _header(group)
+        driven = sweep_status.load(key)
+        if driven is None:
+            header(group)
+        else:
+            sweep_status.header(driven)
+            sweep_status.facts(driven)
         if group.kind == "twin" and len(group.runs) > 1:
             _twins(group)
         else:
             _small_data(group)
         _members(group)
-        _remove_button(group)
+        remove_button(group, is_busy=bool(driven and driven.is_active))
 
 
-def _header(group: Group) -> None:
+def header(group: Group) -> None:
+    """Name, status and buttons of an experiment, and how far it is."""
     word, color, icon = STATUS[group.status]
     done = sum(run.status == "done" for run in group.runs)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -236,15 +242,18 @@ def _members(group: Group) -> None:
         st.rerun()  # the whole page, not the panel alone
 
 
-def _remove_button(group: Group) -> None:
+def remove_button(group: Group, is_busy: bool = False) -> None:
+    """Delete an experiment, after a question, unless it trains or is about to."""
     if st.button(
-        t("Delete the experiment…"),
+        t("Delete the sweep…") if group.kind == "sweep" else t("Delete the experiment…"),
         icon=":material/delete:",
         type="tertiary",
-        disabled=group.active is not None,
+        disabled=is_busy or group.active is not None,
         key="group_delete",
     ):
-        st.dialog(t("Delete this experiment?"))(_confirm)(group)
+        is_sweep = group.kind == "sweep"
+        title = t("Delete this sweep?") if is_sweep else t("Delete this experiment?")
+        st.dialog(title)(_confirm)(group)
 
 
 def _confirm(group: Group) -> None:

@@ -20,7 +20,7 @@ from catdog_core.files import shown
 from catdog_core.outcomes import sweep_table
 from catdog_core.outcomes.sweep_table import Column, Table
 
-from ..palette import NEUTRAL, TRAIN, VALIDATION
+from ..palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
 from ..words import t
 from . import sweep_words
 
@@ -44,18 +44,24 @@ class Axis:
     ticks: tuple[tuple[float, str], ...]
 
 
-def figure(found: Table, columns: Sequence[Column], chosen: Sequence[str] = ()) -> go.Figure:
+def figure(
+    found: Table,
+    columns: Sequence[Column],
+    chosen: Sequence[str] = (),
+    is_dark: bool = False,
+) -> go.Figure:
     """The runs of a table as lines through their settings to their result.
 
     Args:
         found: the runs.
         columns: the settings to draw, from the top.
         chosen: ids of runs to draw strongly, the others faintly; by default none is.
+        is_dark: whether the words stand on a dark page; lines pass behind them.
     """
     axes = [*(_setting(column) for column in columns), _result(found.results)]
     chart = go.Figure()
     for row, axis in enumerate(axes):
-        _draw_axis(chart, axis, -row, is_result=row == len(axes) - 1)
+        _draw_axis(chart, axis, -row, row == len(axes) - 1, ON_DARK if is_dark else ON_LIGHT)
     order = sweep_table.best(found)[::-1]  # the best lie on top
     spread = [_spread(axis.places, order) for axis in axes]
     for place in order:
@@ -160,7 +166,7 @@ def _spread(places: Sequence[float | None], order: Sequence[int]) -> list[float 
     return moved
 
 
-def _draw_axis(chart: go.Figure, axis: Axis, y: float, is_result: bool) -> None:
+def _draw_axis(chart: go.Figure, axis: Axis, y: float, is_result: bool, ink: str) -> None:
     edges = [n / _STEPS for n in range(_STEPS + 1)] if is_result else [0.0, 1.0]
     for low, high in pairwise(edges):
         chart.add_shape(
@@ -180,7 +186,7 @@ def _draw_axis(chart: go.Figure, axis: Axis, y: float, is_result: bool) -> None:
         y=y,
         yshift=20,
         text=f"<b>{axis.title}</b>",
-        font={"size": 13, "shadow": "auto"},
+        font={"size": 13, "color": ink, "shadow": "auto"},
         showarrow=False,
         xanchor="left",
     )
@@ -190,7 +196,7 @@ def _draw_axis(chart: go.Figure, axis: Axis, y: float, is_result: bool) -> None:
             y=y,
             yshift=-16,
             text=text,
-            font={"size": 12, "shadow": "auto"},
+            font={"size": 12, "color": ink, "shadow": "auto"},
             showarrow=False,
         )
 

@@ -8,15 +8,17 @@ import streamlit as st
 
 from catdog_core.outcomes.experiments import Group
 
+from ..startup import guard
 from ..words import t
-from . import group_pick, sweep_runs
+from . import group_pick, sweep_form, sweep_panel
 
 
 def show(groups: Sequence[Group]) -> None:
     """The sweep that is chosen, and the form of a new one."""
-    if not groups:
-        st.info(t("There is no sweep yet."))
-        return
-    group = group_pick.pick(groups, t("Sweep"), "sweep")
-    with st.container(border=True):
-        sweep_runs.show(group.runs, "sweep")
+    if groups:
+        group = group_pick.pick(groups, t("Sweep"), "sweep")
+        with st.container(border=True):
+            sweep_panel.panel(group)
+    with guard(), st.container(border=True):
+        st.subheader(t("A new sweep"), anchor=False)
+        sweep_form.show()

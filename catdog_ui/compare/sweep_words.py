@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from catdog_core.cluster.combinations import Choice, Range
+from catdog_core.cluster.grid import Asha, Grid
+from catdog_core.controls import controls
 from catdog_core.files import shown
 from catdog_core.outcomes import sweep_table
 from catdog_core.outcomes.sweep_table import Column, Link, Table
+from catdog_core.settings import Augmentation, Network, Training
 
 from .. import phrases
 from ..words import N_, escape, t
@@ -64,6 +68,126 @@ def settings(found: Table, place: int) -> str:
     ]
     result = phrases.percent(found.results[place])
     return "\n".join([*lines, t("Best validation accuracy: {value}", value=result)])
+
+
+def rungs(asha: Asha, epochs: int) -> list[int]:
+    """After how many epochs trials are judged, the first after `grace`."""
+    found, at = [], asha.grace
+    while at < epochs:
+        found.append(at)
+        at *= asha.reduction
+    return found
+
+
+def share(asha: Asha, epochs: int) -> float:
+    """Which part of all epochs is trained at best, 0..1: each rung passed by one of `reduction`."""
+    spent, alive, before = 0.0, 1.0, 0
+    for at in [*rungs(asha, epochs), epochs]:
+        spent += alive * (at - before)
+        alive, before = alive / asha.reduction, at
+    return spent / epochs
+
+
+def asha(chosen: Asha, epochs: int) -> str:
+    """What early stopping of trials does, in a sentence."""
+    there = rungs(chosen, epochs)
+    if not there:
+        return t(
+            "With {n} epochs nobody is judged before the end; fewer epochs for every trial, or more"
+            " epochs, let it end bad ones.",
+            n=epochs,
+        )
+    return t(
+        "Trials are judged after so many epochs: {epochs}. Only the best of those that came as far"
+        " go on, one of {n}; the others end there, and their time goes to better ones. At best"
+        " {share:.0%} of all epochs are trained.",
+        epochs=", ".join(map(str, there)),
+        n=chosen.reduction,
+        share=share(chosen, epochs),
+    )
+
+
+def cost(core_seconds: float) -> str:
+    """What was spent: processors times time."""
+    if core_seconds < 600:
+        return t("{n:.1f} core-minutes", n=core_seconds / 60)
+    if core_seconds < 36000:
+        return t("{n:,.0f} core-minutes", n=core_seconds / 60)
+    return t("{n:,.1f} core-hours", n=core_seconds / 3600)
+
+
+def grid(chosen: Grid, epochs: int) -> str:
+    """What a sweep tries, and when it ends trials early, as Markdown."""
+    found = []
+    for part, choices in (("settings", chosen.settings), ("augmentation", chosen.augmentation)):
+        for name, choice in choices.items():
+            label = _field(part, name)
+            found.append(f"{escape(label)}: {escape(_choice(choice))}")
+    how = (
+        t("All combinations of {what}.", what="; ".join(found))
+        if chosen.samples is None
+        else t(
+            "{n} combinations drawn with the seed {seed} of {what}.",
+            n=chosen.samples,
+            seed=chosen.seed,
+            what="; ".join(found),
+        )
+    )
+    return f"{how} {asha(chosen.asha, epochs)}" if chosen.asha else how
+
+
+def _field(part: str, name: str) -> str:
+    models = (Augmentation,) if part == "augmentation" else (Training, Network)
+    known = {control.name: control for model in models for control in controls(model)}
+    return t(known[name].label) if name in known else name
+
+
+def _choice(choice: Choice) -> str:
+    if isinstance(choice, Range):
+        words = t("{low:g} to {high:g}", low=choice.low, high=choice.high)
+        return t("{range}, every factor alike", range=words) if choice.log else words
+    return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in choice)
+
+
+def plan(
+    count: int,
+    seconds: float | None,
+    grid: Grid,
+    address: str | None,
+    most: int | None,
+    epochs: int,
+) -> str:
+    """How many runs a sweep makes, and how long they take, as Markdown.
+
+    Args:
+        count: of the runs.
+        seconds: of all of them one after another, None where nobody knows.
+        grid: what is tried.
+        address: where, None for one after another.
+        most: how many at once, None where that is not known.
+        epochs: of each run.
+    """
+    first = t("**{n} runs.**", n=count)
+    if seconds is None:
+        return f"{first} " + t(
+            "How long they take is not known yet: no run of this network has been timed here."
+        )
+    time = phrases.duration(seconds)
+    if address is None:
+        then = t("One after another about {time} here, while nothing else trains.", time=time)
+        return f"{first} {then}"
+    then = t("One after another they would take about {time} here.", time=time)
+    if most is None:
+        then += " " + t("A cluster trains as many at once as it has processors for.")
+    elif min(most, count) > 1:
+        then += " " + t(
+            "{n} at once share its processors, so it takes hardly less unless some stand idle.",
+            n=min(most, count),
+        )
+    if grid.asha and rungs(grid.asha, epochs):
+        least = phrases.duration(seconds * share(grid.asha, epochs))
+        then += " " + t("Ending bad trials early may bring it down to {time}.", time=least)
+    return f"{first} {then}"
 
 
 def now(found: Table) -> str:

@@ -1,0 +1,190 @@
+"""The settings a sweep varies, chosen on the page: values to try, or a range to draw from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+from pydantic import BaseModel
+
+from catdog_core.controls import Control, controls
+from catdog_core.settings import Augmentation, Network, Training
+
+from .. import forms
+from ..words import t
+
+KEY = "sweep"
+MOST = 5
+"""As many settings at once: of more, no number of runs one can wait for tells anything."""
+_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
+    ("settings", Training),
+    ("settings", Network),
+    ("augmentation", Augmentation),
+)
+_LEFT_OUT = ("monitor", "epoch_weights", "steps_per_epoch", "validation_steps", "cval")
+"""They change how a run is judged or kept, or how long it is; a grid's file may name some."""
+_FIRST = ("learning_rate", "batch_size")
+
+
+def offered() -> dict[str, tuple[str, Control]]:
+    """The settings that can be varied here, by name: the part of the grid, and the field."""
+    return {
+        control.name: (part, control)
+        for part, model in _PARTS
+        for control in controls(model)
+        if control.name not in _LEFT_OUT and control.kind != "range"
+    }
+
+
+def chosen() -> Sequence[str]:
+    """The names of the settings that vary, as they were chosen last."""
+    names: Sequence[str] = st.session_state.get(f"{KEY}_varied", _FIRST)
+    return names
+
+
+def choose(base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Let the user choose settings and what they may be: a grid's ``settings, augmentation``.
+
+    Args:
+        base: the settings that all runs share, by name, from which values are suggested.
+    """
+    known = offered()
+    names = st.multiselect(
+        t("Settings to vary"),
+        list(known),
+        default=_FIRST,
+        format_func=lambda name: _named(*known[name]),
+        max_selections=MOST,
+        key=f"{KEY}_varied",
+        persist_state="session",
+        placeholder=t("Choose settings"),
+    )
+    found: dict[str, dict[str, Any]] = {"settings": {}, "augmentation": {}}
+    with st.grid(2, min_column_width=330, gap="medium"):
+        for name in names:
+            part, control = known[name]
+            with st.container(border=True, gap="small"):
+                found[part][name] = _choice(control, base.get(name, control.default))
+    return found
+
+
+def suggested(control: Control, base: Any) -> tuple[list[Any], list[Any]]:
+    """Values to choose from, and those chosen at first; all lie within the field's range.
+
+    Args:
+        control: a number.
+        base: its value in the settings all runs share; None for one that follows from the data.
+    """
+    assert control.low is not None and control.high is not None
+    factors: tuple[float, ...] = (0.1, 0.3, 1, 3, 10) if control.scale == "log" else (0.5, 1, 2)
+    usual = list(control.typical or ())
+    if base:
+        first = [base * factor for factor in (factors[::2] if len(factors) > 3 else factors)]
+        every = [base * factor for factor in factors] + usual
+    elif usual:
+        first = [0, *usual]
+        every = [0, usual[0], sum(usual) / 2, usual[1]]
+    else:
+        start = control.low if base is None else 0
+        every = [start + n for n in range(5)]
+        first = every[:3]
+    return _tidy(control, every), _tidy(control, first)
+
+
+def _named(part: str, control: Control) -> str:
+    label = t(control.label)
+    return t("Augmentation: {name}", name=label) if part == "augmentation" else label
+
+
+def _choice(control: Control, base: Any) -> Any:
+    st.markdown(f"**{forms.label(control)}**", help=t(control.help))
+    if control.kind == "bool":
+        st.caption(t("off and on"))
+        return [False, True]
+    if control.kind == "choice":
+        return _choices(control, base)
+    kinds = {"values": t("Values"), "range": t("Range")}
+    kind = st.segmented_control(
+        t("How {name} is chosen", name=t(control.label)),
+        list(kinds),
+        format_func=kinds.__getitem__,
+        default="values",
+        required=True,
+        key=f"{KEY}_{control.name}_kind",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return _values(control, base) if kind == "values" else _range(control, base)
+
+
+def _choices(control: Control, base: Any) -> list[str]:
+    others = [choice for choice in control.choices if choice != base]
+    return st.pills(
+        t(control.label),
+        control.choices,
+        selection_mode="multi",
+        default=[base, others[0]] if base in control.choices else list(control.choices[:2]),
+        key=f"{KEY}_{control.name}_choices",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+
+
+def _values(control: Control, base: Any) -> list[Any]:
+    every, first = ([f"{value:g}" for value in found] for found in suggested(control, base))
+    key = f"{KEY}_{control.name}_values"
+    typed = [value for value in st.session_state.get(key, []) if value not in every]
+    return st.multiselect(
+        t("Values of {name}", name=t(control.label)),
+        [*every, *typed],
+        default=first,
+        accept_new_options=True,
+        key=key,
+        persist_state="session",
+        label_visibility="collapsed",
+        placeholder=t("Choose values or type one"),
+    )
+
+
+def _range(control: Control, base: Any) -> dict[str, Any]:
+    every, _ = suggested(control, base)
+    low, high = every[0], every[-1]
+    shared: dict[str, Any] = {
+        "label": t("Range of {name}", name=t(control.label)),
+        "key": f"{KEY}_{control.name}_range",
+        "persist_state": "session",
+        "label_visibility": "collapsed",
+    }
+    is_log = control.scale == "log"
+    assert control.low is not None and control.high is not None
+    if is_log:
+        steps = sorted({*forms.log_steps(control.low, control.high), low, high})
+        ends = st.select_slider(
+            options=steps, value=(low, high), format_func=lambda value: f"{value:g}", **shared
+        )
+    else:
+        number = int if control.kind == "int" else float
+        most = min(control.high, 4 * high) if control.high > 400 else control.high
+        ends = st.slider(
+            min_value=number(control.low),
+            max_value=number(max(most, control.low + 1e-9)),
+            value=(number(low), number(high)),
+            step=number(control.step or 1),
+            **shared,
+        )
+    return {"low": ends[0], "high": ends[1], **({"log": True} if is_log else {})}
+
+
+def _tidy(control: Control, values: list[Any]) -> list[Any]:
+    """Values within the range, on its steps, in order and each once; at least two."""
+    assert control.low is not None and control.high is not None
+    step = control.step or 1
+    found = set()
+    for value in values:
+        kept = min(max(value, control.low), control.high)
+        if control.kind == "int":
+            found.add(round(control.low + round((kept - control.low) / step) * step))
+        else:
+            found.add(float(f"{kept:.2g}") if kept else 0.0)
+    return sorted(found)

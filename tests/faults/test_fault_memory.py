@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from catdog_core import files, runs
-from catdog_core.training import turn
+from catdog_core.training import reasons
 from catdog_core.training.run_folder import CRASHED
 
 resource = pytest.importorskip("resource", reason="this system has no limits for one process")
@@ -44,7 +44,7 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
     found = runs.load(run)
     assert found.status == "failed", (run / "log.txt").read_text()[-1500:]
     told = found.state["error"]["message"]
-    assert told in (turn._NO_MEMORY, turn._SHORT_OF_MEMORY, CRASHED), found.state["error"]
+    assert told in (reasons.NO_MEMORY, reasons.SHORT_OF_MEMORY, CRASHED), found.state["error"]
     assert "smaller batch size" in found.state["error"]["message"]
     assert found.can_resume
 
@@ -61,8 +61,8 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
     ids=lambda error: type(error).__name__,
 )
 def test_whatever_says_that_memory_ran_out_is_told_with_its_remedy(error):
-    message, _ = turn._explain(error)
-    assert message == turn._NO_MEMORY
+    message, _ = reasons.explain(error)
+    assert message == reasons.NO_MEMORY
 
 
 def test_a_crash_is_told_until_the_run_goes_on(new_run):
@@ -95,14 +95,14 @@ def test_an_odd_error_in_a_process_at_its_limit_is_told_as_lack_of_memory():
     code = (
         "import resource\n"
         "from catdog_core import machine\n"
-        "from catdog_core.training import turn\n"
+        "from catdog_core.training import reasons\n"
         "assert not machine.is_short_of_memory()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "kept = []\n"
         "try:\n"
         "    while True: kept.append(bytearray(16 << 20))\n"
         "except MemoryError: del kept\n"
-        "print(turn._explain(TypeError('odd'))[0] == turn._SHORT_OF_MEMORY)"
+        "print(reasons.explain(TypeError('odd'))[0] == reasons.SHORT_OF_MEMORY)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=files.PROJECT, capture_output=True, text=True, timeout=60

@@ -1,0 +1,187 @@
+"""The driver of a sweep: ``python -m catdog_core.cluster.driver SWEEP``, a process of its own.
+
+It holds the sweep's lock while it lives and the workspace's one place for training, for all its
+trials. Ray Tune decides which run trains when and where, and ASHA which is stopped early. What the
+driver knows it reads from the runs and the marks of its trials, so that one who is killed loses
+nothing: the next goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from .. import files, runs
+from ..errors import CatDogError, ClusterError, RunError
+from ..training import reasons, turn
+from . import progress, ray_here, sweeps
+from .sweeps import Sweep
+
+_PLACE = 0.3  # seconds between two looks for the workspace's place
+_CALM = 30.0  # seconds the last workers may take to stop
+
+
+class SweepState(turn.State):
+    """The driver's state.json: as a worker's, with what its trials do."""
+
+    proof = "sweep.json"
+
+    def __init__(self, sweep: Sweep) -> None:
+        super().__init__(sweep)
+        self.values["driver"] = uuid4().hex[:8]
+        self.key, self.begun = sweep.id, time.monotonic()
+
+    def want_stop(self, *_signal: object) -> None:
+        """Remember that a stop is wanted, where trials see it too; fit to be a signal handler."""
+        super().want_stop()
+        with suppress(OSError):
+            (self.folder / "stop").touch()
+
+    def write(self, **values: Any) -> None:
+        """Write the state now, with the trials as they are."""
+        with suppress(CatDogError, OSError):
+            found = sweeps.load(self.key)
+            self.update(
+                seconds=round(time.monotonic() - self.begun, 1), **progress.tell(found, self.values)
+            )
+        super().write(**values)
+
+
+def drive(key: str) -> None:
+    """Train what is left of a sweep, to its end or a stop.
+
+    Raises:
+        CatDogError: another driver has it, or it failed; the state says so.
+    """
+    sweep = sweeps.load(key)
+    lock = FileLock(sweep.folder / "lock")
+    try:
+        with files.telling(sweep.folder):
+            lock.acquire(timeout=3)
+    except Timeout as error:
+        raise RunError(
+            "Sweep '{name}' is running already. Wait for it, or stop it first.", name=sweep.name
+        ) from error
+    try:
+        _take(sweep)
+    finally:
+        lock.release()
+
+
+def _take(sweep: Sweep) -> None:
+    state = SweepState(sweep)
+    state.write()
+    with turn.signals(state), turn.crash_report(sweep), state.beating():
+        try:
+            with _place(state):
+                state.write(status="running", phase="starting")
+                _tune(sweeps.load(sweep.id), state)
+        except turn.Stopped:
+            ending: dict[str, Any] = {"status": "stopped"}
+        except Exception as error:
+            message, params = reasons.explain(error)
+            told = {"message": message, "params": params}
+            turn.finish(state, {"status": "failed", "error": told})
+            raise
+        else:
+            ending = {"status": "done"}
+        turn.finish(state, ending)
+
+
+@contextmanager
+def _place(state: SweepState) -> Iterator[None]:
+    """Hold the workspace's one place for training, for all trials."""
+    path = runs.root() / "active.lock"
+    place = FileLock(path)
+    while True:
+        if state.stop_wanted:
+            raise turn.Stopped
+        with suppress(Timeout), files.telling(path):
+            place.acquire(timeout=0)
+            break
+        time.sleep(_PLACE)
+    try:
+        yield
+    finally:
+        place.release()
+
+
+def _tune(sweep: Sweep, state: SweepState) -> None:
+    """Have Ray Tune train what is left."""
+    scratch = sweep.folder / "ray"
+    shutil.rmtree(scratch, ignore_errors=True)
+    is_local = sweep.address == ray_here.LOCAL
+    options: dict[str, Any] = {}
+    if not is_local:  # a machine's Ray was not started from this folder
+        options["runtime_env"] = {"env_vars": {"PYTHONPATH": str(files.PROJECT)}}
+    try:
+        with ray_here.connected(sweep.address, **options) as ray:
+            from . import trials
+
+            if not is_local:
+                trials.refuse_blind_machines(ray, sweep)
+            state.write(phase="train")
+            problems = trials.run(ray, sweep, str(state.values["driver"]), state.update)
+    finally:
+        _calm(sweep)
+        shutil.rmtree(scratch, ignore_errors=True)
+    if state.stop_wanted:
+        raise turn.Stopped
+    _judge(sweeps.load(sweep.id), problems)
+
+
+def _calm(sweep: Sweep) -> None:
+    """See to it that no run of the sweep trains on without its driver."""
+    end = time.monotonic() + _CALM
+    while time.monotonic() < end:
+        active = [run for run in sweeps.load(sweep.id).group.runs if run.is_active]
+        if not active:
+            return
+        for run in active:
+            with suppress(CatDogError):
+                if not (run.folder / "stop").exists():
+                    runs.stop(run.folder)
+        time.sleep(_PLACE)
+
+
+def _judge(sweep: Sweep, problems: list[str]) -> None:
+    """Raise ClusterError when nothing came of any trial."""
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if any(run.epochs for run in sweep.group.runs):
+        return
+    failures = [run.state.get("error") for run in sweep.group.runs]
+    said = [str(f.get("message", "")).format(**f.get("params", {})) for f in failures if f]
+    reason = (problems or said or ["no reason was told"])[0]
+    raise ClusterError(
+        "None of the {number} runs of the sweep could be trained. The first said: {reason}",
+        number=len(sweep.group.runs),
+        reason=reason[:400],
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Drive the sweep named by the first argument; 0, or 1 after a line on stderr."""
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # a stop is the driver's own matter
+    try:
+        drive(arguments[0])
+    except CatDogError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

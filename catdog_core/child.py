@@ -19,6 +19,7 @@ from .errors import CatDogError
 
 Tell = Callable[[dict[str, Any]], None]
 """Called with every line; what it raises ends the process."""
+_BEAT = 0.5  # seconds
 _one = threading.Lock()
 _out: TextIO | None = None
 
@@ -64,6 +65,19 @@ def say(**values: Any) -> None:
         out = _out or sys.stdout
         out.write(line)
         out.flush()
+
+
+def beat() -> None:
+    """Give a sign of life again and again, inside the process, by which whoever asked may end it.
+
+    To be run by a thread. When nobody listens any more, the process ends.
+    """
+    pause = threading.Event()
+    while not pause.wait(_BEAT):
+        try:
+            say(beat=1)
+        except OSError:  # a server that was killed cannot end what it started
+            os._exit(1)
 
 
 def say_error(error: CatDogError) -> None:

@@ -51,6 +51,7 @@ LIGHT = (
     "child",
     "model_file",
     "guests",
+    "layouts",
     "usage",
     "sample",
     "bundle",

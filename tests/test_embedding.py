@@ -100,13 +100,6 @@ def test_tsne_keeps_clusters_apart_and_is_the_same_each_time():
     assert np.linalg.norm(centres[0] - centres[1]) > 2 * wide
 
 
-def test_umap_is_offered_where_it_is_installed(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert embedding.methods() == ["pca", "tsne"]
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert embedding.methods() == ["pca", "tsne", "umap"]
-
-
 def test_a_large_part_is_drawn_by_lot_the_same_each_time():
     names = [f"{n}.jpg" for n in range(5000)]
     drawn = embedding.sample(names)

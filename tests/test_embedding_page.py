@@ -1,12 +1,16 @@
 """The map on the Evaluate page: drawn, laid out anew, chosen on, and decided from."""
 
+import threading
+import time
+
 import fakes
 import numpy as np
 import pytest
 from asked import answer, captions, page, run, waited
 
 from catdog_core import datasets, jobs
-from catdog_core.insight import embedding, predictions
+from catdog_core.errors import CatDogError
+from catdog_core.insight import embedding, layouts, predictions
 from catdog_ui import loaders
 from catdog_ui.evaluate import evaluate_map, evaluate_map_chart, evaluate_map_words
 
@@ -88,7 +92,7 @@ def test_what_is_chosen_are_points_clicked_and_those_in_the_rectangle():
 
 def test_tsne_is_worked_out_in_the_background_and_kept(dataset, monkeypatch):
     folder, app = shown(dataset)
-    monkeypatch.setattr(embedding, "methods", lambda: ["pca", "tsne"])
+    monkeypatch.setattr(layouts, "methods", lambda: ["pca", "tsne"])
     app.segmented_control("evaluate_map_method").set_value("tsne").run()
     app.button("evaluate_map_tsne").click().run()
     job = ended(f"map-tsne-evaluate-{folder.name}-{dataset.id}-validation")
@@ -98,6 +102,29 @@ def test_tsne_is_worked_out_in_the_background_and_kept(dataset, monkeypatch):
     assert not [button for button in app.button if button.key == "evaluate_map_tsne"]
     assert "of the 24 photos lie among" in captions(app)
     assert "The two directions hold" not in captions(app)
+
+
+def test_tsne_can_be_stopped_and_begun_anew(dataset, monkeypatch):
+    folder, app = shown(dataset)
+    started = threading.Event()
+
+    def wait(parts, method, stopped):
+        started.set()
+        while not stopped():
+            time.sleep(0.02)
+        raise CatDogError("The layout was stopped. Nothing of it is kept.")
+
+    monkeypatch.setattr(layouts, "apart", wait)
+    app.segmented_control("evaluate_map_method").set_value("tsne").run()
+    app.button("evaluate_map_tsne").click().run()
+    assert started.wait(60)
+    app.run()
+    app.button("stop_evaluate_map_tsne").click().run()
+    job = ended(f"map-tsne-evaluate-{folder.name}-{dataset.id}-validation")
+    assert job.status == "stopped"
+    app.run()
+    assert not app.exception and "was stopped" in fakes.said(app.info)
+    assert [button for button in app.button if button.key == "evaluate_map_tsne"]
 
 
 def test_answers_from_before_there_were_maps_are_looked_at_once_more(dataset, monkeypatch):

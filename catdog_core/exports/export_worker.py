@@ -16,9 +16,6 @@ from pathlib import Path
 
 from .. import child
 
-_BEAT = 0.5
-"""Seconds between two signs of life, at which whoever asked may end this."""
-
 
 def main() -> None:
     """Do what standard input asks for: "source", "kind", "folder" to write in, "language"."""
@@ -28,7 +25,7 @@ def main() -> None:
 
     asked = json.load(sys.stdin)
     child.keep_stdout()
-    threading.Thread(target=_beat, daemon=True).start()
+    threading.Thread(target=child.beat, daemon=True).start()
     os.environ[tongue.VARIABLE] = asked.get("language", "en")
     source, kind, folder = Path(asked["source"]), asked["kind"], Path(asked["folder"])
     try:
@@ -68,12 +65,6 @@ def size(path: Path) -> int:
     """Bytes of a file, or of all files of a folder."""
     inside = path.rglob("*") if path.is_dir() else [path]
     return sum(one.stat().st_size for one in inside if one.is_file())
-
-
-def _beat() -> None:
-    pause = threading.Event()
-    while not pause.wait(_BEAT):
-        child.say(beat=1)
 
 
 if __name__ == "__main__":

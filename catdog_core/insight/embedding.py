@@ -12,25 +12,23 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import importlib.util
 import io
 import json
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import files
 from ..datasets import Dataset
-from . import predictions
+from . import layouts, predictions
+from .layouts import Method, Numbers
 from .predictions import Table
 
-Method = Literal["pca", "tsne", "umap"]
-Numbers = NDArray[np.float32]
 MOST = 2000
 """Photos on a map at most; of a larger part so many are drawn by lot."""
 PARTS = 50
@@ -120,33 +118,9 @@ def make(
     )
 
 
-def methods() -> list[Method]:
-    """The ways to lay photos out; UMAP only where the package `umap-learn` is installed."""
-    return ["pca", "tsne", *(["umap"] if importlib.util.find_spec("umap") else [])]  # type: ignore[list-item]
-
-
 def layout(found: Embedding, method: Method, seed: int = 0) -> Numbers:
-    """(N, 2) places of photos; axes have no unit.
-
-    "pca" takes the first two components. "tsne" (scikit-learn) and "umap" (umap-learn) keep near
-    what is near, and let distances between groups go; they take seconds.
-    """
-    n = len(found)
-    if method == "pca" or n < 5 or not found.parts.any():
-        return found.parts[:, :2]
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
-
-    if method == "umap":
-        from umap import UMAP
-
-        reducer: Any = UMAP(n_neighbors=min(15, n - 1), random_state=seed, n_jobs=1)
-    else:
-        from sklearn.manifold import TSNE
-
-        reducer = TSNE(perplexity=min(30.0, (n - 1) / 3), init="pca", random_state=seed)
-    # Beside a training two threads of OpenMP wait for each other most of the time: one is quicker.
-    with threadpool_limits(1, user_api="openmp"):
-        return np.asarray(reducer.fit_transform(found.parts), np.float32)
+    """(N, 2) places of photos, worked out here; see `layouts.place`."""
+    return layouts.place(found.parts, method, seed)
 
 
 def write(run_dir: Path, dataset: Dataset, split: str, found: Embedding, model: str) -> None:

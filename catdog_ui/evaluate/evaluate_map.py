@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from catdog_core import jobs
 from catdog_core.files import shown
-from catdog_core.insight import embedding
-from catdog_core.insight.embedding import Embedding, Method, Numbers
+from catdog_core.insight import embedding, layouts
+from catdog_core.insight.embedding import Embedding
+from catdog_core.insight.layouts import Method, Numbers
 from catdog_core.insight.predictions import Table
 from catdog_core.jobs import Job
 
@@ -72,7 +73,7 @@ def _map(
 def _method() -> Method:
     method: Method = st.segmented_control(
         t("Layout"),
-        embedding.methods(),
+        layouts.methods(),
         format_func=lambda key: _NAMES[key],
         default="pca",
         required=True,
@@ -154,7 +155,10 @@ def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None
     """The button that begins a layout, or that it is at work."""
     name = _NAMES[method]
     if job is not None and job.status == "running":
-        st.progress(1.0, t("{name} lays {n:,} photos out…", name=name, n=len(found)))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(1.0, t("{name} lays {n:,} photos out…", name=name, n=len(found)))
+            key = f"stop_{_KEY}_{method}"
+            st.button(t("Stop"), icon=":material/stop:", key=key, on_click=job.stop)
         return
     _tell(job)
     st.button(
@@ -173,8 +177,8 @@ def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None
 
 
 def _begin(subject: Subject, method: Method, found: Embedding) -> None:
-    def work(_: Job) -> None:
-        xy = embedding.layout(found, method)
+    def work(job: Job) -> None:
+        xy = layouts.apart(found.parts, method, job.stopped)
         embedding.write_layout(*subject.asked, method, found, xy)
 
     with guard():

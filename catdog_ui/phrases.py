@@ -149,6 +149,7 @@ def settings_line(run: Run) -> str:
         *([t("{n} training photos", n=training.train_photos)] if training.train_photos else []),
         t("{n} px", n=training.image_size),
         t("seed {n}", n=training.seed),
+        *([t("{n} workers", n=run.workers)] if run.workers > 1 else []),
         t("augmentation: {words}", words=augmentation(run.augmentation)),
     ]
     return " · ".join(parts)

@@ -11,40 +11,21 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from .. import files
-from ..errors import ClusterError, RunError, SettingsError
+from ..errors import ClusterError, RunError
 from ..records import Packed
 from ..runs import Run
-from ..settings import Training
 from ..training.turn import Stopped, Told
-from . import parallel_worker, ray_here
+from . import parallel_worker, ray_here, team_size
 from .desk import Desk
 
 RESTARTS = 5
 """How often the workers of one start are started anew before the training counts as failed."""
-MOST = 64
-"""Workers a training may have."""
 _LOOK = 0.3  # seconds between two looks at the desk
 _GRACE = 5.0  # seconds for workers to agree on a stop before they are ended
-
-
-def refuse(training: Training, workers: int) -> None:
-    """Raise SettingsError where settings and number of workers do not go together."""
-    if not 1 <= workers <= MOST:
-        raise SettingsError(
-            "The number of workers is {count}. Expected 1 to {most}.", count=workers, most=MOST
-        )
-    if workers > training.batch_size:
-        raise SettingsError(
-            "{count} workers cannot share a batch of {batch_size} photos. Expected at most as many"
-            " workers as photos. Choose fewer workers or a larger batch size.",
-            count=workers,
-            batch_size=training.batch_size,
-        )
 
 
 def train(run: Run, state: Told, packed: Packed, chosen: set[str] | None) -> None:
@@ -62,12 +43,14 @@ def train(run: Run, state: Told, packed: Packed, chosen: set[str] | None) -> Non
             go on; ClusterError when they were started anew in vain.
     """
     assert run.training is not None
-    refuse(run.training, run.workers)
+    team_size.refuse(run.training, run.workers)
     state.update(phase="workers", workers=run.workers)
     here = max(os.cpu_count() or 1, run.workers)  # of one machine more may be asked than it has
     address = run.address or ray_here.LOCAL
     with ray_here.connected(address, cpus=here, runtime_env=_environment()) as ray:
-        cores = cores_each([node["Resources"].get("CPU", 0) for node in ray.nodes()], run.workers)
+        cores = team_size.cores_each(
+            [node["Resources"].get("CPU", 0) for node in ray.nodes()], run.workers
+        )
         desk = ray.remote(num_cpus=0)(Desk).remote()
         config = {
             "desk": desk,
@@ -80,27 +63,6 @@ def train(run: Run, state: Told, packed: Packed, chosen: set[str] | None) -> Non
             _follow(ray, desk, state, _Job(run, config, cores))
         finally:
             files.remove_tree(run.folder / _STORE)
-
-
-def cores_each(nodes: Sequence[float], workers: int) -> int:
-    """The most cores each worker can have, so that all of them find a place.
-
-    Args:
-        nodes: cores of each machine.
-        workers: how many are to be placed.
-
-    Raises:
-        ClusterError: there is not one core for each.
-    """
-    for cores in range(int(max(nodes, default=0)), 0, -1):
-        if sum(int(node // cores) for node in nodes) >= workers:
-            return cores
-    raise ClusterError(
-        "The cluster has {cores} cores, too few for {count} workers. Choose fewer workers, or add"
-        " machines to the cluster.",
-        cores=int(sum(nodes)),
-        count=workers,
-    )
 
 
 def _environment() -> dict[str, Any]:

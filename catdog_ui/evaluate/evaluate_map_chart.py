@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catdog_core.files import shown
-from catdog_core.insight.embedding import Numbers
+from catdog_core.insight.layouts import Numbers
 from catdog_core.insight.predictions import Table
 
 from .. import gallery

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from . import datasets, quiet, runs
+from . import datasets, runs
 from .commands import (
     cli_augment,
     cli_cluster,
@@ -28,15 +28,16 @@ from .commands import (
     cli_export,
     cli_flags,
     cli_models,
+    cli_photos,
     cli_say,
     cli_serve,
     cli_team,
     cli_trash,
     cli_trial,
 )
-from .commands.cli_flags import AsJson, Folder, NetworkFile, Order
+from .commands.cli_flags import Folder, NetworkFile, Order
 from .commands.cli_team import Address, Workers
-from .errors import CatDogError, DatasetError, RunError
+from .errors import CatDogError, RunError
 from .files import shown
 from .networks import architecture
 from .outcomes import experiments
@@ -100,61 +101,8 @@ def demo(
     print(f"{train} training and {validation} validation photos in {folder}")
 
 
-@app.command()
-def check(folder: Folder, as_json: AsJson = False) -> None:
-    """Report the health of a dataset: unusable files, copies, leaks, imbalance, odd photos."""
-    from . import health
-
-    dataset = datasets.read_folder(folder)
-    with cli_say.bar("checking") as progress:
-        findings = health.check(dataset, progress=progress)
-    if as_json:
-        told = [
-            {"kind": f.kind, "files": list(f.files), "message": f.message.format(**f.params)}
-            for f in findings
-        ]
-        cli_say.print_json({"findings": told})
-        return
-    cli_say.print_counts(dataset.counts())
-    for finding in findings:
-        print(f"{finding.kind}: {finding.message.format(**finding.params)}")
-        for file in finding.files[:20]:
-            print(f"  {shown(file, 200)}")
-        if len(finding.files) > 20:
-            print(f"  … and {len(finding.files) - 20} more (--json lists all)")
-    if not findings:
-        print("No problems found.")
-
-
-@app.command()
-def pack(
-    folder: Folder,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new or empty folder.")],
-    size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the squares, pixels.")] = 150,
-    order: Order = None,
-) -> None:
-    """Store a dataset as TFRecord shards of decoded photos. If it breaks off, the same command
-    goes on from the shards that are whole; on a folder packed before it verifies and mends."""
-    dataset = cli_decide.read(folder, order)
-    quiet.import_tensorflow()
-    from . import records
-
-    try:
-        with cli_say.bar("packing") as progress:
-            packed = records.pack(dataset, out, size, progress=progress)
-    except KeyboardInterrupt:
-        raise DatasetError(
-            "Interrupted. The same command goes on from the shards that are whole."
-        ) from None
-    for file, error in packed.unreadable:
-        print(f"Left out {shown(file, 200)}: {error}", file=sys.stderr)
-    told = ", ".join(f"{number} {split}" for split, number in packed.counts.items())
-    print(
-        f"{told} photos of {size} px in {packed.path}: {packed.shards} shards,"
-        f" {packed.bytes / 1e6:,.0f} MB"
-    )
-
-
+app.command()(cli_photos.check)
+app.command()(cli_photos.pack)
 app.command()(cli_augment.augment)
 
 

@@ -21,8 +21,9 @@ from .curation import choices, division
 from .curation.choices import Choice
 from .curation.decisions import as_of, change, order_classes, refuse_second_test, resplit, undo
 from .errors import CatDogError, DatasetError
-from .sources import contents, dataset_record, layout
+from .sources import contents, dataset_record, layout, places
 from .sources.dataset_record import Dataset, Item, load, root
+from .sources.places import Place, Remote
 
 __all__ = [
     "DEMO_ID",
@@ -55,12 +56,13 @@ make_demo = demo.make_demo
 
 
 def scan(
-    folder: Path,
+    folder: Place,
     classes: tuple[str, ...] | None = None,
     seed: int = 0,
     validation_fraction: float = VALIDATION_FRACTION,
     known: contents.Known | None = None,
     test_fraction: float = 0.0,
+    read: contents.Reader | None = None,
 ) -> Dataset:
     """Understand a folder of photos, as it is: what was decided about it is left aside.
 
@@ -68,20 +70,23 @@ def scan(
     keeps photos that are only alike together, too, which takes a look at each.
 
     Args:
-        folder: holds ``train/<class>/`` and ``validation/<class>/``, or ``<class>/`` folders.
+        folder: holds ``train/<class>/`` and ``validation/<class>/``, or ``<class>/`` folders;
+            also one elsewhere, see `places.of`.
         classes: class names in label order; by default sorted.
         seed: of the split, where the folder has none.
         validation_fraction: part of each class kept for validation, 0..1, where it has none.
         known: digests from an earlier look, used where they hold and brought up to date.
         test_fraction: part of each class kept for a test, 0..1, where the lab divides it.
+        read: how photos elsewhere are read, see `contents.digests`.
 
     Raises:
         DatasetError: it is no folder, or its layout is none of these.
     """
-    root, found, note = layout.understand(Path(folder), classes, seed, validation_fraction)
+    place = folder if isinstance(folder, Remote) else Path(folder)
+    root, found, note = layout.understand(place, classes, seed, validation_fraction)
     names = note.pop("classes")
     listed = [file for file, _, _ in found]
-    digests = contents.digests(root, listed, known if known is not None else {})
+    digests = contents.digests(root, listed, known if known is not None else {}, read)
     if "split" in note:
         same = contents.copies(listed, digests)
         if test_fraction:
@@ -103,18 +108,33 @@ def scan(
     )
 
 
-def open_folder(folder: Path) -> Dataset:
+def open_folder(folder: Place, read: contents.Reader | None = None) -> Dataset:
     """Understand a folder and remember it in the workspace; the folder itself stays untouched.
 
     What was decided about its photos earlier is still in force. The photos of a dataset that lie
-    in the workspace are that dataset, and no other. Raises DatasetError as `scan`.
+    in the workspace are that dataset, and no other. A folder elsewhere may hold shards instead of
+    photos: they are the dataset, as it was packed.
+
+    Args:
+        folder: a path, or a place elsewhere.
+        read: how photos elsewhere are read, see `contents.digests`.
+
+    Raises:
+        DatasetError: as `scan`.
+        DownloadError: the place does not answer.
     """
     if own := _own_id(folder):
         return load(own)
     access.check("change data")
+    folder = places.fresh(_place(folder))
     # The true root, known after the scan, is nearly always the folder given.
-    earlier = contents.read(root() / _folder_id(Path(folder).absolute()))
-    dataset = scan(folder, known=earlier)
+    earlier = contents.read(root() / _folder_id(folder))
+    from .packing import shard_source  # asks this room what a dataset is
+
+    if isinstance(folder, Remote) and shard_source.holds_shards(folder):
+        dataset = shard_source.dataset(folder, _folder_id(folder))
+    else:
+        dataset = scan(folder, known=earlier, read=read)
     with dataset_record.writing(dataset.id) as place:
         events = dataset_record.history(place)
         dataset_record.set_aside(place)
@@ -123,24 +143,29 @@ def open_folder(folder: Path) -> Dataset:
     return dataset_record.changed(dataset, choices.in_force(events))
 
 
-def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
+def read_folder(
+    folder: Place, order: Sequence[str] = (), read: contents.Reader | None = None
+) -> Dataset:
     """Understand a folder, with what was decided about its photos in this workspace, if anything.
 
-    As `open_folder`, but nothing is written.
+    As `open_folder`, but nothing is written. One elsewhere is opened: to read 100,000 photos over
+    a net, so as to know what they hold, is not to be done twice.
 
     Args:
         folder: of photos by class, or a dataset's own in the workspace.
         order: all class names in another order, for this once.
+        read: as for `open_folder`.
 
     Raises:
         DatasetError: as `scan`, or `order` is not one of its classes.
     """
-    if own := _own_id(folder):
+    own = open_folder(folder, read).id if isinstance(folder, Remote) else _own_id(folder)
+    if own:
         load(own)  # tells when the photos are gone
         dataset, events = dataset_record.read(root() / own)
     else:
-        earlier = contents.read(root() / _folder_id(Path(folder).absolute()))
-        dataset = scan(folder, known=earlier)
+        place = _place(folder)
+        dataset = scan(place, known=contents.read(root() / _folder_id(place)))
         events = dataset_record.history(root() / dataset.id)
     changes = choices.in_force(events)
     if order:
@@ -210,6 +235,7 @@ def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) 
         names = notes.get("names", {})
         known: contents.Known = {}
         found = _scan_under_true_names(building / "photos", {"photos": name, **names}, known)
+        assert isinstance(found.root, Path)
         inside = found.root.relative_to(building / "photos")
         dataset = replace(
             found,
@@ -270,8 +296,10 @@ def _try_load(folder: Path) -> Dataset | CatDogError:
         return error
 
 
-def _own_id(folder: Path) -> str | None:
+def _own_id(folder: Place) -> str | None:
     """The dataset whose record or photos a folder of the workspace holds."""
+    if isinstance(folder, Remote):
+        return None
     place = Path(folder).resolve()
     for path in (place, place.parent):
         inside = path == place or place.name == "photos"
@@ -280,6 +308,10 @@ def _own_id(folder: Path) -> str | None:
     return None
 
 
-def _folder_id(folder: Path) -> str:
-    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()
+def _place(folder: Place) -> Place:
+    return folder if isinstance(folder, Remote) else Path(folder).absolute()
+
+
+def _folder_id(folder: Place) -> str:
+    digest = hashlib.sha256(os.fsencode(str(folder))).hexdigest()
     return f"{files.slug(folder.name, 24)}-{digest[:8]}"

@@ -23,6 +23,7 @@ from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 from . import limits
 from .errors import PhotoError
 from .photos import jpeg, parts, refusals, strips
+from .sources.places import Place, Remote
 
 Photo = NDArray[np.uint8]
 """A photo: (H, W, 3) uint8, RGB."""
@@ -136,19 +137,18 @@ def fit(image: Photo, size: int) -> Photo:
     return _resized(image, size, size)  # halfway between two samples lies their mean
 
 
-def dimensions(path: Path) -> tuple[int, int]:
+def dimensions(path: Place) -> tuple[int, int]:
     """Width and height of a photo as it is shown, in pixels, from the head of its file alone.
 
     Raises:
         PhotoError: it is no photo, or cannot be opened.
     """
     try:
+        if isinstance(path, Remote):
+            whole = read(path)
+            return _dimensions(whole, BytesIO(whole))
         with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-            parts.refuse_many(data)
-        with Image.open(path, formats=FORMATS) as image:
-            width, height = image.size
-            turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-            return (height, width) if turned else (width, height)
+            return _dimensions(data, path)
     except Exception as error:  # as in `decode`
         raise refusals.not_a_photo() from error
 
@@ -158,9 +158,20 @@ def load(data: bytes, size: int) -> Photo:
     return fit(decode(data, at_least=size), size)
 
 
-def read(path: Path) -> bytes:
-    """The bytes of a photo file. Raises PhotoError when it cannot be read or is too large."""
+def read(path: Place) -> bytes:
+    """The bytes of a photo file.
+
+    Raises:
+        PhotoError: it cannot be read, or is too large.
+        DownloadError: it lies elsewhere, and the place does not answer.
+    """
     try:
+        if isinstance(path, Remote):
+            most = limits.current().photo_bytes
+            data = path.read(most + 1)
+            if len(data) > most:
+                raise refusals.too_heavy(path.stat().st_size, most)
+            return data
         # Half of what `Path.read_bytes` asks of the system: of many small files that is felt.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         try:
@@ -179,7 +190,7 @@ def read(path: Path) -> bytes:
         ) from error
 
 
-def load_all(paths: Sequence[Path], size: int) -> Generator[Photo | PhotoError]:
+def load_all(paths: Sequence[Place], size: int) -> Generator[Photo | PhotoError]:
     """Read and fit photo files in parallel, in order, a bounded number ahead.
 
     Args:
@@ -227,7 +238,15 @@ def encode(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 9
     return buffer.tobytes()
 
 
-def _load(path: Path, size: int) -> Photo | PhotoError:
+def _dimensions(data: bytes | mmap, source: Path | BytesIO) -> tuple[int, int]:
+    parts.refuse_many(data)
+    with Image.open(source, formats=FORMATS) as image:
+        width, height = image.size
+        turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        return (height, width) if turned else (width, height)
+
+
+def _load(path: Place, size: int) -> Photo | PhotoError:
     try:
         return load(read(path), size)
     except PhotoError as error:

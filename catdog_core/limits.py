@@ -99,6 +99,15 @@ class Limits(Settings):
         high=100_000_000_000,
         unit="bytes",
     )
+    shard_cache_bytes: int = field(
+        20_000_000_000,
+        "Shards from elsewhere, bytes",
+        "Room on the disk for shards that a training streams from another place. Of a dataset that"
+        " is larger, what has no room is read anew every epoch.",
+        low=1_000_000,
+        high=10_000_000_000_000,
+        unit="bytes",
+    )
 
 
 def current() -> Limits:

@@ -24,25 +24,27 @@ All splits are stored in a seeded mixed order, so that a part of one sees every 
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import tensorflow as tf
-from filelock import FileLock
-from numpy.typing import NDArray
 
 from . import files
+from .cluster.tasks import Hands
 from .datasets import Dataset
-from .errors import CatDogError, DatasetError, PhotoError
-from .packing import cache, shard_index, shards
-from .packing.shard_images import PartImages, ShardImages
+from .errors import CatDogError, DatasetError
+from .packing import cache, elsewhere, shard_index, shards, streamed
+from .packing.packed import Packed, Photos
+from .packing.shard_images import ShardFile, ShardImages, ShardReader
+from .sources.places import Remote
+
+__all__ = ["Packed", "Photos", "cached", "fits", "load", "opened", "pack", "verify"]
 
 Progress = Callable[[int, int], None]
 
@@ -53,44 +55,13 @@ That is the class's 2,000 photos at 150 pixels; larger ones are read from the sh
 """
 
 
-@dataclass(frozen=True)
-class Packed:
-    """A folder of shards.
-
-    `counts` is photos by split; `unreadable` names the files left out, each with its reason;
-    `shards` is how many there are, `bytes` their size on the disk. `hold` keeps a cache entry from
-    being cleared while somebody has it.
-    """
-
-    path: Path
-    size: int
-    classes: tuple[str, ...]
-    counts: dict[str, int]
-    unreadable: list[tuple[str, PhotoError]]
-    shards: int = 0
-    bytes: int = 0
-    hold: FileLock | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Photos:
-    """One split: images (N, S, S, 3) uint8, labels (N,) int64, file names.
-
-    The images lie in memory, or are read from the shards when indexed; see `load`. In their place
-    there may be what a pretrained network sees in them, (N, D) float32; see `features`.
-
-    `owners` are the ranks of the workers in whose shards they lie, (N,) int64, see `shard_shares`;
-    None where all are everywhere alike.
-    """
-
-    images: NDArray[Any] | ShardImages | PartImages
-    labels: NDArray[np.int64]
-    files: list[str]
-    hold: FileLock | None = field(default=None, compare=False, repr=False)
-    owners: NDArray[np.int64] | None = None
-
-
-def pack(dataset: Dataset, out: Path, size: int = 150, progress: Progress | None = None) -> Packed:
+def pack(
+    dataset: Dataset,
+    out: Path,
+    size: int = 150,
+    progress: Progress | None = None,
+    hands: Hands | None = None,
+) -> Packed:
     """Write a dataset as shards. The folder appears whole or not at all.
 
     Until then they lie in a hidden folder beside `out`. After a kill or an interruption the next
@@ -102,32 +73,34 @@ def pack(dataset: Dataset, out: Path, size: int = 150, progress: Progress | None
         out: a folder that does not exist yet, or is empty.
         size: side of the stored squares in pixels.
         progress: called with (photos done, photos in all). What it raises interrupts the packing.
+        hands: who packs; see `shards.write_all`. All must see `out`.
 
     Raises:
         DatasetError: `out` holds something else, or no photo of a split could be read.
         CatDogError: the disk is full or not writable.
     """
     out = Path(out)
+    elsewhere.refuse_packed(dataset)
     with _telling(out), cache.guarded(out, _waiting(dataset, progress)):
         if shard_index.is_of(out, dataset, size):
             if not verify(out):
                 return opened(out)
             _reopen(out)
         elif files.is_taken(out):
-            raise DatasetError(
-                "{folder} already holds something. Expected a new or empty folder for the shards."
-                " Name another.",
-                folder=out,
-            )
-        return _pack(dataset, out, size, progress)
+            raise elsewhere.taken(out)
+        return _pack(dataset, out, size, progress, hands)
 
 
 def cached(dataset: Dataset, size: int, progress: Progress | None = None) -> Packed:
     """The shards of a dataset in the workspace's cache, packed on first use.
 
     The place is named by the content's fingerprint, so changed photos are packed anew. An entry
-    of an older format, or with a shard missing or damaged, is mended. Raises as `pack`.
+    of an older format, or with a shard missing or damaged, is mended. Shards elsewhere come as they
+    are needed. Raises as `pack`.
     """
+    if isinstance(dataset.root, Remote) and dataset.source == "shards":
+        place = streamed.entry(dataset, size)
+        return replace(opened(place), hold=cache.hold(place), origin=dataset.root)
     out = cache.place(dataset.fingerprint, size)
     with _telling(out):
         if not _holds(out, dataset, size):
@@ -146,17 +119,7 @@ def opened(path: Path) -> Packed:
     Raises:
         CatDogError: there is no index, it is damaged, or its format is another.
     """
-    index = shard_index.read(path)
-    told = [(row["file"], row["message"], row["params"]) for row in index["unreadable"]]
-    return Packed(
-        path=path,
-        size=int(index["size"]),
-        classes=tuple(index["classes"]),
-        counts={str(split): int(count) for split, count in index["counts"].items()},
-        unreadable=[(str(file), PhotoError(message, **params)) for file, message, params in told],
-        shards=len(index["shards"]),
-        bytes=sum(int(row["bytes"]) for row in index["shards"]),
-    )
+    return Packed.by(shard_index.read(path), path=path)
 
 
 def verify(path: Path) -> list[str]:
@@ -184,15 +147,15 @@ def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
     def damaged(path: Path) -> DatasetError:
         return _damaged(packed, path)
 
+    index = shard_index.read(packed.path)
+    rows = [row for row in index["shards"] if row["file"].startswith(f"{split}-")]
     tables = []
-    for row in shard_index.read(packed.path)["shards"]:
-        if row["file"].startswith(f"{split}-"):
-            path = packed.path / row["file"]
-            try:
-                tables.append((path, shard_index.read_table(packed.path, row)))
-            except (OSError, ValueError) as error:
-                raise damaged(path) from error
-    stored = ShardImages(tables, packed.size, damaged)
+    for reader, row in zip(_readers(packed, rows), rows, strict=True):
+        try:
+            tables.append((reader, shard_index.read_table(packed.path, row)))
+        except (OSError, ValueError) as error:
+            raise damaged(reader.path) from error
+    stored = ShardImages(tables, packed.size, damaged, streamed.pool() if packed.origin else None)
     if len(stored) != packed.counts.get(split, 0):
         raise damaged(packed.path / "index.json")
     if in_memory is None:
@@ -205,24 +168,35 @@ def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
     )
 
 
+def _readers(packed: Packed, rows: list[dict[str, Any]]) -> Sequence[ShardReader]:
+    if packed.origin is not None:
+        return streamed.readers(packed.origin, packed.path, rows)
+    return [ShardFile(packed.path / row["file"]) for row in rows]
+
+
 def fits(size: int) -> bool:
     """Whether so many bytes of pixels are kept in memory."""
     return bool(size <= min(IN_MEMORY, psutil.virtual_memory().available // 8))
 
 
-def _pack(dataset: Dataset, out: Path, size: int, progress: Progress | None) -> Packed:
+def _pack(
+    dataset: Dataset,
+    out: Path,
+    size: int,
+    progress: Progress | None,
+    hands: Hands | None = None,
+) -> Packed:
     building = _building(out)
     building.mkdir(parents=True, exist_ok=True)
     try:
         plan = shards.plan(dataset, size)
-        shards.write_all(plan, building, size, progress)
-        rows = [shards.summary(building, shard.name) for shard in plan]
+        rows = shards.write_all(plan, building, size, progress, hands)
         index = shard_index.make(dataset, size, rows)
         wanted = {f"{shard.name}{suffix}" for shard in plan for suffix in (".tfrecord", ".json")}
         for path in building.iterdir():  # left by a writer that was killed, or by another plan
             if path.name not in wanted:
                 path.unlink()
-        files.write_bytes(building / "index.json", json.dumps(index, indent=1).encode())
+        files.write_bytes(building / "index.json", shard_index.to_bytes(index))
         if out.exists():
             out.rmdir()
         os.replace(building, out)

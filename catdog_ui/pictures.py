@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from catdog_core import images
 from catdog_core.errors import PhotoError
 from catdog_core.images import Photo
+from catdog_core.sources.places import Place
 
 
-def fitted(path: Path, size: int) -> Photo | PhotoError:
+def fitted(path: Place, size: int) -> Photo | PhotoError:
     """A photo file as (S, S, 3) uint8, or why it cannot be read; read anew once it changes."""
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
         changed = 0  # gone: reading it gives the reason
-    return _from_file(str(path), changed, size)
+    return _from_file(path, str(path), changed, size)
 
 
 def uploaded(file_id: str, data: bytes, size: int) -> Photo | PhotoError:
@@ -26,8 +25,8 @@ def uploaded(file_id: str, data: bytes, size: int) -> Photo | PhotoError:
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _from_file(path: str, changed: int, size: int) -> Photo | PhotoError:
-    return next(iter(images.load_all([Path(path)], size)))
+def _from_file(_path: Place, path: str, changed: int, size: int) -> Photo | PhotoError:
+    return next(iter(images.load_all([_path], size)))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)

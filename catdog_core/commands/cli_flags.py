@@ -17,10 +17,18 @@ from ..controls import Control, accepted, controls, parse
 from ..errors import SettingsError
 from ..networks import architecture
 from ..settings import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
+from ..sources import places
 from ..training.run_folder import Run
 
 S = TypeVar("S", bound=BaseModel)
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of photos by class.")]
+Folder = Annotated[
+    Path,  # or Remote: Typer knows no unions
+    typer.Argument(
+        metavar="DIR|URL",
+        parser=places.of,
+        help="A folder of photos by class, also elsewhere, such as s3://bucket/photos.",
+    ),
+]
 Order = Annotated[
     str | None,
     typer.Option("--classes", metavar="A,B,…", help="All classes, the first is number 0."),

@@ -27,7 +27,8 @@ from .. import files, images
 from ..errors import CatDogError, PhotoError
 from ..photos import heads
 from ..photos.heads import Head
-from ..sources import contents
+from ..sources import contents, places
+from ..sources.places import Place
 from . import likeness
 
 Progress = Callable[[int, int], None]
@@ -70,7 +71,7 @@ class Unusable:
 
 
 def take(
-    root: Path, names: Sequence[str], folder: Path, progress: Progress | None = None
+    root: Place, names: Sequence[str], folder: Path, progress: Progress | None = None
 ) -> list[Look | Unusable]:
     """Look at photo files, in order.
 
@@ -80,8 +81,9 @@ def take(
         folder: of the dataset's record; where there is none, nothing is kept.
         progress: called with (photos done, photos in all).
     """
+    root = places.fresh(root)
     stamps = contents.read(folder)
-    seen = _read(folder)
+    seen = known(folder)
 
     def one(name: str) -> Look | Unusable:
         digest = contents.unchanged(root / name, stamps.get(name))
@@ -95,10 +97,16 @@ def take(
                 if progress and (len(found) % 25 == 0 or len(found) == len(names)):
                     progress(len(found), len(names))
     looks = {look.digest: look for look in found if isinstance(look, Look)}
-    if (folder / "dataset.json").is_file() and not looks.keys() <= seen.keys():
+    if not looks.keys() <= seen.keys():
+        keep(folder, looks)
+    return found
+
+
+def keep(folder: Path, looks: dict[str, Look]) -> None:
+    """Keep looks, by digest, beside a dataset's record, if there is one."""
+    if (folder / "dataset.json").is_file():
         with suppress(CatDogError):  # a full disk costs the cache, not the answer
             _write(folder, looks)
-    return found
 
 
 def copies(found: Sequence[Look | Unusable]) -> list[list[int]]:
@@ -119,13 +127,18 @@ def alike(found: Sequence[Look | Unusable]) -> list[list[int]]:
     return likeness.groups(np.stack(thumbs), copies(found))
 
 
-def _look(path: Path, seen: dict[str, Look]) -> Look | Unusable:
-    data = b""
+def _look(path: Place, seen: dict[str, Look]) -> Look | Unusable:
     try:
         data = images.read(path)
-        digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-        if digest in seen:
-            return seen[digest]
+    except PhotoError as error:
+        return Unusable(error, heads.is_cut_off(b""))
+    digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+    return seen.get(digest) or look_into(data, digest)
+
+
+def look_into(data: bytes, digest: str) -> Look | Unusable:
+    """What a look at the bytes of a photo file sees."""
+    try:
         photo = images.decode(data, at_least=_PROBE)
         head = heads.head(data)
     except PhotoError as error:
@@ -140,7 +153,8 @@ def _is_grey(photo: images.Photo) -> bool:
     return not flat and float((small.max(axis=2) - small.min(axis=2)).mean()) < _COLOUR
 
 
-def _read(folder: Path) -> dict[str, Look]:
+def known(folder: Path) -> dict[str, Look]:
+    """The looks kept beside a dataset's record, by digest."""
     with suppress(OSError, ValueError, EOFError):
         rows = np.load(folder / "looks-1.npy", allow_pickle=False)
         if rows.dtype == _ROW:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import datasets, runs
-from ..errors import N_, CatDogError, RunError
+from ..errors import N_, CatDogError, DatasetError, RunError
 from ..insight import model_file
 from ..networks import architecture, backbones
 from ..runs import Run
@@ -148,7 +148,12 @@ def _with(made: tuple[list[Prose], str]) -> tuple[tuple[Prose, ...], str]:
 
 def _dataset(run: Run) -> datasets.Dataset:
     try:
-        return datasets.as_of(run.dataset_id, run.dataset_fingerprint)
+        found = datasets.as_of(run.dataset_id, run.dataset_fingerprint)
+        if isinstance(found.root, Path):
+            return found
+        raise DatasetError(
+            "The photos lie at {url}, which the code of an export does not read.", url=found.root
+        )
     except CatDogError as error:
         raise RunError(
             "The photos of run '{name}' are not as they were when it was made: {reason} Expected"

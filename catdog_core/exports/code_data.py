@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..augmentation import snippet_texts, snippets
 from ..datasets import Dataset, Item
@@ -34,7 +34,7 @@ class Photos:
 def photos(run: Run, dataset: Dataset) -> Photos:
     """How the code of a run comes by its photos."""
     training = run.training
-    assert training is not None
+    assert training is not None and isinstance(dataset.root, Path)
     chosen = dataset.subset(training.train_photos, training.seed) if training.train_photos else None
     folders = None if chosen or dataset.changes else _folders(dataset)
     used = chosen or dataset
@@ -77,7 +77,7 @@ def _folders(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]] | None:
 
 
 def _plain(item: Item) -> bool:
-    return item.path.suffix.lower() in _KERAS_READS and item.file.isprintable()
+    return PurePosixPath(item.file).suffix.lower() in _KERAS_READS and item.file.isprintable()
 
 
 def _active(augmentation: Augmentation | None) -> tuple[str, ...]:

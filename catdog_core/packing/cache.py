@@ -180,7 +180,7 @@ def _entry(path: Path, names: dict[str, list[str]]) -> Entry:
         size=int(match[2]) if match else 0,
         datasets=tuple(names.get(match[1], ())) if match else (),
         whole=(path / "index.json").is_file() and path.name[0] != ".",
-        in_use=_is_used(path) or status.is_locked(_guard(path)),
+        in_use=is_used(path) or status.is_locked(_guard(path)),
     )
 
 
@@ -193,7 +193,8 @@ def _target(path: Path) -> Path:
     return path.with_name(path.name.removeprefix(".").removesuffix(".packing"))
 
 
-def _is_used(path: Path) -> bool:
+def is_used(path: Path) -> bool:
+    """Whether a process reads an entry now."""
     return any(status.is_locked(lock) for lock in path.glob("in-use-*.lock"))
 
 
@@ -205,7 +206,7 @@ def _remove(path: Path) -> int:
 
     freed = 0
     with suppress(Timeout, OSError), guarded(_target(path), give_up):
-        if not _is_used(path):
+        if not is_used(path):
             size = _bytes(path)
             # Gone from its place at once, so that nobody meets it half removed.
             going = root() / f"{_GOING}{uuid4().hex[:8]}"

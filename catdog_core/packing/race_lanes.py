@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import keras
@@ -18,7 +18,7 @@ from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
 from .. import images, pipeline, records
 from ..datasets import Dataset
-from ..errors import N_, CatDogError, PhotoError
+from ..errors import N_, CatDogError, DatasetError, PhotoError
 from ..records import Packed
 
 _SEED = 20
@@ -87,7 +87,13 @@ def lay_out(
         for label in range(len(dataset.classes)):
             (place / "photos" / f"{label:04d}").mkdir(parents=True)
         for number, item in enumerate(items[index] for index in order):
-            name = f"{item.label:04d}/{number:06d}{item.path.suffix}"
+            name = f"{item.label:04d}/{number:06d}{PurePosixPath(item.file).suffix}"
+            if not isinstance(item.path, Path):
+                raise DatasetError(
+                    "The photos of '{name}' lie elsewhere. Expected a folder of this machine: the"
+                    " race is between readers of files. Choose another dataset.",
+                    name=dataset.name,
+                )
             _link(item.path.absolute(), place / "photos" / name)
             names.append((name, item.label, "train"))
     except OSError as error:
@@ -97,10 +103,11 @@ def lay_out(
             folder=place,
             reason=error.strerror or str(error),
         ) from error
-    same = replace(dataset, root=place / "photos", photos=tuple(names))
+    photos = place / "photos"
+    same = replace(dataset, root=photos, photos=tuple(names))
     return Stage(
-        photos=same.root,
-        files=tuple(item.path for item in same.items()),
+        photos=photos,
+        files=tuple(photos / item.file for item in same.items()),
         packed=records.pack(same, place / "shards", size, progress),
         size=size,
         batch=batch,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 from .. import files
 from ..datasets import Dataset
 from ..errors import CatDogError, DatasetError
+from ..sources.places import Place, Remote
 
 FORMAT = 3
 
@@ -53,9 +56,25 @@ def make(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[str, A
     }
 
 
-def read(folder: Path) -> dict[str, Any]:
+def to_bytes(index: dict[str, Any]) -> bytes:
+    """An index as it is stored."""
+    return json.dumps(index, indent=1).encode()
+
+
+def is_name(name: str) -> bool:
+    """Whether a file is named as a shard or its table is."""
+    return re.fullmatch(r"(train|validation|test)-\d{5,7}\.(tfrecord|json)", name) is not None
+
+
+def read(folder: Place) -> dict[str, Any]:
     """Read a folder's index. Raises CatDogError: there is none, damaged, or of another format."""
-    index = files.read_json(folder / "index.json")
+    path = folder / "index.json"
+    if isinstance(path, Remote):
+        index = None
+        with suppress(OSError, ValueError, RecursionError):
+            index = json.loads(path.read_bytes())
+    else:
+        index = files.read_json(path)
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise DatasetError(
             "{path} holds shards of another format. Expected format {expected}. Pack the dataset"
@@ -66,7 +85,7 @@ def read(folder: Path) -> dict[str, Any]:
     return index
 
 
-def is_of(folder: Path, dataset: Dataset, size: int) -> bool:
+def is_of(folder: Place, dataset: Dataset, size: int) -> bool:
     """Whether a folder has the index of this very dataset at this size."""
     try:
         index = read(folder)
@@ -93,10 +112,14 @@ def read_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OSError, ValueError: it is missing, or not as it was written.
     """
-    data = (folder / row["file"]).with_suffix(".json").read_bytes()
+    return table((folder / row["file"]).with_suffix(".json").read_bytes(), row)
+
+
+def table(data: bytes, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The bytes of a table as `read_table` gives it. Raises ValueError: not as it was written."""
     if hashlib.sha256(data).hexdigest() != row["table_sha256"]:
         raise ValueError(row["file"])
-    table = dict(json.loads(data))
+    found = dict(json.loads(data))
     for name in ("offsets", "crc32", "labels"):  # as lists of 100,000 they would be felt
-        table[name] = np.array(table[name], np.int64)
-    return table
+        found[name] = np.array(found[name], np.int64)
+    return found

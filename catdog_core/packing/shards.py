@@ -14,25 +14,31 @@ import hashlib
 import json
 import threading
 import zlib
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from .. import files, images
+from ..cluster.tasks import Hands, follow
 from ..datasets import Dataset, Item
-from ..errors import CatDogError, DatasetError, PhotoError
+from ..errors import DatasetError, PhotoError
+from ..sources.places import Place, Remote
 from .shard_index import FORMAT
 
 SHARD_BYTES = 32_000_000
 """A shard's pixels, at most. Larger ones read no quicker; a broken packing would lose more."""
 _MIX_SEED = 20
 _WRITERS = 2
-_TOLD_EVERY = 0.1  # seconds
+_AHEAD = 8  # photos elsewhere that a writer has asked for
 
 Progress = Callable[[int, int], None]
 
@@ -64,16 +70,43 @@ def plan(dataset: Dataset, size: int) -> list[Shard]:
     return found
 
 
-def write_all(shards: Sequence[Shard], folder: Path, size: int, progress: Progress | None) -> None:
+def write_all(
+    shards: Sequence[Shard],
+    folder: Place,
+    size: int,
+    progress: Progress | None,
+    hands: Hands | None = None,
+) -> list[dict[str, Any]]:
     """Write the shards that are not yet whole in `folder`, several at a time.
 
     Args:
         shards: from `plan`.
-        folder: exists; may hold shards of an earlier attempt.
+        folder: exists, or is elsewhere; may hold shards of an earlier attempt.
         size: side of the stored squares in pixels.
         progress: called in this thread with (photos done, photos in all). What it raises ends
             the writing; whole shards stay.
+        hands: who writes; by default threads of this process.
+
+    Returns:
+        The `summary` of each.
     """
+    if isinstance(folder, Remote) or (hands and hands.address):
+        work = [(shard, folder, size) for shard in shards]
+        lengths = [len(shard.items) for shard in shards]
+        return (hands or Hands()).each(write, work, lengths, progress)
+    return _write_here(shards, folder, size, progress)
+
+
+def write(shard: Shard, folder: Place, size: int) -> dict[str, Any]:
+    """Write a shard, unless it is whole in `folder` already; its `summary`. Runs anywhere."""
+    if not is_whole(folder, shard.name, shard.plan):
+        _write(shard, folder, size, lambda _photos: None)
+    return summary(folder, shard.name)
+
+
+def _write_here(
+    shards: Sequence[Shard], folder: Path, size: int, progress: Progress | None
+) -> list[dict[str, Any]]:
     total = sum(len(shard.items) for shard in shards)
     done = 0
     counting, cancelled = threading.Lock(), threading.Event()
@@ -94,15 +127,18 @@ def write_all(shards: Sequence[Shard], folder: Path, size: int, progress: Progre
     with ThreadPoolExecutor(_WRITERS) as pool:
         jobs = [pool.submit(job, shard) for shard in shards]
         try:
-            _follow(jobs, lambda: progress(done, total) if progress else None)
+            follow(jobs, lambda: progress(done, total) if progress else None)
         except BaseException:
             cancelled.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+    return [summary(folder, shard.name) for shard in shards]
 
 
-def is_whole(folder: Path, name: str, wanted_plan: str | None = None) -> bool:
+def is_whole(folder: Place, name: str, wanted_plan: str | None = None) -> bool:
     """Whether a shard lies there with its table and verifies by SHA-256.
+
+    Elsewhere its size is enough: nothing is half written there, and to read it is to pack it anew.
 
     Args:
         folder: of shards.
@@ -111,27 +147,27 @@ def is_whole(folder: Path, name: str, wanted_plan: str | None = None) -> bool:
     """
     path = folder / f"{name}.tfrecord"
     try:
-        table = files.read_json(path.with_suffix(".json"))
+        table = json.loads((folder / f"{name}.json").read_bytes())
         return bool(
             table["format"] == FORMAT
             and wanted_plan in (None, table["plan"])
             and path.stat().st_size == table["bytes"]
-            and sha256(path) == table["sha256"]
+            and (isinstance(path, Remote) or sha256(path) == table["sha256"])
         )
-    except (CatDogError, OSError, KeyError, TypeError):
+    except (OSError, KeyError, TypeError, ValueError, RecursionError):
         return False
 
 
-def summary(folder: Path, name: str) -> dict[str, Any]:
+def summary(folder: Place, name: str) -> dict[str, Any]:
     """A written shard as the index tells of it."""
-    table_path = folder / f"{name}.json"
-    table = files.read_json(table_path)
+    data = (folder / f"{name}.json").read_bytes()
+    table = json.loads(data)
     return {
         "file": f"{name}.tfrecord",
         "photos": len(table["files"]),
         "bytes": table["bytes"],
         "sha256": table["sha256"],
-        "table_sha256": sha256(table_path),
+        "table_sha256": hashlib.sha256(data).hexdigest(),
         "unreadable": table["unreadable"],
     }
 
@@ -142,27 +178,23 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _follow(jobs: list[Future[None]], tell: Callable[[], None]) -> None:
-    """Tell how far the jobs are until all have ended; raise what one of them raised."""
-    waiting = set(jobs)
-    while waiting:
-        ended, waiting = wait(waiting, _TOLD_EVERY, FIRST_EXCEPTION)
-        for job in ended:
-            job.result()
-        tell()
-
-
-def _write(shard: Shard, folder: Path, size: int, count: Callable[[int], None]) -> None:
+def _write(shard: Shard, folder: Place, size: int, count: Callable[[int], None]) -> None:
+    if isinstance(folder, Remote):
+        with TemporaryDirectory(prefix="catdog-", ignore_cleanup_errors=True) as place:
+            _write(shard, Path(place), size, count)
+            for suffix in (".tfrecord", ".json"):  # the table, which tells that all is there, last
+                (folder / f"{shard.name}{suffix}").put(Path(place, f"{shard.name}{suffix}"))
+        return
     path = folder / f"{shard.name}.tfrecord"
     columns: dict[str, list[Any]] = {"offsets": [], "crc32": [], "labels": [], "files": []}
     unreadable: list[dict[str, Any]] = []
     end = 0
     with files.replacing(path) as temporary:
         with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for item in shard.items:
+            for item, read in _reading(shard.items):
                 count(1)
                 try:
-                    pixels = images.load(images.read(item.path), size).tobytes()
+                    pixels = images.load(read(), size).tobytes()
                 except PhotoError as error:
                     if not item.path.exists():
                         raise _gone(item) from error
@@ -183,6 +215,25 @@ def _write(shard: Shard, folder: Path, size: int, count: Callable[[int], None]) 
 
 # TFRecord puts a record's length (8 bytes) and that length's CRC (4) before it, its own CRC after.
 _HEAD, _TAIL = 12, 4
+
+
+def _reading(items: Sequence[Item]) -> Iterator[tuple[Item, Callable[[], bytes]]]:
+    """Photos in order, each with what gives its bytes: those elsewhere are asked for ahead."""
+    if not items or not isinstance(items[0].path, Remote):
+        for item in items:
+            yield item, partial(images.read, item.path)
+        return
+    coming: deque[Future[bytes]] = deque()
+    with ThreadPoolExecutor(_AHEAD) as pool:
+        try:
+            for item, later in zip_longest(items, items[_AHEAD:]):
+                if not coming:
+                    coming.extend(pool.submit(images.read, each.path) for each in items[:_AHEAD])
+                if later is not None:
+                    coming.append(pool.submit(images.read, later.path))
+                yield item, coming.popleft().result
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _example(item: Item, pixels: bytes) -> bytes:

@@ -8,18 +8,31 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from .. import files
+from ..cluster.tasks import Hands, Progress
 from ..errors import CatDogError
+from . import places
+from .places import Place, Remote, Stamp
 
 FORMAT = 1
 Known = dict[str, tuple[int, int, str]]
 """By file relative to the root: size in bytes, time of change in ns, digest."""
-_UNREADABLE = "unreadable"
+UNREADABLE = "unreadable"
+"""Stands for the digest of a file that cannot be read."""
+_NO_FILE = (-1, -1)
+_NOTHING = (*_NO_FILE, "")
+_WAITING = 8
+"""Threads of a part that read photos elsewhere: they wait for the net more than they count."""
+_PART = 128  # photos a part: seconds of work, and nothing lost when it is done twice
+T = TypeVar("T")
+Reader = Callable[[Remote, Sequence[str]], Known]
+"""Reads photos below a place elsewhere, and tells what is to be remembered of them."""
 
 
 def fingerprint(
@@ -38,26 +51,24 @@ def fingerprint(
     return total.hexdigest()
 
 
-def digests(root: Path, names: Sequence[str], known: Known) -> list[str]:
+def digests(
+    root: Place, names: Sequence[str], known: Known, read: Reader | None = None
+) -> list[str]:
     """The digests of files.
 
     Args:
-        root: folder of the photos.
+        root: folder of the photos; one elsewhere is listed, not asked for each.
         names: files relative to it.
         known: digests from an earlier look, used where they hold and brought up to date.
+        read: how photos elsewhere are read; by default `reader` with two threads.
     """
 
     def look(name: str) -> tuple[int, int, str]:
-        path = root / name
-        try:
-            stamp = path.stat()
-            size, changed, digest = known.get(name, (-1, -1, ""))
-            if (size, changed) != (stamp.st_size, stamp.st_mtime_ns):
-                digest = _digest(path)
-            return stamp.st_size, stamp.st_mtime_ns, digest
-        except OSError:
-            return -1, -1, _UNREADABLE
+        return _look(root / name, known.get(name, _NOTHING))
 
+    if isinstance(root, Remote):
+        missing = [name for name in names if known.get(name, _NOTHING)[:2] != root.stamp(name)]
+        known.update((read or reader(Hands()))(root, missing))
     with ThreadPoolExecutor(2) as pool:
         found = dict(zip(names, pool.map(look, names), strict=True))
     known.clear()
@@ -65,16 +76,63 @@ def digests(root: Path, names: Sequence[str], known: Known) -> list[str]:
     return [digest for _, _, digest in found.values()]
 
 
+def parts(root: Remote, names: Sequence[str]) -> list[tuple[Remote, list[str], list[Stamp]]]:
+    """Photos elsewhere in parts for `Hands.each`, each with the stamps they are listed with."""
+    chunks = [list(names[start : start + _PART]) for start in range(0, len(names), _PART)]
+    return [(root, part, [root.stamp(name) for name in part]) for part in chunks]
+
+
+def in_parallel(look: Callable[[str], T], names: Sequence[str]) -> list[T]:
+    """What `look` gives for each of a part's photos: elsewhere they are waited for side by side."""
+    with ThreadPoolExecutor(_WAITING) as pool:
+        return list(pool.map(look, names))
+
+
+def reader(hands: Hands, progress: Progress | None = None) -> Reader:
+    """Reads photos elsewhere for `digests`, many at once.
+
+    Args:
+        hands: who does.
+        progress: called with (photos done, photos in all).
+    """
+
+    def read(root: Remote, names: Sequence[str]) -> Known:
+        work = parts(root, names)
+        found = hands.each(read_part, work, [len(part) for _, part, _ in work], progress)
+        return {name: row for rows in found for name, row in rows.items()}
+
+    return read
+
+
+def read_part(root: Remote, names: list[str], stamps: list[Stamp]) -> Known:
+    """The digests of a part of the photos elsewhere; runs on any machine."""
+    return rows(names, stamps, in_parallel(lambda name: digest(root / name), names))
+
+
+def digest(path: Place) -> str:
+    """The digest of a file, or `UNREADABLE`."""
+    try:
+        return places.digest(path)
+    except OSError:
+        return UNREADABLE
+
+
+def rows(names: Sequence[str], stamps: Sequence[Stamp], digests: Sequence[str]) -> Known:
+    """Digests as they are remembered; what could not be read is tried again the next time."""
+    found = zip(names, stamps, digests, strict=True)
+    return {n: (*(s if d != UNREADABLE else _NO_FILE), d) for n, s, d in found}
+
+
 def copies(names: Sequence[str], found: Sequence[str]) -> list[list[str]]:
     """Groups of two or more files with the same digest."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name, digest in zip(names, found, strict=True):
-        if digest != _UNREADABLE:
+        if digest != UNREADABLE:
             groups[digest].append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def unchanged(path: Path, stamp: tuple[int, int, str] | None) -> str:
+def unchanged(path: Place, stamp: tuple[int, int, str] | None) -> str:
     """The digest remembered of a file, if it is as it was then; else nothing."""
     with suppress(OSError):
         now = path.stat()
@@ -101,9 +159,15 @@ def write(folder: Path, known: Known) -> None:
     files.write_bytes(folder / "contents.json", text.encode())
 
 
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+def _look(path: Place, known: tuple[int, int, str]) -> tuple[int, int, str]:
+    try:
+        stamp = path.stat()
+        size, changed, digest = known
+        if (size, changed) != (stamp.st_size, stamp.st_mtime_ns):
+            digest = places.digest(path)
+        return stamp.st_size, stamp.st_mtime_ns, digest
+    except OSError:
+        return *_NO_FILE, UNREADABLE
 
 
 def _bytes(text: str) -> bytes:

@@ -27,6 +27,8 @@ from ..curation import choices, division
 from ..curation.choices import Change
 from ..errors import CatDogError, DatasetError
 from ..recall import Recall
+from . import places
+from .places import Place
 
 FORMAT = 1
 Events = list[dict[str, Any]]
@@ -36,7 +38,7 @@ Events = list[dict[str, Any]]
 class Item:
     """One photo: where it lies, its name within the dataset, label number and split."""
 
-    path: Path
+    path: Place
     file: str
     label: int
     split: str
@@ -48,7 +50,7 @@ class Dataset:
 
     `classes` gives the label numbers: the first is 0. `source` is "demo", "folder", or
     what it was imported from: "zip", "tar", "photos", "download", "tfds",
-    "tfrecord".
+    "tfrecord". "folder" may also be one elsewhere; "shards" are elsewhere, see `shard_source`.
     `fingerprint` names the content: other photos, labels or split give another one. `note` tells
     what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
     divided them), "train-divided" (it divided the train folder) or "redivided" (anew, on request),
@@ -62,7 +64,7 @@ class Dataset:
 
     id: str
     name: str
-    root: Path
+    root: Place
     classes: tuple[str, ...]
     source: str
     fingerprint: str
@@ -176,7 +178,8 @@ def load(dataset_id: str) -> Dataset:
             id=files.shown(dataset_id),
         )
     dataset = _recall.get(folder, [folder / "dataset.json"], lambda: _after_changes(folder))
-    if not dataset.root.is_dir():
+    # A place elsewhere is not asked each time a page is painted.
+    if isinstance(dataset.root, Path) and not dataset.root.is_dir():
         raise DatasetError(
             "The photos of '{name}' are gone from {folder}. Put them back, or delete the dataset.",
             name=dataset.name,
@@ -201,7 +204,7 @@ def read(folder: Path) -> tuple[Dataset, Events]:
         dataset = Dataset(
             id=folder.name,
             name=str(record["name"]),
-            root=folder / "photos" if record["root"] is None else Path(record["root"]),
+            root=folder / "photos" if record["root"] is None else places.of(record["root"]),
             classes=tuple(map(str, record["classes"])),
             source=str(record["source"]),
             fingerprint=str(record["fingerprint"]),
@@ -233,7 +236,7 @@ def write(folder: Path, dataset: Dataset, events: Events) -> None:
         "name": dataset.name,
         "source": dataset.source,
         "created": time.time(),
-        "root": str(dataset.root) if dataset.source == "folder" else None,
+        "root": str(dataset.root) if dataset.source in ("folder", "shards") else None,
         "classes": list(dataset.classes),
         "fingerprint": dataset.fingerprint,
         "note": dataset.note,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from ..curation import division
@@ -14,6 +14,7 @@ from ..files import shown
 from ..images import EXTENSIONS
 from ..photos import left_out
 from .listed import Listed
+from .places import Place, Remote
 
 SPLITS = ("train", "validation", "test")
 SPLIT_NAMES = {
@@ -33,13 +34,15 @@ Photos = division.Photos
 
 
 def understand(
-    folder: Path, order: tuple[str, ...] | None, seed: int, validation_fraction: float
-) -> tuple[Path, Photos, dict[str, Any]]:
+    folder: Place, order: tuple[str, ...] | None, seed: int, validation_fraction: float
+) -> tuple[Place, Photos, dict[str, Any]]:
     """Find the dataset in a folder: its true root, its photos, and a note of what was understood.
 
     Raises:
         DatasetError: see `datasets.scan`.
     """
+    if isinstance(folder, Remote):
+        return _understand_remote(folder, order, seed, validation_fraction)
     # Unlike Path.exists, this is false, no error, for a name that is too long.
     if not os.path.exists(folder):  # noqa: PTH110
         raise DatasetError(
@@ -63,11 +66,29 @@ def understand(
 
 
 def understand_names(
-    root: Listed, seed: int, validation_fraction: float
+    root: Listed, seed: int, validation_fraction: float, order: tuple[str, ...] | None = None
 ) -> tuple[Listed, Photos, dict[str, Any]]:
     """As `understand`, for names alone. Raises DatasetError as that does."""
-    inner, photos, note = _read(_unwrapped(cast(Path, root)), None, seed, validation_fraction)
+    inner, photos, note = _read(_unwrapped(cast(Path, root)), order, seed, validation_fraction)
     return cast(Listed, inner), photos, note
+
+
+def _understand_remote(
+    folder: Remote, order: tuple[str, ...] | None, seed: int, validation_fraction: float
+) -> tuple[Place, Photos, dict[str, Any]]:
+    tree = Listed.of([PurePosixPath(name) for name in folder.listing])
+    if not folder.listing:
+        raise DatasetError(
+            "There is nothing in {folder}. Expected one folder of photos a class, or a folder of"
+            " shards. Check the address.",
+            folder=shown(str(folder), 200),
+        )
+    try:
+        inner, photos, note = understand_names(tree, seed, validation_fraction, order)
+    except DatasetError as error:  # the root of a list has no name
+        params = {k: shown(folder.name) if v == "" else v for k, v in error.params.items()}
+        raise DatasetError(error.message, **params) from error
+    return folder / inner.relative_to(tree), photos, note
 
 
 def _read(

@@ -13,6 +13,7 @@ from ..photos import left_out
 from . import entries, layout
 from .entries import Entry
 from .listed import Listed
+from .places import Place
 
 SEED, FRACTION = 0, 0.25
 LAYOUTS = {
@@ -92,10 +93,13 @@ def of_entries(source: Iterable[Entry], name: str) -> Preview:
     return _preview(name, wrapper, photos, note, found.size)
 
 
-def of_folder(folder: Path) -> Preview:
+def of_folder(folder: Place) -> Preview:
     """Understand a folder of photos. Raises DatasetError when it is no dataset."""
     root, photos, note = layout.understand(folder, None, SEED, FRACTION)
-    wrapper = root.relative_to(folder.resolve()).as_posix()
+    if isinstance(root, Path) and isinstance(folder, Path):
+        wrapper = root.relative_to(folder.resolve()).as_posix()
+    else:
+        wrapper = str(root).removeprefix(str(folder)).strip("/")
     inner = "" if wrapper == "." else wrapper
     return _preview(files.shown(root.name, 60), inner, photos, note, None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import streamlit as st
 
@@ -13,8 +13,9 @@ from catdog_core.curation.choices import SPLITS as SPLIT_NAMES
 from catdog_core.datasets import Choice, Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
+from catdog_core.sources.places import Place
 
-from .. import gallery
+from .. import gallery, visitors
 from ..palette import class_color
 from ..words import escape, say, t
 from .decide import decide
@@ -50,9 +51,9 @@ def row(dataset: Dataset, item: Item, reason: str, key: str, kept: Sequence[Choi
         _buttons(dataset, item, key, kept)
 
 
-def picture(path: Path, file: str, lines: Sequence[str], color: str = "") -> None:
+def picture(path: Place, file: str, lines: Sequence[str], color: str = "") -> None:
     """A photo in its own shape with its name, some lines, width, height and size of the file."""
-    found = _thumbnail(str(path), _changed(path))
+    found = _thumbnail(path, str(path), _changed(path))
     name = shown(PurePosixPath(file).name, 60)
     if isinstance(found, PhotoError):
         st.markdown(f"**{escape(name)}**")
@@ -88,15 +89,23 @@ def _buttons(dataset: Dataset, item: Item, key: str, kept: Sequence[Choice]) -> 
         st.button(
             t("Exclude"),
             key=f"exclude_{key}",
+            **visitors.gate("change data"),
             on_click=decide,
             args=(dataset.id, [Choice(item.file, "exclude")]),
         )
         if kept:
-            st.button(t("Keep"), key=f"keep_{key}", on_click=decide, args=(dataset.id, kept))
+            st.button(
+                t("Keep"),
+                key=f"keep_{key}",
+                **visitors.gate("change data"),
+                on_click=decide,
+                args=(dataset.id, kept),
+            )
         st.menu_button(
             t("More"),
             _others(dataset, item),
             key=f"more_{key}",
+            **visitors.gate("change data"),
             type="tertiary",
             format_func=_as_words,
             on_click=_picked,
@@ -122,7 +131,7 @@ def _picked(key: str, dataset_id: str) -> None:
         decide(dataset_id, [choice])
 
 
-def _changed(path: Path) -> int:
+def _changed(path: Place) -> int:
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -130,11 +139,11 @@ def _changed(path: Path) -> int:
 
 
 @st.cache_data(max_entries=300, show_spinner=False)
-def _thumbnail(path: str, changed: int) -> tuple[bytes, int, int, int] | PhotoError:
+def _thumbnail(_path: Place, path: str, changed: int) -> tuple[bytes, int, int, int] | PhotoError:
     """A small JPEG of a photo, its width and height in pixels, the bytes of its file."""
     try:
-        data = images.read(Path(path))
-        width, height = images.dimensions(Path(path))
+        data = images.read(_path)
+        width, height = images.dimensions(_path)
         small = images.thumbnail(images.decode(data, at_least=_SIDE), _SIDE)
     except PhotoError as error:
         return error

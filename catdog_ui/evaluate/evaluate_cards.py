@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -13,6 +12,7 @@ from catdog_core.datasets import Choice
 from catdog_core.files import shown
 from catdog_core.insight.predictions import Table
 
+from .. import visitors
 from ..data import decide, finding_photos
 from ..palette import class_color
 from ..startup import guard
@@ -75,6 +75,7 @@ def _several(subject: Subject, table: Table, rows: Rows, here: Rows, key: str) -
             t("Decide about {n:,}", n=len(mine)),
             ["", *table.classes],
             key=f"{key}_several",
+            **visitors.gate("change data"),
             type="primary",
             format_func=_all_as_words,
             on_click=_decide,
@@ -99,7 +100,7 @@ def _card(subject: Subject, table: Table, row: int, guess: int, key: str) -> Non
     widget = f"{key}_{finding_photos.short(file)}"
     with st.container(border=True, gap="xsmall"):
         lines = evaluate_words.answer(table, row, guess)
-        finding_photos.picture(Path(subject.dataset.root / file), file, lines, class_color(truth))
+        finding_photos.picture(subject.dataset.root / file, file, lines, class_color(truth))
         likely = np.argsort(-table.probabilities[row], kind="stable")
         others = [table.classes[label] for label in likely if label != truth]
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -115,6 +116,7 @@ def _card(subject: Subject, table: Table, row: int, guess: int, key: str) -> Non
                 t("Decide"),
                 [Choice(file, "exclude"), *(Choice(file, "relabel", name) for name in others)],
                 key=widget,
+                **visitors.gate("change data"),
                 format_func=_as_words,
                 on_click=_picked,
                 args=(widget, subject.dataset.id),

@@ -152,7 +152,7 @@ def tfrecord(who: Learner) -> None:
         return
     item, photo = found
     gallery.grid([images.encode(photo)], alts=[shown(item.file, 60)], columns=1, width=120)
-    file = item.path.stat().st_size if item.path.is_file() else 0
+    file = item.path.stat().st_size if item.path.exists() else 0
     raw = learner.SIZE * learner.SIZE * 3
     parts = [
         (t("part of a record"), t("bytes")),

@@ -1,0 +1,76 @@
+"""Packed photos as values: a folder of shards, what its index tells, and one split of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from ..errors import PhotoError
+from ..sources.places import Remote
+from .shard_images import PartImages, ShardImages
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the index of a folder of shards tells, wherever that lies.
+
+    `counts` is photos by split; `unreadable` names the files left out, each with its reason;
+    `shards` is how many there are, `bytes` their size on the disk.
+    """
+
+    size: int
+    classes: tuple[str, ...]
+    counts: dict[str, int]
+    unreadable: list[tuple[str, PhotoError]]
+    shards: int
+    bytes: int
+
+    @classmethod
+    def by(cls, index: dict[str, Any], **more: Any) -> Self:
+        """What an index tells."""
+        told = [(row["file"], row["message"], row["params"]) for row in index["unreadable"]]
+        return cls(
+            size=int(index["size"]),
+            classes=tuple(index["classes"]),
+            counts={str(split): int(count) for split, count in index["counts"].items()},
+            unreadable=[(str(file), PhotoError(text, **params)) for file, text, params in told],
+            shards=len(index["shards"]),
+            bytes=sum(int(row["bytes"]) for row in index["shards"]),
+            **more,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed(Told):
+    """A folder of shards on this machine.
+
+    `hold` keeps a cache entry from being cleared while somebody has it. `origin` is where the
+    shards come from that are not in `path` yet; see `streamed`.
+    """
+
+    path: Path
+    hold: FileLock | None = field(default=None, compare=False, repr=False)
+    origin: Remote | None = None
+
+
+@dataclass(frozen=True)
+class Photos:
+    """One split: images (N, S, S, 3) uint8, labels (N,) int64, file names.
+
+    The images lie in memory, or are read from the shards when indexed; see `load`. In their place
+    there may be what a pretrained network sees in them, (N, D) float32; see `features`.
+
+    `owners` are the ranks of the workers in whose shards they lie, (N,) int64, see `shard_shares`;
+    None where all are everywhere alike.
+    """
+
+    images: NDArray[Any] | ShardImages | PartImages
+    labels: NDArray[np.int64]
+    files: list[str]
+    hold: FileLock | None = field(default=None, compare=False, repr=False)
+    owners: NDArray[np.int64] | None = None

@@ -1,0 +1,312 @@
+"""Shards elsewhere, read through the cache of this machine: whole where there is room for them.
+
+    workspace/cache/<fingerprint>-<size>/streamed.json    writer: this room; where they come from
+
+A training meets its photos in an order that is new every epoch and knows no neighbours: a batch of
+20 touches nearly 20 shards. With records of r = 67 KB (150 × 150 × 3), shards of s = 32 MB, D bytes
+of shards and room for C of them,
+
+- where C ≥ D, shards are fetched whole: D bytes come once, whatever the number of epochs, where
+  single records would be D bytes an epoch, at a wait of the net for each;
+- where C < D, fetching a shard to read a record of it, and dropping another for that, would cost
+  (1 - C/D) × s for each photo, 474 times its bytes. So shards that are here stay here, and the
+  records of the others are asked for one by one: D - C bytes an epoch.
+
+Either way nobody waits for a shard: until it is here, its records are asked for singly, so that the
+first step comes after one round trip and not after 20 × 32 MB. Only who wants a good part of a
+shard at once, as a split that is to be kept in memory, waits for it. The bound, `shard_cache_bytes`
+of `limits`, holds for all streamed shards of the workspace; what is over it goes, from the datasets
+first that nobody reads, the least recently used first. A shard is fetched to a name of its own,
+compared with the SHA-256 of the index, then renamed; every record is checked by its CRC-32.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import queue
+import threading
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import cache as once
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from .. import files, limits
+from ..cluster.tasks import tried
+from ..errors import CatDogError, DatasetError
+from ..sources.dataset_record import Dataset
+from ..sources.places import Remote
+from . import cache, shard_source
+from .shard_images import ShardFile
+
+FORMAT = 1
+_MARK = "streamed.json"
+_BLOCK = 8_000_000  # bytes asked for at once: a stop is heeded between two
+_GOOD_PART = 4  # of a shard: who wants more than one in so many bytes waits for all of it
+_FETCHING = 3  # shards fetched at once, behind those who read
+_READING = 16  # shards asked for records at once
+_ended = threading.Event()
+atexit.register(_ended.set)
+
+
+def entry(dataset: Dataset, size: int) -> Path:
+    """The cache's folder of a dataset of shards elsewhere: its index and tables, which come here.
+
+    Raises:
+        DatasetError: it was packed at another size, has changed there, or was decided about here.
+        DownloadError: the place does not answer.
+    """
+    assert isinstance(dataset.root, Remote)
+    if size != dataset.note["size"]:
+        raise DatasetError(
+            "The shards of '{name}' hold photos of {size} pixels. Expected {wanted}, as asked for:"
+            " set the image size to {size}, or pack the photos at {wanted}.",
+            name=dataset.name,
+            size=dataset.note["size"],
+            wanted=size,
+        )
+    out = cache.place(dataset.fingerprint, size)
+    with cache.guarded(out):
+        if not _is_ready(out, dataset):
+            cache.sweep()
+            _bring(out, dataset)
+        files.write_json(out / _MARK, {"format": FORMAT, "url": str(dataset.root)})
+    return out
+
+
+def readers(origin: Remote, folder: Path, rows: Sequence[Mapping[str, Any]]) -> list[StreamedShard]:
+    """Readers of shards.
+
+    Args:
+        origin: where they lie.
+        folder: from `entry`.
+        rows: what the index tells of each.
+    """
+    store = _Store(folder)
+    return [StreamedShard(origin / row["file"], folder / row["file"], row, store) for row in rows]
+
+
+@once
+def pool() -> ThreadPoolExecutor:
+    """Threads in which records are waited for; see `ShardImages`."""
+    return ThreadPoolExecutor(_READING, "records")
+
+
+class StreamedShard:
+    """A shard elsewhere, and its copy here once that has come; see `shard_images.ShardReader`."""
+
+    def __init__(self, origin: Remote, path: Path, row: Mapping[str, Any], store: _Store) -> None:
+        self.path = path
+        self._origin, self._row, self._store = origin, row, store
+        self._copy = ShardFile(path)
+        self._alone = threading.Lock()
+
+    def read(
+        self, offsets: NDArray[np.int64], crcs: NDArray[np.int64], rows: Sequence[NDArray[np.uint8]]
+    ) -> bool:
+        """See `shard_images.ShardReader`. Raises DownloadError as well: no answer."""
+        if self._read_copy(offsets, crcs, rows):
+            return True
+        wanted = sum(row.size for row in rows)
+        if wanted * _GOOD_PART >= self._row["bytes"]:
+            if tried(self.fetch) and self._read_copy(offsets, crcs, rows):
+                return True
+        else:
+            self._store.later(self)
+        for start, end, inside in _stretches(offsets, rows):
+            data = tried(self._origin.read_part, start, end)
+            if len(data) < end - start:
+                return False
+            for number in inside:
+                at = int(offsets[number]) - start
+                part = np.frombuffer(data, np.uint8, rows[number].size, at)
+                rows[number][...] = part.reshape(rows[number].shape)
+        return _fit(crcs, rows)
+
+    def fetch(self) -> bool:
+        """Have the whole shard here, if there is room; whether it is here, and whole.
+
+        Raises:
+            DownloadError: the place does not answer.
+            CatDogError: the disk is full or may not be written.
+        """
+        with self._alone, cache.guarded(self.path, _heed):
+            if self.path.is_file():
+                return True
+            with self._store.room(self.path, int(self._row["bytes"])) as temporary:
+                if temporary is None or self._received(temporary) != self._row["sha256"]:
+                    return False
+                with files.telling(self.path):
+                    temporary.replace(self.path)
+                return True
+
+    def _read_copy(
+        self, offsets: NDArray[np.int64], crcs: NDArray[np.int64], rows: Sequence[NDArray[np.uint8]]
+    ) -> bool:
+        try:
+            if self._copy.read(offsets, crcs, rows):
+                return True
+        except OSError:  # it is not here
+            return False
+        files.discard(self.path)
+        return False
+
+    def _received(self, temporary: Path) -> str:
+        total, size = hashlib.sha256(), int(self._row["bytes"])
+        with files.telling(self.path), open(temporary, "rb+") as file:
+            for start in range(0, size, _BLOCK):
+                _heed()
+                data = self._origin.read_part(start, min(start + _BLOCK, size))
+                file.write(data)
+                total.update(data)
+        return total.hexdigest()
+
+
+class _Store:
+    """The room for streamed shards on this disk, and the threads that fill it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._wanted: queue.SimpleQueue[StreamedShard] = queue.SimpleQueue()
+        self._asked: set[Path] = set()
+        self._full = False
+        self._guard = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def later(self, shard: StreamedShard) -> None:
+        """Fetch a shard behind those who read; asked for again, it is tried once more only if it
+        failed."""
+        with self._guard:
+            if self._full or shard.path in self._asked:
+                return
+            self._asked.add(shard.path)
+            self._wanted.put(shard)
+            if len(self._threads) < _FETCHING:
+                # Not waited for when the process ends: nothing is lost that is not fetched again.
+                thread = threading.Thread(target=self._work, name="shards", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _work(self) -> None:
+        while not _ended.is_set():
+            shard = self._wanted.get()
+            try:
+                shard.fetch()
+            except (CatDogError, OSError):  # whoever reads asks for records, and tells
+                with self._guard:
+                    self._asked.discard(shard.path)
+
+    @contextmanager
+    def room(self, path: Path, size: int) -> Iterator[Path | None]:
+        """A file of `size` bytes beside `path`, to be filled and renamed; None: there is no room.
+
+        It counts from now on, so that two who fetch at once do not take the same room.
+        """
+        temporary = path.with_name(f".{path.stem}-{uuid4().hex[:8]}.tfrecord")
+        with FileLock(cache.root() / ".streamed.lock"):
+            self._full = not _make_room(self._folder, size)
+            if not self._full:
+                with files.telling(path), open(temporary, "wb") as file:
+                    file.truncate(size)
+        try:
+            yield None if self._full else temporary
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def taken() -> int:
+    """Bytes of all streamed shards on this disk."""
+    return sum(path.stat().st_size for mark in _marks() for path in _shards(mark.parent))
+
+
+def _make_room(folder: Path, size: int) -> bool:
+    """Whether there is room for `size` bytes more, once what nobody reads has made way."""
+    bound = limits.current().shard_cache_bytes
+    free = bound - taken()
+    for other in [mark.parent for mark in _marks()]:
+        # Of what is read now, only what is over a bound that was lowered.
+        needed = 0 if other == folder or cache.is_used(other) else size
+        for path in _shards(other):
+            if free < needed:
+                free += path.stat().st_size
+                files.discard(path)
+    return free >= size
+
+
+def _marks() -> list[Path]:
+    """The entries of shards elsewhere, the least recently used first."""
+    found = [(mark.stat().st_mtime, mark) for mark in cache.root().glob(f"*/{_MARK}")]
+    return [mark for _, mark in sorted(found)]
+
+
+def _shards(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.tfrecord"))  # those that come are among them
+
+
+def _is_ready(out: Path, dataset: Dataset) -> bool:
+    assert isinstance(dataset.root, Remote)
+    try:
+        data = (out / "index.json").read_bytes()
+        index = shard_source.read_index(data, dataset.root)
+        tables = [(out / row["file"]).with_suffix(".json").is_file() for row in index["shards"]]
+    except (CatDogError, OSError):
+        return False
+    return shard_source.fingerprint(data) == dataset.fingerprint and all(tables)
+
+
+def _bring(out: Path, dataset: Dataset) -> None:
+    """Bring index and tables here; the index, which tells that all are here, last."""
+    assert isinstance(dataset.root, Remote)
+    data = shard_source.index_bytes(dataset.root)
+    if shard_source.fingerprint(data) != dataset.fingerprint:
+        raise DatasetError(
+            "The shards of '{name}' are not those that were opened: they were packed anew in"
+            " {folder}, or photos were decided about here, which shards cannot follow. Undo the"
+            " decisions, or open the address again.",
+            name=dataset.name,
+            folder=files.shown(str(dataset.root), 200),
+        )
+    index = shard_source.read_index(data, dataset.root)
+    for row, text in zip(index["shards"], shard_source.tables(dataset.root, index), strict=True):
+        files.write_bytes((out / row["file"]).with_suffix(".json"), text)
+    files.write_bytes(out / "index.json", data)
+
+
+def _stretches(
+    offsets: NDArray[np.int64], rows: Sequence[NDArray[np.uint8]]
+) -> Iterator[tuple[int, int, list[int]]]:
+    """Records that lie one after the other, in one piece: its start and end, and which they are."""
+    inside: list[int] = []
+    start = end = 0
+    for number in np.argsort(offsets, kind="stable").tolist():
+        first = int(offsets[number])
+        if inside and (first > end + _GAP or first + rows[number].size > start + _BLOCK):
+            yield start, end, inside
+            inside = []
+        if not inside:
+            start = first
+        end = max(end if inside else 0, first + rows[number].size)
+        inside.append(number)
+    if inside:
+        yield start, end, inside
+
+
+_GAP = 1000  # bytes between two records: names, lengths and CRCs
+
+
+def _fit(crcs: NDArray[np.int64], rows: Sequence[NDArray[np.uint8]]) -> bool:
+    return all(zlib.crc32(row.data) == crc for row, crc in zip(rows, crcs, strict=True))
+
+
+def _heed() -> None:
+    if _ended.is_set():
+        raise CatDogError("The program ends.")

@@ -7,7 +7,7 @@ import sys
 from . import quiet
 from .cli import main
 
-TRAINS = {"train", "resume", "experiment"}
+TRAINS = {"train", "resume", "experiment", "sweep"}
 """Commands whose native messages are wanted at once: they run long, and may be killed."""
 
 if __name__ == "__main__":

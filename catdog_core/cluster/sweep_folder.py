@@ -109,7 +109,7 @@ def load(key: str) -> Sweep:
     stored = record(key)
     if not stored:
         raise RunError(
-            "There is no sweep '{key}'. Expected the id of one; 'sweep list' lists them.",
+            "There is no sweep '{key}'. Expected the id of one; 'sweeps' lists them.",
             key=files.shown(key),
         )
     files.refuse_newer(root() / key / "sweep.json", stored, FORMAT)
@@ -155,7 +155,7 @@ def _status(run: Run, is_pruned: bool, is_active: bool, again: bool) -> TrialSta
         return "pruned"
     if run.is_active:
         return "running"
-    if run.status in ("failed", "damaged", "lost"):
+    if run.status in ("failed", "damaged") or (run.status == "lost" and is_active):
         return "waiting" if again else "failed"
     return "waiting" if is_active or not run.epochs else "stopped"
 

@@ -1,4 +1,4 @@
-"""The commands of experiments: groups of runs, trained one after another in this process."""
+"""The commands of experiments: groups of runs, trained one after another here, or on a cluster."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
+from ..cluster import sweeps
 from ..datasets import Dataset
 from ..errors import SettingsError
 from ..outcomes import contrast, experiments
 from ..outcomes.experiments import Group, Plan
 from ..settings import Augmentation, Training
 from ..training import ending
-from . import cli_decide, cli_flags, cli_say
+from . import cli_decide, cli_flags, cli_say, cli_sweep
 from .cli_flags import Folder
+from .cli_sweep import Address
 
 app = typer.Typer(
     help="Twin and small-data experiments: groups of runs that differ in one thing.",
@@ -31,7 +33,12 @@ Augment = Annotated[
 @app.command()
 @cli_flags.with_flags(Training)
 def twin(
-    folder: Folder, name: Name = "", augment: Augment = "notes", *, flags: dict[str, Any]
+    folder: Folder,
+    name: Name = "",
+    augment: Augment = "notes",
+    address: Address = None,
+    *,
+    flags: dict[str, Any],
 ) -> None:
     """Train the same network twice, plain and augmented, and say what augmentation changed."""
     training = cli_flags.training(flags)
@@ -39,7 +46,8 @@ def twin(
     _work(
         experiments.create(
             experiments.twin(dataset, training, cli_flags.augmentation(augment)), name
-        )
+        ),
+        address,
     )
 
 
@@ -64,19 +72,20 @@ def small_data(
             metavar="steps|epochs", help="What runs have in common: changes of weights, or epochs."
         ),
     ] = "steps",
+    address: Address = None,
     *,
     flags: dict[str, Any],
 ) -> None:
     """Train the same network on more and more photos, and show accuracy against data."""
     dataset = cli_decide.opened(folder, None)
     plan = _plan(dataset, sizes, models, variants, budget, cli_flags.augmentation(augment), flags)
-    _work(experiments.create(plan, name))
+    _work(experiments.create(plan, name), address)
 
 
 @app.command()
-def resume(key: Key) -> None:
+def resume(key: Key, address: Address = None) -> None:
     """Go on with an experiment that was stopped or broke off."""
-    _work(key)
+    _work(key, address)
 
 
 @app.command()
@@ -134,8 +143,12 @@ def _numbers(text: str) -> list[int]:
         ) from error
 
 
-def _work(key: str) -> None:
+def _work(key: str, address: str | None) -> None:
     print(f"Experiment {key}", flush=True)
+    if address is not None:
+        if not cli_sweep.work(sweeps.of_experiment(key, address), address).left:
+            _tell(experiments.load(key))
+        return
     for run in experiments.release(experiments.load(key)):
         print(f"{run.name}: {run.folder}", flush=True)
         if cli_say.train(run.folder).can_resume:

@@ -22,6 +22,7 @@ from ..datasets import Dataset
 from ..errors import N_, CatDogError, RunError
 from ..runs import Run
 from ..settings import Augmentation, Training
+from ..training import status
 
 Kind = Literal["twin", "small-data", "sweep"]
 Budget = Literal["steps", "epochs"]
@@ -57,7 +58,8 @@ class Plan:
 class Group:
     """An experiment as its runs are now, in the order of their making.
 
-    `pruned` names the runs that a sweep has stopped early for good.
+    `pruned` names the runs that a sweep has stopped early for good, `driven` tells whether the
+    driver of one has them trained now.
     """
 
     id: str
@@ -65,6 +67,7 @@ class Group:
     name: str
     runs: tuple[Run, ...]
     pruned: frozenset[str] = frozenset()
+    driven: bool = False
 
     @property
     def active(self) -> Run | None:
@@ -83,7 +86,7 @@ class Group:
     @property
     def status(self) -> Status:
         """Whether it trains now, has come to its end, or neither."""
-        if self.active:
+        if self.active or self.driven:
             return "running"
         return "stopped" if self.waiting else "done"
 
@@ -209,7 +212,7 @@ def start(key: str) -> None:
         RunError: it is running already, or has nothing left to train.
     """
     group = load(key)
-    if group.active:
+    if group.status == "running":
         raise RunError(
             "Experiment '{name}' is running already. Wait for it, or stop it first.",
             name=group.name,
@@ -239,7 +242,7 @@ def follow(folder: Path) -> None:
         return
     with suppress(RunError):
         group = load(run.group["id"])
-        if group.active or not group.waiting:
+        if group.status == "running" or not group.waiting:
             return
         following = group.waiting[0]
         if not (following.folder / "stop").exists():
@@ -253,6 +256,8 @@ def stop(key: str) -> None:
         RunError: there is no such experiment.
     """
     group = load(key)
+    if group.driven:
+        files.write_bytes(trial_marks.root() / key / "stop", b"")
     for run in group.waiting:
         files.write_bytes(run.folder / "stop", b"")
     for run in group.runs:
@@ -272,7 +277,7 @@ def remove(key: str) -> str:
     group = load(key)
     for run in group.runs:
         access.check("manage run", run.owner)
-    if group.active:
+    if group.status == "running":
         raise RunError(
             "Experiment '{name}' is running. Stop it before you delete it.", name=group.name
         )
@@ -283,5 +288,9 @@ def _group(members: list[Run]) -> Group:
     about = members[0].group
     ordered = tuple(sorted(members, key=lambda run: (run.created, run.id)))
     key = about["id"]
-    pruned = trial_marks.pruned(trial_marks.root() / key) if Path(key).name == key else frozenset()
-    return Group(key, about["kind"], about["name"] or key, ordered, pruned)
+    name = about["name"] or key
+    if Path(key).name != key:  # made by hand: no folder of a sweep
+        return Group(key, about["kind"], name, ordered)
+    sweep = trial_marks.root() / key
+    driven = status.is_locked(sweep / "lock")
+    return Group(key, about["kind"], name, ordered, trial_marks.pruned(sweep), driven)

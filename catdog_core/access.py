@@ -36,7 +36,9 @@ OVERRIDES = "CATDOG_ACCESS"
 """The environment variable with settings, as JSON, that count more than those of the file."""
 FORMAT = 1
 Role = Literal["teacher", "student", "audience"]
-Action = Literal["train", "manage run", "change data", "run a job", "keep presets", "empty"]
+Action = Literal[
+    "train", "manage run", "change data", "run a job", "keep presets", "empty", "choose a cluster"
+]
 
 _STUDENTS: frozenset[str] = frozenset(
     ("train", "manage run", "change data", "run a job", "keep presets")
@@ -211,6 +213,18 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]]) -> None:
             n=taken,
             most=limits.megabytes_each,
         )
+
+
+def most_at_once(wanted: int | None) -> int | None:
+    """How many runs of one sweep may train at once: a student's quota holds for them, too.
+
+    Args:
+        wanted: how many are asked for, None for as many as there is room for.
+    """
+    limits = settings()
+    if not limits.shared or visitor().role == "teacher":
+        return wanted
+    return min(wanted or limits.waiting_each, limits.waiting_each)
 
 
 def hashed(code: str) -> str:

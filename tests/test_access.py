@@ -14,7 +14,15 @@ from catdog_core.sources import roots
 
 TEACHER, STUDENT = Visitor("ms.kim", "teacher"), Visitor("ada", "student")
 AUDIENCE = Visitor("", "audience")
-ACTIONS = ("train", "manage run", "change data", "run a job", "keep presets", "empty")
+ACTIONS = (
+    "train",
+    "manage run",
+    "change data",
+    "run a job",
+    "keep presets",
+    "empty",
+    "choose a cluster",
+)
 
 
 def run(owner, is_active, folder):

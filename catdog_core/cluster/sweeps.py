@@ -85,7 +85,7 @@ def create(
     Raises:
         CatDogError: a run cannot be made, or the address is none; nothing is left behind.
     """
-    address = ray_here.check(address)
+    address = _allowed(address)
     members = grids.members(grid, training, augmentation)
     key = experiments.create(Plan("sweep", dataset, members), name)
     _write(key, dataset.id, grid, address, at_once, tries)
@@ -98,11 +98,13 @@ def of_experiment(
     """Have an experiment of any kind trained as a sweep; return its id, which is the same.
 
     Raises:
+        AccessError: it belongs to somebody else, or the visitor may not name this cluster.
         CatDogError: there is no such experiment, or the address is none.
     """
     group = experiments.load(key)
+    access.check("manage run", group.runs[0].owner)
     if not record(group.id):
-        _write(group.id, group.runs[0].dataset_id, None, ray_here.check(address), at_once, tries)
+        _write(group.id, group.runs[0].dataset_id, None, _allowed(address), at_once, tries)
     return group.id
 
 
@@ -135,8 +137,8 @@ def start(
     if not sweep.left:
         raise RunError("Sweep '{name}' has nothing left to train. Make a new one.", name=sweep.name)
     changed = {
-        "address": ray_here.check(address) if address else sweep.address,
-        "at_once": at_once or sweep.at_once,
+        "address": _allowed(address or sweep.address),
+        "at_once": access.most_at_once(at_once or sweep.at_once),
         "tries": tries or sweep.tries,
     }
     asked = {"asked": time.time(), "after": int(files.number(sweep.state.get("beat")))}
@@ -170,6 +172,15 @@ def stop(key: str) -> None:
         )
     files.write_bytes(sweep.folder / "stop", b"")
     ending.watch(sweep.folder)
+
+
+def _allowed(address: str) -> str:
+    """An address the visitor may use: who answers at one can run code on this machine, so where
+    several share a lab only a teacher names one other than this machine or its own Ray."""
+    said = ray_here.check(address)
+    if said not in (ray_here.LOCAL, "auto"):
+        access.check("choose a cluster")
+    return said
 
 
 def _spawn(sweep: Sweep) -> None:

@@ -14,7 +14,7 @@ from catdog_core.outcomes import budget, experiments
 from catdog_core.outcomes.experiments import Budget, Plan
 from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
 
-from .. import forms, phrases, state
+from .. import forms, phrases, state, visitors
 from ..words import N_, t
 from . import sweep_where
 
@@ -202,6 +202,7 @@ def _start(plan: Plan) -> None:
             type="primary",
             icon=":material/science:",
             key="experiment_start",
+            **visitors.gate("train"),
         ):
             key = experiments.create(plan, name)
             sweep_where.start(key, where)

@@ -11,7 +11,7 @@ from catdog_core.outcomes import contrast, experiments, histories
 from catdog_core.outcomes.experiments import Group
 from catdog_core.runs import Run
 
-from .. import charts, curve_words, phrases, trash_view, verdict
+from .. import charts, curve_words, phrases, trash_view, verdict, visitors
 from ..learn.terms import terms
 from ..palette import TRAIN, VALIDATION
 from ..startup import guard
@@ -82,6 +82,7 @@ def header(group: Group) -> None:
                 t("Stop the experiment"),
                 icon=":material/stop:",
                 key="group_stop",
+                **visitors.gate("manage run", group.runs[0].owner),
                 on_click=_act,
                 args=("stop", group.id),
             )
@@ -91,6 +92,7 @@ def header(group: Group) -> None:
                 icon=":material/play_arrow:",
                 type="primary",
                 key="group_start",
+                **visitors.gate("manage run", group.runs[0].owner),
                 on_click=_act,
                 args=("start", group.id),
             )
@@ -248,8 +250,10 @@ def remove_button(group: Group, is_busy: bool = False) -> None:
         t("Delete the sweep…") if group.kind == "sweep" else t("Delete the experiment…"),
         icon=":material/delete:",
         type="tertiary",
-        disabled=is_busy or group.active is not None,
         key="group_delete",
+        **visitors.gate(
+            "manage run", group.runs[0].owner, disabled=is_busy or group.active is not None
+        ),
     ):
         is_sweep = group.kind == "sweep"
         title = t("Delete this sweep?") if is_sweep else t("Delete this experiment?")

@@ -11,6 +11,7 @@ from catdog_core.errors import CatDogError
 from catdog_core.files import shown
 from catdog_core.outcomes import history_files
 
+from .. import visitors
 from ..startup import guard
 from ..words import escape, say, t
 
@@ -59,7 +60,9 @@ def _form() -> None:
                 value=2,
                 key="history_classes",
             )
-        if not st.form_submit_button(t("Bring it in"), icon=":material/input:"):
+        if not st.form_submit_button(
+            t("Bring it in"), icon=":material/input:", **visitors.gate("train")
+        ):
             return
     if file is None:
         st.info(t("Choose a file first."))

@@ -172,7 +172,7 @@ def _draw_axis(chart: go.Figure, axis: Axis, y: float, is_result: bool, ink: str
         chart.add_shape(
             type="line",
             x0=low - (0.02 if low == 0 else 0),
-            x1=high + (0.02 if high == 1 else 0),
+            x1=high + (0.02 if high == 1 else 0.002),
             y0=y,
             y1=y,
             layer="below",

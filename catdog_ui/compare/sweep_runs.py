@@ -131,11 +131,11 @@ def _table(
     words = _told(runs, told)
     event: Any = st.dataframe(
         {
-            t("Run"): [run.name or run.id for run in runs],
             t("Best validation accuracy"): [
                 None if (result := found.results[place]) is None else 100 * result
                 for place in order
             ],
+            t("Run"): [run.name or run.id for run in runs],
             t("Status"): words.pop(t("Status")),
             t("Epochs"): [phrases.trained(run) for run in runs],
             **{

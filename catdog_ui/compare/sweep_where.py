@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from catdog_core import access
 from catdog_core.cluster import ray_here, sweeps
 from catdog_core.outcomes import experiments
 
@@ -57,8 +58,8 @@ def choose(key: str, first: str = "local") -> Where:
     if place == "turn":
         return Where(None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        address = ray_here.LOCAL
-        if place == "cluster":
+        address = ray_here.LOCAL if place == "local" else _AUTO
+        if place == "cluster" and access.may("choose a cluster"):
             address = st.text_input(
                 t("Address of the cluster"),
                 value=_AUTO,
@@ -82,6 +83,8 @@ def choose(key: str, first: str = "local") -> Where:
             persist_state="session",
             width=180,
         )
+    if address == _AUTO:
+        st.caption(t("The Ray that runs on this machine, with all machines that joined it."))
     return Where(address, at_once)
 
 

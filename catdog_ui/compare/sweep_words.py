@@ -122,7 +122,7 @@ def grid(chosen: Grid, epochs: int) -> str:
     for part, choices in (("settings", chosen.settings), ("augmentation", chosen.augmentation)):
         for name, choice in choices.items():
             label = _field(part, name)
-            found.append(f"{escape(label)}: {escape(_choice(choice))}")
+            found.append(f"{label}: {_choice(choice)}")
     how = (
         t("All combinations of {what}.", what="; ".join(found))
         if chosen.samples is None
@@ -139,7 +139,7 @@ def grid(chosen: Grid, epochs: int) -> str:
 def _field(part: str, name: str) -> str:
     models = (Augmentation,) if part == "augmentation" else (Training, Network)
     known = {control.name: control for model in models for control in controls(model)}
-    return t(known[name].label) if name in known else name
+    return t(known[name].label) if name in known else escape(name)
 
 
 def _choice(choice: Choice) -> str:

@@ -31,6 +31,7 @@ from .commands import (
     cli_photos,
     cli_say,
     cli_serve,
+    cli_sweep,
     cli_team,
     cli_trash,
     cli_trial,
@@ -232,6 +233,9 @@ def plot(
 app.command()(cli_diagnose.diagnose)
 app.command()(cli_diagnose.history)
 app.add_typer(cli_experiment.app, name="experiment")
+app.command()(cli_sweep.sweep)
+app.command("sweeps")(cli_sweep.list_sweeps)
+app.command("sweep-stop")(cli_sweep.stop)
 app.add_typer(cli_trash.app, name="trash")
 app.add_typer(cli_cluster.app, name="cluster")
 app.command()(cli_serve.serve)

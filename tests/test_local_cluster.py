@@ -169,6 +169,28 @@ def test_one_command_starts_two_nodes_that_survive_one_and_end_whole(cluster, pl
     assert "No cluster" in lab("status").stdout
 
 
+OWN = """
+import psutil
+from catdog_core.cluster import ray_here
+with ray_here.connected(cpus=1):
+    for each in psutil.Process().children(recursive=True):
+        for one in each.net_connections("tcp"):
+            if one.status == "LISTEN":
+                print("listens", one.laddr.ip)
+"""
+
+
+@pytest.mark.long
+def test_a_ray_of_ones_own_listens_on_this_machine_only(place):
+    pytest.importorskip("ray", reason="it is Ray that listens")
+    done = subprocess.run(
+        [sys.executable, "-c", OWN], capture_output=True, text=True, timeout=240, check=True
+    )
+    found = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("listens")}
+    assert found
+    assert found <= {"127.0.0.1", "::ffff:127.0.0.1"}
+
+
 @pytest.mark.long
 def test_a_node_that_does_not_come_up_is_told_and_nothing_stays(place, monkeypatch):
     pytest.importorskip("ray", reason="a cluster is Ray's")

@@ -31,9 +31,11 @@ class Job:
 
     `phase` is a message of the catalogue, `done` and `total` its progress, `result` what the work
     returned, `error` why it failed. `rate` is in units of `done` a second, over the last seconds.
+    `action` is what one must be allowed to do to start or stop it, None where anybody may.
     """
 
     key: str
+    action: access.Action | None = None
     status: Status = "running"
     phase: str = ""
     done: int = 0
@@ -55,7 +57,13 @@ class Job:
         self.phase, self.done, self.total = phase, done, total
 
     def stop(self) -> None:
-        """Ask the work to end early."""
+        """Ask the work to end early.
+
+        Raises:
+            AccessError: the visitor may not.
+        """
+        if self.action is not None:
+            access.check(self.action)
         self._stop.set()
 
     def stopped(self) -> bool:
@@ -89,7 +97,7 @@ def start(key: str, work: Work, action: access.Action | None = "run a job") -> J
         found = _jobs.get(key)
         if found is not None and found.status == "running":
             return found
-        job = _jobs[key] = Job(key)
+        job = _jobs[key] = Job(key, action)
     threading.Thread(target=_run, args=(job, work), name=f"job-{key}", daemon=True).start()
     return job
 

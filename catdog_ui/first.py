@@ -8,7 +8,7 @@ from catdog_core import runs
 from catdog_core.datasets import Dataset
 from catdog_core.settings import Training
 
-from . import state
+from . import state, visitors
 from .words import t
 
 TRAINING = Training(epochs=5, learning_rate=1e-3)
@@ -27,8 +27,8 @@ def button(dataset: Dataset | None, key: str, kind: str = "secondary") -> None:
         t("Train it now"),
         type=kind,  # type: ignore[arg-type]
         icon=":material/play_arrow:",
-        disabled=dataset is None,
         key=key,
+        **visitors.gate("train", disabled=dataset is None),
     )
     if clicked and dataset is not None:
         folder = runs.create(dataset, TRAINING, None, name=t("My first training"))

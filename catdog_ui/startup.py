@@ -62,6 +62,7 @@ def page(title: str) -> None:
         _language_switch()
     _settle(title)
     with guard():
+        visitors.notice()
         trash_view.undo(title)
 
 

@@ -8,7 +8,7 @@ from catdog_core import trash
 from catdog_core.errors import CatDogError
 from catdog_core.trash import Entry
 
-from . import phrases
+from . import phrases, visitors
 from .words import N_, escape, say, t
 
 _KINDS: dict[str, str] = {
@@ -64,6 +64,7 @@ def undo(title: str = "", place: str = "page") -> None:
             t("Undo"),
             icon=":material/undo:",
             key=f"trash_undo_{place}",
+            **visitors.gate("change data"),
             on_click=_restore,
             args=(entry.id, place),
         )
@@ -130,10 +131,16 @@ def _actions(found: list[Entry]) -> None:
             t("Restore"),
             icon=":material/restore_from_trash:",
             key="trash_restore",
+            **visitors.gate("change data"),
             on_click=_restore,
             args=(chosen, "panel"),
         )
-        if st.button(t("Empty the trash…"), icon=":material/delete_forever:", key="trash_empty"):
+        if st.button(
+            t("Empty the trash…"),
+            icon=":material/delete_forever:",
+            key="trash_empty",
+            **visitors.gate("empty"),
+        ):
             st.dialog(t("Empty the trash?"))(_confirm)(found)
 
 

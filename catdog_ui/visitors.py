@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from catdog_core import access
-from catdog_core.access import Role, Visitor
+from catdog_core.access import Action, Role, Visitor
+from catdog_core.errors import CatDogError
 
-from .words import N_, escape, t
+from .words import N_, escape, say, t
 
 ROLES: dict[Role, str] = {
     "teacher": N_("Teacher: may do everything."),
@@ -62,6 +64,38 @@ def panel() -> None:
             )
             st.text_input(t("Code"), key="visitor_code", type="password", max_chars=100)
             st.form_submit_button(t("Tell"), on_click=_tell, width="stretch")
+
+
+def notice() -> None:
+    """At the top of each page, for who may only look: what is off, and how to have it on."""
+    if access.settings().shared and (current() or access.OWNER).role == "audience":
+        st.caption(
+            t(
+                "You are the audience here: what starts, changes or deletes something is off. Give"
+                " the class code in the sidebar, or sign in, to have it on."
+            )
+        )
+
+
+def gate(
+    action: Action | None, owner: str | None = None, disabled: bool = False, help: str | None = None
+) -> dict[str, Any]:
+    """`disabled` and `help` of a button: off, with the reason, for who may not do what it does.
+
+    The guard in the core says no all the same; this only saves the click.
+
+    Args:
+        action: what the button does; None for what everybody may.
+        owner: of the run it does it to, where it is one.
+        disabled: whether it is off for everybody.
+        help: what the button explains to who may press it.
+    """
+    try:
+        if action is not None:
+            access.check(action, owner)
+    except CatDogError as error:
+        return {"disabled": True, "help": escape(say(error))}
+    return {"disabled": disabled, "help": help}
 
 
 def _tell() -> None:

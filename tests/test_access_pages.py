@@ -1,10 +1,13 @@
 """A shared lab before its visitors: who one is, what the audience meets, whose run is ahead."""
 
 import json
+import re
+import threading
 
+import asked
 import fakes
 import pytest
-from test_pages import page
+from test_pages import PAGES, page
 
 from benchmarks import server
 from catdog_core import access, datasets, jobs, runs
@@ -31,6 +34,16 @@ def dataset(demo, monkeypatch):
     return datasets.open_folder(demo)
 
 
+@pytest.fixture
+def all_on(monkeypatch):
+    """Pages that leave every button on: what says no then is the guard behind them."""
+
+    def gate(action, owner=None, disabled=False, help=None):
+        return {"disabled": disabled, "help": help}
+
+    monkeypatch.setattr(visitors, "gate", gate)
+
+
 def told(app):
     return fakes.said(app.error)
 
@@ -51,7 +64,60 @@ def test_the_audience_may_look_at_every_page(path, dataset):
     assert not told(app)
 
 
-def test_the_audience_starts_no_training(dataset):
+LOOKS = re.compile(
+    r"FormSubmitter:visitor_form|home_predict|tour_|new_batch|photo_|new_draw|augment_reset"
+    r"|use_in_training|train_rate_use|continue_run|clone|care_continue|evaluate_(again|best|half)"
+    r"|evaluate_\w+_(choose|none)|predict_|learn_|group_curves|FormSubmitter:source_folder"
+)
+"""Buttons that only show something, or lead to another page."""
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_what_the_audience_may_not_do_is_off_and_says_why(path, dataset):
+    folder = asked.run(dataset)
+    asked.answer(folder, dataset)
+    fakes.run("stopped", status="stopped", epochs=1)
+    app = page(path, dataset=dataset.id, run=folder.name)
+    assert "You are the audience here" in fakes.said(app.caption)
+    buttons = [*app.main.button, *app.main.menu_button]
+    assert [b.key for b in buttons if not b.disabled and not LOOKS.match(b.key)] == []
+    off = [b for b in buttons if b.disabled and not LOOKS.match(b.key)]
+    assert all("as the audience" in b.help for b in off)
+    assert off or path in ("6_Predict", "8_Learn")
+
+
+def test_a_student_finds_off_what_is_not_theirs(dataset):
+    fakes.run("hers", status="stopped", epochs=1)
+    app = tell(page("3_Train", dataset=dataset.id), "meow", "Bob")
+    assert "You are the audience here" not in fakes.said(app.caption)
+    assert app.button("resume_run").disabled
+    assert "belongs to the teacher" in app.button("resume_run").help
+    assert not app.button("train_start").disabled
+    app = tell(page("1_Data", dataset=dataset.id, part="tfrecord"), "meow", "Bob")
+    assert not app.button("shards_pack").disabled
+
+
+def test_in_a_lab_of_ones_own_nothing_is_off_for_want_of_a_role(workspace, dataset):
+    (workspace / access.FILE).unlink()
+    app = page("1_Data", dataset=dataset.id)
+    assert "audience" not in fakes.said(app.caption)
+    assert not app.button("dataset_remove").disabled and not app.button("dataset_remove").help
+
+
+def test_the_audience_stops_no_job_of_others(monkeypatch):
+    ended = threading.Event()
+    job = jobs.start("of a teacher", lambda job: ended.wait(60))
+    monkeypatch.setattr(access, "_ask", lambda: Visitor("", "audience"))
+    with pytest.raises(AccessError):
+        job.stop()
+    assert not job.stopped()
+    look = jobs.start("a look", lambda job: ended.wait(60), action=None)
+    look.stop()
+    assert look.stopped()
+    ended.set()
+
+
+def test_the_audience_starts_no_training(dataset, all_on):
     app = page(dataset=dataset.id)
     app.button("home_train").click().run()
     assert not app.exception
@@ -67,7 +133,7 @@ def test_the_audience_moves_sliders(dataset):
     assert [each.value for each in app.get("html")] != before
 
 
-def test_the_audience_starts_no_job_and_deletes_no_dataset(dataset):
+def test_the_audience_starts_no_job_and_deletes_no_dataset(dataset, all_on):
     app = page("1_Data", dataset=dataset.id, part="tfrecord")
     app.button("shards_pack").click().run()
     assert not app.exception
@@ -90,7 +156,7 @@ def test_the_class_code_makes_a_student_whose_runs_have_a_name(dataset, monkeypa
     assert len(runs.listing()) == 1
 
 
-def test_a_student_stops_no_run_of_somebody_else(dataset):
+def test_a_student_stops_no_run_of_somebody_else(dataset, all_on):
     fakes.run("hers", status="stopped", epochs=1)
     app = tell(page("3_Train"), "meow", "Bob")
     app.button("resume_run").click().run()

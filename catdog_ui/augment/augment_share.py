@@ -12,7 +12,7 @@ from catdog_core.augmentation import links, presets
 from catdog_core.errors import CatDogError, SettingsError
 from catdog_core.settings import Augmentation
 
-from .. import trash_view
+from .. import trash_view, visitors
 from ..words import escape, say, t
 
 Fill = Callable[[Augmentation], None]
@@ -85,6 +85,7 @@ def _save(now: Augmentation) -> None:
         st.button(
             t("Replace") if _name() and presets.find(_name()) else t("Save"),
             key="augment_preset_save",
+            **visitors.gate("keep presets"),
             icon=":material/bookmark_add:",
             on_click=_keep,
             args=(now,),
@@ -125,8 +126,8 @@ def _saved(fill: Fill) -> None:
         st.button(
             t("Delete"),
             key="augment_preset_delete",
+            **visitors.gate("keep presets", help=t("Moves it to the trash; asks first.")),
             icon=":material/delete:",
-            help=t("Moves it to the trash; asks first."),
             on_click=st.session_state.__setitem__,
             args=(_ASKED, chosen),
         )

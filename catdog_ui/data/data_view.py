@@ -15,7 +15,7 @@ from catdog_core.files import shown
 from catdog_core.sources import class_set
 from catdog_core.sources.preview import LAYOUTS
 
-from .. import trash_view
+from .. import trash_view, visitors
 from ..learn.terms import terms
 from ..palette import SPLIT_COLORS
 from ..startup import guard
@@ -79,7 +79,9 @@ def damaged() -> None:
         with st.container(border=True):
             with guard():
                 raise error
-            if st.button(t("Delete this record…"), key=f"damaged_{name}"):
+            if st.button(
+                t("Delete this record…"), key=f"damaged_{name}", **visitors.gate("change data")
+            ):
                 st.dialog(t("Delete this record?"))(_confirm_record)(name)
 
 
@@ -187,7 +189,13 @@ def _about(dataset: Dataset) -> None:
     if dataset.source == "download":
         lines += [t(class_set.ORIGIN), t(class_set.TERMS)]
     st.caption("  \n".join(lines))
-    if st.button(t("Remove…"), icon=":material/delete:", type="tertiary", key="dataset_remove"):
+    if st.button(
+        t("Remove…"),
+        icon=":material/delete:",
+        type="tertiary",
+        key="dataset_remove",
+        **visitors.gate("change data"),
+    ):
         st.dialog(t("Remove this dataset?"))(_confirm)(dataset)
 
 

@@ -13,6 +13,7 @@ from catdog_core.datasets import Choice, Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.files import shown
 
+from .. import visitors
 from ..words import N_, escape, say, t
 from .source_parts import SPLITS
 
@@ -94,7 +95,14 @@ def sentence(change: Change) -> str:
 
 def undo_button(dataset: Dataset, key: str) -> None:
     """The button that takes the last decision back."""
-    st.button(t("Undo"), icon=":material/undo:", key=key, on_click=_take_back, args=(dataset.id,))
+    st.button(
+        t("Undo"),
+        icon=":material/undo:",
+        key=key,
+        **visitors.gate("change data"),
+        on_click=_take_back,
+        args=(dataset.id,),
+    )
 
 
 def _take_back(dataset_id: str) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from catdog_core.datasets import Choice, Dataset
 
+from .. import visitors
 from ..drawer import drawer
 from ..phrases import moment
 from ..words import t
@@ -68,6 +69,7 @@ def _photos(dataset: Dataset) -> None:
             t("Restore all {n:,} excluded", n=len(gone)),
             icon=":material/restore:",
             key="decisions_restore_all",
+            **visitors.gate("change data"),
             on_click=decide,
             args=(dataset.id, [Choice(file, "restore") for file in gone]),
         )
@@ -84,6 +86,7 @@ def _photos(dataset: Dataset) -> None:
                     t("As in the folder"),
                     icon=":material/restore:",
                     key=f"restore_{finding_photos.short(file)}",
+                    **visitors.gate("change data"),
                     on_click=decide,
                     args=(dataset.id, [Choice(file, "restore")]),
                 )

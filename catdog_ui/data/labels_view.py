@@ -16,7 +16,7 @@ from catdog_core.files import shown
 from catdog_core.images import Photo
 from catdog_core.networks import architecture
 
-from .. import gallery, pictures
+from .. import gallery, pictures, visitors
 from ..palette import class_color
 from ..words import N_, escape, t
 from . import batch_view
@@ -91,6 +91,7 @@ def _reorder(dataset: Dataset) -> None:
                 t("Swap the two"),
                 icon=":material/swap_horiz:",
                 key="labels_swap",
+                **visitors.gate("change data"),
                 on_click=order,
                 args=(dataset.id, names[::-1]),
             )
@@ -101,6 +102,7 @@ def _reorder(dataset: Dataset) -> None:
                 t("Sort by name"),
                 icon=":material/sort_by_alpha:",
                 key="labels_sort",
+                **visitors.gate("change data"),
                 on_click=order,
                 args=(dataset.id, sorted(names)),
             )
@@ -123,7 +125,7 @@ def _one_place(dataset: Dataset) -> None:
     st.button(
         t("Set"),
         key="labels_set",
-        disabled=label == target,
+        **visitors.gate("change data", disabled=label == target),
         on_click=order,
         args=(dataset.id, moved),
     )

@@ -13,7 +13,7 @@ from catdog_core import jobs
 from catdog_core.datasets import Dataset
 from catdog_core.jobs import Job
 
-from .. import loaders, watch
+from .. import loaders, visitors, watch
 from ..palette import NEUTRAL, VALIDATION
 from ..startup import guard
 from ..words import N_, escape, say, t
@@ -68,12 +68,18 @@ def _show(dataset: Dataset, job: Job | None) -> None:
             t("Race again") if status == "done" else t("Start the race"),
             icon=":material/sports_score:",
             key="race_start",
-            disabled=running,
+            **visitors.gate("run a job", disabled=running),
             on_click=_start,
             args=(dataset,),
         )
         if running and job is not None:
-            st.button(t("Stop"), icon=":material/stop:", key="race_stop", on_click=job.stop)
+            st.button(
+                t("Stop"),
+                icon=":material/stop:",
+                key="race_stop",
+                on_click=job.stop,
+                **visitors.gate(job.action),
+            )
         elif status != "done":
             st.caption(t("It takes about a minute; the photos are only read."), width="content")
     if job is not None:

@@ -15,6 +15,7 @@ from catdog_core.errors import PhotoError
 from catdog_core.files import shown
 from catdog_core.health import Finding
 
+from .. import visitors
 from ..words import escape, t
 from . import finding_photos
 from .decide import decide
@@ -106,7 +107,14 @@ def _only(finding: Finding, splits: set[str]) -> str:
 
 
 def _button(text: str, name: str, dataset: Dataset, make: Make, kind: Kind = "secondary") -> None:
-    st.button(text, key=name, type=kind, on_click=_decide, args=(dataset.id, make))
+    st.button(
+        text,
+        key=name,
+        type=kind,
+        **visitors.gate("change data"),
+        on_click=_decide,
+        args=(dataset.id, make),
+    )
 
 
 def _decide(dataset_id: str, make: Make) -> None:

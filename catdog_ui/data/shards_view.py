@@ -12,7 +12,7 @@ from catdog_core.files import shown
 from catdog_core.jobs import Job
 from catdog_core.packing import cache
 
-from .. import loaders, tiles, watch
+from .. import loaders, tiles, visitors, watch
 from ..startup import guard
 from ..words import escape, say, t
 
@@ -106,12 +106,18 @@ def _packing(dataset: Dataset, size: int, job: Job | None) -> None:
             t("Verify, and mend what is damaged") if whole else t("Make the TFRecord"),
             icon=":material/inventory_2:",
             key="shards_pack",
-            disabled=running,
+            **visitors.gate("run a job", disabled=running),
             on_click=_start,
             args=(dataset, size),
         )
         if running and job is not None:
-            st.button(t("Stop"), icon=":material/stop:", key="shards_stop", on_click=job.stop)
+            st.button(
+                t("Stop"),
+                icon=":material/stop:",
+                key="shards_stop",
+                on_click=job.stop,
+                **visitors.gate(job.action),
+            )
     if job is None:
         if whole:
             st.caption(t("This dataset is packed at {n} px.", n=size))
@@ -182,7 +188,9 @@ def _cache() -> None:
         also = half and st.checkbox(
             t("Also what a broken download would go on from"), key="shards_clear_half"
         )
-        if st.button(t("Clear"), icon=":material/delete_sweep:", key="shards_clear"):
+        if st.button(
+            t("Clear"), icon=":material/delete_sweep:", key="shards_clear", **visitors.gate("empty")
+        ):
             freed = cache.clear(half_fetched=also)
             st.toast(t("{n:.1f} MB set free.", n=freed / 1e6))
             st.rerun()

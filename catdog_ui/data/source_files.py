@@ -13,6 +13,7 @@ from catdog_core.images import EXTENSIONS
 from catdog_core.sources import archives, imports
 from catdog_core.sources.preview import Preview
 
+from .. import visitors
 from ..startup import guard
 from ..words import escape, t
 from .source_parts import choose, heading, progress, show_preview
@@ -32,7 +33,11 @@ def archive_card(_kind: str) -> None:
     with guard():
         show_preview(_looked(file))
         if st.button(
-            t("Import these photos"), type="primary", icon=":material/add:", key="source_import"
+            t("Import these photos"),
+            type="primary",
+            icon=":material/add:",
+            key="source_import",
+            **visitors.gate("change data"),
         ):
             with progress(t("Unpacking…")) as tell:
                 dataset = imports.archive(file, file.name, tell)
@@ -125,7 +130,13 @@ def _finish(pile: dict[str, list[tuple[str, bytes]]]) -> None:
         t("Name of the dataset"), key="pile_title", value=t("My photos"), max_chars=60, width=360
     )
     show_preview(imports.look_at_photos(pile, title))
-    if st.button(t("Make the dataset"), type="primary", icon=":material/add:", key="pile_make"):
+    if st.button(
+        t("Make the dataset"),
+        type="primary",
+        icon=":material/add:",
+        key="pile_make",
+        **visitors.gate("change data"),
+    ):
         with progress(t("Writing…")) as tell:
             dataset = imports.photos(pile, title, tell)
         st.session_state.pop(_PILE)

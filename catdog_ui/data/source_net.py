@@ -9,7 +9,7 @@ from catdog_core.errors import CatDogError
 from catdog_core.jobs import Job
 from catdog_core.sources import class_set, tfds
 
-from .. import watch
+from .. import visitors, watch
 from ..startup import guard
 from ..words import N_, escape, say, t
 from .source_parts import choose, demo_button, heading
@@ -47,7 +47,7 @@ def class_button(key: str, kind: str = "secondary") -> None:
         type=kind,  # type: ignore[arg-type]
         icon=":material/download:",
         key=key,
-        disabled=running,
+        **visitors.gate("run a job", disabled=running),
         on_click=_fetch_class,
     )
 
@@ -74,7 +74,9 @@ def tfds_card(_kind: str) -> None:
             t("Name in the catalogue"), key="tfds_name", placeholder="cats_vs_dogs", width=360
         )
         asked = st.form_submit_button(
-            t("Look it up"), icon=":material/search:", disabled=watch.is_running(LOOK)
+            t("Look it up"),
+            icon=":material/search:",
+            **visitors.gate("run a job", disabled=watch.is_running(LOOK)),
         )
     if asked and name.strip():
         wanted = name.strip()
@@ -100,7 +102,7 @@ def _offer(found: tfds.Found) -> None:
         type="primary",
         icon=":material/download:",
         key="tfds_fetch",
-        disabled=watch.is_running(TFDS),
+        **visitors.gate("run a job", disabled=watch.is_running(TFDS)),
         on_click=_start,
         args=(TFDS, lambda job: tfds.dataset(found.name, job.tell)),
     )
@@ -147,7 +149,7 @@ def _bar(job: Job) -> None:
                 type="tertiary",
                 icon=":material/stop:",
                 key=f"job_stop_{job.key}",
-                disabled=job.stopped(),
+                **visitors.gate(job.action, disabled=job.stopped()),
                 on_click=job.stop,
             )
 
@@ -161,7 +163,11 @@ def _ended(job: Job) -> None:
     with st.container(horizontal=True):
         if job.key == CLASS:
             st.button(
-                t("Try again"), icon=":material/refresh:", key="job_again", on_click=_fetch_class
+                t("Try again"),
+                icon=":material/refresh:",
+                key="job_again",
+                **visitors.gate("run a job"),
+                on_click=_fetch_class,
             )
         if not any(dataset.id == datasets.DEMO_ID for dataset in datasets.listing()):
             demo_button("job_demo", "secondary")

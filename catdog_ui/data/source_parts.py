@@ -10,6 +10,7 @@ from catdog_core import datasets
 from catdog_core.datasets import Dataset
 from catdog_core.sources.preview import Preview
 
+from .. import visitors
 from ..startup import guard
 from ..words import N_, escape, t
 
@@ -36,6 +37,7 @@ def demo_button(key: str, kind: str = "primary") -> None:
         type=kind,  # type: ignore[arg-type]
         icon=":material/brush:",
         key=key,
+        **visitors.gate("change data"),
     ):
         with guard():
             with progress(t("Drawing cats and dogs…")) as tell:

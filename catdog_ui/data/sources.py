@@ -12,6 +12,7 @@ from catdog_core import datasets
 from catdog_core.datasets import Dataset
 from catdog_core.sources import preview, roots
 
+from .. import visitors
 from ..startup import guard
 from ..words import N_, t
 from . import source_files, source_net
@@ -77,7 +78,13 @@ def _folder(_kind: str) -> None:
     if looked is None:
         return
     show_preview(looked[1])
-    if st.button(t("Add this folder"), type="primary", icon=":material/add:", key="source_open"):
+    if st.button(
+        t("Add this folder"),
+        type="primary",
+        icon=":material/add:",
+        key="source_open",
+        **visitors.gate("change data"),
+    ):
         with guard():
             with st.spinner(t("Reading the photos…")):
                 dataset = _open(*looked)

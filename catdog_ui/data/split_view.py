@@ -9,6 +9,7 @@ from catdog_core.datasets import Dataset
 from catdog_core.files import shown
 from catdog_core.sources.preview import LAYOUTS
 
+from .. import visitors
 from ..startup import guard
 from ..words import N_, t
 from . import decide
@@ -108,7 +109,10 @@ def _form(dataset: Dataset) -> None:
             disabled=given,
         )
         pressed = st.form_submit_button(
-            t("Divide anew"), icon=":material/call_split:", key="split_divide"
+            t("Divide anew"),
+            icon=":material/call_split:",
+            key="split_divide",
+            **visitors.gate("change data"),
         )
         st.caption(t("Files stay where they are. Runs go on with the photos they began with."))
     if pressed:

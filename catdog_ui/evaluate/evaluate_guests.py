@@ -11,7 +11,7 @@ from catdog_core.insight import guests
 from catdog_core.insight.guests import Guest
 from catdog_core.runs import Run
 
-from .. import foreign, trash_view
+from .. import foreign, trash_view, visitors
 from ..startup import guard
 from ..words import escape, say, t
 
@@ -49,6 +49,7 @@ def door() -> None:
             type="primary",
             icon=":material/fact_check:",
             key="evaluate_guest_keep",
+            **visitors.gate("run a job"),
             on_click=_keep,
             args=(found,),
         )
@@ -71,6 +72,7 @@ def care(guest: Guest) -> None:
             type="tertiary",
             icon=":material/delete:",
             key="evaluate_guest_delete",
+            **visitors.gate("manage run", guest.owner),
             on_click=_remove,
             args=(guest,),
         )

@@ -17,7 +17,7 @@ from catdog_core.insight.layouts import Method, Numbers
 from catdog_core.insight.predictions import Table
 from catdog_core.jobs import Job
 
-from .. import charts, loaders, watch
+from .. import charts, loaders, visitors, watch
 from ..learn.terms import terms
 from ..startup import guard
 from ..words import escape, say, t
@@ -127,13 +127,20 @@ def _ask(subject: Subject, job: Job | None) -> None:
     if job is not None and job.status == "running":
         part = job.done / job.total if job.total else 0.0
         st.progress(part, t("{done:,} of {n:,} photos", done=job.done, n=job.total))
-        st.button(t("Stop"), icon=":material/stop:", key=f"stop_look_{_KEY}", on_click=job.stop)
+        st.button(
+            t("Stop"),
+            icon=":material/stop:",
+            key=f"stop_look_{_KEY}",
+            on_click=job.stop,
+            **visitors.gate(job.action),
+        )
         return
     _tell(job)
     st.button(
         t("Draw the map"),
         icon=":material/scatter_plot:",
         key=f"{_KEY}_look",
+        **visitors.gate("run a job"),
         on_click=_look,
         args=(subject,),
     )
@@ -158,13 +165,20 @@ def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(1.0, t("{name} lays {n:,} photos out…", name=name, n=len(found)))
             key = f"stop_{_KEY}_{method}"
-            st.button(t("Stop"), icon=":material/stop:", key=key, on_click=job.stop)
+            st.button(
+                t("Stop"),
+                icon=":material/stop:",
+                key=key,
+                on_click=job.stop,
+                **visitors.gate(job.action),
+            )
         return
     _tell(job)
     st.button(
         t("Lay the photos out by {name}", name=name),
         icon=":material/scatter_plot:",
         key=f"{_KEY}_{method}",
+        **visitors.gate("run a job"),
         on_click=_begin,
         args=(subject, method, found),
     )

@@ -17,7 +17,7 @@ from catdog_core.insight.predictions import Table
 from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
-from .. import loaders, phrases, state, watch
+from .. import loaders, phrases, state, visitors, watch
 from ..data.source_parts import SPLITS
 from ..startup import guard
 from ..words import escape, say, t
@@ -228,7 +228,13 @@ def _ask(subject: Subject, problem: str, job: Job | None) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(part, told)
             key = f"stop_{subject.key}"
-            st.button(t("Stop"), icon=":material/stop:", key=key, on_click=job.stop)
+            st.button(
+                t("Stop"),
+                icon=":material/stop:",
+                key=key,
+                on_click=job.stop,
+                **visitors.gate(job.action),
+            )
         return
     if job is not None and job.error is not None:
         (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
@@ -239,6 +245,7 @@ def _ask(subject: Subject, problem: str, job: Job | None) -> None:
             type="primary",
             icon=":material/play_arrow:",
             key=f"start_{subject.key}",
+            **visitors.gate("run a job"),
             on_click=_start,
             args=(subject,),
         )

@@ -9,7 +9,7 @@ from catdog_core.exports import bundle_in
 from catdog_core.exports.bundle_in import Brought
 from catdog_core.files import shown
 
-from .. import state
+from .. import state, visitors
 from ..words import escape, say, t
 
 _BROUGHT = "export_brought"
@@ -29,7 +29,11 @@ def section() -> None:
         st.session_state.pop(_BROUGHT, None)
         return
     if st.session_state.get(_BROUGHT, ("", None))[0] != file.file_id and st.button(
-        t("Bring it in"), icon=":material/input:", type="primary", key="export_bring"
+        t("Bring it in"),
+        icon=":material/input:",
+        type="primary",
+        key="export_bring",
+        **visitors.gate("train"),
     ):
         try:
             with st.spinner(

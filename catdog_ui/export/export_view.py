@@ -17,7 +17,7 @@ from catdog_core.insight import shipped
 from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
-from .. import loaders, state, tiles
+from .. import loaders, state, tiles, visitors
 from ..startup import guard
 from ..words import N_, escape, language, say, t
 from . import export_words as words
@@ -183,7 +183,13 @@ def _make(shelf: Shelf, exporter: Exporter, key: str) -> None:
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/hourglass_top: {t(job.phase or _STARTS)}", width="stretch")
-            st.button(t("Stop"), icon=":material/stop:", key=f"stop_{key}", on_click=job.stop)
+            st.button(
+                t("Stop"),
+                icon=":material/stop:",
+                key=f"stop_{key}",
+                on_click=job.stop,
+                **visitors.gate(job.action),
+            )
         return
     if job is not None and job.error is not None:
         (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
@@ -191,6 +197,7 @@ def _make(shelf: Shelf, exporter: Exporter, key: str) -> None:
         t("Make"),
         icon=":material/build:",
         key=f"make_{key}",
+        **visitors.gate("run a job"),
         on_click=_start,
         args=(shelf, exporter.kind, key),
     )

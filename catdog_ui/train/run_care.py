@@ -10,7 +10,7 @@ from catdog_core import runs
 from catdog_core.networks import backbones
 from catdog_core.runs import Run
 
-from .. import phrases, trash_view
+from .. import phrases, trash_view, visitors
 from ..startup import guard
 from ..words import escape, say, t
 
@@ -54,7 +54,12 @@ def care(found: Sequence[Run]) -> None:
         ):
             st.session_state["train_clone"] = st.session_state["train_parent"] = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
-        if st.button(t("Delete…"), icon=":material/delete:", disabled=run.is_active, key="delete"):
+        if st.button(
+            t("Delete…"),
+            icon=":material/delete:",
+            key="delete",
+            **visitors.gate("manage run", run.owner, disabled=run.is_active),
+        ):
             st.dialog(t("Delete this run?"))(_confirm)(run)
         if run.is_active:
             st.caption(t("It is training. Stop it on the Train page before you delete it."))
@@ -71,7 +76,11 @@ def _names(run: Run) -> None:
             key=f"note_{run.id}",
             placeholder=t("What did you want to find out? What did you see?"),
         )
-        if st.form_submit_button(t("Save name and note"), icon=":material/save:"):
+        if st.form_submit_button(
+            t("Save name and note"),
+            icon=":material/save:",
+            **visitors.gate("manage run", run.owner),
+        ):
             runs.rename(run.folder, name)
             runs.annotate(run.folder, note)
             st.toast(t("Saved."))

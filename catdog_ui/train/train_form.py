@@ -16,7 +16,7 @@ from catdog_core.runs import Run
 from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
 from catdog_core.training import estimate
 
-from .. import forms, phrases, state
+from .. import forms, phrases, state, visitors
 from ..words import N_, escape, say, t
 from . import network_form, train_plan, train_trial
 
@@ -278,7 +278,11 @@ def _start(
             persist_state="session",
         )
         if st.button(
-            t("Start training"), type="primary", icon=":material/play_arrow:", key="train_start"
+            t("Start training"),
+            type="primary",
+            icon=":material/play_arrow:",
+            key="train_start",
+            **visitors.gate("train"),
         ):
             folder = runs.create(dataset, training, augmentation, name=name, parent=parent)
             runs.start(folder)

@@ -17,7 +17,7 @@ from catdog_core.networks import backbones
 from catdog_core.settings import Augmentation, Training
 from catdog_core.training import estimate, lr_finder, trial
 
-from .. import curve_words, phrases, watch
+from .. import curve_words, phrases, visitors, watch
 from ..learn.terms import terms
 from ..startup import guard
 from ..words import N_, escape, say, t
@@ -30,6 +30,11 @@ PHASES = {
     "steps": N_("Step {done} of {n}"),
     "timing": N_("Timing a few steps…"),
 }
+_RECKONS = N_("Takes a few steps on this machine, without training anything, and reckons.")
+_SEARCHES = N_(
+    "Takes up to 100 steps of ever higher rates, in a process of its own and without touching any"
+    " run, and shows where the loss falls."
+)
 
 
 @dataclass(frozen=True)
@@ -109,9 +114,9 @@ def _timing(asked: Asked, job: Job | None) -> None:
             t("How long will it take?"),
             icon=":material/timer:",
             key="train_time",
-            help=t("Takes a few steps on this machine, without training anything, and reckons."),
             on_click=_begin,
             args=(SPEED, partial(_time, asked)),
+            **visitors.gate("run a job", help=t(_RECKONS)),
         )
         if job is not None and job.error is not None:
             st.caption(escape(say(job.error)))
@@ -134,18 +139,21 @@ def _finder(asked: Asked, use: Callable[[float], None], job: Job | None) -> None
     with st.container(horizontal=True, vertical_alignment="center"):
         if running:
             assert job is not None
-            st.button(t("Stop"), icon=":material/stop:", key="train_rate_stop", on_click=job.stop)
+            st.button(
+                t("Stop"),
+                icon=":material/stop:",
+                key="train_rate_stop",
+                on_click=job.stop,
+                **visitors.gate(job.action),
+            )
         else:
             st.button(
                 t("Find a learning rate"),
                 icon=":material/query_stats:",
                 key="train_rate_find",
-                help=t(
-                    "Takes up to 100 steps of ever higher rates, in a process of its own and"
-                    " without touching any run, and shows where the loss falls."
-                ),
                 on_click=_begin,
                 args=(RATES, partial(_search, asked)),
+                **visitors.gate("run a job", help=t(_SEARCHES)),
             )
     if job is None:
         return

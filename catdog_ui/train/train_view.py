@@ -12,7 +12,7 @@ from catdog_core.outcomes import histories
 from catdog_core.outcomes.verdicts import Verdict
 from catdog_core.runs import Run
 
-from .. import chart_marks, charts, curve_words, loaders, phrases, tiles, verdict
+from .. import chart_marks, charts, curve_words, loaders, phrases, tiles, verdict, visitors
 from ..learn.terms import terms
 from ..startup import guard
 from ..words import escape, say, t
@@ -64,7 +64,12 @@ def _header(run: Run) -> None:
         # One that hangs may be asked again: who asked it first may be gone, and no one waits.
         if run.is_active and run.status != "stalled" and (run.folder / "stop").exists():
             st.button(t("Stopping…"), disabled=True, key="stopping")
-        elif run.is_active and st.button(t("Stop"), icon=":material/stop:", key="stop_run"):
+        elif run.is_active and st.button(
+            t("Stop"),
+            icon=":material/stop:",
+            key="stop_run",
+            **visitors.gate("manage run", run.owner),
+        ):
             runs.stop(run.folder)
             st.rerun(scope="fragment")
         elif run.can_resume:
@@ -87,7 +92,13 @@ def _header(run: Run) -> None:
 def _resume_button(run: Run) -> None:
     started = bool(run.state or run.epochs)
     label = t("Resume") if started else t("Start")
-    if st.button(label, icon=":material/play_arrow:", type="primary", key="resume_run"):
+    if st.button(
+        label,
+        icon=":material/play_arrow:",
+        type="primary",
+        key="resume_run",
+        **visitors.gate("manage run", run.owner),
+    ):
         runs.start(run.folder, follow=bool(run.group))
         st.rerun()
 

@@ -13,6 +13,7 @@
     python -m benchmarks.load --minutes 30 --sessions 8 --no-training    whether memory stays flat
     python -m benchmarks memory              packing and reading two sizes: memory does not grow
     python -m benchmarks.memory 100000       the same of many photos; takes 7 GB for minutes
+    python -m benchmarks scale [DIR]         the constants that docs/scale.md reckons with
     python -m benchmarks all [DIR]
 
 DIR is a dataset with train/ and validation/ folders; without one the drawn demo set is used, as
@@ -38,6 +39,7 @@ from .memory import memory
 from .page import page
 from .race import console
 from .race_readers import race_readers
+from .scale_measured import scale
 from .threshold import threshold
 from .training import training
 from .variants import variants
@@ -54,6 +56,7 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "browser": browser,
     "load": load,
     "memory": memory,
+    "scale": scale,
 }
 
 

@@ -236,8 +236,10 @@ def shared(workspace, monkeypatch):
 def test_the_audience_starts_no_sweep(dataset, shared, started):
     shared("eve", "audience")
     app = form(dataset=dataset.id)
-    app.button("sweep_start").click().run()
-    assert "as the audience" in fakes.said(app.error)
+    assert app.button("sweep_start").disabled
+    assert "as the audience" in app.button("sweep_start").help
+    with pytest.raises(AccessError, match="as the audience"):
+        made(dataset)
     assert not runs.listing() and not started
 
 

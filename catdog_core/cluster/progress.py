@@ -31,7 +31,7 @@ def rest(sweep: Sweep, at_once: int) -> float | None:
     """Seconds the trials that are left will take, at most: ASHA may stop some of them.
 
     Each epoch that is left counts as long as the mean one of its run, or of all runs where it has
-    none yet.
+    none yet; a trial that has yet to begin takes besides what others took beside their epochs.
 
     Args:
         sweep: what trains.
@@ -47,12 +47,20 @@ def rest(sweep: Sweep, at_once: int) -> float | None:
     }
     if not times:
         return None
-    usual = mean(times.values())
+    usual, first = mean(times.values()), _start(sweep)
     left = []
     for run in sweep.group.runs:
         trial = sweep.trials[run.id]
         if trial.status not in ENDED and run.training:
-            left.append((run.training.epochs - len(run.epochs)) * times.get(run.id, usual))
+            epochs = (run.training.epochs - len(run.epochs)) * times.get(run.id, usual)
+            left.append(epochs if trial.status == "running" and run.epochs else first + epochs)
     if not left:
         return 0.0
     return round(max(max(left), sum(left) / max(at_once, 1)), 1)
+
+
+def _start(sweep: Sweep) -> float:
+    """Seconds a trial takes beside its epochs: its process, TensorFlow, the photos."""
+    ended = [run for run in sweep.group.runs if sweep.trials[run.id].status in ENDED]
+    beside = [max(sweep.trials[run.id].seconds - run.duration, 0.0) for run in ended]
+    return mean(beside) if beside else 0.0

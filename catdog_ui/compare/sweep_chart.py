@@ -218,7 +218,7 @@ def _draw_run(
         x=[x for x, _ in there],
         y=[y for _, y in there],
         mode="lines+markers",
-        name=html.escape(shown(run.name or run.id, 60)),
+        name=html.escape(shown(sweep_words.name(run), 60)),
         line={
             "color": color,
             "width": 3.5 if run.id in chosen else 2,

@@ -15,7 +15,7 @@ from catdog_core.outcomes import budget, experiments
 from catdog_core.outcomes.experiments import Member, Plan
 from catdog_core.settings import Augmentation, Network, Training
 
-from .. import state
+from .. import state, visitors
 from ..learn.terms import terms
 from ..words import t
 from . import experiment_form, sweep_fields, sweep_where, sweep_words
@@ -178,7 +178,11 @@ def _start(
             placeholder=t("for example: which learning rate?"),
         )
         if not st.button(
-            t("Start the sweep"), type="primary", icon=":material/tune:", key=f"{KEY}_start"
+            t("Start the sweep"),
+            type="primary",
+            icon=":material/tune:",
+            key=f"{KEY}_start",
+            **visitors.gate("train"),
         ):
             return
     if where.address is None:

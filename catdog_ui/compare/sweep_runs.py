@@ -135,7 +135,7 @@ def _table(
                 None if (result := found.results[place]) is None else 100 * result
                 for place in order
             ],
-            t("Run"): [run.name or run.id for run in runs],
+            t("Run"): [sweep_words.name(run) for run in runs],
             t("Status"): words.pop(t("Status")),
             t("Epochs"): [phrases.trained(run) for run in runs],
             **{
@@ -147,6 +147,7 @@ def _table(
         },
         column_config={
             t("Run"): st.column_config.TextColumn(width="medium"),
+            t("Core-minutes"): st.column_config.NumberColumn(format="%.1f"),
             t("Best validation accuracy"): st.column_config.NumberColumn(format="%.1f%%"),
             **{
                 sweep_words.heading(column): st.column_config.NumberColumn(format="%.3g")
@@ -198,7 +199,7 @@ def _ways_on(chosen: Sequence[Run], listed: Sequence[Run], key: str) -> None:
             st.rerun()  # the whole page, not the panel alone
         st.page_link(
             "pages/3_Train.py",
-            label=t("Open “{name}”", name=escape(shown(runs[0].name or runs[0].id, 40))),
+            label=t("Open “{name}”", name=escape(shown(sweep_words.name(runs[0]), 40))),
             icon=":material/model_training:",
             query_params=state.query(run=runs[0].id),
         )

@@ -10,7 +10,7 @@ from catdog_core.cluster import ray_here, sweeps
 from catdog_core.cluster.sweeps import Sweep, Trial
 from catdog_core.errors import CatDogError
 
-from .. import phrases
+from .. import phrases, visitors
 from ..startup import guard
 from ..words import N_, escape, t
 from . import sweep_where, sweep_words
@@ -54,6 +54,7 @@ def header(sweep: Sweep) -> None:
 
 
 def _buttons(sweep: Sweep) -> None:
+    mine = visitors.gate("manage run", sweep.group.runs[0].owner)
     if sweep.is_active:
         st.button(
             t("Stop the sweep"),
@@ -61,6 +62,7 @@ def _buttons(sweep: Sweep) -> None:
             key="sweep_stop",
             on_click=_act,
             args=("stop", sweep.id),
+            **mine,
         )
         return
     if not sweep.can_start:
@@ -74,6 +76,7 @@ def _buttons(sweep: Sweep) -> None:
             key="sweep_start_again",
             on_click=_act,
             args=("start", sweep.id),
+            **mine,
         )
     else:
         st.button(
@@ -83,6 +86,7 @@ def _buttons(sweep: Sweep) -> None:
             key="sweep_turn",
             on_click=_act,
             args=("turn", sweep.id),
+            **mine,
         )
 
 
@@ -160,5 +164,5 @@ def trial_words(sweep: Sweep, trial: Trial) -> dict[str, Any]:
     return {
         t("Status"): t(TRIALS[trial.status]),
         t("Tries"): trial.tries,
-        t("Cost"): sweep_words.cost(trial.core_seconds) if trial.core_seconds else "–",
+        t("Core-minutes"): trial.core_seconds / 60,
     }

@@ -10,6 +10,7 @@ from catdog_core.controls import controls
 from catdog_core.files import shown
 from catdog_core.outcomes import sweep_table
 from catdog_core.outcomes.sweep_table import Column, Link, Table
+from catdog_core.runs import Run
 from catdog_core.settings import Augmentation, Network, Training
 
 from .. import phrases
@@ -27,8 +28,8 @@ SURE = 0.05
 
 def label(column: Column) -> str:
     """An axis's name with its unit."""
-    name = heading(column)
-    return t("{name}, logarithmic", name=name) if column.scale == "log" else name
+    title = heading(column)
+    return t("{name}, logarithmic", name=title) if column.scale == "log" else title
 
 
 def number(value: float) -> str:
@@ -47,6 +48,11 @@ def value(column: Column, given: Any) -> str:
     if column.scale != "named":
         return number(given)
     return phrases.setting(column.control, given) if given is not None else t("unset")
+
+
+def name(run: Run) -> str:
+    """A run's name, without that of the sweep, which stands above."""
+    return (run.name or run.id).removesuffix(f" · {run.group.get('name', '')}")
 
 
 def heading(column: Column) -> str:
@@ -197,7 +203,7 @@ def now(found: Table) -> str:
         return t("No run has a whole epoch yet; the lines reach the foot with the first.")
     best = t(
         "Best so far: “{name}” with {value}.",
-        name=escape(shown(found.runs[first].name or found.runs[first].id, 40)),
+        name=escape(shown(name(found.runs[first]), 40)),
         value=phrases.percent(found.results[first]),
     )
     return f"{best} {_strongest(found)}"
@@ -212,6 +218,8 @@ def _strongest(found: Table) -> str:
             n=found.measured,
             least=sweep_table.FEWEST,
         )
+    if len({result for result in found.results if result is not None}) == 1:
+        return t("All results are the same, so no setting stands out.")
     links = sweep_table.links(found)
     if not links:
         return t("No setting here has an order that could go with the result.")

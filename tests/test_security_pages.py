@@ -17,7 +17,17 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no file nam
 HTML = '<img src=x onerror="pwned=1">'
 MARKDOWN = "[a](javascript:pwned=1) **b** $c$ :red[d]"
 HOSTILE = f"{HTML} {MARKDOWN}"
-PAGES = ("", "1_Data", "2_Augment", "3_Train", "4_Compare", "5_Evaluate", "6_Predict")
+PAGES = (
+    "",
+    "1_Data",
+    "2_Augment",
+    "3_Train",
+    "4_Compare",
+    "5_Evaluate",
+    "6_Predict",
+    "7_Export",
+    "8_Learn",
+)
 RENDERED = ("markdown", "caption", "error", "warning", "info", "success", "header", "subheader")
 LABELS = ("page_link", "button", "expander", "checkbox", "toggle", "popover", "tab", "metric")
 

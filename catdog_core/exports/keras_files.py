@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
+
+import h5py
 
 from .. import files, models
 from ..insight import model_file
@@ -20,8 +24,23 @@ def h5(source: Path, out: Path) -> None:
 
 
 def _write(source: Path, out: Path, kind: str) -> None:
+    """The model alone: what an optimizer remembers doubles a file and tells of the training."""
     path = model_file.find(source)
-    if strangers.inspect(path) == kind:
+    if strangers.inspect(path) == kind and _is_bare(path, kind):
         files.write_bytes(out, path.read_bytes())
     else:
-        models.save(models.load(path, compiled=True), out, models.about(path))
+        models.save(models.load(path), out, models.about(path), optimizer=False)
+
+
+def _is_bare(path: Path, kind: str) -> bool:
+    """Whether a file that was inspected holds nothing of a training."""
+    if kind == ".h5":
+        with h5py.File(path) as file:
+            return "training_config" not in file.attrs and "optimizer_weights" not in file
+    with zipfile.ZipFile(path) as archive:
+        if set(archive.namelist()) - _MEMBERS:
+            return False
+        return not json.loads(archive.read("config.json")).get("compile_config")
+
+
+_MEMBERS = {"config.json", "metadata.json", "model.weights.h5", models.ABOUT}

@@ -7,7 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from catdog_core import images
+from catdog_core import datasets, images, runs
+from catdog_core.settings import Training
 
 pytestmark = [
     pytest.mark.browser,
@@ -15,6 +16,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="Windows has no file names of this kind"),
 ]
 
+PAGES = ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict", "Export", "Learn"]
 HOSTILE = '<img src=x onerror="window.pwned=1"><b id=evil>b</b>[a](javascript:window.pwned=1)'
 INJECTED = "() => window.pwned || document.querySelector('img[src=x], #evil, a[href^=javascript]')"
 
@@ -41,22 +43,28 @@ def names(lab, tmp_path_factory):
     page.locator(".st-key-source_open button").click()
     page.wait_for_url("**dataset=**")
     lab.settle(page)
-    return dict(part.split("=", 1) for part in page.url.partition("?")[2].split("&"))
+    query = dict(part.split("=", 1) for part in page.url.partition("?")[2].split("&"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
+        training = Training(epochs=1, image_size=32, steps_per_epoch=1, validation_steps=1)
+        run = runs.create(datasets.load(query["dataset"]), training, None, name=HOSTILE)
+    lab.command("resume", str(run))
+    return {**query, "run": run.name}
 
 
-@pytest.mark.parametrize("path", ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict"])
+@pytest.mark.parametrize("path", PAGES)
 def test_no_page_takes_a_name_for_more_than_text(lab, page, names, path):
-    lab.visit(page, path, dataset=names["dataset"])
+    lab.visit(page, path, dataset=names["dataset"], run=names["run"])
     assert not page.evaluate(INJECTED)
     if path in ("", "Data"):
         assert "onerror" in page.inner_text('[data-testid="stMain"]')
 
 
-@pytest.mark.parametrize("path", ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict"])
+@pytest.mark.parametrize("path", PAGES)
 def test_no_page_asks_anyone_else_for_anything(lab, page, names, path):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda socket: asked.append(socket.url.replace("ws://", "http://")))
-    lab.visit(page, path, dataset=names["dataset"])
+    lab.visit(page, path, dataset=names["dataset"], run=names["run"])
     assert len(asked) > 5
     assert {url for url in asked if not url.startswith((lab.url, "data:", "blob:"))} == set()

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import scale, scale_tables
 from catdog_core import limits, pipeline
-from catdog_core.cluster import parallel
+from catdog_core.cluster import team_size
 from catdog_core.curation import looks
 from catdog_core.networks import architecture
 from catdog_core.packing import shards
@@ -40,7 +40,7 @@ def test_the_constants_that_stand_in_the_code_are_those():
     assert C.gradient_bytes == 4 * architecture.parameters(architecture.of(Training(), 2))
     assert Training().batch_size == scale.BATCH
     assert f"maxsize={scale.ORDERS}" in inspect.getsource(pipeline.training_batches)
-    assert f"allows {parallel.MOST} workers" in " ".join(PAGE.split())
+    assert f"allows {team_size.MOST} workers" in " ".join(PAGE.split())
 
 
 def test_one_worker_waits_for_nobody_and_many_at_most_twice_as_long_as_two():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -88,25 +89,30 @@ class _Job(threading.Thread):
         self.run_, self.config, self.cores = run, config, cores
 
     def run(self) -> None:
+        try:
+            with warnings.catch_warnings():  # Ray's notes about itself are none of the user's
+                warnings.simplefilter("ignore")
+                self._fit()
+        except BaseException as error:
+            self.error = error
+
+    def _fit(self) -> None:
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.tensorflow import TensorflowTrainer
 
-        try:
-            TensorflowTrainer(
-                parallel_worker.work,
-                train_loop_config=self.config,
-                scaling_config=ScalingConfig(
-                    num_workers=self.run_.workers, resources_per_worker={"CPU": self.cores}
-                ),
-                run_config=RunConfig(  # type: ignore[call-arg] # the newer of Ray's two of that name
-                    name=_STORE,
-                    storage_path=str(self.run_.folder),
-                    failure_config=FailureConfig(max_failures=RESTARTS),
-                    worker_runtime_env=_environment(),
-                ),
-            ).fit()
-        except BaseException as error:
-            self.error = error
+        TensorflowTrainer(
+            parallel_worker.work,
+            train_loop_config=self.config,
+            scaling_config=ScalingConfig(
+                num_workers=self.run_.workers, resources_per_worker={"CPU": self.cores}
+            ),
+            run_config=RunConfig(  # type: ignore[call-arg] # the newer of Ray's two of that name
+                name=_STORE,
+                storage_path=str(self.run_.folder),
+                failure_config=FailureConfig(max_failures=RESTARTS),
+                worker_runtime_env=_environment(),
+            ),
+        ).fit()
 
 
 def _follow(ray: Any, desk: Any, state: Told, job: _Job) -> None:

@@ -74,7 +74,8 @@ class Access(Settings):
 
     `everyone` is the role of a visitor who told nothing. Who knows a code has its role; codes are
     kept as `hashed` makes them. `teachers` and `students` are e-mail addresses of those who sign
-    in, with * for any part. Datasets may be opened within `roots`. A student may have `runs_each`
+    in, with * for any part. Datasets may be opened within `roots`, and elsewhere within
+    `urls`, such as "s3://bucket/photos". A student may have `runs_each`
     runs, of which `waiting_each` train or wait at once, and which take `megabytes_each` on the
     disk.
     """
@@ -87,6 +88,7 @@ class Access(Settings):
     teachers: tuple[str, ...] = ()
     students: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
     runs_each: int = Field(default=10, ge=1)
     waiting_each: int = Field(default=2, ge=1)
     megabytes_each: int = Field(default=1000, ge=1)

@@ -126,7 +126,7 @@ def open_folder(folder: Place, read: contents.Reader | None = None) -> Dataset:
     if own := _own_id(folder):
         return load(own)
     access.check("change data")
-    folder = places.fresh(_place(folder))
+    folder = places.listed(_place(folder))
     # The true root, known after the scan, is nearly always the folder given.
     earlier = contents.read(root() / _folder_id(folder))
     from .packing import shard_source  # asks this room what a dataset is

@@ -42,7 +42,7 @@ from .errors import CatDogError, DatasetError
 from .packing import cache, elsewhere, shard_index, shards, streamed
 from .packing.packed import Packed, Photos
 from .packing.shard_images import ShardFile, ShardImages, ShardReader
-from .sources.places import Remote
+from .sources.shard_place import ShardPlace
 
 __all__ = ["Packed", "Photos", "cached", "fits", "load", "opened", "pack", "verify"]
 
@@ -98,9 +98,10 @@ def cached(dataset: Dataset, size: int, progress: Progress | None = None) -> Pac
     of an older format, or with a shard missing or damaged, is mended. Shards elsewhere come as they
     are needed. Raises as `pack`.
     """
-    if isinstance(dataset.root, Remote) and dataset.source == "shards":
-        place = streamed.entry(dataset, size)
-        return replace(opened(place), hold=cache.hold(place), origin=dataset.root)
+    if isinstance(dataset.root, ShardPlace):
+        streamed.refuse(dataset, size)
+        place = streamed.entry(dataset.root)
+        return replace(opened(place), hold=cache.hold(place), origin=dataset.root.origin)
     out = cache.place(dataset.fingerprint, size)
     with _telling(out):
         if not _holds(out, dataset, size):

@@ -20,6 +20,8 @@ LIGHT = (
     "packed",
     "shard_source",
     "streamed",
+    "shard_place",
+    "shard_photos",
     "cli_photos",
     "recall",
     "sheets",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +80,7 @@ def follow(jobs: Sequence[Future[Any]], tell: Callable[[], None]) -> None:
     """Tell how far the jobs are until all have ended; raise what one of them raised."""
     waiting = set(jobs)
     while waiting:
-        ended, waiting = wait(waiting, _TOLD_EVERY, FIRST_EXCEPTION)
+        ended, waiting = wait(waiting, _TOLD_EVERY, FIRST_COMPLETED)
         for job in ended:
             job.result()
         tell()

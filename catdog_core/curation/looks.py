@@ -81,7 +81,7 @@ def take(
         folder: of the dataset's record; where there is none, nothing is kept.
         progress: called with (photos done, photos in all).
     """
-    root = places.fresh(root)
+    root = places.listed(root)
     stamps = contents.read(folder)
     seen = known(folder)
 

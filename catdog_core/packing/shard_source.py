@@ -24,6 +24,7 @@ from ..sources import contents
 from ..sources.dataset_record import Dataset
 from ..sources.layout import MAX_CLASSES, SPLITS
 from ..sources.places import Remote
+from ..sources.shard_place import ShardPlace
 from . import shard_index
 from .shard_index import FORMAT
 
@@ -128,11 +129,11 @@ def dataset(folder: Remote, dataset_id: str) -> Dataset:
     return Dataset(
         id=dataset_id,
         name=files.shown(folder.name, 60),
-        root=folder,
+        root=ShardPlace(folder.url, fingerprint(data), int(index["size"])),
         classes=classes,
         source="shards",
         fingerprint=fingerprint(data),
-        note={"layout": "split", "ignored": 0, "warnings": [], "size": int(index["size"])},
+        note={"layout": "packed", "ignored": 0, "warnings": [], "size": int(index["size"])},
         photos=tuple(sorted(photos)),
     )
 

@@ -44,6 +44,7 @@ from ..cluster.tasks import tried
 from ..errors import CatDogError, DatasetError
 from ..sources.dataset_record import Dataset
 from ..sources.places import Remote
+from ..sources.shard_place import ShardPlace
 from . import cache, shard_source
 from .shard_images import ShardFile
 
@@ -57,28 +58,40 @@ _ended = threading.Event()
 atexit.register(_ended.set)
 
 
-def entry(dataset: Dataset, size: int) -> Path:
-    """The cache's folder of a dataset of shards elsewhere: its index and tables, which come here.
-
-    Raises:
-        DatasetError: it was packed at another size, has changed there, or was decided about here.
-        DownloadError: the place does not answer.
-    """
-    assert isinstance(dataset.root, Remote)
-    if size != dataset.note["size"]:
+def refuse(dataset: Dataset, size: int) -> None:
+    """Raise DatasetError where the shards of a dataset do not hold what a training asks for."""
+    place = dataset.root
+    if not isinstance(place, ShardPlace):
+        return
+    if size != place.size:
         raise DatasetError(
             "The shards of '{name}' hold photos of {size} pixels. Expected {wanted}, as asked for:"
             " set the image size to {size}, or pack the photos at {wanted}.",
             name=dataset.name,
-            size=dataset.note["size"],
+            size=place.size,
             wanted=size,
         )
-    out = cache.place(dataset.fingerprint, size)
+    if dataset.fingerprint != place.fingerprint:
+        raise DatasetError(
+            "Photos of '{name}' were decided about since they were packed, which shards cannot"
+            " follow. Undo that, or decide about the photos they were packed from and pack those.",
+            name=dataset.name,
+        )
+
+
+def entry(place: ShardPlace) -> Path:
+    """The cache's folder of shards elsewhere: their index and tables, which come here.
+
+    Raises:
+        DatasetError: they are damaged, or others than those that were opened.
+        DownloadError: the place does not answer.
+    """
+    out = cache.place(place.fingerprint, place.size)
     with cache.guarded(out):
-        if not _is_ready(out, dataset):
+        if not _is_ready(out, place):
             cache.sweep()
-            _bring(out, dataset)
-        files.write_json(out / _MARK, {"format": FORMAT, "url": str(dataset.root)})
+            _bring(out, place)
+        files.write_json(out / _MARK, {"format": FORMAT, "url": place.origin.url})
     return out
 
 
@@ -252,31 +265,28 @@ def _shards(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.tfrecord"))  # those that come are among them
 
 
-def _is_ready(out: Path, dataset: Dataset) -> bool:
-    assert isinstance(dataset.root, Remote)
+def _is_ready(out: Path, place: ShardPlace) -> bool:
     try:
         data = (out / "index.json").read_bytes()
-        index = shard_source.read_index(data, dataset.root)
+        index = shard_source.read_index(data, place.origin)
         tables = [(out / row["file"]).with_suffix(".json").is_file() for row in index["shards"]]
     except (CatDogError, OSError):
         return False
-    return shard_source.fingerprint(data) == dataset.fingerprint and all(tables)
+    return shard_source.fingerprint(data) == place.fingerprint and all(tables)
 
 
-def _bring(out: Path, dataset: Dataset) -> None:
+def _bring(out: Path, place: ShardPlace) -> None:
     """Bring index and tables here; the index, which tells that all are here, last."""
-    assert isinstance(dataset.root, Remote)
-    data = shard_source.index_bytes(dataset.root)
-    if shard_source.fingerprint(data) != dataset.fingerprint:
+    data = shard_source.index_bytes(place.origin)
+    if shard_source.fingerprint(data) != place.fingerprint:
         raise DatasetError(
-            "The shards of '{name}' are not those that were opened: they were packed anew in"
-            " {folder}, or photos were decided about here, which shards cannot follow. Undo the"
-            " decisions, or open the address again.",
-            name=dataset.name,
-            folder=files.shown(str(dataset.root), 200),
+            "The shards in {folder} are not those that were opened: they were packed anew. Open the"
+            " address again.",
+            folder=files.shown(place.origin.url, 200),
         )
-    index = shard_source.read_index(data, dataset.root)
-    for row, text in zip(index["shards"], shard_source.tables(dataset.root, index), strict=True):
+    index = shard_source.read_index(data, place.origin)
+    texts = shard_source.tables(place.origin, index)
+    for row, text in zip(index["shards"], texts, strict=True):
         files.write_bytes((out / row["file"]).with_suffix(".json"), text)
     files.write_bytes(out / "index.json", data)
 

@@ -29,6 +29,7 @@ from ..errors import CatDogError, DatasetError
 from ..recall import Recall
 from . import places
 from .places import Place
+from .shard_place import ShardPlace
 
 FORMAT = 1
 Events = list[dict[str, Any]]
@@ -53,9 +54,9 @@ class Dataset:
     "tfrecord". "folder" may also be one elsewhere; "shards" are elsewhere, see `shard_source`.
     `fingerprint` names the content: other photos, labels or split give another one. `note` tells
     what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
-    divided them), "train-divided" (it divided the train folder) or "redivided" (anew, on request),
-    "split" the seed and fractions it did so by, "ignored" counts other files, "warnings" are
-    (message, params) pairs.
+    divided them), "packed" (shards say so), "train-divided" (it divided the train folder) or
+    "redivided" (anew, on request), "split" the seed and fractions it did so by,
+    "ignored" counts other files, "warnings" are (message, params) pairs.
 
     `changes` are the choices in force, the oldest first; photos, fingerprint and split follow
     them. `excluded` are the files they leave out, `kept` the kinds of finding to be quiet about,
@@ -204,7 +205,7 @@ def read(folder: Path) -> tuple[Dataset, Events]:
         dataset = Dataset(
             id=folder.name,
             name=str(record["name"]),
-            root=folder / "photos" if record["root"] is None else places.of(record["root"]),
+            root=_root(record) or folder / "photos",
             classes=tuple(map(str, record["classes"])),
             source=str(record["source"]),
             fingerprint=str(record["fingerprint"]),
@@ -220,6 +221,15 @@ def read(folder: Path) -> tuple[Dataset, Events]:
             id=folder.name,
         ) from error
     return dataset, events
+
+
+def _root(record: dict[str, Any]) -> Place | None:
+    if record["root"] is None:
+        return None
+    place = places.of(record["root"])
+    if record["source"] != "shards":
+        return place
+    return ShardPlace(str(place), str(record["fingerprint"]), int(record["note"]["size"]))
 
 
 def write(folder: Path, dataset: Dataset, events: Events) -> None:

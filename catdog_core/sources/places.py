@@ -273,9 +273,13 @@ def without_secrets(address: str) -> str:
     return f"{protocol}://{host}{slash}{path}"
 
 
-def fresh(place: Place) -> Place:
-    """The same place, of which nothing is known from before."""
-    return place.fresh() if isinstance(place, Remote) else place
+def listed(place: Place) -> Place:
+    """The same place as it is now: one elsewhere is listed anew, so that no photo is asked for."""
+    if not isinstance(place, Remote):
+        return place
+    found = place.fresh()
+    _ = found.listing
+    return found
 
 
 def digest(place: Place) -> str:

@@ -13,7 +13,7 @@ from ..photos import left_out
 from . import entries, layout
 from .entries import Entry
 from .listed import Listed
-from .places import Place
+from .places import Place, Remote
 
 SEED, FRACTION = 0, 0.25
 LAYOUTS = {
@@ -26,6 +26,7 @@ LAYOUTS = {
         "There is no validation folder, so the lab keeps a quarter of each class for validation,"
         " always the same photos."
     ),
+    "packed": N_("The shards say which photos are for training and which for validation."),
     "redivided": N_(
         "The photos were divided anew on request: photos that are alike are on the same side."
     ),
@@ -94,7 +95,9 @@ def of_entries(source: Iterable[Entry], name: str) -> Preview:
 
 
 def of_folder(folder: Place) -> Preview:
-    """Understand a folder of photos. Raises DatasetError when it is no dataset."""
+    """Understand a folder of photos, here or elsewhere. Raises DatasetError: it is no dataset."""
+    if isinstance(folder, Remote) and (packed := _of_shards(folder)):
+        return packed
     root, photos, note = layout.understand(folder, None, SEED, FRACTION)
     if isinstance(root, Path) and isinstance(folder, Path):
         wrapper = root.relative_to(folder.resolve()).as_posix()
@@ -102,6 +105,15 @@ def of_folder(folder: Place) -> Preview:
         wrapper = str(root).removeprefix(str(folder)).strip("/")
     inner = "" if wrapper == "." else wrapper
     return _preview(files.shown(root.name, 60), inner, photos, note, None)
+
+
+def _of_shards(folder: Remote) -> Preview | None:
+    from ..packing import shard_source  # which asks what a dataset is
+
+    if not shard_source.holds_shards(folder):
+        return None
+    found = shard_source.dataset(folder, "")
+    return Preview(found.name, found.counts(), "", found.note["layout"], 0, None)
 
 
 def _preview(

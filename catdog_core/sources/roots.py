@@ -1,4 +1,4 @@
-"""Which folders of the machine a person may open from a page.
+"""Which folders of the machine, and which places elsewhere, a person may open from a page.
 
 Commands are not confined: who has the command line may read what the system lets them read.
 """
@@ -11,8 +11,14 @@ from pathlib import Path
 
 from .. import access, files
 from ..errors import DatasetError
+from . import places
+from .places import Place, Remote
 
 ROOTS = "CATDOG_ROOTS"
+URLS = "CATDOG_URLS"
+_STORES = ("s3", "gs", "gcs", "az", "abfs", "memory")
+"""Protocols of which a server of one's own may open any place: they reach object stores, while
+others reach whatever listens in the network the server is in."""
 
 
 def roots() -> list[Path] | None:
@@ -31,11 +37,11 @@ def roots() -> list[Path] | None:
     return [Path(place).expanduser().resolve() for place in places if place.strip()]
 
 
-def confine(path: Path) -> Path:
-    """A path somebody typed into a page, if it lies where it may.
+def confine(path: Place) -> Place:
+    """A place somebody typed into a page, if it lies where it may.
 
     Args:
-        path: of a folder or file; links in it are followed before it is judged.
+        path: of a folder or file, or elsewhere; links in it are followed before it is judged.
 
     Returns:
         The true place, which is what must be opened: a link may lead elsewhere a moment later.
@@ -44,6 +50,8 @@ def confine(path: Path) -> Path:
         DatasetError: it, or a link within it, leads out of the allowed folders. It tells nothing
             of what is there.
     """
+    if isinstance(path, Remote):
+        return _confine_elsewhere(path)
     allowed = roots()
     if allowed is None:
         return path
@@ -60,6 +68,35 @@ def confine(path: Path) -> Path:
         " import a zip.",
         folder=files.shown(str(path)),
         allowed=", ".join(map(str, allowed)),
+    )
+
+
+def urls() -> list[str] | None:
+    """The places elsewhere a person may open; None where any of an object store may be.
+
+    ``CATDOG_URLS`` names them, with spaces between; else access.json does. Where neither says
+    anything, a shared lab, or one that is confined to folders, opens none.
+    """
+    named = os.environ.get(URLS, "").split() or list(access.settings().urls)
+    if named or roots() is not None:
+        return [str(places.of(each)) for each in named]
+    return None
+
+
+def _confine_elsewhere(place: Remote) -> Remote:
+    if place.protocol == "file":
+        folder = Path(place.url.removeprefix("file://"))
+        return Remote(f"file://{confine(folder)}")
+    allowed = urls()
+    if allowed is None and place.protocol in _STORES:
+        return place
+    if any(place.url == each or place.url.startswith(f"{each}/") for each in allowed or ()):
+        return place
+    raise DatasetError(
+        "{url} may not be opened here. Expected a place within {allowed}. Whoever runs the lab may"
+        " name it in CATDOG_URLS or access.json.",
+        url=files.shown(place.url, 200),
+        allowed=", ".join(allowed or ()) or "those that are named, which are none",
     )
 
 

@@ -13,6 +13,7 @@ from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
 from catdog_core.sources import class_set
+from catdog_core.sources.places import Remote
 from catdog_core.sources.preview import LAYOUTS
 
 from .. import trash_view, visitors
@@ -32,6 +33,8 @@ _SOURCES = {
     "download": N_("downloaded"),
     "tfds": N_("tensorflow_datasets"),
     "tfrecord": N_("TFRecords from elsewhere"),
+    "elsewhere": N_("photos at another place"),
+    "shards": N_("packed photos at another place, which a training streams"),
 }
 _MEASURED = 2000
 """Photos whose size is looked up at most; the head of a file is enough for it."""
@@ -180,8 +183,10 @@ def _measure(fingerprint: str, _dataset: Dataset) -> Counter[tuple[int, int]]:
 
 
 def _about(dataset: Dataset) -> None:
-    lines = [t("Source: {source}", source=t(_SOURCES.get(dataset.source, dataset.source)))]
-    if dataset.source == "folder":
+    elsewhere = isinstance(dataset.root, Remote)
+    source = "elsewhere" if elsewhere and dataset.source == "folder" else dataset.source
+    lines = [t("Source: {source}", source=t(_SOURCES.get(source, source)))]
+    if elsewhere or source == "folder":
         lines[0] += f", {escape(dataset.root)}"
     lines.append(t(LAYOUTS.get(dataset.note.get("layout", "split"), LAYOUTS["split"])))
     if dataset.note.get("ignored"):

@@ -10,7 +10,8 @@ import streamlit as st
 
 from catdog_core import datasets
 from catdog_core.datasets import Dataset
-from catdog_core.sources import preview, roots
+from catdog_core.sources import places, preview, roots
+from catdog_core.sources.places import Place
 
 from .. import visitors
 from ..startup import guard
@@ -61,18 +62,28 @@ def _demo(kind: str) -> None:
 
 
 def _folder(_kind: str) -> None:
-    heading(t("A folder on this machine"))
-    st.caption(t("The photos stay where they are, and nothing is written beside them."))
+    heading(t("A folder on this machine, or elsewhere"))
+    st.caption(
+        t(
+            "The photos stay where they are, and nothing is written beside them. An address such as"
+            " s3://bucket/photos names a folder elsewhere, of photos or of packed ones; who you are"
+            " there, the environment of the server tells."
+        )
+    )
     with st.form("source_folder", border=False):
         path = st.text_input(
-            t("Path of the folder"), key="source_path", placeholder=t("/home/me/photos"), width=560
+            t("Path or address of the folder"),
+            key="source_path",
+            placeholder=t("/home/me/photos"),
+            width=560,
         )
         asked = st.form_submit_button(t("Look inside"), icon=":material/search:")
     if asked:
         st.session_state.pop(_LOOKED, None)
         if path.strip():
             with guard(), st.spinner(t("Reading the photos…")):
-                folder = roots.confine(Path(path.strip()).expanduser())
+                place = places.of(path.strip())
+                folder = roots.confine(place.expanduser() if isinstance(place, Path) else place)
                 st.session_state[_LOOKED] = (folder, preview.of_folder(folder))
     looked = st.session_state.get(_LOOKED)
     if looked is None:
@@ -91,7 +102,7 @@ def _folder(_kind: str) -> None:
             choose(dataset)
 
 
-def _open(folder: Path, _looked: preview.Preview) -> Dataset:
+def _open(folder: Place, _looked: preview.Preview) -> Dataset:
     dataset = datasets.open_folder(roots.confine(folder))  # looked at a while ago
     st.session_state.pop(_LOOKED, None)
     return dataset

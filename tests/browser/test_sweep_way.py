@@ -1,0 +1,71 @@
+"""The whole way of a sweep in a browser: the form, its trials live, the chart, their curves."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+
+import pytest
+
+from catdog_core import datasets, files
+from catdog_core.cluster import sweeps
+
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(1200)]
+pytest.importorskip("ray", reason="the trials of a sweep are trained by Ray")
+LONG = 600_000
+"""Milliseconds for a Ray, two workers and two epochs each on a busy machine."""
+
+
+@pytest.fixture
+def dataset(lab, monkeypatch):
+    """A small drawn dataset in the lab's workspace, which is this process's as well."""
+    monkeypatch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
+    folder = lab.workspace / "cartoons"
+    datasets.make_demo(folder, train=24, validation=12, size=32, seed=0)
+    yield datasets.open_folder(folder)
+    for sweep in sweeps.listing():  # nothing of Ray outlives the test, also where it fails
+        if sweep.is_active:
+            sweeps.stop(sweep.id)
+        _wait_for_the_end_of(int(files.number(sweep.state.get("pid"))))
+
+
+def _wait_for_the_end_of(pid):
+    with suppress(ProcessLookupError):
+        for _ in range(600):
+            os.kill(pid or 2**22, 0)
+            time.sleep(0.2)
+
+
+def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
+    expect = pytest.importorskip("playwright.sync_api").expect
+    lab.visit(page, "Compare", dataset=dataset.id)
+    page.get_by_role("radio", name="Sweeps").click()
+    page.locator(".st-key-sweep_epochs input").fill("2")
+    page.keyboard.press("Enter")
+    page.locator(".st-key-sweep_image_size").get_by_role("slider").press("Home")
+    page.get_by_role("radio", name="Drawn at random").click()
+    page.locator(".st-key-sweep_samples input").fill("2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("2 runs.")).to_be_visible()
+    lab.settle(page)
+    page.locator(".st-key-sweep_start button").click()
+
+    expect(page.locator(".st-key-sweep_stop button")).to_be_visible()
+    bar = page.get_by_test_id("stProgress")
+    expect(bar).to_contain_text("2 trials")
+    expect(bar).to_contain_text("training: ", timeout=LONG)
+    expect(page.get_by_test_id("stMain")).to_contain_text("Cost so far")
+    expect(bar).to_have_count(0, timeout=LONG)  # the bar goes when all is done
+
+    (sweep,) = sweeps.listing()
+    assert [trial.epoch for trial in sweep.trials.values()] == [2, 2]
+    assert {run.training.image_size for run in sweep.group.runs} == {32}
+    expect(page.locator(".st-key-sweep_chart .scatterlayer .trace")).to_have_count(2)
+    expect(page.get_by_test_id("stMain")).to_contain_text("Best so far")
+
+    page.locator(".st-key-sweep_curves button").click()
+    expect(page.locator(".st-key-compare_accuracy .scatterlayer .trace")).not_to_have_count(0)
+    assert sorted(page.url.partition("runs=")[2].partition("&")[0].split("%2C")) == sorted(
+        run.id for run in sweep.group.runs
+    )

@@ -1,7 +1,7 @@
 """Small measurements from which docs/scale.md reckons: ``python -m benchmarks scale [DIR]``.
 
-DIR holds real photographs, else drawn ones are taken. Some minutes; the training of workers and the
-pages' server are measured as processes of their own.
+DIR holds real photographs, else drawn ones are taken. Some minutes; trainings and the pages' server
+are measured as processes of their own.
 """
 
 from __future__ import annotations
@@ -9,20 +9,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
-from . import server, source
+from catdog_core import files
+from catdog_core.cluster import ray_here
+
+from . import scale_tables, server, source
 from .race import console
-from .scale import PIXELS, SIDE
+from .scale import BATCH, PIXELS, SIDE
 from .wire import visitor
 
 MANY = 100_000
@@ -30,16 +36,25 @@ MANY = 100_000
 SESSIONS = 20
 TENSORFLOW = 500_000_000
 """Bytes of memory a server has at least once TensorFlow is loaded."""
+PHOTOS = 800
+"""Photos of an epoch; a few more validate."""
 
 
 def scale(folder: Path | None) -> None:
-    """Measure what one process can, and print it as the rows of the page's table."""
-    console.print(f"load {os.getloadavg()[0]:.1f}\n" if hasattr(os, "getloadavg") else "")
+    """Measure, and print what the page's tables come to on this machine."""
+    console.print(f"Load {psutil.getloadavg()[0]:.1f}\n")
     with tempfile.TemporaryDirectory() as place:
         found = of_photos(folder or source.drawn(Path(place)), Path(place) / "packed")
         found |= of_names(Path(place) / "names") | of_pages(Path(place))
+        if ray_here.is_installed():
+            found |= of_workers(Path(place))
+        else:
+            console.print("Workers are left out: Ray is not installed.")
+    page = scale_tables.constants((server.PROJECT / "docs" / "scale.md").read_text("utf-8"))
     for name, value in found.items():
-        console.print(f"| `{name}` | {value:,.6g} |", highlight=False)
+        print(f"| `{name}` | {value:,.6g} |")
+    for make in scale_tables.TABLES.values():  # what is not measured here is as on the page
+        print("", scale_tables.markdown(make(dataclasses.replace(page, **found))), sep="\n")
 
 
 def of_photos(root: Path, packed: Path) -> dict[str, float]:
@@ -107,6 +122,55 @@ def of_names(folder: Path) -> dict[str, float]:
         "shards_memory": held(split) / MANY,
         "open_rate": MANY / opening,
     }
+
+
+def of_workers(place: Path, rounds: int = 2) -> dict[str, float]:
+    """What one worker trains a second on one core, and two together on two. Needs Ray.
+
+    Told by the processor time an epoch takes, which other work of the machine changes little; so
+    what workers wait for each other with nothing to do is not in it. The best epoch counts.
+    """
+    from catdog_core import datasets
+
+    datasets.make_demo(place / "demo", train=PHOTOS, validation=20)
+    command = [sys.executable, "-m", "catdog_core", "train", str(place / "demo"), "--epochs", "4"]
+    pair = ["--workers", "2", "--batch-size", str(2 * BATCH)]
+    spent: dict[str, list[float]] = {"alone": [], "together": []}
+    peaks = []
+    for number in range(rounds):
+        for name, more in (("alone", []), ("together", pair)):
+            run = place / "runs" / f"{name}-{number}"
+            epochs, peak = _epochs([*command, *more, "--run", str(run)], run)
+            spent[name] += epochs
+            peaks += [peak] if name == "alone" else []
+    return {
+        "worker_rate": PHOTOS / min(spent["alone"]),
+        "pair_rate": 2 * PHOTOS / min(spent["together"]),
+        "worker_memory": max(peaks),
+    }
+
+
+def _epochs(command: list[str], run: Path) -> tuple[list[float], int]:
+    """Train; the processor seconds of each epoch but the first, of all processes, and the most
+    memory that the first of them had."""
+    # One thread for what TensorFlow computes, as a worker has it on a core of its own.
+    environment = {**server.with_workspace(run.parent.parent), "TF_NUM_INTRAOP_THREADS": "1"}
+    training = psutil.Popen(command, cwd=server.PROJECT, env=environment, stdout=subprocess.DEVNULL)
+    ends: list[float] = []
+    peak = 0
+    while training.poll() is None:
+        with suppress(psutil.Error):
+            used = sum(sum(each.cpu_times()[:2]) for each in _tree(training))
+            peak = max(peak, training.memory_info().rss)
+            ends += [used] * (len(files.read_lines(run / "metrics.jsonl")) - len(ends))
+        time.sleep(0.2)
+    if training.returncode or len(ends) < 3:
+        raise SystemExit(f"A training failed: {' '.join(command)}")
+    return list(np.diff(ends)), peak
+
+
+def _tree(top: psutil.Process) -> list[psutil.Process]:
+    return [top, *top.children(recursive=True)]
 
 
 def of_pages(place: Path) -> dict[str, float]:

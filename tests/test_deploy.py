@@ -172,6 +172,21 @@ def test_all_nodes_start_alike_with_a_token_and_a_shared_workspace(name):
         assert (ROOT / file).is_file()
 
 
+def test_every_flag_is_one_of_ray_start():
+    pytest.importorskip("ray", reason="the flags are Ray's")
+    from ray.scripts import scripts
+
+    known = {flag for each in scripts.start.params for flag in each.opts}
+    spec = of_kind("RayCluster")[0]["spec"]
+    used = {f"--{key}" for key in spec["headGroupSpec"]["rayStartParams"]}
+    used |= {f"--{key}" for group in spec["workerGroupSpecs"] for key in group["rayStartParams"]}
+    for config in documents(*CLUSTERS):
+        commands = config["head_start_ray_commands"] + config["worker_start_ray_commands"]
+        used |= set(re.findall(r"--[a-z-]+", " ".join(commands)))
+    assert len(used) > 5
+    assert used <= known
+
+
 def test_versions_of_ray_are_those_of_the_requirements():
     version = ray_version()
     assert of_kind("RayCluster")[0]["spec"]["rayVersion"] == version

@@ -35,11 +35,11 @@ def has_ended(process):
     return not launch.identity(process.pid)
 
 
-def recorded(place, process, identity=None, mark="0123456789abcdef"):
+def recorded(place, process, identity=None, mark="0123456789abcdef", **more):
     node = {"name": "node-1", "pid": process.pid}
     node["identity"] = launch.identity(process.pid) if identity is None else identity
     told = {"format": 1, "id": mark, "address": "127.0.0.1:1", "temporary": str(place / "none")}
-    files.write_json(place / "cluster.json", {**told, "nodes": [node]})
+    files.write_json(place / "cluster.json", {**told, "nodes": [node], **more})
 
 
 def test_without_a_cluster_status_and_stop_say_so(place, capsys):
@@ -80,6 +80,14 @@ def test_stop_finds_what_a_killed_node_left_behind(place, asleep):
     finally:
         orphan.kill()
         orphan.wait()
+
+
+def test_a_cluster_of_another_machine_that_shares_the_workspace_is_left_alone(place, asleep):
+    recorded(place, asleep, host="another-machine")
+    with pytest.raises(ClusterError, match="another-machine"):
+        local_cluster.stop()
+    assert asleep.poll() is None
+    assert local_cluster.current() is not None
 
 
 @pytest.mark.parametrize("said", ["", "[1]", '{"nodes": 3}', '{"format": 1, "nodes": [{}]}'])

@@ -60,6 +60,8 @@ class Cluster:
     """Where Ray keeps its sockets and logs while it runs."""
     nodes: tuple[Node, ...]
     """The head comes first."""
+    host: str = ""
+    """The machine it runs on: others may see the same workspace."""
 
     def status(self) -> Literal["running", "lost"]:
         """A cluster is there as long as its head is."""
@@ -82,7 +84,8 @@ def current() -> Cluster | None:
     try:
         files.refuse_newer(folder() / "cluster.json", told, FORMAT)
         nodes = [Node(each["name"], each["pid"], each["identity"]) for each in told["nodes"]]
-        return Cluster(told["id"], told["address"], Path(told["temporary"]), tuple(nodes))
+        place, host = Path(told["temporary"]), str(told.get("host", ""))
+        return Cluster(told["id"], told["address"], place, tuple(nodes), host)
     except (KeyError, TypeError):
         return None
 
@@ -183,6 +186,7 @@ def _started(workers: int, cores: int, memory: int) -> Cluster:
         f"{loopback.ADDRESS}:{head}",
         Path(tempfile.mkdtemp(prefix="cdl-", dir=short)),
         (),
+        socket.gethostname(),
     )
     common = [f"--num-cpus={cores}", f"--object-store-memory={memory}"]
     common += ["--min-worker-port=0", "--max-worker-port=0"]
@@ -252,6 +256,13 @@ def _stop() -> int:
     cluster = current()
     if cluster is None:
         return 0
+    if cluster.host not in ("", socket.gethostname()):
+        raise ClusterError(
+            "The cluster of this workspace was started on the machine '{host}'. Stop it there. If"
+            " that machine is gone, delete {file}.",
+            host=files.shown(cluster.host),
+            file=folder() / "cluster.json",
+        )
     found = processes()
     tops = {node.pid for node in reversed(cluster.nodes)}
     # The nodes end what is theirs when they are asked; what is left after that is ended here.

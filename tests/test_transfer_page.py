@@ -23,6 +23,17 @@ def test_choosing_transfer_fills_in_its_recipe_and_sums_up_its_stages(demo):
     assert "48 × 1 training and 24 validation photos: 72 in all" in fakes.said(app.caption)
 
 
+def test_why_there_is_no_search_for_a_rate_and_nothing_to_continue_is_told(demo):
+    app = chosen(demo)
+    assert "No learning rate is searched for here" in fakes.said(app.caption)
+    assert not [button for button in app.button if button.key == "train_rate_find"]
+    folder = fakes.run(model="transfer", image_size=256)
+    fakes.model(folder)
+    for path, key in (("3_Train", "continue_run"), ("4_Compare", "care_continue")):
+        button = fakes.page(path, run=folder.name).button(key)
+        assert button.disabled and "is not continued" in button.help
+
+
 def test_settings_without_an_effect_are_greyed(demo):
     app = chosen(demo)
     assert app.slider(key="train_looks").disabled

@@ -12,7 +12,12 @@ from catdog_core.runs import Run
 
 from .. import phrases, trash_view, visitors
 from ..startup import guard
-from ..words import escape, say, t
+from ..words import N_, escape, say, t
+
+NOT_CONTINUED = N_(
+    "A run of “transfer” is not continued: its last layers take seconds to learn, so begin anew"
+    " with other settings. What it saw in the photos is kept and used again."
+)
 
 
 def care(found: Sequence[Run]) -> None:
@@ -45,12 +50,12 @@ def care(found: Sequence[Run]) -> None:
         ):
             st.session_state["train_clone"] = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
-        if (
-            run.best_model
-            and run.model != backbones.TRANSFER
-            and st.button(
-                t("Continue with other settings"), icon=":material/fork_right:", key="care_continue"
-            )
+        if run.best_model and st.button(
+            t("Continue with other settings"),
+            icon=":material/fork_right:",
+            key="care_continue",
+            disabled=run.model == backbones.TRANSFER,
+            help=t(NOT_CONTINUED) if run.model == backbones.TRANSFER else None,
         ):
             st.session_state["train_clone"] = st.session_state["train_parent"] = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))

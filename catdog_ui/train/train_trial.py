@@ -101,6 +101,13 @@ def rate(asked: Asked, use: Callable[[float], None]) -> None:
         use: called with the rate to take over.
     """
     if asked.training.model == backbones.TRANSFER:
+        st.caption(
+            t(
+                "No learning rate is searched for here: the photos are looked at first and only"
+                " the last layers learn from what was seen, so there are no steps of the whole"
+                " network to try. What was seen is kept: another try takes seconds."
+            )
+        )
         return
     watch.job(RATES, partial(_finder, asked, use))
 

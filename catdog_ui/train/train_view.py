@@ -15,8 +15,8 @@ from catdog_core.runs import Run
 from .. import chart_marks, charts, curve_words, loaders, phrases, tiles, verdict, visitors
 from ..learn.terms import terms
 from ..startup import guard
-from ..words import escape, say, t
-from . import run_status, tensorboard_view
+from ..words import N_, escape, say, t
+from . import run_care, run_status, tensorboard_view
 
 POLL = 1.0
 """Seconds between two looks at the files of a run that is active."""
@@ -53,6 +53,12 @@ def _panel(run_id: str, drawn_as: str) -> None:
         tensorboard_view.show(run)
         if not run.is_active and run.best_model:
             _results(run)
+
+
+_CONTINUES = N_(
+    "Fills the form below with this run's settings. The new run begins with the weights of this"
+    " one's best epoch."
+)
 
 
 def _header(run: Run) -> None:
@@ -231,16 +237,15 @@ def _results(run: Run) -> None:
             key="download_h5",
             help=t("Converted when you press it; the first time takes a few seconds."),
         )
-        if run.model != backbones.TRANSFER and st.button(
+        is_transfer = run.model == backbones.TRANSFER
+        if st.button(
             t("Continue with other settings"),
             icon=":material/fork_right:",
             key="continue_run",
             on_click=_continue,
             args=(run.id,),
-            help=t(
-                "Fills the form below with this run's settings. The new run begins with the"
-                " weights of this one's best epoch."
-            ),
+            disabled=is_transfer,
+            help=t(run_care.NOT_CONTINUED if is_transfer else _CONTINUES),
         ):
             st.rerun()  # the form lies outside this part of the page
         st.page_link(

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from catdog_core import files
+from catdog_core import files, quiet
 
 CODE = """
 import sys
@@ -22,3 +22,30 @@ def test_the_import_says_nothing_and_loads_no_ballast_which_can_be_loaded_later(
     command = [sys.executable, "-c", CODE]
     done = subprocess.run(command, cwd=files.PROJECT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n3\n", "")
+
+
+DAMAGED = """
+import numpy as np
+from catdog_core import images
+from catdog_core.errors import PhotoError
+rng = np.random.default_rng(0)
+whole = images.encode(rng.integers(0, 255, (64, 64, 3)).astype(np.uint8))
+for _ in range(60):
+    data = bytearray(whole)
+    for place in rng.integers(700, len(data) - 2, 3):
+        data[place] = rng.integers(0, 255)
+    try:
+        images.decode(bytes(data))
+    except PhotoError:
+        pass
+"""
+
+
+def test_a_damaged_photo_leaves_one_line_at_most_in_a_servers_log():
+    done = subprocess.run(
+        [sys.executable, "-c", DAMAGED], cwd=files.PROJECT, capture_output=True, timeout=120
+    )
+    lines = done.stderr.splitlines()
+    assert done.returncode == 0 and done.stdout == b""
+    assert 0 < len(lines) <= 60, "with none, SECURITY.md and `quiet` tell of what is no more"
+    assert all(quiet._OF_DECODERS.match(line) and len(line) < 100 for line in lines)

@@ -8,12 +8,12 @@ import pytest
 from filelock import FileLock
 
 from catdog_core import datasets, files, runs
-from catdog_core.cluster import grid, progress, ray_here, sweep_folder, sweeps, trial_marks
+from catdog_core.cluster import driver, grid, progress, ray_here, sweep_folder, sweeps, trial_marks
 from catdog_core.cluster.patron import Patron
 from catdog_core.errors import ClusterError, RunError
 from catdog_core.outcomes import experiments
 from catdog_core.settings import Augmentation, Training
-from catdog_core.training import launch, status
+from catdog_core.training import launch, status, turn
 
 SMALL = Training(epochs=4, batch_size=8, image_size=32)
 GRID = grid.parse({"settings": {"learning_rate": [1e-4, 1e-3], "batch_size": [8, 16]}})
@@ -224,6 +224,32 @@ def test_a_run_knows_whether_the_driver_of_its_sweep_lives(key, monkeypatch, cap
     assert patron.is_there()
     assert not Patron("").is_there()
     assert not Patron("../elsewhere").is_there()
+
+
+class Impatient:
+    """A state that wants to stop after a few looks."""
+
+    def __init__(self):
+        self.looks, self.values = 0, {"queued": time.time()}
+
+    @property
+    def stop_wanted(self):
+        self.looks += 1
+        return self.looks > 3
+
+    def update(self, **values):
+        self.values |= values
+
+
+@pytest.mark.parametrize("who", ["run", "driver"])
+def test_who_finds_the_place_taken_waits_and_can_be_stopped(key, who):
+    (runs.root()).mkdir(exist_ok=True)
+    state = Impatient()
+    run = sweeps.load(key).group.runs[0]
+    waiting = turn._place(run, state) if who == "run" else driver._place(state)
+    with FileLock(runs.root() / "active.lock"), pytest.raises(turn.Stopped), waiting:
+        pass
+    assert state.looks == 4
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def _place(state: SweepState) -> Iterator[None]:
     while True:
         if state.stop_wanted:
             raise turn.Stopped
-        with suppress(Timeout), files.telling(path):
+        with files.telling(path), suppress(Timeout):  # it is an OSError, too
             place.acquire(timeout=0)
             break
         time.sleep(_PLACE)

@@ -212,7 +212,7 @@ def _place(run: runs.Run, state: State) -> Iterator[None]:
             return
         ahead = _ahead(run, state)
         if not ahead:
-            with suppress(Timeout), files.telling(path):
+            with files.telling(path), suppress(Timeout):  # it is an OSError, too
                 place.acquire(timeout=0)
                 break
         state.update(ahead=max(ahead, 1))

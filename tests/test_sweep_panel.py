@@ -205,12 +205,35 @@ def test_a_twin_trains_on_a_cluster_where_that_is_chosen(dataset, started):
     assert app.button("sweep_start_again").label == "Start"
 
 
-@pytest.mark.parametrize("name", [n for n, (_, c) in sweep_fields.offered().items() if c.low])
-def test_every_setting_offers_two_values_or_more_within_its_range(name):
-    part, control = sweep_fields.offered()[name]
+OFFERED = {**sweep_fields.offered("notes"), **sweep_fields.offered("transfer")}
+
+
+@pytest.mark.parametrize("name", [n for n, (_, c) in OFFERED.items() if c.kind in ("int", "float")])
+def test_every_number_offers_two_values_or_more_within_its_range(name):
+    part, control = OFFERED[name]
     every, first = sweep_fields.suggested(control, control.default)
     assert len(every) >= 2 and set(first) <= set(every)
     assert grids.parse({part: {name: [str(value) for value in every]}}).varied
+
+
+def test_what_a_network_does_not_have_is_not_offered_for_it(dataset):
+    assert "unfreeze" not in sweep_fields.offered("notes")
+    assert "dropout" not in sweep_fields.offered("compact")
+    app = form(dataset=dataset.id)
+    app.multiselect("sweep_varied").set_value(["dropout"]).run()
+    app.selectbox("sweep_model").set_value("compact").run()
+    assert not app.exception and not app.error
+    assert "Choose at least one setting" in fakes.said(app.info)
+
+
+def test_a_range_stays_where_it_was_when_what_it_was_suggested_from_changes(dataset):
+    app = form(dataset=dataset.id)
+    app.segmented_control("sweep_batch_size_kind").set_value("range").run()
+    app.slider("sweep_batch_size_range").set_value((30, 150)).run()
+    app.session_state["sweep_batch_size"] = 4
+    app.run()
+    assert not app.exception and not app.error
+    assert app.slider("sweep_batch_size_range").value == (30, 150)
 
 
 def test_successive_halving_is_counted_by_hand():

@@ -9,9 +9,11 @@ import streamlit as st
 from pydantic import BaseModel
 
 from catdog_core.controls import Control, controls
-from catdog_core.settings import Augmentation, Network, Training
+from catdog_core.networks import backbones
+from catdog_core.settings import NETWORKS, Augmentation, Network, Training
 
 from .. import forms
+from ..train import train_form
 from ..words import t
 
 KEY = "sweep"
@@ -25,15 +27,25 @@ _PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
 _LEFT_OUT = ("monitor", "epoch_weights", "steps_per_epoch", "validation_steps", "cval")
 """They change how a run is judged or kept, or how long it is; a grid's file may name some."""
 _FIRST = ("learning_rate", "batch_size")
+_WIDE = 400
 
 
-def offered() -> dict[str, tuple[str, Control]]:
-    """The settings that can be varied here, by name: the part of the grid, and the field."""
+def offered(model: str) -> dict[str, tuple[str, Control]]:
+    """The settings that can be varied here, by name: the part of the grid, and the field.
+
+    Args:
+        model: the network all runs share; some settings mean something for some networks only.
+    """
+    left_out = [*_LEFT_OUT]
+    if model != backbones.TRANSFER:
+        left_out += train_form.PRETRAINED
+    if model != "custom" and model not in NETWORKS:
+        left_out += Network.model_fields
     return {
         control.name: (part, control)
-        for part, model in _PARTS
-        for control in controls(model)
-        if control.name not in _LEFT_OUT and control.kind != "range"
+        for part, settings in _PARTS
+        for control in controls(settings)
+        if control.name not in left_out and control.kind != "range"
     }
 
 
@@ -49,14 +61,17 @@ def choose(base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     Args:
         base: the settings that all runs share, by name, from which values are suggested.
     """
-    known = offered()
+    known = offered(base["model"])
+    key = f"{KEY}_varied"
+    if key in st.session_state:  # another network may not have what was chosen
+        st.session_state[key] = [name for name in st.session_state[key] if name in known]
     names = st.multiselect(
         t("Settings to vary"),
         list(known),
         default=_FIRST,
         format_func=lambda name: _named(*known[name]),
         max_selections=MOST,
-        key=f"{KEY}_varied",
+        key=key,
         persist_state="session",
         placeholder=t("Choose settings"),
     )
@@ -159,16 +174,21 @@ def _range(control: Control, base: Any) -> dict[str, Any]:
     is_log = control.scale == "log"
     assert control.low is not None and control.high is not None
     if is_log:
-        steps = sorted({*forms.log_steps(control.low, control.high), low, high})
+        steps = {*forms.log_steps(control.low, control.high), low, high}
+        steps |= set(st.session_state.get(shared["key"], ()))
         ends = st.select_slider(
-            options=steps, value=(low, high), format_func=lambda value: f"{value:g}", **shared
+            options=sorted(steps),
+            value=(low, high),
+            format_func=lambda value: f"{value:g}",
+            **shared,
         )
     else:
         number = int if control.kind == "int" else float
-        most = min(control.high, 4 * high) if control.high > 400 else control.high
+        # A slider over all that is allowed could not be set to the little that is meant.
+        most = min(control.high, max(4 * high, *st.session_state.get(shared["key"], (0,))))
         ends = st.slider(
             min_value=number(control.low),
-            max_value=number(max(most, control.low + 1e-9)),
+            max_value=number(most if control.high > _WIDE else control.high),
             value=(number(low), number(high)),
             step=number(control.step or 1),
             **shared,
@@ -186,5 +206,5 @@ def _tidy(control: Control, values: list[Any]) -> list[Any]:
         if control.kind == "int":
             found.add(round(control.low + round((kept - control.low) / step) * step))
         else:
-            found.add(float(f"{kept:.2g}") if kept else 0.0)
+            found.add(float(f"{kept:.3g}") if kept else 0.0)
     return sorted(found)

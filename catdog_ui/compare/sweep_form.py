@@ -13,7 +13,7 @@ from catdog_core.cluster.grid import Asha, Grid
 from catdog_core.datasets import Dataset
 from catdog_core.outcomes import budget, experiments
 from catdog_core.outcomes.experiments import Member, Plan
-from catdog_core.settings import Augmentation, Network, Training
+from catdog_core.settings import NETWORKS, Augmentation, Network, Training
 
 from .. import state, visitors
 from ..learn.terms import terms
@@ -41,7 +41,7 @@ def show() -> None:
         return
     training = experiment_form.training(_SHARED, KEY, sweep_fields.chosen())
     augmentation = _augmentation()
-    varied = sweep_fields.choose(_base(training, augmentation))
+    varied = sweep_fields.choose(_base(dataset, training, augmentation))
     if not any(varied.values()):
         st.info(t("Choose at least one setting to vary."))
         return
@@ -60,13 +60,16 @@ def _augmentation() -> Augmentation | None:
     return experiment_form.augmentation() if is_on else None
 
 
-def _base(training: Training, augmentation: Augmentation | None) -> dict[str, Any]:
-    """What all runs share, by name; the augmentation last, whose names no training has."""
-    network = training.network or Network()
-    parts = [network.model_dump(), training.model_dump()]
-    return {k: v for part in parts for k, v in part.items()} | (
-        augmentation.model_dump() if augmentation else {}
-    )
+def _base(
+    dataset: Dataset, training: Training, augmentation: Augmentation | None
+) -> dict[str, Any]:
+    """What all runs share, by name, from which values to try are suggested."""
+    network = training.network or NETWORKS.get(training.model, Network())
+    photos = {
+        "train_photos": len(dataset.items("train")) // 2
+    }  # half of them, so that all are next
+    changed = augmentation.model_dump() if augmentation else {}
+    return {**network.model_dump(), **training.model_dump(), **photos, **changed}
 
 
 def _search(varied: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import keras
 from . import files, models, runs
 from .errors import RunError
 from .settings import Training
-from .training import averaging, schedules
+from .training import averaging, reasons, schedules
 from .training.averaging import AveragedWeights
 from .training.turn import Stopped, Told
 
@@ -99,12 +99,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             raise Stopped
         loss, accuracy = float((logs or {})["loss"]), float((logs or {})["accuracy"])
         if not math.isfinite(loss):
-            raise RunError(
-                "The loss became {loss} in epoch {epoch}: the training diverged. Start a new run"
-                " with a lower learning rate.",
-                loss=loss,
-                epoch=self.epoch + 1,
-            )
+            raise RunError(reasons.DIVERGED, loss=loss, epoch=self.epoch + 1)
         done = batch + 1
         row: dict[str, float] = {"epoch": self.epoch, "batch": done, "steps": self.steps}
         row |= {"loss": round(loss, 6), "accuracy": round(accuracy, 6)}

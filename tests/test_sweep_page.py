@@ -5,7 +5,7 @@ import pytest
 
 from catdog_core import files, runs
 from catdog_core.outcomes import sweep_table
-from catdog_ui.compare import sweep_chart, sweep_runs
+from catdog_ui.compare import sweep_chart, sweep_runs, sweep_words
 
 pytestmark = pytest.mark.usefixtures("workspace")
 SWEEP = {"id": "s1", "kind": "sweep", "name": "which rate?"}
@@ -106,6 +106,11 @@ def test_the_best_runs_open_side_by_side(trials):
     app.button("sweep_curves").click().run()
     assert not app.exception
     assert app.multiselect[0].value == trials[:2:-1]
+
+
+def test_a_trial_is_called_without_the_name_of_its_sweep_even_where_that_is_cut_off(workspace):
+    for name, told in (("rate 1 · which ra", "rate 1"), ("a · b", "a · b"), ("plain", "plain")):
+        assert sweep_words.name(runs.load(trial(name))) == told
 
 
 def test_names_of_runs_are_never_rendered(workspace):

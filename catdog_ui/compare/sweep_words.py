@@ -51,8 +51,10 @@ def value(column: Column, given: Any) -> str:
 
 
 def name(run: Run) -> str:
-    """A run's name, without that of the sweep, which stands above."""
-    return (run.name or run.id).removesuffix(f" · {run.group.get('name', '')}")
+    """A run's name, without that of the sweep, which stands above and may be cut off in it."""
+    own, dot, sweep = run.name.rpartition(" · ")
+    is_known = dot and run.group.get("name", "").startswith(sweep)
+    return own if is_known else run.name or run.id
 
 
 def heading(column: Column) -> str:

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from catdog_core import cli, files
+from catdog_core import cli, datasets, files
 from catdog_core.cluster import local_cluster
 from catdog_core.errors import ClusterError
 from catdog_core.training import launch
@@ -110,9 +110,13 @@ with ray_here.connected(sys.argv[1]) as ray:
 """
 
 
-def lab(*arguments, **options):
-    command = [sys.executable, "-m", "catdog_core", "cluster", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, **options)
+def command_line(*arguments):
+    command = [sys.executable, "-m", "catdog_core", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+
+
+def lab(*arguments):
+    return command_line("cluster", *arguments)
 
 
 def work(address, tasks):
@@ -186,6 +190,18 @@ with ray_here.connected(cpus=1):
             if one.status == "LISTEN":
                 print("listens", one.laddr.ip)
 """
+
+
+@pytest.mark.long
+def test_a_command_of_the_lab_works_on_the_cluster_by_its_short_name(cluster, tmp_path):
+    datasets.make_demo(tmp_path / "pets", train=6, validation=2, size=32)
+    packed = tmp_path / "packed"
+    done = command_line(
+        *("pack", str(tmp_path / "pets"), str(packed), "--size", "32", "--address", "auto")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "6 train, 2 validation photos of 32 px" in done.stdout
+    assert len(list(packed.glob("*.tfrecord"))) == 2
 
 
 @pytest.mark.long

@@ -17,7 +17,7 @@ from catdog_core.settings import Augmentation, Training
 
 def page(path: str = "", **query: str) -> AppTest:
     """The app opened at its entry point with a query, then at ``pages/<path>.py``."""
-    app = AppTest.from_file("../streamlit_app.py", default_timeout=60)
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
     for key, value in query.items():
         app.query_params[key] = value
     app.run()

@@ -20,14 +20,14 @@ def websocket(address: str, host: str = "", origin: str | None = "") -> int:
     ip, port = address.split(":")
     host = host or address
     origin = f"http://{host}" if origin == "" else origin
-    with socket.create_connection((ip, int(port)), timeout=20) as line:
+    with socket.create_connection((ip, int(port)), timeout=60) as line:
         try:
             with connect(
                 f"ws://{host}/_stcore/stream",
                 sock=line,
                 origin=origin,
                 subprotocols=["streamlit"],
-                open_timeout=20,
+                open_timeout=60,
             ):
                 return 101
         except InvalidStatus as refused:
@@ -36,7 +36,7 @@ def websocket(address: str, host: str = "", origin: str | None = "") -> int:
 
 def http_status(address: str, method: str, path: str, **headers: str) -> int:
     """The status of a request."""
-    connection = http.client.HTTPConnection(address, timeout=20)
+    connection = http.client.HTTPConnection(address, timeout=60)
     try:
         connection.request(
             method, path, headers={k.replace("_", "-"): v for k, v in headers.items()}

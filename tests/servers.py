@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body[: site.stall_at])
                 self.wfile.flush()
                 site.stall_at = None
-                site.done.wait(10)
+                site.done.wait(60)
             elif site.trickle:
                 for place in range(len(body)):
                     self.wfile.write(body[place : place + 1])

@@ -125,7 +125,7 @@ def test_a_class_is_let_in_at_the_lan_address_and_nobody_under_another_name(work
         children = psutil.Process(process.pid).children(recursive=True)
         for each in (*children, process):
             each.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait(url):

@@ -266,9 +266,9 @@ def test_a_second_download_of_the_same_file_is_refused(tmp_path):
         first = job(site, tmp_path, progress=lambda done, _: done and going.set())
         thread = threading.Thread(target=first.run, daemon=True)
         thread.start()
-        assert going.wait(5)
+        assert going.wait(60)
         with pytest.raises(DownloadError, match="being downloaded already"):
             job(site, tmp_path).run()
         site.done.set()
-        thread.join(10)
+        thread.join(60)
     assert (tmp_path / "pets.zip").read_bytes() == BODY

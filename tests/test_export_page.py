@@ -129,7 +129,7 @@ def test_a_stopped_export_leaves_nothing(folder, monkeypatch):
     monkeypatch.setattr(export, "make", make)
     app = page(folder)
     app.button(key=f"make_export-onnx-{folder.name}").click().run()
-    assert begun.wait(20)
+    assert begun.wait(60)
     app.run()
     app.button(key=f"stop_export-onnx-{folder.name}").click().run()
     app = ended(app, folder, "onnx")

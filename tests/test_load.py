@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from patience import busy
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from benchmarks import load, server, wire
@@ -31,8 +32,8 @@ def test_a_visitor_who_rests_asks_for_what_is_drawn_again_as_a_browser_does():
     visitor = wire.Visitor(socket, "nowhere")
     visitor.open("Train")
     started = time.monotonic()
-    took = visitor.rest(0.2)
-    assert time.monotonic() - started >= 0.19
+    took = visitor.rest(1.0)
+    assert time.monotonic() - started >= 0.99
     assert len(took) >= 2
     assert {(each.fragment_id, each.is_auto_rerun) for each in socket.asked[1:]} == {("part", True)}
 
@@ -72,7 +73,7 @@ def test_a_small_class_meets_no_error(tmp_path, monkeypatch):
     monkeypatch.setenv("CATDOG_WORKSPACE", str(tmp_path / "workspace"))
     datasets.create_demo()
     with server.process(tmp_path) as (address, pid):
-        tally = load.crowd(address, pid, load._roles(6, watch=False), 25)
+        tally = load.crowd(address, pid, load._roles(6, watch=False), min(25 * busy(), 150))
     assert tally.faults == []
     assert {"slider moved", "photo predicted", "page opened"} <= set(tally.times)
 
@@ -80,4 +81,4 @@ def test_a_small_class_meets_no_error(tmp_path, monkeypatch):
 @pytest.mark.long
 def test_100_photos_in_one_upload_are_all_predicted(tmp_path):
     with server.running(tmp_path) as address:
-        assert load._hundred(address) < 60
+        assert load._hundred(address) < 60 * busy()

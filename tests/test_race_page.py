@@ -44,7 +44,7 @@ def ended():
     """Wait for the race's thread."""
     for thread in threading.enumerate():
         if thread.name.startswith("job-race-"):
-            thread.join(10)
+            thread.join(60)
 
 
 def html(app):
@@ -73,7 +73,7 @@ def test_a_race_that_runs_shows_who_is_at_it_and_cannot_be_started_twice(section
     def work(job):
         started.append(job)
         job.result = Standing("warm", 0.5, tuple(LANES), "memory")
-        going.wait(10)
+        going.wait(60)
         return LANES
 
     raced_by(monkeypatch, work)

@@ -92,12 +92,12 @@ def test_a_run_in_its_own_process_is_stopped_at_the_next_batch_and_resumed(datas
     assert runs.load(run).status == "running"
     assert runs.batches(run)
     runs.stop(run)
-    wait_until(lambda: runs.load(run).status == "stopped", 30)
+    wait_until(lambda: runs.load(run).status == "stopped", 90)
     done = len(runs.load(run).epochs)
     runs.start(run)
     wait_until(lambda: len(runs.load(run).epochs) > done)
     runs.stop(run)
-    wait_until(lambda: runs.load(run).status == "stopped", 30)
+    wait_until(lambda: runs.load(run).status == "stopped", 90)
     assert "Traceback" not in (run / "log.txt").read_text()
 
 
@@ -112,13 +112,13 @@ def test_a_second_run_waits_its_turn_and_a_killed_one_is_lost_then_resumed(datas
     assert runs.load(second).status == "queued"
 
     psutil.Process(runs.load(first).state["pid"]).kill()
-    wait_until(lambda: runs.load(first).status == "lost", 30)
+    wait_until(lambda: runs.load(first).status == "lost", 90)
     wait_until(lambda: runs.load(second).status == "done")
     kept = len(runs.load(first).epochs)
     runs.start(first)
     wait_until(lambda: len(runs.load(first).epochs) > kept)
     runs.stop(first)
-    wait_until(lambda: runs.load(first).status == "stopped", 30)
+    wait_until(lambda: runs.load(first).status == "stopped", 90)
 
 
 @pytest.mark.slow

@@ -69,7 +69,7 @@ def test_a_file_is_taken_only_with_the_token_against_cross_site_requests(address
 
 @pytest.mark.parametrize("path", ["/_stcore/health", "/_stcore/host-config", "/"])
 def test_no_answer_is_readable_by_a_foreign_page(address, path):
-    connection = http.client.HTTPConnection(address, timeout=20)
+    connection = http.client.HTTPConnection(address, timeout=60)
     connection.request("GET", path, headers={"Origin": HOSTILE})
     allowed = connection.getresponse().headers.get("Access-Control-Allow-Origin", "")
     connection.close()
@@ -89,7 +89,7 @@ def test_no_answer_is_readable_by_a_foreign_page(address, path):
     ],
 )
 def test_no_path_leads_to_a_file_of_the_machine(address, path):
-    connection = http.client.HTTPConnection(address, timeout=20)
+    connection = http.client.HTTPConnection(address, timeout=60)
     connection.request("GET", path)
     answer = connection.getresponse()
     body = answer.read()

@@ -24,7 +24,7 @@ def no_jobs():
     yield
     for key, job in list(jobs._jobs.items()):
         job.stop()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while job.status == "running" and time.monotonic() < end:
             time.sleep(0.01)
         jobs.forget(key)
@@ -144,7 +144,7 @@ def progress_of(app):
 
 def settle(app, until):
     """Run the app again until something holds; the browser would do so by itself."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not until(app) and time.monotonic() < end:
         time.sleep(0.05)
         app.run()
@@ -157,7 +157,7 @@ def test_the_class_dataset_comes_by_one_click_in_the_background(monkeypatch, dem
 
     def fetched(fetch):
         fetch.tell(class_set.DOWNLOADING, 17_000_000, 68_000_000)
-        go.wait(10)
+        go.wait(60)
         return datasets.open_folder(demo)
 
     monkeypatch.setattr(class_set, "dataset", fetched)

@@ -158,7 +158,7 @@ def test_the_server_shows_the_runs_and_ends_when_asked_or_with_its_owner(run):
     try:
         assert url.startswith(("http://127.0.0.1:", "http://localhost:"))
         assert tensorboard_server.start(folder) == url
-        with urlopen(f"{url}data/runs", timeout=20) as answer:
+        with urlopen(f"{url}data/runs", timeout=60) as answer:
             assert {"first/tensorboard/train"} <= {*json.load(answer)}
         process, _ = tensorboard_server._running[folder]
     finally:

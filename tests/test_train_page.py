@@ -46,7 +46,7 @@ def test_the_form_shows_the_network_and_its_130241_parameters(demo):
     ("augmentation", "why"), [({}, "labels 0 or 1"), ({"mixup_alpha": 0.4}, "labels are shares")]
 )
 def test_the_loss_that_fits_the_labels_is_told(demo, augmentation, why):
-    app = AppTest.from_file("../streamlit_app.py", default_timeout=20)
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
     app.session_state["train_augmentation"] = augmentation
     app.query_params["dataset"] = datasets.open_folder(demo).id
     app.run()
@@ -69,7 +69,7 @@ def test_a_start_makes_the_run_that_was_set(demo, monkeypatch):
 
 def test_the_augmentation_of_its_page_is_used(demo, monkeypatch):
     monkeypatch.setattr(runs, "start", lambda _folder: None)
-    app = AppTest.from_file("../streamlit_app.py", default_timeout=20)
+    app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
     app.session_state["train_augmentation"] = {"rotation_range": 33}
     app.query_params["dataset"] = datasets.open_folder(demo).id
     app.run()

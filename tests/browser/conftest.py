@@ -25,11 +25,17 @@ QUIET = (
     "--disable-component-update",
     "--no-first-run",
 )
-PATIENCE = 60_000
+PATIENCE = 120_000
 """Milliseconds to wait for something to appear; a first TensorFlow import is among them."""
-DRAWN = "() => !document.querySelector('[data-testid=stSkeleton]')"
-"""True when no part of a page is still a grey placeholder."""
-IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+STILL = """() => {
+  const app = document.querySelector('[data-testid=stApp]'), now = performance.now();
+  const idle = app && app.dataset.testScriptState === 'notRunning'
+    && !document.querySelector('[data-testid=stSkeleton]');
+  window.stillSince = idle ? window.stillSince ?? now : null;
+  return idle && now - window.stillSince > 250;
+}"""
+"""True when no script has run for a moment and no part of a page is a grey placeholder: right after
+a click there is none either, since it has to come to the server first."""
 
 
 @dataclass
@@ -63,8 +69,8 @@ class Lab:
 
     def settle(self, page: Any) -> None:
         """Wait until no script of the page runs and all of it is drawn; not while one trains."""
-        page.locator(IDLE).wait_for()
-        page.wait_for_function(DRAWN)
+        page.evaluate("() => { window.stillSince = null }")
+        page.wait_for_function(STILL)
 
     def command(self, *arguments: str) -> str:
         """Run the lab's command line in the same workspace and return what it says."""

@@ -76,6 +76,15 @@ def faint(page: Any) -> list[dict[str, Any]]:
     return found
 
 
+def faint_in_the_end(page: Any, tries: int = 40) -> list[dict[str, Any]]:
+    """As `faint`, once nothing fades any more that a script draws anew."""
+    found = faint(page)
+    while found and tries:
+        page.wait_for_timeout(250)
+        found, tries = faint(page), tries - 1
+    return found
+
+
 def unnamed(page: Any) -> list[str]:
     """What on a page has no name for those who do not see it."""
     found: list[str] = page.evaluate(UNNAMED)

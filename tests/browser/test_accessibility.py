@@ -14,6 +14,8 @@ SMALL = Training(epochs=2, image_size=32, learning_rate=1e-3, steps_per_epoch=5,
 GROWING = Training(epochs=6, image_size=64, learning_rate=1e-3)
 PAGES = ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict", "Export", "Learn"]
 MOST_TABS = 40
+TRAINED = 250_000
+"""Milliseconds in which the growing run is trained, also on a busy machine."""
 LARGEST_SHIFT = 0.1
 """What web.dev calls good."""
 
@@ -40,7 +42,7 @@ def test_home_is_used_by_keyboard_alone(lab, page):
     assert page.evaluate(inside)
     assert page.evaluate("() => document.activeElement.matches(':focus-visible')")
     page.keyboard.press("Enter")
-    page.wait_for_url("**dataset=*")
+    page.wait_for_url("**dataset=**")
     page.locator(".st-key-home_train button:enabled").wait_for()
 
 
@@ -52,7 +54,7 @@ def test_words_can_be_read_and_all_that_is_shown_has_a_name(shown, name, theme):
     shown.visit(page, name, **shown.choice)
     if name in ("Train", "Compare", "Data"):
         page.locator(".js-plotly-plot").first.wait_for()
-    assert looks.faint(page) == []
+    assert looks.faint_in_the_end(page) == []
     assert looks.unnamed(page) == []
     shown.close_pages()
 
@@ -67,7 +69,7 @@ def test_a_page_keeps_still_while_its_charts_grow(shown, page):
     shown.visit(page, "Train", **{**shown.choice, "run": folder.name})
     page.locator(".js-plotly-plot").first.wait_for()
     page.evaluate(looks.WATCH_SHIFTS)
-    page.locator(".st-key-download_keras").wait_for()
+    page.locator(".st-key-download_keras").wait_for(timeout=TRAINED)
     shifts = page.evaluate("() => window.shifts")
     print(f"CLS {looks.shift(page):.4f} of {len(shifts)} shifts", shifts)
     assert looks.shift(page) <= LARGEST_SHIFT

@@ -37,7 +37,7 @@ def test_home_makes_the_demo_dataset(lab, page, expect):
     expect(page.locator(".st-key-home_demo")).to_have_count(0)
     expect(page.locator(".st-key-home_train button")).to_be_enabled()
     expect(page.locator(f"{NEWS} figure img").first).to_be_visible()
-    assert "dataset=" in page.url
+    page.wait_for_url("**dataset=**")
 
 
 def test_a_moved_slider_redraws_the_grid(lab, page, expect):
@@ -116,10 +116,13 @@ def test_a_file_that_is_no_photo_gets_one_sentence(lab, page, expect, tmp_path):
 
 def test_another_language_keeps_page_and_choice(lab, page, expect):
     lab.visit(page, "Train")
-    chosen = page.url.partition("run=")[2]
+    page.wait_for_url("**run=**")
+    chosen = page.url.partition("run=")[2].partition("&")[0]
     page.locator('[class*="st-key-switch_"]').get_by_text("한국어").click()
     expect(page.locator("h1").first).not_to_have_text("Train")
-    assert "/Train?" in page.url and "lang=ko" in page.url and chosen in page.url
+    page.wait_for_url("**/Train?**lang=ko**")
+    assert f"run={chosen}" in page.url
+    lab.settle(page)
     title = page.locator("h1").first.inner_text()
     page.reload()
     expect(page.locator("h1").first).to_have_text(title)
@@ -129,17 +132,24 @@ def start(lab, page, name, *, epochs, steps):
     """Fill the Train page's form and start a training small enough for a test."""
     lab.visit(page, "Train")
     page.locator(".st-key-train_name input").fill(name)
-    _type(lab, page, "train_epochs", epochs)
+    _type(page, "train_epochs", epochs)
+    plan = page.get_by_text("In all: ")  # said by the server, which then knows what was typed
+    plan.filter(has_text=f"{epochs} epochs").wait_for()
     page.get_by_text("Photos and steps").click()
-    _type(lab, page, "train_steps_per_epoch", steps)
-    _type(lab, page, "train_validation_steps", 2)
+    _type(page, "train_steps_per_epoch", steps)
+    plan.filter(has_text=f"{epochs} epochs × {steps} steps").wait_for()
+    _type(page, "train_validation_steps", 2)
+    lab.settle(page)
+    size = page.get_by_text("multiply-adds a photo")
+    large = size.inner_text()
     page.locator(".st-key-train_image_size").get_by_role("slider").press("Home")  # the least
+    size.filter(has_not_text=large).wait_for()
     lab.settle(page)
     page.locator(".st-key-train_start button").click()
+    page.wait_for_url("**run=**")
 
 
-def _type(lab, page, key, value):
+def _type(page, key, value):
     box = page.locator(f".st-key-{key} input")
     box.fill(str(value))
     box.press("Enter")
-    lab.settle(page)

@@ -17,6 +17,11 @@ PASTE = """([selector, data]) => {
     document.querySelector(selector).dispatchEvent(
         new ClipboardEvent("paste", {clipboardData: given, bubbles: true, cancelable: true}));
 }"""
+MOVED = """old => {
+    const all = [...document.querySelectorAll("[data-testid=stSliderThumbValue]")];
+    return all.length >= 2 && all.slice(-2).every((one, n) => one.innerText != old[n]);
+}"""
+"""True when row and column are others than they were."""
 
 
 def test_a_pasted_picture_gets_an_answer(lab, page):
@@ -46,10 +51,7 @@ def test_a_click_into_the_map_chooses_the_unit(lab, page):
     area.hover(position=spot)
     page.locator(".hoverlayer .hovertext").wait_for()
     area.click(position=spot)
-    page.wait_for_function(
-        "old => document.querySelectorAll('[data-testid=stSliderThumbValue]')[1].innerText != old",
-        arg=before[1],
-    )
+    page.wait_for_function(MOVED, arg=before[-2:])
     lab.settle(page)
     after = [one.inner_text() for one in page.get_by_test_id("stSliderThumbValue").all()]
     row, column = (int(text) for text in after[-2:])

@@ -78,7 +78,7 @@ def test_page_fits_its_screen(shown, pictures, name, width, theme, language):
     assert page.locator("h1").first.is_visible()
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.get_by_text("Traceback").count() == 0
-    assert page.evaluate(OVERFLOW) <= 1
+    page.wait_for_function(f"() => ({OVERFLOW})() <= 1")  # charts follow the window by and by
     shown.close_pages()
 
 
@@ -98,6 +98,7 @@ def _fill(lab, page, name):
     if name == "Evaluate":
         start = page.locator("[class*=st-key-start_evaluate] button")
         start.or_(page.locator(".js-plotly-plot")).first.wait_for()
+        lab.settle(page)  # as a chart may have come since, the model is asked but once
         if start.count():  # the first look asks the model, later ones find its answers
             start.click()
     if name in ("Train", "Compare", "Evaluate", "Learn"):

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,13 +30,16 @@ class Counter:
         self.under, self.number, self.code = str(under), number, code
         self.count = 0
         self.hit = ""
+        self._one = threading.Lock()
 
     def tick(self, what: str, path: Any = None) -> None:
         """Count one call; raise when it is the one."""
         if path is not None and not str(path).startswith(self.under):
             return
-        self.count += 1
-        if self.count == self.number:
+        with self._one:  # archives are unpacked and sets drawn by several threads
+            self.count += 1
+            hit = self.count == self.number
+        if hit:
             self.hit = f"{what} {path or ''}"
             raise OSError(self.code, os.strerror(self.code), str(path) if path else None)
 

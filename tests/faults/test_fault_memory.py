@@ -38,7 +38,7 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
             stderr=log,
             cwd=files.PROJECT,
             env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace())},
-            timeout=240,
+            timeout=280,
         )
     assert ended.returncode != 0
     found = runs.load(run)
@@ -105,6 +105,6 @@ def test_an_odd_error_in_a_process_at_its_limit_is_told_as_lack_of_memory():
         "print(reasons.explain(TypeError('odd'))[0] == reasons.SHORT_OF_MEMORY)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=files.PROJECT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=files.PROJECT, capture_output=True, text=True, timeout=240
     )
     assert done.stdout.strip() == "True", done.stderr

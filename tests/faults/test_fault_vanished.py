@@ -16,7 +16,7 @@ def test_a_run_deleted_under_its_worker_is_not_made_anew(new_run, light):
     with pytest.raises(RunError, match="Stop it before"):
         runs.remove(run)
     wait_until(lambda: shutil.rmtree(run, ignore_errors=True) or not run.exists())  # by hand
-    assert light[0].wait(20) == 0
+    assert light[0].wait(60) == 0
     assert not run.exists()
     assert runs.listing() == []
     other = new_run()  # and the place is free
@@ -64,7 +64,7 @@ def test_a_real_training_whose_dataset_and_then_folder_vanish(new_run, pets, tmp
     wait_until(lambda: len(runs.load(other).epochs) >= 1, 120)
     process = launch._children[-1]
     wait_until(lambda: shutil.rmtree(other, ignore_errors=True) or not other.exists(), 30)
-    process.wait(60)
+    process.wait(120)
     assert not other.exists(), sorted(path.name for path in other.rglob("*"))
 
 

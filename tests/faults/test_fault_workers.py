@@ -11,6 +11,7 @@ import time
 
 import psutil
 import pytest
+from patience import busy
 from waiting import running, started, wait_until
 
 from catdog_core import files, runs
@@ -30,7 +31,7 @@ def test_a_killed_worker_is_lost_within_20_s_and_another_takes_its_place(new_run
     begun = time.monotonic()
     wait_until(lambda: runs.load(first).status == "lost", 20)
     wait_until(lambda: running(second))
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 20 * busy()
     assert runs.load(first).can_resume
 
 
@@ -53,7 +54,7 @@ def test_a_hung_worker_is_stopped_within_10_s(new_run, light):
     begun = time.monotonic()
     runs.stop(run)
     wait_until(lambda: runs.load(run).status == "stopped", 10)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 10 * busy()
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
     started(run)  # and goes on
     runs.stop(run)
@@ -68,11 +69,11 @@ def test_the_command_line_ends_a_hung_worker_too(new_run, light):
     os.kill(worker.pid, signal.SIGSTOP)
     begun = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "catdog_core", "stop", str(run)], cwd=files.PROJECT, timeout=60
+        [sys.executable, "-m", "catdog_core", "stop", str(run)], cwd=files.PROJECT, timeout=120
     )
     assert done.returncode == 0
     wait_until(lambda: runs.load(run).status == "stopped", 10)
-    assert time.monotonic() - begun < 20  # Python's start among them
+    assert time.monotonic() - begun < 20 * busy()  # Python's start among them
 
 
 @pytest.mark.long
@@ -99,7 +100,7 @@ def test_a_worker_that_beats_is_not_ended_by_a_stop(new_run, light, monkeypatch)
     worker = started(run)
     (run / "stop").mkdir()  # a wish it sees, and that cannot be taken away by unlink alone
     wait_until(lambda: runs.load(run).status == "stopped", 10)
-    assert light[0].wait(10) == 0, "it ended by itself"
+    assert light[0].wait(60) == 0, "it ended by itself"
     assert not worker.is_running()
 
 
@@ -117,7 +118,7 @@ def test_no_stranger_is_ever_signalled(new_run):
             assert not ending.kill({"pid": pid, "started": mine})
         assert decoy.poll() is None
         assert ending.kill({"pid": decoy.pid, "started": mine})
-        assert decoy.wait(10) != 0
+        assert decoy.wait(60) != 0
     finally:
         decoy.kill()
         decoy.wait()
@@ -133,7 +134,7 @@ def test_a_hung_lock_holder_of_another_number_survives_a_stop(new_run, monkeypat
     try:
         with holder:
             runs.stop(run)
-            ending.watch(run).join(10)
+            ending.watch(run).join(60)
         assert decoy.poll() is None
     finally:
         decoy.kill()
@@ -155,7 +156,7 @@ def test_of_two_starts_in_the_same_instant_one_starts(new_run, light):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert len(light) == 1
     assert len(refused) == 3 and "already" in refused[0]
 

@@ -1,0 +1,12 @@
+"""How long to wait on a machine that has other work: promises in seconds are for one that has not."""
+
+from __future__ import annotations
+
+import os
+
+
+def busy() -> float:
+    """How many times as long as alone something takes here now, about: waiting work a core."""
+    if not hasattr(os, "getloadavg"):
+        return 2.0  # Windows does not tell
+    return max(1.0, max(os.getloadavg()[:2]) / (os.cpu_count() or 1))

@@ -1,4 +1,4 @@
-"""How long to wait on a machine that has other work: promises in seconds are for one that has not."""
+"""How long to wait on a machine that has other work: promises in seconds are for a quiet one."""
 
 from __future__ import annotations
 

@@ -120,6 +120,11 @@ def test_what_a_sweep_tries_is_told(halfway):
     assert "Trials are judged after so many epochs: 2, 6" in said
 
 
+def test_results_of_runs_that_did_not_train_to_their_end_are_told_as_such(halfway):
+    said = fakes.said(page(group=halfway).caption)
+    assert "2 of 3 results are of runs that have not trained to their end" in said
+
+
 def test_why_a_driver_failed_is_told_as_plain_text(dataset):
     key = made(dataset)
     driver(key, status="failed", error={"message": "No cluster at {at}", "params": {"at": "*x*"}})

@@ -143,7 +143,11 @@ def facts(sweep: Sweep) -> None:
     """What the sweep tries, and what it costs, in two lines."""
     parts = []
     if sweep.core_seconds:
-        parts.append(t("Cost so far: {cost}", cost=sweep_words.cost(sweep.core_seconds)))
+        cost = sweep_words.cost(sweep.core_seconds)
+        is_over = not sweep.is_active and not sweep.left
+        parts.append(
+            t("Cost: {cost}", cost=cost) if is_over else t("Cost so far: {cost}", cost=cost)
+        )
     if sweep.eta is not None:
         parts.append(t("about {time} left", time=phrases.duration(sweep.eta)))
     where = t("this machine") if sweep.address == ray_here.LOCAL else escape(sweep.address)

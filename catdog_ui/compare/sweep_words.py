@@ -208,7 +208,7 @@ def now(found: Table) -> str:
         name=escape(shown(name(found.runs[first]), 40)),
         value=phrases.percent(found.results[first]),
     )
-    return f"{best} {_strongest(found)}"
+    return " ".join(filter(None, [best, _strongest(found), _unfinished(found)]))
 
 
 def _strongest(found: Table) -> str:
@@ -226,6 +226,23 @@ def _strongest(found: Table) -> str:
     if not links:
         return t("No setting here has an order that could go with the result.")
     return _link(links[0], len(links))
+
+
+def _unfinished(found: Table) -> str:
+    """How many results are of runs that would have gone on."""
+    early = sum(
+        run.status != "done"
+        for run, result in zip(found.runs, found.results, strict=True)
+        if result is not None
+    )
+    if not early:
+        return ""
+    return t(
+        "{n} of {all} results are of runs that have not trained to their end, and may be the lower"
+        " for it.",
+        n=early,
+        all=found.measured,
+    )
 
 
 def _link(link: Link, count: int) -> str:

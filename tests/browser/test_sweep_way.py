@@ -55,7 +55,7 @@ def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
     bar = page.get_by_test_id("stProgress")
     expect(bar).to_contain_text("2 trials")
     expect(bar).to_contain_text("training: ", timeout=LONG)
-    expect(page.get_by_test_id("stMain")).to_contain_text("Cost so far")
+    expect(page.get_by_test_id("stMain")).to_contain_text("Cost")
     expect(bar).to_have_count(0, timeout=LONG)  # the bar goes when all is done
 
     (sweep,) = sweeps.listing()
@@ -63,6 +63,16 @@ def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
     assert {run.training.image_size for run in sweep.group.runs} == {32}
     expect(page.locator(".st-key-sweep_chart .scatterlayer .trace")).to_have_count(2)
     expect(page.get_by_test_id("stMain")).to_contain_text("Best so far")
+
+    chart = page.locator(".st-key-sweep_chart .js-plotly-plot")
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + 4, box["y"] + 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] - 4, steps=5)
+    page.mouse.up()
+    expect(page.get_by_text("2 of 2 runs, picked on the chart")).to_be_visible()
 
     page.locator(".st-key-sweep_curves button").click()
     expect(page.locator(".st-key-compare_accuracy .scatterlayer .trace")).not_to_have_count(0)

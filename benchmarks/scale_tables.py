@@ -82,6 +82,8 @@ def table_first(c: Constants) -> Table:
     )
     found = [scale.loads(c, photos, many) for photos, many in pairs]
     rows += [[text, *(f"{each[key]:.0%}" for each in found)] for key, text in names.items()]
+    singly = [f"{scale.rate(c, many) / c.requests:.0%}" for many in workers]
+    rows.append(["requests, if machines kept no shards", *singly])
     fullest = [max(each, key=lambda key: each[key]) for each in found]
     told = [names[key] if each[key] > 1 else "–" for key, each in zip(fullest, found, strict=True)]
     return [*rows, ["**more than there is of**", *told]]

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -182,6 +183,7 @@ def test_one_command_starts_two_nodes_that_survive_one_and_end_whole(cluster, pl
 
 
 OWN = """
+import os
 import psutil
 from catdog_core.cluster import ray_here
 with ray_here.connected(cpus=1):
@@ -189,6 +191,8 @@ with ray_here.connected(cpus=1):
         for one in each.net_connections("tcp"):
             if one.status == "LISTEN":
                 print("listens", one.laddr.ip)
+    print("token", os.environ["RAY_AUTH_TOKEN_PATH"])
+print("left", "RAY_AUTH_MODE" in os.environ)
 """
 
 
@@ -205,14 +209,27 @@ def test_a_command_of_the_lab_works_on_the_cluster_by_its_short_name(cluster, tm
 
 
 @pytest.mark.long
-def test_a_ray_of_ones_own_listens_on_this_machine_only(place):
+def test_a_ray_of_ones_own_listens_on_this_machine_only_and_leaves_nothing(place, tmp_path):
     pytest.importorskip("ray", reason="it is Ray that listens")
+    (tmp_path / "home").mkdir()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     done = subprocess.run(
-        [sys.executable, "-c", OWN], capture_output=True, text=True, timeout=240, check=True
+        [sys.executable, "-c", OWN],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+        cwd=files.PROJECT,
+        env={**environment, "HOME": str(tmp_path / "home")},
     )
-    found = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("listens")}
+    told = [line.split() for line in done.stdout.splitlines()]
+    found = {line[1] for line in told if line[0] == "listens"}
     assert found
     assert found <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    (token,) = [line[1] for line in told if line[0] == "token"]
+    assert not Path(token).exists()
+    assert ["left", "False"] in told
+    assert not list((tmp_path / "home").glob(".ray*"))
 
 
 @pytest.mark.long

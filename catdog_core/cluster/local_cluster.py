@@ -175,9 +175,7 @@ def _alone() -> Iterator[None]:
 
 
 def _started(workers: int, cores: int, memory: int) -> Cluster:
-    files.discard(token())
-    with files.telling(token()), open(token(), "w", opener=_private) as file:
-        file.write(secrets.token_hex(32))
+    loopback.new_token(token())
     head, client = _free_ports(2)
     # Short, as sockets lie in it: their whole path may have 107 characters.
     short = "/tmp" if Path("/tmp").is_dir() else None
@@ -204,10 +202,6 @@ def _started(workers: int, cores: int, memory: int) -> Cluster:
         files.write_json(folder() / "cluster.json", told)
         _wait_for(cluster, node)
     return cluster
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -10,9 +10,12 @@ machine, who reach the loopback as well. Run as a program, this is Ray's own com
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from pathlib import Path
 from typing import Any
+
+from .. import files
 
 ADDRESS = "127.0.0.1"
 _ALIVE = 0  # of the states in Ray's GcsNodeInfo
@@ -27,6 +30,7 @@ def environment(token: Path) -> dict[str, str]:
     """
     return {
         "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "",  # one that is told so would count more than a file
         "RAY_AUTH_TOKEN_PATH": str(token),
         "RAY_USAGE_STATS_ENABLED": "0",
         # Ray has more than one node on Windows and macOS only where it is asked to.
@@ -45,18 +49,46 @@ def keep() -> None:
     services.get_node_ip_address = here
 
 
-def join(token: Path) -> None:
+def new_token(path: Path) -> Path:
+    """Make a token in a file that only its owner can read; its place again.
+
+    Ray by itself would keep one in the home folder, readable by everybody.
+
+    Raises:
+        CatDogError: it cannot be written.
+    """
+    with files.telling(path):
+        path.unlink(missing_ok=True)
+        with open(path, "w", opener=_private) as file:
+            file.write(secrets.token_hex(32))
+    return path
+
+
+def join(token: Path) -> dict[str, str | None]:
     """Make this process ready for ``ray.init(address="127.0.0.1:…")``. Imports Ray.
 
     Args:
         token: the file with the token of the cluster.
+
+    Returns:
+        What to give `leave`.
     """
-    os.environ.update(environment(token))
+    ours = environment(token)
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
     keep()
-    inside = _inside()
-    # Both were read when Ray was imported, which may be long ago.
-    inside.Config.initialize("")
-    inside.AuthenticationTokenLoader.instance().reset_cache()
+    _read_again()
+    return before
+
+
+def leave(before: dict[str, str | None]) -> None:
+    """Take back what `join` told this process."""
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    _read_again()
 
 
 def nodes(address: str, token: Path) -> dict[str, float]:
@@ -69,8 +101,9 @@ def nodes(address: str, token: Path) -> dict[str, float]:
     Raises:
         ConnectionError: the head does not answer.
     """
-    join(token)
     from ray.exceptions import RayError
+
+    join(token)
 
     host, _, port = address.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=_PATIENCE):
@@ -81,6 +114,17 @@ def nodes(address: str, token: Path) -> dict[str, float]:
         raise ConnectionError(str(error)) from error
     found = [node for node in told.values() if node.state == _ALIVE]
     return {node.node_name: node.resources_total.get("CPU", 0.0) for node in found}
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _read_again() -> None:
+    """Have Ray read its variables again, which it did when it was imported, maybe long ago."""
+    inside = _inside()
+    inside.Config.initialize("")
+    inside.AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _inside() -> Any:

@@ -115,26 +115,30 @@ def connected(address: str = LOCAL, cpus: int | None = None, **options: Any) -> 
         yield ray
         return
     place = _temporary() if address == LOCAL else None
+    own = local_cluster.address()
+    address = own if own and address == "auto" else address
+    ours = (place or _folder()) if address == LOCAL else None
+    before = {}
     try:
+        if ours is not None:
+            before = loopback.join(loopback.new_token(ours / "token"))
+        elif address == own:
+            before = loopback.join(local_cluster.token())
         _connect(ray, address, cpus, place, options)
         yield ray
     finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.shutdown()
-        if place is not None:
-            shutil.rmtree(place, ignore_errors=True)
+        if before:
+            loopback.leave(before)
+        if ours is not None:
+            shutil.rmtree(ours, ignore_errors=True)
 
 
 def _connect(
     ray: Any, address: str, cpus: int | None, place: Path | None, options: dict[str, Any]
 ) -> None:
-    own = local_cluster.address()
-    address = own if own and address == "auto" else address
-    if address == own:
-        loopback.join(local_cluster.token())
-    elif address == LOCAL:
-        loopback.keep()
     asked: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, **options}
     if not address.startswith("ray://"):
         asked["log_to_driver"] = options.get("log_to_driver", False)
@@ -181,6 +185,13 @@ def _unreachable(address: str, reason: str) -> ClusterError:
         address=address,
         reason=" ".join(reason.split())[:300],
     )
+
+
+def _folder() -> Path:
+    """A place for the token where Ray's own files have none of ours."""
+    with files.telling(local_cluster.folder()):
+        local_cluster.folder().mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="own-", dir=local_cluster.folder()))
 
 
 def _temporary() -> Path | None:

@@ -1,0 +1,225 @@
+"""Sweeps on a real Ray: equal to runs trained alone, through kills of all who take part."""
+
+import os
+import time
+from contextlib import suppress
+
+import fakes
+import numpy as np
+import psutil
+import pytest
+
+from catdog_core import datasets, models, runs
+from catdog_core.cluster import grid, local_cluster, sweeps
+from catdog_core.errors import RunError
+from catdog_core.settings import Training
+
+pytest.importorskip("ray", reason="sweeps are an option: pip install -r requirements-cluster.txt")
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900)]
+
+SMALL = Training(epochs=4, batch_size=8, image_size=32, learning_rate=1e-3, seed=5)
+FOUR = grid.parse({"settings": {"learning_rate": [1e-3, 3e-4], "batch_size": [8, 16]}})
+EPOCHS = 40
+ENDURING = SMALL.model_copy(update={"epochs": 400})
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory, demo):
+    """The demo set in a workspace of this module's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(tmp_path_factory.mktemp("sweeps")))
+        yield datasets.open_folder(demo)
+        for sweep in sweeps.listing():  # of a test that failed
+            if sweep.is_active:
+                sweeps.stop(sweep.id)
+                until(sweep.id, ended)
+
+
+def until(key, holds, seconds=400):
+    """The sweep, once something holds of it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sweep = sweeps.load(key)
+        if holds(sweep):
+            return sweep
+        time.sleep(0.1)
+    log = (sweep.folder / "log.txt").read_text()[-2000:]
+    raise AssertionError(f"{sweep.status} {sweep.trials} {sweep.state} {log}")
+
+
+def ended(sweep):
+    return not sweep.is_active
+
+
+def trains(number, epochs=1):
+    """Whether a run trains and has so many whole epochs."""
+
+    def holds(sweep):
+        run = sweep.group.runs[number]
+        return run.status == "running" and len(run.epochs) >= epochs
+
+    return holds
+
+
+def processes(sweep):
+    """The processes of a driver and its Ray."""
+    driver = psutil.Process(sweep.state["pid"])
+    return [driver, *driver.children(recursive=True)]
+
+
+def kill(found):
+    for process in found:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def left_over(found):
+    """Those that live on a while later."""
+    return psutil.wait_procs(found, timeout=60)[1]
+
+
+def actor(sweep):
+    """The process of the trial that runs."""
+    return next(p for p in processes(sweep) if "Trainable" in "".join(p.cmdline()))
+
+
+def numbers(run):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in run.epochs]
+
+
+def weights(run):
+    return models.load(run.best_model).get_weights()
+
+
+@pytest.fixture(scope="module")
+def battered(dataset):
+    """A sweep of four whose workers, trial and driver were killed, and the number of each kill."""
+    training = SMALL.model_copy(update={"epochs": EPOCHS})
+    key = sweeps.create(dataset, training, None, FOUR, "battered")
+    sweeps.start(key, at_once=1)
+
+    sweep = until(key, trains(0))
+    os.kill(sweep.group.runs[0].state["pid"], 9)  # the worker
+
+    trial = actor(until(key, lambda sweep: sweep.group.runs[1].is_active))
+    until(key, trains(1))
+    trial.kill()
+
+    everything = processes(until(key, lambda sweep: sweep.group.runs[2].is_active))
+    sweep = until(key, trains(2))
+    os.kill(sweep.state["pid"], 9)  # the driver
+    whole = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.group.runs[:2]]
+    lost = until(key, lambda sweep: sweep.status == "lost" and not sweep.group.active)
+    kill(everything)  # Ray takes a minute to see that its driver is gone
+
+    sweeps.start(key)
+    sweep = until(key, ended)
+    assert sweep.status == "done", sweep.state
+    return sweep, lost, whole
+
+
+def test_a_killed_worker_is_started_again_and_its_trial_ends_done(battered):
+    sweep, _, _ = battered
+    first = next(iter(sweep.trials.values()))
+    assert (first.status, first.tries, first.epoch) == ("done", 2, EPOCHS)
+
+
+def test_a_killed_trial_is_started_again(battered):
+    _, lost, _ = battered
+    second = list(lost.trials.values())[1]
+    assert (second.status, second.epoch) == ("done", EPOCHS)
+    assert second.tries in (1, 2)  # its worker may have lived on
+
+
+def test_a_new_driver_finishes_what_a_killed_one_left_and_repeats_nothing(battered):
+    sweep, lost, whole = battered
+    assert [trial.status for trial in lost.trials.values()] == [
+        "done",
+        "done",
+        "stopped",
+        "waiting",
+    ]
+    assert [trial.status for trial in sweep.trials.values()] == ["done"] * 4
+    now = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.group.runs[:2]]
+    assert now == whole
+    assert sweep.core_seconds > lost.core_seconds > 0
+
+
+def test_every_trial_equals_the_same_settings_trained_alone(battered, dataset):
+    sweep, _, _ = battered
+    for run in (sweep.group.runs[0], sweep.group.runs[3]):
+        alone = runs.create(dataset, run.training, None)
+        runs.work(alone)
+        found = runs.load(alone)
+        assert numbers(run) == numbers(found)
+        for ours, theirs in zip(weights(run), weights(found), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_no_other_training_takes_the_place_of_a_sweep_meanwhile(dataset):
+    key = sweeps.create(
+        dataset, ENDURING, None, grid.parse({"settings": {"seed": [1, 2]}}), "in place"
+    )
+    sweeps.start(key, at_once=1)
+    sweep = until(key, trains(0))
+    other = runs.create(dataset, SMALL, None)
+    runs.start(other)
+    until(key, lambda sweep: runs.load(other).state.get("ahead", 0) > 0)
+    everything = processes(sweep)
+
+    sweeps.stop(key)
+    sweep = until(key, ended)
+    assert sweep.status == "stopped"
+    assert [run.status for run in sweep.group.runs] == ["stopped", "stopped"]
+    assert len(sweep.group.runs[0].epochs) < ENDURING.epochs
+    until(key, lambda sweep: runs.load(other).status == "done")
+    assert left_over(everything) == []
+
+
+def test_a_bad_trial_is_stopped_early_and_never_gone_on_with(dataset, capsys):
+    training = SMALL.model_copy(update={"epochs": 6, "monitor": "val_loss"})
+    rates = {"settings": {"learning_rate": [1e-3, 0.1, 9e-4]}}
+    halving = grid.parse({**rates, "asha": {"grace": 2, "reduction": 2}})
+    key = sweeps.create(dataset, training, None, halving, "early")
+    sweeps.start(key, at_once=1)
+    sweep = until(key, ended)
+    good, bad, _ = sweep.group.runs
+    assert sweep.status == "done"
+    assert sweep.trials[good.id].status == "done"
+    assert sweep.trials[bad.id].status == "pruned"
+    assert (bad.status, bad.can_resume, len(bad.epochs) < 6) == ("stopped", True, True)
+    assert bad.best_model.is_file()
+    with pytest.raises(RunError, match="nothing left to train"):
+        sweeps.start(key)
+
+
+@pytest.fixture(scope="module")
+def cluster(dataset):
+    """Two Ray nodes on this machine."""
+    found = local_cluster.start(workers=2, cores=1)
+    everything = local_cluster.processes()
+    yield found
+    local_cluster.stop()
+    assert left_over(everything) == []
+
+
+def test_an_experiment_trains_on_a_cluster_that_runs_already(dataset, demo, cluster, capsys):
+    flags = ["--epochs", 2, "--batch-size", 8, "--image-size", 32]
+    status, out, err = fakes.shell(
+        capsys, "experiment", "twin", demo, *flags, "--name", "two", "--address", "auto"
+    )
+    assert (status, err) == (0, "")
+    assert "plain: done after 2 epochs" in out
+    assert "augmented: done after 2 epochs" in out
+    assert local_cluster.address() == cluster.address  # it goes on without the driver
+
+
+def test_a_cluster_that_does_not_answer_is_told_in_one_line(dataset, demo, tmp_path, capsys):
+    path = tmp_path / "grid.json"
+    path.write_text(FOUR.model_dump_json())
+    where = ["--address", "127.0.0.1:9"]
+    status, _, err = fakes.shell(capsys, "sweep", demo, "--grid", path, *where)
+    assert status == 1
+    assert err.startswith("Error: No Ray cluster answers at '127.0.0.1:9'")
+    newest = sweeps.listing()[0]
+    assert (newest.status, newest.can_start) == ("failed", True)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -29,6 +30,9 @@ from catdog_core.sources.places import Remote
 
 from . import source
 from .race import console
+
+if TYPE_CHECKING:
+    from catdog_core import records
 
 TIMES = 3
 MOST = 100
@@ -110,7 +114,7 @@ def _names(dataset: Dataset) -> list[str]:
 
 def _streaming(dataset: Dataset, bucket: Remote, place: Path) -> None:
     from catdog_core import pipeline, records
-    from catdog_core.packing import elsewhere, streamed
+    from catdog_core.packing import elsewhere
 
     local = records.pack(dataset, place / "local", source.SIZE)
     elsewhere.pack(dataset, bucket / "shards", source.SIZE)
@@ -149,11 +153,10 @@ def _streaming(dataset: Dataset, bucket: Remote, place: Path) -> None:
         speed = median(lane() for _ in range(TIMES))
         table.add_row(name, f"{speed:,.0f}", f"{os.getloadavg()[0]:.1f}")
     console.print(table)
-    console.print(f"Fetched at most: {streamed.taken() / 1e6:,.0f} MB\n")
 
 
-def _all_here(photos: object) -> object:
-    photos.images[:]
+def _all_here(photos: records.Photos) -> records.Photos:
+    _ = photos.images[:]
     return photos
 
 

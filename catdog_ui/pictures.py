@@ -7,16 +7,23 @@ import streamlit as st
 from catdog_core import images
 from catdog_core.errors import PhotoError
 from catdog_core.images import Photo
-from catdog_core.sources.places import Place
+from catdog_core.sources.places import Place, Remote
 
 
 def fitted(path: Place, size: int) -> Photo | PhotoError:
     """A photo file as (S, S, 3) uint8, or why it cannot be read; read anew once it changes."""
+    return _from_file(path, str(path), version(path), size)
+
+
+def version(path: Place) -> int:
+    """What tells a photo's file from later versions of it.
+
+    One elsewhere is not asked for each time a page is painted: it stays as it was first seen.
+    """
     try:
-        changed = path.stat().st_mtime_ns
+        return 0 if isinstance(path, Remote) else path.stat().st_mtime_ns
     except OSError:
-        changed = 0  # gone: reading it gives the reason
-    return _from_file(path, str(path), changed, size)
+        return 0  # gone: reading it gives the reason
 
 
 def uploaded(file_id: str, data: bytes, size: int) -> Photo | PhotoError:

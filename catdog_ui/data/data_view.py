@@ -38,6 +38,8 @@ _SOURCES = {
 }
 _MEASURED = 2000
 """Photos whose size is looked up at most; the head of a file is enough for it."""
+_MEASURED_ELSEWHERE = 20
+"""As many of a place elsewhere: each is a wait for the net."""
 _PLAIN = {"displaylogo": False, "displayModeBar": False}
 
 
@@ -173,8 +175,9 @@ def _sizes(dataset: Dataset) -> None:
 def _measure(fingerprint: str, _dataset: Dataset) -> Counter[tuple[int, int]]:
     """How often each (width, height) occurs, over evenly spread photos of a large dataset."""
     items = _dataset.items()
+    most = _MEASURED_ELSEWHERE if isinstance(_dataset.root, Remote) else _MEASURED
     found: Counter[tuple[int, int]] = Counter()
-    for item in items[:: -(-len(items) // _MEASURED) or 1]:
+    for item in items[:: -(-len(items) // most) or 1]:
         try:
             found[images.dimensions(item.path)] += 1
         except PhotoError:

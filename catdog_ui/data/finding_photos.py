@@ -15,7 +15,7 @@ from catdog_core.errors import PhotoError
 from catdog_core.files import shown
 from catdog_core.sources.places import Place
 
-from .. import gallery, visitors
+from .. import gallery, pictures, visitors
 from ..palette import class_color
 from ..words import escape, say, t
 from .decide import decide
@@ -53,7 +53,7 @@ def row(dataset: Dataset, item: Item, reason: str, key: str, kept: Sequence[Choi
 
 def picture(path: Place, file: str, lines: Sequence[str], color: str = "") -> None:
     """A photo in its own shape with its name, some lines, width, height and size of the file."""
-    found = _thumbnail(path, str(path), _changed(path))
+    found = _thumbnail(path, str(path), pictures.version(path))
     name = shown(PurePosixPath(file).name, 60)
     if isinstance(found, PhotoError):
         st.markdown(f"**{escape(name)}**")
@@ -129,13 +129,6 @@ def _picked(key: str, dataset_id: str) -> None:
     choice = st.session_state.get(key)
     if choice is not None:
         decide(dataset_id, [choice])
-
-
-def _changed(path: Place) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0  # gone: reading it gives the reason
 
 
 @st.cache_data(max_entries=300, show_spinner=False)

@@ -58,6 +58,7 @@ def train(run: Run, state: Told, packed: Packed, chosen: set[str] | None) -> Non
             "folder": str(run.folder),
             "packed": replace(packed, hold=None),
             "chosen": chosen,
+            "cards": ray.cluster_resources().get("GPU", 0) >= run.workers,
             "threads": max(1, min(cores, (os.cpu_count() or 1) // run.workers or 1)),
         }
         try:
@@ -104,7 +105,9 @@ class _Job(threading.Thread):
             parallel_worker.work,
             train_loop_config=self.config,
             scaling_config=ScalingConfig(
-                num_workers=self.run_.workers, resources_per_worker={"CPU": self.cores}
+                num_workers=self.run_.workers,
+                resources_per_worker={"CPU": self.cores},
+                use_gpu=self.config["cards"],  # one each
             ),
             run_config=RunConfig(  # type: ignore[call-arg] # the newer of Ray's two of that name
                 name=_STORE,

@@ -25,6 +25,8 @@ def work(config: dict[str, Any]) -> None:
     os.environ.pop("TF_USE_LEGACY_KERAS", None)
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(config["threads"])
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if not config["cards"]:  # two on one graphics card would take each other's memory
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     import tensorflow as tf
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()  # before any operation

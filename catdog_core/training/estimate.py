@@ -49,7 +49,7 @@ def from_runs(
     """The time that the latest run of the same kind suggests, in seconds, and that run."""
     mine = kind(training, augmentation)
     for run in runs:
-        if run.training is None or run.is_history or not run.epochs:
+        if run.training is None or run.is_history or run.workers > 1 or not run.epochs:
             continue
         if kind(run.training, run.augmentation) != mine:
             continue

@@ -146,7 +146,7 @@ def start(lab, page, name, *, epochs, steps):
     size.filter(has_not_text=large).wait_for()
     lab.settle(page)
     page.locator(".st-key-train_start button").click()
-    page.wait_for_url("**run=**")
+    page.locator(NEWS).get_by_role("heading", name=name).wait_for()
 
 
 def _type(page, key, value):

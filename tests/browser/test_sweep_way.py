@@ -37,6 +37,16 @@ def _wait_for_the_end_of(pid):
             time.sleep(0.2)
 
 
+def draw_a_box_over_all_of(page, area):
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    page.mouse.move(box["x"] + 4, box["y"] + 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] - 4, steps=5)
+    page.mouse.up()
+
+
 def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
     expect = pytest.importorskip("playwright.sync_api").expect
     lab.visit(page, "Compare", dataset=dataset.id)
@@ -64,14 +74,7 @@ def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
     expect(page.locator(".st-key-sweep_chart .scatterlayer .trace")).to_have_count(2)
     expect(page.get_by_test_id("stMain")).to_contain_text("Best so far")
 
-    chart = page.locator(".st-key-sweep_chart .js-plotly-plot")
-    chart.scroll_into_view_if_needed()
-    box = chart.bounding_box()
-    page.mouse.move(box["x"] + 4, box["y"] + 4)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
-    page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] - 4, steps=5)
-    page.mouse.up()
+    draw_a_box_over_all_of(page, page.locator(".st-key-sweep_chart .nsewdrag"))
     expect(page.get_by_text("2 of 2 runs, picked on the chart")).to_be_visible()
 
     page.locator(".st-key-sweep_curves button").click()

@@ -1,6 +1,7 @@
 """Sweeps on a real Ray: equal to runs trained alone, through kills of all who take part."""
 
 import os
+import socket
 import time
 from contextlib import suppress
 
@@ -212,6 +213,16 @@ def test_an_experiment_trains_on_a_cluster_that_runs_already(dataset, demo, clus
     assert "plain: done after 2 epochs" in out
     assert "augmented: done after 2 epochs" in out
     assert local_cluster.address() == cluster.address  # it goes on without the driver
+
+
+def test_a_sweep_whose_cluster_says_nothing_can_be_stopped(dataset):
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        address = f"ray://127.0.0.1:{deaf.getsockname()[1]}"
+        key = sweeps.create(dataset, SMALL, None, FOUR, "deaf", address)
+        sweeps.start(key)
+        until(key, lambda sweep: sweep.state.get("phase") == "starting")
+        sweeps.stop(key)
+        assert until(key, ended).status == "stopped"
 
 
 def test_a_cluster_that_does_not_answer_is_told_in_one_line(dataset, demo, tmp_path, capsys):

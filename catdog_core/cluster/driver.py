@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -21,13 +22,19 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 from .. import files, runs
-from ..errors import CatDogError, ClusterError, RunError
+from ..errors import N_, CatDogError, ClusterError, RunError
 from ..training import reasons, turn
 from . import progress, ray_here, sweeps
 from .sweeps import Sweep
 
 _PLACE = 0.3  # seconds between two looks for the workspace's place
 _CALM = 30.0  # seconds the last workers may take to stop
+_PATIENCE = 300.0  # seconds Ray may take to be there; on a busy machine its start takes a minute
+_HEARING = 5.0  # seconds a stop waits for Ray to be there
+_SILENT = N_(
+    "Ray was not there after {seconds} seconds: its cluster listens, but takes no work. Look at its"
+    " logs, or use another address, then start the sweep again."
+)
 
 
 class SweepState(turn.State):
@@ -123,20 +130,39 @@ def _tune(sweep: Sweep, state: SweepState) -> None:
     options: dict[str, Any] = {}
     if not is_local:  # a machine's Ray was not started from this folder
         options["runtime_env"] = {"env_vars": {"PYTHONPATH": str(files.PROJECT)}}
+    waiting = threading.Event()
+    threading.Thread(target=_watch, args=(state, waiting), name="patience", daemon=True).start()
     try:
         with ray_here.connected(sweep.address, **options) as ray:
             from . import trials
 
             if not is_local:
                 trials.refuse_blind_machines(ray, sweep)
+            waiting.set()
             state.write(phase="train")
             problems = trials.run(ray, sweep, str(state.values["driver"]), state.update)
     finally:
+        waiting.set()
         _calm(sweep)
         shutil.rmtree(scratch, ignore_errors=True)
     if state.stop_wanted:
         raise turn.Stopped
     _judge(sweeps.load(sweep.id), problems)
+
+
+def _watch(state: SweepState, connected: threading.Event) -> None:
+    """End this process where Ray neither answers nor gives up, and hears of no stop meanwhile."""
+    end, asked = time.monotonic() + _PATIENCE, 0.0
+    while not connected.wait(_PLACE):
+        now = time.monotonic()
+        asked = asked or (now if state.stop_wanted else 0.0)
+        if asked and now - asked > _HEARING:
+            turn.finish(state, {"status": "stopped"})
+            os._exit(0)
+        if now > end:
+            told = {"message": _SILENT, "params": {"seconds": int(_PATIENCE)}}
+            turn.finish(state, {"status": "failed", "error": told})
+            os._exit(1)
 
 
 def _calm(sweep: Sweep) -> None:

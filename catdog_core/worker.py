@@ -42,9 +42,9 @@ def train(run: runs.Run, state: Told) -> None:
         chosen = {item.file for item in some.items("train")}
 
     if run.workers > 1:
-        from .cluster import parallel  # there, each worker does `learn` with the others
+        from .cluster.parallel import train_together  # each worker does `learn` with the others
 
-        parallel.train(run, state, packed, chosen)
+        train_together(run, state, packed, chosen)
     else:
         learn(run, state, packed, chosen, Alone())
 

@@ -29,7 +29,7 @@ _LOOK = 0.3  # seconds between two looks at the desk
 _GRACE = 5.0  # seconds for workers to agree on a stop before they are ended
 
 
-def train(run: Run, state: Told, packed: Packed, chosen: set[str] | None) -> None:
+def train_together(run: Run, state: Told, packed: Packed, chosen: set[str] | None) -> None:
     """Train a run on its workers, from its start or its last whole epoch, to its end.
 
     Args:

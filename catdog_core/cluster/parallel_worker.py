@@ -8,7 +8,7 @@ from typing import Any
 
 
 def work(config: dict[str, Any]) -> None:
-    """Train a run as one of its workers; see `parallel.train`, which makes `config`.
+    """Train a run as one of its workers; see `parallel.train_together`, which makes `config`.
 
     What a person can mend is left at the desk and ends the training. Any other error leaves this
     function: Ray then starts all workers anew, and they go on after the last whole epoch.

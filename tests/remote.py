@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from catdog_core import datasets
 from catdog_core.sources import places
 from catdog_core.sources.places import Remote
 
@@ -30,6 +31,26 @@ def copied(folder: Path, place: Remote) -> Remote:
         if path.is_file():
             (place / path.relative_to(folder).as_posix()).write_bytes(path.read_bytes())
     return place.fresh()
+
+
+def pets(folder: Path) -> Path:
+    """12 + 8 drawn photos, with one that cannot be read and a copy that leaks."""
+    datasets.make_demo(folder, train=12, validation=8, size=48, seed=3)
+    (folder / "train" / "cats" / "broken.jpg").write_bytes(b"no photo at all")
+    leak = next((folder / "train" / "dogs").iterdir()).read_bytes()
+    (folder / "validation" / "dogs" / "leak.jpg").write_bytes(leak)
+    return folder
+
+
+def packed_small(folder: Path, out: Path, size: int) -> Path:
+    """A folder packed here, in shards of three photos."""
+    from catdog_core import records
+    from catdog_core.packing import shards
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SHARD_BYTES", 3 * size * size * 3)
+        records.pack(datasets.scan(folder), out, size)
+    return out
 
 
 @contextmanager

@@ -22,24 +22,19 @@ compared with the SHA-256 of the index, then renamed; every record is checked by
 
 from __future__ import annotations
 
-import atexit
 import hashlib
-import queue
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from functools import cache as once
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
-from .. import files, limits
+from .. import files
 from ..cluster.tasks import tried
 from ..errors import CatDogError, DatasetError
 from ..sources.dataset_record import Dataset
@@ -47,15 +42,12 @@ from ..sources.places import Remote
 from ..sources.shard_place import ShardPlace
 from . import cache, shard_source
 from .shard_images import ShardFile
+from .shard_room import MARK, Room, heed
 
 FORMAT = 1
-_MARK = "streamed.json"
 _BLOCK = 8_000_000  # bytes asked for at once: a stop is heeded between two
 _GOOD_PART = 4  # of a shard: who wants more than one in so many bytes waits for all of it
-_FETCHING = 3  # shards fetched at once, behind those who read
 _READING = 16  # shards asked for records at once
-_ended = threading.Event()
-atexit.register(_ended.set)
 
 
 def refuse(dataset: Dataset, size: int) -> None:
@@ -91,7 +83,7 @@ def entry(place: ShardPlace) -> Path:
         if not _is_ready(out, place):
             cache.sweep()
             _bring(out, place)
-        files.write_json(out / _MARK, {"format": FORMAT, "url": place.origin.url})
+        files.write_json(out / MARK, {"format": FORMAT, "url": place.origin.url})
     return out
 
 
@@ -103,8 +95,8 @@ def readers(origin: Remote, folder: Path, rows: Sequence[Mapping[str, Any]]) -> 
         folder: from `entry`.
         rows: what the index tells of each.
     """
-    store = _Store(folder)
-    return [StreamedShard(origin / row["file"], folder / row["file"], row, store) for row in rows]
+    room = Room(folder)
+    return [StreamedShard(origin / row["file"], folder / row["file"], row, room) for row in rows]
 
 
 @once
@@ -116,9 +108,9 @@ def pool() -> ThreadPoolExecutor:
 class StreamedShard:
     """A shard elsewhere, and its copy here once that has come; see `shard_images.ShardReader`."""
 
-    def __init__(self, origin: Remote, path: Path, row: Mapping[str, Any], store: _Store) -> None:
+    def __init__(self, origin: Remote, path: Path, row: Mapping[str, Any], room: Room) -> None:
         self.path = path
-        self._origin, self._row, self._store = origin, row, store
+        self._origin, self._row, self._room = origin, row, room
         self._copy = ShardFile(path)
         self._alone = threading.Lock()
 
@@ -133,7 +125,7 @@ class StreamedShard:
             if tried(self.fetch) and self._read_copy(offsets, crcs, rows):
                 return True
         else:
-            self._store.later(self)
+            self._room.later(self)
         for start, end, inside in _stretches(offsets, rows):
             data = tried(self._origin.read_part, start, end)
             if len(data) < end - start:
@@ -151,10 +143,10 @@ class StreamedShard:
             DownloadError: the place does not answer.
             CatDogError: the disk is full or may not be written.
         """
-        with self._alone, cache.guarded(self.path, _heed):
+        with self._alone, cache.guarded(self.path, heed):
             if self.path.is_file():
                 return True
-            with self._store.room(self.path, int(self._row["bytes"])) as temporary:
+            with self._room.take(self.path, int(self._row["bytes"])) as temporary:
                 if temporary is None or self._received(temporary) != self._row["sha256"]:
                     return False
                 with files.telling(self.path):
@@ -176,93 +168,11 @@ class StreamedShard:
         total, size = hashlib.sha256(), int(self._row["bytes"])
         with files.telling(self.path), open(temporary, "rb+") as file:
             for start in range(0, size, _BLOCK):
-                _heed()
+                heed()
                 data = self._origin.read_part(start, min(start + _BLOCK, size))
                 file.write(data)
                 total.update(data)
         return total.hexdigest()
-
-
-class _Store:
-    """The room for streamed shards on this disk, and the threads that fill it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._wanted: queue.SimpleQueue[StreamedShard] = queue.SimpleQueue()
-        self._asked: set[Path] = set()
-        self._full = False
-        self._guard = threading.Lock()
-        self._threads: list[threading.Thread] = []
-
-    def later(self, shard: StreamedShard) -> None:
-        """Fetch a shard behind those who read; asked for again, it is tried once more only if it
-        failed."""
-        with self._guard:
-            if self._full or shard.path in self._asked:
-                return
-            self._asked.add(shard.path)
-            self._wanted.put(shard)
-            if len(self._threads) < _FETCHING:
-                # Not waited for when the process ends: nothing is lost that is not fetched again.
-                thread = threading.Thread(target=self._work, name="shards", daemon=True)
-                self._threads.append(thread)
-                thread.start()
-
-    def _work(self) -> None:
-        while not _ended.is_set():
-            shard = self._wanted.get()
-            try:
-                shard.fetch()
-            except (CatDogError, OSError):  # whoever reads asks for records, and tells
-                with self._guard:
-                    self._asked.discard(shard.path)
-
-    @contextmanager
-    def room(self, path: Path, size: int) -> Iterator[Path | None]:
-        """A file of `size` bytes beside `path`, to be filled and renamed; None: there is no room.
-
-        It counts from now on, so that two who fetch at once do not take the same room.
-        """
-        temporary = path.with_name(f".{path.stem}-{uuid4().hex[:8]}.tfrecord")
-        with FileLock(cache.root() / ".streamed.lock"):
-            self._full = not _make_room(self._folder, size)
-            if not self._full:
-                with files.telling(path), open(temporary, "wb") as file:
-                    file.truncate(size)
-        try:
-            yield None if self._full else temporary
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def taken() -> int:
-    """Bytes of all streamed shards on this disk."""
-    return sum(path.stat().st_size for mark in _marks() for path in _shards(mark.parent))
-
-
-def _make_room(folder: Path, size: int) -> bool:
-    """Whether there is room for `size` bytes more, once what nobody reads has made way."""
-    bound = limits.current().shard_cache_bytes
-    free = bound - taken()
-    for other in [mark.parent for mark in _marks()]:
-        # Of what is read now, only what is over a bound that was lowered.
-        needed = 0 if other == folder or cache.is_used(other) else size
-        for path in _shards(other):
-            if free < needed:
-                free += path.stat().st_size
-                files.discard(path)
-    return free >= size
-
-
-def _marks() -> list[Path]:
-    """The entries of shards elsewhere, the least recently used first."""
-    found = [(mark.stat().st_mtime, mark) for mark in cache.root().glob(f"*/{_MARK}")]
-    return [mark for _, mark in sorted(found)]
-
-
-def _shards(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.tfrecord"))  # those that come are among them
 
 
 def _is_ready(out: Path, place: ShardPlace) -> bool:
@@ -315,8 +225,3 @@ _GAP = 1000  # bytes between two records: names, lengths and CRCs
 
 def _fit(crcs: NDArray[np.int64], rows: Sequence[NDArray[np.uint8]]) -> bool:
     return all(zlib.crc32(row.data) == crc for row, crc in zip(rows, crcs, strict=True))
-
-
-def _heed() -> None:
-    if _ended.is_set():
-        raise CatDogError("The program ends.")

@@ -269,6 +269,16 @@ def test_the_command_refuses_in_one_line(workspace, spawned, capsys, words, told
     assert err.count("\n") == 1
 
 
+def test_an_experiment_for_a_cluster_without_ray_makes_no_runs(
+    workspace, demo, monkeypatch, capsys
+):
+    monkeypatch.setattr(ray_here, "is_installed", lambda: False)
+    status, _, err = fakes.shell(capsys, "experiment", "twin", demo, "--address", "local")
+    assert status == 1
+    assert "Ray is not installed" in err
+    assert runs.listing() == []
+
+
 def test_the_command_lists_sweeps(key, capsys):
     assert (
         fakes.shell(capsys, "sweeps")[1]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..cluster import sweeps
+from ..cluster import ray_here, sweeps
 from ..datasets import Dataset
 from ..errors import SettingsError
 from ..outcomes import contrast, experiments
@@ -41,6 +41,7 @@ def twin(
     flags: dict[str, Any],
 ) -> None:
     """Train the same network twice, plain and augmented, and say what augmentation changed."""
+    _refuse_cluster(address)
     training = cli_flags.training(flags)
     dataset = cli_decide.opened(folder, None)
     _work(
@@ -77,6 +78,7 @@ def small_data(
     flags: dict[str, Any],
 ) -> None:
     """Train the same network on more and more photos, and show accuracy against data."""
+    _refuse_cluster(address)
     dataset = cli_decide.opened(folder, None)
     plan = _plan(dataset, sizes, models, variants, budget, cli_flags.augmentation(augment), flags)
     _work(experiments.create(plan, name), address)
@@ -141,6 +143,13 @@ def _numbers(text: str) -> list[int]:
             "The flags: --sizes is '{text}'. Expected whole numbers with commas, such as 100,250.",
             text=text[:60],
         ) from error
+
+
+def _refuse_cluster(address: str | None) -> None:
+    """Raise ClusterError for a cluster that cannot be used, before any run is made for it."""
+    if address is not None:
+        ray_here.refuse_missing()
+        ray_here.check(address)
 
 
 def _work(key: str, address: str | None) -> None:

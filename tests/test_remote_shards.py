@@ -141,6 +141,19 @@ def test_a_fetch_that_is_cut_off_leaves_no_broken_copy(workspace, shards_there, 
     assert photos.images[:].shape[0] == len(photos.files)
 
 
+def test_a_full_disk_costs_the_copies_not_the_photos(workspace, local, shards_there, monkeypatch):
+    packed, photos = streamed_split(shards_there)
+
+    def full(_folder, _size):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shard_room, "_make_room", full)
+    here = records.load(records.opened(local), "train")
+    assert np.array_equal(photos.images[:], here.images)
+    assert np.array_equal(photos.images[[4, 0]], here.images[[4, 0]])
+    assert not list(packed.path.glob("*.tfrecord"))
+
+
 def test_a_copy_that_rots_is_dropped_and_asked_for_again(workspace, shards_there):
     packed, photos = streamed_split(shards_there)
     whole = photos.images[:]

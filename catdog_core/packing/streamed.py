@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from .. import files
 from ..cluster.tasks import tried
-from ..errors import CatDogError, DatasetError
+from ..errors import CatDogError, DatasetError, DownloadError
 from ..sources.dataset_record import Dataset
 from ..sources.places import Remote
 from ..sources.shard_place import ShardPlace
@@ -122,7 +122,7 @@ class StreamedShard:
             return True
         wanted = sum(row.size for row in rows)
         if wanted * _GOOD_PART >= self._row["bytes"]:
-            if tried(self.fetch) and self._read_copy(offsets, crcs, rows):
+            if self._come() and self._read_copy(offsets, crcs, rows):
                 return True
         else:
             self._room.later(self)
@@ -152,6 +152,14 @@ class StreamedShard:
                 with files.telling(self.path):
                     temporary.replace(self.path)
                 return True
+
+    def _come(self) -> bool:
+        try:
+            return bool(tried(self.fetch))
+        except DownloadError:
+            raise
+        except (CatDogError, OSError):  # a full disk costs the copy, not the training
+            return False
 
     def _read_copy(
         self, offsets: NDArray[np.int64], crcs: NDArray[np.int64], rows: Sequence[NDArray[np.uint8]]

@@ -1,5 +1,6 @@
 """Shards elsewhere: a dataset like others, streamed through a cache that keeps its bound."""
 
+import os
 import threading
 from io import BytesIO
 
@@ -139,6 +140,22 @@ def test_a_fetch_that_is_cut_off_leaves_no_broken_copy(workspace, shards_there, 
         photos.images[:3]
     assert list(packed.path.glob("*.tfrecord")) == []
     assert photos.images[:].shape[0] == len(photos.files)
+
+
+def test_what_a_killed_reader_left_takes_no_room_for_ever(workspace, local, shards_there, allow):
+    packed, photos = streamed_split(shards_there)
+    shard = max(path.stat().st_size for path in local.glob("*.tfrecord"))
+    allow(shard_cache_bytes=2 * shard)
+    left, coming = (packed.path / f".train-0000{n}-abcd.tfrecord" for n in (1, 2))
+    for path in (left, coming):
+        path.write_bytes(bytes(shard))
+    os.utime(left, (0, 0))
+    photos.images[:]
+    assert not left.exists()
+    assert coming.exists()
+    photos.images[:]
+    assert list(packed.path.glob("train-*.tfrecord"))
+    assert shard_room.taken() <= 2 * shard
 
 
 def test_a_full_disk_costs_the_copies_not_the_photos(workspace, local, shards_there, monkeypatch):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from . import cache
 
 MARK = "streamed.json"
 _FETCHING = 3  # shards fetched at once, behind those who read
+_GIVEN_UP = 3600.0  # seconds without a byte, after which nobody fetches a shard any more
 _ended = threading.Event()
 atexit.register(_ended.set)
 
@@ -88,12 +90,13 @@ class Room:
         """
         temporary = path.with_name(f".{path.stem}-{uuid4().hex[:8]}.tfrecord")
         with FileLock(cache.root() / ".streamed.lock"):
-            self._full = not _make_room(self._folder, size)
-            if not self._full:
+            there = _make_room(self._folder, size)
+            if there:
                 with files.telling(path), open(temporary, "wb") as file:
                     file.truncate(size)
+        self._full = not there
         try:
-            yield None if self._full else temporary
+            yield temporary if there else None
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -101,7 +104,7 @@ class Room:
 
 def taken() -> int:
     """Bytes of all streamed shards on this disk."""
-    return sum(path.stat().st_size for mark in _marks() for path in _shards(mark.parent))
+    return sum(files.size(path) for mark in _marks() for path in _shards(mark.parent))
 
 
 def _make_room(folder: Path, size: int) -> bool:
@@ -113,16 +116,26 @@ def _make_room(folder: Path, size: int) -> bool:
         needed = 0 if other == folder or cache.is_used(other) else size
         for path in _shards(other):
             if free < needed:
-                free += path.stat().st_size
+                free += files.size(path)
                 files.discard(path)
     return free >= size
 
 
 def _marks() -> list[Path]:
     """The entries of shards elsewhere, the least recently used first."""
-    found = [(mark.stat().st_mtime, mark) for mark in cache.root().glob(f"*/{MARK}")]
-    return [mark for _, mark in sorted(found)]
+    return sorted(cache.root().glob(f"*/{MARK}"), key=_changed_at)
 
 
 def _shards(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.tfrecord"))  # those that come are among them
+    """Its shards, and those that come; one whose process was killed meanwhile goes."""
+    found = sorted(folder.glob("*.tfrecord"))
+    for path in found:
+        if path.name[0] == "." and _changed_at(path) < time.time() - _GIVEN_UP:
+            files.discard(path)
+    return found
+
+
+def _changed_at(path: Path) -> float:
+    with suppress(OSError):  # it goes meanwhile
+        return path.stat().st_mtime
+    return 0.0

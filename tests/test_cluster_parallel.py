@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -13,6 +15,7 @@ from catdog_core.cluster import ray_here
 from catdog_core.commands import cli_team
 from catdog_core.errors import ClusterError, RunError
 from catdog_core.settings import Augmentation, Network, Training
+from catdog_core.training.turn import Stopped
 
 # Without dropout, of which each worker has its own; 9 photos are no equal parts for 2 workers.
 SMALL = Training(
@@ -72,6 +75,7 @@ def assert_equal_weights(run, workers=2):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # Ray's start alone takes minutes on a busy machine
 @pytest.mark.parametrize(("training", "augmentation"), [(SMALL, Augmentation()), (MIXED, MIXING)])
 def test_two_workers_train_as_one_does(ray, dataset, training, augmentation):
     import keras
@@ -96,6 +100,7 @@ def test_two_workers_train_as_one_does(ray, dataset, training, augmentation):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_killed_worker_is_started_anew_and_the_run_finishes(ray, dataset):
     killed = []
 
@@ -118,6 +123,7 @@ def test_a_killed_worker_is_started_anew_and_the_run_finishes(ray, dataset):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_run_of_two_workers_is_stopped_and_goes_on_with_one(ray, dataset):
     longer = SMALL.model_copy(update={"epochs": 25})
     folder = runs.create(dataset, longer, None, workers=2)
@@ -140,6 +146,7 @@ def test_a_run_of_two_workers_is_stopped_and_goes_on_with_one(ray, dataset):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_what_one_worker_cannot_go_on_with_ends_the_run_with_its_reason(ray, dataset):
     diverging = SMALL.model_copy(update={"optimizer": "sgd", "learning_rate": 0.1, "epochs": 1})
     folder = runs.create(dataset, diverging, None, workers=2)
@@ -191,3 +198,27 @@ def test_flags_that_do_not_go_together_make_no_run(
     assert main(["train", str(demo), *flags]) == 1
     assert said in capsys.readouterr().err
     assert runs.listing() == []
+
+
+class Silent:
+    """A desk that never answers, as where the cluster's head hangs; Ray waits in vain."""
+
+    class exceptions:  # noqa: N801 - as in Ray
+        GetTimeoutError, RayError = TimeoutError, ConnectionError
+
+    look = SimpleNamespace(remote=lambda stop: None)
+
+    def get(self, asked, timeout):
+        raise TimeoutError
+
+
+@pytest.mark.parametrize(("stop", "error"), [(True, Stopped), (False, ClusterError)])
+def test_a_cluster_that_says_nothing_can_be_stopped_and_is_given_up(monkeypatch, stop, error):
+    from catdog_core.cluster import parallel
+
+    monkeypatch.setattr(parallel, "_GRACE", 0.0)
+    monkeypatch.setattr(parallel, "_SILENCE", 0.5)
+    state = SimpleNamespace(stop_wanted=stop, update=lambda **told: None)
+    job = threading.Thread(target=lambda: None)
+    with pytest.raises(error):
+        parallel._follow(Silent(), Silent(), state, job)

@@ -26,6 +26,8 @@ from .desk import Desk
 RESTARTS = 5
 """How often the workers of one start are started anew before the training counts as failed."""
 _LOOK = 0.3  # seconds between two looks at the desk
+_HEARING = 2.0  # seconds the desk has to answer
+_SILENCE = 300.0  # seconds without an answer after which the cluster counts as gone
 _GRACE = 5.0  # seconds for workers to agree on a stop before they are ended
 
 
@@ -59,7 +61,7 @@ def train_together(run: Run, state: Told, packed: Packed, chosen: set[str] | Non
             "packed": replace(packed, hold=None),
             "chosen": chosen,
             "cards": ray.cluster_resources().get("GPU", 0) >= run.workers,
-            "threads": max(1, min(cores, (os.cpu_count() or 1) // run.workers or 1)),
+            "threads": cores,
         }
         try:
             _follow(ray, desk, state, _Job(run, config, cores))
@@ -98,6 +100,8 @@ class _Job(threading.Thread):
             self.error = error
 
     def _fit(self) -> None:
+        # On a machine with much else to do a worker's start takes minutes, where Ray allows one.
+        os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.tensorflow import TensorflowTrainer
 
@@ -121,30 +125,56 @@ class _Job(threading.Thread):
 def _follow(ray: Any, desk: Any, state: Told, job: _Job) -> None:
     """Hand on what the workers tell, and a stop to them, until they have ended."""
     job.start()
-    end = None
+    found: dict[str, Any] = {"told": {}, "error": None, "done": False}
+    end, heard = None, time.monotonic()
     while True:
-        alive = job.is_alive()
-        stop = state.stop_wanted
-        found = ray.get(desk.look.remote(stop))
-        state.update(**found["told"])
-        if not alive:
+        alive, stop = job.is_alive(), state.stop_wanted
+        latest, now = _look(ray, desk, stop), time.monotonic()
+        if latest is not None:
+            found, heard = latest, now
+            state.update(**found["told"])
+        elif now - heard > _SILENCE:
+            raise ClusterError(
+                "The cluster has not answered for {seconds} seconds. Look at its logs; resume goes"
+                " on from the last whole epoch.",
+                seconds=int(_SILENCE),
+            )
+        if not alive and latest is not None:
             break
         if end is None and (stop or found["error"]):
-            end = time.monotonic() + _GRACE
-        if end is not None and time.monotonic() > end:
+            end = now + _GRACE
+        if end is not None and now > end:
             break  # one hangs, or waits for one that has left: all end with the connection
         job.join(_LOOK)
-    if found["done"]:
-        return
+    if not found["done"]:
+        _explain(found, stop, job)
+
+
+def _look(ray: Any, desk: Any, stop: bool) -> dict[str, Any] | None:
+    """What lies at the desk; None where it does not answer in time."""
+    try:
+        found: dict[str, Any] = ray.get(desk.look.remote(stop), timeout=_HEARING)
+        return found
+    except ray.exceptions.GetTimeoutError:
+        return None
+    except ray.exceptions.RayError as error:
+        raise ClusterError(
+            "The cluster has lost the training: {reason}. Resume goes on from the last whole"
+            " epoch.",
+            reason=" ".join(str(error).split())[:300],
+        ) from error
+
+
+def _explain(found: dict[str, Any], stop: bool, job: _Job) -> None:
+    """Raise why the workers ended before their last epoch."""
     if found["error"]:
         message, params = found["error"]
         raise RunError(message, **params)
     if stop:
         raise Stopped
-    if job.error is not None:
-        raise ClusterError(
-            "The workers were started anew {count} times, and ended each time: {reason}. The end of"
-            " log.txt tells more; resume goes on from the last whole epoch.",
-            count=found["told"]["restarted"],
-            reason=" ".join(str(job.error).split())[-300:],
-        ) from job.error
+    raise ClusterError(
+        "The workers were started anew {count} times, and ended each time: {reason}. The end of"
+        " log.txt tells more; resume goes on from the last whole epoch.",
+        count=found["told"].get("restarted", 0),
+        reason=" ".join(str(job.error).split())[-300:],
+    ) from job.error

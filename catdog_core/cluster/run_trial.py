@@ -57,6 +57,7 @@ class RunTrial(tune.Trainable):
         while True:
             self._pay()
             run = runs.load(self.folder)
+            self.was_seen = self.was_seen or run.status == "running"
             row = next((row for row in run.epochs if row["epoch"] > self.reported), None)
             is_last = row is not None and run.training and row["epoch"] + 1 >= run.training.epochs
             # The last epoch is told with the end: the worker still has to close its files.
@@ -65,7 +66,6 @@ class RunTrial(tune.Trainable):
                 return {**reported(run, row), "done": bool(is_last and run.status == "done")}
             if not run.is_active and not self._goes_on(run):
                 return {"done": True}
-            self.was_seen = self.was_seen or run.status == "running"
             if self._stop_wished and run.is_active:
                 self._ask_to_stop()
             time.sleep(_LOOK)

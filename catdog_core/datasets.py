@@ -6,7 +6,6 @@ read-only. Only the drawn demo set and unpacked archives lie beside their record
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from .curation import choices, division
 from .curation.choices import Choice
 from .curation.decisions import as_of, change, order_classes, refuse_second_test, resplit, undo
 from .errors import CatDogError, DatasetError
-from .sources import contents, dataset_record, layout, places
+from .sources import contents, dataset_record, folder_ids, layout, places
 from .sources.dataset_record import Dataset, Item, load, root
 from .sources.places import Place, Remote
 
@@ -97,7 +96,7 @@ def scan(
                 found, names, seed, validation_fraction, test_fraction, together=same
             )
     return Dataset(
-        id=_folder_id(root),
+        id=folder_ids.of(root),
         name=files.shown(root.name, 60),
         root=root,
         classes=tuple(files.shown(name, 100) for name in names),
@@ -123,16 +122,16 @@ def open_folder(folder: Place, read: contents.Reader | None = None) -> Dataset:
         DatasetError: as `scan`.
         DownloadError: the place does not answer.
     """
-    if own := _own_id(folder):
+    if own := folder_ids.own(folder):
         return load(own)
     access.check("change data")
-    folder = places.listed(_place(folder))
+    folder = places.listed(folder_ids.absolute(folder))
     # The true root, known after the scan, is nearly always the folder given.
-    earlier = contents.read(root() / _folder_id(folder))
+    earlier = contents.read(root() / folder_ids.of(folder))
     from .packing import shard_source  # asks this room what a dataset is
 
     if isinstance(folder, Remote) and shard_source.holds_shards(folder):
-        dataset = shard_source.dataset(folder, _folder_id(folder))
+        dataset = shard_source.dataset(folder, folder_ids.of(folder))
     else:
         dataset = scan(folder, known=earlier, read=read)
     with dataset_record.writing(dataset.id) as place:
@@ -159,13 +158,13 @@ def read_folder(
     Raises:
         DatasetError: as `scan`, or `order` is not one of its classes.
     """
-    own = open_folder(folder, read).id if isinstance(folder, Remote) else _own_id(folder)
+    own = open_folder(folder, read).id if isinstance(folder, Remote) else folder_ids.own(folder)
     if own:
         load(own)  # tells when the photos are gone
         dataset, events = dataset_record.read(root() / own)
     else:
-        place = _place(folder)
-        dataset = scan(place, known=contents.read(root() / _folder_id(place)))
+        place = folder_ids.absolute(folder)
+        dataset = scan(place, known=contents.read(root() / folder_ids.of(place)))
         events = dataset_record.history(root() / dataset.id)
     changes = choices.in_force(events)
     if order:
@@ -294,24 +293,3 @@ def _try_load(folder: Path) -> Dataset | CatDogError:
         return load(folder.name)
     except CatDogError as error:
         return error
-
-
-def _own_id(folder: Place) -> str | None:
-    """The dataset whose record or photos a folder of the workspace holds."""
-    if isinstance(folder, Remote):
-        return None
-    place = Path(folder).resolve()
-    for path in (place, place.parent):
-        inside = path == place or place.name == "photos"
-        if path.parent == root().resolve() and inside and (path / "dataset.json").is_file():
-            return path.name
-    return None
-
-
-def _place(folder: Place) -> Place:
-    return folder if isinstance(folder, Remote) else Path(folder).absolute()
-
-
-def _folder_id(folder: Place) -> str:
-    digest = hashlib.sha256(os.fsencode(str(folder))).hexdigest()
-    return f"{files.slug(folder.name, 24)}-{digest[:8]}"

@@ -2,7 +2,7 @@
 
 A training is an operating-system process of its own that writes into its run folder; pages and
 shell only read it, so that nothing done to a page can touch a training. The files and their
-writers:
+writers, of which docs/formats.md tells more:
 
     settings.json   `create`       all settings, class names, dataset, versions; never changes
     start.keras     `create`       the weights to begin with, where it goes on from another run
@@ -15,8 +15,6 @@ writers:
     reserve         worker         room on the disk for the last word, while it lives
     crash.txt       worker         what the interpreter says when a library ends it
     backup.keras, backup.json, best.keras, log.txt
-
-`docs/formats.md` tells of every file of a workspace.
 """
 
 from __future__ import annotations

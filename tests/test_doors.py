@@ -52,6 +52,7 @@ LIGHT = (
     "demo",
     "layout",
     "contents",
+    "folder_ids",
     "cartoon",
     "archives",
     "imports",

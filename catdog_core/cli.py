@@ -38,7 +38,8 @@ from .commands import (
 )
 from .commands.cli_flags import Folder, NetworkFile, Order
 from .commands.cli_team import Address, Workers
-from .errors import CatDogError, RunError
+from .errors import N_, CatDogError, RunError
+from .exports import tongue
 from .files import shown
 from .networks import architecture
 from .outcomes import experiments
@@ -70,9 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
         return _fail(f"{error.format_message()} '{command} --help' shows what is expected.")
     except CatDogError as error:
-        return _fail(str(error))
+        return _fail(tongue.current()(error.message, **error.params))
     except typer.Abort:
-        return _fail("Interrupted.")
+        return _fail(tongue.current()(N_("Interrupted.")))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{error.strerror or error}.")
@@ -84,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(text: str) -> int:
-    print(f"Error: {shown(' '.join(text.split()), 2000)}", file=sys.stderr)
+    line = shown(" ".join(text.split()), 2000)
+    print(tongue.current()(N_("Error: {text}"), text=line), file=sys.stderr)
     return 1
 
 

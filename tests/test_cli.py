@@ -103,6 +103,13 @@ def test_long_work_without_a_terminal_tells_on_stderr_alone(capsys, workspace, d
     assert "checking: 72 of 72" in err
 
 
+def test_a_mistake_is_told_in_the_language_asked_for(capsys, workspace, monkeypatch):
+    monkeypatch.setenv("CATDOG_LANGUAGE", "ko")
+    status, _, err = run(capsys, "train", "/nowhere")
+    assert status == 1
+    assert err.startswith("오류: /nowhere") and "폴더" in err
+
+
 def test_a_mistake_ends_the_process_with_1_and_no_traceback(workspace):
     command = [sys.executable, "-m", "catdog_core", "train", "no-such-folder"]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=files.PROJECT)

@@ -1,6 +1,7 @@
 """Sweeps as they lie in the workspace: made, told, started, stopped; no Ray is needed here."""
 
 import os
+import socket
 import time
 
 import fakes
@@ -284,3 +285,18 @@ def test_the_command_lists_sweeps(key, capsys):
         fakes.shell(capsys, "sweeps")[1]
         == f"{key}  stopped  0/4 trials ended  0 core-seconds  mine\n"
     )
+
+
+def test_an_address_where_nobody_listens_leaves_no_runs_behind(
+    capsys, dataset, demo, spawned, tmp_path
+):
+    grid = tmp_path / "grid.json"
+    grid.write_text('{"settings": {"learning_rate": [0.1, 0.01]}}')
+    with socket.socket() as bound:  # a port that is taken, and not listened on
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        status, _, err = fakes.shell(
+            capsys, "sweep", str(demo), "--grid", str(grid), "--address", address
+        )
+    assert status == 1 and "No Ray cluster answers" in err
+    assert runs.listing() == []

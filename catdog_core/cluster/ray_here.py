@@ -91,6 +91,13 @@ def check(address: str) -> str:
     return said
 
 
+def refuse_silent(address: str) -> None:
+    """Raise ClusterError for an address where nobody listens, before anything is made for it."""
+    address = check(address)
+    if address not in (LOCAL, "auto"):  # these are started, or found, when it comes to it
+        _knock(address)
+
+
 @contextmanager
 def connected(address: str = LOCAL, cpus: int | None = None, **options: Any) -> Iterator[Any]:
     """Be connected to a cluster while the block runs; a Ray started for it ends with it.

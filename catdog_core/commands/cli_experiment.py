@@ -149,7 +149,7 @@ def _refuse_cluster(address: str | None) -> None:
     """Raise ClusterError for a cluster that cannot be used, before any run is made for it."""
     if address is not None:
         ray_here.refuse_missing()
-        ray_here.check(address)
+        ray_here.refuse_silent(address)
 
 
 def _work(key: str, address: str | None) -> None:

@@ -84,6 +84,7 @@ def sweep(
         raise SettingsError(
             "A new sweep needs a folder of photos and a grid, such as 'sweep DIR --grid GRID.json'."
         )
+    ray_here.refuse_silent(address or ray_here.LOCAL)
     wanted = grids.read(grid)
     training, changes = cli_flags.asked(flags, augmentation, network)
     key = sweeps.create(

@@ -81,7 +81,7 @@ def large(mode, side):
     return Image.new(mode, (side, side), 9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mode", "name", "side", "options"),
     [

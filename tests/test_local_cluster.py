@@ -70,6 +70,7 @@ def test_stop_leaves_a_process_that_took_the_number_over(place, asleep):
     assert asleep.poll() is None
 
 
+@pytest.mark.long
 def test_stop_finds_what_a_killed_node_left_behind(place, asleep):
     command = [sys.executable, "-c", "import time; time.sleep(600)"]
     orphan = subprocess.Popen(command, env={**os.environ, local_cluster.MARK: "feedfacefeedface"})

@@ -107,7 +107,7 @@ def test_a_trial_in_its_own_process_tells_its_progress_and_ends(dataset):
     assert {line.get("phase") for line in lines} >= {"starting", "packing", "timing"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_search_that_is_stopped_leaves_no_process(dataset):
     import psutil
 
@@ -121,7 +121,7 @@ def test_a_search_that_is_stopped_leaves_no_process(dataset):
     assert not any("trial_worker" in name for name in names)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_goes_wrong_in_a_trial_is_told_in_its_words(dataset):
     training = Training(model="notes-deep", image_size=40)
     with pytest.raises(CatDogError, match="shrink to nothing"):

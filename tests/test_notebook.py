@@ -160,7 +160,7 @@ def test_the_command_line_writes_both(demo, workspace, tmp_path, capsys):
     assert (tmp_path / "run.py").is_file() and (tmp_path / "run.ipynb").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_script_trains_the_very_network_without_a_warning(demo, workspace, tmp_path):
     path, _ = written(made(demo, *CASES["augmented"]), tmp_path / "code")
     told, history = executed(path, tmp_path / "out")

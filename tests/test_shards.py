@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from catdog_core import cli, datasets, files, images, pipeline, records
+from catdog_core.cluster import tasks
 from catdog_core.errors import CatDogError, DatasetError
 from catdog_core.packing import cache, shards
 
@@ -91,7 +92,7 @@ def test_an_interrupted_packing_keeps_what_is_whole(demo, tmp_path, small_shards
         if done > 30:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(shards, "_TOLD_EVERY", 0.001)
+    monkeypatch.setattr(tasks, "_TOLD_EVERY", 0.001)
     with pytest.raises(KeyboardInterrupt):
         records.pack(datasets.scan(demo), tmp_path / "out", SIZE, give_up)
     assert not (tmp_path / "out").exists()
@@ -122,7 +123,7 @@ def test_a_packing_interrupted_before_a_shard_is_whole_leaves_nothing(demo, tmp_
     def give_up(done, total):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shards, "_TOLD_EVERY", 0.0)
+    monkeypatch.setattr(tasks, "_TOLD_EVERY", 0.0)
     with pytest.raises(KeyboardInterrupt):
         records.pack(datasets.scan(demo), tmp_path / "out", SIZE, give_up)
     assert list(tmp_path.iterdir()) == []

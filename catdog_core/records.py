@@ -148,7 +148,10 @@ def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
     def damaged(path: Path) -> DatasetError:
         return _damaged(packed, path)
 
-    index = shard_index.read(packed.path)
+    try:
+        index = shard_index.read(packed.path)
+    except CatDogError as error:  # another reader has met the damage, and taken the index away
+        raise damaged(packed.path / "index.json") from error
     rows = [row for row in index["shards"] if row["file"].startswith(f"{split}-")]
     tables = []
     for reader, row in zip(_readers(packed, rows), rows, strict=True):

@@ -229,6 +229,8 @@ def test_a_damaged_cache_entry_is_mended_at_the_next_use(
     flip(packed.path / "train-00001.tfrecord")
     with pytest.raises(DatasetError, match="Start again"):
         records.load(packed, "train")
+    with pytest.raises(DatasetError, match="Start again"):  # others who read it are told the same
+        records.load(packed, "validation")
     names = written(monkeypatch)
     again = records.cached(dataset, SIZE)
     assert names == ["train-00001"]

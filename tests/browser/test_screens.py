@@ -19,8 +19,8 @@ from catdog_core.settings import PRESETS, Training
 pytestmark = pytest.mark.browser
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
-ALWAYS = (1440, "light", "en"), (390, "dark", "ko")
 MORE = (
+    (390, "dark", "ko"),
     (1440, "dark", "en"),
     (1024, "light", "en"),
     (1024, "dark", "en"),
@@ -28,7 +28,7 @@ MORE = (
     (390, "dark", "en"),
 )
 SCREENS = [
-    *ALWAYS,
+    (1440, "light", "en"),
     *(pytest.param(*screen, marks=pytest.mark.long) for screen in (*MORE, (1440, "light", "ko"))),
 ]
 PAGES = ["", "Data", "Augment", "Train", "Compare", "Evaluate", "Predict", "Export", "Learn"]

@@ -37,7 +37,7 @@ def pets(folder: Path) -> Path:
     """12 + 8 drawn photos, with one that cannot be read and a copy that leaks."""
     datasets.make_demo(folder, train=12, validation=8, size=48, seed=3)
     (folder / "train" / "cats" / "broken.jpg").write_bytes(b"no photo at all")
-    leak = next((folder / "train" / "dogs").iterdir()).read_bytes()
+    leak = min((folder / "train" / "dogs").iterdir()).read_bytes()
     (folder / "validation" / "dogs" / "leak.jpg").write_bytes(leak)
     return folder
 

@@ -269,3 +269,11 @@ def test_the_sweep_that_is_handed_in_is_a_command_of_the_lab():
     command = typer.main.get_command(cli.app).commands[words[3]]
     flags = {flag for each in command.params for flag in each.opts}
     assert {word for word in words[4:] if word.startswith("--")} <= flags
+
+
+def test_heads_fix_the_port_without_which_no_ray_client_gets_in():
+    head = of_kind("RayCluster")[0]["spec"]["headGroupSpec"]["rayStartParams"]
+    assert int(head["runtime-env-agent-port"]) > 0
+    for config in documents(*CLUSTERS):
+        commands = " ".join(config["head_start_ray_commands"])
+        assert re.search(r"--runtime-env-agent-port=\d+ ", commands)

@@ -11,18 +11,19 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
 from . import access, demo, files, trash
-from .curation import choices, division
+from .curation import choices
 from .curation.choices import Choice
 from .curation.decisions import as_of, change, order_classes, refuse_second_test, resplit, undo
 from .errors import CatDogError, DatasetError
 from .sources import contents, dataset_record, folder_ids, layout, places
 from .sources.dataset_record import Dataset, Item, load, root
 from .sources.places import Place, Remote
+from .sources.stored import Stored
 
 __all__ = [
     "DEMO_ID",
@@ -82,28 +83,28 @@ def scan(
         DatasetError: it is no folder, or its layout is none of these.
     """
     place = folder if isinstance(folder, Remote) else Path(folder)
-    root, found, note = layout.understand(place, classes, seed, validation_fraction)
-    names = note.pop("classes")
-    listed = [file for file, _, _ in found]
+    plan = layout.understand(layout.tree_of(place), classes)
+    top = place if isinstance(place, Remote) else place.resolve()
+    root = top / plan.root
+    listed = [file for file, _, _ in plan.rows]
     digests = contents.digests(root, listed, known if known is not None else {}, read)
-    if "split" in note:
-        same = contents.copies(listed, digests)
-        if test_fraction:
-            refuse_second_test(found)
-            note["split"]["test_fraction"] = test_fraction
-        if same or test_fraction:
-            found = division.divide(
-                found, names, seed, validation_fraction, test_fraction, together=same
-            )
+    if plan.layout != "split" and test_fraction:
+        refuse_second_test(plan.rows)
+    same = contents.copies(listed, digests)
+    plan = layout.divided(plan, same, seed, validation_fraction, test_fraction)
+    note = plan.note()
+    unusable = [*plan.empty, *plan.unreadable]
+    if unusable:
+        note["unusable"] = unusable
     return Dataset(
         id=folder_ids.of(root),
         name=files.shown(root.name, 60),
         root=root,
-        classes=tuple(files.shown(name, 100) for name in names),
+        classes=plan.classes,
         source="folder",
-        fingerprint=contents.fingerprint(found, names, digests),
+        fingerprint=contents.fingerprint(plan.rows, plan.folders, digests),
         note=note,
-        photos=tuple(found),
+        photos=tuple(plan.rows),
     )
 
 
@@ -230,28 +231,14 @@ def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) 
     folder, building = root() / dataset_id, root() / f".{dataset_id}-{uuid4().hex[:6]}"
     try:
         building.mkdir(parents=True)
-        notes = fill(building / "photos") or {}
-        names = notes.get("names", {})
-        known: contents.Known = {}
-        found = _scan_under_true_names(building / "photos", {"photos": name, **names}, known)
-        assert isinstance(found.root, Path)
-        inside = found.root.relative_to(building / "photos")
-        dataset = replace(
-            found,
-            id=dataset_id,
-            name=name,
-            root=folder / "photos",
-            classes=tuple(names.get(c, c) for c in found.classes),
-            source=source,
-            note={
-                **found.note,
-                "ignored": found.note["ignored"] + notes.get("ignored", 0),
-                "warnings": found.note["warnings"] + notes.get("warnings", []),
-            },
-            photos=tuple(((inside / f).as_posix(), label, part) for f, label, part in found.photos),
-        )
+        made = fill(building / "photos")
+        if isinstance(made, Stored):
+            dataset, known = _of_stored(made), made.known
+        else:
+            dataset, known = _of_folder(building / "photos", name)
+        dataset = replace(dataset, id=dataset_id, name=name, root=folder / "photos", source=source)
         dataset_record.write(building, dataset, [])
-        contents.write(building, {(inside / f).as_posix(): known[f] for f in known})
+        contents.write(building, known)
         if folder.exists():  # a record that cannot be used, perhaps of a newer program
             trash.put("dataset", name, [folder])
         os.replace(building, folder)
@@ -266,12 +253,38 @@ def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) 
     return dataset
 
 
-def _scan_under_true_names(folder: Path, names: dict[str, str], known: contents.Known) -> Dataset:
+def _of_stored(made: Stored) -> Dataset:
+    """The dataset of photos that were stored by a plan, which is not understood a second time."""
+    inner = [
+        (PurePosixPath(file).relative_to(made.root).as_posix(), label, split)
+        for file, label, split in made.photos
+    ]
+    digests = [made.known[file][2] for file, _, _ in made.photos]
+    return Dataset(
+        id="",
+        name="",
+        root=Path(),
+        classes=made.plan.classes,
+        source="",
+        fingerprint=contents.fingerprint(inner, made.classes, digests),
+        note=made.plan.note(),
+        photos=tuple(made.photos),
+        names=made.names,
+    )
+
+
+def _of_folder(folder: Path, name: str) -> tuple[Dataset, contents.Known]:
+    """The dataset of a folder of the lab's own making, with files named from that folder."""
+    known: contents.Known = {}
     try:
-        return scan(folder, known=known)
-    except DatasetError as error:  # it names folders as they lie here, not as the user knows them
-        params = {key: names.get(str(value), value) for key, value in error.params.items()}
+        found = scan(folder, known=known)
+    except DatasetError as error:  # it names the folder as it is here, not as the user knows it
+        params = {k: name if str(v) == "photos" else v for k, v in error.params.items()}
         raise DatasetError(error.message, **params) from error
+    assert isinstance(found.root, Path)
+    inside = found.root.relative_to(folder.resolve())
+    photos = tuple(((inside / f).as_posix(), label, part) for f, label, part in found.photos)
+    return replace(found, photos=photos), {(inside / f).as_posix(): known[f] for f in known}
 
 
 def _records() -> list[Path]:

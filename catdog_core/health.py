@@ -49,7 +49,8 @@ IMBALANCE_RATIO = 1.5
 def check(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
     """Look at every photo of a dataset; nothing is changed.
 
-    Findings that people chose to keep are left out, as are photos they excluded.
+    Findings that people chose to keep are left out, as are photos they excluded. Files that were
+    left out when the folder was opened, since they are empty or cannot be read, are named.
 
     Args:
         dataset: its files are read once each, in parallel.
@@ -60,10 +61,15 @@ def check(dataset: Dataset, progress: Callable[[int, int], None] | None = None) 
     """
     items = dataset.items()
     names = [item.file for item in items]
-    found = looks.take(dataset.root, names, root() / dataset.id, progress)
+    left_out = [str(file) for file in dataset.note.get("unusable", ())]
+    seen = looks.take(dataset.root, names + left_out, root() / dataset.id, progress)
+    found = seen[: len(names)]
     told: list[Finding] = []
     for item, look in zip(items, found, strict=True):
         told += _of_one(item.file, look)
+    for file, look in zip(left_out, seen[len(names) :], strict=True):
+        if isinstance(look, Unusable):  # else it was mended since the folder was opened
+            told += _of_one(file, look)
     if dataset.source == "shards":  # the names are those of the files they were packed from
         told = [finding for finding in told if finding.kind != "wrong_extension"]
     exact = looks.copies(found)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from catdog_core import datasets, images
-from catdog_core.errors import DatasetError
 
 JPEG = images.encode(np.full((8, 8, 3), 90, np.uint8))
 
@@ -26,17 +25,18 @@ def test_a_class_written_otherwise_in_another_split_is_that_class(tmp_path, othe
     assert message.format(**values).startswith(f"val/{other} is taken for the class Cats")
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        ["train/Cats/a.jpg", "train/dogs/b.jpg", "val/cats/c.jpg", "val/CATS/d.jpg"],
-        ["train/Cats/a.jpg", "train/CATS/b.jpg", "val/cats/c.jpg", "val/Cats/d.jpg"],
-    ],
-)
-def test_classes_that_could_be_either_are_refused(tmp_path, names):
-    tree(tmp_path, *names)
-    with pytest.raises(DatasetError, match="Expected the same in both"):
-        datasets.scan(tmp_path)
+@pytest.mark.parametrize("others", [["Cats", "cats"], ["cats", "CATS", "cats."]])
+def test_spellings_beside_each_other_are_one_class_and_named(tmp_path, others):
+    classes = ["Cats", "dogs"]
+    train = [f"train/{c}/{i}.jpg" for c in [*classes, "cats "] for i in range(2)]
+    tree(tmp_path, *train, *[f"val/{c}/0.jpg" for c in [*others, "dogs"]])
+    found = datasets.scan(tmp_path)
+    assert found.counts() == {
+        "train": {"Cats": 4, "dogs": 2},
+        "validation": {"Cats": len(others), "dogs": 1},
+    }
+    told = " ".join(message.format(**values) for message, values in found.note["warnings"])
+    assert "only written otherwise" in told and "train/cats" in told
 
 
 def test_pictures_in_formats_that_cannot_be_read_are_not_left_out_in_silence(tmp_path):

@@ -63,16 +63,19 @@ def check(
             {"kind": f.kind, "files": list(f.files), "message": f.message.format(**f.params)}
             for f in findings
         ]
-        cli_say.print_json({"findings": told})
+        warnings = [text.format(**values) for text, values in dataset.note.get("warnings", ())]
+        cli_say.print_json({"findings": told, "warnings": warnings})
         return
     cli_say.print_counts(dataset.counts())
+    for message, values in dataset.note.get("warnings", ()):
+        print(message.format(**values))
     for finding in findings:
         print(f"{finding.kind}: {finding.message.format(**finding.params)}")
         for file in finding.files[:20]:
             print(f"  {shown(file, 200)}")
         if len(finding.files) > 20:
             print(f"  … and {len(finding.files) - 20} more (--json lists all)")
-    if not findings:
+    if not findings and not dataset.note.get("warnings"):
         print("No problems found.")
 
 

@@ -1,7 +1,8 @@
-"""The one door for a stranger's photos: looked at first, counted while unpacked, never trusted.
+"""The one door for a stranger's photos: planned first, counted while unpacked, never trusted.
 
 Zips, tars and photos dropped one by one are all lists of entries; what is checked here and in
-`entries` holds for each of them.
+`entries` holds for each of them. `plan` understands their true names, and `write` stores exactly
+the photos of that plan under safe names.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 from .. import files, limits
 from ..errors import N_, DatasetError
-from ..photos import left_out
-from . import entries, preview
+from . import entries, layout, preview
 from .entries import Entry
+from .layout import Plan
 from .preview import Preview
+from .stored import SafeNames, Stored
 from .tars import MAGIC, Tar
 from .zips import Zip
 
@@ -44,12 +46,12 @@ def look(file: IO[bytes] | Path, name: str) -> Preview:
         DatasetError: unsafe, damaged, encrypted, too large, no archive, or no dataset inside.
     """
     with opened(file, name) as source:
-        return preview.of_entries(source, title(name))
+        return preview.of_plan(plan(source, title(name)), title(name))
 
 
 def unpack(
     file: IO[bytes] | Path, name: str, folder: Path, progress: Progress | None = None
-) -> dict[str, Any]:
+) -> Stored:
     """Unpack the photos of an archive into `folder` under safe names.
 
     Args:
@@ -58,15 +60,46 @@ def unpack(
         folder: made by this call.
         progress: called with (bytes done, bytes in all).
 
-    Returns:
-        "names": the true name of each folder that had to be renamed; "ignored": files that are
-        no photos, left out; "warnings": (message, params) pairs.
-
     Raises:
         DatasetError: as `look`. The caller removes what was written.
     """
     with opened(file, name) as source:
-        return write(source, folder, progress)
+        return write(source, folder, progress, title(name))
+
+
+def plan(source: Iterable[Entry], name: str, classes: Sequence[str] = ()) -> Plan:
+    """Understand the true names of a list of entries: every photo with its class and split.
+
+    Args:
+        source: iterated once, and again by `write`. What does not tell which entries have the same
+            content is read.
+        name: of the dataset, for messages.
+        classes: names in label order, where the entries tell their labels.
+
+    Raises:
+        DatasetError: unsafe, too large, or no dataset inside.
+    """
+    found = entries.survey(source, name)
+    if classes:
+        made = layout.labelled(found.labelled, classes, name, found.ignored)
+    else:
+        made = layout.understand(found.tree)
+    same = layout.copies(made.photos)
+    made = layout.divided(
+        made,
+        [[photo.name for photo in group] for group in same],
+        preview.SEED,
+        preview.FRACTION,
+    )
+    made.warnings = found.warnings + made.warnings
+    for first, *others in same:
+        other = next((each for each in others if each.label != first.label), None)
+        if other is not None:
+            both = {"first": str(first.file.path), "second": str(other.file.path)}
+            shown = {key: files.shown(path) for key, path in both.items()}
+            made.warnings.append((_SAME_PHOTO, shown))
+            break
+    return made
 
 
 def title(name: str) -> str:
@@ -168,36 +201,64 @@ def _refuse_misnamed(file: IO[bytes], name: str) -> None:
         )
 
 
-def write(source: Iterable[Entry], folder: Path, progress: Progress | None) -> dict[str, Any]:
-    """Judge all entries, then write the photos among them; see `unpack`.
+def write(
+    source: Iterable[Entry],
+    folder: Path,
+    progress: Progress | None,
+    name: str = "photos",
+    classes: Sequence[str] = (),
+) -> Stored:
+    """Plan all entries, then store the photos of the plan; see `unpack`.
 
     Args:
         source: iterated twice.
         folder: made by this call.
         progress: called with (bytes done, bytes in all).
+        name: of the dataset, for messages.
+        classes: as for `plan`.
     """
-    found = entries.judge(source)
+    made = plan(source, name, classes)
     folder.mkdir(parents=True)
-    _refuse_full_disk(folder, found.size)
-    places = entries.Places(folder, found.folders)
-    for path in sorted(found.folders):  # an empty class is named, too
-        places.folder(path)
-    done = 0
-    seen: dict[bytes, PurePosixPath] = {}
-    warnings: left_out.Warnings = []
+    _refuse_full_disk(folder, made.size)
+    names, done, total = SafeNames(folder), 0, made.size
+    found = Stored(made, names.folder(made.root.parts), ())
+    planned = {photo.file.number: photo for photo in made.photos}
     for number, entry in enumerate(source):
-        if entry.is_junk or not entry.is_photo:
+        photo = planned.pop(number, None)
+        if photo is None:
             continue
-        digest = _stream(entry, places.file(entry.path, number))
+        if entry.size != photo.file.size:
+            raise _changed(name)
+        file = names.file(photo.folders, photo.file.path.name, number)
+        digest = _stream(entry, folder / file)
+        stamp = (folder / file).stat()
+        found.known[str(file)] = (stamp.st_size, stamp.st_mtime_ns, digest)
+        found.photos.append((str(file), photo.label, photo.split))
         done += entry.size
-        twin = seen.setdefault(digest, entry.path)
-        if twin.parent.name != entry.path.parent.name and not warnings:
-            both = {"first": files.shown(str(twin)), "second": files.shown(str(entry.path))}
-            warnings.append((_SAME_PHOTO, both))
         if progress:
-            progress(done, found.size)
-    told = warnings + left_out.warnings(found.foreign)
-    return {"names": places.names, "ignored": found.ignored, "warnings": told}
+            progress(done, total)
+    if planned:
+        raise _changed(name)
+    found.photos.sort()
+    found.classes = tuple(_stored_class(names, made, label) for label in range(len(made.classes)))
+    found.names = names.names
+    return found
+
+
+def _stored_class(names: SafeNames, made: Plan, label: int) -> str:
+    """The name of the folder in which photos of a class are stored."""
+    first = next(photo for photo in made.photos if photo.label == label)
+    place = next(
+        (end for end, name in enumerate(first.folders, 1) if name == made.folders[label]), 0
+    )
+    return names.folder(first.folders[:place]).name or made.folders[label]
+
+
+def _changed(name: str) -> DatasetError:
+    return DatasetError(
+        "{name} changed while it was read. Try again with a file that no program writes.",
+        name=files.shown(name),
+    )
 
 
 def _refuse_full_disk(folder: Path, total: int) -> None:
@@ -211,21 +272,16 @@ def _refuse_full_disk(folder: Path, total: int) -> None:
         )
 
 
-def _stream(entry: Entry, target: Path) -> bytes:
+def _stream(entry: Entry, target: Path) -> str:
     """Write one entry, counting what really comes out; its digest."""
     digest, size, most = hashlib.blake2b(digest_size=16), 0, limits.current().photo_bytes
     with entry.open() as source, open(target, "wb") as file:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
             if size > min(most, entry.size):
-                raise DatasetError(
-                    "{name} is larger than allowed or than the archive claims. Expected photos of"
-                    " at most {limit:,} bytes.",
-                    name=files.shown(str(entry.path)),
-                    limit=most,
-                )
+                raise entries.larger(entry.path, most)
             digest.update(chunk)
             file.write(chunk)
     with suppress(OSError):
         target.chmod(0o644)
-    return digest.digest()
+    return digest.hexdigest()

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from .. import datasets, files
@@ -22,6 +21,7 @@ from ..packing import cache
 from . import archives
 from .download import Download
 from .preview import Preview
+from .stored import Stored
 
 URL = "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip"
 SIZE = 68_606_236
@@ -123,17 +123,17 @@ def into(folder: Path, fetch: Fetch) -> Preview:
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = folder.with_name(f".{folder.name}-{uuid4().hex[:6]}")
     try:
-        _unpack(path, building, fetch.tell)
+        stored = _unpack(path, building, fetch.tell)
         if folder.exists():
             folder.rmdir()
-        os.replace(building / found.wrapper, folder)
+        os.replace(building / stored.root, folder)
     finally:
         files.remove_tree(building)
     path.unlink()
     return found
 
 
-def _unpack(path: Path, folder: Path, tell: Tell) -> dict[str, Any]:
+def _unpack(path: Path, folder: Path, tell: Tell) -> Stored:
     return archives.unpack(
         path, path.name, folder, lambda done, total: tell(UNPACKING, done, total)
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,10 +25,14 @@ Known = dict[str, tuple[int, int, str]]
 """By file relative to the root: size in bytes, time of change in ns, digest."""
 UNREADABLE = "unreadable"
 """Stands for the digest of a file that cannot be read."""
+EMPTY = hashlib.blake2b(digest_size=16).hexdigest()
+"""The digest of an empty file."""
 _NO_FILE = (-1, -1)
 _NOTHING = (*_NO_FILE, "")
 _WAITING = 8
 """Threads of a part that read photos elsewhere: they wait for the net more than they count."""
+_END = 4096  # bytes at the end of a photo in which photos of one size differ
+_REMOTE_TWINS = 2000  # photos elsewhere of which a part is read for a preview
 _PART = 128  # photos a part: seconds of work, and nothing lost when it is done twice
 T = TypeVar("T")
 Reader = Callable[[Remote, Sequence[str]], Known]
@@ -74,6 +78,42 @@ def digests(
     known.clear()
     known.update(found)
     return [digest for _, _, digest in found.values()]
+
+
+def twins(root: Place, photos: Sequence[tuple[str, int]]) -> tuple[list[list[str]], bool]:
+    """Groups of files with the same content, found without reading all of them.
+
+    Only files of one size are looked at, of these the ends, and those that end alike are read.
+
+    Args:
+        root: folder of the photos.
+        photos: (file relative to it, size in bytes) of each.
+
+    Returns:
+        The groups, as `copies` finds them; false where so many would be read from another place
+        that it was not done.
+    """
+    for look in (lambda name, size: size, lambda name, size: (size, _end(root / name, size))):
+        marks = [look(name, size) for name, size in photos]
+        times = Counter(marks)
+        photos = [row for row, mark in zip(photos, marks, strict=True) if times[mark] > 1]
+        if isinstance(root, Remote) and len(photos) > _REMOTE_TWINS:
+            return [], False
+    names = [name for name, _ in photos]
+    return copies(names, digests(root, names, {}) if names else []), True
+
+
+def _end(path: Place, size: int) -> bytes:
+    """The last bytes of a file; nothing where it cannot be read."""
+    start = max(0, size - _END)
+    try:
+        if isinstance(path, Remote):
+            return path.read_part(start, size)
+        with open(path, "rb") as file:
+            file.seek(start)
+            return file.read(_END)
+    except OSError:
+        return b""
 
 
 def parts(root: Remote, names: Sequence[str]) -> list[tuple[Remote, list[str], list[Stamp]]]:
@@ -124,10 +164,10 @@ def rows(names: Sequence[str], stamps: Sequence[Stamp], digests: Sequence[str]) 
 
 
 def copies(names: Sequence[str], found: Sequence[str]) -> list[list[str]]:
-    """Groups of two or more files with the same digest."""
+    """Groups of two or more files with the same digest; empty ones are no copies of a photo."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name, digest in zip(names, found, strict=True):
-        if digest != UNREADABLE:
+        if digest not in (UNREADABLE, EMPTY):
             groups[digest].append(name)
     return [group for group in groups.values() if len(group) > 1]
 

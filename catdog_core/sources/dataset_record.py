@@ -56,11 +56,13 @@ class Dataset:
     what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
     divided them), "packed" (shards say so), "train-divided" (it divided the train folder) or
     "redivided" (anew, on request), "split" the seed and fractions it did so by,
-    "ignored" counts other files, "warnings" are (message, params) pairs.
+    "ignored" counts other files, "warnings" are (message, params) pairs, "unusable" are photo
+    files of an opened folder that are left out since they are empty or cannot be read.
 
     `changes` are the choices in force, the oldest first; photos, fingerprint and split follow
     them. `excluded` are the files they leave out, `kept` the kinds of finding to be quiet about,
-    by file; the kind "" stands for all.
+    by file; the kind "" stands for all. `names` are the true names of what had to be stored under
+    others: by path below the root, the last name of that file or folder in its archive.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Dataset:
     changes: tuple[Change, ...] = ()
     excluded: tuple[str, ...] = ()
     kept: dict[str, frozenset[str]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
     def items(self, split: str | None = None) -> list[Item]:
         """The photos of a split, or all of them, in the order of their names."""
@@ -209,8 +212,9 @@ def read(folder: Path) -> tuple[Dataset, Events]:
             classes=tuple(map(str, record["classes"])),
             source=str(record["source"]),
             fingerprint=str(record["fingerprint"]),
-            note=dict(record["note"]),
+            note=_note(record),
             photos=tuple((str(f), int(label), str(s)) for f, label, s in record["photos"]),
+            names={str(f): str(name) for f, name in record.get("names", {}).items()},
         )
         events = list(record.get("history", []))
         choices.in_force(events)
@@ -221,6 +225,13 @@ def read(folder: Path) -> tuple[Dataset, Events]:
             id=folder.name,
         ) from error
     return dataset, events
+
+
+def _note(record: dict[str, Any]) -> dict[str, Any]:
+    note = dict(record["note"])
+    if "warnings" in note:
+        note["warnings"] = [(str(message), dict(params)) for message, params in note["warnings"]]
+    return note
 
 
 def _root(record: dict[str, Any]) -> Place | None:
@@ -253,6 +264,8 @@ def write(folder: Path, dataset: Dataset, events: Events) -> None:
         "history": events,
         "photos": [list(photo) for photo in dataset.photos],
     }
+    if dataset.names:
+        record["names"] = dataset.names
     # Escaped, since a file's name may hold bytes that are no UTF-8; compact, since often read.
     text = json.dumps(record, separators=(",", ":"))
     files.write_bytes(folder / "dataset.json", text.encode())

@@ -4,92 +4,205 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import PurePosixPath
+from typing import IO, NamedTuple
 
 from .. import files, limits
-from ..errors import DatasetError
+from ..errors import N_, DatasetError
 from ..images import EXTENSIONS
 from ..photos import left_out
+from . import text_encoding
+from .tree import File, Tree, is_junk
 
 FREE = 50_000_000
 """Bytes any archive may unpack to, whatever its ratio."""
 MAX_DEPTH = 30
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,60}")
-_PLAIN_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,80}")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # Windows devices
+_CHUNK = 1 << 20
+_FOLDERS = 4  # times as many folders as entries may be named by the paths of all entries
+_MAX_LETTERS = 50_000_000  # of all names together
+_UNSURE = N_(
+    "The archive does not say how its names are encoded, so {names} is read as {encoding}. If that"
+    " looks wrong, pack it again with UTF-8 names."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file or folder of an archive, its name read as it was meant.
+    """A file or folder of an archive.
 
     `size` is what it claims, in bytes. `open` gives the content; for some archives only until the
-    next entry is asked for.
+    next entry is asked for. `raw` is the name as bytes where the archive does not declare its
+    encoding; then `path` is a first guess, and `survey` decides for all names together. `mark` is
+    equal for entries of equal content, where the archive tells. `split` and `label` are set where
+    the source knows the class of a photo, whatever the names of its folders.
     """
 
     path: PurePosixPath
     size: int
     is_folder: bool
     open: Callable[[], IO[bytes]]
+    raw: bytes | None = None
+    mark: Hashable = None
+    split: str = ""
+    label: int | None = None
 
     @property
     def is_photo(self) -> bool:
-        """Whether it is to be unpacked."""
+        """Whether it is a photo by its name."""
         return not self.is_folder and self.path.suffix.lower() in EXTENSIONS
 
     @property
     def is_junk(self) -> bool:
         """Whether it was left there by an operating system, and is not worth a word."""
-        return any(part[:1] == "." or part == "__MACOSX" for part in self.path.parts)
+        return any(map(is_junk, self.path.parts))
 
 
 @dataclass
-class Judged:
-    """What an archive holds: its photos, all its folders, other files, bytes of the photos.
+class Surveyed:
+    """What an archive holds: its tree by true names, what else is to be said of it.
 
-    `foreign` are pictures among the others.
+    `labelled` are photos whose source knows their split and label; `ignored` counts the others of
+    such a source.
     """
 
-    photos: list[PurePosixPath] = field(default_factory=list)
-    folders: set[PurePosixPath] = field(default_factory=set)
+    tree: Tree
+    warnings: left_out.Warnings = field(default_factory=list)
+    labelled: list[tuple[File, str, int]] = field(default_factory=list)
     ignored: int = 0
-    foreign: list[PurePosixPath] = field(default_factory=list)
-    size: int = 0
 
 
-def judge(source: Iterable[Entry]) -> Judged:
-    """Look at all entries before any is unpacked.
+class _Seen(NamedTuple):
+    """What is kept of an entry: an `Entry` may hold on to its archive's buffers."""
+
+    path: PurePosixPath
+    raw: bytes | None
+    size: int
+    is_folder: bool
+    mark: Hashable
+    split: str
+    label: int | None
+
+
+def survey(source: Iterable[Entry], name: str) -> Surveyed:
+    """Look at all entries before any is unpacked, and decide how their names are encoded.
+
+    Args:
+        source: iterated once. Photos without a mark are read, to find those of equal content.
+        name: of the dataset.
 
     Raises:
-        DatasetError: one leads out of its folder or is an archive itself, or they are too many or
-            too large.
+        DatasetError: an entry leads out of its folder or is an archive itself, or they are too
+            many or too large.
     """
-    found, count, total, allowed = Judged(), 0, 0, limits.current()
+    listed: list[_Seen] = []
+    total, letters, allowed = 0, 0, limits.current()
     for entry in source:
-        count, total = count + 1, total + entry.size
-        if count > allowed.archive_entries:
-            raise too_many(count)
+        total, letters = total + entry.size, letters + len(str(entry.path))
+        if len(listed) >= allowed.archive_entries:
+            raise too_many(len(listed) + 1)
         if total > allowed.archive_bytes:
             raise too_large(total)
-        _refuse_unsafe(entry.path)
-        if entry.is_junk:
-            continue
-        _refuse_nested(entry)
-        found.folders.add(entry.path if entry.is_folder else entry.path.parent)
-        if entry.is_photo:
-            found.photos.append(entry.path)
-            found.size += entry.size
-        elif not entry.is_folder:
-            found.ignored += 1
-            found.foreign += [entry.path] * left_out.is_foreign(entry.path)
-    if not count:
+        if letters > _MAX_LETTERS:
+            raise DatasetError(
+                "The archive's names take {letters:,} characters or more. Expected at most"
+                " {limit:,}. Give its folders shorter names.",
+                letters=letters,
+                limit=_MAX_LETTERS,
+            )
+        mark = entry.mark
+        fits = 0 < entry.size <= allowed.photo_bytes
+        if mark is None and fits and entry.is_photo and not entry.is_junk:
+            mark = _digest(entry)
+        split_label = (entry.split, entry.label)
+        listed.append(_Seen(entry.path, entry.raw, entry.size, entry.is_folder, mark, *split_label))
+    if not listed:
         raise DatasetError("The archive is empty. Expected folders of photos, one a class.")
+    found = Surveyed(Tree(name))
+    paths = _true_paths(listed, found.warnings)
+    for number, (seen, path) in enumerate(zip(listed, paths, strict=True)):
+        _refuse_unsafe(path)
+        if any(map(is_junk, path.parts)):
+            continue
+        _refuse_nested(path, seen.is_folder)
+        file = File(path, seen.size, number, seen.mark)
+        if seen.label is not None:
+            if file.is_photo:
+                _refuse_large(seen)
+                found.labelled.append((file, seen.split, seen.label))
+            else:
+                found.ignored += 1
+        elif seen.is_folder:
+            found.tree.empty_folder(path)
+        else:
+            if file.is_photo:
+                _refuse_large(seen)
+            found.tree.add(file)
+        if found.tree.count > _FOLDERS * allowed.archive_entries:
+            raise DatasetError(
+                "The archive has {count:,} folders or more, one inside the other. Expected at most"
+                " {limit:,}.",
+                count=found.tree.count,
+                limit=_FOLDERS * allowed.archive_entries,
+            )
     return found
+
+
+def _true_paths(listed: list[_Seen], warnings: left_out.Warnings) -> list[PurePosixPath]:
+    """The paths of entries, all names without a declared encoding read in one."""
+    unknown = [entry.raw for entry in listed if entry.raw is not None]
+    if not unknown:
+        return [entry.path for entry in listed]
+    declared = [str(entry.path) for entry in listed if entry.raw is None]
+    judged = text_encoding.judge(unknown, declared)
+
+    def true(entry: _Seen) -> PurePosixPath:
+        if entry.raw is None:
+            return entry.path
+        return PurePosixPath(*text_encoding.decoded([entry.raw], judged.encoding))
+
+    paths = [true(entry) for entry in listed]
+    if not judged.sure:
+        pairs = zip(listed, paths, strict=True)
+        odd = {
+            part
+            for entry, path in pairs
+            if entry.raw is not None
+            for part in (path.parts if entry.is_folder else path.parts[:-1])
+            if not part.isascii()
+        }
+        if odd:
+            names = files.shown(", ".join(sorted(odd)[:3]), 120)
+            warnings.append((_UNSURE, {"names": names, "encoding": judged.encoding}))
+    return paths
+
+
+def _digest(entry: Entry) -> bytes:
+    """What a photo holds, as a digest; no more is read than the entry claims."""
+    total, left = hashlib.blake2b(digest_size=16), entry.size
+    with entry.open() as file:
+        while left > 0 and (chunk := file.read(min(_CHUNK, left))):
+            total.update(chunk)
+            left -= len(chunk)
+    return total.digest()
+
+
+def _refuse_large(seen: _Seen) -> None:
+    most = limits.current().photo_bytes
+    if seen.size > most:
+        raise larger(seen.path, most)
+
+
+def larger(path: PurePosixPath, most: int) -> DatasetError:
+    """The error of a photo with more than `most` bytes, or more than the archive claims."""
+    return DatasetError(
+        "{name} is larger than allowed or than the archive claims. Expected photos of"
+        " at most {limit:,} bytes.",
+        name=files.shown(str(path)),
+        limit=most,
+    )
 
 
 def too_many(count: int) -> DatasetError:
@@ -142,49 +255,10 @@ def _refuse_unsafe(path: PurePosixPath) -> None:
         )
 
 
-def _refuse_nested(entry: Entry) -> None:
-    if not entry.is_folder and entry.path.suffix.lower() in _ARCHIVES:
+def _refuse_nested(path: PurePosixPath, is_folder: bool) -> None:
+    if not is_folder and path.suffix.lower() in _ARCHIVES:
         raise DatasetError(
             "The archive holds another archive, {name}. Expected folders of photos. Unpack the"
             " inner one and pack its folders.",
-            name=files.shown(str(entry.path)),
+            name=files.shown(str(path)),
         )
-
-
-class Places:
-    """Safe places for an archive's files and folders; `names` keeps the true names of folders."""
-
-    def __init__(self, root: Path, folders: Iterable[PurePosixPath]) -> None:
-        self.names: dict[str, str] = {}
-        self._places = {PurePosixPath("."): root}
-        self._taken: dict[PurePosixPath, set[str]] = {}
-        parts = {part for folder in folders for part in folder.parts}
-        spellings = Counter(name.casefold() for name in parts)
-        # "Cats" and "cats" would become one folder on Windows and macOS.
-        self._twins = {name for name in parts if spellings[name.casefold()] > 1}
-
-    def folder(self, path: PurePosixPath) -> Path:
-        """The folder to write to, made when it is new."""
-        if path not in self._places:
-            self._places[path] = self.folder(path.parent) / self._safe(path.name)
-            self._places[path].mkdir(exist_ok=True)
-        return self._places[path]
-
-    def file(self, path: PurePosixPath, number: int) -> Path:
-        """The file to write: under its own name where that is plain and free, else its number."""
-        taken, name = self._taken.setdefault(path.parent, set()), path.name
-        if not _PLAIN_FILE.fullmatch(name) or _RESERVED.match(name) or name.lower() in taken:
-            name = f"{number:06d}{path.suffix.lower()}"
-        while name.lower() in taken:
-            name = f"_{name}"
-        taken.add(name.lower())
-        return self.folder(path.parent) / name
-
-    def _safe(self, name: str) -> str:
-        plain = _PLAIN.fullmatch(name) and not _RESERVED.match(name)
-        if plain and name not in self._twins:
-            return name
-        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
-        safe = f"{files.slug(name, 24)}-{digest[:6]}"
-        self.names[safe] = files.shown(name, 60)
-        return safe

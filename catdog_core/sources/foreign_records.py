@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 from uuid import uuid4
 
 import tensorflow as tf
@@ -33,6 +33,7 @@ from . import archives, foreign_labels, frames, layout, preview
 from .archives import Progress
 from .entries import Entry
 from .preview import Preview
+from .stored import Stored
 
 _MAGIC = {
     b"\xff\xd8\xff": ".jpg",
@@ -93,11 +94,11 @@ def import_foreign(
     photos, folders, named, warnings = _understood(source, classes)
     title = _title(source, name)
 
-    def fill(folder: Path) -> dict[str, Any]:
-        notes = archives.write(list(_entries(photos, folders)), folder, progress)
-        notes["names"].update({folders[label]: named[label] for label in named})
-        notes["warnings"] += warnings
-        return notes
+    def fill(folder: Path) -> Stored:
+        names = [named[label] for label in sorted(named)]
+        found = archives.write(list(_entries(photos, folders)), folder, progress, title, names)
+        found.plan.warnings = warnings + found.plan.warnings
+        return found
 
     return datasets.adopt(f"{files.slug(title, 24)}-{uuid4().hex[:8]}", title, "tfrecord", fill)
 
@@ -108,14 +109,12 @@ def look(source: Path | Sequence[Path], name: str = "", classes: Sequence[str] =
     Raises:
         DatasetError: as `import_foreign`.
     """
-    photos, folders, named, _ = _understood(source, classes)
-    found = preview.of_entries(list(_entries(photos, folders)), _title(source, name))
-    names = {folders[label]: files.shown(named[label], 100) for label in named}
-    counts = {
-        split: {names[folder]: count for folder, count in row.items()}
-        for split, row in found.counts.items()
-    }
-    return replace(found, counts=counts)
+    photos, folders, named, warnings = _understood(source, classes)
+    title = _title(source, name)
+    names = [named[label] for label in sorted(named)]
+    plan = archives.plan(list(_entries(photos, folders)), title, names)
+    plan.warnings = warnings + plan.warnings
+    return preview.of_plan(plan, title)
 
 
 def _understood(
@@ -220,11 +219,20 @@ def _other_schema(path: Path, record: bytes) -> DatasetError:
 def _entries(photos: Sequence[_Photo], folders: dict[int, str]) -> Iterator[Entry]:
     splits = {photo.path: _split(photo.path) for photo in photos}
     divided = "train" in splits.values()
+    numbers = {label: number for number, label in enumerate(sorted(folders))}
     for number, photo in enumerate(photos):
-        place = PurePosixPath(splits[photo.path] or "train") if divided else PurePosixPath()
+        split = (splits[photo.path] or "train") if divided else ""
+        place = PurePosixPath(split)
         stem = PurePosixPath(photo.name.replace("\\", "/")).stem.lstrip(".") or f"{number:06d}"
         path = place / folders[photo.label] / f"{stem[:80]}{photo.suffix}"
-        yield Entry(path, photo.size, False, partial(photo.open))
+        yield Entry(
+            path,
+            photo.size,
+            False,
+            partial(photo.open),
+            split=split,
+            label=numbers[photo.label],
+        )
 
 
 def _split(path: Path) -> str:

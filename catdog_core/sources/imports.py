@@ -40,7 +40,7 @@ def archive(file: IO[bytes] | Path, name: str, progress: Progress | None = None)
 
 def look_at_photos(photos: Photos, name: str) -> Preview:
     """Tell what photos dropped one by one would become. Raises DatasetError as `photos`."""
-    return preview.of_entries(archives.dropped(photos), name)
+    return preview.of_plan(archives.plan(archives.dropped(photos), name), name)
 
 
 def photos(photos: Photos, name: str, progress: Progress | None = None) -> Dataset:
@@ -53,12 +53,19 @@ def photos(photos: Photos, name: str, progress: Progress | None = None) -> Datas
 
 
 def entries(
-    source: Iterable[Entry], name: str, kind: str, progress: Progress | None = None
+    source: Iterable[Entry],
+    name: str,
+    kind: str,
+    progress: Progress | None = None,
+    classes: Sequence[str] = (),
 ) -> Dataset:
-    """Make a dataset of a list of entries, which is iterated twice."""
+    """Make a dataset of a list of entries, iterated twice; `classes` as for `archives.plan`."""
     title = files.shown(" ".join(name.split()) or "photos", 60)
     return datasets.adopt(
-        _new_id(title), title, kind, lambda folder: archives.write(source, folder, progress)
+        _new_id(title),
+        title,
+        kind,
+        lambda folder: archives.write(source, folder, progress, title, classes),
     )
 
 

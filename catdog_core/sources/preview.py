@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import N_, DatasetError
+from ..errors import N_
 from ..photos import left_out
-from . import entries, layout
-from .entries import Entry
-from .listed import Listed
+from . import contents, layout
+from .layout import Plan
 from .places import Place, Remote
 
 SEED, FRACTION = 0, 0.25
@@ -31,6 +28,11 @@ LAYOUTS = {
         "The photos were divided anew on request: photos that are alike are on the same side."
     ),
 }
+
+_NOT_COMPARED = N_(
+    "Photos with the same content are not compared yet. So training and validation can change by a"
+    " few."
+)
 
 
 @dataclass(frozen=True)
@@ -71,40 +73,39 @@ class Preview:
         return found + self.warnings
 
 
-def of_entries(source: Iterable[Entry], name: str) -> Preview:
-    """Understand an archive from the names of its entries.
+def of_plan(plan: Plan, name: str, size: int | None = -1) -> Preview:
+    """What a plan makes of its photos.
 
     Args:
-        source: its entries, of which none is opened.
+        plan: divided.
         name: what the dataset would be called.
-
-    Raises:
-        DatasetError: it is unsafe, or no dataset.
+        size: bytes; by default those of the photos.
     """
-    found = entries.judge(source)
-    tree = Listed.of(found.photos, found.folders)
-    try:
-        root, photos, note = layout.understand_names(tree, SEED, FRACTION)
-    except DatasetError as error:  # the root of an archive has no name
-        params = {key: name if value == "" else value for key, value in error.params.items()}
-        raise DatasetError(error.message, **params) from error
-    wrapper = "" if root is tree else str(root.relative_to(tree))
-    note["ignored"] += found.ignored
-    note["warnings"] += left_out.warnings(found.foreign)
-    return _preview(name, wrapper, photos, note, found.size)
+    return Preview(
+        name=name,
+        counts=plan.counts(),
+        wrapper=files.shown(plan.wrapper),
+        layout=plan.layout,
+        ignored=plan.ignored,
+        size=plan.size if size == -1 else size,
+        warnings=plan.warnings,
+    )
 
 
 def of_folder(folder: Place) -> Preview:
     """Understand a folder of photos, here or elsewhere. Raises DatasetError: it is no dataset."""
     if isinstance(folder, Remote) and (packed := _of_shards(folder)):
         return packed
-    root, photos, note = layout.understand(folder, None, SEED, FRACTION)
-    if isinstance(root, Path) and isinstance(folder, Path):
-        wrapper = root.relative_to(folder.resolve()).as_posix()
-    else:
-        wrapper = str(root).removeprefix(str(folder)).strip("/")
-    inner = "" if wrapper == "." else wrapper
-    return _preview(files.shown(root.name, 60), inner, photos, note, None)
+    found = layout.tree_of(folder)
+    plan = layout.understand(found)
+    if plan.layout != "split":
+        place = folder if isinstance(folder, Remote) else folder.resolve()
+        files_ = [(photo.name, photo.file.size) for photo in plan.photos]
+        same, complete = contents.twins(place / plan.root, files_)
+        plan = layout.divided(plan, same, SEED, FRACTION)
+        if not complete:
+            plan.warnings.append((_NOT_COMPARED, {}))
+    return of_plan(plan, files.shown(plan.root.name or found.name, 60), None)
 
 
 def _of_shards(folder: Remote) -> Preview | None:
@@ -114,26 +115,3 @@ def _of_shards(folder: Remote) -> Preview | None:
         return None
     found = shard_source.dataset(folder, "")
     return Preview(found.name, found.counts(), "", found.note["layout"], 0, None)
-
-
-def _preview(
-    name: str,
-    wrapper: str,
-    photos: layout.Photos,
-    note: dict[str, Any],
-    size: int | None,
-) -> Preview:
-    classes = [files.shown(each, 100) for each in note["classes"]]
-    counts: dict[str, dict[str, int]] = {}
-    for _, label, split in photos:
-        row = counts.setdefault(split, dict.fromkeys(classes, 0))
-        row[classes[label]] += 1
-    return Preview(
-        name=name,
-        counts={split: counts[split] for split in layout.SPLITS if split in counts},
-        wrapper=files.shown(wrapper),
-        layout=note["layout"],
-        ignored=note["ignored"],
-        size=size,
-        warnings=note["warnings"],
-    )

@@ -11,7 +11,6 @@ import gzip
 import lzma
 import tarfile
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any, NoReturn, Protocol, cast
@@ -46,14 +45,21 @@ class Tar:
     def __iter__(self) -> Iterator[Entry]:
         stream = _Bounded(self._file)
         source = cast(IO[bytes], stream)
-        with tarfile.open(fileobj=source, mode="r|", tarinfo=_Header) as archive:
+        with tarfile.open(
+            fileobj=source,
+            mode="r|",
+            tarinfo=_Header,
+            encoding="utf-8",
+            errors="surrogateescape",
+        ) as archive:
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]  # else kept for random access, 150,000 of them
                 if not member.isreg() and not member.isdir():
                     raise entries.special(member.name)
                 open_ = cast(Any, partial(archive.extractfile, member))
                 size = member.size if member.isreg() else 0
-                yield Entry(_path(member.name), size, member.isdir(), open_)
+                path, raw = _name(member)
+                yield Entry(path, size, member.isdir(), open_, raw)
         while stream.read(_CHUNK):  # to the end, where the checksum of the compression stands
             pass
 
@@ -155,12 +161,15 @@ def _new_decoder() -> lzma.LZMADecompressor:
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
 
 
-def _path(name: str) -> PurePosixPath:
-    """A member's path; names of Korean Windows, which are no UTF-8, are read as meant."""
-    if not name.isascii():
-        with suppress(UnicodeError):
-            name.encode()
-            return PurePosixPath(name.replace("\\", "/"))
-        with suppress(UnicodeError):
-            name = name.encode("utf-8", "surrogateescape").decode("cp949")
-    return PurePosixPath(name.replace("\\", "/"))
+def _name(member: tarfile.TarInfo) -> tuple[PurePosixPath, bytes | None]:
+    """A member's path, and its name as bytes where it does not say that it is UTF-8.
+
+    PAX headers hold UTF-8. Other names have the encoding of the system that packed them:
+    `entries.survey` finds one for all of them. The path is a first guess then.
+    """
+    name = member.name
+    declared = "path" in member.pax_headers and "hdrcharset" not in member.pax_headers
+    path = PurePosixPath(name.replace("\\", "/"))
+    if name.isascii() or declared:
+        return path, None
+    return path, name.encode("utf-8", "surrogateescape")

@@ -112,7 +112,11 @@ def _fetch(found: Found, tell: Tell) -> Dataset:
         ) from error
     source = _Source(replace(found, counts=_counts(found._builder)))  # known for sure only now
     return imports.entries(
-        source, found.name, "tfds", lambda done, total: tell(READING, done, total)
+        source,
+        found.name,
+        "tfds",
+        lambda done, total: tell(READING, done, total),
+        found.classes,
     )
 
 
@@ -136,8 +140,10 @@ class _Source:
                 label, data = int(row[found._label]), bytes(row[found._image])
                 if label >= 0:  # -1 stands for a test photo whose label is kept secret
                     end = next((e for magic, e in _MAGIC.items() if data.startswith(magic)), "")
-                    path = PurePosixPath(folder, found.classes[label], f"{split}-{number:06d}{end}")
-                    yield Entry(path, len(data), False, partial(BytesIO, data))
+                    path = PurePosixPath(folder, f"{label:03d}", f"{split}-{number:06d}{end}")
+                    yield Entry(
+                        path, len(data), False, partial(BytesIO, data), split=folder, label=label
+                    )
 
 
 def _refuse_large(name: str, classes: int, photos: int) -> None:

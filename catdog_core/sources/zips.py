@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -49,8 +51,14 @@ class Zip:
                     "The zip archive is password-protected. Expected one without a password. Pack"
                     " it again without."
                 )
+            path, raw = _name(info)
             yield Entry(
-                _path(info), info.file_size, info.is_dir(), partial(self._archive.open, info)
+                path,
+                info.file_size,
+                info.is_dir(),
+                partial(self._archive.open, info),
+                raw,
+                (info.file_size, info.CRC) if info.file_size else None,
             )
 
 
@@ -79,16 +87,28 @@ def _refuse_overlap(infos: list[zipfile.ZipInfo]) -> None:
         end = info.header_offset + 30 + info.compress_size
 
 
-def _path(info: zipfile.ZipInfo) -> PurePosixPath:
-    """An entry's path, its name read as it was meant.
+def _name(info: zipfile.ZipInfo) -> tuple[PurePosixPath, bytes | None]:
+    """An entry's path, and its name as bytes where it does not say that it is UTF-8.
 
-    Names not marked as UTF-8 are read as cp437 by `zipfile`. Korean Windows packs cp949 that way,
-    macOS UTF-8; photos of Korean classes would come out as line-drawing characters.
+    Such names are read as cp437 by `zipfile`. Korean Windows packs cp949 that way, macOS UTF-8:
+    `entries.survey` finds one encoding for all of them. The path is a first guess then.
     """
-    name = info.filename
-    if not info.flag_bits & 0x800 and not name.isascii():
-        for encoding in ("utf-8", "cp949"):
+    name = info.orig_filename.partition("\0")[0]
+    if name.isascii() or info.flag_bits & 0x800:
+        return PurePosixPath(name.replace("\\", "/")), None
+    raw = name.encode("cp437")
+    if (declared := _unicode_path(info.extra, raw)) is not None:
+        return PurePosixPath(declared.replace("\\", "/")), None
+    return PurePosixPath(raw.decode("utf-8", "replace").replace("\\", "/")), raw
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> str | None:
+    """The UTF-8 name in an entry's extra field (0x7075, of Info-ZIP), if it is of this name."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack("<HH", extra[:4])
+        body, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == 0x7075 and len(body) > 5 and body[0] == 1:
             with suppress(UnicodeError):
-                name = name.encode("cp437").decode(encoding)
-                break
-    return PurePosixPath(name.replace("\\", "/"))
+                if struct.unpack("<L", body[1:5])[0] == zlib.crc32(raw):
+                    return body[5:].decode("utf-8").partition("\0")[0]
+    return None

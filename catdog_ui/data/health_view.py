@@ -154,9 +154,12 @@ def _sentences(_: Dataset, __: Items, findings: Sequence[Finding]) -> None:
 def _rows(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None:
     """Files that show nothing, with the reason."""
     for finding in _some(findings, _ROWS):
-        item = items[finding.files[0]]
         error = finding.params.get("reason")
         reason = escape(say(error)) if isinstance(error, CatDogError) else _say(finding)
+        item = items.get(finding.files[0])
+        if item is None:  # left out already, so there is nothing to decide
+            st.caption(_say(finding))
+            continue
         finding_photos.row(dataset, item, reason, remedies.key(finding), remedies.keep(finding))
 
 

@@ -83,6 +83,7 @@ def for_group(dataset: Dataset, items: Items, finding: Finding) -> None:
 
 def for_all(dataset: Dataset, items: Items, kind: str, findings: Sequence[Finding]) -> None:
     """The buttons that decide about all findings of a kind at once."""
+    findings = [each for each in findings if all(file in items for file in each.files)]
     count = len(findings)
     if count < 2 or kind == "imbalance":
         return

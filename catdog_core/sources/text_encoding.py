@@ -1,0 +1,191 @@
+"""Which encoding the names of an archive have, where it does not say: one for all of them.
+
+Zips and old tars store names as bytes. Those not declared as UTF-8 come from one program on one
+system, so one encoding fits all of them. Each candidate that can decode every name is rated by how
+usual the text it gives is; names of the archive that are declared decide where they match.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+CANDIDATES = (
+    "utf-8",
+    "cp949",
+    "shift_jis",
+    "euc_jp",
+    "gbk",
+    "big5",
+    "cp437",
+    "cp1252",
+    "mac_roman",
+    "cp1250",
+    "cp866",
+    "cp1251",
+    "koi8_r",
+    "cp1253",
+    "latin-1",
+)
+"""The encodings tried; of two that are as likely, the first. The last decodes any bytes."""
+_RATED = 2000  # different folder and file names that are rated; all others must be decoded, too
+_MARGIN = 0.4  # points a byte by which the best has to be better to be sure
+_LEAST = 0.4  # points a byte below which even the best is not usual text
+
+_HANGUL = frozenset(
+    "가각간갈감강개거건검것게겨견결경계고곡곤골공과관광교구국군권귀규그근글금급기긴길김까깔꽃꼬꾸끼나"
+    "난날남내너네년노녹논놀농뇌누눈느는늘능니닌다단달담당대댕더덕던데도독돈돌동되된두둑뒤드들등디딸땅때떼라"
+    "락란람랑래량러럭런레려력련렬령례로록론롱료루류르른를름리린림마막만말망매맥머먹멍메면명모목몬몰몽무문"
+    "물미민밀바박반발밤방배백버번벌범법벚베벨벽변별병보복본볼봄봉부북분불붉비빈빨뿔사산살삼상새색생서석선"
+    "설성세센셀소속손솔송쇠수순술숭쉬스슬습승시식신실심싸쌀씨아악안알암압앙애야약양어억언얼엄업에여역연열"
+    "염영예오옥온올와완왕외요용우운울움원월위유육은을음의이인일임입잎자작잔잘잠장재저적전절점정제조족종좌"
+    "주죽준줄중쥐증지직진질집째차착찬찰참창채책처천철첫청체초촌총최추축출충취치친칠침카칼캐커컬케코콩쿠"
+    "크큰키타탁탄탈탕태터텔토통투트특티파판팔패퍼페편평포폰표푸풀품풍프피필하학한할함합항해햄향허험현혈"
+    "형호홍화확환활황회효후훈휴흐흑흰히힘냥멍햇쪽뱀꿀닭돼곰늑랑펭귄얼룩셰퍼숲검증험눌습셋"
+)
+_HAN = frozenset(
+    "的一是不了人我在有他这為为之大来以个中上们到说国和地也子时道出而要于就下得可你年生自会那後后能对着事其"
+    "里所去行过家十用发天如然作方成者多日都三小军二无無同么经法当起与好看学學进种将还分此心前面又定见只主没"
+    "公从知使全文等度相新老高长水化开開手山点重气氣民明部内外西四五六七八九本目车車花草树樹木林果蘋苹香蕉"
+    "猫貓狗犬鸟鳥鱼魚马馬牛羊虎龙龍蛇兔鼠猴鸡雞鸭鴨猪豬象熊狼狐狸鹿鹰鷹鹅鵝蝶蜂蛙龟龜鲸鯨狮獅豹虫蟲动動物植图圖片"
+    "像照相集训訓练練测測试試验驗证證数數据據类類别別标標签簽红紅绿綠蓝藍黄黃白黑灰紫橙色男女儿兒童食品饭飯菜肉"
+    "米茶酒杯瓶桌椅床门門窗灯燈书書笔筆电電脑腦机機器手表表鞋衣服帽包东東北南左右海河湖江云雲雨雪风風火土金银銀"
+    "玫瑰菊莲蓮梅兰蘭竹松柏杨楊柳桃杏梨葡萄西瓜番茄土豆豚亀桜柴秋田毛長短写真画学習検証用評価学校会社京都日本語"
+)
+_LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœąćęłńśźżčďěňřšťůžőűăîâșțşţğıđðþ")
+_LATIN_USUAL = frozenset("àáâãäåæçèéêëíîïñóôõöøùúûüßœ")
+_CYRILLIC = frozenset("оеаинтсрвлкмдпуяыьгзбчйхжшюц")
+_GREEK = frozenset("αοιετσνηυρπκμλςθγδχβφωξζψάέήίόύώϊϋ")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An encoding for all names; `sure` is false where another one may be meant."""
+
+    encoding: str
+    sure: bool
+
+
+def judge(names: Collection[bytes], declared: Iterable[str] = ()) -> Judged:
+    """Find the encoding of an archive's names.
+
+    Args:
+        names: of all entries that do not declare theirs, with their folders.
+        declared: names of entries that do; a folder among them that is decoded alike is a proof.
+
+    Returns:
+        The best of `CANDIDATES` that decodes every name, and whether it is sure.
+    """
+    odd = [name for name in names if not name.isascii()]
+    if not odd:
+        return Judged("utf-8", True)
+    parts = {part for name in odd for part in name.split(b"/") if not part.isascii()}
+    some = sorted(parts, key=lambda part: (len(part), part))[:_RATED]
+    known = {_norm(part) for name in declared for part in re.split(r"[/\\]", name)}
+    weight = sum(byte > 127 for part in some for byte in part)
+    rated: list[tuple[float, int, str, tuple[str, ...]]] = []
+    for number, encoding in enumerate(CANDIDATES):
+        if not all(_decodes(name, encoding) for name in odd):
+            continue
+        texts = tuple(part.decode(encoding, "replace") for part in some)
+        points = sum(map(_points, texts)) / weight
+        if encoding == "utf-8":
+            points += 3.0  # other encodings hardly ever give valid UTF-8
+        if encoding == "latin-1":
+            points -= 0.1
+        points += 3.0 * sum(_norm(text) in known for text in texts) / len(texts)
+        rated.append((points, -number, encoding, texts))
+    rated.sort(reverse=True)
+    points, _, encoding, texts = rated[0]
+    second = next((other for other in rated if other[3] != texts), None)
+    clear = second is None or points - second[0] >= _MARGIN
+    return Judged(encoding, points >= _LEAST and clear)
+
+
+def _decodes(name: bytes, encoding: str) -> bool:
+    try:
+        name.decode(encoding)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _norm(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def _points(text: str) -> float:
+    """How usual a name is: about 1 point for each byte of ordinary text, less than 0 for debris."""
+    total, before = 0.0, ""
+    for place, char in enumerate(text):
+        if not char.isascii():
+            after = text[place + 1 : place + 2]
+            total += _char_points(char, before, after)
+        before = char
+    return total
+
+
+def _char_points(char: str, before: str, after: str) -> float:
+    code, kind = ord(char), unicodedata.category(char)
+    near = [each for each in (before, after) if each]
+    if 0xAC00 <= code <= 0xD7A3:
+        return _wide(char in _HANGUL, _fits(char, "euc_kr"), not any(_is_han(c) for c in near))
+    if 0x3041 <= code <= 0x30FE:
+        return 2.4 if not any(_is_hangul(c) for c in near) else -1.0
+    if _is_han(char):
+        usual = _fits(char, "gb2312") or _fits(char, "shift_jis") or _fits(char, "big5")
+        return _wide(char in _HAN, usual, not any(_is_hangul(c) for c in near)) - 0.4
+    if 0xFF61 <= code <= 0xFFDC:
+        return -1.0  # half-width forms: debris of two-byte encodings
+    if kind[0] == "M" or 0x1100 <= code <= 0x11FF:
+        return 0.8  # decomposed, as macOS stores it
+    if char.lower() in _LATIN:
+        alone = sum(not c.isascii() and c.isalpha() for c in near)
+        points = (1.2 if char.lower() in _LATIN_USUAL else 0.9) - 0.9 * alone
+        if char.isupper() and (before.islower() or (before.isupper() and after.islower())):
+            points -= 1.5
+        if not any(c.isascii() and c.isalpha() for c in near):
+            points -= 0.6
+        return points
+    for letters, script in ((_CYRILLIC, "CYRILLIC"), (_GREEK, "GREEK")):
+        if unicodedata.name(char, "").startswith(script):
+            mixed = any(c.isascii() and c.isalpha() for c in near)
+            turned = char.isupper() and before.islower()
+            alone = not any(c.isalpha() and not c.isascii() for c in near)
+            base = (1.0 if char.islower() else 0.6) if char.lower() in letters else 0.1
+            return base - 1.5 * mixed - 1.5 * turned - 0.5 * alone
+    if kind[0] == "L":
+        return 0.0
+    if kind[0] in "CSZ" or kind in ("Po", "Pi", "Pf", "Ps", "Pe", "Pd", "No", "Lm"):
+        return -1.5
+    return -0.5
+
+
+def _wide(common: bool, usual: bool, pure: bool) -> float:
+    """The points of a letter of two bytes: common, usual, or of those that hardly come up."""
+    return (2.4 if common else 1.0 if usual else -2.0) - (0.0 if pure else 1.5)
+
+
+def _fits(char: str, encoding: str) -> bool:
+    try:
+        data = char.encode(encoding)
+    except UnicodeError:
+        return False
+    # The first half of these tables holds the usual characters.
+    ends = {"gb2312": 0xD7, "shift_jis": 0x97, "big5": 0xC6, "euc_kr": 0xC8}
+    return len(data) == 2 and data[0] <= ends[encoding]
+
+
+def _is_han(char: str) -> bool:
+    return 0x4E00 <= ord(char) <= 0x9FFF or 0x3400 <= ord(char) <= 0x4DBF
+
+
+def _is_hangul(char: str) -> bool:
+    return 0xAC00 <= ord(char) <= 0xD7A3
+
+
+def decoded(names: Sequence[bytes], encoding: str) -> list[str]:
+    """The names as text, with backslashes as other systems' slashes."""
+    return [name.decode(encoding, "replace").replace("\\", "/") for name in names]

@@ -187,9 +187,9 @@ def understand(found: Tree, order: tuple[str, ...] | None = None) -> Plan:
     Raises:
         DatasetError: the layout is none that is known, or could mean several things.
     """
-    path, root = _unwrapped(found.root)
+    path, above, root = _unwrapped(found.root)
     splits = _splits(root)
-    reading = _Reading(found, path)
+    reading = _Reading(found, (*path.parts, *above))
     if splits:
         layout, names = "split", reading.splits(splits, order)
     else:
@@ -224,7 +224,7 @@ def labelled(
         DatasetError: fewer than two classes, or one without photos.
     """
     shown_names, alike = class_names.displayed(classes)
-    reading = _Reading(Tree(name), PurePosixPath())
+    reading = _Reading(Tree(name), ())
     for file, split, label in photos:
         reading.take(file, file.path.parent.parts, label, split or "train")
     _check(name, reading.tree, reading, shown_names, classes)
@@ -294,8 +294,8 @@ def split_named(name: str) -> str | None:
 class _Reading:
     """Photos as they are assigned to classes, and what is left over."""
 
-    def __init__(self, found: Tree, path: PurePosixPath) -> None:
-        self.tree, self.path = found, path
+    def __init__(self, found: Tree, wrappers: tuple[str, ...]) -> None:
+        self.tree, self.wrappers = found, wrappers
         self.photos: list[Photo] = []
         self.empty: list[File] = []
         self.seen: set[int] = set()  # folders of classes
@@ -327,7 +327,7 @@ class _Reading:
                     self.spelled.append(("/".join((*above[-1:], spelling)), name))
             for inner, each in folder.walk():
                 self.seen.add(id(each))
-                place = (*self.path.parts, *above, name, *inner)
+                place = (*self.wrappers, *above, name, *inner)
                 for file in each.files:
                     if file.is_photo:
                         self.take(file, place, label, split)
@@ -376,7 +376,7 @@ class _Reading:
         empty = sorted(file.path for file in self.empty)
         plan.empty = [str(path.relative_to(plan.root)) for path in empty]
         plan.warnings += _told(_EMPTY, empty)
-        unreadable = [path for path, _ in self.tree.unreadable]
+        unreadable = sorted(path for path, _ in self.tree.unreadable)
         plan.unreadable = [
             str(path.relative_to(plan.root))
             for path in unreadable
@@ -553,18 +553,26 @@ def _ordered(
     return [folder.name for folder in chosen], chosen
 
 
-def _unwrapped(root: Folder) -> tuple[PurePosixPath, Folder]:
-    """Look through folders that hold nothing but one folder of folders."""
-    path = PurePosixPath()
+def _unwrapped(root: Folder) -> tuple[PurePosixPath, tuple[str, ...], Folder]:
+    """Look through folders that hold nothing but one folder of folders.
+
+    Returns:
+        The path of the dataset's folder, further names to the classes where a wrapper is there in
+        several spellings and so is no one folder, and the folder of the classes or splits.
+    """
+    path, above = PurePosixPath(), list[str]()
     for _ in range(_WRAPPERS):
         inner = _inner(root)
-        if len(inner) != 1 or root.has_photos or len(inner[0].spellings) > 1:
+        if len(inner) != 1 or root.has_photos or not inner[0].folders:
             break
-        if not inner[0].folders or (_split_of(inner[0]) and not _holds_train(inner[0])):
+        if _split_of(inner[0]) and not _holds_train(inner[0]):
             break
         root = inner[0]
-        path /= root.name
-    return path, root
+        if above or len(root.spellings) > 1:
+            above.append(root.name)
+        else:
+            path /= root.name
+    return path, tuple(above), root
 
 
 def _holds_train(folder: Folder) -> bool:

@@ -247,11 +247,9 @@ def write(
 
 def _stored_class(names: SafeNames, made: Plan, label: int) -> str:
     """The name of the folder in which photos of a class are stored."""
-    first = next(photo for photo in made.photos if photo.label == label)
-    place = next(
-        (end for end, name in enumerate(first.folders, 1) if name == made.folders[label]), 0
-    )
-    return names.folder(first.folders[:place]).name or made.folders[label]
+    folders = next(photo.folders for photo in made.photos if photo.label == label)
+    ends = (end for end, name in enumerate(folders, 1) if name == made.folders[label])
+    return names.folder(folders[: next(ends, len(folders))]).name
 
 
 def _changed(name: str) -> DatasetError:

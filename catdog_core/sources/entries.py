@@ -107,8 +107,8 @@ def survey(source: Iterable[Entry], name: str) -> Surveyed:
             raise too_large(total)
         if letters > _MAX_LETTERS:
             raise DatasetError(
-                "The archive's names take {letters:,} characters or more. Expected at most"
-                " {limit:,}. Give its folders shorter names.",
+                "The archive's names take {letters:,} characters or more, and {limit:,} are"
+                " allowed. Give its folders shorter names.",
                 letters=letters,
                 limit=_MAX_LETTERS,
             )
@@ -142,8 +142,8 @@ def survey(source: Iterable[Entry], name: str) -> Surveyed:
             found.tree.add(file)
         if found.tree.count > _FOLDERS * allowed.archive_entries:
             raise DatasetError(
-                "The archive has {count:,} folders or more, one inside the other. Expected at most"
-                " {limit:,}.",
+                "The archive's paths name {count:,} folders or more, and {limit:,} are allowed."
+                " Pack it with fewer folders.",
                 count=found.tree.count,
                 limit=_FOLDERS * allowed.archive_entries,
             )

@@ -140,7 +140,7 @@ class _Source:
                 label, data = int(row[found._label]), bytes(row[found._image])
                 if label >= 0:  # -1 stands for a test photo whose label is kept secret
                     end = next((e for magic, e in _MAGIC.items() if data.startswith(magic)), "")
-                    path = PurePosixPath(folder, f"{label:03d}", f"{split}-{number:06d}{end}")
+                    path = PurePosixPath(folder, found.classes[label], f"{split}-{number:06d}{end}")
                     yield Entry(
                         path, len(data), False, partial(BytesIO, data), split=folder, label=label
                     )

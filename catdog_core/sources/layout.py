@@ -77,6 +77,12 @@ def _understand_remote(
     folder: Remote, order: tuple[str, ...] | None, seed: int, validation_fraction: float
 ) -> tuple[Place, Photos, dict[str, Any]]:
     tree = Listed.of([PurePosixPath(name) for name in folder.listing])
+    if not folder.listing and folder.protocol in ("http", "https"):
+        raise DatasetError(
+            "{url} shows no links to files. Give the address of a page that lists a folder of"
+            " photos by class.",
+            url=shown(str(folder), 200),
+        )
     if not folder.listing:
         raise DatasetError(
             "There is nothing in {folder}. Expected one folder of photos a class, or a folder of"

@@ -24,6 +24,7 @@ from .errors import CatDogError
 
 PROJECT = Path(__file__).resolve().parent.parent
 _temporaries: dict[Path, int] = {}  # and the process that made each
+_unfinished: dict[Path, tuple[int, str]] = {}  # and a pattern of what is worth keeping in each
 
 
 def workspace() -> Path:
@@ -94,11 +95,29 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
         _remove_temporary(folder)
 
 
+@contextmanager
+def unfinished(folder: Path, kept: str) -> Iterator[None]:
+    """Have a folder that is made in this block go where the process is ended meanwhile.
+
+    Args:
+        folder: what is made.
+        kept: a pattern such as ``*.json``; where files inside have such a name, the folder stays.
+    """
+    _unfinished[folder.absolute()] = os.getpid(), kept
+    try:
+        yield
+    finally:
+        _unfinished.pop(folder.absolute(), None)
+
+
 def remove_temporaries() -> None:
     """Remove all temporary files and folders this process still has; for its end."""
     for path, pid in list(_temporaries.items()):
         if pid == os.getpid():  # else a parent of this process made it
             _remove_temporary(path)
+    for path, (pid, kept) in list(_unfinished.items()):
+        if pid == os.getpid() and not any(path.glob(kept)):
+            remove_tree(path)
 
 
 def _remove_temporary(path: Path) -> None:

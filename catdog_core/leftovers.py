@@ -20,6 +20,9 @@ from . import files, processes
 
 OLD = 86_400.0
 """Seconds without a change after which what tells no maker that can be looked up is removed."""
+MAKER = "maker"
+"""A file that tells the maker of a folder whose name must be short."""
+_SHORT = re.compile(r"catdog-[a-z0-9_]{8}")
 _OWN = re.compile(r"catdog-[a-z]+-p\d+-")
 _EARLIER = re.compile(r"catdog-(model|check)-[a-z0-9_]{8}")
 # In the workspace: `.NAME-<hex>` of earlier versions; a lock is none.
@@ -49,7 +52,8 @@ def sweep() -> int:
 
 def _temporary() -> Iterator[Path]:
     for entry in _entries(Path(tempfile.gettempdir())):
-        if _OWN.match(entry.name) or _EARLIER.fullmatch(entry.name):
+        short = _SHORT.fullmatch(entry.name) and _told(Path(entry.path))
+        if short or _OWN.match(entry.name) or _EARLIER.fullmatch(entry.name):
             yield Path(entry.path)
 
 
@@ -73,10 +77,19 @@ def _is_left(path: Path) -> bool:
         return False
     if hasattr(os, "getuid") and seen.st_uid != os.getuid():
         return False
-    state = processes.state_of(path.name)
+    state = processes.state_of(path.name) or processes.state_of(_told(path))
     if state in ("alive", "dead"):
         return state == "dead"
     return time.time() - seen.st_mtime > OLD
+
+
+def _told(folder: Path) -> str:
+    """The maker a folder tells in a file, empty where there is none."""
+    if folder.is_symlink():
+        return ""
+    with suppress(OSError, ValueError):
+        return (folder / MAKER).read_text()[:100]
+    return ""
 
 
 def _packings() -> int:

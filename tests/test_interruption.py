@@ -25,7 +25,7 @@ def hold(real):
     def held(*given, **options):
         if when == "before":
             print("HELD", flush=True)
-            time.sleep(100)
+            time.sleep(30)
         found = real(*given, **options)
         print("HELD", flush=True)
         for _ in range(2000): time.sleep(0.05)
@@ -58,7 +58,7 @@ MOMENTS = {
     "map": (["plot", "nothing", "{out}"], "catdog_core.runs:load:before"),
     "lists": (["runs"], "catdog_core.runs:listing:before"),
 }
-QUICK = {("threads", "SIGINT"), ("checked", "SIGTERM"), ("trial", "SIGHUP"), ("lists", "SIGTERM")}
+QUICK = {("trial", "SIGHUP"), ("lists", "SIGTERM"), ("drawn", "SIGINT")}
 
 
 def cases():
@@ -126,7 +126,7 @@ def left(tmp_path):
     return [*inside, *hidden, *tmp_path.glob("out*"), *tmp_path.glob(".out*.packing")]
 
 
-@pytest.mark.parametrize(("moment", "name"), cases())
+@pytest.mark.parametrize(("moment", "name"), list(cases()))
 def test_a_signal_at_any_moment_ends_a_command_in_order(started, tmp_path, moment, name):
     arguments, held = MOMENTS[moment]
     process = started(arguments, held)
@@ -148,7 +148,9 @@ def ends(child):
         return False
 
 
-@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize(
+    "name", ["SIGINT", *(pytest.param(n, marks=pytest.mark.long) for n in SIGNALS[1:])]
+)
 def test_a_signal_during_the_imports_is_no_traceback(name):
     slow = "import sys, time; print('HELD', flush=True); time.sleep(100)"
     code = (
@@ -174,6 +176,7 @@ def test_a_signal_during_the_imports_is_no_traceback(name):
     assert said.startswith("Error: Interrupted") and said.count("\n") == 1
 
 
+@pytest.mark.long
 def test_a_signal_sent_twice_is_one_wish_and_cleaning_goes_on(started, tmp_path):
     process = started(*MOMENTS["threads"])
     until_held(process)
@@ -280,7 +283,9 @@ def test_the_patience_of_a_command_is_bounded():
     assert 0 < interruption.PATIENCE <= 15
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", ["<&- >&- 2>&-", *(pytest.param(c, marks=pytest.mark.long) for c in ("<&-", ">&-"))]
+)
 def test_a_stream_that_is_closed_takes_no_file_and_makes_no_traceback(workspace, photo, closed):
     out = photo.with_name("sheet.png")
     line = f'"{sys.executable}" -m catdog_core augment "{photo}" "{out}" --count 1 {closed}'
@@ -309,7 +314,7 @@ def test_output_that_does_not_fit_is_told(workspace):
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp949"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("cp949", marks=pytest.mark.long)])
 def test_a_terminal_of_another_encoding_is_no_traceback(workspace, tmp_path, encoding):
     done = subprocess.run(
         [sys.executable, "-m", "catdog_core", "check", str(tmp_path / "고양이-×-\u2026")],
@@ -321,18 +326,22 @@ def test_a_terminal_of_another_encoding_is_no_traceback(workspace, tmp_path, enc
     assert done.stderr.startswith(b"Error: ")
 
 
-@pytest.mark.parametrize("stdin", [subprocess.DEVNULL, subprocess.PIPE, None])
-def test_a_question_without_a_terminal_names_the_flag(workspace, stdin):
-    line = [sys.executable, "-m", "catdog_core", "trash", "empty"]
-    options = {"close_fds": True, "stdin": stdin}
-    if stdin is None:
-        line, options = [f'"{line[0]}" -m catdog_core trash empty <&-'], {"shell": True}
-    process = subprocess.Popen(line, cwd=files.PROJECT, stderr=subprocess.PIPE, text=True, **options)
-    process.wait(60)  # an input that stays open is not waited for
-    said = process.stderr.read()
-    process.stderr.close()
-    if process.stdin:
-        process.stdin.close()
+@pytest.mark.parametrize(
+    "given", ["open", *(pytest.param(n, marks=pytest.mark.long) for n in ("empty", "closed"))]
+)
+def test_a_question_without_a_terminal_names_the_flag(workspace, given):
+    line = f'exec "{sys.executable}" -m catdog_core trash empty'
+    process = subprocess.Popen(
+        f"{line} <&-" if given == "closed" else line,
+        shell=True,
+        cwd=files.PROJECT,
+        stdin=subprocess.DEVNULL if given == "empty" else subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        process.wait(60)  # an input that stays open is not waited for
+        said = process.stderr.read()
     assert process.returncode == 1 and "--yes" in said and said.count("\n") == 1
 
 

@@ -72,6 +72,14 @@ def test_a_command_sweeps_at_its_start(temporary, workspace):
     assert not left.exists()
 
 
+def test_a_folder_with_a_short_name_tells_its_maker_inside(temporary, workspace):
+    for name, maker in (("catdog-abcd1234", dead_maker()), ("catdog-x_y_z_12", processes.maker())):
+        (temporary / name).mkdir()
+        (temporary / name / leftovers.MAKER).write_text(f"-{maker}-00000000")
+    assert leftovers.sweep() == 1
+    assert [path.name for path in temporary.iterdir()] == ["catdog-x_y_z_12"]
+
+
 def test_a_number_that_is_used_again_does_not_save_what_was_left(temporary, workspace):
     mine = processes.maker().rsplit("-", 1)[0]
     left = temporary / f"catdog-model-{mine}-000000-0123abcd"  # this process's number, no start

@@ -1,18 +1,42 @@
 """``python -m catdog_core``: the command line."""
 
-from __future__ import annotations
-
+import _signal
+import os
 import sys
 
-from . import quiet
-from .cli import main
+if __name__ == "__main__":
+
+    def _end(number: int, _frame: object) -> None:
+        os.write(2, b"Error: Interrupted.\n")
+        os._exit(128 + number)
+
+    for _name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        _number = getattr(_signal, _name, None)
+        if _number is not None and _signal.getsignal(_number) != _signal.SIG_IGN:
+            _signal.signal(_number, _end)
+
+from catdog_core import interruption
 
 TRAINS = {"train", "resume", "experiment", "sweep"}
 """Commands whose native messages are wanted at once: they run long, and may be killed."""
+SERVES = {"serve"}
+"""Commands whose output goes on for as long as they run."""
+
+
+def run() -> int:
+    """Run one command and return the exit status."""
+    interruption.streams()
+    interruption.install()
+    from catdog_core import leftovers, quiet
+    from catdog_core.cli import main
+
+    interruption.ready()
+    leftovers.sweep()
+    if (TRAINS | SERVES) & set(sys.argv[1:2]):
+        return main()
+    with quiet.decoders():
+        return main()
+
 
 if __name__ == "__main__":
-    if TRAINS & set(sys.argv[1:2]):
-        sys.exit(main())
-    with quiet.decoders():
-        status = main()
-    sys.exit(status)
+    sys.exit(interruption.guarded(run))

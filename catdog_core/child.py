@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from . import files
+from . import files, processes
 from .errors import CatDogError
 
 Tell = Callable[[dict[str, Any]], None]
@@ -67,6 +67,11 @@ def say(**values: Any) -> None:
         out.flush()
 
 
+def end_with_parent() -> None:
+    """Have the process end when whoever asked has, inside the process."""
+    processes.end_with_parent()
+
+
 def beat() -> None:
     """Give a sign of life again and again, inside the process, by which whoever asked may end it.
 
@@ -99,15 +104,16 @@ def _process(
         env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace())},
         text=True,
         encoding="utf-8",
+        **processes.apart(),
     )
+    processes.register(process)
     assert process.stdin is not None and process.stdout is not None
     try:
         with suppress(BrokenPipeError), process.stdin as pipe:  # it ended at once: told by `ask`
             pipe.write(asked)
         yield process, _objects(process.stdout)
     finally:
-        process.kill()  # where it has ended already, this does nothing
-        process.wait()
+        processes.end(process)
         process.stdout.close()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from . import datasets, runs
+from . import datasets, interruption, runs
 from .commands import (
     cli_augment,
     cli_cluster,
@@ -28,6 +29,7 @@ from .commands import (
     cli_export,
     cli_flags,
     cli_models,
+    cli_output,
     cli_photos,
     cli_say,
     cli_serve,
@@ -55,6 +57,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+_INTERRUPTED = 130
+"""What Typer returns for a KeyboardInterrupt."""
+_NOBODY = N_("There is no terminal to ask on. Give the answer with a flag, as --help tells.")
+
 RunFolder = Annotated[str, typer.Argument(metavar="RUN_DIR", help="A run's folder or id.")]
 
 
@@ -66,14 +72,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
         code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
+        if code == _INTERRUPTED:
+            return _fail(interruption.sentence(tongue.current()), interruption.status())
+        sys.stdout.flush()  # while what goes wrong with it can still be told
         return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        return _fail(interruption.sentence(tongue.current()), interruption.status())
+    except SystemExit as end:  # nobody reads what is printed any more, as with `| head`
+        return _unread() if end.code else 0
+    except BrokenPipeError:
+        return _unread()
     except TyperException as error:
         command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
         return _fail(f"{error.format_message()} '{command} --help' shows what is expected.")
     except CatDogError as error:
-        return _fail(tongue.current()(error.message, **error.params))
+        stopped = isinstance(error.__context__, KeyboardInterrupt)
+        said = tongue.current()(error.message, **error.params)
+        return _fail(said, interruption.status() if stopped else 1)
     except typer.Abort:
-        return _fail(tongue.current()(N_("Interrupted.")))
+        return _fail(tongue.current()(_NOBODY))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         return _fail(f"{place}{error.strerror or error}.")
@@ -84,10 +101,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"The lab failed by an error of its own ({what}). CATDOG_DEBUG=1 shows where.")
 
 
-def _fail(text: str) -> int:
+def _fail(text: str, status: int = 1) -> int:
     line = shown(" ".join(text.split()), 2000)
-    print(tongue.current()(N_("Error: {text}"), text=line), file=sys.stderr)
+    with suppress(OSError):  # the terminal may be gone
+        print(tongue.current()(N_("Error: {text}"), text=line), file=sys.stderr, flush=True)
+    _drop_output()
+    return status
+
+
+def _unread() -> int:
+    """The status of a command whose output nobody reads any more; nothing is said of it."""
+    _drop_output()
     return 1
+
+
+def _drop_output() -> None:
+    """Leave nothing in the buffers that the interpreter could fail to write at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @app.command()
@@ -218,6 +253,7 @@ def list_runs() -> None:
 def plot(
     run: RunFolder,
     out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The picture to write.")],
+    force: cli_flags.Force = False,
 ) -> None:
     """Draw a run's accuracy and loss, training against validation."""
     from . import figures
@@ -228,7 +264,8 @@ def plot(
             "Run '{name}' has no whole epoch yet. Expected at least one to draw. Train it first.",
             name=found.name or found.id,
         )
-    figures.history(found.epochs, found.best_epoch, out)
+    target = cli_output.resolve(out, cli_output.of_figure(out), [found.folder], force)
+    figures.history(found.epochs, found.best_epoch, target)
     print(f"{len(found.epochs)} epochs in {out}")
 
 

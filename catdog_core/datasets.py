@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
-from uuid import uuid4
 
 from . import access, demo, files, trash
 from .curation import choices
@@ -228,7 +227,15 @@ def remove(dataset_id: str) -> str:
 def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) -> Dataset:
     """Make a dataset whose photos lie in the workspace; it appears whole or not at all."""
     access.check("change data")
-    folder, building = root() / dataset_id, root() / f".{dataset_id}-{uuid4().hex[:6]}"
+    folder = root() / dataset_id
+    with files.temporary_beside(folder) as building:
+        return _adopted(dataset_id, name, source, fill, building)
+
+
+def _adopted(
+    dataset_id: str, name: str, source: str, fill: Callable[[Path], Any], building: Path
+) -> Dataset:
+    folder = root() / dataset_id
     try:
         building.mkdir(parents=True)
         made = fill(building / "photos")
@@ -248,8 +255,6 @@ def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) 
             " workspace by CATDOG_WORKSPACE, then try again.",
             reason=error.strerror or str(error),
         ) from error
-    finally:
-        files.remove_tree(building)
     return dataset
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from . import child, files
 from .errors import N_, CatDogError
@@ -58,9 +56,9 @@ def save(model_or_run: Path, kind: str, out: Path) -> Path:
         CatDogError: the format is unknown, needs a package, or the file cannot be written.
     """
     exporter = formats.of(kind)
-    with tempfile.TemporaryDirectory() as folder:
+    with files.temporary_folder("export") as folder:
         # Converters choose the format by the extension, which the user's name need not have.
-        made = Path(folder) / ("model" if exporter.is_folder else f"model{exporter.extension}")
+        made = folder / ("model" if exporter.is_folder else f"model{exporter.extension}")
         exporter.write(Path(model_or_run), made)
         return place(made, out)
 
@@ -124,25 +122,27 @@ def place(made: Path, out: Path) -> Path:
     return out
 
 
+def taken(out: Path) -> CatDogError:
+    """The error of a folder that is to be written where something is already."""
+    return CatDogError(
+        "{path} already holds something. Expected a new or empty folder. Name another.", path=out
+    )
+
+
 def _place_folder(made: Path, out: Path) -> None:
     if files.is_taken(out):
-        raise CatDogError(
-            "{path} already holds something. Expected a new or empty folder. Name another.",
-            path=out,
-        )
-    beside = out.with_name(f".{out.name[:40]}-{uuid4().hex[:8]}")
-    try:
-        beside.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(made, beside)
-        if out.exists():
-            out.rmdir()  # an empty one
-        os.replace(beside, out)
-    except OSError as error:
-        raise CatDogError(
-            "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
-            " or choose a folder you may write to, then try again.",
-            path=out,
-            reason=error.strerror or str(error),
-        ) from error
-    finally:
-        files.remove_tree(beside)
+        raise taken(out)
+    with files.temporary_beside(out) as beside:
+        try:
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(made, beside)
+            if out.exists():
+                out.rmdir()  # an empty one
+            os.replace(beside, out)
+        except OSError as error:
+            raise CatDogError(
+                "{path} could not be written: {reason}. Earlier files are intact. Free some disk"
+                " space or choose a folder you may write to, then try again.",
+                path=out,
+                reason=error.strerror or str(error),
+            ) from error

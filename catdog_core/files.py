@@ -6,10 +6,12 @@ append-only, read tolerant of a torn last line.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,9 +19,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from . import processes
 from .errors import CatDogError
 
 PROJECT = Path(__file__).resolve().parent.parent
+_temporaries: dict[Path, int] = {}  # and the process that made each
+_unfinished: dict[Path, tuple[int, str]] = {}  # and a pattern of what is worth keeping in each
 
 
 def workspace() -> Path:
@@ -38,17 +43,90 @@ def replacing(path: Path) -> Iterator[Path]:
         CatDogError: the disk is full or the folder may not be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem[:40]}-{uuid4().hex[:8]}{path.suffix}")
+    with temporary_beside(path, path.suffix) as temporary:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _sync(temporary)
+            _rename(temporary, path)
+        except OSError as error:
+            raise unwritten(path, error) from error
+
+
+@contextmanager
+def temporary_beside(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Give a hidden name beside `path` for a file or folder; what lies there goes with the block.
+
+    The name tells which process made it, so that `leftovers` removes it where that was killed.
+
+    Args:
+        path: what the file or folder may become.
+        suffix: what the name ends in, with the dot.
+    """
+    suffix = suffix if len(suffix) < 20 else ""
+    stem = path.stem if suffix else path.name
+    name = f".{stem.lstrip('.')[:40]}-{processes.maker()}-{uuid4().hex[:8]}{suffix}"
+    temporary = path.with_name(name)
+    _temporaries[temporary.absolute()] = os.getpid()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _sync(temporary)
-        _rename(temporary, path)
-    except OSError as error:
-        raise unwritten(path, error) from error
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        _remove_temporary(temporary.absolute())
+
+
+@contextmanager
+def temporary_folder(purpose: str) -> Iterator[Path]:
+    """Give an empty folder among the system's temporary files; it goes with the block.
+
+    Args:
+        purpose: a word that says what it is for; a part of its name, ``catdog-<purpose>-…``.
+
+    Raises:
+        CatDogError: the folder cannot be made.
+    """
+    name = f"catdog-{purpose}-{processes.maker()}-{uuid4().hex[:8]}"
+    folder = Path(tempfile.gettempdir()).absolute() / name
+    _temporaries[folder] = os.getpid()
+    try:
+        with telling(folder):
+            folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        _remove_temporary(folder)
+
+
+@contextmanager
+def unfinished(folder: Path, kept: str) -> Iterator[None]:
+    """Have a folder that is made in this block go where the process is ended meanwhile.
+
+    Args:
+        folder: what is made.
+        kept: a pattern such as ``*.json``; where files inside have such a name, the folder stays.
+    """
+    _unfinished[folder.absolute()] = os.getpid(), kept
+    try:
+        yield
+    finally:
+        _unfinished.pop(folder.absolute(), None)
+
+
+def remove_temporaries() -> None:
+    """Remove all temporary files and folders this process still has; for its end."""
+    for path, pid in list(_temporaries.items()):
+        if pid == os.getpid():  # else a parent of this process made it
+            _remove_temporary(path)
+    for path, (pid, kept) in list(_unfinished.items()):
+        if pid == os.getpid() and not any(path.glob(kept)):
+            remove_tree(path)
+
+
+def _remove_temporary(path: Path) -> None:
+    discard(path)
+    if not os.path.lexists(path):  # else it is tried again at the end of the process
+        _temporaries.pop(path, None)
+
+
+atexit.register(remove_temporaries)
 
 
 @contextmanager
@@ -62,8 +140,7 @@ def making(folder: Path) -> Iterator[Path]:
         CatDogError: the disk is full or the place may not be written.
     """
     folder = Path(folder).absolute()
-    building = folder.with_name(f".{folder.name[:40]}-{uuid4().hex[:8]}")
-    try:
+    with temporary_beside(folder) as building:
         with telling(folder):
             building.mkdir(parents=True)
         yield building
@@ -72,8 +149,6 @@ def making(folder: Path) -> Iterator[Path]:
                 rename_all([(path, folder / path.name) for path in building.iterdir()])
             else:
                 _rename(building, folder)
-    finally:
-        remove_tree(building)
 
 
 def rename_all(pairs: Sequence[tuple[Path, Path]]) -> None:

@@ -9,7 +9,9 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from . import interruption
 
 _BALLAST = ("matplotlib", "pandas", "sklearn")
 """Packages that Keras loads where they are installed, for features nobody asks for here: 148 of
@@ -26,7 +28,7 @@ def import_tensorflow() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
-    with _deaf(), _without(_BALLAST):
+    with interruption.at_once(), _deaf(), _without(_BALLAST):
         import keras  # noqa: F401
         import tensorflow as tf
 
@@ -49,7 +51,8 @@ def decoders() -> Iterator[None]:
     disk; then whatever else came is passed on. A pipe would need a thread that reads it, and could
     stand still with the interpreter held. For the command line only.
     """
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     with tempfile.TemporaryFile() as notes:
         kept, python = os.dup(2), sys.stderr
         sys.stderr = os.fdopen(os.dup(kept), "w", 1, python.encoding, python.errors)
@@ -58,14 +61,16 @@ def decoders() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stderr.flush()
+            with suppress(OSError):  # nobody reads it any more
+                sys.stderr.flush()
             os.dup2(kept, 2)
             faulthandler.disable()
             sys.stderr = python
             notes.seek(0)
             for line in notes:
                 if not _OF_DECODERS.match(line):
-                    os.write(2, line)
+                    with suppress(OSError):
+                        os.write(2, line)
             os.close(kept)
 
 

@@ -191,10 +191,11 @@ def _pack(
     hands: Hands | None = None,
 ) -> Packed:
     building = _building(out)
-    building.mkdir(parents=True, exist_ok=True)
     try:
-        plan = shards.plan(dataset, size)
-        rows = shards.write_all(plan, building, size, progress, hands)
+        with files.unfinished(building, "*.json"):
+            building.mkdir(parents=True, exist_ok=True)
+            plan = shards.plan(dataset, size)
+            rows = shards.write_all(plan, building, size, progress, hands)
         index = shard_index.make(dataset, size, rows)
         wanted = {f"{shard.name}{suffix}" for shard in plan for suffix in (".tfrecord", ".json")}
         for path in building.iterdir():  # left by a writer that was killed, or by another plan

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +101,8 @@ def as_h5(run_dir: Path) -> bytes:
     warm.wait()
     from catdog_core import export
 
-    with tempfile.TemporaryDirectory() as folder:
-        return export.save(run_dir, "h5", Path(folder) / "model.h5").read_bytes()
+    with files.temporary_folder("export") as folder:
+        return export.save(run_dir, "h5", folder / "model.h5").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -218,8 +217,8 @@ def _from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
     warm.wait()
     from catdog_core import predict as room
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{files.slug(Path(_name).stem)}.{files.slug(Path(_name).suffix)}"
+    with files.temporary_folder("upload") as folder:
+        path = folder / f"{files.slug(Path(_name).stem)}.{files.slug(Path(_name).suffix)}"
         path.write_bytes(_data)
         model = room.load(path)
     settle()

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, StopException
 
-from catdog_core import runs
+from catdog_core import leftovers, runs
 from catdog_core.errors import CatDogError
 
 from . import loaders, state, trash_view, visitors
@@ -42,6 +42,7 @@ def page(title: str) -> None:
     Args:
         title: the page's name, a message of the catalogue.
     """
+    leftovers.sweep_once()
     choose_language()
     st.set_page_config(
         page_title=f"{t(title)} · {NAME}",

@@ -1,6 +1,8 @@
 """One command starts the lab for oneself or for a class; a stranger stays outside."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -126,6 +128,33 @@ def test_a_class_is_let_in_at_the_lan_address_and_nobody_under_another_name(work
         for each in (*children, process):
             each.kill()
         process.wait(60)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends the signals of POSIX")
+@pytest.mark.parametrize(
+    "name", ["SIGTERM", *(pytest.param(n, marks=pytest.mark.long) for n in ("SIGINT", "SIGHUP"))]
+)
+def test_a_signal_for_the_command_ends_the_pages(workspace, name):
+    port = server.free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "catdog_core", "serve", "--port", str(port)],
+        cwd=server.PROJECT,
+        env=server.with_workspace(workspace),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health")
+        process.send_signal(getattr(signal, name))
+        said = process.communicate(timeout=60)[1].splitlines()
+        assert process.returncode == 128 + getattr(signal, name)
+        assert said[-1].endswith(".") and "Traceback" not in "".join(said)
+        with pytest.raises(OSError):
+            knocking.http_status(f"127.0.0.1:{port}", "GET", "/")
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def _wait(url):

@@ -12,6 +12,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 LIGHT = (
     "errors",
     "files",
+    "processes",
+    "interruption",
+    "leftovers",
+    "cli_output",
     "access",
     "roots",
     "places",

@@ -113,7 +113,7 @@ def test_the_command_line_says_how_an_interrupted_packing_goes_on(
     command = ["pack", str(demo), str(tmp_path / "out"), "--size", "32"]
     with monkeypatch.context() as patched:
         patched.setattr(shards, "write_all", give_up)
-        assert cli.main(command) == 1
+        assert cli.main(command) == 130
     assert "same command goes on" in capsys.readouterr().err
     assert cli.main(command) == 0
     assert "48 train, 24 validation photos of 32 px" in capsys.readouterr().out

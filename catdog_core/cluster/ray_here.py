@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .. import files
+from .. import files, leftovers, processes
 from ..errors import ClusterError
 from . import local_cluster, loopback
 
@@ -207,5 +207,8 @@ def _temporary() -> Path | None:
         return None
     for base in (tempfile.gettempdir(), "/tmp"):
         if len(base) <= 30 and os.access(base, os.W_OK):
-            return Path(tempfile.mkdtemp(prefix="catdog-", dir=base))
+            made = Path(tempfile.mkdtemp(prefix="catdog-", dir=base))
+            # The name has no room for it: see `leftovers`.
+            (made / leftovers.MAKER).write_text(f"-{processes.maker()}-00000000")
+            return made
     return None

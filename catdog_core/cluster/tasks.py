@@ -8,8 +8,9 @@ are allowed, so that what waits costs no memory.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,22 @@ class Hands:
         return list(ray_tasks.each(self.address, self.at_once, work, parts, weights, tell))
 
 
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Give threads that have all ended when the block is left, so that nothing is written after it.
+
+    When the block fails or is interrupted, what has not begun is dropped; what has is waited for.
+    """
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        pool.shutdown(wait=True)
+
+
 def follow(jobs: Sequence[Future[Any]], tell: Callable[[], None]) -> None:
     """Tell how far the jobs are until all have ended; raise what one of them raised."""
     waiting = set(jobs)
@@ -105,15 +122,12 @@ def _by_threads(
     at_once: int,
     tell: Callable[[int], None],
 ) -> list[Any]:
-    with ThreadPoolExecutor(at_once) as pool:
+    tell(0)  # whoever wants to stop says so before anything has begun
+    with threads(at_once) as pool:
         jobs = [pool.submit(tried, work, *part) for part in parts]
 
         def done() -> int:
             return sum(n for job, n in zip(jobs, weights, strict=True) if job.done())
 
-        try:
-            follow(jobs, lambda: tell(done()))
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+        follow(jobs, lambda: tell(done()))
     return [job.result() for job in jobs]

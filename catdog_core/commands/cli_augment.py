@@ -17,7 +17,7 @@ from ..augmentation.transform import Transform
 from ..errors import PhotoError
 from ..images import Photo
 from ..settings import Augmentation, Training
-from . import cli_flags, cli_models
+from . import cli_flags, cli_models, cli_output
 
 Variants = Sequence[tuple[Photo, Transform]]
 
@@ -40,10 +40,13 @@ def augment(
         Path | None,
         typer.Option("--with", metavar="PHOTO", help="The photo MixUp and CutMix mix in."),
     ] = None,
+    force: cli_flags.Force = False,
     *,
     flags: dict[str, Any],
 ) -> None:
     """Draw random variants of a photo on one sheet, each with its values, as training sees them."""
+    inputs = (photo, partner, Path(start) if Path(start).is_file() else None)
+    target = cli_output.resolve(out, cli_output.of_figure(out), inputs, force)
     settings = cli_flags.override(cli_flags.augmentation(start), flags)
     shown = [_load(path) for path in (photo, partner) if path]
     variants: Variants = engine.variants(shown[0], settings, count, seed)
@@ -62,7 +65,7 @@ def augment(
         )
     title = f"{photo.name}: {figures.describe(settings)}"
     originals = shown if mixes else shown[:1]
-    figures.contact_sheet(variants, out, originals=originals, mixes=mixes, title=title)
+    figures.contact_sheet(variants, target, originals=originals, mixes=mixes, title=title)
     print(f"{count} variants in {out}")
 
 

@@ -14,7 +14,7 @@ from .. import quiet
 from ..datasets import Dataset
 from ..errors import DatasetError
 from ..files import shown
-from ..sources import archives, class_set, frames, imports, tfds
+from ..sources import archives, class_set, frames, imports, places, tfds
 from ..sources.class_set import Fetch, Tell
 from ..sources.preview import Preview
 from . import cli_say
@@ -60,6 +60,12 @@ def bring(
     image/class/label), or a dataset of tensorflow_datasets, into the workspace."""
     if source.startswith(_TFDS):
         return _bring_tfds(source.removeprefix(_TFDS), look)
+    if places.is_url(source):
+        raise DatasetError(
+            "'import' reads files of this computer, and {url} is an address. Download the file,"
+            " then import it.",
+            url=shown(places.without_secrets(source), 200),
+        )
     path = Path(source)
     if frames.found_in(path):
         return _bring_records(path, look)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .. import export as room
+from .. import files
 from ..exports import bundle_in, formats
 from ..exports.formats import FORMATS
 from ..files import shown
 from ..insight import model_file
-from . import cli_say
-from .cli_flags import AsJson
+from . import cli_output, cli_say
+from .cli_flags import AsJson, Force
 
 
 def export(
@@ -27,6 +27,7 @@ def export(
         Path,
         typer.Argument(metavar="OUT", help="The file to write or replace; a new folder for some."),
     ],
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a run, or its best model, for elsewhere, and compare its answers with Keras's."""
@@ -34,10 +35,16 @@ def export(
     if not exporter.needs_run:
         model_file.find(run)  # a mistake is told at once, not after TensorFlow has loaded
     packed = out.suffix == ".zip"
-    with tempfile.TemporaryDirectory() as folder:
+    wanted = cli_output.of_export(kind, exporter.extension, packed and exporter.is_folder)
+    if exporter.is_folder and not packed:
+        if files.is_taken(out):
+            raise room.taken(out)
+        wanted = "folder"
+    target = cli_output.resolve(out, wanted, [cli_output.of_model(run)], force)
+    with files.temporary_folder("export") as folder:
         source = run.absolute() if run.exists() else run
-        made = room.make(source, kind, Path(folder), lambda _phase: None, packed=packed)
-        room.place(made.path, out)
+        made = room.make(source, kind, folder, lambda _phase: None, packed=packed)
+        room.place(made.path, target)
     if as_json:
         told = {"format": kind, "file": str(out), "bytes": made.bytes, "parity": made.parity}
         cli_say.print_json(told)

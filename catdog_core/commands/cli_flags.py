@@ -39,6 +39,9 @@ NetworkFile = Annotated[
         "--network", metavar="FILE.json", help="A network of your own, for the model custom."
     ),
 ]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace a file of another kind than what is written.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

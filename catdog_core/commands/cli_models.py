@@ -13,8 +13,8 @@ from .. import limits, quiet
 from ..errors import PhotoError, SettingsError
 from ..files import shown, write_bytes
 from ..insight import embedding, predictions
-from . import cli_decide, cli_say
-from .cli_flags import AsJson, Folder, Order
+from . import cli_decide, cli_output, cli_say
+from .cli_flags import AsJson, Folder, Force, Order
 
 Model = Annotated[
     Path,
@@ -34,6 +34,7 @@ def evaluate(
         Path | None,
         typer.Option("--embedding", metavar="OUT", help="Write a map: a place for each photo."),
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Accuracy, loss and confusion counts of a model on a dataset."""
@@ -41,6 +42,9 @@ def evaluate(
         raise SettingsError(
             "There is no split '{split}'. Expected train, validation or test.", split=split
         )
+    inputs = [cli_output.of_model(model), folder if isinstance(folder, Path) else None]
+    csv = cli_output.resolve(csv, "table", inputs, force) if csv else None
+    see = cli_output.resolve(see, "table", [*inputs, csv], force) if see else None
     dataset = cli_decide.read(folder, order)
     if split is None and dataset.note.get("layout") != "seeded":
         split = "validation"
@@ -70,6 +74,7 @@ def predict(
     model: Model,
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photos.")],
     csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a table.")] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Label and probabilities of photos."""
@@ -78,6 +83,8 @@ def predict(
             raise PhotoError(
                 "{file} is not there, or is no file. Expected a photo. Check its name.", file=photo
             )
+    inputs = [cli_output.of_model(model), *photos]
+    csv = cli_output.resolve(csv, "table", inputs, force) if csv else None
     quiet.import_tensorflow()
     from .. import predict
 

@@ -47,6 +47,27 @@ def bar(title: str) -> Iterator[Callable[..., None]]:
         yield move
 
 
+def confirm(question: str, flag: str) -> None:
+    """Ask on the terminal whether to go on.
+
+    Args:
+        question: to be answered by y or n; n is the default.
+        flag: what answers it without a terminal, such as "--yes".
+
+    Raises:
+        CatDogError: the answer is no, or there is no terminal to ask on.
+    """
+    if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
+        raise CatDogError(
+            "There is no terminal to ask on, so nothing was done. Add {flag} to go on without"
+            " a question.",
+            flag=flag,
+        )
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise CatDogError("Nothing was done. Answer y to go on, or add {flag}.", flag=flag)
+
+
 def print_json(value: dict[str, Any]) -> None:
     """Print one JSON object on stdout."""
     print(json.dumps(value, ensure_ascii=False))
@@ -128,11 +149,13 @@ class _Teller:
         return str(phase)
 
     def _print(self, line: str) -> None:
-        # Through the bar's console when both share a terminal, or the line would cut the bar.
-        if self.progress.console.is_terminal and sys.stdout.isatty():
-            self.progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
-        else:
-            print(line, flush=True)
+        # Nobody may read it any more, as where the terminal was closed: the training goes on.
+        with suppress(OSError, SystemExit):
+            # Through the bar's console when both share a terminal, or the line would cut the bar.
+            if self.progress.console.is_terminal and sys.stdout.isatty():
+                self.progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            else:
+                print(line, flush=True)
 
 
 def _progress() -> Progress:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import runpy
 import secrets
 import socket
-import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,8 +16,9 @@ from typing import Annotated
 import psutil
 import typer
 
-from .. import access, files
-from ..errors import CatDogError, SettingsError
+from .. import access, files, interruption
+from ..errors import N_, CatDogError, SettingsError
+from ..exports import tongue
 from ..sources.roots import ROOTS
 
 LOOPBACK = "127.0.0.1"
@@ -120,9 +121,19 @@ def _run(arguments: list[str], environment: dict[str, str]) -> int:
     script = files.PROJECT / "streamlit_app.py"
     if not script.is_file():
         raise SettingsError("{file} is missing. Expected the lab's own folder.", file=script)
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *arguments]
-    server = subprocess.Popen(command, cwd=files.PROJECT, env=environment)
-    try:
-        return server.wait()
-    except KeyboardInterrupt:
-        return server.wait()  # it heard the Ctrl-C, too
+    if environment.get("CATDOG_WORKSPACE"):
+        environment["CATDOG_WORKSPACE"] = str(files.workspace())
+    os.environ.update(environment)
+    os.chdir(files.PROJECT)  # Streamlit reads its settings there
+    sys.argv = ["streamlit", "run", str(script), *arguments]
+    # In this process: whoever ends it, in whatever way, ends the pages, on any system.
+    code = 0
+    with interruption.at_once(), interruption.noted():
+        try:
+            runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    if interruption.received() is None:
+        return code
+    interruption.end(tongue.current()(N_("The pages have ended. A training goes on.")))
+    return interruption.status()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from .. import interruption
 from ..cluster import grid as grids
 from ..cluster import ray_here, sweeps
 from ..cluster.sweeps import Sweep, Trial
-from ..errors import ClusterError, SettingsError
+from ..errors import CatDogError, ClusterError, SettingsError
 from ..files import shown
 from ..runs import Run
 from ..settings import Training
@@ -130,7 +131,12 @@ def work(
     Raises:
         CatDogError: it cannot be started, or its driver failed.
     """
-    sweeps.start(key, address, at_once=at_once, tries=tries)
+    try:
+        sweeps.start(key, address, at_once=at_once, tries=tries)
+    except KeyboardInterrupt:
+        with suppress(CatDogError):
+            sweeps.stop(key)
+        raise
     console = Console(stderr=True)
     print(f"Sweep {key}", file=sys.stderr if as_json else sys.stdout, flush=True)
     told: set[str] = set()
@@ -145,8 +151,9 @@ def work(
                     break
                 time.sleep(_LOOK)
             except KeyboardInterrupt:
-                if (found.folder / "stop").exists():
+                if sweeps.load(key).folder.joinpath("stop").exists():
                     raise
+                interruption.obeyed()
                 sweeps.stop(key)
     _tell_end(found, as_json)
     return found

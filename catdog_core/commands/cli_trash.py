@@ -9,6 +9,7 @@ import typer
 
 from .. import trash
 from ..files import shown
+from . import cli_say
 
 app = typer.Typer(
     help="What was deleted: list it, put it back, or remove it for good.",
@@ -45,7 +46,5 @@ def empty(
     """Remove all that is in the trash for good; asks first."""
     found = trash.listing()
     if not yes:
-        typer.confirm(
-            f"Remove {len(found)} things from the trash for good?", abort=True, default=False
-        )
+        cli_say.confirm(f"Remove {len(found)} things from the trash for good?", "--yes")
     print(f"{trash.empty() / 1e6:,.1f} MB are free again.")

@@ -12,7 +12,6 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import files, images
+from ..cluster.tasks import threads
 from ..errors import CatDogError, PhotoError
 from ..photos import heads
 from ..photos.heads import Head
@@ -90,7 +90,7 @@ def take(
         return seen.get(digest) or _look(root / name, seen)
 
     found: list[Look | Unusable] = []
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with threads(WORKERS) as pool:
         for start in range(0, len(names), _AHEAD):
             for result in pool.map(one, names[start : start + _AHEAD]):
                 found.append(result)

@@ -60,21 +60,19 @@ def bring(file: IO[bytes] | Path) -> Brought:
                 file=file,
                 reason=error.strerror or str(error),
             ) from error
-    staged = run_folder.root() / f".importing-{uuid4().hex[:8]}"
-    try:
-        staged.mkdir(parents=True)
-        manifest = unpack(file, staged)
-        dataset = _settle(staged, manifest["files"])
-        return Brought(_place(staged, manifest), dataset)
-    except OSError as error:
-        raise CatDogError(
-            "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
-            " or choose a folder you may write to, then try again.",
-            path=staged.parent,
-            reason=error.strerror or str(error),
-        ) from error
-    finally:
-        files.remove_tree(staged)
+    with files.temporary_beside(run_folder.root() / "importing") as staged:
+        try:
+            staged.mkdir(parents=True)
+            manifest = unpack(file, staged)
+            dataset = _settle(staged, manifest["files"])
+            return Brought(_place(staged, manifest), dataset)
+        except OSError as error:
+            raise CatDogError(
+                "{path} could not be written: {reason}. Earlier files are intact. Free some disk"
+                " space or choose a folder you may write to, then try again.",
+                path=staged.parent,
+                reason=error.strerror or str(error),
+            ) from error
 
 
 def _settle(staged: Path, listed: dict[str, Any]) -> Dataset | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from .. import files
 from ..errors import CatDogError
 from . import inference, sample
 
@@ -46,9 +46,9 @@ def litert_int8(source: Path, out: Path) -> None:
     model, predictor = inference.model(source)
     photos = sample.of(source, predictor.classes, predictor.size, "train", CALIBRATION).photos
     values = predictor.values(photos)
-    with tempfile.TemporaryDirectory() as folder:
-        model.export(folder, format="tf_saved_model", verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    with files.temporary_folder("export") as folder:
+        model.export(str(folder), format="tf_saved_model", verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([value[np.newaxis]] for value in values)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -57,8 +57,8 @@ def litert_int8(source: Path, out: Path) -> None:
 
 def tfjs(source: Path, out: Path) -> None:
     """Write the folder of a TensorFlow.js graph model, by the converter's own program."""
-    with tempfile.TemporaryDirectory() as folder:
-        _export(source, Path(folder) / "model", "tf_saved_model")
+    with files.temporary_folder("export") as folder:
+        _export(source, folder / "model", "tf_saved_model")
         try:
             ended = subprocess.run(
                 [CONVERTER, "--input_format=tf_saved_model", f"{folder}/model", str(out)],

@@ -23,6 +23,7 @@ def main() -> None:
     from ..errors import CatDogError
     from . import formats, tongue
 
+    child.end_with_parent()
     asked = json.load(sys.stdin)
     child.keep_stdout()
     threading.Thread(target=child.beat, daemon=True).start()

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
 from .. import export, files
 from ..datasets import Dataset
@@ -62,32 +60,30 @@ class Shelf:
 
     def _make(self, kind: str, phase: Phase) -> Made:
         place = self._place(kind)
-        making = root() / f".making-{uuid4().hex[:8]}"
-        try:
-            making.mkdir(parents=True)
-            made = export.make(
-                self.source, kind, making, phase, packed=True, language=self.language
-            )
-            record = {
-                "format": FORMAT,
-                "kind": kind,
-                "file": made.path.name,
-                "bytes": made.bytes,
-                "parity": made.parity,
-                "made": time.time(),
-            }
-            files.write_json(making / "export.json", record)
-            files.remove_tree(place)  # a damaged one
-            os.replace(making, place)
-        except OSError as error:
-            raise CatDogError(
-                "{path} could not be written: {reason}. Earlier files are intact. Free some disk"
-                " space or choose a folder you may write to, then try again.",
-                path=place,
-                reason=error.strerror or str(error),
-            ) from error
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
+        with files.temporary_beside(root() / "making") as making:
+            try:
+                making.mkdir(parents=True)
+                made = export.make(
+                    self.source, kind, making, phase, packed=True, language=self.language
+                )
+                record = {
+                    "format": FORMAT,
+                    "kind": kind,
+                    "file": made.path.name,
+                    "bytes": made.bytes,
+                    "parity": made.parity,
+                    "made": time.time(),
+                }
+                files.write_json(making / "export.json", record)
+                files.remove_tree(place)  # a damaged one
+                os.replace(making, place)
+            except OSError as error:
+                raise CatDogError(
+                    "{path} could not be written: {reason}. Earlier files are intact. Free some"
+                    " disk space or choose a folder you may write to, then try again.",
+                    path=place,
+                    reason=error.strerror or str(error),
+                ) from error
         _prune(place)
         return Made(place / made.path.name, made.bytes, made.parity)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import datasets, images
+from .. import datasets, files, images
 from ..datasets import Dataset, Item
 from ..errors import CatDogError
 from ..insight import model_file
@@ -46,10 +45,10 @@ def of(source: Path, classes: tuple[str, ...], size: int, split: str, count: int
         found = _read(dataset.items(split), size, count)
         if len(found[0]):
             return _labelled(*found, dataset.classes, classes, dataset.name)
-    with tempfile.TemporaryDirectory() as folder:
+    with files.temporary_folder("sample") as folder:
         train, validation = (_DRAWN if split == part else 2 for part in ("train", "validation"))
-        datasets.make_demo(Path(folder) / "pets", train, validation, max(32, size))
-        drawn = datasets.scan(Path(folder) / "pets")
+        datasets.make_demo(folder / "pets", train, validation, max(32, size))
+        drawn = datasets.scan(folder / "pets")
         return _labelled(*_read(drawn.items(split), size, count), drawn.classes, classes, "")
 
 

@@ -94,6 +94,7 @@ def apart(parts: Numbers, method: Method, stopped: Callable[[], bool]) -> Number
 
 def main() -> None:
     """The process: "parts", "width" and "method" on standard input, "places" on the output."""
+    child.end_with_parent()
     asked = json.load(sys.stdin)
     child.keep_stdout()
     threading.Thread(target=child.beat, daemon=True).start()

@@ -13,7 +13,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -62,8 +61,8 @@ def opened(path: Path) -> Iterator[Path]:
         if path.suffix == kind:
             yield path
             return
-    with tempfile.TemporaryDirectory(prefix="catdog-model-") as folder:
-        copy = Path(folder) / f"model{kind}"
+    with files.temporary_folder("model") as folder:
+        copy = folder / f"model{kind}"
         digest = _copy(path, copy)
         if not _is_own(path):
             check(copy, path.name, digest)
@@ -158,14 +157,14 @@ def _copy(path: Path, target: Path) -> str:
 
 def _ask(path: Path, name: str, allowed: Limits) -> None:
     request = {"path": str(path), "name": name, "limits": allowed.model_dump()}
-    with tempfile.TemporaryDirectory(prefix="catdog-check-") as home:
+    with files.temporary_folder("check") as home:
         process = subprocess.Popen(
             [sys.executable, "-c", _START.format(path=_import_path())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=home,
-            env=environment(Path(home)),
+            env=environment(home),
             close_fds=True,
         )
         assert process.stdin and process.stdout

@@ -13,6 +13,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from .. import processes
 from ..errors import ModelError
 from ..files import shown
 from ..limits import Limits
@@ -34,6 +35,7 @@ OUTSIDE = (
 
 def main() -> None:
     """Answer one request."""
+    processes.end_with_parent()
     request = json.loads(sys.stdin.buffer.read())
     path, name = Path(request["path"]), str(request["name"])
     allowed = Limits.model_validate(request["limits"])

@@ -7,7 +7,6 @@ The three ways in which a learner keeps ``history.history``: Keras's `CSVLogger`
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,7 +86,6 @@ def bring(
     now, said = time.time(), files.shown(file_name or path.name)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     folder = runs.root() / f"{stamp}-history-{uuid4().hex[:4]}"
-    building = folder.with_name(f".{folder.name}")
     photos = {"train": 0, "validation": validation_photos or 0}
     dataset = {"id": "", "name": said, "folder": "", "fingerprint": "", **photos}
     settings = {
@@ -105,10 +103,10 @@ def bring(
     state = {"status": "done", "beat": 0, "time": now}
     lines = "".join(json.dumps({**row, "epoch": n}) + "\n" for n, row in enumerate(rows))
     # It appears whole or not at all.
-    files.write_bytes(building / "metrics.jsonl", lines.encode())
-    for file, values in (("settings", settings), ("about", about), ("state", state)):
-        files.write_json(building / f"{file}.json", {"format": runs.FORMAT, **values})
-    os.replace(building, folder)
+    with files.making(folder) as building:
+        files.write_bytes(building / "metrics.jsonl", lines.encode())
+        for file, values in (("settings", settings), ("about", about), ("state", state)):
+            files.write_json(building / f"{file}.json", {"format": runs.FORMAT, **values})
     return folder
 
 

@@ -209,9 +209,8 @@ def _remove(path: Path) -> int:
         if not is_used(path):
             size = _bytes(path)
             # Gone from its place at once, so that nobody meets it half removed.
-            going = root() / f"{_GOING}{uuid4().hex[:8]}"
-            os.replace(path, going)
-            files.remove_tree(going)
+            with files.temporary_beside(root() / _GOING[1:-1]) as going:
+                os.replace(path, going)
             freed = size
     return freed
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
-from uuid import uuid4
 
 from filelock import FileLock
 
@@ -88,18 +87,14 @@ class Room:
 
         It counts from now on, so that two who fetch at once do not take the same room.
         """
-        temporary = path.with_name(f".{path.stem}-{uuid4().hex[:8]}.tfrecord")
-        with FileLock(cache.root() / ".streamed.lock"):
-            there = _make_room(self._folder, size)
-            if there:
-                with files.telling(path), open(temporary, "wb") as file:
-                    file.truncate(size)
-        self._full = not there
-        try:
+        with files.temporary_beside(path, ".tfrecord") as temporary:
+            with FileLock(cache.root() / ".streamed.lock"):
+                there = _make_room(self._folder, size)
+                if there:
+                    with files.telling(path), open(temporary, "wb") as file:
+                        file.truncate(size)
+            self._full = not there
             yield temporary if there else None
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 def taken() -> int:

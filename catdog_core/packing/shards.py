@@ -16,21 +16,22 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from .. import files, images
-from ..cluster.tasks import Hands, follow
+from .. import datasets, files, images
+from ..cluster.tasks import Hands, follow, threads
 from ..datasets import Dataset, Item
-from ..errors import DatasetError, PhotoError
+from ..errors import CatDogError, DatasetError, PhotoError
+from ..sources import contents
 from ..sources.places import Place, Remote
 from .shard_index import FORMAT
 
@@ -41,15 +42,21 @@ _WRITERS = 2
 _AHEAD = 8  # photos elsewhere that a writer has asked for
 
 Progress = Callable[[int, int], None]
+Mark = str | tuple[int, int, int] | None
+"""A digest of a photo's file; else its size, time of change and number on the disk; else none."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard to be written: "train-00000", its photos, and a digest of all that decides it."""
+    """A shard to be written: "train-00000", its photos, and a digest of all that decides it.
+
+    `marks` tell what each photo's file was when the dataset was understood; see `_mark`.
+    """
 
     name: str
     items: Sequence[Item]
     plan: str
+    marks: Sequence[Mark] = ()
 
 
 class _Cancelled(Exception):  # noqa: N818 - no error: another shard failed, or a stop is wanted
@@ -59,6 +66,7 @@ class _Cancelled(Exception):  # noqa: N818 - no error: another shard failed, or 
 def plan(dataset: Dataset, size: int) -> list[Shard]:
     """Divide a dataset into shards of about equal length, each split in a seeded mixed order."""
     found = []
+    digests = _digests(dataset)
     for split in sorted(dataset.counts()):
         items = dataset.items(split)
         order = np.random.default_rng(_MIX_SEED).permutation(len(items))
@@ -66,7 +74,8 @@ def plan(dataset: Dataset, size: int) -> list[Shard]:
         for number, part in enumerate(np.array_split(order, min(count, len(items)))):
             name = f"{split}-{number:05d}"
             mixed = [items[place] for place in part]
-            found.append(Shard(name, mixed, _plan_digest(dataset, size, name, mixed)))
+            marks = [_mark(item, digests) for item in mixed]
+            found.append(Shard(name, mixed, _plan_digest(dataset, size, name, mixed), marks))
     return found
 
 
@@ -124,13 +133,14 @@ def _write_here(
         else:
             _write(shard, folder, size, count)
 
-    with ThreadPoolExecutor(_WRITERS) as pool:
+    if progress:  # whoever wants to stop says so before anything has begun
+        progress(0, total)
+    with threads(_WRITERS) as pool:
         jobs = [pool.submit(job, shard) for shard in shards]
         try:
             follow(jobs, lambda: progress(done, total) if progress else None)
         except BaseException:
             cancelled.set()
-            pool.shutdown(wait=True, cancel_futures=True)
             raise
     return [summary(folder, shard.name) for shard in shards]
 
@@ -180,10 +190,10 @@ def sha256(path: Path) -> str:
 
 def _write(shard: Shard, folder: Place, size: int, count: Callable[[int], None]) -> None:
     if isinstance(folder, Remote):
-        with TemporaryDirectory(prefix="catdog-", ignore_cleanup_errors=True) as place:
-            _write(shard, Path(place), size, count)
+        with files.temporary_folder("shards") as place:
+            _write(shard, place, size, count)
             for suffix in (".tfrecord", ".json"):  # the table, which tells that all is there, last
-                (folder / f"{shard.name}{suffix}").put(Path(place, f"{shard.name}{suffix}"))
+                (folder / f"{shard.name}{suffix}").put(place / f"{shard.name}{suffix}")
         return
     path = folder / f"{shard.name}.tfrecord"
     columns: dict[str, list[Any]] = {"offsets": [], "crc32": [], "labels": [], "files": []}
@@ -191,10 +201,12 @@ def _write(shard: Shard, folder: Place, size: int, count: Callable[[int], None])
     end = 0
     with files.replacing(path) as temporary:
         with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for item, read in _reading(shard.items):
+            marks = shard.marks or [None] * len(shard.items)
+            for (item, read), mark in zip(_reading(shard.items), marks, strict=True):
                 count(1)
                 try:
-                    pixels = images.load(read(), size).tobytes()
+                    data = _unchanged(item, read, mark)
+                    pixels = images.load(data, size).tobytes()
                 except PhotoError as error:
                     if not item.path.exists():
                         raise _gone(item) from error
@@ -206,6 +218,7 @@ def _write(shard: Shard, folder: Place, size: int, count: Callable[[int], None])
                 for column, value in zip(columns, (*row, item.label, item.file), strict=True):
                     columns[column].append(value)
                 end += _HEAD + len(record) + _TAIL
+        count(0)  # not to be made whole any more once the packing was given up
         told = {"bytes": temporary.stat().st_size, "sha256": sha256(temporary)}
     table = {"format": FORMAT, "plan": shard.plan, **told, **columns, "unreadable": unreadable}
     # Escaped, since a file's name may hold bytes that are no UTF-8.
@@ -224,16 +237,71 @@ def _reading(items: Sequence[Item]) -> Iterator[tuple[Item, Callable[[], bytes]]
             yield item, partial(images.read, item.path)
         return
     coming: deque[Future[bytes]] = deque()
-    with ThreadPoolExecutor(_AHEAD) as pool:
-        try:
-            for item, later in zip_longest(items, items[_AHEAD:]):
-                if not coming:
-                    coming.extend(pool.submit(images.read, each.path) for each in items[:_AHEAD])
-                if later is not None:
-                    coming.append(pool.submit(images.read, later.path))
-                yield item, coming.popleft().result
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with threads(_AHEAD) as pool:
+        for item, later in zip_longest(items, items[_AHEAD:]):
+            if not coming:
+                coming.extend(pool.submit(images.read, each.path) for each in items[:_AHEAD])
+            if later is not None:
+                coming.append(pool.submit(images.read, later.path))
+            yield item, coming.popleft().result
+
+
+def _digests(dataset: Dataset) -> contents.Known:
+    """What is remembered of the photos' files, where that is of this very dataset."""
+    record = datasets.root() / dataset.id
+    found = contents.read(record)  # first: whoever opens the dataset again writes it last
+    with suppress(CatDogError):
+        datasets.as_of(dataset.id, dataset.fingerprint)
+        return found
+    return {}
+
+
+def _mark(item: Item, digests: contents.Known) -> Mark:
+    if item.file in digests:
+        return digests[item.file][2]
+    return None if isinstance(item.path, Remote) else _stamp(item.path)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        seen = path.stat()
+    except OSError:
+        return (-1, -1, -1)
+    return seen.st_size, seen.st_mtime_ns, seen.st_ino
+
+
+def _unchanged(item: Item, read: Callable[[], bytes], mark: Mark) -> bytes:
+    """A photo's bytes, which are those of when the dataset was understood.
+
+    Else a training on other photos would pass for one on these, and so would what is packed.
+
+    Raises:
+        PhotoError: it cannot be read, nor could it be then.
+        DatasetError: it has changed.
+    """
+    if isinstance(item.path, Path) and item.path.exists() and not item.path.is_file():
+        raise _altered(item)  # a pipe would be waited for
+    try:
+        data = read()
+    except PhotoError:
+        if item.path.exists() and isinstance(mark, str) and contents.digest(item.path) != mark:
+            raise _altered(item) from None
+        raise
+    if isinstance(mark, str):
+        same = hashlib.blake2b(data, digest_size=16).hexdigest() == mark
+    else:
+        same = mark is None or isinstance(item.path, Remote) or _stamp(item.path) == mark
+    if not same:
+        raise _altered(item)
+    return data
+
+
+def _altered(item: Item) -> DatasetError:
+    return DatasetError(
+        "The photo {file} changed after the dataset was opened. Put it back, or open the dataset"
+        " again and start a new run.",
+        file=files.shown(item.file, 200),
+    )
 
 
 def _example(item: Item, pixels: bytes) -> bytes:

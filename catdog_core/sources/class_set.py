@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 from .. import datasets, files
 from ..datasets import Dataset
@@ -121,14 +120,11 @@ def into(folder: Path, fetch: Fetch) -> Preview:
         )
     path, found = fetch.zip()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = folder.with_name(f".{folder.name}-{uuid4().hex[:6]}")
-    try:
+    with files.temporary_beside(folder.absolute()) as building:
         stored = _unpack(path, building, fetch.tell)
         if folder.exists():
             folder.rmdir()
         os.replace(building / stored.root, folder)
-    finally:
-        files.remove_tree(building)
     path.unlink()
     return found
 

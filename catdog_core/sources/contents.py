@@ -9,13 +9,12 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from .. import files
-from ..cluster.tasks import Hands, Progress
+from ..cluster.tasks import Hands, Progress, threads
 from ..errors import CatDogError
 from . import places
 from .places import Place, Remote, Stamp
@@ -73,7 +72,7 @@ def digests(
     if isinstance(root, Remote):
         missing = [name for name in names if known.get(name, _NOTHING)[:2] != root.stamp(name)]
         known.update((read or reader(Hands()))(root, missing))
-    with ThreadPoolExecutor(2) as pool:
+    with threads(2) as pool:
         found = dict(zip(names, pool.map(look, names), strict=True))
     known.clear()
     known.update(found)
@@ -124,7 +123,7 @@ def parts(root: Remote, names: Sequence[str]) -> list[tuple[Remote, list[str], l
 
 def in_parallel(look: Callable[[str], T], names: Sequence[str]) -> list[T]:
     """What `look` gives for each of a part's photos: elsewhere they are waited for side by side."""
-    with ThreadPoolExecutor(_WAITING) as pool:
+    with threads(_WAITING) as pool:
         return list(pool.map(look, names))
 
 

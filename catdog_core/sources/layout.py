@@ -145,6 +145,12 @@ def tree_of(folder: Place) -> Tree:
         DatasetError: it is no folder, is empty elsewhere, or cannot be read.
     """
     if isinstance(folder, Remote):
+        if not folder.listing and folder.protocol in ("http", "https"):
+            raise DatasetError(
+                "{url} shows no links to files. Give the address of a page that lists a folder of"
+                " photos by class.",
+                url=shown(str(folder), 200),
+            )
         if not folder.listing:
             raise DatasetError(
                 "There is nothing in {folder}. Expected one folder of photos a class, or a folder"

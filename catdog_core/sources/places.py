@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from .. import files
@@ -37,6 +39,8 @@ PACKAGES = {
 """The protocols a URL may have, each with the package to install for it. Others of fsspec's nest
 URLs in each other, or run what a URL names."""
 _WHOLE_OR_NOT = ("s3", "gs", "gcs", "az", "abfs", "memory")  # stores that show no half an object
+_HOSTS = ("http", "https")
+_SILENCE = 20.0  # seconds without a byte, after which a server counts as one that does not answer
 _BLOCK = 1 << 20
 
 
@@ -99,7 +103,7 @@ class Remote:
         """All files below, by their names from here on; asked once. `fresh` asks again."""
         with self._reached() as (system, path):
             system.invalidate_cache()
-            found = system.find(path, detail=True)
+            found = self._found(system, path)
             start = path.rstrip("/") + "/"
             inside = ((str(name), told) for name, told in found.items())
             return {
@@ -107,6 +111,23 @@ class Remote:
                 for name, told in inside
                 if name.startswith(start) and not name.endswith("/")
             }
+
+    def _found(self, system: Any, path: str) -> Mapping[str, Any]:
+        """What a file system finds below a path. Raises what kept it from looking."""
+        if self.protocol not in _HOSTS:
+            return dict(system.find(path, detail=True))
+
+        def refuse(error: Exception) -> None:
+            # fsspec goes on as if a page that cannot be had held no links.
+            if not isinstance(error, FileNotFoundError):
+                raise error
+            if str(error).rstrip("/") == path.rstrip("/"):
+                raise DownloadError(
+                    "{url} is not there (status 404). Check the address.",
+                    url=files.shown(self.url, 200),
+                )
+
+        return dict(system.find(path, detail=True, on_error=refuse))
 
     def fresh(self) -> Remote:
         """The same place, of which nothing is known yet."""
@@ -201,7 +222,8 @@ class Remote:
 
             # Not of the whole URL: a photo's name may hold what fsspec takes for a URL in a URL.
             protocol, _, rest = self.url.partition("://")
-            system, _ = fsspec.core.url_to_fs(f"{protocol}://{rest.partition('/')[0]}")
+            options = _patience() if protocol in _HOSTS else {}
+            system, _ = fsspec.core.url_to_fs(f"{protocol}://{rest.partition('/')[0]}", **options)
             yield system, system._strip_protocol(self.url)
         except (FileNotFoundError, PermissionError, CatDogError):
             raise
@@ -213,6 +235,8 @@ class Remote:
                 package=PACKAGES[self.protocol],
             ) from error
         except Exception as error:  # each of the packages behind fsspec has errors of its own
+            if self.protocol in _HOSTS and (said := _unanswered(self.url, error)):
+                raise said from error
             raise DownloadError(
                 "{url} could not be read or written: {reason}. Check the address, the network and"
                 " the credentials in the environment, then try again.",
@@ -291,6 +315,65 @@ def digest(place: Place) -> str:
         return total.hexdigest()
     with open(place, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _patience() -> dict[str, Any]:
+    """What bounds the waiting for a server; by default that is five minutes for each file."""
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_SILENCE, sock_read=_SILENCE)
+    return {"client_kwargs": {"timeout": timeout}}
+
+
+def _unanswered(url: str, error: Exception) -> DownloadError | None:
+    """Why a server gave nothing, where that is known by the name of an error of aiohttp."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    parts = urlsplit(url)
+    cause = getattr(error, "os_error", None) or error
+    values = {
+        "url": files.shown(url, 200),
+        "host": parts.hostname or url,
+        "reason": files.shown(getattr(cause, "strerror", None) or str(cause), 120),
+    }
+    if kinds & {"ClientSSLError", "SSLError", "ServerFingerprintMismatch"}:
+        return DownloadError(
+            "The certificate of {host} can't be verified ({reason}), so nothing was read. Check the"
+            " address and this computer's date.",
+            **values,
+        )
+    if kinds & {"ClientConnectorDNSError", "gaierror"} or isinstance(cause, socket.gaierror):
+        return DownloadError(
+            "No host is called {host} ({reason}). Check the address and the network.", **values
+        )
+    if "TimeoutError" in kinds:
+        return DownloadError(
+            "{url} gives no answer within {seconds} s. Check the address, then try again.",
+            seconds=int(_SILENCE),
+            **values,
+        )
+    if "TooManyRedirects" in kinds:
+        return DownloadError(
+            "{url} redirects again and again. Check the address, or ask whoever runs its server.",
+            **values,
+        )
+    if "ClientResponseError" in kinds:
+        return DownloadError(
+            "{host} answers with status {code} instead of {url}. Check the address, or try again"
+            " later.",
+            code=getattr(error, "status", 0),
+            **values,
+        )
+    if kinds & {"ClientPayloadError", "ServerDisconnectedError", "ConnectionResetError"}:
+        return DownloadError(
+            "{host} broke off before {url} was complete. Check the network, then try again.",
+            **values,
+        )
+    if kinds & {"ClientConnectionError", "ConnectionError"}:
+        return DownloadError(
+            "Nothing answers at {url} ({reason}). Check the address, and that its server runs.",
+            **values,
+        )
+    return None
 
 
 def _stamp(told: Mapping[str, Any]) -> Stamp:

@@ -16,6 +16,7 @@ GRACE = 6.0
 """Seconds without a beat after which a worker that was asked to stop is ended; it beats every 2 s,
 also while it computes."""
 _LOOK = 0.25  # seconds between two looks
+_HALTED = 3.0  # seconds between two looks that show that this process did not run meanwhile
 _watching: list[threading.Thread] = []
 
 
@@ -43,10 +44,13 @@ def wait(seconds: float = GRACE + 4) -> None:
 
 def _watch(folder: Path) -> None:
     beat, since = -1.0, time.monotonic()
+    looked = since
     while status.is_locked(folder / "lock") and (folder / "stop").exists():
         state = files.read_object(folder / "state.json")
         now = time.monotonic()
-        if files.number(state.get("beat")) != beat:
+        # Where this process was halted itself, as by SIGSTOP, the worker may have been halted, too.
+        was_halted, looked = now - looked > _HALTED, now
+        if files.number(state.get("beat")) != beat or was_halted:
             beat, since = files.number(state.get("beat")), now
         elif now - since > GRACE:
             kill(state)

@@ -12,9 +12,10 @@ from typing import IO, Any
 
 import psutil
 
-from .. import files
+from .. import files, processes
 from ..errors import RunError
 
+identity = processes.identity
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -80,20 +81,3 @@ def detached(command: list[str], log: IO[bytes], environment: Mapping[str, str])
 def reap() -> None:
     """Collect workers that have ended, so that none stays as a zombie."""
     _children[:] = [child for child in _children if child.poll() is None]
-
-
-def identity(pid: int) -> str:
-    """What tells a process from a later one of the same number; empty when there is none.
-
-    On Linux the boot's own id and the start in ticks since then, which setting the clock does not
-    change; elsewhere the time of its start.
-    """
-    try:
-        if sys.platform == "linux":
-            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-            stat = Path(f"/proc/{pid}/stat").read_text()
-            # The name, in brackets, may hold anything; field 22 counts from before it.
-            return f"{boot} {stat.rpartition(')')[2].split()[19]}"
-        return f"{psutil.Process(pid).create_time():.2f}"
-    except (OSError, IndexError, psutil.Error):
-        return ""

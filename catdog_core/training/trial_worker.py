@@ -22,6 +22,7 @@ def main() -> None:
     from .. import quiet
     from ..errors import CatDogError
 
+    child.end_with_parent()
     asked = json.load(sys.stdin)
     child.say(phase="starting", done=0, total=0)
     quiet.import_tensorflow()

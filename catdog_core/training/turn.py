@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from .. import files, quiet, runs
+from .. import files, interruption, quiet, runs
 from ..cluster.patron import Patron
 from ..errors import CatDogError, RunError
 from . import launch, reasons, status
@@ -248,16 +248,21 @@ def _queued(run: runs.Run) -> float:
 
 @contextmanager
 def signals(state: State) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask for a stop; a second Ctrl-C interrupts as usual."""
+    """Ctrl-C, SIGTERM and a closed terminal ask for a stop; a second Ctrl-C interrupts as usual."""
+    before: dict[int, Any] = {}
 
     def handler(number: int, _frame: object) -> None:
-        signal.signal(number, signal.default_int_handler)
+        usual = before.get(number)
+        signal.signal(number, usual if callable(usual) else signal.default_int_handler)
         state.want_stop()
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {n: signal.signal(n, handler) for n in (signal.SIGINT, signal.SIGTERM)}
+    for number in interruption.signals():
+        # What is ignored, as the end of the terminal under `nohup`, stays ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            before[number] = signal.signal(number, handler)
     try:
         yield
     finally:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 
+from catdog_core import files
 from catdog_core.errors import CatDogError
 from catdog_core.files import shown
 from catdog_core.outcomes import history_files
@@ -81,8 +79,8 @@ def _form() -> None:
 
 def _bring(file: str, data: bytes, name: str, classes: int, photos: int) -> str:
     """The id of the run made of an uploaded file, which keeps its name for what is said of it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "history"
+    with files.temporary_folder("upload") as folder:
+        path = folder / "history"
         path.write_bytes(data)
         try:
             made = history_files.bring(path, name, classes, photos or None, file_name=file)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 
+from catdog_core import files
 from catdog_core.exports import report, tongue
 from catdog_core.runs import Run
 
@@ -33,7 +31,7 @@ def offer(run: Run) -> None:
 
 
 def _made(run: Run, code: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "report.html"
+    with files.temporary_folder("report") as folder:
+        path = folder / "report.html"
         report.html(run.folder, path, tongue.of(code), code)
         return path.read_bytes()

@@ -14,6 +14,7 @@ import pytest
 from patience import busy
 from waiting import running, started, wait_until
 
+from benchmarks import server, wire
 from catdog_core import files, runs
 from catdog_core.errors import RunError
 from catdog_core.training import ending, launch, status
@@ -91,6 +92,66 @@ def test_a_hung_worker_is_shown_as_stalled_and_one_that_waits_holds_nobody_up(
     wait_until(lambda: runs.load(second).status == "stalled", 25)
     runs.stop(first)
     wait_until(lambda: running(third), 25)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot halt a process")
+def test_a_halted_worker_is_shown_as_stalled_and_goes_on_once_it_is_continued(
+    new_run, light, monkeypatch
+):
+    monkeypatch.setattr(status, "SILENCE", 3.0 * busy())
+    run = new_run()
+    worker = started(run)
+    worker.suspend()
+    wait_until(lambda: runs.load(run).status == "stalled", 25)
+    assert not runs.load(run).can_resume and "error" not in runs.load(run).state
+    worker.resume()
+    wait_until(lambda: runs.load(run).status == "running", 25)
+    assert runs.load(run).state["pid"] == worker.pid
+    runs.stop(run)
+    wait_until(lambda: runs.load(run).status == "stopped", 10)
+
+
+def test_who_was_halted_itself_takes_no_worker_for_hung(new_run, monkeypatch):
+    run, ended, leap = new_run(), [], [0.0]
+    real = time.monotonic
+
+    class Clock:
+        sleep = staticmethod(time.sleep)
+        monotonic = staticmethod(lambda: real() + leap[0])
+
+    monkeypatch.setattr(ending, "time", Clock)
+    monkeypatch.setattr(ending, "kill", lambda state: ended.append(state))
+    files.write_json(run / "state.json", {"format": 1, "status": "running", "beat": 3})
+    with status.FileLock(run / "lock"):
+        (run / "stop").touch()
+        watch = ending.watch(run)
+        leap[0] = 1000.0  # as a clock shows after SIGSTOP and SIGCONT
+        watch.join(1.0)
+        (run / "stop").unlink()
+        watch.join(60)
+    assert ended == []
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot halt a process")
+def test_trainings_and_pages_survive_a_server_that_is_halted(new_run, light, tmp_path):
+    run = new_run()
+    worker = started(run)
+    with (
+        server.process(tmp_path) as (address, pid),
+        wire.visitor(address) as one,
+    ):
+        one.open("Train")
+        psutil.Process(pid).suspend()
+        before = runs.load(run).state["beat"]
+        wait_until(lambda: runs.load(run).state["beat"] > before + status.SILENCE / 2 + 1, 60)
+        assert runs.load(run).status == "running"
+        psutil.Process(pid).resume()
+        with wire.visitor(address) as other:
+            said = b"".join(m.message.SerializeToString() for m in other.open("Train"))
+            assert said and not other.faults
+        assert not one.faults
+    assert worker.is_running() and runs.load(run).status == "running"
 
 
 @pytest.mark.long

@@ -1,0 +1,185 @@
+"""Photos that change while a training prepares or runs: told, or harmless; never learned from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+from catdog_core import datasets, images, records, runs
+from catdog_core.errors import CatDogError, DatasetError
+from catdog_core.packing import cache, shards
+from catdog_core.settings import Network, Training
+
+VICTIM = "train/cats/cat.0003.jpg"
+TINY = Training(
+    model="custom",
+    network=Network(filters=(4, 4), pooling="stride", head="average"),
+    epochs=3,
+    batch_size=4,
+    image_size=32,
+    steps_per_epoch=2,
+    seed=5,
+)
+
+
+def replaced(path):
+    """Another photo in its place, of the same time."""
+    seen = path.stat()
+    path.write_bytes(images.encode(np.full((32, 32, 3), 200, np.uint8)))
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+
+def pipe(path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+CHANGES = {
+    "deleted": lambda path: path.unlink(),
+    "garbage": lambda path: path.write_bytes(os.urandom(900)),
+    "emptied": lambda path: path.write_bytes(b""),
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:-200]),
+    "another photo": replaced,
+    "renamed": lambda path: path.rename(path.with_name("other.jpg")),
+    "a neighbour's": lambda path: shutil.copy(path.with_name("cat.0001.jpg"), path),
+    "a pipe": pipe,
+    "a folder": folder,
+}
+
+
+@pytest.fixture
+def slowly(pets, monkeypatch):
+    """Change a photo in the middle of the packing, before it is its turn."""
+
+    one = threading.Lock()
+
+    def change(how):
+        real = images.load
+        victim = pets.root / VICTIM
+
+        def load(*given):
+            with one:  # the other writer waits, so that it does not pass the photo by
+                if how:
+                    CHANGES[how.pop()](victim)
+            return real(*given)
+
+        monkeypatch.setattr(images, "load", load)
+
+    last = lambda items: sorted(items, key=lambda item: item.file == VICTIM)  # noqa: E731
+    monkeypatch.setattr(shards, "plan", in_order(shards.plan, last))
+    return change
+
+
+def in_order(plan, last):
+    def planned(dataset, size):
+        found = []
+        for shard in plan(dataset, size):
+            order = last(shard.items)
+            marks = dict(zip((item.file for item in shard.items), shard.marks, strict=True))
+            found.append(
+                shards.Shard(shard.name, order, shard.plan, [marks[item.file] for item in order])
+            )
+        return found
+
+    return planned
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_a_photo_that_changes_while_it_is_packed_is_told(pets, slowly, how):
+    slowly([how])
+    with pytest.raises(DatasetError, match=r"cat\.0003\.jpg (changed|is gone)"):
+        records.cached(pets, 32)
+    assert not cache.place(pets.fingerprint, 32).exists()
+    assert [path for path in cache.root().iterdir() if path.suffix != ".lock"] == []
+
+
+@pytest.mark.parametrize("how", ["another photo", "garbage", "a folder"])
+def test_a_folder_that_is_not_remembered_is_watched_as_well(pets, slowly, tmp_path, how):
+    shutil.copytree(pets.root, tmp_path / "other")
+    found = datasets.scan(tmp_path / "other")
+    slowly([])
+    marks = {item.file: mark for s in shards.plan(found, 32) for item, mark in zip_of(s)}
+    assert all(isinstance(mark, tuple) for mark in marks.values())
+    CHANGES[how](tmp_path / "other" / VICTIM)
+    if how == "another photo":  # here only what the disk tells is known
+        os.utime(tmp_path / "other" / VICTIM)
+    item = next(item for item in found.items("train") if item.file == VICTIM)
+    with pytest.raises(DatasetError, match="changed"):
+        shards._unchanged(item, lambda: images.read(item.path), marks[VICTIM])
+
+
+def zip_of(shard):
+    return zip(shard.items, shard.marks, strict=True)
+
+
+def test_a_photo_that_was_damaged_from_the_start_is_left_out_as_ever(pets):
+    (pets.root / VICTIM).write_bytes(b"no photo")
+    packed = records.cached(datasets.open_folder(pets.root), 32)
+    assert [file for file, _ in packed.unreadable] == [VICTIM]
+    assert packed.counts["train"] == 11
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["another photo", pytest.param("a folder", marks=pytest.mark.long)])
+def test_a_training_whose_photos_change_before_it_has_them_fails_and_can_be_resumed(
+    pets, slowly, how
+):
+    kept = (pets.root / VICTIM).read_bytes()
+    run = runs.create(pets, TINY, None)
+    changes = [how]
+    slowly(changes)
+    with pytest.raises(CatDogError, match="changed"):
+        runs.work(run)
+    found = runs.load(run)
+    assert (
+        found.status == "failed"
+        and found.can_resume
+        and "changed" in found.state["error"]["message"]
+    )
+    files_back(pets.root / VICTIM, kept)
+    runs.work(run)
+    assert runs.load(run).status == "done"
+
+
+def files_back(path, data):
+    if path.is_dir():
+        path.rmdir()
+    path.write_bytes(data)
+
+
+@pytest.mark.long
+def test_photos_that_change_in_mid_epoch_change_nothing_in_the_training(pets):
+    def train(change):
+        run = runs.create(pets, TINY, None)
+        done = []
+
+        def tell(state):
+            if state.get("phase") == "train" and state.get("epoch") == 1 and not done:
+                done.append(change())
+
+        runs.work(run, tell)
+        return [{**row, "seconds": 0} for row in runs.load(run).epochs]
+
+    quiet = train(lambda: None)
+    paths = sorted((pets.root / "train" / "cats").iterdir())
+    ways = [how for how in CHANGES if how not in ("a neighbour's", "a pipe")]
+
+    def all_of_them():
+        for path, how in zip(paths, ways, strict=False):
+            CHANGES[how](path)
+
+    assert train(all_of_them) == quiet
+    with pytest.raises(CatDogError, match="have changed"):  # whoever opens them again, and resumes
+        datasets.open_folder(pets.root)
+        datasets.as_of(pets.id, pets.fingerprint)

@@ -13,9 +13,9 @@ if __name__ == "__main__":  # the script of a visitor
         st.title(t("See a network learn cats from dogs"), anchor=False)
         st.markdown(
             t(
-                "A lab around a small image classifier: look at the photos it learns from, change"
-                " them, watch it train, find out where it starts to learn by heart, and ask it about"
-                " photos of your own."
+                "A lab around a small image classifier: look at the photos it learns from,"
+                " change them, watch it train, find out where it starts to learn by heart, and ask"
+                " it about photos of your own."
             )
         )
         found, trained = datasets.listing(), runs.listing()

@@ -375,7 +375,7 @@ def verified_address(claims: Mapping[str, Any], now: float | None = None) -> str
     trusted = "email_verified" not in claims and settings().trust_unverified_addresses
     if claims.get("email_verified") is not True and not trusted:
         raise AccessError(
-            "Your identity provider does not say that it verified your e-mail address, so it gives"
+            "Your identity provider doesn't say that it verified your e-mail address, so it gives"
             " you no role. Ask the teacher for the class code."
         )
     if "iat" in claims and not _is_recent(claims["iat"], time.time() if now is None else now):

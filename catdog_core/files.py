@@ -55,13 +55,14 @@ def resolve_workspace() -> Path:
     try:
         folder = Path(named).expanduser().absolute()
         fault = _why_no_folder(folder)
-        folder = folder if Path(named).is_absolute() else folder.resolve()
+        if not (fault or Path(named).is_absolute()):
+            folder = folder.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, an unknown ~user
         folder, fault = Path(named), str(getattr(error, "strerror", None) or error).rstrip(".")
     if fault:
         raise SettingsError(
-            "CATDOG_WORKSPACE is {path}, which cannot be the workspace: {reason}. Name a folder you"
-            " may write to, or unset it.",
+            "CATDOG_WORKSPACE is {path}, which can't be the workspace: {reason}. Name a folder you"
+            " can write to, or unset it.",
             path=shown(str(folder), 200),
             reason=fault,
         )
@@ -80,7 +81,7 @@ def _why_no_folder(path: Path) -> str:
     parent = next(each for each in path.parents if os.path.lexists(each))
     if not parent.is_dir():
         return f"{shown(str(parent), 200)} is no folder"
-    return "" if os.access(parent, os.W_OK | os.X_OK) else "it cannot be made"
+    return "" if os.access(parent, os.W_OK | os.X_OK) else "it can't be made"
 
 
 @contextmanager

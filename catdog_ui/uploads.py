@@ -16,6 +16,7 @@ import logging
 import re
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,12 +47,14 @@ _PATH = re.compile(r".*/_stcore/upload_file/([^/]+)/([^/]+)")
 @dataclass
 class _Session:
     """What is known of a session: its page, the largest file an uploader there takes, in bytes,
-    the limit of each file id asked for, and since when it has no browser."""
+    the limit of each file id asked for, since when it has no browser, and Streamlit's own object.
+    """
 
     page: str = ""
     largest: int = 0
     asked: dict[str, int] = field(default_factory=dict)
     gone: float | None = None
+    streamlit: weakref.ref[Any] | None = None
 
 
 _sessions: dict[str, _Session] = {}
@@ -155,6 +158,8 @@ def attach() -> None:
         with _guard:
             session = _sessions.get(session_id)
             if session is not None and session.largest:
+                known = server.get_app_session(session_id)
+                session.streamlit = weakref.ref(known) if known else session.streamlit
                 session.asked.update({each.file_id: session.largest for each in given})
                 for oldest in list(session.asked)[: max(len(session.asked) - _MOST, 0)]:
                     del session.asked[oldest]
@@ -196,10 +201,14 @@ def sweep(now: float) -> int:
         elif now - session.gone >= patience:
             with _guard:
                 _sessions.pop(session_id, None)
-            if files.file_storage.get(session_id):
+            known = session.streamlit() if session.streamlit else None
+            if known is not None:
                 server.close_session(session_id)
-                files.remove_session_files(session_id)  # of one that is forgotten already, too
+                # Its widgets hold the files, too. No garbage collection may free these: the first
+                # visitors' are among what `loaders.settle` leaves out of every later one.
+                known.session_state.clear()
                 closed += 1
+            files.remove_session_files(session_id)  # of one that is forgotten already, too
     return closed
 
 
@@ -209,6 +218,6 @@ async def sweep_for_ever() -> None:
         await asyncio.sleep(_PAUSE)
         try:
             if sweep(time.monotonic()):
-                gc.collect()  # pages hold their uploads in cycles
+                gc.collect()  # what a page made of its uploads may be in cycles
         except Exception:
             log.exception("Uploads could not be freed")

@@ -65,7 +65,6 @@ def serve(
                     " {flag} out.",
                     flag=flag,
                 )
-        check_free(LOOPBACK, port)
         return _run(options(LOOPBACK, port, ["localhost"]), environment)
     names = [host_name(each) for each in name or []]
     place = lan_address() if address is None else own_address(address)
@@ -77,7 +76,7 @@ def serve(
     environment[access.OVERRIDES] = json.dumps(
         {"shared": True, **{role: access.hashed(each) for role, each in codes.items()}}
     )
-    check_free(place, port)
+    check_free(place, port, typed=address is not None)
     print(f"CatDog Lab for a class: http://{f'[{place}]' if ':' in place else place}:{port}")
     print(f"Class code, for who may train:   {codes['student_code']}")
     print(f"Teacher's code, for everything:  {codes['teacher_code']}")
@@ -152,8 +151,13 @@ def host_name(text: str) -> str:
     return name
 
 
-def check_free(address: str, port: int) -> None:
+def check_free(address: str, port: int, typed: bool = True) -> None:
     """Check that a server can listen at an address.
+
+    Args:
+        address: of this machine.
+        port: there.
+        typed: whether somebody typed the address, which then may be another machine's.
 
     Raises:
         SettingsError: the port is in use or not allowed, or the address is not this machine's.
@@ -175,13 +179,15 @@ def check_free(address: str, port: int) -> None:
             ) from error
         if error.errno == errno.EACCES:
             raise SettingsError(
-                "This system does not let you use port {port}. Choose another one with --port.",
+                "This system doesn't let you use port {port}. Choose another one with --port.",
                 **where,
             ) from error
-        raise SettingsError(
-            "This machine has no address {address} to listen at. Name one it has with --address.",
-            **where,
-        ) from error
+        if typed:
+            raise SettingsError(
+                "This machine has no address {address} to listen at. Name one it has with"
+                " --address.",
+                **where,
+            ) from error
 
 
 def lan_address() -> str:
@@ -228,6 +234,7 @@ def _run(arguments: list[str], environment: dict[str, str]) -> int:
     script = files.PROJECT / "streamlit_app.py"
     if not script.is_file():
         raise SettingsError("{file} is missing. Expected the lab's own folder.", file=script)
+    check_free(arguments[1], int(arguments[3]))  # as `options` writes them
     command = [sys.executable, "-m", "streamlit", "run", str(script), *arguments]
     server = subprocess.Popen(command, cwd=files.PROJECT, env=environment)
     try:

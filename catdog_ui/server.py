@@ -202,7 +202,8 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     sweep = asyncio.create_task(uploads.sweep_for_ever(), name="uploads")
     if not st.get_option("server.headless"):
         host = st.get_option("browser.serverAddress") or "localhost"
-        url = f"http://{host}:{st.get_option('browser.serverPort')}"
+        scheme = "https" if st.get_option("server.sslCertFile") else "http"
+        url = f"{scheme}://{host}:{st.get_option('browser.serverPort')}"
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     try:
         yield
@@ -230,6 +231,7 @@ def _stop_by_signals() -> None:
                 serving.force_exit = True
                 return
             serving.should_exit = True
+            uploads.give_up()
             loop.call_soon_threadsafe(loop.call_later, _PATIENCE, _give_up, serving)
 
         with suppress(ValueError):  # not the main thread

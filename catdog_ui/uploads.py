@@ -59,6 +59,7 @@ class _Session:
 
 _sessions: dict[str, _Session] = {}
 _guard = threading.Lock()
+_ending = threading.Event()
 
 
 def limit(megabytes: int | None = None) -> int:
@@ -137,14 +138,23 @@ class _Body:
 
     async def read(self) -> Message:
         """The next part."""
-        try:
-            message = await asyncio.wait_for(self._receive(), SILENCE)
-        except TimeoutError:
-            raise HTTPException(408, "The upload stopped.") from None
+        coming = asyncio.ensure_future(self._receive())
+        end = time.monotonic() + SILENCE
+        while not coming.done() and time.monotonic() < end and not _ending.is_set():
+            await asyncio.wait({coming}, timeout=min(1.0, SILENCE))
+        if not coming.done():
+            coming.cancel()
+            raise HTTPException(408, "The upload stopped.")
+        message = coming.result()
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             raise HTTPException(413, "This file is too large.")
         return message
+
+
+def give_up() -> None:
+    """Wait no longer for uploads that stopped coming: the server ends."""
+    _ending.set()
 
 
 def attach() -> None:

@@ -1,9 +1,12 @@
 """Uploads to a real server: only what an uploader asked for, cut ones too, and freed in the end."""
 
+import asyncio
 import http.client
 import re
+import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 import urllib.request
@@ -11,8 +14,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from starlette.exceptions import HTTPException
 
 from benchmarks import server, wire
+from catdog_ui import uploads
 
 MB = 2**20
 EDGE = "an-edge"
@@ -180,6 +185,47 @@ def test_uploads_of_a_closed_session_are_freed(running):
         full = process.memory_info().rss
     assert until(lambda: held(address) == 0) is True
     assert until(lambda: process.memory_info().rss < full - 40 * MB)
+
+
+def test_an_upload_that_stops_coming_is_given_up(monkeypatch):
+    monkeypatch.setattr(uploads, "SILENCE", 0.05)
+    with pytest.raises(HTTPException) as told:
+        asyncio.run(uploads._Body(asyncio.Event().wait, MB).read())
+    assert told.value.status_code == 408
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal there ends a process at once")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_a_server_with_open_pages_and_a_stalled_upload(tmp_path, name):
+    port = server.free_port()
+    command = [sys.executable, "-m", "streamlit", "run", str(server.PROJECT / "streamlit_app.py")]
+    with open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(
+            [*command, "--server.headless", "true", "--server.port", str(port)],
+            env=server.with_workspace(tmp_path / "workspace"),
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        address = f"127.0.0.1:{port}"
+        assert until(lambda: answers(address), 90)
+        with wire.visitor(address) as one, socket.create_connection(("127.0.0.1", port)) as line:
+            one.open("Export")
+            place = one._places(["a.zip"])[0]
+            line.sendall(request(address, place.upload_url, MB) + HEAD.encode())
+            process.send_signal(getattr(signal, name))
+            assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait(30)
+    assert b"Traceback" not in (tmp_path / "log").read_bytes()
+
+
+def answers(address):
+    try:
+        return metrics(address)
+    except OSError:
+        return ""
 
 
 def test_every_uploader_says_what_it_takes():

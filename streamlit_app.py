@@ -1,31 +1,37 @@
-"""Home: what the lab is, the first three steps, and what is here."""
+"""Home: what the lab is, the first three steps, and what is here; and the server that shows it."""
 
 import streamlit as st
 
-from catdog_core import datasets, runs
-from catdog_ui import home_view, startup, tour, trash_view, warm
-from catdog_ui.words import N_, t
+if __name__ == "__main__":  # the script of a visitor
+    from catdog_core import datasets, runs
+    from catdog_ui import home_view, startup, tour, trash_view, warm
+    from catdog_ui.words import N_, t
 
-startup.page(N_("Home"))
+    startup.page(N_("Home"))
 
-with startup.guard():
-    st.title(t("See a network learn cats from dogs"), anchor=False)
-    st.markdown(
-        t(
-            "A lab around a small image classifier: look at the photos it learns from, change"
-            " them, watch it train, find out where it starts to learn by heart, and ask it about"
-            " photos of your own."
+    with startup.guard():
+        st.title(t("See a network learn cats from dogs"), anchor=False)
+        st.markdown(
+            t(
+                "A lab around a small image classifier: look at the photos it learns from,"
+                " change them, watch it train, find out where it starts to learn by heart, and ask"
+                " it about photos of your own."
+            )
         )
-    )
-    found, trained = datasets.listing(), runs.listing()
-    tour.show(first_visit=not found and not trained)
-    tour.button()
-    home_view.steps(found, trained)
-    st.space("small")
-    if found or trained:
-        home_view.stock(found, trained)
+        found, trained = datasets.listing(), runs.listing()
+        tour.show(first_visit=not found and not trained)
+        tour.button()
+        home_view.steps(found, trained)
         st.space("small")
-    home_view.rooms()
-    trash_view.panel()
+        if found or trained:
+            home_view.stock(found, trained)
+            st.space("small")
+        home_view.rooms()
+        trash_view.panel()
 
-warm.begin()
+    warm.begin()
+else:  # `streamlit run` imports its server from here
+    from catdog_ui import server
+
+    server.prepare()
+    app = st.App(__file__, middleware=server.middleware(), lifespan=server.lifespan)

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from . import datasets, interruption, runs
+from . import datasets, files, interruption, runs
 from .commands import (
     cli_augment,
     cli_cluster,
@@ -46,6 +46,7 @@ from .files import shown
 from .networks import architecture
 from .outcomes import experiments
 from .settings import Training
+from .sources import roots
 from .training import ending
 
 PROGRAM = "python -m catdog_core"
@@ -71,6 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
+        if not {"--help", "-h"} & set(arguments):
+            files.resolve_workspace()
+            roots.resolve_named()
         code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
         if code == _INTERRUPTED:
             return _fail(interruption.sentence(tongue.current()), interruption.status())

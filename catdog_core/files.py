@@ -20,16 +20,73 @@ from typing import Any
 from uuid import uuid4
 
 from . import processes
-from .errors import CatDogError
+from .errors import CatDogError, SettingsError
 
 PROJECT = Path(__file__).resolve().parent.parent
+WORKSPACE = "CATDOG_WORKSPACE"
+"""The environment variable that names the workspace."""
 _temporaries: dict[Path, int] = {}  # and the process that made each
 _unfinished: dict[Path, tuple[int, str]] = {}  # and a pattern of what is worth keeping in each
 
 
 def workspace() -> Path:
-    """The folder everything the lab writes lives under; ``CATDOG_WORKSPACE`` moves it."""
-    return Path(os.environ.get("CATDOG_WORKSPACE") or PROJECT / "workspace").absolute()
+    """The folder everything the lab writes lives under; ``CATDOG_WORKSPACE`` moves it.
+
+    Raises:
+        SettingsError: the variable names no folder.
+    """
+    named = os.environ.get(WORKSPACE)
+    if named is None:
+        return PROJECT / "workspace"
+    folder = Path(named)
+    return folder if folder.is_absolute() else resolve_workspace()
+
+
+def resolve_workspace() -> Path:
+    """The workspace, checked; ``CATDOG_WORKSPACE`` gets its absolute path.
+
+    Called when a process starts: a relative path counts from the folder the process was started
+    in, ``~`` is the home folder, and every process started from here finds the same workspace,
+    whatever folder it works in.
+
+    Raises:
+        SettingsError: the variable is empty, or names what is no folder and cannot become one.
+    """
+    named = os.environ.get(WORKSPACE)
+    if named is None:
+        return PROJECT / "workspace"
+    if not named.strip():
+        raise SettingsError("CATDOG_WORKSPACE is empty. Name a folder in it, or unset it.")
+    try:
+        folder = Path(named).expanduser().absolute()
+        fault = _why_no_folder(folder)
+        if not (fault or Path(named).is_absolute()):
+            folder = folder.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, an unknown ~user
+        folder, fault = Path(named), str(getattr(error, "strerror", None) or error).rstrip(".")
+    if fault:
+        raise SettingsError(
+            "CATDOG_WORKSPACE is {path}, which can't be the workspace: {reason}. Name a folder you"
+            " can write to, or unset it.",
+            path=shown(str(folder), 200),
+            reason=fault,
+        )
+    os.environ[WORKSPACE] = str(folder)
+    return folder
+
+
+def _why_no_folder(path: Path) -> str:
+    """Why nothing can be kept in a folder; empty where it can. A folder may be missing yet."""
+    if path.is_dir():
+        return ""  # one that may only be read can be looked at
+    if path.is_symlink() and not path.exists():
+        return "it is a link to nothing"
+    if os.path.lexists(path):
+        return "it is no folder"
+    parent = next(each for each in path.parents if os.path.lexists(each))
+    if not parent.is_dir():
+        return f"{shown(str(parent), 200)} is no folder"
+    return "" if os.access(parent, os.W_OK | os.X_OK) else "it can't be made"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from . import loaders
+from . import loaders, uploads
 from .words import escape, t
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def upload(place: str, suggested: Sequence[Sequence[str]] = ()) -> Upload | None
     """
     file = st.file_uploader(
         t("A Keras model, .keras or .h5"),
+        max_upload_size=uploads.limit(),
         key=f"{place}_model",
         help=t("It is checked before it is opened: a model file from elsewhere can carry code."),
     )

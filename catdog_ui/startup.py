@@ -13,7 +13,7 @@ from streamlit.runtime.scriptrunner import RerunException, StopException
 from catdog_core import leftovers, runs
 from catdog_core.errors import CatDogError
 
-from . import loaders, state, trash_view, visitors
+from . import loaders, state, trash_view, uploads, visitors
 from .words import LANGUAGES, N_, choose_language, escape, language, say, t
 
 log = logging.getLogger("catdog")
@@ -44,6 +44,7 @@ def page(title: str) -> None:
     """
     leftovers.sweep_once()
     choose_language()
+    uploads.begin_page()
     st.set_page_config(
         page_title=f"{t(title)} · {NAME}",
         page_icon=ASSETS / "icon.svg",  # a Material icon would be fetched from elsewhere

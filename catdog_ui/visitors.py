@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import unicodedata
 from collections import deque
 from typing import Any
 
@@ -12,7 +13,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from catdog_core import access
 from catdog_core.access import Action, Role, Visitor
-from catdog_core.errors import CatDogError
+from catdog_core.errors import AccessError, CatDogError
+from catdog_core.files import shown
 
 from .words import N_, escape, say, t
 
@@ -21,7 +23,8 @@ ROLES: dict[Role, str] = {
     "student": N_("Student: may train, within a quota, and change runs of their own."),
     "audience": N_("Audience: may look, move sliders and ask models."),
 }
-_ROLE, _NAME = "visitor_role", "visitor_name"
+_ROLE, _NAME, _CODE = "visitor_role", "visitor_name", "visitor_role_code"
+_LONGEST_NAME = 30
 _TRIES, _MINUTE = 10, 60.0
 _wrong: deque[float] = deque(maxlen=_TRIES)
 _guard = threading.Lock()
@@ -34,15 +37,32 @@ def current() -> Visitor | None:
         return None
     if email := signed_in():
         return Visitor(email, access.role_by_email(email))
-    role = st.session_state.get(_ROLE, access.settings().everyone)
-    return Visitor(st.session_state.get(_NAME) or f"visitor {context.session_id[:4]}", role)
+    name = st.session_state.get(_NAME) or f"visitor {context.session_id[:4]}"
+    return Visitor(name, _role_of_code() or access.settings().everyone)
+
+
+def _role_of_code() -> Role | None:
+    """The role this session's code gave it, as long as it still is the code of that role."""
+    role: Role | None = st.session_state.get(_ROLE)
+    kept = access.code_of(role) if role else ""
+    return role if kept and st.session_state.get(_CODE) == kept else None
 
 
 def signed_in() -> str:
-    """The e-mail address that signed in, empty where none did or it was not verified."""
-    if not st.user.get("is_logged_in") or st.user.get("email_verified") is False:
+    """The e-mail address that signed in, empty where none did or it gives no role."""
+    try:
+        return access.verified_address(st.user)
+    except AccessError:
         return ""
-    return str(st.user.get("email") or "")
+
+
+def _refusal() -> AccessError | None:
+    """Why who signed in has no role by the address; None where nobody did, or there is one."""
+    try:
+        access.verified_address(st.user)
+    except AccessError as error:
+        return error
+    return None
 
 
 def panel() -> None:
@@ -53,10 +73,14 @@ def panel() -> None:
     assert who is not None
     with st.popover(escape(who.name), icon=":material/person:", width="stretch"):
         st.caption(t(ROLES[who.role]))
-        if signed_in():
+        refused = _refusal()
+        if signed_in() or refused:
             st.button(t("Sign out"), key="visitor_logout", on_click=st.logout)
+        if signed_in():
             return
-        if "is_logged_in" in st.user:  # only where an identity provider is configured
+        if (
+            not refused and "is_logged_in" in st.user
+        ):  # only where an identity provider is configured
             st.button(t("Sign in"), type="primary", key="visitor_login", on_click=st.login)
         with st.form("visitor_form", border=False):
             st.text_input(
@@ -68,6 +92,8 @@ def panel() -> None:
 
 def notice() -> None:
     """At the top of each page, for who may only look: what is off, and how to have it on."""
+    if access.settings().shared and (refused := _refusal()):
+        st.warning(escape(say(refused)), icon=":material/no_accounts:")
     if access.settings().shared and (current() or access.OWNER).role == "audience":
         st.caption(
             t(
@@ -99,17 +125,22 @@ def gate(
 
 
 def _tell() -> None:
-    name = " ".join(st.session_state.visitor_name_field.replace("@", " ").split())
+    told = unicodedata.normalize("NFKC", st.session_state.visitor_name_field)
+    name = shown(" ".join(told.replace("@", " ").split()))[:_LONGEST_NAME].strip()
     code = st.session_state.pop("visitor_code", "")
     if name:
         st.session_state[_NAME] = name
     if not code:
         return
-    role = _role_by_code(code)
+    try:
+        role = _role_by_code(code)
+    except CatDogError as error:
+        st.toast(escape(say(error)), icon=":material/error:")
+        return
     if role is None:
         st.toast(t("This code is not right. Ask the teacher."), icon=":material/error:")
     else:
-        st.session_state[_ROLE] = role
+        st.session_state[_ROLE], st.session_state[_CODE] = role, access.code_of(role)
 
 
 def _role_by_code(code: str) -> Role | None:

@@ -21,12 +21,16 @@ from joserfc.jwk import RSAKey
 CLIENT, PASSWORD = "the-lab", "a secret of lab and provider"
 
 
+MISSING = object()
+"""As `verified`: the provider says nothing of it."""
+
+
 @dataclass
 class Provider:
     """Who signs in next, and what was asked so far."""
 
     email: str = "ada@school.org"
-    verified: bool = True
+    verified: Any = True  # the claim, of whatever type
     url: str = ""
     key: Any = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1", "use": "sig"}))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -70,6 +74,8 @@ class Provider:
             **{"iat": now, "exp": now + 300, "name": "Ada"},
             **{"email": self.email, "email_verified": self.verified},
         }
+        if self.verified is MISSING:
+            del claims["email_verified"]
         identity = jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
         return {
             "access_token": "x",

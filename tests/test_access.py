@@ -110,8 +110,6 @@ def test_no_code_is_kept_as_it_is_and_none_opens_a_lab_without_codes(shared):
     assert access.hashed("meow") != access.hashed("meow")
     shared()
     assert access.role_by_code("") is None
-    shared(student_code="meow")
-    assert access.role_by_code("meow") is None
 
 
 def test_an_address_that_signed_in_has_the_role_of_its_list(shared):
@@ -119,6 +117,151 @@ def test_an_address_that_signed_in_has_the_role_of_its_list(shared):
     assert access.role_by_email("Kim@School.org") == "teacher"
     assert access.role_by_email("ada@school.org") == "student"
     assert access.role_by_email("ada@school.org.evil.example") == "audience"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "address", "same"),
+    [
+        ("kim@school.org", "KIM@School.ORG", True),
+        ("kim@school.org", "kim@school.org.", False),
+        ("kim@school.org", "\u212aim@school.org", False),  # a Kelvin sign, which lower() makes a k
+        ("kim@school.org", "kim@school.org\n", False),
+        ("kim@school.org", " kim@school.org", False),
+        ("kim@school.org", "kim\u200b@school.org", False),
+        ("*@school.org", "a.b@school.org", True),
+        ("*@school.org", "evil@x.com@school.org", False),
+        ("*@school.org", '"evil@x.com"@school.org', False),
+        ("*@school.org", "evil@x.com\n@school.org", False),
+        ("*@school.org", "ada@\uff53chool.org", False),  # a full-width s
+        ("*@school.org", "ada@sch\u043e\u043el.org", False),  # Cyrillic letters
+        ("*@school.org", "ada@sch\u00adool.org", False),  # a soft hyphen
+        ("*@school.org", "@school.org", False),
+        ("*@*.school.org", "ada@cs.school.org", True),
+        ("*@*.school.org", "ada@school.org", False),
+        ("*@school.*", "ada@school.evil.example", False),
+        ("ada*@school.org", "ada@school.org", True),
+        ("ad?@school.org", "ada@school.org", False),
+        ("[a-z]@school.org", "a@school.org", False),
+        ("*@학교.kr", "ada@학교.kr", True),
+        ("*@학교.kr", "ada@xn--9d0b527e.kr", True),
+        ("*", "ada@anywhere.example", True),
+        ("*", "no address", False),
+    ],
+)
+def test_an_address_is_one_of_a_pattern_or_looks_like_it(pattern, address, same):
+    assert access.matches_address(address, pattern) == same
+
+
+SIGNED_IN = {"is_logged_in": True, "email": "kim@school.org", "email_verified": True}
+
+
+@pytest.mark.parametrize("value", [False, None, "true", "false", "", 1, 0, 1.0, [True], {"a": 1}])
+@pytest.mark.parametrize("trust", [False, True])
+def test_only_true_says_that_an_address_is_verified(shared, value, trust):
+    shared(trust_unverified_addresses=trust)
+    assert access.verified_address(SIGNED_IN) == "kim@school.org"
+    with pytest.raises(AccessError, match="verified your e-mail address"):
+        access.verified_address({**SIGNED_IN, "email_verified": value})
+
+
+def test_a_provider_that_says_nothing_is_trusted_only_where_the_settings_say_so(shared):
+    silent = {key: value for key, value in SIGNED_IN.items() if key != "email_verified"}
+    shared()
+    with pytest.raises(AccessError, match="verified your e-mail address"):
+        access.verified_address(silent)
+    shared(trust_unverified_addresses=True)
+    assert access.verified_address(silent) == "kim@school.org"
+
+
+@pytest.mark.parametrize("value", [None, "true", 1, False, 0, [True]])
+def test_only_true_says_that_somebody_signed_in(shared, value):
+    shared()
+    assert access.verified_address({**SIGNED_IN, "is_logged_in": value}) == ""
+
+
+@pytest.mark.parametrize(
+    "email", [None, 1, ["kim@school.org"], "", "kim", "a@b@c.org", "k\u2028@x.org", "k@x..org"]
+)
+def test_what_is_no_address_gives_no_role(shared, email):
+    shared()
+    with pytest.raises(AccessError, match="names no e-mail address"):
+        access.verified_address({**SIGNED_IN, "email": email})
+
+
+@pytest.mark.parametrize(
+    ("issued", "counts"),
+    [(1000.0, True), (1000.0 - 11 * 3600, True), (1000.0 - 13 * 3600, False), (9000.0, False)]
+    + [(each, False) for each in (None, "1000", True, float("nan"), [1000])],
+)
+def test_a_sign_in_counts_for_half_a_day(shared, issued, counts):
+    shared()
+    claims = {**SIGNED_IN, "iat": issued}
+    if counts:
+        assert access.verified_address(claims, now=1000.0)
+    else:
+        with pytest.raises(AccessError, match="too old"):
+            access.verified_address(claims, now=1000.0)
+
+
+BLANK = f"{'00' * 16}:{access._scrypt('', bytes(16)).hex()}"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"student_code": "meow"},
+        {"student_code": " "},
+        {"teacher_code": "zz:zz"},
+        {"teacher_code": BLANK},
+        {"teacher_code": BLANK[:-2]},
+        {"teacher_code": 5},
+        {"teacher_code": None},
+        {"student_code": access.hashed("meow") + " "},
+        {"shared": "true"},
+        {"shared": 1},
+        {"shared": None},
+        {"everyone": "owner"},
+        {"everyone": ""},
+        {"teachers": "kim@school.org"},
+        {"teachers": [""]},
+        {"teachers": ["school.org"]},
+        {"students": ["a@b@c.org"]},
+        {"students": [None]},
+        {"trust_unverified_addresses": "yes"},
+        {"sign_in_hours": 0},
+    ],
+    ids=str,
+)
+def test_settings_that_could_open_the_lab_by_mistake_shut_it(shared, settings):
+    shared(AUDIENCE, **settings)
+    for act in (lambda: access.check("train"), access.settings, lambda: access.role_by_code("x")):
+        with pytest.raises(SettingsError):
+            act()
+
+
+def test_one_hash_or_one_code_for_two_roles_gives_none(shared):
+    one = access.hashed("meow")
+    shared(teacher_code=one, student_code=one)
+    with pytest.raises(SettingsError):
+        access.settings()
+    shared(teacher_code=one, student_code=access.hashed("meow "))
+    with pytest.raises(SettingsError, match="are the same"):
+        access.role_by_code("meow")
+
+
+@pytest.mark.parametrize("code", ["", " ", "\t\n", "\u200b", "\u3164", "a\x00b", "x" * 101])
+def test_a_code_nobody_can_type_is_neither_kept_nor_right(shared, code):
+    with pytest.raises(SettingsError, match="blank"):
+        access.hashed(code)
+    shared(student_code=access.hashed("meow"))
+    assert access.role_by_code(code) is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"x"', "null", " ", '{"shared": "no"}', "[" * 200_000])
+def test_a_damaged_environment_shuts_the_door(workspace, monkeypatch, text):
+    monkeypatch.setenv(access.OVERRIDES, text)
+    with pytest.raises(SettingsError, match=access.OVERRIDES):
+        access.check("train")
 
 
 def test_a_damaged_or_misspelt_file_shuts_the_door(workspace):

@@ -166,9 +166,46 @@ def test_a_wrong_code_changes_nothing_and_ten_of_them_close_the_door(dataset):
         app.session_state["visitor_role"]
 
 
+def sign_in(monkeypatch, **claims):
+    monkeypatch.setattr(
+        visitors.st, "user", {"is_logged_in": True, "email": "kim@school.org", **claims}
+    )
+
+
+def test_an_address_that_is_not_verified_gives_no_role_and_the_page_says_why(
+    workspace, monkeypatch
+):
+    text = json.dumps({"format": 1, "shared": True, "teachers": ["kim@school.org"]})
+    (workspace / access.FILE).write_text(text)
+    sign_in(monkeypatch, email_verified=True)
+    assert "Teacher" in fakes.said(page().caption)
+    for claims in ({}, {"email_verified": "true"}, {"email_verified": False}):
+        sign_in(monkeypatch, **claims)
+        app = page()
+        assert "Audience" in fakes.said(app.caption) and not app.exception
+        assert "doesn't say that it verified" in fakes.said(app.warning)
+
+
+def test_a_role_ends_when_its_code_is_another(workspace):
+    app = tell(page(), "woof")
+    assert "Teacher" in fakes.said(app.caption)
+    text = json.dumps({"format": 1, "shared": True, "teacher_code": access.hashed("bark")})
+    (workspace / access.FILE).write_text(text)
+    assert "Audience" in fakes.said(app.run().caption)
+
+
+def test_a_code_of_two_roles_gives_neither(workspace):
+    same = {name: access.hashed("meow") for name in ("teacher_code", "student_code")}
+    (workspace / access.FILE).write_text(json.dumps({"format": 1, "shared": True, **same}))
+    app = tell(page(), "meow")
+    assert "Audience" in fakes.said(app.caption) and not app.exception
+    assert "are the same" in fakes.said(app.toast)
+
+
 def test_nobody_takes_the_name_of_who_signed_in():
-    app = tell(page(), name="kim@school.org")
-    assert app.session_state["visitor_name"] == "kim school.org"
+    for name in ("kim@school.org", "kim\uff20school.org"):
+        app = tell(page(), name=name)
+        assert app.session_state["visitor_name"] == "kim school.org"
 
 
 def test_a_name_is_no_markdown_in_the_sidebar():

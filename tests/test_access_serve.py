@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -166,3 +167,86 @@ def _wait(url):
         except OSError:
             time.sleep(0.1)
     raise AssertionError("the server did not start")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("8.8.8.8.8", "", " ", "lab.local", "127.1", "1", "127.0.0.1:8501", "[::1", "::g", "1\n2"),
+        *("0.0.0.0", "::", "[::]", "::ffff:0.0.0.0", "224.0.0.1", "255.255.255.255"),
+        *("fe80::1%eth0", "192.0.2.7", "2001:db8::7"),  # the last two of documentation
+    ],
+)
+def test_an_address_this_machine_does_not_have_is_told_in_a_sentence(started, capsys, address):
+    status, _, told = fakes.shell(capsys, "serve", "--lan", "--address", address)
+    assert status == 1 and len(told.splitlines()) == 1 and "--address" in told
+    assert "Traceback" not in told and not started
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        (" 10.0.0.5 ", "10.0.0.5"),
+        ("::ffff:10.0.0.5", "10.0.0.5"),
+        ("[FD00::20]", "fd00::20"),
+        ("fd00:0::0:20", "fd00::20"),
+    ],
+)
+def test_an_address_is_understood_as_it_is_usually_written(typed, meant):
+    assert cli_serve.own_address(typed) == meant
+
+
+@pytest.mark.parametrize("name", ["", "*", "*.org", "http://lab", "lab:80", "a b", "-a", "a..b"])
+def test_what_is_no_host_name_is_refused(started, capsys, name):
+    status, _, told = fakes.shell(capsys, "serve", "--lan", "--name", name)
+    assert status == 1 and "is no host name" in told and not started
+
+
+def test_a_name_in_another_script_is_written_as_browsers_do():
+    assert cli_serve.host_name("Lab.학교.kr.") == "lab.xn--9d0b527e.kr"
+
+
+@pytest.mark.parametrize("flags", [(), ("--lan", "--address", "127.0.0.1")])
+def test_a_port_in_use_is_told_in_a_sentence(workspace, capsys, flags):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, _, told = fakes.shell(capsys, "serve", *flags, "--port", port)
+    assert status == 1 and "is in use" in told and len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("port", [0, -1, 80, 65536, "x", ""])
+def test_a_port_out_of_range_is_told_in_a_sentence(started, capsys, port):
+    status, _, told = fakes.shell(capsys, "serve", "--port", port)
+    assert status == 1 and "--port" in told and len(told.splitlines()) == 1 and not started
+
+
+@pytest.mark.parametrize("code", ["", " ", "\t", "\u200b", "x" * 101])
+@pytest.mark.parametrize("flag", ["--code", "--teacher-code"])
+def test_a_blank_code_starts_nothing(started, capsys, flag, code):
+    status, _, told = fakes.shell(capsys, "serve", "--lan", flag, code)
+    assert status == 1 and "A code is blank" in told and not started
+
+
+@pytest.mark.parametrize("teacher", ["meow", " meow ", "MEOW", "\uff4deow", "me ow"])
+def test_one_code_for_teachers_and_students_starts_nothing(started, capsys, teacher):
+    status, _, told = fakes.shell(
+        capsys, "serve", "--lan", "--code", "meow", "--teacher-code", teacher
+    )
+    assert status == 1 and "are the same" in told and not started
+
+
+@pytest.mark.parametrize("flag", ["--address", "--name", "--code", "--teacher-code"])
+def test_what_is_for_a_class_is_not_passed_over_without_one(started, capsys, flag):
+    status, _, told = fakes.shell(capsys, "serve", flag, "127.0.0.1")
+    assert status == 1 and "Add --lan" in told and not started
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"shared": "yes"}', '{"student_code": "x"}'])
+@pytest.mark.parametrize("flags", [(), ("--lan",)])
+def test_a_damaged_environment_starts_nothing(started, capsys, monkeypatch, flags, text):
+    monkeypatch.setenv(access.OVERRIDES, text)
+    status, _, told = fakes.shell(capsys, "serve", *flags)
+    assert status == 1 and access.OVERRIDES in told and not started

@@ -52,9 +52,44 @@ def test_a_foreign_host_is_refused_even_with_a_matching_origin(address, host):
     assert knocking.websocket(address, host=host, origin=f"http://{host}") == 403
 
 
-@pytest.mark.parametrize("origin", [HOSTILE, "null", "https://127.0.0.1.evil.example", "file://"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        HOSTILE,
+        "null",
+        "https://127.0.0.1.evil.example",
+        "file://",
+        "http://127.0.0.1:9999",
+        "http://localhost:9999",
+        "http://127.0.0.1",
+        "https://127.0.0.1:{port}",
+        "http://localhost:{port}",
+        "http://127.0.0.1:{port}0",
+        "http://user@127.0.0.1:{port}",
+        "http://127.0.0.1:{port}/",
+        "chrome-extension://127.0.0.1:{port}",
+    ],
+)
 def test_a_foreign_origin_is_refused(address, origin):
+    origin = origin.format(port=address.split(":")[1])
     assert knocking.websocket(address, origin=origin) == 403
+    for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
+        assert knocking.http_status(address, method, "/_stcore/health", Origin=origin) == 403
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "user@127.0.0.1"])
+def test_nothing_but_health_is_answered_under_another_name(address, host):
+    for path in ("/", "/Data", "/_stcore/host-config", "/static/x.js"):
+        assert knocking.http_status(address, "GET", path, Host=host) == 403
+    assert knocking.http_status(address, "GET", "/_stcore/health", Host=host) == 200
+
+
+def test_a_program_that_is_no_browser_may_leave_the_origin_out(address):
+    assert knocking.websocket(address, origin=None) == 101
+
+
+def test_a_page_is_the_labs_own_through_a_tunnel_to_another_port(address):
+    assert knocking.websocket(address, host="127.0.0.1:9999") == 101
 
 
 def test_a_file_is_taken_only_with_the_token_against_cross_site_requests(address):

@@ -37,6 +37,15 @@ def roots() -> list[Path] | None:
     return [Path(place).expanduser().resolve() for place in places if place.strip()]
 
 
+def resolve_named() -> None:
+    """Give ``CATDOG_ROOTS`` absolute paths, when a process starts: a relative one counts from the
+    folder it was started in, also for every process started from here."""
+    named = os.environ.get(ROOTS)
+    if named:
+        places = [Path(place).expanduser() for place in named.split(os.pathsep) if place.strip()]
+        os.environ[ROOTS] = os.pathsep.join(str(place.absolute()) for place in places)
+
+
 def confine(path: Place) -> Place:
     """A place somebody typed into a page, if it lies where it may.
 

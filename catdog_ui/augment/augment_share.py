@@ -12,7 +12,7 @@ from catdog_core.augmentation import links, presets
 from catdog_core.errors import CatDogError, SettingsError
 from catdog_core.settings import Augmentation
 
-from .. import trash_view, visitors
+from .. import trash_view, uploads, visitors
 from ..words import escape, say, t
 
 Fill = Callable[[Augmentation], None]
@@ -48,7 +48,7 @@ def popover(now: Augmentation, fill: Fill) -> None:
         st.file_uploader(
             t("Open a preset's file (JSON)"),
             type=["json"],
-            max_upload_size=1,  # MB; the smallest there is
+            max_upload_size=uploads.limit(1),  # MB; the smallest there is
             key="augment_preset_file",
             on_change=_opened,
             args=(fill,),

@@ -22,7 +22,7 @@ from catdog_core.files import shown, slug
 from catdog_core.images import Photo
 from catdog_core.settings import Augmentation
 
-from .. import gallery, phrases, pictures, state
+from .. import gallery, phrases, pictures, state, uploads
 from ..learn.terms import terms
 from ..palette import class_color
 from ..startup import guard
@@ -113,6 +113,7 @@ def _upload() -> UploadedFile | None:
     with st.popover(t("My own photo"), icon=":material/upload:"):
         file: UploadedFile | None = st.file_uploader(
             t("JPEG, PNG, WebP, BMP, GIF or TIFF"),
+            max_upload_size=uploads.limit(),
             key="augment_upload",
         )
     return file

@@ -9,7 +9,7 @@ from catdog_core.errors import CatDogError
 from catdog_core.files import shown
 from catdog_core.outcomes import history_files
 
-from .. import visitors
+from .. import uploads, visitors
 from ..startup import guard
 from ..words import escape, say, t
 
@@ -37,7 +37,7 @@ def _form() -> None:
         file = st.file_uploader(
             t("History: CSV, JSON or pickle"),
             type=["csv", "json", "pkl", "pickle"],
-            max_upload_size=5,
+            max_upload_size=uploads.limit(5),
             key=_KEY,
         )
         name = st.text_input(t("Name"), max_chars=80, key="history_name")

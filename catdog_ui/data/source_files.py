@@ -13,7 +13,7 @@ from catdog_core.images import EXTENSIONS
 from catdog_core.sources import archives, imports
 from catdog_core.sources.preview import Preview
 
-from .. import visitors
+from .. import uploads, visitors
 from ..startup import guard
 from ..words import escape, t
 from .source_parts import choose, heading, progress, show_preview
@@ -26,7 +26,10 @@ def archive_card(_kind: str) -> None:
     heading(t("A zip or tar of photos"))
     st.caption(t("It is unpacked into the lab's own workspace, after a check of what is inside."))
     file = st.file_uploader(
-        t("A zip or tar of photos"), key="source_zip", label_visibility="collapsed"
+        t("A zip or tar of photos"),
+        max_upload_size=uploads.limit(),
+        key="source_zip",
+        label_visibility="collapsed",
     )
     if file is None:
         return
@@ -96,7 +99,7 @@ def _round() -> None:
         t("Photos of this class"),
         type=[end[1:] for end in EXTENSIONS],
         accept_multiple_files=True,
-        max_upload_size=limits.current().photo_bytes // 1_000_000,
+        max_upload_size=uploads.limit(limits.current().photo_bytes // 1_000_000),
         key=f"pile_files_{n}",
     )
     shot = None
@@ -104,6 +107,7 @@ def _round() -> None:
         st.caption(
             t("A browser lends the camera to pages of this machine and to https pages only.")
         )
+        uploads.limit()
         shot = st.camera_input(t("A photo of this class"), key=f"pile_shot_{n}", width=420)
     st.button(
         t("Add to this class"),

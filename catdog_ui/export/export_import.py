@@ -9,7 +9,7 @@ from catdog_core.exports import bundle_in
 from catdog_core.exports.bundle_in import Brought
 from catdog_core.files import shown
 
-from .. import state, visitors
+from .. import state, uploads, visitors
 from ..words import escape, say, t
 
 _BROUGHT = "export_brought"
@@ -24,7 +24,9 @@ def section() -> None:
             " anything is kept, and no run of yours is touched."
         )
     )
-    file = st.file_uploader(t("Bundle, a zip"), type="zip", key="export_bundle")
+    file = st.file_uploader(
+        t("Bundle, a zip"), type="zip", max_upload_size=uploads.limit(), key="export_bundle"
+    )
     if file is None:
         st.session_state.pop(_BROUGHT, None)
         return

@@ -14,6 +14,7 @@ from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.insight import neither
 
+from .. import uploads
 from ..words import t
 
 SAMPLES = 12
@@ -66,6 +67,7 @@ def dataset(dataset_id: str) -> Dataset | None:
 
 
 def _from_camera() -> list[Photo]:
+    uploads.limit()
     shot = st.camera_input(t("A photo by the camera"), key="predict_camera", width=420)
     if shot is None:
         st.caption(
@@ -84,7 +86,7 @@ def _from_clipboard() -> list[Photo]:
             key="predict_paste",
             accept_file="multiple",
             file_type=_TYPES,
-            max_upload_size=_megabytes(),
+            max_upload_size=uploads.limit(_megabytes()),
         )
     for file in _files(given)[: MOST_PASTED - len(kept)]:
         kept.append(Photo(file.name, uuid4().hex, file.getvalue()))
@@ -114,7 +116,7 @@ def _from_files(dataset_id: str) -> list[Photo]:
     files = st.file_uploader(
         t("Photos: JPEG, PNG, WebP, BMP, GIF or TIFF"),
         accept_multiple_files=True,
-        max_upload_size=_megabytes(),
+        max_upload_size=uploads.limit(_megabytes()),
         key="predict_photos",
         label_visibility="collapsed",
     )

@@ -84,9 +84,13 @@ def test_who_signs_in_has_the_role_of_the_address(lab, school, email, expected):
     lab.close_pages()
 
 
-def test_an_address_the_provider_has_not_verified_is_nobody(lab, school):
-    page = sign_in(lab, school, TEACHER, verified=False)
+@pytest.mark.parametrize("claim", [False, "true", 1, None, provider.MISSING])
+def test_an_address_the_provider_has_not_verified_is_nobody_and_the_page_says_why(
+    lab, school, claim
+):
+    page = sign_in(lab, school, TEACHER, verified=claim)
     expect(page.get_by_test_id("stSidebar")).not_to_contain_text(TEACHER)
+    expect(page.get_by_test_id("stMain")).to_contain_text("doesn't say that it verified")
     assert role(page) == "Audience"
     lab.close_pages()
 

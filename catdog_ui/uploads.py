@@ -1,0 +1,233 @@
+"""Uploads: only files that an uploader on the visitor's page asked for, freed soon after a visit.
+
+Streamlit takes a file for any active session and keeps it until that session is collected. Here
+
+- every page says by `limit` which uploaders it has, and what they take;
+- `UploadCheck` refuses a file whose id no uploader asked for, one that is too large, and one that
+  stops coming, before it takes memory;
+- a session that lost its browser is closed after `GRACE` seconds where it holds files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import re
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+log = logging.getLogger("catdog")
+
+GRACE = 40.0
+"""Seconds a session that lost its browser keeps its uploads: a reload or a short gap in the net."""
+SILENCE = 30.0
+"""Seconds an upload may send nothing before it is given up."""
+_PAUSE = 5.0  # seconds between two sweeps
+_MEGABYTE = 2**20  # as Streamlit counts
+_FRAME = 2**16  # bytes that a form adds to its file
+_MOST = 20_000  # file ids remembered of a session
+_FILES = 2  # times server.maxUploadSize, that all files of a session may take
+_PATH = re.compile(r".*/_stcore/upload_file/([^/]+)/([^/]+)")
+
+
+@dataclass
+class _Session:
+    """What is known of a session: its page, the largest file an uploader there takes, in bytes,
+    the limit of each file id asked for, since when it has no browser, and Streamlit's own object.
+    """
+
+    page: str = ""
+    largest: int = 0
+    asked: dict[str, int] = field(default_factory=dict)
+    gone: float | None = None
+    streamlit: weakref.ref[Any] | None = None
+
+
+_sessions: dict[str, _Session] = {}
+_guard = threading.Lock()
+_ending = threading.Event()
+
+
+def limit(megabytes: int | None = None) -> int:
+    """Say that the page has an uploader, just before it is drawn.
+
+    Args:
+        megabytes: the largest file it takes; by default, and at most, ``server.maxUploadSize``.
+
+    Returns:
+        The same number, for its `max_upload_size`.
+    """
+    most = int(st.get_option("server.maxUploadSize"))
+    taken = most if megabytes is None else max(1, min(megabytes, most))
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None:
+        with _guard:
+            session = _page(context.session_id, context.page_script_hash)
+            session.largest = max(session.largest, taken * _MEGABYTE)
+    return taken
+
+
+def begin_page() -> None:
+    """Forget the uploaders of the page that was left; at the start of every page."""
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None:
+        with _guard:
+            if context.session_id in _sessions:
+                _page(context.session_id, context.page_script_hash)
+
+
+def _page(session_id: str, page: str) -> _Session:
+    session = _sessions.setdefault(session_id, _Session(page))
+    if session.page != page:  # uploads that were asked for may still be on their way
+        session.page, session.largest = page, 0
+    return session
+
+
+def largest(session_id: str, file_id: str) -> int | None:
+    """The most bytes a file may have, None where no uploader asked for it."""
+    with _guard:
+        session = _sessions.get(session_id)
+        return session.asked.get(file_id) if session else None
+
+
+class UploadCheck:
+    """ASGI middleware: takes a file only where an uploader asked for it, up to its limit."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it before its body is read."""
+        found = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if found is None or scope["method"] in ("OPTIONS", "GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
+        most = largest(*found.groups())
+        if most is None:
+            await PlainTextResponse("No uploader asked for this file.", 403)(scope, receive, send)
+            return
+        told = Headers(scope=scope).get("content-length", "")
+        if told.isdecimal() and int(told) > most + _FRAME:
+            await PlainTextResponse("This file is too large.", 413)(scope, receive, send)
+            return
+        try:
+            await self._app(scope, _Body(receive, most + _FRAME).read, send)
+        except ClientDisconnect:
+            log.info("An upload broke off")
+
+
+class _Body:
+    """The body of an upload, given up when it grows too large or stops coming."""
+
+    def __init__(self, receive: Receive, left: int) -> None:
+        self._receive, self._left = receive, left
+
+    async def read(self) -> Message:
+        """The next part."""
+        coming = asyncio.ensure_future(self._receive())
+        end = time.monotonic() + SILENCE
+        while not coming.done() and time.monotonic() < end and not _ending.is_set():
+            await asyncio.wait({coming}, timeout=min(1.0, SILENCE))
+        if not coming.done():
+            coming.cancel()
+            raise HTTPException(408, "The upload stopped.")
+        message = coming.result()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise HTTPException(413, "This file is too large.")
+        return message
+
+
+def give_up() -> None:
+    """Wait no longer for uploads that stopped coming: the server ends."""
+    _ending.set()
+
+
+def attach() -> None:
+    """Let Streamlit's store of uploads ask here; once, when the server has started."""
+    server = runtime.get_instance()
+    files: Any = server.uploaded_file_mgr
+    give_urls, add_file = files.get_upload_urls, files.add_file
+
+    def get_upload_urls(session_id: str, file_names: Sequence[str]) -> list[Any]:
+        given: list[Any] = give_urls(session_id, file_names)
+        with _guard:
+            session = _sessions.get(session_id)
+            if session is not None and session.largest:
+                known = server.get_app_session(session_id)
+                session.streamlit = weakref.ref(known) if known else session.streamlit
+                session.asked.update({each.file_id: session.largest for each in given})
+                for oldest in list(session.asked)[: max(len(session.asked) - _MOST, 0)]:
+                    del session.asked[oldest]
+        return given
+
+    def add(session_id: str, file: Any) -> None:
+        most = largest(session_id, file.file_id)
+        if most is None or not server.is_active_session(session_id):
+            raise HTTPException(403, "The page that asked for this file is closed.")
+        held = files.file_storage.get(session_id, {})
+        room = _FILES * int(st.get_option("server.maxUploadSize")) * _MEGABYTE
+        others = sum(len(each.data) for key, each in held.items() if key != file.file_id)
+        if len(file.data) > most or others + len(file.data) > room:
+            raise HTTPException(413, "This file is too large.")
+        add_file(session_id, file)
+
+    files.get_upload_urls, files.add_file = get_upload_urls, add
+
+
+def sweep(now: float) -> int:
+    """Close sessions that hold files and lost their browser a while ago; on the server's loop.
+
+    Args:
+        now: seconds of `time.monotonic`.
+
+    Returns:
+        How many sessions were closed.
+    """
+    server = runtime.get_instance()
+    files: Any = server.uploaded_file_mgr
+    # Streamlit forgets the session itself after this time, and would no longer close it.
+    patience = min(GRACE, int(st.get_option("server.disconnectedSessionTTL")) / 2)
+    closed = 0
+    for session_id, session in list(_sessions.items()):
+        if server.is_active_session(session_id):
+            session.gone = None
+        elif session.gone is None:
+            session.gone = now
+        elif now - session.gone >= patience:
+            with _guard:
+                _sessions.pop(session_id, None)
+            known = session.streamlit() if session.streamlit else None
+            if known is not None:
+                server.close_session(session_id)
+                # Its widgets hold the files, too. No garbage collection may free these: the first
+                # visitors' are among what `loaders.settle` leaves out of every later one.
+                known.session_state.clear()
+                closed += 1
+            files.remove_session_files(session_id)  # of one that is forgotten already, too
+    return closed
+
+
+async def sweep_for_ever() -> None:
+    """Sweep every few seconds, until cancelled."""
+    while True:
+        await asyncio.sleep(_PAUSE)
+        try:
+            if sweep(time.monotonic()):
+                gc.collect()  # what a page made of its uploads may be in cycles
+        except Exception:
+            log.exception("Uploads could not be freed")

@@ -158,7 +158,7 @@ LIGHT = (
     "diagnose",
     "histories",
     "history_files",
-    "pickled",
+    "bounded",
     "launch",
     "experiments",
     "contrast",

@@ -26,7 +26,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field, ValidationError
 
-from . import files
+from . import bounded, files
 from .errors import AccessError, SettingsError
 from .fields import Settings
 from .recall import Recall
@@ -44,6 +44,7 @@ _STUDENTS: frozenset[str] = frozenset(
     ("train", "manage run", "change data", "run a job", "keep presets")
 )
 _ROUNDS = 2**14  # of scrypt: 50 ms and 16 MB a guess
+_LONGEST_CODE = 1000  # characters; the field of the pages takes 100, but a browser can send more
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def settings() -> Access:
 
 
 def _read(path: Path, more: str) -> Access:
-    told = files.read_json(path) if path.is_file() else {}
+    told = files.read_json(path, most=bounded.SMALL_BYTES) if path.is_file() else {}
     if more and isinstance(told, dict):
         told = {**told, **json.loads(more)}
     try:
@@ -179,11 +180,12 @@ def check(action: Action, owner: str | None = None) -> None:
     raise AccessError("Only a teacher may do this.")
 
 
-def check_quota(listing: Callable[[], Iterable[HasOwner]]) -> None:
-    """The guard before one more run.
+def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> None:
+    """The guard before one more run, and before any of a file that becomes one is read.
 
     Args:
         listing: gives the runs there are; not asked where there is no quota.
+        more: bytes the new run will take, where they are known.
 
     Raises:
         AccessError: a student has as many as are allowed.
@@ -208,6 +210,14 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]]) -> None:
             most=limits.runs_each,
         )
     taken = sum(files.size(run.folder) for run in mine) / 1e6
+    if more and taken + more / 1e6 > limits.megabytes_each:
+        raise AccessError(
+            "This run takes {more:,.0f} MB, and your runs take {n:,.0f} of {most:,} MB. Delete one"
+            " you don't need, then try again.",
+            more=more / 1e6,
+            n=taken,
+            most=limits.megabytes_each,
+        )
     if taken >= limits.megabytes_each:
         raise AccessError(
             "Your runs take {n:,.0f} MB. Expected at most {most:,} MB each. Delete one you need no"
@@ -241,6 +251,8 @@ def role_by_code(code: str) -> Role | None:
         ("teacher", settings().teacher_code),
         ("student", settings().student_code),
     )
+    if len(code) > _LONGEST_CODE:
+        return None
     found: list[Role] = [role for role, kept in known if kept and _matches(code, kept)]
     return found[0] if found else None
 

@@ -24,7 +24,9 @@ def section() -> None:
             " anything is kept, and no run of yours is touched."
         )
     )
-    file = st.file_uploader(t("Bundle, a zip"), type="zip", key="export_bundle")
+    file = st.file_uploader(
+        t("Bundle, a zip"), type="zip", key="export_bundle", **visitors.gate("train")
+    )
     if file is None:
         st.session_state.pop(_BROUGHT, None)
         return

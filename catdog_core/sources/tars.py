@@ -103,7 +103,7 @@ class _Header(tarfile.TarInfo):
         known = {key.decode(): "" for key in (b"path", b"hdrcharset") if key in values}
         if self.type == tarfile.XGLTYPE:  # of all entries that follow: no path, no size
             return member
-        member.pax_headers = {**member.pax_headers, **known}  # how its name is encoded
+        member.pax_headers = known  # they tell how its name is encoded
         if b"path" in values:
             name = values[b"path"].decode("utf-8", "surrogateescape").rstrip("/")
             if len(values[b"path"]) > entries.MAX_NAME:

@@ -28,7 +28,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field, StrictBool, StrictStr, ValidationError, field_validator, model_validator
 
-from . import files
+from . import bounded, files
 from .errors import AccessError, SettingsError
 from .fields import Settings
 from .recall import Recall
@@ -146,7 +146,7 @@ def settings() -> Access:
 
 
 def _read(path: Path, more: str) -> Access:
-    told = files.read_json(path) if path.is_file() else {}
+    told = files.read_json(path, most=bounded.SMALL_BYTES) if path.is_file() else {}
     overrides = _read_overrides(more) if more else {}
     if isinstance(told, dict):
         told = {**told, **overrides}
@@ -239,11 +239,12 @@ def check(action: Action, owner: str | None = None) -> None:
     raise AccessError("Only a teacher may do this.")
 
 
-def check_quota(listing: Callable[[], Iterable[HasOwner]]) -> None:
-    """The guard before one more run.
+def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> None:
+    """The guard before one more run, and before any of a file that becomes one is read.
 
     Args:
         listing: gives the runs there are; not asked where there is no quota.
+        more: bytes the new run will take, where they are known.
 
     Raises:
         AccessError: a student has as many as are allowed.
@@ -268,6 +269,14 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]]) -> None:
             most=limits.runs_each,
         )
     taken = sum(files.size(run.folder) for run in mine) / 1e6
+    if more and taken + more / 1e6 > limits.megabytes_each:
+        raise AccessError(
+            "This run takes {more:,.0f} MB, and your runs take {n:,.0f} of {most:,} MB. Delete one"
+            " you don't need, then try again.",
+            more=more / 1e6,
+            n=taken,
+            most=limits.megabytes_each,
+        )
     if taken >= limits.megabytes_each:
         raise AccessError(
             "Your runs take {n:,.0f} MB. Expected at most {most:,} MB each. Delete one you need no"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from . import processes
+from . import bounded, processes
 from .errors import CatDogError, SettingsError
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -27,6 +27,8 @@ WORKSPACE = "CATDOG_WORKSPACE"
 """The environment variable that names the workspace."""
 _temporaries: dict[Path, int] = {}  # and the process that made each
 _unfinished: dict[Path, tuple[int, str]] = {}  # and a pattern of what is worth keeping in each
+LINES_BYTES = 200_000_000
+"""Bytes of JSON lines that are read of a file; a run of 1,000 epochs writes 20 million at most."""
 
 
 def workspace() -> Path:
@@ -266,18 +268,29 @@ def write_json(path: Path, value: Any) -> None:
     write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def read_json(path: Path, known: int | None = None) -> Any:
+def read_json(path: Path, known: int | None = None, most: int | None = None) -> Any:
     """Read a JSON file.
 
     Args:
         path: the file.
         known: the newest format this program knows, where the file tells its own.
+        most: bytes it may have, for a file that the lab did not write itself.
 
     Raises:
-        CatDogError: the file is missing, unreadable, no JSON, or made by a newer program.
+        CatDogError: the file is missing, unreadable, no JSON, too large, or made by a newer
+            program.
     """
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        if most is None:
+            found = json.loads(Path(path).read_text(encoding="utf-8"))
+        else:
+            found = bounded.json_file(Path(path), most)
+    except bounded.BoundError as error:
+        raise CatDogError(
+            "{path} asks for too much work: {reason}. Restore it from a copy, or delete it.",
+            path=path,
+            reason=error,
+        ) from error
     except FileNotFoundError as error:
         raise CatDogError("{path} does not exist.", path=path) from error
     except (OSError, ValueError, RecursionError) as error:
@@ -335,18 +348,24 @@ def append_line(path: Path, value: Any) -> None:
             raise
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read JSON lines; lines that are torn or no object are left out, a missing file is empty."""
-    try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return []
-    rows = []
-    for line in text.splitlines():
-        with suppress(ValueError, RecursionError):
-            row = json.loads(line)
-            if isinstance(row, dict):
-                rows.append(row)
+def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
+    """Read JSON lines; lines that are torn or no object are left out, a missing file is empty.
+
+    Args:
+        path: the file.
+        most: rows that are read, of a file that the lab did not write itself.
+    """
+    rows: list[dict[str, Any]] = []
+    left = LINES_BYTES
+    with suppress(OSError), open(path, "rb") as file:
+        while (
+            left > 0 and len(rows) != most and (line := file.readline(left))
+        ):  # one at a time: not all of it twice
+            left -= len(line)
+            with suppress(ValueError, RecursionError):
+                row = json.loads(line.decode("utf-8", "replace"))
+                if isinstance(row, dict):
+                    rows.append(row)
     return rows
 
 
@@ -405,6 +424,8 @@ def shown(name: str, limit: int = 80) -> str:
 
     Bidirectional overrides count as control characters, since they turn ``gpj.exe`` around.
     """
+    if len(name) > 2 * limit + 24:  # of more, nothing in the middle is shown
+        name = name[: limit + 12] + name[-limit - 12 :]
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
     return safe if len(safe) <= limit else f"{safe[: limit - 12]}…{safe[-11:]}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from . import controls, files
+from . import bounded, controls, files
 from .fields import Settings, field
 
 FILE = "limits.json"
@@ -124,4 +124,4 @@ def _of(workspace: str | None) -> Limits:
     path = files.workspace() / FILE
     if not path.is_file():
         return Limits()
-    return controls.parse(Limits, files.read_json(path), FILE)
+    return controls.parse(Limits, files.read_json(path, most=bounded.SMALL_BYTES), FILE)

@@ -15,14 +15,26 @@ from typing import Any
 import h5py
 import keras
 
-from . import backbone, files
-from .networks import architecture, backbones, compact, compact_table, model_check, model_child
+from . import backbone, bounded, files
+from .errors import DatasetError
+from .networks import (
+    architecture,
+    backbones,
+    compact,
+    compact_table,
+    model_check,
+    model_child,
+    strangers,
+)
 from .networks import network as built
 from .settings import Network, Training
+from .sources import zips
 
 FORMAT = 1
 ABOUT = "catdog.json"
 """The member of a `.keras` archive, and the attribute of an `.h5` file, with what the lab knows."""
+
+_ABOUT_BYTES = 1_000_000
 
 
 def build(
@@ -202,14 +214,17 @@ def about(path: Path) -> dict[str, Any]:
     """
     try:
         if zipfile.is_zipfile(path):
+            zips.refuse_long_table(path, strangers.MOST_MEMBERS)
             with zipfile.ZipFile(path) as archive:
-                if archive.getinfo(ABOUT).file_size > 1_000_000:
+                if archive.getinfo(ABOUT).file_size > _ABOUT_BYTES:
                     return {}
-                found = json.loads(archive.read(ABOUT))
+                found = bounded.json_value(archive.read(ABOUT), _ABOUT_BYTES)
         else:
             with h5py.File(path) as file:
-                found = json.loads(file.attrs[ABOUT])
-    except (KeyError, OSError, ValueError, RecursionError):
+                found = bounded.json_value(
+                    strangers.text_attribute(file, ABOUT, _ABOUT_BYTES) or b"", _ABOUT_BYTES
+                )
+    except (DatasetError, KeyError, OSError, ValueError):
         return {}
     if not isinstance(found, dict):
         return {}

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from . import loaders, uploads
+from catdog_core import access
+from catdog_core.access import Action
+
+from . import loaders, uploads, visitors
 from .words import escape, t
 
 if TYPE_CHECKING:
@@ -26,24 +29,35 @@ class Upload:
     model: Predictor
 
 
-def upload(place: str, suggested: Sequence[Sequence[str]] = ()) -> Upload | None:
+def upload(
+    place: str, suggested: Sequence[Sequence[str]] = (), action: Action | None = None
+) -> Upload | None:
     """Let the user upload a model and tell what the file does not; None while there is none.
 
     Args:
         place: prefix of the widgets' keys, the page's name.
         suggested: class names that are likely; the first of the right number is filled in.
+        action: what the model is uploaded for; None for what everybody may do.
 
     Raises:
+        AccessError: the visitor may not do that; nothing of the file was read.
         ModelError: the file is no usable model, or the names are not one for each output.
     """
     file = st.file_uploader(
         t("A Keras model, .keras or .h5"),
         max_upload_size=uploads.limit(),
         key=f"{place}_model",
-        help=t("It is checked before it is opened: a model file from elsewhere can carry code."),
+        **visitors.gate(
+            action,
+            help=t(
+                "It is checked before it is opened: a model file from elsewhere can carry code."
+            ),
+        ),
     )
     if file is None:
         return None
+    if action is not None:
+        access.check(action)
     data = file.getvalue()
     model = loaders.uploaded(data, file.name)
     for warning in model.warnings:

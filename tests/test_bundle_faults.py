@@ -1,16 +1,22 @@
 """Bundles from strangers and broken ones: refused in a sentence, with nothing left behind."""
 
+import contextlib
+import hashlib
 import io
+import json
+import re
 import stat
+import warnings
 import zipfile
 
 import numpy as np
 import pytest
-from bundles import edited, repacked, replaced
+from bundles import answered, edited, repacked, replaced, rewritten, swapped, without
 
 from catdog_core import files, runs
 from catdog_core.errors import CatDogError, ModelError, RunError
 from catdog_core.exports import bundle_in
+from catdog_core.exports.bundle import RUN_FILES
 
 BAD = {
     "leads out of its folder": {"extra": [("../evil.txt", b"x")]},
@@ -36,7 +42,178 @@ BAD = {
     "a setting out of range": {"change": edited("run/settings.json", training__epochs=10**9)},
     "an unknown setting": {"change": edited("run/settings.json", training__evil=1)},
     "a resume point of text": {"change": edited("run/backup.json", epoch="1")},
+    "a resume point of a million": {"change": edited("run/backup.json", epoch=10**6)},
+    "a resume point that is a list": {"change": replaced("run/backup.json", b"[1]")},
+    "a name in an array without end": {"change": replaced("run/about.json", b"[" * 90_000)},
+    "a state that is no object": {"change": replaced("run/state.json", b"7")},
+    "a format of true": {"change": edited("manifest.json", format=True)},
+    "a format of text": {"change": edited("manifest.json", format="1")},
+    "a format below one": {"change": edited("manifest.json", format=0)},
+    "files that are a list": {"change": edited("manifest.json", files=[]), "lies": True},
+    "files of text": {"change": edited("manifest.json", files={"a": "b"}), "lies": True},
+    "a manifest of a list": {"change": replaced("manifest.json", b"[]"), "lies": True},
+    "a manifest in the run": {"extra": [("run/manifest.json", b"{}")]},
+    "a name in other case": {"extra": [("run/BEST.KERAS", b"x")]},
+    "a folder in other case": {"extra": [("RUN/best.keras", b"x")]},
+    "a name with a dot inside": {"extra": [("run/./best.keras", b"x")]},
+    "a name with two slashes": {"extra": [("run//best.keras", b"x")]},
+    "a name with a backslash": {"extra": [("run\\best.keras", b"x")]},
+    "a name with a drive": {"extra": [("C:/run/best.keras", b"x")]},
+    "a name that ends in a dot": {"extra": [("run/best.keras.", b"x")]},
+    "a name of letters that look alike": {"extra": [("run/b\u0435st.keras", b"x")]},
+    "a folder": {"extra": [("run/predictions/", b"")]},
+    "a bundle in the bundle": {"extra": [("run/run.zip", b"PK\x05\x06" + bytes(18))]},
+    "epochs below zero": {"change": replaced("run/metrics.jsonl", b'{"epoch": -1}\n')},
+    "epochs that are halves": {"change": replaced("run/metrics.jsonl", b'{"epoch": 0.5}\n')},
+    "epoch true": {"change": replaced("run/metrics.jsonl", b'{"epoch": true}\n')},
+    "epoch a billion": {"change": replaced("run/metrics.jsonl", b'{"epoch": 1000000000}\n')},
+    "a loss below zero": {"change": replaced("run/metrics.jsonl", b'{"epoch": 0, "loss": -1}\n')},
+    "a loss of a list": {"change": replaced("run/metrics.jsonl", b'{"epoch": 0, "loss": [1]}\n')},
+    "a huge loss": {"change": replaced("run/metrics.jsonl", b'{"epoch": 0, "loss": 1e300}\n')},
+    "batches below zero": {"change": replaced("run/batches.jsonl", b'{"epoch": 0, "batch": -1}\n')},
+    "classes of numbers": {"change": edited("run/settings.json", classes=[1, 2])},
+    "classes that are one text": {"change": edited("run/settings.json", classes="ab")},
+    "one name for both classes": {"change": edited("run/settings.json", classes=["cats", "cats"])},
+    "a class that is no name": {"change": edited("run/settings.json", classes=["a", "\x1b[1m"])},
+    "a dataset of text": {"change": edited("run/settings.json", dataset="x")},
+    "photos without end": {"change": edited("run/settings.json", dataset__train=1e400)},
+    "a time that is none": {"change": edited("run/settings.json", created=float("nan"))},
+    "a network without end": {
+        "change": edited("run/settings.json", training__network={"filters": [8] * 60_000})
+    },
+    "a number without end": {
+        "change": replaced("run/settings.json", b'{"created": ' + b"9" * 5000 + b"}")
+    },
+    "an augmentation of text": {"change": edited("run/settings.json", augmentation="strong")},
+    "a model of another run": {"change": swapped("run/best.keras", b"cows")},
+    "no settings": {"change": replaced("run/settings.json", None)},
+    "answers without their CSV": {"change": without("run/predictions/", ".csv")},
+    "answers without what they are of": {"change": without("run/predictions/", ".json")},
+    "answers that are none": {"change": rewritten("run/predictions/", ".csv", b"a,b\n1,2\n")},
+    "answers told of in a list": {"change": rewritten("run/predictions/", ".json", b"[]")},
 }
+for _name, _value in {
+    "not a number": "nan",
+    "without end": "inf",
+    "below zero": "-0.5",
+    "above one": "1.5",
+    "a formula": "=1+1",
+}.items():
+    BAD[f"a probability that is {_name}"] = {"change": answered(_value)}
+
+
+def test_a_bundle_packed_in_other_ways_is_taken_in_whole(travelled, workspace):
+    harmless = {
+        "other order": lambda data: repacked(travelled[1], order=-1).getvalue(),
+        "deflated": lambda data: repacked(travelled[1], how=zipfile.ZIP_DEFLATED).getvalue(),
+        "data in front": lambda data: b"#!/bin/sh\n" * 99 + data,
+        "an unknown field": lambda data: repacked(
+            travelled[1], edited("manifest.json", evil="../../x", created="never")
+        ).getvalue(),
+    }
+    for name, change in harmless.items():
+        came = bundle_in.bring(io.BytesIO(change(travelled[1].read_bytes()))).run
+        assert came.epochs == runs.load(travelled[0]).epochs, name
+        assert came.folder.parent == runs.root()
+        assert {p.name for p in came.folder.iterdir()} <= {*RUN_FILES, "predictions"}
+        files.remove_tree(came.folder)
+
+
+def test_numbers_that_broke_and_names_that_are_formulas_stay_what_they_are(travelled, workspace):
+    rows = b'{"epoch": 0, "loss": NaN}\n{"epoch": 1, "loss": Infinity}\n'
+    file = repacked(travelled[1], replaced("run/metrics.jsonl", rows))
+    assert [row["epoch"] for row in bundle_in.bring(file).run.epochs] == [0, 1]
+    named = repacked(travelled[1], edited("run/about.json", name="=cmd|' /C calc'!A0"))
+    assert bundle_in.bring(named).run.name == "=cmd|' /C calc'!A0"
+
+
+def test_a_settings_file_that_names_a_folder_leads_nowhere(travelled, workspace, tmp_path):
+    for place in ("../../elsewhere", str(tmp_path), "C:\\Windows", "a/../../b"):
+        change = edited("run/settings.json", dataset__id=place, dataset__folder=place)
+        came = bundle_in.bring(repacked(travelled[1], change))
+        assert came.dataset is None
+        assert came.run.folder.parent == runs.root()
+
+
+@pytest.mark.parametrize("bit", ["encrypted", "links", "claims"])
+def test_entries_of_another_kind_are_refused(bit, travelled, workspace):
+    file = travelled[1].read_bytes()
+    table = file.index(b"PK\x01\x02")
+    changed = bytearray(file)
+    if bit == "encrypted":
+        changed[table + 8] |= 1
+    elif bit == "links":
+        changed[table + 5] = 3  # Unix
+        changed[table + 38 : table + 42] = ((stat.S_IFLNK | 0o777) << 16).to_bytes(4, "little")
+    else:
+        changed[table + 24 : table + 28] = (0xFFFFFFF0).to_bytes(4, "little")
+    with pytest.raises(CatDogError):
+        bundle_in.bring(io.BytesIO(changed))
+    assert not list(runs.root().iterdir())
+
+
+def _mutated(rng, path):
+    """A bundle with one to three changes of its members, its manifest right or not."""
+    with zipfile.ZipFile(path) as source:
+        parts = [(name, source.read(name)) for name in source.namelist()]
+    for _ in range(rng.integers(1, 4)):
+        n = int(rng.integers(len(parts)))
+        name, data = parts[n]
+        change = rng.choice(["drop", "twin", "rename", "swap", "cut", "bytes", "json", "line"])
+        other = parts[int(rng.integers(len(parts)))]
+        if change == "drop" and len(parts) > 1:
+            del parts[n]
+        elif change == "twin":
+            parts.append((other[0], data))
+        elif change == "rename":
+            ends = ["../x", "/x", "run/x", name.upper(), f"./{name}", f"{name}/", "run/start.keras"]
+            parts[n] = (str(rng.choice(ends)), data)
+        elif change == "swap":
+            parts[n] = (name, other[1])
+        elif change == "cut":
+            parts[n] = (name, data[: int(rng.integers(len(data) + 1))])
+        elif change == "bytes":
+            parts[n] = (name, bytes(rng.integers(0, 256, 99, np.uint8)))
+        elif change == "json":
+            odd = [b"null", b"NaN", b"-1", b'""', b"[]", b"{}", b"1e999", b"9" * 50, b"[" * 99]
+            parts[n] = (name, re.sub(rb"\d+", odd[int(rng.integers(len(odd)))], data, count=1))
+        else:
+            parts[n] = (name, data.replace(b"}", b',"x":1}', 1))
+    out = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(out, "w") as target:
+        warnings.simplefilter("ignore", UserWarning)  # of a name twice
+        manifest = next((data for name, data in parts if name == "manifest.json"), None)
+        if manifest is not None and rng.random() < 0.7:
+            with contextlib.suppress(ValueError, AttributeError, TypeError):
+                told = json.loads(manifest)
+                told["files"] = {
+                    name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+                    for name, data in parts
+                    if name != "manifest.json"
+                }
+                manifest = json.dumps(told).encode()
+        for name, data in parts:
+            target.writestr(name, manifest if name == "manifest.json" else data)
+    out.seek(0)
+    return out
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(range(1, 10), marks=pytest.mark.long)])
+def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(seed, travelled, workspace):
+    for one in [seed] if isinstance(seed, int) else seed:
+        rng = np.random.default_rng(one)
+        for number in range(150):
+            file = _mutated(rng, travelled[1])
+            try:
+                came = bundle_in.bring(file).run
+            except CatDogError as error:
+                assert not list(runs.root().iterdir()), (number, error)
+                assert "\n" not in str(error) and len(str(error)) < 700, (number, error)
+                continue
+            again = runs.load(came.folder)
+            assert again.status in ("stopped", "done") and again.problem is None, number
+            assert came.folder.parent == runs.root()
+            files.remove_tree(came.folder)
 
 
 @pytest.mark.parametrize("fault", BAD)

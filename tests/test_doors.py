@@ -162,7 +162,7 @@ LIGHT = (
     "diagnose",
     "histories",
     "history_files",
-    "pickled",
+    "bounded",
     "launch",
     "experiments",
     "contrast",

@@ -207,7 +207,7 @@ def test_a_spoilt_file_is_refused_in_a_sentence(workspace, tmp_path, spoil, word
     [
         ({"image": bytes_(picture(1)), "label": int_(0)}, "holds records with image, label"),
         ({"image/encoded": bytes_(picture(1))}, "holds records with image/encoded"),
-        ({}, "holds records with nothing"),
+        ({}, "holds records with other features"),
         (example(1, 0) | {"image/class/label": bytes_(b"cat")}, "another kind"),
     ],
 )

@@ -1,9 +1,14 @@
 """A history from elsewhere becomes a run to compare; nothing in its file is ever run."""
 
+import bz2
+import contextlib
+import gzip
+import io
 import json
+import lzma
 import os
 import pickle
-from collections import OrderedDict, defaultdict
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +18,7 @@ from catdog_core import datasets, runs
 from catdog_core.errors import ModelError, RunError
 from catdog_core.exports import report
 from catdog_core.insight import model_file
-from catdog_core.outcomes import histories, history_files, pickled
+from catdog_core.outcomes import histories, history_files
 from tests import fakes
 
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -26,23 +31,6 @@ def stored(path, data):
     return path
 
 
-@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-@pytest.mark.parametrize(
-    "kind",
-    [list, tuple, np.array, lambda v: np.array(v, ">f4"), lambda v: [np.float32(x) for x in v]],
-)
-def test_a_pickled_history_is_read_whatever_its_numbers_are(tmp_path, protocol, kind):
-    data = pickle.dumps({name: kind(v) for name, v in HISTORY.items()}, protocol=protocol)
-    rows = history_files.read(stored(tmp_path / "h.pkl", data))
-    assert [row["val_loss"] for row in rows] == HISTORY["val_loss"]
-
-
-@pytest.mark.parametrize("shape", [OrderedDict, lambda h: defaultdict(list, h)])
-def test_other_dicts_are_read_too(tmp_path, shape):
-    path = stored(tmp_path / "h.pkl", pickle.dumps(shape(HISTORY)))
-    assert len(history_files.read(path)) == 3
-
-
 def test_json_is_read_as_lists_or_as_rows(tmp_path):
     rows = [
         dict(zip(HISTORY, values, strict=True)) for values in zip(*HISTORY.values(), strict=True)
@@ -53,53 +41,77 @@ def test_json_is_read_as_lists_or_as_rows(tmp_path):
 
 
 class Runs:
-    def __init__(self, function, *arguments):
-        self.what = function, arguments
-
     def __reduce__(self):
-        return self.what
+        return os.system, ("touch harmed",)
 
 
-def claims(size):
-    """A pickle that says a bytearray of so many bytes follows."""
-    return b"\x80\x05\x96" + size.to_bytes(8, "little") + b"x."
+def npz(**arrays):
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
 
 
-HOSTILE = {
-    "system": pickle.dumps(Runs(os.system, "touch harmed")),
-    "eval": pickle.dumps(Runs(eval, "open('harmed', 'w')")),
-    "nested": pickle.dumps({"loss": [Runs(exec, "open('harmed', 'w')")]}),
-    "getattr": pickle.dumps({"loss": Runs(getattr, "x", "upper")}),
-    "numpy load": b"\x80\x02cnumpy\nload\n(U\x01xtR.",
-    "object dtype": pickle.dumps({name: np.array([object]) for name in COLUMNS}),
-    "protocol 0": b"cos\nsystem\n(S'touch harmed'\ntR.",
-    "old instance": b"\x80\x02(S'touch harmed'\nios\nsystem\n.",
-    "build": b"\x80\x02cnumpy\nndarray\n}(U\x08__class__K\x01ubR.",
-    "huge": claims(2**40),
-    "memo": b"\x80\x02]r\xff\xff\xff\xff.",
-    "deep": b"\x80\x02" + b"(" * 100_000 + b"t" * 100_000 + b".",
-    "cut": pickle.dumps(HISTORY)[:-20],
-    "empty": b"\x80",
-    "number": pickle.dumps(7),
-    "itself": b"\x80\x02]q\x00h\x00a.",
-    "texts": pickle.dumps(dict.fromkeys(COLUMNS, "abc")),
-    "long integer": b"\x80\x02\x8b\xff\xff\xff\x7f.",
-    "frames": b"\x80\x04\x95" + (2**60).to_bytes(8, "little") + b".",
+def npy(value):
+    out = io.BytesIO()
+    np.save(out, value, allow_pickle=True)
+    return out.getvalue()
+
+
+NUMBERS = {name: [np.float32(x) for x in v] for name, v in HISTORY.items()}
+PICKLES = {
+    **{f"protocol {n}": pickle.dumps(HISTORY, protocol=n) for n in range(6)},
+    **{f"NumPy's numbers, {n}": pickle.dumps(NUMBERS, protocol=n) for n in range(6)},
+    **{f"a program, {n}": pickle.dumps({"loss": Runs()}, protocol=n) for n in range(6)},
+    "a list": pickle.dumps([HISTORY], protocol=0),
+    "an old instance": b"(S'touch harmed'\nios\nsystem\n.",
+    "the same object 1,500 times": pickle.dumps([[0.0] * 10_000] * 1500),
+    "cut short": pickle.dumps(HISTORY)[:-20],
+    "of a newer protocol": b"\x80\x09" + pickle.dumps(HISTORY)[2:],
+}
+PACKED = {
+    "gzip": gzip.compress(PICKLES["protocol 4"]),
+    "bzip2": bz2.compress(PICKLES["protocol 4"]),
+    "xz": lzma.compress(PICKLES["protocol 4"]),
+    "lzma": lzma.compress(PICKLES["protocol 4"], lzma.FORMAT_ALONE),
+    "zlib, as joblib packs": zlib.compress(PICKLES["protocol 4"]),
+    "npz": npz(**{name: np.array(v) for name, v in HISTORY.items()}),
+    "npy": npy(HISTORY),
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_pickle_is_refused_and_nothing_of_it_is_run(tmp_path, monkeypatch, name):
+@pytest.mark.parametrize("end", ["pkl", "csv", "json"])
+@pytest.mark.parametrize("name", [*PICKLES, *PACKED])
+def test_a_pickle_is_refused_whatever_its_name_with_the_line_that_writes_json(
+    tmp_path, monkeypatch, name, end
+):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RunError):
-        history_files.read(stored(tmp_path / "h.pkl", HOSTILE[name]))
+    monkeypatch.setattr(pickle, "_Unpickler", None)
+    path = stored(tmp_path / f"h.{end}", {**PICKLES, **PACKED}[name])
+    with pytest.raises(RunError) as caught:
+        history_files.read(path)
+    assert history_files.AS_JSON in str(caught.value)
+    assert ("is a pickle" in str(caught.value)) == (name in PICKLES)
     assert not (tmp_path / "harmed").exists()
 
 
-def test_a_pickle_of_too_many_bytes_is_not_opened(tmp_path):
-    path = stored(tmp_path / "h.pkl", b"\x80" + b"0" * pickled.MOST)
-    with pytest.raises(RunError, match="more than 2,000,000 bytes"):
-        history_files.read(path)
+def test_the_line_a_refusal_names_writes_what_is_read(tmp_path, monkeypatch):
+    class Keras:
+        history = NUMBERS
+
+    monkeypatch.chdir(tmp_path)
+    with contextlib.ExitStack() as closed:
+        opened = lambda *given: closed.enter_context(open(*given))  # noqa: E731
+        exec(history_files.AS_JSON, {"json": json, "history": Keras, "open": opened})
+    assert history_files.read(Path("history.json"))[1]["val_loss"] == HISTORY["val_loss"][1]
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["PK,loss", "BZh,loss", "x^2,loss", "(loss),loss", "Name.,loss", "V.1,loss", "]loss,loss"],
+)
+def test_a_table_is_no_pickle_because_of_how_its_first_column_is_called(tmp_path, start):
+    text = f"{start},accuracy,val_loss,val_accuracy\n1,0.5,0.5,0.5,0.\n1,2,3,4,1."
+    assert len(history_files.read(stored(tmp_path / "h.csv", text.encode()))) == 2
 
 
 @pytest.mark.parametrize(
@@ -146,8 +158,17 @@ def test_the_command_brings_it_in_and_diagnose_judges_every_kind(workspace, tmp_
     status, told, _ = fakes.shell(capsys, "history", RECORDED, "--name", "from the class")
     assert status == 0 and told.startswith("Run ")
     assert runs.listing()[0].name == "from the class"
-    path = stored(tmp_path / "h.pkl", pickle.dumps(HISTORY))
+    path = stored(tmp_path / "h.json", json.dumps(HISTORY).encode())
     assert fakes.shell(capsys, "diagnose", path)[1].startswith("too_short")
+
+
+@pytest.mark.parametrize("command", ["diagnose", "history"])
+def test_the_command_says_in_one_line_how_a_pickle_becomes_json(
+    workspace, tmp_path, capsys, command
+):
+    path = stored(tmp_path / "h.pkl", PICKLES["protocol 0"])
+    status, _, err = fakes.shell(capsys, command, path)
+    assert status == 1 and history_files.AS_JSON in err and len(err.strip().splitlines()) == 1
 
 
 def test_the_compare_page_takes_a_file_and_shows_the_run(workspace):
@@ -163,9 +184,10 @@ def test_the_compare_page_takes_a_file_and_shows_the_run(workspace):
 
 def test_the_compare_page_says_what_is_wrong_with_a_file(workspace):
     page = fakes.page("4_Compare")
-    page.file_uploader(key="history_file").upload("<b>.pkl", HOSTILE["system"], "")
+    page.file_uploader(key="history_file").upload("<b>.pkl", PICKLES["a program, 2"], "")
     next(b for b in page.button if b.label == "Bring it in").click().run()
-    assert "no pickle of a history" in fakes.said(page.error) and not runs.listing()
+    assert "is a pickle" in fakes.said(page.error) and not runs.listing()
+    assert "json.dump" in fakes.said(page.error)
 
 
 def test_the_export_page_offers_its_report_and_no_model(workspace):

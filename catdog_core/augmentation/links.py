@@ -10,7 +10,9 @@ from ..controls import controls, parse
 from ..errors import SettingsError
 from ..settings import Augmentation
 
-_NUMBER = r"\d*\.?\d+(?:e[+-]?\d+)?"
+# Each character fits one part only: what fits two is tried in all ways, of a long text for ever.
+_NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?"
+_LONGEST = 100  # characters of a value
 _PAIR = re.compile(rf"({_NUMBER})-({_NUMBER})", re.ASCII)
 
 
@@ -38,6 +40,8 @@ def from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[SettingsErr
         if control.name not in query:
             continue
         text = query[control.name]
+        if len(text) > _LONGEST:
+            text = text[:_LONGEST] + "…"  # no setting takes it, and the error shows it
         pair = _PAIR.fullmatch(text) if control.kind == "range" else None
         value = {control.name: pair.groups() if pair else text}
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from .. import access, controls, files, trash
+from .. import access, bounded, controls, files, trash
 from ..errors import CatDogError, SettingsError
 from ..settings import PRESETS, Augmentation
 
@@ -180,10 +180,16 @@ def _values(data: str | bytes, origin: str) -> Any:
             limit=MAX_BYTES,
         )
     try:
-        values = json.loads(data.decode("utf-8-sig"))
+        values = bounded.json_value(data.decode("utf-8-sig"), MAX_BYTES)
         too_deep = _deeper(values, _DEPTH)
-    except RecursionError:
-        too_deep = True
+    except bounded.BoundError as error:
+        raise SettingsError(
+            "{origin} is no preset: {reason}. Expected an object of augmentation settings, such as"
+            " {example}.",
+            origin=origin,
+            reason=error,
+            example=_EXAMPLE,
+        ) from error
     except ValueError as error:  # also what is not UTF-8
         raise SettingsError(
             "{origin} cannot be read as JSON. Expected an object of augmentation settings, such as"

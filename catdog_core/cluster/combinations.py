@@ -47,14 +47,13 @@ def of(
     rng = random.Random(seed)
     if math.prod(map(size, fields.values())) <= samples:
         return _all(fields)
-    found: list[dict[str, Any]] = []
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}  # by its values, which can be hashed
     for _ in range(samples * _TRIES):
         one = {name: _draw(choice, name in whole, rng) for name, choice in fields.items()}
-        if one not in found:
-            found.append(one)
+        found.setdefault(tuple(one.values()), one)
         if len(found) == samples:
             break
-    return found
+    return list(found.values())
 
 
 def _all(fields: Mapping[str, Choice]) -> list[dict[str, Any]]:

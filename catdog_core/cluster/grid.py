@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from .. import controls, files
+from .. import bounded, controls, files
 from ..controls import Control
 from ..errors import SettingsError
 from ..fields import Settings
@@ -78,7 +78,7 @@ def read(path: Path | str) -> Grid:
             path=files.shown(str(path), 200),
             most=_BYTES,
         )
-    return parse(files.read_json(path))
+    return parse(files.read_json(path, most=bounded.SMALL_BYTES))
 
 
 def parse(values: Any) -> Grid:
@@ -178,6 +178,14 @@ def _choice(
             ' such as {{"low": 0, "high": 1}}.',
             name=control.name,
             received=repr(choice)[:60],
+        )
+    if len(choice) > MOST_RUNS:  # before each is checked and compared with all others
+        raise SettingsError(
+            "The grid: {name} lists {number:,} values. Give at most {most}, or a range to draw"
+            " from.",
+            name=control.name,
+            number=len(choice),
+            most=MOST_RUNS,
         )
     checked = [_checked(model, control.name, value) for value in choice]
     return tuple(value for n, value in enumerate(checked) if value not in checked[:n])

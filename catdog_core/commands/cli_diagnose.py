@@ -19,7 +19,7 @@ from .cli_flags import AsJson
 def diagnose(
     history: Annotated[
         str,
-        typer.Argument(metavar="RUN_DIR_OR_FILE", help="A run, or a history: CSV, JSON, pickle."),
+        typer.Argument(metavar="RUN_DIR_OR_FILE", help="A run, or a history: CSV or JSON."),
     ],
     validation_photos: Annotated[
         int | None, typer.Option(min=1, help="For a file: photos each validation measured.")
@@ -45,9 +45,7 @@ def diagnose(
 
 
 def history(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="history.history as CSV, JSON or pickle.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="history.history as CSV or JSON.")],
     name: Annotated[str, typer.Option(help="What the run is called; the file's name.")] = "",
     validation_photos: Annotated[
         int | None, typer.Option(min=1, help="Photos each validation measured.")

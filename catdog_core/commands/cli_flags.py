@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import BaseModel
 
-from .. import files
+from .. import bounded, files
 from ..augmentation import presets
 from ..controls import Control, accepted, controls, parse
 from ..errors import SettingsError
@@ -133,7 +133,7 @@ def built(name: str) -> Network:
             name=name,
             names=", ".join(NETWORKS),
         )
-    return parse(Network, files.read_json(Path(name)), Path(name).name)
+    return parse(Network, files.read_json(Path(name), most=bounded.SMALL_BYTES), Path(name).name)
 
 
 def override(base: S, flags: dict[str, Any]) -> S:

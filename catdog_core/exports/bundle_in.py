@@ -5,11 +5,11 @@ Nothing is placed unless all of it is sound, and no run that is there is touched
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import os
 import zipfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +20,7 @@ from ..controls import parse
 from ..curation import recognised
 from ..datasets import Dataset
 from ..errors import CatDogError, RunError
+from ..insight import predictions
 from ..networks import model_check, strangers
 from ..settings import Augmentation, Training
 from ..training import run_folder
@@ -27,6 +28,8 @@ from ..training.run_folder import Run
 from .bundle import TABLE
 from .bundle_open import object_of, refused, unpack
 
+_MOST_EPOCHS = 1000  # the most a training may have
+_MOST_ROWS = 100_000  # of a file of epochs or batches
 _NUMBERS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds", "steps")
 
 
@@ -49,7 +52,7 @@ def bring(file: IO[bytes] | Path) -> Brought:
         AccessError: the visitor may not make a run, or has as many as are allowed.
         CatDogError: the workspace cannot be written.
     """
-    access.check_quota(run_folder.listing)
+    access.check_quota(run_folder.listing)  # before any of the file is read
     if isinstance(file, Path):
         try:
             with open(file, "rb") as stream:
@@ -95,8 +98,11 @@ def _settle(staged: Path, listed: dict[str, Any]) -> Dataset | None:
     _same_classes(staged / "best.keras", settings["classes"])
     _about(staged)
     _state(staged, epochs)
-    for path in sorted(staged.glob("predictions/*.json")):
-        _table(path, settings["dataset"]["id"])
+    for path in sorted(staged.glob("predictions/*")):
+        if path.suffix == ".json":
+            _table(path, settings)
+        elif not path.with_suffix(".json").is_file():
+            raise _no_table(path)
     return dataset
 
 
@@ -104,6 +110,8 @@ def _settings(found: dict[str, Any]) -> dict[str, Any]:
     """Settings of which every part was looked at; what is not known is left out."""
     try:
         dataset, classes, created = found["dataset"], found["classes"], float(found["created"])
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise TypeError("classes")
         told: dict[str, Any] = {
             "format": run_folder.FORMAT,
             "created": created,
@@ -154,8 +162,10 @@ def _parent(found: Any) -> dict[str, Any] | None:
 def _rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]:
     """Keep of a file of JSON lines what a worker writes, and return it."""
     kept = []
-    for row in files.read_lines(path):
-        if not all(type(row.get(name)) is int and 0 <= row[name] < 10**6 for name in counts):
+    for number, row in enumerate(files.read_lines(path, _MOST_ROWS + 1)):
+        most = {"epoch": _MOST_EPOCHS, "batch": 10**6}
+        sound = all(type(row.get(name)) is int and 0 <= row[name] < most[name] for name in counts)
+        if not sound or number >= _MOST_ROWS:
             raise refused(CatDogError("its {name} holds what no training writes", name=path.name))
         numbers = {name: _number(row[name], path.name) for name in _NUMBERS if name in row}
         kept.append({name: row[name] for name in counts} | numbers)
@@ -166,9 +176,9 @@ def _rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def _number(value: Any, name: str) -> float | int | None:
-    if value is None or (type(value) in (int, float) and not abs(value) > 1e12):
+    if value is None or (type(value) in (int, float) and 0 <= value <= 1e12):
         return value  # type: ignore[no-any-return]
-    if isinstance(value, float) and math.isinf(value):
+    if isinstance(value, float) and not math.isfinite(value):  # a loss that broke
         return value
     raise refused(CatDogError("its {name} holds what no training writes", name=name))
 
@@ -184,8 +194,7 @@ def _same_classes(model: Path, classes: list[str]) -> None:
 
 def _about(staged: Path) -> None:
     """Name and note; its experiment stayed where it was."""
-    found = files.read_json(staged / "about.json") if (staged / "about.json").is_file() else {}
-    found = found if isinstance(found, dict) else {}
+    found = _object(staged, "about.json")
     name = files.shown(str(found.get("name", "")).strip(), 80) or "imported"
     note = str(found.get("note", "")).strip()[:2000]
     about = {"format": run_folder.FORMAT, "name": name, "note": note}
@@ -194,10 +203,7 @@ def _about(staged: Path) -> None:
 
 
 def _state(staged: Path, epochs: list[dict[str, Any]]) -> None:
-    found: Any = {}
-    with suppress(CatDogError):
-        found = files.read_json(staged / "state.json")
-    done = isinstance(found, dict) and found.get("status") == "done"
+    done = _object(staged, "state.json").get("status") == "done"
     if not epochs:
         raise refused(CatDogError("its metrics.jsonl holds no whole epoch"))
     state = {
@@ -207,31 +213,56 @@ def _state(staged: Path, epochs: list[dict[str, Any]]) -> None:
         "beat": 1,
     }
     files.write_json(staged / "state.json", state)
-    kept = files.read_json(staged / "backup.json") if (staged / "backup.json").is_file() else None
-    if kept is not None:
-        epoch = kept.get("epoch") if isinstance(kept, dict) else None
-        if type(epoch) is not int or not 0 <= epoch < 10**6:
+    if (staged / "backup.json").is_file():
+        epoch = _object(staged, "backup.json").get("epoch")
+        if type(epoch) is not int or not 0 <= epoch < _MOST_EPOCHS:
             raise refused(CatDogError("its backup.json holds no epoch"))
         files.write_json(staged / "backup.json", {"format": run_folder.FORMAT, "epoch": epoch})
 
 
-def _table(path: Path, dataset_id: str) -> None:
-    """Give a table of answers the name of the dataset as it is called here."""
-    found = object_of(path.read_bytes(), path.name)
-    split = path.stem.rpartition("-")[2]
-    table = path.with_suffix(".csv")
-    if found.get("split") != split or not table.is_file():
-        raise refused(
-            CatDogError("its {name} is no table of answers", name=f"predictions/{path.name}")
-        )
-    if found.get("dataset") == dataset_id or path.stem == f"{dataset_id}-{split}":
-        return
-    own = files.read_json(path.parent.parent / "settings.json")["dataset"]["fingerprint"]
-    if found.get("fingerprint") != own or not TABLE.fullmatch(f"{dataset_id}-{split}.json"):
-        return
-    os.replace(table, path.with_name(f"{dataset_id}-{split}.csv"))
-    files.write_json(path.with_name(f"{dataset_id}-{split}.json"), {**found, "dataset": dataset_id})
-    path.unlink()
+def _object(staged: Path, name: str) -> dict[str, Any]:
+    """What a file of the bundle holds, nothing where there is none. Raises RunError: no object."""
+    path = staged / name
+    return object_of(path.read_bytes(), name) if path.is_file() else {}
+
+
+def _table(path: Path, settings: dict[str, Any]) -> None:
+    """Look at a table of answers, and give it the name of the dataset as it is called here."""
+    split, name = path.stem.rpartition("-")[2], settings["dataset"]["id"]
+    try:
+        about, answers = predictions.stored(path.with_suffix(".csv"))
+        sound = all(((row >= 0) & (row <= 1)).all() for row in answers.values())
+        told = {
+            "format": predictions.FORMAT,
+            "dataset": str(about["dataset"]),
+            "split": split,
+            **{key: str(about[key])[:100] for key in ("fingerprint", "model", "table")},
+            "classes": list(settings["classes"]),
+            "photos": len(answers),
+            "unreadable": [str(file) for file in about["unreadable"]],
+        }
+        sound = sound and (about["split"], about["classes"]) == (split, told["classes"])
+        sound = sound and f"{told['dataset']}-{split}" == path.stem
+    except CatDogError as error:
+        raise _no_table(path) from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
+        raise _no_table(path) from error
+    if not sound:
+        raise _no_table(path)
+    fits = told["fingerprint"] == settings["dataset"]["fingerprint"]
+    if fits and TABLE.fullmatch(f"{name}-{split}.json") and told["dataset"] != name:
+        here = path.with_name(f"{name}-{split}.json")
+        os.replace(path.with_suffix(".csv"), here.with_suffix(".csv"))
+        path.unlink()
+        path, told["dataset"] = here, name
+    # Escaped, since a file's name may hold bytes that are no UTF-8.
+    files.write_bytes(path, json.dumps(told, indent=1).encode())
+
+
+def _no_table(path: Path) -> RunError:
+    return refused(
+        CatDogError("its {name} is no table of answers", name=f"predictions/{path.name}")
+    )
 
 
 def _place(staged: Path, manifest: dict[str, Any]) -> Run:

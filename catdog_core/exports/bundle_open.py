@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from .. import files, limits
+from .. import access, bounded, files, limits
 from ..errors import CatDogError, DatasetError, RunError
 from ..sources.entries import Entry
 from ..sources.zips import Zip
+from ..training import run_folder
 from .bundle import FORMAT, KIND, MADE, RUN_FILES, TABLE
 
 MAX_FILES = 200
-MAX_TEXT = 100_000_000
-"""Bytes of a file that is no model; of models, those of `limits`."""
-_MAX_JSON = 4_000_000
+MAX_TABLE = 100_000_000
+"""Bytes of a table of answers; of models, those of `limits`."""
+_MAX_BYTES = {
+    "run/metrics.jsonl": 5_000_000,  # 1,000 epochs take 200,000
+    "run/batches.jsonl": 20_000_000,
+    "manifest.json": bounded.SMALL_BYTES,
+}
+_MAX_ANSWERS = 4_000_000  # of what is told beside a table: photos that could not be read, by name
+_ROWS = 10 * MAX_FILES  # of the zip's table of contents, to say how many files there are
 _CHUNK = 1 << 20
 
 
@@ -47,7 +53,8 @@ def _unpacked(file: IO[bytes], staged: Path) -> dict[str, Any]:
     entries = {str(entry.path): entry for entry in _entries(file)}
     if "manifest.json" not in entries:
         raise refused(CatDogError("it has no manifest.json"))
-    manifest = _manifest(_content(entries.pop("manifest.json"), _MAX_JSON))
+    access.check_quota(run_folder.listing, sum(entry.size for entry in entries.values()))
+    manifest = _manifest(_content(entries.pop("manifest.json"), _limit("manifest.json")))
     listed = manifest["files"]
     odd = sorted(set(entries) ^ set(listed))
     if odd:
@@ -66,7 +73,7 @@ def _entries(file: IO[bytes]) -> list[Entry]:
     """The entries by name, every name one that a bundle may hold."""
     found: list[Entry] = []
     seen: set[str] = set()
-    for entry in Zip(file):
+    for entry in Zip(file, _ROWS):
         name = str(entry.path)
         if len(found) >= MAX_FILES:
             raise refused(CatDogError("it holds more than {limit} files", limit=MAX_FILES))
@@ -101,7 +108,11 @@ def _is_ours(name: str) -> bool:
 def _limit(name: str) -> int:
     if name.endswith(".keras"):
         return limits.current().model_bytes
-    return _MAX_JSON if name.endswith((".json", ".txt")) else MAX_TEXT
+    if name.endswith(".csv"):
+        return MAX_TABLE
+    if name.startswith("run/predictions/"):
+        return _MAX_ANSWERS
+    return _MAX_BYTES.get(name, bounded.SMALL_BYTES)
 
 
 def _manifest(data: bytes) -> dict[str, Any]:
@@ -109,7 +120,7 @@ def _manifest(data: bytes) -> dict[str, Any]:
     if found.get("kind") != KIND:
         raise refused(CatDogError("its manifest.json is that of something else"))
     version = found.get("format")
-    if not isinstance(version, int) or version > FORMAT:
+    if type(version) is not int or not 1 <= version <= FORMAT:  # True is an int too
         raise refused(
             CatDogError(
                 "its format is {received}, and this lab knows {expected}: update the lab",
@@ -150,11 +161,17 @@ def _take(entry: Entry, promised: Mapping[str, Any], target: Path | None) -> Non
         )
 
 
-def object_of(data: bytes, name: str) -> dict[str, Any]:
-    """The JSON object a file holds. Raises RunError where it holds none."""
+def object_of(
+    data: bytes, name: str, most: int = bounded.SMALL_BYTES, values: int | None = None
+) -> dict[str, Any]:
+    """The JSON object a file holds. Raises RunError where it holds none, or a larger one."""
     try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        found = bounded.json_value(data, most, values)
+    except bounded.BoundError as error:
+        raise refused(
+            CatDogError("its {name} cannot be read: {reason}", name=name, reason=error)
+        ) from error
+    except ValueError as error:
         raise refused(CatDogError("its {name} is no JSON", name=name)) from error
     if not isinstance(found, dict):
         raise refused(CatDogError("its {name} is no JSON object", name=name))

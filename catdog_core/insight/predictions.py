@@ -23,12 +23,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import datasets, files, sheets
+from .. import bounded, datasets, files, sheets
 from ..datasets import Dataset
 from ..errors import N_, CatDogError, ModelError
+from ..sources.layout import MAX_CLASSES
 from . import shipped
 
 FORMAT = 1
+MOST_ROWS = 2_000_000
+"""Photos of a table, as many as a dataset may have at most."""
+_ABOUT_BYTES = 500_000_000  # of what is told beside a table; it names the photos that failed
 ABSENT = N_("This model has not been asked about these photos yet.")
 OTHER_MODEL = N_("The model has learnt more since it was asked about these photos.")
 OTHER_PHOTOS = N_("The photos have changed since the model was asked about them.")
@@ -128,7 +132,7 @@ def read(run_dir: Path, dataset: Dataset, split: str) -> Found:
     if not place.with_suffix(".json").is_file():
         return Found(None, ABSENT)
     try:
-        about, answers = _stored(place)
+        about, answers = stored(place)
         if about["model"] != digest(Path(run_dir) / "best.keras"):
             return Found(None, OTHER_MODEL)
         columns = [about["classes"].index(name) for name in dataset.classes]
@@ -199,23 +203,32 @@ def _as_now(
     return Found(table if len(table) else None, "" if len(table) else ABSENT, answers, left_out)
 
 
-def _stored(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+def stored(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
     """A table as it was written: what it was made of, and the answers by file.
 
     Raises:
         CatDogError: it is of a newer format, or not as it was written; and what damage raises.
     """
-    about = json.loads(place.with_suffix(".json").read_bytes())
+    told = place.with_suffix(".json")
+    try:
+        about = bounded.json_file(told, _ABOUT_BYTES, MOST_ROWS)
+    except bounded.BoundError as error:
+        raise ModelError(DAMAGED) from error
     if about["format"] > FORMAT:
         raise ModelError(NEWER)
+    count, photos = len(about["classes"]), about["photos"]
+    if type(photos) is not int or not 0 <= photos <= MOST_ROWS or not 2 <= count <= MAX_CLASSES:
+        raise ModelError(DAMAGED)
     data = place.read_bytes()
     if hashlib.blake2b(data, digest_size=20).hexdigest() != about["table"]:
         raise ModelError(DAMAGED)
     text = data.decode("utf-8", "surrogateescape")
-    rows = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    try:
+        rows = bounded.csv_rows(text, 3 + count, photos)[1]
+    except bounded.BoundError as error:
+        raise ModelError(DAMAGED) from error
     answers = {row[0]: np.array(row[3:], np.float64) for row in rows}
-    count = len(about["classes"])
-    if len(answers) != about["photos"] or any(row.shape != (count,) for row in answers.values()):
+    if len(answers) != photos or any(row.shape != (count,) for row in answers.values()):
         raise ModelError(DAMAGED)
     return about, answers
 

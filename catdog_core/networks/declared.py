@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from math import prod
 from typing import Any
 
+from .. import bounded
 from ..errors import ModelError
 from ..files import shown
 from . import known_classes
@@ -15,6 +15,10 @@ MAX_PARTS = 20_000
 """Objects a configuration may hold; the largest network of `keras.applications` has 6,000."""
 MAX_VALUES = 100_000_000
 """Numbers a layer may give for one photo; 1024 × 1024 pixels of 64 channels are 67 million."""
+MAX_JSON_VALUES = 1_000_000
+"""Numbers, texts, lists and objects in a configuration; 20,000 parts have 50 each."""
+MAX_SIDES = 32
+"""Sides of a shape; NumPy knows no more than 64, and no layer gives more than 5."""
 _MAX_DEPTH = 60  # models within models within models
 _SIZES = ("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim")
 _SHAPES = ("batch_shape", "batch_input_shape", "input_shape", "target_shape", "shape")
@@ -32,8 +36,8 @@ def check(name: str, text: bytes, widths: Collection[int]) -> None:
         ModelError: naming what was found and what was expected.
     """
     try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        config = bounded.json_value(text, max(len(text), 1), MAX_JSON_VALUES)
+    except ValueError as error:
         raise damaged(name, error) from error
     if not isinstance(config, dict):
         raise damaged(name, ValueError("the configuration is no object"))
@@ -100,6 +104,9 @@ def _check_sizes(name: str, entry: dict[str, Any], widths: Collection[int]) -> N
         if not isinstance(shape, list):
             continue
         sides = [side for side in shape if isinstance(side, int) and side > 0]
+        # The product of many large numbers is itself large work.
+        if len(sides) > MAX_SIDES or max(sides, default=0) > MAX_VALUES:
+            raise too_wide(name, sides[:4])
         if prod(sides) > MAX_VALUES:
             raise too_wide(name, sides)
 

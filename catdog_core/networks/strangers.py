@@ -15,16 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from .. import limits
 from ..errors import ModelError
 from ..files import shown
 from ..limits import Limits
+from ..sources import zips
 from . import declared
 
 _MEMBERS = {"config.json", "metadata.json", "model.weights.h5", "catdog.json", "averages.npz"}
 _WEIGHTS = ("model.weights.h5", "averages.npz")
 _MAX_ARRAYS = 20_000
+_MAX_ATTRIBUTES = 100_000
+_ATTRIBUTES_BYTES = 50_000_000  # of one attribute, which `limits` bound further for configurations
+_PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)
+_CHUNK_BYTES = 1_000_000  # that a chunk of an array may unpack to, however small the array
+MOST_MEMBERS = 16
+"""Rows of a `.keras` archive's table of contents; Keras writes three, the lab two more."""
 _CHUNK = 1 << 20
 
 
@@ -94,6 +102,7 @@ _Found = tuple[list[bytes], list[tuple[int, ...]]]
 
 
 def _inspect_archive(path: Path, name: str, allowed: Limits) -> _Found:
+    zips.refuse_long_table(path, MOST_MEMBERS)
     with zipfile.ZipFile(path) as archive:
         infos = {info.filename: info for info in archive.infolist()}
         extra = sorted(set(infos) - _MEMBERS)
@@ -122,33 +131,78 @@ def _inspect_archive(path: Path, name: str, allowed: Limits) -> _Found:
 
 def _inspect_h5(path: Path, name: str, allowed: Limits) -> _Found:
     with h5py.File(path, "r") as file:
-        config = file.attrs.get("model_config")
+        config = text_attribute(file, "model_config", allowed.model_config_bytes)
         if config is None:
             raise ModelError(
                 "{name} holds weights but no model. Expected a whole model, as"
                 " model.save('model.h5') writes it, not save_weights.",
                 name=shown(name),
             )
-        texts = [_text(config)]
-        if (training := file.attrs.get("training_config")) is not None:
-            texts.append(_text(training))
+        texts = [config]
+        training = text_attribute(file, "training_config", allowed.model_config_bytes)
+        if training is not None:
+            texts.append(training)
         _refuse_large(name, max(map(len, texts)), path.stat().st_size, allowed)
         return texts, list(_shapes(name, file))
 
 
-def _text(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes(value)
+def text_attribute(item: Any, name: str, most: int) -> bytes | None:
+    """Read one text out of an HDF5 attribute; None where there is none.
+
+    An attribute may claim any number of texts that share the same bytes, so what it claims is
+    looked at before HDF5 makes room for it.
+
+    Raises:
+        ValueError: it holds something other than one text, or more than `most` bytes.
+    """
+    if name not in item.attrs:
+        return None
+    found = h5py.h5a.open(item.id, name.encode())
+    kind = found.get_type()
+    if found.get_space().get_simple_extent_npoints() != 1 or kind.get_class() != h5py.h5t.STRING:
+        raise ValueError(f"its attribute {name} holds no single text")
+    if not kind.is_variable_str() and kind.get_size() > most:
+        raise ValueError(f"its attribute {name} has more than {most:,} bytes")
+    value = item.attrs[name]
+    if isinstance(value, np.ndarray):
+        value = value.item()
+    data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
+    if len(data) > most:
+        raise ValueError(f"its attribute {name} has more than {most:,} bytes")
+    return data
+
+
+def _count_attributes(item: Any, seen: int) -> int:
+    """How many attributes there were so far; refuses those that Keras has no use for.
+
+    Keras reads the names of layers and weights from attributes, each as one piece. Lists of any
+    length may share their bytes: a few kilobytes may claim gigabytes. Texts may as well, which only
+    reading them shows: that is done in a process of its own, under its limit of memory.
+
+    Raises:
+        ValueError: there are too many, or one is not of plain numbers or texts.
+    """
+    for number in range(h5py.h5a.get_num_attrs(item.id)):
+        seen += 1
+        found = h5py.h5a.open(item.id, index=number)
+        count, kind = found.get_space().get_simple_extent_npoints(), found.get_type()
+        if seen > _MAX_ATTRIBUTES or count > _MAX_ARRAYS or kind.get_class() not in _PLAIN:
+            raise ValueError("attributes other than a model's numbers and texts")
+        if count * kind.get_size() > _ATTRIBUTES_BYTES:
+            raise ValueError(f"an attribute of more than {_ATTRIBUTES_BYTES:,} bytes")
+    return seen
 
 
 def _shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
     """The shapes of all arrays; links out of the file and arrays without content are refused."""
-    waiting, seen, count = [root], set(), 0
+    waiting, seen, count, attributes = [root], set(), 0, 0
     while waiting:
         group = waiting.pop()
         place = h5py.h5o.get_info(group.id).addr
         if place in seen:  # groups may lie in each other, round and round
             continue
         seen.add(place)
+        attributes = _count_attributes(group, attributes)
         for key in group:
             count += 1
             if count > _MAX_ARRAYS:
@@ -162,6 +216,7 @@ def _shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
             if isinstance(item, h5py.Group):
                 waiting.append(item)
             else:
+                attributes = _count_attributes(item, attributes)
                 yield _shape(name, item)
 
 
@@ -169,6 +224,9 @@ def _shape(name: str, item: Any) -> tuple[int, ...]:
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiubV":
         raise declared.damaged(name, ValueError("an array that holds no numbers"))
     size = prod(item.shape) * item.dtype.itemsize
+    chunk = prod(item.chunks or ()) * item.dtype.itemsize
+    if chunk > _CHUNK_BYTES + 20 * item.id.get_storage_size():  # unpacked for one number of it
+        raise declared.damaged(name, ValueError(f"an array in chunks of {chunk:,} bytes"))
     if item.external or item.is_virtual or size > 64 + 20 * item.id.get_storage_size():
         raise ModelError(
             "{name} declares weights that it does not hold. Expected a complete model file.",

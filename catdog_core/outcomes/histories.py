@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from .. import bounded
 from ..diagnose import diagnose
 from ..errors import CatDogError, RunError
 from ..files import shown
@@ -19,7 +20,11 @@ from .verdicts import Verdict
 
 _COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
 _OLD = {"acc": "accuracy", "val_acc": "val_accuracy"}  # Keras's names before version 2.3
-_MOST = 5_000_000  # bytes of a CSV file; 10,000 epochs take one
+MOST_BYTES = 5_000_000
+"""Bytes of a history's file; 10,000 epochs take one million."""
+MOST_EPOCHS = 1000
+MOST_COLUMNS = 1000
+_LAST_EPOCH = 10**6  # a number beyond it counts no epochs
 
 
 def of_run(run: Run) -> Verdict:
@@ -72,22 +77,32 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
         RunError: the file cannot be read, or lacks a column.
     """
     try:
-        if path.stat().st_size > _MOST:
-            raise RunError(
-                "{file} has more than {most} MB. Expected the history of one training.",
-                file=path,
-                most=_MOST // 1_000_000,
-            )
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RunError(
-            "{file} could not be read as CSV: {reason}. Expected a run folder, or a history with a"
-            " row an epoch.",
-            file=path,
-            reason=getattr(error, "strerror", None) or type(error).__name__,
-        ) from error
-    return checked(path, list(rows[0]) if rows else [], rows)
+        with open(path, "rb") as file:
+            return rows_of_csv(path, file.read(MOST_BYTES + 1))
+    except OSError as error:
+        raise _no_csv(path, error.strerror or str(error)) from error
+
+
+def rows_of_csv(path: Path, data: bytes) -> list[dict[str, Any]]:
+    """The content of a CSV file as `read_csv` gives it. Raises RunError, naming the file `path`."""
+    try:
+        if len(data) > MOST_BYTES:
+            raise bounded.BoundError("it has more than {most:,} bytes", most=MOST_BYTES)
+        header, lines = bounded.csv_rows(data.decode("utf-8-sig"), MOST_COLUMNS, MOST_EPOCHS)
+    except bounded.BoundError as error:
+        raise _no_csv(path, error) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _no_csv(path, type(error).__name__) from error
+    return checked(path, header, [dict(zip(header, line, strict=False)) for line in lines])
+
+
+def _no_csv(path: Path, reason: object) -> RunError:
+    return RunError(
+        "{file} could not be read as CSV: {reason}. Expected a run folder, or a history with a"
+        " row an epoch.",
+        file=path,
+        reason=reason,
+    )
 
 
 def checked(
@@ -120,7 +135,7 @@ def checked(
 def _row(number: int, row: Mapping[Any, Any]) -> dict[str, Any]:
     named = {_OLD.get(name, name): value for name, value in row.items()}
     epoch = _number(named.get("epoch"))
-    return {"epoch": number if epoch in (inf, -inf) else int(epoch)} | {
+    return {"epoch": int(epoch) if 0 <= epoch <= _LAST_EPOCH else number} | {
         name: _number(named.get(name)) for name in _COLUMNS
     }
 
@@ -128,6 +143,6 @@ def _row(number: int, row: Mapping[Any, Any]) -> dict[str, Any]:
 def _number(text: Any) -> float:
     try:
         value = float(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return inf
     return value if value == value else inf

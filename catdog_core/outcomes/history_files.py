@@ -1,56 +1,100 @@
-"""A history from elsewhere: read from CSV, JSON or a pickle, and kept as a run without a model.
+"""A history from elsewhere: read from CSV or JSON, and kept as a run without a model.
 
-The three ways in which a learner keeps ``history.history``: Keras's `CSVLogger`, `json.dump`,
-`pickle.dump`. Which one a file is, its content tells.
+Two ways in which a learner keeps ``history.history``: Keras's `CSVLogger` and `json.dump`. Which
+one a file is, its content tells. The third way, `pickle.dump`, makes a program that may do anything
+to who loads it: it is refused, with the line that writes JSON instead.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import pickletools
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from .. import access, files, runs
+from .. import access, bounded, files, runs
 from ..errors import RunError
 from ..settings import Training
-from . import histories, pickled
+from . import histories
+from .histories import MOST_BYTES, MOST_EPOCHS
 
-MOST_EPOCHS = 1000
 MOST_CLASSES = 200
-_MOST = 5_000_000  # bytes of a JSON file
+AS_JSON = (
+    "json.dump({k: [float(x) for x in v] for k, v in history.history.items()},"
+    ' open("history.json", "w"))'
+)
+"""The line of Python that writes a Keras history as a file this module reads."""
+_PACKED = (
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"]\0\0", b'\x04"M\x18', b"PK"),  # gzip to zip, npz
+    *(b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"ZF"),  # zlib, as joblib packs
+    *(b"\x93NUMPY", b"\x89HDF"),
+)
+_FIRST = b"(])}cVSIFNKJMGXU"  # instructions that an old pickle can begin with
+_LOOKED_AT = 50  # instructions of a pickle
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     """The rows of a history, an epoch each, in their order.
 
     Raises:
-        RunError: the file cannot be read, or is no history.
+        RunError: the file cannot be read, is a pickle, or is no history.
     """
     try:
         with open(path, "rb") as file:
-            start = file.read(1)
-            data = start + file.read(_MOST) if start in (b"{", b"[", b"\x80", b"(") else b""
+            data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise RunError(
             "{file} could not be read: {reason}. Expected the history of a training.",
             file=path,
             reason=error.strerror or str(error),
         ) from error
-    if not data:
-        rows = histories.read_csv(path)
+    _refuse_pickle(path, data)
+    start = data.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"")[:200].lstrip(b"\xff\xfe \t\r\n")
+    if start[:1] in (b"{", b"["):
+        rows = _of_columns(path, _from_json(path, data))
     else:
-        rows = _of_columns(path, _from_json(path, data) if start in b"{[" else _from_pickle(path))
-    if not 0 < len(rows) <= MOST_EPOCHS:
+        rows = histories.rows_of_csv(path, data)
+    if not rows:
         raise RunError(
-            "{file} holds {n:,} epochs. Expected 1 to {most:,}.",
+            "{file} holds no epoch. Train for one epoch at least, then save the history again.",
             file=path,
-            n=len(rows),
-            most=MOST_EPOCHS,
         )
     return rows
+
+
+def _refuse_pickle(path: Path, data: bytes) -> None:
+    """Refuse what can run code, or hides it, with the line that writes JSON. Nothing is loaded."""
+    if is_pickle(data):
+        raise RunError(
+            "{file} is a pickle, which can run any program. Write the history as JSON instead:"
+            " {line}",
+            file=path,
+            line=AS_JSON,
+        )
+    if data.startswith(_PACKED) and not _is_text(data):
+        raise RunError(
+            "{file} is packed or binary, and the lab reads plain text only. Write the history as"
+            " JSON instead: {line}",
+            file=path,
+            line=AS_JSON,
+        )
+
+
+def is_pickle(data: bytes) -> bool:
+    """Whether bytes are a pickle of any protocol, by their content; nothing is loaded."""
+    if data[:1] == b"\x80":  # protocols 2 to 5 say so; no text begins with this byte
+        return True
+    if data[:1] not in {bytes([one]) for one in _FIRST} or data.rstrip()[-1:] != b".":
+        return False
+    try:
+        found = list(itertools.islice(pickletools.genops(data), _LOOKED_AT))
+    except Exception:  # text fails in as many ways as there are instructions
+        return False
+    return len(found) > 1
 
 
 def bring(
@@ -81,8 +125,8 @@ def bring(
             photos=validation_photos or 0,
             most=MOST_CLASSES,
         )
+    access.check_quota(runs.listing)  # before any of the file is read
     rows = read(path)
-    access.check_quota(runs.listing)
     now, said = time.time(), files.shown(file_name or path.name)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     folder = runs.root() / f"{stamp}-history-{uuid4().hex[:4]}"
@@ -110,31 +154,29 @@ def bring(
     return folder
 
 
+def _is_text(data: bytes) -> bool:
+    try:
+        return b"\0" not in data and bool(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
+
+
 def _from_json(path: Path, data: bytes) -> Any:
     try:
-        if len(data) > _MOST:
-            raise ValueError(f"more than {_MOST:,} bytes")
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise _no_history(path, "JSON", str(error)) from error
+        return bounded.json_value(data, MOST_BYTES)
+    except bounded.BoundError as error:
+        raise _no_history(path, "JSON", error) from error
+    except ValueError as error:
+        raise _no_history(path, "JSON", files.shown(str(error), 120)) from error
 
 
-def _from_pickle(path: Path) -> Any:
-    try:
-        if path.stat().st_size > pickled.MOST:
-            raise ValueError(f"more than {pickled.MOST:,} bytes")
-        return pickled.load(path.read_bytes())
-    except (ValueError, OSError) as error:
-        raise _no_history(path, "pickle", str(error)) from error
-
-
-def _no_history(path: Path, kind: str, reason: str) -> RunError:
+def _no_history(path: Path, kind: str, reason: object) -> RunError:
     return RunError(
         "{file} is no {kind} of a history: {reason}. Expected history.history, a dict with a list"
         " a metric, and nothing else in it.",
         file=path,
         kind=kind,
-        reason=files.shown(reason, 120),
+        reason=reason,
     )
 
 
@@ -143,15 +185,30 @@ def _of_columns(path: Path, found: Any) -> list[dict[str, Any]]:
     if isinstance(found, Mapping) and isinstance(found.get("history"), Mapping):
         found = found["history"]  # a History object written down whole
     if isinstance(found, list) and all(isinstance(row, Mapping) for row in found):
+        _refuse_many(path, len(found), max(map(len, found), default=0))
         names = list(found[0]) if found else []
-        return histories.checked(path, names, found[: MOST_EPOCHS + 1])
+        return histories.checked(path, names, found)
     if not isinstance(found, Mapping):
         raise _no_history(path, "file", f"it holds a {type(found).__name__}")
     columns = {str(k): v for k, v in found.items() if isinstance(v, (list, tuple))}
     lengths = {len(column) for column in columns.values()}
+    _refuse_many(path, max(lengths, default=0), len(columns))
     if len(lengths) > 1:
         raise _no_history(path, "file", f"its lists have {min(lengths)} to {max(lengths)} entries")
     rows = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
-    return histories.checked(path, list(columns), rows[: MOST_EPOCHS + 1])
+    return histories.checked(path, list(columns), rows)
+
+
+def _refuse_many(path: Path, epochs: int, columns: int) -> None:
+    if epochs > MOST_EPOCHS or columns > histories.MOST_COLUMNS:
+        raise RunError(
+            "{file} holds {epochs:,} epochs of {columns:,} numbers each. Keep at most {most:,}"
+            " epochs of {widest:,} numbers.",
+            file=path,
+            epochs=epochs,
+            columns=columns,
+            most=MOST_EPOCHS,
+            widest=histories.MOST_COLUMNS,
+        )

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import files
+from .. import bounded, files
 from ..datasets import Dataset
 from ..errors import CatDogError, DatasetError
 from ..sources.places import Place, Remote
 
 FORMAT = 3
+_BYTES, _VALUES = 50_000_000, 2_000_000  # of an index elsewhere
 
 
 def make(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -71,8 +72,8 @@ def read(folder: Place) -> dict[str, Any]:
     path = folder / "index.json"
     if isinstance(path, Remote):
         index = None
-        with suppress(OSError, ValueError, RecursionError):
-            index = json.loads(path.read_bytes())
+        with suppress(OSError, ValueError):
+            index = bounded.json_value(path.read(_BYTES + 1), _BYTES, _VALUES)
     else:
         index = files.read_json(path)
     if not isinstance(index, dict) or index.get("format") != FORMAT:
@@ -119,7 +120,7 @@ def table(data: bytes, row: Mapping[str, Any]) -> dict[str, Any]:
     """The bytes of a table as `read_table` gives it. Raises ValueError: not as it was written."""
     if hashlib.sha256(data).hexdigest() != row["table_sha256"]:
         raise ValueError(row["file"])
-    found = dict(json.loads(data))
+    found = dict(bounded.json_value(data, len(data), 100_000 + 40 * int(row["photos"])))
     for name in ("offsets", "crc32", "labels"):  # as lists of 100,000 they would be felt
         found[name] = np.array(found[name], np.int64)
     return found

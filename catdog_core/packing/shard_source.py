@@ -12,13 +12,12 @@ not the fingerprint of the photos that the index tells, since nothing here could
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from contextlib import suppress
 from string import Formatter
 from typing import Any
 
-from .. import files
+from .. import bounded, files
 from ..errors import DatasetError
 from ..sources import contents
 from ..sources.dataset_record import Dataset
@@ -28,8 +27,13 @@ from ..sources.shard_place import ShardPlace
 from . import shard_index
 from .shard_index import FORMAT
 
-_INDEX_BYTES = 200_000_000
+_INDEX_BYTES = 50_000_000
+_INDEX_VALUES = 2_000_000
 _TABLE_BYTES = 50_000_000
+_PHOTO_BYTES = 2000  # that a table takes for a photo, at most: its name, four numbers, a reason
+_FREE_BYTES = 1_000_000  # that it takes besides
+MOST_PHOTOS = 5_000_000
+"""Photos of a packed dataset elsewhere; ImageNet has 1.3 million."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -61,7 +65,7 @@ def read_index(data: bytes, folder: Remote) -> dict[str, Any]:
         DatasetError: it is damaged, of another format, or names what it may not.
     """
     try:
-        index = dict(json.loads(data))
+        index = dict(bounded.json_value(data, _INDEX_BYTES, _INDEX_VALUES))
         rows = list(index["shards"])
         names = [str(row["file"]) for row in rows]
         good = (
@@ -72,11 +76,13 @@ def read_index(data: bytes, folder: Remote) -> dict[str, Any]:
             and len(set(names)) == len(names) > 0
             and all(n.endswith(".tfrecord") and shard_index.is_name(n) for n in names)
             and all(_DIGEST.fullmatch(row[k]) for row in rows for k in ("sha256", "table_sha256"))
-            and all(int(row["bytes"]) > 0 and int(row["photos"]) >= 0 for row in rows)
+            and all(type(row[k]) is int for row in rows for k in ("bytes", "photos"))
+            and all(row["bytes"] > 0 and row["photos"] >= 0 for row in rows)
+            and sum(row["photos"] for row in rows) <= MOST_PHOTOS
             and all(map(_is_told, index["unreadable"]))
             and isinstance(index["counts"], dict)
         )
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         good = False
     if not good:
         raise DatasetError(
@@ -140,20 +146,25 @@ def dataset(folder: Remote, dataset_id: str) -> Dataset:
 
 def tables(folder: Remote, index: dict[str, Any]) -> list[bytes]:
     """The bytes of all tables of a folder of shards, in the order of the index."""
-    names = [row["file"].removesuffix(".tfrecord") + ".json" for row in index["shards"]]
+    rows = {row["file"].removesuffix(".tfrecord") + ".json": row for row in index["shards"]}
+    left_out = len(index["unreadable"])
 
     def read(name: str) -> bytes:
+        most = _FREE_BYTES + (rows[name]["photos"] + left_out) * _PHOTO_BYTES
         with suppress(FileNotFoundError):
-            return (folder / name).read(_TABLE_BYTES)
+            return (folder / name).read(min(most, _TABLE_BYTES))
         return b""  # fits no digest
 
-    return contents.in_parallel(read, names)
+    return contents.in_parallel(read, list(rows))
 
 
 def _is_told(row: dict[str, Any]) -> bool:
     """Whether a stranger's reason why a photo was left out can be said: it is a template."""
     fields = [part[1:] for part in Formatter().parse(row["message"]) if part[1] is not None]
-    plain = all(name in row["params"] and not spec and not kind for name, spec, kind in fields)
+    plain = all(
+        str(name).isidentifier() and name in row["params"] and not spec and not kind
+        for name, spec, kind in fields
+    )
     texts = (row["file"], row["message"], *row["params"].values())
     return plain and all(isinstance(text, str) and len(text) < 1000 for text in texts)
 

@@ -39,6 +39,7 @@ SHARD_BYTES = 32_000_000
 """A shard's pixels, at most. Larger ones read no quicker; a broken packing would lose more."""
 _MIX_SEED = 20
 _WRITERS = 2
+_TABLE_BYTES = 50_000_000
 _AHEAD = 8  # photos elsewhere that a writer has asked for
 
 Progress = Callable[[int, int], None]
@@ -157,7 +158,7 @@ def is_whole(folder: Place, name: str, wanted_plan: str | None = None) -> bool:
     """
     path = folder / f"{name}.tfrecord"
     try:
-        table = json.loads((folder / f"{name}.json").read_bytes())
+        table = json.loads(_table_bytes(folder / f"{name}.json"))
         return bool(
             table["format"] == FORMAT
             and wanted_plan in (None, table["plan"])
@@ -170,7 +171,7 @@ def is_whole(folder: Place, name: str, wanted_plan: str | None = None) -> bool:
 
 def summary(folder: Place, name: str) -> dict[str, Any]:
     """A written shard as the index tells of it."""
-    data = (folder / f"{name}.json").read_bytes()
+    data = _table_bytes(folder / f"{name}.json")
     table = json.loads(data)
     return {
         "file": f"{name}.tfrecord",
@@ -180,6 +181,10 @@ def summary(folder: Place, name: str) -> dict[str, Any]:
         "table_sha256": hashlib.sha256(data).hexdigest(),
         "unreadable": table["unreadable"],
     }
+
+
+def _table_bytes(path: Place) -> bytes:
+    return path.read(_TABLE_BYTES) if isinstance(path, Remote) else path.read_bytes()
 
 
 def sha256(path: Path) -> str:

@@ -18,7 +18,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from .. import files, limits
+from .. import access, files, limits
 from ..errors import N_, DatasetError
 from . import entries, layout, preview
 from .entries import Entry
@@ -43,8 +43,10 @@ def look(file: IO[bytes] | Path, name: str) -> Preview:
         name: its file name, whose end tells zip from tar.
 
     Raises:
+        AccessError: the visitor may not add a dataset; nothing of the file was read.
         DatasetError: unsafe, damaged, encrypted, too large, no archive, or no dataset inside.
     """
+    access.check("change data")
     with opened(file, name) as source:
         return preview.of_plan(plan(source, title(name)), title(name))
 

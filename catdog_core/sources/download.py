@@ -186,7 +186,7 @@ class Download:
                 self._forget()
                 raise _BrokenError(neterrors.changed(self.url))
         else:
-            have, total = 0, int(response.headers.get("Content-Length") or 0)
+            have, total = 0, _length(response)
             self._forget()
             mark, md5 = _mark(response), _md5(response)
             known = {"format": FORMAT, "url": self.url, "mark": mark, "md5": md5}
@@ -260,7 +260,16 @@ def _md5(response: HTTPResponse) -> str | None:
     return base64.b64decode(found[1]).hex() if found else None
 
 
+def _length(response: HTTPResponse) -> int:
+    """Bytes of the whole, 0 where the server doesn't say them in up to 15 digits."""
+    told = (response.headers.get("Content-Length") or "").strip()
+    return int(told) if re.fullmatch(r"[0-9]{1,15}", told) else 0
+
+
 def _range(response: HTTPResponse) -> tuple[int, int]:
     """First byte and length of the whole, of an answer that is a part; (-1, 0) if it says none."""
-    told = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range") or "")
+    told = re.fullmatch(
+        r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15})",
+        response.headers.get("Content-Range") or "",
+    )
     return (int(told[1]), int(told[2])) if told else (-1, 0)

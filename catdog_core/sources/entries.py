@@ -19,6 +19,8 @@ from .tree import File, Tree, is_junk
 FREE = 50_000_000
 """Bytes any archive may unpack to, whatever its ratio."""
 MAX_DEPTH = 30
+MAX_NAME = 4096
+"""Bytes of an entry's path with its folders; no system stores longer ones."""
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _CHUNK = 1 << 20
 _FOLDERS = 4  # times as many folders as entries may be named by the paths of all entries
@@ -205,12 +207,12 @@ def larger(path: PurePosixPath, most: int) -> DatasetError:
     )
 
 
-def too_many(count: int) -> DatasetError:
-    """The error of an archive with more entries than allowed."""
+def too_many(count: int, most: int | None = None) -> DatasetError:
+    """The error of an archive with more entries than `most`, by default those of the limits."""
     return DatasetError(
         "The archive has {count:,} entries or more. Expected at most {limit:,}.",
         count=count,
-        limit=limits.current().archive_entries,
+        limit=most or limits.current().archive_entries,
     )
 
 

@@ -12,6 +12,7 @@ from .. import files
 from ..errors import N_, DatasetError
 from . import layout
 
+_LISTED = 100_000  # characters of a labels.txt that are read
 Warnings = list[tuple[str, dict[str, Any]]]
 """Messages of the catalogue with their values."""
 
@@ -83,11 +84,16 @@ def _told(texts: Sequence[tuple[int, str]]) -> dict[int, str]:
 def _listed(path: Path) -> dict[int, str]:
     """The names in a ``labels.txt``, a line such as ``0:daisy`` each; none where it is not so."""
     try:
-        lines = path.read_text(encoding="utf-8")[:100_000].splitlines()
+        with open(path, encoding="utf-8") as file:
+            lines = file.read(_LISTED).splitlines()
     except (OSError, ValueError):
         return {}
-    found = [re.fullmatch(r"\s*(\d{1,6})\s*:\s*(\S.*?)\s*", line) for line in lines]
-    return {int(match[1]): match[2][:60] for match in found if match}
+    found = {}
+    for line in lines:
+        number, colon, name = (part.strip() for part in line.partition(":"))
+        if colon and name and re.fullmatch(r"\d{1,6}", number):
+            found[int(number)] = name[:60]
+    return found
 
 
 def _too_many_classes(count: int) -> DatasetError:

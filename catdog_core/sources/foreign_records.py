@@ -26,7 +26,7 @@ from uuid import uuid4
 
 import tensorflow as tf
 
-from .. import datasets, files, limits
+from .. import access, datasets, files, limits
 from ..datasets import Dataset
 from ..errors import DatasetError
 from . import archives, foreign_labels, frames, layout, preview
@@ -46,6 +46,7 @@ _MAGIC = {
 }
 _OTHER = ".bin"  # of no kind the lab reads: counted as ignored
 _NO_LABEL = -(2**63)
+_NAMED_BYTES = 1_000_000  # of a record up to which its features are named in an error
 _FEATURES = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string, ""),
     "image/class/label": tf.io.FixedLenFeature([], tf.int64, _NO_LABEL),
@@ -88,9 +89,11 @@ def import_foreign(
         progress: called with (bytes done, bytes in all) while photos are written.
 
     Raises:
+        AccessError: the visitor may not add a dataset; nothing was read.
         DatasetError: no TFRecords, damaged ones or of another schema; labels that cannot be
             named; fewer than two classes; too large.
     """
+    access.check("change data")
     photos, folders, named, warnings = _understood(source, classes)
     title = _title(source, name)
 
@@ -107,8 +110,9 @@ def look(source: Path | Sequence[Path], name: str = "", classes: Sequence[str] =
     """Tell what `import_foreign` would make of TFRecords; all of them are read, nothing written.
 
     Raises:
-        DatasetError: as `import_foreign`.
+        AccessError, DatasetError: as `import_foreign`.
     """
+    access.check("change data")
     photos, folders, named, warnings = _understood(source, classes)
     title = _title(source, name)
     names = [named[label] for label in sorted(named)]
@@ -207,12 +211,14 @@ def _survey(path: Path) -> Iterator[_Photo]:
 
 
 def _other_schema(path: Path, record: bytes) -> DatasetError:
-    keys = sorted(tf.train.Example.FromString(record).features.feature)
+    # A record of many tiny features takes 20 times its size, only to name a few of them.
+    few = len(record) <= _NAMED_BYTES
+    keys = sorted(tf.train.Example.FromString(record).features.feature)[:20] if few else []
     return DatasetError(
         "{file} holds records with {keys}. Expected image/encoded and image/class/label, as in"
         " TensorFlow's image sets.",
         file=files.shown(path.name),
-        keys=files.shown(", ".join(keys) or "nothing", 200),
+        keys=files.shown(", ".join(keys) or "other features", 200),
     )
 
 

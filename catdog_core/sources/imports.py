@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
-from .. import datasets, files
+from .. import access, datasets, files
 from ..datasets import Dataset
 from . import archives, preview
 from .archives import Progress
@@ -40,6 +40,7 @@ def archive(file: IO[bytes] | Path, name: str, progress: Progress | None = None)
 
 def look_at_photos(photos: Photos, name: str) -> Preview:
     """Tell what photos dropped one by one would become. Raises DatasetError as `photos`."""
+    access.check("change data")
     return preview.of_plan(archives.plan(archives.dropped(photos), name), name)
 
 

@@ -9,16 +9,20 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from pathlib import PurePosixPath
-from typing import IO
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 from .. import limits
 from ..errors import DatasetError
 from . import entries
 from .entries import Entry
 
-_CHUNK = 1 << 20
-_MAX_ROW = 512  # bytes of the table for each entry, read before it is parsed
+_MAX_ROW = 512  # bytes of the table for each entry on average, read before it is parsed
+_FREE_TABLE = 1 << 16  # bytes of the table besides
+_MAX_EXTRA = 1024  # bytes of extra fields of a row, which zipfile reads in quadratic time
+_ROW = 46  # bytes of a row without its name, extra fields and comment
+_ZIP64_END = 76  # bytes of the second end of a large archive and of the pointer to it
+_TABLE_SIZE, _END_PLACE = 5, 9  # in the list that zipfile makes of an archive's end
 
 
 class Zip:
@@ -30,12 +34,10 @@ class Zip:
         zipfile.BadZipFile: it is no zip.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
-        _refuse_long_table(file)
+    def __init__(self, file: IO[bytes], most: int | None = None) -> None:
+        refuse_long_table(file, most or limits.current().archive_entries)
         self._archive = zipfile.ZipFile(file)
         infos = self._archive.infolist()
-        if len(infos) > limits.current().archive_entries:
-            raise entries.too_many(len(infos))
         total, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
         if total > entries.FREE + limits.current().archive_ratio * packed:
             raise entries.too_large(total, packed)
@@ -62,18 +64,47 @@ class Zip:
             )
 
 
-def _refuse_long_table(file: IO[bytes]) -> None:
-    """Count entries before `zipfile` makes an object of each: a small file may hold millions."""
-    size, most = file.seek(0, 2), limits.current().archive_entries
-    file.seek(max(0, size - _MAX_ROW * most))
-    # The table lies at the end. Photos before it may hold the mark by chance, once in 4 GB.
-    count, last = 0, b""
-    while chunk := file.read(_CHUNK):
-        count += (last + chunk).count(b"PK\x01\x02")
-        last = chunk[-3:]
+def refuse_long_table(file: IO[bytes] | Path, most: int) -> None:
+    """Refuse a table of contents too long to read: `zipfile` makes an object of each row.
+
+    Args:
+        file: what may be a zip; of another file nothing is said.
+        most: rows the table may have.
+
+    Raises:
+        DatasetError: it has more rows, longer ones than names need, or a row of more extra fields
+            than any program writes.
+    """
+    if isinstance(file, Path):
+        with open(file, "rb") as stream:
+            refuse_long_table(stream, most)
+        return
+    end: Any = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # where zipfile finds the table
+    if end:
+        size, place = end[_TABLE_SIZE], end[_END_PLACE] - end[_TABLE_SIZE]
+        if size > _FREE_TABLE + most * _MAX_ROW:
+            raise entries.too_many(size // _MAX_ROW, most)
+        if end[0] == b"PK\x06\x06":
+            place -= _ZIP64_END
+        if place >= 0:  # else zipfile refuses it
+            file.seek(place)
+            _refuse_rows(file.read(size), most)
     file.seek(0)
-    if count > most:
-        raise entries.too_many(count)
+
+
+def _refuse_rows(table: bytes, most: int) -> None:
+    at = count = 0
+    while at + _ROW <= len(table) and table.startswith(b"PK\x01\x02", at):
+        name, extra, comment = struct.unpack_from("<HHH", table, at + 28)
+        at, count = at + _ROW + name + extra + comment, count + 1
+        if count > most:
+            raise entries.too_many(count, most)
+        if extra > _MAX_EXTRA or name > entries.MAX_NAME:
+            raise DatasetError(
+                "The zip archive has an entry whose name or extra fields take {size:,} bytes."
+                " Pack it again with an ordinary program.",
+                size=name + extra,
+            )
 
 
 def _refuse_overlap(infos: list[zipfile.ZipInfo]) -> None:

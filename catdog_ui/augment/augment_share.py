@@ -166,7 +166,7 @@ def _opened(fill: Fill) -> None:
     if file is None:
         return
     try:
-        name, settings = presets.parse(file.getvalue(), file.name)
+        name, settings = presets.parse(file.read(presets.MAX_BYTES + 1), file.name)
     except CatDogError as error:
         st.session_state[_SAID] = error
         return

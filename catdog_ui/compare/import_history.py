@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import files
+from catdog_core import access, files, runs
 from catdog_core.errors import CatDogError
 from catdog_core.files import shown
-from catdog_core.outcomes import history_files
+from catdog_core.outcomes import histories, history_files
 
 from .. import uploads, visitors
 from ..startup import guard
@@ -23,9 +23,9 @@ def section() -> None:
     with st.expander(t("Bring the history of a training from elsewhere"), icon=":material/input:"):
         st.caption(
             t(
-                "A table as Keras's CSVLogger writes it, or `history.history` kept by json.dump or"
-                " pickle.dump. A pickle is read without running anything in it. The run has no"
-                " model: it can be compared and judged, but not resumed or asked about photos."
+                "A table as Keras's CSVLogger writes it, or `history.history` written by json.dump."
+                " A pickle is refused, because it can run any program. The run has no model: you"
+                " can compare and judge it, but not resume it or ask it about photos."
             )
         )
         with guard():
@@ -35,10 +35,11 @@ def section() -> None:
 def _form() -> None:
     with st.form("history_form", border=False, clear_on_submit=True):
         file = st.file_uploader(
-            t("History: CSV, JSON or pickle"),
-            type=["csv", "json", "pkl", "pickle"],
+            t("History: CSV or JSON"),
+            type=["csv", "json", "pkl", "pickle", "joblib"],  # a pickle is told what to do instead
             max_upload_size=uploads.limit(5),
             key=_KEY,
+            **visitors.gate("train"),
         )
         name = st.text_input(t("Name"), max_chars=80, key="history_name")
         left, right = st.columns(2)
@@ -66,7 +67,9 @@ def _form() -> None:
         st.info(t("Choose a file first."))
         return
     try:
-        run = _bring(file.name, file.getvalue(), name, int(classes), int(photos))
+        access.check_quota(runs.listing)  # before any of the file is read
+        data = file.read(histories.MOST_BYTES + 1)
+        run = _bring(file.name, data, name, int(classes), int(photos))
     except CatDogError as error:
         st.error(escape(say(error)), icon=":material/error:")
         return

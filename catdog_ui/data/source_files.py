@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from catdog_core import limits
+from catdog_core import access, limits
 from catdog_core.errors import CatDogError
 from catdog_core.images import EXTENSIONS
 from catdog_core.sources import archives, imports
@@ -30,6 +30,7 @@ def archive_card(_kind: str) -> None:
         max_upload_size=uploads.limit(),
         key="source_zip",
         label_visibility="collapsed",
+        **visitors.gate("change data"),
     )
     if file is None:
         return
@@ -101,6 +102,7 @@ def _round() -> None:
         accept_multiple_files=True,
         max_upload_size=uploads.limit(limits.current().photo_bytes // 1_000_000),
         key=f"pile_files_{n}",
+        **visitors.gate("change data"),
     )
     shot = None
     if st.toggle(t("Use the camera"), key="pile_camera"):
@@ -113,13 +115,15 @@ def _round() -> None:
         t("Add to this class"),
         icon=":material/add_photo_alternate:",
         key="pile_add",
-        disabled=not name.strip() or not (files or shot),
+        **visitors.gate("change data", disabled=not name.strip() or not (files or shot)),
         on_click=_add,
         args=(name, [*files, *([shot] if shot else [])]),
     )
 
 
 def _add(name: str, files: list[UploadedFile]) -> None:
+    if not access.may("change data"):  # before any of the files is read; the button is off as well
+        return
     pile: dict[str, list[Any]] = st.session_state.setdefault(_PILE, {})
     pile.setdefault(name.strip(), []).extend((file.name, file.getvalue()) for file in files)
     st.session_state[_ROUND] += 1

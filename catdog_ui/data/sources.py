@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from catdog_core import datasets
+from catdog_core import access, datasets
 from catdog_core.datasets import Dataset
 from catdog_core.sources import places, preview, roots
 from catdog_core.sources.places import Place
@@ -77,11 +77,14 @@ def _folder(_kind: str) -> None:
             placeholder=t("/home/me/photos"),
             width=560,
         )
-        asked = st.form_submit_button(t("Look inside"), icon=":material/search:")
+        asked = st.form_submit_button(
+            t("Look inside"), icon=":material/search:", **visitors.gate("change data")
+        )
     if asked:
         st.session_state.pop(_LOOKED, None)
         if path.strip():
             with guard(), st.spinner(t("Reading the photos…")):
+                access.check("change data")  # before any photo is read
                 place = places.of(path.strip())
                 folder = roots.confine(place.expanduser() if isinstance(place, Path) else place)
                 st.session_state[_LOOKED] = (folder, preview.of_folder(folder))

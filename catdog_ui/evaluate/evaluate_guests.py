@@ -35,7 +35,7 @@ def door() -> None:
         st.error(escape(say(problem)), icon=":material/error:")
     name = t("A model file from elsewhere")
     with st.expander(name, icon=":material/upload_file:", key="evaluate_guest"), guard():
-        found = foreign.upload("evaluate", [d.classes for d in datasets.listing()])
+        found = foreign.upload("evaluate", [d.classes for d in datasets.listing()], "run a job")
         if found is None:
             st.caption(
                 t(

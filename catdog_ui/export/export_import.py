@@ -25,7 +25,11 @@ def section() -> None:
         )
     )
     file = st.file_uploader(
-        t("Bundle, a zip"), type="zip", max_upload_size=uploads.limit(), key="export_bundle"
+        t("Bundle, a zip"),
+        type="zip",
+        max_upload_size=uploads.limit(),
+        key="export_bundle",
+        **visitors.gate("train"),
     )
     if file is None:
         st.session_state.pop(_BROUGHT, None)

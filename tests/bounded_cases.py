@@ -1,0 +1,475 @@
+"""Small inputs that ask for large work, each with the reader it comes to; run as a program.
+
+    python tests/bounded_cases.py FOLDER GROUP
+
+replays a group in one process and says a line of JSON for each case: CPU seconds, megabytes above
+before, and what came of it. `test_bounded_work` reads the lines.
+"""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import os
+import struct
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CPU_LIMIT = 60  # seconds of a case, after which the system ends the process
+MEMORY_LIMIT = 8_000_000_000  # bytes of address space
+HEAD = b"loss,accuracy,val_loss,val_accuracy"
+COLUMNS = HEAD.decode().split(",")
+
+Case = tuple[bytes, Callable[[bytes], Any]]
+Cases = dict[str, Case]
+
+
+def _wide(count: int) -> bytes:
+    return b",".join(b"%x" % number for number in range(count))
+
+
+def histories(home: Path) -> Cases:
+    from catdog_core.outcomes import history_files
+
+    def read(data: bytes) -> Any:
+        (home / "history").write_bytes(data)
+        return history_files.read(home / "history")
+
+    flat = ",".join(f'"{name}":[1e0]' for name in COLUMNS)
+    made = {
+        "csv: a wide header over 1,000 rows": HEAD + b"," + _wide(20_000) + b"\n" + b"1\n" * 1000,
+        "csv: a million rows": HEAD + b"\n" + b"1\n" * 1_200_000,
+        "csv: a million columns": HEAD + b"\n" + b"," * 1_000_000,
+        "csv: a million names": HEAD + b"," + _wide(700_000) + b"\n1,1,1,1\n",
+        "csv: empty lines": HEAD + b"\n" + b"\n" * 4_900_000,
+        "csv: one cell of 4 MB": HEAD + b"\n" + b"1" * 4_000_000,
+        "csv: a quote that never closes": HEAD + b'\n"' + b"1\n" * 2_000_000,
+        "csv: quotes in quotes": HEAD + b'\n"' + b'""' * 2_000_000,
+        "csv: NULs": HEAD + b"\n" + b"\0" * 4_000_000,
+        "csv: 100 MB": HEAD + b"\n" + b"1,1,1,1\n" * 12_500_000,
+        "csv: epoch a billion": b"epoch," + HEAD + b"\n1e9,1,1,1,1\n1e300,1,1,1,1\n-5,1,1,1,1\n",
+        "csv: UTF-16": (HEAD + b"\n1,1,1,1\n").decode().encode("utf-16"),
+        "json: empty objects": b"[" + b"{}," * 1_600_000 + b"{}]",
+        "json: small rows": b"[" + b'{"a":1},' * 600_000 + b"{}]",
+        "json: a column of millions": b'{"loss":[' + b"1," * 2_400_000 + b"1]}",
+        "json: 300,000 curves": (
+            "{" + ",".join(f'"c{n}":[1]' for n in range(300_000)) + "," + flat + "}"
+        ).encode(),
+        "json: a number of 400 digits": ("{" + flat.replace("1e0", "1" * 400) + "}").encode(),
+        "json: a number of 4 million digits": b'{"loss":[' + b"9" * 4_000_000 + b"]}",
+        "json: nested arrays": b"[" * 2_400_000 + b"]" * 2_400_000,
+        "json: nested objects": b'{"a":' * 900 + b"1" + b"}" * 900,
+        "json: a name of 4 MB": b'{"' + b"a" * 4_000_000 + b'":[1]}',
+        "json: 1e999 and NaN": ("{" + flat.replace("1e0", "1e999,NaN,-Infinity") + "}").encode(),
+        "json: the same name": b"{" + b'"loss":[],' * 480_000 + b'"loss":[1]}',
+        "pickle: one list 1,500 times": b"\x80\x04]\x94(" + b"h\0" * 2_400_000 + b"e.",
+    }
+    return {name: (data, read) for name, data in made.items()}
+
+
+def settings(home: Path) -> Cases:
+    from catdog_core import access, limits
+    from catdog_core.augmentation import links, presets
+    from catdog_core.cluster import grid
+    from catdog_core.commands import cli_flags
+    from catdog_core.packing import shard_source
+    from catdog_core.sources import foreign_labels
+    from catdog_core.sources.places import Remote
+
+    def at(name: str, read: Callable[[Path], Any]) -> Callable[[bytes], Any]:
+        def door(data: bytes) -> Any:
+            path = home / "workspace" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+            try:
+                return read(path)
+            finally:
+                path.unlink()
+
+        return door
+
+    def link(data: bytes) -> Any:
+        return links.from_query({"brightness_range": data.decode()})
+
+    def index(data: bytes) -> Any:
+        return shard_source.read_index(data, Remote("memory://x"))
+
+    def fresh(read: Callable[[], Any]) -> Callable[[Path], Any]:
+        return lambda path: (limits._of.cache_clear(), read())[1]
+
+    network = at("net.json", lambda path: cli_flags.built(str(path)))
+    grids = at("grid.json", grid.read)
+    preset = at("p.json", presets.read)
+    small, own = fresh(limits.current), fresh(access.settings)
+    labels = at("labels.txt", foreign_labels._listed)
+    rates = [1e-3 + n * 1e-9 for n in range(4000)]
+    colliding = {"fill_mode": ["nearest", "wrap"], "horizontal_flip": [True, False]} | {
+        name: [0, 1] for name in ("rotation_range", "shear_range", "hue_range", "noise_range")
+    }
+    return {
+        "link: 60,000 digits": (b"1" * 60_000, link),
+        "link: digits and dots": (b"1." * 30_000 + b"-1", link),
+        "link: an exponent of digits": (b"1e" + b"1" * 60_000 + b"-1", link),
+        "preset: 90,000 digits": (b'{"rotation_range":' + b"9" * 90_000 + b"}", preset),
+        "preset: 24,000 unknown fields": (
+            json.dumps({f"f{n}": n for n in range(6000)}).encode(),
+            preset,
+        ),
+        "preset: nested": (b'{"rotation_range":' + b"[" * 900 + b"]" * 900 + b"}", preset),
+        "network: a million filters": (b'{"filters":[' + b'"x",' * 1_000_000 + b"1]}", network),
+        "network: 40,000 filters": (b'{"filters":[' + b'"x",' * 20_000 + b"1]}", network),
+        "network: nested": (b'{"kernel":' + b"[" * 900 + b"]" * 900 + b"}", network),
+        "network: 10 MB of spaces": (b" " * 10_000_000 + b"{}", network),
+        "grid: a list of 4,000": (
+            json.dumps({"settings": {"learning_rate": rates}, "samples": 5}).encode(),
+            grids,
+        ),
+        "grid: 500 of combinations that collide": (
+            json.dumps({"augmentation": colliding, "samples": 63}).encode(),
+            grids,
+        ),
+        "limits.json: 30 MB": (
+            b'{"photo_bytes":[' + b"1," * 15_000_000 + b"1]}",
+            at("limits.json", small),
+        ),
+        "limits.json: 10^12": (b'{"photo_pixels": 1000000000000}', at("limits.json", small)),
+        "access.json: 30 MB": (b'{"roots":[' + b"1," * 15_000_000 + b"1]}", at("access.json", own)),
+        "labels.txt: a line of spaces": (b"0:a" + b" " * 99_000 + b"\x0bb" * 5, labels),
+        "labels.txt: spaces and letters": (b"0:" + b"a " * 49_000 + b"\x1c", labels),
+        "labels.txt: 200 MB": (b"0:a\n" * 50_000_000, labels),
+        "shards: an index of empty objects": (
+            b'{"format":3,"shards":[' + b"{}," * 15_000_000 + b"{}]}",
+            index,
+        ),
+        "shards: 60,000 digits": (b'{"format":3,"size":' + b"9" * 60_000 + b"}", index),
+    }
+
+
+def _header(name: str, size: int, kind: bytes) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def _block(data: bytes) -> bytes:
+    return data.ljust(-(-len(data) // 512) * 512, b"\0")
+
+
+def _pax(data: bytes, kind: bytes = b"x") -> bytes:
+    return _header("x", len(data), kind) + _block(data)
+
+
+def archives(home: Path) -> Cases:
+    from catdog_core.sources import archives as door
+
+    def read(end: str) -> Callable[[bytes], Any]:
+        return lambda data: door.look(io.BytesIO(data), f"photos{end}")
+
+    photo = _header("cats/1.jpg", 0, b"0")
+    name = b"./" * 32_000 + b"a"
+    negative = bytearray(_header("cats/1.jpg", 0, b"0"))
+    negative[124:136] = b"\xff" * 12
+    negative[148:156] = b"%06o\0 " % (sum(negative[:148]) + 8 * 32 + sum(negative[156:]))
+    sparse = b"".join(b"%d\n0\n512\n" % n for n in range(9000))
+    tars = {
+        "pax: digits": (_pax(b"1" * 65_000) + photo) * 50,
+        "pax: digits in a value": (_pax(b"65000 path=" + b"1" * 64_988 + b"\n") + photo) * 50,
+        "pax: digits and charset": (_pax(b"65000 hdrcharset=" + b"1 " * 32_491 + b"\n") + photo)
+        * 50,
+        "pax: 10,000 values": (_pax(b"6 a=b\n" * 10_000) + photo) * 200,
+        "pax: 10,000 values for all": _pax(b"6 a=b\n" * 10_000, b"g") * 400 + photo,
+        "pax: no length": (_pax(b"0 a=b\n" * 10_000) + photo) * 200,
+        "pax: a header of 8 GB": _header("x", 8_000_000_000, b"x") + photo,
+        "pax: a size of 5,000 digits": _pax(b"5008 size=" + b"9" * 4997 + b"\n") + photo,
+        "pax: a size below zero": _pax(b"19 size=-1000000000\n") + photo,
+        "pax: sparse maps": _pax(b"22 GNU.sparse.major=1\n" + b"22 GNU.sparse.minor=0\n")
+        + _header("x", len(sparse), b"0")
+        + _block(sparse),
+        "a size below zero": bytes(negative) + bytes(1024),
+        "a sparse file": _header("x", 512, b"S") + bytes(512) * 4,
+        "names within names": _pax(b"abc\0", b"L") * 3000 + photo,
+        "headers within headers": _pax(b"6 a=b\n", b"x") * 3000 + photo,
+        "names of 64,000 dots": (_pax(name + b"\0", b"L") + photo) * 500,
+        "a name of 8 GB": _header("x", 8_000_000_000, b"L") + photo,
+    }
+    found: Cases = {
+        f"tar: {name}": (gzip.compress(data, 1), read(".tar.gz")) for name, data in tars.items()
+    }
+    found |= {
+        "gzip: 400,000 empty members": (gzip.compress(b"") * 400_000, read(".tar.gz")),
+        "bzip2: 600,000 empty streams": (bz2.compress(b"") * 600_000, read(".tar.bz2")),
+        "xz: 250,000 empty streams": (lzma.compress(b"") * 250_000, read(".tar.xz")),
+        "zip: extra fields of 64 kB": (_zip(300, extra=bytes(65_532)), read(".zip")),
+        "zip: extra fields of 1 kB": (_zip(3000, extra=bytes(1024)), read(".zip")),
+        "zip: comments of 64 kB": (_zip(300, comment=b"c" * 65_535), read(".zip")),
+        "zip: names of 64 kB": (_zip(100, name="./" * 30_000 + "{}.jpg"), read(".zip")),
+        "zip: 200,000 rows": (_rows(200_000), read(".zip")),
+    }
+    return found
+
+
+def _zip(count: int, name: str = "cats/{}.jpg", extra: bytes = b"", comment: bytes = b"") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for number in range(count):
+            archive.writestr(zipfile.ZipInfo(name.format(number)), b"")
+        for info in archive.filelist:
+            info.extra, info.comment = extra, comment
+    return out.getvalue()
+
+
+def _rows(count: int, more: bytes = b"") -> bytes:
+    """A zip of a table of contents alone, with `more` rows at its end."""
+    row = b"PK\x01\x02" + bytes(24) + b"\x01" + bytes(17) + b"a"
+    size = len(row) * count + len(more)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, size, 0, 0)
+    return b"PK\x03\x04" + bytes(26) + row * count + more + end
+
+
+def models(home: Path) -> Cases:
+    import h5py
+    import numpy as np
+
+    from catdog_core.networks import strangers
+
+    def read(data: bytes) -> Any:
+        (home / "model").write_bytes(data)
+        return strangers.held(home / "model", "model.keras")
+
+    def h5(fill: Callable[[h5py.File], None]) -> bytes:
+        with h5py.File(home / "made.h5", "w", libver="latest") as file:
+            fill(file)
+        return (home / "made.h5").read_bytes()
+
+    def keras(config: bytes, weights: bytes) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("config.json", config)
+            archive.writestr("model.weights.h5", weights)
+        return out.getvalue()
+
+    def shaped(sides: str) -> bytes:
+        return b'{"config":{"batch_shape":[' + sides.encode() + b"]}}"
+
+    def listed(file: h5py.File) -> None:
+        file.attrs["model_config"] = "{}"
+        values = np.empty(1, h5py.vlen_dtype(np.int64))
+        values[0] = np.arange(9)
+        file.attrs.create("layer_names", values)
+
+    def many(file: h5py.File) -> None:
+        file.attrs["model_config"] = "{}"
+        file.attrs.create("layer_names", ["a"] * 30_000, dtype=h5py.string_dtype())
+
+    def chunk(file: h5py.File) -> None:
+        big = (400_000_000,)
+        data = file.create_dataset(
+            "x", (10,), maxshape=(None,), chunks=big, compression="gzip", dtype="u1"
+        )
+        packed = gzip.compress(bytes(400_000_000), 1)[10:-8]
+        data.id.write_direct_chunk((0,), b"x\x01" + packed + bytes(4))
+
+    plain = h5(lambda file: None)
+    huge = ",".join(["9" * 4000] * 900)
+    return {
+        "h5: one text for a configuration of many": (
+            h5(lambda f: f.attrs.create("model_config", ["{}"] * 3, dtype=h5py.string_dtype())),
+            read,
+        ),
+        "h5: a configuration of numbers": (
+            h5(lambda f: f.attrs.__setitem__("model_config", np.arange(9))),
+            read,
+        ),
+        "h5: lists of any length": (h5(listed), read),
+        "h5: 30,000 texts": (h5(many), read),
+        "keras: a chunk of 400 MB": (keras(b"{}", h5(chunk)), read),
+        "keras: sides of 4,000 digits": (keras(shaped(huge), plain), read),
+        "keras: 300,000 sides": (keras(shaped("999999," * 300_000 + "1"), plain), read),
+        "keras: sides of 39 digits": (keras(shaped(("9" * 39 + ",") * 90_000 + "1"), plain), read),
+        "keras: empty objects": (keras(b'{"a":[' + b"{}," * 1_300_000 + b"{}]}", plain), read),
+        "keras: empty arrays": (keras(b'{"a":[' + b"[]," * 1_300_000 + b"[]]}", plain), read),
+        "keras: nested": (keras(b'{"a":' + b"[" * 900 + b"]" * 900 + b"}", plain), read),
+        "keras: a class name of 3 MB": (
+            keras(b'{"class_name":"' + b"\\u202e" * 600_000 + b'"}', plain),
+            read,
+        ),
+        "keras: a million members": (_rows(1_000_000), read),
+        "keras: a million members before long ones": (
+            _rows(1_000_000, _rows(0)[30:-22] + _long_rows(8)),
+            read,
+        ),
+    }
+
+
+def _long_rows(count: int) -> bytes:
+    head = b"PK\x01\x02" + bytes(24) + struct.pack("<HHH", 1, 0, 65_535) + bytes(12)
+    return (head + b"a" + b"c" * 65_535) * count
+
+
+def bundles(home: Path) -> Cases:
+    from catdog_core.exports import bundle_in
+    from catdog_core.settings import Training
+
+    told = {
+        "format": 1,
+        "created": 1.0,
+        "training": Training().model_dump(),
+        "augmentation": None,
+        "classes": ["cats", "dogs"],
+        "dataset": {"id": "d", "name": "d", "folder": "", "fingerprint": "f"}
+        | {"train": 9, "validation": 9},
+    }
+
+    def read(data: bytes) -> Any:
+        return bundle_in.bring(io.BytesIO(data))
+
+    def bundle(changed: dict[str, bytes], more: dict[str, Any] | None = None) -> bytes:
+        parts = {
+            "run/settings.json": json.dumps({**told, **(more or {})}).encode(),
+            "run/metrics.jsonl": b'{"epoch":0}\n',
+            "run/best.keras": b"x",
+            **changed,
+        }
+        listed = {
+            name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for name, data in parts.items()
+        }
+        manifest = {"kind": "catdog run bundle", "format": 1, "run": {}, "files": listed}
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for name, data in {"manifest.json": json.dumps(manifest).encode(), **parts}.items():
+                archive.writestr(name, data)
+        return out.getvalue()
+
+    filters = {**told["training"], "network": {"filters": ["x"] * 900_000}}
+    made = {
+        "45 MB of epochs": bundle({"run/metrics.jsonl": b'{"epoch":1}\n' * 3_750_000}),
+        "45 MB of empty lines": bundle({"run/metrics.jsonl": b"\n" * 45_000_000}),
+        "45 MB of batches": bundle({"run/batches.jsonl": b'{"epoch":1,"batch":1}\n' * 2_000_000}),
+        "15 MB of batches": bundle({"run/batches.jsonl": b'{"epoch":1,"batch":1}\n' * 700_000}),
+        "a million filters": bundle({}, {"training": filters}),
+        "200,000 classes": bundle({}, {"classes": [str(n) for n in range(200_000)]}),
+        "100,000 versions": bundle({}, {"versions": {str(n): n for n in range(200_000)}}),
+        "a manifest of 4 MB": bundle({f"run/x{n}": b"" for n in range(40_000)}),
+    }
+    return {f"bundle: {name}": (data, read) for name, data in made.items()}
+
+
+def answers(home: Path) -> Cases:
+    """Tables of answers, as an imported run may hold them."""
+    from catdog_core.insight import predictions
+
+    def case(photos: Any, data: bytes, classes: int = 2) -> Case:
+        def read(table: bytes) -> Any:
+            place = home / "t-test.csv"
+            about = {
+                "format": 1,
+                "classes": [str(n) for n in range(classes)],
+                "photos": photos,
+                "table": hashlib.blake2b(table, digest_size=20).hexdigest(),
+            }
+            place.write_bytes(table)
+            place.with_suffix(".json").write_text(json.dumps(about), encoding="utf-8")
+            return predictions.stored(place)
+
+        return data, read
+
+    return {
+        "answers: 45 million empty lines": case(10**9, b"\n" * 45_000_000),
+        "answers: 20 million short lines": case(2, b"a\n" * 20_000_000),
+        "answers: 20 million columns": case(2, b"a,b\n" + b"," * 20_000_000),
+        "answers: photos below zero": case(-1, b"a\n" * 9_000_000),
+        "answers: photos of text": case("9", b"a\n" * 9_000_000),
+        "answers: 100,000 classes": case(2, b"a\n", 100_000),
+    }
+
+
+def photos(home: Path) -> Cases:
+    from PIL import Image
+
+    from catdog_core import images
+    from catdog_core.photos import heads
+
+    def read(data: bytes) -> Any:
+        with contextlib.suppress(Exception):
+            heads.head(data)
+        return images.decode(data).shape
+
+    def directory(count: int, start: int, size: int) -> bytes:
+        rows = (struct.pack(">HHII", 1000 + n, 7, size, 8) for n in range(count))
+        return struct.pack(">H", count) + b"".join(rows) + struct.pack(">I", start)
+
+    def saved(kind: str, **more: Any) -> bytes:
+        out = io.BytesIO()
+        Image.new("RGB", (8, 8)).save(out, kind, **more)
+        return out.getvalue()
+
+    exif = b"MM\0*\0\0\0\x08" + directory(5000, 8, 60_000)
+    large = b"MM\0*\0\0\0\x08" + directory(49_000, 8, 580_000)
+    loop = b"MM\0*\0\0\0\x08" + directory(1, 8, 4)
+    return {
+        "jpeg: tags that share their bytes": (
+            saved("JPEG", exif=b"Exif\0\0" + exif.ljust(65_000, b"\0")),
+            read,
+        ),
+        "png: tags that share their bytes": (saved("PNG", exif=large.ljust(600_000, b"\0")), read),
+        "tiff: a directory that leads to itself": (loop + bytes(999), read),
+        "tiff: 65,000 tags": (b"MM\0*\0\0\0\x08" + directory(64_000, 0, 700_000), read),
+        "tiff: a directory of 2^63 tags": (
+            b"II+\0\x08\0\0\0" + b"\x10" + bytes(7) + b"\xff" * 99,
+            read,
+        ),
+        "gif: comments of a byte": (b"GIF89a" + bytes(7) + b"!\xfe" + b"\1a" * 2_000_000, read),
+    }
+
+
+GROUPS = {
+    "histories": histories,
+    "settings": settings,
+    "archives": archives,
+    "models": models,
+    "bundles": bundles,
+    "answers": answers,
+    "photos": photos,
+}
+
+
+def main() -> None:
+    """Replay the cases of a group."""
+    home = Path(sys.argv[1])
+    os.environ["CATDOG_WORKSPACE"] = str(home / "workspace")
+    from fuzz.child import _forget_peak, _limit, _memory, _one_more
+
+    from catdog_core.errors import CatDogError
+
+    cases = GROUPS[sys.argv[2]](home)
+    _limit()
+    for name, (data, reader) in cases.items():
+        _one_more(CPU_LIMIT)
+        before, start = _memory("VmRSS"), time.process_time()
+        _forget_peak()
+        try:
+            reader(data)
+            outcome = "answered"
+        except (CatDogError, ValueError) as error:
+            outcome = f"{type(error).__name__}: {error}"
+        except BaseException as error:
+            outcome = f"HIT: {type(error).__name__}: {str(error)[:200]}"
+        told = {"case": name, "bytes": len(data), "outcome": outcome[:400]}
+        told["seconds"] = time.process_time() - start
+        told["megabytes"] = _memory("VmHWM") - before
+        print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    main()

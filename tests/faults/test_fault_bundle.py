@@ -1,0 +1,56 @@
+"""The disk fills up while a bundle is taken in: one sentence, nothing left, and a retry works."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+
+import fakes
+import pytest
+from injection import failing, fill, litter, small_disk, snapshot
+
+from catdog_core import files, runs
+from catdog_core.errors import CatDogError
+from catdog_core.exports import bundle_in
+
+
+def changes(path, workspace):
+    """How often taking a bundle in changes the disk."""
+    with failing(workspace, 0) as counter:
+        came = bundle_in.bring(path).run
+    shutil.rmtree(came.folder)
+    return counter.count
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_a_change_of_the_disk_that_fails_leaves_nothing_and_a_retry_works(
+    code, travelled, workspace
+):
+    earlier = fakes.run("mine", status="stopped")
+    before, count = snapshot(earlier), changes(travelled[1], workspace)
+    assert count > 20
+    # A full disk may come at any of them, the others at a few.
+    for number in range(1, count + 1, 1 if code == errno.ENOSPC else 7):
+        with failing(workspace, number, code) as counter, pytest.raises(CatDogError) as caught:
+            bundle_in.bring(travelled[1])
+        said = str(caught.value)
+        assert counter.hit and "could not be" in said and "\n" not in said, (counter.hit, said)
+        assert [path.name for path in runs.root().iterdir()] == [earlier.name], counter.hit
+        assert not litter(workspace), counter.hit
+        assert snapshot(earlier) == before
+    assert bundle_in.bring(travelled[1]).run.epochs == runs.load(travelled[0]).epochs
+
+
+def test_a_disk_that_is_really_full_is_told_and_freed_again(travelled, tmp_path, monkeypatch):
+    size = 2 * travelled[1].stat().st_size + 1_000_000
+    with small_disk(tmp_path / "disk", size) as folder:
+        monkeypatch.setenv("CATDOG_WORKSPACE", str(folder / "workspace"))
+        runs.root().mkdir(parents=True)
+        for leave in (0, 50_000, size // 3):
+            filler = fill(folder, leave)
+            with pytest.raises(CatDogError, match="Free some disk space"):
+                bundle_in.bring(travelled[1])
+            assert not list(runs.root().iterdir())
+            filler.unlink()
+        assert bundle_in.bring(travelled[1]).run.folder.is_dir()
+        files.remove_tree(folder / "workspace")

@@ -1,0 +1,151 @@
+"""Roles and quotas are checked before any of a file is read, unpacked or parsed."""
+
+import io
+import json
+
+import fakes
+import pytest
+
+from catdog_core import access, datasets, files, runs
+from catdog_core.access import Visitor
+from catdog_core.augmentation import presets
+from catdog_core.errors import AccessError, CatDogError
+from catdog_core.exports import bundle_in
+from catdog_core.outcomes import history_files
+from catdog_core.settings import Augmentation
+from catdog_core.sources import archives, foreign_records, imports
+from catdog_ui import visitors
+
+GATED = {
+    "1_Data": ("source_kind", "archive", "source_zip"),
+    "4_Compare": (None, None, "history_file"),
+    "5_Evaluate": (None, None, "evaluate_model"),
+    "7_Export": (None, None, "export_bundle"),
+}
+
+
+class Untouched(io.BytesIO):
+    """A file that tells whether somebody looked into it."""
+
+    name, touched = "photos.zip", False
+
+    def _touch(self, *_):
+        self.touched = True
+        return b""
+
+    read = read1 = readinto = seek = tell = getvalue = getbuffer = _touch
+
+
+@pytest.fixture(autouse=True)
+def shared(workspace, monkeypatch):
+    """A class's lab in which Ada has the one run she may have."""
+    workspace.mkdir()
+    told = {"format": 1, "shared": True, "runs_each": 1}
+    (workspace / access.FILE).write_text(json.dumps(told))
+    folder = fakes.run("adas")
+    about = files.read_json(folder / "about.json")
+    files.write_json(folder / "about.json", {**about, "owner": "ada"})
+
+
+@pytest.fixture(params=["the audience", "a student whose quota is used up"])
+def visitor(request, monkeypatch):
+    who = Visitor("ada", "student" if "student" in request.param else "audience")
+    monkeypatch.setattr(access, "_ask", lambda: who)
+    return who
+
+
+@pytest.mark.usefixtures("visitor")
+def test_a_bundle_is_not_opened_for_who_may_not_have_a_run(tmp_path):
+    file = Untouched()
+    with pytest.raises(AccessError):
+        bundle_in.bring(file)
+    assert not file.touched
+    with pytest.raises(AccessError):
+        bundle_in.bring(tmp_path / "is not even there.zip")
+    assert len(runs.listing()) == 1
+
+
+@pytest.mark.usefixtures("visitor")
+def test_a_history_is_not_opened_for_who_may_not_have_a_run(tmp_path):
+    with pytest.raises(AccessError):
+        history_files.bring(tmp_path / "is not even there.csv")
+    assert len(runs.listing()) == 1
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda file, tmp_path: archives.look(file, "photos.zip"),
+        lambda file, tmp_path: imports.archive(file, "photos.zip"),
+        lambda file, tmp_path: imports.look_at_photos({"cats": [("a.jpg", file)]}, "x"),
+        lambda file, tmp_path: foreign_records.look(tmp_path / "gone.tfrecord"),
+        lambda file, tmp_path: foreign_records.import_foreign(tmp_path / "gone.tfrecord"),
+        lambda file, tmp_path: presets.save("x", Augmentation()),
+    ],
+)
+def test_photos_and_presets_are_not_looked_at_for_the_audience(read, tmp_path, monkeypatch):
+    monkeypatch.setattr(access, "_ask", lambda: Visitor("", "audience"))
+    file = Untouched()
+    with pytest.raises(AccessError):
+        read(file, tmp_path)
+    assert not file.touched
+
+
+def test_a_bundle_that_would_pass_the_quota_of_the_disk_is_not_unpacked(
+    travelled, workspace, monkeypatch
+):
+    told = {"format": 1, "shared": True, "runs_each": 9, "megabytes_each": 1}
+    (workspace / access.FILE).write_text(json.dumps(told))
+    monkeypatch.setattr(access, "_ask", lambda: Visitor("bob", "student"))
+    with pytest.raises(AccessError, match="This run takes"):
+        bundle_in.bring(travelled[1])
+    assert len(runs.listing()) == 1 and not list(runs.root().glob(".*"))
+    told["megabytes_each"] = 1000
+    (workspace / access.FILE).write_text(json.dumps(told))
+    assert bundle_in.bring(travelled[1]).run.owner == "bob"
+
+
+@pytest.mark.parametrize("path", GATED)
+def test_what_a_page_takes_up_is_off_for_the_audience(path, demo, monkeypatch):
+    datasets.open_folder(demo)
+    monkeypatch.setattr(access, "_ask", lambda: Visitor("", "audience"))
+    radio, value, key = GATED[path]
+    page = fakes.page(path)
+    if radio:
+        page.session_state[radio] = value
+        page.run()
+    uploader = next(u for u in page.get("file_uploader") if key in u.proto.id)
+    assert uploader.proto.disabled and not page.exception
+
+
+def test_a_history_that_is_sent_all_the_same_is_not_read(monkeypatch):
+    def gate(action, owner=None, disabled=False, help=None):
+        return {"disabled": disabled, "help": help}
+
+    monkeypatch.setattr(visitors, "gate", gate)
+    monkeypatch.setattr(access, "_ask", lambda: Visitor("ada", "student"))
+    monkeypatch.setattr(history_files, "read", None)
+    page = fakes.page("4_Compare")
+    page.file_uploader(key="history_file").upload("h.csv", b"loss\n1\n", "text/csv")
+    next(b for b in page.button if b.label == "Bring it in").click().run()
+    assert "You have 1 runs already" in fakes.said(page.error)
+
+
+def test_the_code_that_is_tried_has_a_length(workspace):
+    code = "meow" * 200
+    told = {"format": 1, "shared": True, "student_code": access.hashed(code)}
+    (workspace / access.FILE).write_text(json.dumps(told))
+    assert access.role_by_code(code) == "student"
+    assert access.role_by_code(code + " " * 50_000_000) is None
+
+
+@pytest.mark.parametrize("name", [access.FILE, "limits.json"])
+@pytest.mark.parametrize("text", ["[" * 90_000, '{"a":' * 900 + "1" + "}" * 900, "9" * 5000, " "])
+def test_a_file_of_settings_without_end_shuts_and_says_so(workspace, name, text):
+    from catdog_core import limits
+
+    (workspace / name).write_text(text)
+    limits._of.cache_clear()
+    with pytest.raises(CatDogError):
+        access.settings() if name == access.FILE else limits.current()
+    limits._of.cache_clear()

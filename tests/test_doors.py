@@ -30,6 +30,7 @@ LIGHT = (
     "controls",
     "strangers",
     "model_check",
+    "isolated",
     "declared",
     "known_classes",
     "limits",

@@ -110,7 +110,8 @@ def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
     """Files to answers for up to 1,000 photos, beside the network alone on decoded ones."""
     import tensorflow as tf
 
-    from catdog_core import evaluate, predict
+    from catdog_core import evaluate
+    from catdog_core.networks import memory
 
     split = "validation" if len(dataset.items("validation")) >= _PHOTOS else None
     items = dataset.items(split)[:_PHOTOS]
@@ -122,15 +123,15 @@ def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
     )
 
     def bare() -> None:
-        for start in range(0, len(photos), predict.BATCH):
-            forward(tf.constant(photos[start : start + predict.BATCH])).numpy()
+        for start in range(0, len(photos), memory.MOST):
+            forward(tf.constant(photos[start : start + memory.MOST])).numpy()
 
     rows = _in_turns(
         {
             "the forward pass alone, photos in memory": bare,
             "this lab, from files": lambda: evaluate.ask(predictor, dataset, split, known=known),
             "model.predict, photos in memory": lambda: predictor.model.predict(
-                photos.astype(np.float32), batch_size=predict.BATCH, verbose=0
+                photos.astype(np.float32), batch_size=memory.MOST, verbose=0
             ),
         },
         _PASSES,

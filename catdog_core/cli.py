@@ -43,7 +43,7 @@ from .commands.cli_team import Address, Workers
 from .errors import N_, CatDogError, RunError
 from .exports import tongue
 from .files import shown
-from .networks import architecture
+from .networks import architecture, model_check
 from .outcomes import experiments
 from .settings import Training
 from .sources import roots
@@ -71,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # file names may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    model_check.on_wait(_say_queued)
     try:
         if not {"--help", "-h"} & set(arguments):
             files.resolve_workspace()
@@ -103,6 +104,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         what = f"{type(error).__name__}: {error}"
         return _fail(f"The lab failed by an error of its own ({what}). CATDOG_DEBUG=1 shows where.")
+
+
+def _say_queued() -> None:
+    words = N_("Another model is being checked. This one is next…")
+    print(tongue.current()(words), file=sys.stderr)
 
 
 def _fail(text: str, status: int = 1) -> int:

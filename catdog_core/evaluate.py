@@ -179,7 +179,7 @@ def ask(
             unreadable.append((item.file, photo))
         else:
             waiting[item.file] = photo
-        if waiting and (len(waiting) == predict.BATCH or number == len(items)):
+        if waiting and (len(waiting) == asked.batch or number == len(items)):
             found = asked.predict(np.stack(list(waiting.values())))[:, columns]
             if watch:
                 watch.take(list(waiting), list(waiting.values()))

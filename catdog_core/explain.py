@@ -13,7 +13,7 @@ the gradient is turned, as log(p / (1 - p)) is its negative.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import keras
@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from .errors import ModelError
 from .insight import walk
-from .predict import BATCH, Predictor
-
-Mapper = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+from .networks import memory
+from .networks.memory import Batched
+from .predict import Predictor
 
 
 def heat_maps(
@@ -46,20 +46,20 @@ def heat_maps(
         ModelError: the network keeps no map of places, so that there is nothing to show.
     """
     wanted = np.broadcast_to(np.asarray(labels, dtype=np.int32), (len(photos),))
-    mapper = _mapper(predictor.model, predictor.size)
+    if predictor.remote is not None:
+        values = predictor.values(photos)
+        return np.asarray(predictor.remote.ask("heat_maps", values=values, labels=wanted))
+    maps = _mapper(predictor.model, predictor.size)
     parts = [
-        mapper(
-            tf.constant(predictor.values(photos[start : start + BATCH])),
-            tf.constant(wanted[start : start + BATCH]),
-        ).numpy()
-        for start in range(0, len(photos), BATCH)
+        maps.run(predictor.values(photos[rows]), wanted[rows]).numpy()
+        for rows in maps.parts(len(photos))
     ]
     empty = np.empty((0, predictor.size, predictor.size), np.float32)
     return np.concatenate(parts) if parts else empty
 
 
 @lru_cache(maxsize=8)
-def _mapper(model: keras.Model, size: int) -> Mapper:
+def _mapper(model: keras.Model, size: int) -> Batched:
     """Values (B, S, S, 3) float32 and labels (B,) int32 to maps (B, S, S), as one graph."""
 
     opened = walk.inside(model, size)
@@ -84,12 +84,7 @@ def _mapper(model: keras.Model, size: int) -> Mapper:
         heat = tf.image.resize(heat, (size, size))[..., 0]
         return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
 
-    signature = [
-        tf.TensorSpec((None, size, size, 3), tf.float32),
-        tf.TensorSpec((None,), tf.int32),
-    ]
-    mapper: Mapper = tf.function(maps, input_signature=signature, autograph=False)
-    return mapper
+    return memory.compiled(maps, size, more=[tf.int32])
 
 
 def _of_class(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -99,6 +99,15 @@ class Limits(Settings):
         high=100_000_000_000,
         unit="bytes",
     )
+    model_batch_bytes: int = field(
+        1_000_000_000,
+        "Model at work, memory",
+        "Memory that a forward pass, a heat map or an X-ray may take beyond the model's weights."
+        " Fewer photos are asked at once where 32 would take more.",
+        low=100_000_000,
+        high=100_000_000_000,
+        unit="bytes",
+    )
     shard_cache_bytes: int = field(
         20_000_000_000,
         "Shards from elsewhere, bytes",

@@ -199,7 +199,7 @@ def load(path: Path, compiled: bool = False) -> keras.Model:
     Raises:
         ModelError: it is no model, unsafe, damaged, or of layers that are not Keras's own.
     """
-    with model_check.opened(path) as safe:
+    with model_check.opened(path, compiled) as safe:
         try:
             return keras.models.load_model(safe, compile=compiled, safe_mode=True)
         except Exception as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import keras
 import numpy as np
@@ -21,12 +21,21 @@ from .files import shown
 from .insight import walk
 from .insight.certainty import energy
 from .insight.model_file import find as find  # part of this door
+from .networks import memory
+from .networks.memory import Batched
 from .training import epoch_weights
 
 Scale = Literal["0..255", "0..1"]
-BATCH = 32
 _FREE_SIZE = 150  # the notes' size, for a network that takes any
 _MAX_SIZE = 1024
+
+
+class Remote(Protocol):
+    """A model in a process apart, which the rooms that look into networks ask."""
+
+    def ask(self, what: str, **given: Any) -> Any:
+        """What a function of that room gives. Raises ModelError."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,9 @@ class Predictor:
     the range of values it expects; None when the file does not tell, and then 0..1 is assumed,
     the notes' own ``rescale=1/255``. `warnings` are message ids. `run_batch` takes values
     (B, S, S, 3) float32 and gives probabilities as the model's units have them, (B, units), and
-    the scores these were made of; (B, 0) where there is no telling.
+    the scores these were made of; (B, 0) where there is no telling. `batch` is how many photos it
+    may get at once. `units` counts the outputs of its last layer. Where the model runs in a
+    process apart, `remote` answers for it, and `model` is None.
     """
 
     model: keras.Model
@@ -47,7 +58,10 @@ class Predictor:
     names_known: bool
     input_scale: Scale | None
     warnings: tuple[str, ...]
-    run_batch: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    run_batch: Callable[[NDArray[np.float32]], tuple[Any, Any]]
+    batch: int
+    units: int
+    remote: Remote | None = None
 
     def with_scale(self, scale: Scale) -> Predictor:
         """The same model, fed values of another range."""
@@ -85,8 +99,8 @@ class Predictor:
         that does not tell them.
         """
         probabilities, scores = [np.empty((0, len(self.classes)))], []
-        for start in range(0, len(photos), BATCH):
-            found, raw = self.run_batch(tf.constant(self.values(photos[start : start + BATCH])))
+        for start in range(0, len(photos), self.batch):
+            found, raw = self.run_batch(self.values(photos[start : start + self.batch]))
             part = np.asarray(found, dtype=np.float64)
             probabilities.append(np.hstack([1 - part, part]) if part.shape[1] == 1 else part)
             scores.append(np.asarray(raw, dtype=np.float64))
@@ -114,7 +128,7 @@ def load(path: Path) -> Predictor:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
     path = find(path)
-    return _describe(path.name, models.load(path), models.about(path))
+    return describe(path.name, models.load(path), models.about(path))
 
 
 def at_epoch(path: Path, weights: Path) -> Predictor:
@@ -129,7 +143,7 @@ def at_epoch(path: Path, weights: Path) -> Predictor:
     """
     model = models.load(path)
     model.set_weights(epoch_weights.load(weights, model.get_weights()))
-    return _describe(path.name, model, models.about(path))
+    return describe(path.name, model, models.about(path))
 
 
 def photos(
@@ -164,7 +178,7 @@ def photos(
             waiting.append((done - 1, images.load(data, predictor.size)))
         except PhotoError as error:
             rows[-1] = Prediction(name, error=error)
-        if len(waiting) == BATCH:
+        if len(waiting) == predictor.batch:
             flush()
         if progress:
             progress(done)
@@ -192,7 +206,17 @@ def to_csv(rows: Sequence[Prediction], classes: Sequence[str], for_spreadsheet: 
     return out.getvalue()
 
 
-def _describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
+def describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
+    """How a loaded model is asked.
+
+    Args:
+        name: of its file, for messages.
+        model: a Keras model.
+        about: from `models.about`.
+
+    Raises:
+        ModelError: it does not classify photos, or one photo takes more memory than is allowed.
+    """
     inputs, outputs = model.inputs, model.outputs
     shape = tuple(inputs[0].shape) if len(inputs) == 1 else ()
     out = tuple(outputs[0].shape) if len(outputs) == 1 else ()
@@ -214,6 +238,7 @@ def _describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
             height=height,
             limit=_MAX_SIZE,
         )
+    _refuse_not_finite(name, model)
     units = int(out[1])
     count = 2 if units == 1 else units
     names = about.get("classes")
@@ -224,12 +249,7 @@ def _describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     )
     raw = gives_raw_scores(model)
     warnings = [_RAW_SCORES] if raw else []
-    if not all(np.isfinite(np.asarray(weight)).all() for weight in model.weights):
-        raise ModelError(
-            "{name} holds weights that are no numbers (NaN or infinite). Its training diverged."
-            " Train it again with a lower learning rate.",
-            name=shown(name),
-        )
+    answer = _compiled(model, int(height), raw, shown(name))
     return Predictor(
         model=model,
         classes=given or tuple(f"p_{i}" for i in range(count)),
@@ -237,8 +257,19 @@ def _describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
         names_known=known,
         input_scale="0..255" if rescales or known else None,
         warnings=tuple(warnings),
-        run_batch=_compiled(model, int(height), raw),
+        run_batch=answer.run,
+        batch=answer.batch,
+        units=units,
     )
+
+
+def _refuse_not_finite(name: str, model: Any) -> None:
+    if not all(np.isfinite(np.asarray(weight)).all() for weight in model.weights):
+        raise ModelError(
+            "{name} holds weights that are no numbers (NaN or infinite). Its training diverged."
+            " Train it again with a lower learning rate.",
+            name=shown(name),
+        )
 
 
 _RAW_SCORES = N_(
@@ -256,9 +287,7 @@ def gives_raw_scores(model: Any) -> bool:
     return activation is not None and activation.__name__ == "linear"
 
 
-def _compiled(
-    model: Any, size: int, raw: bool
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+def _compiled(model: Any, size: int, raw: bool, name: str) -> Batched:
     """The forward pass as one compiled graph: `model.predict` has a high fixed cost a call."""
     opened = walk.inside(model, size)
     last = opened.last
@@ -271,7 +300,4 @@ def _compiled(
             result = tf.sigmoid(result) if result.shape[1] == 1 else tf.nn.softmax(result)
         return result, result[:, :0] if scores is None else scores
 
-    compiled: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] = tf.function(
-        forward, input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)]
-    )
-    return compiled
+    return memory.compiled(forward, size, name=name)

@@ -184,7 +184,7 @@ def _whole_epochs(run: runs.Run, writes: bool) -> tuple[int, list[dict[str, Any]
     backup = run.folder / "backup.keras"
     if not backup.exists():
         return 0, []
-    strangers.inspect(backup)
+    strangers.inspect(backup, compiled=True)
     kept = models.about(backup)
     last = int(kept["epoch"])
     rows = [row for row in run.epochs if row["epoch"] <= last]

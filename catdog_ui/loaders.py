@@ -16,12 +16,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import files
+from catdog_core import access, files
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError, PhotoError
 from catdog_core.images import Photo
 from catdog_core.insight import guests
 from catdog_core.jobs import Job
+from catdog_core.networks import model_check
 from catdog_core.packing import cache
 from catdog_core.runs import Run
 
@@ -52,7 +53,10 @@ def uploaded(data: bytes, name: str) -> Predictor:
     Raises:
         ModelError: the file is no usable model.
     """
-    with st.spinner(t("Checking and loading the model…")):
+    words = t("Checking and loading the model…")
+    if model_check.is_busy():
+        words = t("Another model is being checked. This one is next…")
+    with st.spinner(words):
         return _from_bytes(hashlib.sha256(data).hexdigest(), data, name)
 
 
@@ -63,7 +67,7 @@ def predict(model: Predictor, photos: Sequence[tuple[str, bytes]], job: Job) -> 
     rows: list[Prediction] = []
     while len(rows) < len(photos) and not job.stopped():
         job.tell("", len(rows), len(photos))
-        rows += room.photos(model, photos[len(rows) : len(rows) + room.BATCH])
+        rows += room.photos(model, photos[len(rows) : len(rows) + model.batch])
     return rows
 
 
@@ -205,9 +209,7 @@ def stem(run: Run) -> str:
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _from_file(path: str, changed: int) -> Predictor:
     warm.wait()
-    from catdog_core import predict as room
-
-    model = room.load(Path(path))
+    model = _opened(Path(path))
     settle()
     return model
 
@@ -215,14 +217,22 @@ def _from_file(path: str, changed: int) -> Predictor:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
     warm.wait()
-    from catdog_core import predict as room
-
     with files.temporary_folder("upload") as folder:
         path = folder / f"{files.slug(Path(_name).stem)}.{files.slug(Path(_name).suffix)}"
         path.write_bytes(_data)
-        model = room.load(path)
+        model = _opened(path)
     settle()
     return model
+
+
+def _opened(path: Path) -> Predictor:
+    """A model here, or, of one from elsewhere on a shared lab, in a process of its own."""
+    from catdog_core import predict as room
+    from catdog_core.networks import isolated
+
+    if access.settings().shared and not model_check.is_own(path):
+        return isolated.load(path)
+    return room.load(path)
 
 
 def settle() -> None:

@@ -49,6 +49,15 @@ def bad_inputs():
     return folder
 
 
+@pytest.fixture(scope="session")
+def field():
+    """Files as people sent them, where they lie beside the project."""
+    folder = SHARED / "field"
+    if not folder.is_dir():
+        pytest.skip("the collection of files from the field is not beside this checkout")
+    return folder
+
+
 @pytest.fixture
 def allow(monkeypatch):
     """Sets limits for strangers' files, also below what the settings accept."""

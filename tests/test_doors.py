@@ -34,6 +34,7 @@ LIGHT = (
     "controls",
     "strangers",
     "model_check",
+    "isolated",
     "declared",
     "known_classes",
     "limits",

@@ -15,7 +15,7 @@ SIDE = 32
 
 
 def predictor(model, classes=("cats", "dogs")):
-    return predict._describe("model", model, {"classes": list(classes)})
+    return predict.describe("model", model, {"classes": list(classes)})
 
 
 def red_and_blue(units=1):

@@ -120,7 +120,7 @@ def test_a_network_with_skip_connections_and_without_pooling(notes):
 
 
 def test_the_map_can_be_clicked_wherever_it_is_and_shows_the_chosen_unit(notes):
-    model = predict._describe("model", notes, {"classes": ["cats", "dogs"]})
+    model = predict.describe("model", notes, {"classes": ["cats", "dogs"]})
     layer = xray.layers(model)[1]
     fitted = np.zeros((48, 48, 3), np.uint8)
     values = xray.maps(model, fitted[None], layer.place)[0]

@@ -13,7 +13,7 @@ from catdog_core.networks import architecture
 
 
 def predictor(model, classes=("cats", "dogs")):
-    return predict._describe("model", model, {"classes": list(classes)})
+    return predict.describe("model", model, {"classes": list(classes)})
 
 
 def noise(size, count=1):

@@ -91,7 +91,7 @@ def _settle(staged: Path, listed: dict[str, Any]) -> Dataset | None:
     epochs = _rows(staged / "metrics.jsonl", ("epoch",))
     _rows(staged / "batches.jsonl", ("epoch", "batch"))
     for path in sorted(staged.glob("*.keras")):
-        if strangers.inspect(path) != ".keras":
+        if strangers.inspect(path, compiled=path.name != "best.keras") != ".keras":
             raise refused(CatDogError("its {name} is no .keras file", name=path.name))
         # Once it is a run of this workspace, nobody looks at it so closely again.
         model_check.check(path, path.name, listed[f"run/{path.name}"]["sha256"])

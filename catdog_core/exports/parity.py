@@ -69,8 +69,8 @@ def _probabilities(
     predictor: Predictor, ask: Ask, photos: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
     parts = [
-        ask(predictor.values(photos[start : start + predict.BATCH]))
-        for start in range(0, len(photos), predict.BATCH)
+        ask(predictor.values(photos[start : start + predictor.batch]))
+        for start in range(0, len(photos), predictor.batch)
     ]
     scores = np.concatenate(parts).astype(np.float64)
     return np.hstack([1 - scores, scores]) if scores.shape[1] == 1 else scores

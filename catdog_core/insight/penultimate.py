@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from .. import images, predict
 from ..errors import ModelError
-from ..predict import Predictor
+from ..networks import memory
+from ..networks.memory import Batched
+from ..predict import Predictor, Remote
 from . import embedding
 from .embedding import Embedding
 from .walk import inside
@@ -23,6 +25,9 @@ SIDE = 64
 WIDEST = 2048
 """Values of a photo that are kept as they are; more are projected."""
 _PROJECTED = 512
+_FOLDED = 1 << 16
+"""Values that are left of more than `_MOST`, before they are projected."""
+_MOST = 1 << 17
 
 
 class Watch:
@@ -30,12 +35,19 @@ class Watch:
 
     Where that is a map of places, its mean over them is taken. More than `WIDEST` values a photo,
     as of a network that flattens a large map, are projected by a random matrix of a fixed seed:
-    distances change by a few per cent (Johnson and Lindenstrauss), and memory stays small.
+    distances change by a few per cent (Johnson and Lindenstrauss), and memory stays small. Of more
+    than 131,072 values those whose places are the same modulo 65,536 are summed before, with
+    random signs: the matrix would take gigabytes.
     """
 
     def __init__(self, predictor: Predictor, wanted: Collection[str]) -> None:
-        self.predictor = replace(predictor, run_batch=self._run)
-        self._both = _compiled(predictor.model, predictor.size)
+        if predictor.remote is not None:
+            self._both: Callable[..., Any] = partial(_asked, predictor.remote)
+            batch = int(predictor.remote.ask("features_at_once"))
+        else:
+            both = features_of(predictor)
+            self._both, batch = both.run, both.batch
+        self.predictor = replace(predictor, run_batch=self._run, batch=batch)
         self._wanted = frozenset(wanted)
         self._values = 0
         self._latest: NDArray[np.float32] = np.empty((0, 0), np.float32)
@@ -59,13 +71,14 @@ class Watch:
         thumbnails = [small for _, small in self._found.values()]
         return embedding.make(list(self._found), features, thumbnails, self._values)
 
-    def _run(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _run(self, batch: NDArray[np.float32]) -> tuple[Any, Any]:
         said, features = self._both(batch)
-        values = features.numpy()
+        values = np.asarray(features)
         self._values = values.shape[1]
         if self._values > WIDEST:
+            values = _folded(values) if self._values > _MOST else values
             if self._matrix is None:
-                shape = (self._values, _PROJECTED)
+                shape = (values.shape[1], _PROJECTED)
                 drawn = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
                 self._matrix = drawn / np.float32(np.sqrt(_PROJECTED))
             values = values @ self._matrix
@@ -73,12 +86,29 @@ class Watch:
         return said, said[:, :0]
 
 
-def _compiled(model: keras.Model, size: int) -> Any:
+def _folded(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A count sketch, (B, D) to (B, 65,536): lengths and distances are kept on average."""
+    drawn = np.random.default_rng(1)
+    found = np.zeros((len(values), _FOLDED), np.float32)
+    for start in range(0, values.shape[1], _FOLDED):
+        part = values[:, start : start + _FOLDED]
+        signs = drawn.integers(0, 2, part.shape[1], np.int8) * 2 - 1
+        found[:, : part.shape[1]] += part * signs.astype(np.float32)
+    return found
+
+
+def _asked(remote: Remote, batch: NDArray[np.float32]) -> tuple[Any, Any]:
+    said, features = remote.ask("features", values=batch)
+    return said, features
+
+
+def features_of(predictor: Predictor) -> Batched:
     """One graph from a batch to the probabilities and to what the last layer gets, (B, D).
 
     Raises:
         ModelError: no layer has a kernel.
     """
+    model, size = predictor.model, predictor.size
     opened = inside(model, size)
     weighing = [step for step in opened.steps if hasattr(step.layer, "kernel")]
     if not weighing:
@@ -86,7 +116,11 @@ def _compiled(model: keras.Model, size: int) -> Any:
             "No layer of the model weighs what it gets. Expected a network whose last layer does,"
             " as that of a classifier."
         )
-    part = opened.part([opened.ends[0], weighing[-1].given[0]])
+    before = weighing[-1].given[0]
+    part = opened.part([opened.ends[0], before])
+    # A convolution's map becomes its mean over the places; of a flattened one all is projected.
+    shape = opened.steps[before].shape if before >= 0 else ()
+    wide = min(shape[-1] or 0, _MOST) if len(shape) == 2 else 0
     raw = predict.gives_raw_scores(model)
 
     def both(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -98,7 +132,5 @@ def _compiled(model: keras.Model, size: int) -> Any:
             said = tf.sigmoid(said) if said.shape[1] == 1 else tf.nn.softmax(said)
         return said, features
 
-    signature = [tf.TensorSpec((None, size, size, 3), tf.float32)]
-    run = tf.function(both, input_signature=signature, autograph=False)
-    run.get_concrete_function()
-    return run
+    matrix = wide * _PROJECTED * 4 * 2 if wide > WIDEST else 0  # and while it is drawn
+    return memory.compiled(both, size, beside=matrix)

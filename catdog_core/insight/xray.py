@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from ..errors import ModelError
 from ..files import shown
 from ..images import Photo
-from ..predict import BATCH, Predictor, load
+from ..networks import memory
+from ..networks.memory import Batched
+from ..predict import Predictor, load
 from ..training import epoch_weights
 from . import walk
 from .pooled import Pooling
@@ -62,6 +64,9 @@ class Answer:
 
 def layers(predictor: Predictor) -> list[Layer]:
     """The layers with a map, from the first to the last; those of nested models among them."""
+    if predictor.remote is not None:
+        told = predictor.remote.ask("layers")
+        return [Layer(place, name, kind, tuple(shape)) for place, name, kind, shape in told]
     found = []
     for place, step in enumerate(walk.inside(predictor.model, predictor.size).steps):
         if step.has_places:
@@ -76,6 +81,9 @@ def pooling(predictor: Predictor, place: int) -> tuple[Pooling, int]:
 
     A place below 0 is the photo, as `maps` takes it.
     """
+    if predictor.remote is not None:
+        pool, strides, padding, before = predictor.remote.ask("pooling", place=place)
+        return Pooling(tuple(pool), tuple(strides), padding), before
     step = walk.inside(predictor.model, predictor.size).steps[place]
     layer = step.layer
     return Pooling(layer.pool_size, layer.strides, layer.padding), step.given[0]
@@ -92,9 +100,17 @@ def maps(predictor: Predictor, photos: NDArray[np.uint8], place: int) -> NDArray
     values = predictor.values(photos)
     if place < 0:
         return values
-    return np.asarray(
-        _run(predictor.model, predictor.size, place)(tf.constant(values)), dtype=np.float32
-    )
+    if predictor.remote is not None:
+        return np.asarray(predictor.remote.ask("maps", values=values, place=place))
+    run = _run(predictor.model, predictor.size, place)
+    return np.concatenate([np.asarray(run.run(values[rows])) for rows in run.parts(len(values))])
+
+
+def photos_at_once(predictor: Predictor, place: int) -> int:
+    """How many photos `maps` may be asked about at once for a layer."""
+    if predictor.remote is not None:
+        return int(predictor.remote.ask("photos_at_once", place=place))
+    return predictor.batch if place < 0 else _run(predictor.model, predictor.size, place).batch
 
 
 def filters(predictor: Predictor) -> NDArray[np.float32]:
@@ -105,6 +121,8 @@ def filters(predictor: Predictor) -> NDArray[np.float32]:
     Raises:
         ModelError: no convolution looks at the colours of the photo.
     """
+    if predictor.remote is not None:
+        return np.asarray(predictor.remote.ask("filters"))
     for layer in predictor.model._flatten_layers():
         if isinstance(layer, kl.Conv2D) and layer.kernel.shape[2] == 3:
             kernel = np.asarray(layer.kernel, dtype=np.float32).transpose(3, 0, 1, 2)
@@ -163,7 +181,8 @@ def strongest(
     """
     found: list[Answer] = []
     done, waiting = 0, iter(photos)
-    while part := list(islice(waiting, BATCH)):
+    batch = photos_at_once(predictor, place)
+    while part := list(islice(waiting, batch)):
         values = maps(predictor, np.stack(part), place)[..., channel]
         flat = values.reshape(len(part), -1)
         height = flat.mean(axis=1) if by_mean else flat.max(axis=1)
@@ -189,22 +208,22 @@ def receptive_field(predictor: Predictor, place: int, row: int, column: int) -> 
     Raises:
         ModelError: a layer makes maps larger again.
     """
+    if predictor.remote is not None:
+        return Box(*predictor.remote.ask("receptive_field", place=place, row=row, column=column))
     down, across = (_field(predictor, place, axis) for axis in (0, 1))
     top, left = (f.start + at * f.step for f, at in ((down, row), (across, column)))
     return Box(top, left, top + down.size, left + across.size)
 
 
 @lru_cache(maxsize=16)
-def _run(model: keras.Model, size: int, place: int) -> Any:
+def _run(model: keras.Model, size: int, place: int) -> Batched:
     """The network up to a step as one graph: values (B, S, S, 3) to its result, float32."""
     part = walk.inside(model, size).part([place])
 
     def run(batch: tf.Tensor) -> tf.Tensor:
         return tf.cast(part(batch, training=False), tf.float32)
 
-    signature = [tf.TensorSpec((None, size, size, 3), tf.float32)]
-    # The one graph there will be: a function of graphs warns where many of its kind are made.
-    return tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
+    return memory.compiled(run, size)
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ def _check_class(name: str, kind: Any, entry: dict[str, Any]) -> None:
         )
     known = isinstance(kind, str) and (
         kind in known_classes.ALLOWED
+        or (module, kind) in known_classes.EXACT
         or (ours and str(module).startswith(known_classes.OPERATIONS) and kind.isidentifier())
     )
     if not (ours and known) or (registered is not None and ">" in str(registered)):

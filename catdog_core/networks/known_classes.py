@@ -65,14 +65,27 @@ _PARTS = _names(
     " RecallAtPrecision RootMeanSquaredError SensitivityAtSpecificity SparseCategoricalAccuracy"
     " SparseTopKCategoricalAccuracy SpecificityAtSensitivity Sum TopKCategoricalAccuracy"
     " TrueNegatives TruePositives"
-    " DTypePolicy DTypePolicyMap FloatDTypePolicy QuantizedDTypePolicy QuantizedFloat8DTypePolicy"
-    " AbsMaxQuantizer SeedGenerator"
+    " SeedGenerator"
 )
+_PRECISION = {
+    "keras": _names("DTypePolicy DTypePolicyMap FloatDTypePolicy Policy"),
+    "keras.dtype_policies": _names(
+        "AWQDTypePolicy DTypePolicy DTypePolicyMap FloatDTypePolicy GPTQDTypePolicy Int4DTypePolicy"
+        " QuantizedDTypePolicy QuantizedFloat8DTypePolicy"
+    ),
+    "keras.mixed_precision": _names("DTypePolicy Policy"),
+    "keras.quantizers": _names(
+        "AWQConfig AbsMaxQuantizer Float8QuantizationConfig GPTQConfig Int4QuantizationConfig"
+        " Int8QuantizationConfig"
+    ),
+}
+EXACT = frozenset((module, name) for module, names in _PRECISION.items() for name in names)
+"""Modules and classes of number formats: of float16, int8, int4 and float8 models."""
 _INNER = _names(
     "Functional Sequential Model LayerScale"  # the last is part of ConvNeXt
-    " __keras_tensor__ __tensor__ __numpy__ __tuple__ __typespec__ __ellipsis__ slice"
+    " __keras_tensor__ __tensor__ __numpy__ __tuple__ __typespec__ __ellipsis__ __slice__ slice"
 )
 ALLOWED = LAYERS | _PARTS | _INNER
-"""Every class name a configuration may hold."""
+"""Every class name a configuration may hold in a module of Keras, beside `EXACT`."""
 OPERATIONS = "keras.src.ops."
 """Where Keras keeps what ``x / 255`` on a symbolic tensor becomes; all of it only calculates."""

@@ -2,7 +2,8 @@
 
 The process gets no secrets, no open files and an empty folder; time and memory are limited by the
 system where it can (Linux) and by a watch from here everywhere. What was found is remembered by the
-file's digest, so that the same bytes are not checked twice. Light.
+file's digest, so that the same bytes are not checked twice. One is checked at a time, since each
+may take gigabytes. Light.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock, Timeout
 
 from .. import files, limits, runs
 from ..errors import CatDogError, ModelError
@@ -29,10 +32,11 @@ from ..insight import shipped
 from ..limits import Limits
 from . import model_child, strangers
 
-FORMAT = 1
+FORMAT = 2
 _CHUNK = 1 << 20
 _POLL = 0.05  # seconds between two looks at the process
 _MAX_ANSWER = 10_000  # bytes
+_QUEUE = 300.0  # seconds to wait for other checks at most
 _FIELD = re.compile(r"\{\w+(:,)?\}")
 _KEPT = (
     # All that the process is given of the environment: where programs and libraries lie.
@@ -44,27 +48,33 @@ _START += " model_child.main()"
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Path]:
+def opened(path: Path, compiled: bool = False) -> Iterator[Path]:
     """A model file that may be loaded here, under a name that Keras reads.
 
     The lab's own models, which lie among the runs, came with it or were written by this process,
     are only looked at. Of any
     other a private copy is checked and given, so that nobody can change it in between.
 
+    Args:
+        path: the file.
+        compiled: it is to be trained on, with its loss, metrics and optimizer.
+
     Raises:
         ModelError: it is no model, unsafe, damaged, too large, or of layers that are not Keras's.
     """
     path = Path(path)
     kind = strangers.kind_of(path)
-    if _is_own(path):
-        strangers.inspect(path)
+    if is_own(path):
+        strangers.inspect(path, compiled=compiled)
         if path.suffix == kind:
             yield path
             return
     with files.temporary_folder("model") as folder:
         copy = folder / f"model{kind}"
-        digest = _copy(path, copy)
-        if not _is_own(path):
+        digest = copied(path, copy)
+        if not is_own(path):
+            if compiled:
+                strangers.inspect(copy, path.name, compiled=True)
             check(copy, path.name, digest)
         yield copy
 
@@ -87,12 +97,75 @@ def check(path: Path, name: str, digest: str) -> None:
         "keras": metadata.version("keras"),
         "limits": {k: v for k, v in allowed.model_dump().items() if k.startswith("model_")},
     }
-    with suppress(CatDogError):
-        if files.read_json(note) == terms:
+
+    def is_known() -> bool:
+        with suppress(CatDogError):
+            return bool(files.read_json(note) == terms)
+        return False
+
+    if is_known():
+        return
+    with _queue():
+        if is_known():  # the check that was waited for was of the same file
             return
-    _ask(path, name, allowed)
-    with suppress(CatDogError):  # a workspace that is read only: checked again the next time
-        files.write_json(note, terms)
+        _ask(path, name, allowed)
+        with suppress(CatDogError):  # a workspace that is read only: checked again the next time
+            files.write_json(note, terms)
+
+
+def is_busy() -> bool:
+    """Whether a model is being checked just now, in any process of this workspace."""
+    lock = FileLock(_lock_file())
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def on_wait(call: Callable[[], None]) -> None:
+    """Have a function called when a check of this process has to wait for another."""
+    global _on_wait
+    _on_wait = call
+
+
+_on_wait: Callable[[], None] = lambda: None  # noqa: E731 - replaced by the command line
+
+
+def _lock_file() -> Path:
+    """The lock that a check holds: the system lets go of it when its process ends."""
+    folder = files.workspace() / "models_checked"
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if os.access(folder, os.W_OK):
+        return folder / "check.lock"
+    user = hashlib.sha256(str(Path.home()).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"catdog-queue-{user}.lock"
+
+
+@contextmanager
+def _queue() -> Iterator[None]:
+    """Wait until no other model is being checked, and keep others waiting meanwhile.
+
+    Raises:
+        ModelError: it takes too long.
+    """
+    lock = FileLock(_lock_file(), thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _on_wait()
+        try:
+            lock.acquire(timeout=_QUEUE, poll_interval=_POLL)
+        except Timeout as error:
+            raise ModelError(
+                "Other models are being checked, one at a time. Try again in a few minutes."
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -124,14 +197,16 @@ def _state(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _is_own(path: Path) -> bool:
+def is_own(path: Path) -> bool:
+    """Whether a file is the lab's own: among the runs, shipped, or written by this process."""
     place = path.resolve()
     if place in _written and _written[place] == _state(place):
         return True
     return any(place.is_relative_to(root.resolve()) for root in (runs.root(), shipped.folder()))
 
 
-def _copy(path: Path, target: Path) -> str:
+def copied(path: Path, target: Path) -> str:
+    """Copy a model file; the SHA-256 of what was copied. Raises ModelError."""
     digest, size, most = hashlib.sha256(), 0, limits.current().model_bytes
     try:
         with open(path, "rb") as source, open(target, "wb") as file:
@@ -158,27 +233,39 @@ def _copy(path: Path, target: Path) -> str:
 def _ask(path: Path, name: str, allowed: Limits) -> None:
     request = {"path": str(path), "name": name, "limits": allowed.model_dump()}
     with files.temporary_folder("check") as home:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _START.format(path=_import_path())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=home,
-            env=environment(home),
-            close_fds=True,
-        )
+        process = started(_START, home)
         assert process.stdin and process.stdout
         try:
             with suppress(OSError):  # it has ended already
-                process.stdin.write(json.dumps(request).encode())
-                process.stdin.close()
+                process.stdin.write(json.dumps(request).encode() + b"\n")
+                process.stdin.flush()  # left open: when it closes, the process ends
             _wait(process, name, allowed)
             answer = process.stdout.read(_MAX_ANSWER)
         finally:
             process.kill()
             process.wait()
             process.stdout.close()
+            with suppress(OSError):
+                process.stdin.close()
     _judge(name, allowed, process.returncode, answer)
+
+
+def started(code: str, home: Path) -> subprocess.Popen[bytes]:
+    """A process with nothing of ours: no secrets, no open files, an empty folder.
+
+    Args:
+        code: Python, with {path!r} where the list of places of modules goes.
+        home: the folder.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", code.format(path=_import_path())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=home,
+        env=environment(home),
+        close_fds=True,
+    )
 
 
 def _import_path() -> list[str]:
@@ -188,15 +275,15 @@ def _import_path() -> list[str]:
 
 def _wait(process: subprocess.Popen[bytes], name: str, allowed: Limits) -> None:
     """Wait for the end, and end what takes too much: where the system knows no such limits."""
-    patience = time.monotonic() + 60 + 6 * allowed.model_seconds
+    patience = time.monotonic() + 120 + 10 * allowed.model_seconds
     watched = psutil.Process(process.pid)
     while process.poll() is None:
         time.sleep(_POLL)
         with suppress(psutil.Error):
             if watched.memory_info().rss > allowed.model_memory:
-                raise _too_much_memory(name, allowed)
+                raise too_much_memory(name, allowed)
         if time.monotonic() > patience:
-            raise _too_long(name, allowed)
+            raise too_long(name, allowed)
 
 
 def _judge(name: str, allowed: Limits, status: int, answer: bytes) -> None:
@@ -216,19 +303,12 @@ def _judge(name: str, allowed: Limits, status: int, answer: bytes) -> None:
     if status == 0 and said.get("ok") is True:
         return
     if said.get("memory"):
-        raise _too_much_memory(name, allowed)
-    message, params = said.get("message"), said.get("params")
-    if isinstance(message, str) and isinstance(params, dict):
-        plain = _FIELD.sub("", message)
-        values = {k: v for k, v in params.items() if isinstance(v, (int, str))}
-        if "{" not in plain and "}" not in plain:
-            error = ModelError(message, **values)
-            with suppress(KeyError, ValueError):
-                str(error)
-                raise error
+        raise too_much_memory(name, allowed)
+    if (error := told(said)) is not None:
+        raise error
     # SIGXCPU, or SIGKILL where the hard limit is met; 0 seconds are never reached otherwise.
     if status in (-24, -9):
-        raise _too_long(name, allowed)
+        raise too_long(name, allowed)
     raise ModelError(
         "{name} made the process that checked it break off (status {status}). Expected a whole"
         " model file. Save or download it again.",
@@ -237,7 +317,24 @@ def _judge(name: str, allowed: Limits, status: int, answer: bytes) -> None:
     )
 
 
-def _too_much_memory(name: str, allowed: Limits) -> ModelError:
+def told(said: dict[str, Any]) -> ModelError | None:
+    """The error that a process told in words; None where it is in none that can be shown."""
+    message, params = said.get("message"), said.get("params")
+    if not isinstance(message, str) or not isinstance(params, dict):
+        return None
+    plain = _FIELD.sub("", message)
+    values = {k: v for k, v in params.items() if isinstance(v, (int, str))}
+    if "{" in plain or "}" in plain:
+        return None
+    error = ModelError(message, **values)
+    with suppress(KeyError, ValueError):
+        str(error)
+        return error
+    return None
+
+
+def too_much_memory(name: str, allowed: Limits) -> ModelError:
+    """The error of a model whose process takes more memory than it may."""
     return ModelError(
         "{name} takes more than {limit:,} bytes of memory to open. Expected a smaller model.",
         name=shown(name),
@@ -245,7 +342,8 @@ def _too_much_memory(name: str, allowed: Limits) -> ModelError:
     )
 
 
-def _too_long(name: str, allowed: Limits) -> ModelError:
+def too_long(name: str, allowed: Limits) -> ModelError:
+    """The error of a model whose process takes more time than it may."""
     return ModelError(
         "{name} takes more than {seconds} s to open. Expected a smaller model.",
         name=shown(name),

@@ -1,6 +1,7 @@
 """The process behind `model_check`: opens one stranger's model under limits and says how it went.
 
-It reads {"path", "name", "limits"} as JSON on stdin and answers with one line of JSON on stdout.
+It reads a line of JSON, {"path", "name", "limits"}, on stdin and answers with one on stdout. When
+stdin closes, whoever asked is gone, and it ends.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from .. import processes
 from ..errors import ModelError
 from ..files import shown
 from ..limits import Limits
@@ -21,7 +23,11 @@ from . import declared, strangers
 
 BREACH = 77
 """Exit status of a process whose model tried to leave it."""
-_START_SECONDS = 60  # CPU time for the look at the file and for TensorFlow's start
+START_SECONDS = 60  # CPU time for the look at the file and for TensorFlow's start
+_TRIAL = 3  # times the seconds for the first photo that asking several at once may take
+_TENSORFLOW = 300_000_000  # bytes that it takes for itself once it works
+_MAPS = 4  # photos, as many as the Predict page asks about together
+_CONSTANTS = 10_000_000  # numbers that layers may lay out beside their weights
 _HOLES = 4_000_000_000  # bytes of address space that libraries map and never touch
 _SPARE = 10_000  # numbers of weights that a file need not hold, such as random states
 _SIDE = 150  # pixels, for a network that takes photos of any size
@@ -35,12 +41,12 @@ OUTSIDE = (
 
 def main() -> None:
     """Answer one request."""
-    processes.end_with_parent()
-    request = json.loads(sys.stdin.buffer.read())
+    request = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=end_with_input, daemon=True).start()
     path, name = Path(request["path"]), str(request["name"])
     allowed = Limits.model_validate(request["limits"])
-    _bound(allowed.model_memory)
-    _bound_cpu(_START_SECONDS)
+    bound(allowed.model_memory)
+    _bound_cpu(START_SECONDS, _TRIAL * allowed.model_seconds)
     try:
         held = strangers.held(path, name, allowed)
         _load(path, name, held, allowed)
@@ -53,44 +59,84 @@ def main() -> None:
     os._exit(0)  # nothing of the model's runs at the end
 
 
-def _load(path: Path, name: str, held: int, allowed: Limits) -> None:
+def end_with_input() -> None:
+    """End this process once nobody is there to ask it. Run by a thread."""
+    while os.read(0, 1 << 16):
+        pass
+    os._exit(1)
+
+
+def restricted(allowed: Limits) -> None:
+    """Import all that opening a model needs, then let this process reach nothing outside."""
     from .. import quiet
 
     quiet.import_tensorflow()
-    _bound_cpu(allowed.model_seconds)
+    from .. import explain, limits  # noqa: F401 - imported while files may be opened
+
+    limits.current = lambda: allowed
     sys.addaudithook(_warden(Path.cwd()))
-    try_out(path, name, held)
 
 
-def try_out(path: Path, name: str, held: int) -> None:
-    """Load a model and ask it about one photo; for a process that does nothing else, since Keras
-    counts weights from then on.
+def _load(path: Path, name: str, held: int, allowed: Limits) -> None:
+    restricted(allowed)
+    _bound_cpu(allowed.model_seconds, _TRIAL * allowed.model_seconds)
+    more = _TRIAL * allowed.model_seconds
+    try_out(path, name, held, lambda: _bound_cpu(more))
+
+
+def try_out(path: Path, name: str, held: int, opened: Callable[[], None] = lambda: None) -> Any:
+    """Load a model and do with it what will be done: as many photos at once as will be asked, and
+    a heat map. For a process that does nothing else, since Keras counts weights from then on.
+
+    How many photos that is follows from declared shapes alone, before anything is computed.
 
     Args:
         path: ends in ``.keras`` or ``.h5``, as its content tells.
         name: the file's name in messages.
         held: how many numbers the file's weights hold.
+        opened: called once it is loaded and has answered to one photo.
+
+    Returns:
+        The model, as `predict.load` gives it.
 
     Raises:
         ModelError: Keras cannot load it, or it asks for more than it holds.
         MemoryError: it takes more than there is.
     """
+    predictor = loaded(path, name, held)
+    try:
+        _use(predictor, name, opened)
+    except Exception as error:
+        raise in_words(name, error) from error
+    return predictor
+
+
+def loaded(path: Path, name: str, held: int) -> Any:
+    """Load a model as `try_out` does, but ask it nothing. Raises as that does."""
     import keras
+
+    from .. import models, predict
 
     refused: list[ModelError] = []
     keras.Layer.add_weight = _counted(keras.Layer.add_weight, name, held + _SPARE, refused)
+    _count_constants(name, refused)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
         _refuse_wide(name, model)
-        _ask_once(model)
+        return predict.describe(name, model, models.about(path))
     except Exception as error:
         if refused:  # Keras wraps it in an error of its own
             raise refused[0] from None
-        if isinstance(error, (ModelError, MemoryError)):
-            raise
-        if type(error).__name__ == "ResourceExhaustedError":
-            raise MemoryError from error
-        raise unloadable(name, error) from error
+        raise in_words(name, error) from error
+
+
+def in_words(name: str, error: Exception) -> Exception:
+    """An error of Keras or TensorFlow as a ModelError or MemoryError."""
+    if isinstance(error, (ModelError, MemoryError)):
+        return error
+    if type(error).__name__ == "ResourceExhaustedError":
+        return MemoryError()
+    return unloadable(name, error)
 
 
 def unloadable(name: str, error: Exception) -> ModelError:
@@ -140,14 +186,83 @@ def _refuse_wide(name: str, model: Any) -> None:
                     raise declared.too_wide(name, sides)
 
 
-def _ask_once(model: Any) -> None:
-    """One grey photo through the network: what takes too long or too much does so here."""
+def _count_constants(name: str, refused: list[ModelError]) -> None:
+    """Have the layers that lay out numbers which are no weights refuse to lay out many."""
+    import keras
+
+    total = 0
+
+    def counting(build: Callable[..., Any], count: Callable[..., int]) -> Callable[..., Any]:
+        def counted(self: Any, shape: Any, *args: Any, **options: Any) -> Any:
+            nonlocal total
+            total += count(self, shape)
+            if total > _CONSTANTS:
+                refused.append(declared.too_wide(name, [total]))
+                raise refused[-1]
+            return build(self, shape, *args, **options)
+
+        return counted
+
+    def of_normalization(layer: Any, shape: Any) -> int:
+        axes = layer.axis or ()
+        axes = axes if isinstance(axes, (tuple, list)) else (axes,)
+        return 0 if layer.input_mean is None else prod(int(shape[axis] or 1) for axis in axes)
+
+    def of_mel(layer: Any, shape: Any) -> int:
+        return int(layer.num_mel_bins) * int(layer.fft_length)
+
+    for kind, count in (
+        (keras.layers.Normalization, of_normalization),
+        (keras.layers.MelSpectrogram, of_mel),
+    ):
+        kind.build = counting(kind.build, count)
+
+
+def _use(predictor: Any, name: str, opened: Callable[[], None]) -> None:
+    """Grey photos through the network, as many at once as will be asked, and a heat map of them.
+
+    Where these would take longer than a check may, they are fewer: time is for whoever asks to
+    bear, memory is not.
+    """
     import numpy as np
 
-    shape = model.inputs[0].shape if len(model.inputs) == 1 else ()
-    if len(shape) == 4:  # others are refused by `predict`, with a better sentence
-        sides = [_SIDE if side is None else side for side in shape[1:]]
-        model(np.full((1, *sides), 0.5, np.float32), training=False)
+    from .. import explain, limits
+
+    allowed = limits.current()
+    photos = np.full((predictor.batch, predictor.size, predictor.size, 3), 128, np.uint8)
+    before = _most_memory()
+    predictor.answer(photos[:1])
+    began = time.process_time()
+    predictor.answer(photos[:1])
+    once = max(time.process_time() - began, 1e-3)
+    opened()
+    count = max(1, min(len(photos), int(allowed.model_seconds / 2 / once)))
+    predictor.answer(photos[:count])
+    try:
+        explain.heat_maps(predictor, photos[: min(count, _MAPS)], 0)
+    except ModelError:
+        pass  # it has no map of places, or one that takes too much: told to whoever asks for it
+    taken = _most_memory() - before - _TENSORFLOW
+    if taken > allowed.model_batch_bytes:
+        raise ModelError(
+            "{name} takes {size:,} MB of memory to predict, more than the {limit:,} MB allowed."
+            " Use a smaller network or smaller photos.",
+            name=shown(name),
+            size=taken // 1_000_000,
+            limit=allowed.model_batch_bytes // 1_000_000,
+        )
+
+
+def _most_memory() -> int:
+    """The most memory this process has held so far, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
@@ -168,7 +283,7 @@ def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
     return hook
 
 
-def _bound(memory: int) -> None:
+def bound(memory: int) -> None:
     """Let the system refuse memory beyond the limit, core files, and large files."""
     try:
         import resource
@@ -186,7 +301,13 @@ def _bound(memory: int) -> None:
             continue
 
 
-def _bound_cpu(seconds: int) -> None:
+def _bound_cpu(seconds: int, later: int = 0) -> None:
+    """Have the system end this process after so much more CPU time, in seconds.
+
+    Args:
+        seconds: until then.
+        later: by how much more another call may raise the limit.
+    """
     try:
         import resource
     except ImportError:
@@ -194,5 +315,6 @@ def _bound_cpu(seconds: int) -> None:
     spent = resource.getrusage(resource.RUSAGE_SELF)
     most = int(spent.ru_utime + spent.ru_stime) + seconds + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    if hard == resource.RLIM_INFINITY or most < hard:
-        resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+    if hard != resource.RLIM_INFINITY:
+        later = min(most + later, hard) - most
+    resource.setrlimit(resource.RLIMIT_CPU, (min(most, most + later), most + later))

@@ -7,6 +7,7 @@ as data, without building anything. `model_check` has this done in a process of 
 
 from __future__ import annotations
 
+import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .. import limits
+from .. import bounded, limits
 from ..errors import ModelError
 from ..files import shown
 from ..limits import Limits
@@ -63,13 +64,17 @@ def kind_of(path: Path, name: str = "") -> str:
     )
 
 
-def inspect(path: Path, name: str = "", allowed: Limits | None = None) -> str:
+def inspect(
+    path: Path, name: str = "", allowed: Limits | None = None, compiled: bool = False
+) -> str:
     """Refuse a model file that is none, runs code, or declares more than it holds.
 
     Args:
         path: a `.keras` archive or a whole model in an `.h5` file, told by its content.
         name: the file's name in messages, where it is not its own.
         allowed: by default, the limits in force.
+        compiled: it is opened to be trained on: its loss, metrics and optimizer count, too. To be
+            asked, a model needs none of them, and Keras does not look at them.
 
     Returns:
         The extension Keras wants for it, ".keras" or ".h5", whatever the file's own.
@@ -77,16 +82,16 @@ def inspect(path: Path, name: str = "", allowed: Limits | None = None) -> str:
     Raises:
         ModelError: naming what was found and what was expected.
     """
-    held(path, name, allowed)
+    held(path, name, allowed, compiled)
     return kind_of(path, name)
 
 
-def held(path: Path, name: str = "", allowed: Limits | None = None) -> int:
+def held(path: Path, name: str = "", allowed: Limits | None = None, compiled: bool = False) -> int:
     """As `inspect`, but returns how many numbers the file's weights hold."""
     name, allowed = name or path.name, allowed or limits.current()
     inspector = _inspect_archive if kind_of(path, name) == ".keras" else _inspect_h5
     try:
-        texts, shapes = inspector(path, name, allowed)
+        texts, shapes = inspector(path, name, allowed, compiled)
     except ModelError:
         raise
     except Exception as error:
@@ -101,7 +106,7 @@ def held(path: Path, name: str = "", allowed: Limits | None = None) -> int:
 _Found = tuple[list[bytes], list[tuple[int, ...]]]
 
 
-def _inspect_archive(path: Path, name: str, allowed: Limits) -> _Found:
+def _inspect_archive(path: Path, name: str, allowed: Limits, compiled: bool) -> _Found:
     zips.refuse_long_table(path, MOST_MEMBERS)
     with zipfile.ZipFile(path) as archive:
         infos = {info.filename: info for info in archive.infolist()}
@@ -119,7 +124,7 @@ def _inspect_archive(path: Path, name: str, allowed: Limits) -> _Found:
         other = max(info.file_size for key, info in infos.items() if key not in _WEIGHTS)
         _refuse_large(name, other, weights, allowed)
         _refuse_shrunk(name, list(infos.values()), allowed)
-        text = archive.read("config.json")
+        text = archive.read("config.json") if compiled else _asked_only(archive)
         # HDF5 reads here and there, and every step back in a packed member unpacks it anew.
         with tempfile.TemporaryFile() as plain:
             with archive.open("model.weights.h5") as member:
@@ -129,7 +134,7 @@ def _inspect_archive(path: Path, name: str, allowed: Limits) -> _Found:
                 return [text], list(_shapes(name, file))
 
 
-def _inspect_h5(path: Path, name: str, allowed: Limits) -> _Found:
+def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Found:
     with h5py.File(path, "r") as file:
         config = text_attribute(file, "model_config", allowed.model_config_bytes)
         if config is None:
@@ -143,7 +148,22 @@ def _inspect_h5(path: Path, name: str, allowed: Limits) -> _Found:
         if training is not None:
             texts.append(training)
         _refuse_large(name, max(map(len, texts)), path.stat().st_size, allowed)
-        return texts, list(_shapes(name, file))
+        return texts if compiled else texts[:1], list(_shapes(name, file))
+
+
+def _asked_only(archive: zipfile.ZipFile) -> bytes:
+    """An archive's configuration without what training needs of it, which Keras drops as well.
+
+    That is the model's own: of a model within it Keras would use it.
+    """
+    text = archive.read("config.json")
+    try:
+        config = bounded.json_value(text, max(len(text), 1), declared.MAX_JSON_VALUES)
+    except (ValueError, RecursionError):
+        return text  # told in words where it is checked
+    if not isinstance(config, dict) or "compile_config" not in config:
+        return text
+    return json.dumps({**config, "compile_config": None}).encode()
 
 
 def text_attribute(item: Any, name: str, most: int) -> bytes | None:

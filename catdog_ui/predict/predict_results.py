@@ -62,7 +62,7 @@ def show(
     predict_xray.show(choice, model, readable)
     rows_shown = [(shown(p.name), p.truth, row) for p, row in good]
     predict_cards.table(model.classes, rows_shown, least)
-    predict_unsure.explain_energy(model.model.output_shape[-1], [(p.name, row) for p, row in good])
+    predict_unsure.explain_energy(model.units, [(p.name, row) for p, row in good])
     with st.container(horizontal=True):
         terms("probability", "entropy", "threshold")
         _download_csv(model, rows)

@@ -1,0 +1,262 @@
+"""Models from elsewhere on a shared lab: asked in a process of their own, one checked at a time."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import psutil
+import pytest
+from filelock import FileLock
+from keras import layers
+
+from catdog_core import explain, files, predict
+from catdog_core.errors import ModelError
+from catdog_core.insight import xray
+from catdog_core.insight.penultimate import Watch
+from catdog_core.networks import isolated, model_check
+from catdog_ui import loaders
+
+
+def until(true, seconds=60):
+    """Wait for a state."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A small model that nobody here has written."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((32, 32, 3))
+    y = layers.MaxPooling2D()(layers.Conv2D(4, 3, activation="relu")(layers.Rescaling(1 / 255)(x)))
+    y = layers.Dense(1, activation="sigmoid")(layers.Flatten()(layers.Conv2D(4, 3)(y)))
+    path = tmp_path_factory.mktemp("foreign") / "foreign.keras"
+    keras.Model(x, y).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return np.random.default_rng(0).integers(0, 255, (5, 32, 32, 3), np.uint8)
+
+
+@pytest.fixture
+def ended():
+    """No process is left after a test."""
+    yield
+    isolated.end_all()
+    assert not isolated.alive()
+
+
+def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
+    own, apart = predict.load(file), isolated.load(file)
+    assert (apart.classes, apart.size, apart.batch) == (own.classes, own.size, own.batch)
+    assert np.allclose(apart.predict(photos), own.predict(photos))
+    pids = isolated.alive()
+    labels = [0, 1, 0, 1, 1]
+    assert np.allclose(
+        explain.heat_maps(apart, photos, labels), explain.heat_maps(own, photos, labels)
+    )
+    found = xray.layers(apart)
+    assert found == xray.layers(own) and len(found) == 4
+    place = found[2].place
+    assert np.allclose(xray.maps(apart, photos, place), xray.maps(own, photos, place))
+    assert xray.pooling(apart, place) == xray.pooling(own, place)
+    assert xray.receptive_field(apart, 3, 1, 2) == xray.receptive_field(own, 3, 1, 2)
+    assert np.allclose(xray.filters(apart), xray.filters(own))
+    best = [xray.strongest(model, photos, place, 1) for model in (apart, own)]
+    assert [one.photo for one in best[0]] == [one.photo for one in best[1]]
+    watch = Watch(apart, list("abcde"))
+    watch.predictor.predict(photos)
+    watch.take(list("abcde"), photos)
+    assert watch.embedding().values == 13 * 13 * 4
+    assert isolated.alive() == pids  # one process for all of it
+    os.kill(pids[0], signal.SIGKILL)
+    until(lambda: not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == "zombie")
+    with pytest.raises(ModelError, match="broke off"):
+        apart.predict(photos)
+    assert np.allclose(apart.predict(photos), own.predict(photos))  # another was started
+
+
+def test_pages_of_a_shared_lab_ask_models_from_elsewhere_apart(file, workspace, monkeypatch):
+    asked = []
+    monkeypatch.setattr(isolated, "load", lambda path: asked.append(path) or "apart")
+    monkeypatch.setattr(predict, "load", lambda path: "here")
+    own = workspace / "runs" / "first" / "best.keras"
+    own.parent.mkdir(parents=True)
+    shutil.copy(file, own)
+    assert loaders._opened(file) == "here"
+    monkeypatch.setenv("CATDOG_ACCESS", json.dumps({"shared": True}))
+    assert loaders._opened(file) == "apart" and loaders._opened(own) == "here"
+    assert asked == [file]
+
+
+_LINES = (
+    "import json, os, sys, time\n"
+    "def say(**v): os.write(1, json.dumps({{'arrays': [], **v}}).encode() + b'\\n')\n"
+    "sys.stdin.buffer.readline()\n"
+    "for line in sys.stdin.buffer:\n    asked = json.loads(line)['what']\n    "
+)
+
+
+@pytest.fixture
+def scripted(monkeypatch, file, tmp_path, ended):
+    """Makes models whose process runs some lines instead of TensorFlow."""
+
+    def make(lines, name="a.keras"):
+        monkeypatch.setattr(isolated, "_START", _LINES + lines + "  # {path}")
+        copy = tmp_path / name
+        shutil.copy(file, copy)
+        return isolated.Isolated(copy, name)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("sys.exit(3)", "broke off"),
+        ("os.abort()", "broke off"),
+        ("os.write(1, b'[]\\n')", "broke off"),
+        ('os.write(1, b\'{{"arrays": [["object", [1]]]}}\\n\')', "broke off"),
+        ('os.write(1, b\'{{"arrays": [["float32", [-4]]]}}\\n\')', "broke off"),
+        ('os.write(1, b\'{{"arrays": [["float32", [9999999999]]]}}\\n\')', "broke off"),
+        ("os.write(1, b'no json\\n')", "broke off"),
+        ("os.write(1, b'x' * 5000000)", "broke off"),
+        ("say(message='{{x.__class__}}', params=dict(x=1))", "broke off"),
+        ("say(message='so it is', params=dict())", "so it is"),
+        ("say(memory=True)", "bytes of memory"),
+    ],
+)
+def test_only_the_form_of_an_answer_is_believed(scripted, lines, words):
+    model = scripted(lines)
+    with pytest.raises(ModelError, match=words):
+        model.ask("answer", values=np.zeros((1, 2, 2, 3), np.float32))
+
+
+def test_arrays_of_another_shape_are_not_taken(scripted):
+    lines = 'os.write(1, b\'{{"arrays": [["float32", [2, 1]]]}}\\n\' + bytes(8))'
+    with pytest.raises(ModelError, match="broke off"):
+        scripted(lines).ask("heat_maps", values=np.zeros((2, 2, 2, 3), np.float32))
+
+
+def test_a_process_that_takes_too_long_or_too_much_is_ended(scripted, monkeypatch, allow):
+    allow(model_memory=100_000_000)
+    model = scripted("x = bytearray(300_000_000); time.sleep(60)")
+    with pytest.raises(ModelError, match="bytes of memory"):
+        model.ask("layers")
+    allow(model_seconds=0)
+    quick = scripted("time.sleep(0 if asked == 'describe' else 60); say(value=1)")
+    assert quick.ask("describe") == 1
+    with pytest.raises(ModelError, match="more than 0 s"):
+        quick.ask("layers")
+    assert not isolated.alive() and quick.ask("describe") == 1
+
+
+def test_at_most_two_are_alive_and_the_one_not_asked_for_longest_goes(scripted):
+    models = [scripted("say(value=os.getpid())", f"{n}.keras") for n in range(3)]
+    first, second = (model.ask("layers") for model in models[:2])
+    assert models[0].ask("layers") == first
+    third = models[2].ask("layers")
+    assert isolated.alive() == [first, third] and not psutil.pid_exists(second)
+
+
+def test_an_idle_process_ends_by_itself(scripted, monkeypatch):
+    monkeypatch.setattr(isolated, "IDLE", 0.2)
+    pid = scripted("say(value=os.getpid())").ask("layers")
+    until(lambda: not isolated.alive() and not psutil.pid_exists(pid))
+
+
+def test_a_question_that_waits_too_long_for_others_is_told_so(scripted, monkeypatch):
+    monkeypatch.setattr(isolated, "PATIENCE", 0.1)
+    model = scripted("say(value=1)")
+    assert model.ask("layers") == 1
+    process = isolated._taken(model)
+    with pytest.raises(ModelError, match="busy"):
+        model.ask("layers")
+    isolated._let_go(process)
+    assert model.ask("layers") == 1
+
+
+def test_no_process_outlives_a_server_that_is_killed(tmp_path, file):
+    code = f"""
+import sys, pathlib
+sys.path.insert(0, {str(files.PROJECT)!r})
+from catdog_core.networks import isolated
+model = isolated.Isolated(pathlib.Path(sys.argv[1]), "a.keras")
+model.path = pathlib.Path("nowhere.keras")  # so that nothing heavy is loaded
+try:
+    model.ask("describe")
+except isolated.ModelError:
+    print(isolated.alive()[0], flush=True)
+sys.stdin.read()
+"""
+    copy = tmp_path / "a.keras"
+    shutil.copy(file, copy)
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, str(copy)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    child = psutil.Process(int(server.stdout.readline()))
+    assert child.is_running()
+    server.kill()
+    server.communicate()
+    assert psutil.wait_procs([child], timeout=60)[1] == []
+
+
+def test_one_model_is_checked_at_a_time_and_the_next_is_told(workspace, file, apart, monkeypatch):
+    at_work, most, told = [], [], []
+
+    def check(*_):
+        at_work.append(1)
+        most.append(len(at_work))
+        until(lambda: told or len(most) > 1)
+        at_work.pop()
+
+    monkeypatch.setattr(model_check, "_ask", check)
+    monkeypatch.setattr(model_check, "_on_wait", lambda: told.append(model_check.is_busy()))
+    threads = [
+        threading.Thread(target=model_check.check, args=(file, "a", name * 64)) for name in "abc"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1] and all(told) and not model_check.is_busy()
+
+
+def test_a_queue_that_does_not_move_is_told_in_a_sentence(workspace, file, apart, monkeypatch):
+    monkeypatch.setattr(model_check, "_QUEUE", 0.1)
+    monkeypatch.setattr(model_check, "_ask", lambda *_: pytest.fail("checked"))
+    with FileLock(model_check._lock_file()), pytest.raises(ModelError, match="one at a time"):
+        model_check.check(file, "a", "d" * 64)
+
+
+def test_a_check_that_was_killed_keeps_nobody_waiting(workspace):
+    code = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire()"
+    code += "; print(1, flush=True); sys.stdin.read()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(model_check._lock_file())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    holder.stdout.readline()
+    assert model_check.is_busy()
+    holder.kill()
+    holder.communicate()
+    assert not model_check.is_busy()
+
+
+def test_the_queue_is_this_users_where_the_workspace_is_read_only(workspace, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert workspace not in model_check._lock_file().parents
+    assert isinstance(model_check._lock_file(), Path)

@@ -1,0 +1,266 @@
+"""What a model costs at use: how many photos it gets at once follows from its shapes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import costly_models
+import keras
+import numpy as np
+import pytest
+import strange_models
+import tensorflow as tf
+from keras import layers, ops
+
+from catdog_core import explain, predict
+from catdog_core.errors import ModelError
+from catdog_core.insight import penultimate, shipped, xray
+from catdog_core.networks import memory, model_child, strangers
+
+MEGABYTE = 1_000_000
+
+
+def described(model, classes=("cats", "dogs")):
+    return predict.describe("model", model, {"classes": list(classes)})
+
+
+def needed(model, count, size=None):
+    """Bytes of a forward pass of so many photos, as the bound has it."""
+    side = size or model.input_shape[1]
+    signature = tf.TensorSpec((count, side, side, 3))
+    forward = tf.function(lambda photos: model(photos, training=False), autograph=False)
+    return memory.bytes_needed(forward.get_concrete_function(signature).graph)
+
+
+def test_the_shipped_model_is_asked_about_32_photos_at_once():
+    model = predict.load(shipped.folder() / "best.keras")
+    assert model.batch == 32
+    assert explain._mapper(model.model, model.size).batch >= 8
+
+
+@pytest.mark.parametrize("kind", ["upsampled", "attention", "branches", "nested", "any_size"])
+def test_a_wide_model_gets_fewer_photos_at_once_everywhere(allow, kind):
+    allow(model_batch_bytes=150 * MEGABYTE)
+    model = described(costly_models.KINDS[kind]())
+    assert 1 <= model.batch < 32
+    assert 1 <= penultimate.Watch(model, []).predictor.batch < 32
+    last = [layer.place for layer in xray.layers(model)][-1:]  # attention keeps no map
+    assert all(xray.photos_at_once(model, place) < 32 for place in last)
+
+
+def test_photos_reach_the_network_in_parts_that_fit(allow):
+    allow(model_batch_bytes=60 * MEGABYTE)
+    seen = []
+
+    class Seen(layers.Layer):
+        def call(self, x):
+            tf.numpy_function(lambda n: seen.append(int(n)), [tf.shape(x)[0]], [])
+            return x
+
+    x = keras.Input((64, 64, 3))
+    wide = layers.UpSampling2D(6)(layers.Conv2D(3, 3)(Seen()(x)))
+    model = described(keras.Model(x, costly_models._end(layers.Conv2D(2, 3)(wide))))
+    photos = np.zeros((20, 64, 64, 3), np.uint8)
+    rows = predict.photos(model, [])
+    model.predict(photos)
+    explain.heat_maps(model, photos, 1)
+    list(xray.strongest(model, iter(photos), xray.layers(model)[-1].place, 0))
+    assert rows == [] and sum(seen) == 60 and 1 <= max(seen) <= model.batch < 20
+
+
+def test_a_model_of_which_one_photo_takes_too_much_is_refused_in_a_sentence(allow):
+    allow(model_batch_bytes=20 * MEGABYTE)
+    with pytest.raises(ModelError, match=r"model takes about \d+ MB .* more than the 20 MB"):
+        described(costly_models.upsampled())
+
+
+def test_a_heat_map_that_takes_too_much_is_refused_while_photos_are_still_predicted(allow):
+    network = costly_models.unfolded()
+    allow(model_batch_bytes=int(needed(network, 1) * 1.1) + 128 * 128 * 3 * 6)
+    model = described(network)
+    with pytest.raises(ModelError, match="MB"):
+        explain.heat_maps(model, np.zeros((1, 128, 128, 3), np.uint8), 1)
+    assert model.predict(np.zeros((1, 128, 128, 3), np.uint8)).shape == (1, 2)
+
+
+def test_results_whose_size_depends_on_the_photo_are_refused():
+    with pytest.raises(ModelError, match="depends on the photo"):
+        described(costly_models.counted())
+
+
+GROWTH = {
+    "attention": (costly_models.attention(14), costly_models.attention(28), 12),
+    "branches": (costly_models.branches(count=6), costly_models.branches(count=24), 3),
+    "a recurrent layer": (costly_models.recurrent(32), costly_models.recurrent(64), 3),
+    "a kernel's windows": (
+        costly_models.transposed(64, 16, 16),
+        costly_models.transposed(64, 128, 16),
+        4,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", GROWTH)
+def test_the_bound_grows_as_the_work_does(kind):
+    small, large, factor = GROWTH[kind]
+    assert needed(large, 8) > factor * needed(small, 8) > 0
+
+
+def test_the_bound_knows_memory_that_grows_with_the_square_of_the_batch():
+    model = costly_models.across_photos()
+    assert needed(model, 8) > 12 * needed(model, 2)
+
+
+def test_a_gradient_through_a_loop_counts_every_round():
+    x = keras.Input((64, 8))
+    model = keras.Model(x, layers.Dense(1)(layers.LSTM(16)(x)))
+
+    def through(values):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            result = model(values, training=False)
+        return tape.gradient(result, values)
+
+    graph = tf.function(through, autograph=False).get_concrete_function(
+        tf.TensorSpec((8, 64, 8), tf.float32)
+    )
+    one = 8 * 16 * 4  # bytes of a state of 8 rows
+    assert memory.bytes_needed(graph.graph) > 64 * 6 * one
+
+
+def test_a_wide_flattened_map_is_embedded_without_a_matrix_of_gigabytes():
+    values = np.random.default_rng(0).standard_normal((6, 300_000)).astype(np.float32)
+    folded = penultimate._folded(values)
+    assert folded.shape == (6, 65_536)
+    before, after = (np.linalg.norm(x[0] - x[1]) for x in (values, folded))
+    assert after == pytest.approx(before, rel=0.05)
+
+
+_MEASURE = """
+import sys, os
+sys.path[:0] = {paths!r}
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import costly_models, json, numpy as np, tensorflow as tf
+from catdog_core import explain, limits, predict
+from catdog_core.insight import penultimate, xray
+allowed = limits.Limits().model_copy(update=dict(model_batch_bytes={most}))
+limits.current = lambda: allowed
+def status(name):
+    lines = open("/proc/self/status").read().splitlines()
+    return int(next(l for l in lines if l.startswith(name)).split()[1]) * 1024
+def grown(work):
+    before = status("VmRSS")
+    open("/proc/self/clear_refs", "w").write("5")
+    work()
+    return status("VmHWM") - before
+for kind in {kinds!r}:
+    try:
+        model = predict.describe("m", costly_models.KINDS[kind](), {{"classes": ["a", "b"]}})
+    except predict.ModelError:
+        print(json.dumps([kind, "refused", 0, 0]), flush=True)
+        continue
+    photos = np.random.default_rng(0).integers(0, 255, (32, model.size, model.size, 3), np.uint8)
+    uses = {{
+        "predict": lambda: model.predict(photos),
+        "heat": lambda: explain.heat_maps(model, photos, 1),
+        "embedding": lambda: penultimate.Watch(model, []).predictor.predict(photos),
+        "x-ray": lambda: list(xray.strongest(model, iter(photos), xray.layers(model)[-1].place, 0)),
+    }}
+    for name in {uses!r}:
+        try:
+            model.predict(photos[:1])
+            print(json.dumps([kind, name, model.batch, grown(uses[name])]), flush=True)
+        except (predict.ModelError, IndexError):
+            print(json.dumps([kind, name, 0, 0]), flush=True)
+"""
+_OWN = 90 * MEGABYTE  # what TensorFlow keeps for itself: threads, traced graphs
+
+
+def measured(kinds, most, uses):
+    folder = Path(__file__).parent
+    paths = [str(folder), str(folder.parent)]
+    code = _MEASURE.format(paths=paths, kinds=kinds, most=most, uses=uses)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+def test_what_32_photos_take_stays_below_the_bound():
+    most = 250 * MEGABYTE
+    for row in measured(["upsampled", "branches", "half"], most, ["predict", "heat"]):
+        assert row[3] <= most + _OWN, row
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
+@pytest.mark.parametrize("kind", costly_models.KINDS)
+def test_what_32_photos_take_stays_below_the_bound_for_every_kind(kind):
+    most = 500 * MEGABYTE
+    rows = measured([kind], most, ["predict", "heat", "embedding", "x-ray"])
+    assert rows and all(row[3] <= most + _OWN for row in rows), rows
+
+
+@pytest.fixture
+def unpatched(monkeypatch):
+    """Keras as it was, after a model was opened as the process apart does."""
+    for owner, name in (
+        (keras.Layer, "add_weight"),
+        (layers.Normalization, "build"),
+        (layers.MelSpectrogram, "build"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+
+
+def thrice(x):
+    """Three results that are all needed at once; each alone would fit."""
+    return layers.Add()([x, ops.tanh(x), ops.relu(x)])
+
+
+HOSTILE = {
+    "places many times": lambda x: thrice(layers.UpSampling2D(180)(layers.Conv2D(3, 3)(x))),
+    "padding": lambda x: thrice(layers.ZeroPadding2D(2700)(x)),
+    "a vector repeated": lambda x: thrice(layers.RepeatVector(30_000)(layers.Flatten()(x))),
+    "attention over all places": lambda x: layers.MultiHeadAttention(2, 2)(
+        y := layers.Reshape((96 * 96, 3))(layers.UpSampling2D(3)(x)), y
+    ),
+    "values times values": lambda x: thrice(
+        ops.expand_dims(layers.Flatten()(x), 2)
+        * ops.expand_dims(layers.Flatten()(layers.UpSampling2D(3)(x)), 1)
+    ),
+    "windows of a large kernel": lambda x: layers.Conv2DTranspose(1, 150, padding="same")(
+        layers.UpSampling2D(4)(x[..., :1])
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_without_limits_of_the_system_the_declared_shapes_decide(
+    tmp_path, unpatched, monkeypatch, kind
+):
+    x = keras.Input((32, 32, 3))
+    path = tmp_path / "hostile.keras"
+    keras.Model(x, costly_models._end(HOSTILE[kind](x))).save(path)
+    held = strangers.held(path)
+    assert path.stat().st_size < 400_000
+    monkeypatch.setattr(predict.Predictor, "answer", lambda *_: pytest.fail("it was computed"))
+    with pytest.raises(ModelError, match=r"more than the 1,000 MB|Expected at most 100,000,000"):
+        model_child.try_out(path, "hostile.keras", held)
+
+
+def test_numbers_that_layers_lay_out_beside_their_weights_are_counted(tmp_path, unpatched):
+    x = keras.Input((32, 32, 3))
+    y = layers.Normalization(axis=(1, 2, 3), mean=0.0, variance=1.0)(layers.UpSampling2D(2)(x))
+    path = tmp_path / "laid.keras"
+    keras.Model(x, costly_models._end(y)).save(path)
+
+    def change(config):
+        strange_models.layer(config, "UpSampling2D")["config"].update(size=[60, 60])
+        strange_models.layer(config, "Normalization")["build_config"].update(
+            input_shape=[None, 1920, 1920, 3]
+        )
+
+    large = strange_models.rewritten(path, tmp_path / "large.keras", change)
+    with pytest.raises(ModelError, match="values for one photo"):
+        model_child.try_out(large, "large.keras", strangers.held(large))

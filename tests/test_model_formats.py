@@ -1,0 +1,156 @@
+"""Number formats that Keras writes, and training settings that nobody needs to ask a model."""
+
+import json
+import warnings
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import strange_models
+from keras import layers
+
+from catdog_core import models, predict
+from catdog_core.errors import ModelError
+from catdog_core.networks import known_classes, strangers
+
+
+def small(dtype=None):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((16, 16, 3))
+    y = layers.Flatten()(layers.Conv2D(4, 3)(layers.Rescaling(1 / 255)(x)))
+    y = layers.Dense(8, activation="relu", dtype=dtype)(y)
+    return keras.Model(x, layers.Dense(1, activation="sigmoid", dtype=dtype)(y))
+
+
+def quantized(mode):
+    model = small()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of layers that stay as they are
+        model.quantize(mode)
+    return model
+
+
+def with_lora():
+    model = small()
+    model.layers[4].enable_lora(2)
+    model.layers[-1].enable_lora(2)
+    return model
+
+
+def with_a_map():
+    model = small()
+    policies = keras.dtype_policies.DTypePolicyMap()
+    for layer in model.layers:
+        policies[layer.path] = layer.dtype_policy
+    config = model.get_config()
+    config["dtype"] = policies
+    return keras.Model.from_config(config)
+
+
+MADE = {
+    **{mode: lambda mode=mode: quantized(mode) for mode in ("int8", "int4", "float8")},
+    **{
+        dtype: lambda dtype=dtype: small(dtype)
+        for dtype in (
+            *("float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16"),
+            *("int8_from_float32", "int4_from_float32", "int4/64_from_float32"),
+            "float8_from_float32",
+        )
+    },
+    "lora": with_lora,
+    "map": with_a_map,
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_model_of_any_number_format_of_keras_predicts(tmp_path, name):
+    path = tmp_path / "model.keras"
+    MADE[name]().save(path)
+    found = predict.load(path).predict(np.full((2, 16, 16, 3), 90, np.uint8))
+    assert np.isfinite(found).all() and np.allclose(found.sum(axis=1), 1)
+
+
+def test_the_list_of_number_formats_is_that_of_the_keras_installed():
+    found = set()
+    for module in (keras.dtype_policies, keras.quantizers):
+        name = f"keras.{module.__name__.rsplit('.', 1)[-1]}"
+        found |= {(name, kind) for kind in dir(module) if isinstance(getattr(module, kind), type)}
+    abstract = {"Quantizer", "QuantizationConfig"}
+    found = {(module, kind) for module, kind in found if kind not in abstract}
+    old = {"keras", "keras.mixed_precision"}
+    assert {pair for pair in known_classes.EXACT if pair[0] not in old} == found
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [
+        ("keras.quantizers", "Quantizer"),
+        ("keras.quantizers.evil", "Int8QuantizationConfig"),
+        ("keras.layers", "Int8QuantizationConfig"),
+        ("evil", "Int8QuantizationConfig"),
+        ("keras.quantizers", "abs_max_quantize"),
+    ],
+)
+def test_a_number_format_of_another_module_is_refused(tmp_path, module, kind):
+    quantized("int8").save(tmp_path / "model.keras")
+
+    def change(config):
+        dense = strange_models.layer(config, "Dense")["config"]
+        dense["quantization_config"].update(module=module, class_name=kind)
+
+    path = strange_models.rewritten(tmp_path / "model.keras", tmp_path / "x.keras", change)
+    with pytest.raises(ModelError, match=f"'{kind}'"):
+        strangers.inspect(path)
+
+
+LAMBDA = {"class_name": "__lambda__", "config": {"code": "x", "defaults": None, "closure": None}}
+CUSTOM = {"class_name": "Evil>Own", "module": "evil", "config": {}, "registered_name": "Evil>Own"}
+SETTINGS = {
+    "metric": {"metrics": [[CUSTOM]], "loss": "mse", "optimizer": "adam"},
+    "loss": {"loss": CUSTOM},
+    "lambda": {"loss": LAMBDA},
+    "optimizer": {"optimizer": CUSTOM, "loss": "mse"},
+    "optimizer of Keras 2": {"optimizer_config": {"class_name": "Custom>RMSprop", "config": {}}},
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("kind", [".keras", ".h5"])
+def test_what_only_training_needs_keeps_no_model_from_being_asked(tmp_path, kind, name):
+    first, path = tmp_path / f"first{kind}", tmp_path / f"x{kind}"
+    small().save(first)
+    if kind == ".keras":
+        change = lambda config: config.update(compile_config=SETTINGS[name])  # noqa: E731
+        strange_models.rewritten(first, path, change)
+    else:
+        path.write_bytes(first.read_bytes())
+        with h5py.File(path, "a") as file:
+            file.attrs["training_config"] = json.dumps(SETTINGS[name])
+    assert predict.load(path).batch == 32
+    with pytest.raises(ModelError, match=r"Own|RMSprop|lambda"):
+        models.load(path, compiled=True)
+
+
+def test_training_settings_of_a_model_within_are_still_looked_at(tmp_path):
+    inner = keras.Sequential([keras.Input((16, 16, 3)), layers.Conv2D(2, 3)], name="inner")
+    x = keras.Input((16, 16, 3))
+    model = keras.Model(x, layers.Dense(1, activation="sigmoid")(layers.Flatten()(inner(x))))
+    model.save(tmp_path / "model.keras")
+
+    def change(config):
+        strange_models.layer(config, "Sequential")["compile_config"] = SETTINGS["loss"]
+
+    path = strange_models.rewritten(tmp_path / "model.keras", tmp_path / "x.keras", change)
+    with pytest.raises(ModelError, match="Own"):
+        strangers.inspect(path)
+
+
+@pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`")  # as Keras 2 wrote them
+@pytest.mark.parametrize(
+    "name", ["files/int8.keras", "models/customloss.h5", "models/notes_k2.tf215.h5"]
+)
+def test_models_that_people_sent_predict(field, name):
+    found = predict.load(field / name)
+    photos = np.zeros((2, found.size, found.size, 3), np.uint8)
+    assert found.predict(photos).shape == (2, len(found.classes))

@@ -109,7 +109,7 @@ def settings() -> Access:
 
 
 def _read(path: Path, more: str) -> Access:
-    told = files.read_json(path) if path.is_file() else {}
+    told = files.read_json(path) if os.path.lexists(path) else {}
     if more and isinstance(told, dict):
         told = {**told, **json.loads(more)}
     try:

@@ -6,15 +6,20 @@ append-only, read tolerant of a torn last line.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import shutil
+import stat
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
+from functools import lru_cache
+from io import BufferedReader
+from pathlib import Path, PureWindowsPath
+from typing import Any, cast
 from uuid import uuid4
 
 from .errors import CatDogError
@@ -25,6 +30,91 @@ PROJECT = Path(__file__).resolve().parent.parent
 def workspace() -> Path:
     """The folder everything the lab writes lives under; ``CATDOG_WORKSPACE`` moves it."""
     return Path(os.environ.get("CATDOG_WORKSPACE") or PROJECT / "workspace").absolute()
+
+
+class SpecialFileError(OSError):
+    """A path names a pipe, a socket, a device or a file the system makes up, such as in /proc."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(errno.EINVAL, "it is no regular file", str(path))
+
+
+def open_regular(path: Path | str, buffering: int = -1) -> BufferedReader:
+    """Open a regular file to be read; a link to one counts as one. Never waits for a writer.
+
+    Args:
+        path: as a user names it.
+        buffering: as of `open`; 0 for none.
+
+    Raises:
+        SpecialFileError: it is a pipe, a socket, a device or a file the system makes up.
+        OSError: it is missing, a folder, or cannot be opened.
+    """
+    if os.name == "nt" and is_windows_device(str(path)):
+        raise SpecialFileError(path)
+    # Asked before, since opening alone may do something to a device; and after, since what lies
+    # there can change in between.
+    _refuse_special(Path(path).stat(), path)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        told = os.fstat(descriptor)
+        _refuse_special(told, path)
+        # A file of no bytes that gives some is made up while it is read, and may have no end.
+        if not told.st_size and os.name != "nt" and os.pread(descriptor, 1, 0):
+            raise SpecialFileError(path)
+        return cast(BufferedReader, open(descriptor, "rb", buffering=buffering))
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path | str, limit: int | None = None) -> bytes:
+    """Read a regular file, see `open_regular`.
+
+    Args:
+        path: as a user names it.
+        limit: the most bytes there may be.
+
+    Raises:
+        OSError: as there, and where it has more bytes than the limit (`errno.EFBIG`).
+    """
+    with open_regular(path) as file:
+        data = file.read() if limit is None else file.read(limit + 1)
+    if limit is not None and len(data) > limit:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return data
+
+
+def is_windows_device(path: str) -> bool:
+    """Whether Windows takes a path for a device, such as ``NUL``, ``con.txt`` or a pipe's."""
+    if path.replace("/", "\\").startswith(("\\\\.\\", "\\\\?\\GLOBALROOT")):
+        return True
+    base = PureWindowsPath(path).name.partition(".")[0].partition(":")[0].rstrip(" ").upper()
+    return base in _DEVICES
+
+
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
+_DEVICES |= {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
+
+
+def _refuse_special(told: os.stat_result, path: Path | str) -> None:
+    if stat.S_ISDIR(told.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(told.st_mode) or told.st_dev in _made_up():
+        raise SpecialFileError(path)
+
+
+@lru_cache(maxsize=1)
+def _made_up() -> frozenset[int]:
+    """The devices of file systems whose files the system makes up while they are read."""
+    found = set()
+    for folder in ("/proc", "/sys") if sys.platform == "linux" else ():
+        # Where it is a folder like others, as in some containers, it says nothing.
+        if os.path.ismount(folder):
+            with suppress(OSError):
+                found.add(Path(folder).stat().st_dev)
+    return frozenset(found)
 
 
 @contextmanager
@@ -145,9 +235,15 @@ def read_json(path: Path, known: int | None = None) -> Any:
         CatDogError: the file is missing, unreadable, no JSON, or made by a newer program.
     """
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        found = json.loads(read_regular(path).decode("utf-8"))
     except FileNotFoundError as error:
         raise CatDogError("{path} does not exist.", path=path) from error
+    except SpecialFileError as error:
+        raise CatDogError(
+            "{path} could not be read: {reason}. Choose an ordinary file.",
+            path=path,
+            reason=error.strerror,
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise CatDogError(
             "{path} is damaged: expected JSON. Restore it from a copy, or delete the folder it"
@@ -206,7 +302,7 @@ def append_line(path: Path, value: Any) -> None:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Read JSON lines; lines that are torn or no object are left out, a missing file is empty."""
     try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
+        text = read_regular(path).decode("utf-8", errors="replace")
     except OSError:
         return []
     rows = []

@@ -201,6 +201,8 @@ def about(path: Path) -> dict[str, Any]:
         CatDogError: a newer program stored it.
     """
     try:
+        with files.open_regular(path):
+            pass  # never a pipe, which the readers would wait for
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 if archive.getinfo(ABOUT).file_size > 1_000_000:

@@ -135,7 +135,7 @@ def _is_own(path: Path) -> bool:
 def _copy(path: Path, target: Path) -> str:
     digest, size, most = hashlib.sha256(), 0, limits.current().model_bytes
     try:
-        with open(path, "rb") as source, open(target, "wb") as file:
+        with files.open_regular(path) as source, open(target, "wb") as file:
             while chunk := source.read(_CHUNK):
                 size += len(chunk)
                 if size > most:

@@ -18,7 +18,7 @@ import h5py
 
 from .. import limits
 from ..errors import ModelError
-from ..files import shown
+from ..files import open_regular, shown
 from ..limits import Limits
 from . import declared
 
@@ -36,7 +36,7 @@ def kind_of(path: Path, name: str = "") -> str:
     """
     name = name or path.name
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             head = file.read(8)
     except OSError as error:
         raise ModelError(

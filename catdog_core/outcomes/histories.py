@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from ..diagnose import diagnose
 from ..errors import CatDogError, RunError
-from ..files import shown
+from ..files import open_regular, shown
 from ..networks import architecture
 from ..runs import Run
 from ..settings import Training
@@ -78,7 +79,10 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
                 file=path,
                 most=_MOST // 1_000_000,
             )
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with (
+            open_regular(path) as raw,
+            TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file,
+        ):
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise RunError(

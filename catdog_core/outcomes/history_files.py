@@ -31,7 +31,7 @@ def read(path: Path) -> list[dict[str, Any]]:
         RunError: the file cannot be read, or is no history.
     """
     try:
-        with open(path, "rb") as file:
+        with files.open_regular(path) as file:
             start = file.read(1)
             data = start + file.read(_MOST) if start in (b"{", b"[", b"\x80", b"(") else b""
     except OSError as error:
@@ -125,7 +125,7 @@ def _from_pickle(path: Path) -> Any:
     try:
         if path.stat().st_size > pickled.MOST:
             raise ValueError(f"more than {pickled.MOST:,} bytes")
-        return pickled.load(path.read_bytes())
+        return pickled.load(files.read_regular(path, pickled.MOST))
     except (ValueError, OSError) as error:
         raise _no_history(path, "pickle", str(error)) from error
 

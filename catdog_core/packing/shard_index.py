@@ -17,7 +17,7 @@ from ..datasets import Dataset
 from ..errors import CatDogError, DatasetError
 from ..sources.places import Place, Remote
 
-FORMAT = 3
+FORMAT = 4
 
 
 def make(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _told(texts: Sequence[tuple[int, str]]) -> dict[int, str]:
 def _listed(path: Path) -> dict[int, str]:
     """The names in a ``labels.txt``, a line such as ``0:daisy`` each; none where it is not so."""
     try:
-        lines = path.read_text(encoding="utf-8")[:100_000].splitlines()
+        lines = files.read_regular(path, 1_000_000).decode("utf-8")[:100_000].splitlines()
     except (OSError, ValueError):
         return {}
     found = [re.fullmatch(r"\s*(\d{1,6})\s*:\s*(\S.*?)\s*", line) for line in lines]

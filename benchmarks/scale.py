@@ -48,7 +48,7 @@ class Constants:
     contents_bytes: float
     """A photo in `contents.json`: its digest."""
     looks_bytes: float
-    """A photo in `looks-1.npy`: what the health check saw, a thumbnail with it."""
+    """A photo in `looks-2.npy`: what the health check saw, a thumbnail with it."""
     names_memory: float
     """Bytes of memory a photo takes in an open dataset."""
     shards_memory: float
@@ -92,7 +92,7 @@ def stored(c: Constants, photos: int) -> dict[str, float]:
         "`index.json`": math.ceil(photos * PIXELS / SHARD) * c.index_bytes,
         "`dataset.json`": photos * c.record_bytes,
         "`contents.json`": photos * c.contents_bytes,
-        "`looks-1.npy`": photos * c.looks_bytes,
+        "`looks-2.npy`": photos * c.looks_bytes,
     }
 
 

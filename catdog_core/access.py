@@ -146,7 +146,7 @@ def settings() -> Access:
 
 
 def _read(path: Path, more: str) -> Access:
-    told = files.read_json(path, most=bounded.SMALL_BYTES) if path.is_file() else {}
+    told = files.read_json(path, most=bounded.SMALL_BYTES) if os.path.lexists(path) else {}
     overrides = _read_overrides(more) if more else {}
     if isinstance(told, dict):
         told = {**told, **overrides}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CatDogError
+from .regular_files import open_regular
 
 MOST_DEPTH = 60
 """Arrays and objects within each other; files of the lab have 4, a model of models has 20."""
@@ -70,7 +71,7 @@ def json_file(path: Path, most: int = SMALL_BYTES, values: int | None = None) ->
         OSError: it cannot be read.
         ValueError: as `json_value`.
     """
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return json_value(file.read(most + 1), most, values)
 
 

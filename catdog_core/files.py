@@ -21,6 +21,10 @@ from uuid import uuid4
 
 from . import bounded, processes
 from .errors import CatDogError, SettingsError
+from .regular_files import SpecialFileError as SpecialFileError
+from .regular_files import is_windows_device as is_windows_device
+from .regular_files import open_regular as open_regular
+from .regular_files import read_regular as read_regular
 
 PROJECT = Path(__file__).resolve().parent.parent
 WORKSPACE = "CATDOG_WORKSPACE"
@@ -282,7 +286,7 @@ def read_json(path: Path, known: int | None = None, most: int | None = None) -> 
     """
     try:
         if most is None:
-            found = json.loads(Path(path).read_text(encoding="utf-8"))
+            found = json.loads(read_regular(path).decode("utf-8"))
         else:
             found = bounded.json_file(Path(path), most)
     except bounded.BoundError as error:
@@ -293,6 +297,12 @@ def read_json(path: Path, known: int | None = None, most: int | None = None) -> 
         ) from error
     except FileNotFoundError as error:
         raise CatDogError("{path} does not exist.", path=path) from error
+    except SpecialFileError as error:
+        raise CatDogError(
+            "{path} could not be read: {reason}. Choose an ordinary file.",
+            path=path,
+            reason=error.strerror,
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise CatDogError(
             "{path} is damaged: expected JSON. Restore it from a copy, or delete the folder it"
@@ -357,7 +367,7 @@ def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
     """
     rows: list[dict[str, Any]] = []
     left = LINES_BYTES
-    with suppress(OSError), open(path, "rb") as file:
+    with suppress(OSError), open_regular(path) as file:
         while (
             left > 0 and len(rows) != most and (line := file.readline(left))
         ):  # one at a time: not all of it twice

@@ -12,17 +12,16 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from mmap import ACCESS_READ, mmap
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin
 
-from . import limits
+from . import files, limits
 from .errors import PhotoError
-from .photos import jpeg, parts, refusals, strips
+from .photos import cost, jpeg, kinds, orientation, parts, profiles, refusals, strips
 from .sources.places import Place, Remote
 
 Photo = NDArray[np.uint8]
@@ -79,7 +78,8 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
     try:
         # Formats are named so that EPS never reaches Ghostscript.
         with Image.open(BytesIO(data), formats=FORMATS) as image:
-            width, height = image.size
+            width, height = orientation.stored_size(image)
+            profile = image.info.get("icc_profile")
             limit = int(allowed.photo_pixels * (_COSTLY if _is_costly(image) else 1))
             if width * height > limit:
                 raise refusals.too_large(width, height, limit)
@@ -88,12 +88,18 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
             most = _MAX_WORK * allowed.photo_pixels // max(width * height, 1)
             if scans > most:
                 raise refusals.too_many_scans(scans, most)
+            part = profiles.share(profile, image.mode, "progressive" in image.info)
+            limit = int(allowed.photo_pixels * part)
+            if width * height > limit:
+                raise refusals.too_large(width, height, limit)
             if (quick := jpeg.decode(image, data, at_least)) is not None:
-                return quick
+                return profiles.convert(quick, profile)
+            cost.refuse(image, data, allowed.photo_pixels)
             if at_least is not None:
                 image.draft("RGB", (at_least, at_least))
-            image.load()
-            return strips.to_rgb(image, at_least)
+            turned = orientation.of(image, data)
+            orientation.load_as_stored(image)
+            return strips.to_rgb(image, at_least, turned, profile)
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
@@ -102,15 +108,9 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
             " again.",
             limit=allowed.photo_pixels,
         ) from error
-    except UnidentifiedImageError as error:
-        raise refusals.not_a_photo() from error
     except Exception as error:
         # Pillow rejects files by OSError, ValueError, KeyError, SyntaxError and a dozen more.
-        raise PhotoError(
-            "The photo is damaged or incomplete ({reason}). Open it in an image viewer and save it"
-            " again, or use another copy.",
-            reason=str(error)[:80] or type(error).__name__,
-        ) from error
+        raise kinds.explained(data, error) from error
 
 
 def fit(image: Photo, size: int) -> Photo:
@@ -146,10 +146,15 @@ def dimensions(path: Place) -> tuple[int, int]:
     try:
         if isinstance(path, Remote):
             whole = read(path)
-            return _dimensions(whole, BytesIO(whole))
-        with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-            return _dimensions(data, path)
-    except Exception as error:  # as in `decode`
+            return _dimensions(whole)
+        with (
+            files.open_regular(path) as file,
+            mmap(file.fileno(), 0, access=ACCESS_READ) as data,
+        ):
+            return _dimensions(data)
+    except PhotoError:
+        raise
+    except Exception as error:  # of an empty file, or one that cannot be opened
         raise refusals.not_a_photo() from error
 
 
@@ -172,17 +177,21 @@ def read(path: Place) -> bytes:
             if len(data) > most:
                 raise refusals.too_heavy(path.stat().st_size, most)
             return data
-        # Half of what `Path.read_bytes` asks of the system: of many small files that is felt.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        try:
-            size = os.fstat(descriptor).st_size
-            if size > limits.current().photo_bytes:
-                raise refusals.too_heavy(size, limits.current().photo_bytes)
-            data = os.read(descriptor, size + 1)
-        finally:
-            os.close(descriptor)
-        # A network's disk may give less at once.
-        return data if len(data) == size else path.read_bytes()
+        most = limits.current().photo_bytes
+        with files.open_regular(path, buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise refusals.too_heavy(size, most)
+            # Half of what `Path.read_bytes` asks of the system: of many small files that is felt.
+            data = os.read(file.fileno(), size + 1)
+            while len(data) != size:  # a network's disk may give less at once
+                more = os.read(file.fileno(), most + 1 - len(data))
+                data += more
+                if not more:
+                    break
+        if len(data) > most:
+            raise refusals.too_heavy(len(data), most)
+        return data
     except OSError as error:
         raise PhotoError(
             "The file could not be read: {reason}. Check its permissions and that it still exists.",
@@ -238,12 +247,15 @@ def encode(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 9
     return buffer.tobytes()
 
 
-def _dimensions(data: bytes | mmap, source: Path | BytesIO) -> tuple[int, int]:
+def _dimensions(data: bytes | mmap) -> tuple[int, int]:
     parts.refuse_many(data)
-    with Image.open(source, formats=FORMATS) as image:
-        width, height = image.size
-        turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-        return (height, width) if turned else (width, height)
+    try:
+        # A file in memory, of which only what is read is fetched.
+        source: Any = BytesIO(data) if isinstance(data, bytes) else data
+        with Image.open(source, formats=FORMATS) as image:
+            return orientation.shown_size(image, data)
+    except Exception as error:  # as in `decode`
+        raise kinds.not_read(data) from error
 
 
 def _load(path: Place, size: int) -> Photo | PhotoError:
@@ -263,11 +275,6 @@ def _refuse_at_sight(data: bytes, most: int) -> int:
     """Refuse what need not be opened for that; the number of a JPEG's scans."""
     if not data:
         raise PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        raise PhotoError(
-            "This is a HEIC photo, the format of recent phones, which cannot be read here. Convert"
-            " it to JPEG and try again."
-        )
     # Within JPEG's coded data 0xFF is always escaped, so the marks count scans.
     scans = int(np.count_nonzero(jpeg.marks(data) == 0xDA)) if data[:2] == b"\xff\xd8" else 0
     if scans > most:
@@ -275,14 +282,7 @@ def _refuse_at_sight(data: bytes, most: int) -> int:
     return scans
 
 
-_HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
-
-
 def _is_costly(image: Image.Image) -> bool:
-    """WebP takes Pillow 16 bytes a pixel, a progressive JPEG two for each of its four inks.
-
-    A BMP packed by run lengths is unpacked in Python.
-    """
+    """WebP takes Pillow 16 bytes a pixel; a BMP packed by run lengths is unpacked in Python."""
     in_runs = image.format == "BMP" and "bmp_rle" in str(getattr(image, "tile", ""))
-    progressive = image.mode == "CMYK" and "progressive" in image.info
-    return image.format == "WEBP" or in_runs or progressive
+    return image.format == "WEBP" or in_runs

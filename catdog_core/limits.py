@@ -131,6 +131,6 @@ def current() -> Limits:
 @cache
 def _of(workspace: str | None) -> Limits:
     path = files.workspace() / FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return Limits()
     return controls.parse(Limits, files.read_json(path, most=bounded.SMALL_BYTES), FILE)

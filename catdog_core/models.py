@@ -213,6 +213,8 @@ def about(path: Path) -> dict[str, Any]:
         CatDogError: a newer program stored it.
     """
     try:
+        with files.open_regular(path):
+            pass  # never a pipe, which the readers would wait for
         if zipfile.is_zipfile(path):
             zips.refuse_long_table(path, strangers.MOST_MEMBERS)
             with zipfile.ZipFile(path) as archive:

@@ -219,7 +219,7 @@ def test_a_damaged_memory_of_looks_costs_nothing_but_time(workspace, drawn):
     changed_copy(drawn / CAT, drawn / "train/cats/copy.jpg")
     opened = datasets.open_folder(drawn)
     first = health.check(opened)
-    memory = datasets.root() / opened.id / "looks-1.npy"
+    memory = datasets.root() / opened.id / "looks-2.npy"
     for damage in (b"", b"junk", memory.read_bytes()[:200], memory.read_bytes()[:-9]):
         memory.write_bytes(damage)
         assert health.check(opened) == first

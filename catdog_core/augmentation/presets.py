@@ -140,7 +140,7 @@ def read(path: Path) -> tuple[str, Augmentation]:
         SettingsError: the file cannot be read or is no preset.
     """
     try:
-        with open(path, "rb") as file:
+        with files.open_regular(path) as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise SettingsError(

@@ -11,7 +11,7 @@ import typer
 
 from .. import limits, quiet
 from ..errors import PhotoError, SettingsError
-from ..files import shown, write_bytes
+from ..files import open_regular, shown, write_bytes
 from ..insight import embedding, predictions
 from . import cli_decide, cli_output, cli_say
 from .cli_flags import AsJson, Folder, Force, Order
@@ -125,7 +125,7 @@ def _as_json(row: Any, classes: Sequence[str]) -> dict[str, Any]:
 def read(path: Path) -> bytes:
     """A photo's bytes. Raises PhotoError when the file cannot be read."""
     try:
-        with open(path, "rb") as file:  # no more of it than shows that it is too large
+        with open_regular(path) as file:  # no more of it than shows that it is too large
             return file.read(limits.current().photo_bytes + 1)
     except OSError as error:
         raise PhotoError(

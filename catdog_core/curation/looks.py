@@ -1,6 +1,6 @@
 """A look at every photo of a dataset: its head, whether it is grey, its thumbnail; in parallel.
 
-workspace/datasets/<id>/looks-1.npy    writer: this room; a cache, safe to delete
+workspace/datasets/<id>/looks-2.npy    writer: this room; a cache, safe to delete
 
 What was seen is kept by the digest of the file's content, so that a second look at the same photos
 decodes nothing. It is kept only beside a dataset's record, and goes with it.
@@ -156,7 +156,7 @@ def _is_grey(photo: images.Photo) -> bool:
 def known(folder: Path) -> dict[str, Look]:
     """The looks kept beside a dataset's record, by digest."""
     with suppress(OSError, ValueError, EOFError):
-        rows = np.load(folder / "looks-1.npy", allow_pickle=False)
+        rows = np.load(folder / "looks-2.npy", allow_pickle=False)
         if rows.dtype == _ROW:
             return {look.digest: look for look in map(_from_row, rows)}
     return {}
@@ -172,7 +172,9 @@ def _write(folder: Path, looks: dict[str, Look]) -> None:
     rows: NDArray[Any] = np.array([_to_row(look) for look in looks.values()], _ROW)
     buffer = BytesIO()
     np.save(buffer, rows, allow_pickle=False)
-    files.write_bytes(folder / "looks-1.npy", buffer.getvalue())
+    files.write_bytes(folder / "looks-2.npy", buffer.getvalue())
+    # Of an earlier decoder, which left colour profiles out of account.
+    (folder / "looks-1.npy").unlink(missing_ok=True)
 
 
 def _to_row(look: Look) -> tuple[Any, ...]:

@@ -55,7 +55,7 @@ def bring(file: IO[bytes] | Path) -> Brought:
     access.check_quota(run_folder.listing)  # before any of the file is read
     if isinstance(file, Path):
         try:
-            with open(file, "rb") as stream:
+            with files.open_regular(file) as stream:
                 return bring(stream)
         except OSError as error:
             raise RunError(

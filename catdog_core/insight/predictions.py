@@ -246,5 +246,5 @@ def same_photos(dataset: Dataset, about: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=64)
 def _digest(model: str, changed: int, size: int) -> str:
-    with open(model, "rb") as file:
+    with files.open_regular(model) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

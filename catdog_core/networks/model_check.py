@@ -209,7 +209,7 @@ def copied(path: Path, target: Path) -> str:
     """Copy a model file; the SHA-256 of what was copied. Raises ModelError."""
     digest, size, most = hashlib.sha256(), 0, limits.current().model_bytes
     try:
-        with open(path, "rb") as source, open(target, "wb") as file:
+        with files.open_regular(path) as source, open(target, "wb") as file:
             while chunk := source.read(_CHUNK):
                 size += len(chunk)
                 if size > most:

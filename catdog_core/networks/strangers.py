@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import bounded, limits
 from ..errors import ModelError
-from ..files import shown
+from ..files import open_regular, shown
 from ..limits import Limits
 from ..sources import zips
 from . import declared
@@ -45,7 +45,7 @@ def kind_of(path: Path, name: str = "") -> str:
     """
     name = name or path.name
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             head = file.read(8)
     except OSError as error:
         raise ModelError(

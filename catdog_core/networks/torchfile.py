@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from ..files import shown
+from ..files import read_regular, shown
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -88,7 +88,7 @@ def read(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
         ModelError: the file is missing, another one than expected, or holds what is not admitted.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise ModelError(
             "{name} cannot be read: {reason}. Expected a file of pretrained weights.",

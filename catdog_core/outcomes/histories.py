@@ -11,7 +11,7 @@ from typing import Any
 from .. import bounded
 from ..diagnose import diagnose
 from ..errors import CatDogError, RunError
-from ..files import shown
+from ..files import open_regular, shown
 from ..networks import architecture
 from ..runs import Run
 from ..settings import Training
@@ -77,7 +77,7 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
         RunError: the file cannot be read, or lacks a column.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return rows_of_csv(path, file.read(MOST_BYTES + 1))
     except OSError as error:
         raise _no_csv(path, error.strerror or str(error)) from error

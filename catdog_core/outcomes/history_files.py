@@ -44,7 +44,7 @@ def read(path: Path) -> list[dict[str, Any]]:
         RunError: the file cannot be read, is a pickle, or is no history.
     """
     try:
-        with open(path, "rb") as file:
+        with files.open_regular(path) as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise RunError(

@@ -17,7 +17,7 @@ from ..datasets import Dataset
 from ..errors import CatDogError, DatasetError
 from ..sources.places import Place, Remote
 
-FORMAT = 3
+FORMAT = 4
 _BYTES, _VALUES = 50_000_000, 2_000_000  # of an index elsewhere
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from ..images import FORMATS
-from . import parts, refusals
+from . import kinds, orientation, parts
 
 EXTENSIONS_OF = {
     "JPEG": (".jpg", ".jpeg"),
@@ -49,9 +49,10 @@ def head(data: bytes) -> Head:
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             kind = "JPEG" if image.format == "MPO" else str(image.format)
-            return Head(kind, image.mode, *image.size, _orientation(image))
+            size = orientation.stored_size(image)
+            return Head(kind, image.mode, *size, orientation.of(image, data))
     except Exception as error:  # as in `images.decode`
-        raise refusals.not_a_photo() from error
+        raise kinds.not_read(data) from error
 
 
 def is_cut_off(data: bytes) -> bool:
@@ -71,13 +72,3 @@ def is_cut_off(data: bytes) -> bool:
     if data[:2] == b"BM":
         return int.from_bytes(data[2:6], "little") > len(data) > 54
     return False
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        # A PNG's own `getexif` reads all of its pixels.
-        value = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-        return value if value in range(1, 9) else 1
-    except Exception:
-        # A damaged EXIF block says nothing about the pixels: the photo is shown as stored.
-        return 1

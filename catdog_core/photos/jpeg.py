@@ -8,6 +8,8 @@ two must agree, and wherever it fails the usual way decides.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from mmap import mmap
 
 import cv2
 import numpy as np
@@ -26,6 +28,80 @@ _FLAGS = {
     2: _AS_STORED | cv2.IMREAD_REDUCED_GRAYSCALE_2,
     1: _AS_STORED,
 }
+
+
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # marks; those between are of tables
+_PROGRESSIVE, _LOSSLESS = (0xC2, 0xC6, 0xCA, 0xCE), (0xC3, 0xC7, 0xCB, 0xCF)
+_HIERARCHICAL = (0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF)
+_WITHOUT_LENGTH = {0x00, 0x01, *range(0xD0, 0xD9), 0xFF}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a JPEG's frame says: its mark, bits of each colour, width and height in pixels, and of
+    each colour how often it is sampled across and down. `together` is how many colours its first
+    scan holds; 0 where there is none."""
+
+    kind: int
+    bits: int
+    width: int
+    height: int
+    factors: tuple[tuple[int, int], ...]
+    together: int
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether it holds differences of pixels instead of coefficients."""
+        return self.kind in _LOSSLESS
+
+    @property
+    def is_hierarchical(self) -> bool:
+        """Whether it is one of several frames of rising sizes."""
+        return self.kind in _HIERARCHICAL
+
+    @property
+    def in_scans(self) -> bool:
+        """Whether its pixels come in several scans, so that all must be kept until the last."""
+        return self.kind in _PROGRESSIVE or self.together < len(self.factors)
+
+    @property
+    def kept_bytes(self) -> int:
+        """What libjpeg keeps until the last scan: two bytes for each coefficient, of whole blocks
+        of 8 × 8 and whole sets of these. A reduced size when decoding makes it no less."""
+        if not self.in_scans or not self.factors:
+            return 0
+        widest, highest = (max(1, *side) for side in zip((1, 1), *self.factors, strict=True))
+        blocks = 0
+        for across, down in self.factors:
+            row = -(-self.width * across // (8 * widest))
+            column = -(-self.height * down // (8 * highest))
+            blocks += _up(row, across) * _up(column, down)
+        return blocks * 64 * (1 if self.is_lossless else 2)
+
+
+def _up(count: int, step: int) -> int:
+    return -(-count // max(step, 1)) * step
+
+
+def frame(data: bytes | mmap, start: int = 0) -> Frame | None:
+    """The frame of a JPEG that begins at `start`; None where there is none before its pixels."""
+    found, at = None, start + 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF or data[at + 1] in _WITHOUT_LENGTH:
+            at += 1 if data[at] != 0xFF or data[at + 1] == 0xFF else 2
+            continue
+        kind, size = data[at + 1], data[at + 2] << 8 | data[at + 3]
+        body = data[at + 4 : at + 2 + max(size, 2)]
+        if kind == 0xD9:
+            break
+        if kind == _SCAN_MARK:
+            return found and replace(found, together=body[0] if body else 0)
+        if kind in _FRAMES and len(body) >= 6:
+            height, width = body[1] << 8 | body[2], body[3] << 8 | body[4]
+            factors = tuple((each >> 4, each & 15) for each in body[7::3][: body[5]])
+            found = Frame(kind, body[0], width, height, factors, 0)
+        at += 2 + max(size, 2)
+    return found
 
 
 def marks(data: bytes, start: int = 0) -> NDArray[np.uint8]:

@@ -52,3 +52,22 @@ def too_large(width: int, height: int, limit: int) -> PhotoError:
         height=height,
         limit=limit,
     )
+
+
+def too_costly(needed: int, limit: int) -> PhotoError:
+    """The error of a picture whose format takes much memory; both in bytes."""
+    return PhotoError(
+        "The picture takes {needed:,} MB of memory to decode, more than the {limit:,} MB allowed."
+        " Reduce its size, or save it as a plain JPEG.",
+        needed=-(-needed // 1_000_000),
+        limit=limit // 1_000_000,
+    )
+
+
+def other_format(kind: str) -> PhotoError:
+    """The error of a file in a format that has a name."""
+    return PhotoError(
+        "The file's format is {kind}, which the lab can't read. Convert it to JPEG or PNG and try"
+        " again.",
+        kind=kind,
+    )

@@ -159,7 +159,7 @@ def opened(file: IO[bytes] | Path, name: str) -> Iterator[Iterable[Entry]]:
         DatasetError: see `look`.
     """
     if isinstance(file, Path):
-        with open(file, "rb") as stream, opened(stream, name) as source:
+        with files.open_regular(file) as stream, opened(stream, name) as source:
             yield source
         return
     try:

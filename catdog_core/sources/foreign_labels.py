@@ -84,8 +84,7 @@ def _told(texts: Sequence[tuple[int, str]]) -> dict[int, str]:
 def _listed(path: Path) -> dict[int, str]:
     """The names in a ``labels.txt``, a line such as ``0:daisy`` each; none where it is not so."""
     try:
-        with open(path, encoding="utf-8") as file:
-            lines = file.read(_LISTED).splitlines()
+        lines = files.read_regular(path, 1_000_000).decode("utf-8")[:_LISTED].splitlines()
     except (OSError, ValueError):
         return {}
     found = {}

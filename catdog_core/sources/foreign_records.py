@@ -68,7 +68,7 @@ class _Photo:
     suffix: str
 
     def open(self) -> IO[bytes]:
-        with open(self.path, "rb") as file:
+        with files.open_regular(self.path) as file:
             file.seek(self.start)
             return BytesIO(file.read(self.size))
 

@@ -15,7 +15,7 @@ from typing import IO
 
 from .. import limits
 from ..errors import DatasetError
-from ..files import shown
+from ..files import open_regular, shown
 
 MAX_RECORD = 32_000_000
 """Bytes a record may have; a photo has a few million at most."""
@@ -43,7 +43,7 @@ def check(path: Path) -> list[tuple[int, int]]:
             there are too many records.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             most = limits.current().archive_entries
             found = list(islice(_frames(file, path), most + 1))
     except OSError as error:

@@ -313,7 +313,7 @@ def digest(place: Place) -> str:
         for block in place.blocks():
             total.update(block)
         return total.hexdigest()
-    with open(place, "rb") as file:
+    with files.open_regular(place) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 

@@ -93,7 +93,7 @@ def _check(dataset: Dataset) -> list[Finding] | None:
     asked = (
         known(dataset) is not None
         or count <= AT_ONCE
-        or (datasets.root() / dataset.id / "looks-1.npy").is_file()  # a second look is quick
+        or (datasets.root() / dataset.id / "looks-2.npy").is_file()  # a second look is quick
     )
     label = t("Check again") if asked else t("Check all {n:,} photos", n=count)
     if st.button(label, icon=":material/health_and_safety:", key="health_check"):

@@ -27,7 +27,7 @@ from catdog_core.training import launch
 SMALL = Training(epochs=3, batch_size=4, image_size=32, steps_per_epoch=1)
 CODES = {"full": errno.ENOSPC, "broken": errno.EIO}
 MOST = 400  # writes no operation here needs
-OTHERWISE = ("sendfile", "looks-1")
+OTHERWISE = ("sendfile", "looks-2")
 """What may fail unnoticed: `shutil` copies in another way then, and looks are looked anew."""
 
 

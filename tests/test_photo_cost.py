@@ -1,0 +1,145 @@
+"""What a photo costs in memory is told by its head, before a pixel is read."""
+
+import json
+import subprocess
+import sys
+
+import flat_photos
+import numpy as np
+import pytest
+from flat_photos import FULL, jpeg, segment, tiff
+from PIL import Image
+
+from catdog_core import files, images
+from catdog_core.errors import PhotoError
+from catdog_core.photos import jpeg as jpegs
+
+INKS = ((1, 1),) * 4
+HALVED = ((2, 2), (1, 1), (1, 1))
+LARGE = 6320  # a side, pixels: nearly 40 million in all
+ALPHA = [(338, 3, 1, b"\2\0")]
+TURNED = [(274, 3, 1, b"\6\0")]
+MEGABYTES, SECONDS = 300, 3
+
+
+@pytest.mark.parametrize(
+    ("factors", "width", "height", "blocks"),
+    [
+        (FULL, 16, 16, 12),
+        (FULL, 17, 1, 9),
+        (HALVED, 16, 16, 6),
+        (HALVED, 17, 17, 24),
+        (((4, 1), (1, 1), (1, 1)), 33, 8, 12),
+        (((4, 4), (1, 1), (1, 1)), 32, 32, 18),
+        (((1, 1), (2, 2), (1, 2)), 16, 16, 7),
+        (((1, 1),), 65_000, 8, 8125),
+        (INKS, 8, 9, 8),
+    ],
+)
+@pytest.mark.parametrize("kind", [0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
+def test_coefficients_are_counted_by_sampling_and_scans(factors, width, height, blocks, kind):
+    data = jpeg(width, height, factors, kind, each=len(factors) > 1)
+    several = len(factors) > 1 or kind in (0xC2, 0xCA)
+    assert jpegs.frame(data).kept_bytes == blocks * 128 * several
+    if len(factors) == 3 and kind in (0xC0, 0xC1, 0xC9):
+        assert jpegs.frame(jpeg(width, height, factors, kind)).kept_bytes == 0
+
+
+REFUSED = {
+    "progressive": lambda: jpeg(LARGE, LARGE, FULL, 0xC2),
+    "a scan each": lambda: jpeg(LARGE, LARGE, FULL, 0xC0, each=True),
+    "extended, 16-bit tables": lambda: jpeg(LARGE, LARGE, FULL, 0xC1, each=True, deep_tables=True),
+    "arithmetic, a scan each": lambda: jpeg(LARGE, LARGE, FULL, 0xC9, each=True),
+    "arithmetic, progressive": lambda: jpeg(LARGE, LARGE, FULL, 0xCA),
+    "inks, a scan each": lambda: jpeg(LARGE, LARGE, INKS, 0xC0, each=True),
+    "inks, progressive": lambda: jpeg(LARGE, LARGE, INKS, 0xC2),
+    "tiff of 16 bits in one strip": lambda: tiff(LARGE, LARGE, (16,) * 3),
+    "tiff with alpha in one strip": lambda: tiff(LARGE, LARGE, (8,) * 4, tags=ALPHA),
+    "tiff of 16 bits in one tile": lambda: tiff(LARGE, LARGE, (16,) * 3, tile=6336),
+    "tiff of floats in one strip": lambda: tiff(LARGE, LARGE, (32,), numbers=3),
+    "tiff of inks in one strip": lambda: tiff(LARGE, LARGE, (8,) * 4, colours=5),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("at_least", [None, 150])
+def test_what_would_take_too_much_is_refused_at_any_size_asked(name, at_least, monkeypatch):
+    monkeypatch.setattr(Image.Image, "load", None)
+    with pytest.raises(PhotoError, match=r"MB of memory to decode"):
+        images.decode(REFUSED[name](), at_least)
+
+
+def test_the_same_kinds_are_read_where_they_are_smaller():
+    for factors, kind in ((FULL, 0xC2), (HALVED, 0xC0), (INKS, 0xC9)):
+        assert (
+            images.decode(jpeg(900, 700, factors, kind, each=True and kind != 0xC2)).shape[2] == 3
+        )
+
+
+def test_segments_count_as_well():
+    profile = segment(0xE2, bytes(65_000)) * 400
+    with pytest.raises(PhotoError, match="MB of memory"):
+        images.decode(jpeg(LARGE, LARGE, HALVED, 0xC2, segments=profile))
+
+
+COST = """
+import json, sys, time
+from pathlib import Path
+from catdog_core import images
+from catdog_core.errors import PhotoError
+
+def memory(which):
+    return int(Path("/proc/self/status").read_text().split(which + ":")[1].split()[0]) / 1024
+
+told = {}
+for name in sys.argv[1:]:
+    for at_least in (None, 150):
+        Path("/proc/self/clear_refs").write_text("5")
+        before, start, shape = memory("VmRSS"), time.process_time(), None
+        try:
+            shape = images.decode(Path(name).read_bytes(), at_least).shape
+        except PhotoError:
+            pass
+        told[f"{name} {at_least}"] = time.process_time() - start, memory("VmHWM") - before, shape
+print(json.dumps(told))
+"""
+TAKEN = {
+    "halved": lambda: jpeg(LARGE, LARGE, HALVED, 0xC2),
+    "as large as may be": lambda: jpeg(5400, 5400, FULL, 0xC2),
+    "as large as may be, a scan each": lambda: jpeg(5400, 5400, FULL, 0xC0, each=True),
+    "inks as large as may be": lambda: jpeg(4900, 4900, INKS, 0xCA),
+    "tiff turned": lambda: tiff(LARGE, LARGE, rows=64, tags=TURNED),
+    "tiff of floats turned": lambda: tiff(LARGE, LARGE, (32,), numbers=3, rows=64, tags=TURNED),
+    "tiff of 16 bits": lambda: tiff(5350, 5350, (16,) * 3),
+    "tiff in planes": lambda: tiff(LARGE, LARGE, planar=True),
+    "tiff of lab": lambda: tiff(LARGE, LARGE, colours=8),
+}
+
+
+@pytest.mark.long
+def test_no_kind_costs_more_than_is_promised(tmp_path):
+    if sys.platform != "linux":
+        pytest.skip("memory is measured on Linux only")
+    made = {name: make() for name, make in (TAKEN | REFUSED).items()}
+    plain = Image.fromarray(np.zeros((LARGE, LARGE, 3), np.uint8))
+    mark = Image.Exif()
+    mark[0x112] = 6
+    for kind in ("JPEG", "PNG"):
+        plain.save(tmp_path / f"turned {kind}", kind, exif=mark)
+    for name, data in made.items():
+        (tmp_path / name).write_bytes(data)
+    command = [sys.executable, "-c", COST, *map(str, tmp_path.iterdir())]
+    done = subprocess.run(command, cwd=files.PROJECT, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert {name: cost for name, cost in found.items() if cost[:2] > [SECONDS, MEGABYTES]} == {}
+    assert max(memory for _, memory, _ in found.values()) < MEGABYTES
+    assert sum(shape is not None for *_, shape in found.values()) == 2 * len(TAKEN) + 4
+
+
+def test_the_collected_photo_of_many_scans_is_refused(photos):
+    path = photos.parents[1] / "field" / "files" / "prog444_flat.jpg"
+    if not path.is_file():
+        pytest.skip("the collected photo is not beside this checkout")
+    with pytest.raises(PhotoError, match="MB of memory"):
+        images.decode(path.read_bytes())
+    assert flat_photos.jpeg(8, 8)[:2] == path.read_bytes()[:2]

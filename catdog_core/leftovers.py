@@ -99,7 +99,7 @@ def _packings() -> int:
     removed = 0
     for entry in _entries(files.workspace() / "cache"):
         path = Path(entry.path)
-        if not entry.name.endswith(".packing") or any(path.glob("*.json")):
+        if not entry.name.endswith(".packing") or any(path.glob("[!.]*.json")):
             continue
         lock = FileLock(path.with_name(f"{path.name.removesuffix('.packing')}.lock"))
         with suppress(OSError, Timeout), lock.acquire(timeout=0):

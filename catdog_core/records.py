@@ -192,7 +192,7 @@ def _pack(
 ) -> Packed:
     building = _building(out)
     try:
-        with files.unfinished(building, "*.json"):
+        with files.unfinished(building, "[!.]*.json"):
             building.mkdir(parents=True, exist_ok=True)
             plan = shards.plan(dataset, size)
             rows = shards.write_all(plan, building, size, progress, hands)
@@ -209,7 +209,7 @@ def _pack(
         files.remove_tree(building)
         raise
     except BaseException:  # interrupted: whole shards are worth keeping
-        if not any(building.glob("*.json")):
+        if not any(building.glob("[!.]*.json")):
             files.remove_tree(building)
         raise
     return opened(out)

@@ -71,7 +71,7 @@ def test_a_killed_packing_goes_on_from_its_whole_shards(demo, packed, tmp_path, 
     building = tmp_path / ".killed.packing"
 
     def two_whole_and_one_begun():
-        return len(list(building.glob("*.json"))) >= 2 and any(building.glob(".*.tfrecord"))
+        return len(list(building.glob("[!.]*.json"))) >= 2 and any(building.glob(".*.tfrecord"))
 
     until(lambda: two_whole_and_one_begun() or process.poll() is not None)
     process.kill()
@@ -293,3 +293,20 @@ def test_waiting_for_another_packing_can_be_given_up(demo, workspace):
 
     with cache.guarded(cache.place(dataset.fingerprint, SIZE)), pytest.raises(KeyboardInterrupt):
         records.cached(dataset, SIZE, give_up)
+
+
+@pytest.mark.parametrize("told", [0, 1, 3])
+def test_an_interruption_waits_for_writers_that_are_slow(demo, tmp_path, monkeypatch, told):
+    real, calls = images.load, []
+
+    def give_up(done, total):
+        calls.append(done)
+        if len(calls) > told:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(images, "load", lambda *given: (time.sleep(0.05), real(*given))[1])
+    monkeypatch.setattr(tasks, "_TOLD_EVERY", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        records.pack(datasets.scan(demo), tmp_path / "out", SIZE, give_up)
+    assert list(tmp_path.iterdir()) == []
+    assert not [each for each in threading.enumerate() if "ThreadPool" in each.name]

@@ -32,12 +32,11 @@ from .commands import (
     cli_say,
     cli_serve,
     cli_sweep,
-    cli_team,
     cli_trash,
     cli_trial,
+    removed,
 )
 from .commands.cli_flags import Folder, NetworkFile, Order
-from .commands.cli_team import Address, Workers
 from .errors import N_, CatDogError, RunError
 from .exports import tongue
 from .files import shown
@@ -68,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
         return code if isinstance(code, int) else 0
     except TyperException as error:
+        said = removed.replacement(arguments, getattr(error, "option_name", None))
+        if said is not None:
+            return _fail(tongue.current()(said))
         command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
         return _fail(f"{error.format_message()} '{command} --help' shows what is expected.")
     except CatDogError as error:
@@ -123,8 +125,6 @@ def train(
     ] = None,
     order: Order = None,
     network: NetworkFile = None,
-    workers: Workers = None,
-    address: Address = None,
     start: Annotated[
         str | None,
         typer.Option("--from", metavar="RUN_DIR", help="Begin with the best weights of this run."),
@@ -138,17 +138,7 @@ def train(
     training, changes = cli_flags.asked(flags, augmentation, network, parent)
     dataset = cli_decide.opened(folder, order)
     architecture.of(training, len(dataset.classes))
-    team = cli_team.asked(training, workers, address)
-    created = runs.create(
-        dataset,
-        training,
-        changes,
-        name=name,
-        folder=run,
-        parent=parent,
-        workers=team[0],
-        address=team[1],
-    )
+    created = runs.create(dataset, training, changes, name=name, folder=run, parent=parent)
     print(f"Run {created}", flush=True)
     _work(created)
 
@@ -159,12 +149,9 @@ def resume(
     follow: Annotated[
         bool, typer.Option("--follow", help="Then start what waits of its experiment.")
     ] = False,
-    workers: Workers = None,
-    address: Address = None,
 ) -> None:
     """Go on with a run that was stopped or broke off."""
     folder = runs.load(run).folder
-    cli_team.change(folder, workers, address)
     try:
         _work(folder)
     finally:
@@ -200,14 +187,11 @@ def list_runs() -> None:
     table = Table(
         "id", "name", "status", "model", "dataset", "epochs", "best val_accuracy", box=None
     )
-    if any(run.workers > 1 for run in found):
-        table.add_column("workers")
     for run in found:
         total = run.training.epochs if run.training else "?"
         best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
         cells = [shown(run.id), shown(run.name), run.status, run.model, shown(run.dataset_name)]
         cells += [f"{len(run.epochs)}/{total}", f"{best['val_accuracy']:.4f}" if best else ""]
-        cells += [str(run.workers)] * (len(table.columns) - len(cells))
         table.add_row(*[cell.replace("[", r"\[") for cell in cells])
     console = Console()
     # Through a pipe there is no width to keep to, and ids must stay whole.

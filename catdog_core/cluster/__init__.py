@@ -1,1 +1,1 @@
-"""Many machines: sweeps of runs, training on several workers, packing many photos, all on Ray."""
+"""Many machines: sweeps of runs, and packing many photos, all on Ray."""

@@ -43,7 +43,7 @@ def refuse_missing() -> None:
     """Raise ClusterError with what to do when Ray is not installed; imports nothing."""
     if not is_installed():
         raise ClusterError(
-            "Ray is not installed, which sweeps and training on several workers need. Install it"
+            "Ray is not installed, which sweeps need. Install it"
             " with 'pip install -r requirements-cluster.txt', then try again."
         )
 

@@ -20,7 +20,6 @@ from typer.exceptions import TyperException
 from . import datasets, runs
 from .commands import (
     cli_augment,
-    cli_cluster,
     cli_data,
     cli_decide,
     cli_diagnose,
@@ -223,7 +222,6 @@ app.command()(cli_sweep.sweep)
 app.command("sweeps")(cli_sweep.list_sweeps)
 app.command("sweep-stop")(cli_sweep.stop)
 app.add_typer(cli_trash.app, name="trash")
-app.add_typer(cli_cluster.app, name="cluster")
 app.command()(cli_serve.serve)
 app.command("find-rate")(cli_trial.find_rate)
 app.command("estimate")(cli_trial.estimate_time)

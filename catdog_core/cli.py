@@ -31,6 +31,7 @@ from .commands import (
     cli_say,
     cli_serve,
     cli_sweep,
+    cli_tensorboard,
     cli_trash,
     cli_trial,
     removed,
@@ -217,6 +218,7 @@ def plot(
 
 app.command()(cli_diagnose.diagnose)
 app.command()(cli_diagnose.history)
+app.command()(cli_tensorboard.tensorboard)
 app.add_typer(cli_experiment.app, name="experiment")
 app.command()(cli_sweep.sweep)
 app.command("sweeps")(cli_sweep.list_sweeps)

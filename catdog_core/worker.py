@@ -11,7 +11,7 @@ from . import callbacks, datasets, files, models, pipeline, records, runs
 from .curation import recognised
 from .errors import RunError
 from .networks import strangers
-from .training import averaging, lessons, optimizers, part, schedules, tensorboard_log
+from .training import averaging, lessons, optimizers, part, schedules
 from .training.lessons import Lesson
 from .training.looking_back import EpochWeights
 from .training.turn import Stopped, Told
@@ -41,14 +41,12 @@ def train(run: runs.Run, state: Told) -> None:
         train_photos = part.of(train_photos, {item.file for item in some.items("train")})
 
     next_epoch, rows = _whole_epochs(run)
-    board = tensorboard_log.Board(run, rows, train_photos)
 
     with pipeline.plain_errors():
         for lesson in lessons.plan(run, packed, train_photos, validation_photos, state):
             if next_epoch < lesson.training.epochs:
-                _teach(run, state, lesson, rows, next_epoch, board)
+                _teach(run, state, lesson, rows, next_epoch)
                 next_epoch = lesson.training.epochs
-    board.finish()
 
 
 def _teach(
@@ -57,7 +55,6 @@ def _teach(
     lesson: Lesson,
     rows: list[dict[str, Any]],
     next_epoch: int,
-    board: tensorboard_log.Board,
 ) -> None:
     """Train one lesson to its end; `rows` are the whole epochs so far, and grow."""
     training, steps = lesson.training, lesson.training.steps_per_epoch
@@ -103,7 +100,7 @@ def _teach(
             epochs=training.epochs,
             steps_per_epoch=steps,
             shuffle=False,  # the pipeline has its own, keyed by the seed
-            callbacks=_callbacks(run, state, lesson, rows, backup, board),
+            callbacks=_callbacks(run, state, lesson, rows, backup),
             verbose=0,
         )
 
@@ -114,7 +111,6 @@ def _callbacks(
     lesson: Lesson,
     rows: list[dict[str, Any]],
     backup: Path | None,
-    board: tensorboard_log.Board,
 ) -> list[keras.callbacks.Callback]:
     """What steers the training, tells of it and keeps its results."""
     training = lesson.training
@@ -127,10 +123,9 @@ def _callbacks(
     if training.weight_averaging:
         averaged = averaging.AveragedWeights(training.weight_averaging, backup)
         steering.append(averaged)
-    board.whole = lesson.whole
     keeper = callbacks.Keeper(run, training, rows, averaged, lesson.whole)
     looks_back = EpochWeights(run.folder, training, averaged, lesson.whole)
-    return [*steering, callbacks.Progress(run, state), keeper, looks_back, board]
+    return [*steering, callbacks.Progress(run, state), keeper, looks_back]
 
 
 def _whole_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:

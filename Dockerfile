@@ -1,5 +1,5 @@
 # CatDog Lab in a container: docker build -t catdog-lab . ; how to run it is in docs/hosting.md.
-# For a cluster (deploy/README.md): docker build --build-arg REQUIREMENTS=deploy/requirements.txt …
+# For a Ray cluster (docs/cluster.md): docker build --build-arg REQUIREMENTS=requirements-cluster.txt …
 FROM python:3.11-slim
 
 # All packages come as wheels with what they need; no system package is wanted.
@@ -9,7 +9,6 @@ WORKDIR /app
 # The packages change seldom: a layer of their own, built before the code is copied.
 ARG REQUIREMENTS=requirements.txt
 COPY requirements.txt requirements-cluster.txt ./
-COPY deploy/requirements.txt deploy/
 RUN pip install --no-cache-dir -r "$REQUIREMENTS"
 
 COPY --chown=root:root . .

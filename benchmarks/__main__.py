@@ -14,8 +14,7 @@
     python -m benchmarks memory              packing and reading two sizes: memory does not grow
     python -m benchmarks.memory 100000       the same of many photos; takes 7 GB for minutes
     python -m benchmarks scale [DIR]         the constants that docs/scale.md reckons with
-    python -m benchmarks workers [DIR]       one and two workers of a training; needs Ray
-    python -m benchmarks remote [DIR]        photos elsewhere: packed by tasks, streamed; needs moto
+    python -m benchmarks remote [DIR]        photos elsewhere: packed, streamed; needs moto
     python -m benchmarks all [DIR]
 
 DIR is a dataset with train/ and validation/ folders; without one the drawn demo set is used, as
@@ -46,7 +45,6 @@ from .scale_measured import scale
 from .threshold import threshold
 from .training import training
 from .variants import variants
-from .workers import workers
 
 SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "variants": variants,
@@ -61,7 +59,6 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "load": load,
     "memory": memory,
     "scale": scale,
-    "workers": workers,
     "remote": remote,
 }
 

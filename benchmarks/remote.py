@@ -1,4 +1,4 @@
-"""Photos elsewhere: packing by threads and by Ray's tasks, and an epoch streamed from a store.
+"""Photos elsewhere: packing by threads, and an epoch streamed from a store.
 
 The store is moto, an S3 in plain Python in a process of its own on this machine: what comes of it
 tells what the lab adds to a store, not what a store gives.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,6 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from catdog_core import datasets, limits, quiet
-from catdog_core.cluster import ray_here
-from catdog_core.cluster.local_cluster import _free_ports
 from catdog_core.cluster.tasks import Hands
 from catdog_core.datasets import Dataset
 from catdog_core.sources import contents, places
@@ -77,9 +76,7 @@ def _packing(root: Path, bucket: Remote, place: Path) -> None:
     def out(kind: str) -> Path:
         return place / f"{kind}-{time.monotonic_ns()}"
 
-    def row(name: str, work: Callable[[], object], warm: bool = False) -> None:
-        if warm:
-            work()  # the tasks' processes start, and load TensorFlow
+    def row(name: str, work: Callable[[], object]) -> None:
         table.add_row(name, f"{count / _median(work):,.0f}", f"{os.getloadavg()[0]:.1f}")
 
     row("files here, 2 threads", lambda: records.pack(here, out("t"), source.SIZE))
@@ -87,21 +84,6 @@ def _packing(root: Path, bucket: Remote, place: Path) -> None:
         "photos and shards in the store, 2 threads",
         lambda: elsewhere.pack(there, bucket / out("s").name, source.SIZE),
     )
-    for workers in (1, 2) if ray_here.is_installed() else ():
-        with ray_here.connected("local", cpus=workers):
-            hands = Hands("local", workers)
-            row(
-                f"files here, {workers} Ray worker{'s' * (workers > 1)}",
-                lambda hands=hands: records.pack(here, out("r"), source.SIZE, hands=hands),
-                warm=True,
-            )
-            row(
-                f"in the store, {workers} Ray worker{'s' * (workers > 1)}",
-                lambda hands=hands: elsewhere.pack(
-                    there, bucket / out("q").name, source.SIZE, hands=hands
-                ),
-                warm=True,
-            )
     seconds = _median(lambda: contents.reader(Hands())(bucket / "photos", _names(there)))
     console.print(f"Packing {count:,} photos to {source.SIZE} px")
     console.print(table)
@@ -173,7 +155,9 @@ def _median(work: Callable[[], object]) -> float:
 @contextmanager
 def _store() -> Iterator[Remote]:
     """A bucket of an S3 on the loopback, in a process of its own."""
-    (port,) = _free_ports(1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.environ.update(_SECRETS, AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}")

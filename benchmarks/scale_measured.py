@@ -25,11 +25,10 @@ import numpy as np
 import psutil
 
 from catdog_core import files
-from catdog_core.cluster import ray_here
 
 from . import scale_tables, server, source
 from .race import console
-from .scale import BATCH, PIXELS, SIDE
+from .scale import PIXELS, SIDE
 from .wire import visitor
 
 MANY = 100_000
@@ -47,10 +46,7 @@ def scale(folder: Path | None) -> None:
     with tempfile.TemporaryDirectory() as place:
         found = of_photos(folder or source.drawn(Path(place)), Path(place) / "packed")
         found |= of_names(Path(place) / "names") | of_pages(Path(place))
-        if ray_here.is_installed():
-            found |= of_workers(Path(place))
-        else:
-            console.print("Workers are left out: Ray is not installed.")
+        found |= of_training(Path(place))
     page = scale_tables.constants((server.PROJECT / "docs" / "scale.md").read_text("utf-8"))
     for name, value in found.items():
         print(f"| `{name}` | {value:,.6g} |")
@@ -125,54 +121,42 @@ def of_names(folder: Path) -> dict[str, float]:
     }
 
 
-def of_workers(place: Path, rounds: int = 2) -> dict[str, float]:
-    """What one worker trains a second on one core, and two together on two. Needs Ray.
+def of_training(place: Path, rounds: int = 2) -> dict[str, float]:
+    """What a training takes a second on one core, and its memory.
 
-    Told by the processor time that those who train take for an epoch, which other work of the
-    machine changes little; what they wait with nothing to do is not in it. The best epoch counts.
+    Told by the processor time of an epoch, which other work of the machine changes little. The
+    best epoch counts.
     """
     from catdog_core import datasets
 
     datasets.make_demo(place / "demo", train=PHOTOS, validation=20)
     command = [sys.executable, "-m", "catdog_core", "train", str(place / "demo"), "--epochs", "4"]
-    pair = ["--workers", "2", "--batch-size", str(2 * BATCH)]
-    spent: dict[str, list[float]] = {"alone": [], "together": []}
-    peaks = []
+    found = []
     for number in range(rounds):
-        for name, more in (("alone", []), ("together", pair)):
-            run = place / "runs" / f"{name}-{number}"
-            epochs, peak = _epochs([*command, *more, "--run", str(run)], run, 2 if more else 1)
-            spent[name] += epochs
-            peaks += [peak] if name == "alone" else []
+        run = place / "runs" / f"run-{number}"
+        found.append(_epochs([*command, "--run", str(run)], run))
     return {
-        "worker_rate": PHOTOS / min(spent["alone"]),
-        "pair_rate": 2 * PHOTOS / min(spent["together"]),
-        "worker_memory": max(peaks),
+        "worker_rate": PHOTOS / min(min(epochs) for epochs, _ in found),
+        "worker_memory": max(peak for _, peak in found),
     }
 
 
-def _epochs(command: list[str], run: Path, workers: int) -> tuple[list[float], int]:
-    """Train; the processor seconds of each epoch but the first, of the busiest `workers`
-    processes, and the most memory that the process of the run had."""
-    # One thread for what TensorFlow computes, as a worker has it on a core of its own.
+def _epochs(command: list[str], run: Path) -> tuple[list[float], int]:
+    """Train; the processor seconds of each epoch but the first, and the most memory it had."""
+    # One thread for what TensorFlow computes, as on a single core.
     environment = {**server.with_workspace(run.parent.parent), "TF_NUM_INTRAOP_THREADS": "1"}
     training = psutil.Popen(command, cwd=server.PROJECT, env=environment, stdout=subprocess.DEVNULL)
-    ends: list[dict[int, float]] = []
+    ends: list[float] = []
     peak = 0
     while training.poll() is None:
         with suppress(psutil.Error):
-            tree = [training, *training.children(recursive=True)]
-            used = {each.pid: sum(each.cpu_times()[:2]) for each in tree}
+            used = sum(training.cpu_times()[:2])
             peak = max(peak, training.memory_info().rss)
             ends += [used] * (len(files.read_lines(run / "metrics.jsonl")) - len(ends))
         time.sleep(0.2)
     if training.returncode or len(ends) < 3:
         raise SystemExit(f"A training failed: {' '.join(command)}")
-    spent = [
-        sorted(after[pid] - before.get(pid, 0.0) for pid in after)[-workers:]
-        for before, after in pairwise(ends)
-    ]
-    return [sum(each) for each in spent], peak
+    return [after - before for before, after in pairwise(ends)], peak
 
 
 def of_pages(place: Path) -> dict[str, float]:

@@ -34,7 +34,7 @@ def table_stored(c: Constants) -> Table:
 
 def table_kept(c: Constants) -> Table:
     """What is kept in memory."""
-    rows = _by_steps("in the memory of each worker", lambda n: scale.kept(c, n), total=False)
+    rows = _by_steps("in the memory of a training", lambda n: scale.kept(c, n), total=False)
     whole = [f"**{size(scale.memory(c, photos))}**" for photos in STEPS]
     names = [size(scale.opened(c, photos)) for photos in STEPS]
     rows.append(["**with TensorFlow and the network**", *whole])
@@ -49,44 +49,8 @@ def table_alone(c: Constants) -> Table:
         ["packing", *(span(n / c.pack_rate) for n in STEPS)],
         ["reading an epoch", *(span(n / c.read_rate) for n in STEPS)],
         ["decoding an epoch of JPEGs instead", *(span(n / c.decode_rate / 2) for n in STEPS)],
-        ["training an epoch, two workers", *(span(n / scale.rate(c, 2)) for n in STEPS)],
+        ["training an epoch, one core", *(span(n / c.worker_rate) for n in STEPS)],
     ]
-
-
-def table_steps(c: Constants) -> Table:
-    """What a step comes to for more and more workers."""
-    head = ["workers", "a step", "read by each", "sent by each", "photos a second", "of ideal"]
-    rows = [head]
-    for workers in (1, 2, 4, 16, 64, 256):
-        one = scale.step(c, workers)
-        ideal = scale.rate(c, workers) / (workers * scale.rate(c, 1))
-        cells = [span(one["seconds"]), size(one["read"]), size(one["sent"])]
-        rows.append([f"{workers}", *cells, f"{scale.rate(c, workers):,.0f}", f"{ideal:.0%}"])
-    return rows
-
-
-def table_first(c: Constants) -> Table:
-    """What is full first, where an epoch is to take an hour."""
-    names = {
-        "file server": "the link of a file server",
-        "requests": "requests to an object store",
-        "gradients": "a worker's link, by gradients",
-        "memory": "the memory of a worker",
-    }
-    rows = [["an epoch within an hour", *(f"{photos:,}" for photos in STEPS)]]
-    workers = [scale.needed(c, photos) for photos in STEPS]
-    pairs = list(zip(STEPS, workers, strict=True))
-    rows.append(["workers, one core each", *(f"{each:,}" for each in workers)])
-    rows.append(
-        ["core-hours", *(f"{n / scale.rate(c, many) * many / 3600:.3g}" for n, many in pairs)]
-    )
-    found = [scale.loads(c, photos, many) for photos, many in pairs]
-    rows += [[text, *(f"{each[key]:.0%}" for each in found)] for key, text in names.items()]
-    singly = [f"{scale.rate(c, many) / c.requests:.0%}" for many in workers]
-    rows.append(["requests, if machines kept no shards", *singly])
-    fullest = [max(each, key=lambda key: each[key]) for each in found]
-    told = [names[key] if each[key] > 1 else "–" for key, each in zip(fullest, found, strict=True)]
-    return [*rows, ["**more than there is of**", *told]]
 
 
 def table_class(c: Constants) -> Table:
@@ -123,8 +87,6 @@ TABLES = {
     "stored": table_stored,
     "kept": table_kept,
     "alone": table_alone,
-    "steps": table_steps,
-    "first": table_first,
     "class": table_class,
     "servers": table_servers,
 }

@@ -11,7 +11,6 @@ mixes photos with each other, and so changes labels, is `mix`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import cos, radians, sin
 
 import cv2
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .augmentation import pixels
-from .augmentation.mixing import combined, mix, pairs
+from .augmentation.mixing import mix
 from .augmentation.transform import Transform, draw
 from .images import Photo
 from .settings import Augmentation, FillMode
@@ -28,13 +27,9 @@ __all__ = [
     "Transform",
     "apply",
     "batch",
-    "changed",
-    "combined",
     "draw",
-    "draws",
     "matrix",
     "mix",
-    "pairs",
     "variants",
 ]
 
@@ -88,24 +83,10 @@ def variants(
 
 def batch(images: Photo, settings: Augmentation, rng: np.random.Generator) -> Photo:
     """Transform every photo of a batch by a draw of its own: uint8 (B, H, W, 3) in and out."""
-    return changed(images, draws(len(images), settings, images.shape[1:3], rng))
-
-
-def draws(
-    count: int, settings: Augmentation, size: tuple[int, int], rng: np.random.Generator
-) -> list[Transform]:
-    """What `batch` draws for `count` photos of (H, W) pixels; the photos themselves play no part.
-
-    So whoever needs some photos of a batch only need not read the others.
-    """
-    return [draw(settings, size, rng) for _ in range(count)]
-
-
-def changed(images: Photo, transforms: Sequence[Transform]) -> Photo:
-    """Apply a transform to each photo: uint8 (B, H, W, 3) in and out."""
+    size = images.shape[1:3]
     result = np.empty_like(images)
-    for source, transform, target in zip(images, transforms, result, strict=True):
-        _apply_into(source, transform, target)
+    for source, target in zip(images, result, strict=True):
+        _apply_into(source, draw(settings, size, rng), target)
     return result
 
 

@@ -23,23 +23,22 @@ _POINTS = 20  # points of a live curve inside one epoch
 
 
 class KeyedRandomness(keras.callbacks.Callback):  # type: ignore[misc]
-    """Sets every layer's source of chance, dropout's above all, from (seed, epoch, rank).
+    """Sets every layer's source of chance, dropout's above all, from (seed, epoch).
 
     Neither a `.keras` file nor `BackupAndRestore` keeps that state, so a resumed training would
     drop other units than an uninterrupted one.
     """
 
-    def __init__(self, seed: int, rank: int = 0) -> None:
-        """Take the training's seed; `rank` tells several workers apart, which see other photos."""
+    def __init__(self, seed: int) -> None:
+        """Take the training's seed."""
         super().__init__()
-        self.seed, self.rank = seed, rank
+        self.seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         for number, layer in enumerate(inner_layers(self.model)):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
-                mixed = self.seed * 1_000_003 + epoch * 1_009 + self.rank * 7_368_787 + number
-                mixed %= 2**32
+                mixed = (self.seed * 1_000_003 + epoch * 1_009 + number) % 2**32
                 generator.state.assign([mixed, 0])
 
 
@@ -141,45 +140,13 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         return steps_left * self.training.batch_size / max(self.rate, 1e-6) + validations
 
 
-class Rows(keras.callbacks.Callback):  # type: ignore[misc]
-    """After every epoch: its numbers as a row; and early stopping.
-
-    The best epoch and the patience left follow from the epochs' numbers alone, so a resumed
-    training needs no memory of them, and several workers agree without a word.
-    """
-
-    def __init__(self, training: Training, epochs: list[dict[str, Any]]) -> None:
-        """Take the settings as they are now, and the rows of whole epochs so far, which grow."""
-        super().__init__()
-        self.training, self.epochs = training, epochs
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.start = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        row: dict[str, Any] = {"epoch": epoch}
-        names = ("loss", "accuracy", "val_loss", "val_accuracy")
-        row |= {name: float((logs or {})[name]) for name in names}
-        row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        row["seconds"] = round(time.monotonic() - self.start, 3)
-        if "weights" in (logs or {}):  # of several workers
-            row["weights"] = (logs or {})["weights"]
-        self.epochs.append(row)
-        best = runs.best_epoch(self.epochs, self.training.monitor)
-        self.keep(epoch, row, is_best=best == epoch)
-        patience = self.training.early_stopping
-        if patience and best is not None and epoch - best >= patience:
-            self.model.stop_training = True
-
-    def keep(self, epoch: int, row: dict[str, Any], is_best: bool) -> None:
-        """Keep the model of an epoch; here nothing is kept."""
-
-
-class Keeper(Rows):
-    """After every epoch: the best model, the resume point, its numbers.
+class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+    """After every epoch: the best model, the resume point, its numbers; and early stopping.
 
     In this order, so that a kill in between loses nothing that was told: an epoch whose numbers
-    stand in the metrics has its resume point, and the best of them its model.
+    stand in the metrics has its resume point, and the best of them its model. The best epoch and
+    the patience left follow from the epochs' numbers alone, so a resumed training needs no memory
+    of them.
     """
 
     def __init__(
@@ -200,12 +167,30 @@ class Keeper(Rows):
             whole: makes the model that predicts photos of the one that is trained, where these
                 are two.
         """
-        super().__init__(training, epochs)
+        super().__init__()
+        self.training, self.epochs = training, epochs
         self.averaged, self.whole = averaged, whole
         self.folder: Path = run.folder
         self.about = {"format": runs.FORMAT, "classes": list(run.classes), "model": training.model}
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.start = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        row: dict[str, Any] = {"epoch": epoch}
+        names = ("loss", "accuracy", "val_loss", "val_accuracy")
+        row |= {name: float((logs or {})[name]) for name in names}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        row["seconds"] = round(time.monotonic() - self.start, 3)
+        self.epochs.append(row)
+        best = runs.best_epoch(self.epochs, self.training.monitor)
+        self.keep(epoch, row, is_best=best == epoch)
+        patience = self.training.early_stopping
+        if patience and best is not None and epoch - best >= patience:
+            self.model.stop_training = True
+
     def keep(self, epoch: int, row: dict[str, Any], is_best: bool) -> None:
+        """Write the models and the numbers of an epoch."""
         if not self.folder.is_dir():
             raise Stopped  # deleted under us: nothing is to be made of it again
         backup, best = self.folder / "backup.keras", self.folder / "best.keras"

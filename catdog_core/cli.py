@@ -21,7 +21,6 @@ from typer.exceptions import TyperException
 from . import datasets, files, interruption, runs
 from .commands import (
     cli_augment,
-    cli_cluster,
     cli_data,
     cli_decide,
     cli_diagnose,
@@ -34,12 +33,12 @@ from .commands import (
     cli_say,
     cli_serve,
     cli_sweep,
-    cli_team,
+    cli_tensorboard,
     cli_trash,
     cli_trial,
+    removed,
 )
 from .commands.cli_flags import Folder, NetworkFile, Order
-from .commands.cli_team import Address, Workers
 from .errors import N_, CatDogError, RunError
 from .exports import tongue
 from .files import shown
@@ -88,6 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _unread()
     except TyperException as error:
+        said = removed.replacement(arguments, getattr(error, "option_name", None))
+        if said is not None:
+            return _fail(tongue.current()(said))
         command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
         return _fail(f"{error.format_message()} '{command} --help' shows what is expected.")
     except CatDogError as error:
@@ -168,8 +170,6 @@ def train(
     ] = None,
     order: Order = None,
     network: NetworkFile = None,
-    workers: Workers = None,
-    address: Address = None,
     start: Annotated[
         str | None,
         typer.Option("--from", metavar="RUN_DIR", help="Begin with the best weights of this run."),
@@ -183,17 +183,7 @@ def train(
     training, changes = cli_flags.asked(flags, augmentation, network, parent)
     dataset = cli_decide.opened(folder, order)
     architecture.of(training, len(dataset.classes))
-    team = cli_team.asked(training, workers, address)
-    created = runs.create(
-        dataset,
-        training,
-        changes,
-        name=name,
-        folder=run,
-        parent=parent,
-        workers=team[0],
-        address=team[1],
-    )
+    created = runs.create(dataset, training, changes, name=name, folder=run, parent=parent)
     print(f"Run {created}", flush=True)
     _work(created)
 
@@ -204,12 +194,9 @@ def resume(
     follow: Annotated[
         bool, typer.Option("--follow", help="Then start what waits of its experiment.")
     ] = False,
-    workers: Workers = None,
-    address: Address = None,
 ) -> None:
     """Go on with a run that was stopped or broke off."""
     folder = runs.load(run).folder
-    cli_team.change(folder, workers, address)
     try:
         _work(folder)
     finally:
@@ -245,14 +232,11 @@ def list_runs() -> None:
     table = Table(
         "id", "name", "status", "model", "dataset", "epochs", "best val_accuracy", box=None
     )
-    if any(run.workers > 1 for run in found):
-        table.add_column("workers")
     for run in found:
         total = run.training.epochs if run.training else "?"
         best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
         cells = [shown(run.id), shown(run.name), run.status, run.model, shown(run.dataset_name)]
         cells += [f"{len(run.epochs)}/{total}", f"{best['val_accuracy']:.4f}" if best else ""]
-        cells += [str(run.workers)] * (len(table.columns) - len(cells))
         table.add_row(*[cell.replace("[", r"\[") for cell in cells])
     console = Console()
     # Through a pipe there is no width to keep to, and ids must stay whole.
@@ -281,12 +265,12 @@ def plot(
 
 app.command()(cli_diagnose.diagnose)
 app.command()(cli_diagnose.history)
+app.command()(cli_tensorboard.tensorboard)
 app.add_typer(cli_experiment.app, name="experiment")
 app.command()(cli_sweep.sweep)
 app.command("sweeps")(cli_sweep.list_sweeps)
 app.command("sweep-stop")(cli_sweep.stop)
 app.add_typer(cli_trash.app, name="trash")
-app.add_typer(cli_cluster.app, name="cluster")
 app.command()(cli_serve.serve)
 app.command("find-rate")(cli_trial.find_rate)
 app.command("estimate")(cli_trial.estimate_time)

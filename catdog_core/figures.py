@@ -216,18 +216,6 @@ def empty(
     return figure
 
 
-def rectangle(left: float, top: float, color: str, alpha: float) -> Any:
-    """A coloured square of side 1, to be added to axes."""
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((left, top), 1, 1, facecolor=color, alpha=alpha, edgecolor="0.7")
-
-
-def save_pages(figures: Sequence[Any], file: BinaryIO) -> None:
-    """Write figures as the pages of a PDF."""
-    _save(figures, file, "pdf")
-
-
 def _kind(name: str) -> str:
     kind = name.lower().lstrip(".")
     return kind if kind in _FORMATS else "png"

@@ -164,7 +164,7 @@ def unfinished(folder: Path, kept: str) -> Iterator[None]:
 
     Args:
         folder: what is made.
-        kept: a pattern such as ``[!.]*.json``; where files inside have such a name, the folder stays.
+        kept: a pattern such as ``[!.]*.json``; a folder that holds such files stays.
     """
     _unfinished[folder.absolute()] = os.getpid(), kept
     try:

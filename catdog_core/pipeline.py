@@ -28,7 +28,6 @@ _ORDER, _AUGMENT = 1, 2  # streams of chance drawn from one seed
 _WORKERS = 2
 _met: list[CatDogError] = []  # in threads that prepare batches
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
-Places: TypeAlias = NDArray[np.int64]
 Batch: TypeAlias = tuple[NDArray[Any], Labels] | tuple[NDArray[Any], Labels, NDArray[np.float32]]
 
 
@@ -43,7 +42,6 @@ def training_batches(
     classes: int = 2,
     label_smoothing: float = 0.0,
     balanced: bool = False,
-    take: Callable[[Places], Places] | None = None,
 ) -> tf.data.Dataset:
     """Batches of the steps `first_step` ≤ step < `last_step`, counted from a training's start.
 
@@ -60,13 +58,10 @@ def training_batches(
         classes: how many there are.
         label_smoothing: part of every label that is shared out among all classes.
         balanced: give each photo a weight that makes its class as heavy as any other.
-        take: which part of every batch is wanted: numbers of its photos (B,) in, places in it out,
-            in rising order. What all chance comes to is that of the whole batch, and of the other
-            photos only those are read that are mixed into these. By default all of it.
 
     Yields:
         images (B, S, S, 3) float32 0..255, labels as `encode` shapes them, and where `balanced`,
-        weights (B,) float32; or as many as were taken.
+        weights (B,) float32.
     """
     count = len(photos.labels)
     mixes = augmentation is not None and augmentation.mixes
@@ -80,25 +75,15 @@ def training_batches(
     def batch(step: int) -> Batch:
         places = np.arange(step * batch_size, (step + 1) * batch_size)
         chosen = np.array([order(place // count)[place % count] for place in places])
-        needed = wanted = np.arange(batch_size) if take is None else take(chosen)
+        images, labels = photos.images[chosen], photos.labels[chosen]
         rng = np.random.default_rng((seed, _AUGMENT, step))
         if augmentation is not None:
-            size = (int(photos.images.shape[1]), int(photos.images.shape[2]))
-            transforms = augment.draws(batch_size, augmentation, size, rng)
-        if mixes:
-            assert augmentation is not None
-            pairs = augment.pairs(batch_size, augmentation, size, rng)
-            needed = np.union1d(wanted, [pairs[place][0] for place in wanted]).astype(np.int64)
-        images, labels = photos.images[chosen[needed]], photos.labels[chosen[needed]]
-        if augmentation is not None:
-            images = augment.changed(images, [transforms[place] for place in needed])
+            images = augment.batch(images, augmentation, rng)
         if not shares:
             return (images, labels) if weights is None else (images, labels, weights[labels])
         soft = one_hot(labels, classes)
-        if mixes:
-            row = {place: n for n, place in enumerate(needed.tolist())}
-            mixed = [(row[place], row[pairs[place][0]], pairs[place][1]) for place in wanted]
-            images, soft = augment.combined(images, soft, mixed)
+        if augmentation is not None and augmentation.mixes:
+            images, soft = augment.mix(images, soft, augmentation, rng)
         heavy = () if weights is None else (soft @ weights,)
         soft = soft * np.float32(1 - label_smoothing) + np.float32(label_smoothing / classes)
         return images, soft[:, 1] if classes == 2 else soft, *heavy

@@ -73,8 +73,6 @@ def create(
     name: str = "",
     folder: Path | None = None,
     parent: Run | None = None,
-    workers: int = 1,
-    address: str = "",
 ) -> Path:
     """Make a run folder with everything resolved; nothing starts yet.
 
@@ -85,8 +83,6 @@ def create(
         name: shown in lists; by default the model's name and the time.
         folder: where to make it; by default a new folder in the workspace.
         parent: a run whose best weights it begins with; by default it begins with random ones.
-        workers: how many train it together; more than one need Ray.
-        address: of the Ray cluster they work at, as `cluster.ray_here` takes it.
 
     Raises:
         RunError: the folder already holds something, the dataset lacks a split, or the parent's
@@ -144,7 +140,6 @@ def create(
             **counts,
         },
         "parent": lineage.record(parent) if parent else None,
-        **({"workers": workers, "address": address} if workers > 1 else {}),
         "versions": {"python": sys.version.split()[0], **_versions()},
     }
     title = (

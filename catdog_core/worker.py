@@ -11,10 +11,9 @@ from . import callbacks, datasets, files, models, pipeline, records, runs
 from .curation import recognised
 from .errors import RunError
 from .networks import strangers
-from .training import averaging, lessons, optimizers, part, schedules, tensorboard_log
+from .training import averaging, lessons, optimizers, part, schedules
 from .training.lessons import Lesson
 from .training.looking_back import EpochWeights
-from .training.team import Alone, Team
 from .training.turn import Stopped, Told
 
 
@@ -27,8 +26,7 @@ def train(run: runs.Run, state: Told) -> None:
 
     Raises:
         Stopped: a stop was wanted. The last whole epoch is kept.
-        CatDogError: the dataset is gone or changed, the disk is full, the training diverged; or
-            several workers are wanted and there is no Ray.
+        CatDogError: the dataset is gone or changed, the disk is full, the training diverged.
     """
     training = run.training
     assert training is not None
@@ -36,52 +34,19 @@ def train(run: runs.Run, state: Told) -> None:
     # 1. The photos, decoded and fitted once, kept as uint8.
     dataset = _dataset(run)
     packed = records.cached(dataset, training.image_size, _packing(state))
-    chosen: set[str] | None = None
+    train_photos = records.load(packed, "train")  # images (N, S, S, 3) uint8, labels (N,)
+    validation_photos = records.load(packed, "validation")
     if training.train_photos:
         some = dataset.subset(training.train_photos, training.seed)
-        chosen = {item.file for item in some.items("train")}
+        train_photos = part.of(train_photos, {item.file for item in some.items("train")})
 
-    if run.workers > 1:
-        from .cluster.parallel import train_together  # each worker does `learn` with the others
-
-        train_together(run, state, packed, chosen)
-    else:
-        learn(run, state, packed, chosen, Alone())
-
-
-def learn(
-    run: runs.Run, state: Told, packed: records.Packed, chosen: set[str] | None, team: Team
-) -> None:
-    """Train a run whose photos are packed, as one of the workers of a team.
-
-    Args:
-        run: the run.
-        state: as in `train`.
-        packed: its photos.
-        chosen: the files of the training photos it trains on, None for all.
-        team: who else trains, and what is whose.
-
-    Raises:
-        Stopped, CatDogError: as `train`.
-    """
-    train_photos = team.load(packed, "train")  # images (N, S, S, 3) uint8, labels (N,)
-    validation_photos = team.load(packed, "validation")
-    if chosen is not None:
-        train_photos = part.of(train_photos, chosen)
-
-    next_epoch, rows = _whole_epochs(run, writes=not team.rank)
-
-    board = None if team.rank else tensorboard_log.Board(run, rows, train_photos)
+    next_epoch, rows = _whole_epochs(run)
 
     with pipeline.plain_errors():
-        for lesson in team.in_turn(
-            lambda: lessons.plan(run, packed, train_photos, validation_photos, state)
-        ):
+        for lesson in lessons.plan(run, packed, train_photos, validation_photos, state):
             if next_epoch < lesson.training.epochs:
-                _teach(run, state, lesson, rows, next_epoch, board, team)
+                _teach(run, state, lesson, rows, next_epoch)
                 next_epoch = lesson.training.epochs
-    if board:
-        board.finish()
 
 
 def _teach(
@@ -90,8 +55,6 @@ def _teach(
     lesson: Lesson,
     rows: list[dict[str, Any]],
     next_epoch: int,
-    board: tensorboard_log.Board | None,
-    team: Team,
 ) -> None:
     """Train one lesson to its end; `rows` are the whole epochs so far, and grow."""
     training, steps = lesson.training, lesson.training.steps_per_epoch
@@ -120,26 +83,25 @@ def _teach(
             classes=len(run.classes),
             label_smoothing=training.label_smoothing,
             balanced=training.class_weights,
-            take=team.taken(lesson.train),
         )
-        most = training.batch_size * training.validation_batches(len(lesson.validation.labels))
         validation = pipeline.plain_batches(
-            team.judged(lesson.validation, most),
+            lesson.validation,
             training.batch_size,
             training.validation_steps,
             classes=len(run.classes),
             shares=shares,
         )
 
-        # 4. The loop. The team turns the epochs; the callbacks steer, tell, keep and stop.
-        team.fit(
-            model,
+        # 4. The loop: Keras's own; the callbacks steer, tell, keep and stop.
+        model.fit(
             batches,
-            validation,
-            first=next_epoch,
-            last=training.epochs,
-            steps=steps,
-            callbacks=_callbacks(run, state, lesson, rows, backup, board, team.rank),
+            validation_data=validation,
+            initial_epoch=next_epoch,
+            epochs=training.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,  # the pipeline has its own, keyed by the seed
+            callbacks=_callbacks(run, state, lesson, rows, backup),
+            verbose=0,
         )
 
 
@@ -149,13 +111,11 @@ def _callbacks(
     lesson: Lesson,
     rows: list[dict[str, Any]],
     backup: Path | None,
-    board: tensorboard_log.Board | None,
-    rank: int,
 ) -> list[keras.callbacks.Callback]:
-    """What steers the training, for every worker; and what tells and keeps, for the first."""
+    """What steers the training, tells of it and keeps its results."""
     training = lesson.training
     assert training.steps_per_epoch is not None
-    steering: list[Any] = [callbacks.KeyedRandomness(training.seed, rank)]
+    steering: list[Any] = [callbacks.KeyedRandomness(training.seed)]
     if not schedules.is_fixed(training):
         steps = training.steps_per_epoch
         steering.append(callbacks.Scheduled(training, steps, rows, lesson.first))
@@ -163,20 +123,15 @@ def _callbacks(
     if training.weight_averaging:
         averaged = averaging.AveragedWeights(training.weight_averaging, backup)
         steering.append(averaged)
-    if board is None:
-        return [*steering, callbacks.Rows(training, rows)]
-    board.whole = lesson.whole
     keeper = callbacks.Keeper(run, training, rows, averaged, lesson.whole)
     looks_back = EpochWeights(run.folder, training, averaged, lesson.whole)
-    return [*steering, callbacks.Progress(run, state), keeper, looks_back, board]
+    return [*steering, callbacks.Progress(run, state), keeper, looks_back]
 
 
-def _whole_epochs(run: runs.Run, writes: bool) -> tuple[int, list[dict[str, Any]]]:
+def _whole_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
     """The epoch after the last whole one, and the rows of those that are.
 
-    Args:
-        run: the run.
-        writes: whether a row that did not come to be written is to be.
+    A row that was not written before a kill is added to the metrics.
 
     Raises:
         ModelError: the resume point is damaged, or made by a newer program.
@@ -190,8 +145,7 @@ def _whole_epochs(run: runs.Run, writes: bool) -> tuple[int, list[dict[str, Any]
     rows = [row for row in run.epochs if row["epoch"] <= last]
     if "row" in kept and (not rows or rows[-1]["epoch"] != last):
         rows.append(kept["row"])  # killed after the resume point, before the line of the metrics
-        if writes:
-            files.append_line(run.folder / "metrics.jsonl", kept["row"])
+        files.append_line(run.folder / "metrics.jsonl", kept["row"])
     return last + 1, rows
 
 

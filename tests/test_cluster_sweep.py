@@ -1,9 +1,13 @@
 """Sweeps on a real Ray: equal to runs trained alone, through kills of all who take part."""
 
 import os
+import secrets
 import socket
+import sys
+import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import fakes
 import numpy as np
@@ -11,7 +15,7 @@ import psutil
 import pytest
 
 from catdog_core import datasets, models, runs
-from catdog_core.cluster import grid, local_cluster, sweeps
+from catdog_core.cluster import grid, sweeps
 from catdog_core.errors import RunError
 from catdog_core.settings import Training
 
@@ -197,23 +201,42 @@ def test_a_bad_trial_is_stopped_early_and_never_gone_on_with(dataset, capsys):
 
 @pytest.fixture(scope="module")
 def cluster(dataset):
-    """Two Ray nodes on this machine."""
-    found = local_cluster.start(workers=2, cores=1)
-    everything = local_cluster.processes()
-    yield found
-    local_cluster.stop()
-    assert left_over(everything) == []
+    """The address of a Ray that `ray start` runs, with two processors and a token."""
+    with (
+        tempfile.TemporaryDirectory(prefix="cdl-", dir="/tmp") as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block"]
+        command += ["--port=0", "--num-cpus=2", "--object-store-memory=80000000"]
+        command += ["--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
+        with open(Path(folder) / "log", "wb") as log:
+            head = psutil.Popen(command, stdout=log, stderr=log)
+        everything = []
+        try:
+            current = Path(folder) / "ray_current_cluster"
+            end = time.monotonic() + 240
+            while not current.exists() and head.poll() is None and time.monotonic() < end:
+                time.sleep(0.2)
+            everything = [head, *head.children(recursive=True)]
+            yield current.read_text().strip()
+        finally:
+            head.terminate()
+            _, alive = psutil.wait_procs(everything, timeout=60)
+            kill(alive)
 
 
 def test_an_experiment_trains_on_a_cluster_that_runs_already(dataset, demo, cluster, capsys):
     flags = ["--epochs", 2, "--batch-size", 8, "--image-size", 32]
     status, out, err = fakes.shell(
-        capsys, "experiment", "twin", demo, *flags, "--name", "two", "--address", "auto"
+        capsys, "experiment", "twin", demo, *flags, "--name", "two", "--address", cluster
     )
     assert (status, err) == (0, "")
     assert "plain: done after 2 epochs" in out
     assert "augmented: done after 2 epochs" in out
-    assert local_cluster.address() == cluster.address  # it goes on without the driver
+    host, _, port = cluster.rpartition(":")
+    socket.create_connection((host, int(port)), timeout=10).close()  # it outlives the driver
 
 
 def test_a_sweep_whose_cluster_says_nothing_can_be_stopped(dataset):

@@ -63,7 +63,3 @@ def test_the_container_listens_where_its_health_is_asked_and_runs_without_rights
     assert (ROOT / "requirements.txt").is_file() and "workspace" in (
         ROOT / ".dockerignore"
     ).read_text("utf-8")
-
-
-def test_the_readme_stays_short():
-    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 250

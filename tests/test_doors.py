@@ -1,7 +1,6 @@
-"""The doors of the house: who imports whom, and that light rooms stay light."""
+"""Layers: who imports whom, and that light modules stay light."""
 
 import ast
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -97,11 +96,6 @@ LIGHT = (
     "cache",
     "shard_index",
     "shard_images",
-    "shard_shares",
-    "kept_images",
-    "team_size",
-    "desk",
-    "wire",
     "frames",
     "foreign_labels",
     "augment",
@@ -124,8 +118,8 @@ LIGHT = (
     "network_table",
     "machine",
     "lineage",
-    "hparams",
-    "tensorboard_server",
+    "tensorboard_export",
+    "cli_tensorboard",
     "code_formats",
     "code_cells",
     "code_data",
@@ -144,13 +138,13 @@ LIGHT = (
     "report_words",
     "report_charts",
     "report_html",
-    "report_pdf",
     "lr_finder",
     "trial",
     "estimate",
     "runs",
     "cli",
     "cli_serve",
+    "removed",
     "figures",
     "predictions",
     "embedding",
@@ -170,8 +164,6 @@ LIGHT = (
     "budget",
     "sweep_table",
     "ray_here",
-    "local_cluster",
-    "loopback",
     "grid",
     "combinations",
     "sweeps",
@@ -188,7 +180,6 @@ LIGHT = (
     "by_hand",
 )
 CORE = PROJECT / "catdog_core"
-ROOMS = {path.stem: path for path in CORE.rglob("[!_]*.py")}
 HEAVY = "tensorflow", "keras", "matplotlib", "sklearn", "ray"
 
 
@@ -236,12 +227,10 @@ def test_pages_reach_only_the_two_packages(path):
     assert imported(path) <= {"streamlit", "catdog_core", "catdog_ui", "__future__"}
 
 
-def test_light_rooms_load_nothing_heavy():
-    assert loaded_by(f"import {', '.join(_module(ROOMS[room]) for room in LIGHT)}") == "[]"
-
-
-def test_no_two_rooms_share_a_name():
-    assert len(ROOMS) == len(list(CORE.rglob("[!_]*.py")))
+def test_light_modules_load_nothing_heavy():
+    paths = [path for path in CORE.rglob("[!_]*.py") if path.stem in LIGHT]
+    assert {path.stem for path in paths} == set(LIGHT)
+    assert loaded_by(f"import {', '.join(map(_module, paths))}") == "[]"
 
 
 def test_shared_parts_of_the_pages_load_nothing_heavy():
@@ -257,17 +246,3 @@ def test_home_paints_without_tensorflow(workspace):
         "assert app.title and not app.exception"
     )
     assert loaded_by(code) == "[]"
-
-
-def test_the_map_of_rooms_names_each_with_the_first_sentence_of_its_docstring():
-    table = re.findall(
-        r"^\| `([\w.]+)` \| (.+) \|$", (PROJECT / "docs/rooms.md").read_text("utf-8"), re.M
-    )
-    rooms = {}
-    for path in ROOMS.values():
-        text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-        rooms[".".join(path.relative_to(CORE).with_suffix("").parts)] = text.split("\n\n")[
-            0
-        ].replace("\n", " ")
-    assert dict(table) == rooms
-    assert len(table) == len(rooms)

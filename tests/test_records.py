@@ -145,8 +145,8 @@ def test_passes_and_seeds_differ(photos):
 
 def test_training_photos_are_augmented_and_validation_photos_never(photos, monkeypatch):
     calls = []
-    real = augment.changed
-    monkeypatch.setattr(augment, "changed", lambda *a: calls.append(1) or real(*a))
+    real = augment.batch
+    monkeypatch.setattr(augment, "batch", lambda *a: calls.append(1) or real(*a))
     batches(photos, Augmentation(), last=3)
     assert len(calls) == 3
     plain = list(pipeline.plain_batches(photos, 20))

@@ -148,9 +148,6 @@ def test_a_place_that_never_answers_ends_the_packing_with_its_name(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["check", "{here}", "--address", "local"], "Leave out --address"),
-        (["check", "memory://x", "--address", "local"], "the memory of one process"),
-        (["pack", "{here}", "memory://x", "--address", "local"], "the memory of one process"),
         (["pack", "s3://key:hunter2@b/x", "out"], "Give it in the environment"),
         (["train", "memory://nothing/there"], "There is nothing in"),
     ],

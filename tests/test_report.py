@@ -10,7 +10,7 @@ import pytest
 
 from catdog_core import datasets, files, runs
 from catdog_core.errors import RunError
-from catdog_core.exports import report, report_data, report_html, report_pdf, tongue
+from catdog_core.exports import report, report_data, report_html, tongue
 from catdog_core.insight import scores
 from catdog_core.insight.predictions import Table
 from catdog_core.outcomes import histories
@@ -85,19 +85,6 @@ def test_live_curves_bring_their_script_along_and_end_in_no_name(trained, tmp_pa
     scripts = [a for tag, a in found.tags if tag == "script"]
     assert len(scripts) == 3 and not any("src" in a for a in scripts)
     assert 3_000_000 < len(text) < 8_000_000 and HOSTILE not in text
-
-
-@pytest.mark.slow
-def test_the_pdf_has_its_pages_and_takes_any_name(trained, tmp_path):
-    report_pdf.write(trained, tmp_path / "report.pdf")
-    data = (tmp_path / "report.pdf").read_bytes()
-    assert data.startswith(b"%PDF") and b"/Count 3" in data
-
-
-def test_a_pdf_speaks_korean_where_a_font_can(workspace, tmp_path):
-    folder = fakes.run(name="고양이 $x^{ 🐈")
-    report_pdf.write(folder, tmp_path / "report.pdf", lambda text, **values: "훈련 검증")
-    assert len((tmp_path / "report.pdf").read_bytes()) > 10_000
 
 
 def test_a_report_is_in_the_readers_language(workspace, tmp_path):

@@ -1,43 +1,17 @@
-"""TensorBoard's files of a run: whole, in step with its metrics, and never in its way."""
+"""TensorBoard's event files of a run, made when asked for."""
 
 import json
-import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
-from urllib.request import urlopen
 
-import psutil
 import pytest
-import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
+from tensorboard.util import tensor_util
 
-from catdog_core import datasets, runs
-from catdog_core.errors import CatDogError
-from catdog_core.settings import RECIPES, Augmentation, Training
-from catdog_core.training import hparams, tensorboard_log, tensorboard_server
+from catdog_core import files, runs
+from catdog_core.errors import CatDogError, RunError
+from catdog_core.training import tensorboard_export
 from tests import fakes
-
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def trained(demo, tmp_path_factory):
-    """A tiny run that was trained for two epochs."""
-    training = Training(image_size=64, epochs=2, batch_size=12)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("CATDOG_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
-        folder = runs.create(datasets.open_folder(demo), training, Augmentation(), name="first")
-        runs.work(folder)
-    return folder
-
-
-@pytest.fixture
-def run(trained, workspace):
-    """A copy of it that a test may harm."""
-    return Path(shutil.copytree(trained, workspace / "runs" / "first"))
 
 
 def read(folder):
@@ -50,168 +24,101 @@ def read(folder):
 def scalars(folder, tag):
     """(step, value) of a tag."""
     events = read(folder).Tensors(tag)
-    return [(e.step, pytest.approx(float(tf.make_ndarray(e.tensor_proto)))) for e in events]
+    return [
+        (e.step, pytest.approx(float(tensor_util.make_ndarray(e.tensor_proto)), nan_ok=True))
+        for e in events
+    ]
 
 
 def rows(run, name):
-    return [(row["epoch"] + 1, row[name]) for row in runs.load(run).epochs]
+    return [(row["epoch"] + 1, row[name]) for row in run.epochs]
 
 
-def test_a_run_tells_tensorboard_its_epochs_its_graph_its_settings_and_a_batch(run):
-    board = run / "tensorboard"
-    for part, tags in tensorboard_log.TAGS.items():
+@pytest.fixture
+def run(workspace):
+    return runs.load(fakes.run(name="first", epochs=3))
+
+
+def add(run, **row):
+    """One more line of a run's metrics, as its worker writes it."""
+    known = {"accuracy": 0.5, "val_loss": 0.7, "val_accuracy": 0.5, "learning_rate": 0.1}
+    with open(run.folder / "metrics.jsonl", "a") as file:
+        file.write(json.dumps({**known, **row}) + "\n")
+    return runs.load(run.folder)
+
+
+@pytest.mark.slow
+def test_event_files_hold_the_epochs_and_the_settings(run):
+    folder = tensorboard_export.write(run, tensorboard_export.root())
+    assert folder == files.workspace() / "tensorboard" / run.id
+    for part, tags in tensorboard_export.TAGS.items():
         for name, tag in tags.items():
-            assert scalars(board / part, tag) == rows(run, name)
-    found = read(board)
-    assert "first batch" in found.Tags()["tensors"] and found.Tags()["graph"]
-    _, size, _ = tf.make_ndarray(found.Tensors("first batch")[0].tensor_proto)
-    assert int(size) == 3 * 64  # twelve photos, five in a row
-    assert any("Conv2D" in node.op for node in found.Graph().node)
-    content = found.SummaryMetadata(hparams.START).plugin_data.content
-    told = metadata.parse_session_start_info_plugin_data(content)
-    assert told.hparams["learning_rate"].number_value == 1e-4
-    assert told.hparams["model"].string_value == "notes"
-    assert told.hparams["augmentation.horizontal_flip"].bool_value
-    end = found.SummaryMetadata(hparams.END).plugin_data.content
-    assert metadata.parse_session_end_info_plugin_data(end).status == 1
+            if name in run.epochs[0]:
+                assert scalars(folder / part, tag) == rows(run, name)
+    content = read(folder).SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+    told = metadata.parse_session_start_info_plugin_data(content).hparams
+    assert told["model"].string_value == run.training.model
+    assert told["learning_rate"].number_value == run.training.learning_rate
 
 
-def again(run, count):
-    """What a board of the run makes of its files, when so many epochs are whole."""
-    found = runs.load(run)
-    kept = found.epochs[:count]
-    board = tensorboard_log.Board(found, kept, None)
-    for row in found.epochs[count:]:
-        kept.append(row)
-        board.on_epoch_end(row["epoch"])
-    return scalars(run / "tensorboard" / "train", "epoch_loss")
+@pytest.mark.slow
+def test_an_epoch_that_a_resume_trained_again_stands_once(run):
+    tensorboard_export.write(run, tensorboard_export.root())
+    again = add(run, epoch=2, loss=0.123)
+    folder = tensorboard_export.write(again, tensorboard_export.root())
+    found = scalars(folder / "train", "epoch_loss")
+    assert [step for step, _ in found] == [1, 2, 3] and found[-1] == (3, 0.123)
+    assert len(list((folder / "train").iterdir())) == 1
 
 
-def test_an_epoch_trained_again_is_not_told_twice(run):
-    assert again(run, 1) == rows(run, "loss")
+@pytest.mark.slow
+def test_a_loss_that_broke_is_told_as_it_is_and_a_missing_one_left_out(run):
+    broken = add(run, epoch=3, loss=float("nan"), val_loss=None)
+    folder = tensorboard_export.write(broken, tensorboard_export.root())
+    assert len(scalars(folder / "train", "epoch_loss")) == 4
+    assert len(scalars(folder / "validation", "epoch_loss")) == 3
 
 
-@pytest.mark.parametrize("torn", [1, 30, 100])
-def test_a_torn_end_is_cut_off(run, torn):
-    path = next((run / "tensorboard" / "train").iterdir())
-    path.write_bytes(path.read_bytes()[:-torn])
-    assert again(run, 2) == rows(run, "loss")
-
-
-def test_files_that_are_damaged_or_gone_are_made_anew(run):
-    path = next((run / "tensorboard" / "train").iterdir())
-    path.write_bytes(b"\x05" * 200)
-    assert again(run, 2) == rows(run, "loss")
-    path.unlink()
-    assert again(run, 2) == rows(run, "loss")
-
-
-def test_a_folder_that_cannot_be_written_never_ends_a_training(demo, workspace, caplog):
-    training = Training(image_size=64, epochs=1, batch_size=24)
-    folder = runs.create(datasets.open_folder(demo), training, None, name="first")
-    (folder / "tensorboard").write_text("in the way")
-    runs.work(folder)
-    assert runs.load(folder).status == "done" and len(runs.load(folder).epochs) == 1
-    assert "TensorBoard's files could not be written" in caplog.text
-
-
-def test_what_failed_once_is_made_up_for_at_the_next_epoch(run, monkeypatch):
-    found = runs.load(run)
-    board = tensorboard_log.Board(found, kept := found.epochs[:0], None)
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(tensorboard_log, "_append", full)
-        kept.append(found.epochs[0])
-        board.on_epoch_end(0)
-    kept.append(found.epochs[1])
-    board.on_epoch_end(1)
-    assert scalars(run / "tensorboard" / "train", "epoch_loss") == rows(run, "loss")
-
-
-def test_diverged_losses_are_told_as_they_are(workspace):
-    folder = fakes.run()
-    row = {"epoch": 3, "loss": float("nan"), "accuracy": 0.5, "val_loss": None, "val_accuracy": 0.5}
-    with open(folder / "metrics.jsonl", "a") as file:
-        file.write(json.dumps(row) + "\n")
-    found = runs.load(folder)
-    tensorboard_log.Board(found, found.epochs, None)
-    assert len(scalars(Path(folder) / "tensorboard" / "train", "epoch_loss")) == 4
-
-
-@pytest.mark.long
-def test_a_transfer_run_shows_the_whole_network(demo, workspace):
-    update = {"image_size": 64, "epochs": 2}
-    training = RECIPES["transfer"].training.model_copy(update=update)
-    folder = runs.create(datasets.open_folder(demo), training, None, name="first")
-    runs.work(folder)
-    graph = read(folder / "tensorboard").Graph()
-    assert sum("Conv2D" in node.op or "Depthwise" in node.op for node in graph.node) > 40
-
-
-@pytest.mark.long
-def test_the_server_shows_the_runs_and_ends_when_asked_or_with_its_owner(run):
-    folder = run.parent
-    url = tensorboard_server.start(folder)
-    try:
-        assert url.startswith(("http://127.0.0.1:", "http://localhost:"))
-        assert tensorboard_server.start(folder) == url
-        with urlopen(f"{url}data/runs", timeout=60) as answer:
-            assert {"first/tensorboard/train"} <= {*json.load(answer)}
-        process, _ = tensorboard_server._running[folder]
-    finally:
-        tensorboard_server.stop(folder)
-    assert process.poll() is not None and not tensorboard_server.address(folder)
-
-
-@pytest.mark.long
-def test_a_server_whose_owner_is_killed_ends_by_itself(tmp_path):
-    code = (
-        "import os, sys; from pathlib import Path\n"
-        "from catdog_core.training import tensorboard_server as board\n"
-        "board.start(Path(sys.argv[1]))\n"
-        "print(next(iter(board._running.values()))[0].pid, flush=True); os.kill(os.getpid(), 9)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120
-    )
-    try:
-        psutil.Process(int(done.stdout)).wait(timeout=30)
-    except psutil.NoSuchProcess:
-        return
-    assert not psutil.pid_exists(int(done.stdout))
-
-
-def test_where_it_is_not_installed_the_command_is_still_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(tensorboard_server, "is_installed", lambda: False)
+def test_a_run_without_an_epoch_and_a_missing_package_are_told(workspace, monkeypatch):
+    with pytest.raises(RunError, match="has no epoch yet"):
+        tensorboard_export.write(runs.load(fakes.run(epochs=0)), tensorboard_export.root())
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(CatDogError, match="pip install tensorboard"):
-        tensorboard_server.start(tmp_path)
-    told = tensorboard_server.command(tmp_path / "my runs")
-    assert told.startswith("tensorboard --logdir ") and "my runs" in told
+        tensorboard_export.write(runs.load(fakes.run(epochs=1)), tensorboard_export.root())
 
 
-def test_the_train_page_tells_the_command(workspace):
-    folder = fakes.run()
-    (folder / "tensorboard").mkdir()
-    page = fakes.page("3_Train", run=folder.name)
-    assert any("tensorboard --logdir" in code.value for code in page.code)
-    assert any(button.key == "tensorboard_start" for button in page.button)
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written_is_told_and_keeps_what_was_there(run):
+    folder = tensorboard_export.write(run, tensorboard_export.root())
+    before = sorted(path.name for path in folder.rglob("*"))
+    (tensorboard_export.root() / "taken").write_text("in the way")
+    with pytest.raises(CatDogError, match="could not be"):
+        tensorboard_export.write(run, tensorboard_export.root() / "taken")
+    assert sorted(path.name for path in folder.rglob("*")) == before
 
 
-@pytest.mark.long
-def test_a_run_killed_and_resumed_tells_every_epoch_once(demo, workspace):
-    training = Training(image_size=64, epochs=12, batch_size=12, learning_rate=1e-3)
-    folder = runs.create(datasets.open_folder(demo), training, None, name="first")
-    for _ in range(2):
-        worker = subprocess.Popen([sys.executable, "-m", "catdog_core", "resume", str(folder)])
-        before = len(runs.load(folder).epochs)
-        while len(runs.load(folder).epochs) < before + 2 and worker.poll() is None:
-            time.sleep(0.05)
-        worker.kill()
-        worker.wait()
-    runs.work(folder)
-    found = [step for step, _ in scalars(folder / "tensorboard" / "train", "epoch_loss")]
-    assert found == list(range(1, 13))
-    assert scalars(folder / "tensorboard" / "validation", "epoch_loss") == rows(folder, "val_loss")
+@pytest.mark.slow
+@pytest.mark.parametrize("named", [True, False])
+def test_the_command_writes_runs_and_prints_how_to_start_tensorboard(run, capsys, tmp_path, named):
+    old = run.folder / "tensorboard"
+    old.mkdir()
+    (old / "events.out.tfevents.1.catdog").write_bytes(b"of an earlier version")
+    chosen = [run.id] if named else []
+    out = tmp_path / "my logs"
+    assert fakes.shell(capsys, "tensorboard", *chosen, "--logdir", out) == (
+        0,
+        f"3 epochs of first\nShow them with: {tensorboard_export.command(out)}\n",
+        "",
+    )
+    assert scalars(out / run.id / "train", "epoch_loss") == rows(run, "loss")
+    assert [path.read_bytes() for path in old.iterdir()] == [b"of an earlier version"]
+
+
+@pytest.mark.slow
+def test_the_train_page_writes_them_and_shows_the_command(run):
+    page = fakes.page("3_Train", run=run.id)
+    page.button("tensorboard_write").click().run(timeout=120)
+    assert not page.exception
+    command = tensorboard_export.command(tensorboard_export.root())
+    assert command in [code.value for code in page.code]
+    assert scalars(Path(tensorboard_export.root()) / run.id / "train", "epoch_loss")

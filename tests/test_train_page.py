@@ -101,16 +101,13 @@ def test_a_running_run_shows_where_it_is_and_can_be_stopped():
     assert (folder / "stop").exists()
 
 
-def test_a_run_of_several_workers_tells_how_many_and_that_they_were_restarted():
-    state = {"epoch": 1, "batch": 4, "steps": 10, "phase": "train", "restarted": 1}
-    folder = fakes.run(status="running", epochs=1, state=state)
+def test_a_run_of_several_workers_tells_that_it_resumes_with_one():
+    folder = fakes.run(status="stopped", epochs=1, state={"phase": "workers", "restarted": 1})
     settings = files.read_json(folder / "settings.json")
     files.write_json(folder / "settings.json", {**settings, "workers": 2, "address": "local"})
-    with FileLock(folder / "lock"):
-        app = page(run=folder.name)
-        assert "2 workers" in fakes.said(app.caption)
-        progress = app.get("progress")[0].proto.text
-        assert "Epoch 2 of 3: training · workers restarted: 1" in progress
+    assert "This run had 2 workers. It resumes with one." in fakes.said(
+        page(run=folder.name).caption
+    )
 
 
 def test_a_waiting_run_says_who_is_first_and_for_how_long():

@@ -128,34 +128,9 @@ def mix(
         )
     if not settings.mixes:
         return images, labels
-    drawn = pairs(len(images), settings, images.shape[1:3], rng)
-    return combined(images, labels, [(one, other, how) for one, (other, how) in enumerate(drawn)])
-
-
-def pairs(
-    count: int, settings: Augmentation, size: tuple[int, int], rng: np.random.Generator
-) -> list[tuple[int, Mix]]:
-    """What `mix` draws for a batch of `count` photos of (H, W) pixels: a partner and a way each."""
-    partners = rng.permutation(count).tolist()
-    return [(partner, draw(settings, size, rng)) for partner in partners]
-
-
-def combined(
-    images: Photo, labels: NDArray[np.float32], wanted: Sequence[tuple[int, int, Mix]]
-) -> tuple[Photo, NDArray[np.float32]]:
-    """Mix pairs of photos, and of rows of labels.
-
-    Args:
-        images: (n, H, W, 3) uint8.
-        labels: (n, classes) float32.
-        wanted: for each of m results, the places of two photos and how they are mixed.
-
-    Returns:
-        (m, H, W, 3) uint8 and (m, classes) float32.
-    """
-    mixed = np.empty((len(wanted), *images.shape[1:]), images.dtype)
-    shares = np.empty((len(wanted), labels.shape[1]), np.float32)
-    for place, (one, other, how) in enumerate(wanted):
-        mixed[place] = apply(images[one], images[other], how)
-        shares[place] = how.share * labels[one] + (1 - how.share) * labels[other]
+    mixed, shares = np.empty_like(images), np.empty_like(labels, np.float32)
+    for number, other in enumerate(rng.permutation(len(images)).tolist()):
+        drawn = draw(settings, images.shape[1:3], rng)
+        mixed[number] = apply(images[number], images[other], drawn)
+        shares[number] = drawn.share * labels[number] + (1 - drawn.share) * labels[other]
     return mixed, shares

@@ -1,1 +1,1 @@
-"""Many machines: sweeps of runs, training on several workers, packing many photos, all on Ray."""
+"""Sweeps: groups of runs that Ray Tune trains, here or on many machines."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -20,10 +21,10 @@ from typing import Any
 
 from .. import files, leftovers, processes
 from ..errors import ClusterError
-from . import local_cluster, loopback
 
 LOCAL = "local"
 """The address that starts a Ray of one's own on this machine, for as long as it is needed."""
+LOOPBACK = "127.0.0.1"
 OBJECT_STORE = 100 * 2**20
 """Bytes of shared memory of a local Ray: the lab sends no photos through it."""
 _PATIENCE = 10.0  # seconds for an address to answer; Ray itself would try for minutes
@@ -43,7 +44,7 @@ def refuse_missing() -> None:
     """Raise ClusterError with what to do when Ray is not installed; imports nothing."""
     if not is_installed():
         raise ClusterError(
-            "Ray is not installed, which sweeps and training on several workers need. Install it"
+            "Ray is not installed, which sweeps need. Install it"
             " with 'pip install -r requirements-cluster.txt', then try again."
         )
 
@@ -72,8 +73,8 @@ def check(address: str) -> str:
     """An address as it is meant, without spaces.
 
     Args:
-        address: "local" for a Ray of one's own, "auto" for the one that runs on this machine, that
-            of ``cluster start`` before others, "host:port" or "ray://host:port" for another.
+        address: "local" for a Ray of one's own, "auto" for the one that runs on this machine,
+            "host:port" or "ray://host:port" for another.
 
     Raises:
         ClusterError: it is none of these.
@@ -99,15 +100,13 @@ def refuse_silent(address: str) -> None:
 
 
 @contextmanager
-def connected(address: str = LOCAL, cpus: int | None = None, **options: Any) -> Iterator[Any]:
+def connected(address: str = LOCAL, **options: Any) -> Iterator[Any]:
     """Be connected to a cluster while the block runs; a Ray started for it ends with it.
 
     Where this process is connected already, that connection is used and stays.
 
     Args:
         address: as in `check`.
-        cpus: how many processors a local Ray may give away; by default all of the machine. Other
-            clusters have told theirs when they were started.
         options: more for `ray.init`, such as ``runtime_env``.
 
     Returns:
@@ -116,49 +115,61 @@ def connected(address: str = LOCAL, cpus: int | None = None, **options: Any) -> 
     Raises:
         ClusterError: Ray is not installed, or nothing answers at the address.
     """
-    ray = require()
     address = check(address)
+    if address == LOCAL:
+        _ask_for_a_token()
+    ray = require()
     if ray.is_initialized():
         yield ray
         return
-    place = _temporary() if address == LOCAL else None
-    own = local_cluster.address()
-    address = own if own and address == "auto" else address
-    ours = (place or _folder()) if address == LOCAL else None
-    before = {}
+    folder = _temporary() if address == LOCAL else None
     try:
-        if ours is not None:
-            before = loopback.join(loopback.new_token(ours / "token"))
-        elif address == own:
-            before = loopback.join(local_cluster.token())
-        _connect(ray, address, cpus, place, options)
+        _connect(ray, address, folder, options)
         yield ray
     finally:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ray.shutdown()
-        if before:
-            loopback.leave(before)
-        if ours is not None:
-            shutil.rmtree(ours, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _connect(
-    ray: Any, address: str, cpus: int | None, place: Path | None, options: dict[str, Any]
-) -> None:
+def _ask_for_a_token() -> None:
+    """Have a Ray of our own refuse other users of this machine, who reach the loopback as well.
+
+    Ray reads these variables when it is imported; its processes inherit them.
+    """
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def _keep_to_loopback() -> None:
+    """Have Ray take 127.0.0.1 for this machine's address, in this process.
+
+    Told ``_node_ip_address`` alone, it would still listen on all interfaces (Ray 2.60), and run
+    whatever it is sent by one who reaches its ports.
+    """
+    from ray._private import services, worker
+
+    def node_address(address: str | None = None) -> str:
+        node = worker._global_node
+        return LOOPBACK if node is None else str(node.node_ip_address)
+
+    services.get_node_ip_address = node_address
+
+
+def _connect(ray: Any, address: str, folder: Path | None, options: dict[str, Any]) -> None:
     asked: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, **options}
     if not address.startswith("ray://"):
-        asked["log_to_driver"] = options.get("log_to_driver", False)
+        asked["log_to_driver"] = False
     if address == LOCAL:
+        _keep_to_loopback()
         asked |= {
             "include_dashboard": False,
-            "_node_ip_address": loopback.ADDRESS,  # else it would listen on all interfaces
-            "object_store_memory": options.get("object_store_memory", OBJECT_STORE),
+            "_node_ip_address": LOOPBACK,
+            "object_store_memory": OBJECT_STORE,
         }
-        if cpus is not None:
-            asked["num_cpus"] = cpus
-        if place is not None:
-            asked["_temp_dir"] = str(place)
+        if folder is not None:
+            asked["_temp_dir"] = str(folder)
     elif address != "auto":
         _knock(address)
     try:
@@ -192,13 +203,6 @@ def _unreachable(address: str, reason: str) -> ClusterError:
         address=address,
         reason=" ".join(reason.split())[:300],
     )
-
-
-def _folder() -> Path:
-    """A place for the token where Ray's own files have none of ours."""
-    with files.telling(local_cluster.folder()):
-        local_cluster.folder().mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="own-", dir=local_cluster.folder()))
 
 
 def _temporary() -> Path | None:

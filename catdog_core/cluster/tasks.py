@@ -1,9 +1,4 @@
-"""Work on many photos in parts: by threads of this machine, or as Ray's tasks. Light without Ray.
-
-A part that meets a place which does not answer is tried again, and one whose process dies is
-started anew elsewhere: a part must be harmless to do twice. As many parts are under way at once as
-are allowed, so that what waits costs no memory.
-"""
+"""Work on many photos in parts, by threads; a part that meets no answer is tried again. Light."""
 
 from __future__ import annotations
 
@@ -25,14 +20,8 @@ _TOLD_EVERY = 0.1  # seconds
 
 @dataclass(frozen=True)
 class Hands:
-    """Who works: without an address two threads of this machine, else the Ray found there.
+    """A pool of threads; `at_once` is the most parts under way at once, 0 for two."""
 
-    Args:
-        address: "local", "auto", "ray://host:port" or "host:port"; see `ray_here`.
-        at_once: parts under way at once, at most; 0 for two threads, or as many as Ray has cores.
-    """
-
-    address: str | None = None
     at_once: int = 0
 
     def each(
@@ -42,17 +31,17 @@ class Hands:
         weights: Sequence[int],
         progress: Progress | None = None,
     ) -> list[Any]:
-        """What `work` gives for each of the parts, in their order.
+        """Return what `work` gives for each of the parts, in their order.
 
         Args:
-            work: a function of a module, so that other processes find it.
-            parts: its arguments; those for Ray go through pickle.
+            work: called with the arguments of each part; must be harmless to do twice.
+            parts: its arguments.
             weights: how many photos each part is.
             progress: called in this thread now and then with (photos done, photos in all). What it
                 raises ends the work; what is under way is given up.
 
         Raises:
-            CatDogError: from a part, or there is no Ray.
+            CatDogError: from a part.
         """
         total = sum(weights)
 
@@ -60,21 +49,15 @@ class Hands:
             if progress:
                 progress(done, total)
 
-        if self.address is None:
-            return _by_threads(work, parts, weights, self.at_once or 2, tell)
-        return self._by_ray(work, parts, weights, tell)
+        tell(0)  # whoever wants to stop says so before anything has begun
+        with threads(self.at_once or 2) as pool:
+            jobs = [pool.submit(tried, work, *part) for part in parts]
 
-    def _by_ray(
-        self,
-        work: Callable[..., Any],
-        parts: Sequence[tuple[Any, ...]],
-        weights: Sequence[int],
-        tell: Callable[[int], None],
-    ) -> list[Any]:
-        from . import ray_tasks
+            def done() -> int:
+                return sum(n for job, n in zip(jobs, weights, strict=True) if job.done())
 
-        assert self.address is not None
-        return list(ray_tasks.each(self.address, self.at_once, work, parts, weights, tell))
+            follow(jobs, lambda: tell(done()))
+        return [job.result() for job in jobs]
 
 
 @contextmanager
@@ -113,21 +96,3 @@ def tried(work: Callable[..., Any], *part: Any) -> Any:
                 raise
             time.sleep(_PAUSE * attempt)
     raise CatDogError("")  # not reached
-
-
-def _by_threads(
-    work: Callable[..., Any],
-    parts: Sequence[tuple[Any, ...]],
-    weights: Sequence[int],
-    at_once: int,
-    tell: Callable[[int], None],
-) -> list[Any]:
-    tell(0)  # whoever wants to stop says so before anything has begun
-    with threads(at_once) as pool:
-        jobs = [pool.submit(tried, work, *part) for part in parts]
-
-        def done() -> int:
-            return sum(n for job, n in zip(jobs, weights, strict=True) if job.done())
-
-        follow(jobs, lambda: tell(done()))
-    return [job.result() for job in jobs]

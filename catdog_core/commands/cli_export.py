@@ -13,7 +13,7 @@ from ..exports import bundle_in, formats
 from ..exports.formats import FORMATS
 from ..files import shown
 from ..insight import model_file
-from . import cli_output, cli_say
+from . import cli_output, cli_say, removed
 from .cli_flags import AsJson, Force
 
 
@@ -31,6 +31,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a run, or its best model, for elsewhere, and compare its answers with Keras's."""
+    removed.refuse_format(kind)
     exporter = formats.of(kind)
     if not exporter.needs_run:
         model_file.find(run)  # a mistake is told at once, not after TensorFlow has loaded

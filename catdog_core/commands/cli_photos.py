@@ -1,4 +1,4 @@
-"""The commands that look at all photos of a dataset: check and pack, here or by Ray's tasks."""
+"""The commands that look at all photos of a dataset: check and pack."""
 
 from __future__ import annotations
 
@@ -10,21 +10,15 @@ import typer
 
 from .. import datasets, quiet
 from ..cluster.tasks import Hands
-from ..errors import ClusterError, DatasetError
+from ..errors import DatasetError
 from ..files import shown
 from ..sources import places
 from ..sources.places import Remote
 from . import cli_decide, cli_say
 from .cli_flags import AsJson, Folder, Order
 
-Address = Annotated[
-    str | None,
-    typer.Option(
-        help="A Ray cluster whose tasks do it: local, auto, HOST:PORT or ray://HOST:PORT.",
-    ),
-]
 AtOnce = Annotated[
-    int, typer.Option(min=0, help="Parts under way at once; 0: as fits the cores there are.")
+    int, typer.Option(min=0, help="Parts of a place elsewhere under way at once; 0: two.")
 ]
 Out = Annotated[
     Path,  # or Remote: Typer knows no unions
@@ -36,24 +30,14 @@ Out = Annotated[
 ]
 
 
-def check(
-    folder: Folder, as_json: AsJson = False, address: Address = None, at_once: AtOnce = 0
-) -> None:
+def check(folder: Folder, as_json: AsJson = False, at_once: AtOnce = 0) -> None:
     """Report the health of a dataset: unusable files, copies, leaks, imbalance, odd photos. Photos
     elsewhere are remembered as a dataset, so that none is read twice."""
     from .. import health
     from ..curation.survey import Survey
 
-    hands = _hands(address, at_once, folder)
-    if address and not isinstance(folder, Remote):
-        raise ClusterError(
-            "{folder} is a folder of this machine, which is checked here. Expected an address that"
-            " all machines of the cluster reach, such as file:///shared/photos or s3://bucket/"
-            "photos. Leave out --address, or name one.",
-            folder=shown(str(folder), 200),
-        )
     with cli_say.bar("reading") as progress:
-        survey = Survey(hands, progress)
+        survey = Survey(Hands(at_once), progress)
         dataset = datasets.read_folder(folder, read=survey.read)
     survey.keep(datasets.root() / dataset.id)
     with cli_say.bar("checking") as progress:
@@ -84,15 +68,13 @@ def pack(
     out: Out,
     size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the squares, pixels.")] = 150,
     order: Order = None,
-    address: Address = None,
     at_once: AtOnce = 0,
 ) -> None:
     """Store a dataset as TFRecord shards of decoded photos. If it breaks off, the same command
-    goes on from the shards that are whole; on a folder packed before it verifies and mends. With
-    --address each shard is a task of a Ray cluster, whose machines all reach both places."""
+    goes on from the shards that are whole; on a folder packed before it verifies and mends."""
     from ..sources import contents
 
-    hands = _hands(address, at_once, folder, out)
+    hands = Hands(at_once)
     with cli_say.bar("reading") as progress:
         dataset = cli_decide.read(folder, order, contents.reader(hands, progress))
     quiet.import_tensorflow()
@@ -113,12 +95,3 @@ def pack(
     print(
         f"{told} photos of {size} px in {out}: {packed.shards} shards, {packed.bytes / 1e6:,.0f} MB"
     )
-
-
-def _hands(address: str | None, at_once: int, *places_used: object) -> Hands:
-    if address and any(str(each).startswith("memory://") for each in places_used):
-        raise ClusterError(
-            "memory:// is the memory of one process, which tasks of a cluster do not see. Expected"
-            " a place they all reach. Leave out --address, or name one."
-        )
-    return Hands(address, at_once)

@@ -87,6 +87,7 @@ def train(folder: Path) -> runs.Run:
     """
     with _progress() as progress:
         teller = _Teller(folder, progress)
+        teller.tell_workers()
         try:
             runs.work(folder, teller.tell)
         except CatDogError as error:
@@ -104,12 +105,17 @@ class _Teller:
 
     def __init__(self, folder: Path, progress: Progress) -> None:
         run = runs.load(folder)
-        self.folder, self.progress = folder, progress
+        self.folder, self.progress, self.workers = folder, progress, run.workers
         self.total = run.training.epochs if run.training else 0
         self.told = {row["epoch"] for row in run.epochs}
         self.where: tuple[Any, ...] = ()
         self.task = progress.add_task("starting", total=None)
         self.lock = threading.Lock()  # the worker's heartbeat tells too, from its own thread
+
+    def tell_workers(self) -> None:
+        """Print that a run of several workers, which an earlier version made, goes on with one."""
+        if self.workers > 1:
+            self._print(f"This run had {self.workers} workers. It now trains with one.")
 
     def tell(self, state: dict[str, Any]) -> None:
         """Take one state of the worker; see `runs.work`."""

@@ -31,7 +31,10 @@ ALL: tuple[Exporter, ...] = (
     Exporter(
         kind="report",
         label=N_("Report"),
-        about=N_("One HTML file: verdict, curves, confusion matrix, worst mistakes, settings."),
+        about=N_(
+            "One HTML file: verdict, curves, confusion matrix, worst mistakes, settings. It prints"
+            " well."
+        ),
         extension=".html",
         writer="report:html",
         group="record",
@@ -47,16 +50,6 @@ ALL: tuple[Exporter, ...] = (
         group="record",
         usage="python -m webbrowser {file}",
         needs=("plotly",),
-        needs_run=True,
-    ),
-    Exporter(
-        kind="report-pdf",
-        label=N_("Report as PDF"),
-        about=N_("The same on pages for a printer."),
-        extension=".pdf",
-        writer="report_pdf:write",
-        group="record",
-        usage="python -m webbrowser {file}",
         needs_run=True,
     ),
 )

@@ -1,8 +1,7 @@
-"""Writers of what Keras converts itself: SavedModel, ONNX, LiteRT; and TensorFlow.js from these."""
+"""Writers of what Keras converts itself: SavedModel, ONNX, LiteRT."""
 
 from __future__ import annotations
 
-import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from .. import files
-from ..errors import CatDogError
 from . import inference, sample
 
 CALIBRATION = 100
 """Training photos that tell int8 the range of every layer's values."""
-CONVERTER = "tensorflowjs_converter"
-_MINUTES = 10
 
 
 def saved_model(source: Path, out: Path) -> None:
@@ -53,29 +49,6 @@ def litert_int8(source: Path, out: Path) -> None:
         converter.representative_dataset = lambda: ([value[np.newaxis]] for value in values)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         out.write_bytes(converter.convert())
-
-
-def tfjs(source: Path, out: Path) -> None:
-    """Write the folder of a TensorFlow.js graph model, by the converter's own program."""
-    with files.temporary_folder("export") as folder:
-        _export(source, folder / "model", "tf_saved_model")
-        try:
-            ended = subprocess.run(
-                [CONVERTER, "--input_format=tf_saved_model", f"{folder}/model", str(out)],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=60 * _MINUTES,
-            )
-            said = ended.stderr.strip().splitlines()[-1:] or [""]
-        except subprocess.TimeoutExpired:
-            said = [f"{_MINUTES} min"]
-    if not (out / "model.json").is_file():
-        raise CatDogError(
-            "The converter of TensorFlow.js failed: {reason}. See that {program} works by itself.",
-            reason=said[0][:300],
-            program=CONVERTER,
-        )
 
 
 def _export(source: Path, out: Path, kind: str) -> None:

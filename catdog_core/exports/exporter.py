@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,6 @@ class Exporter:
             CatDogError where it cannot; it need not clean up.
         group: "model" answers photos elsewhere; "code" and "record" are to be read.
         needs: modules it imports that need not be installed.
-        program: a program it calls that need not be there.
         install: how to get what is missing; a message of the catalogue.
         needs_run: it tells of a training, so that a model file alone is not enough.
         is_folder: the writer makes a folder; the page offers a zip of it.
@@ -43,7 +41,6 @@ class Exporter:
     writer: str
     group: Literal["model", "code", "record"] = "model"
     needs: tuple[str, ...] = ()
-    program: str = ""
     install: str = ""
     needs_run: bool = False
     is_folder: bool = False
@@ -53,11 +50,8 @@ class Exporter:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The modules and programs it needs that are not there; nothing is imported."""
-        found = [name for name in self.needs if importlib.util.find_spec(name) is None]
-        if self.program and shutil.which(self.program) is None:
-            found.append(self.program)
-        return tuple(found)
+        """The modules it needs that are not there; nothing is imported."""
+        return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
 
     def refuse_missing(self) -> None:
         """Raise CatDogError where something it needs is not installed, saying how to get it."""

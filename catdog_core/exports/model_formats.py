@@ -5,11 +5,6 @@ from __future__ import annotations
 from ..errors import N_
 from .exporter import Exporter
 
-_TFJS = N_(
-    "The converter of TensorFlow.js does not install beside TensorFlow 2.21. Put it into an"
-    " environment of its own, as docs/exports.md tells, and start the lab where its"
-    " tensorflowjs_converter is on the PATH."
-)
 _ONNX = N_("Install it with: pip install tf2onnx onnx")
 
 ALL: tuple[Exporter, ...] = (
@@ -60,16 +55,6 @@ ALL: tuple[Exporter, ...] = (
         writer="converted:onnx",
         needs=("tf2onnx", "onnx"),
         install=_ONNX,
-    ),
-    Exporter(
-        kind="tfjs",
-        label=N_("TensorFlow.js"),
-        about=N_("For a web page: the model runs in the visitor's browser; a zip here."),
-        extension=".zip",
-        writer="converted:tfjs",
-        is_folder=True,
-        program="tensorflowjs_converter",
-        install=_TFJS,
     ),
     Exporter(
         kind="bundle",

@@ -1,4 +1,4 @@
-"""A run's report as a file: HTML that stands for itself, the same with live curves, or PDF."""
+"""A run's report as a file: HTML that stands for itself, or the same with live curves."""
 
 from __future__ import annotations
 

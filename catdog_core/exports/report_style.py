@@ -52,7 +52,18 @@ td.n:first-child, th.n:first-child { text-align: left; padding-left: 0; }
 footer { margin-top: 3.5rem; font-size: .86rem; color: var(--soft); }
 summary { cursor: pointer; color: var(--mark); } ul { padding-left: 1.2rem; margin: .4rem 0; }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #ccc;
-  --paper: #fff; --card: #fff; --mark: #00695c; } main { padding: 0; max-width: none; }
-  h2 { break-after: avoid; } figure, tr, .verdict { break-inside: avoid; }
-  details { display: none; } @page { margin: 16mm; } }
+  --paper: #fff; --card: #fff; --mark: #00695c; } @page { size: A4; margin: 15mm; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  body { font-size: 10pt; line-height: 1.4; } main { padding: 0; max-width: none; }
+  h1 { font-size: 20pt; } h2 { margin: 1.4rem 0 .4rem; padding-top: .5rem; }
+  h3 { margin: .7rem 0 .3rem; } h1, h2, h3 { break-after: avoid; } p, li { orphans: 2; widows: 2; }
+  .tiles { display: flex; gap: .4rem; margin-top: .9rem; } .tiles div { flex: 1 1 auto; }
+  .tiles div { padding: .3rem .55rem; } .tiles dd { font-size: 1.15rem; white-space: nowrap; }
+  .two { grid-template-columns: 1fr 1fr; gap: .6rem 1.2rem; } .two li { margin-bottom: .1rem; }
+  figure, tr, li, p, .verdict, .tiles, .matrix { break-inside: avoid; }
+  section > p { break-after: avoid; }
+  .scroll { overflow: visible; } .matrix td { padding: .35rem; }
+  .mistakes { grid-template-columns: repeat(3, 1fr); gap: .7rem; } .modebar { display: none; }
+  .settings { display: block; columns: 2; column-gap: 1.6rem; } .settings th, .settings td {
+  padding: .2rem .5rem .2rem 0; } footer { margin-top: 1.2rem; } details { display: none; } }
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 _IMPORTS = {
@@ -33,13 +32,8 @@ _ASK = {
     ],
 }
 _ASK |= {"h5": _ASK["keras"], "litert_int8": _ASK["litert"]}
-_JAVASCRIPT = """\
-// <script src="https://cdn.jsdelivr.net/npm/@tensorflow/tfjs"></script>, <img id="photo">
-const model = await tf.loadGraphModel("{file}/model.json");
-const photo = tf.browser.fromPixels(document.getElementById("photo"));
-const batch = tf.image.resizeBilinear(photo, [{size}, {size}]).toFloat(){rescale}.expandDims();
-const p = await model.predict(batch).data();
-console.log({answer}, p);"""
+TENSORFLOW_JS = "tensorflowjs_converter --input_format=tf_saved_model {folder} web_model"
+"""The line that makes a TensorFlow.js model of a SavedModel, in an environment of its own."""
 
 
 def text(kind: str, file: str, classes: Sequence[str], size: int, rescales: bool = True) -> str:
@@ -52,10 +46,6 @@ def text(kind: str, file: str, classes: Sequence[str], size: int, rescales: bool
         size: side of the square the model takes, in pixels.
         rescales: whether the model takes values 0..255; else it wants 0..1.
     """
-    if kind == "tfjs":
-        return _JAVASCRIPT.format(
-            file=file, size=size, rescale="" if rescales else ".div(255)", answer=_js(classes)
-        )
     open_, ask = (line.format(file=file) for line in _ASK[kind])
     values = "np.float32(photo)[None]" if rescales else "np.float32(photo)[None] / 255"
     return "\n".join(
@@ -78,10 +68,3 @@ def _python(classes: Sequence[str]) -> str:
     if len(classes) == 2:
         return f"{classes[1]!r} if p[-1] > 0.5 else {classes[0]!r}"
     return f"{list(classes)!r}[int(np.argmax(p))]"
-
-
-def _js(classes: Sequence[str]) -> str:
-    names = json.dumps(list(classes), ensure_ascii=True)
-    if len(classes) == 2:
-        return f"{names}[p[p.length - 1] > 0.5 ? 1 : 0]"
-    return f"{names}[p.indexOf(Math.max(...p))]"

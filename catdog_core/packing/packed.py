@@ -64,13 +64,9 @@ class Photos:
 
     The images lie in memory, or are read from the shards when indexed; see `load`. In their place
     there may be what a pretrained network sees in them, (N, D) float32; see `features`.
-
-    `owners` are the ranks of the workers in whose shards they lie, (N,) int64, see `shard_shares`;
-    None where all are everywhere alike.
     """
 
     images: NDArray[Any] | ShardImages | PartImages
     labels: NDArray[np.int64]
     files: list[str]
     hold: FileLock | None = field(default=None, compare=False, repr=False)
-    owners: NDArray[np.int64] | None = None

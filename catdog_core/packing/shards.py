@@ -95,12 +95,12 @@ def write_all(
         size: side of the stored squares in pixels.
         progress: called in this thread with (photos done, photos in all). What it raises ends
             the writing; whole shards stay.
-        hands: who writes; by default threads of this process.
+        hands: the threads that write to a place elsewhere.
 
     Returns:
         The `summary` of each.
     """
-    if isinstance(folder, Remote) or (hands and hands.address):
+    if isinstance(folder, Remote):
         work = [(shard, folder, size) for shard in shards]
         lengths = [len(shard.items) for shard in shards]
         return (hands or Hands()).each(write, work, lengths, progress)

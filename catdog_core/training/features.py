@@ -98,7 +98,7 @@ def of(
             _write(place, known)
     progress(len(photos.files))
     found = np.stack([known[name] for name in photos.files])
-    return replace(photos, images=found, hold=None, owners=None)
+    return replace(photos, images=found, hold=None)
 
 
 def joined(looks: list[Photos]) -> Photos:

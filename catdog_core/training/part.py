@@ -6,7 +6,6 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..packing.shard_images import PartImages
 from ..records import Photos
@@ -15,18 +14,11 @@ from ..records import Photos
 def of(photos: Photos, files: Collection[str]) -> Photos:
     """The photos with these file names, in their order; unknown names are passed over."""
     wanted = set(files)
-    return at(
-        photos, np.array([n for n, file in enumerate(photos.files) if file in wanted], np.int64)
-    )
-
-
-def at(photos: Photos, places: NDArray[np.int64]) -> Photos:
-    """The photos at these places, in the order of `places`."""
+    places = np.array([n for n, file in enumerate(photos.files) if file in wanted], np.int64)
     are_pixels = photos.images.dtype == np.uint8  # not what a network sees in them, which is small
     return replace(
         photos,
         images=PartImages(photos.images, places) if are_pixels else photos.images[places],
         labels=photos.labels[places],
         files=[photos.files[place] for place in places],
-        owners=None if photos.owners is None else photos.owners[places],
     )

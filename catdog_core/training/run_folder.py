@@ -32,7 +32,7 @@ class Run:
     validations measures. `group` holds id, kind and name of the experiment it belongs to, or
     nothing; `parent` id, name and epoch of the run whose weights it began with, or nothing.
 
-    `workers` is how many train it together, at the Ray cluster of `address`.
+    `workers` is how many trained it together in earlier versions, which could; now one does.
 
     `is_history` tells a training from elsewhere of which only the epochs' numbers are known: it has
     no model, and its `training` means nothing but how many epochs there were.
@@ -67,7 +67,6 @@ class Run:
     owner: str = ""
     is_history: bool = False
     workers: int = 1
-    address: str = ""
     problem: CatDogError | None = None
     mends: bool = False
 
@@ -201,7 +200,7 @@ def _read(folder: Path) -> Run:
         group=_group(about),
         parent=settings["parent"],
         is_history=settings.get("origin") == "history",
-        **_team(settings, about),
+        workers=_workers(settings, about),
         epochs=epochs,
         state=_explained(folder, state),
         ahead=int(files.number(state.get("ahead"))),
@@ -234,16 +233,10 @@ def _measured(training: Training, photos: int) -> int:
     return min(photos, training.validation_batches(photos) * training.batch_size)
 
 
-def _team(*told: dict[str, Any]) -> dict[str, Any]:
-    """How many workers train, and where: as asked for last; one where nothing readable is said."""
-    found: dict[str, Any] = {}
-    for said in told:
-        workers, address = said.get("workers"), said.get("address")
-        if type(workers) is int and workers > 0:
-            found["workers"] = workers
-        if isinstance(address, str):
-            found["address"] = address
-    return found
+def _workers(*sources: dict[str, Any]) -> int:
+    """How many workers an earlier version was asked to train with last; 1 where none is stored."""
+    stored = [source.get("workers") for source in sources]
+    return next((n for n in reversed(stored) if type(n) is int and n > 0), 1)
 
 
 def _group(about: dict[str, Any]) -> dict[str, str]:

@@ -41,7 +41,6 @@ _ICONS = {
     "litert": ":material/smartphone:",
     "litert_int8": ":material/compress:",
     "onnx": ":material/swap_horiz:",
-    "tfjs": ":material/javascript:",
     "notebook": ":material/menu_book:",
     "script": ":material/code:",
     "bundle": ":material/inventory_2:",
@@ -163,9 +162,11 @@ def _usage(run: Run, exporter: Exporter) -> None:
     if exporter.is_folder:
         st.caption(t("Unpack the zip first; these lines stand beside the folder `model` in it."))
         name = "model"
-    language = "javascript" if exporter.kind == "tfjs" else "python"
     text = usage.text(exporter.kind, name, run.classes, run.training.image_size)
-    st.code(text, language=language, wrap_lines=True)
+    st.code(text, language="python", wrap_lines=True)
+    if exporter.kind == "saved_model":
+        st.caption(t("For a web page, convert the folder where TensorFlow.js is installed:"))
+        st.code(usage.TENSORFLOW_JS.format(folder=name), language="bash", wrap_lines=True)
     st.caption(t("It reads `photo.jpg`, resizes it as the lab does, and prints the class."))
 
 

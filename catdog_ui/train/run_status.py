@@ -70,8 +70,6 @@ def _progress(run: Run) -> tuple[float, str]:
         return min(done / photos, 1.0), t(
             "The pretrained network looks at the photos: {done:,} of {n:,}", done=done, n=photos
         )
-    if phase == "workers" and "batch" not in state:
-        return len(run.epochs) / total, t("Starting {n} workers…", n=run.workers)
     steps = max(int(state.get("steps") or 1), 1)
     fraction = min((epoch + int(state.get("batch", 0)) / steps) / total, 1.0)
     if phase == "validation":
@@ -79,10 +77,7 @@ def _progress(run: Run) -> tuple[float, str]:
             "Epoch {n} of {total}: measuring on validation photos", n=epoch + 1, total=total
         )
     if phase == "train":
-        text = t("Epoch {n} of {total}: training", n=epoch + 1, total=total)
-        if restarted := int(state.get("restarted") or 0):
-            text += " · " + t("workers restarted: {n}", n=restarted)
-        return fraction, text
+        return fraction, t("Epoch {n} of {total}: training", n=epoch + 1, total=total)
     return len(run.epochs) / total, t("Loading TensorFlow; this takes a few seconds…")
 
 

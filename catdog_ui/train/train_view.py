@@ -83,6 +83,8 @@ def _header(run: Run) -> None:
     st.caption(
         t("Data: {dataset}", dataset=escape(run.dataset_name)) + " · " + phrases.settings_line(run)
     )
+    if run.workers > 1 and run.can_resume:
+        st.caption(t("This run had {n} workers. It resumes with one.", n=run.workers))
     if run.parent:
         st.caption(
             t(

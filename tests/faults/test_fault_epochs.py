@@ -21,7 +21,7 @@ TINY = Training(
     steps_per_epoch=1,
     seed=5,
 )
-OTHERWISE = ("sendfile", "/state.json", "/.state-", "/in-use-", "/tensorboard")
+OTHERWISE = ("sendfile", "/state.json", "/.state-", "/in-use-")
 """What a training can do without: a beat, a mark for the cache, what is for another program."""
 
 

@@ -1,0 +1,50 @@
+"""What earlier versions had, and what to use instead: flags, commands and export formats. Light."""
+
+from __future__ import annotations
+
+from ..errors import N_, CatDogError
+
+_WORKERS = N_("Training on several workers was removed. Use a sweep to use several machines.")
+_TASKS = N_("Checking and packing on Ray were removed. Use --at-once for more threads.")
+
+FLAGS = {
+    ("train", "--workers"): _WORKERS,
+    ("train", "--address"): _WORKERS,
+    ("resume", "--workers"): _WORKERS,
+    ("resume", "--address"): _WORKERS,
+    ("check", "--address"): _TASKS,
+    ("pack", "--address"): _TASKS,
+}
+"""By command and flag."""
+COMMANDS: dict[str, str] = {
+    "cluster": N_(
+        "The lab's own cluster was removed. Use 'ray start --head', then --address auto"
+        " (docs/cluster.md)."
+    ),
+}
+"""By the first word behind the program's name."""
+FORMATS = {
+    "tfjs": N_(
+        "The TensorFlow.js format was removed. Export saved_model, then run 'tensorflowjs_converter"
+        " --input_format=tf_saved_model FOLDER OUT'."
+    ),
+    "report-pdf": N_("The PDF report was removed. Export report, then print it from a browser."),
+}
+"""By the name of an export format."""
+
+
+def replacement(arguments: list[str], option: str | None) -> str | None:
+    """Return what to use instead of something that was removed, None for a plain mistake.
+
+    Args:
+        arguments: of the command line, without the program.
+        option: the flag that was not understood, if it was a flag.
+    """
+    command = arguments[0] if arguments else ""
+    return COMMANDS.get(command) if option is None else FLAGS.get((command, option))
+
+
+def refuse_format(kind: str) -> None:
+    """Raise CatDogError for an export format that was removed, naming what to use instead."""
+    if kind in FORMATS:
+        raise CatDogError(FORMATS[kind])

@@ -108,7 +108,7 @@ def _end(path: Place, size: int) -> bytes:
     try:
         if isinstance(path, Remote):
             return path.read_part(start, size)
-        with open(path, "rb") as file:
+        with files.open_regular(path) as file:
             file.seek(start)
             return file.read(_END)
     except OSError:

@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ..files import open_regular
 from ..images import EXTENSIONS
 from . import class_names
 from .places import Remote
@@ -182,7 +183,7 @@ def of_folder(folder: Path) -> Tree:
 
 def _open(path: str) -> None:
     """Raises OSError where a file cannot be read."""
-    with open(path, "rb", buffering=0) as file:
+    with open_regular(path, buffering=0) as file:
         file.read(1)
 
 

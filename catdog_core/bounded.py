@@ -48,7 +48,7 @@ def json_value(data: str | bytes, most: int = SMALL_BYTES, values: int | None = 
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
     elif (encoding := json.detect_encoding(data)) != "utf-8":
-        data = data.decode(encoding).encode("utf-8", "surrogatepass")
+        data = data.decode(encoding, "surrogatepass").encode("utf-8", "surrogatepass")
     allowed = most // 8 if values is None else values
     # Each value but the first follows one of these; those within texts count as well.
     if sum(map(data.count, (b",", b"[", b"{"))) > allowed:

@@ -30,6 +30,7 @@ from .combinations import Choice, Range
 MOST_RUNS = 500
 """Runs of one sweep: what the lists of the pages hold at once."""
 _BYTES = 100_000  # of a grid's file
+_MOST_VALUES = 1000  # of a field, each of which is compared with all others
 
 
 class Asha(Settings):
@@ -179,13 +180,13 @@ def _choice(
             name=control.name,
             received=repr(choice)[:60],
         )
-    if len(choice) > MOST_RUNS:  # before each is checked and compared with all others
+    if len(choice) > _MOST_VALUES:  # before each is checked and compared with all others
         raise SettingsError(
             "The grid: {name} lists {number:,} values. Give at most {most}, or a range to draw"
             " from.",
             name=control.name,
             number=len(choice),
-            most=MOST_RUNS,
+            most=_MOST_VALUES,
         )
     checked = [_checked(model, control.name, value) for value in choice]
     return tuple(value for n, value in enumerate(checked) if value not in checked[:n])

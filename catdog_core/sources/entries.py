@@ -19,8 +19,8 @@ from .tree import File, Tree, is_junk
 FREE = 50_000_000
 """Bytes any archive may unpack to, whatever its ratio."""
 MAX_DEPTH = 30
-MAX_NAME = 4096
-"""Bytes of an entry's path with its folders; no system stores longer ones."""
+MAX_NAME = 10_000
+"""Bytes of an entry's path with its folders; systems store 4,096 at most."""
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _CHUNK = 1 << 20
 _FOLDERS = 4  # times as many folders as entries may be named by the paths of all entries

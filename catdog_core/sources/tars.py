@@ -96,6 +96,8 @@ class _Header(tarfile.TarInfo):
         values = _pax_values(archive.fileobj.read(self._block(self.size))[: self.size])  # type: ignore[attr-defined]
         if any(key.startswith(b"GNU.sparse.") for key in values):
             raise entries.special(self.name)
+        if self.type == tarfile.XGLTYPE and b"hdrcharset" in values:
+            archive.pax_headers["hdrcharset"] = ""
         try:
             member = self.fromtarfile(archive)
         except tarfile.HeaderError as error:
@@ -103,7 +105,7 @@ class _Header(tarfile.TarInfo):
         known = {key.decode(): "" for key in (b"path", b"hdrcharset") if key in values}
         if self.type == tarfile.XGLTYPE:  # of all entries that follow: no path, no size
             return member
-        member.pax_headers = known  # they tell how its name is encoded
+        member.pax_headers = {**archive.pax_headers, **known}  # they tell how its name is encoded
         if b"path" in values:
             name = values[b"path"].decode("utf-8", "surrogateescape").rstrip("/")
             if len(values[b"path"]) > entries.MAX_NAME:

@@ -9,11 +9,11 @@ import zipfile
 import numpy as np
 import pytest
 import strange_archives
-from conftest import SHARED
 
 from catdog_core import cli, datasets, health, images
 from catdog_core.errors import DatasetError
 from catdog_core.sources import archives, imports, layout, preview
+from tests.conftest import SHARED
 
 TWO = [f"{c}/{i}.jpg" for c in ("cats", "dogs") for i in range(4)]
 NFC, NFD = "\uace0\uc591\uc774", "\u1100\u1169\u110b\u1163\u11bc\u110b\u1175"

@@ -7,7 +7,8 @@ muzzle, nose and whiskers. The same seed draws the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from .sources import cartoon
 from .sources.cartoon import Colour
 
 CLASSES = ("cats", "dogs")
+_Job = tuple[Path, int, tuple[int, int, int]]  # the file, its label, what seeds it
 _SUPER = 2  # drawn this much larger, then shrunk: smooth edges
 
 
@@ -57,11 +59,26 @@ def make_demo(
             name = f"{CLASSES[label][:-1]}.{index // 2:04d}.jpg"
             jobs.append((folder / split / CLASSES[label] / name, label, (seed, number, index)))
 
-    def make(job: tuple[Path, int, tuple[int, int, int]]) -> None:
+    def make(job: _Job) -> None:
         path, label, key = job
         with files.replacing(path) as temporary:
             draw_pet(label, size, np.random.default_rng(key)).save(temporary, quality=88)
 
+    # Half a set would stand in the way of the next try.
+    parts = [folder / "train", folder / "validation"] if folder.is_dir() else [folder]
+    with ExitStack() as stack:
+        for part in parts:
+            stack.enter_context(files.unfinished(part))
+        _draw(folder, jobs, make, progress, parts)
+
+
+def _draw(
+    folder: Path,
+    jobs: Sequence[_Job],
+    make: Callable[[_Job], None],
+    progress: Callable[[int, int], None] | None,
+    parts: Sequence[Path],
+) -> None:
     try:
         with files.telling(folder):  # first, and by one: of two that fail at once one is quiet
             for place in sorted({path.parent for path, _, _ in jobs}):
@@ -70,9 +87,9 @@ def make_demo(
             for done, _ in enumerate(pool.map(make, jobs), start=1):
                 if progress and (done % 20 == 0 or done == len(jobs)):
                     progress(done, len(jobs))
-    except BaseException:  # half a set would stand in the way of the next try
-        for split in ("train", "validation"):
-            files.remove_tree(folder / split)
+    except BaseException:
+        for part in parts:
+            files.remove_tree(part)
         raise
 
 

@@ -159,12 +159,13 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
 
 
 @contextmanager
-def unfinished(folder: Path, kept: str) -> Iterator[None]:
+def unfinished(folder: Path, kept: str = "") -> Iterator[None]:
     """Have a folder that is made in this block go where the process is ended meanwhile.
 
     Args:
         folder: what is made.
-        kept: a pattern such as ``[!.]*.json``; a folder that holds such files stays.
+        kept: a pattern such as ``[!.]*.json``: the folder stays where files inside are called so;
+            by default it goes whatever it holds.
     """
     _unfinished[folder.absolute()] = os.getpid(), kept
     try:
@@ -179,7 +180,7 @@ def remove_temporaries() -> None:
         if pid == os.getpid():  # else a parent of this process made it
             _remove_temporary(path)
     for path, (pid, kept) in list(_unfinished.items()):
-        if pid == os.getpid() and not any(path.glob(kept)):
+        if pid == os.getpid() and not (kept and any(path.glob(kept))):
             remove_tree(path)
 
 

@@ -103,7 +103,8 @@ def maps(predictor: Predictor, photos: NDArray[np.uint8], place: int) -> NDArray
     if predictor.remote is not None:
         return np.asarray(predictor.remote.ask("maps", values=values, place=place))
     run = _run(predictor.model, predictor.size, place)
-    return np.concatenate([np.asarray(run.run(values[rows])) for rows in run.parts(len(values))])
+    parts = [np.asarray(run.run(values[rows])) for rows in run.parts(len(values))]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def photos_at_once(predictor: Predictor, place: int) -> int:
@@ -183,7 +184,8 @@ def strongest(
     done, waiting = 0, iter(photos)
     batch = photos_at_once(predictor, place)
     while part := list(islice(waiting, batch)):
-        values = maps(predictor, np.stack(part), place)[..., channel]
+        # A copy, so that the other channels are let go of before the next photos come.
+        values = np.array(maps(predictor, np.stack(part), place)[..., channel])
         flat = values.reshape(len(part), -1)
         height = flat.mean(axis=1) if by_mean else flat.max(axis=1)
         for n, at in enumerate(flat.argmax(axis=1).tolist()):

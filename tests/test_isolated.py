@@ -99,6 +99,8 @@ def test_pages_of_a_shared_lab_ask_models_from_elsewhere_apart(file, workspace, 
     monkeypatch.setenv("CATDOG_ACCESS", json.dumps({"shared": True}))
     assert loaders._opened(file) == "apart" and loaders._opened(own) == "here"
     assert asked == [file]
+    files.write_json(own.parent / "about.json", {"format": 1, "imported": True})
+    assert loaders._opened(own) == "apart"  # it came in as a bundle
 
 
 _LINES = (

@@ -197,7 +197,7 @@ def _about(staged: Path) -> None:
     found = _object(staged, "about.json")
     name = files.shown(str(found.get("name", "")).strip(), 80) or "imported"
     note = str(found.get("note", "")).strip()[:2000]
-    about = {"format": run_folder.FORMAT, "name": name, "note": note}
+    about = {"format": run_folder.FORMAT, "name": name, "note": note, "imported": True}
     owner = access.visitor().name
     files.write_json(staged / "about.json", {**about, "owner": owner} if owner else about)
 

@@ -198,11 +198,20 @@ def _state(path: Path) -> tuple[int, int]:
 
 
 def is_own(path: Path) -> bool:
-    """Whether a file is the lab's own: among the runs, shipped, or written by this process."""
-    place = path.resolve()
-    if place in _written and _written[place] == _state(place):
+    """Whether a file is the lab's own: shipped, of a run made here, or written by this process.
+
+    A run that came in as a bundle brought its model from outside.
+    """
+    path = path.resolve()
+    if path in _written and _written[path] == _state(path):
         return True
-    return any(place.is_relative_to(root.resolve()) for root in (runs.root(), shipped.folder()))
+    if path.is_relative_to(shipped.folder().resolve()):
+        return True
+    root = runs.root().resolve()
+    if not path.is_relative_to(root):
+        return False
+    run = root.joinpath(*path.relative_to(root).parts[:1])
+    return files.read_object(run / "about.json").get("imported") is not True
 
 
 def copied(path: Path, target: Path) -> str:

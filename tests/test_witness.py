@@ -1,0 +1,152 @@
+"""A workspace made before the program was rebuilt opens, says the same, and its runs go on.
+
+What it said then is in `witness/expected.json`, which stays as it is. What a later version does
+otherwise on purpose is one row of `CHANGED`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from witness import facts
+
+EXPECTED: dict[str, Any] = json.loads(facts.EXPECTED.read_text())
+TOLERANCE = 1e-4
+FAR = 0.05
+"""Of figures after many more steps, where another machine sums in another order."""
+
+
+class Says(str):
+    """A refusal: one line, with this word in it, such as what to use instead."""
+
+
+# ---- What is otherwise now, by its place in expected.json ------------------------------------
+# `Says("import")` stands for a refusal that names what to use instead. Likely rows:
+#   "by url/classes" (and check, evaluate, train)    photos at URLs
+#   "histories/pickle"                               pickled histories
+#   "together/two-workers"                           several workers; "resumed/two-workers" goes on
+#   "resumed/muon/events"                            event files written while it trains
+CHANGED: dict[str, Any] = {}
+# ------------------------------------------------------------------------------------------------
+
+
+def wanted(place: str) -> Any:
+    """What is expected now at a place such as "histories/pickle"."""
+    return _changed(_at(place), place)
+
+
+def _at(place: str) -> Any:
+    value: Any = EXPECTED
+    for part in place.split("/"):
+        value = value[part]
+    return value
+
+
+def _changed(value: Any, place: str) -> Any:
+    if place in CHANGED:
+        return CHANGED[place]
+    if isinstance(value, dict):
+        return {key: _changed(each, f"{place}/{key}") for key, each in value.items()}
+    return value
+
+
+def assert_same(got: Any, place: str, tolerance: float = TOLERANCE) -> None:
+    assert facts.differences(facts.rounded(got), wanted(place), tolerance, place) == []
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory) -> Iterator[facts.Lab]:
+    """One copy for all that only look."""
+    with facts.opened(tmp_path_factory.mktemp("witness")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(tmp_path) -> Iterator[facts.Lab]:
+    """A copy that a test may change."""
+    with facts.opened(tmp_path) as lab:
+        yield lab
+
+
+@pytest.mark.parametrize("name", facts.FACTS)
+def test_commands_say_what_they_said(lab, name):
+    assert_same(facts.FACTS[name](lab), name)
+
+
+@pytest.mark.parametrize("name", facts.RUNS)
+def test_each_training_is_called_what_it_was_called(opened, name):
+    assert_same(facts.verdict(opened, name), f"verdict/{name}")
+
+
+@pytest.mark.parametrize("name", facts.MODELS)
+def test_each_model_evaluates_to_the_same_figures(opened, name):
+    assert_same(facts.evaluated(opened, name), f"evaluate/{name}")
+
+
+@pytest.mark.parametrize("name", facts.MODELS)
+def test_each_model_says_the_same_of_single_photos(opened, name):
+    assert_same(facts.predicted(opened, name), f"predict/{name}")
+
+
+@pytest.mark.parametrize("view", facts.VIEWS)
+def test_each_page_opens_and_shows_what_it_showed(opened, view):
+    got, then = facts.page(opened, view), wanted(f"page/{view}")
+    assert (got["exceptions"], got["errors"]) == (0, then["errors"])
+    for what in ("offers", "shows"):  # more than then is no fault
+        assert [each for each in then[what] if each not in got[what]] == []
+    assert [size for size in then["tables"] if size not in got["tables"]] == []
+    assert got["charts"] >= then["charts"]
+
+
+@pytest.mark.long
+@pytest.mark.slow
+def test_runs_are_exported_and_models_then_answer_as_before(lab):
+    assert_same(facts.exported(lab), "exported")
+
+
+def same_arithmetic() -> bool:
+    """Whether this machine computes to the last bit as the one the record was made on."""
+    return facts.on_one_thread() == EXPECTED["arithmetic"]
+
+
+@pytest.mark.long
+@pytest.mark.slow
+def test_stopped_runs_go_on_to_the_recorded_end(lab):
+    got, exact = facts.rounded(facts.resumed(lab)), same_arithmetic()
+    for name in ("muon", "two-workers"):
+        then = wanted(f"resumed/{name}")
+        if not exact and isinstance(then, dict):
+            got[name] |= {model: then[model] for model in ("best", "backup")}
+        assert facts.differences(got[name], then, 0 if exact else FAR, name) == []
+
+
+@pytest.mark.long
+@pytest.mark.slow
+def test_a_resume_that_is_broken_off_again_ends_bit_for_bit_as_one_that_is_not(tmp_path):
+    ends = []
+    for number, again in enumerate(((), ((3, 5), (4, 2), (5, 8)))):
+        with facts.opened(tmp_path / str(number)) as lab:
+            for epoch, batch in again:
+                facts.broken_off(lab.run("muon"), epoch, batch)
+            assert facts.command("resume", lab.run("muon"))[0] == 0
+            ends.append(facts.final(lab.run("muon")))
+    assert ends[0] == ends[1] and ends[0]["status"] == "done"
+
+
+@pytest.mark.long
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # Ray's start alone takes minutes on a busy machine
+def test_the_stopped_sweep_goes_on_to_its_end(lab):
+    pytest.importorskip("ray", reason="sweeps are an option")
+    assert_same(facts.swept(lab), "swept", FAR)
+
+
+@pytest.mark.long
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_run_of_two_workers_goes_on_with_two_or_says_why_not(lab):
+    pytest.importorskip("ray", reason="several workers are an option")
+    assert_same(facts.together(lab), "together", FAR)

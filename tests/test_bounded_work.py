@@ -111,7 +111,7 @@ def test_only_so_many_bytes_of_a_json_file_are_read(tmp_path, monkeypatch):
             asked.append(size)
             return super().read(size)
 
-    monkeypatch.setattr(bounded, "open", lambda path, mode: Counted(path), raising=False)
+    monkeypatch.setattr(bounded, "open_regular", Counted)
     with pytest.raises(bounded.BoundError):
         bounded.json_file(path, 1000)
     assert asked == [1001]

@@ -58,7 +58,7 @@ def test_augment_writes_a_pdf_and_says_that_mixing_needs_other_photos(capsys, ph
         ('{"name": "left-pad"}', "no setting 'name'. Expected one of: rotation_range"),
         ('{"fill_mode": "mirror"}', "fill_mode is 'mirror'. Expected one of nearest, reflect"),
         ('{"hue_range": NaN}', "hue_range is nan. Expected a number from 0 to 180"),
-        ("[" * 5000, "nested too deeply"),
+        ("[" * 5000, "levels deep"),
         (" " * 100_001, "too large"),
     ],
 )

@@ -90,7 +90,6 @@ OTHERS = [
     (export("script"), "words.txt"),
     (export("notebook"), "settings.json"),
     (export("report"), "photo.jpg"),
-    (export("report-pdf"), "photo.jpg"),
     (export("litert"), "photos.zip"),
     (export("saved_model"), "photos.zip"),
 ]

@@ -71,6 +71,11 @@ def lab(tmp_path) -> Iterator[facts.Lab]:
         yield lab
 
 
+def long(test: Any) -> Any:
+    """Marks what many processes take part in, whose start alone takes minutes on a busy machine."""
+    return pytest.mark.long(pytest.mark.slow(pytest.mark.timeout(1200)(test)))
+
+
 @pytest.mark.parametrize("name", facts.FACTS)
 def test_commands_say_what_they_said(lab, name):
     assert_same(facts.FACTS[name](lab), name)
@@ -101,8 +106,7 @@ def test_each_page_opens_and_shows_what_it_showed(opened, view):
     assert got["charts"] >= then["charts"]
 
 
-@pytest.mark.long
-@pytest.mark.slow
+@long
 def test_runs_are_exported_and_models_then_answer_as_before(lab):
     assert_same(facts.exported(lab), "exported")
 
@@ -112,8 +116,7 @@ def same_arithmetic() -> bool:
     return facts.on_one_thread() == EXPECTED["arithmetic"]
 
 
-@pytest.mark.long
-@pytest.mark.slow
+@long
 def test_stopped_runs_go_on_to_the_recorded_end(lab):
     got, exact = facts.rounded(facts.resumed(lab)), same_arithmetic()
     for name in ("muon", "two-workers"):
@@ -123,8 +126,7 @@ def test_stopped_runs_go_on_to_the_recorded_end(lab):
         assert facts.differences(got[name], then, 0 if exact else FAR, name) == []
 
 
-@pytest.mark.long
-@pytest.mark.slow
+@long
 def test_a_resume_that_is_broken_off_again_ends_bit_for_bit_as_one_that_is_not(tmp_path):
     ends = []
     for number, again in enumerate(((), ((3, 5), (4, 2), (5, 8)))):
@@ -136,17 +138,13 @@ def test_a_resume_that_is_broken_off_again_ends_bit_for_bit_as_one_that_is_not(t
     assert ends[0] == ends[1] and ends[0]["status"] == "done"
 
 
-@pytest.mark.long
-@pytest.mark.slow
-@pytest.mark.timeout(900)  # Ray's start alone takes minutes on a busy machine
+@long
 def test_the_stopped_sweep_goes_on_to_its_end(lab):
     pytest.importorskip("ray", reason="sweeps are an option")
     assert_same(facts.swept(lab), "swept", FAR)
 
 
-@pytest.mark.long
-@pytest.mark.slow
-@pytest.mark.timeout(900)
+@long
 def test_the_run_of_two_workers_goes_on_with_two_or_says_why_not(lab):
     pytest.importorskip("ray", reason="several workers are an option")
     assert_same(facts.together(lab), "together", FAR)

@@ -233,7 +233,7 @@ def evaluated(lab: Lab, name: str) -> dict[str, Any]:
     with open(out, encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     photo = {row["file"]: float(row[f"p_{told['classes'][1]}"]) for row in rows}
-    return {**told, "columns": list(rows[0]), "photos": photo}
+    return {**_known(told), "columns": list(rows[0]), "photos": photo}
 
 
 def predicted(lab: Lab, name: str) -> dict[str, Any]:
@@ -355,16 +355,17 @@ def by_url(lab: Lab) -> dict[str, Any]:
         "train": ("train", URL, "--epochs", 1, "--model", "custom", "--image-size", 32),
     }.items():
         status, out, err = command(*words)
-        told = json.loads(out) if status == 0 and words[-1] == "--json" else "done"
-        found[name] = refusal(err) if status else _bare(told)
+        if status:
+            found[name] = refusal(err)
+        else:
+            found[name] = _known(json.loads(out)) if words[-1] == "--json" else "done"
     return found
 
 
-def _bare(told: Any) -> Any:
-    """What a command says in JSON without its sentences."""
-    if isinstance(told, dict):
-        return {key: _bare(value) for key, value in told.items() if key != "message"}
-    return [_bare(each) for each in told] if isinstance(told, list) else told
+def _known(told: dict[str, Any]) -> dict[str, Any]:
+    """Of the JSON a command prints what it printed then: more is no fault."""
+    names = ("accuracy", "loss", "n", "classes", "confusion", "findings")
+    return {name: told[name] for name in names if name in told}
 
 
 def changed(lab: Lab) -> dict[str, Any]:

@@ -24,12 +24,15 @@ class Says(str):
 
 
 # ---- What is otherwise now, by its place in expected.json ------------------------------------
-# `Says("import")` stands for a refusal that names what to use instead. Likely rows:
-#   "by url/classes" (and check, evaluate, train)    photos at URLs
-#   "histories/pickle"                               pickled histories
-#   "together/two-workers"                           several workers; "resumed/two-workers" goes on
-#   "resumed/muon/events"                            event files written while it trains
-CHANGED: dict[str, Any] = {}
+# `Says("import")` stands for a refusal that names what to use instead.
+CHANGED: dict[str, Any] = {
+    "histories/pickle": Says("json.dump"),
+    # One worker trains a run now.
+    "lists/workers": {},
+    # Training writes no event files; those of then stay.
+    "resumed/muon/events": {"train": [1, 2], "validation": [1, 2]},
+    "resumed/two-workers/events": {"train": [1, 2, 3], "validation": [1, 2, 3]},
+}
 # ------------------------------------------------------------------------------------------------
 
 

@@ -88,9 +88,13 @@ def opened(parent: Path) -> Iterator[Lab]:
             os.environ["CATDOG_WORKSPACE"] = before
 
 
+_at_url = 0  # how many copies are open that need the photos
+
+
 @contextlib.contextmanager
 def at_url() -> Iterator[None]:
     """The photos of the dataset that was opened by URL, in the memory of this process."""
+    global _at_url
     try:
         import fsspec
     except ImportError:  # an option of the lab
@@ -101,10 +105,13 @@ def at_url() -> Iterator[None]:
     for path in sorted(place.rglob("*.jpg")):
         inside = path.relative_to(place).as_posix()
         system.pipe_file(f"/witness/afar/{inside}", path.read_bytes())
+    _at_url += 1
     try:
         yield
     finally:
-        system.rm("/witness", recursive=True)
+        _at_url -= 1
+        if not _at_url:
+            system.rm("/witness", recursive=True)
 
 
 def command(*words: Any) -> tuple[int, str, str]:
@@ -617,7 +624,7 @@ EACH: dict[str, tuple[Callable[[Lab, str], Any], tuple[str, ...]]] = {
 def resumed(lab: Lab) -> dict[str, Any]:
     """What the runs that were stopped end with, each gone on with by one worker."""
     found = {}
-    for name, words in {"muon": (), "two-workers": ("--workers", 1)}.items():
+    for name, words in {"muon": (), "two-workers": ()}.items():
         status, _, err = alone("-m", "catdog_core", "resume", lab.run(name), *words)
         found[name] = refusal(err) if status else final(lab.run(name))
     return found

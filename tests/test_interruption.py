@@ -193,10 +193,13 @@ def test_a_signal_that_is_lost_in_foreign_code_ends_the_process_all_the_same():
         "from catdog_core import interruption\n"
         "interruption.PATIENCE = 0.3\n"
         "interruption.install(); interruption.ready()\n"
-        "print('HELD', flush=True)\n"
-        "while True:\n"
-        "    try: time.sleep(0.1)\n"
+        "def hold(said):\n"
+        "    try:\n"
+        "        print(said, flush=True)\n"
+        "        while True: time.sleep(0.1)\n"
         "    except BaseException: pass\n"
+        "hold('HELD')\n"
+        "while True: hold('')\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],

@@ -128,7 +128,7 @@ def test_a_link_is_removed_and_not_followed(temporary, workspace, tmp_path):
     assert (tmp_path / "precious" / "photo.jpg").is_file() and not link.is_symlink()
 
 
-def test_hidden_names_of_earlier_versions_go_by_age_and_locks_and_photos_stay(workspace):
+def test_hidden_names_of_earlier_versions_go_by_age_and_locks_and_photos_stay(temporary, workspace):
     names = ["datasets/.pets-a1b2c3", "runs/.run-0123abcd", "cache/.going-0123abcd"]
     stay = ["runs/.pets-0123abcd.lock", "datasets/pets/photos/.cat-0123abcd", "runs/.gitignore"]
     for name in (*names, *stay):
@@ -138,7 +138,7 @@ def test_hidden_names_of_earlier_versions_go_by_age_and_locks_and_photos_stay(wo
     assert all((workspace / name).is_dir() for name in stay)
 
 
-def test_a_packing_goes_unless_a_shard_of_it_is_whole_or_somebody_packs(workspace):
+def test_a_packing_goes_unless_a_shard_of_it_is_whole_or_somebody_packs(temporary, workspace):
     none, some, busy = (workspace / "cache" / f".{c * 20}-32.packing" for c in "abc")
     for folder in (none, some, busy):
         folder.mkdir(parents=True)
@@ -149,7 +149,7 @@ def test_a_packing_goes_unless_a_shard_of_it_is_whole_or_somebody_packs(workspac
     assert (none.exists(), some.exists(), busy.exists()) == (False, True, True)
 
 
-def test_a_sweep_of_a_large_workspace_is_quick(workspace):
+def test_a_sweep_of_a_large_workspace_is_quick(temporary, workspace):
     for number in range(300):
         (workspace / "runs" / f"run-{number}").mkdir(parents=True)
     begun = time.process_time()

@@ -193,9 +193,15 @@ def test_what_32_photos_take_stays_below_the_bound():
         assert row[3] <= most + _OWN, row
 
 
-@pytest.mark.long
+# Each kind takes most of a minute: some in the long run, all of them in the soak.
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from /proc")
-@pytest.mark.parametrize("kind", costly_models.KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.soak if number % 9 else pytest.mark.long)
+        for number, kind in enumerate(costly_models.KINDS)
+    ],
+)
 def test_what_32_photos_take_stays_below_the_bound_for_every_kind(kind):
     most = 500 * MEGABYTE
     rows = measured([kind], most, ["predict", "heat", "embedding", "x-ray"])

@@ -166,9 +166,7 @@ def refusal(scope: Scope) -> str:
     if not origins:
         changes = scope["type"] == "websocket" or scope["method"] not in _READS
         site = headers.get("sec-fetch-site", "none")
-        return (
-            "it comes from another page" if changes and site in ("cross-site", "same-site") else ""
-        )
+        return _FOREIGN if changes and site in ("cross-site", "same-site") else ""
     origin = parse_origin(origins[0]) if len(origins) == 1 else None
     secure = scope.get("scheme") in ("https", "wss")
     if origin and (is_own(origin, host, secure, port) or is_listed(origin, port)):

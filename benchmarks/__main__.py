@@ -2,7 +2,7 @@
 
     python -m benchmarks variants [DIR]      20 variants of one photo, beside the notes' figure
     python -m benchmarks loading [DIR]       photos a second ready for `fit`, and the warp alone
-    python -m benchmarks readers [DIR]       the loading race, cold and warm, and its limits
+    python -m benchmarks readers [DIR]       the Data page's readers, cold and warm, beside limits
     python -m benchmarks training [DIR]      the notes' network, photos a second in `fit`
     python -m benchmarks answering [DIR]     one photo, a heat map, 1,000 photos; some minutes
     python -m benchmarks learning [DIR]      whole trainings from a cold start: accuracy, 40 minutes
@@ -13,8 +13,6 @@
     python -m benchmarks.load --minutes 30 --sessions 8 --no-training    whether memory stays flat
     python -m benchmarks memory              packing and reading two sizes: memory does not grow
     python -m benchmarks.memory 100000       the same of many photos; takes 7 GB for minutes
-    python -m benchmarks scale [DIR]         the constants that docs/scale.md reckons with
-    python -m benchmarks remote [DIR]        photos elsewhere: packed, streamed; needs moto
     python -m benchmarks all [DIR]
 
 DIR is a dataset with train/ and validation/ folders; without one the drawn demo set is used, as
@@ -32,24 +30,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read by TensorFlow when it
 os.environ.setdefault("MPLBACKEND", "agg")
 
 from .answering import answering
-from .browser import browser
 from .learning import learning
 from .load import load
-from .loading import loading
+from .loading import loading, readers
+from .measure import console
 from .memory import memory
-from .page import page
-from .race import console
-from .race_readers import race_readers
-from .remote import remote
-from .scale_measured import scale
-from .threshold import threshold
+from .pages import browser, page, threshold
 from .training import training
 from .variants import variants
 
 SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "variants": variants,
     "loading": loading,
-    "readers": race_readers,
+    "readers": readers,
     "training": training,
     "answering": answering,
     "learning": learning,
@@ -58,8 +51,6 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "browser": browser,
     "load": load,
     "memory": memory,
-    "scale": scale,
-    "remote": remote,
 }
 
 

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from catdog_core import datasets, images, quiet
 from catdog_core.datasets import Dataset
 
-from .race import console, report, table
-from .source import drawn
+from .measure import console, drawn, report, table
 
 _ROUNDS = 40
 _PASSES = 3

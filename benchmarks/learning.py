@@ -17,8 +17,7 @@ from catdog_core import files
 from catdog_core.insight import scores
 from catdog_core.training import run_folder
 
-from .race import console
-from .source import drawn
+from .measure import console, drawn
 
 TRAININGS = {
     "transfer": "--model transfer",

@@ -29,7 +29,7 @@ from pathlib import Path
 import psutil
 
 from . import server
-from .race import console, table
+from .measure import console, table
 from .wire import Visitor, visitor
 
 SLIDER = "augment_rotation_range"

@@ -19,8 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .race import console, table
-from .source import BATCH, SIZE
+from .measure import BATCH, SIZE, console, table
 
 FULL, QUICK = 100_000, (2_000, 8_000)
 _FIT_STEPS = 100

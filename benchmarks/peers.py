@@ -12,7 +12,7 @@ import numpy as np
 from catdog_core.images import Photo
 from catdog_core.settings import Augmentation
 
-from .source import BATCH
+from .measure import BATCH
 
 if TYPE_CHECKING:
     from catdog_core.records import Photos

@@ -9,8 +9,7 @@ from typing import Any
 from catdog_core.settings import PRESETS, Augmentation
 
 from . import peers
-from .race import Peer, race
-from .source import BATCH, SIZE, training_set
+from .measure import BATCH, SIZE, Peer, race, training_set
 
 
 def training(folder: Path | None) -> None:

@@ -13,8 +13,7 @@ from catdog_core import augment, images, quiet
 from catdog_core.images import Photo
 
 from . import peers
-from .race import report
-from .source import one_photo
+from .measure import one_photo, report
 
 COUNT = 20
 _ROUNDS, _PER_FIGURE = 40, 8  # a figure is drawn once in so many rounds: it takes long

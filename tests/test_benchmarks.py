@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import peers, race
+from benchmarks import measure, peers
 
 
 def cells(output):
@@ -17,9 +17,9 @@ def cells(output):
 
 def test_a_race_tells_ratios_to_the_first_and_to_ours(monkeypatch, capsys):
     clock = iter([0, 0, *[0, 2, 2, 6] * 3])  # a turn of theirs takes 2 s, of ours 4 s
-    monkeypatch.setattr(race, "time", SimpleNamespace(perf_counter=clock.__next__))
-    found = {"theirs": race.Peer(list, 8), "ours": race.Peer(list, 8)}
-    race.race("Photos", found, 3, ours="ours")
+    monkeypatch.setattr(measure, "time", SimpleNamespace(perf_counter=clock.__next__))
+    found = {"theirs": measure.Peer(list, 8), "ours": measure.Peer(list, 8)}
+    measure.race("Photos", found, 3, ours="ours")
     assert cells(capsys.readouterr().out) == [
         ["theirs", "4", "4", "4", "1.00", "0.50 ×"],
         ["ours", "2", "2", "2", "0.50", "1.00 ×"],
@@ -27,7 +27,7 @@ def test_a_race_tells_ratios_to_the_first_and_to_ours(monkeypatch, capsys):
 
 
 def test_times_are_told_in_milliseconds(capsys):
-    race.report("Slider", {"painted": [0.01, 0.02, 0.03]})
+    measure.report("Slider", {"painted": [0.01, 0.02, 0.03]})
     assert cells(capsys.readouterr().out) == [["painted", "20.0", "29.0", "10.0", "30.0"]]
 
 

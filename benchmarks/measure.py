@@ -1,15 +1,25 @@
-"""Peers in turns, round by round, and tables of what they took."""
+"""What all benchmarks share: the photos measured with, peers that take turns, tables."""
 
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
+from catdog_core import datasets, images, quiet
+from catdog_core.images import Photo
+
+if TYPE_CHECKING:
+    from catdog_core.records import Photos
+
+SIZE, BATCH = 150, 20
 console = Console(width=100)
 
 
@@ -66,3 +76,28 @@ def table(title: str, *columns: str) -> Table:
     for number, column in enumerate(columns):
         sheet.add_column(column, justify="right" if number else "left")
     return sheet
+
+
+@contextmanager
+def training_set(folder: Path | None) -> Iterator[tuple[Path, Photos]]:
+    """The folder of the training photos, by class, and the same photos as our shards hold them."""
+    quiet.import_tensorflow()
+    from catdog_core import records
+
+    with tempfile.TemporaryDirectory() as place:
+        root = folder or drawn(Path(place))
+        packed = records.pack(datasets.scan(root), Path(place) / "packed", SIZE)
+        yield root / "train", records.load(packed, "train", in_memory=True)
+
+
+def one_photo(folder: Path | None) -> Photo:
+    """One training photo, (150, 150, 3) uint8."""
+    with tempfile.TemporaryDirectory() as place:
+        item = datasets.scan(folder or drawn(Path(place))).items("train")[0]
+        return images.load(item.path.read_bytes(), SIZE)
+
+
+def drawn(place: Path) -> Path:
+    """The drawn demo set, in a new folder inside `place`."""
+    datasets.make_demo(place / "demo", seed=0)
+    return place / "demo"

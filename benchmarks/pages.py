@@ -1,17 +1,24 @@
-"""In Chromium: from a key on a slider to the repaint of the 20 variants."""
+"""The pages: a moved slider until the server has answered, and until Chromium has painted."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from .race import console, report
-from .server import lab
+import psutil
 
-SLIDER = ".st-key-augment_rotation_range"
+from . import server
+from .measure import console, report
+from .wire import Arrival, visitor
+
+ROTATION = "augment_rotation_range"
 ROUNDS = 40
-_WARM_UP = 3
+_WARM_UP = 5
+_SLIDER = f".st-key-{ROTATION}"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 _PATIENCE = 60_000  # milliseconds
@@ -40,6 +47,70 @@ _WATCH = """() => {
 }"""
 """Sets `window.repainted`: milliseconds from the next key or release of the pointer until 20
 variants are new, decoded and painted. The time of the event is the browser's own."""
+_PHOTOS = 1000
+_MAKE = f"""
+import numpy as np
+from pathlib import Path
+from catdog_core import datasets
+from catdog_core.insight import predictions, shipped
+
+folder = Path(__import__("sys").argv[1])
+datasets.make_demo(folder, train=8, validation={_PHOTOS}, size=64, seed=0)
+dataset = datasets.open_folder(folder)
+rng = np.random.default_rng(0)
+answers = {{}}
+for item in dataset.items("validation"):
+    second = 1 / (1 + np.exp(-rng.normal(2 * item.label - 1, 1.5)))
+    answers[item.file] = np.array([1 - second, second])
+table = predictions.make(dataset, "validation", answers)
+model = predictions.digest(shipped.folder() / "best.keras")
+predictions.write(shipped.folder(), dataset, "validation", table, model)
+"""
+
+
+def page(folder: Path | None = None) -> None:
+    """A real Streamlit server on this machine; the client speaks its protocol, draws nothing."""
+    pictures, ends, sizes = [], [], []
+    with server.lab() as address, visitor(address) as one:
+        one.open("Augment")
+        for number in range(_WARM_UP + ROUNDS):
+            arrivals = one.move(ROTATION, 21.0 + number)  # a value not seen before, never cached
+            gallery = next(filter(_is_gallery, arrivals))
+            if number >= _WARM_UP:
+                pictures.append(gallery.after)
+                sizes.append(gallery.size)
+                ends.append(arrivals[-1].after)
+    rows = {"20 pictures on the wire": pictures, "the fragment's script has ended": ends}
+    report(f"A moved slider, on the server, {ROUNDS} rounds", rows)
+    console.print(f"{max(sizes) / 1e3:.0f} kB at most. Target: 40 ms at the median.\n")
+
+
+def _is_gallery(arrival: Arrival) -> bool:
+    html = arrival.message.delta.new_element.html.body
+    return bool(html.count("data:image/") >= 20)
+
+
+def threshold(_folder: Path | None = None) -> None:
+    """The answers are made up; nothing of a figure's cost depends on where they come from."""
+    walls, busy = [], []
+    with tempfile.TemporaryDirectory() as place:
+        environment = server.with_workspace(Path(place) / "workspace")
+        make = [sys.executable, "-c", _MAKE, str(Path(place) / "pets")]
+        subprocess.run(make, cwd=server.PROJECT, env=environment, check=True)
+        with server.process(Path(place)) as (address, pid), visitor(address) as one:
+            one.open("Evaluate")
+            lab = psutil.Process(pid)
+            for number in range(_WARM_UP + ROUNDS):
+                before = sum(lab.cpu_times()[:2])
+                arrivals = one.move("threshold", round(0.1 + 0.01 * number, 2))
+                if number >= _WARM_UP:
+                    walls.append(arrivals[-1].after)
+                    busy.append(sum(lab.cpu_times()[:2]) - before)
+    report(
+        f"A step of the threshold, {_PHOTOS:,} photos, on the server, {ROUNDS} rounds",
+        {"the fragment's script has ended": walls, "of CPU": busy},
+    )
+    console.print(f"CPU in all: {1e3 * sum(busy) / len(busy):.1f} ms a step.\n")
 
 
 def browser(folder: Path | None = None) -> None:
@@ -53,7 +124,7 @@ def browser(folder: Path | None = None) -> None:
     if executable is None:
         console.print(f"No browser: none of {', '.join(_BROWSERS)} is installed: left out.\n")
         return
-    with lab() as address, sync_playwright() as playwright:
+    with server.lab() as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=list(_OPTIONS))
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(_PATIENCE)
@@ -82,14 +153,14 @@ def _measured(page: Any, act: Any) -> list[float]:
 
 
 def _press(page: Any, number: int) -> None:
-    page.locator(SLIDER).get_by_role("slider").press("ArrowRight")
+    page.locator(_SLIDER).get_by_role("slider").press("ArrowRight")
 
 
 def _drag(page: Any, number: int) -> None:
     """Grab the thumb and let go of it at a place of its own for each round, left to right."""
-    thumb = page.locator(SLIDER).get_by_role("slider")
+    thumb = page.locator(_SLIDER).get_by_role("slider")
     thumb.scroll_into_view_if_needed()
-    track = page.locator(f"{SLIDER} [role=group]").bounding_box()
+    track = page.locator(f"{_SLIDER} [role=group]").bounding_box()
     now = float(thumb.get_attribute("value")) / float(thumb.get_attribute("max"))
     soon = 0.1 + 0.8 * number / (_WARM_UP + ROUNDS)
     height = track["y"] + track["height"] / 2

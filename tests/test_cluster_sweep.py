@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from catdog_core import datasets, models, runs
-from catdog_core.cluster import grid, groups
+from catdog_core.cluster import grid, groups, plans
+from catdog_core.cluster.groups import Cluster
 from catdog_core.errors import RunError
 from catdog_core.settings import Training
 

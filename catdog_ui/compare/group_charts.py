@@ -52,7 +52,8 @@ def twins(metric: Metric, pair: Sequence[tuple[Curve, str, int | None]]) -> go.F
     curves = [curve for curve, _, _ in pair]
     figure = charts.empty_figure(metric, curves)
     limits, shared = figure.layout.yaxis.range, figure.layout.yaxis.tickformat
-    figure.update_layout(shapes=[], annotations=[], height=520, hoversubplots="axis")
+    figure.layout.shapes, figure.layout.annotations = (), ()  # guessing, of one chart alone
+    figure.update_layout(height=520, hoversubplots="axis")
     figure.update_xaxes(anchor="y2")
     for axis, (curve, title, since) in zip(_DOMAINS, pair, strict=True):
         for line in charts.live(metric, curve).data:
@@ -210,10 +211,10 @@ def value(column: Column, given: Any) -> str:
 
 
 def name(run: Run) -> str:
-    """A run's name, without that of its group, which stands above and may be cut off in it."""
-    own, dot, group = run.name.rpartition(" · ")
-    is_known = dot and run.group.get("name", "").startswith(group)
-    return own if is_known else run.name or run.id
+    """A run's name, without that of its sweep, which stands above and may be cut off in it."""
+    own, dot, sweep = run.name.rpartition(" · ")
+    is_swept = run.group.get("kind") == "sweep" and run.group["name"].startswith(sweep)
+    return own if dot and is_swept else run.name or run.id
 
 
 def _number(given: float) -> str:

@@ -30,12 +30,12 @@ ABOUT: dict[str, str] = {
         " the best place?"
     ),
     "twin": N_(
-        "Two runs that differ in nothing but augmentation: the same photos, seed and epochs. What"
-        " does it do to the gap between training and validation?"
+        "A twin experiment: two runs that differ in nothing but augmentation, with the same photos,"
+        " seed and epochs. What does it do to the gap between training and validation?"
     ),
     "small-data": N_(
-        "The same network on more and more photos, a small choice within the larger ones. How much"
-        " would more data bring, and what helps where there is little?"
+        "A small-data experiment: the same network on more and more photos, a small choice within"
+        " the larger ones. How much would more data bring, and what helps where there is little?"
     ),
 }
 _SHARED = ["model", "epochs", "batch_size", "learning_rate", "image_size", "seed"]

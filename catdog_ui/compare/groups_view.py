@@ -91,7 +91,8 @@ def _panel(key: str, drawn_as: str) -> None:
             else:
                 _small_data(group)
             found = sweep_table.table(group.runs)
-            run_table.table(found, range(len(found.runs)), "group", _columns(group))
+            rows, most = range(len(found.runs)), len(charts.RUN_SYMBOLS)
+            run_table.table(found, rows, "group", _columns(group), first=most)
         _remove_button(group)
 
 

@@ -27,7 +27,7 @@ READ = N_(
 )
 SURE = 0.05
 """From this chance on a correlation is told as one that may well be none."""
-_FIRST = 3
+FIRST = 3
 """How many of the best are laid over each other where none is chosen."""
 
 Columns = Mapping[str, Mapping[str, Any]]
@@ -95,7 +95,12 @@ def picked(selection: Any) -> list[str]:
 
 
 def table(
-    found: Table, rows: Sequence[int], key: str, more: Columns, is_live: bool = False
+    found: Table,
+    rows: Sequence[int],
+    key: str,
+    more: Columns,
+    is_live: bool = False,
+    first: int = FIRST,
 ) -> None:
     """A row a run with what differs and what came of it, and buttons to go on from there.
 
@@ -105,13 +110,16 @@ def table(
         key: prefix of the widgets' keys.
         more: columns beside settings and results.
         is_live: whether results still come, which change the order of the rows.
+        first: how many curves are laid over each other where no row is chosen.
     """
     runs = [found.runs[n] for n in rows]
     results = [found.results[n] for n in rows]
     titles = dict.fromkeys(title for run in runs for title in more.get(run.id, {}))
     event: Any = st.dataframe(
         {
-            t("Best validation accuracy"): [None if r is None else 100 * r for r in results],
+            t("Best validation accuracy"): [
+                None if r is None else round(100 * r, 1) for r in results
+            ],
             t("Run"): [group_charts.name(run) for run in runs],
             **{title: [more.get(run.id, {}).get(title) for run in runs] for title in titles},
             t("Epochs"): [phrases.trained(run) for run in runs],
@@ -141,7 +149,8 @@ def table(
         else f"{key}_table",
         alt=t("The runs with their settings and results"),
     )
-    _ways_on([runs[row] for row in event.selection.rows if row < len(runs)], runs, key)
+    chosen = [runs[row] for row in event.selection.rows if row < len(runs)]
+    _ways_on(chosen, [run for run in runs if run.epochs][:first], key)
 
 
 def lay_over(ids: Sequence[str]) -> None:
@@ -179,9 +188,9 @@ def _cell(column: Column, row: int) -> Any:
     return group_charts.value(column, given) if column.scale == "named" else given
 
 
-def _ways_on(chosen: Sequence[Run], listed: Sequence[Run], key: str) -> None:
-    """Open what is chosen, or the best: their curves side by side, one of them on its page."""
-    runs = list(chosen) or [run for run in listed if run.epochs][:_FIRST]
+def _ways_on(chosen: Sequence[Run], first: Sequence[Run], key: str) -> None:
+    """Open what is chosen, or the first: their curves side by side, one of them on its page."""
+    runs = chosen or first
     if not runs:
         return
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -241,13 +241,19 @@ def _choice(model: type[BaseModel], control: Control, choice: Any) -> Any:
         ordered = low is not None and high is not None and low < high
         if ordered and isinstance(log, bool) and (low > 0 or not log):
             return {"low": low, "high": high, "log": log}
-    expected = "a list of 1 to {most} values, each {accepted}"
+    params = {
+        "name": control.name,
+        "received": repr(dict(choice) if isinstance(choice, Mapping) else choice)[:80],
+        "most": _MOST_VALUES,
+        "accepted": controls.accepted(control),
+    }
     if is_number:
-        expected += ', or a range such as {{"low": 1, "high": 2}}, above 0 with "log": true'
+        raise SettingsError(
+            "The grid: {name} is {received}. Expected a list of 1 to {most} values or a range such"
+            ' as {{"low": 1, "high": 2}}, each {accepted}. With "log" a range begins above 0.',
+            **params,
+        )
     raise SettingsError(
-        f"The grid: {{name}} is {{received}}. Expected {expected}.",
-        name=control.name,
-        received=repr(dict(choice) if isinstance(choice, Mapping) else choice)[:80],
-        most=_MOST_VALUES,
-        accepted=controls.accepted(control),
+        "The grid: {name} is {received}. Expected a list of 1 to {most} values, each {accepted}.",
+        **params,
     )

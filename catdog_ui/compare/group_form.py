@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -66,16 +67,18 @@ def show() -> None:
     dataset = state.chosen_dataset()
     if dataset is None:
         return
-    fields = st.container()
+    plan = _PLANS[kind](dataset)
+    if plan is None:
+        return
     cluster = _where(kind)
-    with fields:
-        plan = _PLANS[kind](dataset, cluster)
-    if plan is not None:
-        st.markdown(_told(plan, cluster))
-        names = [run.name for run in plan.runs[:_NAMED]]
-        rest = len(plan.runs) - _NAMED
-        st.caption(" · ".join([*names, *([t("and {n} more", n=rest)] if rest > 0 else [])]))
-        _start(plan, cluster)
+    if plan.grid and cluster:
+        asha = _asha(plan.runs[0].training.epochs)
+        plan = replace(plan, grid=plan.grid.model_copy(update={"asha": asha}))
+    st.markdown(_told(plan, cluster))
+    names = [run.name for run in plan.runs[:_NAMED]]
+    rest = len(plan.runs) - _NAMED
+    st.caption(" · ".join([*names, *([t("and {n} more", n=rest)] if rest > 0 else [])]))
+    _start(plan, cluster)
 
 
 def missing() -> None:
@@ -111,7 +114,7 @@ def asha_words(asha: Asha, epochs: int) -> str:
     )
 
 
-def _sweep(dataset: Dataset, cluster: Cluster | None) -> Plan | None:
+def _sweep(dataset: Dataset) -> Plan | None:
     training = _training(_SHARED, grid_form.chosen())
     augmentation = None
     if st.toggle(t("Augment the photos"), key=f"{KEY}_augmented", persist_state="session"):
@@ -127,13 +130,11 @@ def _sweep(dataset: Dataset, cluster: Cluster | None) -> Plan | None:
     if not any(varied.values()):
         st.info(t("Choose at least one setting to vary."))
         return None
-    search = grid_form.search(varied)
-    asha = _asha(training.epochs) if cluster else None
-    grid = grids.parse({**varied, **search, "asha": asha})
+    grid = grids.parse({**varied, **grid_form.search(varied)})
     return plans.sweep(dataset, grid, training, augmentation)
 
 
-def _asha(epochs: int) -> dict[str, int] | None:
+def _asha(epochs: int) -> Asha | None:
     """Whether and when bad trials are ended early."""
     if not st.toggle(
         t("End bad trials early (ASHA)"),
@@ -150,17 +151,18 @@ def _asha(epochs: int) -> dict[str, int] | None:
         reduction = st.number_input(
             t("One of how many goes on"), 2, 10, 3, key=f"{KEY}_reduction", **shared
         )
-    st.caption(asha_words(Asha(grace=grace, reduction=reduction), epochs))
+    asha = Asha(grace=grace, reduction=reduction)
+    st.caption(asha_words(asha, epochs))
     terms("sweep", "trial", "asha", key=f"{KEY}_terms")
-    return {"grace": grace, "reduction": reduction}
+    return asha
 
 
-def _twin(dataset: Dataset, cluster: Cluster | None) -> Plan:
+def _twin(dataset: Dataset) -> Plan:
     training = _training(["model", "epochs", "learning_rate", "seed"])
     return plans.twin(dataset, training, _augmentation())
 
 
-def _small_data(dataset: Dataset, cluster: Cluster | None) -> Plan | None:
+def _small_data(dataset: Dataset) -> Plan | None:
     there = plans.sizes(dataset)
     if len(there) < 2:
         st.info(
@@ -219,7 +221,7 @@ def _small_data(dataset: Dataset, cluster: Cluster | None) -> Plan | None:
     return plans.small_data(dataset, trainings, chosen, augmentations, budget)
 
 
-_PLANS: dict[str, Callable[[Dataset, Cluster | None], Plan | None]] = {
+_PLANS: dict[str, Callable[[Dataset], Plan | None]] = {
     "sweep": _sweep,
     "twin": _twin,
     "small-data": _small_data,

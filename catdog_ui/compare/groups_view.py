@@ -115,7 +115,9 @@ def _header(group: Group) -> None:
             )
         elif group.left if _by_ray(group) else group.waiting:
             is_new = not any(run.epochs for run in group.runs)
-            on = t("Go on") if _by_ray(group) or not group.cluster else t("Go on, one by one")
+            on = (
+                t("Go on") if _by_ray(group) or not group.cluster else t("Go on, one after another")
+            )
             st.button(
                 t("Start") if is_new else on,
                 icon=":material/play_arrow:",
@@ -128,7 +130,7 @@ def _header(group: Group) -> None:
     counts = {word: group.count(status) for status, word in TRIALS.items()}
     told = [t("{n} runs", n=len(group.runs)), *(f"{t(w)}: {n}" for w, n in counts.items() if n)]
     if group.is_active and not group.driven and group.active:
-        told.append(t("now: {name}", name=escape(group_charts.name(group.active))))
+        told.append(t("training: {name}", name=escape(group_charts.name(group.active))))
     if group.status == "done":
         st.caption(" · ".join(told))
     else:

@@ -19,20 +19,20 @@ from rich.table import Table
 from typer.exceptions import TyperException
 
 from . import datasets, files, interruption, runs
+from .cluster import groups
 from .commands import (
     cli_augment,
     cli_data,
     cli_decide,
     cli_diagnose,
-    cli_experiment,
     cli_export,
     cli_flags,
+    cli_groups,
     cli_models,
     cli_output,
     cli_photos,
     cli_say,
     cli_serve,
-    cli_sweep,
     cli_tensorboard,
     cli_trash,
     cli_trial,
@@ -43,7 +43,6 @@ from .errors import N_, CatDogError, RunError
 from .exports import tongue
 from .files import shown
 from .networks import architecture, model_check
-from .outcomes import experiments
 from .settings import Training
 from .sources import roots
 from .training import ending
@@ -201,7 +200,7 @@ def resume(
         _work(folder)
     finally:
         if follow:
-            experiments.follow(folder)
+            groups.follow(folder)
 
 
 def _work(folder: Path) -> None:
@@ -266,10 +265,10 @@ def plot(
 app.command()(cli_diagnose.diagnose)
 app.command()(cli_diagnose.history)
 app.command()(cli_tensorboard.tensorboard)
-app.add_typer(cli_experiment.app, name="experiment")
-app.command()(cli_sweep.sweep)
-app.command("sweeps")(cli_sweep.list_sweeps)
-app.command("sweep-stop")(cli_sweep.stop)
+app.add_typer(cli_groups.app, name="experiment")
+app.command()(cli_groups.sweep)
+app.command("sweeps")(cli_groups.list_sweeps)
+app.command("sweep-stop")(cli_groups.stop_sweep)
 app.add_typer(cli_trash.app, name="trash")
 app.command()(cli_serve.serve)
 app.command("find-rate")(cli_trial.find_rate)

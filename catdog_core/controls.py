@@ -139,7 +139,7 @@ def _explain(model: type[BaseModel], problem: ErrorDetails, origin: str) -> Sett
             "{origin}: there is no setting '{name}'. Expected one of: {names}.",
             origin=origin,
             name=name[:60],
-            names=", ".join(known),
+            names=", ".join(known or model.model_fields),
         )
     return SettingsError(
         "{origin}: {name} is {received}. Expected {accepted}.",

@@ -29,6 +29,14 @@ RUN_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x
 """By place in an overlay, beside the colour of `palette.RUN_COLORS`."""
 
 _NEUTRAL = "rgba(128,128,128,0.75)"
+PLAIN: dict[str, Any] = {
+    "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+    "uirevision": "keep",  # a zoom made by hand survives the next second's figure
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "showlegend": False,  # `legend` stands above both charts: plotly's own is cut on a telephone
+}
+"""The layout that charts share."""
 _HORIZONS = (2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000)
 
 
@@ -55,7 +63,7 @@ class Curve:
 
 def live(metric: Metric, curve: Curve) -> go.Figure:
     """Training against validation of one run, inside its epochs too."""
-    figure = _figure(metric, [curve])
+    figure = empty_figure(metric, [curve])
     x, y = _inside(metric, curve.batches)
     figure.add_scatter(
         x=x,
@@ -86,7 +94,7 @@ def live(metric: Metric, curve: Curve) -> go.Figure:
 
 def overlay(metric: Metric, curves: Sequence[Curve], *, training: bool = True) -> go.Figure:
     """Several runs in one chart: validation solid, training dotted, a colour and symbol a run."""
-    figure = _figure(metric, curves)
+    figure = empty_figure(metric, curves)
     for number, curve in enumerate(curves):
         color, symbol = run_color(number), RUN_SYMBOLS[number % len(RUN_SYMBOLS)]
         name = html.escape(curve.name)
@@ -172,19 +180,16 @@ def _mark(color: str, kind: str) -> str:
     return f'<span style="width:1.4em;border-top:{style} {color}"></span>'
 
 
-def _figure(metric: Metric, curves: Sequence[Curve]) -> go.Figure:
+def empty_figure(metric: Metric, curves: Sequence[Curve]) -> go.Figure:
     end = max((horizon(_reached(c), c.planned) for c in curves), default=1)
     classes = max((curve.classes for curve in curves), default=2)
     figure = go.Figure()
     figure.update_layout(
+        PLAIN,
         title={"text": t("Accuracy") if metric == "accuracy" else t("Loss")},
         height=HEIGHT,
-        margin={"l": 8, "r": 8, "t": 44, "b": 8},
+        margin={"t": 44},
         hovermode="x unified",
-        uirevision="keep",  # a zoom made by hand survives the next second's figure
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        showlegend=False,  # `legend` stands above both charts: plotly's own is cut on a telephone
     )
     figure.update_xaxes(
         title={"text": t("Epoch")},
@@ -199,13 +204,18 @@ def _figure(metric: Metric, curves: Sequence[Curve]) -> go.Figure:
     if metric == "accuracy":
         figure.update_yaxes(tickformat=".0%")
     guess = 1 / classes if metric == "accuracy" else log(classes)
+    mark_guessing(figure, guess, "bottom right" if metric == "accuracy" else "top right")
+    return figure
+
+
+def mark_guessing(figure: go.Figure, value: float, position: str = "bottom right") -> None:
+    """Draw the line of a network that guesses."""
     figure.add_hline(
-        y=guess,
+        y=value,
         line={"color": _NEUTRAL, "width": 1, "dash": "dot"},
         annotation={"text": t("guessing"), "font": {"size": 11, "color": _NEUTRAL}},
-        annotation_position="bottom right" if metric == "accuracy" else "top right",
+        annotation_position=position,
     )
-    return figure
 
 
 def _mark_best(figure: go.Figure, key: str, curve: Curve) -> None:

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from catdog_core import datasets, models, runs
-from catdog_core.cluster import grid, sweeps
+from catdog_core.cluster import grid, groups, plans
+from catdog_core.cluster.groups import Cluster
 from catdog_core.errors import RunError
 from catdog_core.settings import Training
 
@@ -34,17 +35,22 @@ def dataset(tmp_path_factory, demo):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CATDOG_WORKSPACE", str(tmp_path_factory.mktemp("sweeps")))
         yield datasets.open_folder(demo)
-        for sweep in sweeps.listing():  # of a test that failed
+        for sweep in groups.listing():  # of a test that failed
             if sweep.is_active:
-                sweeps.stop(sweep.id)
+                groups.stop(sweep.id)
                 until(sweep.id, ended)
+
+
+def made(dataset, training, what, name, address="local"):
+    """A sweep's id."""
+    return groups.create(plans.sweep(dataset, what, training, None), name, Cluster(address))
 
 
 def until(key, holds, seconds=400):
     """The sweep, once something holds of it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        sweep = sweeps.load(key)
+        sweep = groups.load(key)
         if holds(sweep):
             return sweep
         time.sleep(0.1)
@@ -60,7 +66,7 @@ def trains(number, epochs=1):
     """Whether a run trains and has so many whole epochs."""
 
     def holds(sweep):
-        run = sweep.group.runs[number]
+        run = sweep.runs[number]
         return run.status == "running" and len(run.epochs) >= epochs
 
     return holds
@@ -100,24 +106,24 @@ def weights(run):
 def battered(dataset):
     """A sweep of four whose workers, trial and driver were killed, and the number of each kill."""
     training = SMALL.model_copy(update={"epochs": EPOCHS})
-    key = sweeps.create(dataset, training, None, FOUR, "battered")
-    sweeps.start(key, at_once=1)
+    key = made(dataset, training, FOUR, "battered")
+    groups.start_driver(key, at_once=1)
 
     sweep = until(key, trains(0))
-    os.kill(sweep.group.runs[0].state["pid"], 9)  # the worker
+    os.kill(sweep.runs[0].state["pid"], 9)  # the worker
 
-    trial = actor(until(key, lambda sweep: sweep.group.runs[1].is_active))
+    trial = actor(until(key, lambda sweep: sweep.runs[1].is_active))
     until(key, trains(1))
     trial.kill()
 
-    everything = processes(until(key, lambda sweep: sweep.group.runs[2].is_active))
+    everything = processes(until(key, lambda sweep: sweep.runs[2].is_active))
     sweep = until(key, trains(2))
     os.kill(sweep.state["pid"], 9)  # the driver
-    whole = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.group.runs[:2]]
-    lost = until(key, lambda sweep: sweep.status == "lost" and not sweep.group.active)
+    whole = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.runs[:2]]
+    lost = until(key, lambda sweep: sweep.status == "lost" and not sweep.active)
     kill(everything)  # Ray takes a minute to see that its driver is gone
 
-    sweeps.start(key)
+    groups.start_driver(key)
     sweep = until(key, ended)
     assert sweep.status == "done", sweep.state
     return sweep, lost, whole
@@ -145,14 +151,14 @@ def test_a_new_driver_finishes_what_a_killed_one_left_and_repeats_nothing(batter
         "waiting",
     ]
     assert [trial.status for trial in sweep.trials.values()] == ["done"] * 4
-    now = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.group.runs[:2]]
+    now = [(run.folder / "metrics.jsonl").read_bytes() for run in sweep.runs[:2]]
     assert now == whole
     assert sweep.core_seconds > lost.core_seconds > 0
 
 
 def test_every_trial_equals_the_same_settings_trained_alone(battered, dataset):
     sweep, _, _ = battered
-    for run in (sweep.group.runs[0], sweep.group.runs[3]):
+    for run in (sweep.runs[0], sweep.runs[3]):
         alone = runs.create(dataset, run.training, None)
         runs.work(alone)
         found = runs.load(alone)
@@ -162,21 +168,19 @@ def test_every_trial_equals_the_same_settings_trained_alone(battered, dataset):
 
 
 def test_no_other_training_takes_the_place_of_a_sweep_meanwhile(dataset):
-    key = sweeps.create(
-        dataset, ENDURING, None, grid.parse({"settings": {"seed": [1, 2]}}), "in place"
-    )
-    sweeps.start(key, at_once=1)
+    key = made(dataset, ENDURING, grid.parse({"settings": {"seed": [1, 2]}}), "in place")
+    groups.start_driver(key, at_once=1)
     sweep = until(key, trains(0))
     other = runs.create(dataset, SMALL, None)
     runs.start(other)
     until(key, lambda sweep: runs.load(other).state.get("ahead", 0) > 0)
     everything = processes(sweep)
 
-    sweeps.stop(key)
+    groups.stop(key)
     sweep = until(key, ended)
     assert sweep.status == "stopped"
-    assert [run.status for run in sweep.group.runs] == ["stopped", "stopped"]
-    assert len(sweep.group.runs[0].epochs) < ENDURING.epochs
+    assert [run.status for run in sweep.runs] == ["stopped", "stopped"]
+    assert len(sweep.runs[0].epochs) < ENDURING.epochs
     until(key, lambda sweep: runs.load(other).status == "done")
     assert left_over(everything) == []
 
@@ -186,17 +190,17 @@ def test_a_bad_trial_is_stopped_early_and_never_gone_on_with(dataset, capsys):
     training = SMALL.model_copy(update={"epochs": 60, "monitor": "val_loss"})
     rates = {"settings": {"learning_rate": [1e-3, 0.1, 9e-4]}}
     halving = grid.parse({**rates, "asha": {"grace": 2, "reduction": 2}})
-    key = sweeps.create(dataset, training, None, halving, "early")
-    sweeps.start(key, at_once=1)
+    key = made(dataset, training, halving, "early")
+    groups.start_driver(key, at_once=1)
     sweep = until(key, ended)
-    good, bad, _ = sweep.group.runs
+    good, bad, _ = sweep.runs
     assert sweep.status == "done"
     assert sweep.trials[good.id].status == "done"
     assert sweep.trials[bad.id].status == "pruned"
     assert (bad.status, bad.can_resume, len(bad.epochs) < 60) == ("stopped", True, True)
     assert bad.best_model.is_file()
     with pytest.raises(RunError, match="nothing left to train"):
-        sweeps.start(key)
+        groups.start_driver(key)
 
 
 @pytest.fixture(scope="module")
@@ -242,16 +246,16 @@ def test_an_experiment_trains_on_a_cluster_that_runs_already(dataset, demo, clus
 def test_a_sweep_whose_cluster_says_nothing_can_be_stopped(dataset):
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         address = f"ray://127.0.0.1:{deaf.getsockname()[1]}"
-        key = sweeps.create(dataset, SMALL, None, FOUR, "deaf", address)
-        sweeps.start(key)
+        key = made(dataset, SMALL, FOUR, "deaf", address)
+        groups.start_driver(key)
         until(key, lambda sweep: sweep.state.get("phase") == "starting")
-        sweeps.stop(key)
+        groups.stop(key)
         assert until(key, ended).status == "stopped"
 
 
 def test_a_cluster_that_does_not_answer_fails_the_sweep_which_can_be_started_again(dataset):
-    key = sweeps.create(dataset, SMALL, None, FOUR, "gone", "127.0.0.1:9")
-    sweeps.start(key)
+    key = made(dataset, SMALL, FOUR, "gone", "127.0.0.1:9")
+    groups.start_driver(key)
     sweep = until(key, ended)
     assert (sweep.status, sweep.can_start) == ("failed", True)
     assert "No Ray cluster answers" in str(sweep.state["error"]["message"])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from catdog_core.cluster import grid
+from catdog_core.cluster import grid, plans
 from catdog_core.errors import CatDogError, SettingsError
 from catdog_core.settings import Augmentation, Training
 
@@ -18,7 +18,7 @@ DRAWN = {
 
 
 def made(values, training=None, augmentation=None):
-    return grid.members(grid.parse(values), training or Training(), augmentation)
+    return plans.sweep(None, grid.parse(values), training or Training(), augmentation).runs
 
 
 def test_all_combinations_are_made_and_named_by_what_differs():
@@ -77,8 +77,8 @@ def test_a_part_of_the_network_makes_it_one_of_the_users_own():
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (3, "The grid is int"),
-        ({"rates": 1}, "there is no 'rates'"),
+        (3, "The grid: expected an object"),
+        ({"rates": 1}, "no setting 'rates'. Expected one of: settings, augmentation"),
         ({}, "changes nothing"),
         ({"settings": {"learning_rate": [1e-4]}}, "changes nothing"),
         ({"settings": [1]}, r"settings is \[1\]"),
@@ -87,14 +87,15 @@ def test_a_part_of_the_network_makes_it_one_of_the_users_own():
         ({"settings": {"epochs": 3}}, "epochs is 3. Expected a list"),
         ({"settings": {"epochs": []}}, "Expected a list"),
         ({"settings": {"epochs": {"low": 1, "high": 9}}}, "Expected 'samples'"),
-        ({"settings": {"epochs": {"low": 9, "high": 1}}, "samples": 2}, "Expected low below high"),
+        ({"settings": {"epochs": {"low": 9, "high": 1}}, "samples": 2}, "or a range such as"),
         ({"settings": {"seed": {"low": 0, "high": 9, "log": True}}, "samples": 2}, "above 0"),
-        ({"settings": {"epochs": {"from": 9}}, "samples": 2}, 'a range with "low"'),
-        ({"settings": {"model": {"low": 1, "high": 2}}}, "Expected a list of values, each one of"),
+        ({"settings": {"epochs": {"from": 9}}, "samples": 2}, 'a range such as {"low"'),
+        ({"settings": {"model": {"low": 1, "high": 2}}}, "1000 values, each one of"),
+        ({"settings": {"seed": list(range(1001))}}, "Expected a list of 1 to 1000 values"),
         ({"augmentation": {"learning_rate": [1, 2]}}, "no setting 'learning_rate' in augmentation"),
         ({**RATES, "samples": 0}, "samples is 0"),
         ({**RATES, "asha": {"grace": 0}}, "grace is 0"),
-        ({**RATES, "asha": {"patience": 2}}, "Expected 'grace'"),
+        ({**RATES, "asha": {"patience": 2}}, "Expected one of: grace, reduction"),
         ({"settings": {"seed": list(range(501))}}, "501 combinations. Expected at most 500"),
         ({"settings": {"monitor": ["val_loss", "val_accuracy"]}, "asha": {}}, "same figure"),
     ],
@@ -102,6 +103,12 @@ def test_a_part_of_the_network_makes_it_one_of_the_users_own():
 def test_a_mistake_is_named_with_what_is_expected(values, told):
     with pytest.raises(SettingsError, match=told):
         grid.parse(values)
+
+
+def test_successive_halving_is_counted_by_hand():
+    asha = grid.Asha(grace=2, reduction=3)
+    assert (asha.rungs(9), asha.rungs(2)) == ([2, 6], [])
+    assert asha.share(9) == pytest.approx((2 + 4 / 3 + 3 / 9) / 9)
 
 
 def test_a_grid_survives_its_file(tmp_path):

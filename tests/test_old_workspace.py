@@ -8,9 +8,9 @@ import pytest
 
 from catdog_core import datasets, evaluate, files, predict, runs, trash
 from catdog_core.augmentation import presets
+from catdog_core.cluster import groups
 from catdog_core.errors import CatDogError
 from catdog_core.insight import predictions
-from catdog_core.outcomes import experiments
 
 OLD = Path(__file__).parent / "old_workspace" / "lab"
 
@@ -36,7 +36,7 @@ def test_all_of_it_is_listed_and_nothing_is_damaged(old):
     (dataset,) = datasets.listing()
     assert datasets.damaged() == []
     assert (len(dataset.photos), len(dataset.excluded)) == (19, 1)
-    (group,) = experiments.listing()
+    (group,) = groups.listing()
     assert (group.name, group.kind, group.status) == ("Old twin", "twin", "done")
     assert [preset.name for preset in presets.listing()] == ["Old preset"]
     assert {(entry.kind, entry.name) for entry in trash.listing()} == {

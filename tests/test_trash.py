@@ -7,8 +7,8 @@ import pytest
 
 from catdog_core import cli, datasets, files, runs, trash
 from catdog_core.augmentation import presets
+from catdog_core.cluster import groups, plans
 from catdog_core.errors import CatDogError, RunError
-from catdog_core.outcomes import experiments
 from catdog_core.settings import Augmentation, Training
 
 
@@ -56,21 +56,21 @@ def test_imported_photos_come_back_too(workspace):
 
 
 def test_an_experiment_goes_and_comes_back_whole(pets):
-    key = experiments.create(experiments.twin(pets, Training(epochs=2), Augmentation()), "pair")
-    ids = {run.id for run in experiments.load(key).runs}
-    entry = experiments.remove(key)
-    assert runs.listing() == [] and experiments.listing() == []
+    key = groups.create(plans.twin(pets, Training(epochs=2), Augmentation()), "pair")
+    ids = {run.id for run in groups.load(key).runs}
+    entry = groups.remove(key)
+    assert runs.listing() == [] and groups.listing() == []
     assert (only().kind, only().name, len(only().parts)) == ("experiment", "pair", 2)
     trash.restore(entry)
-    assert {run.id for run in experiments.load(key).runs} == ids
+    assert {run.id for run in groups.load(key).runs} == ids
 
 
 def test_an_experiment_that_trains_is_not_deleted(pets, monkeypatch):
-    key = experiments.create(experiments.twin(pets, Training(), Augmentation()), "pair")
-    files.write_json(experiments.load(key).runs[0].folder / "state.json", {"status": "running"})
+    key = groups.create(plans.twin(pets, Training(), Augmentation()), "pair")
+    files.write_json(groups.load(key).runs[0].folder / "state.json", {"status": "running"})
     monkeypatch.setattr("catdog_core.training.status.is_locked", lambda path: True)
     with pytest.raises(RunError, match="Stop it before"):
-        experiments.remove(key)
+        groups.remove(key)
 
 
 def test_what_is_taken_meanwhile_is_told_and_nothing_moves(pets, demo):
@@ -180,17 +180,17 @@ def test_the_trash_on_the_home_page_restores_and_asks_before_it_is_emptied(works
 
 
 def test_deleting_an_experiment_asks_first(pets):
-    key = experiments.create(experiments.twin(pets, Training(epochs=2), Augmentation()), "pair")
+    key = groups.create(plans.twin(pets, Training(epochs=2), Augmentation()), "pair")
     app = fakes.page("4_Compare", group=key)
     app.button("group_delete").click().run()
-    assert experiments.listing()
+    assert groups.listing()
     app.button("group_delete_sure").click().run()
-    assert experiments.listing() == [] and not app.exception
+    assert groups.listing() == [] and not app.exception
 
 
 def test_an_experiment_whose_worker_is_gone_says_so_and_how_to_go_on(pets):
-    key = experiments.create(experiments.twin(pets, Training(epochs=2), Augmentation()), "pair")
-    first = experiments.load(key).runs[0].folder
+    key = groups.create(plans.twin(pets, Training(epochs=2), Augmentation()), "pair")
+    first = groups.load(key).runs[0].folder
     files.write_json(first / "state.json", {"format": 1, "status": "running", "beat": 3})
     app = fakes.page("4_Compare", group=key)
     assert "The experiment stands still since" in fakes.said(app.warning)

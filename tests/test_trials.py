@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("ray", reason="sweeps are an option: pip install -r requirements-cluster.txt")
 
 from catdog_core import datasets, files, runs
-from catdog_core.cluster import grid, halving, run_trial, sweeps, trial_marks, trials
-from catdog_core.cluster.halving import EPOCH, SCORE, Halving
+from catdog_core.cluster import grid, groups, plans, trials
+from catdog_core.cluster.trials import EPOCH, SCORE, Halving
 from catdog_core.errors import ClusterError
 from catdog_core.settings import Training
 from catdog_core.training import reasons
@@ -20,7 +20,8 @@ GRID = grid.parse({"settings": {"seed": [1, 2, 3]}, "asha": {"grace": 2, "reduct
 
 @pytest.fixture
 def sweep(workspace, demo):
-    return sweeps.load(sweeps.create(datasets.open_folder(demo), SMALL, None, GRID, "mine"))
+    plan = plans.sweep(datasets.open_folder(demo), GRID, SMALL, None)
+    return groups.load(groups.create(plan, "mine", groups.Cluster()))
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def trial(sweep, monkeypatch):
     """A trial of the first run whose worker would be started."""
     started = []
     monkeypatch.setattr(runs, "start", lambda folder: started.append(folder.name))
-    made = run_trial.RunTrial.__new__(run_trial.RunTrial)
-    first = sweep.group.runs[0]
+    made = trials.RunTrial.__new__(trials.RunTrial)
+    first = sweep.runs[0]
     config = {"run": first.id, "runs": str(runs.root()), "sweep": str(sweep.folder), "tries": 2}
     config |= {"driver": "d", "cores": 2.0, "threads": None, "workspace": str(files.workspace())}
     made.setup(config)
@@ -72,7 +73,7 @@ def test_a_cluster_without_processors_is_told():
 
 
 def test_who_ended_before_the_driver_started_counts_for_who_trains_now(sweep):
-    past = sweep.group.runs[0]
+    past = sweep.runs[0]
     names = ("loss", "accuracy", "val_loss", "learning_rate", "seconds")
     for epoch in range(8):
         row = {"epoch": epoch, **dict.fromkeys(names, 0.5), "val_accuracy": 0.9}
@@ -85,7 +86,7 @@ def test_who_ended_before_the_driver_started_counts_for_who_trains_now(sweep):
     better, result = told("better", 2, 0.95)
     judge.on_trial_add(None, better)
     assert judge.on_trial_result(None, better, result) == "CONTINUE"
-    assert trial_marks.pruned(sweep.folder) == {"worse"}
+    assert groups.load(sweep.id).pruned == {"worse"}
 
 
 def test_who_reaches_its_last_epoch_is_not_pruned(sweep):
@@ -93,17 +94,17 @@ def test_who_reaches_its_last_epoch_is_not_pruned(sweep):
     last, result = told("last", 8, 0.1)
     judge.on_trial_add(None, last)
     judge.on_trial_result(None, last, result)
-    assert trial_marks.pruned(sweep.folder) == frozenset()
+    assert groups.load(sweep.id).pruned == frozenset()
 
 
 @pytest.mark.parametrize(
     ("monitor", "value", "score"),
-    [("val_accuracy", 0.8, 0.8), ("val_loss", 0.3, -0.3), ("val_loss", None, halving.WORST)],
+    [("val_accuracy", 0.8, 0.8), ("val_loss", 0.3, -0.3), ("val_loss", None, trials.WORST)],
 )
 def test_a_higher_score_is_a_better_one(monitor, value, score):
     training = SMALL.model_copy(update={"monitor": monitor})
     run = SimpleNamespace(training=training)
-    assert halving.reported(run, {"epoch": 2, monitor: value}) == {EPOCH: 3, SCORE: score, "of": 8}
+    assert trials.reported(run, {"epoch": 2, monitor: value}) == {EPOCH: 3, SCORE: score, "of": 8}
 
 
 def test_a_trial_starts_its_run_and_tries_again_as_often_as_it_may(trial):
@@ -113,7 +114,7 @@ def test_a_trial_starts_its_run_and_tries_again_as_often_as_it_may(trial):
     trial.was_seen = True
     assert not trial._goes_on(left(trial.folder, "failed", reasons.UNFORESEEN))
     assert trial.started_runs == [trial.folder.name] * 2
-    assert trial_marks.read(trial.sweep, trial.folder.name).tries == 2
+    assert groups.read_mark(trial.group_folder, trial.folder.name).tries == 2
 
 
 @pytest.mark.parametrize(
@@ -126,10 +127,10 @@ def test_a_trial_ends_with_a_run_that_diverged_was_stopped_or_is_done(trial, wor
 
 
 def test_a_trial_ends_when_the_sweep_is_to_stop(trial):
-    (trial.sweep / "stop").touch()
+    (trial.group_folder / "stop").touch()
     assert trial.step() == {"done": True}
 
 
 def test_a_trial_tells_a_machine_that_does_not_see_the_run(sweep, tmp_path):
     with pytest.raises(ClusterError, match=r"does not see .*file system that all machines share"):
-        run_trial.refuse_unseen(tmp_path / "elsewhere")
+        trials.refuse_unseen(tmp_path / "elsewhere")

@@ -1,6 +1,6 @@
-"""The driver of a sweep: ``python -m catdog_core.cluster.driver SWEEP``, a process of its own.
+"""The driver of a group: ``python -m catdog_core.cluster.driver GROUP``, a process of its own.
 
-It holds the sweep's lock while it lives and the workspace's one place for training, for all its
+It holds the group's lock while it lives and the workspace's one place for training, for all its
 trials. Ray Tune decides which run trains when and where, and ASHA which is stopped early. What the
 driver knows it reads from the runs and the marks of its trials, so that one who is killed loses
 nothing: the next goes on from there.
@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
@@ -24,8 +25,8 @@ from filelock import FileLock, Timeout
 from .. import files, runs
 from ..errors import N_, CatDogError, ClusterError, RunError
 from ..training import reasons, turn
-from . import progress, ray_here, sweeps
-from .sweeps import Sweep
+from . import groups, ray_here
+from .groups import Group
 
 _PLACE = 0.3  # seconds between two looks for the workspace's place
 _CALM = 30.0  # seconds the last workers may take to stop
@@ -42,10 +43,10 @@ class SweepState(turn.State):
 
     proof = "sweep.json"
 
-    def __init__(self, sweep: Sweep) -> None:
-        super().__init__(sweep)
+    def __init__(self, group: Group) -> None:
+        super().__init__(group)
         self.values["driver"] = uuid4().hex[:8]
-        self.key, self.begun = sweep.id, time.monotonic()
+        self.key, self.begun = group.id, time.monotonic()
 
     def want_stop(self, *_signal: object) -> None:
         """Remember that a stop is wanted, where trials see it too; fit to be a signal handler."""
@@ -56,42 +57,45 @@ class SweepState(turn.State):
     def write(self, **values: Any) -> None:
         """Write the state now, with the trials as they are."""
         with suppress(CatDogError, OSError):
-            found = sweeps.load(self.key)
+            found = groups.load(self.key)
             self.update(
-                seconds=round(time.monotonic() - self.begun, 1), **progress.tell(found, self.values)
+                seconds=round(time.monotonic() - self.begun, 1),
+                trials={run: asdict(trial) for run, trial in found.trials.items()},
+                core_seconds=round(found.core_seconds, 1),
+                eta_seconds=found.eta,
             )
         super().write(**values)
 
 
 def drive(key: str) -> None:
-    """Train what is left of a sweep, to its end or a stop.
+    """Train what is left of a group, to its end or a stop.
 
     Raises:
         CatDogError: another driver has it, or it failed; the state says so.
     """
-    sweep = sweeps.load(key)
-    lock = FileLock(sweep.folder / "lock")
+    group = groups.load(key)
+    lock = FileLock(group.folder / "lock")
     try:
-        with files.telling(sweep.folder):
+        with files.telling(group.folder):
             lock.acquire(timeout=3)
     except Timeout as error:
         raise RunError(
-            "Sweep '{name}' is running already. Wait for it, or stop it first.", name=sweep.name
+            "'{name}' is running already. Wait for it, or stop it first.", name=group.name
         ) from error
     try:
-        _take(sweep)
+        _take(group)
     finally:
         lock.release()
 
 
-def _take(sweep: Sweep) -> None:
-    state = SweepState(sweep)
+def _take(group: Group) -> None:
+    state = SweepState(group)
     state.write()
-    with turn.signals(state), turn.crash_report(sweep), state.beating():
+    with turn.signals(state), turn.crash_report(group), state.beating():
         try:
             with _place(state):
                 state.write(status="running", phase="starting")
-                _tune(sweeps.load(sweep.id), state)
+                _tune(groups.load(group.id), state)
         except turn.Stopped:
             ending: dict[str, Any] = {"status": "stopped"}
         except Exception as error:
@@ -122,32 +126,33 @@ def _place(state: SweepState) -> Iterator[None]:
         place.release()
 
 
-def _tune(sweep: Sweep, state: SweepState) -> None:
+def _tune(group: Group, state: SweepState) -> None:
     """Have Ray Tune train what is left."""
-    scratch = sweep.folder / "ray"
+    scratch = group.folder / "ray"
     shutil.rmtree(scratch, ignore_errors=True)
-    is_local = sweep.address == ray_here.LOCAL
+    address = group.cluster.address if group.cluster else ray_here.LOCAL
+    is_local = address == ray_here.LOCAL
     options: dict[str, Any] = {}
     if not is_local:  # a machine's Ray was not started from this folder
         options["runtime_env"] = {"env_vars": {"PYTHONPATH": str(files.PROJECT)}}
     waiting = threading.Event()
     threading.Thread(target=_watch, args=(state, waiting), name="patience", daemon=True).start()
     try:
-        with ray_here.connected(sweep.address, **options) as ray:
+        with ray_here.connected(address, **options) as ray:
             from . import trials
 
             if not is_local:
-                trials.refuse_blind_machines(ray, sweep)
+                trials.refuse_blind_machines(ray, group)
             waiting.set()
             state.write(phase="train")
-            problems = trials.run(ray, sweep, str(state.values["driver"]), state.update)
+            problems = trials.run(ray, group, str(state.values["driver"]), state.update)
     finally:
         waiting.set()
-        _calm(sweep)
+        _calm(group)
         shutil.rmtree(scratch, ignore_errors=True)
     if state.stop_wanted:
         raise turn.Stopped
-    _judge(sweeps.load(sweep.id), problems)
+    _judge(groups.load(group.id), problems)
 
 
 def _watch(state: SweepState, connected: threading.Event) -> None:
@@ -165,11 +170,11 @@ def _watch(state: SweepState, connected: threading.Event) -> None:
             os._exit(1)
 
 
-def _calm(sweep: Sweep) -> None:
-    """See to it that no run of the sweep trains on without its driver."""
+def _calm(group: Group) -> None:
+    """See to it that no run of the group trains on without its driver."""
     end = time.monotonic() + _CALM
     while time.monotonic() < end:
-        active = [run for run in sweeps.load(sweep.id).group.runs if run.is_active]
+        active = [run for run in groups.load(group.id).runs if run.is_active]
         if not active:
             return
         for run in active:
@@ -179,24 +184,24 @@ def _calm(sweep: Sweep) -> None:
         time.sleep(_PLACE)
 
 
-def _judge(sweep: Sweep, problems: list[str]) -> None:
+def _judge(group: Group, problems: list[str]) -> None:
     """Raise ClusterError when nothing came of any trial."""
     for problem in problems:
         print(problem, file=sys.stderr)
-    if any(run.epochs for run in sweep.group.runs):
+    if any(run.epochs for run in group.runs):
         return
-    failures = [run.state.get("error") for run in sweep.group.runs]
+    failures = [run.state.get("error") for run in group.runs]
     said = [str(f.get("message", "")).format(**f.get("params", {})) for f in failures if f]
     reason = (problems or said or ["no reason was told"])[0]
     raise ClusterError(
         "None of the {number} runs of the sweep could be trained. The first said: {reason}",
-        number=len(sweep.group.runs),
+        number=len(group.runs),
         reason=reason[:400],
     )
 
 
 def main(arguments: list[str]) -> int:
-    """Drive the sweep named by the first argument; 0, or 1 after a line on stderr."""
+    """Drive the group named by the first argument; 0, or 1 after a line on stderr."""
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # a stop is the driver's own matter
     try:
         drive(arguments[0])

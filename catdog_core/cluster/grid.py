@@ -1,4 +1,4 @@
-"""A grid: which settings a sweep tries, as lists of values or ranges to draw from. Light.
+"""What a sweep tries: lists of values, or ranges to draw from, combined. Light.
 
     {"settings": {"learning_rate": [1e-4, 1e-3], "dropout": {"low": 0, "high": 0.5}},
      "augmentation": {"rotation_range": [0, 20]}, "samples": 8, "seed": 0,
@@ -11,7 +11,9 @@ combinations are made; with it so many are drawn by `seed`, which ranges need.
 
 from __future__ import annotations
 
+import itertools
 import math
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,15 +24,26 @@ from .. import bounded, controls, files
 from ..controls import Control
 from ..errors import SettingsError
 from ..fields import Settings
-from ..outcomes.experiments import Member
-from ..settings import NETWORKS, NO_AUGMENTATION, Augmentation, Network, Training
-from . import combinations
-from .combinations import Choice, Range
+from ..settings import Augmentation, Network, Training
 
 MOST_RUNS = 500
 """Runs of one sweep: what the lists of the pages hold at once."""
 _BYTES = 100_000  # of a grid's file
 _MOST_VALUES = 1000  # of a field, each of which is compared with all others
+_DIGITS = 3  # of a number drawn from a range: finer differences are none to learn from
+_TRIES = 50  # draws for one new combination
+
+
+class Range(Settings):
+    """Numbers to draw from, both ends included; `log` gives every factor of ten the same share."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+Choice = tuple[Any, ...] | Range
+"""What one field may be: these values, or numbers of a range."""
 
 
 class Asha(Settings):
@@ -43,6 +56,22 @@ class Asha(Settings):
     grace: int = Field(2, ge=1, le=1000)
     reduction: int = Field(3, ge=2, le=10)
 
+    def rungs(self, epochs: int) -> list[int]:
+        """After how many of so many epochs trials are judged."""
+        found, at = [], self.grace
+        while at < epochs:
+            found.append(at)
+            at *= self.reduction
+        return found
+
+    def share(self, epochs: int) -> float:
+        """Which part of all epochs is trained at best, 0..1: of each rung one of `reduction`."""
+        spent, alive, before = 0.0, 1.0, 0
+        for at in [*self.rungs(epochs), epochs]:
+            spent += alive * (at - before)
+            alive, before = alive / self.reduction, at
+        return spent / epochs
+
 
 class Grid(Settings):
     """What a sweep tries. `samples` is None for all combinations."""
@@ -54,16 +83,35 @@ class Grid(Settings):
     asha: Asha | None = None
 
     @property
+    def fields(self) -> dict[str, Choice]:
+        """All fields; those of the augmentation as ``augmentation.name``."""
+        return {
+            **self.settings,
+            **{f"augmentation.{name}": choice for name, choice in self.augmentation.items()},
+        }
+
+    @property
     def varied(self) -> tuple[str, ...]:
-        """The names of the fields that differ between runs; of the augmentation as
-        ``augmentation.name``."""
-        return tuple(n for n, choice in _fields(self).items() if combinations.size(choice) > 1)
+        """The names of the fields that differ between runs."""
+        return tuple(name for name, choice in self.fields.items() if _size(choice) > 1)
 
     @property
     def size(self) -> int:
         """How many combinations there are, or how many are drawn of more."""
-        whole = math.prod(map(combinations.size, _fields(self).values()))
-        return whole if self.samples is None else min(self.samples, whole)
+        every = math.prod(map(_size, self.fields.values()))
+        return every if self.samples is None else min(self.samples, every)
+
+
+_MODELS: dict[str, tuple[type[BaseModel], ...]] = {
+    "settings": (Training, Network),
+    "augmentation": (Augmentation,),
+}
+"""Whose fields each part of a grid may name."""
+
+
+def known_fields(part: str) -> dict[str, tuple[type[BaseModel], Control]]:
+    """The fields one part of a grid may name, with the settings they belong to."""
+    return {c.name: (model, c) for model in _MODELS[part] for c in controls.controls(model)}
 
 
 def read(path: Path | str) -> Grid:
@@ -83,150 +131,19 @@ def read(path: Path | str) -> Grid:
 
 
 def parse(values: Any) -> Grid:
-    """A grid from outside, checked.
+    """Check a grid from outside.
 
     Raises:
         SettingsError: naming the field, what was received and what is accepted.
     """
-    if not isinstance(values, dict):
-        raise SettingsError(
-            "The grid is {received}. Expected an object with 'settings', 'augmentation' or both.",
-            received=type(values).__name__,
-        )
-    unknown = [name for name in values if name not in Grid.model_fields]
-    if unknown:
-        raise SettingsError(
-            "The grid: there is no '{name}'. Expected {names}.",
-            name=files.shown(str(unknown[0]), 60),
-            names=", ".join(Grid.model_fields),
-        )
-    trained = _choices(values.get("settings"), (Training, Network), "settings")
-    augmented = _choices(values.get("augmentation"), (Augmentation,), "augmentation")
-    rest = {key: values[key] for key in ("samples", "seed", "asha") if key in values}
-    asha = values.get("asha")
-    if isinstance(asha, dict) and not set(asha) <= set(Asha.model_fields):
-        raise SettingsError(
-            "The grid: asha is {received}. Expected 'grace' (1 to 1000 epochs) and 'reduction' (2"
-            " to 10), or null.",
-            received=repr(asha)[:80],
-        )
-    grid = controls.parse(
-        Grid, {**rest, "settings": trained, "augmentation": augmented}, "The grid"
-    )
-    _refuse(grid)
-    return grid
-
-
-def members(
-    grid: Grid, training: Training, augmentation: Augmentation | None
-) -> tuple[Member, ...]:
-    """The runs of a sweep, named by what differs; the same grid gives the same ones.
-
-    Args:
-        grid: what to try.
-        training: what all runs have in common.
-        augmentation: likewise; None for none.
-
-    Raises:
-        SettingsError: a combination does not go together, or the model has no such part.
-    """
-    fields = _fields(grid)
-    whole = {name for name in fields if _is_whole(name)}
-    found = []
-    for change in combinations.of(fields, whole, grid.samples, grid.seed):
-        differs = {name: change[name] for name in grid.varied}
-        name = ", ".join(f"{_words(key)} {_value(value)}" for key, value in differs.items())
-        changed = _augmented(grid, change, augmentation)
-        found.append(Member(name or "as given", _trained(grid, change, training), changed))
-    return tuple(found)
-
-
-def _choices(
-    given: Any, models: tuple[type[BaseModel], ...], part: str
-) -> dict[str, tuple[Any, ...] | dict[str, Any]]:
-    """The choices of one part of a grid, each of their values checked against its field."""
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise SettingsError(
-            "The grid: {part} is {received}. Expected an object of fields, each with a list of"
-            " values or a range.",
-            part=part,
-            received=repr(given)[:60],
-        )
-    known = {c.name: (model, c) for model in models for c in controls.controls(model)}
-    found: dict[str, tuple[Any, ...] | dict[str, Any]] = {}
-    for name, choice in given.items():
-        if name not in known:
-            raise SettingsError(
-                "The grid: there is no setting '{name}' in {part}. Expected one of: {names}.",
-                name=files.shown(str(name), 60),
-                part=part,
-                names=", ".join(known),
-            )
-        found[name] = _choice(known[name][0], known[name][1], choice)
-    return found
-
-
-def _choice(
-    model: type[BaseModel], control: Control, choice: Any
-) -> tuple[Any, ...] | dict[str, Any]:
-    if isinstance(choice, Mapping):
-        return _range(model, control, choice)
-    if not isinstance(choice, (list, tuple)) or not choice:
-        raise SettingsError(
-            "The grid: {name} is {received}. Expected a list of values such as [1, 2], or a range"
-            ' such as {{"low": 0, "high": 1}}.',
-            name=control.name,
-            received=repr(choice)[:60],
-        )
-    if len(choice) > _MOST_VALUES:  # before each is checked and compared with all others
-        raise SettingsError(
-            "The grid: {name} lists {number:,} values. Give at most {most}, or a range to draw"
-            " from.",
-            name=control.name,
-            number=len(choice),
-            most=_MOST_VALUES,
-        )
-    checked = [_checked(model, control.name, value) for value in choice]
-    return tuple(value for n, value in enumerate(checked) if value not in checked[:n])
-
-
-def _range(model: type[BaseModel], control: Control, choice: Mapping[str, Any]) -> dict[str, Any]:
-    known = set(Range.model_fields)
-    if control.kind not in ("int", "float") or not {"low", "high"} <= set(choice) <= known:
-        raise SettingsError(
-            "The grid: {name} is {received}. Expected {expected}.",
-            name=control.name,
-            received=repr(dict(choice))[:80],
-            expected=f"a list of values, each {controls.accepted(control)}"
-            if control.kind not in ("int", "float")
-            else 'a range with "low", "high" and, if you like, "log"',
-        )
-    low, high = (_checked(model, control.name, choice[end]) for end in ("low", "high"))
-    log = choice.get("log", False)
-    ordered = low is not None and high is not None and low < high
-    if not ordered or not isinstance(log, bool) or (log and low <= 0):
-        raise SettingsError(
-            "The grid: the range of {name} is {received}. Expected low below high, both"
-            " {accepted}, and above 0 where log is true.",
-            name=control.name,
-            received=repr(dict(choice))[:80],
-            accepted=controls.accepted(control),
-        )
-    return {"low": low, "high": high, "log": log}
-
-
-def _checked(model: type[BaseModel], name: str, value: Any) -> Any:
-    return getattr(controls.parse(model, {name: value}, "The grid"), name)
-
-
-def _refuse(grid: Grid) -> None:
+    if isinstance(values, dict):
+        values = {**values, **{p: _choices(values[p], p) for p in _MODELS if values.get(p)}}
+    grid = controls.parse(Grid, values, "The grid")
     if not grid.varied:
         raise SettingsError(
             "The grid changes nothing. Expected at least one field with two values or a range."
         )
-    ranges = [name for name, choice in _fields(grid).items() if isinstance(choice, Range)]
+    ranges = [name for name, choice in grid.fields.items() if isinstance(choice, Range)]
     if ranges and grid.samples is None:
         raise SettingsError(
             "The grid: {name} is a range, which has no end of values. Expected 'samples', how many"
@@ -245,62 +162,98 @@ def _refuse(grid: Grid) -> None:
             "The grid: with 'asha' all runs are judged by the same figure. Expected one value of"
             " monitor."
         )
+    return grid
 
 
-def _fields(grid: Grid) -> dict[str, Choice]:
-    """All fields of a grid, those of the augmentation with its name before theirs."""
-    return {
-        **grid.settings,
-        **{f"augmentation.{name}": choice for name, choice in grid.augmentation.items()},
-    }
+def combinations(grid: Grid) -> list[dict[str, Any]]:
+    """What a grid tries, as values by field name, no two the same; the seed decides the draw."""
+    fields = grid.fields
+    if grid.samples is None or math.prod(map(_size, fields.values())) <= grid.samples:
+        lists = [choice for choice in fields.values() if not isinstance(choice, Range)]
+        return [dict(zip(fields, values, strict=True)) for values in itertools.product(*lists)]
+    rng = random.Random(grid.seed)
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}  # by its values, which can be hashed
+    for _ in range(grid.samples * _TRIES):
+        drawn = {name: _draw(name, choice, rng) for name, choice in fields.items()}
+        found.setdefault(tuple(drawn.values()), drawn)
+        if len(found) == grid.samples:
+            break
+    return list(found.values())
 
 
-def _is_whole(name: str) -> bool:
-    models = (Training, Network, Augmentation)
-    known = {c.name: c for model in models for c in controls.controls(model)}
-    return known[name.removeprefix("augmentation.")].kind == "int"
+def _size(choice: Choice) -> int:
+    """How many values a choice has; of a range, more than anybody tries."""
+    return 10**9 if isinstance(choice, Range) else len(choice)
 
 
-def _trained(grid: Grid, change: dict[str, Any], training: Training) -> Training:
-    """The training of one run; parts of the network make it one of the user's own."""
-    fields = Training.model_fields
-    values = {name: change[name] for name in grid.settings if name in fields}
-    built = {name: change[name] for name in grid.settings if name not in fields}
-    if built:
-        model = values.get("model", training.model)
-        base = training.network or NETWORKS.get("notes" if model == "custom" else model)
-        if base is None:
+def _draw(name: str, choice: Choice, rng: random.Random) -> Any:
+    if not isinstance(choice, Range):
+        return rng.choice(choice)
+    if choice.log:
+        value = math.exp(rng.uniform(math.log(choice.low), math.log(choice.high)))
+    else:
+        value = rng.uniform(choice.low, choice.high)
+    part, _, own = name.rpartition(".")
+    if known_fields(part or "settings")[own][1].kind == "int":
+        return round(value)
+    return min(max(float(f"{value:.{_DIGITS}g}"), choice.low), choice.high)
+
+
+def _choices(given: Any, part: str) -> dict[str, Any]:
+    """The choices of one part of a grid, each of their values checked against its field."""
+    if not isinstance(given, Mapping):
+        raise SettingsError(
+            "The grid: {part} is {received}. Expected an object of fields, each with a list of"
+            " values or a range.",
+            part=part,
+            received=repr(given)[:60],
+        )
+    known = known_fields(part)
+    found = {}
+    for name, choice in given.items():
+        if name not in known:
             raise SettingsError(
-                "The grid: {name} is a part of a network of blocks, and '{model}' is none. Expected"
-                " one of {names}.",
-                name=next(iter(built)),
-                model=model,
-                names=", ".join(("custom", *NETWORKS)),
+                "The grid: there is no setting '{name}' in {part}. Expected one of: {names}.",
+                name=files.shown(str(name), 60),
+                part=part,
+                names=", ".join(known),
             )
-        values |= {"model": "custom", "network": {**base.model_dump(), **built}}
-    return controls.parse(Training, {**training.model_dump(), **values}, "The grid")
+        found[name] = _choice(*known[name], choice)
+    return found
 
 
-def _augmented(
-    grid: Grid, change: dict[str, Any], augmentation: Augmentation | None
-) -> Augmentation | None:
-    if not grid.augmentation:
-        return augmentation
-    values = {name: change[f"augmentation.{name}"] for name in grid.augmentation}
-    base = augmentation or NO_AUGMENTATION
-    made = controls.parse(Augmentation, {**base.model_dump(), **values}, "The grid")
-    return None if made.is_off else made
+def _choice(model: type[BaseModel], control: Control, choice: Any) -> Any:
+    """One choice with its values checked: in the end at least one value, or a range with a span."""
 
+    def checked(value: Any) -> Any:
+        return getattr(controls.parse(model, {control.name: value}, "The grid"), control.name)
 
-def _words(name: str) -> str:
-    return name.removeprefix("augmentation.").replace("_", " ")
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        return " to ".join(f"{part:g}" for part in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    is_number = control.kind in ("int", "float")
+    if isinstance(choice, (list, tuple)) and 0 < len(choice) <= _MOST_VALUES:
+        values = [checked(value) for value in choice]
+        return tuple(value for n, value in enumerate(values) if value not in values[:n])
+    if (
+        isinstance(choice, Mapping)
+        and is_number
+        and {"low", "high"} <= set(choice) <= set(Range.model_fields)
+    ):
+        low, high, log = checked(choice["low"]), checked(choice["high"]), choice.get("log", False)
+        ordered = low is not None and high is not None and low < high
+        if ordered and isinstance(log, bool) and (low > 0 or not log):
+            return {"low": low, "high": high, "log": log}
+    params = {
+        "name": control.name,
+        "received": repr(dict(choice) if isinstance(choice, Mapping) else choice)[:80],
+        "most": _MOST_VALUES,
+        "accepted": controls.accepted(control),
+    }
+    if is_number:
+        raise SettingsError(
+            "The grid: {name} is {received}. Expected a list of 1 to {most} values or a range such"
+            ' as {{"low": 1, "high": 2}}, each {accepted}. With "log" a range begins above 0.',
+            **params,
+        )
+    raise SettingsError(
+        "The grid: {name} is {received}. Expected a list of 1 to {most} values, each {accepted}.",
+        **params,
+    )

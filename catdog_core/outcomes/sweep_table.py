@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from ..controls import Control, controls
 from ..errors import N_
@@ -21,7 +22,6 @@ FEWEST = 5
 comes about in one of 24 shuffles."""
 SHUFFLES = 2000
 _WIDE = 49.0  # largest over smallest value from which a linear axis would press the small ones flat
-_PARTS = "augmentation"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ def table(members: Sequence[Run]) -> Table:
     part differs, and all parts alike (as with and without), are one column.
     """
     known = tuple(run for run in members if run.training and not run.is_history)
-    columns = [*_training(known), *_network(known), *_augmentation(known)]
+    columns = _differing(Training, len(known), lambda n, name: _value(known[n], name))
+    columns += [*_network(known), *_augmentation(known)]
     datasets = tuple(run.dataset_name for run in known)
     if len(set(datasets)) > 1:
         columns.append(Column("dataset", None, datasets, "named"))
@@ -171,12 +172,15 @@ def best(found: Table) -> list[int]:
     return sorted(range(len(found.runs)), key=lambda place: -(found.results[place] or -1.0))
 
 
-def _training(known: Sequence[Run]) -> list[Column]:
+def _differing(
+    settings: type[BaseModel], count: int, read: Callable[[int, str], Any], prefix: str = ""
+) -> list[Column]:
+    """The fields of settings that differ between runs, read by the run's number and their name."""
     columns = []
-    for control in controls(Training):
-        values = [_value(run, control.name) for run in known]
+    for control in controls(settings):
+        values = tuple(read(n, control.name) for n in range(count))
         if len(set(values)) > 1:
-            columns.append(Column(control.name, control, tuple(values), _scale(control, values)))
+            columns.append(Column(prefix + control.name, control, values, _scale(control, values)))
     return columns
 
 
@@ -186,12 +190,7 @@ def _network(known: Sequence[Run]) -> list[Column]:
     if any(training.model != "custom" for training in trainings):
         return []
     built = [training.network or Network() for training in trainings]
-    columns = []
-    for control in controls(Network):
-        values = [getattr(network, control.name) for network in built]
-        if len(set(values)) > 1:
-            columns.append(Column(control.name, control, tuple(values), _scale(control, values)))
-    return columns
+    return _differing(Network, len(built), lambda n, name: getattr(built[n], name))
 
 
 def _value(run: Run, name: str) -> Any:
@@ -214,12 +213,9 @@ def _value(run: Run, name: str) -> Any:
 def _augmentation(known: Sequence[Run]) -> list[Column]:
     every = [run.augmentation or NO_AUGMENTATION for run in known]
     every = [NO_AUGMENTATION if settings.is_off else settings for settings in every]
-    columns = []
-    for control in controls(Augmentation):
-        values = [getattr(settings, control.name) for settings in every]
-        if len(set(values)) > 1:
-            name, scale = f"{_PARTS}.{control.name}", _scale(control, values)
-            columns.append(Column(name, control, tuple(values), scale))
+    columns = _differing(
+        Augmentation, len(every), lambda n, name: getattr(every[n], name), "augmentation."
+    )
     if len(columns) > 1 and len({_partition(column.values) for column in columns}) == 1:
         return [Column("augmentation", None, tuple(every), "named")]
     return columns

@@ -8,6 +8,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,6 @@ from typing import Any, Protocol
 from filelock import FileLock, Timeout
 
 from .. import files, interruption, quiet, runs
-from ..cluster.patron import Patron
 from ..errors import CatDogError, RunError
 from . import launch, reasons, status
 
@@ -268,3 +268,46 @@ def signals(state: State) -> Iterator[None]:
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+
+
+class Patron:
+    """The driver of a run's group, as seen from the run's worker on this machine or another.
+
+    It holds the workspace's one place for training. A run that has lost it stops, resumably: nobody
+    would know of it. It lives while it holds its lock; where locks of other machines are not to be
+    seen, while its beat grows.
+    """
+
+    def __init__(self, group: str) -> None:
+        """Take the id of the run's group, empty where there is none."""
+        known = bool(group) and Path(group).name == group
+        self.folder = files.workspace() / "sweeps" / group if known else None
+        self._looked, self._is_there = -1.0, False
+        self._beat: float | None = None
+        self._changed: float | None = None
+
+    def is_there(self) -> bool:
+        """Whether it lives; looks at most once a second."""
+        if self.folder is None:
+            return False
+        now = time.monotonic()
+        if now - self._looked >= 1.0:
+            self._looked, self._is_there = now, self._look(self.folder, now)
+        return self._is_there
+
+    def is_gone(self) -> bool:
+        """Whether it lived and does no longer, which is told on stderr, a run's log."""
+        gone = self._is_there and not self.is_there()
+        if gone:
+            print("The driver of this run's sweep has ended, so it stops.", file=sys.stderr)
+        return gone
+
+    def _look(self, folder: Path, now: float) -> bool:
+        beat = files.number(files.read_object(folder / "state.json").get("beat"))
+        if self._beat is not None and beat != self._beat:
+            self._changed = now
+        self._beat = beat
+        if status.is_locked(folder / "lock"):
+            self._changed = now  # one who is seen to hold it is missed only after a while, too
+            return True
+        return self._changed is not None and now - self._changed < status.SILENCE

@@ -8,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from catdog_core.outcomes import histories, sweep_table
-from catdog_core.outcomes.experiments import Group
 from catdog_core.runs import Run
 
 from .. import chart_marks, charts, curve_words, phrases, verdict
@@ -16,7 +15,7 @@ from ..learn.terms import terms
 from ..palette import NEUTRAL
 from ..train import run_care
 from ..words import t
-from . import import_history, sweep_runs
+from . import import_history, run_table
 
 FIRST = 3
 """How many runs are shown before anything is picked."""
@@ -28,23 +27,11 @@ MOST = len(charts.RUN_SYMBOLS)
 """As many runs as there are colours to tell apart."""
 
 
-def choose_view(groups: Sequence[Group]) -> str:
-    """Runs, experiments or sweeps; an address that names one of a kind opens these.
-
-    Args:
-        groups: experiments and sweeps alike.
-    """
-    names = {
-        "runs": t("Runs side by side"),
-        "experiments": t("Experiments"),
-        "sweeps": t("Sweeps"),
-    }
+def choose_view() -> str:
+    """Runs or groups of them; an address that names a group opens these."""
+    names = {"runs": t("Runs side by side"), "experiments": t("Experiments and sweeps")}
     if "compare_view" not in st.session_state:
-        asked = "runs"
-        if key := st.query_params.get("group"):
-            is_sweep = any(group.id == key and group.kind == "sweep" for group in groups)
-            asked = "sweeps" if is_sweep else "experiments"
-        st.session_state.compare_view = asked
+        st.session_state.compare_view = "experiments" if st.query_params.get("group") else "runs"
     view = st.segmented_control(
         t("What to compare"),
         list(names),
@@ -217,7 +204,9 @@ def _settings(chosen: Sequence[Run]) -> None:
     """Settings against results, where several runs differ in them."""
     if len(chosen) > 2 and sweep_table.table(chosen).columns:
         with st.expander(t("Settings and results of these runs"), icon=":material/tune:"):
-            sweep_runs.show(chosen, "compare")
+            run_table.parallel(
+                chosen, "compare", {r.id: {t("Status"): phrases.status(r)} for r in chosen}
+            )
 
 
 def _curve(run: Run) -> charts.Curve:

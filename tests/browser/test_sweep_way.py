@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from catdog_core import datasets, files
-from catdog_core.cluster import sweeps
+from catdog_core.cluster import groups
 
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(1200)]
 pytest.importorskip("ray", reason="the trials of a sweep are trained by Ray")
@@ -24,9 +24,9 @@ def dataset(lab, monkeypatch):
     folder = lab.workspace / "cartoons"
     datasets.make_demo(folder, train=24, validation=12, size=32, seed=0)
     yield datasets.open_folder(folder)
-    for sweep in sweeps.listing():  # nothing of Ray outlives the test, also where it fails
+    for sweep in groups.listing():  # nothing of Ray outlives the test, also where it fails
         if sweep.is_active:
-            sweeps.stop(sweep.id)
+            groups.stop(sweep.id)
         _wait_for_the_end_of(int(files.number(sweep.state.get("pid"))))
 
 
@@ -50,35 +50,36 @@ def draw_a_box_over_all_of(page, area):
 def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
     expect = pytest.importorskip("playwright.sync_api").expect
     lab.visit(page, "Compare", dataset=dataset.id)
-    page.get_by_role("radio", name="Sweeps").click()
-    page.locator(".st-key-sweep_epochs input").fill("2")
+    page.get_by_role("radio", name="Experiments and sweeps").click()
+    page.get_by_role("radio", name="Sweep", exact=True).click()
+    page.locator(".st-key-experiment_epochs input").fill("2")
     page.keyboard.press("Enter")
-    page.locator(".st-key-sweep_image_size").get_by_role("slider").press("Home")
+    page.locator(".st-key-experiment_image_size").get_by_role("slider").press("Home")
     page.get_by_role("radio", name="Drawn at random").click()
     page.locator(".st-key-sweep_samples input").fill("2")
     page.keyboard.press("Enter")
     expect(page.get_by_text("2 runs.")).to_be_visible()
     lab.settle(page)
-    page.locator(".st-key-sweep_start button").click()
+    page.locator(".st-key-experiment_start button").click()
 
-    expect(page.locator(".st-key-sweep_stop button")).to_be_visible()
+    expect(page.locator(".st-key-group_stop button")).to_be_visible()
     bar = page.get_by_test_id("stProgress")
-    expect(bar).to_contain_text("2 trials")
+    expect(bar).to_contain_text("2 runs")
     expect(bar).to_contain_text("training: ", timeout=LONG)
     expect(page.get_by_test_id("stMain")).to_contain_text("Cost")
     expect(bar).to_have_count(0, timeout=LONG)  # the bar goes when all is done
 
-    (sweep,) = sweeps.listing()
+    (sweep,) = groups.listing()
     assert [trial.epoch for trial in sweep.trials.values()] == [2, 2]
-    assert {run.training.image_size for run in sweep.group.runs} == {32}
-    expect(page.locator(".st-key-sweep_chart .scatterlayer .trace")).to_have_count(2)
+    assert {run.training.image_size for run in sweep.runs} == {32}
+    expect(page.locator(".st-key-group_chart .scatterlayer .trace")).to_have_count(2)
     expect(page.get_by_test_id("stMain")).to_contain_text("Best so far")
 
-    draw_a_box_over_all_of(page, page.locator(".st-key-sweep_chart .nsewdrag"))
+    draw_a_box_over_all_of(page, page.locator(".st-key-group_chart .nsewdrag"))
     expect(page.get_by_text("2 of 2 runs, picked on the chart")).to_be_visible()
 
-    page.locator(".st-key-sweep_curves button").click()
+    page.locator(".st-key-group_curves button").click()
     expect(page.locator(".st-key-compare_accuracy .scatterlayer .trace")).not_to_have_count(0)
     assert sorted(page.url.partition("runs=")[2].partition("&")[0].split("%2C")) == sorted(
-        run.id for run in sweep.group.runs
+        run.id for run in sweep.runs
     )

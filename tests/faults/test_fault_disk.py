@@ -10,9 +10,9 @@ from injection import failing, fill, litter, read_only, small_disk, snapshot
 
 from catdog_core import datasets, files, models, runs, trash
 from catdog_core.augmentation import presets
+from catdog_core.cluster import groups, plans
 from catdog_core.datasets import Choice
 from catdog_core.errors import CatDogError
-from catdog_core.outcomes import experiments
 from catdog_core.settings import Augmentation, Network, Training
 from catdog_core.training import launch
 
@@ -62,7 +62,7 @@ OPERATIONS = {
     "start": lambda d, run: runs.start(run),
     "delete": lambda d, run: runs.remove(run),
     "preset": lambda d, run: presets.save("new", Augmentation()),
-    "experiment": lambda d, run: experiments.create(experiments.twin(d, TINY, Augmentation())),
+    "experiment": lambda d, run: groups.create(plans.twin(d, TINY, Augmentation())),
     "model": lambda d, run: saved(run),
     "a line": lambda d, run: files.append_line(run / "metrics.jsonl", {"note": "x" * 9000}),
 }

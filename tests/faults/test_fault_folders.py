@@ -9,8 +9,9 @@ import fakes
 import pytest
 
 from catdog_core import cli, files, runs
+from catdog_core.cluster import groups
 from catdog_core.errors import RunError
-from catdog_core.outcomes import experiments, histories
+from catdog_core.outcomes import histories
 
 FILES = (
     *("settings.json", "about.json", "state.json", "metrics.jsonl", "batches.jsonl"),
@@ -69,7 +70,7 @@ def test_a_file_that_came_to_harm_is_told_and_spares_the_others(workspace, capsy
         assert str(told.problem).split(" ")[0] == "its" or str(bad) in str(told.problem)
     histories.of_run(told)
     runs.batches(bad)
-    assert experiments.listing() == []
+    assert groups.listing() == []
     assert cli.main(["runs"]) == 0
     assert "good" in capsys.readouterr().out
     runs.rename(good, "still good")

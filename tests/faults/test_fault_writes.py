@@ -16,10 +16,10 @@ from injection import failing, litter, snapshot
 
 from catdog_core import datasets, runs, trash
 from catdog_core.augmentation import presets
+from catdog_core.cluster import groups, plans
 from catdog_core.datasets import Choice
 from catdog_core.errors import CatDogError
 from catdog_core.insight import predictions
-from catdog_core.outcomes import experiments
 from catdog_core.settings import Augmentation, Training
 from catdog_core.sources import imports
 from catdog_core.training import launch
@@ -65,7 +65,7 @@ def answered(_: Path) -> None:
 
 
 def twin(_: Path) -> None:
-    experiments.create(experiments.twin(first(), SMALL, Augmentation()), "two")
+    groups.create(plans.twin(first(), SMALL, Augmentation()), "two")
 
 
 def restored(_: Path) -> None:
@@ -97,7 +97,7 @@ OPERATIONS: dict[str, Callable[[Path], Any]] = {
     "delete a preset": lambda _: presets.remove("kept"),
     "keep answers": answered,
     "create an experiment": twin,
-    "delete an experiment": lambda _: experiments.remove(experiments.listing()[0].id),
+    "delete an experiment": lambda _: groups.remove(groups.listing()[0].id),
 }
 
 
@@ -122,7 +122,7 @@ def prepared(tmp_path_factory):
         fakes.model(mine, "backup.keras")
         runs.remove(fakes.run("gone"))
         presets.save("kept", Augmentation(rotation_range=9))
-        experiments.create(experiments.twin(dataset, SMALL, Augmentation()), "one")
+        groups.create(plans.twin(dataset, SMALL, Augmentation()), "one")
     return place
 
 

@@ -187,10 +187,11 @@ def without_a_command(lab: Lab) -> dict[str, Any]:
     """What only the program's modules tell: this import is what a rebuild has to change here."""
     from catdog_core import datasets, runs
     from catdog_core.augmentation import presets
+    from catdog_core.cluster import groups
     from catdog_core.insight import guests
-    from catdog_core.outcomes import contrast, experiments, sweep_table
+    from catdog_core.outcomes import contrast, sweep_table
 
-    found = {group.name: group for group in experiments.listing()}
+    found = {group.name: group for group in groups.listing()}
     rates = sweep_table.table(found["Rates"].runs)
     return {
         "damaged": len(datasets.damaged()),

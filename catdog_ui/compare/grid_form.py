@@ -1,4 +1,4 @@
-"""The settings a sweep varies, chosen on the page: values to try, or a range to draw from."""
+"""The part of the form that is a sweep's grid: what varies, and how values are combined."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
-from pydantic import BaseModel
 
-from catdog_core.controls import Control, controls
+from catdog_core.cluster import grid as grids
+from catdog_core.controls import Control
 from catdog_core.networks import backbones
-from catdog_core.settings import NETWORKS, Augmentation, Network, Training
+from catdog_core.settings import NETWORKS, Network
 
 from .. import forms
 from ..train import train_form
 from ..words import t
 
 KEY = "sweep"
+_SAMPLES = 8
 MOST = 5
 """As many settings at once: of more, no number of runs one can wait for tells anything."""
-_PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
-    ("settings", Training),
-    ("settings", Network),
-    ("augmentation", Augmentation),
-)
 _LEFT_OUT = ("monitor", "epoch_weights", "steps_per_epoch", "validation_steps", "cval")
 """They change how a run is judged or kept, or how long it is; a grid's file may name some."""
 _FIRST = ("learning_rate", "batch_size")
@@ -42,10 +38,10 @@ def offered(model: str) -> dict[str, tuple[str, Control]]:
     if model != "custom" and model not in NETWORKS:
         left_out += Network.model_fields
     return {
-        control.name: (part, control)
-        for part, settings in _PARTS
-        for control in controls(settings)
-        if control.name not in left_out and control.kind != "range"
+        name: (part, control)
+        for part in ("settings", "augmentation")
+        for name, (_, control) in grids.known_fields(part).items()
+        if name not in left_out and control.kind != "range"
     }
 
 
@@ -82,6 +78,37 @@ def choose(base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             with st.container(border=True, gap="small"):
                 found[part][name] = _choice(control, base.get(name, control.default))
     return found
+
+
+def search(varied: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """All combinations, or some drawn at random; ranges can only be drawn from."""
+    has_range = any(isinstance(c, dict) for part in varied.values() for c in part.values())
+    kinds = {"all": t("All combinations"), "random": t("Drawn at random")}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            t("Search"),
+            list(kinds),
+            format_func=kinds.__getitem__,
+            default="all",
+            required=True,
+            key=f"{KEY}_search",
+            persist_state="session",
+            disabled=has_range,
+            help=t(
+                "Where only few settings matter, as many random draws show more different values of"
+                " each than a grid does (Bergstra and Bengio, 2012)."
+            ),
+        )
+        if kind == "all" and not has_range:
+            return {}
+        shared: dict[str, Any] = {"persist_state": "session", "width": 160}
+        samples = st.number_input(
+            t("Runs"), 2, grids.MOST_RUNS, _SAMPLES, key=f"{KEY}_samples", **shared
+        )
+        seed = st.number_input(t("Seed of the draw"), 0, 2**31 - 1, 0, key=f"{KEY}_draw", **shared)
+    if has_range:
+        st.caption(t("A range has no end of values, so they are drawn at random."))
+    return {"samples": samples, "seed": seed}
 
 
 def suggested(control: Control, base: Any) -> tuple[list[Any], list[Any]]:

@@ -1,0 +1,347 @@
+"""The chart of each kind of group: twins, accuracy against data, and parallel coordinates.
+
+In parallel coordinates the axes lie, so that their names and numbers can be read on a telephone as
+on a wide screen. Each run is one line from top to bottom; runs with the same value stand beside
+each other, not upon each other, so that each can be pointed at.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, floor, log10
+from typing import Any
+
+import plotly.graph_objects as go
+
+from catdog_core.files import shown
+from catdog_core.outcomes import sweep_table
+from catdog_core.outcomes.contrast import Point
+from catdog_core.outcomes.sweep_table import Column, Table
+from catdog_core.runs import Run
+
+from .. import chart_marks, charts, phrases
+from ..charts import Curve, Metric
+from ..palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
+from ..words import t
+
+_DOMAINS = {"y": (0.55, 0.95), "y2": (0.0, 0.4)}
+"""Where plain and augmented stand: parts of the figure's height."""
+_BESIDE = 0.02  # lines at the same number of photos are moved apart by so much of it
+ROW = 92
+"""Pixels from one axis of parallel coordinates to the next."""
+MOST = 8
+"""As many settings are drawn; the table below tells of all."""
+_SPREAD = 0.05
+"""How far runs with the same value stand apart at most, of the width of the axis."""
+_CLOSE = 0.13  # parts of the axis by which two numbers on it are apart at least
+_LEAST = 0.02  # accuracies that differ by less are not drawn as far apart as the axis is long
+_STEPS = 24  # of the shades on the axis of the result
+
+
+def twins(metric: Metric, pair: Sequence[tuple[Curve, str, int | None]]) -> go.Figure:
+    """Two trainings one above the other, with the same axes; pointing at an epoch shows both.
+
+    Args:
+        metric: "accuracy" or "loss".
+        pair: plain and augmented, each with its title and the epoch, from 0, since which it
+            overfits.
+    """
+    curves = [curve for curve, _, _ in pair]
+    figure = charts.empty_figure(metric, curves)
+    limits, shared = figure.layout.yaxis.range, figure.layout.yaxis.tickformat
+    figure.layout.shapes, figure.layout.annotations = (), ()  # guessing, of one chart alone
+    figure.update_layout(height=520, hoversubplots="axis")
+    figure.update_xaxes(anchor="y2")
+    for axis, (curve, title, since) in zip(_DOMAINS, pair, strict=True):
+        for line in charts.live(metric, curve).data:
+            if line.hoverinfo != "skip":  # training and validation, epoch by epoch
+                figure.add_trace(line.update(yaxis=axis, name=f"{title}, {line.name}"))
+        chart_marks.band(figure, metric, curve.epochs, yaxis=axis)
+        chart_marks.onset(figure, since, axis)
+        figure.add_annotation(
+            x=0,
+            y=1,
+            xref="paper",
+            yref=f"{axis} domain",
+            text=f"<b>{title}</b>",
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+        )
+        shape = {"domain": _DOMAINS[axis], "range": limits, "tickformat": shared}
+        figure.update_layout({axis.replace("y", "yaxis"): {**shape, "automargin": True}})
+    return figure
+
+
+def against_data(
+    points: Sequence[Point], names: dict[tuple[str, bool], str], classes: int
+) -> go.Figure:
+    """Validation accuracy against the number of training photos, with 95 % intervals.
+
+    Args:
+        points: those of `contrast.points`; runs that are not done have open marks.
+        names: the lines' names, in their order.
+        classes: of the dataset.
+    """
+    figure = go.Figure()
+    for number, (line, name) in enumerate(names.items()):
+        shift = 1 + _BESIDE * (number - (len(names) - 1) / 2)
+        symbol = charts.RUN_SYMBOLS[number % len(charts.RUN_SYMBOLS)]
+        mine = [point for point in points if point.line == line]
+        figure.add_scatter(
+            x=[point.photos * shift for point in mine],
+            y=[point.accuracy for point in mine],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [point.high - point.accuracy for point in mine],
+                "arrayminus": [point.accuracy - point.low for point in mine],
+                "width": 4,
+                "thickness": 1.5,
+            },
+            mode="lines+markers",
+            name=name,
+            line={"color": charts.run_color(number), "width": 2.2},
+            marker={
+                "size": 10,
+                "symbol": [symbol if point.is_final else f"{symbol}-open" for point in mine],
+            },
+            customdata=[(f"{point.photos:,}", point.low, point.high) for point in mine],
+            hovertemplate=f"{name}<br>%{{customdata[0]}}: %{{y:.1%}} (%{{customdata[1]:.1%}}–"
+            "%{customdata[2]:.1%})<extra></extra>",
+        )
+    charts.mark_guessing(figure, 1 / classes)
+    sizes = sorted({point.photos for point in points})
+    lowest = min([1 / classes, *(point.low for point in points)])
+    figure.update_layout(
+        charts.PLAIN,
+        height=420,
+        hovermode="closest",
+        xaxis={
+            "type": "log",
+            "title": {"text": t("Training photos, on a logarithmic scale")},
+            "tickvals": sizes,
+            "ticktext": [f"{size:,}" for size in sizes],
+        },
+        yaxis={
+            "title": {"text": t("Best validation accuracy")},
+            "tickformat": ".0%",
+            "range": [floor(lowest * 20) / 20 - 0.02, 1.01],
+            "automargin": True,
+        },
+    )
+    return figure
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: its name, where each run lies on it (0..1, None for nowhere), and its numbers."""
+
+    title: str
+    places: tuple[float | None, ...]
+    ticks: tuple[tuple[float, str], ...]
+
+
+def parallel(
+    found: Table,
+    columns: Sequence[Column],
+    chosen: Sequence[str] = (),
+    is_dark: bool = False,
+) -> go.Figure:
+    """The runs of a table as lines through their settings to their result.
+
+    Args:
+        found: the runs.
+        columns: the settings to draw, from the top.
+        chosen: ids of runs to draw strongly, the others faintly; by default none is.
+        is_dark: whether the words stand on a dark page; lines pass behind them.
+    """
+    axes = [*(_setting(column) for column in columns), _result(found.results)]
+    ink, last = ON_DARK if is_dark else ON_LIGHT, len(axes) - 1
+    order = sweep_table.best(found)[::-1]  # the best lie on top
+    spread = [_spread(axis.places, order) for axis in axes]
+    lines = [_run(found, [row[place] for row in spread], place, chosen) for place in order]
+    chart = go.Figure(lines)  # all at once, and so below: one by one takes twice as long
+    chart.update_layout(
+        charts.PLAIN,
+        shapes=[line for row in range(len(axes)) for line in _lines(-row, row == last)],
+        annotations=[word for row, axis in enumerate(axes) for word in _words(axis, -row, ink)],
+        height=round(ROW * (len(axes) - 0.25)) + 16,
+        hovermode="closest",
+        xaxis={"visible": False, "range": [-0.06, 1.06], "fixedrange": True},
+        yaxis={"visible": False, "range": [0.65 - len(axes), 0.4], "fixedrange": True},
+    )
+    return chart
+
+
+def shade(share: float) -> str:
+    """The colour of a result, 0 the worst and 1 the best: orange over grey to blue."""
+    low, high, part = (
+        (TRAIN, NEUTRAL, 2 * share) if share < 0.5 else (NEUTRAL, VALIDATION, 2 * share - 1)
+    )
+    parts = [(int(low[at : at + 2], 16), int(high[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(a * (1 - part) + b * part):02X}" for a, b in parts)
+
+
+def limits(results: Sequence[float | None]) -> tuple[float, float]:
+    """Where the axis of the result begins and ends: whole percents around all results."""
+    there = [result for result in results if result is not None] or [0.5]
+    low, high = floor(100 * min(there)) / 100, ceil(100 * max(there)) / 100
+    return (low, high) if high - low >= _LEAST else (high - _LEAST, high)
+
+
+def heading(column: Column) -> str:
+    """A setting's name with its unit, for an axis or a table."""
+    unit = column.control.unit if column.control and column.scale != "named" else ""
+    return f"{t(column.label)} ({t(unit)})" if unit else t(column.label)
+
+
+def value(column: Column, given: Any) -> str:
+    """One value of a setting, without its unit where the axis tells it."""
+    if column.name == "augmentation":
+        return phrases.preset_or_own(given)
+    if column.control is None:
+        return str(given)
+    if column.scale != "named":
+        return _number(given)
+    return phrases.setting(column.control, given) if given is not None else t("unset")
+
+
+def name(run: Run) -> str:
+    """A run's name, without that of its sweep, which stands above and may be cut off in it."""
+    own, dot, sweep = run.name.rpartition(" · ")
+    is_swept = run.group.get("kind") == "sweep" and run.group["name"].startswith(sweep)
+    return own if dot and is_swept else run.name or run.id
+
+
+def _number(given: float) -> str:
+    """A number on an axis, short: "0.0001", "1,024"."""
+    if isinstance(given, int) or float(given).is_integer():
+        return f"{given:,.0f}"
+    return f"{given:.3g}"
+
+
+def _setting(column: Column) -> Axis:
+    order, title = column.order, html.escape(heading(column))
+    if column.scale == "named":
+        at = {each: (n + 0.5) / len(order) for n, each in enumerate(order)}
+        letters = max(5, 42 // len(order))  # the names' share of the width of a telephone
+        ticks = [(at[v], html.escape(shown(value(column, v), letters))) for v in order]
+        return Axis(title, tuple(at[each] for each in column.values), tuple(ticks))
+    is_log = column.scale == "log"
+    scale: Any = log10 if is_log else float
+    low, high = scale(order[0]), scale(order[-1])
+    places = tuple((scale(each) - low) / (high - low) for each in column.values)
+    marks = order if len(order) <= 6 else _round(order[0], order[-1], is_log)
+    ticks = [((scale(mark) - low) / (high - low), _number(mark)) for mark in marks]
+    if is_log:
+        title = t("{name}, logarithmic", name=title)
+    return Axis(title, places, _apart(ticks))
+
+
+def _result(results: Sequence[float | None]) -> Axis:
+    low, high = limits(results)
+    marks = _round(low, high, is_log=False)
+    ticks = [((mark - low) / (high - low), f"{100 * mark:.3g}%") for mark in marks]
+    places = tuple(None if r is None else (r - low) / (high - low) for r in results)
+    return Axis(t("Best validation accuracy"), places, _apart(ticks))
+
+
+def _round(low: float, high: float, is_log: bool) -> list[float]:
+    """Round numbers from `low` to `high`: powers of ten and their parts, or even steps."""
+    if is_log:
+        powers = range(floor(log10(low)), ceil(log10(high)) + 1)
+        digits = (1,) if high / low > 900 else (1, 3) if high / low > 20 else (1, 2, 5)
+        marks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+    else:
+        rough = (high - low) / 5
+        unit = 10.0 ** floor(log10(rough))
+        step = next(unit * n for n in (1, 2, 5, 10) if unit * n >= rough * (1 - 1e-9))
+        marks = [step * n for n in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
+    return [mark for mark in marks if low * (1 - 1e-9) <= mark <= high * (1 + 1e-9)] or [low, high]
+
+
+def _apart(ticks: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+    """The numbers that have room, the first and the last before all others."""
+    kept = [ticks[0]]
+    for at, text in ticks[1:-1]:
+        if at - kept[-1][0] >= _CLOSE and ticks[-1][0] - at >= _CLOSE:
+            kept.append((at, text))
+    return (*kept, ticks[-1]) if len(ticks) > 1 else tuple(kept)
+
+
+def _spread(places: Sequence[float | None], order: Sequence[int]) -> list[float | None]:
+    """Places with those of equal runs set apart a little, in the order of their results."""
+    moved = list(places)
+    for at in {place for place in places if place is not None}:
+        alike = [run for run in order if places[run] == at]
+        gap = min(_SPREAD / max(len(alike) - 1, 1), 0.012)
+        for n, run in enumerate(alike):
+            moved[run] = at + gap * (n - (len(alike) - 1) / 2)
+    return moved
+
+
+def _lines(y: float, is_result: bool) -> list[dict[str, Any]]:
+    """An axis: one line, or for the result many in the colours of its values."""
+    edges = [n / _STEPS for n in range(_STEPS + 1)] if is_result else [0.0, 1.0]
+    return [
+        {
+            "type": "line",
+            "x0": low - (0.02 if low == 0 else 0),
+            "x1": high + (0.02 if high == 1 else 0.002),
+            "y0": y,
+            "y1": y,
+            "layer": "below",
+            "line": {
+                "color": shade((low + high) / 2) if is_result else NEUTRAL,
+                "width": 7 if is_result else 1.5,
+            },
+        }
+        for low, high in pairwise(edges)
+    ]
+
+
+def _words(axis: Axis, y: float, ink: str) -> list[dict[str, Any]]:
+    """The name of an axis above it, and its numbers below."""
+    font = {"color": ink, "shadow": "auto", "size": 12}
+    shared = {"y": y, "showarrow": False, "font": font}
+    title = {"x": -0.02, "yshift": 20, "text": f"<b>{axis.title}</b>", "xanchor": "left"}
+    ticks = [{**shared, "x": at, "yshift": -16, "text": text} for at, text in axis.ticks]
+    return [{**shared, **title, "font": {**font, "size": 13}}, *ticks]
+
+
+def _run(
+    found: Table, places: Sequence[float | None], number: int, chosen: Sequence[str]
+) -> go.Scatter:
+    """One run as a line over the axes it has a place on."""
+    run, result = found.runs[number], found.results[number]
+    low, high = limits(found.results)
+    color = NEUTRAL if result is None else shade((result - low) / (high - low))
+    is_final, is_chosen = run.status == "done", run.id in chosen
+    there = [(x, -row) for row, x in enumerate(places) if x is not None]
+    told = [f"{t(c.label)}: {value(c, c.values[number])}" for c in found.columns]
+    told.append(t("Best validation accuracy: {value}", value=phrases.percent(result)))
+    return go.Scatter(
+        x=[x for x, _ in there],
+        y=[y for _, y in there],
+        mode="lines+markers",
+        name=html.escape(shown(name(run), 60)),
+        line={
+            "color": color,
+            "width": 3.5 if is_chosen else 2,
+            "dash": "solid" if is_final else "dot",
+        },
+        marker={
+            "color": color,
+            "size": 9 if is_chosen else 7,
+            "symbol": "circle" if is_final else "circle-open",
+        },
+        opacity=0.2 if chosen and not is_chosen else 1.0,
+        customdata=[run.id] * len(there),
+        hovertemplate="<b>%{fullData.name}</b><br>"
+        + "<br>".join(map(html.escape, told))
+        + "<extra></extra>",
+    )

@@ -1,0 +1,374 @@
+"""The form of a new group: its kind, what its runs share, what differs, and where they train."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from catdog_core import access, runs
+from catdog_core.cluster import grid as grids
+from catdog_core.cluster import groups, plans, ray_here
+from catdog_core.cluster.grid import Asha
+from catdog_core.cluster.groups import Cluster
+from catdog_core.cluster.plans import Budget, Plan
+from catdog_core.controls import parse
+from catdog_core.datasets import Dataset
+from catdog_core.settings import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
+
+from .. import forms, phrases, state, visitors
+from ..learn.terms import terms
+from ..words import N_, t
+from . import grid_form
+
+KEY = "experiment"
+ABOUT: dict[str, str] = {
+    "sweep": N_(
+        "Many runs of the same network whose settings differ: which of them matter, and where is"
+        " the best place?"
+    ),
+    "twin": N_(
+        "A twin experiment: two runs that differ in nothing but augmentation, with the same photos,"
+        " seed and epochs. What does it do to the gap between training and validation?"
+    ),
+    "small-data": N_(
+        "A small-data experiment: the same network on more and more photos, a small choice within"
+        " the larger ones. How much would more data bring, and what helps where there is little?"
+    ),
+}
+_SHARED = ["model", "epochs", "batch_size", "learning_rate", "image_size", "seed"]
+_EPOCHS = 15  # enough to see the curves part, and not a night's work
+_NAMED = 4
+"""Runs named before they are made."""
+_PLACES: dict[str, str] = {
+    "local": N_("This machine, several at once"),
+    "cluster": N_("A cluster"),
+    "turn": N_("One after another"),
+}
+_AUTO = "auto"
+
+
+def show() -> None:
+    """Draw the form; starting makes the runs and opens the group above."""
+    kind = st.segmented_control(
+        t("Kind"),
+        list(ABOUT),
+        format_func=lambda key: t(plans.NAMES[key]),
+        required=True,
+        default="twin",
+        key=f"{KEY}_kind",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    st.caption(t(ABOUT[kind]))
+    dataset = state.chosen_dataset()
+    if dataset is None:
+        return
+    plan = _PLANS[kind](dataset)
+    if plan is None:
+        return
+    cluster = _where(kind)
+    if plan.grid and cluster:
+        asha = _asha(plan.runs[0].training.epochs)
+        plan = replace(plan, grid=plan.grid.model_copy(update={"asha": asha}))
+    st.markdown(_told(plan, cluster))
+    names = [run.name for run in plan.runs[:_NAMED]]
+    rest = len(plan.runs) - _NAMED
+    st.caption(" · ".join([*names, *([t("and {n} more", n=rest)] if rest > 0 else [])]))
+    _start(plan, cluster)
+
+
+def missing() -> None:
+    """What to install for several runs at once, and what goes without."""
+    if not ray_here.is_installed():
+        st.info(
+            t(
+                "Ray is not installed here, so the runs train one after another and none is ended"
+                " early. For several at once, or on other machines: `{command}`, then start the lab"
+                " anew.",
+                command="pip install -r requirements-cluster.txt",
+            ),
+            icon=":material/lan:",
+        )
+
+
+def asha_words(asha: Asha, epochs: int) -> str:
+    """What early stopping of trials does, in a sentence."""
+    rungs = asha.rungs(epochs)
+    if not rungs:
+        return t(
+            "With {n} epochs nobody is judged before the end; fewer epochs for every trial, or more"
+            " epochs, let it end bad ones.",
+            n=epochs,
+        )
+    return t(
+        "Trials are judged after so many epochs: {epochs}. Only the best of those that came as far"
+        " go on, one of {n}; the others end there, and their time goes to better ones. At best"
+        " {share:.0%} of all epochs are trained.",
+        epochs=", ".join(map(str, rungs)),
+        n=asha.reduction,
+        share=asha.share(epochs),
+    )
+
+
+def _sweep(dataset: Dataset) -> Plan | None:
+    training = _training(_SHARED, grid_form.chosen())
+    augmentation = None
+    if st.toggle(t("Augment the photos"), key=f"{KEY}_augmented", persist_state="session"):
+        augmentation = _augmentation()
+    network = training.network or NETWORKS.get(training.model, Network())
+    base = {
+        **network.model_dump(),
+        **training.model_dump(),
+        "train_photos": len(dataset.items("train")) // 2,  # so that all are next
+        **(augmentation.model_dump() if augmentation else {}),
+    }
+    varied = grid_form.choose(base)
+    if not any(varied.values()):
+        st.info(t("Choose at least one setting to vary."))
+        return None
+    grid = grids.parse({**varied, **grid_form.search(varied)})
+    return plans.sweep(dataset, grid, training, augmentation)
+
+
+def _asha(epochs: int) -> Asha | None:
+    """Whether and when bad trials are ended early."""
+    if not st.toggle(
+        t("End bad trials early (ASHA)"),
+        value=True,
+        key=f"{KEY}_asha",
+        persist_state="session",
+    ):
+        return None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        shared: dict[str, Any] = {"persist_state": "session", "width": 200}
+        grace = st.number_input(
+            t("Epochs every trial has"), 1, 1000, 2, key=f"{KEY}_grace", **shared
+        )
+        reduction = st.number_input(
+            t("One of how many goes on"), 2, 10, 3, key=f"{KEY}_reduction", **shared
+        )
+    asha = Asha(grace=grace, reduction=reduction)
+    st.caption(asha_words(asha, epochs))
+    terms("sweep", "trial", "asha", key=f"{KEY}_terms")
+    return asha
+
+
+def _twin(dataset: Dataset) -> Plan:
+    training = _training(["model", "epochs", "learning_rate", "seed"])
+    return plans.twin(dataset, training, _augmentation())
+
+
+def _small_data(dataset: Dataset) -> Plan | None:
+    there = plans.sizes(dataset)
+    if len(there) < 2:
+        st.info(
+            t(
+                "This dataset has {n} training photos; a small-data experiment needs more than 100,"
+                " to take parts of them. Choose another dataset.",
+                n=there[0] if there else 0,
+            )
+        )
+        return None
+    with st.grid(2, min_column_width=320, gap="medium"):
+        chosen = st.pills(
+            t("Training photos"),
+            there,
+            selection_mode="multi",
+            default=there,
+            format_func=lambda size: f"{size:,}",
+            key=f"{KEY}_sizes",
+        )
+        variants = st.pills(
+            t("Variants"),
+            [False, True],
+            selection_mode="multi",
+            default=[False, True],
+            format_func=lambda is_on: t("augmented") if is_on else t("plain"),
+            key=f"{KEY}_variants",
+        )
+        models = st.pills(
+            t("Networks"),
+            [model for model in RECIPES if model != "custom"],
+            selection_mode="multi",
+            default=["notes"],
+            key=f"{KEY}_models",
+            help=t("Each by its own recipe; transfer begins with a network that knows photos."),
+        )
+        kinds: tuple[Budget, ...] = ("steps", "epochs")
+        budget = st.segmented_control(
+            t("Equal for all sizes"),
+            kinds,
+            default="steps",
+            required=True,
+            format_func=lambda key: t("changes of the weights") if key == "steps" else t("epochs"),
+            key=f"{KEY}_budget",
+            help=t(
+                "With equal changes of the weights, runs differ in their photos alone. With equal"
+                " epochs small runs are quicker, and learn less for that reason too."
+            ),
+        )
+    if len(chosen) < 2 or not variants or not models:
+        st.info(t("Choose at least two sizes, one variant and one network."))
+        return None
+    epochs = _training(["epochs"]).epochs
+    trainings = [RECIPES[m].training.model_copy(update={"epochs": epochs}) for m in models]
+    changed = _augmentation() if True in variants else None
+    augmentations = [changed if is_on else None for is_on in sorted(variants)]
+    return plans.small_data(dataset, trainings, chosen, augmentations, budget)
+
+
+_PLANS: dict[str, Callable[[Dataset], Plan | None]] = {
+    "sweep": _sweep,
+    "twin": _twin,
+    "small-data": _small_data,
+}
+
+
+def _training(names: list[str], disabled: Sequence[str] = ()) -> Training:
+    """The settings runs share: some fields shown, all others as the network's recipe has them.
+
+    Args:
+        names: the fields to show.
+        disabled: fields that are shown but have no effect now.
+    """
+    st.session_state.setdefault(f"{KEY}_epochs", _EPOCHS)
+    model = st.session_state.get(f"{KEY}_model", "notes")
+    if st.session_state.get(f"{KEY}_recipe") != model:  # each network with its own rate
+        st.session_state[f"{KEY}_recipe"] = model
+        rate = RECIPES[model].training.learning_rate
+        forms.fill(Training, KEY, {"learning_rate": rate})
+    shown: dict[str, Any] = forms.form(Training, KEY, names, columns=2, disabled=disabled)
+    recipe = RECIPES[shown.get("model", model)].training
+    return parse(Training, {**recipe.model_dump(), **shown}, t("the form"))
+
+
+def _augmentation() -> Augmentation:
+    """The notes' augmentation, or what was set on the Augment page."""
+    mine = st.session_state.get("train_augmentation")
+    if not mine:
+        st.caption(
+            t(
+                "Augmentation: {words}. Another one is set on the Augment page.",
+                words=phrases.augmentation(PRESETS["notes"]),
+            )
+        )
+        return PRESETS["notes"]
+    chosen = parse(Augmentation, mine, t("the Augment page"))
+    st.caption(
+        t("Augmentation, from the Augment page: {words}.", words=phrases.augmentation(chosen))
+    )
+    return chosen
+
+
+def _where(kind: str) -> Cluster | None:
+    """Let the user choose where runs train; None for one after another, without Ray."""
+    if not ray_here.is_installed():
+        missing()
+        return None
+    place = st.segmented_control(
+        t("Where"),
+        list(_PLACES),
+        format_func=lambda name: t(_PLACES[name]),
+        default="local" if kind == "sweep" else "turn",
+        required=True,
+        key=f"{KEY}_{kind}_where",
+        persist_state="session",
+        help=t(
+            "Ray trains several runs at the same time, starts one again that failed, and can use"
+            " other machines. One after another needs no Ray, and ends none early."
+        ),
+    )
+    if place == "turn":
+        return None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        address = ray_here.LOCAL if place == "local" else _AUTO
+        if place == "cluster" and access.may("choose a cluster"):
+            address = st.text_input(
+                t("Address of the cluster"),
+                value=_AUTO,
+                key=f"{KEY}_address",
+                persist_state="session",
+                max_chars=200,
+                width=300,
+                help=t(
+                    "HOST:PORT such as 10.0.0.5:6379, ray://HOST:PORT, or auto for a Ray that runs"
+                    " on this machine. Its machines need this lab's folder and workspace at the"
+                    " same paths; docs/cluster.md tells more."
+                ),
+            )
+        at_once = st.number_input(
+            t("At once, at most"),
+            min_value=1,
+            max_value=500,
+            value=None,
+            placeholder=t("as many as fit"),
+            key=f"{KEY}_at_once",
+            persist_state="session",
+            width=180,
+        )
+    if address == _AUTO:
+        st.caption(t("The Ray that runs on this machine, with all machines that joined it."))
+    return Cluster(address, at_once)
+
+
+def _told(plan: Plan, cluster: Cluster | None) -> str:
+    """How many runs a plan makes, and how long they take, as Markdown."""
+    seconds, count = plans.seconds(plan, runs.listing()), len(plan.runs)
+    parts = [t("**{n} runs.**", n=count)]
+    if seconds is None:
+        parts.append(
+            t("How long they take is not known yet: no run of this network has been timed here.")
+        )
+        return " ".join(parts)
+    time = phrases.duration(seconds)
+    if cluster is None:
+        parts.append(
+            t("One after another about {time} here, while nothing else trains.", time=time)
+        )
+        return " ".join(parts)
+    parts.append(t("One after another they would take about {time} here.", time=time))
+    most = cluster.at_once
+    if cluster.address == ray_here.LOCAL:
+        most = min(most or max(1, (os.cpu_count() or 2) // 2), count)
+    if most is None:  # a cluster has told its processors to nobody here
+        parts.append(t("A cluster trains as many at once as it has processors for."))
+    elif most > 1:
+        parts.append(
+            t(
+                "{n} at once share its processors, so it takes hardly less unless some stand idle.",
+                n=min(most, count),
+            )
+        )
+    epochs = max(run.training.epochs for run in plan.runs)
+    if plan.grid and plan.grid.asha and plan.grid.asha.rungs(epochs):
+        least = phrases.duration(seconds * plan.grid.asha.share(epochs))
+        parts.append(t("Ending bad trials early may bring it down to {time}.", time=least))
+    return " ".join(parts)
+
+
+def _start(plan: Plan, cluster: Cluster | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input(
+            t("Name of the experiment"),
+            key=f"{KEY}_name",
+            max_chars=60,
+            placeholder=t("for example: does augmentation help?"),
+        )
+        if st.button(
+            t("Start the experiment"),
+            type="primary",
+            icon=":material/science:",
+            key=f"{KEY}_start",
+            **visitors.gate("train"),
+        ):
+            key = groups.create(plan, name, cluster)
+            if cluster:
+                groups.start_driver(key)
+            else:
+                groups.start(key)
+            st.query_params["group"] = key
+            st.rerun()

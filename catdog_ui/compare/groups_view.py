@@ -1,0 +1,360 @@
+"""Groups of runs on the Compare page: the one that is chosen, live, and the form of a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from catdog_core import runs
+from catdog_core.cluster import groups, plans, ray_here
+from catdog_core.cluster.grid import Grid, Range, known_fields
+from catdog_core.cluster.groups import Group, TrialStatus
+from catdog_core.outcomes import contrast, histories, sweep_table
+from catdog_core.runs import Run
+
+from .. import charts, curve_words, phrases, trash_view, verdict, visitors
+from ..learn.terms import terms
+from ..palette import TRAIN, VALIDATION
+from ..startup import guard
+from ..words import N_, escape, t
+from . import group_charts, group_form, run_table
+
+POLL = 2.0
+"""Seconds between two looks at the runs of a group that trains."""
+TRIALS: dict[TrialStatus, str] = {
+    "waiting": N_("waiting"),
+    "running": N_("training"),
+    "done": N_("done"),
+    "pruned": N_("ended early"),
+    "stopped": N_("stopped"),
+    "failed": N_("failed"),
+}
+_BARE = {"displaylogo": False, "displayModeBar": False}
+
+
+def show(found: Sequence[Group]) -> None:
+    """The group that is chosen, and the form of a new one."""
+    if found:
+        group = _choose(found)
+        # Between two runs that train one after another there is a moment without any.
+        is_quiet = group.status in ("done", "failed", "lost") or (
+            group.cluster and not group.is_active
+        )
+        with st.container(border=True):
+            panel = st.fragment(_panel, run_every=None if is_quiet else POLL)
+            panel(group.id, group.status)
+    with guard(), st.container(border=True):
+        st.subheader(t("A new experiment"), anchor=False)
+        group_form.show()
+
+
+def _choose(found: Sequence[Group]) -> Group:
+    """Let the user choose; the choice is kept in the URL as ``group=id``."""
+    by_id = {group.id: group for group in found}
+    asked = st.query_params.get("group")
+    if asked in by_id and asked != st.session_state.get("known_group"):
+        st.session_state["chosen_group"] = asked  # a link, or a new one, leads there
+    if st.session_state.get("chosen_group") not in by_id:
+        st.session_state["chosen_group"] = found[0].id
+    key = st.selectbox(
+        t("Experiment"),
+        list(by_id),
+        format_func=lambda key: _label(by_id[key]),
+        key="chosen_group",
+        width=520,
+    )
+    st.session_state["known_group"] = st.query_params["group"] = key
+    return by_id[key]
+
+
+def _label(group: Group) -> str:
+    kind = t(plans.NAMES.get(group.kind, group.kind))
+    return f"{kind}: {group.name} · {phrases.moment(group.runs[0].created)}"
+
+
+def _panel(key: str, drawn_as: str) -> None:
+    with guard():
+        runs.reap()
+        group = groups.load(key)
+        if group.status != drawn_as:
+            st.rerun()
+        _header(group)
+        _trouble(group)
+        _facts(group)
+        if group.kind == "sweep":
+            run_table.parallel(group.runs, "group", _columns(group), group.is_active)
+        else:
+            if group.kind == "twin" and len(group.runs) > 1:
+                _twins(group)
+            else:
+                _small_data(group)
+            found = sweep_table.table(group.runs)
+            rows, most = range(len(found.runs)), len(charts.RUN_SYMBOLS)
+            run_table.table(found, rows, "group", _columns(group), first=most)
+        _remove_button(group)
+
+
+def _header(group: Group) -> None:
+    """Name, status and buttons of a group, and how far it is."""
+    word, color, icon = phrases.STATUS[group.status]
+    mine = visitors.gate("manage run", group.runs[0].owner)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(escape(group.name), anchor=False, width="content")
+        st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
+        st.space("stretch")
+        if group.is_active:
+            st.button(
+                t("Stop the experiment"),
+                icon=":material/stop:",
+                key="group_stop",
+                on_click=_act,
+                args=(groups.stop, group.id),
+                **mine,
+            )
+        elif group.left if _by_ray(group) else group.waiting:
+            is_new = not any(run.epochs for run in group.runs)
+            on = (
+                t("Go on") if _by_ray(group) or not group.cluster else t("Go on, one after another")
+            )
+            st.button(
+                t("Start") if is_new else on,
+                icon=":material/play_arrow:",
+                type="primary",
+                key="group_start",
+                on_click=_act,
+                args=(groups.start_driver if _by_ray(group) else groups.start, group.id),
+                **mine,
+            )
+    counts = {word: group.count(status) for status, word in TRIALS.items()}
+    told = [t("{n} runs", n=len(group.runs)), *(f"{t(w)}: {n}" for w, n in counts.items() if n)]
+    if group.is_active and not group.driven and group.active:
+        told.append(t("training: {name}", name=escape(group_charts.name(group.active))))
+    if group.status == "done":
+        st.caption(" · ".join(told))
+    else:
+        st.progress(group.share_done, " · ".join(told))
+
+
+def _by_ray(group: Group) -> bool:
+    """Whether a group goes on by its driver; without Ray its runs train one after another."""
+    return group.cluster is not None and ray_here.is_installed()
+
+
+def _act(action: Any, key: str) -> None:
+    with guard():
+        action(key)
+
+
+def _trouble(group: Group) -> None:
+    """Why a group stands still, or waits."""
+    lost = next((run for run in group.runs if run.status == "lost"), None)
+    if group.status == "queued":
+        st.caption(t("It begins when the training before it is over, and Ray has started."))
+    elif group.error:
+        message, params = group.error.get("message", ""), group.error.get("params", {})
+        st.error(escape(t(str(message), **params)), icon=":material/error:")
+    elif group.status == "stalled":
+        st.warning(t("The process that drives this sweep gives no sign of life; it may hang."))
+    elif group.status == "lost":
+        st.warning(
+            t(
+                "The process that drives this sweep is gone, for example because the machine was"
+                " switched off. Press Go on: trials that have ended count, the others go on after"
+                " their last whole epoch."
+            ),
+            icon=":material/power_off:",
+        )
+    elif lost and not group.is_active:  # nothing starts by itself after a process that was killed
+        st.warning(
+            t(
+                "The training process of “{name}” is gone, for example because the machine was"
+                " switched off or had no memory left. The experiment stands still since. Press Go"
+                " on: that run goes on after its last whole epoch, then the others follow.",
+                name=escape(lost.name),
+            ),
+            icon=":material/power_off:",
+        )
+    if group.cluster and group.left and not group.is_active:
+        group_form.missing()
+
+
+def _facts(group: Group) -> None:
+    """What a group tries, what it costs and how long it will take."""
+    parts = []
+    if group.core_seconds:
+        is_over = not group.is_active and not group.left
+        cost = _cost(group.core_seconds)
+        parts.append(
+            t("Cost: {cost}", cost=cost) if is_over else t("Cost so far: {cost}", cost=cost)
+        )
+    if group.is_active and group.eta is not None:
+        parts.append(t("about {time} left", time=phrases.duration(group.eta)))
+    if group.cluster:
+        is_here = group.cluster.address == ray_here.LOCAL
+        where = t("this machine") if is_here else escape(group.cluster.address)
+        parts.append(t("trains on: {where}", where=where))
+        if group.cluster.at_once:
+            parts.append(t("at most {n} at once", n=group.cluster.at_once))
+    if parts:
+        about = t("A core-minute is one processor held for a minute, by a trial that trains.")
+        st.caption(" · ".join(parts), help=about if group.cluster else None)
+    if group.grid:
+        epochs = max((run.training.epochs for run in group.runs if run.training), default=1)
+        st.caption(_tried(group.grid, epochs))
+
+
+def _cost(core_seconds: float) -> str:
+    """What was spent: processors times time."""
+    if core_seconds < 36000:
+        minutes = core_seconds / 60
+        return t("{n} core-minutes", n=f"{minutes:.1f}" if minutes < 10 else f"{minutes:,.0f}")
+    return t("{n:,.1f} core-hours", n=core_seconds / 3600)
+
+
+def _tried(grid: Grid, epochs: int) -> str:
+    """What a sweep tries, and when it ends trials early, as Markdown."""
+    found = []
+    for part, choices in (("settings", grid.settings), ("augmentation", grid.augmentation)):
+        for name, choice in choices.items():
+            label = t(known_fields(part)[name][1].label)
+            if isinstance(choice, Range):
+                words = t("{low:g} to {high:g}", low=choice.low, high=choice.high)
+                words = t("{range}, every factor alike", range=words) if choice.log else words
+            else:
+                words = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in choice)
+            found.append(f"{label}: {words}")
+    what = "; ".join(found)
+    how = (
+        t("All combinations of {what}.", what=what)
+        if grid.samples is None
+        else t(
+            "{n} combinations drawn with the seed {seed} of {what}.",
+            n=grid.samples,
+            seed=grid.seed,
+            what=what,
+        )
+    )
+    return f"{how} {group_form.asha_words(grid.asha, epochs)}" if grid.asha else how
+
+
+def _columns(group: Group) -> dict[str, dict[str, Any]]:
+    """What the table tells of each run beside its settings and results."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in group.runs:
+        trial = group.trials[run.id]
+        found[run.id] = {t("Status"): t(TRIALS[trial.status])}
+        if group.kind != "sweep":
+            found[run.id][t("Verdict")] = verdict.word(histories.of_run(run))
+        if group.cluster:
+            cost = trial.core_seconds / 60
+            found[run.id] |= {t("Tries"): trial.tries, t("Core-minutes"): cost}
+    return found
+
+
+def _twins(group: Group) -> None:
+    pair = list(zip(group.runs, (t("Plain"), t("Augmented")), strict=False))
+    judged = [histories.of_run(run) for run, _ in pair]
+    for said in contrast.twins(*group.runs[:2]):
+        st.markdown(t(said.message, **said.params))
+    for (_, title), found in zip(pair, judged, strict=True):
+        with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+            _, color, icon = verdict.KINDS[found.kind]
+            st.badge(f"{title}: {verdict.word(found)}", color=color, icon=icon)  # type: ignore[arg-type]
+            st.caption(verdict.sentence(found), width="stretch")
+    if not any(run.epochs for run in group.runs):
+        return
+    lines = ((t("Training"), TRAIN, "line"), (t("Validation"), VALIDATION, "line"))
+    st.html(charts.legend([*lines, (t("Gap"), TRAIN, "band")]))
+    curves = [
+        (_curve(run), title, found.since) for (run, title), found in zip(pair, judged, strict=True)
+    ]
+    metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
+    for column, metric in zip(st.columns(2), metrics, strict=True):
+        with column:
+            figure, told = group_charts.twins(metric, curves), curve_words.alt(metric)
+            st.plotly_chart(figure, key=f"twins_{metric}", config=_BARE, alt=told)
+            now = curve_words.twins(metric, curves[0][0], curves[1][0])
+            st.caption(curve_words.told(curve_words.TWINS[metric], now))
+    terms("twin", "gap", "augmentation", "confidence-interval")
+    st.caption(
+        t(
+            "Intervals hold with 95 % confidence and count the validation photos as the chance."
+            " Both runs met the same ones, so in truth they are a little narrower."
+        )
+    )
+
+
+def _curve(run: Run) -> charts.Curve:
+    planned = run.training.epochs if run.training else len(run.epochs)
+    return charts.Curve(epochs=run.epochs, planned=planned, classes=max(len(run.classes), 2))
+
+
+def _small_data(group: Group) -> None:
+    found = contrast.points(group.runs)
+    if not found:
+        st.info(t("The curve begins with the first whole epoch of the first run."))
+        return
+    names = {
+        line: t("{model}, augmented", model=line[0])
+        if line[1]
+        else t("{model}, plain", model=line[0])
+        for line in dict.fromkeys(point.line for point in found)
+    }
+    lines = [(name, charts.run_color(n), "line") for n, name in enumerate(names.values())]
+    st.html(charts.legend(lines))
+    figure = group_charts.against_data(found, names, max(len(group.runs[0].classes), 2))
+    told = t("Chart of accuracy against training photos; the words below tell what it shows")
+    st.plotly_chart(figure, key="against_data", config=_BARE, alt=told)
+    st.caption(curve_words.told(curve_words.DATA, curve_words.against_data(found, names)))
+    terms("dataset", "augmentation", "confidence-interval", "transfer")
+    sentences = [t(said.message, **said.params) for said in contrast.growth(found)]
+    for base, other, said in contrast.ahead(found):
+        words = {"base": names[base.line], "other": names[other.line]}
+        sentences.append(t(said.message, **{**said.params, **words}))
+    if sentences:
+        st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
+    st.caption(
+        t(
+            "Bars are 95 % intervals (Wilson) of the best epoch's validation accuracy; open marks"
+            " are runs that are not done. The best epoch was chosen on the same photos, so all"
+            " points lie a little high, and alike."
+        )
+    )
+
+
+def _remove_button(group: Group) -> None:
+    """Delete a group, after a question, unless it trains or is about to."""
+    if st.button(
+        t("Delete the experiment…"),
+        icon=":material/delete:",
+        type="tertiary",
+        key="group_delete",
+        **visitors.gate("manage run", group.runs[0].owner, disabled=group.is_active),
+    ):
+        st.dialog(t("Delete this experiment?"))(_confirm)(group)
+
+
+def _confirm(group: Group) -> None:
+    st.write(
+        t(
+            "“{name}” and its {n} runs with their models will be moved to the trash, from where"
+            " they can be put back until the trash is emptied (Home page).",
+            name=escape(group.name),
+            n=len(group.runs),
+        )
+    )
+    with st.container(horizontal=True):
+        if st.button(
+            t("Delete"), type="primary", key="group_delete_sure", on_click=_remove, args=(group.id,)
+        ):
+            st.rerun()
+        if st.button(t("Keep it"), key="group_delete_not"):
+            st.rerun()
+
+
+def _remove(key: str) -> None:
+    with guard():
+        trash_view.deleted(groups.remove(key))
+        st.query_params.pop("group", None)

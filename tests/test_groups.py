@@ -1,0 +1,469 @@
+"""Groups of runs as they lie in the workspace: made, read, started, stopped, for every kind."""
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import fakes
+import pytest
+from filelock import FileLock
+
+from catdog_core import datasets, files, runs
+from catdog_core.cluster import driver, grid, groups, plans, ray_here
+from catdog_core.cluster.groups import Cluster, Mark
+from catdog_core.errors import ClusterError, RunError
+from catdog_core.outcomes import contrast, histories
+from catdog_core.settings import NO_AUGMENTATION, Augmentation, Training
+from catdog_core.training import launch, status, turn
+
+SMALL = Training(epochs=4, batch_size=8, image_size=32, seed=3)
+GRID = grid.parse({"settings": {"learning_rate": [1e-4, 1e-3], "batch_size": [8, 16]}})
+RECORDED = Path(__file__).parent / "histories"
+PLANS = {
+    "sweep": lambda pets: plans.sweep(pets, GRID, SMALL, None),
+    "twin": lambda pets: plans.twin(pets, SMALL, Augmentation()),
+    "small-data": lambda pets: plans.small_data(pets, [SMALL], [16, 48], [None, Augmentation()]),
+}
+KINDS = pytest.mark.parametrize("kind", PLANS)
+
+
+@pytest.fixture
+def dataset(workspace, demo):
+    return datasets.open_folder(demo)
+
+
+@pytest.fixture
+def make(dataset):
+    """A group of a kind, trained one after another or on a cluster."""
+    return lambda kind="sweep", cluster=None: groups.create(PLANS[kind](dataset), "mine", cluster)
+
+
+@pytest.fixture
+def key(make):
+    """A sweep for Ray."""
+    return make("sweep", Cluster())
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The folders of the runs that would have been started."""
+    found = []
+    monkeypatch.setattr(runs, "start", lambda folder, follow=False: found.append(folder.name))
+    return found
+
+
+@pytest.fixture
+def spawned(monkeypatch):
+    """The commands that would have been started."""
+    found = []
+    monkeypatch.setattr(launch, "detached", lambda command, log, env: found.append(command) or 1)
+    monkeypatch.setattr(ray_here, "is_installed", lambda: True)
+    return found
+
+
+def trained(folder, epochs, word="stopped"):
+    """Leave a run as its worker would."""
+    fields = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+    for epoch in range(epochs):
+        row = {"epoch": epoch, **dict.fromkeys(fields, 0.5), "seconds": 2.0}
+        files.append_line(folder / "metrics.jsonl", row)
+    files.write_json(folder / "state.json", {"status": word, "time": time.time()})
+
+
+def statuses(key):
+    return [trial.status for trial in groups.load(key).trials.values()]
+
+
+@KINDS
+def test_all_runs_lie_there_from_the_start_and_name_their_group(make, kind):
+    key = make(kind)
+    group = groups.load(key)
+    assert (group.kind, group.name, group.status) == (kind, "mine", "stopped")
+    assert group.waiting == group.left == group.runs and len(group.runs) > 1
+    assert {run.group["kind"] for run in group.runs} == {kind}
+    assert set(statuses(key)) == {"waiting"}
+    assert (group.grid, group.cluster) == (GRID if kind == "sweep" else None, None)
+    assert [group.id for group in groups.listing()] == [key]
+
+
+@KINDS
+def test_an_address_that_is_none_leaves_no_runs_behind(make, kind):
+    with pytest.raises(ClusterError, match="Expected local, auto, HOST:PORT"):
+        make(kind, Cluster("somewhere"))
+    assert runs.listing() == []
+
+
+@KINDS
+def test_a_start_trains_the_first_run_and_each_end_the_next(make, started, kind):
+    key = make(kind)
+    members = groups.load(key).runs
+    groups.start(key)
+    for number, run in enumerate(members):
+        trained(run.folder, 0, "failed" if number == 0 else "done")  # a failed one holds up nobody
+        groups.follow(run.folder)
+    assert started == [run.id for run in members]
+    assert groups.load(key).status == "done"
+    with pytest.raises(RunError, match="nothing left"):
+        groups.start(key)
+
+
+@KINDS
+@pytest.mark.parametrize("by", ["run", "group"])
+def test_after_a_stop_nothing_starts(make, started, kind, by):
+    key = make(kind)
+    first = groups.load(key).runs[0]
+    if by == "group":
+        groups.stop(key)
+    trained(first.folder, 0, "stopped" if by == "run" else "done")  # it may just have ended
+    groups.follow(first.folder)
+    assert started == []
+    groups.start(key)
+    assert len(started) == 1
+
+
+@KINDS
+def test_any_group_asks_for_a_driver_once(make, spawned, kind):
+    key = make(kind)
+    groups.start_driver(key, "127.0.0.1:6379", at_once=3)
+    assert spawned[0][1:] == ["-m", "catdog_core.cluster.driver", key]
+    group = groups.load(key)
+    assert (group.status, group.cluster) == ("queued", Cluster("127.0.0.1:6379", 3))
+    assert group.grid == (GRID if kind == "sweep" else None)
+    with pytest.raises(RunError, match="running already"):
+        groups.start_driver(key)
+    groups.stop(key)
+    assert (group.folder / "stop").exists()
+
+
+def test_a_driver_is_started_for_what_has_failed_but_not_for_what_has_ended(make, spawned):
+    key = make("twin", Cluster())
+    first, second = groups.load(key).runs
+    trained(first.folder, 4, "done")
+    trained(second.folder, 1, "failed")
+    with pytest.raises(RunError, match="nothing left"):
+        groups.start(key)
+    (groups.root() / key / "stop").touch()
+    groups.start_driver(key)
+    assert len(spawned) == 1 and not (groups.root() / key / "stop").exists()
+    key = make("twin", Cluster())
+    for run in groups.load(key).runs:
+        trained(run.folder, 4, "done")
+    with pytest.raises(RunError, match="nothing left"):
+        groups.start_driver(key)
+
+
+def test_without_ray_a_driver_says_what_to_install(key, monkeypatch):
+    monkeypatch.setattr(ray_here, "is_installed", lambda: False)
+    with pytest.raises(ClusterError, match=r"pip install -r requirements-cluster\.txt"):
+        groups.start_driver(key)
+    assert groups.load(key).status == "stopped"
+
+
+@pytest.mark.parametrize("act", [groups.load, groups.stop, groups.start, groups.remove])
+def test_an_unknown_group_is_told(workspace, act):
+    with pytest.raises(RunError, match="no group of runs 'x'"):
+        act("x")
+
+
+def test_a_group_that_its_driver_trains_is_stopped_by_it_and_not_deleted(key):
+    with FileLock(groups.root() / key / "lock"):
+        assert groups.load(key).is_active
+        for refused in (groups.start, groups.remove):
+            with pytest.raises(RunError, match="is running"):
+                refused(key)
+        groups.stop(key)
+        assert (groups.root() / key / "stop").exists()
+    with pytest.raises(RunError, match="nothing to stop"):
+        groups.stop(key)
+
+
+def test_a_group_whose_runs_are_in_the_trash_is_not_listed(key):
+    groups.remove(key)
+    assert groups.listing() == []
+
+
+def test_trials_follow_from_their_runs_and_what_is_remembered(key):
+    group = groups.load(key)
+    done, pruned, failed, waiting = (run.folder for run in group.runs)
+    trained(done, 4, "done")
+    trained(pruned, 2)
+    trained(failed, 1, "failed")
+    groups.prune(group.folder, pruned.name, 2, 0.5)
+    groups.write_mark(group.folder, done.name, Mark("d", 2, 2, 10.0, 2.0, "here"))
+    found = groups.load(key)
+    assert statuses(key) == ["done", "pruned", "failed", "waiting"]
+    assert (found.core_seconds, found.trials[done.name].tries) == (20.0, 2)
+    assert [run.folder for run in found.left] == [failed, waiting]
+    assert [run.folder for run in found.waiting] == [waiting]
+
+
+@pytest.mark.parametrize(
+    ("by", "here", "wanted"), [("d", 1, "waiting"), ("d", 3, "failed"), ("before", 3, "waiting")]
+)
+def test_a_failed_trial_waits_while_its_driver_has_tries_left(key, by, here, wanted):
+    group = groups.load(key)
+    trained(group.runs[0].folder, 1, "failed")
+    files.write_json(group.folder / "state.json", {"status": "running", "driver": "d"})
+    groups.write_mark(group.folder, group.runs[0].id, Mark(by, 5, here))
+    with FileLock(group.folder / "lock"):
+        assert statuses(key)[0] == wanted
+
+
+@pytest.mark.parametrize(
+    ("state", "locked", "wanted"),
+    [
+        (None, False, "stopped"),
+        ("running", True, "running"),
+        ("queued", True, "queued"),
+        ("running", False, "lost"),
+        ("stopped", False, "stopped"),
+        ("failed", False, "failed"),
+    ],
+)
+def test_a_group_with_a_driver_has_its_status(key, state, locked, wanted):
+    folder = groups.root() / key
+    if state:
+        error = {"message": "Because of {why}.", "params": {"why": "rain"}}
+        told = {"status": state, "time": time.time(), "beat": 3, "error": error}
+        files.write_json(folder / "state.json", told)
+    with FileLock(folder / "lock") if locked else open(os.devnull):
+        found = groups.load(key)
+    assert (found.status, found.is_active) == (wanted, locked)
+    assert bool(found.error) == (wanted == "failed")
+
+
+def test_damaged_files_of_a_group_lose_no_runs(key):
+    folder = groups.root() / key
+    (folder / "state.json").write_text("{")
+    (folder / "about.json").write_text("[]")
+    (folder / "trials").mkdir()
+    for run in groups.load(key).runs:
+        (folder / "trials" / f"{run.id}.json").write_text('{"tries": "x", "seconds": -1}')
+    assert statuses(key) == ["waiting"] * 4
+    (folder / "sweep.json").write_text('{"format": 99}')
+    with pytest.raises(Exception, match="newer program"):
+        groups.load(key)
+    assert len(groups.listing()) == 1
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", 3])
+def test_a_damaged_name_of_a_group_reads_no_other_folder(workspace, name):
+    folder = fakes.run()
+    files.write_json(folder / "about.json", {"name": "a", "group": {"id": name, "kind": "sweep"}})
+    assert all(not group.cluster for group in groups.listing())
+
+
+def test_the_rest_is_told_from_the_epochs_so_far(key):
+    group = groups.load(key)
+    assert group.eta is None
+    first, second, *_ = group.runs
+    trained(first.folder, 4, "done")
+    trained(second.folder, 1)
+    rest = (3 + 4 + 4) * 2.0
+    assert groups.load(key).eta == rest
+    with FileLock(group.folder / "lock"):
+        for at_once, wanted in ((2, rest / 2), (9, 4 * 2.0)):  # not less than the longest run
+            files.write_json(group.folder / "state.json", {"at_once": at_once})
+            assert groups.load(key).eta == wanted
+
+
+def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, capsys):
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    def later(seconds):
+        clock[0] += seconds
+
+    patron = turn.Patron(key)
+    assert not patron.is_there()
+    files.write_json(groups.root() / key / "state.json", {"beat": 7})
+    later(2)
+    assert patron.is_there()  # on another machine, whose locks are not seen: its beat grows
+    later(status.SILENCE + 2)
+    assert patron.is_gone()
+    assert "driver of this run's sweep has ended" in capsys.readouterr().err
+    monkeypatch.setattr(status, "is_locked", lambda path: path.name == "lock")
+    later(2)
+    assert patron.is_there()
+    assert not turn.Patron("").is_there()
+    assert not turn.Patron("../elsewhere").is_there()
+
+
+class Impatient:
+    """A state that wants to stop after a few looks."""
+
+    def __init__(self):
+        self.looks, self.values = 0, {"queued": time.time()}
+
+    @property
+    def stop_wanted(self):
+        self.looks += 1
+        return self.looks > 3
+
+    def update(self, **values):
+        self.values |= values
+
+
+@pytest.mark.parametrize("who", ["run", "driver"])
+def test_who_finds_the_place_taken_waits_and_can_be_stopped(key, who):
+    (runs.root()).mkdir(exist_ok=True)
+    state = Impatient()
+    run = groups.load(key).runs[0]
+    waiting = turn._place(run, state) if who == "run" else driver._place(state)
+    with FileLock(runs.root() / "active.lock"), pytest.raises(turn.Stopped), waiting:
+        pass
+    assert state.looks == 4
+
+
+def test_runs_that_cannot_all_be_made_leave_none_behind(dataset):
+    plan = plans.small_data(dataset, [SMALL], [16, 4800], [None])
+    with pytest.raises(Exception, match="4800"):
+        groups.create(plan)
+    assert runs.listing() == []
+
+
+def test_a_twin_differs_in_augmentation_alone(make, dataset):
+    plain, augmented = groups.load(make("twin")).runs
+    assert plain.training == augmented.training
+    assert plain.dataset_fingerprint == augmented.dataset_fingerprint
+    assert (plain.augmentation, augmented.augmentation) == (None, Augmentation())
+    with pytest.raises(RunError, match="would be the same"):
+        plans.twin(dataset, SMALL, NO_AUGMENTATION)
+
+
+@pytest.mark.parametrize(("budget", "steps"), [("steps", [6, 6]), ("epochs", [2, 6])])
+def test_small_data_runs_have_changes_of_weights_or_epochs_in_common(dataset, budget, steps):
+    plan = plans.small_data(dataset, [SMALL], [16, 48], [None], budget)
+    made = groups.load(groups.create(plan)).runs
+    assert [run.train_photos for run in made] == [16, 48]
+    assert [run.training.steps_per_epoch for run in made] == steps
+
+
+def test_a_smaller_choice_lies_within_the_larger(dataset):
+    small, large = (
+        {row[0] for row in dataset.subset(n, SMALL.seed).photos if row[2] == "train"}
+        for n in (16, 48)
+    )
+    assert small < large
+
+
+def test_sizes_are_what_the_data_can_give(dataset):
+    assert plans.sizes(dataset) == [48]
+    with pytest.raises(RunError, match="at least two sizes"):
+        plans.small_data(dataset, [SMALL], [48], [None])
+
+
+def test_the_time_a_group_takes_follows_from_earlier_runs(dataset):
+    plan = PLANS["twin"](dataset)
+    assert plans.seconds(plan, []) is None
+    known = [runs.load(fakes.run(image_size=32, batch_size=8))]  # 2.5 s for 200 and 100 photos
+    epoch = 2.5 * (48 + 24 / 3) / (200 + 100 / 3)
+    assert plans.seconds(plan, known) == pytest.approx(2 * (plans.START + 4 * epoch), rel=0.01)
+
+
+def test_the_notes_twins_differ_in_their_gap_and_not_in_accuracy(workspace):
+    pair = []
+    for name, augmentation in (("plain", None), ("augmented", Augmentation())):
+        folder = fakes.run(name, epochs=0, augmentation=augmentation)
+        for row in histories.read_csv(RECORDED / f"notes_{name}_50.csv"):
+            files.append_line(folder / "metrics.jsonl", {**row, "seconds": 2.0})
+        pair.append(runs.load(folder))
+    gap, level = contrast.twins(*pair)
+    assert gap.id == "gap_closed"
+    assert "19.5 points at the end without it, 1.4 with it" in str(gap)
+    assert "no difference can be told" in str(level)
+
+
+def test_twins_are_not_compared_before_both_have_five_epochs(workspace):
+    plain, other = (runs.load(fakes.run(str(n), epochs=n)) for n in (9, 4))
+    assert [said.id for said in contrast.twins(plain, other)] == ["wait"]
+
+
+def test_points_of_the_curve_have_wilson_intervals(workspace):
+    point = contrast.points([runs.load(fakes.run())])[0]
+    assert (point.photos, point.line, point.accuracy) == (200, ("notes", False), 0.70)
+    assert (round(point.low, 3), round(point.high, 3)) == (0.604, 0.781)  # 70 of 100
+
+
+def test_lines_are_compared_where_both_are_done(workspace):
+    found = contrast.points([runs.load(fakes.run()), runs.load(fakes.run(model="notes-deep"))])
+    (said,) = [str(said) for _, _, said in contrast.ahead(found)]
+    assert said.startswith("notes-deep, plain against notes, plain at 200 photos: +0.0")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["sweep"], "needs a folder of photos and a grid"),
+        (["sweep", "--resume", "x", "--epochs", "3"], "--resume goes on with a sweep as it was"),
+        (["sweep", "--resume", "none"], "There is no group of runs 'none'"),
+        (["sweep-stop", "none"], "There is no group of runs 'none'"),
+        (["experiment", "stop", "none"], "There is no group of runs 'none'"),
+        (["sweep", "photos", "--grid", "missing.json"], "missing.json does not exist"),
+        (["experiment", "small-data", "{demo}", "--variants", "some"], "some"),
+        (["experiment", "small-data", "{demo}", "--sizes", "few"], "whole numbers with commas"),
+    ],
+)
+def test_a_command_refuses_in_one_line(workspace, demo, spawned, capsys, words, told):
+    words = [word.format(demo=demo) for word in words]
+    status, out, err = fakes.shell(capsys, *words)
+    assert (status, out) == (1, "")
+    assert told in err
+    assert err.count("\n") == 1
+
+
+@pytest.fixture
+def grid_file(tmp_path):
+    path = tmp_path / "grid.json"
+    path.write_text('{"settings": {"learning_rate": [0.1, 0.01]}}')
+    return path
+
+
+@pytest.mark.parametrize(
+    "words", [("sweep", "--grid"), ("experiment", "twin"), ("experiment", "small-data")]
+)
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_cluster_that_cannot_be_used_makes_no_runs(
+    workspace, demo, capsys, monkeypatch, grid_file, words, is_installed
+):
+    monkeypatch.setattr(ray_here, "is_installed", lambda: is_installed)
+    more = [grid_file, demo] if words[0] == "sweep" else [demo]
+    with socket.socket() as bound:  # a port that is taken, and not listened on
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        status, _, err = fakes.shell(capsys, *words, *more, "--address", address)
+    assert status == 1
+    assert ("No Ray cluster answers" if is_installed else "Ray is not installed") in err
+    assert runs.listing() == []
+
+
+def test_commands_list_groups(key, capsys):
+    listed = f"{key}  stopped  0/4 trials ended  0 core-seconds  mine\n"
+    assert fakes.shell(capsys, "sweeps")[1] == listed
+    assert fakes.shell(capsys, "experiment", "list")[1] == f"{key}  stopped  0/4 runs done  mine\n"
+
+
+@pytest.mark.long
+def test_a_started_group_trains_all_its_runs_in_processes_of_their_own(make):
+    key = make("twin")
+    groups.start(key)
+    limit = time.monotonic() + 200
+    while groups.load(key).status != "done":
+        assert time.monotonic() < limit
+        time.sleep(0.5)
+    members = groups.load(key).runs
+    assert [len(run.epochs) for run in members] == [4, 4]
+    assert all(run.state["pid"] != os.getpid() for run in members)
+
+
+@pytest.mark.slow
+def test_the_command_trains_small_data_runs_and_tells_accuracy_against_data(
+    capsys, demo, workspace
+):
+    options = ("--sizes=16,48", "--variants=plain", "--epochs=1", "--image-size=32")
+    status, out, _ = fakes.shell(capsys, "experiment", "small-data", demo, *options)
+    assert status == 0
+    assert "notes, plain, 48 photos: 0." in out
+    status, out, _ = fakes.shell(capsys, "experiment", "list")
+    assert "done  2/2 runs done" in out

@@ -1,0 +1,492 @@
+"""Groups on the Compare page: the form and the panel of each kind; nothing trains and no Ray."""
+
+import json
+import time
+from pathlib import Path
+
+import fakes
+import pytest
+
+from catdog_core import access, datasets, files, runs
+from catdog_core.access import Visitor
+from catdog_core.cluster import grid, groups, plans, ray_here
+from catdog_core.cluster.groups import Cluster, Mark
+from catdog_core.errors import AccessError
+from catdog_core.outcomes import histories, sweep_table
+from catdog_core.settings import PRESETS, Augmentation, Training
+from catdog_ui.compare import grid_form, group_charts, group_form, run_table
+
+pytestmark = pytest.mark.usefixtures("workspace")
+RECORDED = Path(__file__).parent / "histories"
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+GRID = grid.parse(
+    {
+        "settings": {"learning_rate": [1e-4, 1e-3, 1e-2], "batch_size": [10, 20]},
+        "asha": {"grace": 2, "reduction": 3},
+    }
+)
+KINDS = pytest.mark.parametrize("kind", ["sweep", "twin", "small-data"])
+
+
+@pytest.fixture(autouse=True)
+def with_ray(monkeypatch):
+    """Ray as if it were installed; nothing here starts it."""
+    monkeypatch.setattr(ray_here, "is_installed", lambda: True)
+
+
+@pytest.fixture
+def dataset(demo, workspace, monkeypatch):
+    monkeypatch.setattr(plans, "SIZES", (12, 24, 48))
+    return datasets.open_folder(demo)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What was started: by a driver or one after another."""
+    found = []
+    monkeypatch.setattr(groups, "start_driver", lambda key, **more: found.append(("ray", key)))
+    monkeypatch.setattr(
+        runs, "start", lambda folder, follow=False: found.append(("turn", folder.name))
+    )
+    return found
+
+
+def page(**query):
+    return fakes.page("4_Compare", **query)
+
+
+def form(kind="twin", **query):
+    app = page(**query)
+    app.segmented_control("compare_view").set_value("experiments").run()
+    if kind != "twin":
+        app.segmented_control("experiment_kind").set_value(kind).run()
+    return app
+
+
+def sweep(dataset, cluster=None):
+    plan = plans.sweep(dataset, GRID, Training(epochs=9, image_size=32), None)
+    return groups.create(plan, "which rate?", cluster or Cluster())
+
+
+def driver(key, **state):
+    """A driver's state as it would have left it."""
+    folder = groups.root() / key
+    files.write_json(folder / "about.json", {"format": 1, "asked": time.time() - 100, "after": 0})
+    files.write_json(folder / "state.json", {"format": 1, "beat": 5, "time": time.time(), **state})
+
+
+def trained(run, epochs, status="done", accuracy=0.7):
+    for epoch in range(epochs):
+        row = {"epoch": epoch, "loss": 0.5, "accuracy": 0.8, "val_loss": 0.5}
+        line = {**row, "val_accuracy": accuracy, "seconds": 1.0}
+        files.append_line(run.folder / "metrics.jsonl", line)
+    files.write_json(run.folder / "state.json", {"format": 1, "status": status, "beat": 1})
+
+
+def member(kind, name, accuracies=(), augmentation=None, group="does it help?", **training):
+    """A run of a group made by hand, whose id is its kind."""
+    status = "done" if accuracies else None
+    folder = fakes.run(name, epochs=0, augmentation=augmentation, status=status, **training)
+    for epoch, accuracy in enumerate(accuracies):
+        row = {"epoch": epoch, "loss": 0.5, "accuracy": 0.8, "val_loss": 0.5, "seconds": 1.0}
+        files.append_line(folder / "metrics.jsonl", {**row, "val_accuracy": accuracy})
+    runs.join(folder, {"id": kind, "kind": kind, "name": group})
+    return folder.name
+
+
+def rates(accuracies=(0.6, 0.65, 0.7, 0.75, 0.8, 0.85)):
+    pairs = zip(RATES, accuracies, strict=False)
+    return [member("sweep", f"rate {r:g}", [a], learning_rate=r) for r, a in pairs]
+
+
+def twins():
+    """The runs of the class notes."""
+    for name, augmentation in (("plain", None), ("augmented", PRESETS["notes"])):
+        run = runs.load(member("twin", name, augmentation=augmentation))
+        for row in histories.read_csv(RECORDED / f"notes_{name}_50.csv"):
+            files.append_line(run.folder / "metrics.jsonl", {**row, "seconds": 1.0})
+
+
+def more_data():
+    for size in (50, 200):
+        member("small-data", f"{size} photos", [0.7])
+    member("small-data", "later")
+
+
+MADE = {"sweep": rates, "twin": twins, "small-data": more_data}
+
+
+@pytest.fixture
+def halfway(dataset):
+    """A sweep whose driver is gone: one trial done, one ended early, one begun, three to come."""
+    key = sweep(dataset)
+    folder, members = groups.root() / key, groups.load(key).runs
+    trained(members[0], 9, accuracy=0.9)
+    trained(members[1], 2, "stopped")
+    groups.prune(folder, members[1].id, 2, 0.7)
+    trained(members[2], 4, "stopped")
+    groups.write_mark(folder, members[0].id, Mark("d", 2, 1, 90, 2))
+    driver(key, status="running", driver="d")
+    return key
+
+
+def progress(app):
+    return str(app.get("progress")[0].proto.text)
+
+
+@KINDS
+def test_a_lab_without_groups_shows_the_form_and_without_photos_says_what_to_do(kind):
+    app = form(kind)
+    assert not app.exception
+    assert "A new experiment" in fakes.said(app.subheader)
+    assert "There is no dataset yet" in fakes.said(app.info)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shows", "runs_in_table"),
+    [
+        ("sweep", "Best so far: “rate 0.03” with 85.0%", 6),
+        ("twin", "Augmentation closed the gap", 2),
+        ("small-data", "no difference can be told", 3),
+    ],
+)
+def test_an_address_opens_its_group_with_what_it_showed(kind, shows, runs_in_table):
+    member("other", "another")
+    MADE[kind]()
+    app = page(group=kind)
+    assert not app.exception
+    assert shows in fakes.said([*app.markdown, *app.caption])
+    assert len(app.dataframe[0].value) == runs_in_table
+    assert app.query_params["group"] in (kind, [kind])
+
+
+@KINDS
+def test_the_curves_of_a_group_can_be_laid_over_each_other(kind):
+    MADE[kind]()
+    app = page(group=kind)
+    app.button("group_curves").click().run()
+    assert not app.exception
+    assert len(app.multiselect[0].value) in (2, 3)
+    assert "group" not in app.query_params
+
+
+@KINDS
+def test_a_name_cannot_bring_markdown(kind):
+    for n in range(2):
+        member(kind, f"<b>{n}</b> *x*", [0.6 + n / 20], group="**<b>bold**", batch_size=10 + n)
+    app = page(group=kind)
+    assert not app.exception
+    assert r"\*\*" in app.subheader[0].value
+    assert " *x*" not in fakes.said([*app.markdown, *app.caption])
+
+
+MAKES = {"sweep": 9, "twin": 2, "small-data": 6}
+
+
+@KINDS
+@pytest.mark.parametrize("where", ["turn", "local", "without ray"])
+def test_a_click_makes_the_runs_and_starts_them(dataset, started, monkeypatch, kind, where):
+    if where == "without ray":
+        monkeypatch.setattr(ray_here, "is_installed", lambda: False)
+    app = form(kind, dataset=dataset.id)
+    if where == "without ray":
+        assert "Ray is not installed here" in fakes.said(app.info)
+    else:
+        app.segmented_control(f"experiment_{kind}_where").set_value(where).run()
+    assert f"**{MAKES[kind]} runs.**" in fakes.said(app.markdown)
+    app.text_input("experiment_name").set_value("mine").run()
+    app.button("experiment_start").click().run()
+    assert not app.exception
+    (group,) = groups.listing()
+    assert (group.kind, group.name, len(group.runs)) == (kind, "mine", MAKES[kind])
+    by_ray = where == "local"
+    assert started == [("ray", group.id) if by_ray else ("turn", group.runs[0].id)]
+    assert group.cluster == (Cluster() if by_ray else None)
+    assert bool(group.grid and group.grid.asha) == (by_ray and kind == "sweep")
+    assert app.query_params["group"] in (group.id, [group.id])
+
+
+def test_the_runs_of_each_kind_are_those_of_the_form(dataset, started):
+    app = form(dataset=dataset.id)
+    app.button("experiment_start").click().run()
+    (twin,) = groups.listing()
+    assert [run.augmentation for run in twin.runs] == [None, PRESETS["notes"]]
+    app = form("small-data", dataset=dataset.id)
+    app.button("experiment_start").click().run()
+    found = next(group for group in groups.listing() if group.kind == "small-data").runs
+    assert [run.train_photos for run in found] == [12, 12, 24, 24, 48, 48]
+    assert {run.training.steps_per_epoch for run in found} == {3}
+
+
+def test_a_dataset_too_small_for_parts_says_so(demo, monkeypatch):
+    app = form("small-data", dataset=datasets.open_folder(demo).id)
+    assert not app.exception
+    assert "has 48 training photos" in fakes.said(app.info)
+
+
+def test_more_data_shows_its_points_as_they_come():
+    more_data()
+    app = page(group="small-data")
+    assert "3 runs · waiting: 1 · done: 2" in progress(app)
+    assert list(app.dataframe[0].value["Status"]) == ["done", "done", "waiting"]
+
+
+def test_twins_are_judged():
+    twins()
+    app = page(group="twin")
+    assert "It overfits since epoch 21" in fakes.said(app.caption)
+    assert list(app.dataframe[0].value["Verdict"]) == ["overfitting", "healthy"]
+
+
+@pytest.mark.parametrize("kind", ["twin", "small-data"])
+def test_a_paused_group_goes_on_by_its_button(started, kind):
+    first = member(kind, "first")
+    member(kind, "second", augmentation=PRESETS["notes"])
+    files.write_json(runs.load(first).folder / "state.json", {"status": "stopped"})
+    app = page(group=kind)
+    app.button("group_start").click().run()
+    assert not app.exception
+    assert started == [("turn", first)]
+
+
+def test_trials_are_counted_and_what_they_cost_and_try_is_told(halfway):
+    app = page(group=halfway)
+    assert not app.exception
+    assert "6 runs · waiting: 3 · done: 1 · ended early: 1 · stopped: 1" in progress(app)
+    said = fakes.said(app.caption)
+    assert "Cost so far: 3.0 core-minutes" in said
+    assert "All combinations of Learning rate: 0.0001, 0.001, 0.01; Batch size: 10, 20" in said
+    assert "Trials are judged after so many epochs: 2, 6" in said
+    assert "2 of 3 results are of runs that have not trained to their end" in said
+    table = app.dataframe[0].value
+    assert (table["Status"].iloc[0], table["Tries"].iloc[0]) == ("done", 2)
+    assert "ended early" in set(table["Status"])
+
+
+def test_a_group_whose_driver_is_gone_says_so_and_goes_on(halfway, started):
+    app = page(group=halfway)
+    assert "The process that drives this sweep is gone" in fakes.said(app.warning)
+    app.button("group_start").click().run()
+    assert not app.exception
+    assert started == [("ray", halfway)]
+
+
+def test_without_ray_it_goes_on_one_run_after_another(halfway, started, monkeypatch):
+    monkeypatch.setattr(ray_here, "is_installed", lambda: False)
+    app = page(group=halfway)
+    assert "pip install -r requirements-cluster.txt" in fakes.said(app.info)
+    app.button("group_start").click().run()
+    assert not app.exception
+    assert started == [("turn", groups.load(halfway).runs[2].id)]
+
+
+def test_why_a_driver_failed_is_told_as_plain_text(dataset):
+    key = sweep(dataset)
+    driver(key, status="failed", error={"message": "No cluster at {at}", "params": {"at": "*x*"}})
+    assert "No cluster at \\*x\\*" in fakes.said(page(group=key).error)
+
+
+def test_a_group_is_deleted_after_a_question_and_comes_back(halfway):
+    app = page(group=halfway)
+    app.button("group_delete").click().run()
+    app.button("group_delete_sure").click().run()
+    assert not app.exception
+    assert not groups.listing()
+    app.button("trash_undo_page").click().run()
+    group = groups.load(halfway)
+    assert len(group.runs) == 6 and group.grid is not None
+
+
+def test_a_range_is_drawn_from_at_random(dataset, started):
+    app = form("sweep", dataset=dataset.id)
+    app.segmented_control("sweep_learning_rate_kind").set_value("range").run()
+    assert "drawn at random" in fakes.said(app.caption)
+    assert "**8 runs.**" in fakes.said(app.markdown)
+    app.number_input("sweep_samples").set_value(5).run()
+    app.button("experiment_start").click().run()
+    (group,) = groups.listing()
+    found = {run.training.learning_rate for run in group.runs}
+    assert len(found) == 5 and all(1e-5 <= rate <= 1e-3 for rate in found)
+
+
+def test_a_value_out_of_range_is_told_by_its_setting(dataset):
+    app = form("sweep", dataset=dataset.id)
+    app.session_state["sweep_batch_size_values"] = ["20", "9000"]
+    app.run()
+    assert "'9000'. Expected a whole number from 1 to 512" in fakes.said(app.error)
+
+
+OFFERED = {**grid_form.offered("notes"), **grid_form.offered("transfer")}
+
+
+@pytest.mark.parametrize("name", [n for n, (_, c) in OFFERED.items() if c.kind in ("int", "float")])
+def test_every_number_offers_two_values_or_more_within_its_range(name):
+    part, control = OFFERED[name]
+    every, first = grid_form.suggested(control, control.default)
+    assert len(every) >= 2 and set(first) <= set(every)
+    assert grid.parse({part: {name: [str(value) for value in every]}}).varied
+
+
+def test_what_a_network_does_not_have_is_not_offered_for_it(dataset):
+    assert "unfreeze" not in grid_form.offered("notes")
+    assert "dropout" not in grid_form.offered("compact")
+    app = form("sweep", dataset=dataset.id)
+    app.multiselect("sweep_varied").set_value(["dropout"]).run()
+    app.selectbox("experiment_model").set_value("compact").run()
+    assert not app.exception and not app.error
+    assert "Choose at least one setting" in fakes.said(app.info)
+
+
+def test_a_range_stays_where_it_was_when_what_it_was_suggested_from_changes(dataset):
+    app = form("sweep", dataset=dataset.id)
+    app.segmented_control("sweep_batch_size_kind").set_value("range").run()
+    app.slider("sweep_batch_size_range").set_value((30, 150)).run()
+    app.session_state["experiment_batch_size"] = 4
+    app.run()
+    assert not app.exception and not app.error
+    assert app.slider("sweep_batch_size_range").value == (30, 150)
+
+
+def test_a_training_too_short_to_judge_trials_is_told():
+    assert "nobody is judged" in group_form.asha_words(grid.Asha(grace=2), 2)
+
+
+# The chart of settings and results.
+
+
+def chart(members, chosen=()):
+    found = sweep_table.table([runs.load(key) for key in members])
+    figure = group_charts.parallel(found, found.columns, chosen)
+    return {trace.customdata[0]: trace for trace in figure.data}
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "told"),
+    [
+        ((0.6, 0.65, 0.7, 0.75, 0.8, 0.85), "correlation +1.00 over 6 runs (Spearman)"),
+        ((0.6, 0.65, 0.7, 0.75, 0.8, 0.85), "Higher did better"),
+        ((0.6, 0.7, 0.8), "cannot be told from 3 results"),
+        ((0.7, 0.6, 0.72, 0.66, 0.64, 0.74), "it may be chance"),
+        ((0.7, 0.7, 0.7, 0.7, 0.7), "no setting stands out"),
+    ],
+)
+def test_the_words_name_the_setting_that_goes_with_the_result(accuracies, told):
+    rates(accuracies)
+    assert told in fakes.said(page(group="sweep").caption)
+
+
+def test_runs_without_a_result_are_drawn_to_their_last_setting():
+    trials = rates()
+    waiting = member("sweep", "waits", learning_rate=2e-3)
+    lines = chart([*trials, waiting])
+    assert list(lines[waiting].y) == [0]
+    assert list(lines[trials[0]].y) == [0, -1]
+    assert lines[waiting].line.dash == "dot"
+
+
+def test_runs_of_the_same_value_stand_beside_each_other_and_keep_their_order():
+    keys = [
+        member("sweep", f"r{n}", [0.6 + n / 20], batch_size=10 + 10 * (n % 2)) for n in range(6)
+    ]
+    at = {key: trace.x[0] for key, trace in chart(keys).items()}
+    assert len(set(at.values())) == 6
+    assert at[keys[0]] < at[keys[2]] < at[keys[4]] < at[keys[1]]
+
+
+def test_the_axis_of_a_rate_is_logarithmic():
+    trials = rates()
+    places = [chart(trials)[key].x[0] for key in trials]
+    assert places[2] - places[0] == pytest.approx(places[4] - places[2])
+
+
+def test_what_is_picked_on_the_chart_is_drawn_strongly_and_fills_the_table():
+    trials = rates()
+    picked = {"selection": {"points": [{"customdata": [trials[1]]}, {"customdata": trials[1]}]}}
+    assert run_table.picked(picked) == [trials[1]]
+    lines = chart(trials, [trials[1]])
+    assert [key for key, trace in lines.items() if trace.opacity == 1] == [trials[1]]
+
+
+def test_the_best_run_of_a_sweep_comes_first_and_the_best_open_side_by_side():
+    trials = rates()
+    app = page(group="sweep")
+    assert list(app.dataframe[0].value["Learning rate"])[:2] == [0.03, 0.01]
+    app.button("group_curves").click().run()
+    assert app.multiselect[0].value == trials[:2:-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("rate 1 · does it", "rate 1"), ("a · b", "a · b"), ("plain", "plain")],
+)
+def test_a_run_is_called_without_the_name_of_its_group_even_where_that_is_cut_off(name, told):
+    assert group_charts.name(runs.load(member("sweep", name))) == told
+
+
+def test_names_of_runs_are_never_rendered_in_a_chart():
+    keys = [member("sweep", f"<b>{n}</b>", [0.6 + n / 20], batch_size=10 + n) for n in range(3)]
+    assert all("<b>" not in trace.name for trace in chart(keys).values())
+
+
+def test_runs_ticked_on_compare_have_the_chart_too():
+    keys = [
+        fakes.run(f"r{n}", batch_size=10 + n, augmentation=Augmentation() if n else None).name
+        for n in range(3)
+    ]
+    app = page(runs=",".join(keys))
+    assert not app.exception
+    assert app.expander[0].label == "Settings and results of these runs"
+
+
+# Where several share a lab.
+
+
+@pytest.fixture
+def shared(workspace, monkeypatch):
+    """A class's lab; the function given lets somebody sit before it."""
+    workspace.mkdir(exist_ok=True)
+    text = json.dumps({"format": 1, "shared": True, "runs_each": 6, "waiting_each": 1})
+
+    def sits(name, role):
+        (workspace / access.FILE).write_text(text)
+        monkeypatch.setattr(access, "_ask", lambda: Visitor(name, role))
+
+    return sits
+
+
+@KINDS
+def test_the_audience_starts_nothing(dataset, shared, started, kind):
+    shared("eve", "audience")
+    app = form(kind, dataset=dataset.id)
+    assert app.button("experiment_start").disabled
+    assert "as the audience" in app.button("experiment_start").help
+    with pytest.raises(AccessError, match="as the audience"):
+        sweep(dataset)
+    assert not runs.listing() and not started
+
+
+def test_a_students_group_keeps_to_the_quota_and_leaves_nothing_behind(dataset, shared, started):
+    shared("ada", "student")
+    app = form("sweep", dataset=dataset.id)
+    app.button("experiment_start").click().run()
+    assert "You have 6 runs already" in fakes.said(app.error)
+    assert not runs.listing() and not started
+
+
+@pytest.mark.parametrize("act", [groups.start, groups.start_driver, groups.stop, groups.remove])
+def test_a_student_neither_stops_nor_takes_over_the_group_of_another(dataset, shared, act):
+    key = sweep(dataset)
+    shared("ada", "student")
+    with pytest.raises(AccessError, match="belongs to the teacher"):
+        act(key)
+
+
+def test_a_student_names_no_cluster_and_trains_no_more_at_once_than_the_quota(dataset, shared):
+    shared("ada", "student")
+    with pytest.raises(AccessError, match="Only a teacher"):
+        sweep(dataset, Cluster("ray://example.org:10001"))
+    assert not runs.listing()
+    assert access.most_at_once(None) == access.most_at_once(7) == 1
+    app = form("sweep", dataset=dataset.id)
+    app.segmented_control("experiment_sweep_where").set_value("cluster").run()
+    assert "experiment_address" not in [each.key for each in app.text_input]

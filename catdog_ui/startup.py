@@ -70,7 +70,7 @@ def page(title: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _settle(title: str) -> None:
-    loaders.settle()  # once for each title, since each page imports more
+    loaders.freeze_gc()  # once for each title, since each page imports more
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from sklearn import metrics
 from catdog_core import datasets
 from catdog_core.insight import scores
 from catdog_core.insight.predictions import Table
-from catdog_ui.evaluate import evaluate_charts, evaluate_photos
+from catdog_ui.evaluate import evaluate_charts, evaluate_view
 
 MANY = 60
 
@@ -33,7 +33,7 @@ def table(classes, n=400, seed=0):
 def test_plotly_finds_no_fault_with_the_figures(classes):
     found = table(classes)
     result = scores.at(found, 0.4)
-    labels = list(range(min(classes, evaluate_charts.MOST)))
+    labels = list(range(min(classes, evaluate_charts.MOST_CLASSES)))
     curves = scores.roc(found), scores.precision_recall(found)
     some = [0, 1] if classes == 2 else evaluate_charts.drawn(curves[0])
     colors = evaluate_charts.line_colors(found.classes, some)
@@ -115,7 +115,7 @@ def test_a_line_of_the_mistakes_opens_its_photos(monkeypatch):
 
     state = State(evaluate_cell_page=3)
     monkeypatch.setattr(streamlit, "session_state", state)
-    evaluate_photos.choose_mix_up(("x", "y", "z"), [(0, 1, 5), (2, 0, 4)])
+    evaluate_view.choose_mix_up(("x", "y", "z"), [(0, 1, 5), (2, 0, 4)])
     assert state == {"evaluate_truth": "z", "evaluate_guess": "x", "evaluate_list": "cell"}
 
 

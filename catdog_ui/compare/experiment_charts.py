@@ -8,10 +8,10 @@ from math import floor
 import plotly.graph_objects as go
 
 from catdog_core.outcomes.contrast import Point
+from catdog_core.palette import TRAIN, VALIDATION
 
-from .. import chart_marks, charts
+from .. import charts
 from ..charts import Curve, Metric
-from ..palette import TRAIN, VALIDATION
 from ..words import t
 
 HEIGHT = 520
@@ -52,8 +52,8 @@ def twins(metric: Metric, pair: Sequence[tuple[Curve, str, int | None]]) -> go.F
     limits = charts.y_range(metric, curves, max(curve.classes for curve in curves))
     for axis, (curve, title, since) in zip(_DOMAINS, pair, strict=True):
         _twin(figure, metric, curve, title, axis)
-        chart_marks.band(figure, metric, curve.epochs, yaxis=axis)
-        chart_marks.onset(figure, since, axis)
+        charts.draw_gap(figure, metric, curve.epochs, yaxis=axis)
+        charts.mark_overfitting(figure, since, axis)
         shape = {"domain": _DOMAINS[axis], "range": limits, "automargin": True}
         figure.update_layout({axis.replace("y", "yaxis"): shape})
     if metric == "accuracy":

@@ -9,11 +9,11 @@ import streamlit as st
 from catdog_core import runs
 from catdog_core.outcomes import contrast, experiments, histories
 from catdog_core.outcomes.experiments import Group
+from catdog_core.palette import TRAIN, VALIDATION
 from catdog_core.runs import Run
 
-from .. import charts, curve_words, phrases, trash_view, verdict, visitors
-from ..learn.terms import terms
-from ..palette import TRAIN, VALIDATION
+from .. import captions, charts, phrases, trash_view, visitors
+from ..learn.glossary_view import terms
 from ..startup import guard
 from ..words import N_, escape, t
 from . import experiment_charts, experiment_form, group_pick, sweep_runs, sweep_status
@@ -140,9 +140,9 @@ def _twins(group: Group) -> None:
         st.markdown(t(said.message, **said.params))
     for (_, title), judged in zip(pair, found, strict=True):
         with st.container(horizontal=True, vertical_alignment="top", gap="small"):
-            _, color, icon = verdict.KINDS[judged.kind]
-            st.badge(f"{title}: {verdict.word(judged)}", color=color, icon=icon)  # type: ignore[arg-type]
-            st.caption(verdict.sentence(judged), width="stretch")
+            _, color, icon = captions.VERDICTS[judged.kind]
+            st.badge(f"{title}: {captions.verdict_word(judged)}", color=color, icon=icon)  # type: ignore[arg-type]
+            st.caption(captions.verdict_sentence(judged), width="stretch")
     if not any(run.epochs for run in group.runs):
         return
     st.html(
@@ -160,10 +160,10 @@ def _twins(group: Group) -> None:
     metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
     for column, metric in zip(st.columns(2), metrics, strict=True):
         with column:
-            figure, told = experiment_charts.twins(metric, curves), curve_words.alt(metric)
+            figure, told = experiment_charts.twins(metric, curves), captions.chart_alt(metric)
             st.plotly_chart(figure, key=f"twins_{metric}", config=_BARE, alt=told)
-            now = curve_words.twins(metric, curves[0][0], curves[1][0])
-            st.caption(curve_words.told(curve_words.TWINS[metric], now))
+            now = captions.twins_caption(metric, curves[0][0], curves[1][0])
+            st.caption(captions.caption(captions.TWINS[metric], now))
     terms("twin", "gap", "augmentation", "confidence-interval")
     st.caption(
         t(
@@ -192,7 +192,7 @@ def _small_data(group: Group) -> None:
     figure = experiment_charts.against_data(found, names, max(len(group.runs[0].classes), 2))
     told = t("Chart of accuracy against training photos; the words below tell what it shows")
     st.plotly_chart(figure, key="against_data", config=_BARE, alt=told)
-    st.caption(curve_words.told(curve_words.DATA, curve_words.against_data(found, names)))
+    st.caption(captions.caption(captions.DATA, captions.data_caption(found, names)))
     terms("dataset", "augmentation", "confidence-interval", "transfer")
     sentences = [t(said.message, **said.params) for said in contrast.growth(found)]
     for base, other, said in contrast.ahead(found):
@@ -226,7 +226,7 @@ def _members(group: Group) -> None:
             t("Status"): [_status(group, run) for run in rows],
             t("Epochs"): [f"{len(r.epochs)} / {r.training.epochs}" for r in rows if r.training],
             t("Best validation accuracy"): [_best(run) for run in rows],
-            t("Verdict"): [verdict.word(histories.of_run(run)) for run in rows],
+            t("Verdict"): [captions.verdict_word(histories.of_run(run)) for run in rows],
             t("Duration"): [phrases.duration(run.duration) for run in rows],
         },
         hide_index=True,

@@ -19,8 +19,8 @@ import plotly.graph_objects as go
 from catdog_core.files import shown
 from catdog_core.outcomes import sweep_table
 from catdog_core.outcomes.sweep_table import Column, Table
+from catdog_core.palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
 
-from ..palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
 from ..words import t
 from . import sweep_words
 

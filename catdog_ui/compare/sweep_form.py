@@ -16,7 +16,7 @@ from catdog_core.outcomes.experiments import Member, Plan
 from catdog_core.settings import NETWORKS, Augmentation, Network, Training
 
 from .. import state, visitors
-from ..learn.terms import terms
+from ..learn.glossary_view import terms
 from ..words import t
 from . import experiment_form, sweep_fields, sweep_where, sweep_words
 from .sweep_where import Where

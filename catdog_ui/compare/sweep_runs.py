@@ -13,8 +13,8 @@ from catdog_core.outcomes import sweep_table
 from catdog_core.outcomes.sweep_table import Column, Table
 from catdog_core.runs import Run
 
-from .. import charts, curve_words, phrases, state
-from ..learn.terms import terms
+from .. import captions, charts, phrases, state
+from ..learn.glossary_view import terms
 from ..words import escape, t
 from . import sweep_chart, sweep_words
 
@@ -59,7 +59,7 @@ def show(
         selection_mode=("points", "box"),
         alt=t("Parallel coordinates of settings and results; the words below tell what they show"),
     )
-    st.caption(curve_words.told(sweep_words.READ, sweep_words.now(found)))
+    st.caption(captions.caption(sweep_words.READ, sweep_words.now(found)))
     terms("parallel-coordinates", "rank-correlation", "sweep", key=f"{key}_terms")
     _table(found, chosen, key, told or {}, is_live)
 

@@ -10,9 +10,9 @@ from catdog_core import images
 from catdog_core.datasets import Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.images import Photo
+from catdog_core.palette import class_color
 
-from .. import gallery, pictures
-from ..palette import class_color
+from .. import gallery
 from ..startup import guard
 from ..words import escape, say, t
 
@@ -66,7 +66,7 @@ def _show(dataset: Dataset) -> None:
         )
     )
     drawn = draw(dataset.items("train"), seed)
-    read = [(item, pictures.fitted(item.path, SIZE)) for item in drawn]
+    read = [(item, gallery.fitted_photo(item.path, SIZE)) for item in drawn]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
     _unreadable([(item, photo) for item, photo in read if isinstance(photo, PhotoError)])
     if not good:

@@ -1,8 +1,9 @@
-"""The pieces of the Data page: what a dataset holds, and one batch of it as the model sees it."""
+"""The Data page: what a dataset holds, and its parts, of which only the open one is worked out."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from html import escape as html_escape
 
 import plotly.graph_objects as go
@@ -12,16 +13,16 @@ from catdog_core import datasets, images
 from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
+from catdog_core.palette import SPLIT_COLORS
 from catdog_core.sources import class_set
 from catdog_core.sources.places import Remote
 from catdog_core.sources.preview import LAYOUTS
 
 from .. import trash_view, visitors
-from ..learn.terms import terms
-from ..palette import SPLIT_COLORS
+from ..learn.glossary_view import terms
 from ..startup import guard
 from ..words import N_, escape, t
-from . import sources
+from . import batch_view, edit_actions, health_view, race_view, shards_view, sources, split_view
 from .source_parts import SPLITS
 
 _SOURCES = {
@@ -236,3 +237,55 @@ def _remove(dataset_id: str) -> None:
     with guard():
         trash_view.deleted(datasets.remove(dataset_id))
         st.query_params.pop("dataset", None)
+
+
+_PART_KEY = "data_part"
+
+
+def _race_terms(_: Dataset) -> None:
+    terms("latency", "tfrecord", "imagedatagenerator")
+
+
+PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
+    "photos": (N_("Photos"), ":material/grid_view:", (batch_view.show,)),
+    "health": (
+        N_("Health"),
+        ":material/health_and_safety:",
+        (edit_actions.show_last_edit, health_view.show, edit_actions.show_edits),
+    ),
+    "split": (
+        N_("Split & labels"),
+        ":material/label:",
+        (
+            edit_actions.show_last_edit,
+            split_view.show_split,
+            split_view.show_labels,
+            edit_actions.show_edits,
+        ),
+    ),
+    "tfrecord": (N_("TFRecord"), ":material/inventory_2:", (shards_view.show,)),
+    "race": (N_("Loading race"), ":material/sports_score:", (race_view.show, _race_terms)),
+}
+"""By their name in the address: name, icon, and what they draw."""
+
+
+def show_part(dataset: Dataset) -> None:
+    """Choose a part, kept as ``?part=`` in the address, and draw it."""
+    asked = st.query_params.get("part")
+    st.session_state[_PART_KEY] = asked if asked in PARTS else "photos"
+    part = st.segmented_control(
+        t("Part of the page"),
+        list(PARTS),
+        format_func=lambda part: f"{PARTS[part][1]} {t(PARTS[part][0])}",
+        required=True,
+        key=_PART_KEY,
+        label_visibility="collapsed",
+        on_change=_remember_part,
+    )
+    for draw in PARTS[part or "photos"][2]:
+        with guard():
+            draw(dataset)
+
+
+def _remember_part() -> None:
+    st.query_params["part"] = st.session_state[_PART_KEY]

@@ -12,9 +12,9 @@ import streamlit as st
 from catdog_core import jobs
 from catdog_core.datasets import Dataset
 from catdog_core.jobs import Job
+from catdog_core.palette import NEUTRAL, VALIDATION
 
-from .. import loaders, visitors, watch
-from ..palette import NEUTRAL, VALIDATION
+from .. import job_fragment, loaders, visitors
 from ..startup import guard
 from ..words import N_, escape, say, t
 
@@ -48,7 +48,7 @@ def show(dataset: Dataset) -> None:
             " that reads ahead, or keeps the photos decoded, hardly makes it wait."
         )
     )
-    watch.job(_key(dataset), partial(_show, dataset))
+    job_fragment.watch_job(_key(dataset), partial(_show, dataset))
 
 
 def _key(dataset: Dataset) -> str:

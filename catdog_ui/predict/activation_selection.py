@@ -1,25 +1,71 @@
-"""The doors of the X-ray to the heavy rooms: TensorFlow loads when they are called."""
+"""What the X-ray's panels share: the selected channel, its map as a picture, the forward passes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from catdog_core.images import Photo
+from catdog_core.insight.heat import coloured
 from catdog_core.jobs import Job
 
 from .. import loaders
 from ..words import t
+from .predict_inputs import Choice
+from .predict_panels import Photos
 
 if TYPE_CHECKING:
     from catdog_core.insight.pooled import Pooling
     from catdog_core.insight.xray import Answer, Box, Layer
     from catdog_core.predict import Predictor
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is looked at: a channel of a layer's map of a photo, by a model at an epoch.
+
+    `values` is the map, (h, w, K); `epochs` are the files of the run's kept epochs, from 0.
+    """
+
+    choice: Choice
+    model: Predictor
+    photo: Photo
+    photos: Photos
+    layers: list[Layer]
+    layer: Layer
+    channel: int
+    values: NDArray[np.float32]
+    epochs: dict[int, Path]
+
+    @property
+    def channel_map(self) -> NDArray[np.float32]:
+        """The map of the channel, (h, w)."""
+        return self.values[..., self.channel]
+
+
+def map_picture(values: NDArray[np.float32], side: int = 96) -> Photo:
+    """A channel's map, (h, w), in colours scaled by itself; small ones are made larger.
+
+    Args:
+        values: the map.
+        side: pixels the longer side shall have at least about; its squares stay sharp.
+    """
+    low, high = float(values.min()), float(values.max())
+    return enlarged(coloured((values - low) / (high - low or 1.0)), side)
+
+
+def enlarged(small: Photo, side: int) -> Photo:
+    """A picture whose every pixel is a square, as large as fits `side` pixels."""
+    factor = max(1, side // max(small.shape[:2]))
+    large = cv2.resize(small, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(large, dtype=np.uint8)
 
 
 def layers(model: Predictor) -> list[Layer]:
@@ -92,5 +138,5 @@ def _at_epoch(path: str, weights: str, changed: tuple[int, int]) -> Predictor:
     from catdog_core import predict as room
 
     model = room.at_epoch(Path(path), Path(weights))
-    loaders.settle()
+    loaders.freeze_gc()
     return model

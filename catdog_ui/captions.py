@@ -1,12 +1,15 @@
-"""How the charts of trainings are read, and what they show now, in sentences from their numbers."""
+"""What charts of trainings show and what a run's verdict says, in sentences from their numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import streamlit as st
+
 from catdog_core.files import shown
 from catdog_core.outcomes.contrast import Point
+from catdog_core.outcomes.verdicts import Said, Verdict
 
 from . import charts
 from .charts import Curve, Metric, Row
@@ -49,22 +52,22 @@ SEARCH = N_(
     "Each step took a higher rate than the one before; thin its own loss, thick the smoothed one."
     " Where it falls steeply the network learns, where it rises the steps are too large."
 )
-Found = tuple[int, float]  # an epoch from 0 and its value
+EpochValue = tuple[int, float]  # an epoch from 0 and its value
 
 
-def alt(metric: Metric) -> str:
+def chart_alt(metric: Metric) -> str:
     """What a chart of this metric is, for those who do not see it."""
     if metric == "accuracy":
         return t("Chart of accuracy over the epochs; the words below tell what it shows")
     return t("Chart of loss over the epochs; the words below tell what it shows")
 
 
-def told(how: str, now: str) -> str:
+def caption(how: str, now: str) -> str:
     """How to read a chart, and in bold what it shows, as Markdown."""
     return f"{t(how)} **{now}**" if now else t(how)
 
 
-def live(metric: Metric, curve: Curve) -> str:
+def live_caption(metric: Metric, curve: Curve) -> str:
     """Where the lines of one run stand, and the best of validation."""
     last = _last(metric, curve.epochs)
     if last is None:
@@ -96,7 +99,7 @@ def live(metric: Metric, curve: Curve) -> str:
     return f"{now} {then}"
 
 
-def overlay(metric: Metric, curves: Sequence[Curve]) -> str:
+def overlay_caption(metric: Metric, curves: Sequence[Curve]) -> str:
     """Which of several runs is best on validation photos, and by how much."""
     found = [(curve.name, best) for curve in curves if (best := _best(metric, curve.epochs))]
     if not found:
@@ -125,7 +128,7 @@ def overlay(metric: Metric, curves: Sequence[Curve]) -> str:
     return f"{now} {behind}"
 
 
-def twins(metric: Metric, plain: Curve, augmented: Curve) -> str:
+def twins_caption(metric: Metric, plain: Curve, augmented: Curve) -> str:
     """The gaps of both runs at the last epoch both have reached."""
     reached = {row["epoch"] for row in plain.epochs} & {row["epoch"] for row in augmented.epochs}
     one, two = (
@@ -150,7 +153,7 @@ def twins(metric: Metric, plain: Curve, augmented: Curve) -> str:
     )
 
 
-def against_data(points: Sequence[Point], names: Mapping[tuple[str, bool], str]) -> str:
+def data_caption(points: Sequence[Point], names: Mapping[tuple[str, bool], str]) -> str:
     """The highest point, and the lowest beside it."""
     best = max(points, key=lambda point: point.accuracy)
     least = min(points, key=lambda point: point.accuracy)
@@ -171,7 +174,7 @@ def against_data(points: Sequence[Point], names: Mapping[tuple[str, bool], str])
     return f"{now} {low}"
 
 
-def schedule(points: Sequence[tuple[float, float]]) -> str:
+def schedule_caption(points: Sequence[tuple[float, float]]) -> str:
     """Where the learning rate begins, is highest and ends."""
     peak = max(points, key=lambda point: point[1])
     return t(
@@ -184,7 +187,7 @@ def schedule(points: Sequence[tuple[float, float]]) -> str:
     )
 
 
-def search(points: Sequence[tuple[float, float]], smoothed: Sequence[float]) -> str:
+def search_caption(points: Sequence[tuple[float, float]], smoothed: Sequence[float]) -> str:
     """The rates tried, and where the smoothed loss was lowest."""
     place = min(range(len(smoothed)), key=smoothed.__getitem__)
     return t(
@@ -207,7 +210,7 @@ def _last(metric: Metric, epochs: Sequence[Row]) -> tuple[int, float, float] | N
     return None
 
 
-def _best(metric: Metric, epochs: Sequence[Row]) -> Found | None:
+def _best(metric: Metric, epochs: Sequence[Row]) -> EpochValue | None:
     """The first epoch, from 0, with the best validation number."""
     found = [
         (int(row["epoch"]), value)
@@ -224,3 +227,51 @@ def _value(metric: Metric, value: float) -> str:
 
 def _name(name: str) -> str:
     return f"“{escape(shown(name, 40))}”"
+
+
+VERDICTS: dict[str, tuple[str, str, str]] = {
+    # kind: (word, Streamlit colour, icon)
+    "overfitting": (N_("overfitting"), "orange", ":material/trending_up:"),
+    "underfitting": (N_("underfitting"), "orange", ":material/trending_flat:"),
+    "healthy": (N_("healthy"), "green", ":material/favorite:"),
+    "diverged": (N_("diverged"), "red", ":material/bolt:"),
+    "too_short": (N_("too short to tell"), "gray", ":material/hourglass_empty:"),
+}
+
+
+def show_verdict(verdict: Verdict, key: str) -> None:
+    """The verdict with what it rests on, and what to try next."""
+    _, color, icon = VERDICTS[verdict.kind]
+    with st.container(border=True, gap="small", key=key):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(t("**The verdict**"), width="content")
+            st.badge(verdict_word(verdict), color=color, icon=icon)  # type: ignore[arg-type]
+        st.markdown(verdict_sentence(verdict))
+        if verdict.remarks or verdict.steps:
+            verdict_details(verdict)
+
+
+def verdict_details(verdict: Verdict) -> None:
+    """What is worth knowing, and what to try next."""
+    sides = st.grid(2, min_column_width=320, gap="medium")
+    with sides.container():
+        if verdict.steps:
+            _bullet_list(t("What to try next"), verdict.steps)
+    with sides.container():
+        if verdict.remarks:
+            _bullet_list(t("Worth knowing"), verdict.remarks)
+
+
+def verdict_word(verdict: Verdict) -> str:
+    """The verdict in one or two words."""
+    return t(VERDICTS[verdict.kind][0])
+
+
+def verdict_sentence(verdict: Verdict) -> str:
+    """The verdict's own sentence."""
+    return t(verdict.message, **verdict.params)
+
+
+def _bullet_list(title: str, sentences: Sequence[Said]) -> None:
+    lines = [f"- {t(said.message, **said.params)}" for said in sentences]
+    st.caption("\n".join([f"{title}\n", *lines]))

@@ -1,4 +1,4 @@
-"""The care of one run: its name and note, a copy of its settings, its end in the trash."""
+"""What can be done with a run wherever it is listed, and the button that trains a first one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from catdog_core import runs
+from catdog_core.datasets import Dataset
 from catdog_core.networks import backbones
 from catdog_core.runs import Run
+from catdog_core.settings import Training
 
-from .. import phrases, trash_view, visitors
+from .. import phrases, state, trash_view, visitors
 from ..startup import guard
 from ..words import N_, escape, say, t
 
@@ -20,7 +22,7 @@ NOT_CONTINUED = N_(
 )
 
 
-def care(found: Sequence[Run]) -> None:
+def run_actions(found: Sequence[Run]) -> None:
     """Rename, note, clone or delete one run."""
     trash_view.undo(place="care")
     by_id = {run.id: run for run in found}
@@ -39,7 +41,7 @@ def care(found: Sequence[Run]) -> None:
     if run.status == "damaged" and run.problem:
         st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
     if run.training:
-        _names(run)
+        _name_and_note(run)
     with st.container(horizontal=True):
         if (
             run.training
@@ -70,7 +72,7 @@ def care(found: Sequence[Run]) -> None:
             st.caption(t("It is training. Stop it on the Train page before you delete it."))
 
 
-def _names(run: Run) -> None:
+def _name_and_note(run: Run) -> None:
     with st.form(f"names_{run.id}", border=False):
         name = st.text_input(t("Name"), run.name, max_chars=80, key=f"name_{run.id}")
         note = st.text_area(
@@ -117,3 +119,28 @@ def _delete(run: Run) -> None:
 def _clone_query(run: Run) -> dict[str, str]:
     kept = {k: v for k, v in st.query_params.to_dict().items() if k not in ("run", "runs")}
     return {**kept, "dataset": run.dataset_id} if run.dataset_id else kept
+
+
+QUICK_TRAINING = Training(epochs=5, learning_rate=1e-3)
+"""Quick enough to learn something in a minute."""
+
+
+def quick_train_button(dataset: Dataset | None, key: str, kind: str = "secondary") -> None:
+    """A button that starts it and opens the Train page.
+
+    Args:
+        dataset: what to train on; without one the button waits.
+        key: of the widget.
+        kind: "primary" or "secondary".
+    """
+    clicked = st.button(
+        t("Train it now"),
+        type=kind,  # type: ignore[arg-type]
+        icon=":material/play_arrow:",
+        key=key,
+        **visitors.gate("train", disabled=dataset is None),
+    )
+    if clicked and dataset is not None:
+        folder = runs.create(dataset, QUICK_TRAINING, None, name=t("My first training"))
+        runs.start(folder)
+        st.switch_page("pages/3_Train.py", query_params=state.query(run=folder.name))

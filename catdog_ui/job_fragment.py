@@ -1,4 +1,4 @@
-"""Work of the Predict page that takes long: in the background, with its progress, then kept."""
+"""Work in the background, shown by a part of a page that redraws itself while it runs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,43 @@ import streamlit as st
 from catdog_core import jobs
 from catdog_core.jobs import Job
 
-from .. import watch
-from ..words import t
+from .startup import guard
+from .words import t
+
+Draw = Callable[[Job | None], None]
+
+
+def watch_job(key: str, draw: Draw, seconds: float = 0.5) -> None:
+    """Draw what a job is at, again and again while it runs.
+
+    When it begins or ends, the whole page is drawn anew: it begins to look, or need not any more.
+
+    Args:
+        key: of the job; there may be none yet.
+        draw: called with the job or None; its buttons may start or stop it by their callbacks.
+        seconds: between two looks.
+    """
+    running = is_running(key)
+    st.fragment(_redraw, run_every=seconds if running else None)(key, draw, running)
+
+
+def is_running(key: str) -> bool:
+    """Whether a job of this key is at work."""
+    found = jobs.get(key)
+    return found is not None and found.status == "running"
+
+
+def _redraw(key: str, draw: Draw, was_running: bool) -> None:
+    with guard():  # what a fragment raises passes its page's guard by
+        if is_running(key) != was_running:
+            st.rerun()
+        draw(jobs.get(key))
+
 
 Result = TypeVar("Result")
 
 
-def result(
+def background_result(
     slot: str,
     key: Hashable,
     work: Callable[[Job], Result],
@@ -43,7 +73,7 @@ def result(
     """
     kept = st.session_state.get(f"{slot}_memo")
     if kept is None or kept[0] != key:
-        name = _name(slot)
+        name = _job_name(slot)
         job = jobs.get(name)
         if job is not None and job.status != "running" and st.session_state[f"{slot}_key"] == key:
             jobs.forget(name)
@@ -51,8 +81,8 @@ def result(
         elif job is None and count <= quick:
             kept = (key, _at_once(work, words), None)
         else:
-            _begin(slot, key, name, work, job)
-            watch.job(name, lambda now: _draw(now, words, name))
+            _begin_work(slot, key, name, work, job)
+            watch_job(name, lambda now: _draw_progress(now, words, name))
             return None
         st.session_state[f"{slot}_memo"] = kept
     if kept[2] is not None:
@@ -61,11 +91,11 @@ def result(
     return found
 
 
-def _name(slot: str) -> str:
+def _job_name(slot: str) -> str:
     return f"{slot}:{st.session_state.setdefault('predict_session', uuid4().hex)}"
 
 
-def _begin(
+def _begin_work(
     slot: str, key: Hashable, name: str, work: Callable[[Job], object], job: Job | None
 ) -> None:
     """Start the work unless it runs already; other work of the slot has to end first."""
@@ -82,15 +112,15 @@ def _at_once(work: Callable[[Job], Result], words: str) -> Result:
         return work(Job(""))
 
 
-def _draw(job: Job | None, words: str, name: str) -> None:
+def _draw_progress(job: Job | None, words: str, name: str) -> None:
     if job is None or job.status != "running":
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(job.done / job.total if job.total else 0.0, _told(job, words))
+        st.progress(job.done / job.total if job.total else 0.0, _progress_text(job, words))
         st.button(t("Stop"), icon=":material/stop:", key=f"stop_{name}", on_click=job.stop)
 
 
-def _told(job: Job, words: str) -> str:
+def _progress_text(job: Job, words: str) -> str:
     if not job.total:
         return words
     count = t("{done:,} of {n:,}", done=job.done, n=job.total)

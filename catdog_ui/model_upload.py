@@ -1,4 +1,4 @@
-"""A model file from elsewhere: uploaded, checked, and asked how it is to be asked."""
+"""A model file from elsewhere, uploaded, checked, and told what it takes and what it answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Upload:
     model: Predictor
 
 
-def upload(
+def upload_model(
     place: str, suggested: Sequence[Sequence[str]] = (), action: Action | None = None
 ) -> Upload | None:
     """Let the user upload a model and tell what the file does not; None while there is none.

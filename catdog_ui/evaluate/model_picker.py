@@ -1,4 +1,4 @@
-"""Whose answers the Evaluate page is about, and the pass that gets them in the background."""
+"""Which model the Evaluate page is about, on which photos; the pass that gets its answers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from catdog_core import datasets, jobs, runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.files import shown
-from catdog_core.insight import predictions, shipped
+from catdog_core.insight import guests, predictions, shipped
+from catdog_core.insight.guests import Guest
 from catdog_core.insight.predictions import Table
 from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
-from .. import loaders, phrases, state, visitors, watch
+from .. import job_fragment, loaders, model_upload, phrases, state, trash_view, visitors
 from ..data.source_parts import SPLITS
 from ..startup import guard
 from ..words import escape, say, t
-from . import evaluate_guests, evaluate_link
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Subject:
         return path.stat().st_mtime_ns if path.is_file() else 0
 
 
-def choose() -> Subject | None:
+def choose_subject() -> Subject | None:
     """Choose a run, photos that fit it and a part of them; None where there is none."""
-    more = elsewhere()
+    more = other_models()
     if not more and not runs.listing():
         st.info(t("There is no model to look at yet: it comes with a run's first whole epoch."))
         st.page_link(
@@ -59,21 +59,21 @@ def choose() -> Subject | None:
             icon=":material/model_training:",
             query_params=state.query(),
         )
-        evaluate_guests.door()
+        import_model()
         return None
     if not datasets.listing():
         state.no_dataset()
         return None
-    evaluate_link.follow()
+    follow_address()
     fields = st.grid(min_column_width=250, gap="medium")
     with fields.container():
         run = state.chosen_run(t("Model"), others=more)
-    evaluate_guests.door()
+    import_model()
     if run is None:
         return None
-    guest = evaluate_guests.of(run)
+    guest = imported_model_of(run)
     if guest is not None:
-        evaluate_guests.care(guest)
+        imported_model_actions(guest)
     if run.best_model is None:
         st.info(t("This run has no model yet: one appears with the first whole epoch."))
         return None
@@ -85,7 +85,7 @@ def choose() -> Subject | None:
         return Subject(run, dataset, _split(dataset))
 
 
-def fitting(run: Run) -> list[Dataset]:
+def fitting_datasets(run: Run) -> list[Dataset]:
     """The datasets whose classes a run's model knows, its own first."""
     every = [d for d in datasets.listing() if set(d.classes) == set(run.classes)]
     return sorted(every, key=lambda dataset: not is_own(run, dataset))
@@ -96,23 +96,23 @@ def is_own(run: Run, dataset: Dataset) -> bool:
     return dataset.id == run.dataset_id or dataset.fingerprint == run.dataset_fingerprint
 
 
-def others(run: Run) -> list[Run]:
+def comparable_models(run: Run) -> list[Run]:
     """All other models that tell the same classes apart, the newest runs first."""
     return [
         other
-        for other in [*runs.listing(), *elsewhere()]
+        for other in [*runs.listing(), *other_models()]
         if other.id != run.id and other.best_model and set(other.classes) == set(run.classes)
     ]
 
 
-def elsewhere() -> list[Run]:
+def other_models() -> list[Run]:
     """The models that were not trained here: the one that comes with the lab, uploaded ones."""
     ready = shipped.run()
     own = [replace(ready, name=t("default, comes with the lab"))] if ready else []
-    return [*own, *evaluate_guests.runs()]
+    return [*own, *imported_models()]
 
 
-def title(run: Run) -> str:
+def model_title(run: Run) -> str:
     """A run's name with its time, or what the model that comes with the lab is called."""
     name = shown(run.name or run.id)
     return name if is_shipped(run) else f"{name} · {phrases.moment(run.created)}"
@@ -126,15 +126,15 @@ def is_shipped(run: Run) -> bool:
 def answers(subject: Subject) -> Table | None:
     """What the model says of the photos; where that is not known, why, and how to find out."""
     found = predictions.read(subject.run.folder, subject.dataset, subject.split)
-    if found.table is None or watch.is_running(subject.key):
-        watch.job(subject.key, partial(_ask, subject, found.problem))
+    if found.table is None or job_fragment.is_running(subject.key):
+        job_fragment.watch_job(subject.key, partial(_pass_panel, subject, found.problem))
     return found.table
 
 
 def cautions(subject: Subject) -> None:
     """What to keep in mind about figures on these photos."""
     run, dataset, split = subject.run, subject.dataset, subject.split
-    if evaluate_guests.of(run) is not None:
+    if imported_model_of(run) is not None:
         st.caption(t("Which photos this model has learnt from is not known here."))
     elif not is_own(run, dataset):
         st.caption(t("The model was trained with another dataset than this one."))
@@ -157,7 +157,7 @@ def cautions(subject: Subject) -> None:
 
 
 def _dataset(run: Run) -> Dataset | None:
-    found = {dataset.id: dataset for dataset in fitting(run)}
+    found = {dataset.id: dataset for dataset in fitting_datasets(run)}
     if not found:
         st.info(
             t(
@@ -181,20 +181,20 @@ def _dataset(run: Run) -> Dataset | None:
 
 def _split(dataset: Dataset) -> str:
     counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
-    if st.session_state.get(evaluate_link.PART) not in counts:
+    if st.session_state.get(PART) not in counts:
         start = "validation" if "validation" in counts else next(iter(counts))
-        st.session_state[evaluate_link.PART] = start
+        st.session_state[PART] = start
     split = str(
         st.segmented_control(
             t("Part"),
             list(counts),
             format_func=lambda split: f"{t(SPLITS[split])} {counts[split]:,}",
             required=True,
-            key=evaluate_link.PART,
+            key=PART,
             persist_state="session",
         )
     )
-    evaluate_link.keep(part=split)
+    keep_in_address(part=split)
     return split
 
 
@@ -211,7 +211,7 @@ def _learnt(subject: Subject) -> int:
     return sum(item.file in trained for item in dataset.items(subject.split))
 
 
-def _ask(subject: Subject, problem: str, job: Job | None) -> None:
+def _pass_panel(subject: Subject, problem: str, job: Job | None) -> None:
     """The button that begins a pass, or how far it is."""
     if job is not None and job.status == "running":
         part = job.done / job.total if job.total else 0.0
@@ -246,17 +246,136 @@ def _ask(subject: Subject, problem: str, job: Job | None) -> None:
             icon=":material/play_arrow:",
             key=f"start_{subject.key}",
             **visitors.gate("run a job"),
-            on_click=_start,
+            on_click=_start_pass,
             args=(subject,),
         )
         once = t("One pass looks at each photo once; all below follows from it.")
         st.caption(f"{t(problem)} {once}", width="content")
 
 
-def _start(subject: Subject) -> None:
+def _start_pass(subject: Subject) -> None:
     with guard():
-        jobs.start(subject.key, partial(_work, subject))
+        jobs.start(subject.key, partial(_run_pass, subject))
 
 
-def _work(subject: Subject, job: Job) -> None:
+def _run_pass(subject: Subject, job: Job) -> None:
     loaders.evaluate(subject.run.folder, subject.dataset, subject.split, job)
+
+
+_IMPORT_ERROR = "evaluate_guest_said"
+
+
+def imported_models() -> list[Run]:
+    """The models from elsewhere, as the page's choice of models takes them."""
+    return [guest.run for guest in guests.listing()]
+
+
+def imported_model_of(run: Run) -> Guest | None:
+    """The model from elsewhere that stands behind a run, if one does."""
+    return guests.of(run.folder)
+
+
+def import_model() -> None:
+    """The way in for a model file: uploaded, checked, told its classes, then chosen above."""
+    problem = st.session_state.pop(_IMPORT_ERROR, None)
+    if problem is not None:
+        st.error(escape(say(problem)), icon=":material/error:")
+    name = t("A model file from elsewhere")
+    with st.expander(name, icon=":material/upload_file:", key="evaluate_guest"), guard():
+        found = model_upload.upload_model(
+            "evaluate", [d.classes for d in datasets.listing()], "run a job"
+        )
+        if found is None:
+            st.caption(
+                t(
+                    "A model of another program or another lab is asked about your photos as"
+                    " a run is. It is kept in the workspace, with its answers."
+                )
+            )
+            return
+        st.button(
+            t("Evaluate this model"),
+            type="primary",
+            icon=":material/fact_check:",
+            key="evaluate_guest_keep",
+            **visitors.gate("run a job"),
+            on_click=_keep_model,
+            args=(found,),
+        )
+
+
+def imported_model_actions(guest: Guest) -> None:
+    """How a chosen model from elsewhere is asked, and the way to let it go."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            t(
+                "From elsewhere: it takes values of {scale} and calls its outputs, in their order,"
+                " {names}.",
+                scale=guest.scale.replace("..", "–"),
+                names=escape(shown(", ".join(guest.classes), 120)),
+            ),
+            width="stretch",
+        )
+        st.button(
+            t("Delete this model"),
+            type="tertiary",
+            icon=":material/delete:",
+            key="evaluate_guest_delete",
+            **visitors.gate("manage run", guest.owner),
+            on_click=_remove_model,
+            args=(guest,),
+        )
+
+
+def _keep_model(found: model_upload.Upload) -> None:
+    try:
+        guest = guests.keep(found.data, found.name, found.model.classes, found.scale)
+    except CatDogError as error:
+        st.session_state[_IMPORT_ERROR] = error
+    else:
+        st.query_params["run"] = guest.folder.name
+
+
+def _remove_model(guest: Guest) -> None:
+    try:
+        trash_view.deleted(guests.remove(guest))
+    except CatDogError as error:
+        st.session_state[_IMPORT_ERROR] = error
+
+
+PART, TRUTH, GUESS, LIST = (f"evaluate_{name}" for name in ("split", "truth", "guess", "list"))
+"""The keys of the page's widgets whose values `keep` writes into the address."""
+THRESHOLD = "threshold"
+"""The key of the slider, and its name in the address, to which it is bound: written by hand, each
+step would be one of the browser's history, too."""
+_ADDRESS_NAMES = {"part": PART, "truth": TRUTH, "called": GUESS}
+_KNOWN_ADDRESS = "evaluate_link"  # the address as this session last wrote or followed it
+
+
+def follow_address() -> None:
+    """Set the page's widgets by its address, where that is not what this session put there.
+
+    Whether there are such a part and such classes is for the widgets to check.
+    """
+    asked = {name: st.query_params[name] for name in _ADDRESS_NAMES if name in st.query_params}
+    known = st.session_state.get(_KNOWN_ADDRESS, {})
+    for name, text in asked.items():
+        if text != known.get(name):
+            st.session_state[_ADDRESS_NAMES[name]] = text
+    if {"truth", "called"} <= asked.keys() and asked != known:
+        st.session_state[LIST] = "cell"
+    st.session_state[_KNOWN_ADDRESS] = asked
+
+
+def keep_in_address(**values: str | None) -> None:
+    """Write values into the address by their names there; None takes one out."""
+    known = dict(st.session_state.get(_KNOWN_ADDRESS, {}))
+    for name, value in values.items():
+        if value is None:
+            st.query_params.pop(name, None)
+            known.pop(name, None)
+        else:
+            if st.query_params.get(name) != value:
+                st.query_params[name] = value
+            known[name] = value
+    st.session_state[_KNOWN_ADDRESS] = known

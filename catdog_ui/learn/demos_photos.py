@@ -1,4 +1,4 @@
-"""Miniatures of the sections about photos, made of the learner's own ones."""
+"""Demos of the Learn page about photos and their augmentation."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from time import perf_counter
 import numpy as np
 import streamlit as st
 
-from catdog_core import images
+from catdog_core import augment, images, runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
 from catdog_core.images import Photo
 from catdog_core.insight import heat
 from catdog_core.learn import by_hand
+from catdog_core.palette import class_color
+from catdog_core.runs import Run
+from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
 
-from .. import gallery, pictures, tiles
-from ..data import batch_view, labels_view
-from ..palette import class_color
+from .. import charts, gallery, phrases
+from ..data import batch_view, split_view
 from ..words import escape, t
-from . import learner, live_charts
-from .learner import Learner
+from . import learner_context
+from .learner_context import Learner
 
 _PATCH, _AT = 6, (58, 62)  # pixels: the side of the part looked at, and its place
 _TIMED = 12
@@ -37,7 +39,7 @@ def little_data(who: Learner) -> None:
         t("no longer small, from"),
     ]
     count = max(int(who.facts["photos"]), 1)
-    live_charts.bars(
+    learner_context.draw_bars(
         names,
         [count, 1_000, 10_000, 100_000],
         0,
@@ -57,7 +59,7 @@ def little_data(who: Learner) -> None:
 
 def photo_array(who: Learner) -> None:
     """A part of a photo, enlarged, beside its numbers."""
-    found = _photo(who)
+    found = _learner_photo(who)
     if found is None:
         return
     photo, patch = found, _patch(found)
@@ -89,12 +91,12 @@ def photo_array(who: Learner) -> None:
         f"photo[{top}:{top + _PATCH}, {left}:{left + _PATCH}, {channel}]\n{patch[:, :, channel]}",
         "python",
     )
-    learner.another()
+    learner_context.another_photo_button()
 
 
 def rescale(who: Learner) -> None:
     """The same numbers before and after the network's first layer."""
-    found = _photo(who)
+    found = _learner_photo(who)
     if found is None:
         return
     red = _patch(found)[:, :, 0]
@@ -115,7 +117,7 @@ def rescale(who: Learner) -> None:
             large=float(found.max()) / 255,
         )
     )
-    learner.another()
+    learner_context.another_photo_button()
 
 
 def read_again(who: Learner) -> None:
@@ -123,10 +125,12 @@ def read_again(who: Learner) -> None:
     assert who.dataset is not None
     paths = [item.path for item in who.dataset.items("train")[:_TIMED]]
     start = perf_counter()
-    good = sum(not isinstance(photo, PhotoError) for photo in images.load_all(paths, learner.SIZE))
+    good = sum(
+        not isinstance(photo, PhotoError) for photo in images.load_all(paths, learner_context.SIZE)
+    )
     each = (perf_counter() - start) / max(len(paths), 1)
     epoch, epochs = each * who.facts["photos"], who.facts["epochs"]
-    tiles.show(
+    gallery.metric_row(
         [
             (t("a photo"), t("{n:.1f} ms", n=1000 * each)),
             (t("an epoch"), t("{n:.1f} s", n=epoch)),
@@ -147,13 +151,13 @@ def read_again(who: Learner) -> None:
 def tfrecord(who: Learner) -> None:
     """What a record of one photo is made of, byte by byte."""
     assert who.dataset is not None
-    found = learner.photo(who.dataset)
+    found = learner_context.current_photo(who.dataset)
     if found is None:
         return
     item, photo = found
     gallery.grid([images.encode(photo)], alts=[shown(item.file, 60)], columns=1, width=120)
     file = item.path.stat().st_size if item.path.exists() else 0
-    raw = learner.SIZE * learner.SIZE * 3
+    raw = learner_context.SIZE * learner_context.SIZE * 3
     parts = [
         (t("part of a record"), t("bytes")),
         ("---", "--:"),
@@ -175,13 +179,13 @@ def tfrecord(who: Learner) -> None:
             packed=who.facts["photos"] * raw / 1e6,
         )
     )
-    learner.another()
+    learner_context.another_photo_button()
 
 
 def squares(who: Learner) -> None:
     """The photo as it is, and as squares of three sizes."""
     assert who.dataset is not None
-    found = learner.photo(who.dataset)
+    found = learner_context.current_photo(who.dataset)
     if found is None:
         return
     item, _ = found
@@ -206,7 +210,7 @@ def squares(who: Learner) -> None:
             few=32 * 32,
         )
     )
-    learner.another()
+    learner_context.another_photo_button()
 
 
 def labels(who: Learner) -> None:
@@ -228,8 +232,8 @@ def labels(who: Learner) -> None:
 def class_mode(who: Learner) -> None:
     """A few photos and their labels, written in three ways."""
     assert who.dataset is not None
-    items = labels_view.sample(who.dataset)[:_FEW]
-    read = [(item, pictures.fitted(item.path, 112)) for item in items]
+    items = split_view.sample_photos(who.dataset)[:_FEW]
+    read = [(item, gallery.fitted_photo(item.path, 112)) for item in items]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
     gallery.grid(
         [images.encode(photo) for _, photo in good],
@@ -257,7 +261,7 @@ def batch(who: Learner) -> None:
     steps = -(-len(items) // size)
     number = st.slider(t("Batch number"), 1, 3 * steps, 1, key="learn_batch")
     chosen = by_hand.batch_numbers(len(items), size, number)
-    read = [(items[n], pictures.fitted(items[n].path, learner.SIZE)) for n in chosen]
+    read = [(items[n], gallery.fitted_photo(items[n].path, learner_context.SIZE)) for n in chosen]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
     gallery.grid(
         [images.encode(images.thumbnail(photo, 72)) for _, photo in good],
@@ -267,7 +271,7 @@ def batch(who: Learner) -> None:
         least=44,
         width=400,
     )
-    side = learner.SIZE
+    side = learner_context.SIZE
     st.code(f"photos.shape  ({len(good)}, {side}, {side}, 3)\nlabels.shape  ({len(good)},)", None)
     st.caption(
         t(
@@ -281,13 +285,143 @@ def batch(who: Learner) -> None:
     )
 
 
-def _photo(who: Learner) -> Photo | None:
+def _learner_photo(who: Learner) -> Photo | None:
     assert who.dataset is not None
     dataset: Dataset = who.dataset
-    found = learner.photo(dataset)
+    found = learner_context.current_photo(dataset)
     return None if found is None else found[1]
 
 
 def _patch(photo: Photo) -> Photo:
     top, left = _AT
     return photo[top : top + _PATCH, left : left + _PATCH]
+
+
+_VARIANTS, _ROW = 20, 5
+_CONFIG = {"displaylogo": False, "displayModeBar": False}
+
+
+def augmentation(who: Learner) -> None:
+    """A photo and its variants, with one slider."""
+    assert who.dataset is not None
+    found = learner_context.current_photo(who.dataset)
+    if found is None:
+        return
+    degrees = st.slider(t("Rotation, degrees either way"), 0, 90, 20, key="learn_degrees")
+    flips = st.toggle(t("Flips, shifts and zoom as well"), key="learn_flips")
+    base = PRESETS["notes"] if flips else NO_AUGMENTATION
+    settings = base.model_copy(update={"rotation_range": float(degrees)})
+    _variants(found[1], settings, _VARIANTS)
+    st.caption(
+        t("Nothing is set, so every variant equals the photo.")
+        if settings.is_off
+        else t("20 draws of: {words}.", words=phrases.augmentation(settings))
+    )
+    learner_context.another_photo_button()
+
+
+def validation_plain(who: Learner) -> None:
+    """A training photo over five epochs, and a validation photo."""
+    assert who.dataset is not None
+    own = who.run.augmentation if who.run else None
+    settings = own if own is not None and not own.is_off else PRESETS["notes"]
+    found = learner_context.current_photo(who.dataset)
+    kept = next(iter(who.dataset.items("validation")), None)
+    if found is None:
+        return
+    st.markdown(t("**A training photo, epoch 1 to 5**"))
+    _variants(found[1], settings, _ROW)
+    plain = gallery.fitted_photo(kept.path, learner_context.SIZE) if kept else None
+    if plain is None or isinstance(plain, PhotoError):
+        st.caption(t("This dataset has no validation photo to show beside it."))
+        return
+    st.markdown(t("**A validation photo, epoch 1 to 5**"))
+    _variants(plain, NO_AUGMENTATION, _ROW)
+    st.caption(t("Augmentation here: {words}.", words=phrases.augmentation(settings)))
+    learner_context.another_photo_button()
+
+
+def twin(who: Learner) -> None:
+    """The newest plain and the newest augmented run of the same network, side by side."""
+    assert who.run is not None
+    plain, augmented = _twin_runs(who.run)
+    shown = [run for run in (plain, augmented) if run is not None]
+    curves = [
+        charts.Curve(
+            epochs=run.epochs,
+            planned=len(run.epochs),
+            classes=max(len(run.classes), 2),
+            name=run.name,
+        )
+        for run in shown
+    ]
+    st.html(
+        charts.legend(
+            [
+                *((run.name, charts.run_color(n), "line") for n, run in enumerate(shown)),
+                (t("Training"), "", "dots"),
+            ]
+        )
+    )
+    st.plotly_chart(
+        charts.overlay("accuracy", curves),
+        key="learn_twin",
+        config=_CONFIG,
+        alt=t("Accuracy of a plain and an augmented run"),
+    )
+    gallery.metric_row(
+        [
+            (t("gap of {name}", name=run.name), phrases.points(gap))
+            for run in shown
+            if (gap := phrases.gap(run)) is not None
+        ]
+    )
+    if plain is None or augmented is None:
+        lacking = t("augmented") if augmented is None else t("plain")
+        st.info(
+            t("You have no {kind} run of this network yet to lay beside it.", kind=lacking),
+            icon=":material/compare_arrows:",
+        )
+        return
+    st.caption(
+        t(
+            "Dotted is training, solid validation. Compare the gaps, and mind what else differs:"
+            " {first} has {one:g} as learning rate, {second} {two:g}.",
+            first=escape(plain.name),
+            second=escape(augmented.name),
+            one=plain.training.learning_rate if plain.training else 0,
+            two=augmented.training.learning_rate if augmented.training else 0,
+        )
+    )
+
+
+def _twin_runs(run: Run) -> tuple[Run | None, Run | None]:
+    """The chosen run and the newest of the other kind with its network and classes."""
+    mine = _is_plain(run)
+    other = next(
+        (
+            found
+            for found in runs.listing()
+            if found.epochs
+            and found.model == run.model
+            and found.classes == run.classes
+            and _is_plain(found) != mine
+        ),
+        None,
+    )
+    return (run, other) if mine else (other, run)
+
+
+def _is_plain(run: Run) -> bool:
+    return run.augmentation is None or run.augmentation.is_off
+
+
+def _variants(photo: Photo, settings: Augmentation, count: int) -> None:
+    drawn = augment.variants(photo, settings, count)
+    gallery.grid(
+        [images.encode(images.thumbnail(image, 100)) for image, _ in drawn],
+        alts=[t("Variant {n}", n=n + 1) for n in range(count)],
+        columns=_ROW,
+        least=44,
+        width=400,
+    )

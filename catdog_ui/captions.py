@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
+from catdog_core.diagnose import Message, Verdict
 from catdog_core.files import shown
 from catdog_core.outcomes.contrast import Point
-from catdog_core.outcomes.verdicts import Said, Verdict
 
 from . import charts
 from .charts import Curve, Metric, Row
@@ -272,6 +272,6 @@ def verdict_sentence(verdict: Verdict) -> str:
     return t(verdict.message, **verdict.params)
 
 
-def _bullet_list(title: str, sentences: Sequence[Said]) -> None:
+def _bullet_list(title: str, sentences: Sequence[Message]) -> None:
     lines = [f"- {t(said.message, **said.params)}" for said in sentences]
     st.caption("\n".join([f"{title}\n", *lines]))

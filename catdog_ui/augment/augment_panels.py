@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from catdog_core import images, runs
 from catdog_core.augment import Transform
-from catdog_core.augmentation import snippets, sweep
+from catdog_core.augmentation import code_templates, sweep
 from catdog_core.augmentation.mixing import Mix
 from catdog_core.controls import controls
 from catdog_core.files import shown
@@ -226,7 +226,7 @@ def strip(values: NDArray[np.float64], original: float, color: str, label: str) 
 
 
 def _code(settings: Augmentation) -> None:
-    found = snippets.snippets(settings, st.session_state.get("augment_seed", 0))
+    found = code_templates.snippets(settings, st.session_state.get("augment_seed", 0))
     target = st.segmented_control(
         t("For"),
         list(found),

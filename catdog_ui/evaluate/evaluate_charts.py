@@ -16,10 +16,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from catdog_core.files import shown
-from catdog_core.insight import scores
+from catdog_core.insight import metrics
+from catdog_core.insight.metrics import Calibration, Curve, ModelComparison, Result
 from catdog_core.insight.predictions import Table
-from catdog_core.insight.scores import Calibration, Curve, Result
-from catdog_core.insight.versus import Versus
 from catdog_core.palette import CLASS_COLORS, ON_DARK, ON_LIGHT, class_color
 
 from ..phrases import percent
@@ -389,7 +388,7 @@ def spread_caption(table: Table, result: Result, threshold: float) -> str:
         total=len(table),
         now=threshold,
     )
-    best, accuracy = scores.best_threshold(table)
+    best, accuracy = metrics.best_threshold(table)
     if result.accuracy >= accuracy:
         no_better = t("No other would be right on more of these photos.")
         return f"{told} {no_better}"
@@ -450,7 +449,7 @@ def ranked_caption(order: str, table: Table, rows: NDArray[np.int64], threshold:
     if not len(rows):
         return t("There is none.")
     if order == "loss":
-        losses = scores.losses(table)
+        losses = metrics.losses(table)
         few = max(1, len(rows) // 20)
         return t(
             "The loss is −ln of the probability given to the true class. The first {n:,} of"
@@ -460,14 +459,14 @@ def ranked_caption(order: str, table: Table, rows: NDArray[np.int64], threshold:
             share=float(losses[rows[:few]].sum() / losses.sum()),
         )
     if order == "uncertain":
-        near = int((scores.margins(table, threshold) < 0.1).sum())
+        near = int((metrics.margins(table, threshold) < 0.1).sum())
         return t(
             "Here a little more or less would change the answer. {n:,} of {total:,} photos lie"
             " within 10 points of another answer.",
             n=near,
             total=len(rows),
         )
-    called = scores.guesses(table, threshold)[rows]
+    called = metrics.guesses(table, threshold)[rows]
     sure = table.probabilities[rows, called]
     return t(
         "{n:,} answers are wrong, and {sure:,} of them were given with 90 % or more. Look whether"
@@ -477,7 +476,7 @@ def ranked_caption(order: str, table: Table, rows: NDArray[np.int64], threshold:
     )
 
 
-def versus_caption(found: Versus, first: str, second: str) -> str:
+def versus_caption(found: ModelComparison, first: str, second: str) -> str:
     """Who fixes what, and whether that can be chance."""
     one, two = len(found.only_first), len(found.only_second)
     first, second = escape(first), escape(second)

@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core.exports import report_words
+from catdog_core.exports import report_text
 from catdog_core.files import shown, slug
-from catdog_core.insight import predictions, scores, versus
+from catdog_core.insight import metrics, predictions
 from catdog_core.insight.embedding import Embedding
+from catdog_core.insight.metrics import Calibration, Curve, Result
 from catdog_core.insight.predictions import Table
-from catdog_core.insight.scores import Calibration, Curve, Result
 from catdog_core.runs import Run
 
 from .. import captions, charts, gallery, loaders, state
@@ -44,7 +44,7 @@ def show_results(subject: Subject, table: Table) -> None:
     """Draw the results of a table; a moved slider redraws this part alone."""
     with st.spinner(t("Working out the figures…")):
         curves = Curves(
-            scores.roc(table), scores.precision_recall(table), scores.calibration(table)
+            metrics.roc(table), metrics.precision_recall(table), metrics.calibration(table)
         )
     _settle()
     model_picker.cautions(subject)
@@ -65,7 +65,7 @@ def _results(
         if subject.written() != written:
             st.rerun()  # something was decided about the photos
         threshold = _threshold(table)
-        result = scores.at(table, threshold)
+        result = metrics.at(table, threshold)
         _numbers(table, result, curves)
         _matrix(table, result)
         show_photos(subject, table, result, threshold)
@@ -80,7 +80,7 @@ def _threshold(table: Table) -> float:
     if len(table.classes) != 2:
         return 0.5
     name = escape(shown(table.classes[1], 40))
-    best, _ = scores.best_threshold(table)
+    best, _ = metrics.best_threshold(table)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         value = st.slider(
             t("Threshold: a photo is called {name} above this probability", name=name),
@@ -114,11 +114,11 @@ def _numbers(table: Table, result: Result, curves: Curves) -> None:
             (t("Accuracy"), f"{result.accuracy:.1%}"),
             (t("95 % interval"), f"{low:.1%} – {high:.1%}"),
             (t("Wrong"), f"{result.n - result.right:,} / {result.n:,}"),
-            (t("Mean loss"), f"{scores.losses(table).mean():.3f}"),
+            (t("Mean loss"), f"{metrics.losses(table).mean():.3f}"),
             (t("Calibration error"), f"{curves.calibration.error:.1%}"),
         ]
     )
-    st.caption(report_words.interval(result, t))
+    st.caption(report_text.interval(result, t))
     if table.unreadable:
         st.caption(
             t(
@@ -193,7 +193,7 @@ def _figures(table: Table, result: Result) -> None:
 
 def _mix_ups(table: Table, result: Result) -> None:
     """The most frequent mistakes as a list: with many classes easier to read than cells."""
-    found = scores.mix_ups(result)
+    found = metrics.mix_ups(result)
     if not found:
         return
     names = [shown(name, 60) for name in table.classes]
@@ -318,7 +318,7 @@ def show_photos(subject: Subject, table: Table, result: Result, threshold: float
         rows, told = _choose_cell(table, result)
     else:
         model_picker.keep_in_address(truth=None, called=None)
-        rows = scores.ranked(table, kind, threshold)  # type: ignore[arg-type]
+        rows = metrics.ranked(table, kind, threshold)  # type: ignore[arg-type]
         told = evaluate_charts.ranked_caption(str(kind), table, rows, threshold)
     st.caption(told)
     edit_actions.show_last_edit(subject.dataset)
@@ -432,7 +432,7 @@ def show_comparison(subject: Subject, table: Table, threshold: float) -> None:
     second = model_picker.answers(replace(subject, run=other))
     if second is None:
         return
-    found = versus.compare(table, second, threshold)
+    found = metrics.compare_models(table, second, threshold)
     gallery.metric_row(
         [
             (t("Both right"), f"{len(found.both):,}"),
@@ -455,7 +455,7 @@ def show_comparison(subject: Subject, table: Table, threshold: float) -> None:
         label_visibility="collapsed",
         wrap=True,
     )
-    guesses = scores.guesses(table, threshold)
+    guesses = metrics.guesses(table, threshold)
     evaluate_cards.show(subject, table, guesses, rows[str(kind)], f"versus_{kind}")
 
 

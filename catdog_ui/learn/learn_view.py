@@ -7,9 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from catdog_core import datasets
-from catdog_core.learn.curriculum import CHAPTERS, SECTIONS, chapter_of
+from catdog_core.learn.curriculum import CHAPTERS, SECTIONS, Question, Section, Show, chapter_of
 from catdog_core.learn.glossary import TERMS
-from catdog_core.learn.section import Question, Section, Show
 from catdog_core.settings import NO_AUGMENTATION, PRESETS, RECIPES, Augmentation, Training
 
 from .. import forms, state

@@ -8,11 +8,11 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
+from catdog_core.diagnose import Verdict
 from catdog_core.errors import RunError
 from catdog_core.files import shown
 from catdog_core.networks import backbones
 from catdog_core.outcomes import histories
-from catdog_core.outcomes.verdicts import Verdict
 from catdog_core.runs import Run
 from catdog_core.training import tensorboard_export, waiting_line
 

@@ -13,6 +13,7 @@ from catdog_core.runs import Run
 from . import gallery, phrases, state
 from .data import source_net, source_parts
 from .train import run_actions
+from .widgets import page_link
 from .words import N_, escape, t
 
 _LISTED = 5
@@ -107,7 +108,7 @@ def show_pages() -> None:
     with st.grid(3, min_column_width=180, gap="medium"):
         for page, name, icon, about in _ROOMS:
             with st.container(gap=None):
-                link(page, t(name), icon)
+                page_link(page, t(name), icon)
                 st.caption(t(about))
 
 
@@ -127,7 +128,7 @@ def _photos(found: list[Dataset]) -> None:
     source_net.background()
     if not source_net.class_is_here():
         source_net.class_button("home_class")
-    link("pages/1_Data.py", t("Look at the data") if found else t("Use my own photos"))
+    page_link("pages/1_Data.py", t("Look at the data") if found else t("Use my own photos"))
 
 
 def _train(found: list[Dataset], trained: list[Run]) -> None:
@@ -142,7 +143,7 @@ def _train(found: list[Dataset], trained: list[Run]) -> None:
         "home_train",
         "primary" if found and not trained else "secondary",
     )
-    link("pages/3_Train.py", t("My own settings"))
+    page_link("pages/3_Train.py", t("My own settings"))
 
 
 def _predict(trained: list[Run]) -> None:
@@ -160,13 +161,13 @@ def _predict(trained: list[Run]) -> None:
     ):
         query = state.query(run=own.id, **{"try": "1"}) if own else state.query()
         st.switch_page("pages/6_Predict.py", query_params=query)
-    link("pages/2_Augment.py", t("Augment photos"))
+    page_link("pages/2_Augment.py", t("Augment photos"))
 
 
 def _dataset_line(dataset: Dataset) -> None:
     counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
     with st.container(gap=None):
-        link("pages/1_Data.py", escape(dataset.name), "photo_library", dataset=dataset.id)
+        page_link("pages/1_Data.py", escape(dataset.name), "photo_library", dataset=dataset.id)
         st.caption(
             t(
                 "{classes}: {train:,} to train, {validation:,} to validate",
@@ -203,7 +204,7 @@ def _run_line(run: Run) -> None:
     best = phrases.best_row(run)
     with st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center"):
-            link("pages/3_Train.py", escape(run.name or run.id), "model_training", run=run.id)
+            page_link("pages/3_Train.py", escape(run.name or run.id), "model_training", run=run.id)
             st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
         if best:
             st.caption(
@@ -220,12 +221,7 @@ def _run_line(run: Run) -> None:
 
 def _more(count: int, page: str) -> None:
     if count > _LISTED:
-        link(page, t("and {n} more", n=count - _LISTED))
-
-
-def link(page: str, label: str, icon: str = "arrow_forward", **changes: str) -> None:
-    """A link to another page that takes language, dataset and run along."""
-    st.page_link(page, label=label, icon=f":material/{icon}:", query_params=state.query(**changes))
+        page_link(page, t("and {n} more", n=count - _LISTED))
 
 
 _TOUR_KEY = "tour_step"
@@ -322,12 +318,7 @@ def show_tour(first_visit: bool) -> None:
                 on_click=_turn_page,
                 args=(_CLOSED if last else step + 1,),
             )
-            st.page_link(
-                page,
-                label=t("Open the page {name}", name=t(name)),
-                icon=":material/arrow_forward:",
-                query_params=state.query(),
-            )
+            page_link(page, t("Open the page {name}", name=t(name)))
 
 
 def _turn_page(step: int) -> None:

@@ -11,8 +11,9 @@ import streamlit as st
 from catdog_core import jobs
 from catdog_core.jobs import Job
 
+from . import visitors
 from .startup import guard
-from .words import t
+from .words import escape, say, t
 
 Draw = Callable[[Job | None], None]
 
@@ -35,6 +36,36 @@ def is_running(key: str) -> bool:
     """Whether a job of this key is at work."""
     found = jobs.get(key)
     return found is not None and found.status == "running"
+
+
+def start_job(key: str, work: jobs.Work) -> None:
+    """Start a job from a button's callback; why it cannot start is said on the page."""
+    with guard():
+        jobs.start(key, work)
+
+
+def stop_button(job: Job, key: str) -> None:
+    """Draw the button that stops a job."""
+    st.button(
+        t("Stop"),
+        icon=":material/stop:",
+        key=key,
+        on_click=job.stop,
+        **visitors.gate(job.action),
+    )
+
+
+def progress_row(job: Job, text: str, key: str) -> None:
+    """Draw how far a job is, with a text, beside the button that stops it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(min(job.done / job.total, 1.0) if job.total else 0.0, text)
+        stop_button(job, key)
+
+
+def job_error(job: Job | None) -> None:
+    """Say why a job ended early, if it did."""
+    if job is not None and job.error is not None:
+        (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
 
 
 def _redraw(key: str, draw: Draw, was_running: bool) -> None:
@@ -115,9 +146,7 @@ def _at_once(work: Callable[[Job], Result], words: str) -> Result:
 def _draw_progress(job: Job | None, words: str, name: str) -> None:
     if job is None or job.status != "running":
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(job.done / job.total if job.total else 0.0, _progress_text(job, words))
-        st.button(t("Stop"), icon=":material/stop:", key=f"stop_{name}", on_click=job.stop)
+    progress_row(job, _progress_text(job, words), f"stop_{name}")
 
 
 def _progress_text(job: Job, words: str) -> str:

@@ -8,7 +8,7 @@ from catdog_core import trash
 from catdog_core.errors import CatDogError
 from catdog_core.trash import Entry
 
-from . import phrases, visitors
+from . import phrases, visitors, widgets
 from .words import N_, escape, say, t
 
 _KINDS: dict[str, str] = {
@@ -117,8 +117,7 @@ def _table(found: list[Entry]) -> None:
 
 def _actions(found: list[Entry]) -> None:
     by_id = {entry.id: entry for entry in found}
-    if st.session_state.get("trash_chosen") not in by_id:
-        st.session_state.pop("trash_chosen", None)
+    widgets.reset_unknown("trash_chosen", by_id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             t("Put back"),
@@ -156,11 +155,7 @@ def _confirm(found: list[Entry]) -> None:
             size=_size(_total(found)),
         )
     )
-    with st.container(horizontal=True):
-        if st.button(t("Empty"), type="primary", key="trash_empty_sure", on_click=_empty):
-            st.rerun()
-        if st.button(t("Keep it"), key="trash_empty_not"):
-            st.rerun()
+    widgets.confirm("trash_empty", t("Empty"), _empty)
 
 
 def _total(found: list[Entry]) -> int:

@@ -23,7 +23,7 @@ from catdog_core.palette import WITHIN, class_color
 from catdog_core.runs import Run
 from catdog_core.settings import Augmentation
 
-from .. import gallery, loaders, phrases
+from .. import gallery, loaders, phrases, widgets
 from ..words import N_, escape, t
 
 if TYPE_CHECKING:
@@ -91,13 +91,11 @@ def with_answers(made: VariantSet, original: Photo, model: Predictor) -> Variant
 
 def show_panels(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
     """Draw the panel that is chosen."""
-    panel = st.segmented_control(
+    panel = widgets.choose_one(
         t("Look closer"),
-        list(_PANELS),
-        format_func=lambda name: t(_PANELS[str(name)]),
+        {name: t(title) for name, title in _PANELS.items()},
+        _PANEL,
         default="sweep",
-        required=True,
-        key=_PANEL,
         label_visibility="collapsed",
         wrap=True,
     )
@@ -227,16 +225,15 @@ def strip(values: NDArray[np.float64], original: float, color: str, label: str) 
 
 def _code(settings: Augmentation) -> None:
     found = code_templates.snippets(settings, st.session_state.get("augment_seed", 0))
-    target = st.segmented_control(
+    target = widgets.choose_one(
         t("For"),
-        list(found),
+        {name: name for name in found},
+        "augment_code",
         default=next(iter(found)),
-        required=True,
-        key="augment_code",
         label_visibility="collapsed",
         wrap=True,
     )
-    snippet = found[target or next(iter(found))]
+    snippet = found[target]
     st.caption(t(snippet.about))
     if snippet.missing:
         st.caption(t("It has no setting for: {names}.", names=_labels(snippet.missing)))

@@ -23,7 +23,7 @@ from catdog_core.images import Photo
 from catdog_core.palette import class_color
 from catdog_core.settings import Augmentation
 
-from .. import gallery, phrases, state, uploads
+from .. import gallery, phrases, uploads, widgets
 from ..learn.glossary_view import terms
 from ..startup import guard
 from ..words import escape, say, t
@@ -166,12 +166,7 @@ def _told(settings: Augmentation) -> None:
     """That the training uses these settings, with the way there; below all that could jump."""
     if st.session_state.get("train_augmentation") == settings.model_dump():
         st.caption(t("The next training uses: {words}.", words=phrases.augmentation(settings)))
-        st.page_link(
-            "pages/3_Train.py",
-            label=t("Go to Train"),
-            icon=":material/arrow_forward:",
-            query_params=state.query(),
-        )
+        widgets.page_link("pages/3_Train.py", t("Go to Train"), "arrow_forward")
 
 
 def _use(values: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from catdog_core.sources import class_set
 from catdog_core.sources.places import Remote
 from catdog_core.sources.preview import LAYOUTS
 
-from .. import trash_view, visitors
+from .. import trash_view, visitors, widgets
 from ..learn.glossary_view import terms
 from ..startup import guard
 from ..words import N_, escape, t
@@ -41,7 +41,6 @@ _MEASURED = 2000
 """Photos whose size is looked up at most; the head of a file is enough for it."""
 _MEASURED_ELSEWHERE = 20
 """As many of a place elsewhere: each is a wait for the net."""
-_PLAIN = {"displaylogo": False, "displayModeBar": False}
 
 
 def add(count: int) -> None:
@@ -66,10 +65,9 @@ def overview(dataset: Dataset) -> None:
     counts = dataset.counts()
     with st.grid(2, min_column_width=340, gap="large"):
         with st.container():
-            st.plotly_chart(
+            widgets.plot(
                 _bars(dataset, counts),
                 key="data_counts",
-                config=_PLAIN,
                 alt=t("Bars: the photos of each class in each part, as the table tells them"),
             )
             terms("dataset", "split", "class")
@@ -99,13 +97,7 @@ def _confirm_record(name: str) -> None:
             name=escape(name),
         )
     )
-    with st.container(horizontal=True):
-        if st.button(
-            t("Delete"), type="primary", key="record_delete_sure", on_click=_remove, args=(name,)
-        ):
-            st.rerun()
-        if st.button(t("Keep it"), key="record_delete_not"):
-            st.rerun()
+    widgets.confirm("record_delete", t("Delete"), _remove, name)
 
 
 def _bars(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:
@@ -220,17 +212,7 @@ def _confirm(dataset: Dataset) -> None:
             )
         )
     st.markdown(t("Runs trained on it, and their models, are kept."))
-    with st.container(horizontal=True):
-        if st.button(
-            t("Remove"),
-            type="primary",
-            key="dataset_remove_sure",
-            on_click=_remove,
-            args=(dataset.id,),
-        ):
-            st.rerun()
-        if st.button(t("Keep it"), key="dataset_remove_not"):
-            st.rerun()
+    widgets.confirm("dataset_remove", t("Remove"), _remove, dataset.id)
 
 
 def _remove(dataset_id: str) -> None:
@@ -273,16 +255,14 @@ def show_part(dataset: Dataset) -> None:
     """Choose a part, kept as ``?part=`` in the address, and draw it."""
     asked = st.query_params.get("part")
     st.session_state[_PART_KEY] = asked if asked in PARTS else "photos"
-    part = st.segmented_control(
+    part = widgets.choose_one(
         t("Part of the page"),
-        list(PARTS),
-        format_func=lambda part: f"{PARTS[part][1]} {t(PARTS[part][0])}",
-        required=True,
-        key=_PART_KEY,
+        {name: f"{icon} {t(title)}" for name, (title, icon, _) in PARTS.items()},
+        _PART_KEY,
         label_visibility="collapsed",
         on_change=_remember_part,
     )
-    for draw in PARTS[part or "photos"][2]:
+    for draw in PARTS[part][2]:
         with guard():
             draw(dataset)
 

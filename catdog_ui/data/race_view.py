@@ -73,13 +73,7 @@ def _show(dataset: Dataset, job: Job | None) -> None:
             args=(dataset,),
         )
         if running and job is not None:
-            st.button(
-                t("Stop"),
-                icon=":material/stop:",
-                key="race_stop",
-                on_click=job.stop,
-                **visitors.gate(job.action),
-            )
+            job_fragment.stop_button(job, "race_stop")
         elif status != "done":
             st.caption(t("It takes about a minute; the photos are only read."), width="content")
     if job is not None:

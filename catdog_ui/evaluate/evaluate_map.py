@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import jobs
 from catdog_core.files import shown
 from catdog_core.insight import embedding, layouts
 from catdog_core.insight.embedding import Embedding
@@ -20,10 +19,10 @@ from catdog_core.insight.predictions import Table
 from catdog_core.jobs import Job
 from catdog_core.palette import CLASS_COLORS, NEUTRAL, ON_DARK, ON_LIGHT, class_color
 
-from .. import charts, gallery, job_fragment, loaders, visitors
+from .. import charts, gallery, job_fragment, loaders, visitors, widgets
 from ..learn.glossary_view import terms
 from ..startup import guard
-from ..words import N_, escape, say, t
+from ..words import N_, t
 from . import evaluate_cards
 from .model_picker import Subject
 
@@ -42,7 +41,7 @@ def show_map(
     """The section; what is chosen on the map redraws it alone, a decision the whole page."""
     st.subheader(t("How the network sees the photos"), anchor=False)
     if found is None:
-        job_fragment.watch_job(f"look-{subject.key}", partial(_ask, subject))
+        job_fragment.watch_job(_look_job(subject), partial(_ask, subject))
     else:
         st.fragment(_map)(subject, table, guesses, found, subject.written())
 
@@ -74,16 +73,12 @@ def _map(
 
 
 def _method() -> Method:
-    method: Method = st.segmented_control(
-        t("Layout"),
-        layouts.methods(),
-        format_func=lambda key: _NAMES[key],
-        default="pca",
-        required=True,
-        key=f"{_KEY}_method",
-        label_visibility="collapsed",
+    names = {method: _NAMES[method] for method in layouts.methods()}
+    key = f"{_KEY}_method"
+    return cast(
+        "Method",
+        widgets.choose_one(t("Layout"), names, key, default="pca", label_visibility="collapsed"),
     )
-    return method
 
 
 def _chart(
@@ -128,24 +123,17 @@ def _chosen(selection: Any, xy: Numbers, rows: NDArray[np.int64]) -> NDArray[np.
 def _ask(subject: Subject, job: Job | None) -> None:
     """The button that lets the model look again, or how far that is."""
     if job is not None and job.status == "running":
-        part = job.done / job.total if job.total else 0.0
-        st.progress(part, t("{done:,} of {n:,} photos", done=job.done, n=job.total))
-        st.button(
-            t("Stop"),
-            icon=":material/stop:",
-            key=f"stop_look_{_KEY}",
-            on_click=job.stop,
-            **visitors.gate(job.action),
-        )
+        text = t("{done:,} of {n:,} photos", done=job.done, n=job.total)
+        job_fragment.progress_row(job, text, f"stop_look_{_KEY}")
         return
-    _tell(job)
+    job_fragment.job_error(job)
     st.button(
         t("Draw the map"),
         icon=":material/scatter_plot:",
         key=f"{_KEY}_look",
         **visitors.gate("run a job"),
-        on_click=_look,
-        args=(subject,),
+        on_click=job_fragment.start_job,
+        args=(_look_job(subject), partial(_embed, subject)),
     )
     st.caption(
         t(
@@ -156,9 +144,12 @@ def _ask(subject: Subject, job: Job | None) -> None:
     )
 
 
-def _look(subject: Subject) -> None:
-    with guard():
-        jobs.start(f"look-{subject.key}", lambda job: loaders.embed(*subject.asked, job))
+def _look_job(subject: Subject) -> str:
+    return f"look-{subject.key}"
+
+
+def _embed(subject: Subject, job: Job) -> None:
+    loaders.embed(*subject.asked, job)
 
 
 def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None) -> None:
@@ -167,23 +158,16 @@ def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(1.0, t("{name} lays {n:,} photos out…", name=name, n=len(found)))
-            key = f"stop_{_KEY}_{method}"
-            st.button(
-                t("Stop"),
-                icon=":material/stop:",
-                key=key,
-                on_click=job.stop,
-                **visitors.gate(job.action),
-            )
+            job_fragment.stop_button(job, f"stop_{_KEY}_{method}")
         return
-    _tell(job)
+    job_fragment.job_error(job)
     st.button(
         t("Lay the photos out by {name}", name=name),
         icon=":material/scatter_plot:",
         key=f"{_KEY}_{method}",
         **visitors.gate("run a job"),
-        on_click=_begin,
-        args=(subject, method, found),
+        on_click=job_fragment.start_job,
+        args=(_job(subject, method), partial(_write_layout, subject, method, found)),
     )
     st.caption(
         t(
@@ -193,22 +177,13 @@ def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None
     )
 
 
-def _begin(subject: Subject, method: Method, found: Embedding) -> None:
-    def work(job: Job) -> None:
-        xy = layouts.apart(found.parts, method, job.stopped)
-        embedding.write_layout(*subject.asked, method, found, xy)
-
-    with guard():
-        jobs.start(_job(subject, method), work)
+def _write_layout(subject: Subject, method: Method, found: Embedding, job: Job) -> None:
+    xy = layouts.apart(found.parts, method, job.stopped)
+    embedding.write_layout(*subject.asked, method, found, xy)
 
 
 def _job(subject: Subject, method: Method) -> str:
     return f"map-{method}-{subject.key}"
-
-
-def _tell(job: Job | None) -> None:
-    if job is not None and job.error is not None:
-        (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
 
 
 HEIGHT = 460

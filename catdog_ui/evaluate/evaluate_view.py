@@ -18,7 +18,7 @@ from catdog_core.insight.metrics import Calibration, Curve, Result
 from catdog_core.insight.predictions import Table
 from catdog_core.runs import Run
 
-from .. import captions, charts, gallery, loaders, state
+from .. import captions, charts, gallery, loaders, state, widgets
 from ..data import edit_actions
 from ..learn.glossary_view import terms
 from ..startup import guard
@@ -28,7 +28,6 @@ from .model_picker import GUESS, LIST, THRESHOLD, TRUTH, Subject
 
 _FEW = 6
 """With more classes the most frequent mistakes are listed, too."""
-_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +131,7 @@ def _matrix(table: Table, result: Result) -> None:
     sides = st.grid(2, min_column_width=340, gap="large")
     with sides.container():
         labels = _shown_labels(result)
-        st.plotly_chart(
+        widgets.plot(
             evaluate_charts.matrix(
                 result.confusion,
                 table.classes,
@@ -143,7 +142,6 @@ def _matrix(table: Table, result: Result) -> None:
             key="evaluate_matrix",
             on_select=lambda: choose_cell(table.classes),
             selection_mode="points",
-            config=_CONFIG,
             alt=t("Confusion matrix: true classes as rows, answers as columns"),
         )
         if len(labels) < len(table.classes):
@@ -274,7 +272,7 @@ def _curves(table: Table, result: Result, curves: Curves, threshold: float) -> N
     ]
     for key, figure, how, now in parts:
         with grid.container():
-            st.plotly_chart(figure, key=f"evaluate_{key}", config=_CONFIG, alt=how)
+            widgets.plot(figure, key=f"evaluate_{key}", alt=how)
             st.caption(f"{how} **{now}**")
     terms("roc", "calibration", "threshold", "precision", "recall")
 
@@ -305,12 +303,10 @@ def show_photos(subject: Subject, table: Table, result: Result, threshold: float
     """The lists of photos that tell most, one at a time."""
     st.subheader(t("The photos behind it"), anchor=False)
     st.session_state.setdefault(LIST, "loss")  # a click on the matrix sets it, too
-    kind = st.segmented_control(
+    kind = widgets.choose_one(
         t("Photos"),
-        list(_LISTS),
-        format_func=lambda key: t(_LISTS[key]),
-        required=True,
-        key=LIST,
+        {name: t(text) for name, text in _LISTS.items()},
+        LIST,
         label_visibility="collapsed",
         wrap=True,
     )
@@ -319,7 +315,7 @@ def show_photos(subject: Subject, table: Table, result: Result, threshold: float
     else:
         model_picker.keep_in_address(truth=None, called=None)
         rows = metrics.ranked(table, kind, threshold)  # type: ignore[arg-type]
-        told = evaluate_charts.ranked_caption(str(kind), table, rows, threshold)
+        told = evaluate_charts.ranked_caption(kind, table, rows, threshold)
     st.caption(told)
     edit_actions.show_last_edit(subject.dataset)
     evaluate_cards.show(subject, table, result.guesses, rows, f"evaluate_{kind}")
@@ -445,18 +441,16 @@ def show_comparison(subject: Subject, table: Table, threshold: float) -> None:
     if len(table.classes) == 2:
         st.caption(t("Both by the threshold above, {n:.2f}.", n=threshold))
     rows = {"fixed": found.only_second, "broken": found.only_first, "neither": found.neither}
-    kind = st.segmented_control(
+    kind = widgets.choose_one(
         t("Photos"),
-        list(rows),
-        format_func=lambda key: f"{t(_COMPARED[key])} ({len(rows[key]):,})",
+        {name: f"{t(_COMPARED[name])} ({len(some):,})" for name, some in rows.items()},
+        "evaluate_versus_list",
         default="fixed",
-        required=True,
-        key="evaluate_versus_list",
         label_visibility="collapsed",
         wrap=True,
     )
     guesses = metrics.guesses(table, threshold)
-    evaluate_cards.show(subject, table, guesses, rows[str(kind)], f"versus_{kind}")
+    evaluate_cards.show(subject, table, guesses, rows[kind], f"versus_{kind}")
 
 
 def _choose_other(subject: Subject) -> Run | None:
@@ -466,8 +460,7 @@ def _choose_other(subject: Subject) -> Run | None:
             t("There is no other model for these classes yet. Train one, and see who is right.")
         )
         return None
-    if st.session_state.get("evaluate_other") not in found:
-        st.session_state.pop("evaluate_other", None)
+    widgets.reset_unknown("evaluate_other", found)
     before = st.session_state.get(BEFORE)
     key = st.selectbox(
         t("The other model"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from catdog_core import datasets, jobs, runs
+from catdog_core import datasets, runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.files import shown
@@ -18,7 +18,7 @@ from catdog_core.insight.predictions import Table
 from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
-from .. import job_fragment, loaders, model_upload, phrases, state, trash_view, visitors
+from .. import job_fragment, loaders, model_upload, phrases, state, trash_view, visitors, widgets
 from ..data.source_parts import SPLITS
 from ..startup import guard
 from ..words import escape, say, t
@@ -52,12 +52,8 @@ def choose_subject() -> Subject | None:
     """Choose a run, photos that fit it and a part of them; None where there is none."""
     more = other_models()
     if not more and not runs.listing():
-        st.info(t("There is no model to look at yet: it comes with a run's first whole epoch."))
-        st.page_link(
-            "pages/3_Train.py",
-            label=t("Train one"),
-            icon=":material/model_training:",
-            query_params=state.query(),
+        widgets.no_model(
+            t("There is no model to look at yet: it comes with a run's first whole epoch.")
         )
         import_model()
         return None
@@ -167,8 +163,7 @@ def _dataset(run: Run) -> Dataset | None:
         )
         return None
     key = f"evaluate_dataset_{run.id}"
-    if st.session_state.get(key) not in found:
-        st.session_state.pop(key, None)
+    widgets.reset_unknown(key, found)
     chosen = st.selectbox(
         t("Photos of"),
         list(found),
@@ -184,16 +179,8 @@ def _split(dataset: Dataset) -> str:
     if st.session_state.get(PART) not in counts:
         start = "validation" if "validation" in counts else next(iter(counts))
         st.session_state[PART] = start
-    split = str(
-        st.segmented_control(
-            t("Part"),
-            list(counts),
-            format_func=lambda split: f"{t(SPLITS[split])} {counts[split]:,}",
-            required=True,
-            key=PART,
-            persist_state="session",
-        )
-    )
+    names = {split: f"{t(SPLITS[split])} {count:,}" for split, count in counts.items()}
+    split = widgets.choose_one(t("Part"), names, PART, persist_state="session")
     keep_in_address(part=split)
     return split
 
@@ -214,7 +201,6 @@ def _learnt(subject: Subject) -> int:
 def _pass_panel(subject: Subject, problem: str, job: Job | None) -> None:
     """The button that begins a pass, or how far it is."""
     if job is not None and job.status == "running":
-        part = job.done / job.total if job.total else 0.0
         told = (
             t(
                 "{done:,} of {n:,} photos · {rate:.0f} photos/s",
@@ -225,19 +211,9 @@ def _pass_panel(subject: Subject, problem: str, job: Job | None) -> None:
             if job.total
             else t("The model is being loaded…")
         )
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(part, told)
-            key = f"stop_{subject.key}"
-            st.button(
-                t("Stop"),
-                icon=":material/stop:",
-                key=key,
-                on_click=job.stop,
-                **visitors.gate(job.action),
-            )
+        job_fragment.progress_row(job, told, f"stop_{subject.key}")
         return
-    if job is not None and job.error is not None:
-        (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
+    job_fragment.job_error(job)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         n = len(subject.dataset.items(subject.split))
         st.button(
@@ -246,16 +222,11 @@ def _pass_panel(subject: Subject, problem: str, job: Job | None) -> None:
             icon=":material/play_arrow:",
             key=f"start_{subject.key}",
             **visitors.gate("run a job"),
-            on_click=_start_pass,
-            args=(subject,),
+            on_click=job_fragment.start_job,
+            args=(subject.key, partial(_run_pass, subject)),
         )
         once = t("One pass looks at each photo once; all below follows from it.")
         st.caption(f"{t(problem)} {once}", width="content")
-
-
-def _start_pass(subject: Subject) -> None:
-    with guard():
-        jobs.start(subject.key, partial(_run_pass, subject))
 
 
 def _run_pass(subject: Subject, job: Job) -> None:

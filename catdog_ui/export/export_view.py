@@ -19,7 +19,7 @@ from catdog_core.insight import shipped
 from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
-from .. import gallery, loaders, state, uploads, visitors
+from .. import gallery, job_fragment, loaders, state, uploads, visitors, widgets
 from ..startup import guard
 from ..words import N_, escape, language, say, t
 
@@ -62,13 +62,7 @@ def choose_run() -> Run | None:
         offer_report(run)
         return None
     if run.training is None or run.best_model is None:
-        st.info(t("This run has no model yet: one appears with the first whole epoch."))
-        st.page_link(
-            "pages/3_Train.py",
-            label=t("Train one"),
-            icon=":material/model_training:",
-            query_params=state.query(),
-        )
+        widgets.no_model(t("This run has no model yet: one appears with the first whole epoch."))
         return None
     size = run.training.image_size
     gallery.metric_row(
@@ -184,16 +178,9 @@ def _make_button(shelf: Shelf, exporter: Exporter, key: str) -> None:
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/hourglass_top: {t(job.phase or _STARTS)}", width="stretch")
-            st.button(
-                t("Stop"),
-                icon=":material/stop:",
-                key=f"stop_{key}",
-                on_click=job.stop,
-                **visitors.gate(job.action),
-            )
+            job_fragment.stop_button(job, f"stop_{key}")
         return
-    if job is not None and job.error is not None:
-        (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
+    job_fragment.job_error(job)
     st.button(
         t("Make"),
         icon=":material/build:",

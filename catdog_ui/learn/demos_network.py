@@ -12,7 +12,7 @@ from catdog_core.learn.by_hand import Grey
 from catdog_core.networks import architecture
 from catdog_core.outcomes import histories
 
-from .. import captions, charts, gallery, phrases
+from .. import captions, charts, gallery, phrases, widgets
 from ..data.source_parts import SPLITS
 from ..words import escape, say, t
 from . import learner_context
@@ -26,16 +26,9 @@ def convolution(who: Learner) -> None:
     photo = _grey(who)
     if photo is None:
         return
-    kernel = st.segmented_control(
-        t("Filter"),
-        list(by_hand.KERNELS),
-        format_func=lambda name: t(by_hand.KERNELS[name][0]),
-        default="edges",
-        required=True,
-        key="learn_kernel",
-        wrap=True,
-    )
-    sums = by_hand.convolve(photo, str(kernel))
+    kernels = {name: t(kernel[0]) for name, kernel in by_hand.KERNELS.items()}
+    kernel = widgets.choose_one(t("Filter"), kernels, "learn_kernel", default="edges", wrap=True)
+    sums = by_hand.convolve(photo, kernel)
     left = by_hand.relu(sums)
     _pictures(
         [photo, sums, left],
@@ -45,7 +38,7 @@ def convolution(who: Learner) -> None:
             t("after ReLU: {share:.0%} zero", share=float((left == 0).mean())),
         ],
     )
-    st.code(np.array2string(np.array(by_hand.KERNELS[str(kernel)][1]), precision=2), "python")
+    st.code(np.array2string(np.array(by_hand.KERNELS[kernel][1]), precision=2), "python")
     st.caption(
         t(
             "White is large. Here the sums go from {low:.2f} to {high:.2f}; ReLU keeps those above"
@@ -79,17 +72,16 @@ def pooling(who: Learner) -> None:
 
 def network_table(who: Learner) -> None:
     """The table of the notes' networks for any size of photos."""
-    name = st.segmented_control(
+    name = widgets.choose_one(
         t("Network"),
-        ["notes", "notes-deep"],
+        {name: name for name in ("notes", "notes-deep")},
+        "learn_network",
         default="notes",
-        required=True,
-        key="learn_network",
         label_visibility="collapsed",
     )
     size = st.slider(t("Side of the photos in pixels"), 32, 224, 150, 2, key="learn_side")
     try:
-        rows = architecture.layers(str(name), size, max(int(who.facts["classes"]), 2))
+        rows = architecture.layers(name, size, max(int(who.facts["classes"]), 2))
     except SettingsError as error:
         st.warning(escape(say(error)))
         return
@@ -191,7 +183,6 @@ def _pictures(maps: list[Grey], captions: list[str]) -> None:
     )
 
 
-_CONFIG = {"displaylogo": False, "displayModeBar": False}
 _RATES = (0.01, 0.05, 0.2, 0.5, 0.9, 1.02)
 _NOTES_SECONDS = 20
 
@@ -389,10 +380,9 @@ def overfitting(who: Learner) -> None:
             figure = charts.live(metric, curve)
             charts.draw_gap(figure, metric, run.epochs)
             charts.mark_overfitting(figure, found.since)
-            st.plotly_chart(
+            widgets.plot(
                 figure,
                 key=f"learn_{metric}",
-                config=_CONFIG,
                 alt=t("Training and validation over the epochs of your run"),
             )
     st.caption(t("Lines that part tell of learning by heart; the band is the gap."))

@@ -18,7 +18,7 @@ from catdog_core.palette import class_color
 from catdog_core.runs import Run
 from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
 
-from .. import charts, gallery, phrases
+from .. import charts, gallery, phrases, widgets
 from ..data import batch_view, split_view
 from ..words import escape, t
 from . import learner_context
@@ -298,7 +298,6 @@ def _patch(photo: Photo) -> Photo:
 
 
 _VARIANTS, _ROW = 20, 5
-_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
 def augmentation(who: Learner) -> None:
@@ -363,10 +362,9 @@ def twin(who: Learner) -> None:
             ]
         )
     )
-    st.plotly_chart(
+    widgets.plot(
         charts.overlay("accuracy", curves),
         key="learn_twin",
-        config=_CONFIG,
         alt=t("Accuracy of a plain and an augmented run"),
     )
     gallery.metric_row(

@@ -7,7 +7,7 @@ import streamlit as st
 from catdog_core.learn.curriculum import SECTIONS
 from catdog_core.learn.glossary import TERMS
 
-from .. import state
+from .. import widgets
 from ..words import t
 
 LEARN_PAGE = "pages/8_Learn.py"
@@ -29,12 +29,7 @@ def terms(*names: str, key: str = "") -> None:
         for name in names:
             term = TERMS[name]
             st.markdown(f"**{t(term.name)}** – {t(term.meaning)}")
-        st.page_link(
-            LEARN_PAGE,
-            label=t("More in the glossary"),
-            icon=":material/school:",
-            query_params=state.query(term=names[0]),
-        )
+        widgets.page_link(LEARN_PAGE, t("More in the glossary"), "school", term=names[0])
 
 
 def show_glossary(asked: str | None) -> None:
@@ -65,11 +60,8 @@ def show_glossary(asked: str | None) -> None:
 def _term(name: str) -> None:
     term = TERMS[name]
     st.markdown(f"**{t(term.name)}** – {t(term.meaning)}")
-    st.page_link(
-        LEARN_PAGE,
-        label=t(SECTIONS[term.section].title),
-        icon=":material/arrow_forward:",
-        query_params=state.query(section=term.section),
+    widgets.page_link(
+        LEARN_PAGE, t(SECTIONS[term.section].title), "arrow_forward", section=term.section
     )
 
 

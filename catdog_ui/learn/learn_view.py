@@ -11,7 +11,7 @@ from catdog_core.learn.curriculum import CHAPTERS, SECTIONS, Question, Section, 
 from catdog_core.learn.glossary import TERMS
 from catdog_core.settings import NO_AUGMENTATION, PRESETS, RECIPES, Augmentation, Training
 
-from .. import forms, state
+from .. import forms, state, widgets
 from ..augment import augment_controls
 from ..data import source_parts
 from ..startup import guard
@@ -51,12 +51,10 @@ def show_learn() -> None:
 def _chapters(now: str) -> None:
     names = {name: title for name, (title, _) in CHAPTERS.items()} | {_GLOSSARY: N_("Glossary")}
     st.session_state[_CHAPTER] = now
-    st.segmented_control(
+    widgets.choose_one(
         t("Chapter"),
-        list(names),
-        format_func=lambda name: f"{_ICONS[name]} {t(names[name])}",
-        required=True,
-        key=_CHAPTER,
+        {name: f"{_ICONS[name]} {t(title)}" for name, title in names.items()},
+        _CHAPTER,
         label_visibility="collapsed",
         on_change=_on_chapter,
         wrap=True,

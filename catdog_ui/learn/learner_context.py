@@ -17,7 +17,7 @@ from catdog_core.learn import own_numbers
 from catdog_core.palette import NEUTRAL, TRAIN, VALIDATION
 from catdog_core.runs import Run
 
-from .. import gallery, state
+from .. import gallery, state, widgets
 from ..data import source_parts
 from ..words import escape, t
 
@@ -93,7 +93,6 @@ def _next() -> None:
 
 
 _HEIGHT = 240  # pixels
-_CHART_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
 def draw_curve(
@@ -172,4 +171,4 @@ def _draw_chart(figure: go.Figure, titles: tuple[str, str], key: str, alt: str) 
     )
     figure.update_xaxes(title={"text": titles[0]}, automargin=True)
     figure.update_yaxes(title={"text": titles[1]}, automargin=True)
-    st.plotly_chart(figure, key=key, config=_CHART_CONFIG, alt=alt)
+    widgets.plot(figure, key=key, alt=alt)

@@ -28,7 +28,7 @@ from catdog_core.palette import WHITE
 from catdog_core.sources.places import Place
 from catdog_core.training import epoch_weights
 
-from .. import gallery, job_fragment
+from .. import gallery, job_fragment, widgets
 from ..learn.glossary_view import terms
 from ..words import escape, say, t
 from . import activation_selection, predict_inputs, predict_panels
@@ -89,13 +89,11 @@ def _panel(choice: Choice, model: Predictor, photos: Photos) -> None:
         looks["epochs"] = (t("Through the epochs"), show_epochs)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         # Not "look": a segmented control forgets a choice whose options change, as by a model.
-        name = st.segmented_control(
+        name = widgets.choose_one(
             t("A closer look"),
-            list(looks),
-            format_func=lambda key: looks[key][0],
+            {key: title for key, (title, _) in looks.items()},
+            f"predict_xray_look_{len(looks)}",
             default="unit",
-            required=True,
-            key=f"predict_xray_look_{len(looks)}",
         )
         channel = order[0]
         if name != "filters":
@@ -190,7 +188,6 @@ _CHART = "predict_xray_click"
 _HEIGHT = 380
 _MOST = 48
 """Places along a side that can be clicked; on larger maps the sliders reach those between."""
-_CONFIG = {"displayModeBar": False}
 
 
 def show_receptive_field(look: Selection) -> None:
@@ -210,12 +207,11 @@ def show_receptive_field(look: Selection) -> None:
 
 def _channel_chart(look: Selection, row: int, column: int) -> None:
     height, width, _ = look.layer.shape
-    st.plotly_chart(
+    widgets.plot(
         channel_figure(look, row, column),
         key=_CHART,
         on_select=lambda: _select_unit(height, width),
         selection_mode="points",
-        config=_CONFIG,
         alt=t("The channel's map; a click chooses a unit"),
     )
     st.caption(

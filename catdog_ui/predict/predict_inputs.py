@@ -17,7 +17,7 @@ from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.insight import neither, shipped
 
-from .. import job_fragment, loaders, model_upload, phrases, uploads
+from .. import job_fragment, loaders, model_upload, phrases, uploads, widgets
 from ..words import escape, t
 
 if TYPE_CHECKING:
@@ -48,14 +48,7 @@ class Choice:
 def choose_model() -> Choice | None:
     """Let the user choose a saved run or upload a model; None while there is none."""
     kinds = {"run": t("A run of this lab"), "file": t("A model file")}
-    kind = st.segmented_control(
-        t("Model"),
-        list(kinds),
-        format_func=lambda key: kinds[key],
-        default="run",
-        required=True,
-        key="predict_kind",
-    )
+    kind = widgets.choose_one(t("Model"), kinds, "predict_kind", default="run")
     return _choose_run() if kind == "run" else _upload_model()
 
 
@@ -65,16 +58,9 @@ def _choose_run() -> Choice | None:
     if ready is not None:
         found.setdefault(shipped.NAME, ready)
     if not found:
-        st.info(t("No run has a model yet: one appears with the first whole epoch."))
-        st.page_link(
-            "pages/3_Train.py",
-            label=t("Train one"),
-            icon=":material/model_training:",
-            query_params=st.query_params.to_dict(),
-        )
+        widgets.no_model(t("No run has a model yet: one appears with the first whole epoch."))
         return None
-    if st.session_state.get("predict_run") not in found:
-        st.session_state.pop("predict_run", None)
+    widgets.reset_unknown("predict_run", found)
     asked = st.query_params.get("run")
     key = st.selectbox(
         t("Run"),
@@ -160,14 +146,7 @@ def choose_photos(dataset_id: str) -> list[Photo]:
         "camera": t("Camera"),
         "clipboard": t("Clipboard"),
     }
-    source = st.segmented_control(
-        t("Photos"),
-        list(sources),
-        format_func=lambda key: sources[key],
-        default="files",
-        required=True,
-        key="predict_source",
-    )
+    source = widgets.choose_one(t("Photos"), sources, "predict_source", default="files")
     if source == "camera":
         return _from_camera()
     if source == "clipboard":

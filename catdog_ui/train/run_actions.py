@@ -12,7 +12,7 @@ from catdog_core.networks import backbones
 from catdog_core.runs import Run
 from catdog_core.settings import Training
 
-from .. import phrases, state, trash_view, visitors
+from .. import phrases, state, trash_view, visitors, widgets
 from ..startup import guard
 from ..words import N_, escape, say, t
 
@@ -103,11 +103,7 @@ def _confirm(run: Run) -> None:
             n=len(run.epochs),
         )
     )
-    with st.container(horizontal=True):
-        if st.button(t("Delete"), type="primary", key="delete_sure", on_click=_delete, args=(run,)):
-            st.rerun()
-        if st.button(t("Keep it"), key="delete_not"):
-            st.rerun()
+    widgets.confirm("delete", t("Delete"), _delete, run)
 
 
 def _delete(run: Run) -> None:

@@ -17,7 +17,7 @@ from catdog_core.settings import NETWORKS, PRESETS, RECIPES, Augmentation, Netwo
 from catdog_core.settings_network import MOST_BLOCKS, MOST_FILTERS
 from catdog_core.training import estimate
 
-from .. import forms, phrases, state, visitors
+from .. import forms, phrases, state, visitors, widgets
 from ..words import N_, escape, say, t
 from . import train_plan
 
@@ -248,12 +248,10 @@ def _augmentation() -> Augmentation | None:
         kinds["mine"] = t("from the Augment page")
     if st.session_state.get("train_augment") not in kinds:
         st.session_state.train_augment = "mine" if mine else "off"
-    kind = st.segmented_control(
+    kind = widgets.choose_one(
         t("Augmentation"),
-        list(kinds),
-        format_func=lambda key: kinds[key],
-        required=True,
-        key="train_augment",
+        kinds,
+        "train_augment",
         persist_state="session",
         help=t("Random changes to the training photos; validation photos stay as they are."),
     )

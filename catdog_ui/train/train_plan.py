@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from catdog_core import jobs, runs
+from catdog_core import runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError
 from catdog_core.jobs import Job
@@ -20,9 +20,8 @@ from catdog_core.palette import TRAIN, VALIDATION
 from catdog_core.settings import Augmentation, Training
 from catdog_core.training import estimate, lr_finder, schedules, trial
 
-from .. import captions, job_fragment, phrases, visitors
+from .. import captions, job_fragment, phrases, visitors, widgets
 from ..learn.glossary_view import terms
-from ..startup import guard
 from ..words import N_, escape, say, t
 
 
@@ -170,7 +169,7 @@ def _rates(training: Training, dataset: Dataset) -> None:
         return
     steps = training.steps(estimate.photos(training, dataset)["train"])
     points = schedules.curve(training, steps)
-    st.plotly_chart(
+    widgets.plot(
         schedule_chart(points),
         key="train_rates",
         config={"displaylogo": False, "displayModeBar": False, "staticPlot": True},
@@ -282,17 +281,12 @@ def _timing(asked: ProbeSettings, job: Job | None) -> None:
             t("How long will it take?"),
             icon=":material/timer:",
             key="train_time",
-            on_click=_begin,
+            on_click=job_fragment.start_job,
             args=(SPEED, partial(_time, asked)),
             **visitors.gate("run a job", help=t(_RECKONS)),
         )
         if job is not None and job.error is not None:
             st.caption(escape(say(job.error)))
-
-
-def _begin(key: str, work: jobs.Work) -> None:
-    with guard():
-        jobs.start(key, work)
 
 
 def _time(asked: ProbeSettings, job: Job) -> None:
@@ -307,19 +301,13 @@ def _finder(asked: ProbeSettings, use: Callable[[float], None], job: Job | None)
     with st.container(horizontal=True, vertical_alignment="center"):
         if running:
             assert job is not None
-            st.button(
-                t("Stop"),
-                icon=":material/stop:",
-                key="train_rate_stop",
-                on_click=job.stop,
-                **visitors.gate(job.action),
-            )
+            job_fragment.stop_button(job, "train_rate_stop")
         else:
             st.button(
                 t("Find a learning rate"),
                 icon=":material/query_stats:",
                 key="train_rate_find",
-                on_click=_begin,
+                on_click=job_fragment.start_job,
                 args=(RATES, partial(_search, asked)),
                 **visitors.gate("run a job", help=t(_SEARCHES)),
             )
@@ -349,10 +337,9 @@ def _outcome(asked: ProbeSettings, search: RateSearch, use: Callable[[float], No
     if search.points:
         found = search.found
         smoothed = lr_finder.smooth([loss for _, loss in search.points])
-        st.plotly_chart(
+        widgets.plot(
             search_chart(search.points, smoothed, found.rate if found else None),
             key="train_rate_chart",
-            config={"displaylogo": False, "displayModeBar": False},
             alt=t("Chart of loss against learning rate; the words below tell what it shows"),
         )
         now = captions.search_caption(search.points, smoothed)

@@ -16,7 +16,7 @@ from catdog_core.outcomes import histories
 from catdog_core.runs import Run
 from catdog_core.training import tensorboard_export, waiting_line
 
-from .. import captions, charts, gallery, loaders, phrases, visitors
+from .. import captions, charts, gallery, loaders, phrases, visitors, widgets
 from ..learn.glossary_view import terms
 from ..startup import guard
 from ..words import N_, escape, say, t
@@ -171,12 +171,7 @@ def _curves(run: Run, found: Verdict) -> None:
             charts.mark_overfitting(figure, found.since)
             if run.status == "done" and 0 < len(run.epochs) < run.training.epochs:
                 _mark_end(figure, run.epochs[-1]["epoch"] + 1)
-            st.plotly_chart(
-                figure,
-                key=f"live_{metric}",
-                config={"displaylogo": False, "displayModeBar": False},
-                alt=captions.chart_alt(metric),  # type: ignore[arg-type]
-            )
+            widgets.plot(figure, key=f"live_{metric}", alt=captions.chart_alt(metric))
             now = captions.live_caption(metric, curve)  # type: ignore[arg-type]
             st.caption(captions.caption(captions.LIVE[metric], now))
     terms("overfitting", "gap", "accuracy", "loss", "epoch", "validation")
@@ -254,17 +249,11 @@ def _results(run: Run) -> None:
             help=t(run_actions.NOT_CONTINUED if is_transfer else _CONTINUES),
         ):
             st.rerun()  # the form lies outside this part of the page
-        st.page_link(
-            "pages/4_Compare.py",
-            label=t("Compare with other runs"),
-            icon=":material/compare_arrows:",
-            query_params={**st.query_params.to_dict(), "run": run.id},
+        widgets.page_link(
+            "pages/4_Compare.py", t("Compare with other runs"), "compare_arrows", run=run.id
         )
-        st.page_link(
-            "pages/6_Predict.py",
-            label=t("Try it on photos"),
-            icon=":material/image_search:",
-            query_params={**st.query_params.to_dict(), "run": run.id, "try": "1"},
+        widgets.page_link(
+            "pages/6_Predict.py", t("Try it on photos"), "image_search", run=run.id, **{"try": "1"}
         )
 
 

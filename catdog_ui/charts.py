@@ -21,6 +21,7 @@ from catdog_core.palette import BEST, RUN_COLORS, TRAIN, VALIDATION
 from .words import t
 
 Metric = Literal["accuracy", "loss"]
+METRICS: tuple[Metric, ...] = ("accuracy", "loss")
 Row = dict[str, Any]
 
 HEIGHT = 340

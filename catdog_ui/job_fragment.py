@@ -12,7 +12,7 @@ from catdog_core import jobs
 from catdog_core.jobs import Job
 
 from . import visitors
-from .startup import guard
+from .startup import fragment, guard
 from .words import escape, say, t
 
 Draw = Callable[[Job | None], None]
@@ -29,7 +29,7 @@ def watch_job(key: str, draw: Draw, seconds: float = 0.5) -> None:
         seconds: between two looks.
     """
     running = is_running(key)
-    st.fragment(_redraw, run_every=seconds if running else None)(key, draw, running)
+    fragment(_redraw, seconds if running else None)(key, draw, running)
 
 
 def is_running(key: str) -> bool:
@@ -46,13 +46,7 @@ def start_job(key: str, work: jobs.Work) -> None:
 
 def stop_button(job: Job, key: str) -> None:
     """Draw the button that stops a job."""
-    st.button(
-        t("Stop"),
-        icon=":material/stop:",
-        key=key,
-        on_click=job.stop,
-        **visitors.gate(job.action),
-    )
+    visitors.action_button(t("Stop"), key, job.action, job.stop, icon="stop")
 
 
 def progress_row(job: Job, text: str, key: str) -> None:
@@ -69,10 +63,9 @@ def job_error(job: Job | None) -> None:
 
 
 def _redraw(key: str, draw: Draw, was_running: bool) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        if is_running(key) != was_running:
-            st.rerun()
-        draw(jobs.get(key))
+    if is_running(key) != was_running:
+        st.rerun()
+    draw(jobs.get(key))
 
 
 Result = TypeVar("Result")

@@ -54,6 +54,11 @@ def plot(figure: go.Figure, key: str, alt: str, **options: Any) -> None:
     st.plotly_chart(figure, key=key, alt=alt, **options)
 
 
+def table(columns: Mapping[str, object], key: str, alt: str, **options: Any) -> None:
+    """Draw columns by their names as a table of all rows; `options` are those of `st.dataframe`."""
+    st.dataframe(columns, key=key, alt=alt, hide_index=True, **{"height": "content", **options})
+
+
 def confirm(key: str, label: str, action: Callable[..., None], *args: Any) -> None:
     """Ask in a dialog whether to go on: a button that does, one that keeps what there is.
 

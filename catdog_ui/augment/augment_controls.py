@@ -236,13 +236,13 @@ def _save(now: Augmentation) -> None:
             max_chars=presets.MAX_NAME,
             placeholder=t("for example: indoor photos"),
         )
-        st.button(
+        visitors.action_button(
             t("Replace") if _name_field() and presets.find(_name_field()) else t("Save"),
-            key="augment_preset_save",
-            **visitors.gate("keep presets"),
-            icon=":material/bookmark_add:",
-            on_click=_keep,
-            args=(now,),
+            "augment_preset_save",
+            "keep presets",
+            _keep,
+            now,
+            icon="bookmark_add",
         )
 
 
@@ -277,13 +277,15 @@ def _saved(fill: Fill) -> None:
             on_click=fill,
             args=(found[chosen].settings,),
         )
-        st.button(
+        visitors.action_button(
             t("Delete"),
-            key="augment_preset_delete",
-            **visitors.gate("keep presets", help=t("Moves it to the trash; asks first.")),
-            icon=":material/delete:",
-            on_click=st.session_state.__setitem__,
-            args=(_DELETE_ASKED, chosen),
+            "augment_preset_delete",
+            "keep presets",
+            st.session_state.__setitem__,
+            _DELETE_ASKED,
+            chosen,
+            icon="delete",
+            help=t("Moves it to the trash; asks first."),
         )
     if st.session_state.get(_DELETE_ASKED) == chosen:
         _confirm_delete(chosen, files.shown(found[chosen].name))

@@ -25,7 +25,7 @@ from catdog_core.settings import Augmentation
 
 from .. import gallery, phrases, uploads, widgets
 from ..learn.glossary_view import terms
-from ..startup import guard
+from ..startup import fragment
 from ..words import escape, say, t
 from . import augment_controls, augment_panels
 from .augment_panels import VariantSet
@@ -45,34 +45,36 @@ class Subject:
     label: int | None
 
 
-@st.fragment
 def render_augment_page(dataset: Dataset | None) -> None:
     """The photo and its controls beside 20 variants; a moved slider redraws only this part."""
-    with guard():
-        # The variants come first, so that on a telephone they are not below a screen of sliders.
-        pictures_, controls_ = st.columns([3, 2], gap="large")
-        with controls_:
-            subject = _subject(dataset)
-            place = st.container()  # for the original and the average, which needs the variants
-            settings = augment_controls.augmentation_settings()
-        made = None
+    fragment(_page)(dataset)
+
+
+def _page(dataset: Dataset | None) -> None:
+    # The variants come first, so that on a telephone they are not below a screen of sliders.
+    pictures_, controls_ = st.columns([3, 2], gap="large")
+    with controls_:
+        subject = _subject(dataset)
+        place = st.container()  # for the original and the average, which needs the variants
+        settings = augment_controls.augmentation_settings()
+    made = None
+    with pictures_:
+        _actions(settings)
+        if subject is not None:
+            made = _variants(subject, settings, dataset)
+            made = augment_panels.ask_model(made, subject.photo)
+            _gallery(made, settings)
+    # The 20 pictures are on their way; whatever else there is may follow.
+    with controls_:
+        augment_controls.show_controls(settings, dataset)
+    if subject is not None and made is not None:
+        with place:
+            _summary(subject, made)
         with pictures_:
-            _actions(settings)
-            if subject is not None:
-                made = _variants(subject, settings, dataset)
-                made = augment_panels.ask_model(made, subject.photo)
-                _gallery(made, settings)
-        # The 20 pictures are on their way; whatever else there is may follow.
-        with controls_:
-            augment_controls.show_controls(settings, dataset)
-        if subject is not None and made is not None:
-            with place:
-                _summary(subject, made)
-            with pictures_:
-                _below(subject, made, settings)
-                _told(settings)
-                terms("augmentation", "fill-mode", "overfitting")
-                augment_panels.show_panels(subject.photo, settings, made)
+            _below(subject, made, settings)
+            _told(settings)
+            terms("augmentation", "fill-mode", "overfitting")
+            augment_panels.show_panels(subject.photo, settings, made)
 
 
 def _subject(dataset: Dataset | None) -> Subject | None:

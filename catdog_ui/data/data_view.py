@@ -83,9 +83,7 @@ def damaged() -> None:
         with st.container(border=True):
             with guard():
                 raise error
-            if st.button(
-                t("Delete this record…"), key=f"damaged_{name}", **visitors.gate("change data")
-            ):
+            if visitors.action_button(t("Delete this record…"), f"damaged_{name}", "change data"):
                 st.dialog(t("Delete this record?"))(_confirm_record)(name)
 
 
@@ -128,17 +126,16 @@ def _bars(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:
 def _table(dataset: Dataset, counts: dict[str, dict[str, int]]) -> None:
     columns = {t(SPLITS[split]): list(row.values()) for split, row in counts.items()}
     totals = [sum(row[name] for row in counts.values()) for name in dataset.classes]
-    st.dataframe(
+    widgets.table(
         {
             t("Label"): list(range(len(dataset.classes))),
             t("Class"): list(dataset.classes),
             **columns,
             t("All"): totals,
         },
-        hide_index=True,
+        "data_table",
+        t("Photos by class and split"),
         height=min(38 + 35 * len(dataset.classes), 260),
-        key="data_table",
-        alt=t("Photos by class and split"),
     )
 
 
@@ -190,12 +187,8 @@ def _about(dataset: Dataset) -> None:
     if dataset.source == "download":
         lines += [t(class_set.ORIGIN), t(class_set.TERMS)]
     st.caption("  \n".join(lines))
-    if st.button(
-        t("Remove…"),
-        icon=":material/delete:",
-        type="tertiary",
-        key="dataset_remove",
-        **visitors.gate("change data"),
+    if visitors.action_button(
+        t("Remove…"), "dataset_remove", "change data", icon="delete", type="tertiary"
     ):
         st.dialog(t("Remove this dataset?"))(_confirm)(dataset)
 

@@ -100,16 +100,16 @@ def edit_sentence(change: Change) -> str:
     return " ".join(parts)
 
 
+def edit_button(
+    label: str, key: str, dataset: Dataset, choices: Sequence[Choice], icon: str = ""
+) -> None:
+    """Draw the button that decides about photos."""
+    visitors.action_button(label, key, "change data", decide, dataset.id, choices, icon=icon)
+
+
 def undo_button(dataset: Dataset, key: str) -> None:
     """The button that takes the last decision back."""
-    st.button(
-        t("Undo"),
-        icon=":material/undo:",
-        key=key,
-        **visitors.gate("change data"),
-        on_click=_take_back,
-        args=(dataset.id,),
-    )
+    visitors.action_button(t("Undo"), key, "change data", _take_back, dataset.id, icon="undo")
 
 
 def _take_back(dataset_id: str) -> None:
@@ -206,21 +206,9 @@ def short_key(text: str) -> str:
 
 def _buttons(dataset: Dataset, item: Item, key: str, kept: Sequence[Choice]) -> None:
     with st.container(horizontal=True, gap="xsmall"):
-        st.button(
-            t("Exclude"),
-            key=f"exclude_{key}",
-            **visitors.gate("change data"),
-            on_click=decide,
-            args=(dataset.id, [Choice(item.file, "exclude")]),
-        )
+        edit_button(t("Exclude"), f"exclude_{key}", dataset, [Choice(item.file, "exclude")])
         if kept:
-            st.button(
-                t("Keep"),
-                key=f"keep_{key}",
-                **visitors.gate("change data"),
-                on_click=decide,
-                args=(dataset.id, kept),
-            )
+            edit_button(t("Keep"), f"keep_{key}", dataset, kept)
         st.menu_button(
             t("More"),
             _others(dataset, item),
@@ -315,14 +303,9 @@ def _edited_photos(dataset: Dataset) -> None:
     st.markdown(t("**The photos it is about**"))
     gone = [file for file in dataset.excluded if file in about]
     if len(gone) > 1:
-        st.button(
-            t("Restore all {n:,} excluded", n=len(gone)),
-            icon=":material/restore:",
-            key="decisions_restore_all",
-            **visitors.gate("change data"),
-            on_click=decide,
-            args=(dataset.id, [Choice(file, "restore") for file in gone]),
-        )
+        back = [Choice(file, "restore") for file in gone]
+        label = t("Restore all {n:,} excluded", n=len(gone))
+        edit_button(label, "decisions_restore_all", dataset, back, icon="restore")
     files = sorted(about)
     first = pager(len(files), _CARDS, "decisions_photos")
     with st.grid(min_column_width=CARD_WIDTH, gap="small"):
@@ -332,14 +315,8 @@ def _edited_photos(dataset: Dataset) -> None:
                 what = edit_text(last.action, last.to, [file])
                 photo_picture(dataset.root / file, file, [])
                 st.caption(what)
-                st.button(
-                    t("As in the folder"),
-                    icon=":material/restore:",
-                    key=f"restore_{short_key(file)}",
-                    **visitors.gate("change data"),
-                    on_click=decide,
-                    args=(dataset.id, [Choice(file, "restore")]),
-                )
+                back, key = [Choice(file, "restore")], f"restore_{short_key(file)}"
+                edit_button(t("As in the folder"), key, dataset, back, icon="restore")
 
 
 @contextmanager

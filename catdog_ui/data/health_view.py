@@ -321,14 +321,7 @@ def _only(finding: Finding, splits: set[str]) -> str:
 def _remedy_button(
     text: str, name: str, dataset: Dataset, make: Make, kind: Kind = "secondary"
 ) -> None:
-    st.button(
-        text,
-        key=name,
-        type=kind,
-        **visitors.gate("change data"),
-        on_click=_decide_group,
-        args=(dataset.id, make),
-    )
+    visitors.action_button(text, name, "change data", _decide_group, dataset.id, make, type=kind)
 
 
 def _decide_group(dataset_id: str, make: Make) -> None:

@@ -64,13 +64,14 @@ def _show(dataset: Dataset, job: Job | None) -> None:
     status = job.status if job is not None else ""
     running = status == "running"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
+        visitors.action_button(
             t("Race again") if status == "done" else t("Start the race"),
-            icon=":material/sports_score:",
-            key="race_start",
-            **visitors.gate("run a job", disabled=running),
-            on_click=_start,
-            args=(dataset,),
+            "race_start",
+            "run a job",
+            _start,
+            dataset,
+            icon="sports_score",
+            disabled=running,
         )
         if running and job is not None:
             job_fragment.stop_button(job, "race_stop")

@@ -96,12 +96,8 @@ def _folder(_kind: str) -> None:
     if looked is None:
         return
     show_preview(looked[1])
-    if st.button(
-        t("Add this folder"),
-        type="primary",
-        icon=":material/add:",
-        key="source_open",
-        **visitors.gate("change data"),
+    if visitors.action_button(
+        t("Add this folder"), "source_open", "change data", icon="add", type="primary"
     ):
         with guard():
             with st.spinner(t("Reading the photos…")):
@@ -133,12 +129,8 @@ def archive_card(_kind: str) -> None:
         return
     with guard():
         show_preview(_inspected(file))
-        if st.button(
-            t("Import these photos"),
-            type="primary",
-            icon=":material/add:",
-            key="source_import",
-            **visitors.gate("change data"),
+        if visitors.action_button(
+            t("Import these photos"), "source_import", "change data", icon="add", type="primary"
         ):
             with progress(t("Unpacking…")) as tell:
                 dataset = imports.archive(file, file.name, tell)
@@ -208,13 +200,15 @@ def _round() -> None:
         )
         uploads.limit()
         shot = st.camera_input(t("A photo of this class"), key=f"pile_shot_{n}", width=420)
-    st.button(
+    visitors.action_button(
         t("Add to this class"),
-        icon=":material/add_photo_alternate:",
-        key="pile_add",
-        **visitors.gate("change data", disabled=not name.strip() or not (files or shot)),
-        on_click=_add,
-        args=(name, [*files, *([shot] if shot else [])]),
+        "pile_add",
+        "change data",
+        _add,
+        name,
+        [*files, *([shot] if shot else [])],
+        icon="add_photo_alternate",
+        disabled=not name.strip() or not (files or shot),
     )
 
 
@@ -235,12 +229,8 @@ def _finish(pile: dict[str, list[tuple[str, bytes]]]) -> None:
         t("Name of the dataset"), key="pile_title", value=t("My photos"), max_chars=60, width=360
     )
     show_preview(imports.look_at_photos(pile, title))
-    if st.button(
-        t("Make the dataset"),
-        type="primary",
-        icon=":material/add:",
-        key="pile_make",
-        **visitors.gate("change data"),
+    if visitors.action_button(
+        t("Make the dataset"), "pile_make", "change data", icon="add", type="primary"
     ):
         with progress(t("Writing…")) as tell:
             dataset = imports.photos(pile, title, tell)

@@ -18,7 +18,7 @@ from catdog_core.networks import architecture
 from catdog_core.palette import class_color
 from catdog_core.sources.preview import LAYOUTS
 
-from .. import gallery, visitors
+from .. import gallery, visitors, widgets
 from ..startup import guard
 from ..words import N_, escape, t
 from . import batch_view, edit_actions
@@ -78,12 +78,11 @@ def _split_table(dataset: Dataset, before: Counts | None) -> None:
         numbers = [(row.get(name, 0), was.get(name, 0)) for name in dataset.classes]
         numbers.append((sum(row.values()), sum(was.values())))
         columns[head] = [f"{old:,} → {new:,}" if before else f"{new:,}" for new, old in numbers]
-    st.dataframe(
+    widgets.table(
         columns,
-        hide_index=True,
+        "split_table",
+        t("Photos by split and class"),
         height=min(38 + 35 * (len(dataset.classes) + 1), 400),
-        key="split_table",
-        alt=t("Photos by split and class"),
     )
     if before:
         st.caption(t("Left of the arrow: the photos before they were divided anew."))
@@ -204,24 +203,26 @@ def _reorder(dataset: Dataset) -> None:
     names = dataset.classes
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(names) == 2:
-            st.button(
+            visitors.action_button(
                 t("Swap the two"),
-                icon=":material/swap_horiz:",
-                key="labels_swap",
-                **visitors.gate("change data"),
-                on_click=order,
-                args=(dataset.id, names[::-1]),
+                "labels_swap",
+                "change data",
+                order,
+                dataset.id,
+                names[::-1],
+                icon="swap_horiz",
             )
         else:
             _one_place(dataset)
         if names != tuple(sorted(names)):
-            st.button(
+            visitors.action_button(
                 t("Sort by name"),
-                icon=":material/sort_by_alpha:",
-                key="labels_sort",
-                **visitors.gate("change data"),
-                on_click=order,
-                args=(dataset.id, sorted(names)),
+                "labels_sort",
+                "change data",
+                order,
+                dataset.id,
+                sorted(names),
+                icon="sort_by_alpha",
             )
     st.caption(t("The next training counts so. Earlier runs and their models keep their order."))
 
@@ -239,12 +240,8 @@ def _one_place(dataset: Dataset) -> None:
     target = st.selectbox(t("gets the number"), place, key="labels_number", width=140)
     moved = [name for name in names if name != names[label]]
     moved.insert(target, names[label])
-    st.button(
-        t("Set"),
-        key="labels_set",
-        **visitors.gate("change data", disabled=label == target),
-        on_click=order,
-        args=(dataset.id, moved),
+    visitors.action_button(
+        t("Set"), "labels_set", "change data", order, dataset.id, moved, disabled=label == target
     )
 
 

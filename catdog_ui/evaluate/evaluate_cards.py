@@ -15,7 +15,6 @@ from catdog_core.palette import class_color
 
 from .. import visitors
 from ..data import edit_actions
-from ..startup import guard
 from ..words import escape, t
 from . import evaluate_charts
 from .model_picker import Subject
@@ -39,7 +38,7 @@ def show(subject: Subject, table: Table, guesses: NDArray[np.int64], rows: Rows,
         key: of the list, unique on the page.
     """
     if len(rows):
-        st.fragment(_cards)(subject, table, guesses, rows, key, subject.written())
+        subject.fragment(_cards, table, guesses, rows, key)
 
 
 def _cards(
@@ -48,22 +47,18 @@ def _cards(
     guesses: NDArray[np.int64],
     rows: Rows,
     key: str,
-    written: int,
 ) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        if subject.written() != written:
-            st.rerun()  # something was decided about the photos
-        pages = -(-len(rows) // PER_PAGE)
-        if st.session_state.get(f"{key}_page", 1) > pages:
-            st.session_state.pop(f"{key}_page")  # fewer than there were
-        bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
-        first = edit_actions.pager(len(rows), PER_PAGE, f"{key}_page")
-        here = rows[first : first + PER_PAGE]
-        with bar:
-            _several(subject, table, rows, here, key)
-        with st.grid(min_column_width=_CARD, gap="small"):
-            for row in here:
-                _card(subject, table, int(row), int(guesses[row]), key)
+    pages = -(-len(rows) // PER_PAGE)
+    if st.session_state.get(f"{key}_page", 1) > pages:
+        st.session_state.pop(f"{key}_page")  # fewer than there were
+    bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    first = edit_actions.pager(len(rows), PER_PAGE, f"{key}_page")
+    here = rows[first : first + PER_PAGE]
+    with bar:
+        _several(subject, table, rows, here, key)
+    with st.grid(min_column_width=_CARD, gap="small"):
+        for row in here:
+            _card(subject, table, int(row), int(guesses[row]), key)
 
 
 def _several(subject: Subject, table: Table, rows: Rows, here: Rows, key: str) -> None:

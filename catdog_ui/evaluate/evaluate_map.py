@@ -21,7 +21,6 @@ from catdog_core.palette import CLASS_COLORS, NEUTRAL, ON_DARK, ON_LIGHT, class_
 
 from .. import charts, gallery, job_fragment, loaders, visitors, widgets
 from ..learn.glossary_view import terms
-from ..startup import guard
 from ..words import N_, t
 from . import evaluate_cards
 from .model_picker import Subject
@@ -43,7 +42,7 @@ def show_map(
     if found is None:
         job_fragment.watch_job(_look_job(subject), partial(_ask, subject))
     else:
-        st.fragment(_map)(subject, table, guesses, found, subject.written())
+        subject.fragment(_map, table, guesses, found)
 
 
 def _map(
@@ -51,29 +50,25 @@ def _map(
     table: Table,
     guesses: NDArray[np.int64],
     found: Embedding,
-    written: int,
 ) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        if subject.written() != written:
-            st.rerun()  # something was decided about the photos
-        method = _method()
-        xy = embedding.read_layout(*subject.asked, method, found)
-        if xy is None:
-            job_fragment.watch_job(_job(subject, method), partial(_lay_out, subject, method, found))
-            return
-        places = {file: row for row, file in enumerate(table.files)}
-        drawn = [n for n, file in enumerate(found.files) if file in places]
-        rows = np.array([places[found.files[n]] for n in drawn], np.int64)
-        chosen = _chart(table, guesses, found, xy[drawn], np.array(drawn, np.int64), rows)
-        now = map_caption(found, table, guesses, method)
-        st.caption(f"{t(MAP_CAPTION)} **{now}**")
-        if len(chosen):
-            st.caption(t("Photos chosen on the map: {n:,}", n=len(chosen)))
-            evaluate_cards.show(subject, table, guesses, chosen, _KEY)
+    method = _method()
+    xy = embedding.read_layout(*subject.asked, method, found)
+    if xy is None:
+        job_fragment.watch_job(_job(subject, method), partial(_lay_out, subject, method, found))
+        return
+    places = {file: row for row, file in enumerate(table.files)}
+    drawn = [n for n, file in enumerate(found.files) if file in places]
+    rows = np.array([places[found.files[n]] for n in drawn], np.int64)
+    chosen = _chart(table, guesses, found, xy[drawn], np.array(drawn, np.int64), rows)
+    now = map_caption(found, table, guesses, method)
+    st.caption(f"{t(MAP_CAPTION)} **{now}**")
+    if len(chosen):
+        st.caption(t("Photos chosen on the map: {n:,}", n=len(chosen)))
+        evaluate_cards.show(subject, table, guesses, chosen, _KEY)
 
 
 def _method() -> Method:
-    names = {method: _NAMES[method] for method in layouts.methods()}
+    names: dict[str, str] = {method: _NAMES[method] for method in layouts.methods()}
     key = f"{_KEY}_method"
     return cast(
         "Method",
@@ -127,13 +122,14 @@ def _ask(subject: Subject, job: Job | None) -> None:
         job_fragment.progress_row(job, text, f"stop_look_{_KEY}")
         return
     job_fragment.job_error(job)
-    st.button(
+    visitors.action_button(
         t("Draw the map"),
-        icon=":material/scatter_plot:",
-        key=f"{_KEY}_look",
-        **visitors.gate("run a job"),
-        on_click=job_fragment.start_job,
-        args=(_look_job(subject), partial(_embed, subject)),
+        f"{_KEY}_look",
+        "run a job",
+        job_fragment.start_job,
+        _look_job(subject),
+        partial(_embed, subject),
+        icon="scatter_plot",
     )
     st.caption(
         t(
@@ -161,13 +157,14 @@ def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None
             job_fragment.stop_button(job, f"stop_{_KEY}_{method}")
         return
     job_fragment.job_error(job)
-    st.button(
+    visitors.action_button(
         t("Lay the photos out by {name}", name=name),
-        icon=":material/scatter_plot:",
-        key=f"{_KEY}_{method}",
-        **visitors.gate("run a job"),
-        on_click=job_fragment.start_job,
-        args=(_job(subject, method), partial(_write_layout, subject, method, found)),
+        f"{_KEY}_{method}",
+        "run a job",
+        job_fragment.start_job,
+        _job(subject, method),
+        partial(_write_layout, subject, method, found),
+        icon="scatter_plot",
     )
     st.caption(
         t(

@@ -21,7 +21,6 @@ from catdog_core.runs import Run
 from .. import captions, charts, gallery, loaders, state, widgets
 from ..data import edit_actions
 from ..learn.glossary_view import terms
-from ..startup import guard
 from ..words import N_, escape, t
 from . import evaluate_cards, evaluate_charts, evaluate_map, model_picker
 from .model_picker import GUESS, LIST, THRESHOLD, TRUTH, Subject
@@ -48,7 +47,7 @@ def show_results(subject: Subject, table: Table) -> None:
     _settle()
     model_picker.cautions(subject)
     seen = evaluate_map.read_map(subject)
-    st.fragment(_results)(subject, table, curves, seen, subject.written())
+    subject.fragment(_results, table, curves, seen)
 
 
 @cache
@@ -57,21 +56,16 @@ def _settle() -> None:
     loaders.freeze_gc()
 
 
-def _results(
-    subject: Subject, table: Table, curves: Curves, seen: Embedding | None, written: int
-) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        if subject.written() != written:
-            st.rerun()  # something was decided about the photos
-        threshold = _threshold(table)
-        result = metrics.at(table, threshold)
-        _numbers(table, result, curves)
-        _matrix(table, result)
-        show_photos(subject, table, result, threshold)
-        evaluate_map.show_map(subject, table, result.guesses, seen)
-        _curves(table, result, curves, threshold)
-        show_comparison(subject, table, threshold)
-        _download(subject, table, result)
+def _results(subject: Subject, table: Table, curves: Curves, seen: Embedding | None) -> None:
+    threshold = _threshold(table)
+    result = metrics.at(table, threshold)
+    _numbers(table, result, curves)
+    _matrix(table, result)
+    show_photos(subject, table, result, threshold)
+    evaluate_map.show_map(subject, table, result.guesses, seen)
+    _curves(table, result, curves, threshold)
+    show_comparison(subject, table, threshold)
+    _download(subject, table, result)
 
 
 def _threshold(table: Table) -> float:
@@ -171,16 +165,16 @@ def _figures(table: Table, result: Result) -> None:
         t("Recall"): result.recall,
         t("F1"): result.f1,
     }
-    st.dataframe(
+    widgets.table(
         {
             t("Class"): [shown(name, 60) for name in table.classes],
             **{name: 100 * values for name, values in columns.items()},
             t("Photos"): result.support,
         },
-        hide_index=True,
-        key="evaluate_classes",
+        "evaluate_classes",
+        t("Precision, recall and F1 of each class"),
         column_config={name: st.column_config.NumberColumn(format="%.1f%%") for name in columns},
-        alt=t("Precision, recall and F1 of each class"),
+        height="auto",
     )
     st.caption(
         captions.caption(
@@ -195,18 +189,18 @@ def _mix_ups(table: Table, result: Result) -> None:
     if not found:
         return
     names = [shown(name, 60) for name in table.classes]
-    st.dataframe(
+    widgets.table(
         {
             t("Truly"): [names[truth] for truth, _, _ in found],
             t("Called"): [names[guess] for _, guess, _ in found],
             t("Photos"): [count for _, _, count in found],
             t("of"): [int(result.support[truth]) for truth, _, _ in found],
         },
-        hide_index=True,
-        key="evaluate_mix_ups",
+        "evaluate_mix_ups",
+        t("The most frequent mistakes"),
         on_select=lambda: choose_mix_up(table.classes, found),
         selection_mode="single-row",
-        alt=t("The most frequent mistakes"),
+        height="auto",
     )
     st.caption(
         captions.caption(evaluate_charts.MIX_UPS, evaluate_charts.mix_ups_caption(result, found))

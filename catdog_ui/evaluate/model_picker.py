@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -20,7 +22,7 @@ from catdog_core.runs import Run
 
 from .. import job_fragment, loaders, model_upload, phrases, state, trash_view, visitors, widgets
 from ..data.source_parts import SPLITS
-from ..startup import guard
+from ..startup import fragment, guard
 from ..words import escape, say, t
 
 
@@ -46,6 +48,21 @@ class Subject:
         """When the dataset's record was last written: it tells that it must be read anew."""
         path = datasets.root() / self.dataset.id / "dataset.json"
         return path.stat().st_mtime_ns if path.is_file() else 0
+
+    def fragment(self, draw: Callable[..., None], *args: Any) -> None:
+        """Draw a part of the page that redraws itself alone, the whole page after a decision.
+
+        Args:
+            draw: called with this subject and `args`.
+            args: whatever else it needs.
+        """
+        fragment(_redraw)(self, self.written(), draw, *args)
+
+
+def _redraw(subject: Subject, written: int, draw: Callable[..., None], *args: Any) -> None:
+    if subject.written() != written:
+        st.rerun()  # something was decided about the photos
+    draw(subject, *args)
 
 
 def choose_subject() -> Subject | None:
@@ -216,14 +233,15 @@ def _pass_panel(subject: Subject, problem: str, job: Job | None) -> None:
     job_fragment.job_error(job)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         n = len(subject.dataset.items(subject.split))
-        st.button(
+        visitors.action_button(
             t("Ask it about the {n:,} photos", n=n),
+            f"start_{subject.key}",
+            "run a job",
+            job_fragment.start_job,
+            subject.key,
+            partial(_run_pass, subject),
+            icon="play_arrow",
             type="primary",
-            icon=":material/play_arrow:",
-            key=f"start_{subject.key}",
-            **visitors.gate("run a job"),
-            on_click=job_fragment.start_job,
-            args=(subject.key, partial(_run_pass, subject)),
         )
         once = t("One pass looks at each photo once; all below follows from it.")
         st.caption(f"{t(problem)} {once}", width="content")
@@ -264,14 +282,14 @@ def import_model() -> None:
                 )
             )
             return
-        st.button(
+        visitors.action_button(
             t("Evaluate this model"),
+            "evaluate_guest_keep",
+            "run a job",
+            _keep_model,
+            found,
+            icon="fact_check",
             type="primary",
-            icon=":material/fact_check:",
-            key="evaluate_guest_keep",
-            **visitors.gate("run a job"),
-            on_click=_keep_model,
-            args=(found,),
         )
 
 
@@ -287,14 +305,15 @@ def imported_model_actions(guest: Guest) -> None:
             ),
             width="stretch",
         )
-        st.button(
+        visitors.action_button(
             t("Delete this model"),
+            "evaluate_guest_delete",
+            "manage run",
+            _remove_model,
+            guest,
+            icon="delete",
+            owner=guest.owner,
             type="tertiary",
-            icon=":material/delete:",
-            key="evaluate_guest_delete",
-            **visitors.gate("manage run", guest.owner),
-            on_click=_remove_model,
-            args=(guest,),
         )
 
 

@@ -20,7 +20,7 @@ from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
 from .. import gallery, job_fragment, loaders, state, uploads, visitors, widgets
-from ..startup import guard
+from ..startup import fragment
 from ..words import N_, escape, language, say, t
 
 _GROUPS = {
@@ -87,23 +87,22 @@ def show_formats(run: Run) -> None:
         )
     running = _is_any_running(run)
     # One fragment for all: of several clicks in a row the last one draws them all.
-    st.fragment(_cards, run_every=POLL if running else None)(run, shelf, running)
+    fragment(_cards, POLL if running else None)(run, shelf, running)
 
 
 def _cards(run: Run, shelf: Shelf, was_running: bool) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        if _is_any_running(run) != was_running:
-            st.rerun()  # the whole page begins to look, or need not any more
-        for group, (title, about) in _GROUPS.items():
-            kinds = [kind for kind, one in export.FORMATS.items() if one.group == group]
-            if not kinds:
-                continue
-            st.subheader(t(title), anchor=False)
-            st.caption(t(about))
-            cards = st.grid(min_column_width=280, gap="medium")
-            for kind in kinds:
-                with cards.container(), st.container(border=True, height="stretch"):
-                    _card(run, shelf, export.FORMATS[kind])
+    if _is_any_running(run) != was_running:
+        st.rerun()  # the whole page begins to look, or need not any more
+    for group, (title, about) in _GROUPS.items():
+        kinds = [kind for kind, one in export.FORMATS.items() if one.group == group]
+        if not kinds:
+            continue
+        st.subheader(t(title), anchor=False)
+        st.caption(t(about))
+        cards = st.grid(min_column_width=280, gap="medium")
+        for kind in kinds:
+            with cards.container(), st.container(border=True, height="stretch"):
+                _card(run, shelf, export.FORMATS[kind])
 
 
 def _is_any_running(run: Run) -> bool:
@@ -181,13 +180,8 @@ def _make_button(shelf: Shelf, exporter: Exporter, key: str) -> None:
             job_fragment.stop_button(job, f"stop_{key}")
         return
     job_fragment.job_error(job)
-    st.button(
-        t("Make"),
-        icon=":material/build:",
-        key=f"make_{key}",
-        **visitors.gate("run a job"),
-        on_click=_start,
-        args=(shelf, exporter.kind, key),
+    visitors.action_button(
+        t("Make"), f"make_{key}", "run a job", _start, shelf, exporter.kind, key, icon="build"
     )
 
 
@@ -304,12 +298,8 @@ def import_section() -> None:
     if file is None:
         st.session_state.pop(_BROUGHT, None)
         return
-    if st.session_state.get(_BROUGHT, ("", None))[0] != file.file_id and st.button(
-        t("Bring it in"),
-        icon=":material/input:",
-        type="primary",
-        key="export_bring",
-        **visitors.gate("train"),
+    if st.session_state.get(_BROUGHT, ("", None))[0] != file.file_id and visitors.action_button(
+        t("Bring it in"), "export_bring", "train", icon="input", type="primary"
     ):
         try:
             with st.spinner(

@@ -85,16 +85,14 @@ def network_table(who: Learner) -> None:
     except SettingsError as error:
         st.warning(escape(say(error)))
         return
-    st.dataframe(
+    widgets.table(
         {
             t("Layer"): [f"{row.kind} {row.detail}".strip() for row in rows],
             t("Output"): [" × ".join(f"{n:,}" for n in row.output_shape) for row in rows],
             t("Parameters"): [f"{row.parameters:,}" for row in rows],
         },
-        hide_index=True,
-        height="content",
-        key="learn_layers",
-        alt=t("Layers of the network with output shapes and parameters"),
+        "learn_layers",
+        t("Layers of the network with output shapes and parameters"),
     )
     st.caption(
         t(
@@ -308,7 +306,7 @@ def result(who: Learner) -> None:
         "val_loss": t("validation loss"),
         "val_accuracy": t("validation accuracy"),
     }
-    st.dataframe(
+    widgets.table(
         {
             t("last epoch"): [*names.values(), t("seconds an epoch"), t("epochs")],
             t("the class"): [
@@ -322,10 +320,8 @@ def result(who: Learner) -> None:
                 f"{facts['epochs']}",
             ],
         },
-        hide_index=True,
-        height="content",
-        key="learn_result",
-        alt=t("The class's last epoch beside that of your run"),
+        "learn_result",
+        t("The class's last epoch beside that of your run"),
     )
     better = facts["val_accuracy"] - notes["val_accuracy"]
     st.caption(
@@ -374,9 +370,8 @@ def overfitting(who: Learner) -> None:
     )
     found = histories.of_run(run)
     st.html(charts.live_legend())
-    metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
     with st.grid(2, min_column_width=190, gap="small"):
-        for metric in metrics:
+        for metric in charts.METRICS:
             figure = charts.live(metric, curve)
             charts.draw_gap(figure, metric, run.epochs)
             charts.mark_overfitting(figure, found.since)

@@ -14,7 +14,7 @@ from catdog_core.settings import NO_AUGMENTATION, PRESETS, RECIPES, Augmentation
 from .. import forms, state, widgets
 from ..augment import augment_controls
 from ..data import source_parts
-from ..startup import guard
+from ..startup import fragment, guard
 from ..train import run_actions
 from ..words import N_, t
 from . import demos_network, demos_photos, glossary_view, learner_context
@@ -100,15 +100,10 @@ def _section(section: Section, who: Learner) -> None:
         _page_buttons(section, who)
     with sides.container(border=True):
         if _is_ready(section, who):
-            st.fragment(_demo)(section.id, who)
+            fragment(DEMOS[section.id])(who)
     st.subheader(t("Try yourself"), anchor=False)
     with st.grid(2, min_column_width=320, gap="medium"):
         _quiz(section, who)
-
-
-def _demo(section_id: str, who: Learner) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        DEMOS[section_id](who)
 
 
 def _is_ready(section: Section, who: Learner) -> bool:

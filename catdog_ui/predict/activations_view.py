@@ -49,11 +49,8 @@ _COLOURFUL = 0.25
 def show_activations(choice: Choice, model: Predictor, photos: Photos) -> None:
     """The panel, folded until it is asked for."""
 
-    def panel(model: Predictor, photos: Photos) -> None:
-        _panel(choice, model, photos)
-
     label = t("X-ray: a photo inside the network")
-    predict_panels.toggle_panel(label, "predict_xray", panel, model, photos)
+    predict_panels.toggle_panel(label, "predict_xray", _panel, choice, model, photos)
 
 
 def _panel(choice: Choice, model: Predictor, photos: Photos) -> None:

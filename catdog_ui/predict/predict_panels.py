@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import streamlit as st
@@ -26,7 +26,7 @@ from .. import gallery, job_fragment, loaders, phrases
 from ..augment import augment_controls, augment_panels
 from ..augment.augment_panels import VariantSet
 from ..learn.glossary_view import terms
-from ..startup import guard
+from ..startup import fragment
 from ..words import escape, say, t
 
 if TYPE_CHECKING:
@@ -37,21 +37,21 @@ Photos: TypeAlias = Sequence[tuple[str, str, bytes]]
 """Name, key and file of each photo that could be read."""
 
 
-def toggle_panel(
-    label: str,
-    key: str,
-    panel: Callable[[Predictor, Photos], None],
-    model: Predictor,
-    photos: Photos,
-) -> None:
-    """A panel that opens by a switch with this label and key, and redraws itself alone."""
+def toggle_panel(label: str, key: str, panel: Callable[..., None], *args: Any) -> None:
+    """Draw a panel that opens by a switch with this label and key, and redraws itself alone.
 
-    def guarded() -> None:
-        with guard():
-            if st.toggle(label, key=key):
-                panel(model, photos)
+    Args:
+        label: of the switch.
+        key: of the switch.
+        panel: called with `args` while it is open.
+        args: whatever it needs.
+    """
+    fragment(_toggled)(label, key, panel, *args)
 
-    st.fragment(guarded)()
+
+def _toggled(label: str, key: str, panel: Callable[..., None], *args: Any) -> None:
+    if st.toggle(label, key=key):
+        panel(*args)
 
 
 def choose_photo(model: Predictor, photos: Photos, key: str) -> Photo:

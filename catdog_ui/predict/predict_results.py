@@ -17,7 +17,7 @@ from catdog_core.insight.certainty import entropy, is_unsure
 from catdog_core.insight.heat import overlay
 from catdog_core.palette import CLASS_COLORS
 
-from .. import loaders
+from .. import loaders, widgets
 from ..learn.glossary_view import terms
 from ..words import escape, say, t
 from . import activations_view, predict_panels
@@ -164,7 +164,7 @@ def answer_table(
         )
         for number, name in enumerate(classes)
     }
-    st.dataframe(
+    widgets.table(
         {
             t("Photo"): [name for name, _, _ in rows],
             t("Class"): [
@@ -178,10 +178,10 @@ def answer_table(
                 for number in range(len(classes))
             },
         },
+        "predict_table",
+        t("Class and probabilities of every photo"),
         column_config=columns,
-        hide_index=True,
-        key="predict_table",
-        alt=t("Class and probabilities of every photo"),
+        height="auto",
     )
 
 

@@ -61,11 +61,13 @@ def run_actions(found: Sequence[Run]) -> None:
         ):
             st.session_state["train_clone"] = st.session_state["train_parent"] = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
-        if st.button(
+        if visitors.action_button(
             t("Delete…"),
-            icon=":material/delete:",
-            key="delete",
-            **visitors.gate("manage run", run.owner, disabled=run.is_active),
+            "delete",
+            "manage run",
+            icon="delete",
+            owner=run.owner,
+            disabled=run.is_active,
         ):
             st.dialog(t("Delete this run?"))(_confirm)(run)
         if run.is_active:
@@ -129,12 +131,8 @@ def quick_train_button(dataset: Dataset | None, key: str, kind: str = "secondary
         key: of the widget.
         kind: "primary" or "secondary".
     """
-    clicked = st.button(
-        t("Train it now"),
-        type=kind,  # type: ignore[arg-type]
-        icon=":material/play_arrow:",
-        key=key,
-        **visitors.gate("train", disabled=dataset is None),
+    clicked = visitors.action_button(
+        t("Train it now"), key, "train", icon="play_arrow", disabled=dataset is None, type=kind
     )
     if clicked and dataset is not None:
         folder = runs.create(dataset, QUICK_TRAINING, None, name=t("My first training"))

@@ -276,12 +276,8 @@ def _start(
             placeholder=t("for example: notes, with augmentation"),
             persist_state="session",
         )
-        if st.button(
-            t("Start training"),
-            type="primary",
-            icon=":material/play_arrow:",
-            key="train_start",
-            **visitors.gate("train"),
+        if visitors.action_button(
+            t("Start training"), "train_start", "train", icon="play_arrow", type="primary"
         ):
             folder = runs.create(dataset, training, augmentation, name=name, parent=parent)
             runs.start(folder)

@@ -47,12 +47,8 @@ def _network(training: Training, rows: list[architecture.Layer]) -> None:
     }
     if counted is not None:
         table[t("Multiply-adds")] = [_short(row.operations or 0) for row in rows]
-    st.dataframe(
-        table,
-        hide_index=True,
-        height="content",
-        key="train_layers",
-        alt=t("Layers of the network with output shapes and parameters"),
+    widgets.table(
+        table, "train_layers", t("Layers of the network with output shapes and parameters")
     )
     text = t("**{n} parameters** in all", n=f"{architecture.parameters(rows):,}")
     if counted is not None:
@@ -277,13 +273,15 @@ def _timing(asked: ProbeSettings, job: Job | None) -> None:
         _probe_progress(job)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
+        visitors.action_button(
             t("How long will it take?"),
-            icon=":material/timer:",
-            key="train_time",
-            on_click=job_fragment.start_job,
-            args=(SPEED, partial(_time, asked)),
-            **visitors.gate("run a job", help=t(_RECKONS)),
+            "train_time",
+            "run a job",
+            job_fragment.start_job,
+            SPEED,
+            partial(_time, asked),
+            icon="timer",
+            help=t(_RECKONS),
         )
         if job is not None and job.error is not None:
             st.caption(escape(say(job.error)))
@@ -303,13 +301,15 @@ def _finder(asked: ProbeSettings, use: Callable[[float], None], job: Job | None)
             assert job is not None
             job_fragment.stop_button(job, "train_rate_stop")
         else:
-            st.button(
+            visitors.action_button(
                 t("Find a learning rate"),
-                icon=":material/query_stats:",
-                key="train_rate_find",
-                on_click=job_fragment.start_job,
-                args=(RATES, partial(_search, asked)),
-                **visitors.gate("run a job", help=t(_SEARCHES)),
+                "train_rate_find",
+                "run a job",
+                job_fragment.start_job,
+                RATES,
+                partial(_search, asked),
+                icon="query_stats",
+                help=t(_SEARCHES),
             )
     if job is None:
         return

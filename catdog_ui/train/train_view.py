@@ -18,7 +18,7 @@ from catdog_core.training import tensorboard_export, waiting_line
 
 from .. import captions, charts, gallery, loaders, phrases, visitors, widgets
 from ..learn.glossary_view import terms
-from ..startup import guard
+from ..startup import fragment, guard
 from ..words import N_, escape, say, t
 from . import run_actions
 
@@ -34,29 +34,28 @@ def show_run(run_id: str) -> None:
     """Show a run; while it is active, look again every second."""
     run = runs.load(run_id)
     every = POLL if run.is_active else None
-    st.fragment(_panel, run_every=every)(run_id, run.status)
+    fragment(_panel, every)(run_id, run.status)
 
 
 def _panel(run_id: str, drawn_as: str) -> None:
-    with guard():
-        runs.reap()
-        run = runs.load(run_id)
-        if run.is_active != (drawn_as in ("queued", "running", "stalled")):
-            st.rerun()  # it ended, or goes on: the whole page tells, and the polling changes
-        _header(run)
-        if run.status == "damaged" and run.problem:
-            st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
-        if run.training is None:
-            return
-        _numbers(run)
-        _run_status(run)
-        found = histories.of_run(run)
-        _curves(run, found)
-        if run.epochs or found.kind == "diverged":
-            captions.show_verdict(found, "verdict")
-        _tensorboard_download(run)
-        if not run.is_active and run.best_model:
-            _results(run)
+    runs.reap()
+    run = runs.load(run_id)
+    if run.is_active != (drawn_as in ("queued", "running", "stalled")):
+        st.rerun()  # it ended, or goes on: the whole page tells, and the polling changes
+    _header(run)
+    if run.status == "damaged" and run.problem:
+        st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
+    if run.training is None:
+        return
+    _numbers(run)
+    _run_status(run)
+    found = histories.of_run(run)
+    _curves(run, found)
+    if run.epochs or found.kind == "diverged":
+        captions.show_verdict(found, "verdict")
+    _tensorboard_download(run)
+    if not run.is_active and run.best_model:
+        _results(run)
 
 
 _CONTINUES = N_(
@@ -74,11 +73,8 @@ def _header(run: Run) -> None:
         # One that hangs may be asked again: who asked it first may be gone, and no one waits.
         if run.is_active and run.status != "stalled" and (run.folder / "stop").exists():
             st.button(t("Stopping…"), disabled=True, key="stopping")
-        elif run.is_active and st.button(
-            t("Stop"),
-            icon=":material/stop:",
-            key="stop_run",
-            **visitors.gate("manage run", run.owner),
+        elif run.is_active and visitors.action_button(
+            t("Stop"), "stop_run", "manage run", icon="stop", owner=run.owner
         ):
             runs.stop(run.folder)
             st.rerun(scope="fragment")
@@ -104,12 +100,8 @@ def _header(run: Run) -> None:
 def _resume_button(run: Run) -> None:
     started = bool(run.state or run.epochs)
     label = t("Resume") if started else t("Start")
-    if st.button(
-        label,
-        icon=":material/play_arrow:",
-        type="primary",
-        key="resume_run",
-        **visitors.gate("manage run", run.owner),
+    if visitors.action_button(
+        label, "resume_run", "manage run", icon="play_arrow", owner=run.owner, type="primary"
     ):
         runs.start(run.folder, follow=bool(run.group))
         st.rerun()
@@ -163,16 +155,15 @@ def _curves(run: Run, found: Verdict) -> None:
         batches=_inside(run),
     )
     st.html(charts.live_legend())
-    left, right = st.columns(2)
-    for column, metric in ((left, "accuracy"), (right, "loss")):
+    for column, metric in zip(st.columns(2), charts.METRICS, strict=True):
         with column:
-            figure = charts.live(metric, curve)  # type: ignore[arg-type]
-            charts.draw_gap(figure, metric, run.epochs)  # type: ignore[arg-type]
+            figure = charts.live(metric, curve)
+            charts.draw_gap(figure, metric, run.epochs)
             charts.mark_overfitting(figure, found.since)
             if run.status == "done" and 0 < len(run.epochs) < run.training.epochs:
                 _mark_end(figure, run.epochs[-1]["epoch"] + 1)
             widgets.plot(figure, key=f"live_{metric}", alt=captions.chart_alt(metric))
-            now = captions.live_caption(metric, curve)  # type: ignore[arg-type]
+            now = captions.live_caption(metric, curve)
             st.caption(captions.caption(captions.LIVE[metric], now))
     terms("overfitting", "gap", "accuracy", "loss", "epoch", "validation")
 
@@ -421,11 +412,8 @@ def _tensorboard_download(run: Run) -> None:
         st.caption(
             t("Writes this run's curves and settings as event files. The command shows them.")
         )
-        clicked = st.button(
-            t("Write event files"),
-            icon=":material/save:",
-            key="tensorboard_write",
-            **visitors.gate("run a job"),
+        clicked = visitors.action_button(
+            t("Write event files"), "tensorboard_write", "run a job", icon="save"
         )
         if clicked:
             with st.spinner(t("Writing…")):

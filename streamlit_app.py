@@ -4,7 +4,7 @@ import streamlit as st
 
 if __name__ == "__main__":  # the script of a visitor
     from catdog_core import datasets, runs
-    from catdog_ui import home_view, startup, tour, trash_view, warm
+    from catdog_ui import home_view, loaders, startup, trash_view
     from catdog_ui.words import N_, t
 
     startup.page(N_("Home"))
@@ -19,17 +19,17 @@ if __name__ == "__main__":  # the script of a visitor
             )
         )
         found, trained = datasets.listing(), runs.listing()
-        tour.show(first_visit=not found and not trained)
-        tour.button()
-        home_view.steps(found, trained)
+        home_view.show_tour(first_visit=not found and not trained)
+        home_view.tour_button()
+        home_view.show_steps(found, trained)
         st.space("small")
         if found or trained:
-            home_view.stock(found, trained)
+            home_view.show_stock(found, trained)
             st.space("small")
-        home_view.rooms()
+        home_view.show_pages()
         trash_view.panel()
 
-    warm.begin()
+    loaders.begin_preload()
 else:  # `streamlit run` imports its server from here
     from catdog_ui import server
 

@@ -14,7 +14,7 @@ import psutil
 from rich.table import Table
 
 from catdog_core import files
-from catdog_core.insight import scores
+from catdog_core.insight import metrics
 from catdog_core.training import run_folder
 
 from .measure import console, drawn
@@ -51,7 +51,7 @@ def learning(folder: Path | None) -> None:
         for name, flags in TRAININGS.items():
             console.print(f"training {name} …", style="dim")
             found = _train(photos, flags.split())
-            low, high = scores.wilson(round(found.accuracy * found.n), found.n)
+            low, high = metrics.wilson(round(found.accuracy * found.n), found.n)
             table.add_row(
                 name,
                 f"{found.accuracy:.4f}",

@@ -13,7 +13,7 @@ from . import images, predict
 from .datasets import Dataset
 from .errors import CatDogError, DatasetError, ModelError
 from .images import Photo
-from .insight import embedding, predictions, scores
+from .insight import embedding, metrics, predictions
 from .insight.embedding import Embedding
 from .insight.penultimate import Watch
 from .insight.predictions import Table
@@ -70,7 +70,7 @@ def evaluate(
     np.add.at(counts, (table.labels, table.probabilities.argmax(axis=1)), 1)
     return Evaluation(
         accuracy=float(counts.trace() / len(table)),
-        loss=float(scores.losses(table).mean()),
+        loss=float(metrics.losses(table).mean()),
         n=len(table),
         classes=dataset.classes,
         confusion=counts.tolist(),

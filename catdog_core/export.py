@@ -12,8 +12,7 @@ from typing import Any
 from . import child, files
 from .errors import N_, CatDogError
 from .exports import formats
-from .exports.exporter import Exporter
-from .exports.formats import FORMATS
+from .exports.formats import FORMATS, Exporter
 
 __all__ = ["FORMATS", "Exporter", "Made", "make", "save"]
 
@@ -55,7 +54,7 @@ def save(model_or_run: Path, kind: str, out: Path) -> Path:
         ModelError: there is no model yet.
         CatDogError: the format is unknown, needs a package, or the file cannot be written.
     """
-    exporter = formats.of(kind)
+    exporter = formats.format_of(kind)
     with files.temporary_folder("export") as folder:
         # Converters choose the format by the extension, which the user's name need not have.
         made = folder / ("model" if exporter.is_folder else f"model{exporter.extension}")
@@ -83,7 +82,7 @@ def make(
     Raises:
         CatDogError: as for `save`.
     """
-    exporter = formats.of(kind)
+    exporter = formats.format_of(kind)
     exporter.refuse_missing()
     asked = {
         "source": str(model_or_run),

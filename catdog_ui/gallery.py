@@ -1,4 +1,4 @@
-"""Many small pictures as one element: a page with one part redraws at once."""
+"""Many small pictures, or numbers, as one element; photos as squares, kept between reruns."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from html import escape
 from typing import Literal
 
 import streamlit as st
+
+from catdog_core import images
+from catdog_core.errors import PhotoError
+from catdog_core.images import Photo
+from catdog_core.sources.places import Place, Remote
 
 _GAP = 8  # pixels between pictures
 LEAST = 80
@@ -35,10 +40,10 @@ def grid(
         width: of the whole, in pixels, at most; by default all there is.
         least: width of a picture in pixels below which a row takes fewer of them.
     """
-    st.html(text(images, captions, tooltips, columns, alts, colors, least), width=width)
+    st.html(grid_html(images, captions, tooltips, columns, alts, colors, least), width=width)
 
 
-def text(
+def grid_html(
     images: Sequence[bytes],
     captions: Sequence[str] | None = None,
     tooltips: Sequence[str] | None = None,
@@ -91,4 +96,59 @@ def _figure(image: bytes, caption: str, tooltip: str, alt: str, color: str) -> s
         f'<img src="{data_uri(image)}" alt="{escape(alt)}" style="display:block;width:100%;'
         'aspect-ratio:1;object-fit:contain;border-radius:.4rem">'
         f"{below}</figure>"
+    )
+
+
+def fitted_photo(path: Place, size: int) -> Photo | PhotoError:
+    """A photo file as (S, S, 3) uint8, or why it cannot be read; read anew once it changes."""
+    return _from_file(path, str(path), file_version(path), size)
+
+
+def file_version(path: Place) -> int:
+    """What tells a photo's file from later versions of it.
+
+    One elsewhere is not asked for each time a page is painted: it stays as it was first seen.
+    """
+    try:
+        return 0 if isinstance(path, Remote) else path.stat().st_mtime_ns
+    except OSError:
+        return 0  # gone: reading it gives the reason
+
+
+def uploaded_photo(file_id: str, data: bytes, size: int) -> Photo | PhotoError:
+    """An uploaded photo as (S, S, 3) uint8, or why it cannot be read."""
+    return _from_bytes(file_id, data, size)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _from_file(_path: Place, path: str, changed: int, size: int) -> Photo | PhotoError:
+    return next(iter(images.load_all([_path], size)))
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _from_bytes(file_id: str, _data: bytes, size: int) -> Photo | PhotoError:
+    try:
+        return images.load(_data, size)
+    except PhotoError as error:
+        return error
+
+
+def metric_row(items: Sequence[tuple[str, str]]) -> None:
+    """Draw (label, value) pairs; both may hold any text."""
+    st.html(metric_row_html(items))
+
+
+def metric_row_html(items: Sequence[tuple[str, str]]) -> str:
+    """The tiles as HTML."""
+    inner = "".join(
+        '<div style="border:1px solid rgba(128,128,128,.3);border-radius:.5rem;'
+        'padding:.45rem .7rem .55rem">'
+        f'<div style="font-size:.8rem;opacity:.75;line-height:1.25">{escape(label)}</div>'
+        '<div style="font-size:1.35rem;line-height:1.3;'
+        f'font-variant-numeric:tabular-nums">{escape(value)}</div></div>'
+        for label, value in items
+    )
+    return (
+        '<div style="display:grid;gap:.6rem;'
+        f'grid-template-columns:repeat(auto-fit,minmax(104px,1fr))">{inner}</div>'
     )

@@ -1,4 +1,4 @@
-"""Home: three steps to a first prediction, and what this lab already holds."""
+"""The Home page: first steps, what is here, the rooms, and the tour of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from catdog_core.errors import PhotoError
 from catdog_core.insight import shipped
 from catdog_core.runs import Run
 
-from . import first, gallery, phrases, pictures, state
+from . import gallery, phrases, state
 from .data import source_net, source_parts
+from .train import run_actions
+from .widgets import page_link
 from .words import N_, escape, t
 
 _LISTED = 5
@@ -68,7 +70,7 @@ _ROOMS = (
 )
 
 
-def steps(found: list[Dataset], trained: list[Run]) -> None:
+def show_steps(found: list[Dataset], trained: list[Run]) -> None:
     """The way from nothing to an own prediction, one button a step."""
     with st.grid(3, min_column_width=180, gap="medium"):
         with _card("1", t("Get photos"), done=bool(found)):
@@ -79,7 +81,7 @@ def steps(found: list[Dataset], trained: list[Run]) -> None:
             _predict(trained)
 
 
-def stock(found: list[Dataset], trained: list[Run]) -> None:
+def show_stock(found: list[Dataset], trained: list[Run]) -> None:
     """The datasets and runs of this lab, each with a way to it."""
     left, right = st.columns(2, gap="large")
     with left:
@@ -100,13 +102,13 @@ def stock(found: list[Dataset], trained: list[Run]) -> None:
         _more(len(trained), "pages/4_Compare.py")
 
 
-def rooms() -> None:
+def show_pages() -> None:
     """What each page is for, with a link."""
     st.subheader(t("What you find here"), anchor=False)
     with st.grid(3, min_column_width=180, gap="medium"):
         for page, name, icon, about in _ROOMS:
             with st.container(gap=None):
-                link(page, t(name), icon)
+                page_link(page, t(name), icon)
                 st.caption(t(about))
 
 
@@ -126,22 +128,22 @@ def _photos(found: list[Dataset]) -> None:
     source_net.background()
     if not source_net.class_is_here():
         source_net.class_button("home_class")
-    link("pages/1_Data.py", t("Look at the data") if found else t("Use my own photos"))
+    page_link("pages/1_Data.py", t("Look at the data") if found else t("Use my own photos"))
 
 
 def _train(found: list[Dataset], trained: list[Run]) -> None:
     st.caption(
         t(
             "The network of the class notes, {n} epochs: about a minute. Watch its curves grow.",
-            n=first.TRAINING.epochs,
+            n=run_actions.QUICK_TRAINING.epochs,
         )
     )
-    first.button(
+    run_actions.quick_train_button(
         _chosen(found) if found else None,
         "home_train",
         "primary" if found and not trained else "secondary",
     )
-    link("pages/3_Train.py", t("My own settings"))
+    page_link("pages/3_Train.py", t("My own settings"))
 
 
 def _predict(trained: list[Run]) -> None:
@@ -159,13 +161,13 @@ def _predict(trained: list[Run]) -> None:
     ):
         query = state.query(run=own.id, **{"try": "1"}) if own else state.query()
         st.switch_page("pages/6_Predict.py", query_params=query)
-    link("pages/2_Augment.py", t("Augment photos"))
+    page_link("pages/2_Augment.py", t("Augment photos"))
 
 
 def _dataset_line(dataset: Dataset) -> None:
     counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
     with st.container(gap=None):
-        link("pages/1_Data.py", escape(dataset.name), "photo_library", dataset=dataset.id)
+        page_link("pages/1_Data.py", escape(dataset.name), "photo_library", dataset=dataset.id)
         st.caption(
             t(
                 "{classes}: {train:,} to train, {validation:,} to validate",
@@ -186,7 +188,7 @@ def _glimpse(dataset: Dataset) -> None:
     """A few photos of a dataset, taken evenly from all its classes."""
     items = dataset.items("train")
     some = items[:: max(1, len(items) // _GLIMPSE)][:_GLIMPSE]
-    read = [(item, pictures.fitted(item.path, 150)) for item in some]
+    read = [(item, gallery.fitted_photo(item.path, 150)) for item in some]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
     gallery.grid(
         [images.encode(photo) for _, photo in good],
@@ -202,7 +204,7 @@ def _run_line(run: Run) -> None:
     best = phrases.best_row(run)
     with st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center"):
-            link("pages/3_Train.py", escape(run.name or run.id), "model_training", run=run.id)
+            page_link("pages/3_Train.py", escape(run.name or run.id), "model_training", run=run.id)
             st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
         if best:
             st.caption(
@@ -219,9 +221,105 @@ def _run_line(run: Run) -> None:
 
 def _more(count: int, page: str) -> None:
     if count > _LISTED:
-        link(page, t("and {n} more", n=count - _LISTED))
+        page_link(page, t("and {n} more", n=count - _LISTED))
 
 
-def link(page: str, label: str, icon: str = "arrow_forward", **changes: str) -> None:
-    """A link to another page that takes language, dataset and run along."""
-    st.page_link(page, label=label, icon=f":material/{icon}:", query_params=state.query(**changes))
+_TOUR_KEY = "tour_step"
+_CLOSED = -1
+_TOUR_STEPS = (
+    (
+        N_("Photos first"),
+        N_(
+            "A network learns from examples. **Make the demo dataset** draws 600 cats and dogs in a"
+            " few seconds; photos of your own come in on the Data page."
+        ),
+        "pages/1_Data.py",
+        N_("Data"),
+    ),
+    (
+        N_("Let it learn"),
+        N_(
+            "**Train it now** starts a short training. Its curves grow while you watch; you may"
+            " leave the page, stop it and resume it."
+        ),
+        "pages/3_Train.py",
+        N_("Train"),
+    ),
+    (
+        N_("Look closely"),
+        N_(
+            "Does it learn, or only learn by heart? Compare lays runs over each other and says so"
+            " in words, Evaluate shows which photos go wrong, Augment makes many photos of few."
+        ),
+        "pages/4_Compare.py",
+        N_("Compare"),
+    ),
+    (
+        N_("Ask it"),
+        N_(
+            "**Predict** names the class of any photo and how sure it is. What all the words mean,"
+            " the Learn page shows with your own photos and runs."
+        ),
+        "pages/8_Learn.py",
+        N_("Learn"),
+    ),
+)
+
+
+def tour_button() -> None:
+    """A button that opens the tour, where it is closed."""
+    if st.session_state.get(_TOUR_KEY, _CLOSED) == _CLOSED:
+        st.button(
+            t("Take the tour"),
+            icon=":material/tour:",
+            type="tertiary",
+            key="tour_open",
+            on_click=_turn_page,
+            args=(0,),
+        )
+
+
+def show_tour(first_visit: bool) -> None:
+    """Draw the step the tour is at, if it is open.
+
+    Args:
+        first_visit: nothing has been made here yet: it is open until it is closed.
+    """
+    step = st.session_state.setdefault(_TOUR_KEY, 0 if first_visit else _CLOSED)
+    if step == _CLOSED:
+        return
+    title, text, page, name = _TOUR_STEPS[step]
+    last = step == len(_TOUR_STEPS) - 1
+    with st.container(border=True, key="tour"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            place, head = t("{n} of {total}", n=step + 1, total=len(_TOUR_STEPS)), t(title)
+            st.markdown(f":gray-badge[{place}] **{head}**", width="stretch")
+            st.button(
+                t("Close the tour"),
+                icon=":material/close:",
+                type="tertiary",
+                key="tour_close",
+                on_click=_turn_page,
+                args=(_CLOSED,),
+            )
+        st.markdown(t(text))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                t("Back"),
+                key="tour_back",
+                disabled=step == 0,
+                on_click=_turn_page,
+                args=(step - 1,),
+            )
+            st.button(
+                t("Done") if last else t("Next"),
+                key="tour_next",
+                type="secondary",
+                on_click=_turn_page,
+                args=(_CLOSED if last else step + 1,),
+            )
+            page_link(page, t("Open the page {name}", name=t(name)))
+
+
+def _turn_page(step: int) -> None:
+    st.session_state[_TOUR_KEY] = step

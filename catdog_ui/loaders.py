@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit import runtime
 
 from catdog_core import access, files
 from catdog_core.datasets import Dataset
@@ -26,7 +29,6 @@ from catdog_core.networks import model_check
 from catdog_core.packing import cache
 from catdog_core.runs import Run
 
-from . import warm
 from .words import t
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def as_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
 
 def as_h5(run_dir: Path) -> bytes:
     """The best model of a run in the format of the class notes."""
-    warm.wait()
+    wait_for_preload()
     from catdog_core import export
 
     with files.temporary_folder("export") as folder:
@@ -126,7 +128,7 @@ class PackedPhotos:
 
 def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
     """Keep a dataset as shards in the cache, or verify those there; tells the job its progress."""
-    warm.wait()
+    wait_for_preload()
     from catdog_core import records
 
     place = cache.place(dataset.fingerprint, size)
@@ -153,10 +155,10 @@ def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
 
 def race(dataset: Dataset, job: Job) -> list[Lane]:
     """Race the readers of photos; meanwhile the job's result is how the race stands."""
-    warm.wait()
+    wait_for_preload()
     from catdog_core.packing import race as room
 
-    settle()
+    freeze_gc()
 
     def progress(standing: Standing) -> None:
         job.result = standing
@@ -168,15 +170,15 @@ def race(dataset: Dataset, job: Job) -> list[Lane]:
 
 def evaluate(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Ask a run's model about a split and keep the table; tells the job its progress."""
-    warm.wait()
+    wait_for_preload()
     from catdog_core import evaluate as room
 
     room.keep(run_dir, _again, dataset, split, _pass(job))
 
 
-def look(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
+def embed(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Find out how a run's model sees a split and keep it; tells the job its progress."""
-    warm.wait()
+    wait_for_preload()
     from catdog_core import evaluate as room
 
     room.look(run_dir, _again, dataset, split, _pass(job))
@@ -208,20 +210,20 @@ def stem(run: Run) -> str:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _from_file(path: str, changed: int) -> Predictor:
-    warm.wait()
+    wait_for_preload()
     model = _opened(Path(path))
-    settle()
+    freeze_gc()
     return model
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
-    warm.wait()
+    wait_for_preload()
     with files.temporary_folder("upload") as folder:
         path = folder / f"{files.slug(Path(_name).stem)}.{files.slug(Path(_name).suffix)}"
         path.write_bytes(_data)
         model = _opened(path)
-    settle()
+    freeze_gc()
     return model
 
 
@@ -235,7 +237,7 @@ def _opened(path: Path) -> Predictor:
     return room.load(path)
 
 
-def settle() -> None:
+def freeze_gc() -> None:
     """Leave what has been imported and loaded out of every later garbage collection.
 
     Streamlit collects after every run of a script or fragment with the interpreter held: 50 ms
@@ -243,3 +245,45 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+_PRELOAD_DELAY = 0.5
+"""Seconds for the page whose script has just ended to reach the browser."""
+_preload_lock = threading.Lock()
+_preload_thread: threading.Thread | None = None
+
+
+def begin_preload() -> None:
+    """Begin to load, once in the life of a server; called at the end of a page's script."""
+    global _preload_thread
+    if not preload_wanted():
+        return
+    with _preload_lock:
+        if _preload_thread is None:
+            _preload_thread = threading.Thread(target=_preload, name="warm-up", daemon=True)
+            _preload_thread.start()
+
+
+def preload_wanted() -> bool:
+    """Whether this is a real server that was not told otherwise; a test's stand-in is none."""
+    if os.environ.get("CATDOG_WARM_UP") == "0" or not runtime.exists():
+        return False
+    return type(runtime.get_instance()) is runtime.Runtime
+
+
+def wait_for_preload() -> None:
+    """Let the loading end first: two threads had better not import TensorFlow at once."""
+    thread = _preload_thread
+    if thread is not None and thread is not threading.current_thread():
+        thread.join()
+
+
+def _preload() -> None:
+    threading.Event().wait(_PRELOAD_DELAY)
+    # This room imports Keras before TensorFlow, as nearly everything here does: two threads that
+    # import the same one take turns, else each would wait for what the other has begun.
+    from catdog_core import explain  # noqa: F401
+
+    pass
+
+    freeze_gc()

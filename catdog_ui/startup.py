@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -70,14 +70,14 @@ def page(title: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _settle(title: str) -> None:
-    loaders.settle()  # once for each title, since each page imports more
+    loaders.freeze_gc()  # once for each title, since each page imports more
 
 
 @contextmanager
 def guard() -> Iterator[None]:
     """Turn a user's mistake into its sentence, and a mistake of the lab into one plain sentence.
 
-    A fragment needs a guard of its own inside: what it raises passes the page's guard by. The
+    A `fragment` has a guard of its own: what it raises passes the page's guard by. The
     traceback of a mistake of the lab goes to the server's log, never to the page.
     """
     try:
@@ -95,6 +95,16 @@ def guard() -> Iterator[None]:
             ),
             icon=":material/bug_report:",
         )
+
+
+def fragment(draw: Callable[..., None], every: float | None = None) -> Callable[..., None]:
+    """Make a function draw a part of a page that redraws itself alone, under a guard of its own.
+
+    Args:
+        draw: the function.
+        every: seconds between two redraws; by default only its own widgets redraw it.
+    """
+    return st.fragment(guard()(draw), run_every=every)
 
 
 def _language_switch() -> None:
@@ -120,12 +130,7 @@ def _running() -> None:
     with guard():
         runs.reap()
         if any(run.is_active for run in runs.listing()):
-            st.fragment(_show_running, run_every=POLL)()
-
-
-def _show_running() -> None:
-    with guard():
-        _show_active()
+            fragment(_show_active, POLL)()
 
 
 def _show_active() -> None:

@@ -8,7 +8,7 @@ from catdog_core import trash
 from catdog_core.errors import CatDogError
 from catdog_core.trash import Entry
 
-from . import phrases, visitors
+from . import phrases, visitors, widgets
 from .words import N_, escape, say, t
 
 _KINDS: dict[str, str] = {
@@ -60,13 +60,8 @@ def undo(title: str = "", place: str = "page") -> None:
             ),
             width="stretch",
         )
-        st.button(
-            t("Undo"),
-            icon=":material/undo:",
-            key=f"trash_undo_{place}",
-            **visitors.gate("change data"),
-            on_click=_restore,
-            args=(entry.id, place),
+        visitors.action_button(
+            t("Undo"), f"trash_undo_{place}", "change data", _restore, entry.id, place, icon="undo"
         )
         st.button(
             t("Close"),
@@ -101,24 +96,22 @@ def panel() -> None:
 
 
 def _table(found: list[Entry]) -> None:
-    st.dataframe(
+    widgets.table(
         {
             t("Name"): [entry.name for entry in found],
             t("Kind"): [t(_KINDS[entry.kind]) for entry in found],
             t("Deleted"): [phrases.moment(entry.at) for entry in found],
             t("Size"): [_size(entry.bytes) for entry in found],
         },
-        hide_index=True,
+        "trash_table",
+        t("What lies in the trash"),
         height="content" if len(found) < 8 else 300,
-        key="trash_table",
-        alt=t("What lies in the trash"),
     )
 
 
 def _actions(found: list[Entry]) -> None:
     by_id = {entry.id: entry for entry in found}
-    if st.session_state.get("trash_chosen") not in by_id:
-        st.session_state.pop("trash_chosen", None)
+    widgets.reset_unknown("trash_chosen", by_id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             t("Put back"),
@@ -127,19 +120,17 @@ def _actions(found: list[Entry]) -> None:
             key="trash_chosen",
             width=420,
         )
-        st.button(
+        visitors.action_button(
             t("Restore"),
-            icon=":material/restore_from_trash:",
-            key="trash_restore",
-            **visitors.gate("change data"),
-            on_click=_restore,
-            args=(chosen, "panel"),
+            "trash_restore",
+            "change data",
+            _restore,
+            chosen,
+            "panel",
+            icon="restore_from_trash",
         )
-        if st.button(
-            t("Empty the trash…"),
-            icon=":material/delete_forever:",
-            key="trash_empty",
-            **visitors.gate("empty"),
+        if visitors.action_button(
+            t("Empty the trash…"), "trash_empty", "empty", icon="delete_forever"
         ):
             st.dialog(t("Empty the trash?"))(_confirm)(found)
 
@@ -156,11 +147,7 @@ def _confirm(found: list[Entry]) -> None:
             size=_size(_total(found)),
         )
     )
-    with st.container(horizontal=True):
-        if st.button(t("Empty"), type="primary", key="trash_empty_sure", on_click=_empty):
-            st.rerun()
-        if st.button(t("Keep it"), key="trash_empty_not"):
-            st.rerun()
+    widgets.confirm("trash_empty", t("Empty"), _empty)
 
 
 def _total(found: list[Entry]) -> int:

@@ -6,6 +6,7 @@ import threading
 import time
 import unicodedata
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -122,6 +123,46 @@ def gate(
     except CatDogError as error:
         return {"disabled": True, "help": escape(say(error))}
     return {"disabled": disabled, "help": help}
+
+
+def action_button(
+    label: str,
+    key: str,
+    action: Action | None,
+    callback: Callable[..., None] | None = None,
+    *args: object,
+    icon: str = "",
+    owner: str | None = None,
+    disabled: bool = False,
+    help: str | None = None,
+    **options: Any,
+) -> bool:
+    """Draw a button that is off, with the reason, for who may not do what it does.
+
+    Args:
+        label: its text.
+        key: of the widget.
+        action: what the button does; None for what everybody may.
+        callback: called with `args` when it is pressed.
+        args: of the callback.
+        icon: a name of Material Symbols.
+        owner: of the run it does it to, where it is one.
+        disabled: whether it is off for everybody.
+        help: what the button explains to who may press it.
+        options: others of `st.button`.
+
+    Returns:
+        Whether it has just been pressed.
+    """
+    return st.button(
+        label,
+        key=key,
+        icon=f":material/{icon}:" if icon else None,
+        on_click=callback,
+        args=args,
+        **gate(action, owner, disabled, help),
+        **options,
+    )
 
 
 def _tell() -> None:

@@ -6,14 +6,13 @@ ever cached: `t` looks a sentence up each time it is shown.
 
 from __future__ import annotations
 
-import gettext
 import re
-from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
 from catdog_core.errors import N_, CatDogError
+from catdog_core.exports import tongue
 
 __all__ = ["LANGUAGES", "N_", "choose_language", "escape", "language", "say", "t"]
 
@@ -31,24 +30,14 @@ def t(message: str, **params: object) -> str:
 
     Args:
         message: the English sentence, a literal, with named fields for the numbers.
-        **params: values of the fields; anything `str.format` accepts.
+        **params: values of the fields; anything `str.format` accepts, and errors of the core.
     """
-    translated = _catalogue(language()).gettext(message) if message else ""
-    if not params:
-        return translated
-    try:
-        return translated.format(**params)
-    except (KeyError, IndexError, ValueError):  # a slip in a catalogue must not break a page
-        return message.format(**params)
+    return str(tongue.of(language())(message, **params))
 
 
 def say(error: CatDogError) -> str:
-    """What an error of the core says, in the session's language, as plain text.
-
-    An error among its values is said in that language too.
-    """
-    values = error.params.items()
-    return t(error.message, **{k: say(v) if isinstance(v, CatDogError) else v for k, v in values})
+    """What an error of the core says, in the session's language, as plain text."""
+    return t(error.message, **error.params)
 
 
 def escape(name: object) -> str:
@@ -81,8 +70,3 @@ def choose_language() -> str:
     if asked != chosen:
         st.query_params["lang"] = chosen
     return chosen
-
-
-@cache
-def _catalogue(code: str) -> gettext.NullTranslations:
-    return gettext.translation("catdog", LOCALE, languages=[code], fallback=True)

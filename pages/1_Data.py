@@ -4,7 +4,7 @@ import streamlit as st
 
 from catdog_core import datasets
 from catdog_ui import startup, state
-from catdog_ui.data import data_parts, data_view, source_net
+from catdog_ui.data import data_view, source_net
 from catdog_ui.words import N_, t
 
 startup.page(N_("Data"))
@@ -25,4 +25,4 @@ with startup.guard():
     if dataset is not None:
         with startup.guard():
             data_view.overview(dataset)
-        data_parts.show(dataset)
+        data_view.show_part(dataset)

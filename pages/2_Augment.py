@@ -25,4 +25,4 @@ with startup.guard():
             icon=":material/photo_library:",
         )
         sources.demo_button("augment_demo")
-    augment_view.workbench(dataset)
+    augment_view.render_augment_page(dataset)

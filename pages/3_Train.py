@@ -14,7 +14,7 @@ with startup.guard():
     run = state.chosen_run() if runs.listing() else None
     if run is not None:
         with st.container(border=True):
-            train_view.panel(run.id)
+            train_view.show_run(run.id)
 with startup.guard(), st.container(border=True):
     st.subheader(t("A new training"), anchor=False)
-    train_form.show()
+    train_form.show_form()

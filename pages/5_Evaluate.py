@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_ui import startup
-from catdog_ui.evaluate import evaluate_pick, evaluate_view
+from catdog_ui.evaluate import evaluate_view, model_picker
 from catdog_ui.words import N_, t
 
 startup.page(N_("Evaluate"))
@@ -13,7 +13,7 @@ with startup.guard():
     st.markdown(
         t("One number hides much. See which photos the model gets wrong, and how sure it was.")
     )
-    subject = evaluate_pick.choose()
-    table = evaluate_pick.answers(subject) if subject else None
+    subject = model_picker.choose_subject()
+    table = model_picker.answers(subject) if subject else None
     if subject and table:
-        evaluate_view.show(subject, table)
+        evaluate_view.show_results(subject, table)

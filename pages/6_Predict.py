@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from catdog_ui import startup, warm
-from catdog_ui.predict import predict_photos, predict_results, predict_view
+from catdog_ui import loaders, startup
+from catdog_ui.predict import predict_inputs, predict_results
 from catdog_ui.words import N_, t
 
 startup.page(N_("Predict"))
@@ -13,12 +13,12 @@ with startup.guard():
     choice, photos = None, []
     left, right = st.columns([2, 3], gap="large")
     with left, startup.guard():
-        choice = predict_view.choose_model()
+        choice = predict_inputs.choose_model()
     with right, startup.guard():
-        photos = predict_photos.choose(choice.dataset_id if choice else "")
+        photos = predict_inputs.choose_photos(choice.dataset_id if choice else "")
     if choice is not None and photos:
-        model, rows = predict_view.ask(choice, photos)
+        model, rows = predict_inputs.predict(choice, photos)
         if rows is not None:
-            predict_results.show(choice, model, photos, rows)
+            predict_results.show_results(choice, model, photos, rows)
 
-warm.begin()
+loaders.begin_preload()

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catdog_ui import startup
-from catdog_ui.export import export_import, export_view
+from catdog_ui.export import export_view
 from catdog_ui.words import N_, t
 
 startup.page(N_("Export"))
@@ -11,7 +11,7 @@ startup.page(N_("Export"))
 with startup.guard():
     st.title(t("Export"), anchor=False)
     st.markdown(t("Take a model with you: into a phone, a web page, another program or machine."))
-    run = export_view.choose()
+    run = export_view.choose_run()
     if run is not None:
-        export_view.show(run)
-    export_import.section()
+        export_view.show_formats(run)
+    export_view.import_section()

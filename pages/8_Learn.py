@@ -10,4 +10,4 @@ startup.page(N_("Learn"))
 
 with startup.guard():
     st.title(t("Learn"), anchor=False)
-    learn_view.show()
+    learn_view.show_learn()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catdog_core.augmentation.snippets import snippets
+from catdog_core.augmentation.code_templates import snippets
 from catdog_core.demo import draw_pet
 from catdog_core.settings import NO_AUGMENTATION, Augmentation
 

@@ -11,7 +11,7 @@ from catdog_core.augmentation import presets
 from catdog_core.controls import controls
 from catdog_core.settings import PRESETS, Augmentation
 from catdog_ui.augment import augment_panels, augment_view
-from catdog_ui.augment.augment_panels import Shown
+from catdog_ui.augment.augment_panels import VariantSet
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -225,7 +225,7 @@ def test_a_model_answers_for_each_variant(monkeypatch):
     monkeypatch.setattr(augment_panels, "_chosen", Chosen)
     monkeypatch.setattr(augment_panels.loaders, "predictor", lambda path: Model())
     photo = np.zeros((150, 150, 3), np.uint8)
-    asked = augment_panels.ask(Shown([photo] * 20, [], [""] * 20), photo)
+    asked = augment_panels.ask_model(VariantSet([photo] * 20, [], [""] * 20), photo)
     assert asked.answers[0] == "cats 86%" and asked.answers[-1] == "dogs 90%"
     assert sum(asked.labels) == 10  # from 54 % up
     assert asked.original == pytest.approx([0.9, 0.1])

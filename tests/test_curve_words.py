@@ -5,7 +5,7 @@ import pytest
 
 from catdog_core import runs
 from catdog_core.outcomes.contrast import Point
-from catdog_ui import curve_words
+from catdog_ui import captions
 from catdog_ui.charts import Curve
 
 ROWS = [{"epoch": number, **row} for number, row in enumerate(fakes.ROWS)]
@@ -17,51 +17,53 @@ def curve(*changes, name="first"):
 
 
 def test_a_runs_chart_tells_both_lines_the_gap_and_the_best():
-    accuracy = curve_words.live("accuracy", curve())
+    accuracy = captions.live_caption("accuracy", curve())
     assert "After epoch 3 it calls 83.0% of the training photos right and 66.0%" in accuracy
     assert "a gap of 17.0 points" in accuracy and "best in epoch 2: 70.0%" in accuracy
-    loss = curve_words.live("loss", curve())
+    loss = captions.live_caption("loss", curve())
     assert "0.450 on training photos and 0.660 on validation" in loss
     assert "best in epoch 2: 0.610" in loss
 
 
 def test_a_line_at_its_best_says_so():
     rows = Curve(epochs=ROWS[:2], planned=3)
-    assert curve_words.live("accuracy", rows).endswith("Validation was never better.")
+    assert captions.live_caption("accuracy", rows).endswith("Validation was never better.")
 
 
 def test_a_chart_without_an_epoch_says_when_it_begins():
     empty = Curve(epochs=[], planned=3)
-    assert "first whole epoch" in curve_words.live("loss", empty)
-    assert "first whole epoch" in curve_words.overlay("loss", [empty])
-    assert "when both have" in curve_words.twins("loss", curve(), empty)
+    assert "first whole epoch" in captions.live_caption("loss", empty)
+    assert "first whole epoch" in captions.overlay_caption("loss", [empty])
+    assert "when both have" in captions.twins_caption("loss", curve(), empty)
 
 
 def test_epochs_whose_numbers_are_none_are_passed_over():
     broken = curve({}, {}, {"loss": float("nan"), "val_loss": float("nan")})
-    assert "After epoch 2" in curve_words.live("loss", broken)
-    assert "in epoch 2, 0.610" in curve_words.overlay("loss", [broken])
+    assert "After epoch 2" in captions.live_caption("loss", broken)
+    assert "in epoch 2, 0.610" in captions.overlay_caption("loss", [broken])
 
 
 def test_of_several_runs_the_best_and_the_next_are_named():
     better = curve({}, {"val_accuracy": 0.9, "val_loss": 0.2}, {}, name="a*b")
-    accuracy = curve_words.overlay("accuracy", [curve(), better])
+    accuracy = captions.overlay_caption("accuracy", [curve(), better])
     assert "“a\\*b” in epoch 2, 90.0%" in accuracy
     assert "“first” comes next, 20.0 points behind" in accuracy
-    loss = curve_words.overlay("loss", [curve(), better])
+    loss = captions.overlay_caption("loss", [curve(), better])
     assert "“a\\*b” in epoch 2, 0.200" in loss and "0.410 behind" in loss
 
 
 def test_runs_that_are_equally_good_are_called_so():
-    told = curve_words.overlay("loss", [curve(), curve(name="second")])
+    told = captions.overlay_caption("loss", [curve(), curve(name="second")])
     assert told.endswith("“second” is as good.")
 
 
 def test_twins_are_compared_at_the_last_epoch_both_have():
     short = Curve(epochs=ROWS[:2], planned=3)
-    told = curve_words.twins("accuracy", curve(), short)
+    told = captions.twins_caption("accuracy", curve(), short)
     assert told == "At epoch 2 the gap is -2.0 points plain and -2.0 points augmented."
-    assert "At epoch 3 the validation loss is 0.660" in curve_words.twins("loss", curve(), curve())
+    assert "At epoch 3 the validation loss is 0.660" in captions.twins_caption(
+        "loss", curve(), curve()
+    )
 
 
 def test_accuracy_against_data_names_the_highest_and_the_lowest_point():
@@ -70,19 +72,19 @@ def test_accuracy_against_data_names_the_highest_and_the_lowest_point():
         Point(100, line, 0.61, 0.5, 0.7, 100, True),
         Point(2000, line, 0.75, 0.7, 0.8, 100, False),
     ]
-    told = curve_words.against_data(points, {line: "notes, plain"})
+    told = captions.data_caption(points, {line: "notes, plain"})
     assert "Highest: notes, plain with 2,000 photos, 75.0%." in told
     assert "Lowest: notes, plain with 100 photos, 61.0%." in told
-    assert "Lowest" not in curve_words.against_data(points[:1], {line: "notes, plain"})
+    assert "Lowest" not in captions.data_caption(points[:1], {line: "notes, plain"})
 
 
 def test_the_learning_rate_is_told_by_its_start_peak_and_end():
-    told = curve_words.schedule([(0, 1e-5), (1.5, 1e-3), (10, 1e-6)])
+    told = captions.schedule_caption([(0, 1e-5), (1.5, 1e-3), (10, 1e-6)])
     assert told == "It begins with 1e-05, is highest with 0.001 in epoch 2, and ends with 1e-06."
 
 
 def test_a_search_tells_how_far_it_came():
-    told = curve_words.search([(1e-5, 0.7), (1e-3, 0.5), (1e-1, 3.0)], [0.7, 0.55, 2.0])
+    told = captions.search_caption([(1e-5, 0.7), (1e-3, 0.5), (1e-1, 3.0)], [0.7, 0.55, 2.0])
     assert "3 rates from 1e-05 to 0.1 were tried" in told and "0.550, at 0.001" in told
 
 
@@ -91,8 +93,8 @@ def test_each_chart_of_train_and_compare_is_told_on_its_page(workspace, metric):
     folder = fakes.run()
     curve = Curve(epochs=runs.load(folder).epochs, planned=3, name="first")
     for path, how, now in (
-        ("3_Train", curve_words.LIVE, curve_words.live(metric, curve)),
-        ("4_Compare", curve_words.OVERLAY, curve_words.overlay(metric, [curve])),
+        ("3_Train", captions.LIVE, captions.live_caption(metric, curve)),
+        ("4_Compare", captions.OVERLAY, captions.overlay_caption(metric, [curve])),
     ):
         app = fakes.page(path, run=folder.name)
         assert not app.exception

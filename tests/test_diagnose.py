@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from catdog_core import diagnose, runs
-from catdog_core.outcomes import histories, verdicts
-from catdog_core.outcomes.advice import Facts
+from catdog_core.diagnose import RunContext
+from catdog_core.outcomes import histories
 
 RECORDED = Path(__file__).parent / "histories"
-PLAIN = Facts(validation_photos=1000, planned=50, dropout=True, augmented=False)
-AUGMENTED = Facts(validation_photos=500, planned=50, dropout=True, augmented=True)
+PLAIN = RunContext(validation_photos=1000, planned=50, dropout=True, augmented=False)
+AUGMENTED = RunContext(validation_photos=500, planned=50, dropout=True, augmented=True)
 
 
 def recorded(name):
@@ -65,7 +65,7 @@ def test_the_notes_training_overfits_since_its_lowest_validation_loss():
 
 def test_the_notes_augmented_training_is_healthy_and_not_finished():
     verdict = diagnose.diagnose(recorded("notes_augmented_50"), AUGMENTED)
-    assert (verdict.kind, verdict.message) == ("healthy", verdicts.LEARNING)
+    assert (verdict.kind, verdict.message) == ("healthy", diagnose.LEARNING)
     assert ids(verdict.remarks) == ["easier", "partly", "chance"]
     assert abs(verdict.numbers["gap"]) < 0.03
 
@@ -73,17 +73,17 @@ def test_the_notes_augmented_training_is_healthy_and_not_finished():
 @pytest.mark.parametrize(
     "name, kind, message",
     [
-        ("demo_healthy_30", "healthy", verdicts.LEVEL),
-        ("demo_noisy_40", "healthy", verdicts.LEARNING),
-        ("demo_few_40", "healthy", verdicts.APART),
-        ("demo_slow_12", "underfitting", verdicts.NOTHING),
-        ("photos_strong_40", "underfitting", verdicts.LOW),
-        ("demo_diverged_10", "diverged", verdicts.THROWN),
+        ("demo_healthy_30", "healthy", diagnose.LEVEL),
+        ("demo_noisy_40", "healthy", diagnose.LEARNING),
+        ("demo_few_40", "healthy", diagnose.APART),
+        ("demo_slow_12", "underfitting", diagnose.NOTHING),
+        ("photos_strong_40", "underfitting", diagnose.LOW),
+        ("demo_diverged_10", "diverged", diagnose.THROWN),
     ],
 )
 def test_recorded_trainings_of_each_kind_are_told_apart(name, kind, message):
     photos = 1000 if name.startswith("photos") else 200
-    verdict = diagnose.diagnose(recorded(name), Facts(validation_photos=photos))
+    verdict = diagnose.diagnose(recorded(name), RunContext(validation_photos=photos))
     assert (verdict.kind, verdict.message) == (kind, message)
 
 
@@ -115,7 +115,7 @@ def test_chance_alone_is_hardly_ever_called_overfitting():
     falling = 0.2 + 0.45 * np.exp(-np.arange(40) / 15)
     history = rows(falling, falling + 0.05, accuracy=0.83, val_accuracy=0.82)
     found = [
-        diagnose.diagnose(noisy(history, 200, seed), Facts(validation_photos=200)).kind
+        diagnose.diagnose(noisy(history, 200, seed), RunContext(validation_photos=200)).kind
         for seed in range(100)
     ]
     assert found.count("overfitting") <= 2
@@ -139,7 +139,9 @@ def test_a_loss_that_is_no_number_is_a_divergence_at_once():
 
 
 def test_a_loss_far_above_guessing_is_a_divergence():
-    verdict = diagnose.diagnose(rows([0.6, 0.5, 4.0], [0.6, 0.6, 5.0]), Facts(learning_rate=0.1))
+    verdict = diagnose.diagnose(
+        rows([0.6, 0.5, 4.0], [0.6, 0.6, 5.0]), RunContext(learning_rate=0.1)
+    )
     assert (verdict.kind, str(verdict.steps[0])) == (
         "diverged",
         "Lower the learning rate, for example from 0.1 to 0.01.",
@@ -149,50 +151,50 @@ def test_a_loss_far_above_guessing_is_a_divergence():
 def test_what_was_learnt_and_lost_again_is_a_divergence():
     accuracy = [0.6, 0.7, 0.8, 0.8, 0.8, 0.5, 0.5, 0.5, 0.5]
     verdict = diagnose.diagnose(rows(0.69, 0.69, accuracy, 0.5))
-    assert (verdict.kind, verdict.message) == ("diverged", verdicts.COLLAPSED)
+    assert (verdict.kind, verdict.message) == ("diverged", diagnose.COLLAPSED)
 
 
 def test_curves_level_at_a_low_accuracy_are_underfitting():
     flat = 0.6 + 0.005 * np.sin(np.arange(30))
-    verdict = diagnose.diagnose(rows(flat, flat, 0.68, 0.67), Facts(validation_photos=1000))
-    assert (verdict.kind, verdict.message) == ("underfitting", verdicts.LOW)
+    verdict = diagnose.diagnose(rows(flat, flat, 0.68, 0.67), RunContext(validation_photos=1000))
+    assert (verdict.kind, verdict.message) == ("underfitting", diagnose.LOW)
 
 
 def test_curves_level_at_a_high_accuracy_are_healthy():
     flat = 0.1 + 0.003 * np.sin(np.arange(30))
-    verdict = diagnose.diagnose(rows(flat, flat, 0.97, 0.96), Facts(validation_photos=1000))
-    assert (verdict.kind, verdict.message) == ("healthy", verdicts.LEVEL)
+    verdict = diagnose.diagnose(rows(flat, flat, 0.97, 0.96), RunContext(validation_photos=1000))
+    assert (verdict.kind, verdict.message) == ("healthy", diagnose.LEVEL)
 
 
 def test_guessing_among_three_classes_is_a_third():
-    verdict = diagnose.diagnose(rows([1.1] * 8, [1.1] * 8, 0.34, 0.33), Facts(classes=3))
+    verdict = diagnose.diagnose(rows([1.1] * 8, [1.1] * 8, 0.34, 0.33), RunContext(classes=3))
     assert (verdict.kind, verdict.params["guess"]) == ("underfitting", 1 / 3)
 
 
 def test_twelve_validation_photos_are_too_few_to_tell():
     history = recorded("notes_plain_50")
-    verdict = diagnose.diagnose(history, Facts(validation_photos=12))
-    assert (verdict.kind, verdict.message) == ("too_short", verdicts.FEW_PHOTOS)
+    verdict = diagnose.diagnose(history, RunContext(validation_photos=12))
+    assert (verdict.kind, verdict.message) == ("too_short", diagnose.FEW_PHOTOS)
 
 
 def test_early_stopping_that_did_its_work_is_said():
-    facts = Facts(validation_photos=1000, planned=80, patience=10, kept=37)
+    facts = RunContext(validation_photos=1000, planned=80, patience=10, kept=37)
     assert "early" in ids(diagnose.diagnose(recorded("notes_plain_50"), facts).remarks)
-    stopped = Facts(validation_photos=1000, planned=80, patience=20, kept=37)
+    stopped = RunContext(validation_photos=1000, planned=80, patience=20, kept=37)
     assert "early" not in ids(diagnose.diagnose(recorded("notes_plain_50"), stopped).remarks)
 
 
 def test_a_training_that_goes_on_may_still_change():
-    facts = Facts(validation_photos=1000, going_on=True)
+    facts = RunContext(validation_photos=1000, going_on=True)
     assert ids(diagnose.diagnose(recorded("notes_plain_50"), facts).steps)[0] == "wait"
 
 
 @pytest.mark.parametrize("dropout", [True, False])
 def test_why_validation_beats_training_fits_the_training(dropout):
     falling = 0.5 - 0.01 * np.arange(12)
-    facts = Facts(dropout=dropout, augmented=False)
+    facts = RunContext(dropout=dropout, augmented=False)
     remark = diagnose.diagnose(rows(falling, falling - 0.1), facts).remarks[0]
-    assert remark.message == (verdicts.DROPOUT if dropout else verdicts.EASIER)
+    assert remark.message == (diagnose.DROPOUT if dropout else diagnose.EASIER)
 
 
 def test_a_run_brings_what_is_known_of_it(workspace):
@@ -213,7 +215,7 @@ def test_a_run_ended_by_its_loss_diverged(workspace):
 def test_every_sentence_has_its_values():
     for name in ("notes_plain_50", "notes_augmented_50"):
         for n in range(51):
-            verdict = diagnose.diagnose(recorded(name)[:n], Facts(validation_photos=1000))
+            verdict = diagnose.diagnose(recorded(name)[:n], RunContext(validation_photos=1000))
             assert all(map(str, (verdict, *verdict.remarks, *verdict.steps)))
 
 

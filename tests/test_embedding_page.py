@@ -12,7 +12,7 @@ from catdog_core import datasets, jobs
 from catdog_core.errors import CatDogError
 from catdog_core.insight import embedding, layouts, predictions
 from catdog_ui import loaders
-from catdog_ui.evaluate import evaluate_map, evaluate_map_chart, evaluate_map_words
+from catdog_ui.evaluate import evaluate_map
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -134,7 +134,7 @@ def test_answers_from_before_there_were_maps_are_looked_at_once_more(dataset, mo
     def look(run_dir, dataset, split, job):
         mapped(run_dir, dataset)
 
-    monkeypatch.setattr(loaders, "look", look)
+    monkeypatch.setattr(loaders, "embed", look)
     app = page(run=folder.name)
     assert "looks at 24 photos once more" in captions(app)
     app.button("evaluate_map_look").click().run()
@@ -153,7 +153,7 @@ def test_a_look_that_failed_says_why(dataset, monkeypatch):
     def look(*_):
         raise ModelError("The model is broken.")
 
-    monkeypatch.setattr(loaders, "look", look)
+    monkeypatch.setattr(loaders, "embed", look)
     app = page(run=folder.name)
     app.button("evaluate_map_look").click().run()
     ended(f"look-evaluate-{folder.name}-{dataset.id}-validation")
@@ -172,16 +172,16 @@ def table_of(classes, n=300, seed=0):
 def test_of_many_classes_those_with_most_mistakes_have_a_colour_of_their_own():
     table = table_of(60)
     guesses = table.probabilities.argmax(axis=1)
-    groups = evaluate_map_chart.groups(table, guesses)
+    groups = evaluate_map.point_groups(table, guesses)
     assert len(groups.legend) == 7 and groups.legend[-1][0] == "54 other classes"
     assert len({color for _, color in groups.legend}) == 7
     assert len(groups.of) == 60 and max(groups.of) == 6
-    few = evaluate_map_chart.groups(table_of(3), np.zeros(300, int))
+    few = evaluate_map.point_groups(table_of(3), np.zeros(300, int))
     assert few.of == (0, 1, 2)
 
 
 def test_mistakes_differ_in_shape_not_in_colour_alone():
-    spec = evaluate_map_chart.spec(evaluate_map_chart.groups(table_of(2), np.zeros(300, int)), True)
+    spec = evaluate_map.chart_spec(evaluate_map.point_groups(table_of(2), np.zeros(300, int)), True)
     assert spec["encoding"]["shape"]["scale"]["range"] == ["circle", "cross"]
     assert {"field": "picture", "title": "image"} in spec["encoding"]["tooltip"]
 
@@ -189,4 +189,4 @@ def test_mistakes_differ_in_shape_not_in_colour_alone():
 def test_a_map_without_neighbours_says_so():
     table = table_of(2, n=1)
     found = embedding.make(table.files, np.ones((1, 4), np.float32), [b""], 4)
-    assert "too few" in evaluate_map_words.drawn(found, table, np.zeros(1, int), "pca")
+    assert "too few" in evaluate_map.map_caption(found, table, np.zeros(1, int), "pca")

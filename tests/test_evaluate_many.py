@@ -10,12 +10,12 @@ import streamlit
 from asked import answer, captions, page, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics
+from sklearn import metrics as sklearn_metrics
 
 from catdog_core import datasets
-from catdog_core.insight import scores
+from catdog_core.insight import metrics
 from catdog_core.insight.predictions import Table
-from catdog_ui.evaluate import evaluate_charts, evaluate_photos
+from catdog_ui.evaluate import evaluate_charts, evaluate_view
 
 MANY = 60
 
@@ -32,9 +32,9 @@ def table(classes, n=400, seed=0):
 @pytest.mark.parametrize("classes", [2, 3, 12, MANY])
 def test_plotly_finds_no_fault_with_the_figures(classes):
     found = table(classes)
-    result = scores.at(found, 0.4)
-    labels = list(range(min(classes, evaluate_charts.MOST)))
-    curves = scores.roc(found), scores.precision_recall(found)
+    result = metrics.at(found, 0.4)
+    labels = list(range(min(classes, evaluate_charts.MOST_CLASSES)))
+    curves = metrics.roc(found), metrics.precision_recall(found)
     some = [0, 1] if classes == 2 else evaluate_charts.drawn(curves[0])
     colors = evaluate_charts.line_colors(found.classes, some)
     kept = [[curve for curve in every if curve.label in colors] for every in curves]
@@ -42,7 +42,7 @@ def test_plotly_finds_no_fault_with_the_figures(classes):
         evaluate_charts.matrix(result.confusion, found.classes, labels, (0, 1)),
         evaluate_charts.roc(kept[0], found, result, colors),
         evaluate_charts.precision_recall(kept[1], found, result, colors),
-        evaluate_charts.calibration(scores.calibration(found), found),
+        evaluate_charts.calibration(metrics.calibration(found), found),
         *([evaluate_charts.spread(found, 0.4)] if classes == 2 else []),
     ]
     for figure in figures:
@@ -63,9 +63,9 @@ def test_zeros_are_left_out_of_a_large_matrix():
 def test_the_most_frequent_mistakes_come_first():
     labels = np.array([0, 0, 0, 1, 1, 2])
     rows = np.eye(3)[[1, 1, 0, 2, 1, 2]]
-    result = scores.at(Table(tuple("abcdef"), ("x", "y", "z"), labels, rows))
-    assert scores.mix_ups(result) == [(0, 1, 2), (1, 2, 1)]
-    assert scores.mix_ups(result, most=1) == [(0, 1, 2)]
+    result = metrics.at(Table(tuple("abcdef"), ("x", "y", "z"), labels, rows))
+    assert metrics.mix_ups(result) == [(0, 1, 2), (1, 2, 1)]
+    assert metrics.mix_ups(result, most=1) == [(0, 1, 2)]
 
 
 @pytest.fixture
@@ -115,50 +115,50 @@ def test_a_line_of_the_mistakes_opens_its_photos(monkeypatch):
 
     state = State(evaluate_cell_page=3)
     monkeypatch.setattr(streamlit, "session_state", state)
-    evaluate_photos.choose_mix_up(("x", "y", "z"), [(0, 1, 5), (2, 0, 4)])
+    evaluate_view.choose_mix_up(("x", "y", "z"), [(0, 1, 5), (2, 0, 4)])
     assert state == {"evaluate_truth": "z", "evaluate_guess": "x", "evaluate_list": "cell"}
 
 
 @settings(max_examples=60, deadline=None)
 @given(tables(), st.floats(0, 1))
 def test_figures_of_any_table_are_those_of_scikit_learn(found, threshold):
-    result = scores.at(found, threshold)
+    result = metrics.at(found, threshold)
     called = found.probabilities.argmax(axis=1)
     if len(found.classes) == 2:
         called = (found.probabilities[:, 1] > threshold).astype(int)
     every = list(range(len(found.classes)))
-    assert result.accuracy == pytest.approx(metrics.accuracy_score(found.labels, called))
-    known = metrics.confusion_matrix(found.labels, called, labels=every)
+    assert result.accuracy == pytest.approx(sklearn_metrics.accuracy_score(found.labels, called))
+    known = sklearn_metrics.confusion_matrix(found.labels, called, labels=every)
     assert (result.confusion == known).all() and result.confusion.sum() == result.n
     for name in ("precision", "recall", "f1"):
         score = getattr(metrics, f"{name}_score")
         each = score(found.labels, called, labels=every, average=None, zero_division=np.nan)
         assert getattr(result, name) == pytest.approx(each, nan_ok=True)
-    losses = scores.losses(found)
+    losses = metrics.losses(found)
     assert losses.mean() == pytest.approx(
-        metrics.log_loss(found.labels, found.probabilities, labels=every)
+        sklearn_metrics.log_loss(found.labels, found.probabilities, labels=every)
     )
 
 
 @settings(max_examples=60, deadline=None)
 @given(tables())
 def test_curves_of_any_table_have_the_areas_of_scikit_learn(found):
-    for curve in scores.roc(found):
+    for curve in metrics.roc(found):
         true = found.labels == curve.label
-        area = metrics.roc_auc_score(true, found.probabilities[:, curve.label])
+        area = sklearn_metrics.roc_auc_score(true, found.probabilities[:, curve.label])
         assert curve.area == pytest.approx(area) and (np.diff(curve.x) >= 0).all()
-    for curve in scores.precision_recall(found):
+    for curve in metrics.precision_recall(found):
         true = found.labels == curve.label
-        area = metrics.average_precision_score(true, found.probabilities[:, curve.label])
+        area = sklearn_metrics.average_precision_score(true, found.probabilities[:, curve.label])
         assert curve.area == pytest.approx(area)
-    assert 0 <= scores.calibration(found).error <= 1
+    assert 0 <= metrics.calibration(found).error <= 1
 
 
 @settings(max_examples=60, deadline=None)
 @given(tables(), st.integers(1, 60))
 def test_the_mistakes_listed_are_those_of_the_matrix_the_most_frequent_first(found, most):
-    result = scores.at(found)
-    listed = scores.mix_ups(result, most)
+    result = metrics.at(found)
+    listed = metrics.mix_ups(result, most)
     counts = [count for _, _, count in listed]
     assert counts == sorted(counts, reverse=True) and len(listed) <= most
     assert all(t != g and result.confusion[t, g] == count > 0 for t, g, count in listed)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn import metrics
+from sklearn import metrics as sklearn_metrics
 
 from catdog_core.errors import ModelError
-from catdog_core.insight import scores, versus
+from catdog_core.insight import metrics
 from catdog_core.insight.predictions import Table
 
 NAMES = ("cats", "dogs", "foxes", "owls")
@@ -33,38 +33,38 @@ def of_second(*chances, labels):
 @pytest.mark.parametrize("seed", range(3))
 def test_figures_are_those_of_scikit_learn(classes, seed):
     found = table(classes=classes, seed=seed)
-    result = scores.at(found)
+    result = metrics.at(found)
     called = found.probabilities.argmax(1)
-    assert result.accuracy == metrics.accuracy_score(found.labels, called)
-    assert (result.confusion == metrics.confusion_matrix(found.labels, called)).all()
-    told = metrics.classification_report(
+    assert result.accuracy == sklearn_metrics.accuracy_score(found.labels, called)
+    assert (result.confusion == sklearn_metrics.confusion_matrix(found.labels, called)).all()
+    told = sklearn_metrics.classification_report(
         found.labels, called, target_names=found.classes, output_dict=True
     )
     for label, name in enumerate(found.classes):
         assert result.precision[label] == told[name]["precision"]
         assert result.recall[label] == told[name]["recall"]
         assert result.f1[label] == told[name]["f1-score"]
-    assert scores.losses(found).mean() == pytest.approx(
-        metrics.log_loss(found.labels, found.probabilities)
+    assert metrics.losses(found).mean() == pytest.approx(
+        sklearn_metrics.log_loss(found.labels, found.probabilities)
     )
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.2, 0.5, 0.77, 1.0])
 def test_a_threshold_moves_counts_between_the_two_classes(threshold):
     found = table()
-    result = scores.at(found, threshold)
+    result = metrics.at(found, threshold)
     called = (found.probabilities[:, 1] > threshold).astype(int)
-    assert (result.confusion == metrics.confusion_matrix(found.labels, called)).all()
+    assert (result.confusion == sklearn_metrics.confusion_matrix(found.labels, called)).all()
     assert result.right == result.confusion.trace()
 
 
 def test_at_a_half_the_likeliest_class_is_called_also_where_both_are_equal():
     found = of_second(0.5, 0.5000001, 0.4999999, labels=[0, 1, 0])
-    assert list(scores.guesses(found)) == list(found.probabilities.argmax(1)) == [0, 1, 0]
+    assert list(metrics.guesses(found)) == list(found.probabilities.argmax(1)) == [0, 1, 0]
 
 
 def test_a_class_nobody_is_called_has_no_precision():
-    result = scores.at(of_second(0.1, 0.2, 0.3, labels=[0, 1, 0]))
+    result = metrics.at(of_second(0.1, 0.2, 0.3, labels=[0, 1, 0]))
     assert np.isnan(result.precision[1])
     assert result.recall[1] == 0
 
@@ -75,51 +75,51 @@ def test_a_class_nobody_is_called_has_no_precision():
     [(5, 10, 0.2365931, 0.7634069), (0, 10, 0, 0.2775328), (10, 10, 0.7224672, 1)],
 )
 def test_wilson_intervals_are_the_known_ones(right, n, low, high):
-    assert scores.wilson(right, n) == pytest.approx((low, high), abs=1e-6)
+    assert metrics.wilson(right, n) == pytest.approx((low, high), abs=1e-6)
 
 
 @pytest.mark.parametrize(("right", "n"), [(3, 7), (97, 100), (10, 10), (716, 1000)])
 def test_wilson_intervals_are_those_of_scipy(right, n):
     known = stats.binomtest(right, n).proportion_ci(0.95, "wilson")
-    assert scores.wilson(right, n) == pytest.approx((known.low, known.high))
+    assert metrics.wilson(right, n) == pytest.approx((known.low, known.high))
 
 
 def test_no_photo_tells_nothing_of_accuracy():
-    assert scores.wilson(0, 0) == (0, 1)
+    assert metrics.wilson(0, 0) == (0, 1)
 
 
 def test_the_area_under_roc_is_the_chance_to_rank_a_pair_right():
     found = table(80)
     yes, no = (found.probabilities[found.labels == label, 1] for label in (1, 0))
     pairs = (yes[:, None] > no).mean()
-    assert [curve.area for curve in scores.roc(found)] == [pytest.approx(pairs)]
+    assert [curve.area for curve in metrics.roc(found)] == [pytest.approx(pairs)]
 
 
 def test_several_classes_have_a_curve_each():
     found = table(classes=4)
-    areas = [curve.area for curve in scores.roc(found)]
-    every = metrics.roc_auc_score(
+    areas = [curve.area for curve in metrics.roc(found)]
+    every = sklearn_metrics.roc_auc_score(
         found.labels, found.probabilities, multi_class="ovr", average=None
     )
     assert areas == pytest.approx(list(every))
-    assert [curve.label for curve in scores.precision_recall(found)] == [0, 1, 2, 3]
+    assert [curve.label for curve in metrics.precision_recall(found)] == [0, 1, 2, 3]
 
 
 def test_curves_of_a_part_with_one_class_only_are_left_out():
     found = of_second(0.2, 0.7, labels=[1, 1])
-    assert scores.roc(found) == []
-    assert [curve.label for curve in scores.precision_recall(found)] == [1]
+    assert metrics.roc(found) == []
+    assert [curve.label for curve in metrics.precision_recall(found)] == [1]
 
 
 def test_a_perfectly_honest_model_has_no_calibration_error():
     labels = [0] * 8 + [1] * 2 + [0] * 2 + [1] * 8
-    found = scores.calibration(of_second(*[0.2] * 10, *[0.8] * 10, labels=labels))
+    found = metrics.calibration(of_second(*[0.2] * 10, *[0.8] * 10, labels=labels))
     assert found.error == pytest.approx(0)
     assert list(found.counts) == [10, 10]
 
 
 def test_a_boasting_model_is_off_by_what_it_boasts():
-    found = scores.calibration(of_second(*[0.95] * 10, labels=[1] * 7 + [0] * 3))
+    found = metrics.calibration(of_second(*[0.95] * 10, labels=[1] * 7 + [0] * 3))
     assert found.error == pytest.approx(0.25)
 
 
@@ -133,36 +133,36 @@ def test_the_calibration_error_is_the_weighted_distance_of_all_bins(classes):
         inside = (said > low) & (said <= low + 0.1)
         if inside.any():
             total += inside.sum() * abs(said[inside].mean() - came[inside].mean())
-    assert scores.calibration(found).error == pytest.approx(total / 500)
+    assert metrics.calibration(found).error == pytest.approx(total / 500)
 
 
 def test_photos_are_ranked_by_what_they_tell():
     found = of_second(0.9, 0.45, 0.99, 0.1, labels=[0, 0, 0, 1])
-    assert list(scores.ranked(found, "loss")) == [2, 0, 3, 1]
-    assert scores.ranked(found, "uncertain")[0] == 1
-    assert list(scores.ranked(found, "wrong")) == [2, 0, 3]
-    assert list(scores.ranked(found, "wrong", 0.95)) == [2, 3]
-    assert list(scores.ranked(found, "uncertain", 0.95)[:2]) == [2, 0]
+    assert list(metrics.ranked(found, "loss")) == [2, 0, 3, 1]
+    assert metrics.ranked(found, "uncertain")[0] == 1
+    assert list(metrics.ranked(found, "wrong")) == [2, 0, 3]
+    assert list(metrics.ranked(found, "wrong", 0.95)) == [2, 3]
+    assert list(metrics.ranked(found, "uncertain", 0.95)[:2]) == [2, 0]
 
 
 def test_of_several_classes_the_two_likeliest_tell_how_certain_an_answer_is():
     rows = [[0.5, 0.3, 0.2], [0.4, 0.39, 0.21], [0.9, 0.05, 0.05]]
     found = table(3, 3, labels=[0, 1, 2], probabilities=rows)
-    assert list(scores.ranked(found, "uncertain")) == [1, 0, 2]
+    assert list(metrics.ranked(found, "uncertain")) == [1, 0, 2]
 
 
 def test_the_best_threshold_is_found_and_the_middle_one_of_equals():
     found = of_second(0.1, 0.2, 0.3, 0.9, labels=[0, 0, 1, 1])
-    threshold, accuracy = scores.best_threshold(found)
+    threshold, accuracy = metrics.best_threshold(found)
     assert accuracy == 1
     assert threshold == pytest.approx(0.29)
-    assert scores.best_threshold(of_second(0.1, 0.9, labels=[0, 1])) == (0.5, 1)
+    assert metrics.best_threshold(of_second(0.1, 0.9, labels=[0, 1])) == (0.5, 1)
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 0), (1, 9), (9, 1), (12, 5), (40, 40), (300, 211)])
 def test_mcnemar_is_the_exact_binomial_test(b, c):
     known = stats.binomtest(b, b + c).pvalue if b + c else 1
-    assert versus.mcnemar(b, c) == pytest.approx(known)
+    assert metrics.mcnemar(b, c) == pytest.approx(known)
 
 
 def test_two_models_are_compared_photo_by_photo_whatever_their_order():
@@ -170,7 +170,7 @@ def test_two_models_are_compared_photo_by_photo_whatever_their_order():
     turned = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.1, 0.9]])
     files, names = ("2.jpg", "0.jpg", "9.jpg", "1.jpg"), ("dogs", "cats")
     second = Table(files, names, np.array([0, 0, 0, 1]), turned)
-    found = versus.compare(first, second)
+    found = metrics.compare_models(first, second)
     assert found.n == 3
     assert (list(found.both), list(found.only_second)) == ([0], [1, 2])
     assert found.p == 0.5
@@ -179,7 +179,7 @@ def test_two_models_are_compared_photo_by_photo_whatever_their_order():
 def test_models_with_other_classes_or_photos_are_not_compared():
     first, second = table(5), table(5, classes=3)
     with pytest.raises(ModelError, match="other cats, dogs, foxes"):
-        versus.compare(first, second)
+        metrics.compare_models(first, second)
     elsewhere = Table(("x",), first.classes, first.labels[:1], first.probabilities[:1])
     with pytest.raises(ModelError, match="no photo in common"):
-        versus.compare(first, elsewhere)
+        metrics.compare_models(first, elsewhere)

@@ -7,7 +7,7 @@ from asked import answer, captions, evaluated, page, run
 
 from catdog_core import datasets, files
 from catdog_core.insight import predictions, shipped
-from catdog_ui.evaluate import evaluate_words
+from catdog_ui.evaluate import evaluate_charts
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -71,8 +71,8 @@ def test_a_second_model_that_was_not_asked_yet_can_be(dataset):
 
 
 def test_a_difference_that_chance_explains_is_called_so():
-    from catdog_core.insight.versus import Versus, mcnemar
+    from catdog_core.insight.metrics import ModelComparison, mcnemar
 
     rows = np.arange(4)
-    found = Versus(rows, rows[:2], rows[:3], rows, mcnemar(2, 3))
-    assert "can well be chance" in evaluate_words.versus(found, "a", "b")
+    found = ModelComparison(rows, rows[:2], rows[:3], rows, mcnemar(2, 3))
+    assert "can well be chance" in evaluate_charts.versus_caption(found, "a", "b")

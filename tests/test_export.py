@@ -15,7 +15,7 @@ from catdog_core import datasets, export, images
 from catdog_core.cli import main
 from catdog_core.errors import CatDogError, ModelError
 from catdog_core.exports import formats, usage
-from catdog_core.exports.exporter import Exporter
+from catdog_core.exports.formats import Exporter
 from catdog_core.insight import shipped
 
 MODELS = [kind for kind, one in export.FORMATS.items() if one.group == "model"]
@@ -221,7 +221,7 @@ def test_a_mistake_of_the_user_is_told_before_tensorflow_loads(tmp_path, capsys)
     assert main(["export", str(tmp_path / "nothing"), "onnx", str(tmp_path / "o")]) == 1
     assert "There is no model at" in capsys.readouterr().err
     with pytest.raises(CatDogError, match="Expected one of: keras, h5"):
-        formats.of("pickle")
+        formats.format_of("pickle")
     with pytest.raises(ModelError):
         export.save(tmp_path / "nothing", "keras", tmp_path / "out.keras")
 

@@ -11,7 +11,7 @@ from catdog_core.export import Made
 from catdog_core.exports import kept
 from catdog_core.insight import shipped
 from catdog_core.packing import cache
-from catdog_ui.export import export_words
+from catdog_ui.export import export_view
 
 pytestmark = pytest.mark.usefixtures("workspace")
 PARITY = {
@@ -176,10 +176,10 @@ def test_a_damaged_entry_of_the_cache_is_made_anew(folder, quick):
 
 
 def test_what_was_not_compared_is_said_with_the_package_that_would():
-    assert "`onnxruntime` is not installed" in export_words.parity({"missing": "onnxruntime"})
-    assert "Python cannot run" in export_words.parity({"missing": ""})
+    assert "`onnxruntime` is not installed" in export_view.parity_text({"missing": "onnxruntime"})
+    assert "Python cannot run" in export_view.parity_text({"missing": ""})
     told = {**PARITY, "labels": 2, "dataset": "*pets*", "accuracy": [0.9, 0.85], "counted": 1000}
-    said = export_words.parity(told)
+    said = export_view.parity_text(told)
     assert "2 of them are called otherwise" in said and r"\*pets\*" in said
     assert "Accuracy **85.0%**, that of the Keras model 90.0%, on 1,000 photos." in said
 

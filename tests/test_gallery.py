@@ -16,20 +16,20 @@ def picture():
 
 
 def test_captions_tooltips_and_alts_are_escaped(picture):
-    text = gallery.text([picture], [HOSTILE], [HOSTILE], alts=[HOSTILE], colors=[HOSTILE])
+    text = gallery.grid_html([picture], [HOSTILE], [HOSTILE], alts=[HOSTILE], colors=[HOSTILE])
     assert text.count("<img") == 1
     assert "<script" not in text
 
 
 def test_pictures_travel_inside_the_page(picture):
-    text = gallery.text([picture, images.encode(np.zeros((8, 8, 3), np.uint8), "png")])
+    text = gallery.grid_html([picture, images.encode(np.zeros((8, 8, 3), np.uint8), "png")])
     assert "data:image/jpeg;base64," in text
     assert "data:image/png;base64," in text
 
 
 def test_the_caption_is_the_description_unless_there_is_one(picture):
-    assert 'alt="a cat"' in gallery.text([picture], ["a cat"])
-    assert 'alt="asleep"' in gallery.text([picture], ["a cat"], alts=["asleep"])
+    assert 'alt="a cat"' in gallery.grid_html([picture], ["a cat"])
+    assert 'alt="asleep"' in gallery.grid_html([picture], ["a cat"], alts=["asleep"])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from catdog_core import datasets, images
 from catdog_core.datasets import Choice
-from catdog_ui.data import decide, decisions_view, remedies
+from catdog_ui.data import edit_actions, health_view
 
 pytestmark = pytest.mark.usefixtures("workspace")
 TRAIN = "train/cats/cat.0001.jpg"
@@ -168,11 +168,11 @@ def test_decisions_in_force_forget_what_was_restored_or_divided_anew(folder):
     datasets.change(
         name, [Choice(TRAIN, "move", "test"), Choice("train/dogs/dog.0001.jpg", "keep")]
     )
-    assert len(decisions_view.standing(dataset())) == 2
+    assert len(edit_actions.standing_edits(dataset())) == 2
     datasets.resplit(name)
-    assert list(decisions_view.standing(dataset())) == ["train/dogs/dog.0001.jpg"]
+    assert list(edit_actions.standing_edits(dataset())) == ["train/dogs/dog.0001.jpg"]
     datasets.change(name, [Choice("train/dogs/dog.0001.jpg", "restore")])
-    assert decisions_view.standing(dataset()) == {}
+    assert edit_actions.standing_edits(dataset()) == {}
 
 
 def test_every_kind_of_decision_has_its_words(folder):
@@ -183,8 +183,8 @@ def test_every_kind_of_decision_has_its_words(folder):
     ):
         datasets.change(name, choices)
     datasets.order_classes(name, ["dogs", "cats"])
-    told = [decide.sentence(change) for change in dataset().changes]
+    told = [edit_actions.edit_sentence(change) for change in dataset().changes]
     assert "left out" in told[0]
     assert "counts as cats" in told[1] and "back as it lies" in told[1]
     assert told[2] == "The classes count in this order: dogs, cats."
-    assert remedies.by_file(dataset())[TRAIN].label == 1
+    assert health_view.items_by_file(dataset())[TRAIN].label == 1

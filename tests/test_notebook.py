@@ -13,7 +13,7 @@ import pytest
 
 from catdog_core import datasets, runs
 from catdog_core.errors import RunError
-from catdog_core.exports import notebook, script
+from catdog_core.exports import notebook
 from catdog_core.networks import architecture
 from catdog_core.outcomes import history_files
 from catdog_core.settings import RECIPES, Augmentation, Network, Training
@@ -63,8 +63,8 @@ def made(demo, training, augmentation, name="first"):
 def written(run, folder):
     """The script of a run, and the code of its notebook as another."""
     folder.mkdir(exist_ok=True)
-    script.write(run, folder / "run.py")
-    notebook.write(run, folder / "run.ipynb")
+    notebook.write_script(run, folder / "run.py")
+    notebook.write_notebook(run, folder / "run.ipynb")
     book = nbformat.read(folder / "run.ipynb", as_version=4)
     code = "\n\n".join(cell.source for cell in book.cells if cell.cell_type == "code")
     shows = "import matplotlib.pyplot\nmatplotlib.pyplot.show = matplotlib.pyplot.close\n"
@@ -135,7 +135,7 @@ def test_the_prose_is_in_the_readers_language(demo, workspace, tmp_path):
     def say(message, **values):
         return "KO: " + message.format(**values) if values else f"KO: {message}"
 
-    script.write(made(demo, *CASES["plain"]), tmp_path / "run.py", say)
+    notebook.write_script(made(demo, *CASES["plain"]), tmp_path / "run.py", say)
     comments = [line for line in (tmp_path / "run.py").read_text().splitlines() if "KO: " in line]
     assert len(comments) > 10
 
@@ -144,13 +144,13 @@ def test_a_run_whose_photos_are_gone_says_so(demo, workspace, tmp_path):
     run = made(demo, *CASES["plain"])
     (workspace / "datasets").rename(workspace / "elsewhere")
     with pytest.raises(RunError, match="not as they were"):
-        script.write(run, tmp_path / "run.py")
+        notebook.write_script(run, tmp_path / "run.py")
 
 
 def test_a_history_from_a_file_has_no_code(workspace, tmp_path):
     recorded = Path(__file__).parent / "histories" / "notes_plain_50.csv"
     with pytest.raises(RunError, match="no settings"):
-        notebook.write(history_files.bring(recorded), tmp_path / "run.ipynb")
+        notebook.write_notebook(history_files.bring(recorded), tmp_path / "run.ipynb")
 
 
 def test_the_command_line_writes_both(demo, workspace, tmp_path, capsys):

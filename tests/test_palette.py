@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = tomllib.loads((ROOT / ".streamlit/config.toml").read_text("utf-8"))
 THEMES = {name: CONFIG["theme"][name] for name in ("light", "dark")}
 HEX = re.compile(r"""["'#]#?[0-9A-Fa-f]{6}["']""")
-SHEETS = ("report_html.py",)
+SHEETS = ("report.py",)
 """A report is a page of its own, read without the lab, with a style sheet of its own."""
 FAINTEST = 0.6
 """Opacity of Streamlit's captions."""

@@ -16,7 +16,7 @@ from catdog_core import explain, images, jobs, models
 from catdog_core.insight import neither
 from catdog_core.predict import Prediction
 from catdog_core.settings import Augmentation
-from catdog_ui.predict import predict_unsure, predict_votes
+from catdog_ui.predict import predict_panels
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -117,7 +117,7 @@ def test_photos_are_downloaded_in_folders():
         ("a.jpg", b"1", Prediction("a.jpg", "cats", (0.9, 0.1))),
         ("b.jpg", b"2", Prediction("b.jpg", "dogs", (0.4, 0.6))),
     ]
-    data = predict_unsure._zip(("cats", "dogs"), 0.7, rows)
+    data = predict_panels._zip(("cats", "dogs"), 0.7, rows)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.namelist() == ["cats/a.jpg", "unsure/b.jpg"]
         assert archive.read("unsure/b.jpg") == b"2"
@@ -141,7 +141,7 @@ def test_votes_are_those_of_the_preview_and_the_model():
 
     photo = np.full((8, 8, 3), 204, np.uint8)
     dim = Augmentation(brightness_range=(0.1, 1.0))
-    made = predict_votes.vote(Model(), photo, dim)
+    made = predict_panels.vote(Model(), photo, dim)
     assert made.original == pytest.approx([0.2, 0.8])
     assert len(made.labels) == 20 and set(made.labels) == {0, 1}
     assert made.probabilities[:, 1].std() > 0.1

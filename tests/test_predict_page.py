@@ -9,8 +9,8 @@ import pytest
 
 from catdog_core import images, jobs
 from catdog_core.insight import shipped
-from catdog_ui.predict import predict_cards
-from catdog_ui.predict.predict_photos import Photo
+from catdog_ui.predict import predict_results
+from catdog_ui.predict.predict_inputs import Photo
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -202,13 +202,13 @@ def test_a_file_that_is_no_model_is_refused_in_one_sentence():
 
 
 def test_texts_on_cards_are_escaped():
-    card = predict_cards.Card("<b>.jpg", b"", "<i>", (0.25, 0.75), truth="<u>")
-    text = predict_cards.cards(["<i>", "dogs"], [card])
+    card = predict_results.Card("<b>.jpg", b"", "<i>", (0.25, 0.75), truth="<u>")
+    text = predict_results.cards_html(["<i>", "dogs"], [card])
     assert "<b>" not in text and "<i>" not in text and "<u>" not in text
     assert "75.0%" in text
 
 
 def test_of_many_classes_the_likeliest_get_bars():
-    card = predict_cards.Card("a", b"", "c9", tuple(n / 45 for n in range(10)))
-    text = predict_cards.cards([f"c{n}" for n in range(10)], [card])
+    card = predict_results.Card("a", b"", "c9", tuple(n / 45 for n in range(10)))
+    text = predict_results.cards_html([f"c{n}" for n in range(10)], [card])
     assert "c9" in text and "c5" in text and "c4" not in text

@@ -11,8 +11,8 @@ from keras import layers as kl
 from catdog_core import images, jobs, models, predict
 from catdog_core.insight import xray
 from catdog_core.training import epoch_weights
-from catdog_ui.predict import xray_unit
-from catdog_ui.predict.xray_look import Look
+from catdog_ui.predict import activations_view
+from catdog_ui.predict.activation_selection import Selection
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -124,8 +124,8 @@ def test_the_map_can_be_clicked_wherever_it_is_and_shows_the_chosen_unit(notes):
     layer = xray.layers(model)[1]
     fitted = np.zeros((48, 48, 3), np.uint8)
     values = xray.maps(model, fitted[None], layer.place)[0]
-    what = Look(None, model, fitted, [], [layer], layer, 3, values, {})
-    chart = xray_unit.figure(what, 7, 11)
+    what = Selection(None, model, fitted, [], [layer], layer, 3, values, {})
+    chart = activations_view.channel_figure(what, 7, 11)
     assert len(chart.data[0].x) == 46 * 46
     assert (list(chart.data[1].x), list(chart.data[1].y)) == ([11], [7])
     assert list(chart.data[0].customdata[47]) == [1, 1, f"{values[1, 1, 3]:.3g}"]

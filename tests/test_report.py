@@ -10,8 +10,8 @@ import pytest
 
 from catdog_core import datasets, files, runs
 from catdog_core.errors import RunError
-from catdog_core.exports import report, report_data, report_html, tongue
-from catdog_core.insight import scores
+from catdog_core.exports import report, report_text, tongue
+from catdog_core.insight import metrics
 from catdog_core.insight.predictions import Table
 from catdog_core.outcomes import histories
 from catdog_core.settings import Training
@@ -60,7 +60,7 @@ def test_a_report_tells_verdict_curves_matrix_mistakes_and_settings(trained, tmp
     _, found = page(trained, tmp_path)
     for said in ("The verdict", "Curves", "Confusion matrix", "Worst mistakes", "Settings"):
         assert said in found.text
-    right = report_data.gather(trained).result.right
+    right = report_text.gather(trained).result.right
     assert f"{right} of 24 photos are right" in found.text
     assert len([tag for tag, _ in found.tags if tag == "svg"]) == 2
     pictures = [a for tag, a in found.tags if tag == "img"]
@@ -108,8 +108,8 @@ def test_many_classes_get_their_mistakes_named_and_no_huge_table(workspace, tmp_
     labels = np.arange(count)
     shares = np.eye(count)[np.roll(labels, 1)]
     table = Table(tuple(map(str, labels)), classes, labels, shares)
-    facts = report_data.Facts(run, histories.of_run(run), table, scores.at(table))
-    found = Tags(report_html.page(facts, tongue.english, "en", live=False))
+    facts = report_text.Facts(run, histories.of_run(run), table, metrics.at(table))
+    found = Tags(report.html_page(facts, tongue.english, "en", live=False))
     assert "kind 0 called kind 59: 1 of 1" in found.text
     assert len([tag for tag, _ in found.tags if tag == "td"]) < 500
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from catdog_core import augment
 from catdog_core.augment import Transform
-from catdog_core.augmentation.snippets import LIBRARIES, snippets
+from catdog_core.augmentation.code_templates import LIBRARIES, snippets
 from catdog_core.demo import draw_pet
 
 # Keras itself calls SciPy by a name SciPy deprecates.

@@ -8,7 +8,7 @@ import pytest
 from pasted import PET, only, run
 
 from catdog_core import augment
-from catdog_core.augmentation.snippets import LIBRARIES, snippets
+from catdog_core.augmentation.code_templates import LIBRARIES, snippets
 from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
 
 # Keras itself calls SciPy by a name SciPy deprecates.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from catdog_core import datasets, demo, images
-from catdog_ui.data import labels_view
+from catdog_ui.data import split_view
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -100,7 +100,7 @@ def test_three_classes_have_no_binary_mode_and_are_told_why(three):
 
 
 def test_the_sample_takes_turns_among_the_classes(three):
-    drawn = labels_view.sample(datasets.open_folder(three))
+    drawn = split_view.sample_photos(datasets.open_folder(three))
     assert sorted(item.label for item in drawn) == [0, 0, 1, 1, 2, 2]
 
 

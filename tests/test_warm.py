@@ -11,7 +11,7 @@ from streamlit import runtime
 
 from benchmarks import server
 from benchmarks.wire import visitor
-from catdog_ui import warm
+from catdog_ui import loaders
 
 
 @pytest.fixture
@@ -21,34 +21,34 @@ def real_server(monkeypatch):
     monkeypatch.delenv("CATDOG_WARM_UP", raising=False)
     monkeypatch.setattr(runtime, "exists", lambda: True)
     monkeypatch.setattr(runtime, "get_instance", lambda: object.__new__(runtime.Runtime))
-    monkeypatch.setattr(warm, "_thread", None)
-    monkeypatch.setattr(warm, "_load", lambda: loaded.append(1))
+    monkeypatch.setattr(loaders, "_preload_thread", None)
+    monkeypatch.setattr(loaders, "_preload", lambda: loaded.append(1))
     return loaded
 
 
 def test_a_server_loads_it_once(real_server):
     for _ in range(3):
-        warm.begin()
-    warm.wait()
+        loaders.begin_preload()
+    loaders.wait_for_preload()
     assert real_server == [1]
 
 
 def test_it_can_be_switched_off(real_server, monkeypatch):
     monkeypatch.setenv("CATDOG_WARM_UP", "0")
-    warm.begin()
-    assert real_server == [] and warm._thread is None
+    loaders.begin_preload()
+    assert real_server == [] and loaders._preload_thread is None
 
 
 def test_pages_in_tests_never_load_it(workspace, monkeypatch):
-    monkeypatch.setattr(warm, "_load", lambda: pytest.fail("loaded"))
-    monkeypatch.setattr(warm, "_thread", None)
+    monkeypatch.setattr(loaders, "_preload", lambda: pytest.fail("loaded"))
+    monkeypatch.setattr(loaders, "_preload_thread", None)
     app = fakes.page()
-    assert not app.exception and warm._thread is None
+    assert not app.exception and loaders._preload_thread is None
 
 
 def test_nobody_waits_where_nothing_is_loaded(monkeypatch):
-    monkeypatch.setattr(warm, "_thread", None)
-    warm.wait()
+    monkeypatch.setattr(loaders, "_preload_thread", None)
+    loaders.wait_for_preload()
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ from gettext import GNUTranslations
 import pytest
 
 from catdog_core.errors import PhotoError
+from catdog_core.exports import tongue
 from catdog_ui import catalogue, words
 
 
@@ -72,8 +73,10 @@ def test_a_slip_in_a_catalogue_falls_back_to_english(monkeypatch):
         def gettext(self, message):
             return "{m}"
 
-    monkeypatch.setattr(words, "_catalogue", lambda code: Bad())
+    monkeypatch.setattr(tongue, "_catalogue", lambda code: Bad())
+    tongue.of.cache_clear()
     assert words.t("{n} photos", n=2) == "2 photos"
+    tongue.of.cache_clear()
 
 
 def test_no_text_hides_inside_an_f_string_where_extraction_may_miss_it():

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from .. import runs
+from ..diagnose import Message, RunContext, Verdict
 from ..diagnose import diagnose as judge
 from ..outcomes import histories, history_files
-from ..outcomes.advice import Facts
-from ..outcomes.verdicts import Said, Verdict
 from . import cli_say
 from .cli_flags import AsJson
 
@@ -30,7 +29,7 @@ def diagnose(
     """Say what happened in a training: overfitting since which epoch, underfitting, healthy,
     diverged or too short to tell; and what to try next."""
     if Path(history).is_file():
-        facts = Facts(classes=classes, validation_photos=validation_photos)
+        facts = RunContext(classes=classes, validation_photos=validation_photos)
         verdict = judge(history_files.read(Path(history)), facts)
     else:
         verdict = histories.of_run(runs.load(history))
@@ -71,5 +70,5 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _said(said: Said) -> dict[str, str]:
+def _said(said: Message) -> dict[str, str]:
     return {"id": said.id, "message": str(said)}

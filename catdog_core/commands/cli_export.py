@@ -32,7 +32,7 @@ def export(
 ) -> None:
     """Write a run, or its best model, for elsewhere, and compare its answers with Keras's."""
     removed.refuse_format(kind)
-    exporter = formats.of(kind)
+    exporter = formats.format_of(kind)
     if not exporter.needs_run:
         model_file.find(run)  # a mistake is told at once, not after TensorFlow has loaded
     packed = out.suffix == ".zip"

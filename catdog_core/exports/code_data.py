@@ -1,4 +1,4 @@
-"""The part of a run's code that reads photos, shows a batch and changes photos at random."""
+"""The part of a run's code that reads photos, shows a batch, and changes photos at random."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ..augmentation import snippet_texts, snippets
+from ..augmentation import code_templates
 from ..datasets import Dataset, Item
 from ..errors import N_
 from ..networks import backbones
@@ -31,7 +31,7 @@ class Photos:
     generator: bool
 
 
-def photos(run: Run, dataset: Dataset) -> Photos:
+def photos_of(run: Run, dataset: Dataset) -> Photos:
     """How the code of a run comes by its photos."""
     training = run.training
     assert training is not None and isinstance(dataset.root, Path)
@@ -43,7 +43,7 @@ def photos(run: Run, dataset: Dataset) -> Photos:
         listed[split] = [[] for _ in dataset.classes]
         for item in used.items(split):
             listed[split][item.label].append(item.file)
-    lacks = (*snippets.NEWER, *MIXES)
+    lacks = (*code_templates.NEWER, *MIXES)
     plain = not any(name in lacks for name in _active(run.augmentation))
     return Photos(
         root=dataset.root,
@@ -84,7 +84,7 @@ def _active(augmentation: Augmentation | None) -> tuple[str, ...]:
     return augmentation.active if augmentation else ()
 
 
-def prose(photos: Photos) -> list[str]:
+def photos_prose(photos: Photos) -> list[str]:
     """What is said about the photos."""
     if photos.generator:
         return [
@@ -104,7 +104,7 @@ def prose(photos: Photos) -> list[str]:
     return told
 
 
-def head(run: Run, photos: Photos) -> str:
+def head_code(run: Run, photos: Photos) -> str:
     """Imports and settings."""
     training = run.training
     assert training is not None
@@ -130,7 +130,7 @@ def head(run: Run, photos: Photos) -> str:
     return "\n".join([*imports, "", *settings, "", "keras.utils.set_random_seed(SEED)"]) + "\n"
 
 
-def loading(run: Run, photos: Photos) -> str:
+def loading_code(run: Run, photos: Photos) -> str:
     """The code that comes by the photos."""
     if photos.generator:
         return _by_generator(run, photos)
@@ -143,7 +143,7 @@ def _by_generator(run: Run, photos: Photos) -> str:
     changing = ""
     if _active(run.augmentation):
         assert run.augmentation is not None
-        made = snippet_texts.generator(run.augmentation, _active(run.augmentation))
+        made = code_templates.generator(run.augmentation, _active(run.augmentation))
         changing = made.replace("generator = ", "augmenting = ", 1) + "\n"
     reads = "augmenting" if changing else "plain"
     folder = {split: quoted(name) for split, (name, _) in photos.folders.items()}
@@ -274,3 +274,65 @@ def quoted(text: str) -> str:
 
 def _list(names: Sequence[str]) -> str:
     return f"[{', '.join(map(quoted, names))}]"
+
+
+_GRID = '''\
+def grid(photos, titles, file):
+    """Photos in a grid of four by five, as a picture and on the screen."""
+    figure, places = plt.subplots(4, 5, figsize=(10, 8.6), layout="constrained")
+    for place in places.flat:
+        place.axis("off")
+    for place, photo, title in zip(places.flat, photos, titles):
+        place.imshow(np.clip(np.asarray(photo) / 255, 0, 1))
+        place.set_title(title, fontsize=9)
+    plt.savefig(file)
+    SHOW
+'''
+
+
+def batch_grid_code(photos: Photos) -> str:
+    """The code that shows a batch."""
+    said = 'f"class {int(label)}"'  # a number: the font of a plot may lack a name's letters
+    return f'{_GRID}\n\ngrid(shown, [{said} for label in labels], "batch.png")\n'
+
+
+_COMPILED = "augmented = tf.function(lambda photos: augment(photos, training=True))"
+
+
+def augmented_grid_code(run: Run, photos: Photos) -> str:
+    """The code that shows one photo 20 times changed; empty where nothing is changed."""
+    settings = run.augmentation
+    if settings is None or settings.is_off:
+        return ""
+    if photos.generator:
+        return """\
+one = np.repeat(shown[:1], 20, axis=0)
+variants = next(augmenting.flow(one, batch_size=20, shuffle=False, seed=SEED))
+grid(variants, [""] * 20, "augmented.png")
+"""
+    if run.model == backbones.TRANSFER:
+        settings = backbones.still(settings)
+        if settings is None:
+            return ""
+    mixing = settings.mixes
+    made = code_templates.definition(settings, settings.active)
+    sample = (
+        """\
+pair = [np.flatnonzero(train_labels == label)[0] for label in (0, 1)] * 10
+variants, _ = mixed_batch(
+    train_photos[pair].astype("float32"),
+    np.eye(len(CLASSES), dtype="float32")[train_labels[pair]],
+)
+"""
+        if mixing
+        else """\
+one = np.repeat(train_photos[:1], 20, axis=0).astype("float32")
+variants = augment(one, training=True)
+"""
+    )
+    return f"""\
+{made}
+# As a graph it is several times quicker.
+{"mixed_batch = tf.function(mixed)" if mixing else _COMPILED}
+{sample}grid(variants, [""] * 20, "augmented.png")
+"""

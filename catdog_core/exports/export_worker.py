@@ -30,7 +30,7 @@ def main() -> None:
     os.environ[tongue.VARIABLE] = asked.get("language", "en")
     source, kind, folder = Path(asked["source"]), asked["kind"], Path(asked["folder"])
     try:
-        exporter = formats.of(kind)
+        exporter = formats.format_of(kind)
         if exporter.loads_tensorflow:
             quiet.import_tensorflow()
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)

@@ -91,7 +91,7 @@ class Shelf:
         digest = hashlib.sha256(self._model.encode())
         if self.dataset is not None:
             digest.update(self.dataset.fingerprint.encode())
-        if formats.of(kind).group != "model":
+        if formats.format_of(kind).group != "model":
             digest.update(self.language.encode())
             folder = model_file.folder(self.source)
             for path in [*(folder / name for name in _TOLD), *folder.glob("predictions/*.json")]:

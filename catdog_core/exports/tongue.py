@@ -26,6 +26,7 @@ def current() -> Say:
     return of(os.environ.get(VARIABLE, ""))
 
 
+@cache
 def of(code: str) -> Say:
     """The language of a code such as "ko"; English for an unknown one."""
     catalogue = _catalogue(code[:2].lower())

@@ -7,8 +7,8 @@ from math import exp
 from typing import Any
 
 from ..datasets import Dataset
+from ..diagnose import METRICS
 from ..networks import architecture
-from ..outcomes.curves import METRICS
 from ..runs import Run
 from ..settings import Training
 

@@ -6,15 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from ..diagnose import LEAST
+from .. import diagnose
+from ..diagnose import LEAST, Curves, Message, RunContext, Z, clean_history
 from ..errors import N_
-from ..insight import scores
+from ..insight import metrics
 from ..training.run_folder import Run
-from . import evidence
-from .advice import Facts
-from .curves import Curves, tidy
-from .evidence import Z
-from .verdicts import Said
 
 
 @dataclass(frozen=True)
@@ -35,14 +31,14 @@ class Point:
     @property
     def error(self) -> float:
         """The standard error of the accuracy."""
-        return evidence.standard_error(self.accuracy, self.measured)
+        return diagnose.standard_error(self.accuracy, self.measured)
 
 
-def twins(plain: Run, augmented: Run) -> list[Said]:
+def twins(plain: Run, augmented: Run) -> list[Message]:
     """What augmentation changed, judged at the last epoch both have reached."""
     reached = min(len(plain.epochs), len(augmented.epochs))
     if reached < LEAST:
-        return [Said("wait", EARLY, {"n": reached, "least": LEAST})]
+        return [Message("wait", EARLY, {"n": reached, "least": LEAST})]
     first, second = (_curves(run, reached) for run in (plain, augmented))
     return [_gap(first, second), _level(first, second)]
 
@@ -55,7 +51,7 @@ def points(members: Sequence[Run]) -> list[Point]:
         if best is None or not run.validation_photos:
             continue
         accuracy, n = float(best["val_accuracy"]), run.validation_photos
-        low, high = scores.wilson(round(accuracy * n), n)
+        low, high = metrics.wilson(round(accuracy * n), n)
         is_augmented = run.augmentation is not None and not run.augmentation.is_off
         line = (run.model, is_augmented)
         is_final = run.status == "done"
@@ -63,7 +59,7 @@ def points(members: Sequence[Run]) -> list[Point]:
     return sorted(found, key=lambda point: (point.line, point.photos))
 
 
-def growth(found: Sequence[Point]) -> list[Said]:
+def growth(found: Sequence[Point]) -> list[Message]:
     """What more photos brought each line, of the runs that are done."""
     said = []
     for line in dict.fromkeys(point.line for point in found):
@@ -73,7 +69,7 @@ def growth(found: Sequence[Point]) -> list[Said]:
     return said
 
 
-def ahead(found: Sequence[Point]) -> Iterator[tuple[Point, Point, Said]]:
+def ahead(found: Sequence[Point]) -> Iterator[tuple[Point, Point, Message]]:
     """Lines against the first one, at the smallest size at which both are done."""
     lines = list(dict.fromkeys(point.line for point in found))
     for line in lines[1:]:
@@ -90,11 +86,13 @@ def label(line: tuple[str, bool]) -> str:
 
 
 def _curves(run: Run, reached: int) -> Curves:
-    facts = Facts(classes=max(len(run.classes), 2), validation_photos=run.validation_photos or None)
-    return Curves.of(tidy(run.epochs[:reached]), facts)
+    facts = RunContext(
+        classes=max(len(run.classes), 2), validation_photos=run.validation_photos or None
+    )
+    return Curves.of(clean_history(run.epochs[:reached]), facts)
 
 
-def _gap(plain: Curves, augmented: Curves) -> Said:
+def _gap(plain: Curves, augmented: Curves) -> Message:
     change = augmented.gap - plain.gap
     sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
     params = {
@@ -103,11 +101,11 @@ def _gap(plain: Curves, augmented: Curves) -> Said:
         "sure": 100 * sure,
     }
     if change < -sure:
-        return Said("gap_closed", GAP_CLOSED, params)
-    return Said("gap_wider", GAP_WIDER, params) if change > sure else Said("gap", GAP, params)
+        return Message("gap_closed", GAP_CLOSED, params)
+    return Message("gap_wider", GAP_WIDER, params) if change > sure else Message("gap", GAP, params)
 
 
-def _level(plain: Curves, augmented: Curves) -> Said:
+def _level(plain: Curves, augmented: Curves) -> Message:
     before, after = (c.end(c.val_accuracy) for c in (plain, augmented))
     sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
     params = {
@@ -119,11 +117,11 @@ def _level(plain: Curves, augmented: Curves) -> Said:
         "sure": 100 * sure,
     }
     if abs(after - before) <= sure:
-        return Said("level", LEVEL, params)
-    return Said("better", BETTER, params) if after > before else Said("worse", WORSE, params)
+        return Message("level", LEVEL, params)
+    return Message("better", BETTER, params) if after > before else Message("worse", WORSE, params)
 
 
-def _grown(small: Point, large: Point) -> Said:
+def _grown(small: Point, large: Point) -> Message:
     change = large.accuracy - small.accuracy
     sure = Z * sqrt(small.error**2 + large.error**2)
     params = {
@@ -137,11 +135,11 @@ def _grown(small: Point, large: Point) -> Said:
     }
     is_augmented = large.line[1]
     if abs(change) <= sure:
-        return Said("same", SAME_AUGMENTED if is_augmented else SAME, params)
-    return Said("grown", GROWN_AUGMENTED if is_augmented else GROWN, params)
+        return Message("same", SAME_AUGMENTED if is_augmented else SAME, params)
+    return Message("grown", GROWN_AUGMENTED if is_augmented else GROWN, params)
 
 
-def _against(base: Point, other: Point) -> Said:
+def _against(base: Point, other: Point) -> Message:
     change = other.accuracy - base.accuracy
     sure = Z * sqrt(base.error**2 + other.error**2)
     params = {
@@ -151,7 +149,7 @@ def _against(base: Point, other: Point) -> Said:
         "change": 100 * change,
         "sure": 100 * sure,
     }
-    return Said("ahead", AHEAD if abs(change) > sure else NO_DIFFERENCE, params)
+    return Message("ahead", AHEAD if abs(change) > sure else NO_DIFFERENCE, params)
 
 
 EARLY = N_("Both runs need at least {least} epochs before they can be compared; so far {n}.")

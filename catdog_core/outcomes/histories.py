@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import bounded
-from ..diagnose import diagnose
+from ..diagnose import RunContext, Verdict, diagnose
 from ..errors import CatDogError, RunError
 from ..files import open_regular, shown
 from ..networks import architecture
 from ..runs import Run
 from ..settings import Training
-from .advice import Facts
-from .verdicts import Verdict
 
 _COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
 _OLD = {"acc": "accuracy", "val_acc": "val_accuracy"}  # Keras's names before version 2.3
@@ -32,19 +30,19 @@ def of_run(run: Run) -> Verdict:
     return diagnose(run.epochs, facts(run))
 
 
-def facts(run: Run) -> Facts:
+def facts(run: Run) -> RunContext:
     """What is known of a run besides its numbers."""
     training = run.training
     if training is None:
-        return Facts()
+        return RunContext()
     if run.is_history:
         photos = run.validation_photos or None
-        return Facts(classes=max(len(run.classes), 2), validation_photos=photos)
+        return RunContext(classes=max(len(run.classes), 2), validation_photos=photos)
     error = run.state.get("error") or {}
     params = error.get("params") or {}
     # Only a loss that became no number ends a training with these two values.
     broke = run.status == "failed" and isinstance(params, dict) and {"loss", "epoch"} <= {*params}
-    return Facts(
+    return RunContext(
         classes=max(len(run.classes), 2),
         validation_photos=run.validation_photos or None,
         planned=training.epochs,

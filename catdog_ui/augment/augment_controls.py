@@ -1,25 +1,23 @@
-"""The controls of the Augment page: presets, sliders in groups, questions, and the page's address.
-
-The settings that differ from the defaults travel in the address by name, as in
-``?rotation_range=30&vertical_flip=false``: such a link opens with the same sliders.
-"""
+"""The Augment page's sliders and presets, and the ways to share settings: link, file, name."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from catdog_core.augmentation import links, questions
+from catdog_core import files
+from catdog_core.augmentation import links, presets, questions
 from catdog_core.augmentation.questions import Question
 from catdog_core.controls import controls, parse
 from catdog_core.datasets import Dataset
+from catdog_core.errors import CatDogError, SettingsError
 from catdog_core.settings import PRESETS, Augmentation
 
-from .. import forms, phrases
+from .. import forms, phrases, trash_view, uploads, visitors
 from ..words import N_, escape, say, t
-from . import augment_share
 
 KEY = "augment"
 _NAMES = tuple(control.name for control in controls(Augmentation))
@@ -50,13 +48,13 @@ _GROUPS = (
 _OPEN = 2  # the notes' own settings; the others are a click away
 
 
-def settings() -> Augmentation:
+def augmentation_settings() -> Augmentation:
     """What the controls are set to, known before they are drawn; a link's settings on arrival."""
     _follow_address()
-    return current()
+    return current_settings()
 
 
-def show(now: Augmentation, dataset: Dataset | None) -> None:
+def show_controls(now: Augmentation, dataset: Dataset | None) -> None:
     """Draw the controls, set to what `settings` gave."""
     _presets(now)
     asked = questions.questions(now, dataset.classes if dataset else ())
@@ -65,19 +63,19 @@ def show(now: Augmentation, dataset: Dataset | None) -> None:
     _into_address(now)
 
 
-def current() -> Augmentation:
+def current_settings() -> Augmentation:
     """What the controls are set to, before or after they are drawn."""
     return parse(Augmentation, forms.current(Augmentation, KEY))
 
 
-def fill(settings: Augmentation) -> None:
+def fill_controls(settings: Augmentation) -> None:
     """Set the controls, before they are drawn."""
     forms.fill(Augmentation, KEY, settings.model_dump())
 
 
-def reset() -> None:
+def reset_controls() -> None:
     """Back to the class notes' own settings."""
-    fill(Augmentation())
+    fill_controls(Augmentation())
 
 
 def _presets(now: Augmentation) -> None:
@@ -94,13 +92,13 @@ def _presets(now: Augmentation) -> None:
             label_visibility="collapsed",
             wrap=True,
         )
-        augment_share.popover(now, fill)
+        share_popover(now, fill_controls)
 
 
 def _take_preset() -> None:
     name = st.session_state["augment_preset"]
     if name is not None:
-        fill(PRESETS[name])
+        fill_controls(PRESETS[name])
 
 
 def _group(
@@ -144,10 +142,10 @@ def _follow_address() -> None:
         asked = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
         if asked:
             settings, refused = links.from_query(asked)
-            fill(settings)
+            fill_controls(settings)
             st.session_state[_REFUSED] = (refused, settings)
     refused, at_arrival = st.session_state.get(_REFUSED, ((), None))
-    if refused and at_arrival == current():  # said until something is moved
+    if refused and at_arrival == current_settings():  # said until something is moved
         for error in refused:
             st.warning(escape(say(error)), icon=":material/link_off:")
 
@@ -169,3 +167,165 @@ def _into_address(settings: Augmentation) -> None:
         ' window.history.replaceState(window.history.state, "", address);}</script>',
         unsafe_allow_javascript=True,
     )
+
+
+Fill = Callable[[Augmentation], None]
+_SHARE_ERROR, _DELETE_ASKED = "augment_preset_said", "augment_preset_asked"
+
+
+def share_popover(now: Augmentation, fill: Fill) -> None:
+    """Draw the button that opens all this.
+
+    Args:
+        now: the settings as they stand.
+        fill: sets the page's controls.
+    """
+    with st.popover(t("My presets"), icon=":material/bookmark:"):
+        problem = st.session_state.pop(_SHARE_ERROR, None)
+        if problem is not None:
+            st.error(escape(say(problem)), icon=":material/error:")
+        _save(now)
+        _saved(fill)
+        trash_view.undo(place="presets")
+        st.divider()
+        st.caption(t("A link to these settings; the page's address is the same:"))
+        st.code(_link_field(now), language=None, wrap_lines=True)
+        st.download_button(
+            t("Download as a file"),
+            _file_fields(now),
+            file_name=f"{files.slug(_name_field() or 'augmentation')}.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+        st.file_uploader(
+            t("Open a preset's file (JSON)"),
+            type=["json"],
+            max_upload_size=uploads.limit(1),  # MB; the smallest there is
+            key="augment_preset_file",
+            on_change=_opened,
+            args=(fill,),
+        )
+
+
+def _link_field(now: Augmentation) -> str:
+    """The address of this page with the settings that differ from the defaults."""
+    address = urlsplit(st.context.url or "")
+    query = urlencode(links.to_query(now))
+    return urlunsplit((address.scheme, address.netloc, address.path, query, ""))
+
+
+def _file_fields(now: Augmentation) -> str:
+    """A preset's file; a name that is unfit, which is said on saving, does not stand in its way."""
+    try:
+        return presets.dump(_name_field(), now)
+    except SettingsError:
+        return presets.dump(t("My settings"), now)
+
+
+def _name_field() -> str:
+    return str(st.session_state.get("augment_preset_name", "")).strip()
+
+
+def _save(now: Augmentation) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            t("Name"),
+            key="augment_preset_name",
+            max_chars=presets.MAX_NAME,
+            placeholder=t("for example: indoor photos"),
+        )
+        visitors.action_button(
+            t("Replace") if _name_field() and presets.find(_name_field()) else t("Save"),
+            "augment_preset_save",
+            "keep presets",
+            _keep,
+            now,
+            icon="bookmark_add",
+        )
+
+
+def _keep(now: Augmentation) -> None:
+    try:
+        presets.save(_name_field(), now, replace=True)  # the button has said so
+    except CatDogError as error:
+        st.session_state[_SHARE_ERROR] = error
+    else:
+        st.toast(t("Saved: {name}", name=escape(_name_field())), icon=":material/bookmark_added:")
+
+
+def _saved(fill: Fill) -> None:
+    listed, broken = presets.everything()
+    found = {preset.id: preset for preset in listed}
+    for file, reason in broken:
+        st.warning(f"**{escape(files.shown(file))}**: {escape(say(reason))}")
+    if not found:
+        st.caption(t("Nothing saved yet. Saved presets stay in this workspace."))
+        return
+    chosen = st.selectbox(
+        t("Saved presets"),
+        list(found),
+        format_func=lambda key: files.shown(found[key].name),
+        key="augment_preset_saved",
+    )
+    with st.container(horizontal=True):
+        st.button(
+            t("Load"),
+            key="augment_preset_load",
+            icon=":material/input:",
+            on_click=fill,
+            args=(found[chosen].settings,),
+        )
+        visitors.action_button(
+            t("Delete"),
+            "augment_preset_delete",
+            "keep presets",
+            st.session_state.__setitem__,
+            _DELETE_ASKED,
+            chosen,
+            icon="delete",
+            help=t("Moves it to the trash; asks first."),
+        )
+    if st.session_state.get(_DELETE_ASKED) == chosen:
+        _confirm_delete(chosen, files.shown(found[chosen].name))
+
+
+def _confirm_delete(preset_id: str, name: str) -> None:
+    st.markdown(t("Move “{name}” to the trash?", name=escape(name)))
+    with st.container(horizontal=True):
+        st.button(
+            t("Delete"),
+            type="primary",
+            key="augment_preset_delete_sure",
+            on_click=_delete,
+            args=(preset_id,),
+        )
+        st.button(
+            t("Keep it"),
+            key="augment_preset_delete_not",
+            on_click=st.session_state.pop,
+            args=(_DELETE_ASKED, None),
+        )
+
+
+def _delete(preset_id: str) -> None:
+    st.session_state.pop(_DELETE_ASKED, None)
+    try:
+        trash_view.deleted(presets.remove(preset_id))
+    except CatDogError as error:
+        st.session_state[_SHARE_ERROR] = error
+
+
+def _opened(fill: Fill) -> None:
+    file = st.session_state["augment_preset_file"]
+    if file is None:
+        return
+    try:
+        name, settings = presets.parse(file.read(presets.MAX_BYTES + 1), file.name)
+    except CatDogError as error:
+        st.session_state[_SHARE_ERROR] = error
+        return
+    fill(settings)
+    st.session_state["augment_preset_name"] = name
+    st.toast(t("Taken from the file: {name}", name=escape(name)))

@@ -1,8 +1,8 @@
-"""Below the 20 variants: one setting swept from end to end, a model's answers, and code."""
+"""Panels below the 20 variants: a model's answers, a slider's range, the code; what was drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape as html
 from pathlib import Path
@@ -14,20 +14,21 @@ from numpy.typing import NDArray
 
 from catdog_core import images, runs
 from catdog_core.augment import Transform
-from catdog_core.augmentation import snippets, sweep
+from catdog_core.augmentation import code_templates, sweep
 from catdog_core.augmentation.mixing import Mix
 from catdog_core.controls import controls
 from catdog_core.files import shown
 from catdog_core.images import Photo
+from catdog_core.palette import WITHIN, class_color
 from catdog_core.runs import Run
 from catdog_core.settings import Augmentation
 
-from .. import gallery, loaders, phrases, tiles
-from ..palette import WITHIN, class_color
+from .. import gallery, loaders, phrases, widgets
 from ..words import N_, escape, t
 
 if TYPE_CHECKING:
     from catdog_core.predict import Predictor
+
 
 _PANEL, _MODEL, _SWEPT = "augment_panel", "augment_model", "augment_swept"
 _PANELS = {
@@ -40,7 +41,7 @@ _LABELS = {control.name: control.label for control in controls(Augmentation)}
 
 
 @dataclass(frozen=True)
-class Shown:
+class VariantSet:
     """The variants on the page: photos (S, S, 3) uint8, their draws, what was drawn in words.
 
     `mixes` tells how each was mixed with another, where they were; `partner` is a photo of the
@@ -61,15 +62,15 @@ class Shown:
     classes: Sequence[str] = ()
 
 
-def ask(made: Shown, original: Photo) -> Shown:
+def ask_model(made: VariantSet, original: Photo) -> VariantSet:
     """The variants with the answers of the model chosen below them, if one is."""
     chosen = _chosen()
     if chosen is None or chosen.best_model is None:
         return made
-    return answered(made, original, loaders.predictor(Path(chosen.best_model)))
+    return with_answers(made, original, loaders.predictor(Path(chosen.best_model)))
 
 
-def answered(made: Shown, original: Photo, model: Predictor) -> Shown:
+def with_answers(made: VariantSet, original: Photo, model: Predictor) -> VariantSet:
     """The variants of a photo with a model's answers to them and to the photo itself."""
     asked = np.stack([images.fit(photo, model.size) for photo in [original, *made.photos]])
     found = model.predict(asked)
@@ -88,15 +89,13 @@ def answered(made: Shown, original: Photo, model: Predictor) -> Shown:
     )
 
 
-def show(photo: Photo, settings: Augmentation, made: Shown) -> None:
+def show_panels(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
     """Draw the panel that is chosen."""
-    panel = st.segmented_control(
+    panel = widgets.choose_one(
         t("Look closer"),
-        list(_PANELS),
-        format_func=lambda name: t(_PANELS[str(name)]),
+        {name: t(title) for name, title in _PANELS.items()},
+        _PANEL,
         default="sweep",
-        required=True,
-        key=_PANEL,
         label_visibility="collapsed",
         wrap=True,
     )
@@ -108,7 +107,7 @@ def show(photo: Photo, settings: Augmentation, made: Shown) -> None:
         _code(settings)
 
 
-def _sweep(photo: Photo, settings: Augmentation, made: Shown) -> None:
+def _sweep(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
     name = st.selectbox(
         t("Setting"),
         sweep.sweepable(made.partner is not None),
@@ -143,7 +142,7 @@ def _runs() -> list[Run]:
     return [run for run in runs.listing() if run.best_model is not None]
 
 
-def _model(made: Shown, settings: Augmentation) -> None:
+def _model(made: VariantSet, settings: Augmentation) -> None:
     found = {run.id: run for run in _runs()}
     if not found:
         st.info(
@@ -169,7 +168,7 @@ def _model(made: Shown, settings: Augmentation) -> None:
             )
         )
         return
-    spread(made)
+    show_spread(made)
     st.caption(
         t(
             "Trained with: {trained}. Shown now: {now}. A model is robust to what it was trained"
@@ -180,13 +179,13 @@ def _model(made: Shown, settings: Augmentation) -> None:
     )
 
 
-def spread(made: Shown) -> None:
+def show_spread(made: VariantSet) -> None:
     """How far the answers to the variants lie apart: tiles, and a dot a variant on a line."""
     label = int(np.argmax(made.original))
     of = made.probabilities[:, label]
     name = shown(made.classes[label])
     same = sum(answer == label for answer in made.labels)
-    tiles.show(
+    gallery.metric_row(
         [
             (t("Original"), f"{name} {made.original[label]:.0%}"),
             (t("Same answer"), t("{n} of {total}", n=same, total=len(of))),
@@ -225,17 +224,16 @@ def strip(values: NDArray[np.float64], original: float, color: str, label: str) 
 
 
 def _code(settings: Augmentation) -> None:
-    found = snippets.snippets(settings, st.session_state.get("augment_seed", 0))
-    target = st.segmented_control(
+    found = code_templates.snippets(settings, st.session_state.get("augment_seed", 0))
+    target = widgets.choose_one(
         t("For"),
-        list(found),
+        {name: name for name in found},
+        "augment_code",
         default=next(iter(found)),
-        required=True,
-        key="augment_code",
         label_visibility="collapsed",
         wrap=True,
     )
-    snippet = found[target or next(iter(found))]
+    snippet = found[target]
     st.caption(t(snippet.about))
     if snippet.missing:
         st.caption(t("It has no setting for: {names}.", names=_labels(snippet.missing)))
@@ -251,3 +249,47 @@ def _code(settings: Augmentation) -> None:
 
 def _labels(names: Sequence[str]) -> str:
     return ", ".join(t(_LABELS[name]) for name in names)
+
+
+def transform_text(transform: Transform) -> str:
+    """The drawn values of one variant, a line each; what changes nothing is left out."""
+    lines = [line(transform) for applies, line in _TRANSFORM_LINES if applies(transform)]
+    return "\n".join(lines) or t("unchanged")
+
+
+def mix_text(mix: Mix, own: str, other: str) -> str:
+    """The shares of a mixed variant; `own` and `other` are the classes' names."""
+    return t(
+        "{own} {share:.0%}, {other} {rest:.0%}",
+        own=own,
+        share=mix.share,
+        other=other,
+        rest=1 - mix.share,
+    )
+
+
+_TRANSFORM_LINES: tuple[tuple[Callable[[Transform], object], Callable[[Transform], str]], ...] = (
+    (lambda d: d.theta, lambda d: t("turned {value:+.1f}°", value=d.theta)),
+    (
+        lambda d: d.shift_x or d.shift_y,
+        lambda d: t("moved {x:+.1f}, {y:+.1f} px", x=d.shift_x, y=d.shift_y),
+    ),
+    (
+        lambda d: (d.zx, d.zy) != (1.0, 1.0),
+        lambda d: t("zoom {x:.2f} × {y:.2f}", x=d.zx, y=d.zy),
+    ),
+    (lambda d: d.shear, lambda d: t("shear {value:+.1f}°", value=d.shear)),
+    (lambda d: d.flip_horizontal, lambda d: t("left for right")),
+    (lambda d: d.flip_vertical, lambda d: t("upside down")),
+    (lambda d: d.brightness != 1, lambda d: t("brightness × {value:.2f}", value=d.brightness)),
+    (lambda d: d.contrast != 1, lambda d: t("contrast × {value:.2f}", value=d.contrast)),
+    (lambda d: d.channel_shift, lambda d: t("channels {value:+.0f}", value=d.channel_shift)),
+    (lambda d: d.saturation != 1, lambda d: t("saturation × {value:.2f}", value=d.saturation)),
+    (lambda d: d.hue, lambda d: t("hue {value:+.0f}°", value=d.hue)),
+    (lambda d: d.blur, lambda d: t("blur {value:.1f} px", value=d.blur)),
+    (lambda d: d.noise, lambda d: t("noise {value:.0f}", value=d.noise)),
+    (
+        lambda d: d.erased,
+        lambda d: t("erased {w} × {h} px", w=d.erased[2], h=d.erased[3]) if d.erased else "",
+    ),
+)

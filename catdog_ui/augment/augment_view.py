@@ -20,15 +20,15 @@ from catdog_core.datasets import Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown, slug
 from catdog_core.images import Photo
+from catdog_core.palette import class_color
 from catdog_core.settings import Augmentation
 
-from .. import gallery, phrases, pictures, state, uploads
-from ..learn.terms import terms
-from ..palette import class_color
-from ..startup import guard
+from .. import gallery, phrases, uploads, widgets
+from ..learn.glossary_view import terms
+from ..startup import fragment
 from ..words import escape, say, t
-from . import augment_controls, augment_panels, augment_words
-from .augment_panels import Shown
+from . import augment_controls, augment_panels
+from .augment_panels import VariantSet
 
 SIZE = 150
 """Side of the photos shown, in pixels: the size the notes' network takes."""
@@ -45,34 +45,36 @@ class Subject:
     label: int | None
 
 
-@st.fragment
-def workbench(dataset: Dataset | None) -> None:
+def render_augment_page(dataset: Dataset | None) -> None:
     """The photo and its controls beside 20 variants; a moved slider redraws only this part."""
-    with guard():
-        # The variants come first, so that on a telephone they are not below a screen of sliders.
-        pictures_, controls_ = st.columns([3, 2], gap="large")
-        with controls_:
-            subject = _subject(dataset)
-            place = st.container()  # for the original and the average, which needs the variants
-            settings = augment_controls.settings()
-        made = None
+    fragment(_page)(dataset)
+
+
+def _page(dataset: Dataset | None) -> None:
+    # The variants come first, so that on a telephone they are not below a screen of sliders.
+    pictures_, controls_ = st.columns([3, 2], gap="large")
+    with controls_:
+        subject = _subject(dataset)
+        place = st.container()  # for the original and the average, which needs the variants
+        settings = augment_controls.augmentation_settings()
+    made = None
+    with pictures_:
+        _actions(settings)
+        if subject is not None:
+            made = _variants(subject, settings, dataset)
+            made = augment_panels.ask_model(made, subject.photo)
+            _gallery(made, settings)
+    # The 20 pictures are on their way; whatever else there is may follow.
+    with controls_:
+        augment_controls.show_controls(settings, dataset)
+    if subject is not None and made is not None:
+        with place:
+            _summary(subject, made)
         with pictures_:
-            _actions(settings)
-            if subject is not None:
-                made = _variants(subject, settings, dataset)
-                made = augment_panels.ask(made, subject.photo)
-                _gallery(made, settings)
-        # The 20 pictures are on their way; whatever else there is may follow.
-        with controls_:
-            augment_controls.show(settings, dataset)
-        if subject is not None and made is not None:
-            with place:
-                _summary(subject, made)
-            with pictures_:
-                _below(subject, made, settings)
-                _told(settings)
-                terms("augmentation", "fill-mode", "overfitting")
-                augment_panels.show(subject.photo, settings, made)
+            _below(subject, made, settings)
+            _told(settings)
+            terms("augmentation", "fill-mode", "overfitting")
+            augment_panels.show_panels(subject.photo, settings, made)
 
 
 def _subject(dataset: Dataset | None) -> Subject | None:
@@ -81,10 +83,10 @@ def _subject(dataset: Dataset | None) -> Subject | None:
         item = _pick(dataset) if dataset else None
         file = _upload()
     if file is not None:
-        name, found = file.name, pictures.uploaded(file.file_id, file.getvalue(), SIZE)
+        name, found = file.name, gallery.uploaded_photo(file.file_id, file.getvalue(), SIZE)
         label = None
     elif item is not None:
-        name, found, label = item.file, pictures.fitted(item.path, SIZE), item.label
+        name, found, label = item.file, gallery.fitted_photo(item.path, SIZE), item.label
     else:
         return None
     if isinstance(found, PhotoError):
@@ -93,7 +95,7 @@ def _subject(dataset: Dataset | None) -> Subject | None:
     return Subject(found, name, label)
 
 
-def _summary(subject: Subject, made: Shown) -> None:
+def _summary(subject: Subject, made: VariantSet) -> None:
     """The original beside the mean of its variants, pixel by pixel."""
     average = np.mean(made.photos, axis=0).round().astype(np.uint8)
     gallery.grid(
@@ -166,12 +168,7 @@ def _told(settings: Augmentation) -> None:
     """That the training uses these settings, with the way there; below all that could jump."""
     if st.session_state.get("train_augmentation") == settings.model_dump():
         st.caption(t("The next training uses: {words}.", words=phrases.augmentation(settings)))
-        st.page_link(
-            "pages/3_Train.py",
-            label=t("Go to Train"),
-            icon=":material/arrow_forward:",
-            query_params=state.query(),
-        )
+        widgets.page_link("pages/3_Train.py", t("Go to Train"), "arrow_forward")
 
 
 def _use(values: dict[str, Any]) -> None:
@@ -184,17 +181,17 @@ def _draw_anew() -> None:
 
 
 def _reset() -> None:
-    augment_controls.reset()
+    augment_controls.reset_controls()
     st.session_state["augment_seed"] = 0
 
 
-def _variants(subject: Subject, settings: Augmentation, dataset: Dataset | None) -> Shown:
+def _variants(subject: Subject, settings: Augmentation, dataset: Dataset | None) -> VariantSet:
     """Draw the 20 variants, mixed with other photos where the settings say so."""
     seed = st.session_state.get("augment_seed", 0)
     drawn = augment.variants(subject.photo, settings, COUNT, seed)
     photos = [image for image, _ in drawn]
     mixes: list[Mix] = []
-    words = [augment_words.drawn(transform) for _, transform in drawn]
+    words = [augment_panels.transform_text(transform) for _, transform in drawn]
     partners = _partners(dataset, seed, COUNT if settings.mixes else 1) if dataset else []
     if settings.mixes and partners and dataset is not None:
         own = t("this photo") if subject.label is None else shown(dataset.classes[subject.label])
@@ -204,9 +201,9 @@ def _variants(subject: Subject, settings: Augmentation, dataset: Dataset | None)
         photos, mixes = [photo for photo, _ in mixed], [mix for _, mix in mixed]
         for n, (mix, (_, label)) in enumerate(zip(mixes, partners, strict=True)):
             other = shown(dataset.classes[label])
-            words[n] = f"{augment_words.mixed(mix, own, other)}\n{words[n]}"
+            words[n] = f"{augment_panels.mix_text(mix, own, other)}\n{words[n]}"
     transforms = [transform for _, transform in drawn]
-    return Shown(photos, transforms, words, mixes, partners[0][0] if partners else None)
+    return VariantSet(photos, transforms, words, mixes, partners[0][0] if partners else None)
 
 
 def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]]:
@@ -215,7 +212,7 @@ def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]
     rng = np.random.default_rng((seed, len(items)))
     found = []
     for place in rng.permutation(len(items))[: 2 * count].tolist():
-        photo = pictures.fitted(items[place].path, SIZE)
+        photo = gallery.fitted_photo(items[place].path, SIZE)
         if not isinstance(photo, PhotoError):
             found.append((photo, items[place].label))
         if len(found) == count:
@@ -223,7 +220,7 @@ def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]
     return [found[n % len(found)] for n in range(count)] if found else []
 
 
-def _gallery(made: Shown, settings: Augmentation) -> None:
+def _gallery(made: VariantSet, settings: Augmentation) -> None:
     long = st.session_state.get("augment_values", False)
     captions = list(made.answers) or ["" for _ in made.words]
     if long:
@@ -238,7 +235,7 @@ def _gallery(made: Shown, settings: Augmentation) -> None:
     )
 
 
-def _below(subject: Subject, made: Shown, settings: Augmentation) -> None:
+def _below(subject: Subject, made: VariantSet, settings: Augmentation) -> None:
     """A word on the variants, and the sheet of them as a file."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if settings.is_off:
@@ -263,7 +260,7 @@ def _below(subject: Subject, made: Shown, settings: Augmentation) -> None:
             )
 
 
-def _sheet(original: Photo, made: Shown, settings: Augmentation, kind: str) -> bytes:
+def _sheet(original: Photo, made: VariantSet, settings: Augmentation, kind: str) -> bytes:
     """The variants as one picture or a PDF; made when asked for, as matplotlib is slow to load."""
     file = io.BytesIO()
     figures.contact_sheet(

@@ -8,12 +8,12 @@ from typing import Any
 import streamlit as st
 
 from catdog_core.outcomes import histories, sweep_table
+from catdog_core.palette import NEUTRAL
 from catdog_core.runs import Run
 
-from .. import chart_marks, charts, curve_words, phrases, verdict
-from ..learn.terms import terms
-from ..palette import NEUTRAL
-from ..train import run_care
+from .. import captions, charts, phrases
+from ..learn.glossary_view import terms
+from ..train import run_actions
 from ..words import t
 from . import import_history, run_table
 
@@ -70,7 +70,7 @@ def show(found: Sequence[Run]) -> None:
     import_history.section()
     with st.container(border=True):
         st.subheader(t("Name, note, copy or delete a run"), anchor=False)
-        run_care.care(found)
+        run_actions.run_actions(found)
 
 
 def pick(found: Sequence[Run]) -> list[Run]:
@@ -115,17 +115,17 @@ def curves(chosen: Sequence[Run]) -> None:
         for number, run in enumerate(shown):
             if training and len(shown) <= BANDS:
                 color = charts.run_color(number)
-                chart_marks.band(figure, metric, run.epochs, color, NEUTRAL)
-            chart_marks.onset_of_one(figure, metric, run.epochs, number, since[number])
+                charts.draw_gap(figure, metric, run.epochs, color, NEUTRAL)
+            charts.mark_overfitting_of_one(figure, metric, run.epochs, number, since[number])
         with column:
             st.plotly_chart(
                 figure,
                 key=f"compare_{metric}",
                 config={"displaylogo": False, "displayModeBar": False},
-                alt=curve_words.alt(metric),
+                alt=captions.chart_alt(metric),
             )
-            now = curve_words.overlay(metric, lines)
-            st.caption(curve_words.told(curve_words.OVERLAY[metric], now))
+            now = captions.overlay_caption(metric, lines)
+            st.caption(captions.caption(captions.OVERLAY[metric], now))
     terms("overfitting", "gap", "accuracy", "loss", "validation")
 
 
@@ -133,15 +133,15 @@ def verdicts(chosen: Sequence[Run]) -> None:
     """What happened in each of the runs, and what to try next."""
     for number, run in enumerate(run for run in chosen if run.training and run.epochs):
         found = histories.of_run(run)
-        _, color, icon = verdict.KINDS[found.kind]
+        _, color, icon = captions.VERDICTS[found.kind]
         with st.container(gap="xxsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 name = charts.legend([(run.name, charts.run_color(number), "line")])
                 st.html(name, width="content")
-                st.badge(verdict.word(found), color=color, icon=icon)  # type: ignore[arg-type]
+                st.badge(captions.verdict_word(found), color=color, icon=icon)  # type: ignore[arg-type]
                 with st.popover(t("What to try next"), type="tertiary"):
-                    verdict.more(found)
-            st.caption(verdict.sentence(found))
+                    captions.verdict_details(found)
+            st.caption(captions.verdict_sentence(found))
 
 
 def table(chosen: Sequence[Run]) -> None:

@@ -20,11 +20,11 @@ from catdog_core.files import shown
 from catdog_core.outcomes import sweep_table
 from catdog_core.outcomes.contrast import Point
 from catdog_core.outcomes.sweep_table import Column, Table
+from catdog_core.palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
 from catdog_core.runs import Run
 
-from .. import chart_marks, charts, phrases
+from .. import charts, phrases
 from ..charts import Curve, Metric
-from ..palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
 from ..words import t
 
 _DOMAINS = {"y": (0.55, 0.95), "y2": (0.0, 0.4)}
@@ -59,8 +59,8 @@ def twins(metric: Metric, pair: Sequence[tuple[Curve, str, int | None]]) -> go.F
         for line in charts.live(metric, curve).data:
             if line.hoverinfo != "skip":  # training and validation, epoch by epoch
                 figure.add_trace(line.update(yaxis=axis, name=f"{title}, {line.name}"))
-        chart_marks.band(figure, metric, curve.epochs, yaxis=axis)
-        chart_marks.onset(figure, since, axis)
+        charts.draw_gap(figure, metric, curve.epochs, yaxis=axis)
+        charts.mark_overfitting(figure, since, axis)
         figure.add_annotation(
             x=0,
             y=1,

@@ -20,7 +20,7 @@ from catdog_core.datasets import Dataset
 from catdog_core.settings import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
 
 from .. import forms, phrases, state, visitors
-from ..learn.terms import terms
+from ..learn.glossary_view import terms
 from ..words import N_, t
 from . import grid_form
 

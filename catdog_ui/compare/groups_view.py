@@ -12,11 +12,11 @@ from catdog_core.cluster import groups, plans, ray_here
 from catdog_core.cluster.grid import Grid, Range, known_fields
 from catdog_core.cluster.groups import Group, TrialStatus
 from catdog_core.outcomes import contrast, histories, sweep_table
+from catdog_core.palette import TRAIN, VALIDATION
 from catdog_core.runs import Run
 
-from .. import charts, curve_words, phrases, trash_view, verdict, visitors
-from ..learn.terms import terms
-from ..palette import TRAIN, VALIDATION
+from .. import captions, charts, phrases, trash_view, visitors
+from ..learn.glossary_view import terms
 from ..startup import guard
 from ..words import N_, escape, t
 from . import group_charts, group_form, run_table
@@ -246,7 +246,7 @@ def _columns(group: Group) -> dict[str, dict[str, Any]]:
         trial = group.trials[run.id]
         found[run.id] = {t("Status"): t(TRIALS[trial.status])}
         if group.kind != "sweep":
-            found[run.id][t("Verdict")] = verdict.word(histories.of_run(run))
+            found[run.id][t("Verdict")] = captions.verdict_word(histories.of_run(run))
         if group.cluster:
             cost = trial.core_seconds / 60
             found[run.id] |= {t("Tries"): trial.tries, t("Core-minutes"): cost}
@@ -260,9 +260,9 @@ def _twins(group: Group) -> None:
         st.markdown(t(said.message, **said.params))
     for (_, title), found in zip(pair, judged, strict=True):
         with st.container(horizontal=True, vertical_alignment="top", gap="small"):
-            _, color, icon = verdict.KINDS[found.kind]
-            st.badge(f"{title}: {verdict.word(found)}", color=color, icon=icon)  # type: ignore[arg-type]
-            st.caption(verdict.sentence(found), width="stretch")
+            _, color, icon = captions.VERDICTS[found.kind]
+            st.badge(f"{title}: {captions.verdict_word(found)}", color=color, icon=icon)  # type: ignore[arg-type]
+            st.caption(captions.verdict_sentence(found), width="stretch")
     if not any(run.epochs for run in group.runs):
         return
     lines = ((t("Training"), TRAIN, "line"), (t("Validation"), VALIDATION, "line"))
@@ -273,10 +273,10 @@ def _twins(group: Group) -> None:
     metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
     for column, metric in zip(st.columns(2), metrics, strict=True):
         with column:
-            figure, told = group_charts.twins(metric, curves), curve_words.alt(metric)
+            figure, told = group_charts.twins(metric, curves), captions.chart_alt(metric)
             st.plotly_chart(figure, key=f"twins_{metric}", config=_BARE, alt=told)
-            now = curve_words.twins(metric, curves[0][0], curves[1][0])
-            st.caption(curve_words.told(curve_words.TWINS[metric], now))
+            now = captions.twins_caption(metric, curves[0][0], curves[1][0])
+            st.caption(captions.caption(captions.TWINS[metric], now))
     terms("twin", "gap", "augmentation", "confidence-interval")
     st.caption(
         t(
@@ -307,7 +307,7 @@ def _small_data(group: Group) -> None:
     figure = group_charts.against_data(found, names, max(len(group.runs[0].classes), 2))
     told = t("Chart of accuracy against training photos; the words below tell what it shows")
     st.plotly_chart(figure, key="against_data", config=_BARE, alt=told)
-    st.caption(curve_words.told(curve_words.DATA, curve_words.against_data(found, names)))
+    st.caption(captions.caption(captions.DATA, captions.data_caption(found, names)))
     terms("dataset", "augmentation", "confidence-interval", "transfer")
     sentences = [t(said.message, **said.params) for said in contrast.growth(found)]
     for base, other, said in contrast.ahead(found):

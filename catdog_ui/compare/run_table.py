@@ -13,8 +13,8 @@ from catdog_core.outcomes import sweep_table
 from catdog_core.outcomes.sweep_table import Column, Link, Table
 from catdog_core.runs import Run
 
-from .. import charts, curve_words, phrases, state
-from ..learn.terms import terms
+from .. import captions, charts, phrases, state
+from ..learn.glossary_view import terms
 from ..words import N_, escape, t
 from . import group_charts
 
@@ -67,7 +67,7 @@ def parallel(members: Sequence[Run], key: str, more: Columns, is_live: bool = Fa
         selection_mode=("points", "box"),
         alt=t("Parallel coordinates of settings and results; the words below tell what they show"),
     )
-    st.caption(curve_words.told(READ, _now(found)))
+    st.caption(captions.caption(READ, _now(found)))
     terms("parallel-coordinates", "rank-correlation", "sweep", key=f"{key}_terms")
     if chosen:
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -10,10 +10,10 @@ from catdog_core import images
 from catdog_core.datasets import Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.images import Photo
+from catdog_core.palette import class_color
 
-from .. import gallery, pictures
-from ..palette import class_color
-from ..startup import guard
+from .. import gallery, widgets
+from ..startup import fragment
 from ..words import escape, say, t
 
 BATCH = 20
@@ -23,12 +23,7 @@ SIZE = 150
 
 def show(dataset: Dataset) -> None:
     """Draw the section; "New batch" redraws this part alone."""
-    st.fragment(_guarded)(dataset)
-
-
-def _guarded(dataset: Dataset) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        _show(dataset)
+    fragment(_show)(dataset)
 
 
 def draw(items: list[Item], seed: int) -> list[Item]:
@@ -66,7 +61,7 @@ def _show(dataset: Dataset) -> None:
         )
     )
     drawn = draw(dataset.items("train"), seed)
-    read = [(item, pictures.fitted(item.path, SIZE)) for item in drawn]
+    read = [(item, gallery.fitted_photo(item.path, SIZE)) for item in drawn]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
     _unreadable([(item, photo) for item, photo in read if isinstance(photo, PhotoError)])
     if not good:
@@ -119,12 +114,10 @@ def _arrays(photos: Photo, numbers: NDArray[np.int64], classes: int) -> None:
         ),
     ]
     names, shapes, kinds, ranges = zip(*rows, strict=True)
-    st.dataframe(
+    widgets.table(
         {t("Array"): names, t("Shape"): shapes, t("Type"): kinds, t("Values"): ranges},
-        hide_index=True,
-        height="content",
-        key="batch_arrays",
-        alt=t("Shapes and value ranges of the arrays of this batch"),
+        "batch_arrays",
+        t("Shapes and value ranges of the arrays of this batch"),
     )
     st.caption(
         t(
@@ -143,12 +136,10 @@ def _labels(dataset: Dataset, numbers: NDArray[np.int64]) -> None:
     for mode, array in modes.items():
         table[mode] = ["–"] * len(numbers) if array is None else [_value(row) for row in array]
     st.markdown(t("**Its labels under each class mode**"))
-    st.dataframe(
+    widgets.table(
         table,
-        hide_index=True,
-        height="content",
-        key="batch_labels",
-        alt=t("Labels of this batch under class mode binary, categorical and sparse"),
+        "batch_labels",
+        t("Labels of this batch under class mode binary, categorical and sparse"),
     )
     st.caption(
         t(

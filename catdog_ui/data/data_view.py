@@ -1,8 +1,9 @@
-"""The pieces of the Data page: what a dataset holds, and one batch of it as the model sees it."""
+"""The Data page: what a dataset holds, and its parts, of which only the open one is worked out."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from html import escape as html_escape
 
 import plotly.graph_objects as go
@@ -12,16 +13,16 @@ from catdog_core import datasets, images
 from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
+from catdog_core.palette import SPLIT_COLORS
 from catdog_core.sources import class_set
 from catdog_core.sources.places import Remote
 from catdog_core.sources.preview import LAYOUTS
 
-from .. import trash_view, visitors
-from ..learn.terms import terms
-from ..palette import SPLIT_COLORS
+from .. import trash_view, visitors, widgets
+from ..learn.glossary_view import terms
 from ..startup import guard
 from ..words import N_, escape, t
-from . import sources
+from . import batch_view, edit_actions, health_view, race_view, shards_view, sources, split_view
 from .source_parts import SPLITS
 
 _SOURCES = {
@@ -40,7 +41,6 @@ _MEASURED = 2000
 """Photos whose size is looked up at most; the head of a file is enough for it."""
 _MEASURED_ELSEWHERE = 20
 """As many of a place elsewhere: each is a wait for the net."""
-_PLAIN = {"displaylogo": False, "displayModeBar": False}
 
 
 def add(count: int) -> None:
@@ -65,10 +65,9 @@ def overview(dataset: Dataset) -> None:
     counts = dataset.counts()
     with st.grid(2, min_column_width=340, gap="large"):
         with st.container():
-            st.plotly_chart(
+            widgets.plot(
                 _bars(dataset, counts),
                 key="data_counts",
-                config=_PLAIN,
                 alt=t("Bars: the photos of each class in each part, as the table tells them"),
             )
             terms("dataset", "split", "class")
@@ -84,9 +83,7 @@ def damaged() -> None:
         with st.container(border=True):
             with guard():
                 raise error
-            if st.button(
-                t("Delete this record…"), key=f"damaged_{name}", **visitors.gate("change data")
-            ):
+            if visitors.action_button(t("Delete this record…"), f"damaged_{name}", "change data"):
                 st.dialog(t("Delete this record?"))(_confirm_record)(name)
 
 
@@ -98,13 +95,7 @@ def _confirm_record(name: str) -> None:
             name=escape(name),
         )
     )
-    with st.container(horizontal=True):
-        if st.button(
-            t("Delete"), type="primary", key="record_delete_sure", on_click=_remove, args=(name,)
-        ):
-            st.rerun()
-        if st.button(t("Keep it"), key="record_delete_not"):
-            st.rerun()
+    widgets.confirm("record_delete", t("Delete"), _remove, name)
 
 
 def _bars(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:
@@ -135,17 +126,16 @@ def _bars(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:
 def _table(dataset: Dataset, counts: dict[str, dict[str, int]]) -> None:
     columns = {t(SPLITS[split]): list(row.values()) for split, row in counts.items()}
     totals = [sum(row[name] for row in counts.values()) for name in dataset.classes]
-    st.dataframe(
+    widgets.table(
         {
             t("Label"): list(range(len(dataset.classes))),
             t("Class"): list(dataset.classes),
             **columns,
             t("All"): totals,
         },
-        hide_index=True,
+        "data_table",
+        t("Photos by class and split"),
         height=min(38 + 35 * len(dataset.classes), 260),
-        key="data_table",
-        alt=t("Photos by class and split"),
     )
 
 
@@ -197,12 +187,8 @@ def _about(dataset: Dataset) -> None:
     if dataset.source == "download":
         lines += [t(class_set.ORIGIN), t(class_set.TERMS)]
     st.caption("  \n".join(lines))
-    if st.button(
-        t("Remove…"),
-        icon=":material/delete:",
-        type="tertiary",
-        key="dataset_remove",
-        **visitors.gate("change data"),
+    if visitors.action_button(
+        t("Remove…"), "dataset_remove", "change data", icon="delete", type="tertiary"
     ):
         st.dialog(t("Remove this dataset?"))(_confirm)(dataset)
 
@@ -219,20 +205,60 @@ def _confirm(dataset: Dataset) -> None:
             )
         )
     st.markdown(t("Runs trained on it, and their models, are kept."))
-    with st.container(horizontal=True):
-        if st.button(
-            t("Remove"),
-            type="primary",
-            key="dataset_remove_sure",
-            on_click=_remove,
-            args=(dataset.id,),
-        ):
-            st.rerun()
-        if st.button(t("Keep it"), key="dataset_remove_not"):
-            st.rerun()
+    widgets.confirm("dataset_remove", t("Remove"), _remove, dataset.id)
 
 
 def _remove(dataset_id: str) -> None:
     with guard():
         trash_view.deleted(datasets.remove(dataset_id))
         st.query_params.pop("dataset", None)
+
+
+_PART_KEY = "data_part"
+
+
+def _race_terms(_: Dataset) -> None:
+    terms("latency", "tfrecord", "imagedatagenerator")
+
+
+PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
+    "photos": (N_("Photos"), ":material/grid_view:", (batch_view.show,)),
+    "health": (
+        N_("Health"),
+        ":material/health_and_safety:",
+        (edit_actions.show_last_edit, health_view.show, edit_actions.show_edits),
+    ),
+    "split": (
+        N_("Split & labels"),
+        ":material/label:",
+        (
+            edit_actions.show_last_edit,
+            split_view.show_split,
+            split_view.show_labels,
+            edit_actions.show_edits,
+        ),
+    ),
+    "tfrecord": (N_("TFRecord"), ":material/inventory_2:", (shards_view.show,)),
+    "race": (N_("Loading race"), ":material/sports_score:", (race_view.show, _race_terms)),
+}
+"""By their name in the address: name, icon, and what they draw."""
+
+
+def show_part(dataset: Dataset) -> None:
+    """Choose a part, kept as ``?part=`` in the address, and draw it."""
+    asked = st.query_params.get("part")
+    st.session_state[_PART_KEY] = asked if asked in PARTS else "photos"
+    part = widgets.choose_one(
+        t("Part of the page"),
+        {name: f"{icon} {t(title)}" for name, (title, icon, _) in PARTS.items()},
+        _PART_KEY,
+        label_visibility="collapsed",
+        on_change=_remember_part,
+    )
+    for draw in PARTS[part][2]:
+        with guard():
+            draw(dataset)
+
+
+def _remember_part() -> None:
+    st.query_params["part"] = st.session_state[_PART_KEY]

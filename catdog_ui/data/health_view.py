@@ -1,21 +1,25 @@
-"""The health of a dataset: what a look at every photo found, and what to do about it."""
+"""The health check on the Data page: what it found, photo by photo, and what to do about it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import Literal
 
 import streamlit as st
 
-from catdog_core import datasets, health
-from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError
+from catdog_core import datasets, health, images
+from catdog_core.curation.choices import SPLITS as SPLIT_NAMES
+from catdog_core.datasets import Choice, Dataset, Item
+from catdog_core.errors import CatDogError, PhotoError
+from catdog_core.files import shown
 from catdog_core.health import KINDS, Finding
 
-from ..drawer import drawer
+from .. import visitors
 from ..words import N_, escape, say, t
-from . import finding_photos, remedies
-from .remedies import Items
+from . import edit_actions
+from .edit_actions import decide, lazy_expander
 from .source_parts import progress
 
 AT_ONCE = 1000
@@ -139,11 +143,11 @@ def _findings(dataset: Dataset, found: Sequence[Finding]) -> None:
         title, icon = _KINDS[kind]
         count = len(by_kind[kind])
         key, first = f"health_{kind}_{dataset.id}", kind == found[0].kind
-        with drawer(f"{t(title)} ({count:,})", key, icon, first) as is_open:
+        with lazy_expander(f"{t(title)} ({count:,})", key, icon, first) as is_open:
             if is_open:
                 st.caption(t(_SENSE[kind]))
-                items = remedies.by_file(dataset)
-                remedies.for_all(dataset, items, kind, by_kind[kind])
+                items = items_by_file(dataset)
+                all_actions(dataset, items, kind, by_kind[kind])
                 _SHOWN.get(kind, _cards)(dataset, items, by_kind[kind])
 
 
@@ -160,16 +164,16 @@ def _rows(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None:
         if item is None:  # left out already, so there is nothing to decide
             st.caption(_say(finding))
             continue
-        finding_photos.row(dataset, item, reason, remedies.key(finding), remedies.keep(finding))
+        edit_actions.photo_row(dataset, item, reason, group_key(finding), keep_buttons(finding))
 
 
 def _cards(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None:
     """Single photos."""
     shown = _some(findings, _CARDS)
-    with st.grid(min_column_width=finding_photos.CARD, gap="small"):
+    with st.grid(min_column_width=edit_actions.CARD_WIDTH, gap="small"):
         for finding in shown:
             item = items[finding.files[0]]
-            finding_photos.card(dataset, item, remedies.key(finding), remedies.keep(finding))
+            edit_actions.photo_card(dataset, item, group_key(finding), keep_buttons(finding))
 
 
 def _groups(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None:
@@ -182,18 +186,18 @@ def _groups(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None
 
 
 def _group(dataset: Dataset, items: Items, finding: Finding) -> None:
-    remedies.for_group(dataset, items, finding)
-    with st.grid(min_column_width=finding_photos.SMALL, gap="small"):
+    group_actions(dataset, items, finding)
+    with st.grid(min_column_width=edit_actions.SMALL, gap="small"):
         for file in finding.files[:_GROUP]:
-            key = f"{remedies.key(finding)}_{finding_photos.short(file)}"
-            finding_photos.card(dataset, items[file], key, ())
+            key = f"{group_key(finding)}_{edit_actions.short_key(file)}"
+            edit_actions.photo_card(dataset, items[file], key, ())
     if len(finding.files) > _GROUP:
         st.caption(t("and {n} more", n=len(finding.files) - _GROUP))
 
 
 def _some(findings: Sequence[Finding], size: int) -> Sequence[Finding]:
     """Those of the page that is turned to."""
-    first = finding_photos.pager(len(findings), size, f"page_{findings[0].kind}")
+    first = edit_actions.pager(len(findings), size, f"page_{findings[0].kind}")
     return findings[first : first + size]
 
 
@@ -211,3 +215,126 @@ _SHOWN: dict[str, Callable[[Dataset, Items, Sequence[Finding]], None]] = {
     ),
 }
 """How a kind is shown, where not as single photos."""
+
+
+Items = dict[str, Item]
+Make = Callable[[], list[Choice]]
+Kind = Literal["secondary", "tertiary"]
+
+_LABELS = ("two_labels", "near_two_labels")
+_LEAKS = ("leak", "near_leak")
+_USELESS = ("unreadable", "truncated", "tiny", "extreme_shape")
+_CLASSES = 4  # of a group that are offered as the right one
+
+
+def items_by_file(dataset: Dataset) -> Items:
+    """The photos of a dataset by their names."""
+    return {item.file: item for item in dataset.items()}
+
+
+def group_key(finding: Finding) -> str:
+    """A name for the widgets of a finding."""
+    return edit_actions.short_key("\0".join((finding.kind, *finding.files)))
+
+
+def keep_buttons(finding: Finding) -> list[Choice]:
+    """The choices by which the check tells no more of a finding."""
+    return [Choice(file, "keep", finding.kind) for file in finding.files]
+
+
+def exclude_all(finding: Finding) -> list[Choice]:
+    """The choices that leave all photos of a finding out."""
+    return [Choice(file, "exclude") for file in finding.files]
+
+
+def single_actions(items: Items, finding: Finding, label: int | None = None) -> list[Choice]:
+    """The choices that leave one photo of a group: in training, if there is one; the largest.
+
+    Args:
+        items: the dataset's photos by name.
+        finding: of a group of photos.
+        label: of the class the photo is to be of; by default any.
+    """
+    mine = [items[file] for file in finding.files if label in (None, items[file].label)]
+    best = min(mine, key=lambda item: (SPLIT_NAMES.index(item.split), -_pixels(item), item.file))
+    return [Choice(file, "exclude") for file in finding.files if file != best.file]
+
+
+def group_actions(dataset: Dataset, items: Items, finding: Finding) -> None:
+    """The buttons of one group of photos that are alike."""
+    name = group_key(finding)
+    with st.container(horizontal=True, gap="small"):
+        if finding.kind in _LABELS:
+            for label in sorted({items[file].label for file in finding.files})[:_CLASSES]:
+                words = escape(shown(dataset.classes[label], 40))
+                text = t("All are {name}: keep one", name=words)
+                _remedy_button(
+                    text,
+                    f"only_{label}_{name}",
+                    dataset,
+                    partial(single_actions, items, finding, label),
+                )
+        else:
+            splits = {items[file].split for file in finding.files}
+            _remedy_button(
+                _only(finding, splits),
+                f"only_{name}",
+                dataset,
+                partial(single_actions, items, finding),
+            )
+        _remedy_button(
+            t("Exclude all"), f"none_{name}", dataset, partial(exclude_all, finding), "tertiary"
+        )
+        _remedy_button(
+            t("Fine as it is"), f"fine_{name}", dataset, partial(keep_buttons, finding), "tertiary"
+        )
+
+
+def all_actions(dataset: Dataset, items: Items, kind: str, findings: Sequence[Finding]) -> None:
+    """The buttons that decide about all findings of a kind at once."""
+    findings = [each for each in findings if all(file in items for file in each.files)]
+    count = len(findings)
+    if count < 2 or kind == "imbalance":
+        return
+    with st.container(horizontal=True, gap="xsmall"):
+        if kind in _USELESS:
+            text = t("Exclude all {n:,}", n=count)
+            _remedy_button(
+                text, f"all_out_{kind}", dataset, partial(_of_all, exclude_all, findings)
+            )
+        elif kind not in _LABELS and len(findings[0].files) > 1:
+            text = t("In all {n:,} groups, keep one and exclude the others", n=count)
+            one = partial(single_actions, items)
+            _remedy_button(text, f"all_one_{kind}", dataset, partial(_of_all, one, findings))
+        text = t("Keep all {n:,}", n=count)
+        _remedy_button(text, f"all_keep_{kind}", dataset, partial(_of_all, keep_buttons, findings))
+
+
+def _only(finding: Finding, splits: set[str]) -> str:
+    if finding.kind not in _LEAKS:
+        return t("Keep one, exclude the others")
+    if "train" in splits:
+        return t("Keep the training copy, exclude the others")
+    return t("Keep the validation copy, exclude the others")
+
+
+def _remedy_button(
+    text: str, name: str, dataset: Dataset, make: Make, kind: Kind = "secondary"
+) -> None:
+    visitors.action_button(text, name, "change data", _decide_group, dataset.id, make, type=kind)
+
+
+def _decide_group(dataset_id: str, make: Make) -> None:
+    decide(dataset_id, make())  # made when asked for: to find the largest copy, files are read
+
+
+def _of_all(make: Callable[[Finding], list[Choice]], findings: Sequence[Finding]) -> list[Choice]:
+    return [choice for finding in findings for choice in make(finding)]
+
+
+def _pixels(item: Item) -> int:
+    try:
+        width, height = images.dimensions(item.path)
+    except PhotoError:
+        return 0
+    return width * height

@@ -12,9 +12,9 @@ import streamlit as st
 from catdog_core import jobs
 from catdog_core.datasets import Dataset
 from catdog_core.jobs import Job
+from catdog_core.palette import NEUTRAL, VALIDATION
 
-from .. import loaders, visitors, watch
-from ..palette import NEUTRAL, VALIDATION
+from .. import job_fragment, loaders, visitors
 from ..startup import guard
 from ..words import N_, escape, say, t
 
@@ -48,7 +48,7 @@ def show(dataset: Dataset) -> None:
             " that reads ahead, or keeps the photos decoded, hardly makes it wait."
         )
     )
-    watch.job(_key(dataset), partial(_show, dataset))
+    job_fragment.watch_job(_key(dataset), partial(_show, dataset))
 
 
 def _key(dataset: Dataset) -> str:
@@ -64,22 +64,17 @@ def _show(dataset: Dataset, job: Job | None) -> None:
     status = job.status if job is not None else ""
     running = status == "running"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
+        visitors.action_button(
             t("Race again") if status == "done" else t("Start the race"),
-            icon=":material/sports_score:",
-            key="race_start",
-            **visitors.gate("run a job", disabled=running),
-            on_click=_start,
-            args=(dataset,),
+            "race_start",
+            "run a job",
+            _start,
+            dataset,
+            icon="sports_score",
+            disabled=running,
         )
         if running and job is not None:
-            st.button(
-                t("Stop"),
-                icon=":material/stop:",
-                key="race_stop",
-                on_click=job.stop,
-                **visitors.gate(job.action),
-            )
+            job_fragment.stop_button(job, "race_stop")
         elif status != "done":
             st.caption(t("It takes about a minute; the photos are only read."), width="content")
     if job is not None:

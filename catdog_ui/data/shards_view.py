@@ -12,7 +12,7 @@ from catdog_core.files import shown
 from catdog_core.jobs import Job
 from catdog_core.packing import cache
 
-from .. import loaders, tiles, visitors, watch
+from .. import gallery, job_fragment, loaders, visitors
 from ..startup import guard
 from ..words import escape, say, t
 
@@ -84,7 +84,7 @@ def show(dataset: Dataset) -> None:
         key="shards_size",
         width=220,
     )
-    watch.job(_key(dataset, size), partial(_packing, dataset, size))
+    job_fragment.watch_job(_key(dataset, size), partial(_packing, dataset, size))
     _code(dataset, size)
     _cache()
 
@@ -133,7 +133,7 @@ def _packing(dataset: Dataset, size: int, job: Job | None) -> None:
 
 
 def _result(packed: loaders.PackedPhotos) -> None:
-    tiles.show(
+    gallery.metric_row(
         [
             (t("Photos"), f"{packed.photos:,}"),
             (t("Files"), f"{packed.shards:,}"),

@@ -9,7 +9,7 @@ from catdog_core.errors import CatDogError
 from catdog_core.jobs import Job
 from catdog_core.sources import class_set, tfds
 
-from .. import visitors, watch
+from .. import job_fragment, visitors
 from ..startup import guard
 from ..words import N_, escape, say, t
 from .source_parts import choose, demo_button, heading
@@ -41,7 +41,7 @@ def class_button(key: str, kind: str = "secondary") -> None:
             with guard():
                 choose(datasets.load(class_set.ID))
         return
-    running = watch.is_running(CLASS)
+    running = job_fragment.is_running(CLASS)
     st.button(
         t("Downloading…") if running else t("Download the class dataset (68 MB)"),
         type=kind,  # type: ignore[arg-type]
@@ -76,7 +76,7 @@ def tfds_card(_kind: str) -> None:
         asked = st.form_submit_button(
             t("Look it up"),
             icon=":material/search:",
-            **visitors.gate("run a job", disabled=watch.is_running(LOOK)),
+            **visitors.gate("run a job", disabled=job_fragment.is_running(LOOK)),
         )
     if asked and name.strip():
         wanted = name.strip()
@@ -102,7 +102,7 @@ def _offer(found: tfds.Found) -> None:
         type="primary",
         icon=":material/download:",
         key="tfds_fetch",
-        **visitors.gate("run a job", disabled=watch.is_running(TFDS)),
+        **visitors.gate("run a job", disabled=job_fragment.is_running(TFDS)),
         on_click=_start,
         args=(TFDS, lambda job: tfds.dataset(found.name, job.tell)),
     )
@@ -120,7 +120,7 @@ def background() -> None:
                 st.query_params["dataset"] = job.result.id
                 st.toast(t("{name} is ready.", name=escape(job.result.name)))
         elif job.status != "done":
-            watch.job(key, _show, _POLL)
+            job_fragment.watch_job(key, _show, _POLL)
 
 
 def _show(job: Job | None) -> None:

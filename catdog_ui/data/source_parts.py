@@ -32,12 +32,8 @@ def choose(dataset: Dataset) -> None:
 
 def demo_button(key: str, kind: str = "primary") -> None:
     """A button that draws the demo set and makes it the chosen dataset."""
-    if st.button(
-        t("Make the demo dataset"),
-        type=kind,  # type: ignore[arg-type]
-        icon=":material/brush:",
-        key=key,
-        **visitors.gate("change data"),
+    if visitors.action_button(
+        t("Make the demo dataset"), key, "change data", icon="brush", type=kind
     ):
         with guard():
             with progress(t("Drawing cats and dogs…")) as tell:

@@ -1,23 +1,27 @@
-"""Where photos come from: six sources, one shown at a time; what is inside is told before it is
-taken."""
+"""Where photos come from: cards for archives, single photos, a folder, the net and drawn pets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from catdog_core import access, datasets
+from catdog_core import access, datasets, limits
 from catdog_core.datasets import Dataset
-from catdog_core.sources import places, preview, roots
+from catdog_core.errors import CatDogError
+from catdog_core.images import EXTENSIONS
+from catdog_core.sources import archives, imports, places, preview, roots
 from catdog_core.sources.places import Place
+from catdog_core.sources.preview import Preview
 
-from .. import visitors
+from .. import uploads, visitors
 from ..startup import guard
-from ..words import N_, t
-from . import source_files, source_net
-from .source_parts import choose, demo_button, heading, show_preview
+from ..words import N_, escape, t
+from . import source_net
+from .source_parts import choose, demo_button, heading, progress, show_preview
 
 KINDS: dict[str, tuple[str, str, Callable[[str], None]]]
 """By key: the short name, its icon, and what draws it, given the kind of its first button."""
@@ -92,12 +96,8 @@ def _folder(_kind: str) -> None:
     if looked is None:
         return
     show_preview(looked[1])
-    if st.button(
-        t("Add this folder"),
-        type="primary",
-        icon=":material/add:",
-        key="source_open",
-        **visitors.gate("change data"),
+    if visitors.action_button(
+        t("Add this folder"), "source_open", "change data", icon="add", type="primary"
     ):
         with guard():
             with st.spinner(t("Reading the photos…")):
@@ -111,11 +111,138 @@ def _open(folder: Place, _looked: preview.Preview) -> Dataset:
     return dataset
 
 
+_INSPECTED, _PILE, _ROUND = "source_looked", "source_pile", "source_round"
+
+
+def archive_card(_kind: str) -> None:
+    """A zip or tar: uploaded, looked into, and unpacked on a second click."""
+    heading(t("A zip or tar of photos"))
+    st.caption(t("It is unpacked into the lab's own workspace, after a check of what is inside."))
+    file = st.file_uploader(
+        t("A zip or tar of photos"),
+        max_upload_size=uploads.limit(),
+        key="source_zip",
+        label_visibility="collapsed",
+        **visitors.gate("change data"),
+    )
+    if file is None:
+        return
+    with guard():
+        show_preview(_inspected(file))
+        if visitors.action_button(
+            t("Import these photos"), "source_import", "change data", icon="add", type="primary"
+        ):
+            with progress(t("Unpacking…")) as tell:
+                dataset = imports.archive(file, file.name, tell)
+            choose(dataset)
+
+
+def _inspected(file: UploadedFile) -> Preview:
+    """What is inside a file, looked at once. Raises what was raised then."""
+    known = st.session_state.get(_INSPECTED)
+    if known is None or known[0] != file.file_id:
+        found: Preview | CatDogError
+        with st.spinner(t("Looking inside…")):
+            try:
+                found = archives.look(file, file.name)
+            except CatDogError as error:
+                found = error
+        known = st.session_state[_INSPECTED] = (file.file_id, found)
+    if isinstance(known[1], CatDogError):
+        raise known[1]
+    return known[1]
+
+
+def photos_card(_kind: str) -> None:
+    """A pile of photos by class, added to in rounds, and made a dataset at the end."""
+    heading(t("Photos, class by class"))
+    st.caption(
+        t(
+            "Name a class, add its photos; then the next class. Two classes or more make a dataset,"
+            " of two photos or more each."
+        )
+    )
+    _round()
+    pile: dict[str, list[tuple[str, bytes]]] = st.session_state.get(_PILE, {})
+    with st.container(horizontal=True):
+        for number, (name, photos) in enumerate(pile.items()):
+            st.button(
+                t("{name}: {n} photos", name=escape(name), n=len(photos)),
+                icon=":material/close:",
+                help=t("Remove these photos"),
+                key=f"pile_drop_{number}",
+                on_click=_drop,
+                args=(name,),
+            )
+    if len(pile) >= 2:
+        with guard():
+            _finish(pile)
+
+
+def _round() -> None:
+    """The fields for one more batch of photos; new ones after each, since files cannot be reset."""
+    n = st.session_state.setdefault(_ROUND, 0)
+    name = st.text_input(
+        t("Name of the class"), key="pile_name", placeholder=t("cats"), max_chars=60, width=360
+    )
+    files = st.file_uploader(
+        t("Photos of this class"),
+        type=[end[1:] for end in EXTENSIONS],
+        accept_multiple_files=True,
+        max_upload_size=uploads.limit(limits.current().photo_bytes // 1_000_000),
+        key=f"pile_files_{n}",
+        **visitors.gate("change data"),
+    )
+    shot = None
+    if st.toggle(t("Use the camera"), key="pile_camera"):
+        st.caption(
+            t("A browser lends the camera to pages of this machine and to https pages only.")
+        )
+        uploads.limit()
+        shot = st.camera_input(t("A photo of this class"), key=f"pile_shot_{n}", width=420)
+    visitors.action_button(
+        t("Add to this class"),
+        "pile_add",
+        "change data",
+        _add,
+        name,
+        [*files, *([shot] if shot else [])],
+        icon="add_photo_alternate",
+        disabled=not name.strip() or not (files or shot),
+    )
+
+
+def _add(name: str, files: list[UploadedFile]) -> None:
+    if not access.may("change data"):  # before any of the files is read; the button is off as well
+        return
+    pile: dict[str, list[Any]] = st.session_state.setdefault(_PILE, {})
+    pile.setdefault(name.strip(), []).extend((file.name, file.getvalue()) for file in files)
+    st.session_state[_ROUND] += 1
+
+
+def _drop(name: str) -> None:
+    st.session_state[_PILE].pop(name, None)
+
+
+def _finish(pile: dict[str, list[tuple[str, bytes]]]) -> None:
+    title = st.text_input(
+        t("Name of the dataset"), key="pile_title", value=t("My photos"), max_chars=60, width=360
+    )
+    show_preview(imports.look_at_photos(pile, title))
+    if visitors.action_button(
+        t("Make the dataset"), "pile_make", "change data", icon="add", type="primary"
+    ):
+        with progress(t("Writing…")) as tell:
+            dataset = imports.photos(pile, title, tell)
+        st.session_state.pop(_PILE)
+        choose(dataset)
+
+
 KINDS = {
     "demo": (N_("Drawn"), ":material/brush:", _demo),
     "class": (N_("Class dataset"), ":material/school:", source_net.class_card),
-    "archive": (N_("Zip or tar"), ":material/folder_zip:", source_files.archive_card),
-    "photos": (N_("Single photos"), ":material/photo_camera:", source_files.photos_card),
+    "archive": (N_("Zip or tar"), ":material/folder_zip:", archive_card),
+    "photos": (N_("Single photos"), ":material/photo_camera:", photos_card),
     "folder": (N_("Folder"), ":material/folder_open:", _folder),
     "tfds": (N_("TensorFlow Datasets"), ":material/dataset:", source_net.tfds_card),
 }

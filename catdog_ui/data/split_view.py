@@ -1,18 +1,28 @@
-"""The split on the Data page: how the photos are divided, and dividing them anew."""
+"""The parts of a dataset and its labels: how photos are divided, and each class's number."""
 
 from __future__ import annotations
 
-import streamlit as st
+from itertools import islice, zip_longest
+from typing import Any
 
-from catdog_core import datasets
-from catdog_core.datasets import Dataset
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from catdog_core import datasets, images
+from catdog_core.datasets import Dataset, Item
+from catdog_core.errors import PhotoError
 from catdog_core.files import shown
+from catdog_core.images import Photo
+from catdog_core.networks import architecture
+from catdog_core.palette import class_color
 from catdog_core.sources.preview import LAYOUTS
 
-from .. import visitors
+from .. import gallery, visitors, widgets
 from ..startup import guard
-from ..words import N_, t
-from . import decide
+from ..words import N_, escape, t
+from . import batch_view, edit_actions
+from .edit_actions import order
 from .source_parts import SPLITS, progress
 
 _BEFORE = "split_before"
@@ -26,7 +36,7 @@ _WHY = N_(
 )
 
 
-def show(dataset: Dataset) -> None:
+def show_split(dataset: Dataset) -> None:
     """The section: the split as it is, and a form for another one."""
     st.subheader(t("Who trains, who is asked?"), anchor=False)
     st.markdown(t(_WHY))
@@ -34,7 +44,7 @@ def show(dataset: Dataset) -> None:
         with st.container():
             _present(dataset)
         with st.container():
-            _form(dataset)
+            _split_form(dataset)
 
 
 def _present(dataset: Dataset) -> None:
@@ -54,10 +64,10 @@ def _present(dataset: Dataset) -> None:
     st.caption("  \n".join(lines))
     at, before = st.session_state.get(_BEFORE, (0.0, {}))
     last = dataset.changes[-1] if dataset.changes else None
-    _table(dataset, before if last and last.at == at else None)
+    _split_table(dataset, before if last and last.at == at else None)
 
 
-def _table(dataset: Dataset, before: Counts | None) -> None:
+def _split_table(dataset: Dataset, before: Counts | None) -> None:
     now = dataset.counts()
     splits = [split for split in SPLITS if split in now or split in (before or {})]
     whole = len(dataset.photos) or 1
@@ -68,18 +78,17 @@ def _table(dataset: Dataset, before: Counts | None) -> None:
         numbers = [(row.get(name, 0), was.get(name, 0)) for name in dataset.classes]
         numbers.append((sum(row.values()), sum(was.values())))
         columns[head] = [f"{old:,} → {new:,}" if before else f"{new:,}" for new, old in numbers]
-    st.dataframe(
+    widgets.table(
         columns,
-        hide_index=True,
+        "split_table",
+        t("Photos by split and class"),
         height=min(38 + 35 * (len(dataset.classes) + 1), 400),
-        key="split_table",
-        alt=t("Photos by split and class"),
     )
     if before:
         st.caption(t("Left of the arrow: the photos before they were divided anew."))
 
 
-def _form(dataset: Dataset) -> None:
+def _split_form(dataset: Dataset) -> None:
     made = dataset.note.get("split") or {}
     given = any(split == "test" for split in dataset.counts()) and not made.get("test_fraction")
     with st.form("split_form"):
@@ -124,6 +133,159 @@ def _divide(dataset: Dataset, seed: int, validation: float, test: float) -> None
     before = dataset.counts()
     with progress(t("Looking for photos that are alike…")) as tell:
         found = datasets.resplit(dataset.id, seed, validation, test, tell)
-    decide.remember(found)
+    edit_actions.remember(found)
     st.session_state[_BEFORE] = (found.changes[-1].at, before)
     st.rerun()
+
+
+_PHOTOS, _TRIED, _LISTED = 6, 24, 12
+_SIDE = 112  # pixels of a sample photo
+_MODES = {
+    "binary": (
+        N_("One number a photo. The network answers with one: the probability of number 1."),
+        "binary_crossentropy",
+    ),
+    "categorical": (
+        N_("A row a photo, with a single 1. The network answers with a probability a class."),
+        "categorical_crossentropy",
+    ),
+    "sparse": (
+        N_("The number alone, answered with a probability a class: short, also for 100 classes."),
+        "sparse_categorical_crossentropy",
+    ),
+}
+
+
+def show_labels(dataset: Dataset) -> None:
+    """The section: numbers of the classes, their order, and the class modes side by side."""
+    st.subheader(t("From names to numbers"), anchor=False)
+    st.markdown(
+        t(
+            "A network knows numbers only. The class whose name comes first in the alphabet gets 0,"
+            " the next 1, and so on, as Keras does with folder names; `classes=[…]` sets another"
+            " order. The lab always shows names, and a model keeps them."
+        )
+    )
+    _numbers(dataset)
+    _reorder(dataset)
+    st.markdown(t("**The three class modes, for photos of this dataset**"))
+    drawn = sample_photos(dataset)
+    _photos(dataset, drawn)
+    _modes(dataset, np.array([item.label for item in drawn]))
+
+
+def sample_photos(dataset: Dataset) -> list[Item]:
+    """A few training photos that can be read, class after class, in a mixed order."""
+    of_class: list[list[Item]] = [[] for _ in dataset.classes]
+    for item in dataset.items("train"):
+        of_class[item.label].append(item)
+    turns = zip_longest(*(group[:_TRIED] for group in of_class[:_PHOTOS]))
+    mixed = (item for turn in turns for item in turn if item is not None)
+    readable = (item for item in mixed if isinstance(_fitted(item), np.ndarray))
+    found = list(islice(readable, _PHOTOS))
+    return [found[i] for i in np.random.default_rng(0).permutation(len(found))]
+
+
+def _fitted(item: Item) -> Photo | PhotoError:
+    return gallery.fitted_photo(item.path, _SIDE)
+
+
+def _numbers(dataset: Dataset) -> None:
+    shown_names = dataset.classes[:_LISTED]
+    words = [f"**{number}** = {escape(shown(name))}" for number, name in enumerate(shown_names)]
+    more = [t("and {n} more classes", n=len(dataset.classes) - _LISTED)]
+    st.markdown("  ·  ".join(words + (more if len(dataset.classes) > _LISTED else [])))
+    names = ", ".join(repr(shown(name)) for name in shown_names)
+    st.code(f"classes=[{names}{', …' if len(dataset.classes) > _LISTED else ''}]", "python")
+
+
+def _reorder(dataset: Dataset) -> None:
+    names = dataset.classes
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if len(names) == 2:
+            visitors.action_button(
+                t("Swap the two"),
+                "labels_swap",
+                "change data",
+                order,
+                dataset.id,
+                names[::-1],
+                icon="swap_horiz",
+            )
+        else:
+            _one_place(dataset)
+        if names != tuple(sorted(names)):
+            visitors.action_button(
+                t("Sort by name"),
+                "labels_sort",
+                "change data",
+                order,
+                dataset.id,
+                sorted(names),
+                icon="sort_by_alpha",
+            )
+    st.caption(t("The next training counts so. Earlier runs and their models keep their order."))
+
+
+def _one_place(dataset: Dataset) -> None:
+    names = dataset.classes
+    place = list(range(len(names)))
+    label = st.selectbox(
+        t("Class"),
+        place,
+        format_func=lambda label: shown(names[label]),
+        key="labels_class",
+        width=240,
+    )
+    target = st.selectbox(t("gets the number"), place, key="labels_number", width=140)
+    moved = [name for name in names if name != names[label]]
+    moved.insert(target, names[label])
+    visitors.action_button(
+        t("Set"), "labels_set", "change data", order, dataset.id, moved, disabled=label == target
+    )
+
+
+def _photos(dataset: Dataset, drawn: list[Item]) -> None:
+    photos = [photo for photo in map(_fitted, drawn) if not isinstance(photo, PhotoError)]
+    gallery.grid(
+        [images.encode(photo) for photo in photos],
+        captions=[shown(dataset.classes[item.label], 30) for item in drawn],
+        tooltips=[shown(item.file, 200) for item in drawn],
+        colors=[class_color(item.label) for item in drawn],
+        columns=_PHOTOS,
+        width=_PHOTOS * (_SIDE + 8),
+    )
+
+
+def _modes(dataset: Dataset, numbers: NDArray[Any]) -> None:
+    arrays = batch_view.labels(numbers, len(dataset.classes))
+    used = architecture.loss(len(dataset.classes), mixes=False)
+    with st.grid(3, min_column_width=300, gap="small"):
+        for mode, (what, loss) in _MODES.items():
+            with st.container(border=True):
+                here = t("used here")
+                mark = f"  :green-badge[{here}]" if loss == used else ""
+                st.markdown(f"`class_mode='{mode}'`{mark}")
+                array = arrays[mode]
+                if array is None:
+                    st.info(
+                        t(
+                            "One number tells two classes apart, no more. This dataset has {n}.",
+                            n=len(dataset.classes),
+                        )
+                    )
+                    continue
+                st.code(printed(array), "python")
+                st.caption(t(what))
+                st.code(_layer(mode, len(dataset.classes), loss), "python", wrap_lines=True)
+
+
+def printed(labels: NDArray[np.float32]) -> str:
+    """A label array as numpy prints it, in few characters where it is wide."""
+    text = np.array2string(labels, threshold=80, edgeitems=3, max_line_width=44)
+    return f">>> labels.shape\n{labels.shape}\n>>> print(labels)\n{text}"
+
+
+def _layer(mode: str, classes: int, loss: str) -> str:
+    last = (1, "sigmoid") if mode == "binary" else (classes, "softmax")
+    return f'Dense({last[0]}, activation="{last[1]}")\nloss="{loss}"'

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from catdog_core.datasets import Choice
 from catdog_core.files import shown
 from catdog_core.insight.predictions import Table
+from catdog_core.palette import class_color
 
 from .. import visitors
-from ..data import decide, finding_photos
-from ..palette import class_color
-from ..startup import guard
+from ..data import edit_actions
 from ..words import escape, t
-from . import evaluate_words
-from .evaluate_pick import Subject
+from . import evaluate_charts
+from .model_picker import Subject
 
 PER_PAGE = 12
 _CARD = 155  # pixels, at least
@@ -39,7 +38,7 @@ def show(subject: Subject, table: Table, guesses: NDArray[np.int64], rows: Rows,
         key: of the list, unique on the page.
     """
     if len(rows):
-        st.fragment(_cards)(subject, table, guesses, rows, key, subject.written())
+        subject.fragment(_cards, table, guesses, rows, key)
 
 
 def _cards(
@@ -48,22 +47,18 @@ def _cards(
     guesses: NDArray[np.int64],
     rows: Rows,
     key: str,
-    written: int,
 ) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        if subject.written() != written:
-            st.rerun()  # something was decided about the photos
-        pages = -(-len(rows) // PER_PAGE)
-        if st.session_state.get(f"{key}_page", 1) > pages:
-            st.session_state.pop(f"{key}_page")  # fewer than there were
-        bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
-        first = finding_photos.pager(len(rows), PER_PAGE, f"{key}_page")
-        here = rows[first : first + PER_PAGE]
-        with bar:
-            _several(subject, table, rows, here, key)
-        with st.grid(min_column_width=_CARD, gap="small"):
-            for row in here:
-                _card(subject, table, int(row), int(guesses[row]), key)
+    pages = -(-len(rows) // PER_PAGE)
+    if st.session_state.get(f"{key}_page", 1) > pages:
+        st.session_state.pop(f"{key}_page")  # fewer than there were
+    bar = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    first = edit_actions.pager(len(rows), PER_PAGE, f"{key}_page")
+    here = rows[first : first + PER_PAGE]
+    with bar:
+        _several(subject, table, rows, here, key)
+    with st.grid(min_column_width=_CARD, gap="small"):
+        for row in here:
+            _card(subject, table, int(row), int(guesses[row]), key)
 
 
 def _several(subject: Subject, table: Table, rows: Rows, here: Rows, key: str) -> None:
@@ -97,10 +92,10 @@ def _several(subject: Subject, table: Table, rows: Rows, here: Rows, key: str) -
 
 def _card(subject: Subject, table: Table, row: int, guess: int, key: str) -> None:
     file, truth = table.files[row], int(table.labels[row])
-    widget = f"{key}_{finding_photos.short(file)}"
+    widget = f"{key}_{edit_actions.short_key(file)}"
     with st.container(border=True, gap="xsmall"):
-        lines = evaluate_words.answer(table, row, guess)
-        finding_photos.picture(subject.dataset.root / file, file, lines, class_color(truth))
+        lines = evaluate_charts.answer_lines(table, row, guess)
+        edit_actions.photo_picture(subject.dataset.root / file, file, lines, class_color(truth))
         likely = np.argsort(-table.probabilities[row], kind="stable")
         others = [table.classes[label] for label in likely if label != truth]
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -139,7 +134,7 @@ def _all_as_words(name: str) -> str:
 def _picked(key: str, dataset_id: str) -> None:
     choice = st.session_state.get(key)
     if choice is not None:
-        decide.decide(dataset_id, [choice])
+        edit_actions.decide(dataset_id, [choice])
 
 
 def _decide(dataset_id: str, table: Table, rows: Sequence[int], key: str) -> None:
@@ -152,7 +147,7 @@ def _decide(dataset_id: str, table: Table, rows: Sequence[int], key: str) -> Non
         rows = [row for row in rows if table.labels[row] != label]
     action = "relabel" if name else "exclude"
     if rows:
-        decide.decide(dataset_id, [Choice(table.files[row], action, name) for row in rows])
+        edit_actions.decide(dataset_id, [Choice(table.files[row], action, name) for row in rows])
     else:
         st.toast(t("The photos chosen are {name} already.", name=escape(shown(name, 40))))
     _drop(key)

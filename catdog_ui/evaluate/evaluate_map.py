@@ -1,47 +1,48 @@
-"""The map of the photos as the network sees them: its layouts, and the photos chosen on it."""
+"""The map of the penultimate layer: its chart, its caption, and what a click opens."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import jobs
 from catdog_core.files import shown
 from catdog_core.insight import embedding, layouts
 from catdog_core.insight.embedding import Embedding
 from catdog_core.insight.layouts import Method, Numbers
 from catdog_core.insight.predictions import Table
 from catdog_core.jobs import Job
+from catdog_core.palette import CLASS_COLORS, NEUTRAL, ON_DARK, ON_LIGHT, class_color
 
-from .. import charts, loaders, visitors, watch
-from ..learn.terms import terms
-from ..startup import guard
-from ..words import escape, say, t
-from . import evaluate_cards, evaluate_map_chart, evaluate_map_words
-from .evaluate_pick import Subject
+from .. import charts, gallery, job_fragment, loaders, visitors, widgets
+from ..learn.glossary_view import terms
+from ..words import N_, t
+from . import evaluate_cards
+from .model_picker import Subject
 
 _NAMES: dict[str, str] = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 _KEY = "evaluate_map"
 
 
-def read(subject: Subject) -> Embedding | None:
+def read_map(subject: Subject) -> Embedding | None:
     """How the model sees the photos, where that is known."""
     return embedding.read(*subject.asked)
 
 
-def show(
+def show_map(
     subject: Subject, table: Table, guesses: NDArray[np.int64], found: Embedding | None
 ) -> None:
     """The section; what is chosen on the map redraws it alone, a decision the whole page."""
     st.subheader(t("How the network sees the photos"), anchor=False)
     if found is None:
-        watch.job(f"look-{subject.key}", partial(_ask, subject))
+        job_fragment.watch_job(_look_job(subject), partial(_ask, subject))
     else:
-        st.fragment(_map)(subject, table, guesses, found, subject.written())
+        subject.fragment(_map, table, guesses, found)
 
 
 def _map(
@@ -49,38 +50,30 @@ def _map(
     table: Table,
     guesses: NDArray[np.int64],
     found: Embedding,
-    written: int,
 ) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        if subject.written() != written:
-            st.rerun()  # something was decided about the photos
-        method = _method()
-        xy = embedding.read_layout(*subject.asked, method, found)
-        if xy is None:
-            watch.job(_job(subject, method), partial(_lay_out, subject, method, found))
-            return
-        places = {file: row for row, file in enumerate(table.files)}
-        drawn = [n for n, file in enumerate(found.files) if file in places]
-        rows = np.array([places[found.files[n]] for n in drawn], np.int64)
-        chosen = _chart(table, guesses, found, xy[drawn], np.array(drawn, np.int64), rows)
-        now = evaluate_map_words.drawn(found, table, guesses, method)
-        st.caption(f"{t(evaluate_map_words.MAP)} **{now}**")
-        if len(chosen):
-            st.caption(t("Photos chosen on the map: {n:,}", n=len(chosen)))
-            evaluate_cards.show(subject, table, guesses, chosen, _KEY)
+    method = _method()
+    xy = embedding.read_layout(*subject.asked, method, found)
+    if xy is None:
+        job_fragment.watch_job(_job(subject, method), partial(_lay_out, subject, method, found))
+        return
+    places = {file: row for row, file in enumerate(table.files)}
+    drawn = [n for n, file in enumerate(found.files) if file in places]
+    rows = np.array([places[found.files[n]] for n in drawn], np.int64)
+    chosen = _chart(table, guesses, found, xy[drawn], np.array(drawn, np.int64), rows)
+    now = map_caption(found, table, guesses, method)
+    st.caption(f"{t(MAP_CAPTION)} **{now}**")
+    if len(chosen):
+        st.caption(t("Photos chosen on the map: {n:,}", n=len(chosen)))
+        evaluate_cards.show(subject, table, guesses, chosen, _KEY)
 
 
 def _method() -> Method:
-    method: Method = st.segmented_control(
-        t("Layout"),
-        layouts.methods(),
-        format_func=lambda key: _NAMES[key],
-        default="pca",
-        required=True,
-        key=f"{_KEY}_method",
-        label_visibility="collapsed",
+    names: dict[str, str] = {method: _NAMES[method] for method in layouts.methods()}
+    key = f"{_KEY}_method"
+    return cast(
+        "Method",
+        widgets.choose_one(t("Layout"), names, key, default="pca", label_visibility="collapsed"),
     )
-    return method
 
 
 def _chart(
@@ -92,13 +85,13 @@ def _chart(
     rows: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Draw the map; the rows of the table that are chosen on it."""
-    groups = evaluate_map_chart.groups(table, guesses)
+    groups = point_groups(table, guesses)
     entries = [(shown(name, 30), color, "dot") for name, color in groups.legend]
     st.html(charts.legend([*entries, (t("wrong answer"), "", "cross")]))
     pictures = [found.thumbnails[n] for n in drawn]
     state: Any = st.vega_lite_chart(
-        evaluate_map_chart.data(table, guesses, groups, pictures, xy, rows),
-        evaluate_map_chart.spec(groups, is_dark=st.context.theme.type == "dark"),
+        chart_data(table, guesses, groups, pictures, xy, rows),
+        chart_spec(groups, is_dark=st.context.theme.type == "dark"),
         width="stretch",
         key=_KEY,
         on_select="rerun",
@@ -125,24 +118,18 @@ def _chosen(selection: Any, xy: Numbers, rows: NDArray[np.int64]) -> NDArray[np.
 def _ask(subject: Subject, job: Job | None) -> None:
     """The button that lets the model look again, or how far that is."""
     if job is not None and job.status == "running":
-        part = job.done / job.total if job.total else 0.0
-        st.progress(part, t("{done:,} of {n:,} photos", done=job.done, n=job.total))
-        st.button(
-            t("Stop"),
-            icon=":material/stop:",
-            key=f"stop_look_{_KEY}",
-            on_click=job.stop,
-            **visitors.gate(job.action),
-        )
+        text = t("{done:,} of {n:,} photos", done=job.done, n=job.total)
+        job_fragment.progress_row(job, text, f"stop_look_{_KEY}")
         return
-    _tell(job)
-    st.button(
+    job_fragment.job_error(job)
+    visitors.action_button(
         t("Draw the map"),
-        icon=":material/scatter_plot:",
-        key=f"{_KEY}_look",
-        **visitors.gate("run a job"),
-        on_click=_look,
-        args=(subject,),
+        f"{_KEY}_look",
+        "run a job",
+        job_fragment.start_job,
+        _look_job(subject),
+        partial(_embed, subject),
+        icon="scatter_plot",
     )
     st.caption(
         t(
@@ -153,9 +140,12 @@ def _ask(subject: Subject, job: Job | None) -> None:
     )
 
 
-def _look(subject: Subject) -> None:
-    with guard():
-        jobs.start(f"look-{subject.key}", lambda job: loaders.look(*subject.asked, job))
+def _look_job(subject: Subject) -> str:
+    return f"look-{subject.key}"
+
+
+def _embed(subject: Subject, job: Job) -> None:
+    loaders.embed(*subject.asked, job)
 
 
 def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None) -> None:
@@ -164,23 +154,17 @@ def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(1.0, t("{name} lays {n:,} photos out…", name=name, n=len(found)))
-            key = f"stop_{_KEY}_{method}"
-            st.button(
-                t("Stop"),
-                icon=":material/stop:",
-                key=key,
-                on_click=job.stop,
-                **visitors.gate(job.action),
-            )
+            job_fragment.stop_button(job, f"stop_{_KEY}_{method}")
         return
-    _tell(job)
-    st.button(
+    job_fragment.job_error(job)
+    visitors.action_button(
         t("Lay the photos out by {name}", name=name),
-        icon=":material/scatter_plot:",
-        key=f"{_KEY}_{method}",
-        **visitors.gate("run a job"),
-        on_click=_begin,
-        args=(subject, method, found),
+        f"{_KEY}_{method}",
+        "run a job",
+        job_fragment.start_job,
+        _job(subject, method),
+        partial(_write_layout, subject, method, found),
+        icon="scatter_plot",
     )
     st.caption(
         t(
@@ -190,19 +174,172 @@ def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None
     )
 
 
-def _begin(subject: Subject, method: Method, found: Embedding) -> None:
-    def work(job: Job) -> None:
-        xy = layouts.apart(found.parts, method, job.stopped)
-        embedding.write_layout(*subject.asked, method, found, xy)
-
-    with guard():
-        jobs.start(_job(subject, method), work)
+def _write_layout(subject: Subject, method: Method, found: Embedding, job: Job) -> None:
+    xy = layouts.apart(found.parts, method, job.stopped)
+    embedding.write_layout(*subject.asked, method, found, xy)
 
 
 def _job(subject: Subject, method: Method) -> str:
     return f"map-{method}-{subject.key}"
 
 
-def _tell(job: Job | None) -> None:
-    if job is not None and job.error is not None:
-        (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
+HEIGHT = 460
+"""Pixels."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """What is told apart by colour: (name, colour) a group, and the group of each class."""
+
+    legend: tuple[tuple[str, str], ...]
+    of: tuple[int, ...]
+
+
+def point_groups(table: Table, guesses: NDArray[np.int64]) -> Groups:
+    """A colour a class; of more classes than colours, the six with most mistakes, and the rest."""
+    count = len(table.classes)
+    if count <= len(CLASS_COLORS):
+        legend = [(name, class_color(label)) for label, name in enumerate(table.classes)]
+        return Groups(tuple(legend), tuple(range(count)))
+    wrong = table.labels != guesses
+    mistakes = np.bincount(table.labels[wrong], minlength=count)
+    mistakes += np.bincount(guesses[wrong], minlength=count)
+    first = sorted(np.argsort(-mistakes, kind="stable")[: len(CLASS_COLORS) - 1].tolist())
+    legend = [(table.classes[label], CLASS_COLORS[n]) for n, label in enumerate(first)]
+    of = [first.index(label) if label in first else len(first) for label in range(count)]
+    rest = t("{n} other classes", n=count - len(first))
+    return Groups((*legend, (rest, NEUTRAL)), tuple(of))
+
+
+def chart_data(
+    table: Table,
+    guesses: NDArray[np.int64],
+    grouped: Groups,
+    pictures: Sequence[bytes],
+    xy: Numbers,
+    rows: NDArray[np.int64],
+) -> dict[str, list[Any]]:
+    """The points by column: N photos of a table by row number, their pictures and places."""
+    names = [shown(name, 40) for name in table.classes]
+    labels, called = table.labels[rows], guesses[rows]
+    shares = table.probabilities[rows, called]
+    return {
+        "row": rows.tolist(),
+        "x": xy[:, 0].astype(float).tolist(),
+        "y": xy[:, 1].astype(float).tolist(),
+        "group": [grouped.of[label] for label in labels],
+        "wrong": (labels != called).astype(int).tolist(),
+        "file": [shown(table.files[row], 60) for row in rows],
+        "truth": [names[label] for label in labels],
+        "called": [f"{names[c]}, {p:.1%}" for c, p in zip(called, shares, strict=True)],
+        "picture": [gallery.data_uri(picture) for picture in pictures],
+    }
+
+
+def chart_spec(grouped: Groups, is_dark: bool) -> dict[str, Any]:
+    """The chart of such points: clicked one by one (Shift: more), or in a rectangle drawn."""
+    axis = {"title": None, "labels": False, "ticks": False, "grid": False, "domain": False}
+    place = {
+        "type": "quantitative",
+        "axis": axis,
+        "scale": {"zero": False, "nice": False, "padding": 12},
+    }
+    is_wrong = "datum.wrong === 1"
+    colors = [color for _, color in grouped.legend]
+    return {
+        "height": HEIGHT,
+        "mark": {"type": "point", "filled": True, "cursor": "pointer"},
+        "params": [
+            {"name": "points", "select": {"type": "point", "fields": ["row"]}},
+            {"name": "area", "select": {"type": "interval", "encodings": ["x", "y"]}},
+        ],
+        "encoding": {
+            "x": {"field": "x", **place},
+            "y": {"field": "y", **place},
+            "order": {"field": "wrong", "type": "quantitative"},  # mistakes lie on top
+            "color": {
+                "field": "group",
+                "type": "nominal",
+                "scale": {"domain": list(range(len(colors))), "range": colors},
+                "legend": None,
+            },
+            "shape": {
+                "field": "wrong",
+                "type": "nominal",
+                "scale": {"domain": [0, 1], "range": ["circle", "cross"]},
+                "legend": None,
+            },
+            "size": {"condition": {"test": is_wrong, "value": 130}, "value": 42},
+            "stroke": {
+                "condition": {"test": is_wrong, "value": ON_DARK if is_dark else ON_LIGHT},
+                "value": None,
+            },
+            "strokeWidth": {"value": 1},
+            "opacity": {
+                "condition": {"param": "points", "value": 1, "empty": False},
+                "value": 0.8,
+            },
+            "tooltip": [
+                {"field": "file", "title": "title"},  # the two names that Vega's tooltip knows
+                {"field": "picture", "title": "image"},
+                {"field": "truth", "title": t("truly")},
+                {"field": "called", "title": t("called")},
+            ],
+        },
+        "config": {"view": {"stroke": None}},
+    }
+
+
+MAP_CAPTION = N_(
+    "Each point is a photo, and near to each other lie photos that are alike in what the network's"
+    " last layer gets of them. The colour is the true class, a cross a wrong answer. Point at one"
+    " to see it; click it, or draw a rectangle, to open photos below."
+)
+
+
+def map_caption(found: Embedding, table: Table, guesses: NDArray[np.int64], method: str) -> str:
+    """How well the classes part on a map, how many photos lie among another class, and why."""
+    rows = {file: row for row, file in enumerate(table.files)}
+    around = embedding.kindred(found, table.files, table.labels.tolist())
+    pairs = [(rows[f], c) for f, c in zip(found.files, around, strict=True) if f in rows and c >= 0]
+    if not pairs:
+        return t("There are too few photos for a map.")
+    places, near = (np.array(column) for column in zip(*pairs, strict=True))
+    labels = table.labels[places]
+    usual = float(np.square(np.bincount(labels) / len(labels)).sum())
+    told = t(
+        "{share:.1%} of the {n:,} photos lie among their own class, which most of their {k} nearest"
+        " are of; by chance it would be {usual:.0%}.",
+        share=float((near == labels).mean()),
+        n=len(places),
+        k=found.nearest.shape[1],
+        usual=usual,
+    )
+    wrong = guesses[places] != labels
+    if wrong.any():
+        told += " " + _lost_neighbours(int(wrong.sum()), int((wrong & (near != labels)).sum()))
+    if method == "pca":
+        told += " " + t(
+            "The two directions hold {share:.0%} of how the {values:,} values differ.",
+            share=float(found.shares[:2].sum()),
+            values=found.values,
+        )
+    if len(places) < len(table):
+        told += " " + t("{n:,} of {total:,} photos are drawn.", n=len(places), total=len(table))
+    return told
+
+
+def _lost_neighbours(wrong: int, lost: int) -> str:
+    """Whether wrong answers lie among another class on the map, or at a border drawn badly."""
+    if not lost:
+        return t(
+            "The wrong answers, {wrong:,}, lie among their own class all the same: the last layer"
+            " draws its border in a bad place.",
+            wrong=wrong,
+        )
+    return t(
+        "Of the {wrong:,} wrong answers {lost:,} lie among another class: there the network sees"
+        " no difference, or the label is to blame.",
+        wrong=wrong,
+        lost=lost,
+    )

@@ -1,37 +1,32 @@
-"""Everything that follows from a table of predictions, redrawn as the threshold moves."""
+"""The results of an evaluation, redrawn as the threshold moves: figures, photos, another model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
-from catdog_core.exports import report_words
+from catdog_core.exports import report_text
 from catdog_core.files import shown, slug
-from catdog_core.insight import predictions, scores
+from catdog_core.insight import metrics, predictions
 from catdog_core.insight.embedding import Embedding
+from catdog_core.insight.metrics import Calibration, Curve, Result
 from catdog_core.insight.predictions import Table
-from catdog_core.insight.scores import Calibration, Curve, Result
+from catdog_core.runs import Run
 
-from .. import charts, loaders, tiles
-from ..learn.terms import terms
-from ..startup import guard
-from ..words import escape, t
-from . import (
-    evaluate_charts,
-    evaluate_map,
-    evaluate_photos,
-    evaluate_pick,
-    evaluate_versus,
-)
-from . import evaluate_words as words
-from .evaluate_link import THRESHOLD
-from .evaluate_pick import Subject
+from .. import captions, charts, gallery, loaders, state, widgets
+from ..data import edit_actions
+from ..learn.glossary_view import terms
+from ..words import N_, escape, t
+from . import evaluate_cards, evaluate_charts, evaluate_map, model_picker
+from .model_picker import GUESS, LIST, THRESHOLD, TRUTH, Subject
 
 _FEW = 6
 """With more classes the most frequent mistakes are listed, too."""
-_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,39 +38,34 @@ class Curves:
     calibration: Calibration
 
 
-def show(subject: Subject, table: Table) -> None:
+def show_results(subject: Subject, table: Table) -> None:
     """Draw the results of a table; a moved slider redraws this part alone."""
     with st.spinner(t("Working out the figures…")):
         curves = Curves(
-            scores.roc(table), scores.precision_recall(table), scores.calibration(table)
+            metrics.roc(table), metrics.precision_recall(table), metrics.calibration(table)
         )
     _settle()
-    evaluate_pick.cautions(subject)
-    seen = evaluate_map.read(subject)
-    st.fragment(_results)(subject, table, curves, seen, subject.written())
+    model_picker.cautions(subject)
+    seen = evaluate_map.read_map(subject)
+    subject.fragment(_results, table, curves, seen)
 
 
 @cache
 def _settle() -> None:
     """Once scikit-learn is there: it would make each step of the threshold wait longer."""
-    loaders.settle()
+    loaders.freeze_gc()
 
 
-def _results(
-    subject: Subject, table: Table, curves: Curves, seen: Embedding | None, written: int
-) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        if subject.written() != written:
-            st.rerun()  # something was decided about the photos
-        threshold = _threshold(table)
-        result = scores.at(table, threshold)
-        _numbers(table, result, curves)
-        _matrix(table, result)
-        evaluate_photos.section(subject, table, result, threshold)
-        evaluate_map.show(subject, table, result.guesses, seen)
-        _curves(table, result, curves, threshold)
-        evaluate_versus.show(subject, table, threshold)
-        _download(subject, table, result)
+def _results(subject: Subject, table: Table, curves: Curves, seen: Embedding | None) -> None:
+    threshold = _threshold(table)
+    result = metrics.at(table, threshold)
+    _numbers(table, result, curves)
+    _matrix(table, result)
+    show_photos(subject, table, result, threshold)
+    evaluate_map.show_map(subject, table, result.guesses, seen)
+    _curves(table, result, curves, threshold)
+    show_comparison(subject, table, threshold)
+    _download(subject, table, result)
 
 
 def _threshold(table: Table) -> float:
@@ -83,7 +73,7 @@ def _threshold(table: Table) -> float:
     if len(table.classes) != 2:
         return 0.5
     name = escape(shown(table.classes[1], 40))
-    best, _ = scores.best_threshold(table)
+    best, _ = metrics.best_threshold(table)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         value = st.slider(
             t("Threshold: a photo is called {name} above this probability", name=name),
@@ -112,16 +102,16 @@ def _set_threshold(value: float) -> None:
 
 def _numbers(table: Table, result: Result, curves: Curves) -> None:
     low, high = result.interval
-    tiles.show(
+    gallery.metric_row(
         [
             (t("Accuracy"), f"{result.accuracy:.1%}"),
             (t("95 % interval"), f"{low:.1%} – {high:.1%}"),
             (t("Wrong"), f"{result.n - result.right:,} / {result.n:,}"),
-            (t("Mean loss"), f"{scores.losses(table).mean():.3f}"),
+            (t("Mean loss"), f"{metrics.losses(table).mean():.3f}"),
             (t("Calibration error"), f"{curves.calibration.error:.1%}"),
         ]
     )
-    st.caption(report_words.interval(result, t))
+    st.caption(report_text.interval(result, t))
     if table.unreadable:
         st.caption(
             t(
@@ -135,18 +125,17 @@ def _matrix(table: Table, result: Result) -> None:
     sides = st.grid(2, min_column_width=340, gap="large")
     with sides.container():
         labels = _shown_labels(result)
-        st.plotly_chart(
+        widgets.plot(
             evaluate_charts.matrix(
                 result.confusion,
                 table.classes,
                 labels,
-                evaluate_photos.opened(table.classes),
+                opened_cell(table.classes),
                 is_dark=st.context.theme.type == "dark",
             ),
             key="evaluate_matrix",
-            on_select=lambda: evaluate_photos.choose_cell(table.classes),
+            on_select=lambda: choose_cell(table.classes),
             selection_mode="points",
-            config=_CONFIG,
             alt=t("Confusion matrix: true classes as rows, answers as columns"),
         )
         if len(labels) < len(table.classes):
@@ -157,7 +146,11 @@ def _matrix(table: Table, result: Result) -> None:
                     total=len(table.classes),
                 )
             )
-        st.caption(f"{t(words.MATRIX)} **{words.matrix(result, table.classes)}**")
+        st.caption(
+            captions.caption(
+                evaluate_charts.MATRIX, evaluate_charts.matrix_caption(result, table.classes)
+            )
+        )
         terms("confusion-matrix", "accuracy", "class")
     with sides.container():
         _figures(table, result)
@@ -172,40 +165,46 @@ def _figures(table: Table, result: Result) -> None:
         t("Recall"): result.recall,
         t("F1"): result.f1,
     }
-    st.dataframe(
+    widgets.table(
         {
             t("Class"): [shown(name, 60) for name in table.classes],
             **{name: 100 * values for name, values in columns.items()},
             t("Photos"): result.support,
         },
-        hide_index=True,
-        key="evaluate_classes",
+        "evaluate_classes",
+        t("Precision, recall and F1 of each class"),
         column_config={name: st.column_config.NumberColumn(format="%.1f%%") for name in columns},
-        alt=t("Precision, recall and F1 of each class"),
+        height="auto",
     )
-    st.caption(f"{t(words.FIGURES)} **{words.figures(result, table.classes)}**")
+    st.caption(
+        captions.caption(
+            evaluate_charts.FIGURES, evaluate_charts.figures_caption(result, table.classes)
+        )
+    )
 
 
 def _mix_ups(table: Table, result: Result) -> None:
     """The most frequent mistakes as a list: with many classes easier to read than cells."""
-    found = scores.mix_ups(result)
+    found = metrics.mix_ups(result)
     if not found:
         return
     names = [shown(name, 60) for name in table.classes]
-    st.dataframe(
+    widgets.table(
         {
             t("Truly"): [names[truth] for truth, _, _ in found],
             t("Called"): [names[guess] for _, guess, _ in found],
             t("Photos"): [count for _, _, count in found],
             t("of"): [int(result.support[truth]) for truth, _, _ in found],
         },
-        hide_index=True,
-        key="evaluate_mix_ups",
-        on_select=lambda: evaluate_photos.choose_mix_up(table.classes, found),
+        "evaluate_mix_ups",
+        t("The most frequent mistakes"),
+        on_select=lambda: choose_mix_up(table.classes, found),
         selection_mode="single-row",
-        alt=t("The most frequent mistakes"),
+        height="auto",
     )
-    st.caption(f"{t(words.MIX_UPS)} **{words.mix_ups(result, found)}**")
+    st.caption(
+        captions.caption(evaluate_charts.MIX_UPS, evaluate_charts.mix_ups_caption(result, found))
+    )
 
 
 def _shown_labels(result: Result) -> list[int]:
@@ -213,7 +212,7 @@ def _shown_labels(result: Result) -> list[int]:
     wrong = result.confusion.sum(axis=0) + result.confusion.sum(axis=1)
     wrong = wrong - 2 * result.confusion.diagonal()
     worst = sorted(range(len(wrong)), key=lambda label: -wrong[label])
-    return sorted(worst[: evaluate_charts.MOST])
+    return sorted(worst[: evaluate_charts.MOST_CLASSES])
 
 
 def _curves(table: Table, result: Result, curves: Curves, threshold: float) -> None:
@@ -240,32 +239,34 @@ def _curves(table: Table, result: Result, curves: Curves, threshold: float) -> N
     parts = []
     if len(table.classes) == 2:
         name = escape(shown(table.classes[1], 40))
-        how = t(words.SPREAD, name=name)
+        how = t(evaluate_charts.SPREAD, name=name)
         figure = evaluate_charts.spread(table, threshold)
-        parts.append(("spread", figure, how, words.spread(table, result, threshold)))
+        parts.append(
+            ("spread", figure, how, evaluate_charts.spread_caption(table, result, threshold))
+        )
     parts += [
         (
             "calibration",
             evaluate_charts.calibration(curves.calibration, table),
-            t(words.CALIBRATION),
-            words.calibration(curves.calibration, table),
+            t(evaluate_charts.CALIBRATION),
+            evaluate_charts.calibration_caption(curves.calibration, table),
         ),
         (
             "roc",
             evaluate_charts.roc(drawn[0], table, result, colors),
-            t(words.ROC),
-            words.roc(curves.roc, table, result),
+            t(evaluate_charts.ROC),
+            evaluate_charts.roc_caption(curves.roc, table, result),
         ),
         (
             "pr",
             evaluate_charts.precision_recall(drawn[1], table, result, colors),
-            t(words.PR),
-            words.precision_recall(curves.precision_recall, table),
+            t(evaluate_charts.PR),
+            evaluate_charts.precision_recall_caption(curves.precision_recall, table),
         ),
     ]
     for key, figure, how, now in parts:
         with grid.container():
-            st.plotly_chart(figure, key=f"evaluate_{key}", config=_CONFIG, alt=how)
+            widgets.plot(figure, key=f"evaluate_{key}", alt=how)
             st.caption(f"{how} **{now}**")
     terms("roc", "calibration", "threshold", "precision", "recall")
 
@@ -280,3 +281,191 @@ def _download(subject: Subject, table: Table, result: Result) -> None:
         on_click="ignore",
         key="evaluate_csv",
     )
+
+
+BEFORE = "evaluate_before"
+"""Where the session keeps the run to compare with: the one that was to be trained again."""
+_LISTS = {
+    "loss": N_("Largest loss"),
+    "uncertain": N_("Least certain"),
+    "wrong": N_("Most surely wrong"),
+    "cell": N_("A cell of the matrix"),
+}
+
+
+def show_photos(subject: Subject, table: Table, result: Result, threshold: float) -> None:
+    """The lists of photos that tell most, one at a time."""
+    st.subheader(t("The photos behind it"), anchor=False)
+    st.session_state.setdefault(LIST, "loss")  # a click on the matrix sets it, too
+    kind = widgets.choose_one(
+        t("Photos"),
+        {name: t(text) for name, text in _LISTS.items()},
+        LIST,
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    if kind == "cell":
+        rows, told = _choose_cell(table, result)
+    else:
+        model_picker.keep_in_address(truth=None, called=None)
+        rows = metrics.ranked(table, kind, threshold)  # type: ignore[arg-type]
+        told = evaluate_charts.ranked_caption(kind, table, rows, threshold)
+    st.caption(told)
+    edit_actions.show_last_edit(subject.dataset)
+    evaluate_cards.show(subject, table, result.guesses, rows, f"evaluate_{kind}")
+    if subject.run.training is not None:  # not of a model from elsewhere
+        _train_again(subject)
+
+
+def choose_cell(classes: Sequence[str]) -> None:
+    """The callback of a click on the matrix: open the cell, or close it."""
+    points = st.session_state.evaluate_matrix.selection.points
+    if points:
+        truth, guess = points[0]["customdata"][:2]
+        _open_cell(classes[int(truth)], classes[int(guess)])
+
+
+def choose_mix_up(classes: Sequence[str], listed: Sequence[tuple[int, int, int]]) -> None:
+    """The callback of a line of the list of mistakes: open its cell."""
+    for row in st.session_state.evaluate_mix_ups.selection.rows:
+        truth, guess, _ = listed[row]
+        _open_cell(classes[truth], classes[guess])
+
+
+def _open_cell(truth: str, guess: str) -> None:
+    st.session_state[TRUTH], st.session_state[GUESS] = truth, guess
+    st.session_state[LIST] = "cell"
+    st.session_state.pop("evaluate_cell_page", None)
+
+
+def opened_cell(classes: Sequence[str]) -> tuple[int, int] | None:
+    """The cell that is open, as (true class, answer)."""
+    if st.session_state.get(LIST) != "cell":
+        return None
+    names = (st.session_state.get(key) for key in (TRUTH, GUESS))
+    found = [classes.index(name) for name in names if name in classes]
+    return (found[0], found[1]) if len(found) == 2 else None
+
+
+def _choose_cell(table: Table, result: Result) -> tuple[NDArray[np.int64], str]:
+    """Let the user choose a cell also without a mouse; its rows and what it is."""
+    start = np.unravel_index(int(_mistakes(result).argmax()), result.confusion.shape)
+    fields = st.grid(min_column_width=170, gap="small", width=480)
+    picked = []
+    for key, title, place in zip((TRUTH, GUESS), (t("Truly"), t("Called")), start, strict=True):
+        if st.session_state.get(key) not in table.classes:
+            st.session_state[key] = table.classes[int(place)]
+        with fields.container():
+            name = st.selectbox(
+                title, list(table.classes), format_func=lambda name: shown(name, 60), key=key
+            )
+        picked.append(table.classes.index(name))
+    truth, guess = picked
+    model_picker.keep_in_address(truth=table.classes[truth], called=table.classes[guess])
+    rows = np.flatnonzero((table.labels == truth) & (result.guesses == guess))
+    rows = rows[np.argsort(-table.probabilities[rows, guess], kind="stable")]
+    told = t(
+        "{n:,} photos of {truth} are called {guess}; the surest come first.",
+        n=len(rows),
+        truth=escape(shown(table.classes[truth], 40)),
+        guess=escape(shown(table.classes[guess], 40)),
+    )
+    return rows, told
+
+
+def _mistakes(result: Result) -> NDArray[np.int64]:
+    wrong = result.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    return wrong
+
+
+def _train_again(subject: Subject) -> None:
+    """The way to a new run with the same settings on the photos as they are now."""
+    changed = subject.dataset.fingerprint != subject.run.dataset_fingerprint
+    whole = str(subject.run.folder)  # the model that comes with the lab is none of the workspace
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        if st.button(
+            t("Train again and compare"),
+            type="primary" if changed else "secondary",
+            icon=":material/model_training:",
+            key="evaluate_again",
+        ):
+            st.session_state["train_clone"] = whole
+            st.session_state[BEFORE] = subject.run.id
+            query = state.query(dataset=subject.dataset.id)
+            query.pop("run", None)
+            st.switch_page("pages/3_Train.py", query_params=query)
+        st.caption(
+            t(
+                "Its settings are filled in on the Train page, the photos are taken as you left"
+                " them. No file is touched, and every decision can be taken back, here or on the"
+                " Data page. When the new run has its first epoch, choose it above; further down it"
+                " is set against this one."
+            ),
+            width="stretch",
+        )
+
+
+_COMPARED = {
+    "fixed": N_("Only the other is right"),
+    "broken": N_("Only this one is right"),
+    "neither": N_("Both are wrong"),
+}
+
+
+def show_comparison(subject: Subject, table: Table, threshold: float) -> None:
+    """The section: the other model, the counts, the sentence and the photos."""
+    st.subheader(t("Against another model"), anchor=False)
+    other = _choose_other(subject)
+    if other is None:
+        return
+    second = model_picker.answers(replace(subject, run=other))
+    if second is None:
+        return
+    found = metrics.compare_models(table, second, threshold)
+    gallery.metric_row(
+        [
+            (t("Both right"), f"{len(found.both):,}"),
+            (t("Only “{name}”", name=_short_name(other)), f"{len(found.only_second):,}"),
+            (t("Only “{name}”", name=_short_name(subject.run)), f"{len(found.only_first):,}"),
+            (t("Both wrong"), f"{len(found.neither):,}"),
+        ]
+    )
+    st.markdown(evaluate_charts.versus_caption(found, subject.run.name, other.name))
+    if len(table.classes) == 2:
+        st.caption(t("Both by the threshold above, {n:.2f}.", n=threshold))
+    rows = {"fixed": found.only_second, "broken": found.only_first, "neither": found.neither}
+    kind = widgets.choose_one(
+        t("Photos"),
+        {name: f"{t(_COMPARED[name])} ({len(some):,})" for name, some in rows.items()},
+        "evaluate_versus_list",
+        default="fixed",
+        label_visibility="collapsed",
+        wrap=True,
+    )
+    guesses = metrics.guesses(table, threshold)
+    evaluate_cards.show(subject, table, guesses, rows[kind], f"versus_{kind}")
+
+
+def _choose_other(subject: Subject) -> Run | None:
+    found = {run.id: run for run in model_picker.comparable_models(subject.run)}
+    if not found:
+        st.caption(
+            t("There is no other model for these classes yet. Train one, and see who is right.")
+        )
+        return None
+    widgets.reset_unknown("evaluate_other", found)
+    before = st.session_state.get(BEFORE)
+    key = st.selectbox(
+        t("The other model"),
+        list(found),
+        index=list(found).index(before) if before in found else 0,
+        format_func=lambda key: model_picker.model_title(found[key]),
+        key="evaluate_other",
+        width=420,
+    )
+    return found[key]
+
+
+def _short_name(run: Run) -> str:
+    return shown(run.name or run.id, 24)

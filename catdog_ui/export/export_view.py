@@ -1,27 +1,27 @@
-"""A run's model in every format: made in the background, compared, with the lines that use it."""
+"""The Export page: a run in every format, compared, with the lines that use it; runs brought in."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from catdog_core import export, jobs
+from catdog_core import export, files, jobs
 from catdog_core.errors import CatDogError
 from catdog_core.export import Exporter, Made
-from catdog_core.exports import usage
+from catdog_core.exports import bundle_in, report, tongue, usage
+from catdog_core.exports.bundle_in import Brought
 from catdog_core.exports.kept import Shelf
 from catdog_core.files import shown
 from catdog_core.insight import shipped
 from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
-from .. import loaders, state, tiles, visitors
-from ..startup import guard
+from .. import gallery, job_fragment, loaders, state, uploads, visitors, widgets
+from ..startup import fragment
 from ..words import N_, escape, language, say, t
-from . import export_words as words
-from . import report_view
 
 _GROUPS = {
     "model": (
@@ -52,26 +52,20 @@ POLL = 0.7
 """Seconds between two looks while something is being made."""
 
 
-def choose() -> Run | None:
+def choose_run() -> Run | None:
     """Let the user choose a run with a model; None, and what to do, where it has none."""
     ready = shipped.run()
     run = state.chosen_run(t("Run"), [ready] if ready else [])
     if run is None:
         return None
     if run.is_history:
-        report_view.offer(run)
+        offer_report(run)
         return None
     if run.training is None or run.best_model is None:
-        st.info(t("This run has no model yet: one appears with the first whole epoch."))
-        st.page_link(
-            "pages/3_Train.py",
-            label=t("Train one"),
-            icon=":material/model_training:",
-            query_params=state.query(),
-        )
+        widgets.no_model(t("This run has no model yet: one appears with the first whole epoch."))
         return None
     size = run.training.image_size
-    tiles.show(
+    gallery.metric_row(
         [
             (t("Network"), run.model),
             (t("Photos"), f"{size} × {size} px"),
@@ -81,7 +75,7 @@ def choose() -> Run | None:
     return run
 
 
-def show(run: Run) -> None:
+def show_formats(run: Run) -> None:
     """A card a format, in their groups; they redraw themselves while one is being made."""
     shelf = Shelf(run.folder, run.classes, language())
     if shelf.dataset is None:
@@ -93,23 +87,22 @@ def show(run: Run) -> None:
         )
     running = _is_any_running(run)
     # One fragment for all: of several clicks in a row the last one draws them all.
-    st.fragment(_cards, run_every=POLL if running else None)(run, shelf, running)
+    fragment(_cards, POLL if running else None)(run, shelf, running)
 
 
 def _cards(run: Run, shelf: Shelf, was_running: bool) -> None:
-    with guard():  # what a fragment raises passes its page's guard by
-        if _is_any_running(run) != was_running:
-            st.rerun()  # the whole page begins to look, or need not any more
-        for group, (title, about) in _GROUPS.items():
-            kinds = [kind for kind, one in export.FORMATS.items() if one.group == group]
-            if not kinds:
-                continue
-            st.subheader(t(title), anchor=False)
-            st.caption(t(about))
-            cards = st.grid(min_column_width=280, gap="medium")
-            for kind in kinds:
-                with cards.container(), st.container(border=True, height="stretch"):
-                    _card(run, shelf, export.FORMATS[kind])
+    if _is_any_running(run) != was_running:
+        st.rerun()  # the whole page begins to look, or need not any more
+    for group, (title, about) in _GROUPS.items():
+        kinds = [kind for kind, one in export.FORMATS.items() if one.group == group]
+        if not kinds:
+            continue
+        st.subheader(t(title), anchor=False)
+        st.caption(t(about))
+        cards = st.grid(min_column_width=280, gap="medium")
+        for kind in kinds:
+            with cards.container(), st.container(border=True, height="stretch"):
+                _card(run, shelf, export.FORMATS[kind])
 
 
 def _is_any_running(run: Run) -> bool:
@@ -130,20 +123,20 @@ def _card(run: Run, shelf: Shelf, exporter: Exporter) -> None:
         return
     made = shelf.find(exporter.kind)
     if made is None:
-        _make(shelf, exporter, _key(run, exporter.kind))
+        _make_button(shelf, exporter, _key(run, exporter.kind))
     else:
-        _made(run, exporter, made)
+        _made_file(run, exporter, made)
 
 
-def _made(run: Run, exporter: Exporter, made: Made) -> None:
-    st.markdown(f"**{words.size(made.bytes)}**")
+def _made_file(run: Run, exporter: Exporter, made: Made) -> None:
+    st.markdown(f"**{size_text(made.bytes)}**")
     if made.parity is not None:
-        st.caption(words.parity(made.parity))
+        st.caption(parity_text(made.parity))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             t("Download"),
             data=made.path.read_bytes,
-            file_name=_name(run, exporter),
+            file_name=_file_name(run, exporter),
             icon=":material/download:",
             type="primary",
             on_click="ignore",
@@ -155,7 +148,7 @@ def _made(run: Run, exporter: Exporter, made: Made) -> None:
 
 def _usage(run: Run, exporter: Exporter) -> None:
     assert run.training is not None
-    name = _name(run, exporter)
+    name = _file_name(run, exporter)
     if exporter.group != "model":
         st.code(exporter.usage.format(file=name), language=exporter.language)
         return
@@ -170,7 +163,7 @@ def _usage(run: Run, exporter: Exporter) -> None:
     st.caption(t("It reads `photo.jpg`, resizes it as the lab does, and prints the class."))
 
 
-def _name(run: Run, exporter: Exporter) -> str:
+def _file_name(run: Run, exporter: Exporter) -> str:
     """The name a file is downloaded by; two formats may share an extension."""
     extensions = [one.extension for one in export.FORMATS.values()]
     unique = extensions.count(exporter.extension) == 1 or exporter.kind == "litert"
@@ -178,29 +171,17 @@ def _name(run: Run, exporter: Exporter) -> str:
     return f"{loaders.stem(run)}{end}{exporter.extension}"
 
 
-def _make(shelf: Shelf, exporter: Exporter, key: str) -> None:
+def _make_button(shelf: Shelf, exporter: Exporter, key: str) -> None:
     """The button that makes a file, or how far it is."""
     job = jobs.get(key)
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/hourglass_top: {t(job.phase or _STARTS)}", width="stretch")
-            st.button(
-                t("Stop"),
-                icon=":material/stop:",
-                key=f"stop_{key}",
-                on_click=job.stop,
-                **visitors.gate(job.action),
-            )
+            job_fragment.stop_button(job, f"stop_{key}")
         return
-    if job is not None and job.error is not None:
-        (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
-    st.button(
-        t("Make"),
-        icon=":material/build:",
-        key=f"make_{key}",
-        **visitors.gate("run a job"),
-        on_click=_start,
-        args=(shelf, exporter.kind, key),
+    job_fragment.job_error(job)
+    visitors.action_button(
+        t("Make"), f"make_{key}", "run a job", _start, shelf, exporter.kind, key, icon="build"
     )
 
 
@@ -221,3 +202,143 @@ def _work(shelf: Shelf, kind: str, job: Job) -> Path:
             raise CatDogError("The export was stopped. Nothing of it is kept.")
 
     return shelf.make(kind, phase).path
+
+
+def size_text(count: int) -> str:
+    """Bytes as people read them."""
+    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
+
+
+def parity_text(told: dict[str, Any]) -> str:
+    """One or two sentences on a comparison, as `exports.parity.measure` tells it."""
+    if "missing" in told:
+        if not told["missing"]:
+            return t("Python cannot run this format, so its answers were not compared.")
+        return t(
+            "Its answers were not compared: {package} is not installed here.",
+            package=f"`{told['missing']}`",
+        )
+    photos = (
+        t("{n} photos of “{name}”", n=told["photos"], name=escape(shown(told["dataset"], 40)))
+        if told["dataset"]
+        else t("{n} drawn pets", n=told["photos"])
+    )
+    sentence = t(
+        "At most **{difference}** off the Keras model's probability, on {photos}, in {runtime}.",
+        difference=_difference_text(told["difference"]),
+        photos=photos,
+        runtime=escape(told["runtime"]),
+    )
+    if told["labels"]:
+        labels = t("{n} of them are called otherwise.", n=told["labels"])
+    else:
+        labels = t("All are called the same.")
+    sentences = [sentence, labels]
+    if "accuracy" in told:
+        ours, theirs = told["accuracy"]
+        sentences.append(
+            t(
+                "Accuracy **{theirs:.1%}**, that of the Keras model {ours:.1%}, on {n:,} photos.",
+                theirs=theirs,
+                ours=ours,
+                n=told["counted"],
+            )
+        )
+    return " ".join(sentences)
+
+
+def _difference_text(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.0001 else f"{value:.0e}" if value else "0"
+
+
+def offer_report(run: Run) -> None:
+    """Say what there is of it, and let the user download the report."""
+    st.info(
+        t("This is a history from a file: it has no model. Its curves and its verdict can be kept.")
+    )
+    code = language()  # read here: what is made at the click knows no session
+    st.download_button(
+        t("Download the report"),
+        data=lambda: _report_bytes(run, code),
+        file_name=f"{loaders.stem(run)}.html",
+        mime="text/html",
+        icon=":material/summarize:",
+        type="primary",
+        on_click="ignore",
+        key="download_report",
+    )
+
+
+def _report_bytes(run: Run, code: str) -> bytes:
+    with files.temporary_folder("report") as folder:
+        path = folder / "report.html"
+        report.html(run.folder, path, tongue.of(code), code)
+        return path.read_bytes()
+
+
+_BROUGHT = "export_brought"
+
+
+def import_section() -> None:
+    """A place for the zip, and what came of it."""
+    st.subheader(t("Bring a run in"), anchor=False)
+    st.caption(
+        t(
+            "The bundle of a run, from this page of another lab. It is looked at closely before"
+            " anything is kept, and no run of yours is touched."
+        )
+    )
+    file = st.file_uploader(
+        t("Bundle, a zip"),
+        type="zip",
+        max_upload_size=uploads.limit(),
+        key="export_bundle",
+        **visitors.gate("train"),
+    )
+    if file is None:
+        st.session_state.pop(_BROUGHT, None)
+        return
+    if st.session_state.get(_BROUGHT, ("", None))[0] != file.file_id and visitors.action_button(
+        t("Bring it in"), "export_bring", "train", icon="input", type="primary"
+    ):
+        try:
+            with st.spinner(
+                t("Looking at the bundle; its models are tried in a process of their own…")
+            ):
+                st.session_state[_BROUGHT] = (file.file_id, bundle_in.bring(file))
+        except CatDogError as error:
+            st.error(escape(say(error)), icon=":material/error:")
+            return
+        st.rerun()  # the run stands in every list now
+    known, found = st.session_state.get(_BROUGHT, ("", None))
+    if known == file.file_id:
+        _imported(found)
+
+
+def _imported(found: Brought) -> None:
+    run = found.run
+    st.success(
+        t(
+            "“{name}” is here, with {n} trained epochs.",
+            name=escape(shown(run.name)),
+            n=len(run.epochs),
+        ),
+        icon=":material/check_circle:",
+    )
+    if run.can_resume and found.dataset is None:
+        st.caption(
+            t(
+                "To resume it, add the photos it was trained with, “{name}”, on the Data page: they"
+                " are recognised by their content.",
+                name=escape(shown(run.dataset_name)),
+            )
+        )
+    with st.container(horizontal=True):
+        for page, label, icon in (
+            ("pages/4_Compare.py", t("Compare it"), ":material/compare_arrows:"),
+            ("pages/6_Predict.py", t("Predict with it"), ":material/image_search:"),
+            ("pages/3_Train.py", t("Resume it"), ":material/play_arrow:"),
+        ):
+            if page != "pages/3_Train.py" or (run.can_resume and found.dataset is not None):
+                query = state.query(run=run.id)
+                st.page_link(page, label=label, icon=icon, query_params=query)

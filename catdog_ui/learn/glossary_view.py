@@ -1,4 +1,4 @@
-"""The glossary: every term with its sentence and the section that shows it."""
+"""The glossary: links to terms beside charts, and every term with its sentence and its section."""
 
 from __future__ import annotations
 
@@ -7,12 +7,32 @@ import streamlit as st
 from catdog_core.learn.curriculum import SECTIONS
 from catdog_core.learn.glossary import TERMS
 
-from .. import state
+from .. import widgets
 from ..words import t
-from .terms import PAGE
+
+LEARN_PAGE = "pages/8_Learn.py"
 
 
-def show(asked: str | None) -> None:
+def terms(*names: str, key: str = "") -> None:
+    """A small button that explains terms, for below a chart.
+
+    Args:
+        names: ids of the glossary, the most important first.
+        key: set where the same terms are explained twice on a page.
+    """
+    with st.popover(
+        t("Terms"),
+        type="tertiary",
+        icon=":material/menu_book:",
+        key=f"terms_{key or '_'.join(names)}",
+    ):
+        for name in names:
+            term = TERMS[name]
+            st.markdown(f"**{t(term.name)}** – {t(term.meaning)}")
+        widgets.page_link(LEARN_PAGE, t("More in the glossary"), "school", term=names[0])
+
+
+def show_glossary(asked: str | None) -> None:
     """All terms, or those a search finds; the one the address asks for stands first.
 
     Args:
@@ -28,7 +48,7 @@ def show(asked: str | None) -> None:
         placeholder=t("for example: overfitting"),
         width=420,
     )
-    found = [name for name in sorted(TERMS, key=_name) if _fits(name, wanted)]
+    found = [name for name in sorted(TERMS, key=_term_name) if _matches(name, wanted)]
     if not found:
         st.info(t("No term of the lab holds these letters. Try fewer of them."))
     with st.grid(2, min_column_width=300, gap="medium"):
@@ -40,18 +60,15 @@ def show(asked: str | None) -> None:
 def _term(name: str) -> None:
     term = TERMS[name]
     st.markdown(f"**{t(term.name)}** – {t(term.meaning)}")
-    st.page_link(
-        PAGE,
-        label=t(SECTIONS[term.section].title),
-        icon=":material/arrow_forward:",
-        query_params=state.query(section=term.section),
+    widgets.page_link(
+        LEARN_PAGE, t(SECTIONS[term.section].title), "arrow_forward", section=term.section
     )
 
 
-def _name(name: str) -> str:
+def _term_name(name: str) -> str:
     return t(TERMS[name].name).casefold()
 
 
-def _fits(name: str, wanted: str) -> bool:
+def _matches(name: str, wanted: str) -> bool:
     term, letters = TERMS[name], wanted.strip().casefold()
     return any(letters in text.casefold() for text in (name, t(term.name), t(term.meaning)))

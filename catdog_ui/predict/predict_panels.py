@@ -1,45 +1,60 @@
-"""What the panels of the Predict page that look closer at a single photo have in common."""
+"""The panels of the Predict page: heat maps, the threshold of doubt, the vote of 20 variants."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
-from catdog_core.errors import PhotoError
+from catdog_core import augment, images
+from catdog_core.errors import ModelError, PhotoError
 from catdog_core.files import shown
 from catdog_core.images import Photo
+from catdog_core.insight.certainty import entropy, is_unsure, sorted_zip
+from catdog_core.jobs import Job
+from catdog_core.palette import class_color
+from catdog_core.settings import Augmentation
 
-from .. import pictures
-from ..startup import guard
-from ..words import t
+from .. import gallery, job_fragment, loaders, phrases
+from ..augment import augment_controls, augment_panels
+from ..augment.augment_panels import VariantSet
+from ..learn.glossary_view import terms
+from ..startup import fragment
+from ..words import escape, say, t
 
 if TYPE_CHECKING:
-    from catdog_core.predict import Predictor
+    from catdog_core.predict import Prediction, Predictor
+
 
 Photos: TypeAlias = Sequence[tuple[str, str, bytes]]
 """Name, key and file of each photo that could be read."""
 
 
-def switched(
-    label: str,
-    key: str,
-    panel: Callable[[Predictor, Photos], None],
-    model: Predictor,
-    photos: Photos,
-) -> None:
-    """A panel that opens by a switch with this label and key, and redraws itself alone."""
+def toggle_panel(label: str, key: str, panel: Callable[..., None], *args: Any) -> None:
+    """Draw a panel that opens by a switch with this label and key, and redraws itself alone.
 
-    def guarded() -> None:
-        with guard():
-            if st.toggle(label, key=key):
-                panel(model, photos)
-
-    st.fragment(guarded)()
+    Args:
+        label: of the switch.
+        key: of the switch.
+        panel: called with `args` while it is open.
+        args: whatever it needs.
+    """
+    fragment(_toggled)(label, key, panel, *args)
 
 
-def choose(model: Predictor, photos: Photos, key: str) -> Photo:
+def _toggled(label: str, key: str, panel: Callable[..., None], *args: Any) -> None:
+    if st.toggle(label, key=key):
+        panel(*args)
+
+
+def choose_photo(model: Predictor, photos: Photos, key: str) -> Photo:
     """Let the user choose a photo; it comes fitted for the model, (S, S, 3) uint8.
 
     Raises:
@@ -53,7 +68,306 @@ def choose(model: Predictor, photos: Photos, key: str) -> Photo:
         width=300,
     )
     _, name, data = photos[chosen]
-    photo = pictures.uploaded(name, data, model.size)
+    photo = gallery.uploaded_photo(name, data, model.size)
     if isinstance(photo, PhotoError):
         raise photo
     return photo
+
+
+_QUICK = 4
+"""Photos whose maps are made while the page waits: half a second at most."""
+_OWN_ANSWER = -1
+"""Asks each photo about the class the model gave it."""
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Maps of the photos on the page, (N, S, S) float32, 0..1; of the first only if stopped."""
+
+    maps: NDArray[np.float32]
+    opacity: float
+
+
+def ask_heat_maps(model: Predictor, photos: Sequence[tuple[str, bytes, Prediction]]) -> Heat | None:
+    """The controls, and the maps they ask for; None while these are off, impossible, or being made.
+
+    Args:
+        model: the model.
+        photos: key, file and prediction of each photo on the page.
+    """
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        if not st.toggle(t("Heat map: what speaks for a class"), key="predict_heat"):
+            return None
+        label = st.selectbox(
+            t("Class"),
+            [_OWN_ANSWER, *range(len(model.classes))],
+            format_func=lambda n: _class_title(model, n),
+            key=f"predict_heat_class_{len(model.classes)}",
+            label_visibility="collapsed",
+            width=220,
+        )
+        percent = st.slider(
+            t("Opacity of the map"),
+            0,
+            100,
+            50,
+            5,
+            format="%d%%",
+            key="predict_heat_opacity",
+            width=220,
+        )
+    try:
+        maps = _heat_maps(model, photos, label)
+    except ModelError as error:
+        st.warning(escape(say(error)))
+        return None
+    return None if maps is None else Heat(maps, percent / 100)
+
+
+def explain_heat_maps(heat: Heat | None) -> None:
+    """One sentence on how to read the maps and what they do not say, one on what they show now."""
+    if heat is None or not len(heat.maps):
+        return
+    st.caption(
+        t(
+            "Grad-CAM: bright places raised the score of the class most; each map is scaled by its"
+            " own brightest place, so compare places within a photo, not photos. It shows where the"
+            " network looked, coarsely; not what it saw there, nor whether that was right."
+        )
+        + " "
+        + _heat_now(heat.maps)
+    )
+    terms("heat-map")
+
+
+def _heat_now(maps: NDArray[np.float32]) -> str:
+    empty = int(sum(not one.any() for one in maps))
+    if empty:
+        return t(
+            "In {n} of {total} photos no place speaks for this class: those maps are dark.",
+            n=empty,
+            total=len(maps),
+        )
+    share = float(np.median((maps >= 0.5).mean(axis=(1, 2))))
+    return t(
+        "Now: half of the full brightness or more covers {share} of a photo, the median of"
+        " {total}.",
+        share=phrases.percent(share),
+        total=len(maps),
+    )
+
+
+def _class_title(model: Predictor, label: int) -> str:
+    if label == _OWN_ANSWER:
+        return t("for its own answer")
+    return t("for {name}", name=shown(model.classes[label]))
+
+
+def _heat_maps(
+    model: Predictor, photos: Sequence[tuple[str, bytes, Prediction]], label: int
+) -> NDArray[np.float32] | None:
+    """The maps; those made just before are not made again, since the opacity changes none."""
+    labels = [
+        int(np.argmax(row.probabilities)) if label == _OWN_ANSWER else label for _, _, row in photos
+    ]
+
+    def work(job: Job) -> NDArray[np.float32]:
+        fitted = [_fitted(key, data, model.size) for key, data, _ in photos]
+        return loaders.heat_maps(model, fitted, labels, job)
+
+    key = (id(model.run_batch), model.input_scale, tuple(key for key, _, _ in photos), *labels)
+    words = t("Looking where it looked…")
+    return job_fragment.background_result(
+        "predict_heat_maps", key, work, len(photos), _QUICK, words
+    )
+
+
+def _fitted(key: str, data: bytes, size: int) -> Photo:
+    found = gallery.uploaded_photo(key, data, size)
+    assert not isinstance(found, PhotoError)  # the model has answered to it
+    return found
+
+
+def ask_threshold(classes: Sequence[str]) -> float:
+    """The threshold, 0..1; at its lowest, one part in `classes`, every answer counts."""
+    lowest = ceil(100 / len(classes))
+    percent = st.slider(
+        t("Unsure below"),
+        lowest,
+        100,
+        lowest,
+        format="%d%%",
+        key=f"predict_least_{len(classes)}",
+        width=360,
+        help=t(
+            "A photo whose likeliest class has less than this is called unsure. The likeliest of"
+            " {n} classes never has less than {lowest}%.",
+            n=len(classes),
+            lowest=lowest,
+        ),
+    )
+    return percent / 100 if percent > lowest else 0.0
+
+
+def explain_threshold(
+    classes: Sequence[str], least: float, rows: Sequence[tuple[str, Prediction]]
+) -> None:
+    """What the threshold does to these photos, and what it cannot do.
+
+    Args:
+        classes: class names.
+        least: the threshold.
+        rows: true class, empty where it is unknown, and prediction of each photo.
+    """
+    sure = [(truth, row) for truth, row in rows if not is_unsure(row.probabilities, least)]
+    known = [(truth, row) for truth, row in sure if truth in classes]
+    right = sum(truth == row.label for truth, row in known)
+    if len(sure) < len(rows):
+        st.caption(t("{n} of {total} photos are unsure.", n=len(rows) - len(sure), total=len(rows)))
+    if known:
+        st.caption(t("{right} of {n} right.", right=right, n=len(known)))
+    st.caption(
+        t(
+            "The {n} probabilities always add up to 100%, so the model has no answer for what"
+            " is none of its classes: a car is one of them too. The threshold, like the"
+            " entropy (0 bits: sure, {most} bits: a pure guess), finds photos between the"
+            " classes; of something it never saw a model can be quite sure.",
+            n=len(classes),
+            most=_most_entropy(len(classes)),
+        )
+    )
+
+
+def explain_energy(scores: int, rows: Sequence[tuple[str, Prediction]]) -> None:
+    """What the energy is and is not, and which of these photos has the highest.
+
+    Args:
+        scores: how many scores the model's last layer gives before its sigmoid or softmax.
+        rows: name and prediction of each photo.
+    """
+    known = [(row.energy, name) for name, row in rows if row.energy is not None]
+    if not known:
+        return
+    said = t(
+        "Energy (Liu et al. 2020) is minus the logarithm of the summed exponentials of the scores"
+        " before the {end}: low for photos like those the model has learned, higher for others."
+        " It is a scale of this model's own: compare photos, not models.",
+        end="sigmoid" if scores == 1 else "softmax",
+    )
+    if scores == 1:
+        said += " " + t(
+            "Of a single score it says again how far the answer is from 50%; a model with one"
+            " score a class tells more by it."
+        )
+    if len(known) > 1:
+        (low, best), (high, worst) = min(known), max(known)
+        said += " " + t(
+            "Now: lowest for {best} ({low}), highest for {worst} ({high}).",
+            best=escape(shown(best, 40)),
+            low=f"{low:.2f}",
+            worst=escape(shown(worst, 40)),
+            high=f"{high:.2f}",
+        )
+    st.caption(said)
+
+
+def download_sorted(
+    classes: Sequence[str], least: float, photos: Sequence[tuple[str, bytes, Prediction]]
+) -> None:
+    """A button for the photos as a zip, sorted into folders; made when asked for.
+
+    Args:
+        classes: class names.
+        least: the threshold.
+        photos: name, file and prediction of each.
+    """
+    st.download_button(
+        t("Download the photos in folders"),
+        data=partial(_zip, tuple(classes), least, photos),
+        file_name="sorted.zip",
+        mime="application/zip",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+        key="predict_zip",
+        help=t("One folder a class; unsure photos lie in one of their own."),
+    )
+
+
+def _zip(
+    classes: Sequence[str], least: float, photos: Sequence[tuple[str, bytes, Prediction]]
+) -> bytes:
+    labelled = [
+        (name, None if is_unsure(row.probabilities, least) else row.label, data)
+        for name, data, row in photos
+    ]
+    return sorted_zip(labelled, classes)
+
+
+def _most_entropy(classes: int) -> str:
+    return f"{entropy([1 / classes] * classes):.2g}"
+
+
+VARIANTS = 20
+
+
+def show_votes(model: Predictor, photos: Photos) -> None:
+    """The panel, folded until it is asked for."""
+    label = t("Let 20 variants of a photo vote")
+    toggle_panel(label, "predict_vote", _votes_panel, model, photos)
+
+
+def _votes_panel(model: Predictor, photos: Photos) -> None:
+    original = choose_photo(model, photos, "predict_vote_photo")
+    settings = _vote_settings()
+    made = vote(model, original, settings)
+    gallery.grid(
+        [images.encode(photo) for photo in made.photos],
+        captions=list(made.answers),
+        tooltips=made.words,
+        columns=10,
+        alts=[t("Variant {n}", n=n + 1) for n in range(VARIANTS)],
+        colors=[class_color(label) for label in made.labels],
+        least=60,
+    )
+    augment_panels.show_spread(made)
+    _vote_caption(made, settings)
+
+
+def vote(model: Predictor, original: Photo, settings: Augmentation) -> VariantSet:
+    """The variants of a fitted photo, (S, S, 3) uint8, with the model's answers to them."""
+    drawn = augment.variants(original, settings, VARIANTS)
+    transforms = [transform for _, transform in drawn]
+    words = [augment_panels.transform_text(transform) for transform in transforms]
+    return augment_panels.with_answers(
+        VariantSet([photo for photo, _ in drawn], transforms, words), original, model
+    )
+
+
+def _vote_settings() -> Augmentation:
+    """The Augment page's settings; the class notes' where all of those are off."""
+    now = augment_controls.current_settings()
+    return Augmentation() if now.is_off else now
+
+
+def _vote_caption(made: VariantSet, settings: Augmentation) -> None:
+    votes = Counter(made.labels)
+    label, count = votes.most_common(1)[0]
+    mean = made.probabilities.mean(axis=0)
+    st.caption(
+        t(
+            "The vote: {name}, {count} of {total}; {mean} on average. Variants that disagree tell"
+            " of an answer that hangs on chance details, whatever its probability.",
+            name=escape(shown(made.classes[label])),
+            count=count,
+            total=len(made.labels),
+            mean=phrases.percent(float(mean[label])),
+        )
+    )
+    if int(np.argmax(made.original)) != label:
+        st.caption(t("The vote overrules the answer to the photo itself."))
+    st.caption(
+        t(
+            "Drawn with the settings of the Augment page: {settings}.",
+            settings=escape(phrases.augmentation(settings)),
+        )
+    )

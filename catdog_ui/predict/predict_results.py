@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape as html_escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,24 +13,25 @@ import streamlit as st
 
 from catdog_core import images
 from catdog_core.files import shown
-from catdog_core.insight.certainty import is_unsure
+from catdog_core.insight.certainty import entropy, is_unsure
 from catdog_core.insight.heat import overlay
+from catdog_core.palette import CLASS_COLORS
 
-from .. import loaders
-from ..learn.terms import terms
+from .. import loaders, widgets
+from ..learn.glossary_view import terms
 from ..words import escape, say, t
-from . import predict_cards, predict_heat, predict_unsure, predict_votes, predict_xray
-from .predict_heat import Heat
-from .predict_photos import Photo
-from .predict_view import Choice
+from . import activations_view, predict_panels
+from .predict_inputs import Choice, Photo
+from .predict_panels import Heat
 
 if TYPE_CHECKING:
     from catdog_core.predict import Prediction, Predictor
 
+
 PER_PAGE = 24
 
 
-def show(
+def show_results(
     choice: Choice, model: Predictor, photos: Sequence[Photo], rows: Sequence[Prediction]
 ) -> None:
     """Cards, what could not be read, panels that look closer, the table and its downloads.
@@ -48,25 +52,27 @@ def show(
         )
     if not good:
         return
-    least = predict_unsure.ask(model.classes)
-    predict_unsure.explain(model.classes, least, [(p.truth, row) for p, row in good])
+    least = predict_panels.ask_threshold(model.classes)
+    predict_panels.explain_threshold(model.classes, least, [(p.truth, row) for p, row in good])
     pages = -(-len(good) // PER_PAGE)
     page = st.pagination(pages, key="predict_page") if pages > 1 else 1
     part = good[(page - 1) * PER_PAGE : page * PER_PAGE]
-    heat = predict_heat.ask(model, [(p.key, p.data, row) for p, row in part])
-    cards = [_card(p, row, least, heat, n) for n, (p, row) in enumerate(part)]
-    st.html(predict_cards.cards(model.classes, cards))
-    predict_heat.explain(heat)
+    heat = predict_panels.ask_heat_maps(model, [(p.key, p.data, row) for p, row in part])
+    cards = [_photo_card(p, row, least, heat, n) for n, (p, row) in enumerate(part)]
+    st.html(cards_html(model.classes, cards))
+    predict_panels.explain_heat_maps(heat)
     readable = [(p.name, p.key, p.data) for p, _ in good]
-    predict_votes.show(model, readable)
-    predict_xray.show(choice, model, readable)
+    predict_panels.show_votes(model, readable)
+    activations_view.show_activations(choice, model, readable)
     rows_shown = [(shown(p.name), p.truth, row) for p, row in good]
-    predict_cards.table(model.classes, rows_shown, least)
-    predict_unsure.explain_energy(model.units, [(p.name, row) for p, row in good])
+    answer_table(model.classes, rows_shown, least)
+    predict_panels.explain_energy(model.units, [(p.name, row) for p, row in good])
     with st.container(horizontal=True):
         terms("probability", "entropy", "threshold")
         _download_csv(model, rows)
-        predict_unsure.download(model.classes, least, [(p.name, p.data, row) for p, row in good])
+        predict_panels.download_sorted(
+            model.classes, least, [(p.name, p.data, row) for p, row in good]
+        )
 
 
 def _download_csv(model: Predictor, rows: Sequence[Prediction]) -> None:
@@ -81,13 +87,11 @@ def _download_csv(model: Predictor, rows: Sequence[Prediction]) -> None:
     )
 
 
-def _card(
-    photo: Photo, row: Prediction, least: float, heat: Heat | None, place: int
-) -> predict_cards.Card:
+def _photo_card(photo: Photo, row: Prediction, least: float, heat: Heat | None, place: int) -> Card:
     picture = _thumbnail(photo.key, photo.data)
     if heat is not None and place < len(heat.maps):
         picture = overlay(picture, heat.maps[place], heat.opacity)
-    return predict_cards.Card(
+    return Card(
         name=shown(Path(photo.name).name, 40),
         picture=images.encode(picture, quality=85),
         label=row.label,
@@ -101,3 +105,153 @@ def _card(
 @st.cache_data(show_spinner=False, max_entries=100)  # 30 MB
 def _thumbnail(key: str, _data: bytes) -> images.Photo:
     return images.thumbnail(images.decode(_data, at_least=360), 360)
+
+
+MOST_BARS = 5
+
+
+@dataclass(frozen=True)
+class Card:
+    """One photo and what the model says of it; `picture` is a JPEG, `truth` may be empty.
+
+    `unsure`: the model is not sure enough for its label to be shown. `energy` is None where the
+    model does not tell it.
+    """
+
+    name: str
+    picture: bytes
+    label: str
+    probabilities: tuple[float, ...]
+    truth: str = ""
+    unsure: bool = False
+    energy: float | None = None
+
+
+def cards_html(classes: Sequence[str], items: Sequence[Card]) -> str:
+    """Cards in a grid that takes as many columns as fit, as one HTML text.
+
+    Args:
+        classes: class names in the order of the probabilities.
+        items: the photos; every text in them is escaped.
+    """
+    inner = "".join(_card_html(classes, item) for item in items)
+    return (
+        '<div style="display:grid;gap:1rem;'
+        f'grid-template-columns:repeat(auto-fill,minmax(165px,1fr))">{inner}</div>'
+    )
+
+
+def answer_table(
+    classes: Sequence[str], rows: Sequence[tuple[str, str, Prediction]], least: float = 0.0
+) -> None:
+    """All photos with label, entropy, energy and probabilities; rows are (name, truth, prediction).
+
+    Args:
+        classes: class names in the order of the probabilities.
+        rows: the photos.
+        least: the probability below which a photo is unsure, 0..1.
+    """
+    unsure = t("unsure")
+    truth = {t("True class"): [row[1] for row in rows]} if any(row[1] for row in rows) else {}
+    # A class may be called as another column is, so columns are keyed by number.
+    columns = {
+        f"p_{number}": st.column_config.ProgressColumn(
+            name,
+            format="percent",
+            min_value=0.0,
+            max_value=1.0,
+            color=CLASS_COLORS[number % len(CLASS_COLORS)],
+        )
+        for number, name in enumerate(classes)
+    }
+    widgets.table(
+        {
+            t("Photo"): [name for name, _, _ in rows],
+            t("Class"): [
+                unsure if is_unsure(row.probabilities, least) else row.label for _, _, row in rows
+            ],
+            **truth,
+            t("Entropy, bits"): [round(entropy(row.probabilities), 3) for _, _, row in rows],
+            **_energies([row for _, _, row in rows]),
+            **{
+                f"p_{number}": [row.probabilities[number] for _, _, row in rows]
+                for number in range(len(classes))
+            },
+        },
+        "predict_table",
+        t("Class and probabilities of every photo"),
+        column_config=columns,
+        height="auto",
+    )
+
+
+def _energies(rows: Sequence[Prediction]) -> dict[str, list[float]]:
+    found = [row.energy for row in rows]
+    if any(value is None for value in found):
+        return {}
+    return {t("Energy"): [round(value, 2) for value in found if value is not None]}
+
+
+def _card_html(classes: Sequence[str], card: Card) -> str:
+    source = base64.b64encode(card.picture).decode()
+    said = t("unsure") if card.unsure else card.label
+    name, label = html_escape(card.name), html_escape(said)
+    alt = html_escape(t("{name}: predicted {label}", name=card.name, label=said))
+    style = "font-style:italic;opacity:.75" if card.unsure else ""
+    ranked = sorted(range(len(classes)), key=lambda i: -card.probabilities[i])
+    # Two or three classes keep their places from card to card; of many, the likeliest are shown.
+    numbers = range(len(classes)) if len(classes) <= MOST_BARS else ranked[:MOST_BARS]
+    bars = "".join(
+        _bar_html(
+            html_escape(classes[i]), card.probabilities[i], CLASS_COLORS[i % len(CLASS_COLORS)]
+        )
+        for i in numbers
+    )
+    return (
+        '<figure style="margin:0;border:1px solid rgba(128,128,128,.3);border-radius:.6rem;'
+        'overflow:hidden;display:flex;flex-direction:column">'
+        f'<img src="data:image/jpeg;base64,{source}" alt="{alt}" style="width:100%;'
+        'aspect-ratio:1;object-fit:contain;background:rgba(128,128,128,.12)">'
+        '<figcaption style="padding:.6rem .75rem .75rem">'
+        '<div style="display:flex;justify-content:space-between;gap:.5rem">'
+        f'<strong style="font-size:1.05rem;overflow-wrap:anywhere;{style}">{label}</strong>'
+        f"{_verdict_html(card)}</div>"
+        f'<div title="{name}" style="font-size:.8rem;opacity:.7;white-space:nowrap;'
+        f'overflow:hidden;text-overflow:ellipsis;margin-bottom:.4rem">{name}</div>'
+        f"{bars}{_uncertainty_html(card)}</figcaption></figure>"
+    )
+
+
+def _uncertainty_html(card: Card) -> str:
+    """Entropy and energy, each whole on its line: beside each other where there is room."""
+    parts = [t("entropy {bits} bits", bits=f"{entropy(card.probabilities):.2f}")]
+    if card.energy is not None:
+        parts.append(t("energy {energy}", energy=f"{card.energy:.2f}"))
+    words = "".join(
+        f'<span style="white-space:nowrap">{html_escape(part)}</span>' for part in parts
+    )
+    return (
+        '<div style="font-size:.75rem;opacity:.7;margin-top:.35rem;display:flex;flex-wrap:wrap;'
+        f'column-gap:.75rem">{words}</div>'
+    )
+
+
+def _verdict_html(card: Card) -> str:
+    if not card.truth:
+        return ""
+    right = card.truth == card.label and not card.unsure
+    text = t("right") if right else t("is {truth}", truth=card.truth)
+    mark = "✓" if right else "?" if card.unsure else "✗"
+    return f'<span style="font-size:.85rem;white-space:nowrap">{mark} {html_escape(text)}</span>'
+
+
+def _bar_html(name: str, probability: float, color: str) -> str:
+    share = max(0.0, min(1.0, probability))
+    return (
+        '<div style="display:flex;justify-content:space-between;gap:.5rem;font-size:.82rem;'
+        f'margin-top:.25rem"><span style="overflow-wrap:anywhere">{name}</span>'
+        f"<span>{share:.1%}</span></div>"
+        '<div style="height:.45rem;border-radius:.25rem;background:rgba(128,128,128,.22)">'
+        f'<div style="height:100%;width:{share:.1%};border-radius:.25rem;background:{color}">'
+        "</div></div>"
+    )

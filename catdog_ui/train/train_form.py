@@ -1,4 +1,4 @@
-"""The form of a new training: its settings, what they come to, and the start."""
+"""The form of a new training: settings in groups, a network of one's own, and the start."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError, SettingsError
 from catdog_core.networks import architecture, backbones
 from catdog_core.runs import Run
-from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
+from catdog_core.settings import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
+from catdog_core.settings_network import MOST_BLOCKS, MOST_FILTERS
 from catdog_core.training import estimate
 
-from .. import forms, phrases, state, visitors
+from .. import forms, phrases, state, visitors, widgets
 from ..words import N_, escape, say, t
-from . import network_form, train_plan, train_trial
+from . import train_plan
 
 KEY = "train"
 MAIN = ["model", "epochs", "batch_size", "learning_rate"]
@@ -49,7 +50,7 @@ GROUPS: dict[str, list[str]] = {
 PRETRAINED = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfreeze_rate"]
 
 
-def show() -> None:
+def show_form() -> None:
     """Draw the form; starting opens the new run in the panel above."""
     _take_clone()
     _follow_model()
@@ -61,7 +62,7 @@ def show() -> None:
             return
         values = forms.form(Training, KEY, names=MAIN, columns=2)
         if values["model"] == architecture.CUSTOM:
-            values["network"] = network_form.show()
+            values["network"] = network_fields()
         if values["model"] == backbones.TRANSFER:
             values |= _pretrained()
         augmentation = _augmentation()
@@ -72,17 +73,17 @@ def show() -> None:
                 if "schedule" in names:
                     finder = st.container()
     training = parse(Training, values, t("the form"))
-    asked = train_trial.Asked(dataset, training, augmentation)
+    asked = train_plan.ProbeSettings(dataset, training, augmentation)
     with right:
         try:
-            train_plan.show(training, dataset, augmentation)
+            train_plan.show_plan(training, dataset, augmentation)
         except SettingsError as error:
             st.error(escape(say(error)), icon=":material/block:")
             return  # nothing that could be started
     with finder:
-        train_trial.rate(asked, _use_rate)
+        train_plan.find_rate(asked, _use_rate)
     with left:
-        train_trial.duration(asked)
+        train_plan.measure_duration(asked)
         parent = _parent()
         _start(dataset, training, augmentation, parent)
 
@@ -209,7 +210,7 @@ def _take_clone() -> None:
     forms.fill(Training, KEY, _as_asked(run.training, run.dataset_id).model_dump())
     st.session_state["train_recipe"] = run.training.model
     if run.training.network is not None:
-        network_form.fill(run.training.network)
+        fill_network(run.training.network)
     if run.augmentation is None or run.augmentation.is_off:
         st.session_state.train_augment = "off"
     elif run.augmentation == PRESETS["notes"]:
@@ -247,12 +248,10 @@ def _augmentation() -> Augmentation | None:
         kinds["mine"] = t("from the Augment page")
     if st.session_state.get("train_augment") not in kinds:
         st.session_state.train_augment = "mine" if mine else "off"
-    kind = st.segmented_control(
+    kind = widgets.choose_one(
         t("Augmentation"),
-        list(kinds),
-        format_func=lambda key: kinds[key],
-        required=True,
-        key="train_augment",
+        kinds,
+        "train_augment",
         persist_state="session",
         help=t("Random changes to the training photos; validation photos stay as they are."),
     )
@@ -277,19 +276,123 @@ def _start(
             placeholder=t("for example: notes, with augmentation"),
             persist_state="session",
         )
-        if st.button(
-            t("Start training"),
-            type="primary",
-            icon=":material/play_arrow:",
-            key="train_start",
-            **visitors.gate("train"),
+        if visitors.action_button(
+            t("Start training"), "train_start", "train", icon="play_arrow", type="primary"
         ):
             folder = runs.create(dataset, training, augmentation, name=name, parent=parent)
             runs.start(folder)
             st.session_state.pop("train_parent", None)
-            _open(folder.name)
+            _open_run(folder.name)
 
 
-def _open(run_id: str) -> None:
+def _open_run(run_id: str) -> None:
     st.query_params["run"] = run_id
     st.rerun()
+
+
+NETWORK_KEY = "network"
+GROWTHS = (1.0, 1.25, 1.5, 2.0)
+_FIRST_FILTERS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+
+
+def network_fields() -> Network:
+    """Draw the builder and return the network it stands at."""
+    if f"{NETWORK_KEY}_blocks" not in st.session_state:
+        fill_network(Network())
+    with st.container(border=True, key="network_builder"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(t("**Your network**"), width="content")
+            st.space("stretch")
+            for name, preset in NETWORKS.items():
+                st.button(
+                    t("as {name}", name=name),
+                    key=f"network_as_{name}",
+                    on_click=fill_network,
+                    args=(preset,),
+                    type="tertiary",
+                )
+        filters = _filters()
+        values = forms.form(Network, NETWORK_KEY, columns=2)
+    return parse(Network, {**values, "filters": filters}, t("the form"))
+
+
+def fill_network(network: Network) -> None:
+    """Set the builder to a network before it is drawn."""
+    grown = _grown(network.filters)
+    st.session_state[f"{NETWORK_KEY}_blocks"] = len(network.filters)
+    st.session_state[f"{NETWORK_KEY}_each"] = grown is None
+    st.session_state[f"{NETWORK_KEY}_first"] = network.filters[0]
+    st.session_state[f"{NETWORK_KEY}_growth"] = grown or 2.0
+    for number, count in enumerate(network.filters):
+        st.session_state[f"{NETWORK_KEY}_block_{number}"] = count
+    forms.fill(Network, NETWORK_KEY, network.model_dump())
+
+
+def _filters() -> tuple[int, ...]:
+    """The filters of each block: a first number that grows, or each one by hand."""
+    cells = st.grid(2, min_column_width=150)
+    with cells:
+        blocks = st.slider(
+            t("Blocks"),
+            1,
+            MOST_BLOCKS,
+            key=f"{NETWORK_KEY}_blocks",
+            persist_state="session",
+            help=t("Each is a convolution, and makes the map half as wide and high."),
+        )
+    with cells:
+        each = st.toggle(
+            t("Set the filters of each block"), key=f"{NETWORK_KEY}_each", persist_state="session"
+        )
+    if each:
+        return _by_hand(blocks)
+    with cells:
+        options = sorted({*_FIRST_FILTERS, st.session_state[f"{NETWORK_KEY}_first"]})
+        first = st.select_slider(
+            t("Filters of the first block"),
+            options,
+            key=f"{NETWORK_KEY}_first",
+            persist_state="session",
+            help=t("Each filter looks for one pattern, everywhere in the photo."),
+        )
+    with cells:
+        growth = st.select_slider(
+            t("Growth"),
+            GROWTHS,
+            format_func=lambda factor: f"× {factor:g}",
+            key=f"{NETWORK_KEY}_growth",
+            persist_state="session",
+            help=t("How many times as many filters the next block has."),
+        )
+    filters = Network.grown(blocks, first, growth).filters
+    for number, count in enumerate(filters):  # by hand, one goes on from here
+        st.session_state[f"{NETWORK_KEY}_block_{number}"] = count
+    return filters
+
+
+def _by_hand(blocks: int) -> tuple[int, ...]:
+    cells = st.grid(4, min_column_width=80)
+    found = []
+    for number in range(blocks):
+        key = f"{NETWORK_KEY}_block_{number}"
+        st.session_state.setdefault(key, 128)
+        with cells:
+            found.append(
+                st.number_input(
+                    t("Block {n}", n=number + 1),
+                    min_value=1,
+                    max_value=MOST_FILTERS,
+                    step=8,
+                    key=key,
+                    persist_state="session",
+                )
+            )
+    return tuple(found)
+
+
+def _grown(filters: tuple[int, ...]) -> float | None:
+    """The growth that gives these filters, None where there is none."""
+    for growth in reversed(GROWTHS):
+        if Network.grown(len(filters), filters[0], growth).filters == filters:
+            return growth
+    return None

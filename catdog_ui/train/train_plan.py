@@ -1,21 +1,31 @@
-"""What the settings of a training come to, beside its form: network, loss, steps, rates."""
+"""What a training is going to be: its sums, its schedule, how long it takes, a rate to try."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import log10
+from typing import Any
+
+import plotly.graph_objects as go
 import streamlit as st
 
+from catdog_core import runs
 from catdog_core.datasets import Dataset
+from catdog_core.errors import CatDogError
+from catdog_core.jobs import Job
 from catdog_core.networks import architecture, backbones
+from catdog_core.palette import TRAIN, VALIDATION
 from catdog_core.settings import Augmentation, Training
-from catdog_core.training import estimate, schedules
+from catdog_core.training import estimate, lr_finder, schedules, trial
 
-from .. import curve_words
-from ..learn.terms import terms
-from ..words import t
-from . import rate_chart
+from .. import captions, job_fragment, phrases, visitors, widgets
+from ..learn.glossary_view import terms
+from ..words import N_, escape, say, t
 
 
-def show(training: Training, dataset: Dataset, augmentation: Augmentation | None) -> None:
+def show_plan(training: Training, dataset: Dataset, augmentation: Augmentation | None) -> None:
     """Draw it. Raises SettingsError for a network that cannot be."""
     backbones.refuse(training, augmentation)
     rows = architecture.of(training, len(dataset.classes))
@@ -37,12 +47,8 @@ def _network(training: Training, rows: list[architecture.Layer]) -> None:
     }
     if counted is not None:
         table[t("Multiply-adds")] = [_short(row.operations or 0) for row in rows]
-    st.dataframe(
-        table,
-        hide_index=True,
-        height="content",
-        key="train_layers",
-        alt=t("Layers of the network with output shapes and parameters"),
+    widgets.table(
+        table, "train_layers", t("Layers of the network with output shapes and parameters")
     )
     text = t("**{n} parameters** in all", n=f"{architecture.parameters(rows):,}")
     if counted is not None:
@@ -159,15 +165,295 @@ def _rates(training: Training, dataset: Dataset) -> None:
         return
     steps = training.steps(estimate.photos(training, dataset)["train"])
     points = schedules.curve(training, steps)
-    st.plotly_chart(
-        rate_chart.schedule(points),
+    widgets.plot(
+        schedule_chart(points),
         key="train_rates",
         config={"displaylogo": False, "displayModeBar": False, "staticPlot": True},
         alt=t("Chart of the learning rate over the steps; the words below tell what it shows"),
     )
-    st.caption(curve_words.told(curve_words.SCHEDULE, curve_words.schedule(points)))
+    st.caption(captions.caption(captions.SCHEDULE, captions.schedule_caption(points)))
     terms("learning-rate", "optimizer", "step")
     if training.schedule == "plateau":
         st.caption(
             t("Drawn as if validation loss never stops falling; where it does, the rate is halved.")
         )
+
+
+RATES, SPEED = "find-rate", "time-steps"
+PHASES = {
+    "starting": N_("Loading TensorFlow; this takes a few seconds…"),
+    "packing": N_("Preparing the photos: {done:,} of {n:,}"),
+    "steps": N_("Step {done} of {n}"),
+    "timing": N_("Timing a few steps…"),
+}
+_RECKONS = N_("Takes a few steps on this machine, without training anything, and reckons.")
+_SEARCHES = N_(
+    "Takes up to 100 steps of ever higher rates, in a process of its own and without touching any"
+    " run, and shows where the loss falls."
+)
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """What a trial is made of."""
+
+    dataset: Dataset
+    training: Training
+    augmentation: Augmentation | None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What must stay the same for its outcome to hold; the learning rate need not."""
+        return (
+            self.dataset.fingerprint,
+            self.training.model_copy(update={"learning_rate": 1e-3, "epochs": 1}),
+            self.augmentation,
+        )
+
+
+@dataclass
+class RateSearch:
+    """A search for a learning rate, as far as it is."""
+
+    asked: ProbeSettings
+    points: list[tuple[float, float]] = field(default_factory=list)
+    found: lr_finder.Found | None = None
+
+
+def measure_duration(asked: ProbeSettings) -> None:
+    """How long the training will take here, or a button that finds out."""
+    if asked.training.model == backbones.TRANSFER:
+        st.caption(t("Each photo is looked at once, which takes longest; the rest takes seconds."))
+        return
+    counts = estimate.photos(asked.training, asked.dataset)
+    earlier = estimate.from_runs(asked.training, asked.augmentation, counts, runs.listing())
+    speed = estimate.measured(estimate.kind(asked.training, asked.augmentation))
+    if earlier is not None:
+        text = t(
+            "**{epochs} epochs: about {time} here**, at the speed of “{run}”.",
+            epochs=asked.training.epochs,
+            time=phrases.duration(earlier[0]),
+            run=escape(earlier[1].name),
+        )
+    elif speed is not None:
+        seconds = estimate.seconds(asked.training, counts, speed)
+        text = t(
+            "**{epochs} epochs: about {time} here**, from a few timed steps.",
+            epochs=asked.training.epochs,
+            time=phrases.duration(seconds),
+        )
+    else:
+        job_fragment.watch_job(SPEED, partial(_timing, asked))
+        return
+    with st.container(key="train_estimate"):
+        st.markdown(":material/timer: " + text)
+
+
+def find_rate(asked: ProbeSettings, use: Callable[[float], None]) -> None:
+    """The learning-rate finder: its button, its curve, its suggestion and a button to use it.
+
+    Args:
+        asked: the settings to try with.
+        use: called with the rate to take over.
+    """
+    if asked.training.model == backbones.TRANSFER:
+        st.caption(
+            t(
+                "No learning rate is searched for here: the photos are looked at first and only"
+                " the last layers learn from what was seen, so there are no steps of the whole"
+                " network to try. What was seen is kept: another try takes seconds."
+            )
+        )
+        return
+    job_fragment.watch_job(RATES, partial(_finder, asked, use))
+
+
+def _timing(asked: ProbeSettings, job: Job | None) -> None:
+    if job is not None and job.status == "running":
+        _probe_progress(job)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        visitors.action_button(
+            t("How long will it take?"),
+            "train_time",
+            "run a job",
+            job_fragment.start_job,
+            SPEED,
+            partial(_time, asked),
+            icon="timer",
+            help=t(_RECKONS),
+        )
+        if job is not None and job.error is not None:
+            st.caption(escape(say(job.error)))
+
+
+def _time(asked: ProbeSettings, job: Job) -> None:
+    speed = trial.speed(
+        asked.dataset, asked.training, asked.augmentation, lambda line: _tell_job(job, line)
+    )
+    estimate.remember(estimate.kind(asked.training, asked.augmentation), speed)
+
+
+def _finder(asked: ProbeSettings, use: Callable[[float], None], job: Job | None) -> None:
+    running = job is not None and job.status == "running"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if running:
+            assert job is not None
+            job_fragment.stop_button(job, "train_rate_stop")
+        else:
+            visitors.action_button(
+                t("Find a learning rate"),
+                "train_rate_find",
+                "run a job",
+                job_fragment.start_job,
+                RATES,
+                partial(_search, asked),
+                icon="query_stats",
+                help=t(_SEARCHES),
+            )
+    if job is None:
+        return
+    if running:
+        _probe_progress(job)
+    if job.status == "failed" and job.error is not None:
+        st.warning(escape(say(job.error)), icon=":material/query_stats:")
+    if isinstance(job.result, RateSearch):
+        _outcome(asked, job.result, use)
+
+
+def _search(asked: ProbeSettings, job: Job) -> RateSearch:
+    search = job.result = RateSearch(asked)
+
+    def tell(line: dict[str, Any]) -> None:
+        if "rate" in line:
+            search.points.append((line["rate"], line["loss"]))
+        _tell_job(job, line)
+
+    search.found = trial.rates(asked.dataset, asked.training, asked.augmentation, tell)
+    return search
+
+
+def _outcome(asked: ProbeSettings, search: RateSearch, use: Callable[[float], None]) -> None:
+    if search.points:
+        found = search.found
+        smoothed = lr_finder.smooth([loss for _, loss in search.points])
+        widgets.plot(
+            search_chart(search.points, smoothed, found.rate if found else None),
+            key="train_rate_chart",
+            alt=t("Chart of loss against learning rate; the words below tell what it shows"),
+        )
+        now = captions.search_caption(search.points, smoothed)
+        st.caption(captions.caption(captions.SEARCH, now))
+        terms("learning-rate", "loss", "gradient")
+    if search.found is None:
+        return
+    why = (
+        t("The loss falls here: **{rate:g}** is a good one to begin with.", rate=search.found.rate)
+        if search.found.falls
+        else t(
+            "The loss fell too little to see in so few steps; **{rate:g}** is a tenth of where it"
+            " begins to rise.",
+            rate=search.found.rate,
+        )
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(why, width="stretch")
+        if st.button(
+            t("Use {rate:g}", rate=search.found.rate),
+            key="train_rate_use",
+            icon=":material/check:",
+            on_click=use,
+            args=(search.found.rate,),
+        ):
+            st.rerun()  # the form lies outside this part of the page
+    if search.asked.key != asked.key:
+        st.caption(t("Other settings have changed since: search again to be sure."))
+
+
+def _tell_job(job: Job, line: dict[str, Any]) -> None:
+    job.tell(line.get("phase", "steps"), line.get("done", 0), line.get("total", 0))
+    if job.stopped():
+        raise CatDogError("Stopped.")
+
+
+def _probe_progress(job: Job) -> None:
+    text = t(PHASES.get(job.phase, PHASES["starting"]), done=job.done, n=job.total)
+    st.progress(min(job.done / job.total, 1.0) if job.total else 0.0, text)
+
+
+HEIGHT = 170
+"""Pixels."""
+
+
+def schedule_chart(points: Sequence[tuple[float, float]]) -> go.Figure:
+    """The learning rate over the epochs: (epoch from 0, rate)."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[epoch for epoch, _ in points],
+        y=[rate for _, rate in points],
+        mode="lines",
+        line={"color": TRAIN, "width": 2.5},
+    )
+    _rate_layout(figure, t("Learning rate over the epochs"), HEIGHT)
+    figure.update_xaxes(title={"text": t("Epoch")}, rangemode="tozero", automargin=True)
+    figure.update_yaxes(rangemode="tozero", tickformat="~g", nticks=4, automargin=True)
+    return figure
+
+
+def search_chart(
+    points: Sequence[tuple[float, float]], smoothed: Sequence[float], chosen: float | None
+) -> go.Figure:
+    """The losses of a search for a learning rate: (rate, loss), and the rate to use, if found."""
+    rates = [rate for rate, _ in points]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=rates,
+        y=[loss for _, loss in points],
+        mode="lines",
+        name=t("Loss of the step"),
+        line={"color": TRAIN, "width": 1},
+        opacity=0.4,
+    )
+    figure.add_scatter(
+        x=rates,
+        y=list(smoothed),
+        mode="lines",
+        name=t("Smoothed"),
+        line={"color": TRAIN, "width": 2.5},
+    )
+    if chosen is not None:
+        figure.add_vline(x=chosen, line={"color": VALIDATION, "width": 2, "dash": "dash"})
+        figure.add_annotation(
+            x=log10(chosen),  # plotly places lines by value, but annotations by the axis' exponent
+            y=1,
+            yref="y domain",
+            text=f"{chosen:g}",
+            font={"color": VALIDATION},
+            showarrow=False,
+            xanchor="left",
+            yanchor="top",
+        )
+    _rate_layout(figure, t("Loss at rising learning rates"), 1.5 * HEIGHT)
+    figure.update_xaxes(
+        type="log",
+        title={"text": t("Learning rate")},
+        exponentformat="power",
+        dtick=1,
+        automargin=True,
+    )
+    low, high = min(smoothed), max(smoothed)
+    room = max(0.15 * (high - low), 0.01)
+    figure.update_yaxes(range=[low - room, high + room], nticks=5, automargin=True)
+    return figure
+
+
+def _rate_layout(figure: go.Figure, title: str, height: float) -> None:
+    figure.update_layout(
+        title={"text": title},
+        height=height,
+        margin={"l": 8, "r": 8, "t": 40, "b": 8},
+        showlegend=False,
+        hovermode="x unified",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )

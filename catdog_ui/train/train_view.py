@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from catdog_core import runs
+from catdog_core.diagnose import Verdict
+from catdog_core.errors import RunError
+from catdog_core.files import shown
 from catdog_core.networks import backbones
 from catdog_core.outcomes import histories
-from catdog_core.outcomes.verdicts import Verdict
 from catdog_core.runs import Run
+from catdog_core.training import tensorboard_export, waiting_line
 
-from .. import chart_marks, charts, curve_words, loaders, phrases, tiles, verdict, visitors
-from ..learn.terms import terms
-from ..startup import guard
+from .. import captions, charts, gallery, loaders, phrases, visitors, widgets
+from ..learn.glossary_view import terms
+from ..startup import fragment, guard
 from ..words import N_, escape, say, t
-from . import run_care, run_status, tensorboard_view
+from . import run_actions
 
 POLL = 1.0
 """Seconds between two looks at the files of a run that is active."""
@@ -26,33 +30,32 @@ RECENT = 5
 """Epochs whose inner points are drawn."""
 
 
-def panel(run_id: str) -> None:
+def show_run(run_id: str) -> None:
     """Show a run; while it is active, look again every second."""
     run = runs.load(run_id)
     every = POLL if run.is_active else None
-    st.fragment(_panel, run_every=every)(run_id, run.status)
+    fragment(_panel, every)(run_id, run.status)
 
 
 def _panel(run_id: str, drawn_as: str) -> None:
-    with guard():
-        runs.reap()
-        run = runs.load(run_id)
-        if run.is_active != (drawn_as in ("queued", "running", "stalled")):
-            st.rerun()  # it ended, or goes on: the whole page tells, and the polling changes
-        _header(run)
-        if run.status == "damaged" and run.problem:
-            st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
-        if run.training is None:
-            return
-        _numbers(run)
-        run_status.show(run)
-        found = histories.of_run(run)
-        _curves(run, found)
-        if run.epochs or found.kind == "diverged":
-            verdict.show(found, "verdict")
-        tensorboard_view.show(run)
-        if not run.is_active and run.best_model:
-            _results(run)
+    runs.reap()
+    run = runs.load(run_id)
+    if run.is_active != (drawn_as in ("queued", "running", "stalled")):
+        st.rerun()  # it ended, or goes on: the whole page tells, and the polling changes
+    _header(run)
+    if run.status == "damaged" and run.problem:
+        st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
+    if run.training is None:
+        return
+    _numbers(run)
+    _run_status(run)
+    found = histories.of_run(run)
+    _curves(run, found)
+    if run.epochs or found.kind == "diverged":
+        captions.show_verdict(found, "verdict")
+    _tensorboard_download(run)
+    if not run.is_active and run.best_model:
+        _results(run)
 
 
 _CONTINUES = N_(
@@ -70,11 +73,8 @@ def _header(run: Run) -> None:
         # One that hangs may be asked again: who asked it first may be gone, and no one waits.
         if run.is_active and run.status != "stalled" and (run.folder / "stop").exists():
             st.button(t("Stopping…"), disabled=True, key="stopping")
-        elif run.is_active and st.button(
-            t("Stop"),
-            icon=":material/stop:",
-            key="stop_run",
-            **visitors.gate("manage run", run.owner),
+        elif run.is_active and visitors.action_button(
+            t("Stop"), "stop_run", "manage run", icon="stop", owner=run.owner
         ):
             runs.stop(run.folder)
             st.rerun(scope="fragment")
@@ -100,12 +100,8 @@ def _header(run: Run) -> None:
 def _resume_button(run: Run) -> None:
     started = bool(run.state or run.epochs)
     label = t("Resume") if started else t("Start")
-    if st.button(
-        label,
-        icon=":material/play_arrow:",
-        type="primary",
-        key="resume_run",
-        **visitors.gate("manage run", run.owner),
+    if visitors.action_button(
+        label, "resume_run", "manage run", icon="play_arrow", owner=run.owner, type="primary"
     ):
         runs.start(run.folder, follow=bool(run.group))
         st.rerun()
@@ -121,9 +117,9 @@ def _numbers(run: Run) -> None:
         (best_label, phrases.percent(best.get("val_accuracy") if best else None)),
     ]
     if run.is_active:
-        tiles.show(_progress_numbers(run) + accuracies[1:])
+        gallery.metric_row(_progress_numbers(run) + accuracies[1:])
         return
-    tiles.show(
+    gallery.metric_row(
         [
             (t("Epochs"), f"{len(run.epochs)} / {run.training.epochs}"),
             (t("Duration"), phrases.duration(run.duration)),
@@ -159,22 +155,16 @@ def _curves(run: Run, found: Verdict) -> None:
         batches=_inside(run),
     )
     st.html(charts.live_legend())
-    left, right = st.columns(2)
-    for column, metric in ((left, "accuracy"), (right, "loss")):
+    for column, metric in zip(st.columns(2), charts.METRICS, strict=True):
         with column:
-            figure = charts.live(metric, curve)  # type: ignore[arg-type]
-            chart_marks.band(figure, metric, run.epochs)  # type: ignore[arg-type]
-            chart_marks.onset(figure, found.since)
+            figure = charts.live(metric, curve)
+            charts.draw_gap(figure, metric, run.epochs)
+            charts.mark_overfitting(figure, found.since)
             if run.status == "done" and 0 < len(run.epochs) < run.training.epochs:
                 _mark_end(figure, run.epochs[-1]["epoch"] + 1)
-            st.plotly_chart(
-                figure,
-                key=f"live_{metric}",
-                config={"displaylogo": False, "displayModeBar": False},
-                alt=curve_words.alt(metric),  # type: ignore[arg-type]
-            )
-            now = curve_words.live(metric, curve)  # type: ignore[arg-type]
-            st.caption(curve_words.told(curve_words.LIVE[metric], now))
+            widgets.plot(figure, key=f"live_{metric}", alt=captions.chart_alt(metric))
+            now = captions.live_caption(metric, curve)
+            st.caption(captions.caption(captions.LIVE[metric], now))
     terms("overfitting", "gap", "accuracy", "loss", "epoch", "validation")
 
 
@@ -247,18 +237,186 @@ def _results(run: Run) -> None:
             on_click=_continue,
             args=(run.id,),
             disabled=is_transfer,
-            help=t(run_care.NOT_CONTINUED if is_transfer else _CONTINUES),
+            help=t(run_actions.NOT_CONTINUED if is_transfer else _CONTINUES),
         ):
             st.rerun()  # the form lies outside this part of the page
-        st.page_link(
-            "pages/4_Compare.py",
-            label=t("Compare with other runs"),
-            icon=":material/compare_arrows:",
-            query_params={**st.query_params.to_dict(), "run": run.id},
+        widgets.page_link(
+            "pages/4_Compare.py", t("Compare with other runs"), "compare_arrows", run=run.id
         )
-        st.page_link(
-            "pages/6_Predict.py",
-            label=t("Try it on photos"),
-            icon=":material/image_search:",
-            query_params={**st.query_params.to_dict(), "run": run.id, "try": "1"},
+        widgets.page_link(
+            "pages/6_Predict.py", t("Try it on photos"), "image_search", run=run.id, **{"try": "1"}
         )
+
+
+def _run_status(run: Run) -> None:
+    """One line, always in this place: progress, or why there is none and what to do."""
+    match run.status:
+        case "running":
+            st.progress(*_progress(run))
+        case "queued":
+            st.info(_waiting(run), icon=":material/hourglass_empty:")
+        case "stalled":
+            st.warning(
+                t(
+                    "The training process lives but has not reported for 15 seconds. The machine"
+                    " may be asleep or very busy. Wait a little; if it stays so, press Stop, which"
+                    " ends a process that hangs, then Resume."
+                ),
+                icon=":material/warning:",
+            )
+        case "lost":
+            st.warning(
+                t(
+                    "The training process is gone, for example because the machine was switched"
+                    " off or had no memory left. Whole epochs are kept. Press Resume to go on after"
+                    " epoch {n}.",
+                    n=len(run.epochs),
+                ),
+                icon=":material/power_off:",
+            )
+            _log(run)
+        case "failed":
+            _failure(run)
+        case "stopped":
+            st.info(_stopped(run), icon=":material/pause_circle:")
+        case "done" if run.is_history:
+            st.info(
+                t(
+                    "A history from a file: it can be compared and judged, but there is no model to"
+                    " go on with or to ask about photos."
+                ),
+                icon=":material/input:",
+            )
+        case "done":
+            st.success(_done(run), icon=":material/check_circle:")
+
+
+def _progress(run: Run) -> tuple[float, str]:
+    assert run.training is not None
+    state, total = run.state, run.training.epochs
+    phase, epoch = state.get("phase"), int(state.get("epoch", len(run.epochs)))
+    if phase == "packing":
+        done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
+        text = t("Preparing the photos: {done:,} of {n:,}", done=done, n=photos)
+        return min(done / photos, 1.0), text
+    if phase == "features":
+        done, photos = int(state.get("packed", 0)), max(int(state.get("photos", 1)), 1)
+        return min(done / photos, 1.0), t(
+            "The pretrained network looks at the photos: {done:,} of {n:,}", done=done, n=photos
+        )
+    steps = max(int(state.get("steps") or 1), 1)
+    fraction = min((epoch + int(state.get("batch", 0)) / steps) / total, 1.0)
+    if phase == "validation":
+        return fraction, t(
+            "Epoch {n} of {total}: measuring on validation photos", n=epoch + 1, total=total
+        )
+    if phase == "train":
+        return fraction, t("Epoch {n} of {total}: training", n=epoch + 1, total=total)
+    return len(run.epochs) / total, t("Loading TensorFlow; this takes a few seconds…")
+
+
+def _waiting(run: Run) -> str:
+    if not run.ahead:
+        return t("Starting the training process…")
+    return _queue_text(run)
+
+
+def _stopped(run: Run) -> str:
+    if not run.state:
+        return t("This run has not been started yet.")
+    if not run.epochs:
+        return t("Stopped before the first epoch was whole. Resume begins it again.")
+    return t("Stopped. Resume goes on after epoch {n}, the last whole one.", n=len(run.epochs))
+
+
+def _done(run: Run) -> str:
+    assert run.training is not None
+    if run.best_model is None:
+        return t("Done, but its model is gone from its folder: best.keras is missing.")
+    best = phrases.best_row(run)
+    text = t(
+        "Done. The best epoch is {n}, with {accuracy} validation accuracy; its model is kept.",
+        n=best["epoch"] + 1 if best else "–",
+        accuracy=phrases.percent(best.get("val_accuracy") if best else None),
+    )
+    if len(run.epochs) < run.training.epochs:
+        text += " " + t(
+            "Early stopping ended it {n} epochs before the plan.",
+            n=run.training.epochs - len(run.epochs),
+        )
+    return text
+
+
+def _failure(run: Run) -> None:
+    error = run.state.get("error") or {}
+    message = str(error.get("message") or N_("The training ended without saying why."))
+    try:
+        text = say(RunError(message, **dict(error.get("params") or {})))
+    except (KeyError, ValueError, IndexError, TypeError):
+        text = message
+    st.error(escape(text), icon=":material/error:")
+    _log(run)
+
+
+def _log(run: Run) -> None:
+    log = _tail(run.folder / "log.txt")
+    if log:
+        with st.expander(t("The end of the log")):
+            st.code(log, language=None)
+
+
+def _tail(path: Path, size: int = 6000) -> str:
+    """The last `size` bytes of a text file, empty when there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, 2)
+            file.seek(max(file.tell() - size, 0))
+            return file.read().decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+_MOST_NAMED = 3
+"""Runs named at most."""
+
+
+def _queue_text(run: Run) -> str:
+    """A run that waits, in a sentence or two of Markdown."""
+    line = waiting_line.before(run, runs.listing())
+    if not line.ahead:
+        return t("Starting the training process…")
+    names = [_queued_name(other) for other in line.ahead[:_MOST_NAMED]]
+    if len(line.ahead) > _MOST_NAMED:
+        names.append(t("{n} more", n=len(line.ahead) - _MOST_NAMED))
+    first = t(
+        "It waits for its turn. Before it: {names}.",
+        names=", ".join(names),
+    )
+    if line.seconds is not None:
+        first += " " + t("That may take about {time}.", time=phrases.duration(line.seconds))
+    return first + " " + t("It starts by itself; you may leave the page.")
+
+
+def _queued_name(run: Run) -> str:
+    name = escape(shown(run.name or run.id))
+    if not run.owner:
+        return f"“{name}”"
+    return t("“{run}” of {owner}", run=name, owner=escape(shown(run.owner)))
+
+
+def _tensorboard_download(run: Run) -> None:
+    """Render a folded panel; nothing where the run has no epoch."""
+    if not run.epochs:
+        return
+    with st.expander(t("TensorBoard"), icon=":material/monitoring:"), guard():
+        st.caption(
+            t("Writes this run's curves and settings as event files. The command shows them.")
+        )
+        clicked = visitors.action_button(
+            t("Write event files"), "tensorboard_write", "run a job", icon="save"
+        )
+        if clicked:
+            with st.spinner(t("Writing…")):
+                folder = tensorboard_export.write(run, tensorboard_export.root())
+            st.success(t("Written. They hold {n} epochs.", n=len(run.epochs)))
+            st.code(tensorboard_export.command(folder.parent), language=None, wrap_lines=True)

@@ -1,0 +1,507 @@
+"""Copy as code: the same augmentation as runnable Python for four libraries.
+
+    ImageDataGenerator   the class of the class notes
+    Keras layers         what Keras 3 has in its place
+    albumentations       the usual choice beside other frameworks
+    CatDog Lab           this project's own engine, `augment`
+
+Every text reads `photo.jpg` and ends with `variants`, (20, 150, 150, 3) with values 0..255; only
+settings that change something are written out. Where a library lacks a setting, or means something
+a little different by it, a comment in the code says so.
+
+Written against Keras 3.15 and albumentations 2.0.8. What Keras 3.15 does otherwise than one would
+think, and the tests pin: a horizontal-and-vertical flip uses one draw for both; a shear is about a
+corner; RandomContrast sorts its two factors; RandomGaussianBlur draws once a batch and takes black
+outside; RandomErasing reads a single number as the most of a range; CutMix takes no α above 1;
+GaussianNoise no deviation above 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import atan, ceil, degrees, radians, sin
+from textwrap import fill, indent
+
+from ..errors import N_
+from ..settings import MIXES, Augmentation
+
+Names = tuple[str, ...]
+"""Names of settings."""
+
+ONE_PHOTO = 'PHOTO = "photo.jpg"\n'
+TWO_PHOTOS = 'CAT, DOG = "photo.jpg", "photo.jpg"  # one photo of each class\n'
+
+_BORDERS = {
+    "nearest": "cv2.BORDER_REPLICATE",
+    "reflect": "cv2.BORDER_REFLECT",
+    "wrap": "cv2.BORDER_WRAP",
+    "constant": "cv2.BORDER_CONSTANT",
+}
+_SEEDS = """\
+# One seed each: A.Compose(seed=...) gives all steps the same draws, so that flips come in pairs.
+for number, step in enumerate(augment.transforms):
+    step.set_random_seed({seed} + number)
+"""
+
+
+def left_out(library: str, names: Names) -> str:
+    """A comment that names the settings a library lacks, or nothing."""
+    if not names:
+        return ""
+    text = f"Left out, as {library} has no setting for it: {', '.join(names)}."
+    return fill(text, 88, initial_indent="# ", subsequent_indent="# ") + "\n"
+
+
+def image_data_generator(s: Augmentation, on: Names, seed: int) -> str:
+    """Code for `tf.keras.preprocessing.image.ImageDataGenerator`."""
+    return f"""\
+import numpy as np
+from tensorflow.keras.preprocessing.image import ImageDataGenerator, img_to_array, load_img
+
+{ONE_PHOTO}
+{generator(s, on)}  # needs SciPy beside TensorFlow
+
+photo = img_to_array(load_img(PHOTO, target_size=(150, 150)))
+photos = np.repeat(photo[None], 20, axis=0)
+variants = next(generator.flow(photos, batch_size=20, shuffle=False, seed={seed}))
+
+# The same from a folder that holds one folder a class:
+# train = generator.flow_from_directory("train", target_size=(150, 150), batch_size=20)
+"""
+
+
+def generator(s: Augmentation, on: Names) -> str:
+    """The line that makes the generator: ``generator = ImageDataGenerator(…)``."""
+    shifts = ""
+    if s.width_shift_range != s.height_shift_range:
+        on = tuple(name for name in on if name not in ("width_shift_range", "height_shift_range"))
+        shifts = (
+            "# Keras 3 moves rows for width_shift_range and columns for height_shift_range\n"
+            "# (tensorflow issue 82838), so the two are swapped here: the photo moves by up to\n"
+            f"# {typed(s.width_shift_range)} of its width across,"
+            f" {typed(s.height_shift_range)} of its height up and down.\n"
+            f"width_shift_range={typed(s.height_shift_range)},\n"
+            f"height_shift_range={typed(s.width_shift_range)},"
+        )
+    arguments = [shifts, *(f"{name}={typed(getattr(s, name))}," for name in on)]
+    return f"generator = {call('ImageDataGenerator', arguments)}"
+
+
+def catdog_lab(s: Augmentation, on: Names, seed: int) -> str:
+    """Code for this project's own engine."""
+    fields = type(s).model_fields
+    said = [
+        f"{name}={typed(value)},"
+        for name, value in s.model_dump().items()
+        if name in on or value != fields[name].default
+    ]
+    head = f"""\
+from pathlib import Path
+
+import numpy as np
+
+from catdog_core import augment, images
+from catdog_core.settings import Augmentation
+
+{TWO_PHOTOS if s.mixes else ONE_PHOTO}
+settings = {call("Augmentation", said)}
+"""
+    if not s.mixes:
+        return f"""{head}
+photo = images.fit(images.decode(Path(PHOTO).read_bytes()), 150)
+drawn = augment.variants(photo, settings, count=20, seed={seed})
+variants = np.stack([image for image, transform in drawn])
+"""
+    return f"""{head}
+pair = [images.fit(images.decode(Path(name).read_bytes()), 150) for name in (CAT, DOG)]
+photos = np.stack(pair * 10)
+labels = np.tile(np.eye(2, dtype=np.float32), (10, 1))  # rows of shares, (20, 2)
+chance = np.random.default_rng({seed})
+variants = augment.batch(photos, settings, chance)
+variants, labels = augment.mix(variants, labels, settings, chance)
+"""
+
+
+def albumentations(s: Augmentation, on: Names, seed: int) -> str:
+    """Code for albumentations."""
+    steps = [
+        _affine(s) if "fill_mode" in on else "",
+        "A.HorizontalFlip(p=0.5)," if s.horizontal_flip else "",
+        "A.VerticalFlip(p=0.5)," if s.vertical_flip else "",
+    ]
+    if s.channel_shift_range:
+        steps += [
+            "# One number added to all values; stops at 0 and 255, not at the photo's extremes.",
+            f"A.RandomBrightnessContrast({_around(s.channel_shift_range, 255)}, (0, 0), p=1),",
+        ]
+    if {"brightness_range", "contrast_range", "saturation_range", "hue_range"} & {*on}:
+        steps.append(_colours(s))
+    if s.blur_range:
+        steps.append(f"A.GaussianBlur(sigma_limit=(0, {typed(s.blur_range)}), p=1),")
+    if s.noise_range:
+        steps.append(f"A.GaussNoise(std_range=(0, {typed(s.noise_range)} / 255), p=1),")
+    if s.erasing_probability:
+        area, share = typed(s.erasing_area), typed(s.erasing_probability)
+        steps += [
+            "# Covers at most 0.3 of a square photo, whatever the scale.",
+            f'A.Erasing(scale=(0.02, {area}), fill="random_uniform", p={share}),',
+        ]
+    return f"""\
+import albumentations as A
+import cv2
+import numpy as np
+
+{ONE_PHOTO}
+augment = A.Compose({listed(steps)})
+{_SEEDS.format(seed=seed) if on else ""}
+photo = cv2.cvtColor(cv2.imread(PHOTO), cv2.COLOR_BGR2RGB)
+photo = cv2.resize(photo, (150, 150), interpolation=cv2.INTER_AREA)
+variants = np.stack([augment(image=photo)["image"] for _ in range(20)])
+"""
+
+
+def _affine(s: Augmentation) -> str:
+    """Turn, move, slant and zoom by one warp of albumentations."""
+    arguments = ["# In an order of its own: zoom, rotation, shear, shift."]
+    if s.rotation_range:
+        arguments.append(f"rotate={_around(s.rotation_range)},")
+    if s.width_shift_range or s.height_shift_range:
+        x, y = _around(s.width_shift_range), _around(s.height_shift_range)
+        arguments.append(f'translate_percent={{"x": {x}, "y": {y}}},  # cut to whole pixels')
+    if s.shear_range:
+        slant = round(degrees(atan(sin(radians(s.shear_range)))), 2)
+        arguments += [
+            f"# Slants as {typed(s.shear_range)} degrees do in ImageDataGenerator, which stretches",
+            "# the height besides, by 1 / cosine.",
+            f'shear={{"x": {_around(slant)}, "y": (0, 0)}},',
+        ]
+    if s.zoom_range:
+        zoom = f"(1 / {worked_out(1 + s.zoom_range)}, 1 / {worked_out(1 - s.zoom_range)})"
+        arguments += [
+            "# Keras's zoom tells how much of the scene is seen, the inverse of a scale. Half the",
+            "# draws zoom in and half out, as there, but evenly by scale.",
+            f'scale={{"x": {zoom}, "y": {zoom}}},',
+            "balanced_scale=True,",
+        ]
+    arguments.append(f"border_mode={_BORDERS[s.fill_mode]},")
+    if s.fill_mode == "constant":
+        arguments.append(f"fill={typed(s.cval)},")
+    return f"{call('A.Affine', [*arguments, 'p=1,'])},"
+
+
+def _colours(s: Augmentation) -> str:
+    """Brightness, contrast, saturation and hue by one step of albumentations."""
+    arguments = [
+        "# One after the other, in an order drawn each time.",
+        f"brightness={typed(s.brightness_range or (1, 1))},",
+        f"contrast={typed(s.contrast_range or (1, 1))},",
+        f"saturation={typed(s.saturation_range or (1, 1))},",
+        f"hue={_around(s.hue_range, 360)}," + ("  # the hue of HSV" if s.hue_range else ""),
+        "p=1,",
+    ]
+    return f"{call('A.ColorJitter', arguments)},"
+
+
+def _around(most: float, whole: int = 1) -> str:
+    """The range from -most to most, in parts of a whole."""
+    if not most:
+        return "(0, 0)"
+    end = typed(most) + (f" / {whole}" if whole > 1 else "")
+    return f"(-{end}, {end})"
+
+
+def typed(value: object) -> str:
+    """A value as a person would type it: 20 rather than 20.0."""
+    if isinstance(value, tuple):
+        return f"({', '.join(typed(part) for part in value)})"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def worked_out(value: float) -> str:
+    """A number that was reckoned, without the crumbs of binary fractions."""
+    return typed(round(float(value), 4))
+
+
+def call(name: str, arguments: list[str]) -> str:
+    """A call with one argument a line."""
+    inside = _indented(arguments)
+    return f"{name}(\n{inside})" if inside else f"{name}()"
+
+
+def listed(items: list[str]) -> str:
+    """A list with one item a line."""
+    inside = _indented(items)
+    return f"[\n{inside}]" if inside else "[]"
+
+
+def _indented(parts: list[str]) -> str:
+    lines = "\n".join(part for part in parts if part)
+    return indent(lines, "    ") + "\n" if lines else ""
+
+
+_VARY = '''\
+
+class Vary(layers.Layer):
+    """A change Keras has no layer for: each photo of a batch draws a number of its own.
+
+    It holds a function, so use it before a model rather than inside one you want to save.
+    """
+
+    def __init__(self, change, low, high):
+        super().__init__()
+        self.change, self.low, self.high = change, low, high
+        self.chance = keras.random.SeedGenerator()
+
+    def call(self, photos, training=True):
+        if not training:
+            return photos
+        shape = (ops.shape(photos)[0], 1, 1, 1)
+        drawn = keras.random.uniform(shape, self.low, self.high, seed=self.chance)
+        return ops.clip(self.change(photos, drawn), 0, 255)
+
+'''
+_ALONE = """\
+photo = keras.utils.img_to_array(keras.utils.load_img(PHOTO, target_size=(150, 150)))
+photos = np.repeat(photo[None], 20, axis=0)
+variants = ops.convert_to_numpy(augment(photos, training=True))
+
+# The same from a folder that holds one folder a class:
+# train = keras.utils.image_dataset_from_directory("train", image_size=(150, 150), batch_size=20)
+# train = train.map(lambda photos, labels: (augment(photos, training=True), labels))
+"""
+_MIX = """\
+def mixed(photos, labels):
+    batch = {"images": augment(photos, training=True), "labels": labels}
+    batch = mix(batch, training=True)
+    return batch["images"], batch["labels"]
+"""
+_MIX_BOTH = """\
+def mixed(photos, labels):
+    # Half of the batch each, so that no photo is mixed twice.
+    photos, half = augment(photos, training=True), ops.shape(photos)[0] // 2
+    one = mixup({"images": photos[:half], "labels": labels[:half]}, training=True)
+    two = cutmix({"images": photos[half:], "labels": labels[half:]}, training=True)
+    return tuple(ops.concatenate((one[part], two[part])) for part in ("images", "labels"))
+"""
+_MIXED = """\
+pair = [keras.utils.load_img(name, target_size=(150, 150)) for name in (CAT, DOG)]
+photos = np.stack([keras.utils.img_to_array(photo) for photo in pair] * 10)
+labels = np.tile(np.eye(2, dtype="float32"), (10, 1))  # rows of shares, (20, 2)
+variants, labels = map(ops.convert_to_numpy, mixed(photos, labels))
+
+# The same from a folder that holds one folder a class:
+# train = keras.utils.image_dataset_from_directory(
+#     "train", image_size=(150, 150), batch_size=20, label_mode="categorical"
+# ).map(mixed)
+"""
+
+
+def keras_layers(s: Augmentation, on: Names, seed: int) -> str:
+    """Code for Keras's preprocessing layers."""
+    return "\n".join(
+        (
+            "import keras\nimport numpy as np\nfrom keras import layers, ops\n",
+            f"{TWO_PHOTOS if s.mixes else ONE_PHOTO}",
+            f"keras.utils.set_random_seed({seed})  # the same variants every time\n",
+            definition(s, on),
+            f"\n{_MIXED if s.mixes else _ALONE}",
+        )
+    )
+
+
+def definition(s: Augmentation, on: Names) -> str:
+    """The code that defines `augment`, and where photos are mixed a function `mixed`."""
+    steps = [*_moves(s), *_values(s, on)]
+    return "\n".join(
+        (
+            *([_VARY] if any("Vary(" in step for step in steps) else []),
+            *([f"fill = {_fill(s)}  # what comes into view"] if "fill_mode" in on else []),
+            f"augment = keras.Sequential({listed(steps or ['layers.Identity(),'])})",
+            *([_mixing(s)] if s.mixes else []),
+        )
+    )
+
+
+def _fill(s: Augmentation) -> str:
+    value = f', "fill_value": {typed(s.cval)}' if s.fill_mode == "constant" else ""
+    return f'{{"fill_mode": "{s.fill_mode}"{value}}}'
+
+
+def _mixing(s: Augmentation) -> str:
+    """The layers that mix, and a function `mixed` that goes through them."""
+    cut = min(s.cutmix_alpha, 1.0)
+    note = "  # Keras takes no α above 1" if s.cutmix_alpha > 1 else ""
+    mixup = f"layers.MixUp(alpha={typed(s.mixup_alpha)})"
+    cutmix = f"layers.CutMix(factor=({typed(cut)}, {typed(cut)})){note}"
+    if not (s.mixup_alpha and s.cutmix_alpha):
+        return f"mix = {mixup if s.mixup_alpha else cutmix}\n\n\n{_MIX}"
+    return f"mixup = {mixup}\ncutmix = {cutmix}\n\n\n{_MIX_BOTH}"
+
+
+def _moves(s: Augmentation) -> list[str]:
+    """Layers that turn, move, slant, zoom and mirror, in the order of Keras's one matrix."""
+    across, down = typed(s.width_shift_range), typed(s.height_shift_range)
+    shifts = s.width_shift_range or s.height_shift_range
+    zoom, steps = typed(s.zoom_range), []
+    if sum(map(bool, (s.rotation_range, shifts, s.shear_range, s.zoom_range))) > 1:
+        steps.append("# Each of these samples the photo anew, and so softens it a little.")
+    if s.rotation_range:
+        steps.append(f"layers.RandomRotation({typed(s.rotation_range)} / 360, **fill),")
+    if shifts:
+        steps.append(f"layers.RandomTranslation({down}, {across}, **fill),  # height, width")
+    if s.shear_range:
+        slant = worked_out(sin(radians(s.shear_range)))
+        steps += [
+            f"# The sine of {typed(s.shear_range)} degrees. Slants about the top left corner, not",
+            "# the centre, and does not stretch the height as ImageDataGenerator does.",
+            f"layers.RandomShear({slant}, **fill),",
+        ]
+    if s.zoom_range:
+        steps.append(f"layers.RandomZoom({zoom}, {zoom}, **fill),  # height, width")
+    if s.horizontal_flip and s.vertical_flip:
+        steps.append("# Two layers: as one, a photo would flip both ways or not at all.")
+    if s.horizontal_flip:
+        steps.append('layers.RandomFlip("horizontal"),')
+    if s.vertical_flip:
+        steps.append('layers.RandomFlip("vertical"),')
+    return steps
+
+
+def _values(s: Augmentation, on: Names) -> list[str]:
+    """Layers that change values, in the order in which the lab does."""
+    steps: list[str] = []
+    if s.channel_shift_range:
+        steps += [
+            "# One number added to all values; stops at 0 and 255, not at the photo's extremes.",
+            f"layers.RandomBrightness({typed(s.channel_shift_range)} / 255),",
+        ]
+    if s.brightness_range and "brightness_range" in on:
+        low, high = map(typed, s.brightness_range)
+        steps.append(f"Vary(lambda photos, by: by * photos, {low}, {high}),")
+    if s.contrast_range and "contrast_range" in on:
+        low, high = map(typed, s.contrast_range)
+        steps += [
+            "# About the mean grey. RandomContrast takes each channel's and sorts its factors.",
+            "Vary(",
+            "    lambda photos, by: by * photos",
+            "    + (1 - by) * ops.mean(ops.image.rgb_to_grayscale(photos), (1, 2), keepdims=True),",
+            f"    {low},",
+            f"    {high},",
+            "),",
+        ]
+    if s.saturation_range and "saturation_range" in on:
+        low, high = map(typed, s.saturation_range)
+        grey = "ops.image.rgb_to_grayscale(photos)"
+        steps.append(f"Vary(lambda photos, by: by * photos + (1 - by) * {grey}, {low}, {high}),")
+    if s.hue_range:
+        steps.append(f"layers.RandomHue({typed(s.hue_range)} / 180),  # the hue of HSV")
+    if s.blur_range:
+        steps += [
+            "# One draw a batch, across and down apart; outside the photo it takes black.",
+            f"layers.RandomGaussianBlur((1, 1), {2 * ceil(3 * s.blur_range) + 1},"
+            f" sigma=(0, {typed(s.blur_range)})),",
+        ]
+    if s.noise_range:
+        noise = "keras.random.normal(ops.shape(photos))"
+        steps.append(f"Vary(lambda photos, by: photos + by * {noise}, 0, {typed(s.noise_range)}),")
+    if s.erasing_probability:
+        share, area = typed(s.erasing_probability), typed(s.erasing_area)
+        steps += [
+            "# Filled with noise, not with one colour; one number would mean 'up to this often'.",
+            f"layers.RandomErasing(({share}, {share}), scale=(0.02, {area})),",
+        ]
+    return steps
+
+
+NEWER = (
+    "contrast_range",
+    "saturation_range",
+    "hue_range",
+    "blur_range",
+    "noise_range",
+    "erasing_probability",
+    "erasing_area",
+)
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """Runnable code for one library.
+
+    `about` says in a sentence what the library is; a message id. `missing` names the settings that
+    are on and that the library cannot express; `approximate` names those it expresses only nearly,
+    which a comment in the code explains.
+    """
+
+    code: str
+    about: str
+    missing: tuple[str, ...]
+    approximate: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Library:
+    write: Callable[[Augmentation, tuple[str, ...], int], str]
+    about: str
+    lacks: tuple[str, ...] = ()
+    nearly: tuple[str, ...] = ()
+
+
+_LIBRARIES = {
+    "ImageDataGenerator": _Library(
+        image_data_generator,
+        N_(
+            "ImageDataGenerator, as in the class notes: part of Keras, deprecated, still met"
+            " everywhere."
+        ),
+        lacks=(*NEWER, *MIXES),
+    ),
+    "Keras layers": _Library(
+        keras_layers,
+        N_("Layers for a model or a tf.data pipeline; what Keras has in the generator's place."),
+        nearly=(
+            "shear_range",
+            "channel_shift_range",
+            "hue_range",
+            "blur_range",
+            "erasing_probability",
+            "cutmix_alpha",
+        ),
+    ),
+    "albumentations": _Library(
+        albumentations,
+        N_("A library of many changes to NumPy photos, for any framework."),
+        lacks=MIXES,
+        nearly=("zoom_range", "shear_range", "channel_shift_range", "hue_range", "erasing_area"),
+    ),
+    "CatDog Lab": _Library(
+        catdog_lab,
+        N_("This project's own engine, which draws this page and feeds the training."),
+    ),
+}
+LIBRARIES = tuple(_LIBRARIES)
+
+
+def snippets(settings: Augmentation, seed: int = 0) -> dict[str, Snippet]:
+    """The augmentation as code, by the name of the library, one for each of `LIBRARIES`.
+
+    Args:
+        settings: what the code shall do.
+        seed: written into the code, so that it gives the same variants every time; for the lab's
+            own engine those of `augment.variants` with this seed.
+    """
+    on, result = settings.active, {}
+    for name, library in _LIBRARIES.items():
+        missing = tuple(field for field in on if field in library.lacks)
+        written = tuple(field for field in on if field not in missing)
+        code = library.write(settings, written, seed)
+        result[name] = Snippet(
+            code=left_out(name, missing) + code,
+            about=library.about,
+            missing=missing,
+            approximate=tuple(field for field in on if field in library.nearly),
+        )
+    return result

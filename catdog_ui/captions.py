@@ -1,0 +1,277 @@
+"""What charts of trainings show and what a run's verdict says, in sentences from their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from catdog_core.diagnose import Message, Verdict
+from catdog_core.files import shown
+from catdog_core.outcomes.contrast import Point
+
+from . import charts
+from .charts import Curve, Metric, Row
+from .words import N_, escape, t
+
+LIVE: dict[str, str] = {
+    "accuracy": N_(
+        "The higher, the more photos are called right. The band between the lines is the gap: what"
+        " the network knows of its own photos only. The dotted line is guessing."
+    ),
+    "loss": N_(
+        "The loss is the mean of −ln of the probability given to the true class: the lower, the"
+        " better. Where validation rises while training falls, it overfits."
+    ),
+}
+OVERLAY: dict[str, str] = {
+    "accuracy": N_(
+        "A colour and a symbol a run, solid on validation photos, dotted on training photos; the"
+        " higher, the better. A ring marks where a run begins to overfit."
+    ),
+    "loss": N_(
+        "The same runs by their loss; the lower, the better. A solid line that turns up while the"
+        " dotted one falls is overfitting."
+    ),
+}
+TWINS: dict[str, str] = {
+    "accuracy": N_(
+        "Above the plain run, below the augmented one, on the same axes; the band is the gap"
+        " between training and validation accuracy."
+    ),
+    "loss": N_("The same by loss: the lower, the better, and the narrower the band, too."),
+}
+DATA = N_(
+    "Each point is a run, further right with more training photos; from one mark of the axis to"
+    " the next they about double. The higher, the better, and where bars overlap the difference"
+    " may be chance."
+)
+SCHEDULE = N_("The height is the size of the steps by which the weights change, epoch by epoch.")
+SEARCH = N_(
+    "Each step took a higher rate than the one before; thin its own loss, thick the smoothed one."
+    " Where it falls steeply the network learns, where it rises the steps are too large."
+)
+EpochValue = tuple[int, float]  # an epoch from 0 and its value
+
+
+def chart_alt(metric: Metric) -> str:
+    """What a chart of this metric is, for those who do not see it."""
+    if metric == "accuracy":
+        return t("Chart of accuracy over the epochs; the words below tell what it shows")
+    return t("Chart of loss over the epochs; the words below tell what it shows")
+
+
+def caption(how: str, now: str) -> str:
+    """How to read a chart, and in bold what it shows, as Markdown."""
+    return f"{t(how)} **{now}**" if now else t(how)
+
+
+def live_caption(metric: Metric, curve: Curve) -> str:
+    """Where the lines of one run stand, and the best of validation."""
+    last = _last(metric, curve.epochs)
+    if last is None:
+        return t("The lines begin with the first whole epoch.")
+    epoch, training, validation = last
+    if metric == "accuracy":
+        now = t(
+            "After epoch {n} it calls {train:.1%} of the training photos right and {val:.1%} of the"
+            " validation photos: a gap of {gap:.1f} points.",
+            n=epoch + 1,
+            train=training,
+            val=validation,
+            gap=100 * (training - validation),
+        )
+    else:
+        now = t(
+            "After epoch {n} the loss is {train:.3f} on training photos and {val:.3f} on validation"
+            " photos.",
+            n=epoch + 1,
+            train=training,
+            val=validation,
+        )
+    best = _best(metric, curve.epochs)
+    if best is None or best[0] == epoch:
+        no_better = t("Validation was never better.")
+        return f"{now} {no_better}"
+    value = _value(metric, best[1])
+    then = t("Validation was best in epoch {n}: {value}.", n=best[0] + 1, value=value)
+    return f"{now} {then}"
+
+
+def overlay_caption(metric: Metric, curves: Sequence[Curve]) -> str:
+    """Which of several runs is best on validation photos, and by how much."""
+    found = [(curve.name, best) for curve in curves if (best := _best(metric, curve.epochs))]
+    if not found:
+        return t("The lines begin with the first whole epoch.")
+    sign = -1 if metric == "accuracy" else 1
+    ordered = sorted(found, key=lambda entry: sign * entry[1][1])
+    name, (epoch, value) = ordered[0]
+    now = t(
+        "Best on validation photos: {name} in epoch {n}, {value}.",
+        name=_name(name),
+        n=epoch + 1,
+        value=_value(metric, value),
+    )
+    if len(ordered) == 1:
+        return now
+    second, (_, other) = ordered[1]
+    if value == other:
+        alike = t("{name} is as good.", name=_name(second))
+        return f"{now} {alike}"
+    away = abs(value - other)
+    behind = t(
+        "{name} comes next, {away} behind.",
+        name=_name(second),
+        away=t("{n:.1f} points", n=100 * away) if metric == "accuracy" else f"{away:.3f}",
+    )
+    return f"{now} {behind}"
+
+
+def twins_caption(metric: Metric, plain: Curve, augmented: Curve) -> str:
+    """The gaps of both runs at the last epoch both have reached."""
+    reached = {row["epoch"] for row in plain.epochs} & {row["epoch"] for row in augmented.epochs}
+    one, two = (
+        _last(metric, [row for row in curve.epochs if row["epoch"] in reached])
+        for curve in (plain, augmented)
+    )
+    if one is None or two is None:
+        return t("They can be compared when both have a whole epoch.")
+    (epoch, *first), (_, *second) = one, two
+    if metric == "loss":
+        return t(
+            "At epoch {n} the validation loss is {first:.3f} plain and {second:.3f} augmented.",
+            n=epoch + 1,
+            first=first[1],
+            second=second[1],
+        )
+    return t(
+        "At epoch {n} the gap is {first:.1f} points plain and {second:.1f} points augmented.",
+        n=epoch + 1,
+        first=100 * (first[0] - first[1]),
+        second=100 * (second[0] - second[1]),
+    )
+
+
+def data_caption(points: Sequence[Point], names: Mapping[tuple[str, bool], str]) -> str:
+    """The highest point, and the lowest beside it."""
+    best = max(points, key=lambda point: point.accuracy)
+    least = min(points, key=lambda point: point.accuracy)
+    now = t(
+        "Highest: {name} with {n:,} photos, {value:.1%}.",
+        name=escape(names[best.line]),
+        n=best.photos,
+        value=best.accuracy,
+    )
+    if least is best:
+        return now
+    low = t(
+        "Lowest: {name} with {n:,} photos, {value:.1%}.",
+        name=escape(names[least.line]),
+        n=least.photos,
+        value=least.accuracy,
+    )
+    return f"{now} {low}"
+
+
+def schedule_caption(points: Sequence[tuple[float, float]]) -> str:
+    """Where the learning rate begins, is highest and ends."""
+    peak = max(points, key=lambda point: point[1])
+    return t(
+        "It begins with {first:.2g}, is highest with {most:.2g} in epoch {n}, and ends with"
+        " {last:.2g}.",
+        first=points[0][1],
+        most=peak[1],
+        n=int(peak[0]) + 1,
+        last=points[-1][1],
+    )
+
+
+def search_caption(points: Sequence[tuple[float, float]], smoothed: Sequence[float]) -> str:
+    """The rates tried, and where the smoothed loss was lowest."""
+    place = min(range(len(smoothed)), key=smoothed.__getitem__)
+    return t(
+        "{n} rates from {low:.1g} to {high:.1g} were tried; the smoothed loss is lowest,"
+        " {loss:.3f}, at {rate:.1g}.",
+        n=len(points),
+        low=points[0][0],
+        high=points[-1][0],
+        loss=smoothed[place],
+        rate=points[place][0],
+    )
+
+
+def _last(metric: Metric, epochs: Sequence[Row]) -> tuple[int, float, float] | None:
+    """The latest epoch, from 0, with both numbers: training's and validation's."""
+    for row in reversed(epochs):
+        pair = charts.finite(row.get(metric)), charts.finite(row.get(f"val_{metric}"))
+        if pair[0] is not None and pair[1] is not None:
+            return int(row["epoch"]), pair[0], pair[1]
+    return None
+
+
+def _best(metric: Metric, epochs: Sequence[Row]) -> EpochValue | None:
+    """The first epoch, from 0, with the best validation number."""
+    found = [
+        (int(row["epoch"]), value)
+        for row in epochs
+        if (value := charts.finite(row.get(f"val_{metric}"))) is not None
+    ]
+    pick: Any = max if metric == "accuracy" else min
+    return pick(found, key=lambda entry: entry[1]) if found else None
+
+
+def _value(metric: Metric, value: float) -> str:
+    return f"{value:.1%}" if metric == "accuracy" else f"{value:.3f}"
+
+
+def _name(name: str) -> str:
+    return f"“{escape(shown(name, 40))}”"
+
+
+VERDICTS: dict[str, tuple[str, str, str]] = {
+    # kind: (word, Streamlit colour, icon)
+    "overfitting": (N_("overfitting"), "orange", ":material/trending_up:"),
+    "underfitting": (N_("underfitting"), "orange", ":material/trending_flat:"),
+    "healthy": (N_("healthy"), "green", ":material/favorite:"),
+    "diverged": (N_("diverged"), "red", ":material/bolt:"),
+    "too_short": (N_("too short to tell"), "gray", ":material/hourglass_empty:"),
+}
+
+
+def show_verdict(verdict: Verdict, key: str) -> None:
+    """The verdict with what it rests on, and what to try next."""
+    _, color, icon = VERDICTS[verdict.kind]
+    with st.container(border=True, gap="small", key=key):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(t("**The verdict**"), width="content")
+            st.badge(verdict_word(verdict), color=color, icon=icon)  # type: ignore[arg-type]
+        st.markdown(verdict_sentence(verdict))
+        if verdict.remarks or verdict.steps:
+            verdict_details(verdict)
+
+
+def verdict_details(verdict: Verdict) -> None:
+    """What is worth knowing, and what to try next."""
+    sides = st.grid(2, min_column_width=320, gap="medium")
+    with sides.container():
+        if verdict.steps:
+            _bullet_list(t("What to try next"), verdict.steps)
+    with sides.container():
+        if verdict.remarks:
+            _bullet_list(t("Worth knowing"), verdict.remarks)
+
+
+def verdict_word(verdict: Verdict) -> str:
+    """The verdict in one or two words."""
+    return t(VERDICTS[verdict.kind][0])
+
+
+def verdict_sentence(verdict: Verdict) -> str:
+    """The verdict's own sentence."""
+    return t(verdict.message, **verdict.params)
+
+
+def _bullet_list(title: str, sentences: Sequence[Message]) -> None:
+    lines = [f"- {t(said.message, **said.params)}" for said in sentences]
+    st.caption("\n".join([f"{title}\n", *lines]))

@@ -1,0 +1,371 @@
+"""Which model the Evaluate page is about, on which photos; the pass that gets its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from catdog_core import datasets, runs
+from catdog_core.datasets import Dataset
+from catdog_core.errors import CatDogError
+from catdog_core.files import shown
+from catdog_core.insight import guests, predictions, shipped
+from catdog_core.insight.guests import Guest
+from catdog_core.insight.predictions import Table
+from catdog_core.jobs import Job
+from catdog_core.runs import Run
+
+from .. import job_fragment, loaders, model_upload, phrases, state, trash_view, visitors, widgets
+from ..data.source_parts import SPLITS
+from ..startup import fragment, guard
+from ..words import escape, say, t
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run's model and the photos it is asked about."""
+
+    run: Run
+    dataset: Dataset
+    split: str
+
+    @property
+    def key(self) -> str:
+        """Names the pass; one at a time."""
+        return f"evaluate-{self.run.id}-{self.dataset.id}-{self.split}"
+
+    @property
+    def asked(self) -> tuple[Path, Dataset, str]:
+        """The run's folder, the dataset and the part: what the core calls these."""
+        return self.run.folder, self.dataset, self.split
+
+    def written(self) -> int:
+        """When the dataset's record was last written: it tells that it must be read anew."""
+        path = datasets.root() / self.dataset.id / "dataset.json"
+        return path.stat().st_mtime_ns if path.is_file() else 0
+
+    def fragment(self, draw: Callable[..., None], *args: Any) -> None:
+        """Draw a part of the page that redraws itself alone, the whole page after a decision.
+
+        Args:
+            draw: called with this subject and `args`.
+            args: whatever else it needs.
+        """
+        fragment(_redraw)(self, self.written(), draw, *args)
+
+
+def _redraw(subject: Subject, written: int, draw: Callable[..., None], *args: Any) -> None:
+    if subject.written() != written:
+        st.rerun()  # something was decided about the photos
+    draw(subject, *args)
+
+
+def choose_subject() -> Subject | None:
+    """Choose a run, photos that fit it and a part of them; None where there is none."""
+    more = other_models()
+    if not more and not runs.listing():
+        widgets.no_model(
+            t("There is no model to look at yet: it comes with a run's first whole epoch.")
+        )
+        import_model()
+        return None
+    if not datasets.listing():
+        state.no_dataset()
+        return None
+    follow_address()
+    fields = st.grid(min_column_width=250, gap="medium")
+    with fields.container():
+        run = state.chosen_run(t("Model"), others=more)
+    import_model()
+    if run is None:
+        return None
+    guest = imported_model_of(run)
+    if guest is not None:
+        imported_model_actions(guest)
+    if run.best_model is None:
+        st.info(t("This run has no model yet: one appears with the first whole epoch."))
+        return None
+    with fields.container():
+        dataset = _dataset(run)
+    if dataset is None:
+        return None
+    with fields.container():
+        return Subject(run, dataset, _split(dataset))
+
+
+def fitting_datasets(run: Run) -> list[Dataset]:
+    """The datasets whose classes a run's model knows, its own first."""
+    every = [d for d in datasets.listing() if set(d.classes) == set(run.classes)]
+    return sorted(every, key=lambda dataset: not is_own(run, dataset))
+
+
+def is_own(run: Run, dataset: Dataset) -> bool:
+    """Whether a run was trained with this dataset, or with one of the very same photos."""
+    return dataset.id == run.dataset_id or dataset.fingerprint == run.dataset_fingerprint
+
+
+def comparable_models(run: Run) -> list[Run]:
+    """All other models that tell the same classes apart, the newest runs first."""
+    return [
+        other
+        for other in [*runs.listing(), *other_models()]
+        if other.id != run.id and other.best_model and set(other.classes) == set(run.classes)
+    ]
+
+
+def other_models() -> list[Run]:
+    """The models that were not trained here: the one that comes with the lab, uploaded ones."""
+    ready = shipped.run()
+    own = [replace(ready, name=t("default, comes with the lab"))] if ready else []
+    return [*own, *imported_models()]
+
+
+def model_title(run: Run) -> str:
+    """A run's name with its time, or what the model that comes with the lab is called."""
+    name = shown(run.name or run.id)
+    return name if is_shipped(run) else f"{name} · {phrases.moment(run.created)}"
+
+
+def is_shipped(run: Run) -> bool:
+    """Whether this is the model that comes with the lab."""
+    return run.folder == shipped.folder()
+
+
+def answers(subject: Subject) -> Table | None:
+    """What the model says of the photos; where that is not known, why, and how to find out."""
+    found = predictions.read(subject.run.folder, subject.dataset, subject.split)
+    if found.table is None or job_fragment.is_running(subject.key):
+        job_fragment.watch_job(subject.key, partial(_pass_panel, subject, found.problem))
+    return found.table
+
+
+def cautions(subject: Subject) -> None:
+    """What to keep in mind about figures on these photos."""
+    run, dataset, split = subject.run, subject.dataset, subject.split
+    if imported_model_of(run) is not None:
+        st.caption(t("Which photos this model has learnt from is not known here."))
+    elif not is_own(run, dataset):
+        st.caption(t("The model was trained with another dataset than this one."))
+    elif split == "train":
+        st.caption(
+            t("The model has learnt from these very photos: on others, expect less than this.")
+        )
+    elif split == "validation":
+        st.caption(t("The best epoch was chosen by these photos: on others, expect a little less."))
+    learnt = _learnt(subject)
+    if split != "train" and learnt:
+        st.warning(
+            t(
+                "The model was trained with {n} of these photos, which lay in another part then:"
+                " its figures are better than they should be.",
+                n=learnt,
+            ),
+            icon=":material/warning:",
+        )
+
+
+def _dataset(run: Run) -> Dataset | None:
+    found = {dataset.id: dataset for dataset in fitting_datasets(run)}
+    if not found:
+        st.info(
+            t(
+                "None of your datasets has the classes this model knows: {names}.",
+                names=escape(shown(", ".join(run.classes), 120)),
+            )
+        )
+        return None
+    key = f"evaluate_dataset_{run.id}"
+    widgets.reset_unknown(key, found)
+    chosen = st.selectbox(
+        t("Photos of"),
+        list(found),
+        format_func=lambda key: shown(found[key].name),
+        key=key,
+        persist_state="session",
+    )
+    return found[chosen]
+
+
+def _split(dataset: Dataset) -> str:
+    counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
+    if st.session_state.get(PART) not in counts:
+        start = "validation" if "validation" in counts else next(iter(counts))
+        st.session_state[PART] = start
+    names = {split: f"{t(SPLITS[split])} {count:,}" for split, count in counts.items()}
+    split = widgets.choose_one(t("Part"), names, PART, persist_state="session")
+    keep_in_address(part=split)
+    return split
+
+
+def _learnt(subject: Subject) -> int:
+    """How many of the photos the model was trained with, as far as can be told."""
+    run, dataset = subject.run, subject.dataset
+    if run.dataset_id != dataset.id or run.dataset_fingerprint == dataset.fingerprint:
+        return 0
+    try:
+        then = datasets.as_of(dataset.id, run.dataset_fingerprint)
+    except CatDogError:
+        return 0
+    trained = {item.file for item in then.items("train")}
+    return sum(item.file in trained for item in dataset.items(subject.split))
+
+
+def _pass_panel(subject: Subject, problem: str, job: Job | None) -> None:
+    """The button that begins a pass, or how far it is."""
+    if job is not None and job.status == "running":
+        told = (
+            t(
+                "{done:,} of {n:,} photos · {rate:.0f} photos/s",
+                done=job.done,
+                n=job.total,
+                rate=job.rate,
+            )
+            if job.total
+            else t("The model is being loaded…")
+        )
+        job_fragment.progress_row(job, told, f"stop_{subject.key}")
+        return
+    job_fragment.job_error(job)
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        n = len(subject.dataset.items(subject.split))
+        visitors.action_button(
+            t("Ask it about the {n:,} photos", n=n),
+            f"start_{subject.key}",
+            "run a job",
+            job_fragment.start_job,
+            subject.key,
+            partial(_run_pass, subject),
+            icon="play_arrow",
+            type="primary",
+        )
+        once = t("One pass looks at each photo once; all below follows from it.")
+        st.caption(f"{t(problem)} {once}", width="content")
+
+
+def _run_pass(subject: Subject, job: Job) -> None:
+    loaders.evaluate(subject.run.folder, subject.dataset, subject.split, job)
+
+
+_IMPORT_ERROR = "evaluate_guest_said"
+
+
+def imported_models() -> list[Run]:
+    """The models from elsewhere, as the page's choice of models takes them."""
+    return [guest.run for guest in guests.listing()]
+
+
+def imported_model_of(run: Run) -> Guest | None:
+    """The model from elsewhere that stands behind a run, if one does."""
+    return guests.of(run.folder)
+
+
+def import_model() -> None:
+    """The way in for a model file: uploaded, checked, told its classes, then chosen above."""
+    problem = st.session_state.pop(_IMPORT_ERROR, None)
+    if problem is not None:
+        st.error(escape(say(problem)), icon=":material/error:")
+    name = t("A model file from elsewhere")
+    with st.expander(name, icon=":material/upload_file:", key="evaluate_guest"), guard():
+        found = model_upload.upload_model(
+            "evaluate", [d.classes for d in datasets.listing()], "run a job"
+        )
+        if found is None:
+            st.caption(
+                t(
+                    "A model of another program or another lab is asked about your photos as"
+                    " a run is. It is kept in the workspace, with its answers."
+                )
+            )
+            return
+        visitors.action_button(
+            t("Evaluate this model"),
+            "evaluate_guest_keep",
+            "run a job",
+            _keep_model,
+            found,
+            icon="fact_check",
+            type="primary",
+        )
+
+
+def imported_model_actions(guest: Guest) -> None:
+    """How a chosen model from elsewhere is asked, and the way to let it go."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            t(
+                "From elsewhere: it takes values of {scale} and calls its outputs, in their order,"
+                " {names}.",
+                scale=guest.scale.replace("..", "–"),
+                names=escape(shown(", ".join(guest.classes), 120)),
+            ),
+            width="stretch",
+        )
+        visitors.action_button(
+            t("Delete this model"),
+            "evaluate_guest_delete",
+            "manage run",
+            _remove_model,
+            guest,
+            icon="delete",
+            owner=guest.owner,
+            type="tertiary",
+        )
+
+
+def _keep_model(found: model_upload.Upload) -> None:
+    try:
+        guest = guests.keep(found.data, found.name, found.model.classes, found.scale)
+    except CatDogError as error:
+        st.session_state[_IMPORT_ERROR] = error
+    else:
+        st.query_params["run"] = guest.folder.name
+
+
+def _remove_model(guest: Guest) -> None:
+    try:
+        trash_view.deleted(guests.remove(guest))
+    except CatDogError as error:
+        st.session_state[_IMPORT_ERROR] = error
+
+
+PART, TRUTH, GUESS, LIST = (f"evaluate_{name}" for name in ("split", "truth", "guess", "list"))
+"""The keys of the page's widgets whose values `keep` writes into the address."""
+THRESHOLD = "threshold"
+"""The key of the slider, and its name in the address, to which it is bound: written by hand, each
+step would be one of the browser's history, too."""
+_ADDRESS_NAMES = {"part": PART, "truth": TRUTH, "called": GUESS}
+_KNOWN_ADDRESS = "evaluate_link"  # the address as this session last wrote or followed it
+
+
+def follow_address() -> None:
+    """Set the page's widgets by its address, where that is not what this session put there.
+
+    Whether there are such a part and such classes is for the widgets to check.
+    """
+    asked = {name: st.query_params[name] for name in _ADDRESS_NAMES if name in st.query_params}
+    known = st.session_state.get(_KNOWN_ADDRESS, {})
+    for name, text in asked.items():
+        if text != known.get(name):
+            st.session_state[_ADDRESS_NAMES[name]] = text
+    if {"truth", "called"} <= asked.keys() and asked != known:
+        st.session_state[LIST] = "cell"
+    st.session_state[_KNOWN_ADDRESS] = asked
+
+
+def keep_in_address(**values: str | None) -> None:
+    """Write values into the address by their names there; None takes one out."""
+    known = dict(st.session_state.get(_KNOWN_ADDRESS, {}))
+    for name, value in values.items():
+        if value is None:
+            st.query_params.pop(name, None)
+            known.pop(name, None)
+        else:
+            if st.query_params.get(name) != value:
+                st.query_params[name] = value
+            known[name] = value
+    st.session_state[_KNOWN_ADDRESS] = known

@@ -1,0 +1,149 @@
+"""Work in the background, shown by a part of a page that redraws itself while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+from uuid import uuid4
+
+import streamlit as st
+
+from catdog_core import jobs
+from catdog_core.jobs import Job
+
+from . import visitors
+from .startup import fragment, guard
+from .words import escape, say, t
+
+Draw = Callable[[Job | None], None]
+
+
+def watch_job(key: str, draw: Draw, seconds: float = 0.5) -> None:
+    """Draw what a job is at, again and again while it runs.
+
+    When it begins or ends, the whole page is drawn anew: it begins to look, or need not any more.
+
+    Args:
+        key: of the job; there may be none yet.
+        draw: called with the job or None; its buttons may start or stop it by their callbacks.
+        seconds: between two looks.
+    """
+    running = is_running(key)
+    fragment(_redraw, seconds if running else None)(key, draw, running)
+
+
+def is_running(key: str) -> bool:
+    """Whether a job of this key is at work."""
+    found = jobs.get(key)
+    return found is not None and found.status == "running"
+
+
+def start_job(key: str, work: jobs.Work) -> None:
+    """Start a job from a button's callback; why it cannot start is said on the page."""
+    with guard():
+        jobs.start(key, work)
+
+
+def stop_button(job: Job, key: str) -> None:
+    """Draw the button that stops a job."""
+    visitors.action_button(t("Stop"), key, job.action, job.stop, icon="stop")
+
+
+def progress_row(job: Job, text: str, key: str) -> None:
+    """Draw how far a job is, with a text, beside the button that stops it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(min(job.done / job.total, 1.0) if job.total else 0.0, text)
+        stop_button(job, key)
+
+
+def job_error(job: Job | None) -> None:
+    """Say why a job ended early, if it did."""
+    if job is not None and job.error is not None:
+        (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
+
+
+def _redraw(key: str, draw: Draw, was_running: bool) -> None:
+    if is_running(key) != was_running:
+        st.rerun()
+    draw(jobs.get(key))
+
+
+Result = TypeVar("Result")
+
+
+def background_result(
+    slot: str,
+    key: Hashable,
+    work: Callable[[Job], Result],
+    count: int,
+    quick: int,
+    words: str,
+) -> Result | None:
+    """What a piece of work comes to; while it is at it, None and a bar with a button that stops it.
+
+    The page stays usable meanwhile, and is drawn anew in the end. A result is kept in the session
+    until another one is asked for in its slot.
+
+    Args:
+        slot: names the kind of work; a session has one of a kind at a time.
+        key: what is asked for; work for another key is stopped.
+        work: tells the job its progress and ends early, with what there is, when it is stopped.
+        count: how many photos it is about.
+        quick: up to so many are done at once, without a job.
+        words: what is said meanwhile, in the session's language.
+
+    Raises:
+        CatDogError: the work failed.
+    """
+    kept = st.session_state.get(f"{slot}_memo")
+    if kept is None or kept[0] != key:
+        name = _job_name(slot)
+        job = jobs.get(name)
+        if job is not None and job.status != "running" and st.session_state[f"{slot}_key"] == key:
+            jobs.forget(name)
+            kept = (key, job.result, job.error)
+        elif job is None and count <= quick:
+            kept = (key, _at_once(work, words), None)
+        else:
+            _begin_work(slot, key, name, work, job)
+            watch_job(name, lambda now: _draw_progress(now, words, name))
+            return None
+        st.session_state[f"{slot}_memo"] = kept
+    if kept[2] is not None:
+        raise kept[2]
+    found: Result = kept[1]
+    return found
+
+
+def _job_name(slot: str) -> str:
+    return f"{slot}:{st.session_state.setdefault('predict_session', uuid4().hex)}"
+
+
+def _begin_work(
+    slot: str, key: Hashable, name: str, work: Callable[[Job], object], job: Job | None
+) -> None:
+    """Start the work unless it runs already; other work of the slot has to end first."""
+    if job is not None and job.status == "running":
+        if st.session_state[f"{slot}_key"] != key:
+            job.stop()
+        return
+    st.session_state[f"{slot}_key"] = key
+    jobs.start(name, work, action=None)  # a look at photos; the audience may have it, too
+
+
+def _at_once(work: Callable[[Job], Result], words: str) -> Result:
+    with st.spinner(words):
+        return work(Job(""))
+
+
+def _draw_progress(job: Job | None, words: str, name: str) -> None:
+    if job is None or job.status != "running":
+        return
+    progress_row(job, _progress_text(job, words), f"stop_{name}")
+
+
+def _progress_text(job: Job, words: str) -> str:
+    if not job.total:
+        return words
+    count = t("{done:,} of {n:,}", done=job.done, n=job.total)
+    return f"{words} {count}"

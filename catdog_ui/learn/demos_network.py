@@ -1,0 +1,384 @@
+"""Demos of the Learn page about the network and its training."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from catdog_core import images
+from catdog_core.errors import SettingsError
+from catdog_core.learn import by_hand, own_numbers
+from catdog_core.learn.by_hand import Grey
+from catdog_core.networks import architecture
+from catdog_core.outcomes import histories
+
+from .. import captions, charts, gallery, phrases, widgets
+from ..data.source_parts import SPLITS
+from ..words import escape, say, t
+from . import learner_context
+from .learner_context import Learner
+
+_ROW = 36_992  # numbers before the last layer of the notes' network
+
+
+def convolution(who: Learner) -> None:
+    """A filter on the learner's photo: the sums, and what ReLU leaves of them."""
+    photo = _grey(who)
+    if photo is None:
+        return
+    kernels = {name: t(kernel[0]) for name, kernel in by_hand.KERNELS.items()}
+    kernel = widgets.choose_one(t("Filter"), kernels, "learn_kernel", default="edges", wrap=True)
+    sums = by_hand.convolve(photo, kernel)
+    left = by_hand.relu(sums)
+    _pictures(
+        [photo, sums, left],
+        [
+            t("the photo, {n} × {n}", n=photo.shape[0]),
+            t("sums, {n} × {n}", n=sums.shape[0]),
+            t("after ReLU: {share:.0%} zero", share=float((left == 0).mean())),
+        ],
+    )
+    st.code(np.array2string(np.array(by_hand.KERNELS[kernel][1]), precision=2), "python")
+    st.caption(
+        t(
+            "White is large. Here the sums go from {low:.2f} to {high:.2f}; ReLU keeps those above"
+            " zero.",
+            low=float(sums.min()),
+            high=float(sums.max()),
+        )
+    )
+    learner_context.another_photo_button()
+
+
+def pooling(who: Learner) -> None:
+    """A map of edges, pooled twice, and one of its places in numbers."""
+    photo = _grey(who)
+    if photo is None:
+        return
+    found = by_hand.relu(by_hand.convolve(photo, "edges"))
+    once = by_hand.max_pool(found)
+    twice = by_hand.max_pool(once)
+    maps = [found, once, twice]
+    _pictures(maps, [t("{h} × {w}", h=m.shape[0], w=m.shape[1]) for m in maps])
+    rows, columns = np.unravel_index(int(once.argmax()), once.shape)
+    top, left = max(2 * int(rows) - 2, 0), max(2 * int(columns) - 2, 0)
+    part = found[top : top + 4, left : left + 4]
+    with st.grid(2, min_column_width=200, gap="small"):
+        st.code(np.array2string(part, precision=2, floatmode="fixed"), "python")
+        st.code(np.array2string(by_hand.max_pool(part), precision=2, floatmode="fixed"), "python")
+    st.caption(t("Left a part of the first map, right the largest of each 2 × 2 numbers of it."))
+    learner_context.another_photo_button()
+
+
+def network_table(who: Learner) -> None:
+    """The table of the notes' networks for any size of photos."""
+    name = widgets.choose_one(
+        t("Network"),
+        {name: name for name in ("notes", "notes-deep")},
+        "learn_network",
+        default="notes",
+        label_visibility="collapsed",
+    )
+    size = st.slider(t("Side of the photos in pixels"), 32, 224, 150, 2, key="learn_side")
+    try:
+        rows = architecture.layers(name, size, max(int(who.facts["classes"]), 2))
+    except SettingsError as error:
+        st.warning(escape(say(error)))
+        return
+    widgets.table(
+        {
+            t("Layer"): [f"{row.kind} {row.detail}".strip() for row in rows],
+            t("Output"): [" × ".join(f"{n:,}" for n in row.output_shape) for row in rows],
+            t("Parameters"): [f"{row.parameters:,}" for row in rows],
+        },
+        "learn_layers",
+        t("Layers of the network with output shapes and parameters"),
+    )
+    st.caption(
+        t(
+            "{n:,} parameters in all. The convolutions' stay the same for any size; the last"
+            " layer's follow it.",
+            n=architecture.parameters(rows),
+        )
+    )
+
+
+def dropout(who: Learner) -> None:
+    """A row of numbers in training, with half of them gone."""
+    del who
+    rate = st.slider(t("Dropped share"), 0.0, 0.9, 0.5, 0.1, key="learn_rate")
+    seed = st.session_state.get("learn_drop", 0)
+    values = np.random.default_rng(7).random((16, 16)) * 0.9 + 0.1
+    left = by_hand.dropped(values, rate, seed)
+    pictures = [
+        np.kron(by_hand.as_picture(v), np.ones((12, 12, 1), np.uint8))
+        for v in (values, np.minimum(left, 1.0))
+    ]
+    gallery.grid(
+        [images.encode(picture, "png") for picture in pictures],
+        captions=[t("in validation and prediction"), t("in this training step")],
+        columns=2,
+        width=420,
+    )
+    gone = int((by_hand.dropped(np.ones(_ROW), rate, seed) == 0).sum())
+    st.caption(
+        t(
+            "Each square is one number, black is zero. Of the {row:,} numbers before the notes'"
+            " last layer this step drops {gone:,}.",
+            row=_ROW,
+            gone=gone,
+        )
+    )
+    st.button(t("Next step"), icon=":material/casino:", key="learn_step", on_click=_next_step)
+
+
+def _next_step() -> None:
+    st.session_state["learn_drop"] = st.session_state.get("learn_drop", 0) + 1
+
+
+def sigmoid(who: Learner) -> None:
+    """A sum, pressed into a probability; softmax of two sums says the same."""
+    score = st.slider(t("Sum of the last layer"), -6.0, 6.0, 1.0, 0.1, key="learn_score")
+    x = [step / 10 for step in range(-60, 61)]
+    probability = by_hand.sigmoid(score)
+    learner_context.draw_curve(
+        x,
+        [by_hand.sigmoid(value) for value in x],
+        ([score], [probability]),
+        (t("sum"), t("probability")),
+        "learn_sigmoid",
+        t("The sigmoid curve; at {score:.1f} it is {p:.3f}", score=score, p=probability),
+        y_range=[-0.05, 1.05],
+    )
+    other, same = by_hand.softmax((0.0, score))
+    st.markdown(
+        t(
+            "sigmoid({score:.1f}) = **{p:.3f}** for {second}, so {q:.3f} for {first}."
+            " softmax(0, {score:.1f}) = ({q2:.3f}, {p2:.3f}): the same.",
+            score=score,
+            p=probability,
+            q=1 - probability,
+            q2=other,
+            p2=same,
+            first=escape(who.facts["first"]),
+            second=escape(who.facts["second"]),
+        )
+    )
+
+
+def _grey(who: Learner) -> Grey | None:
+    assert who.dataset is not None
+    found = learner_context.current_photo(who.dataset)
+    return None if found is None else by_hand.grey(found[1])
+
+
+def _pictures(maps: list[Grey], captions: list[str]) -> None:
+    gallery.grid(
+        [images.encode(by_hand.as_picture(one), "png") for one in maps],
+        captions=captions,
+        columns=len(maps),
+        least=110,
+    )
+
+
+_RATES = (0.01, 0.05, 0.2, 0.5, 0.9, 1.02)
+_NOTES_SECONDS = 20
+
+
+def loss(who: Learner) -> None:
+    """The loss of one answer, by the probability the true class got."""
+    given = st.slider(
+        t("Probability given to the true class"), 0.01, 0.99, 0.6, 0.01, key="learn_given"
+    )
+    x = [step / 100 for step in range(1, 100)]
+    value = by_hand.cross_entropy(given)
+    learner_context.draw_curve(
+        x,
+        [by_hand.cross_entropy(p) for p in x],
+        ([given], [value]),
+        (t("probability of the true class"), t("loss")),
+        "learn_loss",
+        t("Loss falls as the probability of the true class grows"),
+        y_range=[0, 4.7],
+    )
+    st.caption(
+        t(
+            "−ln {given:.2f} = {value:.2f}, and accuracy counts this answer as {verdict}. The last"
+            " training loss of the run told of, {loss:.3f}, is that of {likely:.0%}.",
+            given=given,
+            value=value,
+            verdict=t("right") if given > 0.5 else t("wrong"),
+            loss=who.facts["loss"],
+            likely=who.facts["likely"],
+        )
+    )
+
+
+def learning_rate(who: Learner) -> None:
+    """Steps down into a valley, too small, fitting or too large."""
+    rate = st.select_slider(t("Learning rate"), _RATES, 0.2, key="learn_lr")
+    places = by_hand.descent(float(rate))
+    x = [step / 20 for step in range(-30, 31)]
+    seen = [place for place in places if abs(place) <= 1.5]
+    learner_context.draw_curve(
+        x,
+        [place * place for place in x],
+        (seen, [place * place for place in seen]),
+        (t("a weight"), t("loss")),
+        "learn_valley",
+        t("{n} steps in a valley of loss, at learning rate {rate:g}", n=len(places) - 1, rate=rate),
+        x_range=[-1.5, 1.5],
+        y_range=[-0.1, 2.3],
+    )
+    told = (
+        t("It climbs out of the valley: it diverges.")
+        if abs(places[-1]) > abs(places[0])
+        else t(
+            "After {n} steps it is {far:.3f} from the bottom.",
+            n=len(places) - 1,
+            far=abs(places[-1]),
+        )
+    )
+    st.caption(
+        t(
+            "Each dot is a step of plain gradient descent. {told} Your run takes {rate:g}.",
+            told=told,
+            rate=who.facts["learning_rate"],
+        )
+    )
+
+
+def steps(who: Learner) -> None:
+    """What batch size and epochs come to for the learner's photos."""
+    facts = who.facts
+    batch = st.slider(t("Batch size"), 1, 100, min(int(facts["batch"]), 100), key="learn_size")
+    count = -(-int(facts["photos"]) // batch)
+    gallery.metric_row(
+        [
+            (t("training photos"), f"{facts['photos']:,}"),
+            (t("steps an epoch"), f"{count:,}"),
+            (t("epochs"), f"{facts['epochs']:,}"),
+            (t("changes of the weights"), f"{count * facts['epochs']:,}"),
+        ]
+    )
+    st.code(
+        f"steps_per_epoch  = {facts['photos']:,} / {batch} = {count:,}\n"
+        f"validation_steps = {facts['validation_photos']:,} / {batch}"
+        f" = {-(-int(facts['validation_photos']) // batch):,}",
+        None,
+    )
+    st.caption(
+        t(
+            "Your run was told {steps:,} steps an epoch with batches of {batch}, and {n:,} in"
+            " validation.",
+            steps=facts["steps"],
+            batch=facts["batch"],
+            n=facts["validation_steps"],
+        )
+    )
+
+
+def validation(who: Learner) -> None:
+    """The parts of the learner's dataset."""
+    assert who.dataset is not None
+    counts = who.dataset.counts()
+    total = sum(sum(row.values()) for row in counts.values())
+    gallery.metric_row(
+        [(t(SPLITS[split]), f"{sum(row.values()):,}") for split, row in counts.items()]
+    )
+    rows = [
+        f"| {escape(name[:40])} | " + " | ".join(f"{counts[s][name]:,}" for s in counts) + " |"
+        for name in who.dataset.classes[:8]
+    ]
+    names = [t("Class"), *(t(SPLITS[split]) for split in counts)]
+    heads = f"| {' | '.join(names)} |"
+    st.markdown("\n".join([heads, "|---|" + "--:|" * len(counts), *rows]))
+    share = sum(counts.get("validation", {}).values()) / max(total, 1)
+    st.caption(t("{share:.0%} of your photos are kept back for validation.", share=share))
+
+
+def result(who: Learner) -> None:
+    """The class's result beside the learner's."""
+    facts, notes = who.facts, own_numbers.CLASS
+    names = {
+        "loss": t("training loss"),
+        "accuracy": t("training accuracy"),
+        "val_loss": t("validation loss"),
+        "val_accuracy": t("validation accuracy"),
+    }
+    widgets.table(
+        {
+            t("last epoch"): [*names.values(), t("seconds an epoch"), t("epochs")],
+            t("the class"): [
+                *(f"{notes[key]:.4f}" for key in names),
+                f"{_NOTES_SECONDS}",
+                "50",
+            ],
+            t("your run"): [
+                *(f"{facts[key]:.4f}" for key in names),
+                f"{facts['seconds']:.1f}",
+                f"{facts['epochs']}",
+            ],
+        },
+        "learn_result",
+        t("The class's last epoch beside that of your run"),
+    )
+    better = facts["val_accuracy"] - notes["val_accuracy"]
+    st.caption(
+        t(
+            "Your validation accuracy is {points} away from the class's. Other photos, other"
+            " epochs: it says little about which network is better.",
+            points=phrases.points(better),
+        )
+    )
+
+
+def save(who: Learner) -> None:
+    """The size of the learner's model file, and where its bytes go."""
+    assert who.run is not None
+    model = who.run.best_model
+    weights = 4 * int(who.facts["parameters"])
+    size = model.stat().st_size if model else 0
+    gallery.metric_row(
+        [
+            (t("parameters"), f"{who.facts['parameters']:,}"),
+            (t("4 bytes each"), t("{n:,.0f} kB", n=weights / 1000)),
+            (t("your file"), t("{n:,.0f} kB", n=size / 1000) if model else "–"),
+        ]
+    )
+    st.code("model.save('cats_and_dogs.h5')\nmodel = keras.models.load_model('cats_and_dogs.h5')")
+    st.caption(
+        t(
+            "The file of “{name}” may hold more than the weights: the optimizer keeps up to two"
+            " numbers beside each, to go on training from here.",
+            name=escape(who.run.name),
+        )
+        if model
+        else t("This run keeps no model yet.")
+    )
+
+
+def overfitting(who: Learner) -> None:
+    """The two plots of the class, of the learner's run, with the verdict."""
+    assert who.run is not None and who.run.training is not None
+    run = who.run
+    curve = charts.Curve(
+        epochs=run.epochs,
+        planned=len(run.epochs),
+        classes=max(len(run.classes), 2),
+        best=run.best_epoch,
+    )
+    found = histories.of_run(run)
+    st.html(charts.live_legend())
+    with st.grid(2, min_column_width=190, gap="small"):
+        for metric in charts.METRICS:
+            figure = charts.live(metric, curve)
+            charts.draw_gap(figure, metric, run.epochs)
+            charts.mark_overfitting(figure, found.since)
+            widgets.plot(
+                figure,
+                key=f"learn_{metric}",
+                alt=t("Training and validation over the epochs of your run"),
+            )
+    st.caption(t("Lines that part tell of learning by heart; the band is the gap."))
+    st.markdown(captions.verdict_sentence(found))

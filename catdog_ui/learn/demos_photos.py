@@ -1,0 +1,425 @@
+"""Demos of the Learn page about photos and their augmentation."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+import streamlit as st
+
+from catdog_core import augment, images, runs
+from catdog_core.datasets import Dataset
+from catdog_core.errors import PhotoError
+from catdog_core.files import shown
+from catdog_core.images import Photo
+from catdog_core.insight import heat
+from catdog_core.learn import by_hand
+from catdog_core.palette import class_color
+from catdog_core.runs import Run
+from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
+
+from .. import charts, gallery, phrases, widgets
+from ..data import batch_view, split_view
+from ..words import escape, t
+from . import learner_context
+from .learner_context import Learner
+
+_PATCH, _AT = 6, (58, 62)  # pixels: the side of the part looked at, and its place
+_TIMED = 12
+_SQUARES = (150, 64, 32)
+_FEW = 3
+
+
+def little_data(who: Learner) -> None:
+    """The learner's count beside what counts as little and as much."""
+    names = [
+        t("your training photos"),
+        t("enough if clean and simple, from"),
+        t("… to"),
+        t("no longer small, from"),
+    ]
+    count = max(int(who.facts["photos"]), 1)
+    learner_context.draw_bars(
+        names,
+        [count, 1_000, 10_000, 100_000],
+        0,
+        t("Photos"),
+        "learn_counts",
+        t("{n:,} training photos beside 1,000, 10,000 and 100,000", n=count),
+    )
+    st.caption(
+        t(
+            "Each step of the axis is ten times more. You have {n:,} training photos: {share:.2%}"
+            " of what is no longer called small.",
+            n=count,
+            share=count / 100_000,
+        )
+    )
+
+
+def photo_array(who: Learner) -> None:
+    """A part of a photo, enlarged, beside its numbers."""
+    found = _learner_photo(who)
+    if found is None:
+        return
+    photo, patch = found, _patch(found)
+    top, left = _AT
+    large = np.kron(patch, np.ones((25, 25, 1), dtype=np.uint8))
+    gallery.grid(
+        [
+            images.encode(heat.framed(photo, (top, left, top + _PATCH, left + _PATCH))),
+            images.encode(large, "png"),
+        ],
+        captions=[
+            t("Your photo, {n} pixels a side", n=photo.shape[0]),
+            t("The frame in it, {n} × {n} pixels", n=_PATCH),
+        ],
+        columns=2,
+        width=420,
+    )
+    names = [t("red"), t("green"), t("blue")]
+    channel = st.segmented_control(
+        t("Colour"),
+        range(3),
+        format_func=names.__getitem__,
+        default=0,
+        required=True,
+        key="learn_channel",
+        label_visibility="collapsed",
+    )
+    st.code(
+        f"photo[{top}:{top + _PATCH}, {left}:{left + _PATCH}, {channel}]\n{patch[:, :, channel]}",
+        "python",
+    )
+    learner_context.another_photo_button()
+
+
+def rescale(who: Learner) -> None:
+    """The same numbers before and after the network's first layer."""
+    found = _learner_photo(who)
+    if found is None:
+        return
+    red = _patch(found)[:, :, 0]
+    with st.grid(2, min_column_width=330, gap="small"):
+        with st.container():
+            st.markdown(t("**As read**"))
+            st.code(str(red), "python")
+        with st.container():
+            st.markdown(t("**After 1/255**"))
+            st.code(np.array2string(red / 255, precision=2, floatmode="fixed"), "python")
+    st.caption(
+        t(
+            "The whole photo goes from {low}…{high} to {small:.2f}…{large:.2f}; nothing else"
+            " changes.",
+            low=int(found.min()),
+            high=int(found.max()),
+            small=float(found.min()) / 255,
+            large=float(found.max()) / 255,
+        )
+    )
+    learner_context.another_photo_button()
+
+
+def read_again(who: Learner) -> None:
+    """How long reading takes on this very machine, and what it adds up to."""
+    assert who.dataset is not None
+    paths = [item.path for item in who.dataset.items("train")[:_TIMED]]
+    start = perf_counter()
+    good = sum(
+        not isinstance(photo, PhotoError) for photo in images.load_all(paths, learner_context.SIZE)
+    )
+    each = (perf_counter() - start) / max(len(paths), 1)
+    epoch, epochs = each * who.facts["photos"], who.facts["epochs"]
+    gallery.metric_row(
+        [
+            (t("a photo"), t("{n:.1f} ms", n=1000 * each)),
+            (t("an epoch"), t("{n:.1f} s", n=epoch)),
+            (t("{n} epochs", n=epochs), t("{n:,.0f} s", n=epoch * epochs)),
+        ]
+    )
+    st.caption(
+        t(
+            "{n} of your photos were just read and decoded, from files the system may still hold in"
+            " memory; from a cold disk it takes longer. A reader that keeps nothing pays this in"
+            " every epoch.",
+            n=good,
+        )
+    )
+    st.button(t("Read them again"), icon=":material/refresh:", key="learn_read")
+
+
+def tfrecord(who: Learner) -> None:
+    """What a record of one photo is made of, byte by byte."""
+    assert who.dataset is not None
+    found = learner_context.current_photo(who.dataset)
+    if found is None:
+        return
+    item, photo = found
+    gallery.grid([images.encode(photo)], alts=[shown(item.file, 60)], columns=1, width=120)
+    file = item.path.stat().st_size if item.path.exists() else 0
+    raw = learner_context.SIZE * learner_context.SIZE * 3
+    parts = [
+        (t("part of a record"), t("bytes")),
+        ("---", "--:"),
+        (t("length of what comes"), "8"),
+        (t("checksum of the length"), "4"),
+        (t("the photo as numbers, and its label"), f"{raw:,} +"),
+        (t("checksum of these"), "4"),
+    ]
+    st.markdown("\n".join(f"| {name} | {size} |" for name, size in parts))
+    begins = " ".join(f"{byte:02x}" for byte in photo.tobytes()[:10])
+    st.code(t("the photo's bytes begin: {bytes} …", bytes=begins), None)
+    st.caption(
+        t(
+            "Your photo {file} has {n:,} bytes as a file. As numbers it is larger, but nothing is"
+            " left to decode. All {photos:,} training photos take {packed:,.0f} MB.",
+            file=escape(shown(item.file, 60)),
+            n=file,
+            photos=who.facts["photos"],
+            packed=who.facts["photos"] * raw / 1e6,
+        )
+    )
+    learner_context.another_photo_button()
+
+
+def squares(who: Learner) -> None:
+    """The photo as it is, and as squares of three sizes."""
+    assert who.dataset is not None
+    found = learner_context.current_photo(who.dataset)
+    if found is None:
+        return
+    item, _ = found
+    whole = images.decode(images.read(item.path))
+    height, width = whole.shape[:2]
+    small = [images.fit(whole, side) for side in _SQUARES]
+    gallery.grid(
+        [images.encode(images.thumbnail(whole, 240)), *(images.encode(s, "png") for s in small)],
+        captions=[
+            t("the file: {width} × {height}", width=width, height=height),
+            *(t("{n} × {n}", n=side) for side in _SQUARES),
+        ],
+        columns=4,
+        least=110,
+    )
+    st.caption(
+        t(
+            "Of {whole:,} pixels, {n:,} are left at 150 and {few:,} at 32. Would you still know the"
+            " pet?",
+            whole=width * height,
+            n=150 * 150,
+            few=32 * 32,
+        )
+    )
+    learner_context.another_photo_button()
+
+
+def labels(who: Learner) -> None:
+    """The classes of the dataset with their numbers."""
+    assert who.dataset is not None
+    names = who.dataset.classes
+    rows = [f"| `{number}` | {escape(shown(name, 40))} |" for number, name in enumerate(names[:10])]
+    number, folder = t("number"), t("folder")
+    st.markdown("\n".join([f"| {number} | {folder} |", "|--:|---|", *rows]))
+    told = (
+        t("The alphabetical order, which Keras takes when nothing is said.")
+        if list(names) == sorted(names)
+        else t("Not the alphabetical order: you, or the folder's record, have set another one.")
+    )
+    st.caption(told)
+    st.code(f"flow_from_directory(folder, classes={[shown(name, 40) for name in names[:10]]})")
+
+
+def class_mode(who: Learner) -> None:
+    """A few photos and their labels, written in three ways."""
+    assert who.dataset is not None
+    items = split_view.sample_photos(who.dataset)[:_FEW]
+    read = [(item, gallery.fitted_photo(item.path, 112)) for item in items]
+    good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
+    gallery.grid(
+        [images.encode(photo) for _, photo in good],
+        captions=[shown(who.dataset.classes[item.label], 30) for item, _ in good],
+        colors=[class_color(item.label) for item, _ in good],
+        columns=_FEW,
+        width=360,
+    )
+    numbers = np.array([item.label for item, _ in good], dtype=np.int64)
+    modes = batch_view.labels(numbers, len(who.dataset.classes))
+    lines = [
+        f"{mode:<12}{'–' if array is None else ' '.join(str(array.astype(int)).split())}"
+        for mode, array in modes.items()
+    ]
+    st.code("\n".join(lines), None)
+    if modes["binary"] is None:
+        st.caption(t("One number of 0 or 1 tells only two classes apart; you have more."))
+
+
+def batch(who: Learner) -> None:
+    """Any batch of the endless row of batches: its epoch, its step and its photos."""
+    assert who.dataset is not None
+    items = who.dataset.items("train")
+    size = min(int(who.facts["batch"]), 20)
+    steps = -(-len(items) // size)
+    number = st.slider(t("Batch number"), 1, 3 * steps, 1, key="learn_batch")
+    chosen = by_hand.batch_numbers(len(items), size, number)
+    read = [(items[n], gallery.fitted_photo(items[n].path, learner_context.SIZE)) for n in chosen]
+    good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
+    gallery.grid(
+        [images.encode(images.thumbnail(photo, 72)) for _, photo in good],
+        alts=[shown(who.dataset.classes[item.label], 30) for item, _ in good],
+        tooltips=[shown(item.file, 100) for item, _ in good],
+        columns=5,
+        least=44,
+        width=400,
+    )
+    side = learner_context.SIZE
+    st.code(f"photos.shape  ({len(good)}, {side}, {side}, 3)\nlabels.shape  ({len(good)},)", None)
+    st.caption(
+        t(
+            "Batch {number}: step {step} of {steps} in epoch {epoch}. After the last step the"
+            " photos are shuffled and it begins anew; nothing ever says stop.",
+            number=number,
+            step=(number - 1) % steps + 1,
+            steps=steps,
+            epoch=(number - 1) // steps + 1,
+        )
+    )
+
+
+def _learner_photo(who: Learner) -> Photo | None:
+    assert who.dataset is not None
+    dataset: Dataset = who.dataset
+    found = learner_context.current_photo(dataset)
+    return None if found is None else found[1]
+
+
+def _patch(photo: Photo) -> Photo:
+    top, left = _AT
+    return photo[top : top + _PATCH, left : left + _PATCH]
+
+
+_VARIANTS, _ROW = 20, 5
+
+
+def augmentation(who: Learner) -> None:
+    """A photo and its variants, with one slider."""
+    assert who.dataset is not None
+    found = learner_context.current_photo(who.dataset)
+    if found is None:
+        return
+    degrees = st.slider(t("Rotation, degrees either way"), 0, 90, 20, key="learn_degrees")
+    flips = st.toggle(t("Flips, shifts and zoom as well"), key="learn_flips")
+    base = PRESETS["notes"] if flips else NO_AUGMENTATION
+    settings = base.model_copy(update={"rotation_range": float(degrees)})
+    _variants(found[1], settings, _VARIANTS)
+    st.caption(
+        t("Nothing is set, so every variant equals the photo.")
+        if settings.is_off
+        else t("20 draws of: {words}.", words=phrases.augmentation(settings))
+    )
+    learner_context.another_photo_button()
+
+
+def validation_plain(who: Learner) -> None:
+    """A training photo over five epochs, and a validation photo."""
+    assert who.dataset is not None
+    own = who.run.augmentation if who.run else None
+    settings = own if own is not None and not own.is_off else PRESETS["notes"]
+    found = learner_context.current_photo(who.dataset)
+    kept = next(iter(who.dataset.items("validation")), None)
+    if found is None:
+        return
+    st.markdown(t("**A training photo, epoch 1 to 5**"))
+    _variants(found[1], settings, _ROW)
+    plain = gallery.fitted_photo(kept.path, learner_context.SIZE) if kept else None
+    if plain is None or isinstance(plain, PhotoError):
+        st.caption(t("This dataset has no validation photo to show beside it."))
+        return
+    st.markdown(t("**A validation photo, epoch 1 to 5**"))
+    _variants(plain, NO_AUGMENTATION, _ROW)
+    st.caption(t("Augmentation here: {words}.", words=phrases.augmentation(settings)))
+    learner_context.another_photo_button()
+
+
+def twin(who: Learner) -> None:
+    """The newest plain and the newest augmented run of the same network, side by side."""
+    assert who.run is not None
+    plain, augmented = _twin_runs(who.run)
+    shown = [run for run in (plain, augmented) if run is not None]
+    curves = [
+        charts.Curve(
+            epochs=run.epochs,
+            planned=len(run.epochs),
+            classes=max(len(run.classes), 2),
+            name=run.name,
+        )
+        for run in shown
+    ]
+    st.html(
+        charts.legend(
+            [
+                *((run.name, charts.run_color(n), "line") for n, run in enumerate(shown)),
+                (t("Training"), "", "dots"),
+            ]
+        )
+    )
+    widgets.plot(
+        charts.overlay("accuracy", curves),
+        key="learn_twin",
+        alt=t("Accuracy of a plain and an augmented run"),
+    )
+    gallery.metric_row(
+        [
+            (t("gap of {name}", name=run.name), phrases.points(gap))
+            for run in shown
+            if (gap := phrases.gap(run)) is not None
+        ]
+    )
+    if plain is None or augmented is None:
+        lacking = t("augmented") if augmented is None else t("plain")
+        st.info(
+            t("You have no {kind} run of this network yet to lay beside it.", kind=lacking),
+            icon=":material/compare_arrows:",
+        )
+        return
+    st.caption(
+        t(
+            "Dotted is training, solid validation. Compare the gaps, and mind what else differs:"
+            " {first} has {one:g} as learning rate, {second} {two:g}.",
+            first=escape(plain.name),
+            second=escape(augmented.name),
+            one=plain.training.learning_rate if plain.training else 0,
+            two=augmented.training.learning_rate if augmented.training else 0,
+        )
+    )
+
+
+def _twin_runs(run: Run) -> tuple[Run | None, Run | None]:
+    """The chosen run and the newest of the other kind with its network and classes."""
+    mine = _is_plain(run)
+    other = next(
+        (
+            found
+            for found in runs.listing()
+            if found.epochs
+            and found.model == run.model
+            and found.classes == run.classes
+            and _is_plain(found) != mine
+        ),
+        None,
+    )
+    return (run, other) if mine else (other, run)
+
+
+def _is_plain(run: Run) -> bool:
+    return run.augmentation is None or run.augmentation.is_off
+
+
+def _variants(photo: Photo, settings: Augmentation, count: int) -> None:
+    drawn = augment.variants(photo, settings, count)
+    gallery.grid(
+        [images.encode(images.thumbnail(image, 100)) for image, _ in drawn],
+        alts=[t("Variant {n}", n=n + 1) for n in range(count)],
+        columns=_ROW,
+        least=44,
+        width=400,
+    )

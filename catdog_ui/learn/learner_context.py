@@ -1,0 +1,174 @@
+"""What the demos of the Learn page share: the chosen dataset and run, a photo, small charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from catdog_core import datasets, runs
+from catdog_core.datasets import Dataset, Item
+from catdog_core.errors import PhotoError
+from catdog_core.images import Photo
+from catdog_core.learn import own_numbers
+from catdog_core.palette import NEUTRAL, TRAIN, VALIDATION
+from catdog_core.runs import Run
+
+from .. import gallery, state, widgets
+from ..data import source_parts
+from ..words import escape, t
+
+SIZE = 150
+"""Side of the photos shown, in pixels: what the notes' network takes."""
+_AT = "learn_at"
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The chosen dataset, the chosen run where it has an epoch, and what may be told of both."""
+
+    dataset: Dataset | None
+    run: Run | None
+    facts: Mapping[str, Any]
+
+
+def choose_context(ask: bool) -> Learner:
+    """Let the learner choose of what there is.
+
+    Args:
+        ask: offer the demo dataset where there is nothing yet.
+    """
+    found, trained = datasets.listing(), runs.listing()
+    dataset = run = None
+    if found or trained:
+        with st.grid(2, min_column_width=260, gap="medium"):
+            if found:
+                dataset = state.chosen_dataset(t("Your dataset"))
+            if trained:
+                run = state.chosen_run(t("Your run"))
+    elif ask:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.info(
+                t(
+                    "Nothing is here yet, so the numbers are the class notes' own. Make the demo"
+                    " dataset, and every section shows your photos."
+                ),
+                icon=":material/school:",
+            )
+            source_parts.demo_button("learn_demo")
+    if run is not None and (run.training is None or not run.epochs):
+        run = None
+    return Learner(dataset, run, own_numbers.of(dataset, run))
+
+
+def escaped_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts for a sentence that is rendered as Markdown: names are plain text in it."""
+    return {key: escape(v) if isinstance(v, str) else v for key, v in facts.items()}
+
+
+def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | None:
+    """The photo the page shows, (size, size, 3) uint8, with a button for another one."""
+    items = dataset.items("train")
+    start: int = st.session_state.get(_AT, 0)
+    for step in range(min(_TRIES, len(items))):
+        item = items[(start + step) * 37 % len(items)]
+        found = gallery.fitted_photo(item.path, size)
+        if not isinstance(found, PhotoError):
+            return item, found
+    st.info(t("None of the first photos can be read. The Data page's health check says why."))
+    return None
+
+
+def another_photo_button() -> None:
+    """A button that takes another photo of the dataset."""
+    st.button(t("Another photo"), icon=":material/shuffle:", key="learn_another", on_click=_next)
+
+
+def _next() -> None:
+    st.session_state[_AT] = st.session_state.get(_AT, 0) + 1
+
+
+_HEIGHT = 240  # pixels
+
+
+def draw_curve(
+    x: Sequence[float],
+    y: Sequence[float],
+    points: tuple[Sequence[float], Sequence[float]],
+    titles: tuple[str, str],
+    key: str,
+    alt: str,
+    x_range: Sequence[float] | None = None,
+    y_range: Sequence[float] | None = None,
+) -> None:
+    """A curve and points on it, joined where there are several.
+
+    Args:
+        x: of the curve.
+        y: of the curve.
+        points: their x and y.
+        titles: of the x and the y axis.
+        key: of the chart.
+        alt: what it shows, in a sentence.
+        x_range: where the x axis begins and ends.
+        y_range: where the y axis does.
+    """
+    figure = go.Figure()
+    figure.add_scatter(x=x, y=y, mode="lines", line={"color": NEUTRAL, "width": 2})
+    figure.add_scatter(
+        x=points[0],
+        y=points[1],
+        mode="lines+markers",
+        line={"color": TRAIN, "width": 1.5},
+        marker={"color": TRAIN, "size": 10},
+        cliponaxis=False,
+    )
+    figure.update_traces(hoverinfo="skip")
+    figure.update_xaxes(range=x_range)
+    figure.update_yaxes(range=y_range)
+    _draw_chart(figure, titles, key, alt)
+
+
+def draw_bars(
+    names: Sequence[str], values: Sequence[float], own: int, title: str, key: str, alt: str
+) -> None:
+    """Horizontal bars on a logarithmic axis, the learner's own one in another colour.
+
+    Args:
+        names: of the bars, plain text.
+        values: above 0.
+        own: the place of the learner's own bar.
+        title: of the axis.
+        key: of the chart.
+        alt: what it shows, in a sentence.
+    """
+    colors = [VALIDATION if place == own else NEUTRAL for place in range(len(names))]
+    figure = go.Figure()
+    figure.add_bar(
+        x=values,
+        y=names,
+        orientation="h",
+        marker={"color": colors},
+        text=[f"{value:,.0f}" for value in values],
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(type="log", dtick=1)
+    figure.update_yaxes(autorange="reversed")
+    _draw_chart(figure, (title, ""), key, alt)
+
+
+def _draw_chart(figure: go.Figure, titles: tuple[str, str], key: str, alt: str) -> None:
+    figure.update_layout(
+        height=_HEIGHT,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        showlegend=False,
+    )
+    figure.update_xaxes(title={"text": titles[0]}, automargin=True)
+    figure.update_yaxes(title={"text": titles[1]}, automargin=True)
+    widgets.plot(figure, key=key, alt=alt)

@@ -1,0 +1,116 @@
+"""A model file from elsewhere, uploaded, checked, and told what it takes and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from catdog_core import access
+from catdog_core.access import Action
+
+from . import loaders, uploads, visitors
+from .words import escape, t
+
+if TYPE_CHECKING:
+    from catdog_core.predict import Predictor
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A model file that was opened safely; `key` names it and how it is asked."""
+
+    key: str
+    name: str
+    data: bytes
+    scale: str
+    model: Predictor
+
+
+def upload_model(
+    place: str, suggested: Sequence[Sequence[str]] = (), action: Action | None = None
+) -> Upload | None:
+    """Let the user upload a model and tell what the file does not; None while there is none.
+
+    Args:
+        place: prefix of the widgets' keys, the page's name.
+        suggested: class names that are likely; the first of the right number is filled in.
+        action: what the model is uploaded for; None for what everybody may do.
+
+    Raises:
+        AccessError: the visitor may not do that; nothing of the file was read.
+        ModelError: the file is no usable model, or the names are not one for each output.
+    """
+    file = st.file_uploader(
+        t("A Keras model, .keras or .h5"),
+        max_upload_size=uploads.limit(),
+        key=f"{place}_model",
+        **visitors.gate(
+            action,
+            help=t(
+                "It is checked before it is opened: a model file from elsewhere can carry code."
+            ),
+        ),
+    )
+    if file is None:
+        return None
+    if action is not None:
+        access.check(action)
+    data = file.getvalue()
+    model = loaders.uploaded(data, file.name)
+    for warning in model.warnings:
+        st.warning(t(warning))
+    scale = _scale(model, place)
+    model = model.with_scale(scale)  # type: ignore[arg-type]
+    if not model.names_known:
+        model = _named(model, place, suggested)
+    st.caption(
+        t(
+            "Takes photos of {size} × {size} px and tells {n} classes apart: {names}.",
+            size=model.size,
+            n=len(model.classes),
+            names=escape(", ".join(model.classes[:10])),
+        )
+    )
+    return Upload(f"{file.file_id}:{scale}:{model.classes}", file.name, data, scale, model)
+
+
+def _scale(model: Predictor, place: str) -> str:
+    scales = {
+        "0..1": t("0 to 1, as after rescale=1/255"),
+        "0..255": t("0 to 255, the model rescales itself"),
+    }
+    if model.input_scale is None:
+        reason = t(
+            "The file does not tell which range of pixel values it was trained with. The class"
+            " notes' own code divides by 255 before the model, so 0 to 1 is chosen. If every"
+            " photo gets nearly the same answer, try the other."
+        )
+    else:
+        reason = t("A rescaling layer was found inside, so this one was chosen.")
+    scale = st.radio(
+        t("Pixel values the model expects"),
+        list(scales),
+        index=list(scales).index(model.input_scale or "0..1"),
+        format_func=lambda key: scales[key],
+        key=f"{place}_scale",
+        horizontal=True,
+    )
+    st.caption(reason)
+    return str(scale)
+
+
+def _named(model: Predictor, place: str, suggested: Sequence[Sequence[str]]) -> Predictor:
+    count = len(model.classes)
+    text = st.text_input(
+        t("Names of its classes, in the order of its outputs, with commas between"),
+        ", ".join(next((n for n in suggested if len(n) == count), model.classes)),
+        key=f"{place}_names_{count}",  # another number, other names
+        help=t(
+            "The file carries none. Keras numbers classes by the sorted names of their folders:"
+            " in the class notes cats are 0 and dogs 1."
+        ),
+    )
+    return model.with_classes([name.strip() for name in text.split(",") if name.strip()])

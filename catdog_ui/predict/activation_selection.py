@@ -1,0 +1,142 @@
+"""What the X-ray's panels share: the selected channel, its map as a picture, the forward passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from catdog_core.images import Photo
+from catdog_core.insight.heat import coloured
+from catdog_core.jobs import Job
+
+from .. import loaders
+from ..words import t
+from .predict_inputs import Choice
+from .predict_panels import Photos
+
+if TYPE_CHECKING:
+    from catdog_core.insight.pooled import Pooling
+    from catdog_core.insight.xray import Answer, Box, Layer
+    from catdog_core.predict import Predictor
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is looked at: a channel of a layer's map of a photo, by a model at an epoch.
+
+    `values` is the map, (h, w, K); `epochs` are the files of the run's kept epochs, from 0.
+    """
+
+    choice: Choice
+    model: Predictor
+    photo: Photo
+    photos: Photos
+    layers: list[Layer]
+    layer: Layer
+    channel: int
+    values: NDArray[np.float32]
+    epochs: dict[int, Path]
+
+    @property
+    def channel_map(self) -> NDArray[np.float32]:
+        """The map of the channel, (h, w)."""
+        return self.values[..., self.channel]
+
+
+def map_picture(values: NDArray[np.float32], side: int = 96) -> Photo:
+    """A channel's map, (h, w), in colours scaled by itself; small ones are made larger.
+
+    Args:
+        values: the map.
+        side: pixels the longer side shall have at least about; its squares stay sharp.
+    """
+    low, high = float(values.min()), float(values.max())
+    return enlarged(coloured((values - low) / (high - low or 1.0)), side)
+
+
+def enlarged(small: Photo, side: int) -> Photo:
+    """A picture whose every pixel is a square, as large as fits `side` pixels."""
+    factor = max(1, side // max(small.shape[:2]))
+    large = cv2.resize(small, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(large, dtype=np.uint8)
+
+
+def layers(model: Predictor) -> list[Layer]:
+    """The layers of a model that give maps."""
+    from catdog_core.insight import xray
+
+    return xray.layers(model)
+
+
+def layer_map(model: Predictor, photo: Photo, place: int) -> NDArray[np.float32]:
+    """What a layer gives of a fitted photo, (S, S, 3) to (h, w, K); below 0 the photo itself."""
+    from catdog_core.insight import xray
+
+    found: NDArray[np.float32] = xray.maps(model, photo[None], place)[0]
+    return found
+
+
+def pooling(model: Predictor, place: int) -> tuple[Pooling, int]:
+    """How a max pooling layer goes about, and the place of the layer whose map it takes."""
+    from catdog_core.insight import xray
+
+    return xray.pooling(model, place)
+
+
+def strongest(
+    model: Predictor, photos: Iterable[Photo], place: int, channel: int, tell: Callable[[int], None]
+) -> list[Answer]:
+    """The photos a channel of a layer answers to most."""
+    from catdog_core.insight import xray
+
+    return xray.strongest(model, photos, place, channel, progress=tell)
+
+
+def filters(model: Predictor) -> NDArray[np.float32]:
+    """The filters of the first convolution, (K, k, k, 3), 0..1. Raises ModelError."""
+    from catdog_core.insight import xray
+
+    return xray.filters(model)
+
+
+def receptive_field(model: Predictor, place: int, row: int, column: int) -> Box:
+    """The pixels that reach a unit of a layer's map. Raises ModelError."""
+    from catdog_core.insight import xray
+
+    return xray.receptive_field(model, place, row, column)
+
+
+def through_epochs(
+    path: Path, epochs: Sequence[Path], photo: Photo, place: int, channel: int, job: Job
+) -> list[NDArray[np.float32]]:
+    """A channel's map of a fitted photo after earlier epochs of a run. Raises ModelError."""
+    from catdog_core.insight import xray
+
+    found = []
+    for one in xray.through_epochs(path, epochs, photo, place, channel):
+        found.append(one)
+        job.tell("", len(found), len(epochs))
+    return found
+
+
+def at_epoch(path: Path, weights: Path) -> Predictor:
+    """A run's model with the weights of an earlier epoch. Raises ModelError."""
+    with st.spinner(t("Loading the weights of this epoch…")):
+        stamps = path.stat().st_mtime_ns, weights.stat().st_mtime_ns
+        return _at_epoch(str(path), str(weights), stamps)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _at_epoch(path: str, weights: str, changed: tuple[int, int]) -> Predictor:
+    from catdog_core import predict as room
+
+    model = room.at_epoch(Path(path), Path(weights))
+    loaders.freeze_gc()
+    return model

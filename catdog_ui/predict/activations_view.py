@@ -1,0 +1,594 @@
+"""The X-ray of the Predict page: a photo's maps layer by layer, and closer looks at one channel."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import cv2
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+
+from catdog_core import images
+from catdog_core.errors import ModelError, PhotoError
+from catdog_core.files import shown
+from catdog_core.images import Photo
+from catdog_core.insight.heat import coloured, with_inset
+from catdog_core.insight.pooled import Kept, kept
+from catdog_core.jobs import Job
+from catdog_core.palette import WHITE
+from catdog_core.sources.places import Place
+from catdog_core.training import epoch_weights
+
+from .. import gallery, job_fragment, widgets
+from ..learn.glossary_view import terms
+from ..words import escape, say, t
+from . import activation_selection, predict_inputs, predict_panels
+from .activation_selection import Selection, enlarged, map_picture
+from .predict_inputs import Choice
+from .predict_panels import Photos
+
+if TYPE_CHECKING:
+    from catdog_core.insight.xray import Layer
+    from catdog_core.predict import Predictor
+
+
+MOST = 32
+_COLOURFUL = 0.25
+"""A filter has colour where its weights of red, green and blue differ by so much of their range."""
+
+
+def show_activations(choice: Choice, model: Predictor, photos: Photos) -> None:
+    """The panel, folded until it is asked for."""
+
+    label = t("X-ray: a photo inside the network")
+    predict_panels.toggle_panel(label, "predict_xray", _panel, choice, model, photos)
+
+
+def _panel(choice: Choice, model: Predictor, photos: Photos) -> None:
+    epochs = epoch_weights.listing(choice.path.parent) if choice.path else {}
+    with st.container(horizontal=True):
+        photo = predict_panels.choose_photo(model, photos, "predict_xray_photo")
+        if choice.path and epochs:
+            model = _at_epoch(choice.path, model, epochs)
+        found = activation_selection.layers(model)
+        if not found:
+            st.info(t("This network has no layer that keeps places."))
+            return
+        layer = found[
+            st.selectbox(
+                t("Layer"),
+                range(len(found)),
+                index=_first_convolution(found),
+                format_func=lambda n: _title(found[n], n),
+                key=f"predict_xray_layer_{len(found)}",
+                width=360,
+            )
+        ]
+    values = activation_selection.layer_map(model, photo, layer.place)
+    order = np.argsort(-values.max(axis=(0, 1)), kind="stable").tolist()
+    _maps(values, order[:MOST])
+    looks: dict[str, tuple[str, Callable[[Selection], None]]] = {
+        "unit": (t("What a unit sees"), show_receptive_field),
+        "strongest": (t("Photos it answers to"), show_top_activations),
+        "pooling": (t("What max pooling keeps"), show_pooling),
+        "filters": (t("First filters"), _filters),
+    }
+    if epochs:
+        looks["epochs"] = (t("Through the epochs"), show_epochs)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        # Not "look": a segmented control forgets a choice whose options change, as by a model.
+        name = widgets.choose_one(
+            t("A closer look"),
+            {key: title for key, (title, _) in looks.items()},
+            f"predict_xray_look_{len(looks)}",
+            default="unit",
+        )
+        channel = order[0]
+        if name != "filters":
+            channel = st.selectbox(
+                t("Channel"),
+                order,
+                format_func=lambda n: str(n + 1),
+                key=f"predict_xray_channel_{layer.place}_{len(order)}",
+                width=120,
+                help=t("In the order in which they answer to this photo."),
+            )
+    looks[name][1](Selection(choice, model, photo, photos, found, layer, channel, values, epochs))
+    terms("feature-map", "filter", "receptive-field", "max-pooling", "relu")
+
+
+def _at_epoch(path: Path, model: Predictor, epochs: dict[int, Path]) -> Predictor:
+    """The model as it is, or as it was after an earlier epoch."""
+    best = -1
+    chosen = st.select_slider(
+        t("Epoch"),
+        [*epochs, best],
+        value=best,
+        format_func=lambda n: t("best") if n == best else str(n + 1),
+        key=f"predict_xray_epoch_{len(epochs)}_{max(epochs)}",
+        width=220,
+        help=t("Everything below is shown as it was after this epoch."),
+    )
+    return model if chosen == best else activation_selection.at_epoch(path, epochs[chosen])
+
+
+def _first_convolution(found: list[Layer]) -> int:
+    return next((n for n, one in enumerate(found) if "Conv" in one.kind), 0)
+
+
+def _title(layer: Layer, place: int) -> str:
+    height, width, channels = layer.shape
+    return f"{place + 1}. {layer.kind} · {height} × {width} × {channels}"
+
+
+def _maps(values: NDArray[np.float32], order: list[int]) -> None:
+    """The channels that answer most, the strongest first, each scaled by itself."""
+    gallery.grid(
+        [images.encode(map_picture(values[..., n]), "png") for n in order],
+        captions=[str(n + 1) for n in order],
+        columns=16,
+        alts=[t("Channel {n}", n=n + 1) for n in order],
+        least=56,
+    )
+    silent = int((values.max(axis=(0, 1)) <= values.min(axis=(0, 1))).sum())
+    st.caption(
+        t(
+            "The {shown} of {total} channels that answer most to this photo, each scaled by"
+            " itself: bright is a strong answer there. The same everywhere: {silent}.",
+            shown=len(order),
+            total=values.shape[-1],
+            silent=silent,
+        )
+    )
+
+
+def _filters(look: Selection) -> None:
+    """The first convolution's filters as small colour pictures."""
+    try:
+        found = activation_selection.filters(look.model)
+    except ModelError as error:
+        st.caption(escape(say(error)))
+        return
+    large = [
+        cv2.resize(np.round(one * 255).astype(np.uint8), (48, 48), interpolation=cv2.INTER_NEAREST)
+        for one in found[: 2 * MOST]
+    ]
+    gallery.grid(
+        [images.encode(np.asarray(one, dtype=np.uint8), "png") for one in large],
+        columns=16,
+        alts=[t("Filter {n}", n=n + 1) for n in range(len(large))],
+        least=36,
+    )
+    colourful = int((np.ptp(found, axis=-1).max(axis=(1, 2)) > _COLOURFUL).sum())
+    st.caption(
+        t(
+            "Filters of the first convolution, {n} of {side} × {side} px, each scaled by itself:"
+            " grey is a weight of 0; a filter answers most to patches that look like itself. Now:"
+            " {colourful} of them weigh the colours clearly differently.",
+            n=len(found),
+            side=found.shape[1],
+            colourful=colourful,
+        )
+    )
+
+
+_CHART = "predict_xray_click"
+_HEIGHT = 380
+_MOST = 48
+"""Places along a side that can be clicked; on larger maps the sliders reach those between."""
+
+
+def show_receptive_field(look: Selection) -> None:
+    """The map to click into beside the photo with the chosen unit's frame."""
+    height, width, _ = look.layer.shape
+    left, right = st.columns(2, gap="large")
+    with left:
+        chart = st.container()
+        with st.container(horizontal=True):
+            row = _position_slider(t("Row"), height, _position_key("row", height))
+            column = _position_slider(t("Column"), width, _position_key("column", width))
+        with chart:
+            _channel_chart(look, row, column)
+    with right:
+        _receptive_field(look, row, column)
+
+
+def _channel_chart(look: Selection, row: int, column: int) -> None:
+    height, width, _ = look.layer.shape
+    widgets.plot(
+        channel_figure(look, row, column),
+        key=_CHART,
+        on_select=lambda: _select_unit(height, width),
+        selection_mode="points",
+        alt=t("The channel's map; a click chooses a unit"),
+    )
+    st.caption(
+        t(
+            "The map of channel {n}: bright is a strong answer. Click into it, or move the sliders,"
+            " to choose a unit; this one answers with {value}, the strongest with {most}.",
+            n=look.channel + 1,
+            value=f"{look.channel_map[row, column]:.3g}",
+            most=f"{look.channel_map.max():.3g}",
+        )
+    )
+
+
+def channel_figure(look: Selection, row: int, column: int) -> go.Figure:
+    """A channel's map as a picture under a grid of points, which is what can be clicked."""
+    values = look.channel_map
+    height, width = values.shape
+    step = -(-max(height, width) // _MOST)
+    places = [(y, x) for y in range(step // 2, height, step) for x in range(step // 2, width, step)]
+    chart = go.Figure()
+    chart.add_scatter(
+        x=[x for _, x in places],
+        y=[y for y, _ in places],
+        mode="markers",
+        marker={"opacity": 0, "size": max(4, 300 // max(height, width) * step)},
+        customdata=[[y, x, f"{values[y, x]:.3g}"] for y, x in places],
+        hovertemplate=t("row %{customdata[0]}, column %{customdata[1]}: %{customdata[2]}")
+        + "<extra></extra>",
+        unselected={"marker": {"opacity": 0}},
+        selected={"marker": {"opacity": 0}},
+        showlegend=False,
+    )
+    chart.add_shape(
+        type="rect",
+        x0=column - 0.5,
+        x1=column + 0.5,
+        y0=row - 0.5,
+        y1=row + 0.5,
+        line={"color": WHITE, "width": 2},
+    )
+    chart.add_scatter(
+        x=[column],
+        y=[row],
+        mode="markers",
+        marker={"symbol": "circle-open", "size": 18, "color": WHITE, "line": {"width": 2.5}},
+        unselected={"marker": {"opacity": 1}},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    chart.add_layout_image(
+        source=gallery.data_uri(images.encode(map_picture(values, 240), "png")),
+        xref="x",
+        yref="y",
+        x=-0.5,
+        y=-0.5,
+        sizex=width,
+        sizey=height,
+        sizing="stretch",
+        layer="below",
+    )
+    hidden: dict[str, Any] = {"visible": False, "fixedrange": True}
+    chart.update_xaxes(range=[-0.5, width - 0.5], constrain="domain", **hidden)
+    chart.update_yaxes(range=[height - 0.5, -0.5], scaleanchor="x", constrain="domain", **hidden)
+    chart.update_layout(
+        height=_HEIGHT,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        clickmode="event+select",
+        dragmode=False,
+        hovermode="closest",
+        hoverdistance=-1,
+    )
+    return chart
+
+
+def _select_unit(height: int, width: int) -> None:
+    """Take the clicked unit over into the sliders."""
+    points = st.session_state[_CHART].selection.points
+    if points and points[0].get("customdata"):
+        row, column = (int(value) for value in points[0]["customdata"][:2])
+        st.session_state[_position_key("row", height)] = row + 1
+        st.session_state[_position_key("column", width)] = column + 1
+
+
+def _position_key(name: str, count: int) -> str:
+    return f"predict_xray_{name}_{count}"
+
+
+def _position_slider(label: str, count: int, key: str) -> int:
+    if count == 1:
+        return 0
+    st.session_state.setdefault(key, count // 2 + 1)
+    return int(st.slider(label, 1, count, key=key, width=180)) - 1
+
+
+def _receptive_field(look: Selection, row: int, column: int) -> None:
+    """The photo with a frame around the pixels that the unit can see; a few of them enlarged."""
+    try:
+        box = activation_selection.receptive_field(look.model, look.layer.place, row, column)
+    except ModelError as error:
+        st.caption(escape(say(error)))
+        return
+    seen = with_inset(look.photo, (box.top, box.left, box.bottom, box.right))
+    gallery.grid(
+        [images.encode(enlarged(seen, _HEIGHT))],
+        columns=1,
+        width=_HEIGHT,
+        alts=[t("What the unit sees")],
+    )
+    size = look.model.size
+    rows = min(box.bottom, size) - max(box.top, 0)
+    columns = min(box.right, size) - max(box.left, 0)
+    st.caption(
+        t(
+            "The unit at this place of the map sees {width} × {height} px of {size} × {size}:"
+            " nothing outside the frame can change its answer. A small frame stands enlarged in a"
+            " corner.",
+            width=box.right - box.left,
+            height=box.bottom - box.top,
+            size=size,
+        )
+        + " "
+        + t("Now the frame holds {share} of the photo.", share=f"{rows * columns / size**2:.2%}")
+    )
+
+
+MOST_PHOTOS = 500
+_QUICK = 24
+Source: TypeAlias = tuple[str, str, bytes | Place]
+"""A photo's name, its class or nothing, and its file."""
+
+
+@dataclass(frozen=True)
+class TopPhoto:
+    """A photo with the frame of what the unit that answers most sees, how much, and its class."""
+
+    picture: bytes
+    name: str
+    label: str
+    value: float
+
+
+def show_top_activations(look: Selection) -> None:
+    """Photos of the validation set by how much the channel answers to them at its best place."""
+    dataset = predict_inputs.dataset_of_photos(look.choice.dataset_id)
+    if dataset is None:
+        sources: list[Source] = [(name, "", data) for name, _, data in look.photos]
+        where = t("the photos above")
+        key: object = tuple(key for _, key, _ in look.photos)
+    else:
+        items = dataset.items("validation") or dataset.items()
+        items = random.Random(0).sample(items, min(MOST_PHOTOS, len(items)))
+        sources = [(item.file, dataset.classes[item.label], item.path) for item in items]
+        where = escape(dataset.name)
+        key = dataset.id, dataset.fingerprint
+    found = job_fragment.background_result(
+        "predict_strongest",
+        (id(look.model.run_batch), look.model.input_scale, look.layer.place, look.channel, key),
+        lambda job: _search_photos(look, sources, job),
+        len(sources),
+        quick=_QUICK,
+        words=t("Looking for what it answers to…"),
+    )
+    if found is None or not found[0]:
+        return
+    best, looked = found
+    gallery.grid(
+        [one.picture for one in best],
+        captions=[f"{one.value:.3g} {shown(one.label, 20)}" for one in best],
+        tooltips=[shown(one.name) for one in best],
+        columns=8,
+        alts=[shown(one.name) for one in best],
+        least=120,
+    )
+    st.caption(
+        t(
+            "Of {n:,} photos ({where}) those to which channel {channel} of this layer answers most"
+            " anywhere, the strongest first; in the frame, and enlarged in a corner, what the unit"
+            " that answers so sees.",
+            n=looked,
+            where=where,
+            channel=look.channel + 1,
+        )
+        + " "
+        + _top_now(best)
+    )
+
+
+def _top_now(found: list[TopPhoto]) -> str:
+    if found[0].value <= 0:
+        return t("Now: it answers to none of them.")
+    label, count = Counter(one.label for one in found).most_common(1)[0]
+    if not label:
+        return ""
+    return t(
+        "Now: {count} of these {n} are {label}.",
+        count=count,
+        n=len(found),
+        label=escape(shown(label, 40)),
+    )
+
+
+def _search_photos(look: Selection, sources: list[Source], job: Job) -> tuple[list[TopPhoto], int]:
+    """The photos found, and how many were looked at: fewer than all where it was stopped."""
+    readable: list[int] = []
+
+    def photos() -> Iterator[Photo]:
+        for number, (_, _, source) in enumerate(sources):
+            if job.stopped():
+                return
+            try:
+                photo = _read_photo(source, look.model.size)
+            except (PhotoError, OSError):
+                continue  # the page has told, or the Data page does
+            readable.append(number)
+            yield photo
+
+    answers = activation_selection.strongest(
+        look.model,
+        photos(),
+        look.layer.place,
+        look.channel,
+        lambda done: job.tell("", done, len(sources)),
+    )
+    found = []
+    for one in answers:
+        name, label, source = sources[readable[one.photo]]
+        photo = _read_photo(source, look.model.size)
+        with suppress(ModelError):  # where maps grow again the photo is shown without a frame
+            box = activation_selection.receptive_field(
+                look.model, look.layer.place, one.row, one.column
+            )
+            photo = with_inset(photo, (box.top, box.left, box.bottom, box.right))
+        found.append(TopPhoto(images.encode(photo), name, label, one.value))
+    return found, len(readable)
+
+
+def _read_photo(source: bytes | Place, size: int) -> Photo:
+    data = source if isinstance(source, bytes) else source.read_bytes()
+    return images.load(data, size)
+
+
+_SIDE = 480
+_CLOSE = 8  # windows along a side of the close-up
+
+
+def show_pooling(look: Selection) -> None:
+    """The map before the pooling, the winners on it, some windows close by, and the map after."""
+    layer = _pooling(look)
+    if layer is None:
+        st.info(
+            t(
+                "No max pooling follows here: from this layer on the network makes its maps smaller"
+                " by strides, or not at all."
+            )
+        )
+        return
+    how, before = activation_selection.pooling(look.model, layer.place)
+    values = activation_selection.layer_map(look.model, look.photo, before)
+    channel = min(look.channel, values.shape[-1] - 1)
+    values = values[..., channel]
+    found = kept(values, how)
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) / (high - low or 1.0)
+    marked = _mark_winners(scaled, found)
+    top, left = _strongest_part(values, found)
+    close = slice(top, top + _CLOSE * how.strides[0]), slice(left, left + _CLOSE * how.strides[1])
+    after = coloured(scaled[found.rows, found.columns])
+    shown = [coloured(scaled), marked, _gridded(marked[close], how.strides), after]
+    titles = [t("before"), t("kept: bright"), t("a part of it, close"), t("after")]
+    sizes = [one.shape[:2] for one in (values, values, marked[close], after)]
+    gallery.grid(
+        [images.encode(enlarged(one, _SIDE), "png") for one in shown],
+        captions=[
+            f"{title} · {height} × {width}"
+            for title, (height, width) in zip(titles, sizes, strict=True)
+        ],
+        columns=4,
+        least=150,
+    )
+    mask = found.mask(values.shape)
+    st.caption(
+        t(
+            "{name}, channel {n}: of each window of {height} × {width} values the largest goes on"
+            " and the others are dropped. Bright squares won, dark ones are gone.",
+            name=f"{layer.kind} ({layer.name})",
+            n=channel + 1,
+            height=how.pool[0],
+            width=how.pool[1],
+        )
+        + " "
+        + t(
+            "Now: {kept:,} of {total:,} values go on, {mean} on average where all have {all}; in"
+            " {tied} of the windows all values are the same.",
+            kept=int(mask.sum()),
+            total=mask.size,
+            mean=f"{values[mask].mean():.3g}",
+            all=f"{values.mean():.3g}",
+            tied=f"{found.tied.mean():.0%}",
+        )
+    )
+
+
+def _pooling(look: Selection) -> Layer | None:
+    """The layer itself if it pools, else the next one that does."""
+    after = (one for one in look.layers if one.place >= look.layer.place)
+    return next((one for one in after if one.kind == "MaxPooling2D"), None)
+
+
+def _mark_winners(scaled: NDArray[np.float32], found: Kept) -> Photo:
+    """The winners in their colours, all else dark and grey."""
+    mask = found.mask((scaled.shape[0], scaled.shape[1]))[..., None]
+    grey = np.repeat((30 + 60 * scaled[..., None]).astype(np.uint8), 3, axis=-1)
+    bright = coloured(0.35 + 0.65 * scaled)  # so that a winner of 0 is seen as well
+    return np.where(mask, bright, grey)
+
+
+def _strongest_part(values: NDArray[np.float32], found: Kept) -> tuple[int, int]:
+    """Row and column of the map where the close-up begins: a window near the largest value."""
+    at = np.unravel_index(int(values[found.rows, found.columns].argmax()), found.rows.shape)
+    row, column = (
+        min(max(int(place) - _CLOSE // 2, 0), max(count - _CLOSE, 0))
+        for place, count in zip(at, found.rows.shape, strict=True)
+    )
+    step_down = values.shape[0] // found.rows.shape[0]
+    step_across = values.shape[1] // found.rows.shape[1]
+    return row * step_down, column * step_across
+
+
+def _gridded(part: Photo, strides: tuple[int, int]) -> Photo:
+    """Enlarged, with a line between windows."""
+    large = enlarged(part, _SIDE).copy()
+    factor = large.shape[0] // part.shape[0]
+    for line in range(0, large.shape[0], factor * strides[0]):
+        large[line : line + 2] = 255
+    for line in range(0, large.shape[1], factor * strides[1]):
+        large[:, line : line + 2] = 255
+    return large
+
+
+def show_epochs(look: Selection) -> None:
+    """The map of the chosen channel at each epoch whose weights were kept, and as it is now."""
+    assert look.choice.path is not None  # epochs are a run's
+    maps = job_fragment.background_result(
+        "predict_epochs",
+        (look.choice.path, *look.epochs, look.photo.tobytes(), look.layer.place, look.channel),
+        partial(
+            activation_selection.through_epochs,
+            look.choice.path,
+            list(look.epochs.values()),
+            look.photo,
+            look.layer.place,
+            look.channel,
+        ),
+        len(look.epochs),
+        quick=0,
+        words=t("Looking back…"),
+    )
+    if maps is None:
+        return
+    gallery.grid(
+        [images.encode(map_picture(one, 160), "png") for one in maps],
+        captions=[t("epoch {n}", n=epoch + 1) for epoch in look.epochs],
+        columns=8,
+        least=120,
+    )
+    first, last = maps[0].ravel(), maps[-1].ravel()
+    if first.std() == 0 or last.std() == 0:
+        now = t("Now: one of the two ends is the same everywhere.")
+    else:
+        now = t(
+            "Now: the first and the last of them are alike by {r} (correlation: 1 the same pattern,"
+            " 0 another one).",
+            r=f"{np.corrcoef(first, last)[0, 1]:.2f}",
+        )
+    st.caption(
+        t(
+            "Channel {n} of this layer for the same photo, each map scaled by itself: what changes"
+            " is what the training has taught it.",
+            n=look.channel + 1,
+        )
+        + " "
+        + now
+    )

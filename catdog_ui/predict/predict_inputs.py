@@ -1,0 +1,279 @@
+"""The Predict page's questions: which model, which photos, and the asking."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import streamlit as st
+
+from catdog_core import datasets, images, limits, runs
+from catdog_core.datasets import Dataset
+from catdog_core.errors import CatDogError
+from catdog_core.insight import neither, shipped
+
+from .. import job_fragment, loaders, model_upload, phrases, uploads, widgets
+from ..words import escape, t
+
+if TYPE_CHECKING:
+    from catdog_core.predict import Prediction, Predictor
+
+
+_QUICK = 32
+"""Photos that are looked at while the page waits: a second at most."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model to ask: a run's, or an uploaded one already loaded."""
+
+    key: str
+    path: Path | None = None
+    model: Predictor | None = None
+    dataset_id: str = ""
+
+    def load(self) -> Predictor:
+        """The model itself. Raises ModelError."""
+        if self.model is not None:
+            return self.model
+        assert self.path is not None
+        return loaders.predictor(self.path)
+
+
+def choose_model() -> Choice | None:
+    """Let the user choose a saved run or upload a model; None while there is none."""
+    kinds = {"run": t("A run of this lab"), "file": t("A model file")}
+    kind = widgets.choose_one(t("Model"), kinds, "predict_kind", default="run")
+    return _choose_run() if kind == "run" else _upload_model()
+
+
+def _choose_run() -> Choice | None:
+    found = {run.id: run for run in runs.listing() if run.training and run.best_model}
+    ready = shipped.run()
+    if ready is not None:
+        found.setdefault(shipped.NAME, ready)
+    if not found:
+        widgets.no_model(t("No run has a model yet: one appears with the first whole epoch."))
+        return None
+    widgets.reset_unknown("predict_run", found)
+    asked = st.query_params.get("run")
+    key = st.selectbox(
+        t("Run"),
+        list(found),
+        index=list(found).index(asked) if asked in found else 0,
+        format_func=lambda key: _run_title(found[key]),
+        key="predict_run",
+    )
+    run = found[key]
+    if run is not ready:
+        st.query_params["run"] = key
+    best = phrases.best_row(run)
+    if best and run.best_epoch is not None:
+        st.caption(
+            t(
+                "Its best epoch, {n}: {accuracy} validation accuracy on “{dataset}”.",
+                n=run.best_epoch + 1,
+                accuracy=phrases.percent(best.get("val_accuracy")),
+                dataset=escape(run.dataset_name),
+            )
+        )
+    if run is ready:
+        st.caption(
+            t(
+                "It comes with the lab and has learned cats and dogs only: it calls anything else"
+                " one of the two as well."
+            )
+        )
+    path = run.best_model
+    assert path is not None
+    return Choice(f"{path}:{path.stat().st_mtime_ns}", path=path, dataset_id=run.dataset_id)
+
+
+def _run_title(run: runs.Run) -> str:
+    if run.folder == shipped.folder():
+        return t("default, comes with the lab")
+    return f"{run.name} · {phrases.moment(run.created)}"
+
+
+def _upload_model() -> Choice | None:
+    found = model_upload.upload_model("predict")
+    return None if found is None else Choice(found.key, model=found.model)
+
+
+def predict(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Prediction] | None]:
+    """Predict the photos, many in the background; None while it is at it.
+
+    What was predicted just before is not predicted again. Where it was stopped the answers are
+    fewer than the photos.
+    """
+    model = choice.load()
+    rows = job_fragment.background_result(
+        "predict_answers",
+        (choice.key, tuple(photo.key for photo in photos)),
+        partial(loaders.predict, model, [(photo.name, photo.data) for photo in photos]),
+        len(photos),
+        quick=_QUICK,
+        words=t("Looking at the photos…"),
+    )
+    return model, rows
+
+
+SAMPLES = 12
+MOST_PASTED = 200
+_NEITHER = "no pets"  # in place of a dataset's id, which has no spaces
+_TYPES = [extension.lstrip(".") for extension in images.EXTENSIONS]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo to ask about: `key` tells it apart from others, `truth` is empty when unknown."""
+
+    name: str
+    key: str
+    data: bytes
+    truth: str = ""
+
+
+def choose_photos(dataset_id: str) -> list[Photo]:
+    """Photos given by the user, or a few of the validation set of this dataset."""
+    sources = {
+        "files": t("Files"),
+        "camera": t("Camera"),
+        "clipboard": t("Clipboard"),
+    }
+    source = widgets.choose_one(t("Photos"), sources, "predict_source", default="files")
+    if source == "camera":
+        return _from_camera()
+    if source == "clipboard":
+        return _from_clipboard()
+    return _from_files(dataset_id)
+
+
+def dataset_of_photos(dataset_id: str) -> Dataset | None:
+    """The run's own data when it is still there, else the one chosen on the Data page."""
+    for key in (dataset_id, st.query_params.get("dataset", "")):
+        if key:
+            try:
+                return datasets.load(key)
+            except CatDogError:
+                continue  # the run outlived its data
+    return None
+
+
+def _from_camera() -> list[Photo]:
+    uploads.limit()
+    shot = st.camera_input(t("A photo by the camera"), key="predict_camera", width=420)
+    if shot is None:
+        st.caption(
+            t("A browser lends the camera to pages of this machine and to https pages only.")
+        )
+        return []
+    return [Photo(t("camera.jpg"), shot.file_id, shot.getvalue())]
+
+
+def _from_clipboard() -> list[Photo]:
+    """What was pasted so far; a chat's field is the one that takes pictures from a clipboard."""
+    kept: list[Photo] = st.session_state.setdefault("predict_pasted", [])
+    with st.container():  # inside one it stays in its place
+        given = st.chat_input(
+            t("Click here, paste pictures with Ctrl+V (⌘V on a Mac), then press Enter"),
+            key="predict_paste",
+            accept_file="multiple",
+            file_type=_TYPES,
+            max_upload_size=uploads.limit(_megabytes()),
+        )
+    for file in _files(given)[: MOST_PASTED - len(kept)]:
+        kept.append(Photo(file.name, uuid4().hex, file.getvalue()))
+    if not kept:
+        st.caption(
+            t("Copied pictures and copied files both do, also several, one after the other.")
+        )
+        return []
+    st.button(
+        t("Put away the pasted pictures"),
+        icon=":material/delete_sweep:",
+        key="predict_unpaste",
+        on_click=kept.clear,
+    )
+    return list(kept)
+
+
+def _files(given: Any) -> list[Any]:
+    return list(given.files) if given else []
+
+
+def _megabytes() -> int:
+    return limits.current().photo_bytes // 1_000_000
+
+
+def _from_files(dataset_id: str) -> list[Photo]:
+    files = st.file_uploader(
+        t("Photos: JPEG, PNG, WebP, BMP, GIF or TIFF"),
+        accept_multiple_files=True,
+        max_upload_size=uploads.limit(_megabytes()),
+        key="predict_photos",
+        label_visibility="collapsed",
+    )
+    if files:
+        st.session_state.pop("predict_samples", None)
+        return [Photo(file.name, file.file_id, file.getvalue()) for file in files]
+    found = dataset_of_photos(dataset_id)
+    if st.query_params.pop("try", None) and found is not None:  # a link that shows answers at once
+        st.session_state.setdefault("predict_samples", (found.id, 0))
+    with st.container(horizontal=True):
+        if found is not None:
+            st.button(
+                t("Try it with photos of the validation set"),
+                icon=":material/shuffle:",
+                key="predict_try",
+                on_click=_try_samples,
+                args=(found.id,),
+            )
+        st.button(
+            t("Try it with no pets at all"),
+            icon=":material/question_mark:",
+            key="predict_neither",
+            on_click=_try_samples,
+            args=(_NEITHER,),
+        )
+    of, turn = st.session_state.get("predict_samples", ("", 0))
+    if of == _NEITHER:
+        return _no_pets()
+    if found is not None and of == found.id:
+        return _samples(found, turn)
+    if found is None:
+        st.caption(t("Drop in one or more photos to see what the model says of them."))
+    else:
+        st.caption(t("Drop in one or more photos, or try some the model was not trained on."))
+    return []
+
+
+def _try_samples(of: str) -> None:
+    turn = st.session_state.get("predict_samples", ("", -1))[1]
+    st.session_state.predict_samples = (of, turn + 1)
+
+
+def _no_pets() -> list[Photo]:
+    return [
+        Photo(f"{t(title)}.jpg", f"{_NEITHER}:{name}", images.encode(neither.draw(name)))
+        for name, title in neither.TITLES.items()
+    ]
+
+
+def _samples(found: Dataset, turn: int) -> list[Photo]:
+    items = found.items("validation") or found.items()
+    chosen = random.Random(turn).sample(items, min(SAMPLES, len(items)))
+    photos = []
+    for item in chosen:
+        try:
+            data = item.path.read_bytes()
+        except OSError:
+            data = b""  # reported as unreadable beside the others
+        key = f"{found.id}:{found.fingerprint}:{item.file}"
+        photos.append(Photo(item.file, key, data, found.classes[item.label]))
+    return photos

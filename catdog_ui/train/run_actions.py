@@ -1,0 +1,140 @@
+"""What can be done with a run wherever it is listed, and the button that trains a first one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from catdog_core import runs
+from catdog_core.datasets import Dataset
+from catdog_core.networks import backbones
+from catdog_core.runs import Run
+from catdog_core.settings import Training
+
+from .. import phrases, state, trash_view, visitors, widgets
+from ..startup import guard
+from ..words import N_, escape, say, t
+
+NOT_CONTINUED = N_(
+    "A run of “transfer” is not continued: its last layers take seconds to learn, so begin anew"
+    " with other settings. What it saw in the photos is kept and used again."
+)
+
+
+def run_actions(found: Sequence[Run]) -> None:
+    """Rename, note, clone or delete one run."""
+    trash_view.undo(place="care")
+    by_id = {run.id: run for run in found}
+    if st.session_state.get("care_run", found[0].id) not in by_id:
+        st.session_state["care_run"] = found[0].id  # deleted meanwhile
+    asked = st.query_params.get("run")
+    key = st.selectbox(
+        t("Run"),
+        list(by_id),
+        index=list(by_id).index(asked) if asked in by_id else 0,
+        format_func=lambda key: phrases.run_label(by_id[key]),
+        key="care_run",
+    )
+    run = by_id[key]
+    st.query_params["run"] = run.id
+    if run.status == "damaged" and run.problem:
+        st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
+    if run.training:
+        _name_and_note(run)
+    with st.container(horizontal=True):
+        if (
+            run.training
+            and not run.is_history
+            and st.button(
+                t("Use its settings for a new run"), icon=":material/content_copy:", key="clone"
+            )
+        ):
+            st.session_state["train_clone"] = run.id
+            st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
+        if run.best_model and st.button(
+            t("Continue with other settings"),
+            icon=":material/fork_right:",
+            key="care_continue",
+            disabled=run.model == backbones.TRANSFER,
+            help=t(NOT_CONTINUED) if run.model == backbones.TRANSFER else None,
+        ):
+            st.session_state["train_clone"] = st.session_state["train_parent"] = run.id
+            st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
+        if visitors.action_button(
+            t("Delete…"),
+            "delete",
+            "manage run",
+            icon="delete",
+            owner=run.owner,
+            disabled=run.is_active,
+        ):
+            st.dialog(t("Delete this run?"))(_confirm)(run)
+        if run.is_active:
+            st.caption(t("It is training. Stop it on the Train page before you delete it."))
+
+
+def _name_and_note(run: Run) -> None:
+    with st.form(f"names_{run.id}", border=False):
+        name = st.text_input(t("Name"), run.name, max_chars=80, key=f"name_{run.id}")
+        note = st.text_area(
+            t("Note"),
+            run.note,
+            max_chars=2000,
+            height=100,
+            key=f"note_{run.id}",
+            placeholder=t("What did you want to find out? What did you see?"),
+        )
+        if st.form_submit_button(
+            t("Save name and note"),
+            icon=":material/save:",
+            **visitors.gate("manage run", run.owner),
+        ):
+            runs.rename(run.folder, name)
+            runs.annotate(run.folder, note)
+            st.toast(t("Saved."))
+            st.rerun()
+
+
+def _confirm(run: Run) -> None:
+    st.write(
+        t(
+            "“{name}” with {n} trained epochs and its model will be moved to the trash, from"
+            " where it can be put back until the trash is emptied (Home page).",
+            name=escape(run.name or run.id),
+            n=len(run.epochs),
+        )
+    )
+    widgets.confirm("delete", t("Delete"), _delete, run)
+
+
+def _delete(run: Run) -> None:
+    with guard():
+        trash_view.deleted(runs.remove(run.folder))
+        st.query_params.pop("run", None)
+
+
+def _clone_query(run: Run) -> dict[str, str]:
+    kept = {k: v for k, v in st.query_params.to_dict().items() if k not in ("run", "runs")}
+    return {**kept, "dataset": run.dataset_id} if run.dataset_id else kept
+
+
+QUICK_TRAINING = Training(epochs=5, learning_rate=1e-3)
+"""Quick enough to learn something in a minute."""
+
+
+def quick_train_button(dataset: Dataset | None, key: str, kind: str = "secondary") -> None:
+    """A button that starts it and opens the Train page.
+
+    Args:
+        dataset: what to train on; without one the button waits.
+        key: of the widget.
+        kind: "primary" or "secondary".
+    """
+    clicked = visitors.action_button(
+        t("Train it now"), key, "train", icon="play_arrow", disabled=dataset is None, type=kind
+    )
+    if clicked and dataset is not None:
+        folder = runs.create(dataset, QUICK_TRAINING, None, name=t("My first training"))
+        runs.start(folder)
+        st.switch_page("pages/3_Train.py", query_params=state.query(run=folder.name))

@@ -1,0 +1,81 @@
+"""Widgets that several pages draw alike: links, choices, charts, questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from . import state
+from .words import t
+
+_PLOT = {"displaylogo": False, "displayModeBar": False}
+
+
+def page_link(page: str, label: str, icon: str = "arrow_forward", **changes: str) -> None:
+    """Link to another page, which takes language, dataset and run along.
+
+    Args:
+        page: its file, such as "pages/1_Data.py".
+        label: the text of the link.
+        icon: a name of Material Symbols.
+        changes: values of its address beside those, or instead of them.
+    """
+    st.page_link(page, label=label, icon=f":material/{icon}:", query_params=state.query(**changes))
+
+
+def no_model(message: str) -> None:
+    """Say that there is no model yet, with the way to train one."""
+    st.info(message)
+    page_link("pages/3_Train.py", t("Train one"), "model_training")
+
+
+def choose_one(label: str, names: Mapping[str, str], key: str, **options: Any) -> str:
+    """Let the user choose one of a few by buttons in a row.
+
+    Args:
+        label: what is chosen.
+        names: what each button shows, by its value; without a `default` the session's state
+            holds the choice already.
+        key: of the widget.
+        options: others of `st.segmented_control`.
+    """
+    chosen = st.segmented_control(
+        label, list(names), format_func=names.__getitem__, required=True, key=key, **options
+    )
+    return str(chosen)
+
+
+def plot(figure: go.Figure, key: str, alt: str, **options: Any) -> None:
+    """Draw a chart without the bar of buttons; `options` are those of `st.plotly_chart`."""
+    options.setdefault("config", _PLOT)
+    st.plotly_chart(figure, key=key, alt=alt, **options)
+
+
+def table(columns: Mapping[str, object], key: str, alt: str, **options: Any) -> None:
+    """Draw columns by their names as a table of all rows; `options` are those of `st.dataframe`."""
+    st.dataframe(columns, key=key, alt=alt, hide_index=True, **{"height": "content", **options})
+
+
+def confirm(key: str, label: str, action: Callable[..., None], *args: Any) -> None:
+    """Ask in a dialog whether to go on: a button that does, one that keeps what there is.
+
+    Args:
+        key: the start of the buttons' keys.
+        label: of the button that goes on.
+        action: called with `args` by that button.
+        args: its arguments.
+    """
+    with st.container(horizontal=True):
+        if st.button(label, type="primary", key=f"{key}_sure", on_click=action, args=args):
+            st.rerun()
+        if st.button(t("Keep it"), key=f"{key}_not"):
+            st.rerun()
+
+
+def reset_unknown(key: str, known: Mapping[str, object]) -> None:
+    """Let a select box begin anew where what it held is no option any more."""
+    if st.session_state.get(key) not in known:
+        st.session_state.pop(key, None)

@@ -14,7 +14,6 @@
     python -m benchmarks memory              packing and reading two sizes: memory does not grow
     python -m benchmarks.memory 100000       the same of many photos; takes 7 GB for minutes
     python -m benchmarks scale [DIR]         the constants that docs/scale.md reckons with
-    python -m benchmarks remote [DIR]        photos elsewhere: packed, streamed; needs moto
     python -m benchmarks all [DIR]
 
 DIR is a dataset with train/ and validation/ folders; without one the drawn demo set is used, as
@@ -40,7 +39,6 @@ from .memory import memory
 from .page import page
 from .race import console
 from .race_readers import race_readers
-from .remote import remote
 from .scale_measured import scale
 from .threshold import threshold
 from .training import training
@@ -59,7 +57,6 @@ SECTIONS: dict[str, Callable[[Path | None], None]] = {
     "load": load,
     "memory": memory,
     "scale": scale,
-    "remote": remote,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
@@ -13,7 +13,6 @@ from catdog_core.curation.choices import SPLITS as SPLIT_NAMES
 from catdog_core.datasets import Choice, Dataset, Item
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
-from catdog_core.sources.places import Place
 
 from .. import gallery, pictures, visitors
 from ..palette import class_color
@@ -51,7 +50,7 @@ def row(dataset: Dataset, item: Item, reason: str, key: str, kept: Sequence[Choi
         _buttons(dataset, item, key, kept)
 
 
-def picture(path: Place, file: str, lines: Sequence[str], color: str = "") -> None:
+def picture(path: Path, file: str, lines: Sequence[str], color: str = "") -> None:
     """A photo in its own shape with its name, some lines, width, height and size of the file."""
     found = _thumbnail(path, str(path), pictures.version(path))
     name = shown(PurePosixPath(file).name, 60)
@@ -132,7 +131,7 @@ def _picked(key: str, dataset_id: str) -> None:
 
 
 @st.cache_data(max_entries=300, show_spinner=False)
-def _thumbnail(_path: Place, path: str, changed: int) -> tuple[bytes, int, int, int] | PhotoError:
+def _thumbnail(_path: Path, path: str, changed: int) -> tuple[bytes, int, int, int] | PhotoError:
     """A small JPEG of a photo, its width and height in pixels, the bytes of its file."""
     try:
         data = images.read(_path)

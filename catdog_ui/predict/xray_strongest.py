@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import streamlit as st
@@ -17,7 +18,6 @@ from catdog_core.files import shown
 from catdog_core.images import Photo
 from catdog_core.insight.heat import with_inset
 from catdog_core.jobs import Job
-from catdog_core.sources.places import Place
 
 from .. import gallery
 from ..words import escape, t
@@ -26,7 +26,7 @@ from .xray_look import Look
 
 MOST_PHOTOS = 500
 _QUICK = 24
-Source: TypeAlias = tuple[str, str, bytes | Place]
+Source: TypeAlias = tuple[str, str, bytes | Path]
 """A photo's name, its class or nothing, and its file."""
 
 
@@ -133,6 +133,6 @@ def _search(look: Look, sources: list[Source], job: Job) -> tuple[list[Found], i
     return found, len(readable)
 
 
-def _read(source: bytes | Place, size: int) -> Photo:
+def _read(source: bytes | Path, size: int) -> Photo:
     data = source if isinstance(source, bytes) else source.read_bytes()
     return images.load(data, size)

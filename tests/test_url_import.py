@@ -174,7 +174,7 @@ def test_a_url_that_gives_no_photos_is_refused_in_a_sentence(workspace, capsys, 
     [
         ({"archive_bytes": 2000}, "Expected at most 2,000"),
         ({"archive_entries": 5}, "Expected at most 5"),
-        ({"photo_bytes": 500}, "photos of at most 500"),
+        ({"photo_bytes": 500}, "at most 500"),
     ],
 )
 @pytest.mark.parametrize("protocol", ["memory", "http"])
@@ -226,6 +226,9 @@ def test_hostile_content_is_refused_as_in_an_upload(workspace, capsys, files, wh
         refused(capsys, workspace, f"memory://hostile/{what}", words)
 
 
+AWAY = {"away": "http://127.0.0.2/latest/meta-data", "port": "http://127.0.0.1:1/pets"}
+
+
 class Odd(http.server.BaseHTTPRequestHandler):
     """Answers by the path that is asked for."""
 
@@ -244,9 +247,9 @@ class Odd(http.server.BaseHTTPRequestHandler):
         if first == "loop":
             self.send_response(302)
             self.send_header("Location", "/loop/again")
-        elif first == "away":
+        elif first in AWAY:
             self.send_response(302)
-            self.send_header("Location", "http://127.0.0.2:1/latest/meta-data")
+            self.send_header("Location", AWAY[first])
         elif first.isdigit() or whole == "lost/cats/1.jpg":
             self.send_response(int(first) if first.isdigit() else 404)
         else:
@@ -280,6 +283,7 @@ def odd():
         ("loop", "redirects again and again"),
         ("loop/pets.zip", "redirects again and again"),
         ("away", "which is another server"),
+        ("port", "which is another server"),
         ("away/pets.zip", "which is another server"),
         ("cut", "broke off"),
         ("cut.zip", "broke off"),
@@ -332,7 +336,12 @@ def test_a_photo_that_shrank_since_it_was_listed_ends_the_import(workspace, caps
             return [{**row, "size": 9} for row in true_ls(self, *more, **options)]
 
         monkeypatch.setattr(kind, "ls", larger)
-        refused(capsys, workspace, "memory://shrinking", "has 5 bytes, not 9")
+        refused(
+            capsys,
+            workspace,
+            "memory://shrinking",
+            "broke off before memory://shrinking/cats/1.jpg",
+        )
 
 
 def test_a_full_disk_is_told_before_and_in_the_middle(workspace, capsys, bases, monkeypatch):

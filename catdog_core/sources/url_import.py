@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 from .. import files, limits
 from ..errors import N_, CatDogError, DatasetError, DownloadError
-from . import archives, entries
+from . import archives
 from .entries import Entry
 from .tree import is_junk
 
@@ -49,54 +49,37 @@ _TRIES = 3
 _PAUSE = 1.0  # seconds before the second try, twice as long before the third
 
 Progress = Callable[[int, int], None]
-_FAILURES = (
-    (
-        {"ClientSSLError", "SSLError", "ServerFingerprintMismatch"},
-        N_(
-            "The certificate of {host} can't be verified ({reason}), so nothing was read. Check the"
-            " address and this computer's date."
-        ),
+_BROKE_OFF = N_("{host} broke off before {url} was complete. Check the network, then try again.")
+_NO_ANSWER = N_("Nothing answers at {url} ({reason}). Check the address, and that its server runs.")
+_FAILURES = {
+    "ClientSSLError": N_(
+        "The certificate of {host} can't be verified ({reason}), so nothing was read. Check the"
+        " address and this computer's date."
     ),
-    (
-        {"ClientConnectorDNSError", "gaierror"},
-        N_("No host is called {host} ({reason}). Check the address and the network."),
+    "gaierror": N_("No host is called {host} ({reason}). Check the address and the network."),
+    "TimeoutError": N_(
+        "{url} gives no answer within {seconds} s. Check the address, then try again."
     ),
-    (
-        {"TimeoutError"},
-        N_("{url} gives no answer within {seconds} s. Check the address, then try again."),
+    "TooManyRedirects": N_(
+        "{url} redirects again and again. Check the address, or ask whoever runs its server."
     ),
-    (
-        {"TooManyRedirects"},
-        N_("{url} redirects again and again. Check the address, or ask whoever runs its server."),
+    "ClientResponseError": N_(
+        "{host} answers with status {code} instead of {url}. Check the address, or try again later."
     ),
-    (
-        {"ClientResponseError"},
-        N_(
-            "{host} answers with status {code} instead of {url}. Check the address, or try again"
-            " later."
-        ),
+    "ClientPayloadError": _BROKE_OFF,
+    "ServerDisconnectedError": _BROKE_OFF,
+    "ConnectionResetError": _BROKE_OFF,
+    "ClientConnectionError": _NO_ANSWER,
+    "ConnectionError": _NO_ANSWER,
+    "PermissionError": N_(
+        "{url} may not be read. Check the credentials in the environment, then try again."
     ),
-    (
-        {"ClientPayloadError", "ServerDisconnectedError", "ConnectionResetError"},
-        N_("{host} broke off before {url} was complete. Check the network, then try again."),
+    "Exception": N_(
+        "{url} could not be read: {reason}. Check the address, the network and the credentials in"
+        " the environment."
     ),
-    (
-        {"ClientConnectionError", "ConnectionError"},
-        N_("Nothing answers at {url} ({reason}). Check the address, and that its server runs."),
-    ),
-    (
-        {"PermissionError"},
-        N_("{url} may not be read. Check the credentials in the environment, then try again."),
-    ),
-    (
-        {"Exception"},
-        N_(
-            "{url} could not be read: {reason}. Check the address, the network and the credentials"
-            " in the environment."
-        ),
-    ),
-)
-"""What an error means, by the names of its classes: each package behind fsspec has its own."""
+}
+"""What an error means, by the name of its class: each package behind fsspec has its own."""
 
 
 def is_url(text: str) -> bool:
@@ -212,7 +195,7 @@ class _Download:
         size = None if self._is_http else int(self._system.info(self._top)["size"])
         target = self._folder / "archive"
         self._expect(size or 0)
-        self._fetch(self._top, target, size)
+        self._fetch(self._top, target, size, limits.current().archive_bytes)
         return target
 
     def photos(self) -> list[Entry]:
@@ -233,29 +216,15 @@ class _Download:
                 raise
 
     def _listed(self) -> Iterator[tuple[str, Entry]]:
-        """What lies below a folder, each with its path in the file system."""
+        """What lies below the folder, each with its path in the file system."""
         most, waiting, count = limits.current().archive_entries, [self._top], 0
         while waiting:
             here = waiting.pop()
-            start = here.rstrip("/") + "/"
-            found: list[dict[str, Any]] = []
-            try:
-                found = self._system.ls(here, detail=True)
-            except FileNotFoundError:
-                if here == self._top:
-                    raise
-            for info in sorted(found, key=lambda each: str(each["name"])):
-                path, kind = str(info["name"]), info["type"]
-                inside = path[len(self._top.rstrip("/")) + 1 :]
-                if not path.startswith(start) or not path[len(start) :].strip("/"):
-                    continue  # a link that leads elsewhere, or the folder itself
-                if self._is_http:
-                    if "?" in path or "#" in path or "/../" in path:  # such as what sorts the list
-                        continue
-                    inside = unquote(inside)
-                name = PurePosixPath(inside)
+            for path, info in self._inside(here):
+                inner = path[len(self._top.rstrip("/")) + 1 :]
+                name = PurePosixPath(unquote(inner) if self._is_http else inner)
                 junk = any(is_junk(part) for part in name.parts if part != "..")  # which is refused
-                if kind not in ("file", "directory") or junk:
+                if junk or info["type"] not in ("file", "directory"):
                     continue
                 count += 1
                 if count > most:
@@ -266,33 +235,52 @@ class _Download:
                         limit=most,
                     )
                 self._came(0)
-                is_folder = kind == "directory"
+                is_folder = info["type"] == "directory"
                 if is_folder:
                     waiting.append(path)
                 yield path, Entry(name, int(info.get("size") or 0), is_folder, BytesIO)
+
+    def _inside(self, folder: str) -> list[tuple[str, dict[str, Any]]]:
+        """The files and folders right inside a folder, by path; no links that lead out of it."""
+        try:
+            found = {str(info["name"]): info for info in self._system.ls(folder, detail=True)}
+        except FileNotFoundError:
+            if folder == self._top:
+                raise
+            return []
+        start = folder.rstrip("/") + "/"
+        return [
+            (path, info)
+            for path, info in sorted(found.items())
+            if path.startswith(start)
+            and path[len(start) :].strip("/")
+            and not (self._is_http and re.search(r"[?#]|/\.\./", path))
+        ]
 
     def _photo(self, number: int, listed: tuple[str, Entry]) -> Entry:
         path, entry = listed
         if not entry.is_photo:
             return entry
-        target = self._folder / str(number)
-        most = limits.current().photo_bytes
-        if entry.size > most:
-            raise entries.larger(entry.path, most)
+        target, most = self._folder / str(number), limits.current().photo_bytes
+        _refuse_large(self._address(path), entry.size, most)
         # A list of links tells no sizes.
-        size, mark = self._fetch(path, target, None if self._is_http else entry.size)
-        return Entry(entry.path, size, False, partial(open, target, "rb"), mark=mark)
+        size, mark = self._fetch(path, target, None if self._is_http else entry.size, most)
+        open_copy = partial(open, target, "rb")
+        return Entry(entry.path, size, False, open_copy, mark=mark if size else None)
 
-    def _fetch(self, path: str, target: Path, size: int | None) -> tuple[int, bytes]:
-        """Write a file, and its bytes and digest; one that breaks off is tried again."""
+    def _address(self, path: str) -> str:
+        return path if self._is_http else self._url + path[len(self._top) :]
+
+    def _fetch(self, path: str, target: Path, size: int | None, most: int) -> tuple[int, bytes]:
+        """Write a file; return its bytes and digest. One that breaks off is tried again."""
         for attempt in range(1, _TRIES):
             with suppress(DownloadError):
-                return self._copy(path, target, size)
+                return self._copy(path, target, size, most)
             time.sleep(_PAUSE * attempt)
-        return self._copy(path, target, size)
+        return self._copy(path, target, size, most)
 
-    def _copy(self, path: str, target: Path, size: int | None) -> tuple[int, bytes]:
-        url = path if self._is_http else self._url + path[len(self._top) :]
+    def _copy(self, path: str, target: Path, size: int | None, most: int) -> tuple[int, bytes]:
+        url = self._address(path)
         # Without a block size a server is asked once, with a size it is not asked for that before.
         options = {"block_size": 0, "size": 1} if self._is_http else {}
         done, digest = 0, hashlib.blake2b(digest_size=16)
@@ -304,18 +292,13 @@ class _Download:
                     while block := source.read(_BLOCK):
                         done += len(block)
                         self._came(len(block))
+                        _refuse_large(url, done, most)
                         digest.update(block)
                         with files.telling(target):
                             file.write(block)
                             file.flush()
                 if size is not None and done != size:
-                    raise DownloadError(
-                        "{url} has {received:,} bytes, not {expected:,} as its list says. Try"
-                        " again.",
-                        url=files.shown(url, 200),
-                        received=done,
-                        expected=size,
-                    )
+                    raise DownloadError(_BROKE_OFF, url=files.shown(url, 200), host=_host(url))
         except BaseException:
             with self._lock:
                 self._done -= done
@@ -324,7 +307,7 @@ class _Download:
 
     def _expect(self, total: int) -> None:
         """Take note of how much is to come. Raises DatasetError where it is too much."""
-        self._refuse_large(total)
+        _refuse_large(self._url, total, limits.current().archive_bytes)
         archives.refuse_full_disk(self._folder, total)
         self._total = total
 
@@ -334,22 +317,31 @@ class _Download:
             self._done += count
             if self._failed or self._stopped():
                 raise CatDogError("The download was stopped.")
-            self._refuse_large(self._done)
+            _refuse_large(self._url, self._done, limits.current().archive_bytes)
             self._progress(self._done, self._total)
 
-    def _refuse_large(self, total: int) -> None:
-        most = limits.current().archive_bytes
-        if total > most:
-            raise DatasetError(
-                "{url} has {total:,} bytes or more. Expected at most {limit:,}.",
-                url=files.shown(self._url, 200),
-                total=total,
-                limit=most,
-            )
+
+def _refuse_large(url: str, total: int, most: int) -> None:
+    if total > most:
+        raise DatasetError(
+            "{url} has {total:,} bytes or more. Expected at most {limit:,}.",
+            url=files.shown(url, 200),
+            total=total,
+            limit=most,
+        )
 
 
 def _is_http(url: str) -> bool:
     return url.startswith(("http://", "https://"))
+
+
+def _host(url: str) -> str:
+    return files.shown(urlsplit(url).hostname or url, 200)
+
+
+def _encrypted(url: Any) -> Any:
+    """The same host by https, to which a server may lead."""
+    return url.origin().with_scheme("https").with_port(None)
 
 
 def _http_client() -> dict[str, Any]:
@@ -358,8 +350,7 @@ def _http_client() -> dict[str, Any]:
 
     async def refuse(_session: Any, _context: Any, request: Any) -> None:
         there = request.url.join(type(request.url)(request.response.headers["Location"]))
-        same_host = (there.host, there.port) == (request.url.host, request.url.port)
-        if not same_host or there.scheme != request.url.scheme:
+        if there.origin() not in (request.url.origin(), _encrypted(request.url)):
             raise DatasetError(
                 "{url} leads to {other}, which is another server. Import that address if you trust"
                 " it.",
@@ -392,15 +383,14 @@ def _explained(url: str) -> Iterator[None]:
             package=package,
         ) from error
     except Exception as error:
-        kinds = {kind.__name__ for kind in type(error).__mro__}
         cause = getattr(error, "os_error", None) or error
-        kinds |= {kind.__name__ for kind in type(cause).__mro__}
-        message = next(said for names, said in _FAILURES if names & kinds)
+        names = {kind.__name__ for each in (error, cause) for kind in type(each).__mro__}
+        message = next(said for name, said in _FAILURES.items() if name in names)
         reason = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
         raise DownloadError(
             message,
             url=shown,
-            host=urlsplit(url).hostname or shown,
+            host=_host(url),
             reason=files.shown(reason, 120),
             code=getattr(error, "status", 0),
             seconds=int(_SILENCE),

@@ -8,7 +8,7 @@ WORKDIR /app
 
 # The packages change seldom: a layer of their own, built before the code is copied.
 ARG REQUIREMENTS=requirements.txt
-COPY requirements.txt requirements-cluster.txt ./
+COPY requirements.txt requirements-cluster.txt requirements-url.txt ./
 RUN pip install --no-cache-dir -r "$REQUIREMENTS"
 
 COPY --chown=root:root . .

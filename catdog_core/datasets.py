@@ -19,9 +19,8 @@ from .curation import choices
 from .curation.choices import Choice
 from .curation.decisions import as_of, change, order_classes, refuse_second_test, resplit, undo
 from .errors import CatDogError, DatasetError
-from .sources import contents, dataset_record, folder_ids, layout, places
+from .sources import contents, dataset_record, folder_ids, layout
 from .sources.dataset_record import Dataset, Item, load, root
-from .sources.places import Place, Remote
 from .sources.stored import Stored
 
 __all__ = [
@@ -55,13 +54,12 @@ make_demo = demo.make_demo
 
 
 def scan(
-    folder: Place,
+    folder: Path,
     classes: tuple[str, ...] | None = None,
     seed: int = 0,
     validation_fraction: float = VALIDATION_FRACTION,
     known: contents.Known | None = None,
     test_fraction: float = 0.0,
-    read: contents.Reader | None = None,
 ) -> Dataset:
     """Understand a folder of photos, as it is: what was decided about it is left aside.
 
@@ -69,24 +67,20 @@ def scan(
     keeps photos that are only alike together, too, which takes a look at each.
 
     Args:
-        folder: holds ``train/<class>/`` and ``validation/<class>/``, or ``<class>/`` folders;
-            also one elsewhere, see `places.of`.
+        folder: holds ``train/<class>/`` and ``validation/<class>/``, or ``<class>/`` folders.
         classes: class names in label order; by default sorted.
         seed: of the split, where the folder has none.
         validation_fraction: part of each class kept for validation, 0..1, where it has none.
         known: digests from an earlier look, used where they hold and brought up to date.
         test_fraction: part of each class kept for a test, 0..1, where the lab divides it.
-        read: how photos elsewhere are read, see `contents.digests`.
 
     Raises:
         DatasetError: it is no folder, or its layout is none of these.
     """
-    place = folder if isinstance(folder, Remote) else Path(folder)
-    plan = layout.understand(layout.tree_of(place), classes)
-    top = place if isinstance(place, Remote) else place.resolve()
-    root = top / plan.root
+    plan = layout.understand(layout.tree_of(Path(folder)), classes)
+    root = Path(folder).resolve() / plan.root
     listed = [file for file, _, _ in plan.rows]
-    digests = contents.digests(root, listed, known if known is not None else {}, read)
+    digests = contents.digests(root, listed, known if known is not None else {})
     if plan.layout != "split" and test_fraction:
         refuse_second_test(plan.rows)
     same = contents.copies(listed, digests)
@@ -107,33 +101,22 @@ def scan(
     )
 
 
-def open_folder(folder: Place, read: contents.Reader | None = None) -> Dataset:
+def open_folder(folder: Path) -> Dataset:
     """Understand a folder and remember it in the workspace; the folder itself stays untouched.
 
     What was decided about its photos earlier is still in force. The photos of a dataset that lie
-    in the workspace are that dataset, and no other. A folder elsewhere may hold shards instead of
-    photos: they are the dataset, as it was packed.
-
-    Args:
-        folder: a path, or a place elsewhere.
-        read: how photos elsewhere are read, see `contents.digests`.
+    in the workspace are that dataset, and no other.
 
     Raises:
         DatasetError: as `scan`.
-        DownloadError: the place does not answer.
     """
     if own := folder_ids.own(folder):
         return load(own)
     access.check("change data")
-    folder = places.listed(folder_ids.absolute(folder))
+    folder = Path(folder).absolute()
     # The true root, known after the scan, is nearly always the folder given.
     earlier = contents.read(root() / folder_ids.of(folder))
-    from .packing import shard_source  # asks this room what a dataset is
-
-    if isinstance(folder, Remote) and shard_source.holds_shards(folder):
-        dataset = shard_source.dataset(folder, folder_ids.of(folder))
-    else:
-        dataset = scan(folder, known=earlier, read=read)
+    dataset = scan(folder, known=earlier)
     with dataset_record.writing(dataset.id) as place:
         events = dataset_record.history(place)
         dataset_record.set_aside(place)
@@ -142,28 +125,23 @@ def open_folder(folder: Place, read: contents.Reader | None = None) -> Dataset:
     return dataset_record.changed(dataset, choices.in_force(events))
 
 
-def read_folder(
-    folder: Place, order: Sequence[str] = (), read: contents.Reader | None = None
-) -> Dataset:
+def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
     """Understand a folder, with what was decided about its photos in this workspace, if anything.
 
-    As `open_folder`, but nothing is written. One elsewhere is opened: to read 100,000 photos over
-    a net, so as to know what they hold, is not to be done twice.
+    As `open_folder`, but nothing is written.
 
     Args:
         folder: of photos by class, or a dataset's own in the workspace.
         order: all class names in another order, for this once.
-        read: as for `open_folder`.
 
     Raises:
         DatasetError: as `scan`, or `order` is not one of its classes.
     """
-    own = open_folder(folder, read).id if isinstance(folder, Remote) else folder_ids.own(folder)
-    if own:
+    if own := folder_ids.own(folder):
         load(own)  # tells when the photos are gone
         dataset, events = dataset_record.read(root() / own)
     else:
-        place = folder_ids.absolute(folder)
+        place = Path(folder).absolute()
         dataset = scan(place, known=contents.read(root() / folder_ids.of(place)))
         events = dataset_record.history(root() / dataset.id)
     changes = choices.in_force(events)
@@ -286,7 +264,6 @@ def _of_folder(folder: Path, name: str) -> tuple[Dataset, contents.Known]:
     except DatasetError as error:  # it names the folder as it is here, not as the user knows it
         params = {k: name if str(v) == "photos" else v for k, v in error.params.items()}
         raise DatasetError(error.message, **params) from error
-    assert isinstance(found.root, Path)
     inside = found.root.relative_to(folder.resolve())
     photos = tuple(((inside / f).as_posix(), label, part) for f, label, part in found.photos)
     return replace(found, photos=photos), {(inside / f).as_posix(): known[f] for f in known}

@@ -8,6 +8,7 @@ muzzle, nose and whiskers. The same seed draws the same bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +16,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from . import files
-from .cluster.tasks import threads
 from .errors import DatasetError
 from .sources import cartoon
 from .sources.cartoon import Colour
@@ -83,7 +83,7 @@ def _draw(
         with files.telling(folder):  # first, and by one: of two that fail at once one is quiet
             for place in sorted({path.parent for path, _, _ in jobs}):
                 place.mkdir(parents=True, exist_ok=True)
-        with threads(2) as pool:
+        with ThreadPoolExecutor(2) as pool:
             for done, _ in enumerate(pool.map(make, jobs), start=1):
                 if progress and (done % 20 == 0 or done == len(jobs)):
                     progress(done, len(jobs))

@@ -70,8 +70,6 @@ def check(dataset: Dataset, progress: Callable[[int, int], None] | None = None) 
     for file, look in zip(left_out, seen[len(names) :], strict=True):
         if isinstance(look, Unusable):  # else it was mended since the folder was opened
             told += _of_one(file, look)
-    if dataset.source == "shards":  # the names are those of the files they were packed from
-        told = [finding for finding in told if finding.kind != "wrong_extension"]
     exact = looks.copies(found)
     told += [_copies([items[i] for i in group], near=False) for group in exact]
     whole = {tuple(group) for group in exact}

@@ -12,6 +12,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from typing import Any, Literal
 
 import cv2
@@ -22,7 +23,6 @@ from PIL import Image, TiffImagePlugin
 from . import files, limits
 from .errors import PhotoError
 from .photos import cost, jpeg, kinds, orientation, parts, profiles, refusals, strips
-from .sources.places import Place, Remote
 
 Photo = NDArray[np.uint8]
 """A photo: (H, W, 3) uint8, RGB."""
@@ -137,21 +137,24 @@ def fit(image: Photo, size: int) -> Photo:
     return _resized(image, size, size)  # halfway between two samples lies their mean
 
 
-def dimensions(path: Place) -> tuple[int, int]:
+def dimensions(path: Path) -> tuple[int, int]:
     """Width and height of a photo as it is shown, in pixels, from the head of its file alone.
 
     Raises:
         PhotoError: it is no photo, or cannot be opened.
     """
     try:
-        if isinstance(path, Remote):
-            whole = read(path)
-            return _dimensions(whole)
         with (
             files.open_regular(path) as file,
             mmap(file.fileno(), 0, access=ACCESS_READ) as data,
         ):
-            return _dimensions(data)
+            parts.refuse_many(data)
+            try:
+                source: Any = data  # of which only what is read is fetched
+                with Image.open(source, formats=FORMATS) as image:
+                    return orientation.shown_size(image, data)
+            except Exception as error:  # as in `decode`
+                raise kinds.not_read(data) from error
     except PhotoError:
         raise
     except Exception as error:  # of an empty file, or one that cannot be opened
@@ -163,20 +166,13 @@ def load(data: bytes, size: int) -> Photo:
     return fit(decode(data, at_least=size), size)
 
 
-def read(path: Place) -> bytes:
+def read(path: Path) -> bytes:
     """The bytes of a photo file.
 
     Raises:
         PhotoError: it cannot be read, or is too large.
-        DownloadError: it lies elsewhere, and the place does not answer.
     """
     try:
-        if isinstance(path, Remote):
-            most = limits.current().photo_bytes
-            data = path.read(most + 1)
-            if len(data) > most:
-                raise refusals.too_heavy(path.stat().st_size, most)
-            return data
         most = limits.current().photo_bytes
         with files.open_regular(path, buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
@@ -199,7 +195,7 @@ def read(path: Place) -> bytes:
         ) from error
 
 
-def load_all(paths: Sequence[Place], size: int) -> Generator[Photo | PhotoError]:
+def load_all(paths: Sequence[Path], size: int) -> Generator[Photo | PhotoError]:
     """Read and fit photo files in parallel, in order, a bounded number ahead.
 
     Args:
@@ -247,18 +243,7 @@ def encode(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 9
     return buffer.tobytes()
 
 
-def _dimensions(data: bytes | mmap) -> tuple[int, int]:
-    parts.refuse_many(data)
-    try:
-        # A file in memory, of which only what is read is fetched.
-        source: Any = BytesIO(data) if isinstance(data, bytes) else data
-        with Image.open(source, formats=FORMATS) as image:
-            return orientation.shown_size(image, data)
-    except Exception as error:  # as in `decode`
-        raise kinds.not_read(data) from error
-
-
-def _load(path: Place, size: int) -> Photo | PhotoError:
+def _load(path: Path, size: int) -> Photo | PhotoError:
     try:
         return load(read(path), size)
     except PhotoError as error:

@@ -6,6 +6,7 @@ workspace a process works with: a change holds from the next start of the lab.
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cache
 
@@ -13,6 +14,8 @@ from . import bounded, controls, files
 from .fields import Settings, field
 
 FILE = "limits.json"
+_REMOVED = "shard_cache_bytes"  # of an earlier version
+log = logging.getLogger("catdog")
 UPLOAD_MEGABYTES = 400
 """The most a browser may send at once; `.streamlit/config.toml` sets it for the server."""
 
@@ -108,15 +111,6 @@ class Limits(Settings):
         high=100_000_000_000,
         unit="bytes",
     )
-    shard_cache_bytes: int = field(
-        20_000_000_000,
-        "Shards from elsewhere, bytes",
-        "Room on the disk for shards that a training streams from another place. Of a dataset that"
-        " is larger, what has no room is read anew every epoch.",
-        low=1_000_000,
-        high=10_000_000_000_000,
-        unit="bytes",
-    )
 
 
 def current() -> Limits:
@@ -133,4 +127,8 @@ def _of(workspace: str | None) -> Limits:
     path = files.workspace() / FILE
     if not os.path.lexists(path):
         return Limits()
-    return controls.parse(Limits, files.read_json(path, most=bounded.SMALL_BYTES), FILE)
+    values = files.read_json(path, most=bounded.SMALL_BYTES)
+    if isinstance(values, dict) and _REMOVED in values:
+        log.warning("%s was removed. Delete it from %s.", _REMOVED, FILE)
+        values = {name: value for name, value in values.items() if name != _REMOVED}
+    return controls.parse(Limits, values, FILE)

@@ -25,24 +25,21 @@ All splits are stored in a seeded mixed order, so that a part of one sees every 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 import tensorflow as tf
 
 from . import files
-from .cluster.tasks import Hands
 from .datasets import Dataset
 from .errors import CatDogError, DatasetError
-from .packing import cache, elsewhere, shard_index, shards, streamed
+from .packing import cache, shard_index, shards
 from .packing.packed import Packed, Photos
-from .packing.shard_images import ShardFile, ShardImages, ShardReader
-from .sources.shard_place import ShardPlace
+from .packing.shard_images import ShardImages
 
 __all__ = ["Packed", "Photos", "cached", "fits", "load", "opened", "pack", "verify"]
 
@@ -60,7 +57,6 @@ def pack(
     out: Path,
     size: int = 150,
     progress: Progress | None = None,
-    hands: Hands | None = None,
 ) -> Packed:
     """Write a dataset as shards. The folder appears whole or not at all.
 
@@ -73,35 +69,32 @@ def pack(
         out: a folder that does not exist yet, or is empty.
         size: side of the stored squares in pixels.
         progress: called with (photos done, photos in all). What it raises interrupts the packing.
-        hands: who packs; see `shards.write_all`. All must see `out`.
 
     Raises:
         DatasetError: `out` holds something else, or no photo of a split could be read.
         CatDogError: the disk is full or not writable.
     """
     out = Path(out)
-    elsewhere.refuse_packed(dataset)
     with _telling(out), cache.guarded(out, _waiting(dataset, progress)):
         if shard_index.is_of(out, dataset, size):
             if not verify(out):
                 return opened(out)
             _reopen(out)
         elif files.is_taken(out):
-            raise elsewhere.taken(out)
-        return _pack(dataset, out, size, progress, hands)
+            raise DatasetError(
+                "{folder} already holds something. Expected a new or empty folder for the shards."
+                " Name another.",
+                folder=out,
+            )
+        return _pack(dataset, out, size, progress)
 
 
 def cached(dataset: Dataset, size: int, progress: Progress | None = None) -> Packed:
     """The shards of a dataset in the workspace's cache, packed on first use.
 
     The place is named by the content's fingerprint, so changed photos are packed anew. An entry
-    of an older format, or with a shard missing or damaged, is mended. Shards elsewhere come as they
-    are needed. Raises as `pack`.
+    of an older format, or with a shard missing or damaged, is mended. Raises as `pack`.
     """
-    if isinstance(dataset.root, ShardPlace):
-        streamed.refuse(dataset, size)
-        place = streamed.entry(dataset.root)
-        return replace(opened(place), hold=cache.hold(place), origin=dataset.root.origin)
     out = cache.place(dataset.fingerprint, size)
     with _telling(out):
         if not _holds(out, dataset, size):
@@ -120,7 +113,7 @@ def opened(path: Path) -> Packed:
     Raises:
         CatDogError: there is no index, it is damaged, or its format is another.
     """
-    return Packed.by(shard_index.read(path), path=path)
+    return Packed.of_index(path, shard_index.read(path))
 
 
 def verify(path: Path) -> list[str]:
@@ -154,12 +147,13 @@ def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
         raise damaged(packed.path / "index.json") from error
     rows = [row for row in index["shards"] if row["file"].startswith(f"{split}-")]
     tables = []
-    for reader, row in zip(_readers(packed, rows), rows, strict=True):
+    for row in rows:
+        path = packed.path / row["file"]
         try:
-            tables.append((reader, shard_index.read_table(packed.path, row)))
+            tables.append((path, shard_index.read_table(packed.path, row)))
         except (OSError, ValueError) as error:
-            raise damaged(reader.path) from error
-    stored = ShardImages(tables, packed.size, damaged, streamed.pool() if packed.origin else None)
+            raise damaged(path) from error
+    stored = ShardImages(tables, packed.size, damaged)
     if len(stored) != packed.counts.get(split, 0):
         raise damaged(packed.path / "index.json")
     if in_memory is None:
@@ -172,30 +166,18 @@ def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
     )
 
 
-def _readers(packed: Packed, rows: list[dict[str, Any]]) -> Sequence[ShardReader]:
-    if packed.origin is not None:
-        return streamed.readers(packed.origin, packed.path, rows)
-    return [ShardFile(packed.path / row["file"]) for row in rows]
-
-
 def fits(size: int) -> bool:
     """Whether so many bytes of pixels are kept in memory."""
     return bool(size <= min(IN_MEMORY, psutil.virtual_memory().available // 8))
 
 
-def _pack(
-    dataset: Dataset,
-    out: Path,
-    size: int,
-    progress: Progress | None,
-    hands: Hands | None = None,
-) -> Packed:
+def _pack(dataset: Dataset, out: Path, size: int, progress: Progress | None) -> Packed:
     building = _building(out)
     try:
         with files.unfinished(building, "[!.]*.json"):
             building.mkdir(parents=True, exist_ok=True)
             plan = shards.plan(dataset, size)
-            rows = shards.write_all(plan, building, size, progress, hands)
+            rows = shards.write_all(plan, building, size, progress)
         index = shard_index.make(dataset, size, rows)
         wanted = {f"{shard.name}{suffix}" for shard in plan for suffix in (".tfrecord", ".json")}
         for path in building.iterdir():  # left by a writer that was killed, or by another plan

@@ -34,7 +34,6 @@ from . import access, files, trash
 from .datasets import Dataset
 from .errors import RunError
 from .networks import backbones
-from .packing import streamed
 from .settings import Augmentation, Training
 from .training import about, ending, launch, lineage
 from .training.epoch_rows import batches, best_epoch, read_epochs
@@ -94,7 +93,6 @@ def create(
     """
     access.check_quota(listing)
     backbones.refuse(training, augmentation)
-    streamed.refuse(dataset, training.image_size)
     if parent:
         lineage.refuse(parent, training, dataset.classes)
     if training.train_photos:

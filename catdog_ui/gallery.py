@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Literal
 
 import streamlit as st
@@ -12,7 +13,6 @@ import streamlit as st
 from catdog_core import images
 from catdog_core.errors import PhotoError
 from catdog_core.images import Photo
-from catdog_core.sources.places import Place, Remote
 
 _GAP = 8  # pixels between pictures
 LEAST = 80
@@ -99,18 +99,15 @@ def _figure(image: bytes, caption: str, tooltip: str, alt: str, color: str) -> s
     )
 
 
-def fitted_photo(path: Place, size: int) -> Photo | PhotoError:
+def fitted_photo(path: Path, size: int) -> Photo | PhotoError:
     """A photo file as (S, S, 3) uint8, or why it cannot be read; read anew once it changes."""
     return _from_file(path, str(path), file_version(path), size)
 
 
-def file_version(path: Place) -> int:
-    """What tells a photo's file from later versions of it.
-
-    One elsewhere is not asked for each time a page is painted: it stays as it was first seen.
-    """
+def file_version(path: Path) -> int:
+    """What tells a photo's file from later versions of it."""
     try:
-        return 0 if isinstance(path, Remote) else path.stat().st_mtime_ns
+        return path.stat().st_mtime_ns
     except OSError:
         return 0  # gone: reading it gives the reason
 
@@ -121,7 +118,7 @@ def uploaded_photo(file_id: str, data: bytes, size: int) -> Photo | PhotoError:
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _from_file(_path: Place, path: str, changed: int, size: int) -> Photo | PhotoError:
+def _from_file(_path: Path, path: str, changed: int, size: int) -> Photo | PhotoError:
     return next(iter(images.load_all([_path], size)))
 
 

@@ -132,8 +132,7 @@ def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
     from catdog_core import records
 
     place = cache.place(dataset.fingerprint, size)
-    # Shards elsewhere are verified whenever they are read.
-    there = (place / "index.json").is_file() and dataset.source != "shards"
+    there = (place / "index.json").is_file()
 
     def progress(done: int, total: int) -> None:
         job.tell("", done, total)

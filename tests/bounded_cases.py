@@ -82,9 +82,7 @@ def settings(home: Path) -> Cases:
     from catdog_core.augmentation import links, presets
     from catdog_core.cluster import grid
     from catdog_core.commands import cli_flags
-    from catdog_core.packing import shard_source
     from catdog_core.sources import foreign_labels
-    from catdog_core.sources.places import Remote
 
     def at(name: str, read: Callable[[Path], Any]) -> Callable[[bytes], Any]:
         def door(data: bytes) -> Any:
@@ -100,9 +98,6 @@ def settings(home: Path) -> Cases:
 
     def link(data: bytes) -> Any:
         return links.from_query({"brightness_range": data.decode()})
-
-    def index(data: bytes) -> Any:
-        return shard_source.read_index(data, Remote("memory://x"))
 
     def fresh(read: Callable[[], Any]) -> Callable[[Path], Any]:
         return lambda path: (limits._of.cache_clear(), read())[1]
@@ -147,11 +142,6 @@ def settings(home: Path) -> Cases:
         "labels.txt: a line of spaces": (b"0:a" + b" " * 99_000 + b"\x0bb" * 5, labels),
         "labels.txt: spaces and letters": (b"0:" + b"a " * 49_000 + b"\x1c", labels),
         "labels.txt: 200 MB": (b"0:a\n" * 50_000_000, labels),
-        "shards: an index of empty objects": (
-            b'{"format":3,"shards":[' + b"{}," * 15_000_000 + b"{}]}",
-            index,
-        ),
-        "shards: 60,000 digits": (b'{"format":3,"size":' + b"9" * 60_000 + b"}", index),
     }
 
 

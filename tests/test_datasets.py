@@ -9,7 +9,7 @@ import pytest
 
 from catdog_core import datasets, images, trash
 from catdog_core.errors import DatasetError
-from catdog_core.sources import places
+from catdog_core.sources import contents
 
 JPEG = images.encode(np.full((8, 8, 3), 90, np.uint8))
 
@@ -240,8 +240,8 @@ def test_a_second_look_reads_only_what_changed(workspace, tmp_path, monkeypatch)
     root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 3), ("dogs", 3)))
     first = datasets.open_folder(root)
     (root / "cats" / "0.jpg").write_bytes(JPEG + b"other")
-    read, digest = [], places.digest
-    monkeypatch.setattr(places, "digest", lambda path: read.append(path.name) or digest(path))
+    read, digest = [], contents.digest
+    monkeypatch.setattr(contents, "digest", lambda path: read.append(path.name) or digest(path))
     assert datasets.open_folder(root).fingerprint != first.fingerprint
     assert read == ["0.jpg"]
 

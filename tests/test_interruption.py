@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -263,23 +262,24 @@ def test_a_child_is_ended_with_what_it_has_started():
     wait_until(lambda: not ends(grandchild), 20)
 
 
-def test_threads_have_ended_when_their_block_is_left():
-    from catdog_core.cluster import tasks
+def test_threads_have_ended_when_a_look_at_photos_is_interrupted(tmp_path, monkeypatch):
+    from catdog_core.curation import looks
 
-    go, ended, begun = threading.Event(), [], threading.Event()
+    begun, ended = [], []
 
-    def work(number):
-        begun.set()
-        go.wait(60)
-        ended.append(number)
+    def look(path, _seen):
+        begun.append(path)
+        time.sleep(0.01)
+        ended.append(path)
+        return looks.Unusable(None, False)
 
-    threading.Timer(0.2, go.set).start()
-    with pytest.raises(KeyboardInterrupt), tasks.threads(1) as pool:
-        for number in range(100):
-            pool.submit(work, number)
-        begun.wait(60)
+    def interrupt(*_):
         raise KeyboardInterrupt
-    assert ended == [0]  # waited for; the others never began
+
+    monkeypatch.setattr(looks, "_look", look)
+    with pytest.raises(KeyboardInterrupt):
+        looks.take(tmp_path, [str(number) for number in range(500)], tmp_path, interrupt)
+    assert len(begun) == len(ended) < 400  # waited for; the others never began
 
 
 def test_the_patience_of_a_command_is_bounded():

@@ -13,6 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+OPTIONS = ("requirements-cluster.txt", "requirements-url.txt")
+
+
 def packages(file):
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
     return {re.split(r"\[|>=", line)[0] for line in lines if line[:1].isalpha()}
@@ -35,12 +38,11 @@ def test_every_picture_is_there_and_small():
 
 def test_every_package_has_its_reason_and_an_upper_bound():
     table = README.split("## What it is built on")[1]
-    assert set(re.findall(r"^\| ([a-z0-9-]+) \|", table, re.M)) - {"package"} == packages(
-        "requirements.txt"
-    ) | packages("requirements-cluster.txt")
+    reasons = set(re.findall(r"^\| ([a-z0-9-]+) \|", table, re.M)) - {"package"}
+    assert reasons == set().union(*map(packages, ("requirements.txt", *OPTIONS)))
     for name in packages("requirements-dev.txt"):
         assert name in table
-    for file in ("requirements.txt", "requirements-cluster.txt", "requirements-dev.txt"):
+    for file in ("requirements.txt", *OPTIONS, "requirements-dev.txt"):
         for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
             assert line[:1] in "#-" or re.search(r">=.*,<", line), line
 

@@ -1,10 +1,12 @@
 """What was removed: flags, commands and formats name their replacement, older files still open."""
 
+import fakes
 import pytest
 
-from catdog_core import datasets, files, runs
+from catdog_core import datasets, files, limits, runs
 from catdog_core.cli import main
 from catdog_core.commands import removed
+from catdog_core.errors import DatasetError
 from catdog_core.settings import Network, Training
 
 SMALL = Training(
@@ -19,8 +21,13 @@ LINES = [
     *([command, "x", flag, "2"] for command, flag in removed.FLAGS),
     *([command, "start"] for command in removed.COMMANDS),
     *(["export", "default", kind, "OUT"] for kind in removed.FORMATS),
+    *([command, "s3://key:hunter2@bucket/pets"] for command in ("check", "train", "classes")),
+    ["pack", "DIR", "s3://bucket/shards"],
 ]
-SENTENCES = [*removed.FLAGS.values(), *removed.COMMANDS.values(), *removed.FORMATS.values()]
+SENTENCES = [
+    *(removed.FLAGS | removed.COMMANDS | removed.FORMATS).values(),
+    *[removed.URL] * 4,
+]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +44,67 @@ def test_what_was_removed_names_its_replacement(workspace, capsys, line, sentenc
 def test_a_plain_mistake_is_told_as_one(capsys, line):
     assert main(line) == 1
     assert "No such option" in capsys.readouterr().err
+
+
+@pytest.fixture
+def at_url(workspace, demo):
+    """Records as an earlier version left them: photos opened at a URL, and shards."""
+    here = datasets.open_folder(demo)
+    record = files.read_json(workspace / "datasets" / here.id / "dataset.json")
+    names = {"photos": "folder", "shards": "shards"}
+    for name, source in names.items():
+        changed = {"name": name, "source": source, "root": f"s3://bucket/{name}"}
+        note = {**record["note"], "layout": "packed", "size": 32}
+        old = {**record, **changed, "note": note}
+        files.write_json(workspace / "datasets" / f"{name}-12345678" / "dataset.json", old)
+    return [f"{name}-12345678" for name in names]
+
+
+def test_a_dataset_opened_at_a_url_says_what_to_do_and_others_are_not_touched(at_url):
+    assert [each.name for each in datasets.listing()] == ["cartoons"]
+    said = dict(datasets.damaged())
+    assert sorted(said) == sorted(at_url)
+    for name in at_url:
+        assert "import URL" in str(said[name]) and f"s3://bucket/{name[:6]}" in str(said[name])
+        for use in (datasets.load, datasets.undo, lambda n: datasets.resplit(n, 1)):
+            with pytest.raises(DatasetError, match="import URL"):
+                use(name)
+        datasets.remove(name)
+    assert datasets.damaged() == [] and len(datasets.listing()) == 1
+
+
+def test_the_data_page_lists_a_dataset_opened_at_a_url_and_deletes_it(at_url):
+    app = fakes.page("1_Data")
+    assert not app.exception and len(app.error) == 2
+    assert all("import URL" in error.value for error in app.error)
+    app.button(f"damaged_{at_url[0]}").click().run()
+    app.button("record_delete_sure").click().run()
+    assert not app.exception and [name for name, _ in datasets.damaged()] == at_url[1:]
+
+
+def test_a_run_trained_at_a_url_goes_on_once_its_photos_are_imported(at_url, demo, capsys):
+    """Here its own dataset is taken away, and its record names the URL."""
+    here = datasets.open_folder(demo)
+    run = runs.create(here, SMALL, None)
+    record = datasets.root() / here.id / "dataset.json"
+    files.write_json(record, {**files.read_json(record), "root": "memory://gone"})
+    assert main(["resume", str(run)]) == 1
+    said = capsys.readouterr().err
+    assert "import URL" in said and said.count("\n") == 1
+    pytest.importorskip("fsspec", reason="URLs are an option of the lab")
+    assert main(["import", demo.as_uri()]) == 0
+    assert main(["resume", str(run)]) == 0
+    assert len(runs.load(run).epochs) == 2
+
+
+def test_a_limit_that_was_removed_is_told_and_passed_over(workspace, caplog):
+    workspace.mkdir()
+    (workspace / limits.FILE).write_text('{"shard_cache_bytes": 5, "photo_bytes": 200000}')
+    limits._of.cache_clear()
+    assert limits.current().photo_bytes == limits.current().photo_bytes == 200_000
+    assert [each.getMessage() for each in caplog.records] == [
+        "shard_cache_bytes was removed. Delete it from limits.json."
+    ]
 
 
 @pytest.fixture

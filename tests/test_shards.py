@@ -13,7 +13,6 @@ import pytest
 import tensorflow as tf
 
 from catdog_core import cli, datasets, files, images, pipeline, records
-from catdog_core.cluster import tasks
 from catdog_core.errors import CatDogError, DatasetError
 from catdog_core.packing import cache, shards
 
@@ -92,7 +91,7 @@ def test_an_interrupted_packing_keeps_what_is_whole(demo, tmp_path, small_shards
         if done > 30:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(tasks, "_TOLD_EVERY", 0.001)
+    monkeypatch.setattr(shards, "_TOLD_EVERY", 0.001)
     with pytest.raises(KeyboardInterrupt):
         records.pack(datasets.scan(demo), tmp_path / "out", SIZE, give_up)
     assert not (tmp_path / "out").exists()
@@ -123,7 +122,7 @@ def test_a_packing_interrupted_before_a_shard_is_whole_leaves_nothing(demo, tmp_
     def give_up(done, total):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tasks, "_TOLD_EVERY", 0.0)
+    monkeypatch.setattr(shards, "_TOLD_EVERY", 0.0)
     with pytest.raises(KeyboardInterrupt):
         records.pack(datasets.scan(demo), tmp_path / "out", SIZE, give_up)
     assert list(tmp_path.iterdir()) == []
@@ -305,7 +304,7 @@ def test_an_interruption_waits_for_writers_that_are_slow(demo, tmp_path, monkeyp
             raise KeyboardInterrupt
 
     monkeypatch.setattr(images, "load", lambda *given: (time.sleep(0.05), real(*given))[1])
-    monkeypatch.setattr(tasks, "_TOLD_EVERY", 0.0)
+    monkeypatch.setattr(shards, "_TOLD_EVERY", 0.0)
     with pytest.raises(KeyboardInterrupt):
         records.pack(datasets.scan(demo), tmp_path / "out", SIZE, give_up)
     assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from witness import facts
 
+from catdog_core import datasets, runs
+
 EXPECTED: dict[str, Any] = json.loads(facts.EXPECTED.read_text())
 TOLERANCE = 1e-4
 FAR = 0.05
@@ -27,6 +29,16 @@ class Says(str):
 # `Says("import")` stands for a refusal that names what to use instead.
 CHANGED: dict[str, Any] = {
     "histories/pickle": Says("json.dump"),
+    # Photos at a URL are imported first; until then their dataset is told of on the Data page.
+    **{f"by url/{name}": Says("import URL") for name in EXPECTED["by url"]},
+    "modules/damaged": 1,
+    "modules/datasets": [row for row in EXPECTED["modules"]["datasets"] if row["name"] != "afar"],
+    "page/1_Data of afar/tables": [],
+    **{
+        f"page/{view}/offers": [name for name in page["offers"] if name != "afar"]
+        for view, page in EXPECTED["page"].items()
+    },
+    **{f"page/{view}/errors": 1 for view in EXPECTED["page"] if view.startswith("1_Data")},
     # One worker trains a run now.
     "lists/workers": {},
     # Training writes no event files; those of then stay.
@@ -82,6 +94,17 @@ def long(test: Any) -> Any:
 @pytest.mark.parametrize("name", facts.FACTS)
 def test_commands_say_what_they_said(lab, name):
     assert_same(facts.FACTS[name](lab), name)
+
+
+def test_photos_opened_at_a_url_are_imported_and_evaluate_as_they_did(lab):
+    pytest.importorskip("fsspec", reason="URLs are an option of the lab")
+    assert facts.command("import", facts.URL)[0] == 0
+    (made,) = (each for each in datasets.listing() if each.name == "afar")
+    assert made.fingerprint == runs.load(lab.run("by-url")).dataset_fingerprint
+    status, out, _ = facts.command("evaluate", lab.run("by-url"), made.root, "--json")
+    then = EXPECTED["by url"]["evaluate"]
+    got = {name: value for name, value in json.loads(out).items() if name in then}
+    assert status == 0 and facts.differences(facts.rounded(got), then, TOLERANCE, "by url") == []
 
 
 @pytest.mark.parametrize("name", facts.RUNS)

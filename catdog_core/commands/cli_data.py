@@ -14,7 +14,7 @@ from .. import quiet
 from ..datasets import Dataset
 from ..errors import DatasetError
 from ..files import shown
-from ..sources import archives, class_set, frames, imports, places, tfds
+from ..sources import archives, class_set, frames, imports, tfds, url_import
 from ..sources.class_set import Fetch, Tell
 from ..sources.preview import Preview
 from . import cli_say
@@ -49,7 +49,8 @@ def bring(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|tfds:NAME", help="A zip or tar, TFRecords, or a TFDS dataset."
+            metavar="FILE|URL|tfds:NAME",
+            help="A zip or tar, TFRecords, a zip, tar or folder at a URL, or a TFDS dataset.",
         ),
     ],
     look: Annotated[
@@ -57,15 +58,12 @@ def bring(
     ] = False,
 ) -> None:
     """Bring a zip or tar of photos, TFRecords (a file, or a folder of them with image/encoded and
-    image/class/label), or a dataset of tensorflow_datasets, into the workspace."""
+    image/class/label), a zip, tar or folder of photos at a URL such as s3://bucket/photos, or a
+    dataset of tensorflow_datasets, into the workspace."""
     if source.startswith(_TFDS):
         return _bring_tfds(source.removeprefix(_TFDS), look)
-    if places.is_url(source):
-        raise DatasetError(
-            "'import' reads files of this computer, and {url} is an address. Download the file,"
-            " then import it.",
-            url=shown(places.without_secrets(source), 200),
-        )
+    if url_import.is_url(source):
+        return _bring_url(source, look)
     path = Path(source)
     if frames.found_in(path):
         return _bring_records(path, look)
@@ -80,6 +78,12 @@ def bring(
             found = imports.archive(path, path.name, progress)
         _made(found)
     return None
+
+
+def _bring_url(url: str, look: bool) -> None:
+    with _telling() as (tell, _):
+        found = imports.look_at_url(url, tell) if look else imports.url(url, tell)
+    return _understood(found) if isinstance(found, Preview) else _made(found)
 
 
 def _bring_records(path: Path, look: bool) -> None:

@@ -11,8 +11,6 @@ from .. import datasets
 from ..curation.choices import ACTIONS, Choice
 from ..datasets import Dataset
 from ..files import shown
-from ..sources.contents import Reader
-from ..sources.places import Place
 from . import cli_say
 from .cli_flags import Folder
 
@@ -74,7 +72,7 @@ def classes(
         print(f"{number} {shown(name)}")
 
 
-def opened(folder: Place, order: str | None) -> Dataset:
+def opened(folder: Path, order: str | None) -> Dataset:
     """A folder's dataset, remembered; `order`, class names with commas between, is set if given.
 
     Raises:
@@ -87,21 +85,19 @@ def opened(folder: Place, order: str | None) -> Dataset:
     return dataset
 
 
-def read(folder: Place, order: str | None, reader: Reader | None = None) -> Dataset:
-    """As `opened`, but nothing is written; a place elsewhere is opened, see `read_folder`."""
-    return datasets.read_folder(folder, _names(order), reader)
+def read(folder: Path, order: str | None) -> Dataset:
+    """As `opened`, but nothing is written."""
+    return datasets.read_folder(folder, _names(order))
 
 
 def _names(order: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in order.split(",")) if order else ()
 
 
-def _name(dataset: Dataset, folder: Place, photo: Path) -> str:
+def _name(dataset: Dataset, folder: Path, photo: Path) -> str:
     """A photo's name in its dataset, given as that, as a path, or as one from the folder on."""
     known = {file for file, _, _ in dataset.photos} | set(dataset.excluded)
     if photo.as_posix() in known:
-        return photo.as_posix()
-    if not isinstance(dataset.root, Path) or not isinstance(folder, Path):
         return photo.as_posix()
     root = dataset.root.resolve()
     for path in (photo, folder / photo):

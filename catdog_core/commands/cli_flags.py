@@ -17,17 +17,20 @@ from ..controls import Control, accepted, controls, parse
 from ..errors import SettingsError
 from ..networks import architecture
 from ..settings import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
-from ..sources import places
 from ..training.run_folder import Run
+from . import removed
 
 S = TypeVar("S", bound=BaseModel)
+
+
+def local_folder(text: str) -> Path:
+    """The folder an argument names. Raises CatDogError for a URL, which earlier versions read."""
+    removed.refuse_url(text)
+    return Path(text)
+
+
 Folder = Annotated[
-    Path,  # or Remote: Typer knows no unions
-    typer.Argument(
-        metavar="DIR|URL",
-        parser=places.of,
-        help="A folder of photos by class, also elsewhere, such as s3://bucket/photos.",
-    ),
+    Path, typer.Argument(metavar="DIR", parser=local_folder, help="A folder of photos by class.")
 ]
 Order = Annotated[
     str | None,

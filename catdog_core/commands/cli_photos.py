@@ -9,37 +9,21 @@ from typing import Annotated
 import typer
 
 from .. import datasets, quiet
-from ..cluster.tasks import Hands
 from ..errors import DatasetError
 from ..files import shown
-from ..sources import places
-from ..sources.places import Remote
 from . import cli_decide, cli_say
-from .cli_flags import AsJson, Folder, Order
+from .cli_flags import AsJson, Folder, Order, local_folder
 
-AtOnce = Annotated[
-    int, typer.Option(min=0, help="Parts of a place elsewhere under way at once; 0: two.")
-]
 Out = Annotated[
-    Path,  # or Remote: Typer knows no unions
-    typer.Argument(
-        metavar="OUT|URL",
-        parser=places.of,
-        help="A new or empty folder, also elsewhere, such as s3://bucket/shards.",
-    ),
+    Path, typer.Argument(metavar="OUT", parser=local_folder, help="A new or empty folder.")
 ]
 
 
-def check(folder: Folder, as_json: AsJson = False, at_once: AtOnce = 0) -> None:
-    """Report the health of a dataset: unusable files, copies, leaks, imbalance, odd photos. Photos
-    elsewhere are remembered as a dataset, so that none is read twice."""
+def check(folder: Folder, as_json: AsJson = False) -> None:
+    """Report the health of a dataset: unusable files, copies, leaks, imbalance, odd photos."""
     from .. import health
-    from ..curation.survey import Survey
 
-    with cli_say.bar("reading") as progress:
-        survey = Survey(Hands(at_once), progress)
-        dataset = datasets.read_folder(folder, read=survey.read)
-    survey.keep(datasets.root() / dataset.id)
+    dataset = datasets.read_folder(folder)
     with cli_say.bar("checking") as progress:
         findings = health.check(dataset, progress=progress)
     if as_json:
@@ -68,23 +52,16 @@ def pack(
     out: Out,
     size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the squares, pixels.")] = 150,
     order: Order = None,
-    at_once: AtOnce = 0,
 ) -> None:
     """Store a dataset as TFRecord shards of decoded photos. If it breaks off, the same command
     goes on from the shards that are whole; on a folder packed before it verifies and mends."""
-    from ..sources import contents
-
-    hands = Hands(at_once)
-    with cli_say.bar("reading") as progress:
-        dataset = cli_decide.read(folder, order, contents.reader(hands, progress))
+    dataset = cli_decide.read(folder, order)
     quiet.import_tensorflow()
     from .. import records
-    from ..packing import elsewhere
 
-    write = elsewhere.pack if isinstance(out, Remote) else records.pack
     try:
         with cli_say.bar("packing") as progress:
-            packed = write(dataset, out, size, progress=progress, hands=hands)
+            packed = records.pack(dataset, out, size, progress)
     except KeyboardInterrupt:
         raise DatasetError(
             "Interrupted. The same command goes on from the shards that are whole."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..errors import N_, CatDogError
+from ..sources import url_import
 
 _WORKERS = N_("Training on several workers was removed. Use a sweep to use several machines.")
-_TASKS = N_("Checking and packing on Ray were removed. Use --at-once for more threads.")
+_TASKS = N_("Checking and packing on Ray were removed. Leave the flag out to use two threads.")
+_AT_ONCE = N_("Reading photos at a URL was removed, and --at-once with it. Leave the flag out.")
 
 FLAGS = {
     ("train", "--workers"): _WORKERS,
@@ -14,6 +16,8 @@ FLAGS = {
     ("resume", "--address"): _WORKERS,
     ("check", "--address"): _TASKS,
     ("pack", "--address"): _TASKS,
+    ("check", "--at-once"): _AT_ONCE,
+    ("pack", "--at-once"): _AT_ONCE,
 }
 """By command and flag."""
 COMMANDS: dict[str, str] = {
@@ -31,6 +35,8 @@ FORMATS = {
     "report-pdf": N_("The PDF report was removed. Export report, then print it from a browser."),
 }
 """By the name of an export format."""
+URL = N_("A URL is only imported now. Run 'import URL', then use the folder that it prints.")
+"""For a URL in the place of a folder."""
 
 
 def replacement(arguments: list[str], option: str | None) -> str | None:
@@ -42,6 +48,12 @@ def replacement(arguments: list[str], option: str | None) -> str | None:
     """
     command = arguments[0] if arguments else ""
     return COMMANDS.get(command) if option is None else FLAGS.get((command, option))
+
+
+def refuse_url(folder: str) -> None:
+    """Raise CatDogError for a URL in the place of a folder, naming what to use instead."""
+    if url_import.is_url(folder):
+        raise CatDogError(URL)
 
 
 def refuse_format(kind: str) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -23,12 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import files, images
-from ..cluster.tasks import threads
 from ..errors import CatDogError, PhotoError
 from ..photos import heads
 from ..photos.heads import Head
-from ..sources import contents, places
-from ..sources.places import Place
+from ..sources import contents
 from . import likeness
 
 Progress = Callable[[int, int], None]
@@ -71,7 +70,7 @@ class Unusable:
 
 
 def take(
-    root: Place, names: Sequence[str], folder: Path, progress: Progress | None = None
+    root: Path, names: Sequence[str], folder: Path, progress: Progress | None = None
 ) -> list[Look | Unusable]:
     """Look at photo files, in order.
 
@@ -81,7 +80,6 @@ def take(
         folder: of the dataset's record; where there is none, nothing is kept.
         progress: called with (photos done, photos in all).
     """
-    root = places.listed(root)
     stamps = contents.read(folder)
     seen = known(folder)
 
@@ -90,7 +88,7 @@ def take(
         return seen.get(digest) or _look(root / name, seen)
 
     found: list[Look | Unusable] = []
-    with threads(WORKERS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         for start in range(0, len(names), _AHEAD):
             for result in pool.map(one, names[start : start + _AHEAD]):
                 found.append(result)
@@ -127,7 +125,7 @@ def alike(found: Sequence[Look | Unusable]) -> list[list[int]]:
     return likeness.groups(np.stack(thumbs), copies(found))
 
 
-def _look(path: Place, seen: dict[str, Look]) -> Look | Unusable:
+def _look(path: Path, seen: dict[str, Look]) -> Look | Unusable:
     try:
         data = images.read(path)
     except PhotoError as error:

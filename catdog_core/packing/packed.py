@@ -11,51 +11,40 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from ..errors import PhotoError
-from ..sources.places import Remote
 from .shard_images import PartImages, ShardImages
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the index of a folder of shards tells, wherever that lies.
+class Packed:
+    """A folder of shards, and what its index tells.
 
     `counts` is photos by split; `unreadable` names the files left out, each with its reason;
-    `shards` is how many there are, `bytes` their size on the disk.
+    `shards` is how many there are, `bytes` their size on the disk. `hold` keeps a cache entry from
+    being cleared while somebody has it.
     """
 
+    path: Path
     size: int
     classes: tuple[str, ...]
     counts: dict[str, int]
     unreadable: list[tuple[str, PhotoError]]
     shards: int
     bytes: int
+    hold: FileLock | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def by(cls, index: dict[str, Any], **more: Any) -> Self:
-        """What an index tells."""
+    def of_index(cls, path: Path, index: dict[str, Any]) -> Self:
+        """A folder of shards whose index was read."""
         told = [(row["file"], row["message"], row["params"]) for row in index["unreadable"]]
         return cls(
+            path=path,
             size=int(index["size"]),
             classes=tuple(index["classes"]),
             counts={str(split): int(count) for split, count in index["counts"].items()},
             unreadable=[(str(file), PhotoError(text, **params)) for file, text, params in told],
             shards=len(index["shards"]),
             bytes=sum(int(row["bytes"]) for row in index["shards"]),
-            **more,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Packed(Told):
-    """A folder of shards on this machine.
-
-    `hold` keeps a cache entry from being cleared while somebody has it. `origin` is where the
-    shards come from that are not in `path` yet; see `streamed`.
-    """
-
-    path: Path
-    hold: FileLock | None = field(default=None, compare=False, repr=False)
-    origin: Remote | None = None
 
 
 @dataclass(frozen=True)

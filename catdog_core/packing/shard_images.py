@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,48 +16,13 @@ from numpy.typing import NDArray
 from ..errors import DatasetError
 
 
-class ShardReader(Protocol):
-    """Reads records of one shard, wherever that lies."""
-
-    path: Path
-    """The shard's file here, which need not be there."""
-
-    def read(
-        self, offsets: NDArray[np.int64], crcs: NDArray[np.int64], rows: Sequence[NDArray[np.uint8]]
-    ) -> bool:
-        """Fill arrays from these offsets on; whether each has the CRC-32 it was written with.
-
-        Raises:
-            OSError: the shard cannot be read.
-        """
-
-
-class ShardFile:
-    """A shard on a disk of this machine."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def read(
-        self, offsets: NDArray[np.int64], crcs: NDArray[np.int64], rows: Sequence[NDArray[np.uint8]]
-    ) -> bool:
-        """See `ShardReader`."""
-        with open(self.path, "rb", buffering=0) as file:
-            for offset, crc, row in zip(offsets, crcs, rows, strict=True):
-                file.seek(offset)
-                if file.readinto(row.data) != row.size or zlib.crc32(row.data) != crc:
-                    return False
-        return True
-
-
 class ShardImages:
     """Looks like an array (N, S, S, 3) uint8; indexing reads from the shards and checks CRCs.
 
     Args:
-        shards: (reader of the shard, its table) in order; see `shards`.
+        shards: (file of the shard, its table) in order; see `shards`.
         size: side of the photos in pixels, S.
         damaged: makes the error to raise when a shard is not as its table tells.
-        pool: threads for readers that wait for a net: shards are read side by side.
 
     Raises:
         DatasetError: when indexed: a shard is missing, cut short or damaged.
@@ -68,13 +32,12 @@ class ShardImages:
 
     def __init__(
         self,
-        shards: Sequence[tuple[ShardReader, dict[str, Any]]],
+        shards: Sequence[tuple[Path, dict[str, Any]]],
         size: int,
         damaged: Callable[[Path], DatasetError],
-        pool: Executor | None = None,
     ) -> None:
-        self._readers = [reader for reader, _ in shards]
-        self._damaged, self._pool = damaged, pool
+        self._paths = [path for path, _ in shards]
+        self._damaged = damaged
         lengths = [len(table["offsets"]) for _, table in shards]
         self._shards = np.repeat(np.arange(len(shards)), lengths)
         self._offsets = _column(shards, "offsets")
@@ -103,20 +66,15 @@ class ShardImages:
         shards = self._shards[places]
         order = np.argsort(shards, kind="stable")  # so that each file is opened once
         starts = np.nonzero(np.diff(shards[order]))[0] + 1
-
-        def fill(rows: NDArray[np.int64]) -> None:
-            reader, wanted = self._readers[shards[rows[0]]], places[rows]
+        for rows in np.split(order, starts) if len(order) else ():
+            path, wanted = self._paths[shards[rows[0]]], places[rows]
+            arrays = [pixels[row] for row in rows]
             try:
-                arrays = [pixels[row] for row in rows]
-                good = reader.read(self._offsets[wanted], self._crcs[wanted], arrays)
+                good = _read_records(path, self._offsets[wanted], self._crcs[wanted], arrays)
             except OSError as error:
-                raise self._damaged(reader.path) from error
+                raise self._damaged(path) from error
             if not good:
-                raise self._damaged(reader.path)
-
-        together = self._pool.map if self._pool else map
-        for _ in together(fill, np.split(order, starts) if len(order) else ()):
-            pass
+                raise self._damaged(path)
 
 
 class PartImages:
@@ -137,6 +95,25 @@ class PartImages:
         return self._images[self._places[key]]
 
 
-def _column(shards: Sequence[tuple[ShardReader, dict[str, Any]]], name: str) -> NDArray[np.int64]:
+def _read_records(
+    path: Path,
+    offsets: NDArray[np.int64],
+    crcs: NDArray[np.int64],
+    rows: Sequence[NDArray[np.uint8]],
+) -> bool:
+    """Fill arrays from these offsets on; whether each has the CRC-32 it was written with.
+
+    Raises:
+        OSError: the shard cannot be read.
+    """
+    with open(path, "rb", buffering=0) as file:
+        for offset, crc, row in zip(offsets, crcs, rows, strict=True):
+            file.seek(offset)
+            if file.readinto(row.data) != row.size or zlib.crc32(row.data) != crc:
+                return False
+    return True
+
+
+def _column(shards: Sequence[tuple[Path, dict[str, Any]]], name: str) -> NDArray[np.int64]:
     columns = [np.array(table[name], np.int64) for _, table in shards]
     return np.concatenate(columns) if columns else np.empty(0, np.int64)

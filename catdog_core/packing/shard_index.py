@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +13,8 @@ import numpy as np
 from .. import bounded, files
 from ..datasets import Dataset
 from ..errors import CatDogError, DatasetError
-from ..sources.places import Place, Remote
 
 FORMAT = 4
-_BYTES, _VALUES = 50_000_000, 2_000_000  # of an index elsewhere
 
 
 def make(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -62,20 +58,9 @@ def to_bytes(index: dict[str, Any]) -> bytes:
     return json.dumps(index, indent=1).encode()
 
 
-def is_name(name: str) -> bool:
-    """Whether a file is named as a shard or its table is."""
-    return re.fullmatch(r"(train|validation|test)-\d{5,7}\.(tfrecord|json)", name) is not None
-
-
-def read(folder: Place) -> dict[str, Any]:
+def read(folder: Path) -> dict[str, Any]:
     """Read a folder's index. Raises CatDogError: there is none, damaged, or of another format."""
-    path = folder / "index.json"
-    if isinstance(path, Remote):
-        index = None
-        with suppress(OSError, ValueError):
-            index = bounded.json_value(path.read(_BYTES + 1), _BYTES, _VALUES)
-    else:
-        index = files.read_json(path)
+    index = files.read_json(folder / "index.json")
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise DatasetError(
             "{path} holds shards of another format. Expected format {expected}. Pack the dataset"
@@ -86,7 +71,7 @@ def read(folder: Place) -> dict[str, Any]:
     return index
 
 
-def is_of(folder: Place, dataset: Dataset, size: int) -> bool:
+def is_of(folder: Path, dataset: Dataset, size: int) -> bool:
     """Whether a folder has the index of this very dataset at this size."""
     try:
         index = read(folder)
@@ -113,11 +98,7 @@ def read_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OSError, ValueError: it is missing, or not as it was written.
     """
-    return table((folder / row["file"]).with_suffix(".json").read_bytes(), row)
-
-
-def table(data: bytes, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The bytes of a table as `read_table` gives it. Raises ValueError: not as it was written."""
+    data = (folder / row["file"]).with_suffix(".json").read_bytes()
     if hashlib.sha256(data).hexdigest() != row["table_sha256"]:
         raise ValueError(row["file"])
     found = dict(bounded.json_value(data, len(data), 100_000 + 40 * int(row["photos"])))

@@ -14,13 +14,10 @@ import hashlib
 import json
 import threading
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +25,20 @@ import numpy as np
 import tensorflow as tf
 
 from .. import datasets, files, images
-from ..cluster.tasks import Hands, follow, threads
 from ..datasets import Dataset, Item
 from ..errors import CatDogError, DatasetError, PhotoError
 from ..sources import contents
-from ..sources.places import Place, Remote
 from .shard_index import FORMAT
 
 SHARD_BYTES = 32_000_000
 """A shard's pixels, at most. Larger ones read no quicker; a broken packing would lose more."""
 _MIX_SEED = 20
 _WRITERS = 2
-_TABLE_BYTES = 50_000_000
-_AHEAD = 8  # photos elsewhere that a writer has asked for
+_TOLD_EVERY = 0.1  # seconds between two reports of progress
 
 Progress = Callable[[int, int], None]
-Mark = str | tuple[int, int, int] | None
-"""A digest of a photo's file; else its size, time of change and number on the disk; else none."""
+Mark = str | tuple[int, int, int]
+"""A digest of a photo's file; else its size, time of change and number on the disk."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,7 @@ class Shard:
     name: str
     items: Sequence[Item]
     plan: str
-    marks: Sequence[Mark] = ()
+    marks: Sequence[Mark]
 
 
 class _Cancelled(Exception):  # noqa: N818 - no error: another shard failed, or a stop is wanted
@@ -82,41 +76,22 @@ def plan(dataset: Dataset, size: int) -> list[Shard]:
 
 def write_all(
     shards: Sequence[Shard],
-    folder: Place,
+    folder: Path,
     size: int,
     progress: Progress | None,
-    hands: Hands | None = None,
 ) -> list[dict[str, Any]]:
     """Write the shards that are not yet whole in `folder`, several at a time.
 
     Args:
         shards: from `plan`.
-        folder: exists, or is elsewhere; may hold shards of an earlier attempt.
+        folder: exists; may hold shards of an earlier attempt.
         size: side of the stored squares in pixels.
         progress: called in this thread with (photos done, photos in all). What it raises ends
             the writing; whole shards stay.
-        hands: the threads that write to a place elsewhere.
 
     Returns:
         The `summary` of each.
     """
-    if isinstance(folder, Remote):
-        work = [(shard, folder, size) for shard in shards]
-        lengths = [len(shard.items) for shard in shards]
-        return (hands or Hands()).each(write, work, lengths, progress)
-    return _write_here(shards, folder, size, progress)
-
-
-def write(shard: Shard, folder: Place, size: int) -> dict[str, Any]:
-    """Write a shard, unless it is whole in `folder` already; its `summary`. Runs anywhere."""
-    if not is_whole(folder, shard.name, shard.plan):
-        _write(shard, folder, size, lambda _photos: None)
-    return summary(folder, shard.name)
-
-
-def _write_here(
-    shards: Sequence[Shard], folder: Path, size: int, progress: Progress | None
-) -> list[dict[str, Any]]:
     total = sum(len(shard.items) for shard in shards)
     done = 0
     counting, cancelled = threading.Lock(), threading.Event()
@@ -136,20 +111,24 @@ def _write_here(
 
     if progress:  # whoever wants to stop says so before anything has begun
         progress(0, total)
-    with threads(_WRITERS) as pool:
-        jobs = [pool.submit(job, shard) for shard in shards]
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        waiting = {pool.submit(job, shard) for shard in shards}
         try:
-            follow(jobs, lambda: progress(done, total) if progress else None)
-        except BaseException:
+            while waiting:
+                ended, waiting = wait(waiting, _TOLD_EVERY, FIRST_COMPLETED)
+                for each in ended:
+                    each.result()
+                if progress:
+                    progress(done, total)
+        except BaseException:  # what has begun is waited for, so that nothing is written after it
             cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [summary(folder, shard.name) for shard in shards]
 
 
-def is_whole(folder: Place, name: str, wanted_plan: str | None = None) -> bool:
+def is_whole(folder: Path, name: str, wanted_plan: str | None = None) -> bool:
     """Whether a shard lies there with its table and verifies by SHA-256.
-
-    Elsewhere its size is enough: nothing is half written there, and to read it is to pack it anew.
 
     Args:
         folder: of shards.
@@ -158,20 +137,20 @@ def is_whole(folder: Place, name: str, wanted_plan: str | None = None) -> bool:
     """
     path = folder / f"{name}.tfrecord"
     try:
-        table = json.loads(_table_bytes(folder / f"{name}.json"))
+        table = json.loads((folder / f"{name}.json").read_bytes())
         return bool(
             table["format"] == FORMAT
             and wanted_plan in (None, table["plan"])
             and path.stat().st_size == table["bytes"]
-            and (isinstance(path, Remote) or sha256(path) == table["sha256"])
+            and sha256(path) == table["sha256"]
         )
     except (OSError, KeyError, TypeError, ValueError, RecursionError):
         return False
 
 
-def summary(folder: Place, name: str) -> dict[str, Any]:
+def summary(folder: Path, name: str) -> dict[str, Any]:
     """A written shard as the index tells of it."""
-    data = _table_bytes(folder / f"{name}.json")
+    data = (folder / f"{name}.json").read_bytes()
     table = json.loads(data)
     return {
         "file": f"{name}.tfrecord",
@@ -183,34 +162,23 @@ def summary(folder: Place, name: str) -> dict[str, Any]:
     }
 
 
-def _table_bytes(path: Place) -> bytes:
-    return path.read(_TABLE_BYTES) if isinstance(path, Remote) else path.read_bytes()
-
-
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(shard: Shard, folder: Place, size: int, count: Callable[[int], None]) -> None:
-    if isinstance(folder, Remote):
-        with files.temporary_folder("shards") as place:
-            _write(shard, place, size, count)
-            for suffix in (".tfrecord", ".json"):  # the table, which tells that all is there, last
-                (folder / f"{shard.name}{suffix}").put(place / f"{shard.name}{suffix}")
-        return
+def _write(shard: Shard, folder: Path, size: int, count: Callable[[int], None]) -> None:
     path = folder / f"{shard.name}.tfrecord"
     columns: dict[str, list[Any]] = {"offsets": [], "crc32": [], "labels": [], "files": []}
     unreadable: list[dict[str, Any]] = []
     end = 0
     with files.replacing(path) as temporary:
         with tf.io.TFRecordWriter(str(temporary)) as writer:
-            marks = shard.marks or [None] * len(shard.items)
-            for (item, read), mark in zip(_reading(shard.items), marks, strict=True):
+            for item, mark in zip(shard.items, shard.marks, strict=True):
                 count(1)
                 try:
-                    data = _unchanged(item, read, mark)
+                    data = _unchanged(item, mark)
                     pixels = images.load(data, size).tobytes()
                 except PhotoError as error:
                     if not item.path.exists():
@@ -235,22 +203,6 @@ def _write(shard: Shard, folder: Place, size: int, count: Callable[[int], None])
 _HEAD, _TAIL = 12, 4
 
 
-def _reading(items: Sequence[Item]) -> Iterator[tuple[Item, Callable[[], bytes]]]:
-    """Photos in order, each with what gives its bytes: those elsewhere are asked for ahead."""
-    if not items or not isinstance(items[0].path, Remote):
-        for item in items:
-            yield item, partial(images.read, item.path)
-        return
-    coming: deque[Future[bytes]] = deque()
-    with threads(_AHEAD) as pool:
-        for item, later in zip_longest(items, items[_AHEAD:]):
-            if not coming:
-                coming.extend(pool.submit(images.read, each.path) for each in items[:_AHEAD])
-            if later is not None:
-                coming.append(pool.submit(images.read, later.path))
-            yield item, coming.popleft().result
-
-
 def _digests(dataset: Dataset) -> contents.Known:
     """What is remembered of the photos' files, where that is of this very dataset."""
     record = datasets.root() / dataset.id
@@ -262,9 +214,7 @@ def _digests(dataset: Dataset) -> contents.Known:
 
 
 def _mark(item: Item, digests: contents.Known) -> Mark:
-    if item.file in digests:
-        return digests[item.file][2]
-    return None if isinstance(item.path, Remote) else _stamp(item.path)
+    return digests[item.file][2] if item.file in digests else _stamp(item.path)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
@@ -275,7 +225,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return seen.st_size, seen.st_mtime_ns, seen.st_ino
 
 
-def _unchanged(item: Item, read: Callable[[], bytes], mark: Mark) -> bytes:
+def _unchanged(item: Item, mark: Mark) -> bytes:
     """A photo's bytes, which are those of when the dataset was understood.
 
     Else a training on other photos would pass for one on these, and so would what is packed.
@@ -284,10 +234,10 @@ def _unchanged(item: Item, read: Callable[[], bytes], mark: Mark) -> bytes:
         PhotoError: it cannot be read, nor could it be then.
         DatasetError: it has changed.
     """
-    if isinstance(item.path, Path) and item.path.exists() and not item.path.is_file():
+    if item.path.exists() and not item.path.is_file():
         raise _altered(item)  # a pipe would be waited for
     try:
-        data = read()
+        data = images.read(item.path)
     except PhotoError:
         if item.path.exists() and isinstance(mark, str) and contents.digest(item.path) != mark:
             raise _altered(item) from None
@@ -295,7 +245,7 @@ def _unchanged(item: Item, read: Callable[[], bytes], mark: Mark) -> bytes:
     if isinstance(mark, str):
         same = hashlib.blake2b(data, digest_size=16).hexdigest() == mark
     else:
-        same = mark is None or isinstance(item.path, Remote) or _stamp(item.path) == mark
+        same = _stamp(item.path) == mark
     if not same:
         raise _altered(item)
     return data

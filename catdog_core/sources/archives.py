@@ -221,7 +221,7 @@ def write(
     """
     made = plan(source, name, classes)
     folder.mkdir(parents=True)
-    _refuse_full_disk(folder, made.size)
+    refuse_full_disk(folder, made.size)
     names, done, total = SafeNames(folder), 0, made.size
     found = Stored(made, names.folder(made.root.parts), ())
     planned = {photo.file.number: photo for photo in made.photos}
@@ -261,7 +261,8 @@ def _changed(name: str) -> DatasetError:
     )
 
 
-def _refuse_full_disk(folder: Path, total: int) -> None:
+def refuse_full_disk(folder: Path, total: int) -> None:
+    """Raise DatasetError where a folder's disk has less room than `total` bytes."""
     free = shutil.disk_usage(folder).free
     if total > free:
         raise DatasetError(

@@ -8,16 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 from .. import files
-from ..cluster.tasks import Hands, Progress, threads
 from ..errors import CatDogError
-from . import places
-from .places import Place, Remote, Stamp
 
 FORMAT = 1
 Known = dict[str, tuple[int, int, str]]
@@ -28,14 +25,7 @@ EMPTY = hashlib.blake2b(digest_size=16).hexdigest()
 """The digest of an empty file."""
 _NO_FILE = (-1, -1)
 _NOTHING = (*_NO_FILE, "")
-_WAITING = 8
-"""Threads of a part that read photos elsewhere: they wait for the net more than they count."""
 _END = 4096  # bytes at the end of a photo in which photos of one size differ
-_REMOTE_TWINS = 2000  # photos elsewhere of which a part is read for a preview
-_PART = 128  # photos a part: seconds of work, and nothing lost when it is done twice
-T = TypeVar("T")
-Reader = Callable[[Remote, Sequence[str]], Known]
-"""Reads photos below a place elsewhere, and tells what is to be remembered of them."""
 
 
 def fingerprint(
@@ -54,32 +44,26 @@ def fingerprint(
     return total.hexdigest()
 
 
-def digests(
-    root: Place, names: Sequence[str], known: Known, read: Reader | None = None
-) -> list[str]:
+def digests(root: Path, names: Sequence[str], known: Known) -> list[str]:
     """The digests of files.
 
     Args:
-        root: folder of the photos; one elsewhere is listed, not asked for each.
+        root: folder of the photos.
         names: files relative to it.
         known: digests from an earlier look, used where they hold and brought up to date.
-        read: how photos elsewhere are read; by default `reader` with two threads.
     """
 
     def look(name: str) -> tuple[int, int, str]:
         return _look(root / name, known.get(name, _NOTHING))
 
-    if isinstance(root, Remote):
-        missing = [name for name in names if known.get(name, _NOTHING)[:2] != root.stamp(name)]
-        known.update((read or reader(Hands()))(root, missing))
-    with threads(2) as pool:
+    with ThreadPoolExecutor(2) as pool:
         found = dict(zip(names, pool.map(look, names), strict=True))
     known.clear()
     known.update(found)
     return [digest for _, _, digest in found.values()]
 
 
-def twins(root: Place, photos: Sequence[tuple[str, int]]) -> tuple[list[list[str]], bool]:
+def twins(root: Path, photos: Sequence[tuple[str, int]]) -> list[list[str]]:
     """Groups of files with the same content, found without reading all of them.
 
     Only files of one size are looked at, of these the ends, and those that end alike are read.
@@ -89,25 +73,20 @@ def twins(root: Place, photos: Sequence[tuple[str, int]]) -> tuple[list[list[str
         photos: (file relative to it, size in bytes) of each.
 
     Returns:
-        The groups, as `copies` finds them; false where so many would be read from another place
-        that it was not done.
+        The groups, as `copies` finds them.
     """
     for look in (lambda name, size: size, lambda name, size: (size, _end(root / name, size))):
         marks = [look(name, size) for name, size in photos]
         times = Counter(marks)
         photos = [row for row, mark in zip(photos, marks, strict=True) if times[mark] > 1]
-        if isinstance(root, Remote) and len(photos) > _REMOTE_TWINS:
-            return [], False
     names = [name for name, _ in photos]
-    return copies(names, digests(root, names, {}) if names else []), True
+    return copies(names, digests(root, names, {}) if names else [])
 
 
-def _end(path: Place, size: int) -> bytes:
+def _end(path: Path, size: int) -> bytes:
     """The last bytes of a file; nothing where it cannot be read."""
     start = max(0, size - _END)
     try:
-        if isinstance(path, Remote):
-            return path.read_part(start, size)
         with files.open_regular(path) as file:
             file.seek(start)
             return file.read(_END)
@@ -115,51 +94,13 @@ def _end(path: Place, size: int) -> bytes:
         return b""
 
 
-def parts(root: Remote, names: Sequence[str]) -> list[tuple[Remote, list[str], list[Stamp]]]:
-    """Photos elsewhere in parts for `Hands.each`, each with the stamps they are listed with."""
-    chunks = [list(names[start : start + _PART]) for start in range(0, len(names), _PART)]
-    return [(root, part, [root.stamp(name) for name in part]) for part in chunks]
-
-
-def in_parallel(look: Callable[[str], T], names: Sequence[str]) -> list[T]:
-    """What `look` gives for each of a part's photos: elsewhere they are waited for side by side."""
-    with threads(_WAITING) as pool:
-        return list(pool.map(look, names))
-
-
-def reader(hands: Hands, progress: Progress | None = None) -> Reader:
-    """Reads photos elsewhere for `digests`, many at once.
-
-    Args:
-        hands: who does.
-        progress: called with (photos done, photos in all).
-    """
-
-    def read(root: Remote, names: Sequence[str]) -> Known:
-        work = parts(root, names)
-        found = hands.each(read_part, work, [len(part) for _, part, _ in work], progress)
-        return {name: row for rows in found for name, row in rows.items()}
-
-    return read
-
-
-def read_part(root: Remote, names: list[str], stamps: list[Stamp]) -> Known:
-    """The digests of a part of the photos elsewhere; runs on any machine."""
-    return rows(names, stamps, in_parallel(lambda name: digest(root / name), names))
-
-
-def digest(path: Place) -> str:
-    """The digest of a file, or `UNREADABLE`."""
+def digest(path: Path) -> str:
+    """What a file holds, as 32 hexadecimal digits of BLAKE2b, or `UNREADABLE`."""
     try:
-        return places.digest(path)
+        with files.open_regular(path) as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError:
         return UNREADABLE
-
-
-def rows(names: Sequence[str], stamps: Sequence[Stamp], digests: Sequence[str]) -> Known:
-    """Digests as they are remembered; what could not be read is tried again the next time."""
-    found = zip(names, stamps, digests, strict=True)
-    return {n: (*(s if d != UNREADABLE else _NO_FILE), d) for n, s, d in found}
 
 
 def copies(names: Sequence[str], found: Sequence[str]) -> list[list[str]]:
@@ -171,7 +112,7 @@ def copies(names: Sequence[str], found: Sequence[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def unchanged(path: Place, stamp: tuple[int, int, str] | None) -> str:
+def unchanged(path: Path, stamp: tuple[int, int, str] | None) -> str:
     """The digest remembered of a file, if it is as it was then; else nothing."""
     with suppress(OSError):
         now = path.stat()
@@ -198,15 +139,15 @@ def write(folder: Path, known: Known) -> None:
     files.write_bytes(folder / "contents.json", text.encode())
 
 
-def _look(path: Place, known: tuple[int, int, str]) -> tuple[int, int, str]:
-    try:
+def _look(path: Path, known: tuple[int, int, str]) -> tuple[int, int, str]:
+    with suppress(OSError):
         stamp = path.stat()
-        size, changed, digest = known
+        size, changed, found = known
         if (size, changed) != (stamp.st_size, stamp.st_mtime_ns):
-            digest = places.digest(path)
-        return stamp.st_size, stamp.st_mtime_ns, digest
-    except OSError:
-        return *_NO_FILE, UNREADABLE
+            found = digest(path)
+        if found != UNREADABLE:
+            return stamp.st_size, stamp.st_mtime_ns, found
+    return *_NO_FILE, UNREADABLE  # tried again the next time
 
 
 def _bytes(text: str) -> bytes:

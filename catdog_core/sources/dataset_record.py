@@ -27,9 +27,7 @@ from ..curation import choices, division
 from ..curation.choices import Change
 from ..errors import CatDogError, DatasetError
 from ..recall import Recall
-from . import places
-from .places import Place
-from .shard_place import ShardPlace
+from . import url_import
 
 FORMAT = 1
 Events = list[dict[str, Any]]
@@ -39,7 +37,7 @@ Events = list[dict[str, Any]]
 class Item:
     """One photo: where it lies, its name within the dataset, label number and split."""
 
-    path: Place
+    path: Path
     file: str
     label: int
     split: str
@@ -51,10 +49,10 @@ class Dataset:
 
     `classes` gives the label numbers: the first is 0. `source` is "demo", "folder", or
     what it was imported from: "zip", "tar", "photos", "download", "tfds",
-    "tfrecord". "folder" may also be one elsewhere; "shards" are elsewhere, see `shard_source`.
+    "tfrecord", "url".
     `fingerprint` names the content: other photos, labels or split give another one. `note` tells
     what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
-    divided them), "packed" (shards say so), "train-divided" (it divided the train folder) or
+    divided them), "train-divided" (it divided the train folder) or
     "redivided" (anew, on request), "split" the seed and fractions it did so by,
     "ignored" counts other files, "warnings" are (message, params) pairs, "unusable" are photo
     files of an opened folder that are left out since they are empty or cannot be read.
@@ -67,7 +65,7 @@ class Dataset:
 
     id: str
     name: str
-    root: Place
+    root: Path
     classes: tuple[str, ...]
     source: str
     fingerprint: str
@@ -182,8 +180,15 @@ def load(dataset_id: str) -> Dataset:
             id=files.shown(dataset_id),
         )
     dataset = _recall.get(folder, [folder / "dataset.json"], lambda: _after_changes(folder))
-    # A place elsewhere is not asked each time a page is painted.
-    if isinstance(dataset.root, Path) and not dataset.root.is_dir():
+    if not dataset.root.is_dir():
+        url = str(files.read_object(folder / "dataset.json").get("root"))
+        if url_import.is_url(url):
+            raise DatasetError(
+                "'{name}' was opened at {url}, where the lab no longer reads photos. Run 'import"
+                " URL' to bring them here.",
+                name=dataset.name,
+                url=files.shown(url_import.without_secrets(url), 200),
+            )
         raise DatasetError(
             "The photos of '{name}' are gone from {folder}. Put them back, or delete the dataset.",
             name=dataset.name,
@@ -208,7 +213,7 @@ def read(folder: Path) -> tuple[Dataset, Events]:
         dataset = Dataset(
             id=folder.name,
             name=str(record["name"]),
-            root=_root(record) or folder / "photos",
+            root=folder / "photos" if record["root"] is None else Path(record["root"]),
             classes=tuple(map(str, record["classes"])),
             source=str(record["source"]),
             fingerprint=str(record["fingerprint"]),
@@ -234,15 +239,6 @@ def _note(record: dict[str, Any]) -> dict[str, Any]:
     return note
 
 
-def _root(record: dict[str, Any]) -> Place | None:
-    if record["root"] is None:
-        return None
-    place = places.of(record["root"])
-    if record["source"] != "shards":
-        return place
-    return ShardPlace(str(place), str(record["fingerprint"]), int(record["note"]["size"]))
-
-
 def write(folder: Path, dataset: Dataset, events: Events) -> None:
     """Write a record.
 
@@ -257,7 +253,7 @@ def write(folder: Path, dataset: Dataset, events: Events) -> None:
         "name": dataset.name,
         "source": dataset.source,
         "created": time.time(),
-        "root": str(dataset.root) if dataset.source in ("folder", "shards") else None,
+        "root": str(dataset.root) if dataset.source == "folder" else None,
         "classes": list(dataset.classes),
         "fingerprint": dataset.fingerprint,
         "note": dataset.note,

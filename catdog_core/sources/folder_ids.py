@@ -8,13 +8,10 @@ from pathlib import Path
 
 from .. import files
 from .dataset_record import root
-from .places import Place, Remote
 
 
-def own(folder: Place) -> str | None:
+def own(folder: Path) -> str | None:
     """The dataset whose record or photos a folder of the workspace holds."""
-    if isinstance(folder, Remote):
-        return None
     place = Path(folder).resolve()
     for path in (place, place.parent):
         inside = path == place or place.name == "photos"
@@ -23,12 +20,7 @@ def own(folder: Place) -> str | None:
     return None
 
 
-def absolute(folder: Place) -> Place:
-    """A folder by its whole path; one elsewhere as it is."""
-    return folder if isinstance(folder, Remote) else Path(folder).absolute()
-
-
-def of(folder: Place) -> str:
+def of(folder: Path) -> str:
     """The id of a folder's dataset: its name and a digest of where it lies."""
     digest = hashlib.sha256(os.fsencode(str(folder))).hexdigest()
     return f"{files.slug(folder.name, 24)}-{digest[:8]}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
 from .. import access, datasets, files
 from ..datasets import Dataset
-from . import archives, preview
+from . import archives, preview, url_import
 from .archives import Progress
+from .class_set import DOWNLOADING, UNPACKING, Tell
 from .entries import Entry
 from .preview import Preview
 
@@ -36,6 +38,55 @@ def archive(file: IO[bytes] | Path, name: str, progress: Progress | None = None)
         archives.kind(name),
         lambda folder: archives.unpack(file, name, folder, progress),
     )
+
+
+def url(
+    address: str,
+    tell: Tell = lambda phase, done, total: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Dataset:
+    """Download an archive, or a folder of photos, at a URL, and make a dataset of it.
+
+    Args:
+        address: see `url_import.checked`.
+        tell: learns what is done, and how much of how much.
+        stopped: asked now and then whether to give up.
+
+    Raises:
+        AccessError: the visitor may not change data; nothing was asked for.
+        CatDogError: see `url_import.download`, `archive` and `entries`.
+    """
+
+    def unpacking(done: int, total: int) -> None:
+        tell(UNPACKING, done, total)
+
+    with _downloaded(address, tell, stopped) as (found, name):
+        if isinstance(found, Path):
+            return archive(found, name, unpacking)
+        return entries(found, name, "url", unpacking)
+
+
+def look_at_url(address: str, tell: Tell) -> Preview:
+    """Tell what `url` would make a dataset of; what is downloaded for that goes again."""
+    with _downloaded(address, tell, lambda: False) as (found, name):
+        if isinstance(found, Path):
+            return archives.look(found, name)
+        return preview.of_plan(archives.plan(found, name), name)
+
+
+@contextmanager
+def _downloaded(
+    address: str, tell: Tell, stopped: Callable[[], bool]
+) -> Iterator[tuple[Path | list[Entry], str]]:
+    """What is at a URL, and its name; the files go with the block."""
+    access.check("change data")
+
+    def downloading(done: int, total: int) -> None:
+        tell(DOWNLOADING, done, total)
+
+    with files.temporary_beside(datasets.root() / "url") as folder:
+        found = url_import.download(address, folder, downloading, stopped)
+        yield found, url_import.file_name(url_import.checked(address))
 
 
 def look_at_photos(photos: Photos, name: str) -> Preview:

@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..curation import division
@@ -22,7 +22,6 @@ from ..errors import N_, DatasetError
 from ..files import shown
 from ..photos import left_out
 from . import class_names, tree
-from .places import Place, Remote
 from .tree import File, Folder, Tree
 
 SPLITS = ("train", "validation", "test")
@@ -138,26 +137,12 @@ class Plan:
         return made
 
 
-def tree_of(folder: Place) -> Tree:
-    """The tree of a folder here or elsewhere.
+def tree_of(folder: Path) -> Tree:
+    """The tree of a folder.
 
     Raises:
-        DatasetError: it is no folder, is empty elsewhere, or cannot be read.
+        DatasetError: it is no folder, or cannot be read.
     """
-    if isinstance(folder, Remote):
-        if not folder.listing and folder.protocol in ("http", "https"):
-            raise DatasetError(
-                "{url} shows no links to files. Give the address of a page that lists a folder of"
-                " photos by class.",
-                url=shown(str(folder), 200),
-            )
-        if not folder.listing:
-            raise DatasetError(
-                "There is nothing in {folder}. Expected one folder of photos a class, or a folder"
-                " of shards. Check the address.",
-                folder=shown(str(folder), 200),
-            )
-        return tree.of_place(folder, folder.name)
     # Unlike Path.exists, this is false, no error, for a name that is too long.
     if not os.path.exists(folder):  # noqa: PTH110
         raise DatasetError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .. import files
@@ -10,7 +11,6 @@ from ..errors import N_
 from ..photos import left_out
 from . import contents, layout
 from .layout import Plan
-from .places import Place, Remote
 
 SEED, FRACTION = 0, 0.25
 LAYOUTS = {
@@ -23,16 +23,10 @@ LAYOUTS = {
         "There is no validation folder, so the lab keeps a quarter of each class for validation,"
         " always the same photos."
     ),
-    "packed": N_("The shards say which photos are for training and which for validation."),
     "redivided": N_(
         "The photos were divided anew on request: photos that are alike are on the same side."
     ),
 }
-
-_NOT_COMPARED = N_(
-    "Photos with the same content are not compared yet. So training and validation can change by a"
-    " few."
-)
 
 
 @dataclass(frozen=True)
@@ -92,26 +86,12 @@ def of_plan(plan: Plan, name: str, size: int | None = -1) -> Preview:
     )
 
 
-def of_folder(folder: Place) -> Preview:
-    """Understand a folder of photos, here or elsewhere. Raises DatasetError: it is no dataset."""
-    if isinstance(folder, Remote) and (packed := _of_shards(folder)):
-        return packed
+def of_folder(folder: Path) -> Preview:
+    """Understand a folder of photos. Raises DatasetError: it is no dataset."""
     found = layout.tree_of(folder)
     plan = layout.understand(found)
     if plan.layout != "split":
-        place = folder if isinstance(folder, Remote) else folder.resolve()
         files_ = [(photo.name, photo.file.size) for photo in plan.photos]
-        same, complete = contents.twins(place / plan.root, files_)
+        same = contents.twins(folder.resolve() / plan.root, files_)
         plan = layout.divided(plan, same, SEED, FRACTION)
-        if not complete:
-            plan.warnings.append((_NOT_COMPARED, {}))
     return of_plan(plan, files.shown(plan.root.name or found.name, 60), None)
-
-
-def _of_shards(folder: Remote) -> Preview | None:
-    from ..packing import shard_source  # which asks what a dataset is
-
-    if not shard_source.holds_shards(folder):
-        return None
-    found = shard_source.dataset(folder, "")
-    return Preview(found.name, found.counts(), "", found.note["layout"], 0, None)

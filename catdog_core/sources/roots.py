@@ -1,4 +1,4 @@
-"""Which folders of the machine, and which places elsewhere, a person may open from a page.
+"""Which folders of the machine a person may open from a page, and from which URLs one may import.
 
 Commands are not confined: who has the command line may read what the system lets them read.
 """
@@ -11,13 +11,12 @@ from pathlib import Path
 
 from .. import access, files
 from ..errors import DatasetError
-from . import places
-from .places import Place, Remote
+from . import url_import
 
 ROOTS = "CATDOG_ROOTS"
 URLS = "CATDOG_URLS"
 _STORES = ("s3", "gs", "gcs", "az", "abfs", "memory")
-"""Protocols of which a server of one's own may open any place: they reach object stores, while
+"""Protocols of which a server of one's own may import from any URL: they reach object stores, while
 others reach whatever listens in the network the server is in."""
 
 
@@ -46,11 +45,11 @@ def resolve_named() -> None:
         os.environ[ROOTS] = os.pathsep.join(str(place.absolute()) for place in places)
 
 
-def confine(path: Place) -> Place:
+def confine(path: Path) -> Path:
     """A place somebody typed into a page, if it lies where it may.
 
     Args:
-        path: of a folder or file, or elsewhere; links in it are followed before it is judged.
+        path: of a folder or file; links in it are followed before it is judged.
 
     Returns:
         The true place, which is what must be opened: a link may lead elsewhere a moment later.
@@ -59,8 +58,6 @@ def confine(path: Place) -> Place:
         DatasetError: it, or a link within it, leads out of the allowed folders. It tells nothing
             of what is there.
     """
-    if isinstance(path, Remote):
-        return _confine_elsewhere(path)
     allowed = roots()
     if allowed is None:
         return path
@@ -81,30 +78,36 @@ def confine(path: Place) -> Place:
 
 
 def urls() -> list[str] | None:
-    """The places elsewhere a person may open; None where any of an object store may be.
+    """The URLs a person may import from; None where any of an object store may be.
 
     ``CATDOG_URLS`` names them, with spaces between; else access.json does. Where neither says
-    anything, a shared lab, or one that is confined to folders, opens none.
+    anything, a shared lab, or one that is confined to folders, imports from none.
     """
     named = os.environ.get(URLS, "").split() or list(access.settings().urls)
     if named or roots() is not None:
-        return [str(places.of(each)) for each in named]
+        return [url_import.checked(each) for each in named]
     return None
 
 
-def _confine_elsewhere(place: Remote) -> Remote:
-    if place.protocol == "file":
-        folder = Path(place.url.removeprefix("file://"))
-        return Remote(f"file://{confine(folder)}")
+def confine_url(url: str) -> str:
+    """A URL somebody typed into a page, in its plain form, if photos may be imported from there.
+
+    Raises:
+        DatasetError: it is no URL, or not within those that are allowed.
+    """
+    url = url_import.checked(url)
+    protocol, _, rest = url.partition("://")
+    if protocol == "file":
+        return f"file://{confine(Path(rest))}"
     allowed = urls()
-    if allowed is None and place.protocol in _STORES:
-        return place
-    if any(place.url == each or place.url.startswith(f"{each}/") for each in allowed or ()):
-        return place
+    if allowed is None and protocol in _STORES:
+        return url
+    if any(url == each or url.startswith(f"{each}/") for each in allowed or ()):
+        return url
     raise DatasetError(
         "{url} may not be opened here. Expected a place within {allowed}. Whoever runs the lab may"
         " name it in CATDOG_URLS or access.json.",
-        url=files.shown(place.url, 200),
+        url=files.shown(url, 200),
         allowed=", ".join(allowed or ()) or "those that are named, which are none",
     )
 

@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 from ..files import open_regular
 from ..images import EXTENSIONS
 from . import class_names
-from .places import Remote
 
 _JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
 _LINKS = 6  # levels of folders at which links to folders within the dataset are followed
@@ -117,16 +116,6 @@ class Tree:
 def is_junk(name: str) -> bool:
     """Whether a file or folder was left by an operating system, or is hidden."""
     return name[:1] == "." or name.lower() in _JUNK
-
-
-def of_place(place: Remote, name: str) -> Tree:
-    """The tree of a listed place elsewhere, with the sizes of its files."""
-    tree = Tree(name)
-    for text, stamp in sorted(place.listing.items()):
-        path = PurePosixPath(text)
-        if not any(map(is_junk, path.parts)):
-            tree.add(File(path, stamp.st_size))
-    return tree
 
 
 def of_folder(folder: Path) -> Tree:

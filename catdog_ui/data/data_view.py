@@ -15,7 +15,6 @@ from catdog_core.errors import PhotoError
 from catdog_core.files import shown
 from catdog_core.palette import SPLIT_COLORS
 from catdog_core.sources import class_set
-from catdog_core.sources.places import Remote
 from catdog_core.sources.preview import LAYOUTS
 
 from .. import trash_view, visitors, widgets
@@ -34,13 +33,10 @@ _SOURCES = {
     "download": N_("downloaded"),
     "tfds": N_("tensorflow_datasets"),
     "tfrecord": N_("TFRecords from elsewhere"),
-    "elsewhere": N_("photos at another place"),
-    "shards": N_("packed photos at another place, which a training streams"),
+    "url": N_("photos from a URL"),
 }
 _MEASURED = 2000
 """Photos whose size is looked up at most; the head of a file is enough for it."""
-_MEASURED_ELSEWHERE = 20
-"""As many of a place elsewhere: each is a wait for the net."""
 
 
 def add(count: int) -> None:
@@ -165,9 +161,8 @@ def _sizes(dataset: Dataset) -> None:
 def _measure(fingerprint: str, _dataset: Dataset) -> Counter[tuple[int, int]]:
     """How often each (width, height) occurs, over evenly spread photos of a large dataset."""
     items = _dataset.items()
-    most = _MEASURED_ELSEWHERE if isinstance(_dataset.root, Remote) else _MEASURED
     found: Counter[tuple[int, int]] = Counter()
-    for item in items[:: -(-len(items) // most) or 1]:
+    for item in items[:: -(-len(items) // _MEASURED) or 1]:
         try:
             found[images.dimensions(item.path)] += 1
         except PhotoError:
@@ -176,10 +171,8 @@ def _measure(fingerprint: str, _dataset: Dataset) -> Counter[tuple[int, int]]:
 
 
 def _about(dataset: Dataset) -> None:
-    elsewhere = isinstance(dataset.root, Remote)
-    source = "elsewhere" if elsewhere and dataset.source == "folder" else dataset.source
-    lines = [t("Source: {source}", source=t(_SOURCES.get(source, source)))]
-    if elsewhere or source == "folder":
+    lines = [t("Source: {source}", source=t(_SOURCES.get(dataset.source, dataset.source)))]
+    if dataset.source == "folder":
         lines[0] += f", {escape(dataset.root)}"
     lines.append(t(LAYOUTS.get(dataset.note.get("layout", "split"), LAYOUTS["split"])))
     if dataset.note.get("ignored"):

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
@@ -17,7 +17,6 @@ from catdog_core.datasets import Choice, Dataset, Item
 from catdog_core.errors import CatDogError, PhotoError
 from catdog_core.files import shown
 from catdog_core.palette import class_color
-from catdog_core.sources.places import Place
 
 from .. import gallery, visitors
 from ..phrases import moment
@@ -171,7 +170,7 @@ def photo_row(dataset: Dataset, item: Item, reason: str, key: str, kept: Sequenc
         _buttons(dataset, item, key, kept)
 
 
-def photo_picture(path: Place, file: str, lines: Sequence[str], color: str = "") -> None:
+def photo_picture(path: Path, file: str, lines: Sequence[str], color: str = "") -> None:
     """A photo in its own shape with its name, some lines, width, height and size of the file."""
     found = _thumbnail(path, str(path), gallery.file_version(path))
     name = shown(PurePosixPath(file).name, 60)
@@ -240,7 +239,7 @@ def _picked(key: str, dataset_id: str) -> None:
 
 
 @st.cache_data(max_entries=300, show_spinner=False)
-def _thumbnail(_path: Place, path: str, changed: int) -> tuple[bytes, int, int, int] | PhotoError:
+def _thumbnail(_path: Path, path: str, changed: int) -> tuple[bytes, int, int, int] | PhotoError:
     """A small JPEG of a photo, its width and height in pixels, the bytes of its file."""
     try:
         data = images.read(_path)

@@ -1,24 +1,25 @@
-"""Photos from the net, fetched in the background: the dataset of the class, TensorFlow Datasets."""
+"""Photos from the net, downloaded in the background: the class dataset, a URL, TFDS."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import datasets, jobs
+from catdog_core import access, datasets, jobs
 from catdog_core.errors import CatDogError
 from catdog_core.jobs import Job
-from catdog_core.sources import class_set, tfds
+from catdog_core.sources import class_set, imports, roots, tfds
 
 from .. import job_fragment, visitors
 from ..startup import guard
 from ..words import N_, escape, say, t
 from .source_parts import choose, demo_button, heading
 
-CLASS, LOOK, TFDS = "class_set", "tfds_look", "tfds"
+CLASS, LOOK, TFDS, URL = "class_set", "tfds_look", "tfds", "url_import"
 _TITLES = {
     CLASS: N_("The dataset of the class"),
     LOOK: N_("TensorFlow Datasets"),
     TFDS: N_("TensorFlow Datasets"),
+    URL: N_("Photos at a URL"),
 }
 _MINE = "awaited_jobs"
 _POLL = 1.0  # seconds between two looks at a job
@@ -87,6 +88,35 @@ def tfds_card(_kind: str) -> None:
         _offer(job.result)
 
 
+def url_card(_kind: str) -> None:
+    """A zip, tar or folder of photos at a URL, downloaded into the workspace."""
+    heading(t("A zip, tar or folder of photos at a URL"))
+    st.caption(
+        t(
+            "The photos are downloaded into the workspace. The server's environment holds the"
+            " credentials for an object store."
+        )
+    )
+    with st.form("source_url", border=False):
+        address = st.text_input(
+            t("URL of the archive or folder"),
+            key="url_address",
+            placeholder="s3://bucket/photos",
+            width=560,
+        )
+        asked = st.form_submit_button(
+            t("Import it"),
+            icon=":material/download:",
+            **visitors.gate("run a job", disabled=job_fragment.is_running(URL)),
+        )
+    if asked and address.strip():
+        with guard():
+            access.check("change data")  # before anything is asked for
+            url = roots.confine_url(address.strip())
+            _start(URL, lambda job: imports.url(url, job.tell, job.stopped))
+            st.rerun()
+
+
 def _offer(found: tfds.Found) -> None:
     with st.container(border=True):
         counts = ", ".join(f"{n:,} {escape(split)}" for split, n in found.counts.items())
@@ -143,7 +173,7 @@ def _bar(job: Job) -> None:
     st.progress(share, " · ".join(words))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(t("You may leave the page; it goes on."))
-        if job.key == CLASS:
+        if job.key in (CLASS, URL):
             st.button(
                 t("Stop"),
                 type="tertiary",

@@ -11,10 +11,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from catdog_core import access, datasets, limits
 from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError
+from catdog_core.errors import CatDogError, DatasetError
 from catdog_core.images import EXTENSIONS
-from catdog_core.sources import archives, imports, places, preview, roots
-from catdog_core.sources.places import Place
+from catdog_core.sources import archives, imports, preview, roots, url_import
 from catdog_core.sources.preview import Preview
 
 from .. import uploads, visitors
@@ -66,17 +65,11 @@ def _demo(kind: str) -> None:
 
 
 def _folder(_kind: str) -> None:
-    heading(t("A folder on this machine, or elsewhere"))
-    st.caption(
-        t(
-            "The photos stay where they are, and nothing is written beside them. An address such as"
-            " s3://bucket/photos names a folder elsewhere, of photos or of packed ones; who you are"
-            " there, the environment of the server tells."
-        )
-    )
+    heading(t("A folder on this machine"))
+    st.caption(t("The photos stay where they are, and nothing is written beside them."))
     with st.form("source_folder", border=False):
         path = st.text_input(
-            t("Path or address of the folder"),
+            t("Path of the folder"),
             key="source_path",
             placeholder=t("/home/me/photos"),
             width=560,
@@ -89,8 +82,12 @@ def _folder(_kind: str) -> None:
         if path.strip():
             with guard(), st.spinner(t("Reading the photos…")):
                 access.check("change data")  # before any photo is read
-                place = places.of(path.strip())
-                folder = roots.confine(place.expanduser() if isinstance(place, Path) else place)
+                if url_import.is_url(path.strip()):
+                    raise DatasetError(
+                        "A folder on this machine is expected here. Choose the source URL to import"
+                        " a URL."
+                    )
+                folder = roots.confine(Path(path.strip()).expanduser())
                 st.session_state[_LOOKED] = (folder, preview.of_folder(folder))
     looked = st.session_state.get(_LOOKED)
     if looked is None:
@@ -105,7 +102,7 @@ def _folder(_kind: str) -> None:
             choose(dataset)
 
 
-def _open(folder: Place, _looked: preview.Preview) -> Dataset:
+def _open(folder: Path, _looked: preview.Preview) -> Dataset:
     dataset = datasets.open_folder(roots.confine(folder))  # looked at a while ago
     st.session_state.pop(_LOOKED, None)
     return dataset
@@ -244,5 +241,6 @@ KINDS = {
     "archive": (N_("Zip or tar"), ":material/folder_zip:", archive_card),
     "photos": (N_("Single photos"), ":material/photo_camera:", photos_card),
     "folder": (N_("Folder"), ":material/folder_open:", _folder),
+    "url": (N_("URL"), ":material/link:", source_net.url_card),
     "tfds": (N_("TensorFlow Datasets"), ":material/dataset:", source_net.tfds_card),
 }

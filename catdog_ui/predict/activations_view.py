@@ -25,7 +25,6 @@ from catdog_core.insight.heat import coloured, with_inset
 from catdog_core.insight.pooled import Kept, kept
 from catdog_core.jobs import Job
 from catdog_core.palette import WHITE
-from catdog_core.sources.places import Place
 from catdog_core.training import epoch_weights
 
 from .. import gallery, job_fragment, widgets
@@ -336,7 +335,7 @@ def _receptive_field(look: Selection, row: int, column: int) -> None:
 
 MOST_PHOTOS = 500
 _QUICK = 24
-Source: TypeAlias = tuple[str, str, bytes | Place]
+Source: TypeAlias = tuple[str, str, bytes | Path]
 """A photo's name, its class or nothing, and its file."""
 
 
@@ -445,7 +444,7 @@ def _search_photos(look: Selection, sources: list[Source], job: Job) -> tuple[li
     return found, len(readable)
 
 
-def _read_photo(source: bytes | Place, size: int) -> Photo:
+def _read_photo(source: bytes | Path, size: int) -> Photo:
     data = source if isinstance(source, bytes) else source.read_bytes()
     return images.load(data, size)
 

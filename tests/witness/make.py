@@ -20,8 +20,9 @@ sys.path.insert(0, str(HERE.parents[1]))
 from catdog_core import datasets, evaluate, files, models, predict, runs, trash  # noqa: E402
 from catdog_core.augmentation import presets  # noqa: E402
 from catdog_core.cli import main  # noqa: E402
-from catdog_core.cluster import grid, groups, plans  # noqa: E402
+from catdog_core.cluster import grid, sweeps  # noqa: E402
 from catdog_core.insight import guests  # noqa: E402
+from catdog_core.outcomes import experiments  # noqa: E402
 from catdog_core.settings import Augmentation, Network, Training  # noqa: E402
 from catdog_core.sources import places  # noqa: E402
 
@@ -148,10 +149,10 @@ runs.annotate(folder, "Stopped in its third epoch.")
 command("decide", place, "exclude", "validation/cats/cat.0000.jpg")  # concerns later runs only
 
 # Experiments.
-plan = plans.twin(
+plan = experiments.twin(
     pets, Training(**SMALL, epochs=8, steps_per_epoch=20, seed=3, learning_rate=0.003), changes
 )
-for run in groups.load(groups.create(plan, "Twin")).runs:
+for run in experiments.load(experiments.create(plan, "Twin")).runs:
     runs.work(run.folder)
 
 # What Ray trains: three trials to their end, three that were stopped, and one run by two workers.
@@ -164,14 +165,13 @@ command(
 )
 wide = Training(**SMALL, epochs=6, steps_per_epoch=200, seed=5, validation_steps=3)
 tried = grid.parse({"settings": {"batch_size": [4, 8, 16]}})
-cluster = groups.Cluster(at_once=1)
-key = groups.create(plans.sweep(pets, tried, wide, None), "Batches", cluster)
-groups.start_driver(key)
-while not groups.load(key).runs[1].epochs:
-    assert groups.load(key).is_active
+key = sweeps.create(pets, wide, None, tried, "Batches", at_once=1)
+sweeps.start(key)
+while not sweeps.load(key).group.runs[1].epochs:
+    assert sweeps.load(key).is_active
     time.sleep(0.05)
-groups.stop(key)
-while groups.load(key).is_active:
+sweeps.stop(key)
+while sweeps.load(key).is_active:
     time.sleep(0.2)
 together = Training(**{**SMALL, "network": Network(filters=(4, 4), head="average", dropout=0)})
 together = together.model_copy(update={"epochs": 20, "steps_per_epoch": 60, "seed": 8})
@@ -248,7 +248,7 @@ runs.remove(deleted)
 assert len(trash.listing()) == 2
 
 # The ids by the names the tests use, and what people call these.
-by_group = {group.name: group for group in groups.listing()}
+groups = {group.name: group for group in experiments.listing()}
 by_name = {run.name.split(" · ")[0]: run for run in runs.listing()}
 called = {name: by_name[name] for name in ("plain", "augmented")}
 called |= {name: runs.load(name) for name in ("notes", "compact", "muon", "two-workers", "by-url")}
@@ -258,7 +258,7 @@ called |= {
 }
 called |= {f"batch {value}": by_name[f"batch size {value}"] for value in (4, 8, 16)}
 by_url = next(found for found in datasets.listing() if found.name == "afar")
-called |= {"pets": pets, "shelter": shelter, "afar": by_url, **by_group}
+called |= {"pets": pets, "shelter": shelter, "afar": by_url, **groups}
 ids = {name: thing.id for name, thing in called.items()} | {"foreign": guest.folder.name}
 names = {name: thing.name for name, thing in called.items()} | {"foreign": guest.name}
 files.write_json(HERE / "ids.json", {"ids": ids, "names": names})

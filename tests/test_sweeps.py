@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 from catdog_core import datasets, files, runs
-from catdog_core.cluster import driver, grid, progress, ray_here, sweep_folder, sweeps, trial_marks
+from catdog_core.cluster import grid, progress, ray_here, sweep_folder, sweeps, trial_marks
 from catdog_core.cluster.patron import Patron
 from catdog_core.errors import ClusterError, RunError
 from catdog_core.outcomes import experiments
@@ -230,6 +230,8 @@ def test_a_run_knows_whether_the_driver_of_its_sweep_lives(key, monkeypatch, cap
 class Impatient:
     """A state that wants to stop after a few looks."""
 
+    patron = None
+
     def __init__(self):
         self.looks, self.values = 0, {"queued": time.time()}
 
@@ -242,15 +244,15 @@ class Impatient:
         self.values |= values
 
 
-@pytest.mark.parametrize("who", ["run", "driver"])
-def test_who_finds_the_place_taken_waits_and_can_be_stopped(key, who):
-    (runs.root()).mkdir(exist_ok=True)
+@pytest.mark.parametrize("count_ahead", [None, lambda: 0, lambda: 2], ids=["sweep", "run", "later"])
+def test_who_finds_training_locked_waits_and_can_be_stopped(workspace, count_ahead):
+    (runs.root()).mkdir(parents=True, exist_ok=True)
     state = Impatient()
-    run = sweeps.load(key).group.runs[0]
-    waiting = turn._place(run, state) if who == "run" else driver._place(state)
+    waiting = turn.training_lock(state, count_ahead)
     with FileLock(runs.root() / "active.lock"), pytest.raises(turn.Stopped), waiting:
         pass
     assert state.looks == 4
+    assert state.values["ahead"] >= 1
 
 
 @pytest.mark.parametrize(

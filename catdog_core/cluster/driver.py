@@ -14,8 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -23,11 +22,11 @@ from filelock import FileLock, Timeout
 
 from .. import files, runs
 from ..errors import N_, CatDogError, ClusterError, RunError
-from ..training import reasons, turn
+from ..training import turn
 from . import progress, ray_here, sweeps
 from .sweeps import Sweep
 
-_PLACE = 0.3  # seconds between two looks for the workspace's place
+_LOOK = 0.3  # seconds between two looks at Ray, and at the last workers
 _CALM = 30.0  # seconds the last workers may take to stop
 _PATIENCE = 300.0  # seconds Ray may take to be there; on a busy machine its start takes a minute
 _HEARING = 5.0  # seconds a stop waits for Ray to be there
@@ -79,47 +78,10 @@ def drive(key: str) -> None:
             "Sweep '{name}' is running already. Wait for it, or stop it first.", name=sweep.name
         ) from error
     try:
-        _take(sweep)
+        state = SweepState(sweep)
+        turn.execute_when_ready(state, lambda: _tune(sweeps.load(sweep.id), state))
     finally:
         lock.release()
-
-
-def _take(sweep: Sweep) -> None:
-    state = SweepState(sweep)
-    state.write()
-    with turn.signals(state), turn.crash_report(sweep), state.beating():
-        try:
-            with _place(state):
-                state.write(status="running", phase="starting")
-                _tune(sweeps.load(sweep.id), state)
-        except turn.Stopped:
-            ending: dict[str, Any] = {"status": "stopped"}
-        except Exception as error:
-            message, params = reasons.explain(error)
-            told = {"message": message, "params": params}
-            turn.finish(state, {"status": "failed", "error": told})
-            raise
-        else:
-            ending = {"status": "done"}
-        turn.finish(state, ending)
-
-
-@contextmanager
-def _place(state: SweepState) -> Iterator[None]:
-    """Hold the workspace's one place for training, for all trials."""
-    path = runs.root() / "active.lock"
-    place = FileLock(path)
-    while True:
-        if state.stop_wanted:
-            raise turn.Stopped
-        with files.telling(path), suppress(Timeout):  # it is an OSError, too
-            place.acquire(timeout=0)
-            break
-        time.sleep(_PLACE)
-    try:
-        yield
-    finally:
-        place.release()
 
 
 def _tune(sweep: Sweep, state: SweepState) -> None:
@@ -153,7 +115,7 @@ def _tune(sweep: Sweep, state: SweepState) -> None:
 def _watch(state: SweepState, connected: threading.Event) -> None:
     """End this process where Ray neither answers nor gives up, and hears of no stop meanwhile."""
     end, asked = time.monotonic() + _PATIENCE, 0.0
-    while not connected.wait(_PLACE):
+    while not connected.wait(_LOOK):
         now = time.monotonic()
         asked = asked or (now if state.stop_wanted else 0.0)
         if asked and now - asked > _HEARING:
@@ -176,7 +138,7 @@ def _calm(sweep: Sweep) -> None:
             with suppress(CatDogError):
                 if not (run.folder / "stop").exists():
                     runs.stop(run.folder)
-        time.sleep(_PLACE)
+        time.sleep(_LOOK)
 
 
 def _judge(sweep: Sweep, problems: list[str]) -> None:
@@ -201,10 +163,9 @@ def main(arguments: list[str]) -> int:
     try:
         drive(arguments[0])
     except CatDogError as error:
+        if error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
         print(f"Error: {error}", file=sys.stderr)
-        return 1
-    except Exception:
-        traceback.print_exc()
         return 1
     return 0
 

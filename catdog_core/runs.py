@@ -36,9 +36,9 @@ from .errors import RunError
 from .networks import backbones
 from .packing import streamed
 from .settings import Augmentation, Training
-from .training import about, ending, launch, lineage
+from .subprocess_jobs import reap_children
+from .training import about, lineage, run_process
 from .training.epoch_rows import batches, best_epoch, read_epochs
-from .training.launch import reap
 from .training.run_folder import FORMAT, Run, listing, load, root
 
 __all__ = [
@@ -52,7 +52,7 @@ __all__ = [
     "listing",
     "load",
     "read_epochs",
-    "reap",
+    "reap_children",
     "refuse_ended",
     "remove",
     "rename",
@@ -177,7 +177,7 @@ def start(run_dir: Path, *, follow: bool = False) -> None:
         beat = int(files.number(run.state.get("beat")))
         about.write(run.folder, {"asked": time.time(), "after": beat})
         try:
-            launch.worker(run.folder, *(["--follow"] if follow else []))
+            run_process.start_worker(run.folder, *(["--follow"] if follow else []))
         except RunError:
             about.write(run.folder, {"asked": run.asked, "after": run.after})
             raise
@@ -217,7 +217,7 @@ def stop(run_dir: Path) -> None:
             status=run.status,
         )
     files.write_bytes(run.folder / "stop", run.stop_token)
-    ending.watch(run.folder)
+    run_process.watch_stop(run.folder)
 
 
 def rename(run_dir: Path, name: str) -> None:

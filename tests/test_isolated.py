@@ -116,7 +116,7 @@ def scripted(monkeypatch, file, tmp_path, ended):
     """Makes models whose process runs some lines instead of TensorFlow."""
 
     def make(lines, name="a.keras"):
-        monkeypatch.setattr(isolated, "_START", _LINES + lines + "  # {path}")
+        monkeypatch.setattr(model_check, "_START", _LINES + lines + "  # {path}")
         copy = tmp_path / name
         shutil.copy(file, copy)
         return isolated.Isolated(copy, name)

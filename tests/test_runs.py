@@ -8,10 +8,10 @@ import numpy as np
 import psutil
 import pytest
 
-from catdog_core import datasets, files, runs, trash
+from catdog_core import datasets, files, runs, subprocess_jobs, trash
 from catdog_core.errors import CatDogError, RunError
 from catdog_core.settings import Augmentation, Training
-from catdog_core.training import launch, status
+from catdog_core.training import status
 
 SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=6, seed=3)
 
@@ -235,11 +235,11 @@ def test_only_a_running_run_can_be_stopped(dataset):
 
 def test_a_stop_wished_while_the_worker_wakes_up_is_kept(dataset, monkeypatch):
     run = runs.create(dataset, SMALL, None)
-    monkeypatch.setattr(launch.subprocess, "Popen", lambda *_, **__: psutil.Process())
+    monkeypatch.setattr(subprocess_jobs.subprocess, "Popen", lambda *_, **__: psutil.Process())
     monkeypatch.setattr(psutil.Process, "nice", lambda *_: None)
     runs.start(run)  # asked for; its process is still on the way
     runs.stop(run)
-    launch._children.clear()
+    subprocess_jobs._detached.clear()
     runs.work(run)
     assert runs.load(run).status == "stopped"
     assert runs.load(run).epochs == []

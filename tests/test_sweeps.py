@@ -8,13 +8,13 @@ import fakes
 import pytest
 from filelock import FileLock
 
-from catdog_core import datasets, files, runs
+from catdog_core import datasets, files, runs, subprocess_jobs
 from catdog_core.cluster import grid, progress, ray_here, sweep_folder, sweeps, trial_marks
 from catdog_core.cluster.patron import Patron
 from catdog_core.errors import ClusterError, RunError
 from catdog_core.outcomes import experiments
 from catdog_core.settings import Augmentation, Training
-from catdog_core.training import launch, status, turn
+from catdog_core.training import status, turn
 
 SMALL = Training(epochs=4, batch_size=8, image_size=32)
 GRID = grid.parse({"settings": {"learning_rate": [1e-4, 1e-3], "batch_size": [8, 16]}})
@@ -34,7 +34,9 @@ def key(dataset):
 def spawned(monkeypatch):
     """The commands that would have been started."""
     found = []
-    monkeypatch.setattr(launch, "detached", lambda command, log, env: found.append(command) or 1)
+    monkeypatch.setattr(
+        subprocess_jobs, "start_detached", lambda arguments, log: found.append(arguments) or 1
+    )
     monkeypatch.setattr(ray_here, "is_installed", lambda: True)
     return found
 
@@ -127,7 +129,7 @@ def test_a_sweeps_status_is_that_of_its_driver(key, state, locked, wanted):
 def test_a_start_asks_for_a_driver_once(key, spawned):
     (sweeps.root() / key / "stop").touch()
     sweeps.start(key, "127.0.0.1:6379", at_once=3)
-    assert spawned[0][1:] == ["-m", "catdog_core.cluster.driver", key]
+    assert spawned[0] == ["-m", "catdog_core.cluster.driver", key]
     found = sweeps.load(key)
     assert (found.status, found.address, found.at_once) == ("queued", "127.0.0.1:6379", 3)
     assert not (found.folder / "stop").exists()

@@ -17,17 +17,15 @@ Without Ray the same group can be trained one run after another, as any experime
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 
-from .. import access, files
+from .. import access, files, subprocess_jobs
 from ..datasets import Dataset
 from ..errors import CatDogError, RunError
 from ..outcomes import experiments
 from ..outcomes.experiments import Plan
 from ..settings import Augmentation, Training
-from ..training import ending, launch
+from ..training import run_process
 from . import grid as grids
 from . import ray_here
 from .grid import Grid
@@ -146,7 +144,8 @@ def start(
     files.discard(sweep.folder / "stop")
     files.write_json(sweep.folder / "about.json", {"format": FORMAT, **changed, **asked})
     try:
-        _spawn(sweep)
+        arguments = ["-m", "catdog_core.cluster.driver", sweep.id]
+        subprocess_jobs.start_detached(arguments, sweep.folder / "log.txt")
     except OSError as error:
         files.write_json(sweep.folder / "about.json", {"format": FORMAT, **before})
         raise RunError(
@@ -171,7 +170,7 @@ def stop(key: str) -> None:
             status=sweep.status,
         )
     files.write_bytes(sweep.folder / "stop", b"")
-    ending.watch(sweep.folder)
+    run_process.watch_stop(sweep.folder)
 
 
 def _allowed(address: str) -> str:
@@ -181,13 +180,6 @@ def _allowed(address: str) -> str:
     if said not in (ray_here.LOCAL, "auto"):
         access.check("choose a cluster")
     return said
-
-
-def _spawn(sweep: Sweep) -> None:
-    command = [sys.executable, "-m", "catdog_core.cluster.driver", sweep.id]
-    environment = {**os.environ, "CATDOG_WORKSPACE": str(files.workspace())}
-    with open(sweep.folder / "log.txt", "ab") as log:
-        launch.detached(command, log, environment)
 
 
 def _write(

@@ -12,7 +12,7 @@ from ..errors import SettingsError
 from ..outcomes import contrast, experiments
 from ..outcomes.experiments import Group, Plan
 from ..settings import Augmentation, Training
-from ..training import ending
+from ..training import run_process
 from . import cli_decide, cli_flags, cli_say, cli_sweep
 from .cli_flags import Folder
 from .cli_sweep import Address
@@ -95,7 +95,7 @@ def stop(key: Key) -> None:
     """Ask an experiment to stop: the run that trains, and those that wait."""
     experiments.stop(key)
     print(f"Asked '{experiments.load(key).name}' to stop.", flush=True)
-    ending.wait()
+    run_process.wait_for_stops()
 
 
 @app.command("list")

@@ -22,7 +22,7 @@ from ..errors import CatDogError, ClusterError, SettingsError
 from ..files import shown
 from ..runs import Run
 from ..settings import Training
-from ..training import ending
+from ..training import run_process
 from . import cli_decide, cli_flags, cli_say
 from .cli_flags import AsJson, NetworkFile
 
@@ -105,7 +105,7 @@ def stop(key: Key) -> None:
     """Ask a sweep to stop: its trials at their next batch; 'sweep --resume' goes on with it."""
     sweeps.stop(key)
     print(f"Asked '{shown(sweeps.load(key).name)}' to stop.", flush=True)
-    ending.wait()
+    run_process.wait_for_stops()
 
 
 def list_sweeps() -> None:

@@ -16,13 +16,12 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from .. import files, limits
@@ -43,8 +42,6 @@ PATIENCE = 60.0
 _POLL = 0.05
 _MAX_HEAD = 4_000_000  # bytes of an answer's plain values
 _KINDS = {"float16": 2, "float32": 4, "float64": 8, "int32": 4, "int64": 8}
-_START = "import sys; sys.path[:] = {path!r}; from catdog_core.networks import isolated_child;"
-_START += " isolated_child.main()"
 
 
 def load(path: Path) -> Predictor:
@@ -96,7 +93,7 @@ class Isolated:
         """One answer of the model.
 
         Args:
-            what: a name of `isolated_child.ANSWERS`.
+            what: a name of `model_child.ANSWERS`.
             given: arrays, and plain values.
 
         Raises:
@@ -119,7 +116,7 @@ class _Process:
         self.busy, self.asked, self.ended = True, time.monotonic(), False
         self._held = ExitStack()
         home = self._held.enter_context(files.temporary_folder("model"))
-        self._process = model_check.started(_START, home)
+        self._process = self._held.enter_context(model_check.start(home))
         self._begun = False
 
     @property
@@ -136,7 +133,7 @@ class _Process:
         try:
             if not self._begun:
                 first = {"path": str(self.path), "name": self.name}
-                self._write({**first, "limits": self.allowed.model_dump()}, [])
+                self._write({**first, "limits": self.allowed.model_dump(), "check": False}, [])
                 self._begun = True
             arrays = {key: np.asarray(x) for key, x in given.items() if hasattr(x, "shape")}
             plain = {key: x for key, x in given.items() if key not in arrays}
@@ -166,24 +163,14 @@ class _Process:
         if self.ended:
             return
         self.ended = True
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with suppress(OSError):
-                pipe.close()
         self._held.close()
 
     def _watch(self, seconds: float, done: threading.Event, reason: list[ModelError]) -> None:
         until = time.monotonic() + seconds
-        watched = psutil.Process(self.pid)
         while not done.wait(_POLL):
-            if time.monotonic() > until:
-                reason.append(model_check.too_long(self.name, self.allowed))
-            with suppress(psutil.Error):
-                if watched.memory_info().rss > self.allowed.model_memory:
-                    reason.append(model_check.too_much_memory(self.name, self.allowed))
-            if reason:
+            error = model_check.exceeded(self.pid, until, self.name, self.allowed)
+            if error is not None:
+                reason.append(error)
                 self._process.kill()
                 return
 

@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from .. import files, interruption, quiet, runs
+from .. import files, interruption, processes, quiet, runs
 from ..cluster.patron import Patron
 from ..errors import CatDogError, RunError
-from . import launch, reasons, status
+from . import reasons, status
 
 BEAT = 2.0
 """Seconds between two beats of a living worker."""
@@ -71,7 +71,7 @@ class State:
             "status": "queued",
             "queued": time.time(),
             "pid": os.getpid(),
-            "started": launch.identity(os.getpid()),
+            "started": processes.identity(os.getpid()),
             "beat": int(files.number(run.state.get("beat"))),
         }
         self.patron: Patron | None = None

@@ -51,7 +51,7 @@ def panel(group: Group) -> None:
 
 def _panel(key: str, drawn_as: str) -> None:
     with guard():
-        runs.reap()
+        runs.reap_children()
         group = experiments.load(key)
         if group.status != drawn_as:
             st.rerun()

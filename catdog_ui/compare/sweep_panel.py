@@ -25,7 +25,7 @@ def panel(group: Group) -> None:
 
 def _panel(key: str, drawn_as: str) -> None:
     with guard():
-        runs.reap()
+        runs.reap_children()
         sweep = sweep_status.load(key)
         group = sweep.group if sweep else experiments.load(key)
         if (sweep.status if sweep else group.status) != drawn_as:

@@ -20,9 +20,9 @@ from .curation.choices import Choice
 from .curation.decisions import as_of, change, order_classes, refuse_second_test, resplit, undo
 from .errors import CatDogError, DatasetError
 from .sources import contents, dataset_record, folder_ids, layout, places
+from .sources.archives import Stored
 from .sources.dataset_record import Dataset, Item, load, root
 from .sources.places import Place, Remote
-from .sources.stored import Stored
 
 __all__ = [
     "DEMO_ID",

@@ -10,8 +10,8 @@ from uuid import uuid4
 from .. import access, datasets, files
 from ..datasets import Dataset
 from . import archives, preview
+from .archive_safety import Entry
 from .archives import Progress
-from .entries import Entry
 from .preview import Preview
 
 Photos = Mapping[str, Sequence[tuple[str, bytes]]]

@@ -38,8 +38,16 @@ from .packing import streamed
 from .settings import Augmentation, Training
 from .subprocess_jobs import reap_children
 from .training import about, lineage, run_process
-from .training.epoch_rows import batches, best_epoch, read_epochs
-from .training.run_folder import FORMAT, Run, listing, load, root
+from .training.run_folder import (
+    FORMAT,
+    Run,
+    batches,
+    best_epoch,
+    listing,
+    load,
+    read_epochs,
+    root,
+)
 
 __all__ = [
     "FORMAT",

@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from .. import files, limits, runs, subprocess_jobs
+from .. import file_cache, files, limits, runs, subprocess_jobs
 from ..errors import CatDogError, ModelError
 from ..files import shown
 from ..insight import shipped
@@ -186,15 +186,10 @@ def environment(home: Path) -> dict[str, str]:
 
 def wrote(path: Path) -> None:
     """Remember a model file that this process wrote: while it stays so, it is the lab's own."""
-    _written[path.resolve()] = _state(path)
+    _written[path.resolve()] = file_cache.file_signature([path])
 
 
-_written: dict[Path, tuple[int, int]] = {}
-
-
-def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+_written: dict[Path, file_cache.Signature] = {}
 
 
 def is_own(path: Path) -> bool:
@@ -203,7 +198,7 @@ def is_own(path: Path) -> bool:
     A run that came in as a bundle brought its model from outside.
     """
     path = path.resolve()
-    if path in _written and _written[path] == _state(path):
+    if path in _written and _written[path] == file_cache.file_signature([path]):
         return True
     if path.is_relative_to(shipped.folder().resolve()):
         return True

@@ -26,7 +26,7 @@ from .. import files
 from ..curation import choices, division
 from ..curation.choices import Change
 from ..errors import CatDogError, DatasetError
-from ..recall import Recall
+from ..file_cache import FileCache
 from . import places
 from .places import Place
 from .shard_place import ShardPlace
@@ -129,7 +129,7 @@ class Dataset:
         )
 
 
-_recall: Recall[Dataset] = Recall(200_000, lambda dataset: len(dataset.photos))
+_cache: FileCache[Dataset] = FileCache(200_000, lambda dataset: len(dataset.photos))
 """As many photos as two large datasets have, about 400 bytes each once their items are listed."""
 
 
@@ -181,7 +181,7 @@ def load(dataset_id: str) -> Dataset:
             " Data page.",
             id=files.shown(dataset_id),
         )
-    dataset = _recall.get(folder, [folder / "dataset.json"], lambda: _after_changes(folder))
+    dataset = _cache.get(folder, [folder / "dataset.json"], lambda: _after_changes(folder))
     # A place elsewhere is not asked each time a page is painted.
     if isinstance(dataset.root, Path) and not dataset.root.is_dir():
         raise DatasetError(

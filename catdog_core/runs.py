@@ -28,8 +28,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
-
 from . import access, files, trash
 from .datasets import Dataset
 from .errors import RunError
@@ -70,6 +68,7 @@ __all__ = [
     "work",
 ]
 
+_BUSY = 3.0  # seconds another process may take to let go of a run
 _VERSIONS = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
 
 
@@ -276,22 +275,14 @@ def work(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = N
     """
     run = load(run_dir)
     refuse_ended(run)
-    lock = FileLock(run.folder / "lock")
-    try:
-        with files.telling(run.folder / "lock"):
-            lock.acquire(timeout=3)
-    except Timeout as error:
-        raise RunError(
-            "Run '{name}' is already being trained by another process. Wait for it, or stop it"
-            " first.",
-            name=run.name,
-        ) from error
-    try:
+    busy = RunError(
+        "Run '{name}' is already being trained by another process. Wait for it, or stop it first.",
+        name=run.name,
+    )
+    with files.locked(run.folder / "lock", busy, _BUSY):
         from .training import turn
 
         turn.take(run, on_progress)
-    finally:
-        lock.release()
 
 
 def _versions() -> dict[str, str]:

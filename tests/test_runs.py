@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import psutil
 import pytest
+from filelock import FileLock
 
 from catdog_core import datasets, files, runs, subprocess_jobs, trash
 from catdog_core.errors import CatDogError, RunError
@@ -224,6 +225,13 @@ def test_a_run_that_works_cannot_be_deleted_or_started_again(dataset, monkeypatc
     for action in (runs.remove, runs.start):
         with pytest.raises(RunError, match="running"):
             action(run)
+
+
+def test_a_run_that_another_process_trains_is_told_to_be_busy(dataset, monkeypatch):
+    monkeypatch.setattr(runs, "_BUSY", 0)
+    run = runs.create(dataset, SMALL, None)
+    with FileLock(run / "lock"), pytest.raises(RunError, match="already being trained"):
+        runs.work(run)
 
 
 def test_only_a_running_run_can_be_stopped(dataset):

@@ -18,8 +18,6 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
-
 from .. import files, runs
 from ..errors import N_, CatDogError, ClusterError, RunError
 from ..training import turn
@@ -69,19 +67,12 @@ def drive(key: str) -> None:
         CatDogError: another driver has it, or it failed; the state says so.
     """
     sweep = sweeps.load(key)
-    lock = FileLock(sweep.folder / "lock")
-    try:
-        with files.telling(sweep.folder):
-            lock.acquire(timeout=3)
-    except Timeout as error:
-        raise RunError(
-            "Sweep '{name}' is running already. Wait for it, or stop it first.", name=sweep.name
-        ) from error
-    try:
+    busy = RunError(
+        "Sweep '{name}' is running already. Wait for it, or stop it first.", name=sweep.name
+    )
+    with files.locked(sweep.folder / "lock", busy, timeout=3):
         state = SweepState(sweep)
         turn.execute_when_ready(state, lambda: _tune(sweeps.load(sweep.id), state))
-    finally:
-        lock.release()
 
 
 def _tune(sweep: Sweep, state: SweepState) -> None:

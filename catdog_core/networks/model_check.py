@@ -30,6 +30,7 @@ from ..errors import CatDogError, ModelError
 from ..files import shown
 from ..insight import shipped
 from ..limits import Limits
+from ..training import status
 from . import model_child, strangers
 
 FORMAT = 2
@@ -115,13 +116,7 @@ def check(path: Path, name: str, digest: str) -> None:
 
 def is_busy() -> bool:
     """Whether a model is being checked just now, in any process of this workspace."""
-    lock = FileLock(_lock_file())
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+    return status.is_locked(_lock_file())
 
 
 def on_wait(call: Callable[[], None]) -> None:

@@ -234,8 +234,8 @@ def _ask(path: Path, name: str, allowed: Limits) -> None:
     with files.temporary_folder("check") as home, start(home) as process:
         assert process.stdin and process.stdout
         with suppress(OSError):  # it has ended already
-            process.stdin.write(json.dumps({**request, "arrays": []}).encode() + b"\n")
-            process.stdin.flush()  # left open: when it closes, the process ends
+            model_child.write_message(process.stdin, request, {})
+            # Left open: when it closes, the process ends.
         _wait(process, name, allowed)
         answer = process.stdout.read(_MAX_ANSWER)
     _judge(name, allowed, process.returncode, answer)

@@ -14,14 +14,15 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, replace
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import subprocess_jobs
 from ..errors import ModelError
@@ -38,6 +39,8 @@ _MAPS = 4  # photos, as many as the Predict page asks about together
 _CONSTANTS = 10_000_000  # numbers that layers may lay out beside their weights
 _HOLES = 4_000_000_000  # bytes of address space that libraries map and never touch
 _SPARE = 10_000  # numbers of weights that a file need not hold, such as random states
+_MAX_HEAD = 4_000_000  # bytes of a message's plain values
+_KINDS = {"uint8": 1, "float16": 2, "float32": 4, "float64": 8, "int32": 4, "int64": 8}
 _SIDE = 150  # pixels, for a network that takes photos of any size
 OUTSIDE = (
     *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile"),
@@ -46,7 +49,7 @@ OUTSIDE = (
 )
 """What no model needs to open: other programs, the net, pickles. Names of audit events."""
 
-
+Array = NDArray[Any]
 _Question = dict[str, Any]
 
 
@@ -190,31 +193,60 @@ def _listen(questions: queue.SimpleQueue[_Question]) -> None:
 
 
 def _read() -> _Question | None:
-    """A line and the arrays it names; None at the end."""
-    source = sys.stdin.buffer
-    line = source.readline()
-    if not line:
+    message = read_message(sys.stdin.buffer, sys.maxsize)
+    if message is None:
         return None
-    asked: _Question = json.loads(line)
-    for key, kind, shape in asked["arrays"]:
-        size = prod(shape) * np.dtype(kind).itemsize
-        data = source.read(size)
-        if len(data) < size:
-            return None
-        asked["given"][key] = np.frombuffer(data, kind).reshape(shape)
-    return asked
+    head, arrays = message
+    head.setdefault("given", {}).update(arrays)
+    return head
 
 
-def _write(out: Any, answer: dict[str, Any]) -> None:
+def _write(out: IO[bytes], answer: dict[str, Any]) -> None:
     value = answer.get("value")
     arrays = value if isinstance(value, list) and value and hasattr(value[0], "dtype") else []
-    head = {**answer, "arrays": [[x.dtype.name, list(x.shape)] for x in arrays]}
     if arrays:
-        del head["value"]
-    out.write(json.dumps(head).encode() + b"\n")
-    for x in arrays:
-        out.write(np.ascontiguousarray(x).data)
-    out.flush()
+        answer = {key: each for key, each in answer.items() if key != "value"}
+    write_message(out, answer, {str(number): x for number, x in enumerate(arrays)})
+
+
+def write_message(pipe: IO[bytes], head: dict[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Write plain values as a line of JSON, and the bytes of the arrays it names after it."""
+    kinds = [[key, x.dtype.name, list(x.shape)] for key, x in arrays.items()]
+    pipe.write(json.dumps({**head, "arrays": kinds}).encode() + b"\n")
+    for x in arrays.values():
+        pipe.write(np.ascontiguousarray(x).data)
+    pipe.flush()
+
+
+def read_message(pipe: IO[bytes], max_bytes: int) -> tuple[dict[str, Any], dict[str, Array]] | None:
+    """Read what `write_message` writes, from a process that need not be believed.
+
+    Args:
+        pipe: where it comes from.
+        max_bytes: how much all arrays may hold.
+
+    Returns:
+        The plain values and the arrays by name; None where the other side is gone, or sends arrays
+        of negative or too many bytes.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no such message, or is cut short.
+    """
+    line = pipe.readline(_MAX_HEAD)
+    if not line.endswith(b"\n"):
+        return None
+    head = json.loads(line)
+    kinds = [(str(key), str(kind), [int(n) for n in shape]) for key, kind, shape in head["arrays"]]
+    sizes = [_KINDS[kind] * prod(shape) for _, kind, shape in kinds]
+    if min(sizes, default=0) < 0 or sum(sizes) > max_bytes:
+        return None
+    arrays = {}
+    for (key, kind, shape), size in zip(kinds, sizes, strict=True):
+        data = pipe.read(size)
+        if len(data) < size:
+            raise ValueError("cut off")
+        arrays[key] = np.frombuffer(data, np.dtype(kind)).reshape(shape)
+    return dict(head), arrays
 
 
 def restricted(allowed: Limits) -> None:

@@ -31,7 +31,7 @@ from pydantic import Field, StrictBool, StrictStr, ValidationError, field_valida
 from . import bounded, files
 from .errors import AccessError, SettingsError
 from .fields import Settings
-from .recall import Recall
+from .file_cache import FileCache
 
 FILE = "access.json"
 OVERRIDES = "CATDOG_ACCESS"
@@ -131,7 +131,7 @@ class Access(Settings):
         return self
 
 
-_recall: Recall[Access] = Recall(4)
+_cache: FileCache[Access] = FileCache(4)
 _ask: Callable[[], Visitor | None] = lambda: None  # noqa: E731 - replaced by pages
 
 
@@ -142,7 +142,7 @@ def settings() -> Access:
         SettingsError, CatDogError: the file is damaged, or names what is no setting.
     """
     path, more = files.workspace() / FILE, os.environ.get(OVERRIDES, "")
-    return _recall.get((path, more), [path], lambda: _read(path, more))
+    return _cache.get((path, more), [path], lambda: _read(path, more))
 
 
 def _read(path: Path, more: str) -> Access:

@@ -15,7 +15,7 @@ import keras
 from . import files, models, runs
 from .errors import RunError
 from .settings import Training
-from .training import averaging, reasons, schedules
+from .training import averaging, epoch_weights, reasons, schedules
 from .training.averaging import AveragedWeights
 from .training.turn import Stopped, Told
 
@@ -210,3 +210,32 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             models.save(self.model, backup, about, members=members)
         files.append_line(self.folder / "metrics.jsonl", row)
         files.write_json(self.folder / "backup.json", {"format": runs.FORMAT, "epoch": epoch})
+
+
+class EpochWeights(keras.callbacks.Callback):  # type: ignore[misc]
+    """After every epoch: the weights of the model that predicts, if they are wanted."""
+
+    def __init__(
+        self,
+        folder: Path,
+        training: Training,
+        averaged: AveragedWeights | None = None,
+        whole: Callable[[keras.Model], keras.Model] | None = None,
+    ) -> None:
+        """Keep in a run's folder; the other arguments are those of `Keeper`."""
+        super().__init__()
+        self.folder, self.training = folder, training
+        self.averaged, self.whole = averaged, whole
+        self.most: int | None = None  # how many are kept; not known before the first epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self.most == 0:
+            return  # putting a whole model together takes longer than an epoch of its head alone
+        with self.averaged.in_place() if self.averaged else nullcontext():
+            model = self.whole(self.model) if self.whole else self.model
+            weights = model.get_weights()
+        if self.most is None:
+            size = sum(one.nbytes for one in weights)
+            self.most = epoch_weights.wanted(self.training, size)
+        if self.most and self.folder.is_dir():  # not where the run was deleted meanwhile
+            epoch_weights.keep(self.folder, epoch, weights, self.most)

@@ -45,7 +45,7 @@ from .files import shown
 from .networks import architecture, model_check
 from .settings import Training
 from .sources import roots
-from .training import ending
+from .training import run_process
 
 PROGRAM = "python -m catdog_core"
 
@@ -218,7 +218,7 @@ def stop(run: RunFolder) -> None:
     found = runs.load(run)
     runs.stop(found.folder)
     print(f"Asked '{found.name}' to stop.", flush=True)
-    ending.wait()
+    run_process.wait_for_stops()
 
 
 @app.command("runs")

@@ -20,8 +20,8 @@ from .curation.choices import Choice
 from .curation.decisions import as_of, change, order_classes, refuse_second_test, resplit, undo
 from .errors import CatDogError, DatasetError
 from .sources import contents, dataset_record, folder_ids, layout
+from .sources.archives import Stored
 from .sources.dataset_record import Dataset, Item, load, root
-from .sources.stored import Stored
 
 __all__ = [
     "DEMO_ID",

@@ -1,7 +1,13 @@
-"""Runs and models as files for elsewhere. Light; what writes them is imported when it is asked."""
+"""Runs and models as files for elsewhere. Light; what writes them is imported when it is asked.
+
+As a module it is also the subprocess of `make`: conversion leaves hundreds of megabytes and much
+chatter in its process, and native code that fails takes it down. None of that may happen to a
+server.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -9,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import child, files
+from . import files, quiet, subprocess_jobs
 from .errors import N_, CatDogError
-from .exports import formats
+from .exports import formats, tongue
 from .exports.formats import FORMATS, Exporter
 
 __all__ = ["FORMATS", "Exporter", "Made", "make", "save"]
@@ -56,10 +62,7 @@ def save(model_or_run: Path, kind: str, out: Path) -> Path:
     """
     exporter = formats.format_of(kind)
     with files.temporary_folder("export") as folder:
-        # Converters choose the format by the extension, which the user's name need not have.
-        made = folder / ("model" if exporter.is_folder else f"model{exporter.extension}")
-        exporter.write(Path(model_or_run), made)
-        return place(made, out)
+        return place(_write(exporter, Path(model_or_run), folder), out)
 
 
 def make(
@@ -100,7 +103,7 @@ def make(
         now = line.get("phase", now)
         phase(_PHASES[now])
 
-    child.ask("catdog_core.exports.export_worker", asked, tell, _SILENT, quiet=True)
+    subprocess_jobs.run_subprocess("catdog_core.export", asked, tell, _SILENT, quiet=True)
     if not found:
         raise CatDogError(_SILENT)
     return Made(folder / found["file"], found["bytes"], found["parity"])
@@ -145,3 +148,47 @@ def _place_folder(made: Path, out: Path) -> None:
                 path=out,
                 reason=error.strerror or str(error),
             ) from error
+
+
+def _write(exporter: Exporter, source: Path, folder: Path) -> Path:
+    # Converters choose the format by the extension, which the user's name need not have.
+    made = folder / ("model" if exporter.is_folder else f"model{exporter.extension}")
+    exporter.write(source, made)
+    return made
+
+
+def _answer(request: dict[str, Any]) -> None:
+    """Convert, then compare, as `make` asks for; in the subprocess."""
+    os.environ[tongue.VARIABLE] = request["language"]
+    source, kind = Path(request["source"]), request["kind"]
+    try:
+        exporter = formats.format_of(kind)
+        if exporter.loads_tensorflow:
+            quiet.import_tensorflow()
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        subprocess_jobs.emit(phase="writing")
+        out = _write(exporter, source, Path(request["folder"]))
+        parity = None
+        if exporter.group == "model":
+            from .exports.parity import measure
+
+            subprocess_jobs.emit(phase="comparing")
+            parity = measure(source, kind, out)
+        if exporter.is_folder and request["packed"]:
+            shutil.make_archive(str(out), "zip", out.parent, out.name)
+            shutil.rmtree(out)
+            out = out.with_suffix(".zip")
+        subprocess_jobs.emit(result={"file": out.name, "bytes": files.size(out), "parity": parity})
+    except CatDogError:
+        raise
+    except Exception as error:
+        logging.getLogger("catdog").exception("An export failed")
+        raise CatDogError(
+            "The model could not be written as {kind}: {reason}. Another format may do.",
+            kind=kind,
+            reason=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300],
+        ) from error
+
+
+if __name__ == "__main__":
+    subprocess_jobs.handle_request(_answer)

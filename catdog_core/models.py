@@ -28,7 +28,7 @@ from .networks import (
 )
 from .networks import network as built
 from .settings import Network, Training
-from .sources import zips
+from .sources import archive_safety
 
 FORMAT = 1
 ABOUT = "catdog.json"
@@ -216,7 +216,7 @@ def about(path: Path) -> dict[str, Any]:
         with files.open_regular(path):
             pass  # never a pipe, which the readers would wait for
         if zipfile.is_zipfile(path):
-            zips.refuse_long_table(path, strangers.MOST_MEMBERS)
+            archive_safety.refuse_long_table(path, strangers.MOST_MEMBERS)
             with zipfile.ZipFile(path) as archive:
                 if archive.getinfo(ABOUT).file_size > _ABOUT_BYTES:
                     return {}

@@ -28,17 +28,23 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
-
 from . import access, files, trash
 from .datasets import Dataset
 from .errors import RunError
 from .networks import backbones
 from .settings import Augmentation, Training
-from .training import about, ending, launch, lineage
-from .training.epoch_rows import batches, best_epoch, read_epochs
-from .training.launch import reap
-from .training.run_folder import FORMAT, Run, listing, load, root
+from .subprocess_jobs import reap_children
+from .training import about, lineage, run_process
+from .training.run_folder import (
+    FORMAT,
+    Run,
+    batches,
+    best_epoch,
+    listing,
+    load,
+    read_epochs,
+    root,
+)
 
 __all__ = [
     "FORMAT",
@@ -51,7 +57,7 @@ __all__ = [
     "listing",
     "load",
     "read_epochs",
-    "reap",
+    "reap_children",
     "refuse_ended",
     "remove",
     "rename",
@@ -61,6 +67,7 @@ __all__ = [
     "work",
 ]
 
+_BUSY = 3.0  # seconds another process may take to let go of a run
 _VERSIONS = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
 
 
@@ -175,7 +182,7 @@ def start(run_dir: Path, *, follow: bool = False) -> None:
         beat = int(files.number(run.state.get("beat")))
         about.write(run.folder, {"asked": time.time(), "after": beat})
         try:
-            launch.worker(run.folder, *(["--follow"] if follow else []))
+            run_process.start_worker(run.folder, *(["--follow"] if follow else []))
         except RunError:
             about.write(run.folder, {"asked": run.asked, "after": run.after})
             raise
@@ -215,7 +222,7 @@ def stop(run_dir: Path) -> None:
             status=run.status,
         )
     files.write_bytes(run.folder / "stop", run.stop_token)
-    ending.watch(run.folder)
+    run_process.watch_stop(run.folder)
 
 
 def rename(run_dir: Path, name: str) -> None:
@@ -266,22 +273,14 @@ def work(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = N
     """
     run = load(run_dir)
     refuse_ended(run)
-    lock = FileLock(run.folder / "lock")
-    try:
-        with files.telling(run.folder / "lock"):
-            lock.acquire(timeout=3)
-    except Timeout as error:
-        raise RunError(
-            "Run '{name}' is already being trained by another process. Wait for it, or stop it"
-            " first.",
-            name=run.name,
-        ) from error
-    try:
+    busy = RunError(
+        "Run '{name}' is already being trained by another process. Wait for it, or stop it first.",
+        name=run.name,
+    )
+    with files.locked(run.folder / "lock", busy, _BUSY):
         from .training import turn
 
         turn.take(run, on_progress)
-    finally:
-        lock.release()
 
 
 def _versions() -> dict[str, str]:

@@ -13,7 +13,6 @@ from .errors import RunError
 from .networks import strangers
 from .training import averaging, lessons, optimizers, part, schedules
 from .training.lessons import Lesson
-from .training.looking_back import EpochWeights
 from .training.turn import Stopped, Told
 
 
@@ -124,7 +123,7 @@ def _callbacks(
         averaged = averaging.AveragedWeights(training.weight_averaging, backup)
         steering.append(averaged)
     keeper = callbacks.Keeper(run, training, rows, averaged, lesson.whole)
-    looks_back = EpochWeights(run.folder, training, averaged, lesson.whole)
+    looks_back = callbacks.EpochWeights(run.folder, training, averaged, lesson.whole)
     return [*steering, callbacks.Progress(run, state), keeper, looks_back]
 
 

@@ -128,13 +128,13 @@ def _switch_language() -> None:
 def _running() -> None:
     """What trains now, in the sidebar; whatever is odd about a run never takes the page with it."""
     with guard():
-        runs.reap()
+        runs.reap_children()
         if any(run.is_active for run in runs.listing()):
             fragment(_show_active, POLL)()
 
 
 def _show_active() -> None:
-    runs.reap()
+    runs.reap_children()
     active = [run for run in runs.listing() if run.is_active]
     for run in active[:3]:
         epochs = run.training.epochs if run.training else 0

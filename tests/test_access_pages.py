@@ -138,7 +138,7 @@ def test_the_audience_starts_no_job_and_deletes_no_dataset(dataset, all_on):
 
 
 def test_the_class_code_makes_a_student_whose_runs_have_a_name(dataset, monkeypatch):
-    monkeypatch.setattr("catdog_core.training.launch.worker", lambda *_: None)
+    monkeypatch.setattr("catdog_core.training.run_process.start_worker", lambda *_: None)
     app = tell(page(dataset=dataset.id), "meow", "Ada *Lovelace*")
     app.button("home_train").click().run()
     assert not app.exception and not told(app)

@@ -13,7 +13,7 @@ import pytest
 
 from catdog_core import datasets, images
 from catdog_core.errors import DatasetError
-from catdog_core.sources import archives, imports, zips
+from catdog_core.sources import archive_safety, archives, imports
 
 PLAIN = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(4)]
 
@@ -100,7 +100,7 @@ def test_a_zip_cut_short_is_refused(workspace):
 
 
 def test_a_table_of_a_million_entries_is_refused_before_it_is_parsed(workspace, monkeypatch):
-    monkeypatch.setattr(zips.zipfile, "ZipFile", None)
+    monkeypatch.setattr(archive_safety.zipfile, "ZipFile", None)
     entry = b"PK\x01\x02" + bytes(24) + b"\x01" + bytes(17) + b"a"
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, len(entry) * 200_000, 0, 0)
     with pytest.raises(DatasetError, match="150,001 entries or more"):

@@ -198,7 +198,7 @@ def test_an_export_that_is_stopped_leaves_no_process(model, workspace, tmp_path)
     with pytest.raises(CatDogError, match=r"Stopped\."):
         export.make(model, "keras", tmp_path, stop)
     children = psutil.Process().children(recursive=True)
-    assert not any("export_worker" in " ".join(child.cmdline()) for child in children)
+    assert not any("catdog_core.export" in " ".join(child.cmdline()) for child in children)
 
 
 def test_every_format_has_its_writer_and_its_words():

@@ -9,13 +9,13 @@ import fakes
 import pytest
 from filelock import FileLock
 
-from catdog_core import datasets, files, runs
-from catdog_core.cluster import driver, grid, groups, plans, ray_here
+from catdog_core import datasets, files, runs, subprocess_jobs
+from catdog_core.cluster import grid, groups, plans, ray_here
 from catdog_core.cluster.groups import Cluster, Mark
 from catdog_core.errors import ClusterError, RunError
 from catdog_core.outcomes import contrast, histories
 from catdog_core.settings import NO_AUGMENTATION, Augmentation, Training
-from catdog_core.training import launch, status, turn
+from catdog_core.training import status, turn
 
 SMALL = Training(epochs=4, batch_size=8, image_size=32, seed=3)
 GRID = grid.parse({"settings": {"learning_rate": [1e-4, 1e-3], "batch_size": [8, 16]}})
@@ -57,7 +57,9 @@ def started(monkeypatch):
 def spawned(monkeypatch):
     """The commands that would have been started."""
     found = []
-    monkeypatch.setattr(launch, "detached", lambda command, log, env: found.append(command) or 1)
+    monkeypatch.setattr(
+        subprocess_jobs, "start_detached", lambda arguments, log: found.append(arguments) or 1
+    )
     monkeypatch.setattr(ray_here, "is_installed", lambda: True)
     return found
 
@@ -126,7 +128,7 @@ def test_after_a_stop_nothing_starts(make, started, kind, by):
 def test_any_group_asks_for_a_driver_once(make, spawned, kind):
     key = make(kind)
     groups.start_driver(key, "127.0.0.1:6379", at_once=3)
-    assert spawned[0][1:] == ["-m", "catdog_core.cluster.driver", key]
+    assert spawned[0] == ["-m", "catdog_core.cluster.driver", key]
     group = groups.load(key)
     assert (group.status, group.cluster) == ("queued", Cluster("127.0.0.1:6379", 3))
     assert group.grid == (GRID if kind == "sweep" else None)
@@ -293,6 +295,8 @@ def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, cap
 class Impatient:
     """A state that wants to stop after a few looks."""
 
+    patron = None
+
     def __init__(self):
         self.looks, self.values = 0, {"queued": time.time()}
 
@@ -305,15 +309,15 @@ class Impatient:
         self.values |= values
 
 
-@pytest.mark.parametrize("who", ["run", "driver"])
-def test_who_finds_the_place_taken_waits_and_can_be_stopped(key, who):
-    (runs.root()).mkdir(exist_ok=True)
+@pytest.mark.parametrize("count_ahead", [None, lambda: 0, lambda: 2], ids=["sweep", "run", "later"])
+def test_who_finds_training_locked_waits_and_can_be_stopped(workspace, count_ahead):
+    (runs.root()).mkdir(parents=True, exist_ok=True)
     state = Impatient()
-    run = groups.load(key).runs[0]
-    waiting = turn._place(run, state) if who == "run" else driver._place(state)
+    waiting = turn.training_lock(state, count_ahead)
     with FileLock(runs.root() / "active.lock"), pytest.raises(turn.Stopped), waiting:
         pass
     assert state.looks == 4
+    assert state.values["ahead"] >= 1
 
 
 def test_runs_that_cannot_all_be_made_leave_none_behind(dataset):

@@ -41,6 +41,7 @@ if place: interruption.ready = ready
 sys.argv[1:] = sys.argv[2:]
 sys.exit(interruption.guarded(command.run))
 """
+JOBS = "catdog_core.subprocess_jobs"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 # (command, what is held up, how it goes on): each in another kind of work
 MOMENTS = {
@@ -50,8 +51,11 @@ MOMENTS = {
     "zip": (["import", "{zip}"], "catdog_core.sources.archives:_stream:after"),
     "copy": (["predict", "{model}", "{photo}"], "catdog_core.networks.model_check:copied:after"),
     "checked": (["predict", "{model}", "{photo}"], "catdog_core.networks.model_check:_wait:before"),
-    "trial": (["find-rate", "{pets}", "--image-size", "32"], "catdog_core.child:_objects:after"),
-    "export": (["export", "default", "h5", "{out}"], "catdog_core.child:_objects:after"),
+    "trial": (
+        ["find-rate", "{pets}", "--image-size", "32"],
+        "catdog_core.subprocess_jobs:_events:after",
+    ),
+    "export": (["export", "default", "h5", "{out}"], f"{JOBS}:_events:after"),
     "sheet": (["augment", "{photo}", "{out}"], "catdog_core.figures:_write:before"),
     "evaluated": (["evaluate", "default", "{pets}"], "catdog_core.quiet:import_tensorflow:after"),
     "map": (["plot", "nothing", "{out}"], "catdog_core.runs:load:before"),

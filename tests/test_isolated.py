@@ -116,7 +116,7 @@ def scripted(monkeypatch, file, tmp_path, ended):
     """Makes models whose process runs some lines instead of TensorFlow."""
 
     def make(lines, name="a.keras"):
-        monkeypatch.setattr(isolated, "_START", _LINES + lines + "  # {path}")
+        monkeypatch.setattr(model_check, "_START", _LINES + lines + "  # {path}")
         copy = tmp_path / name
         shutil.copy(file, copy)
         return isolated.Isolated(copy, name)
@@ -130,9 +130,9 @@ def scripted(monkeypatch, file, tmp_path, ended):
         ("sys.exit(3)", "broke off"),
         ("os.abort()", "broke off"),
         ("os.write(1, b'[]\\n')", "broke off"),
-        ('os.write(1, b\'{{"arrays": [["object", [1]]]}}\\n\')', "broke off"),
-        ('os.write(1, b\'{{"arrays": [["float32", [-4]]]}}\\n\')', "broke off"),
-        ('os.write(1, b\'{{"arrays": [["float32", [9999999999]]]}}\\n\')', "broke off"),
+        ('os.write(1, b\'{{"arrays": [["0", "object", [1]]]}}\\n\')', "broke off"),
+        ('os.write(1, b\'{{"arrays": [["0", "float32", [-4]]]}}\\n\')', "broke off"),
+        ('os.write(1, b\'{{"arrays": [["0", "float32", [9999999999]]]}}\\n\')', "broke off"),
         ("os.write(1, b'no json\\n')", "broke off"),
         ("os.write(1, b'x' * 5000000)", "broke off"),
         ("say(message='{{x.__class__}}', params=dict(x=1))", "broke off"),
@@ -147,7 +147,7 @@ def test_only_the_form_of_an_answer_is_believed(scripted, lines, words):
 
 
 def test_arrays_of_another_shape_are_not_taken(scripted):
-    lines = 'os.write(1, b\'{{"arrays": [["float32", [2, 1]]]}}\\n\' + bytes(8))'
+    lines = 'os.write(1, b\'{{"arrays": [["0", "float32", [2, 1]]]}}\\n\' + bytes(8))'
     with pytest.raises(ModelError, match="broke off"):
         scripted(lines).ask("heat_maps", values=np.zeros((2, 2, 2, 3), np.float32))
 

@@ -54,13 +54,13 @@ def test_a_layout_that_is_stopped_ends_its_process_and_gives_nothing():
 
 
 def test_a_process_that_breaks_off_is_told_in_a_sentence(monkeypatch):
-    monkeypatch.setattr(layouts, "__name__", "catdog_core.insight.no_such_room")
+    monkeypatch.setattr(layouts, "__name__", "catdog_core.insight.no_such_module")
     with pytest.raises(CatDogError, match="broke off"):
         layouts.apart(clusters(60), "tsne", lambda: False)
 
 
 def test_what_needs_no_work_starts_no_process(monkeypatch):
-    monkeypatch.setattr(layouts.child, "ask", None)
+    monkeypatch.setattr(layouts.subprocess_jobs, "run_subprocess", None)
     for parts, method in ((clusters(60), "pca"), (clusters(4), "tsne"), (np.zeros((9, 3)), "tsne")):
         assert layouts.apart(parts, method, lambda: False).shape == (len(parts), 2)
 

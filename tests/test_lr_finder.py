@@ -118,7 +118,7 @@ def test_a_search_that_is_stopped_leaves_no_process(dataset):
     with pytest.raises(CatDogError, match=r"Stopped\."):
         trial.rates(dataset, SMALL, None, stop)
     names = [" ".join(child.cmdline()) for child in psutil.Process().children()]
-    assert not any("trial_worker" in name for name in names)
+    assert not any("catdog_core.training.trial" in name for name in names)
 
 
 @pytest.mark.long

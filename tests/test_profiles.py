@@ -165,7 +165,7 @@ def test_conversions_are_made_once_and_few_are_kept(monkeypatch):
     assert len(made) == 1
     for gamma in np.linspace(1, 3, 40):
         profiles.conversion(icc.rgb(icc.P3, gamma), "RGB")
-    assert len(profiles._kept) <= profiles._MOST
+    assert len(profiles._conversions) <= profiles._MOST
 
 
 def test_a_plain_photo_without_profile_never_meets_the_conversion(monkeypatch):

@@ -7,11 +7,12 @@ import zipfile
 import numpy as np
 import psutil
 import pytest
+from filelock import FileLock
 
-from catdog_core import datasets, files, runs, trash
+from catdog_core import datasets, files, runs, subprocess_jobs, trash
 from catdog_core.errors import CatDogError, RunError
 from catdog_core.settings import Augmentation, Training
-from catdog_core.training import launch, status
+from catdog_core.training import status
 
 SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=6, seed=3)
 
@@ -226,6 +227,13 @@ def test_a_run_that_works_cannot_be_deleted_or_started_again(dataset, monkeypatc
             action(run)
 
 
+def test_a_run_that_another_process_trains_is_told_to_be_busy(dataset, monkeypatch):
+    monkeypatch.setattr(runs, "_BUSY", 0)
+    run = runs.create(dataset, SMALL, None)
+    with FileLock(run / "lock"), pytest.raises(RunError, match="already being trained"):
+        runs.work(run)
+
+
 def test_only_a_running_run_can_be_stopped(dataset):
     run = runs.create(dataset, SMALL, None)
     with pytest.raises(RunError, match="nothing to stop"):
@@ -235,11 +243,11 @@ def test_only_a_running_run_can_be_stopped(dataset):
 
 def test_a_stop_wished_while_the_worker_wakes_up_is_kept(dataset, monkeypatch):
     run = runs.create(dataset, SMALL, None)
-    monkeypatch.setattr(launch.subprocess, "Popen", lambda *_, **__: psutil.Process())
+    monkeypatch.setattr(subprocess_jobs.subprocess, "Popen", lambda *_, **__: psutil.Process())
     monkeypatch.setattr(psutil.Process, "nice", lambda *_: None)
     runs.start(run)  # asked for; its process is still on the way
     runs.stop(run)
-    launch._children.clear()
+    subprocess_jobs._detached.clear()
     runs.work(run)
     assert runs.load(run).status == "stopped"
     assert runs.load(run).epochs == []

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import server
 from catdog_core import access, files, runs
-from catdog_core.training import launch
+from catdog_core.training import run_process
 
 GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
 SECRET = "hunter2-4711"
@@ -50,9 +50,9 @@ def test_a_training_takes_memory_of_a_graphics_card_as_the_server_does(workspace
         def poll(self):
             return 0
 
-    monkeypatch.setattr(launch.subprocess, "Popen", Process)
-    monkeypatch.setattr(launch.psutil.Process, "nice", lambda *_: None)
-    launch.worker(fakes.run(status=None, epochs=0))
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    monkeypatch.setattr(run_process.psutil.Process, "nice", lambda *_: None)
+    run_process.start_worker(fakes.run(status=None, epochs=0))
     assert started[0][GROWTH] == "true"
 
 

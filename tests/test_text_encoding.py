@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from catdog_core.sources import archives, imports, zips
+from catdog_core.sources import archive_safety, archives, imports
 from catdog_core.sources.text_encoding import judge
 
 
@@ -91,7 +91,7 @@ def test_an_extra_field_declares_a_name():
         info = zipfile.ZipInfo("AAAA.jpg")
         info.extra = struct.pack("<HH", 0x7075, len(field)) + field
         archive.writestr(info, b"photo")
-    (entry,) = zips.Zip(io.BytesIO(buffer.getvalue().replace(b"AAAA", raw[:4])))
+    (entry,) = archive_safety.Zip(io.BytesIO(buffer.getvalue().replace(b"AAAA", raw[:4])))
     assert (str(entry.path), entry.raw) == ("고양이/0.jpg", None)
 
 

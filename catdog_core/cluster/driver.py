@@ -14,21 +14,18 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
-
 from .. import files, runs
 from ..errors import N_, CatDogError, ClusterError, RunError
-from ..training import reasons, turn
+from ..training import turn
 from . import groups, ray_here
 from .groups import Group
 
-_PLACE = 0.3  # seconds between two looks for the workspace's place
+_LOOK = 0.3  # seconds between two looks at Ray, and at the last workers
 _CALM = 30.0  # seconds the last workers may take to stop
 _PATIENCE = 300.0  # seconds Ray may take to be there; on a busy machine its start takes a minute
 _HEARING = 5.0  # seconds a stop waits for Ray to be there
@@ -74,56 +71,10 @@ def drive(key: str) -> None:
         CatDogError: another driver has it, or it failed; the state says so.
     """
     group = groups.load(key)
-    lock = FileLock(group.folder / "lock")
-    try:
-        with files.telling(group.folder):
-            lock.acquire(timeout=3)
-    except Timeout as error:
-        raise RunError(
-            "'{name}' is running already. Wait for it, or stop it first.", name=group.name
-        ) from error
-    try:
-        _take(group)
-    finally:
-        lock.release()
-
-
-def _take(group: Group) -> None:
-    state = SweepState(group)
-    state.write()
-    with turn.signals(state), turn.crash_report(group), state.beating():
-        try:
-            with _place(state):
-                state.write(status="running", phase="starting")
-                _tune(groups.load(group.id), state)
-        except turn.Stopped:
-            ending: dict[str, Any] = {"status": "stopped"}
-        except Exception as error:
-            message, params = reasons.explain(error)
-            told = {"message": message, "params": params}
-            turn.finish(state, {"status": "failed", "error": told})
-            raise
-        else:
-            ending = {"status": "done"}
-        turn.finish(state, ending)
-
-
-@contextmanager
-def _place(state: SweepState) -> Iterator[None]:
-    """Hold the workspace's one place for training, for all trials."""
-    path = runs.root() / "active.lock"
-    place = FileLock(path)
-    while True:
-        if state.stop_wanted:
-            raise turn.Stopped
-        with files.telling(path), suppress(Timeout):  # it is an OSError, too
-            place.acquire(timeout=0)
-            break
-        time.sleep(_PLACE)
-    try:
-        yield
-    finally:
-        place.release()
+    busy = RunError("'{name}' is running already. Wait for it, or stop it first.", name=group.name)
+    with files.locked(group.folder / "lock", busy, timeout=3):
+        state = SweepState(group)
+        turn.execute_when_ready(state, lambda: _tune(groups.load(group.id), state))
 
 
 def _tune(group: Group, state: SweepState) -> None:
@@ -158,7 +109,7 @@ def _tune(group: Group, state: SweepState) -> None:
 def _watch(state: SweepState, connected: threading.Event) -> None:
     """End this process where Ray neither answers nor gives up, and hears of no stop meanwhile."""
     end, asked = time.monotonic() + _PATIENCE, 0.0
-    while not connected.wait(_PLACE):
+    while not connected.wait(_LOOK):
         now = time.monotonic()
         asked = asked or (now if state.stop_wanted else 0.0)
         if asked and now - asked > _HEARING:
@@ -181,7 +132,7 @@ def _calm(group: Group) -> None:
             with suppress(CatDogError):
                 if not (run.folder / "stop").exists():
                     runs.stop(run.folder)
-        time.sleep(_PLACE)
+        time.sleep(_LOOK)
 
 
 def _judge(group: Group, problems: list[str]) -> None:
@@ -206,10 +157,9 @@ def main(arguments: list[str]) -> int:
     try:
         drive(arguments[0])
     except CatDogError as error:
+        if error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
         print(f"Error: {error}", file=sys.stderr)
-        return 1
-    except Exception:
-        traceback.print_exc()
         return 1
     return 0
 

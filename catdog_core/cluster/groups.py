@@ -23,8 +23,6 @@ All of it lies where every machine of a cluster sees it, and outlives a driver t
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,10 +32,10 @@ from statistics import mean
 from typing import Any, Literal
 from uuid import uuid4
 
-from .. import access, files, runs, trash
+from .. import access, files, runs, subprocess_jobs, trash
 from ..errors import CatDogError, RunError
 from ..runs import Run
-from ..training import ending, launch, status
+from ..training import run_process, status
 from . import grid as grids
 from . import ray_here
 from .grid import Grid
@@ -354,7 +352,8 @@ def start_driver(
     files.discard(group.folder / "stop")
     files.write_json(about, {"format": FORMAT, **asdict(cluster), **asked})
     try:
-        _spawn(group)
+        arguments = ["-m", "catdog_core.cluster.driver", group.id]
+        subprocess_jobs.start_detached(arguments, group.folder / "log.txt")
     except OSError as error:
         files.write_json(about, {"format": FORMAT, **earlier})
         raise RunError(
@@ -380,7 +379,7 @@ def stop(key: str) -> None:
         )
     if group.driven:
         files.write_bytes(group.folder / "stop", b"")
-        ending.watch(group.folder)
+        run_process.watch_stop(group.folder)
         return
     for run in group.waiting:
         files.write_bytes(run.folder / "stop", b"")
@@ -441,13 +440,6 @@ def _allowed(address: str) -> str:
     if said not in (ray_here.LOCAL, "auto"):
         access.check("choose a cluster")
     return said
-
-
-def _spawn(group: Group) -> None:
-    command = [sys.executable, "-m", "catdog_core.cluster.driver", group.id]
-    environment = {**os.environ, "CATDOG_WORKSPACE": str(files.workspace())}
-    with open(group.folder / "log.txt", "ab") as log:
-        launch.detached(command, log, environment)
 
 
 def _write(key: str, name: str, dataset: str, grid: Grid | None, cluster: Cluster | None) -> None:

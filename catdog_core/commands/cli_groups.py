@@ -24,7 +24,7 @@ from ..files import shown
 from ..outcomes import contrast, sweep_table
 from ..runs import Run
 from ..settings import Augmentation, Training
-from ..training import ending
+from ..training import run_process
 from . import cli_decide, cli_flags, cli_say
 from .cli_flags import AsJson, Folder, NetworkFile
 
@@ -205,7 +205,7 @@ def stop(key: Key) -> None:
     """Ask an experiment to stop: the run that trains, and those that wait."""
     groups.stop(key)
     print(f"Asked '{shown(groups.load(key).name)}' to stop.", flush=True)
-    ending.wait()
+    run_process.wait_for_stops()
 
 
 @app.command("list")
@@ -226,7 +226,7 @@ def _cluster(address: str | None) -> Cluster | None:
 
 
 def _train(plan: Plan, name: str, cluster: Cluster | None) -> None:
-    _work(groups.create(plan, name, cluster), cluster and cluster.address)
+    _work(groups.create(plan, name, cluster), cluster.address if cluster else None)
 
 
 def _work(key: str, address: str | None) -> None:

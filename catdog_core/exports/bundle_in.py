@@ -6,30 +6,41 @@ Nothing is placed unless all of it is sound, and no run that is there is touched
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import math
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
-from .. import access, files
+from .. import access, bounded, files, limits
 from ..controls import parse
 from ..curation import recognised
 from ..datasets import Dataset
-from ..errors import CatDogError, RunError
+from ..errors import CatDogError, DatasetError, RunError
 from ..insight import predictions
 from ..networks import model_check, strangers
 from ..settings import Augmentation, Training
+from ..sources.archive_safety import Entry, zip_members
 from ..training import run_folder
 from ..training.run_folder import Run
-from .bundle import TABLE
-from .bundle_open import object_of, refused, unpack
+from .bundle import FORMAT, KIND, MADE, RUN_FILES, TABLE
 
 _MOST_EPOCHS = 1000  # the most a training may have
 _MOST_ROWS = 100_000  # of a file of epochs or batches
+MAX_FILES = 200
+MAX_TABLE = 100_000_000
+"""Bytes of a table of answers; of models, those of `limits`."""
+_MAX_BYTES = {
+    "run/metrics.jsonl": 5_000_000,  # 1,000 epochs take 200,000
+    "run/batches.jsonl": 20_000_000,
+}
+_MAX_ANSWERS = 4_000_000  # of what is told beside a table: photos that could not be read, by name
+_CHUNK = 1 << 20
 _NUMBERS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds", "steps")
 
 
@@ -66,7 +77,7 @@ def bring(file: IO[bytes] | Path) -> Brought:
     with files.temporary_beside(run_folder.root() / "importing") as staged:
         try:
             staged.mkdir(parents=True)
-            manifest = unpack(file, staged)
+            manifest = _unpack(file, staged)
             dataset = _settle(staged, manifest["files"])
             return Brought(_place(staged, manifest), dataset)
         except OSError as error:
@@ -82,8 +93,8 @@ def _settle(staged: Path, listed: dict[str, Any]) -> Dataset | None:
     """Make an ordinary run of what was unpacked; the dataset here it was trained with."""
     for needed in ("settings.json", "metrics.jsonl", "best.keras"):
         if not (staged / needed).is_file():
-            raise refused(CatDogError("it lacks {name}", name=f"run/{needed}"))
-    settings = _settings(object_of((staged / "settings.json").read_bytes(), "settings.json"))
+            raise _refused(CatDogError("it lacks {name}", name=f"run/{needed}"))
+    settings = _settings(_object_of((staged / "settings.json").read_bytes(), "settings.json"))
     dataset = recognised.find(settings["dataset"]["fingerprint"], settings["dataset"]["id"])
     if dataset is not None:
         settings["dataset"] |= {"id": dataset.id, "folder": str(dataset.root)}
@@ -92,7 +103,7 @@ def _settle(staged: Path, listed: dict[str, Any]) -> Dataset | None:
     _rows(staged / "batches.jsonl", ("epoch", "batch"))
     for path in sorted(staged.glob("*.keras")):
         if strangers.inspect(path, compiled=path.name != "best.keras") != ".keras":
-            raise refused(CatDogError("its {name} is no .keras file", name=path.name))
+            raise _refused(CatDogError("its {name} is no .keras file", name=path.name))
         # Once it is a run of this workspace, nobody looks at it so closely again.
         model_check.check(path, path.name, listed[f"run/{path.name}"]["sha256"])
     _same_classes(staged / "best.keras", settings["classes"])
@@ -137,14 +148,14 @@ def _settings(found: dict[str, Any]) -> dict[str, Any]:
         sound = sound and all(name and files.shown(name, 100) == name for name in told["classes"])
         sound = sound and all(0 < told["dataset"][key] < 10**8 for key in ("train", "validation"))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise refused(
+        raise _refused(
             CatDogError(
                 "its settings.json lacks what it should hold ({reason})",
                 reason=files.shown(f"{type(error).__name__}: {error}"),
             )
         ) from error
     if not sound:
-        raise refused(CatDogError("its settings.json holds what no training has"))
+        raise _refused(CatDogError("its settings.json holds what no training has"))
     return told
 
 
@@ -166,7 +177,7 @@ def _rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]:
         most = {"epoch": _MOST_EPOCHS, "batch": 10**6}
         sound = all(type(row.get(name)) is int and 0 <= row[name] < most[name] for name in counts)
         if not sound or number >= _MOST_ROWS:
-            raise refused(CatDogError("its {name} holds what no training writes", name=path.name))
+            raise _refused(CatDogError("its {name} holds what no training writes", name=path.name))
         numbers = {name: _number(row[name], path.name) for name in _NUMBERS if name in row}
         kept.append({name: row[name] for name in counts} | numbers)
     text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in kept)
@@ -180,14 +191,14 @@ def _number(value: Any, name: str) -> float | int | None:
         return value  # type: ignore[no-any-return]
     if isinstance(value, float) and not math.isfinite(value):  # a loss that broke
         return value
-    raise refused(CatDogError("its {name} holds what no training writes", name=name))
+    raise _refused(CatDogError("its {name} holds what no training writes", name=name))
 
 
 def _same_classes(model: Path, classes: list[str]) -> None:
     with zipfile.ZipFile(model) as archive:
         told = archive.read("catdog.json") if "catdog.json" in archive.namelist() else b"{}"
-    if object_of(told, "best.keras").get("classes") != classes:
-        raise refused(
+    if _object_of(told, "best.keras").get("classes") != classes:
+        raise _refused(
             CatDogError("the classes in its best.keras are others than in its settings.json")
         )
 
@@ -205,7 +216,7 @@ def _about(staged: Path) -> None:
 def _state(staged: Path, epochs: list[dict[str, Any]]) -> None:
     done = _object(staged, "state.json").get("status") == "done"
     if not epochs:
-        raise refused(CatDogError("its metrics.jsonl holds no whole epoch"))
+        raise _refused(CatDogError("its metrics.jsonl holds no whole epoch"))
     state = {
         "format": run_folder.FORMAT,
         "status": "done" if done else "stopped",
@@ -216,14 +227,14 @@ def _state(staged: Path, epochs: list[dict[str, Any]]) -> None:
     if (staged / "backup.json").is_file():
         epoch = _object(staged, "backup.json").get("epoch")
         if type(epoch) is not int or not 0 <= epoch < _MOST_EPOCHS:
-            raise refused(CatDogError("its backup.json holds no epoch"))
+            raise _refused(CatDogError("its backup.json holds no epoch"))
         files.write_json(staged / "backup.json", {"format": run_folder.FORMAT, "epoch": epoch})
 
 
 def _object(staged: Path, name: str) -> dict[str, Any]:
     """What a file of the bundle holds, nothing where there is none. Raises RunError: no object."""
     path = staged / name
-    return object_of(path.read_bytes(), name) if path.is_file() else {}
+    return _object_of(path.read_bytes(), name) if path.is_file() else {}
 
 
 def _table(path: Path, settings: dict[str, Any]) -> None:
@@ -260,7 +271,7 @@ def _table(path: Path, settings: dict[str, Any]) -> None:
 
 
 def _no_table(path: Path) -> RunError:
-    return refused(
+    return _refused(
         CatDogError("its {name} is no table of answers", name=f"predictions/{path.name}")
     )
 
@@ -284,4 +295,132 @@ def _place(staged: Path, manifest: dict[str, Any]) -> Run:
                 raise
             continue  # another came first
         return run_folder.load(place)
-    raise refused(CatDogError("there is no place left for {name}", name=name))
+    raise _refused(CatDogError("there is no place left for {name}", name=name))
+
+
+def _unpack(file: IO[bytes], staged: Path) -> dict[str, Any]:
+    """Write the run's files below `staged`, each compared with the manifest, which is returned.
+
+    Raises:
+        RunError: see `bring`.
+        OSError: the disk, not the archive.
+    """
+    try:
+        return _checked_files(file, staged)
+    except DatasetError as error:  # limits and forms that hold for every archive
+        raise _refused(error) from error
+    except CatDogError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        # zipfile and zlib tell damage by a dozen kinds of exception.
+        reason = files.shown(str(error) or type(error).__name__)
+        raise _refused(CatDogError("the archive is damaged ({reason})", reason=reason)) from error
+
+
+def _checked_files(file: IO[bytes], staged: Path) -> dict[str, Any]:
+    entries = zip_members(file, MAX_FILES, _max_bytes)
+    if "manifest.json" not in entries:
+        raise _refused(CatDogError("it has no manifest.json"))
+    access.check_quota(run_folder.listing, sum(entry.size for entry in entries.values()))
+    manifest = _manifest(_content(entries.pop("manifest.json"), bounded.SMALL_BYTES))
+    listed = manifest["files"]
+    odd = sorted(set(entries) ^ set(listed))
+    if odd:
+        raise _refused(
+            CatDogError("its manifest and its files differ in {name}", name=files.shown(odd[0]))
+        )
+    for name, entry in entries.items():
+        target = staged / name.removeprefix("run/") if name.startswith("run/") else None
+        if target is not None:
+            target.parent.mkdir(exist_ok=True)
+        _write(entry, listed[name], target)
+    return manifest
+
+
+def _max_bytes(name: str) -> int | None:
+    """How large a file of a bundle may be; None where no run has one of the name."""
+    folder, _, last = name.rpartition("/")
+    ours = name == "manifest.json" or name in MADE or (folder == "run" and last in RUN_FILES)
+    if not ours and not (folder == "run/predictions" and TABLE.fullmatch(last)):
+        return None
+    if name.endswith(".keras"):
+        return limits.current().model_bytes
+    if name.endswith(".csv"):
+        return MAX_TABLE
+    if folder == "run/predictions":
+        return _MAX_ANSWERS
+    return _MAX_BYTES.get(name, bounded.SMALL_BYTES)
+
+
+def _manifest(data: bytes) -> dict[str, Any]:
+    found = _object_of(data, "manifest.json")
+    if found.get("kind") != KIND:
+        raise _refused(CatDogError("its manifest.json is that of something else"))
+    version = found.get("format")
+    if type(version) is not int or not 1 <= version <= FORMAT:  # True is an int too
+        raise _refused(
+            CatDogError(
+                "its format is {received}, and this lab knows {expected}: update the lab",
+                received=files.shown(str(version)),
+                expected=FORMAT,
+            )
+        )
+    listed = found.get("files")
+    if not isinstance(listed, dict) or not all(isinstance(one, dict) for one in listed.values()):
+        raise _refused(CatDogError("its manifest.json lists no files"))
+    return found
+
+
+def _content(entry: Entry, limit: int) -> bytes:
+    with entry.open() as source:
+        data = source.read(limit + 1)
+    if len(data) > limit:
+        raise _refused(CatDogError("its {name} is larger than it claims", name=entry.path.name))
+    return data
+
+
+def _write(entry: Entry, promised: Mapping[str, Any], target: Path | None) -> None:
+    """Write an entry, counting and digesting what really comes out."""
+    digest, size = hashlib.sha256(), 0
+    with entry.open() as source, open(target or os.devnull, "wb") as file:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > entry.size:
+                break
+            digest.update(chunk)
+            file.write(chunk)
+    if size != promised.get("bytes") or digest.hexdigest() != promised.get("sha256"):
+        raise _refused(
+            CatDogError(
+                "its {name} is not what the manifest says (SHA-256): it was damaged or changed",
+                name=files.shown(str(entry.path)),
+            )
+        )
+
+
+def _object_of(
+    data: bytes, name: str, most: int = bounded.SMALL_BYTES, values: int | None = None
+) -> dict[str, Any]:
+    """The JSON object a file holds. Raises RunError where it holds none, or a larger one."""
+    try:
+        found = bounded.json_value(data, most, values)
+    except bounded.BoundError as error:
+        raise _refused(
+            CatDogError("its {name} cannot be read: {reason}", name=name, reason=error)
+        ) from error
+    except ValueError as error:
+        raise _refused(CatDogError("its {name} is no JSON", name=name)) from error
+    if not isinstance(found, dict):
+        raise _refused(CatDogError("its {name} is no JSON object", name=name))
+    return found
+
+
+def _refused(problem: CatDogError) -> RunError:
+    """The error of a bundle that is not as it should be; nothing of it was kept."""
+    return RunError(
+        "This bundle cannot be brought in: {problem}. Expected the zip of a run as the Export page"
+        " makes it. Export it again.",
+        problem=problem,
+    )

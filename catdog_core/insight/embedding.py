@@ -14,7 +14,6 @@ import csv
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import files
+from .. import file_cache
 from ..datasets import Dataset
 from . import layouts, predictions
 from .layouts import Method, Numbers
@@ -172,7 +171,7 @@ def read(run_dir: Path, dataset: Dataset, split: str) -> Embedding | None:
         )
         whole = len(found) == len(found.parts) == len(found.nearest) == len(found.thumbnails)
         return found if whole and found.parts.shape[1] >= 2 else None
-    except _DAMAGE:
+    except (*file_cache.DAMAGED, IndexError):
         return None
 
 
@@ -195,7 +194,7 @@ def read_layout(
         xy = arrays["xy"]
         known = about["format"] <= FORMAT and about["key"] == found.key
         return xy if known and xy.shape == (len(found), 2) else None
-    except _DAMAGE:
+    except (*file_cache.DAMAGED, IndexError):
         return None
 
 
@@ -240,23 +239,16 @@ def encoded(found: Embedding, xy: Numbers, table: Table) -> bytes:
     return out.getvalue().encode("utf-8", "surrogateescape")
 
 
-_DAMAGE = (OSError, ValueError, TypeError, KeyError, EOFError, IndexError, zipfile.BadZipFile)
-
-
 def _path(run_dir: Path, dataset: Dataset, split: str, method: str) -> Path:
     place = predictions.path(run_dir, dataset.id, split)
     return place.with_name(f"{place.stem}-map{method}.npz")
 
 
 def _write(place: Path, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-    out = io.BytesIO()
     text = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    np.savez(out, about=text, **arrays)  # type: ignore[arg-type]
-    files.write_bytes(place, out.getvalue())
+    file_cache.write_arrays(place, about=text, **arrays)
 
 
 def _read(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    # From memory: numpy leaves a torn file open, and Windows could not replace it then.
-    with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    arrays = file_cache.read_arrays(place)
     return json.loads(arrays.pop("about").tobytes()), arrays

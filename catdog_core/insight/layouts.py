@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import base64
 import importlib.util
-import json
-import sys
-import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import child
+from .. import subprocess_jobs
 from ..errors import CatDogError
 
 Method = Literal["pca", "tsne", "umap"]
@@ -88,18 +85,14 @@ def apart(parts: Numbers, method: Method, stopped: Callable[[], bool]) -> Number
         "The process that lays the photos out broke off, perhaps because memory ran out. Close"
         " other programs and try again."
     )
-    child.ask(__name__, asked, tell, silent, quiet=True)
+    subprocess_jobs.run_subprocess(__name__, asked, tell, silent, quiet=True)
     return _unpacked(told["places"], 2)
 
 
-def main() -> None:
-    """The process: "parts", "width" and "method" on standard input, "places" on the output."""
-    child.end_with_parent()
-    asked = json.load(sys.stdin)
-    child.keep_stdout()
-    threading.Thread(target=child.beat, daemon=True).start()
-    parts = _unpacked(asked["parts"], asked["width"])
-    child.say(places=_packed(place(parts, asked["method"])))
+def _answer(request: dict[str, Any]) -> None:
+    """Lay out "parts" of a "width" by a "method", and emit the "places"; in the subprocess."""
+    parts = _unpacked(request["parts"], request["width"])
+    subprocess_jobs.emit(places=_packed(place(parts, request["method"])))
 
 
 def _packed(values: Numbers) -> str:
@@ -111,4 +104,4 @@ def _unpacked(text: str, width: int) -> Numbers:
 
 
 if __name__ == "__main__":
-    main()
+    subprocess_jobs.handle_request(_answer)

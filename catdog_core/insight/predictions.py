@@ -16,7 +16,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from .. import bounded, datasets, files, sheets
 from ..datasets import Dataset
 from ..errors import N_, CatDogError, ModelError
+from ..file_cache import FileCache
 from ..sources.layout import MAX_CLASSES
 from . import shipped
 
@@ -33,6 +34,7 @@ FORMAT = 1
 MOST_ROWS = 2_000_000
 """Photos of a table, as many as a dataset may have at most."""
 _ABOUT_BYTES = 500_000_000  # of what is told beside a table; it names the photos that failed
+_digests: FileCache[str] = FileCache(64)
 ABSENT = N_("This model has not been asked about these photos yet.")
 OTHER_MODEL = N_("The model has learnt more since it was asked about these photos.")
 OTHER_PHOTOS = N_("The photos have changed since the model was asked about them.")
@@ -87,8 +89,12 @@ def path(run_dir: Path, dataset_id: str, split: str) -> Path:
 
 def digest(model: Path) -> str:
     """Name a model file's content."""
-    stat = model.stat()
-    return _digest(str(model), stat.st_mtime_ns, stat.st_size)
+
+    def read() -> str:
+        with files.open_regular(model) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    return _digests.get(str(model), [model], read)
 
 
 def write(run_dir: Path, dataset: Dataset, split: str, table: Table, model: str) -> None:
@@ -242,9 +248,3 @@ def same_photos(dataset: Dataset, about: Mapping[str, Any]) -> bool:
     except CatDogError:
         return False
     return True
-
-
-@lru_cache(maxsize=64)
-def _digest(model: str, changed: int, size: int) -> str:
-    with files.open_regular(model) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

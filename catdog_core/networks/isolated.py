@@ -10,26 +10,23 @@ only arrays of the right shape and plain values are believed. Light.
 from __future__ import annotations
 
 import atexit
-import json
 import shutil
 import threading
 import time
 import weakref
 from collections import OrderedDict
-from contextlib import ExitStack, suppress
-from math import prod
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from .. import files, limits
 from ..errors import ModelError
 from ..files import shown
 from ..limits import Limits
-from . import model_check
+from . import model_check, model_child
 
 if TYPE_CHECKING:
     from ..predict import Predictor
@@ -41,10 +38,6 @@ IDLE = 300.0
 PATIENCE = 60.0
 """Seconds to wait for a process that answers others."""
 _POLL = 0.05
-_MAX_HEAD = 4_000_000  # bytes of an answer's plain values
-_KINDS = {"float16": 2, "float32": 4, "float64": 8, "int32": 4, "int64": 8}
-_START = "import sys; sys.path[:] = {path!r}; from catdog_core.networks import isolated_child;"
-_START += " isolated_child.main()"
 
 
 def load(path: Path) -> Predictor:
@@ -96,7 +89,7 @@ class Isolated:
         """One answer of the model.
 
         Args:
-            what: a name of `isolated_child.ANSWERS`.
+            what: a name of `model_child.ANSWERS`.
             given: arrays, and plain values.
 
         Raises:
@@ -119,7 +112,9 @@ class _Process:
         self.busy, self.asked, self.ended = True, time.monotonic(), False
         self._held = ExitStack()
         home = self._held.enter_context(files.temporary_folder("model"))
-        self._process = model_check.started(_START, home)
+        self._process = self._held.enter_context(model_check.start(home))
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._begun = False
 
     @property
@@ -135,13 +130,15 @@ class _Process:
         answer: Any = None
         try:
             if not self._begun:
-                first = {"path": str(self.path), "name": self.name}
-                self._write({**first, "limits": self.allowed.model_dump()}, [])
+                first = {"path": str(self.path), "name": self.name, "check": False}
+                model_child.write_message(
+                    self._stdin, {**first, "limits": self.allowed.model_dump()}, {}
+                )
                 self._begun = True
             arrays = {key: np.asarray(x) for key, x in given.items() if hasattr(x, "shape")}
             plain = {key: x for key, x in given.items() if key not in arrays}
-            self._write({"what": what, "given": plain}, list(arrays.items()))
-            answer = self._read()
+            model_child.write_message(self._stdin, {"what": what, "given": plain}, arrays)
+            answer = model_child.read_message(self._stdout, self.allowed.model_batch_bytes)
         except (OSError, ValueError, KeyError, TypeError):
             pass
         finally:
@@ -150,7 +147,7 @@ class _Process:
         if answer is None:
             self.end()
             raise reason[0] if reason else _broke_off(self.name)
-        said, found = answer
+        said, found = answer[0], list(answer[1].values())
         if said.get("memory"):
             self.end()
             raise model_check.too_much_memory(self.name, self.allowed)
@@ -166,58 +163,16 @@ class _Process:
         if self.ended:
             return
         self.ended = True
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with suppress(OSError):
-                pipe.close()
         self._held.close()
 
     def _watch(self, seconds: float, done: threading.Event, reason: list[ModelError]) -> None:
         until = time.monotonic() + seconds
-        watched = psutil.Process(self.pid)
         while not done.wait(_POLL):
-            if time.monotonic() > until:
-                reason.append(model_check.too_long(self.name, self.allowed))
-            with suppress(psutil.Error):
-                if watched.memory_info().rss > self.allowed.model_memory:
-                    reason.append(model_check.too_much_memory(self.name, self.allowed))
-            if reason:
+            error = model_check.exceeded(self.pid, until, self.name, self.allowed)
+            if error is not None:
+                reason.append(error)
                 self._process.kill()
                 return
-
-    def _write(self, head: dict[str, Any], arrays: list[tuple[str, NDArray[Any]]]) -> None:
-        assert self._process.stdin is not None
-        kinds = [[key, x.dtype.name, list(x.shape)] for key, x in arrays]
-        self._process.stdin.write(json.dumps({**head, "arrays": kinds}).encode() + b"\n")
-        for _, x in arrays:
-            self._process.stdin.write(np.ascontiguousarray(x).data)
-        self._process.stdin.flush()
-
-    def _read(self) -> tuple[dict[str, Any], list[NDArray[Any]]] | None:
-        """The plain part of an answer and its arrays; None where the process is gone or odd."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline(_MAX_HEAD)
-        if not line.endswith(b"\n"):
-            return None
-        head = json.loads(line)
-        kinds = [(str(kind), [int(side) for side in shape]) for kind, shape in head["arrays"]]
-        sizes = [_KINDS[kind] * prod(shape) for kind, shape in kinds]
-        if min(sizes, default=0) < 0 or sum(sizes) > self.allowed.model_batch_bytes:
-            return None
-        found = []
-        for (kind, shape), size in zip(kinds, sizes, strict=True):
-            data = _exactly(self._process.stdout, size)
-            found.append(np.frombuffer(data, np.dtype(kind)).reshape(shape))
-        return dict(head), found
-
-
-def _exactly(pipe: IO[bytes], size: int) -> bytes:
-    data = pipe.read(size)
-    if len(data) < size:
-        raise ValueError("cut off")
-    return data
 
 
 def _fits(what: str, found: list[NDArray[Any]], given: dict[str, Any]) -> bool:

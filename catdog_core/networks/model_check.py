@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,12 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from .. import files, limits, runs
+from .. import file_cache, files, limits, runs, subprocess_jobs
 from ..errors import CatDogError, ModelError
 from ..files import shown
 from ..insight import shipped
 from ..limits import Limits
+from ..training import status
 from . import model_child, strangers
 
 FORMAT = 2
@@ -115,13 +116,7 @@ def check(path: Path, name: str, digest: str) -> None:
 
 def is_busy() -> bool:
     """Whether a model is being checked just now, in any process of this workspace."""
-    lock = FileLock(_lock_file())
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+    return status.is_locked(_lock_file())
 
 
 def on_wait(call: Callable[[], None]) -> None:
@@ -186,15 +181,10 @@ def environment(home: Path) -> dict[str, str]:
 
 def wrote(path: Path) -> None:
     """Remember a model file that this process wrote: while it stays so, it is the lab's own."""
-    _written[path.resolve()] = _state(path)
+    _written[path.resolve()] = file_cache.file_signature([path])
 
 
-_written: dict[Path, tuple[int, int]] = {}
-
-
-def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+_written: dict[Path, file_cache.Signature] = {}
 
 
 def is_own(path: Path) -> bool:
@@ -203,7 +193,7 @@ def is_own(path: Path) -> bool:
     A run that came in as a bundle brought its model from outside.
     """
     path = path.resolve()
-    if path in _written and _written[path] == _state(path):
+    if path in _written and _written[path] == file_cache.file_signature([path]):
         return True
     if path.is_relative_to(shipped.folder().resolve()):
         return True
@@ -240,59 +230,45 @@ def copied(path: Path, target: Path) -> str:
 
 
 def _ask(path: Path, name: str, allowed: Limits) -> None:
-    request = {"path": str(path), "name": name, "limits": allowed.model_dump()}
-    with files.temporary_folder("check") as home:
-        process = started(_START, home)
+    request = {"path": str(path), "name": name, "limits": allowed.model_dump(), "check": True}
+    with files.temporary_folder("check") as home, start(home) as process:
         assert process.stdin and process.stdout
-        try:
-            with suppress(OSError):  # it has ended already
-                process.stdin.write(json.dumps(request).encode() + b"\n")
-                process.stdin.flush()  # left open: when it closes, the process ends
-            _wait(process, name, allowed)
-            answer = process.stdout.read(_MAX_ANSWER)
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-            with suppress(OSError):
-                process.stdin.close()
+        with suppress(OSError):  # it has ended already
+            model_child.write_message(process.stdin, request, {})
+            # Left open: when it closes, the process ends.
+        _wait(process, name, allowed)
+        answer = process.stdout.read(_MAX_ANSWER)
     _judge(name, allowed, process.returncode, answer)
 
 
-def started(code: str, home: Path) -> subprocess.Popen[bytes]:
-    """A process with nothing of ours: no secrets, no open files, an empty folder.
+def start(home: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Start a process of `model_child` with nothing of ours: no secrets, no open files.
 
     Args:
-        code: Python, with {path!r} where the list of places of modules goes.
-        home: the folder.
+        home: an empty folder, the process's own.
     """
-    return subprocess.Popen(
-        [sys.executable, "-c", code.format(path=_import_path())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=home,
-        env=environment(home),
-        close_fds=True,
-    )
-
-
-def _import_path() -> list[str]:
-    """Where this process finds its modules, the lab among them."""
-    return [str(files.PROJECT), *(str(Path(place).absolute()) for place in sys.path if place)]
+    # Where this process finds its modules, the lab among them.
+    import_path = [str(files.PROJECT), *(str(Path(each).absolute()) for each in sys.path if each)]
+    command = [sys.executable, "-c", _START.format(path=import_path)]
+    return subprocess_jobs.start(command, quiet=True, folder=home, environment=environment(home))
 
 
 def _wait(process: subprocess.Popen[bytes], name: str, allowed: Limits) -> None:
     """Wait for the end, and end what takes too much: where the system knows no such limits."""
-    patience = time.monotonic() + 120 + 10 * allowed.model_seconds
-    watched = psutil.Process(process.pid)
+    until = time.monotonic() + 120 + 10 * allowed.model_seconds
     while process.poll() is None:
         time.sleep(_POLL)
-        with suppress(psutil.Error):
-            if watched.memory_info().rss > allowed.model_memory:
-                raise too_much_memory(name, allowed)
-        if time.monotonic() > patience:
-            raise too_long(name, allowed)
+        if (error := exceeded(process.pid, until, name, allowed)) is not None:
+            raise error
+
+
+def exceeded(pid: int, until: float, name: str, allowed: Limits) -> ModelError | None:
+    """Return the error of a process that takes more memory than it may, or until a time of
+    `time.monotonic`; None while it may go on."""
+    with suppress(psutil.Error):
+        if psutil.Process(pid).memory_info().rss > allowed.model_memory:
+            return too_much_memory(name, allowed)
+    return too_long(name, allowed) if time.monotonic() > until else None
 
 
 def _judge(name: str, allowed: Limits, status: int, answer: bytes) -> None:

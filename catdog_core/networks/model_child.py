@@ -1,21 +1,30 @@
-"""The process behind `model_check`: opens one stranger's model under limits and says how it went.
+"""The process behind `model_check` and `isolated`: opens one model from elsewhere under limits.
 
-It reads a line of JSON, {"path", "name", "limits"}, on stdin and answers with one on stdout. When
-stdin closes, whoever asked is gone, and it ends.
+It reads lines of JSON on stdin, each followed by the bytes of the arrays it names, and answers on
+stdout in the same form. The first line, {"path", "name", "limits", "check"}, names the model. With
+"check" it says how opening it went, and ends; otherwise it answers a question a line. When stdin
+closes, whoever asked is gone, and it ends at once.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, replace
+from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import subprocess_jobs
 from ..errors import ModelError
 from ..files import shown
 from ..limits import Limits
@@ -30,6 +39,8 @@ _MAPS = 4  # photos, as many as the Predict page asks about together
 _CONSTANTS = 10_000_000  # numbers that layers may lay out beside their weights
 _HOLES = 4_000_000_000  # bytes of address space that libraries map and never touch
 _SPARE = 10_000  # numbers of weights that a file need not hold, such as random states
+_MAX_HEAD = 4_000_000  # bytes of a message's plain values
+_KINDS = {"uint8": 1, "float16": 2, "float32": 4, "float64": 8, "int32": 4, "int64": 8}
 _SIDE = 150  # pixels, for a network that takes photos of any size
 OUTSIDE = (
     *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile"),
@@ -38,32 +49,204 @@ OUTSIDE = (
 )
 """What no model needs to open: other programs, the net, pickles. Names of audit events."""
 
+Array = NDArray[Any]
+_Question = dict[str, Any]
+
 
 def main() -> None:
-    """Answer one request."""
-    request = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=end_with_input, daemon=True).start()
-    path, name = Path(request["path"]), str(request["name"])
-    allowed = Limits.model_validate(request["limits"])
+    """Check the model, or answer until nobody asks any more."""
+    out = os.fdopen(subprocess_jobs.take_stdout(), "wb")
+    first = _read()
+    if first is None:
+        return
+    questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(questions,), daemon=True).start()
+    allowed = Limits.model_validate(first["limits"])
+    path, name = Path(first["path"]), str(first["name"])
     bound(allowed.model_memory)
-    _bound_cpu(START_SECONDS, _TRIAL * allowed.model_seconds)
+    more = _TRIAL * allowed.model_seconds
+    problem: dict[str, Any] | None = None
+    model: Any = None
     try:
+        if first["check"]:
+            _bound_cpu(START_SECONDS, more)
         held = strangers.held(path, name, allowed)
-        _load(path, name, held, allowed)
-        answer: dict[str, Any] = {"ok": True}
-    except ModelError as error:
-        answer = {"message": error.message, "params": error.params}
-    except MemoryError:
-        answer = {"memory": True}
-    os.write(1, json.dumps(answer).encode() + b"\n")
-    os._exit(0)  # nothing of the model's runs at the end
+        restricted(allowed)
+        if first["check"]:
+            _bound_cpu(allowed.model_seconds, more)
+            try_out(path, name, held, lambda: _bound_cpu(more))
+        else:
+            model = loaded(path, name, held)
+    except (ModelError, MemoryError) as error:
+        problem = _told(error)
+    if first["check"]:
+        _write(out, problem or {"ok": True})
+        os._exit(0)  # nothing of the model's runs at the end
+    while True:
+        asked = questions.get()
+        _write(out, problem or _answered(model, name, asked))
 
 
-def end_with_input() -> None:
-    """End this process once nobody is there to ask it. Run by a thread."""
-    while os.read(0, 1 << 16):
-        pass
-    os._exit(1)
+def _answered(model: Any, name: str, asked: _Question) -> dict[str, Any]:
+    try:
+        return {"value": ANSWERS[asked["what"]](model, **asked["given"])}
+    except Exception as error:
+        return _told(in_words(name, error))
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    if isinstance(error, ModelError):
+        params = {k: v if isinstance(v, int) else str(v) for k, v in error.params.items()}
+        return {"message": error.message, "params": params}
+    return {"memory": True}
+
+
+def _describe(model: Any) -> dict[str, Any]:
+    names = ("classes", "size", "names_known", "input_scale", "warnings", "batch", "units")
+    return {name: getattr(model, name) for name in names}
+
+
+def _answer(model: Any, values: Any) -> list[Any]:
+    return [np.asarray(x) for x in model.run_batch(values)]
+
+
+def _as_given(model: Any) -> Any:
+    """The model, which takes values as they come for photos."""
+    return replace(model, input_scale="0..255")
+
+
+def _heat_maps(model: Any, values: Any, labels: Any) -> list[Any]:
+    from .. import explain
+
+    return [explain.heat_maps(_as_given(model), values, labels)]
+
+
+def _layers(model: Any) -> Any:
+    from ..insight import xray
+
+    return [astuple(layer) for layer in xray.layers(model)]
+
+
+def _pooling(model: Any, place: int) -> Any:
+    from ..insight import xray
+
+    how, before = xray.pooling(model, place)
+    return [*astuple(how), before]
+
+
+def _maps(model: Any, values: Any, place: int) -> list[Any]:
+    from ..insight import xray
+
+    return [xray.maps(_as_given(model), values, place)]
+
+
+def _photos_at_once(model: Any, place: int) -> int:
+    from ..insight import xray
+
+    return xray.photos_at_once(model, place)
+
+
+def _filters(model: Any) -> list[Any]:
+    from ..insight import xray
+
+    return [xray.filters(model)]
+
+
+def _receptive_field(model: Any, place: int, row: int, column: int) -> Any:
+    from ..insight import xray
+
+    return astuple(xray.receptive_field(model, place, row, column))
+
+
+@lru_cache(maxsize=1)
+def _features_of(model: Any) -> Any:
+    from ..insight import penultimate
+
+    return penultimate.features_of(model)
+
+
+def _features(model: Any, values: Any) -> list[Any]:
+    return [np.asarray(x) for x in _features_of(model).run(values)]
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "describe": _describe,
+    "answer": _answer,
+    "heat_maps": _heat_maps,
+    "layers": _layers,
+    "pooling": _pooling,
+    "maps": _maps,
+    "photos_at_once": _photos_at_once,
+    "filters": _filters,
+    "receptive_field": _receptive_field,
+    "features": _features,
+    "features_at_once": lambda model: _features_of(model).batch,
+}
+"""What can be asked, by name. Arrays are values as the network gets them."""
+
+
+def _listen(questions: queue.SimpleQueue[_Question]) -> None:
+    """Take questions in; a thread of its own, so that the end is noticed during work, too."""
+    while (found := _read()) is not None:
+        questions.put(found)
+    os._exit(0)
+
+
+def _read() -> _Question | None:
+    message = read_message(sys.stdin.buffer, sys.maxsize)
+    if message is None:
+        return None
+    head, arrays = message
+    head.setdefault("given", {}).update(arrays)
+    return head
+
+
+def _write(out: IO[bytes], answer: dict[str, Any]) -> None:
+    value = answer.get("value")
+    arrays = value if isinstance(value, list) and value and hasattr(value[0], "dtype") else []
+    if arrays:
+        answer = {key: each for key, each in answer.items() if key != "value"}
+    write_message(out, answer, {str(number): x for number, x in enumerate(arrays)})
+
+
+def write_message(pipe: IO[bytes], head: dict[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Write plain values as a line of JSON, and the bytes of the arrays it names after it."""
+    kinds = [[key, x.dtype.name, list(x.shape)] for key, x in arrays.items()]
+    pipe.write(json.dumps({**head, "arrays": kinds}).encode() + b"\n")
+    for x in arrays.values():
+        pipe.write(np.ascontiguousarray(x).data)
+    pipe.flush()
+
+
+def read_message(pipe: IO[bytes], max_bytes: int) -> tuple[dict[str, Any], dict[str, Array]] | None:
+    """Read what `write_message` writes, from a process that need not be believed.
+
+    Args:
+        pipe: where it comes from.
+        max_bytes: how much all arrays may hold.
+
+    Returns:
+        The plain values and the arrays by name; None where the other side is gone, or sends arrays
+        of negative or too many bytes.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no such message, or is cut short.
+    """
+    line = pipe.readline(_MAX_HEAD)
+    if not line.endswith(b"\n"):
+        return None
+    head = json.loads(line)
+    kinds = [(str(key), str(kind), [int(n) for n in shape]) for key, kind, shape in head["arrays"]]
+    sizes = [_KINDS[kind] * prod(shape) for _, kind, shape in kinds]
+    if min(sizes, default=0) < 0 or sum(sizes) > max_bytes:
+        return None
+    arrays = {}
+    for (key, kind, shape), size in zip(kinds, sizes, strict=True):
+        data = pipe.read(size)
+        if len(data) < size:
+            raise ValueError("cut off")
+        arrays[key] = np.frombuffer(data, np.dtype(kind)).reshape(shape)
+    return dict(head), arrays
 
 
 def restricted(allowed: Limits) -> None:
@@ -75,13 +258,6 @@ def restricted(allowed: Limits) -> None:
 
     limits.current = lambda: allowed
     sys.addaudithook(_warden(Path.cwd()))
-
-
-def _load(path: Path, name: str, held: int, allowed: Limits) -> None:
-    restricted(allowed)
-    _bound_cpu(allowed.model_seconds, _TRIAL * allowed.model_seconds)
-    more = _TRIAL * allowed.model_seconds
-    try_out(path, name, held, lambda: _bound_cpu(more))
 
 
 def try_out(path: Path, name: str, held: int, opened: Callable[[], None] = lambda: None) -> Any:
@@ -224,8 +400,6 @@ def _use(predictor: Any, name: str, opened: Callable[[], None]) -> None:
     Where these would take longer than a check may, they are fewer: time is for whoever asks to
     bear, memory is not.
     """
-    import numpy as np
-
     from .. import explain, limits
 
     allowed = limits.current()

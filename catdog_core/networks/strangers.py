@@ -8,21 +8,23 @@ as data, without building anything. `model_check` has this done in a process of 
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 import numpy as np
 
 from .. import bounded, limits
-from ..errors import ModelError
+from ..errors import DatasetError, ModelError
 from ..files import open_regular, shown
 from ..limits import Limits
-from ..sources import zips
+from ..sources import archive_safety
+from ..sources.archive_safety import Entry
 from . import declared
 
 _MEMBERS = {"config.json", "metadata.json", "model.weights.h5", "catdog.json", "averages.npz"}
@@ -34,6 +36,7 @@ _PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)
 _CHUNK_BYTES = 1_000_000  # that a chunk of an array may unpack to, however small the array
 MOST_MEMBERS = 16
 """Rows of a `.keras` archive's table of contents; Keras writes three, the lab two more."""
+_MAX_RATIO = 20  # times its packed bytes that a `.keras` archive may unpack to
 _CHUNK = 1 << 20
 
 
@@ -107,31 +110,41 @@ _Found = tuple[list[bytes], list[tuple[int, ...]]]
 
 
 def _inspect_archive(path: Path, name: str, allowed: Limits, compiled: bool) -> _Found:
-    zips.refuse_long_table(path, MOST_MEMBERS)
-    with zipfile.ZipFile(path) as archive:
-        infos = {info.filename: info for info in archive.infolist()}
-        extra = sorted(set(infos) - _MEMBERS)
-        whole = {"config.json", "model.weights.h5"} <= set(infos)
-        if extra or not whole or len(infos) < len(archive.infolist()):
-            raise ModelError(
-                "{name} is a zip archive but no plain Keras model ({found}). Expected"
-                " config.json and model.weights.h5 in it. Save it again with"
-                " model.save('model.keras').",
-                name=shown(name),
-                found=shown(", ".join(extra[:3]) or "parts are missing or there twice"),
-            )
-        weights = sum(infos[member].file_size for member in _WEIGHTS if member in infos)
-        other = max(info.file_size for key, info in infos.items() if key not in _WEIGHTS)
+    with open(path, "rb") as file:
+        members = _members(file, name, allowed)
+        weights = sum(members[key].size for key in _WEIGHTS if key in members)
+        other = max(member.size for key, member in members.items() if key not in _WEIGHTS)
         _refuse_large(name, other, weights, allowed)
-        _refuse_shrunk(name, list(infos.values()), allowed)
-        text = archive.read("config.json") if compiled else _asked_only(archive)
+        with members["config.json"].open() as config:
+            text = config.read()
         # HDF5 reads here and there, and every step back in a packed member unpacks it anew.
-        with tempfile.TemporaryFile() as plain:
-            with archive.open("model.weights.h5") as member:
-                while chunk := member.read(_CHUNK):
-                    plain.write(chunk)
-            with h5py.File(plain, "r") as file:
-                return [text], list(_shapes(name, file))
+        with tempfile.TemporaryFile() as plain, members["model.weights.h5"].open() as packed:
+            shutil.copyfileobj(packed, plain, _CHUNK)
+            with h5py.File(plain, "r") as found:
+                return [text if compiled else _asked_only(text)], list(_shapes(name, found))
+
+
+def _members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, Entry]:
+    """The members of a `.keras` archive; weights hardly shrink, so that it hardly does."""
+
+    def max_bytes(member: str) -> int | None:
+        return sys.maxsize if member in _MEMBERS else None  # refused below, with a remedy
+
+    try:
+        found = archive_safety.zip_members(
+            file, MOST_MEMBERS, max_bytes, allowed.model_config_bytes, _MAX_RATIO
+        )
+        for needed in ("config.json", "model.weights.h5"):
+            if needed not in found:
+                raise DatasetError("it has no {name}", name=needed)
+    except DatasetError as error:
+        raise ModelError(
+            "{name} is a zip archive but no plain Keras model ({found}). Expected config.json and"
+            " model.weights.h5 in it. Save it again with model.save('model.keras').",
+            name=shown(name),
+            found=error,
+        ) from error
+    return found
 
 
 def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Found:
@@ -151,12 +164,11 @@ def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Foun
         return texts if compiled else texts[:1], list(_shapes(name, file))
 
 
-def _asked_only(archive: zipfile.ZipFile) -> bytes:
-    """An archive's configuration without what training needs of it, which Keras drops as well.
+def _asked_only(text: bytes) -> bytes:
+    """A configuration without what training needs of it, which Keras drops as well.
 
     That is the model's own: of a model within it Keras would use it.
     """
-    text = archive.read("config.json")
     try:
         config = bounded.json_value(text, max(len(text), 1), declared.MAX_JSON_VALUES)
     except (ValueError, RecursionError):
@@ -264,17 +276,4 @@ def _refuse_large(name: str, config: int, weights: int, allowed: Limits) -> None
             size=config + weights,
             limit=allowed.model_bytes,
             config=allowed.model_config_bytes,
-        )
-
-
-def _refuse_shrunk(name: str, infos: list[zipfile.ZipInfo], allowed: Limits) -> None:
-    """Weights hardly shrink: what unpacks to a hundred times its size holds none."""
-    packed, whole = (sum(getattr(i, key) for i in infos) for key in ("compress_size", "file_size"))
-    if whole > allowed.model_config_bytes + 20 * packed:
-        raise ModelError(
-            "{name} unpacks from {packed:,} to {whole:,} bytes. Expected weights, which hardly"
-            " shrink. Save it again with model.save('model.keras').",
-            name=shown(name),
-            packed=packed,
-            whole=whole,
         )

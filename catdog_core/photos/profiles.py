@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
-import threading
-from collections import OrderedDict
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+from ..file_cache import FileCache
 
 MAX_BYTES = 4_000_000
 """Of a profile; printers' tables for four inks take up to 3 MB. A larger one is ignored."""
@@ -32,8 +32,7 @@ _STRIP = 262_144  # pixels
 _MOST = 16  # conversions kept, of a megabyte or two each
 
 Pixels = NDArray[np.uint8]
-_kept: OrderedDict[tuple[bytes, str], ImageCms.ImageCmsTransform | None] = OrderedDict()
-_lock = threading.Lock()
+_conversions: FileCache[ImageCms.ImageCmsTransform | None] = FileCache(_MOST)
 
 
 def mode_of(mode: str) -> str:
@@ -57,16 +56,7 @@ def conversion(profile: object, mode: str) -> ImageCms.ImageCmsTransform | None:
     if not isinstance(profile, bytes) or not _is_sound(profile, mode):
         return None
     key = hashlib.blake2b(profile, digest_size=16).digest(), mode
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    found = _conversion(profile, mode)
-    with _lock:
-        _kept[key] = found
-        while len(_kept) > _MOST:
-            _kept.popitem(last=False)
-    return found
+    return _conversions.get(key, [], partial(_conversion, profile, mode))
 
 
 @lru_cache(maxsize=1)

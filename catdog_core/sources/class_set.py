@@ -18,9 +18,9 @@ from ..datasets import Dataset
 from ..errors import N_, CatDogError, DatasetError, DownloadError
 from ..packing import cache
 from . import archives
+from .archives import Stored
 from .download import Download
 from .preview import Preview
-from .stored import Stored
 
 URL = "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip"
 SIZE = 68_606_236

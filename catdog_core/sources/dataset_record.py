@@ -26,7 +26,7 @@ from .. import files
 from ..curation import choices, division
 from ..curation.choices import Change
 from ..errors import CatDogError, DatasetError
-from ..recall import Recall
+from ..file_cache import FileCache
 from . import url_import
 
 FORMAT = 1
@@ -127,7 +127,7 @@ class Dataset:
         )
 
 
-_recall: Recall[Dataset] = Recall(200_000, lambda dataset: len(dataset.photos))
+_cache: FileCache[Dataset] = FileCache(200_000, lambda dataset: len(dataset.photos))
 """As many photos as two large datasets have, about 400 bytes each once their items are listed."""
 
 
@@ -179,7 +179,7 @@ def load(dataset_id: str) -> Dataset:
             " Data page.",
             id=files.shown(dataset_id),
         )
-    dataset = _recall.get(folder, [folder / "dataset.json"], lambda: _after_changes(folder))
+    dataset = _cache.get(folder, [folder / "dataset.json"], lambda: _after_changes(folder))
     if not dataset.root.is_dir():
         url = str(files.read_object(folder / "dataset.json").get("root"))
         if url_import.is_url(url):

@@ -30,10 +30,9 @@ from .. import access, datasets, files, limits
 from ..datasets import Dataset
 from ..errors import DatasetError
 from . import archives, foreign_labels, frames, layout, preview
-from .archives import Progress
-from .entries import Entry
+from .archive_safety import Entry
+from .archives import Progress, Stored
 from .preview import Preview
-from .stored import Stored
 
 _MAGIC = {
     b"\xff\xd8\xff": ".jpg",

@@ -11,9 +11,9 @@ from uuid import uuid4
 from .. import access, datasets, files
 from ..datasets import Dataset
 from . import archives, preview, url_import
+from .archive_safety import Entry
 from .archives import Progress
 from .class_set import DOWNLOADING, UNPACKING, Tell
-from .entries import Entry
 from .preview import Preview
 
 Photos = Mapping[str, Sequence[tuple[str, bytes]]]

@@ -20,7 +20,7 @@ from ..datasets import Dataset
 from ..errors import N_, DatasetError
 from ..packing import cache
 from . import imports
-from .entries import Entry
+from .archive_safety import Entry
 from .layout import MAX_CLASSES, SPLITS
 
 PREPARING, READING = N_("Fetching and preparing"), N_("Reading")

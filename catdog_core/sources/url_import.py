@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 from .. import files, limits
 from ..errors import N_, CatDogError, DatasetError, DownloadError
 from . import archives
-from .entries import Entry
+from .archive_safety import Entry
 from .tree import is_junk
 
 PACKAGES = {

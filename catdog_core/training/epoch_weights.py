@@ -7,14 +7,13 @@ They lie in the run's folder as ``epochs/epoch-0007.npz``, epochs counted from 0
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import files
+from .. import file_cache
 from ..errors import ModelError
 from ..settings import Training
 
@@ -51,8 +50,7 @@ def keep(run: Path, epoch: int, weights: Sequence[NDArray[np.float32]], most: in
     """Write the weights of an epoch that has just ended, and delete those not kept any more."""
     path = run / FOLDER / f"epoch-{epoch:04d}.npz"
     path.parent.mkdir(exist_ok=True)
-    with files.replacing(path) as temporary:
-        np.savez(temporary, *weights)
+    file_cache.write_arrays(path, *weights)
     stay = kept(epoch, most)
     for other, old in listing(run).items():
         if other not in stay:  # or of an epoch that a resume does over again
@@ -80,9 +78,9 @@ def load(path: Path, like: Sequence[NDArray[np.float32]]) -> list[NDArray[np.flo
         ModelError: the file is gone, damaged, or of another network.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = [archive[f"arr_{n}"] for n in range(len(archive.files))]
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        arrays = file_cache.read_arrays(path)
+        found = [arrays[f"arr_{n}"] for n in range(len(arrays))]
+    except file_cache.DAMAGED as error:
         raise ModelError(
             "The weights in {name} could not be read. Expected those of an epoch as the training"
             " keeps them. Choose another epoch.",

@@ -10,7 +10,6 @@ part, and what broke off goes on.
 from __future__ import annotations
 
 import hashlib
-import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from .. import augment, files
+from .. import augment, file_cache
 from ..records import Photos
 from ..settings import Augmentation
 
@@ -131,16 +130,15 @@ def _forward(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uint8]) -
 def _read(place: Path) -> dict[str, Features]:
     """Rows by photo name; empty when there is no file, or it is damaged."""
     try:
-        # NumPy leaves a damaged file open that it has opened itself.
-        with place.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            if "format" in stored and int(stored["format"]) > FORMAT:
-                return {}  # of a newer program: computed again
-            return dict(zip(map(str, stored["files"]), stored["features"], strict=True))
-    except (OSError, ValueError, KeyError, zlib.error, zipfile.BadZipFile):
+        stored = file_cache.read_arrays(place)
+        if "format" in stored and int(stored["format"]) > FORMAT:
+            return {}  # of a newer program: computed again
+        return dict(zip(map(str, stored["files"]), stored["features"], strict=True))
+    except file_cache.DAMAGED:
         return {}
 
 
 def _write(place: Path, known: dict[str, Features]) -> None:
-    with files.replacing(place) as temporary:
-        features = np.stack(list(known.values()))
-        np.savez(temporary, format=FORMAT, files=np.array(list(known)), features=features)
+    features = np.stack(list(known.values()))
+    names = np.array(list(known))
+    file_cache.write_arrays(place, format=FORMAT, files=names, features=features)

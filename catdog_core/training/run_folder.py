@@ -1,27 +1,43 @@
-"""A run folder as read at one moment; nothing here writes."""
+"""A run folder as read at one moment: settings and state, epochs, and what is wrong with it.
+
+Lines of epochs and batches are read as they may lie there after a fault. A folder comes to harm by
+a disk, a copy that broke off, or a hand: one look at a file's end tells whether an archive is
+whole, and nothing large is read. Light.
+"""
 
 from __future__ import annotations
 
 import os
+import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from .. import files
 from ..controls import parse
 from ..errors import N_, CatDogError, RunError
-from ..recall import Recall
+from ..file_cache import FileCache
 from ..settings import Augmentation, Training
-from . import flaws, status
-from .epoch_rows import best_epoch, read_epochs
+from . import status
 
 FORMAT = 1
 _DATASET = ("id", "name", "folder", "fingerprint")
 _READ = (
     *("settings.json", "about.json", "state.json", "metrics.jsonl"),
-    *("best.keras", "backup.keras", "backup.json"),  # looked at, for `flaws`
+    *("best.keras", "backup.keras", "backup.json"),  # looked at, for `find_flaw`
 )
-_recall: Recall[Run] = Recall(limit=5000)
+_NUMBERS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+_cache: FileCache[Run] = FileCache(limit=5000)
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """What is wrong, and whether going on with the run mends it or at least can be tried."""
+
+    error: CatDogError
+    mends: bool
 
 
 @dataclass(frozen=True)
@@ -153,7 +169,7 @@ def load(run: Path | str) -> Run:
 def _now(folder: Path) -> Run:
     """What is known of a run folder, and what it does at this moment."""
     here = f"{folder}{os.sep}"  # text: thousands of paths a page would cost half of its time
-    found = _recall.get(folder, [here + name for name in _READ], lambda: _read(folder))
+    found = _cache.get(folder, [here + name for name in _READ], lambda: _read(folder))
     if found.training is None:
         return found
     now = replace(
@@ -176,7 +192,7 @@ def _read(folder: Path) -> Run:
     state = files.read_object(folder / "state.json")
     dataset = settings["dataset"]
     epochs = read_epochs(folder)
-    flaw = flaws.find(folder, epochs, FORMAT)
+    flaw = find_flaw(folder, epochs, FORMAT)
     after = about.get("after")
     return Run(
         id=folder.name,
@@ -272,3 +288,133 @@ CRASHED = N_(
     "The training process was ended by an error inside a library, most often because memory ran"
     " out. Choose a smaller batch size or image size, or close other programs, then resume."
 )
+
+
+def read_epochs(folder: Path) -> list[dict[str, Any]]:
+    """The metrics by epoch; of an epoch trained twice, after a resume, the last line counts."""
+    rows = {
+        row["epoch"]: row
+        for row in files.read_lines(folder / "metrics.jsonl")
+        if _counts(row, "epoch") and _all_numbers(row, _NUMBERS)
+    }
+    return [rows[epoch] for epoch in sorted(rows)]
+
+
+def batches(run_dir: Path) -> list[dict[str, Any]]:
+    """Points inside the epochs: epoch (from 0), batch, steps, loss, accuracy; last word counts."""
+    rows = {
+        (row["epoch"], row["batch"]): row
+        for row in files.read_lines(Path(run_dir) / "batches.jsonl")
+        if _counts(row, "epoch", "batch") and _all_numbers(row, ("loss", "accuracy", "steps"))
+    }
+    return [rows[key] for key in sorted(rows)]
+
+
+def _counts(row: dict[str, Any], *names: str) -> bool:
+    """Whether these are counts, from 0 on; a line may hold anything that is JSON."""
+    return all(type(row.get(name)) is int and row[name] >= 0 for name in names)
+
+
+def _all_numbers(row: dict[str, Any], names: Sequence[str]) -> bool:
+    """Whether these are numbers, as far as they are there; a loss that broke is NaN, or null."""
+    return all(type(row.get(name)) in (int, float, NoneType) for name in names)
+
+
+def best_epoch(epochs: list[dict[str, Any]], monitor: str) -> int | None:
+    """The best epoch so far by `Training.monitor`; of equals, the earliest."""
+    if not epochs:
+        return None
+    return int(min(epochs, key=lambda row: _badness(row, monitor))["epoch"])
+
+
+def _badness(row: dict[str, Any], monitor: str) -> tuple[float, float]:
+    loss = row.get("val_loss")
+    loss = float("inf") if loss is None or loss != loss else float(loss)
+    accuracy = -float(row.get("val_accuracy") or 0.0)
+    return (accuracy, loss) if monitor == "val_accuracy" else (loss, accuracy)
+
+
+def find_flaw(folder: Path, epochs: list[dict[str, Any]], known: int) -> Flaw | None:
+    """The first thing wrong with a run whose settings are sound; None where all is well.
+
+    Args:
+        folder: a run folder.
+        epochs: the rows of its metrics that could be read.
+        known: the newest format of its files this program knows.
+    """
+    try:
+        for name in ("about.json", "state.json"):
+            files.refuse_newer(folder / name, files.read_object(folder / name), known)
+        _archive(folder, "backup.keras")
+    except CatDogError as error:
+        return Flaw(error, mends=False)
+    try:
+        _objects(folder, epochs)
+        _metrics(folder, epochs)
+        _archive(folder, "best.keras")
+        if not (folder / "best.keras").exists() and (folder / "backup.keras").exists():
+            raise _lost("best.keras")
+    except CatDogError as error:
+        return Flaw(error, mends=True)
+    return None
+
+
+def _objects(folder: Path, epochs: list[dict[str, Any]]) -> None:
+    for name, needed in (
+        ("about.json", True),
+        ("state.json", bool(epochs) or (folder / "backup.keras").exists()),
+    ):
+        path = folder / name
+        if not path.exists() and not needed:
+            continue
+        if not path.exists():
+            raise _lost(name)
+        try:
+            found = files.read_json(path)
+        except CatDogError as error:
+            raise _lost(name) from error
+        if not isinstance(found, dict):
+            raise _lost(name)
+
+
+def _metrics(folder: Path, epochs: list[dict[str, Any]]) -> None:
+    kept = files.read_object(folder / "backup.json").get("epoch")
+    there = {row["epoch"] for row in epochs}
+    if isinstance(kept, int) and not there.issuperset(range(min(kept + 1, 100_000))):
+        raise _lost("metrics.jsonl")
+
+
+def _archive(folder: Path, name: str) -> None:
+    path = folder / name
+    # Its table of contents stands at the end: what was cut off or overwritten has none.
+    if path.exists() and not (path.is_file() and zipfile.is_zipfile(path)):
+        raise _lost(name)
+
+
+def _lost(name: str) -> RunError:
+    match name:
+        case "about.json":
+            return RunError(
+                "its about.json is missing or damaged, and with it its name and note. Give it a"
+                " name again, or restore the file."
+            )
+        case "state.json":
+            return RunError(
+                "its state.json is missing or damaged. Resume makes a new one and goes on after"
+                " the last whole epoch, or restore the file."
+            )
+        case "metrics.jsonl":
+            return RunError(
+                "its metrics.jsonl lacks epochs that were trained, so its curves have gaps."
+                " Restore the file, or go on as it is; its models are not touched."
+            )
+        case "best.keras":
+            return RunError(
+                "its best.keras is missing or damaged, so it cannot predict. Restore the file, or"
+                " go on with it: the next better epoch makes a new one."
+            )
+        case _:
+            return RunError(
+                "its backup.keras is damaged, so it cannot be resumed. Restore the file, or start a"
+                " new run; its best model is not touched."
+            )

@@ -18,12 +18,13 @@ from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from .. import files, interruption, quiet, runs
+from .. import files, interruption, processes, quiet, runs
 from ..errors import CatDogError, RunError
-from . import launch, reasons, status
+from . import reasons, status
 
 BEAT = 2.0
 """Seconds between two beats of a living worker."""
+_LOOK = 0.3  # seconds between two looks for the training lock
 _RESERVE = "reserve"
 _RESERVED = 32_768  # bytes kept free for the last word, which must be said on a full disk too
 
@@ -70,7 +71,7 @@ class State:
             "status": "queued",
             "queued": time.time(),
             "pid": os.getpid(),
-            "started": launch.identity(os.getpid()),
+            "started": processes.identity(os.getpid()),
             "beat": int(files.number(run.state.get("beat"))),
         }
         self.patron: Patron | None = None
@@ -131,7 +132,7 @@ class State:
 
 
 def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) -> None:
-    """Wait for the run's turn, train it, and leave its state telling how it ended.
+    """Train a run once it is the first of those that wait.
 
     The caller holds the run's lock.
 
@@ -141,17 +142,40 @@ def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) ->
     if run.stop_is_stale:
         files.discard(run.folder / "stop")
     state = State(run, on_progress)
+    state.patron = Patron(run.group.get("id", ""))
     state.values["queued"] = max(state.values["queued"], _last_queued(run) + 0.001)
     files.write_bytes(run.folder / _RESERVE, bytes(_RESERVED))
-    state.write()
-    with signals(state), crash_report(run), state.beating():
-        try:
-            with _place(run, state):
-                state.write(status="running", phase="starting", ahead=0)
-                quiet.import_tensorflow()
-                from .. import worker
 
-                worker.train(run, state)
+    def train() -> None:
+        quiet.import_tensorflow()
+        from .. import worker
+
+        worker.train(run, state)
+
+    execute_when_ready(state, train, lambda: _ahead(run, state))
+
+
+def execute_when_ready(
+    state: State, train: Callable[[], None], count_ahead: Callable[[], int] | None = None
+) -> None:
+    """Train while holding the workspace's training lock, and write to the state how it ended.
+
+    Args:
+        state: of the run or sweep; the caller holds its lock.
+        train: does the training.
+        count_ahead: says how many have asked for the lock before; by default nobody's turn comes
+            first.
+
+    Raises:
+        RunError: the training failed; its reason is in the state, too.
+        CatDogError: as raised by `train`.
+    """
+    state.write()
+    with signals(state), crash_report(state.folder), state.beating():
+        try:
+            with training_lock(state, count_ahead):
+                state.write(status="running", phase="starting", ahead=0)
+                train()
         except Stopped:
             ending: dict[str, Any] = {"status": "stopped"}
         except Exception as error:
@@ -175,12 +199,12 @@ def finish(state: State, ending: dict[str, Any]) -> None:
 
 
 @contextmanager
-def crash_report(run: Subject) -> Iterator[None]:
+def crash_report(folder: Path) -> Iterator[None]:
     """Have the interpreter leave a word where a library ends the process, as one without memory."""
     if faulthandler.is_enabled():  # somebody else in this process wants to hear of it
         yield
         return
-    path = run.folder / status.CRASH
+    path = folder / status.CRASH
     with files.telling(path):
         file = open(path, "wb")  # noqa: SIM115 - what training raises is no fault of this file
     faulthandler.enable(file)
@@ -193,34 +217,35 @@ def crash_report(run: Subject) -> Iterator[None]:
 
 
 @contextmanager
-def _place(run: runs.Run, state: State) -> Iterator[None]:
-    """Hold the workspace's one place for training, waiting in the order of asking.
+def training_lock(state: State, count_ahead: Callable[[], int] | None = None) -> Iterator[None]:
+    """Hold the workspace's one lock for training, waiting until it is free and nobody is ahead.
 
     The driver of a sweep holds it for all its runs.
+
+    Raises:
+        Stopped: a stop is wanted before.
     """
     path = runs.root() / "active.lock"
-    place = FileLock(path)
-    patron = Patron(run.group.get("id", ""))
+    lock = FileLock(path)
     with files.telling(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         if state.stop_wanted:
             raise Stopped
-        if patron.is_there():
-            state.patron = patron
+        if state.patron is not None and state.patron.is_there():
             yield
             return
-        ahead = _ahead(run, state)
+        ahead = count_ahead() if count_ahead else 0
         if not ahead:
             with files.telling(path), suppress(Timeout):  # it is an OSError, too
-                place.acquire(timeout=0)
+                lock.acquire(timeout=0)
                 break
         state.update(ahead=max(ahead, 1))
-        time.sleep(0.3)
+        time.sleep(_LOOK)
     try:
         yield
     finally:
-        place.release()
+        lock.release()
 
 
 def _ahead(run: runs.Run, state: State) -> int:

@@ -76,7 +76,7 @@ def _label(group: Group) -> str:
 
 def _panel(key: str, drawn_as: str) -> None:
     with guard():
-        runs.reap()
+        runs.reap_children()
         group = groups.load(key)
         if group.status != drawn_as:
             st.rerun()

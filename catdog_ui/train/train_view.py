@@ -38,7 +38,7 @@ def show_run(run_id: str) -> None:
 
 
 def _panel(run_id: str, drawn_as: str) -> None:
-    runs.reap()
+    runs.reap_children()
     run = runs.load(run_id)
     if run.is_active != (drawn_as in ("queued", "running", "stalled")):
         st.rerun()  # it ended, or goes on: the whole page tells, and the polling changes

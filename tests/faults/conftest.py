@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core import datasets, files, runs
+from catdog_core import datasets, files, runs, subprocess_jobs
 from catdog_core.settings import Training
-from catdog_core.training import launch
 
 LIGHT = Path(__file__).with_name("light_worker.py")
 
@@ -39,8 +38,9 @@ def light(monkeypatch):
     """Let `runs.start` start workers that train nothing; all are ended with the test."""
     started = []
 
-    def spawn(folder, options):
-        with open(folder / "log.txt", "ab") as log:
+    def start_detached(arguments, log_path):
+        folder = log_path.parent
+        with open(log_path, "ab") as log:
             process = subprocess.Popen(
                 [sys.executable, str(LIGHT), str(folder)],
                 stdin=subprocess.DEVNULL,
@@ -50,9 +50,10 @@ def light(monkeypatch):
                 start_new_session=True,
             )
         started.append(process)
-        launch._children.append(process)
+        subprocess_jobs._detached.append(process)
+        return process.pid
 
-    monkeypatch.setattr(launch, "_spawn", spawn)
+    monkeypatch.setattr(subprocess_jobs, "start_detached", start_detached)
     yield started
     for process in started:
         process.kill()
@@ -62,8 +63,8 @@ def light(monkeypatch):
 @pytest.fixture
 def workers():
     """Real workers that a test starts; all that still live are ended with it."""
-    before = list(launch._children)
+    before = list(subprocess_jobs._detached)
     yield
-    for process in [p for p in launch._children if p not in before]:
+    for process in [p for p in subprocess_jobs._detached if p not in before]:
         process.kill()
         process.wait()

@@ -14,7 +14,7 @@ from catdog_core.cluster import groups, plans
 from catdog_core.datasets import Choice
 from catdog_core.errors import CatDogError
 from catdog_core.settings import Augmentation, Network, Training
-from catdog_core.training import launch
+from catdog_core.training import run_process
 
 PAGE = 4096  # bytes the disk of these tests gives at a time
 TINY = Training(
@@ -80,7 +80,7 @@ def some(*without):
 
 @pytest.mark.parametrize("name", some())
 def test_a_full_disk_is_told_and_leaves_what_was_there(disk, tmp_path, monkeypatch, name):
-    monkeypatch.setattr(launch, "_spawn", lambda *_: None)
+    monkeypatch.setattr(run_process, "start_worker", lambda *_: None)
     dataset, run = stocked(tmp_path)
     before, tries = snapshot(disk), 0
     for leave in (0, 1, 2, 4, 8, 12, 24, 40):  # pages that are free: another write fails
@@ -171,7 +171,7 @@ def test_pages_open_on_a_read_only_workspace(workspace, tmp_path, page):
 
 @pytest.mark.parametrize("name", some("model"))
 def test_a_read_only_workspace_is_told(workspace, tmp_path, monkeypatch, name):
-    monkeypatch.setattr(launch, "_spawn", lambda *_: None)
+    monkeypatch.setattr(run_process, "start_worker", lambda *_: None)
     datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
     dataset, run = stocked(tmp_path)
     before = snapshot(workspace)
@@ -188,7 +188,7 @@ def test_a_read_only_workspace_is_told(workspace, tmp_path, monkeypatch, name):
 @pytest.mark.parametrize("name", some("model"))
 def test_a_write_that_is_refused_is_told(workspace, tmp_path, monkeypatch, name, code):
     """The same without a mount: the system refuses the first write."""
-    monkeypatch.setattr(launch, "_spawn", lambda *_: None)
+    monkeypatch.setattr(run_process, "start_worker", lambda *_: None)
     datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
     dataset, run = stocked(tmp_path)
     before = snapshot(workspace)

@@ -12,9 +12,8 @@ import psutil
 import pytest
 from waiting import wait_until
 
-from catdog_core import files, runs
+from catdog_core import files, runs, subprocess_jobs
 from catdog_core.settings import Augmentation, Network, Training
-from catdog_core.training import launch
 
 TINY = Training(
     model="custom",
@@ -58,7 +57,7 @@ def killed(run: Path, moment: random.Random) -> float:
     """Start a run, kill its worker at a random moment, and tell how long it took to be lost."""
     begin = len(runs.load(run).epochs)
     runs.start(run)
-    process = launch._children[-1]
+    process = subprocess_jobs._detached[-1]
     if moment.random() < 0.3:
         time.sleep(moment.uniform(0, STARTUP))  # while it wakes up
     else:

@@ -77,16 +77,17 @@ def test_a_crash_is_told_until_the_run_goes_on(new_run):
 
 
 def test_a_trial_whose_process_ends_at_once_is_told(monkeypatch, pets):
-    from catdog_core import child
+    from catdog_core import subprocess_jobs
     from catdog_core.errors import CatDogError
     from catdog_core.settings import Training
     from catdog_core.training import trial
 
-    def gone(module, asked, tell, silent):
-        real("catdog_core.no_such_room", {**asked, "padding": "x" * 1_000_000}, tell, silent, True)
+    def gone(module, request, on_event, silent):
+        padded = {**request, "padding": "x" * 1_000_000}
+        real("catdog_core.no_such_module", padded, on_event, silent, quiet=True)
 
-    real = child.ask
-    monkeypatch.setattr(child, "ask", gone)
+    real = subprocess_jobs.run_subprocess
+    monkeypatch.setattr(subprocess_jobs, "run_subprocess", gone)
     with pytest.raises(CatDogError, match="run out of memory"):
         trial.speed(pets, Training(), None, lambda line: None)
 

@@ -5,9 +5,8 @@ import shutil
 import pytest
 from waiting import started, wait_until
 
-from catdog_core import datasets, runs
+from catdog_core import datasets, runs, subprocess_jobs
 from catdog_core.errors import DatasetError, RunError
-from catdog_core.training import launch
 
 
 def test_a_run_deleted_under_its_worker_is_not_made_anew(new_run, light):
@@ -62,7 +61,7 @@ def test_a_real_training_whose_dataset_and_then_folder_vanish(new_run, pets, tmp
     other = new_run_of(tmp_path)
     runs.start(other)
     wait_until(lambda: len(runs.load(other).epochs) >= 1, 120)
-    process = launch._children[-1]
+    process = subprocess_jobs._detached[-1]
     wait_until(lambda: shutil.rmtree(other, ignore_errors=True) or not other.exists(), 30)
     process.wait(120)
     assert not other.exists(), sorted(path.name for path in other.rglob("*"))

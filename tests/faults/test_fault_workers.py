@@ -15,9 +15,9 @@ from patience import busy
 from waiting import running, started, wait_until
 
 from benchmarks import server, wire
-from catdog_core import files, runs
+from catdog_core import files, processes, runs, subprocess_jobs
 from catdog_core.errors import RunError
-from catdog_core.training import ending, launch, status
+from catdog_core.training import run_process, status
 
 SLEEP = "import time; time.sleep(120)"
 
@@ -119,12 +119,12 @@ def test_who_was_halted_itself_takes_no_worker_for_hung(new_run, monkeypatch):
         sleep = staticmethod(time.sleep)
         monotonic = staticmethod(lambda: real() + leap[0])
 
-    monkeypatch.setattr(ending, "time", Clock)
-    monkeypatch.setattr(ending, "kill", lambda state: ended.append(state))
+    monkeypatch.setattr(run_process, "time", Clock)
+    monkeypatch.setattr(run_process, "kill_worker", lambda state: ended.append(state))
     files.write_json(run / "state.json", {"format": 1, "status": "running", "beat": 3})
     with status.FileLock(run / "lock"):
         (run / "stop").touch()
-        watch = ending.watch(run)
+        watch = run_process.watch_stop(run)
         leap[0] = 1000.0  # as a clock shows after SIGSTOP and SIGCONT
         watch.join(1.0)
         (run / "stop").unlink()
@@ -156,7 +156,7 @@ def test_trainings_and_pages_survive_a_server_that_is_halted(new_run, light, tmp
 
 @pytest.mark.long
 def test_a_worker_that_beats_is_not_ended_by_a_stop(new_run, light, monkeypatch):
-    monkeypatch.setattr(ending, "GRACE", 3.5)
+    monkeypatch.setattr(run_process, "GRACE", 3.5)
     run = new_run()
     worker = started(run)
     (run / "stop").mkdir()  # a wish it sees, and that cannot be taken away by unlink alone
@@ -169,16 +169,16 @@ def test_no_stranger_is_ever_signalled(new_run):
     run = new_run()
     decoy = subprocess.Popen([sys.executable, "-c", SLEEP])
     try:
-        mine = launch.identity(decoy.pid)
-        assert mine and mine == launch.identity(decoy.pid)
-        for started_at in (mine + "9", "", None, 17, launch.identity(os.getpid())):
+        mine = processes.identity(decoy.pid)
+        assert mine and mine == processes.identity(decoy.pid)
+        for started_at in (mine + "9", "", None, 17, processes.identity(os.getpid())):
             state = {"pid": decoy.pid, "started": started_at, "beat": 3, "status": "running"}
             files.write_json(run / "state.json", {"format": 1, **state})
-            assert not ending.kill(state)
+            assert not run_process.kill_worker(state)
         for pid in (0, -1, 1, "x", None, 2**22 + 1):
-            assert not ending.kill({"pid": pid, "started": mine})
+            assert not run_process.kill_worker({"pid": pid, "started": mine})
         assert decoy.poll() is None
-        assert ending.kill({"pid": decoy.pid, "started": mine})
+        assert run_process.kill_worker({"pid": decoy.pid, "started": mine})
         assert decoy.wait(60) != 0
     finally:
         decoy.kill()
@@ -186,7 +186,7 @@ def test_no_stranger_is_ever_signalled(new_run):
 
 
 def test_a_hung_lock_holder_of_another_number_survives_a_stop(new_run, monkeypatch):
-    monkeypatch.setattr(ending, "GRACE", 0.5)
+    monkeypatch.setattr(run_process, "GRACE", 0.5)
     run = new_run()
     decoy = subprocess.Popen([sys.executable, "-c", SLEEP])
     state = {"pid": decoy.pid, "started": "boot 1", "beat": 3, "status": "running"}
@@ -195,7 +195,7 @@ def test_a_hung_lock_holder_of_another_number_survives_a_stop(new_run, monkeypat
     try:
         with holder:
             runs.stop(run)
-            ending.watch(run).join(60)
+            run_process.watch_stop(run).join(60)
         assert decoy.poll() is None
     finally:
         decoy.kill()
@@ -256,7 +256,7 @@ def test_a_clock_set_back_changes_no_status_and_loses_no_stop(new_run, monkeypat
     files.write_json(
         run / "state.json", {"format": 1, "status": "stopped", "beat": 40, "time": now + 1}
     )
-    monkeypatch.setattr(launch, "_spawn", lambda *_: None)
+    monkeypatch.setattr(run_process, "start_worker", lambda *_: None)
     monkeypatch.setattr(time, "time", lambda: now - 86_400)
     runs.start(run)
     assert runs.load(run).status == "queued"  # not "stopped", though the last word is of tomorrow
@@ -301,7 +301,7 @@ def test_a_process_that_cannot_be_started_is_told_and_the_run_is_as_it_was(new_r
     def refuse(*_, **__):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(launch.subprocess, "Popen", refuse)
+    monkeypatch.setattr(subprocess_jobs.subprocess, "Popen", refuse)
     with pytest.raises(RunError, match="could not be started: Resource temporarily"):
         runs.start(run)
     assert runs.load(run).status == "stopped"

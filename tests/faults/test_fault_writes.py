@@ -22,7 +22,7 @@ from catdog_core.errors import CatDogError
 from catdog_core.insight import predictions
 from catdog_core.settings import Augmentation, Training
 from catdog_core.sources import imports
-from catdog_core.training import launch
+from catdog_core.training import run_process
 
 SMALL = Training(epochs=3, batch_size=4, image_size=32, steps_per_epoch=1)
 CODES = {"full": errno.ENOSPC, "broken": errno.EIO}
@@ -129,7 +129,7 @@ def prepared(tmp_path_factory):
 @pytest.fixture
 def place(prepared, tmp_path, monkeypatch):
     monkeypatch.setenv("CATDOG_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setattr(launch, "_spawn", lambda *_: None)  # nothing is to train here
+    monkeypatch.setattr(run_process, "start_worker", lambda *_: None)  # nothing is to train here
     return tmp_path
 
 

@@ -7,7 +7,7 @@ import fakes
 import pytest
 
 from catdog_core import datasets, files, runs
-from catdog_core.recall import Recall
+from catdog_core.file_cache import FileCache
 
 
 @pytest.fixture
@@ -28,48 +28,48 @@ def reads(workspace, monkeypatch):
 def test_a_value_is_made_again_only_when_a_file_of_it_changes(tmp_path):
     file, other = tmp_path / "a.txt", tmp_path / "b.txt"
     file.write_text("one")
-    recall = Recall(10)
+    cache = FileCache(10)
 
     def ask():
-        return recall.get("key", [file, other], file.read_text)
+        return cache.get("key", [file, other], file.read_text)
 
-    assert [ask(), ask()] == ["one", "one"] and recall.made == 1
+    assert [ask(), ask()] == ["one", "one"] and cache.made == 1
     file.write_text("three")
     assert ask() == "three"
     other.write_text("it appeared")
-    assert ask() == "three" and recall.made == 3
+    assert ask() == "three" and cache.made == 3
 
 
 def test_a_file_replaced_by_one_of_equal_size_and_time_is_another(tmp_path):
     file = tmp_path / "a.txt"
     file.write_text("one")
     before = file.stat()
-    recall = Recall(10)
-    assert recall.get("key", [file], file.read_text) == "one"
+    cache = FileCache(10)
+    assert cache.get("key", [file], file.read_text) == "one"
     beside = tmp_path / "b.txt"
     beside.write_text("two")
     os.utime(beside, ns=(before.st_atime_ns, before.st_mtime_ns))
     os.replace(beside, file)
-    assert recall.get("key", [file], file.read_text) == "two"
+    assert cache.get("key", [file], file.read_text) == "two"
 
 
 def test_what_was_not_asked_for_longest_is_dropped_first_and_the_latest_never():
-    recall = Recall(10, len)
+    cache = FileCache(10, len)
     for key, size in (("a", 4), ("b", 4), ("a", 4), ("c", 4)):
-        recall.get(key, [], lambda size=size: "x" * size)
-    assert recall.made == 3
-    recall.get("a", [], str)
-    assert recall.made == 3
-    recall.get("b", [], lambda: "y" * 50)
-    recall.get("b", [], str)
-    assert recall.made == 4
+        cache.get(key, [], lambda size=size: "x" * size)
+    assert cache.made == 3
+    cache.get("a", [], str)
+    assert cache.made == 3
+    cache.get("b", [], lambda: "y" * 50)
+    cache.get("b", [], str)
+    assert cache.made == 4
 
 
 def test_what_making_raises_is_passed_on_and_not_kept(tmp_path):
-    recall = Recall(10)
+    cache = FileCache(10)
     with pytest.raises(OSError):
-        recall.get("key", [], (tmp_path / "gone").read_text)
-    assert recall.get("key", [], lambda: "there") == "there"
+        cache.get("key", [], (tmp_path / "gone").read_text)
+    assert cache.get("key", [], lambda: "there") == "there"
 
 
 def test_a_second_look_at_all_runs_reads_no_file(reads):

@@ -1,16 +1,22 @@
-"""A stop that is obeyed: a worker that hangs is ended, once it is surely the one that is meant."""
+"""Start the process of a run, which outlives the server, and see to it that it obeys a stop. Light.
+
+A worker that hangs is killed, once it is surely the one that is meant.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from .. import files
-from . import launch, status
+from .. import files, processes, subprocess_jobs
+from ..errors import RunError
+from . import status
 
 GRACE = 6.0
 """Seconds without a beat after which a worker that was asked to stop is ended; it beats every 2 s,
@@ -20,7 +26,30 @@ _HALTED = 3.0  # seconds between two looks that show that this process did not r
 _watching: list[threading.Thread] = []
 
 
-def watch(folder: Path) -> threading.Thread:
+def start_worker(folder: Path, *options: str) -> None:
+    """Start ``resume FOLDER`` in a process of its own, which writes to the run's log.
+
+    Args:
+        folder: a run folder, absolute.
+        options: more for the command line.
+
+    Raises:
+        RunError: the system starts no process, or the log cannot be written.
+    """
+    arguments = ["-m", "catdog_core", "resume", str(folder), *options]
+    try:
+        pid = subprocess_jobs.start_detached(arguments, folder / "log.txt")
+    except OSError as error:
+        raise RunError(
+            "The training process could not be started: {reason}. Close other programs or free some"
+            " disk space, then try again.",
+            reason=error.strerror or str(error),
+        ) from error
+    with suppress(psutil.Error):  # pages stay quick while a training takes all cores
+        psutil.Process(pid).nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 5)
+
+
+def watch_stop(folder: Path) -> threading.Thread:
     """See to it that a run that was asked to stop does, though its worker may hang.
 
     Args:
@@ -35,7 +64,7 @@ def watch(folder: Path) -> threading.Thread:
     return thread
 
 
-def wait(seconds: float = GRACE + 4) -> None:
+def wait_for_stops(seconds: float = GRACE + 4) -> None:
     """Let the watches of this process do their work; for a command, which would end before."""
     end = time.monotonic() + seconds
     for thread in list(_watching):
@@ -53,12 +82,12 @@ def _watch(folder: Path) -> None:
         if files.number(state.get("beat")) != beat or was_halted:
             beat, since = files.number(state.get("beat")), now
         elif now - since > GRACE:
-            kill(state)
+            kill_worker(state)
             return
         time.sleep(_LOOK)
 
 
-def kill(state: dict[str, Any]) -> bool:
+def kill_worker(state: dict[str, Any]) -> bool:
     """End the worker that wrote a state, unless its number belongs to another process by now.
 
     Returns:
@@ -70,7 +99,7 @@ def kill(state: dict[str, Any]) -> bool:
         return False
     try:
         process = psutil.Process(pid)
-        if launch.identity(pid) != started:
+        if processes.identity(pid) != started:
             return False
         process.kill()
     except psutil.Error:

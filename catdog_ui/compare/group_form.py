@@ -72,7 +72,7 @@ def show() -> None:
         return
     cluster = _where(kind)
     if plan.grid and cluster:
-        asha = _asha(plan.runs[0].training.epochs)
+        asha = _asha(max(run.training.epochs for run in plan.runs))
         plan = replace(plan, grid=plan.grid.model_copy(update={"asha": asha}))
     st.markdown(_told(plan, cluster))
     names = [run.name for run in plan.runs[:_NAMED]]

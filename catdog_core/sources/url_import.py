@@ -265,8 +265,8 @@ class _Download:
         _refuse_large(self._address(path), entry.size, most)
         # A list of links tells no sizes.
         size, mark = self._fetch(path, target, None if self._is_http else entry.size, most)
-        open_copy = partial(open, target, "rb")
-        return Entry(entry.path, size, False, open_copy, mark=mark if size else None)
+        copy = partial(files.open_regular, target)
+        return Entry(entry.path, size, False, copy, mark=mark if size else None)
 
     def _address(self, path: str) -> str:
         return path if self._is_http else self._url + path[len(self._top) :]

@@ -62,6 +62,11 @@ def percent(value: Any) -> str:
     return "–"
 
 
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
+
+
 def points(difference: float | None) -> str:
     """A difference of two fractions in percentage points, a dash for none."""
     return "–" if difference is None else t("{n:.1f} points", n=difference * 100)

@@ -35,6 +35,11 @@ def chosen_dataset(label: str = "") -> Dataset | None:
     return found[key]
 
 
+def count_up(key: str) -> None:
+    """Let a number in the session grow by one; fit to be called by a button."""
+    st.session_state[key] = st.session_state.get(key, 0) + 1
+
+
 def no_dataset() -> None:
     """Say what to do where there is no dataset yet."""
     st.info(

@@ -81,7 +81,7 @@ def panel() -> None:
     if not found:
         return
     with st.expander(
-        t("Trash: {n} things, {size}", n=len(found), size=_size(_total(found))),
+        t("Trash: {n} things, {size}", n=len(found), size=phrases.size(_total(found))),
         icon=":material/delete:",
         key="trash",
     ):
@@ -101,7 +101,7 @@ def _table(found: list[Entry]) -> None:
             t("Name"): [entry.name for entry in found],
             t("Kind"): [t(_KINDS[entry.kind]) for entry in found],
             t("Deleted"): [phrases.moment(entry.at) for entry in found],
-            t("Size"): [_size(entry.bytes) for entry in found],
+            t("Size"): [phrases.size(entry.bytes) for entry in found],
         },
         "trash_table",
         t("What lies in the trash"),
@@ -110,13 +110,16 @@ def _table(found: list[Entry]) -> None:
 
 
 def _actions(found: list[Entry]) -> None:
-    by_id = {entry.id: entry for entry in found}
-    widgets.reset_unknown("trash_chosen", by_id)
+    names = {
+        entry.id: f"{entry.name} · {t(_KINDS[entry.kind])} · {phrases.moment(entry.at)}"
+        for entry in found
+    }
+    widgets.reset_unknown("trash_chosen", names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             t("Put back"),
-            list(by_id),
-            format_func=lambda key: _label(by_id[key]),
+            list(names),
+            format_func=names.__getitem__,
             key="trash_chosen",
             width=420,
         )
@@ -135,16 +138,12 @@ def _actions(found: list[Entry]) -> None:
             st.dialog(t("Empty the trash?"))(_confirm)(found)
 
 
-def _label(entry: Entry) -> str:
-    return f"{entry.name} · {t(_KINDS[entry.kind])} · {phrases.moment(entry.at)}"
-
-
 def _confirm(found: list[Entry]) -> None:
     st.write(
         t(
             "{n} things will be removed for good, {size}. This cannot be undone.",
             n=len(found),
-            size=_size(_total(found)),
+            size=phrases.size(_total(found)),
         )
     )
     widgets.confirm("trash_empty", t("Empty"), _empty)
@@ -152,10 +151,6 @@ def _confirm(found: list[Entry]) -> None:
 
 def _total(found: list[Entry]) -> int:
     return sum(entry.bytes for entry in found)
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
 
 
 def _restore(key: str, place: str) -> None:

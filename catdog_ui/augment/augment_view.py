@@ -23,7 +23,7 @@ from catdog_core.images import Photo
 from catdog_core.palette import class_color
 from catdog_core.settings import Augmentation
 
-from .. import gallery, phrases, uploads, widgets
+from .. import gallery, phrases, state, uploads, widgets
 from ..learn.glossary_view import terms
 from ..startup import fragment
 from ..words import escape, say, t
@@ -131,15 +131,17 @@ def _pick(dataset: Dataset) -> Item:
         label_visibility="collapsed",
         width=150,
     )
-    st.button(t("Next"), icon=":material/skip_next:", key="photo_next", on_click=_next)
+    st.button(
+        t("Next"),
+        icon=":material/skip_next:",
+        key="photo_next",
+        on_click=state.count_up,
+        args=("augment_at",),
+    )
     st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_random)
     items = [item for item in dataset.items("train") if label in (_ALL, item.label)]
     place: int = st.session_state.get("augment_at", 0)
     return items[place % len(items)]
-
-
-def _next() -> None:
-    st.session_state["augment_at"] = st.session_state.get("augment_at", 0) + 1
 
 
 def _random() -> None:
@@ -148,7 +150,13 @@ def _random() -> None:
 
 def _actions(settings: Augmentation) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(t("New draw"), key="new_draw", icon=":material/casino:", on_click=_draw_anew)
+        st.button(
+            t("New draw"),
+            key="new_draw",
+            icon=":material/casino:",
+            on_click=state.count_up,
+            args=("augment_seed",),
+        )
         st.button(t("Reset"), key="augment_reset", icon=":material/undo:", on_click=_reset)
         st.toggle(t("Show the values"), key="augment_values", persist_state="session")
         st.space("stretch")
@@ -174,10 +182,6 @@ def _told(settings: Augmentation) -> None:
 def _use(values: dict[str, Any]) -> None:
     st.session_state["train_augmentation"] = values
     st.session_state["train_augment"] = "mine"  # the Train page's own choice between off and this
-
-
-def _draw_anew() -> None:
-    st.session_state["augment_seed"] = st.session_state.get("augment_seed", 0) + 1
 
 
 def _reset() -> None:

@@ -12,7 +12,7 @@ from catdog_core.errors import PhotoError
 from catdog_core.images import Photo
 from catdog_core.palette import class_color
 
-from .. import gallery, widgets
+from .. import gallery, state, widgets
 from ..startup import fragment
 from ..words import escape, say, t
 
@@ -51,7 +51,13 @@ def _show(dataset: Dataset) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(t("One batch, as the model sees it"), anchor=False, width="content")
         st.space("stretch")
-        st.button(t("New batch"), icon=":material/casino:", key="new_batch", on_click=_draw_anew)
+        st.button(
+            t("New batch"),
+            icon=":material/casino:",
+            key="new_batch",
+            on_click=state.count_up,
+            args=("batch_seed",),
+        )
     st.caption(
         t(
             "{n} training photos drawn at random across the classes, each squeezed to {size} ×"
@@ -74,10 +80,6 @@ def _show(dataset: Dataset) -> None:
             _arrays(np.stack([photo for _, photo in good]), numbers, len(dataset.classes))
         with st.container():
             _labels(dataset, numbers)
-
-
-def _draw_anew() -> None:
-    st.session_state["batch_seed"] = st.session_state.get("batch_seed", 0) + 1
 
 
 def _unreadable(bad: list[tuple[Item, PhotoError]]) -> None:

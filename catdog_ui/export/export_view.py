@@ -19,7 +19,7 @@ from catdog_core.insight import shipped
 from catdog_core.jobs import Job
 from catdog_core.runs import Run
 
-from .. import gallery, job_fragment, loaders, state, uploads, visitors, widgets
+from .. import gallery, job_fragment, loaders, phrases, state, uploads, visitors, widgets
 from ..startup import fragment
 from ..words import N_, escape, language, say, t
 
@@ -129,7 +129,7 @@ def _card(run: Run, shelf: Shelf, exporter: Exporter) -> None:
 
 
 def _made_file(run: Run, exporter: Exporter, made: Made) -> None:
-    st.markdown(f"**{size_text(made.bytes)}**")
+    st.markdown(f"**{phrases.size(made.bytes)}**")
     if made.parity is not None:
         st.caption(parity_text(made.parity))
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -202,11 +202,6 @@ def _work(shelf: Shelf, kind: str, job: Job) -> Path:
             raise CatDogError("The export was stopped. Nothing of it is kept.")
 
     return shelf.make(kind, phase).path
-
-
-def size_text(count: int) -> str:
-    """Bytes as people read them."""
-    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
 
 
 def parity_text(told: dict[str, Any]) -> str:

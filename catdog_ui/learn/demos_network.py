@@ -12,7 +12,7 @@ from catdog_core.learn.by_hand import Grey
 from catdog_core.networks import architecture
 from catdog_core.outcomes import histories
 
-from .. import captions, charts, gallery, phrases, widgets
+from .. import captions, charts, gallery, phrases, state, widgets
 from ..data.source_parts import SPLITS
 from ..words import escape, say, t
 from . import learner_context
@@ -129,11 +129,13 @@ def dropout(who: Learner) -> None:
             gone=gone,
         )
     )
-    st.button(t("Next step"), icon=":material/casino:", key="learn_step", on_click=_next_step)
-
-
-def _next_step() -> None:
-    st.session_state["learn_drop"] = st.session_state.get("learn_drop", 0) + 1
+    st.button(
+        t("Next step"),
+        icon=":material/casino:",
+        key="learn_step",
+        on_click=state.count_up,
+        args=("learn_drop",),
+    )
 
 
 def sigmoid(who: Learner) -> None:

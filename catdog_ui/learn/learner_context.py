@@ -85,11 +85,13 @@ def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | No
 
 def another_photo_button() -> None:
     """A button that takes another photo of the dataset."""
-    st.button(t("Another photo"), icon=":material/shuffle:", key="learn_another", on_click=_next)
-
-
-def _next() -> None:
-    st.session_state[_AT] = st.session_state.get(_AT, 0) + 1
+    st.button(
+        t("Another photo"),
+        icon=":material/shuffle:",
+        key="learn_another",
+        on_click=state.count_up,
+        args=(_AT,),
+    )
 
 
 _HEIGHT = 240  # pixels

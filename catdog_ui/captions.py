@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from catdog_core.diagnose import Message, Verdict
+from catdog_core.exports import report_text
 from catdog_core.files import shown
 from catdog_core.outcomes.contrast import Point
 
@@ -229,14 +230,17 @@ def _name(name: str) -> str:
     return f"“{escape(shown(name, 40))}”"
 
 
-VERDICTS: dict[str, tuple[str, str, str]] = {
-    # kind: (word, Streamlit colour, icon)
-    "overfitting": (N_("overfitting"), "orange", ":material/trending_up:"),
-    "underfitting": (N_("underfitting"), "orange", ":material/trending_flat:"),
-    "healthy": (N_("healthy"), "green", ":material/favorite:"),
-    "diverged": (N_("diverged"), "red", ":material/bolt:"),
-    "too_short": (N_("too short to tell"), "gray", ":material/hourglass_empty:"),
+_LOOKS = {
+    "overfitting": ("orange", ":material/trending_up:"),
+    "underfitting": ("orange", ":material/trending_flat:"),
+    "healthy": ("green", ":material/favorite:"),
+    "diverged": ("red", ":material/bolt:"),
+    "too_short": ("gray", ":material/hourglass_empty:"),
 }
+VERDICTS: dict[str, tuple[str, str, str]] = {
+    kind: (report_text.VERDICTS[kind], *look) for kind, look in _LOOKS.items()
+}
+"""Word, Streamlit's colour and icon of each kind of verdict."""
 
 
 def show_verdict(verdict: Verdict, key: str) -> None:

@@ -283,6 +283,4 @@ def _preload() -> None:
     # import the same one take turns, else each would wait for what the other has begun.
     from catdog_core import explain  # noqa: F401
 
-    pass
-
     freeze_gc()

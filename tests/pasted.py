@@ -1,4 +1,4 @@
-"""Running the texts of `snippets` as a reader would: pasted, beside a photo."""
+"""Running the texts of `code_templates` as a reader would: pasted, beside a photo."""
 
 from __future__ import annotations
 

@@ -450,8 +450,6 @@ def live(source: Path, out: Path, say: Say | None = None, language: str = "") ->
 
 
 def _write_page(source: Path, out: Path, say: Say | None, language: str, live: bool) -> None:
-    pass
-
     facts = report_text.gather(source)
     language = language or os.environ.get(tongue.VARIABLE, "en")[:2]
     text = html_page(facts, say or tongue.current(), language, live)

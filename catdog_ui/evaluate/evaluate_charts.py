@@ -306,10 +306,6 @@ MATRIX = N_(
     "A row holds the photos that truly are of a class, a column those that are called so; what"
     " lies on the diagonal is right. Click a cell to see its photos."
 )
-FIGURES = N_(
-    "Precision: of the photos called so, how many are. Recall: of those that are, how many were"
-    " found. F1: their harmonic mean."
-)
 MIX_UPS = N_(
     "Each line is a kind of mistake; the most frequent ones come first. Tick one to see its photos."
 )

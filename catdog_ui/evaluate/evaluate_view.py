@@ -178,7 +178,7 @@ def _figures(table: Table, result: Result) -> None:
     )
     st.caption(
         captions.caption(
-            evaluate_charts.FIGURES, evaluate_charts.figures_caption(result, table.classes)
+            report_text.FIGURES, evaluate_charts.figures_caption(result, table.classes)
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import zipfile
 from collections.abc import Iterable
@@ -9,21 +10,28 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from catdog_core import cli, files, runs
 from catdog_core.settings import Augmentation, Training
 
+# Every AppTest looks through all installed packages for components, which takes nine tenths of it.
+manifest_scanner.scan_component_manifests = functools.cache(
+    manifest_scanner.scan_component_manifests
+)
 
-def page(path: str = "", **query: str) -> AppTest:
-    """The app opened at its entry point with a query, then at ``pages/<path>.py``."""
+
+def page(path: str = "", state: dict[str, Any] | None = None, **query: str) -> AppTest:
+    """The app opened at ``pages/<path>.py``, or at its entry point, with a session and a query."""
     app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
     for key, value in query.items():
         app.query_params[key] = value
-    app.run()
+    for key, value in (state or {}).items():
+        app.session_state[key] = value
     if path:
-        app.switch_page(f"pages/{path}.py").run()
-    return app
+        app.switch_page(f"pages/{path}.py")
+    return app.run()
 
 
 def shell(capsys: Any, *arguments: Any) -> tuple[int, str, str]:

@@ -84,8 +84,16 @@ def test_nested_models_and_all_ends_give_the_same_map(end):
         assert found == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["notes", "notes-deep", "compact", "custom", "transfer"])
-@pytest.mark.parametrize("classes", [("a", "b"), ("a", "b", "c")], ids=len)
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [
+        ("notes", ("a", "b")),
+        ("notes-deep", ("a", "b", "c")),
+        ("compact", ("a", "b")),
+        ("custom", ("a", "b", "c")),
+        ("transfer", ("a", "b")),
+    ],
+)
 def test_every_network_of_the_lab_has_maps(name, classes):
     size = 96
     network = Network(batch_norm=True, pooling="stride") if name == "custom" else None

@@ -123,18 +123,12 @@ SMALL = Training(
 
 
 @pytest.mark.slow
-def test_a_run_keeps_its_network_trains_resumes_predicts_and_is_gone_on_from(dataset, tmp_path):
+def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
     from catdog_core import predict
 
-    whole, broken = (runs.create(dataset, SMALL, None) for _ in range(2))
+    whole = runs.create(dataset, SMALL, None)
     assert files.read_json(whole / "settings.json")["training"]["network"]["filters"] == [4, 8]
     runs.work(whole)
-    runs.work(broken, lambda s: (broken / "stop").touch() if s.get("epoch") == 1 else None)
-    assert len(runs.load(broken).epochs) == 1
-    runs.work(broken)
-    strip = [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load(whole).epochs]
-    again = [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load(broken).epochs]
-    assert strip == again
     photo = dataset.items("validation")[0].path
     model = predict.load(whole / "best.keras")
     assert predict.photos(model, [("cat", photo.read_bytes())])[0].label in ("cats", "dogs")

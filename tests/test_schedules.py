@@ -97,9 +97,10 @@ def stopping(run, epoch):
 @pytest.mark.parametrize(
     ("settings", "augmentation"),
     [
-        (
+        pytest.param(
             {"schedule": "plateau", "plateau_patience": 1, "optimizer": "sgd", "train_photos": 20},
             None,
+            marks=pytest.mark.long,
         ),
         (
             {

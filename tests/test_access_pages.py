@@ -33,12 +33,6 @@ def shared(workspace, monkeypatch, codes):
 
 
 @pytest.fixture
-def dataset(demo, monkeypatch):
-    """A dataset its owner has added."""
-    return datasets.open_folder(demo)
-
-
-@pytest.fixture
 def all_on(monkeypatch):
     """Pages that leave every button on: what says no then is the guard behind them."""
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catdog_core import controls, datasets, files, models, runs
+from catdog_core import controls, files, models, runs
 from catdog_core.errors import RunError, SettingsError
 from catdog_core.networks import architecture, network_table
 from catdog_core.settings import NETWORKS, Network, Training
@@ -109,11 +109,6 @@ def test_a_bad_network_in_a_file_is_refused_by_name(values, part):
 def test_filters_grow_from_block_to_block_up_to_a_limit():
     assert Network.grown(3, 32, 2).filters == (32, 64, 128)
     assert Network.grown(8, 64, 2).filters[-1] == 1024
-
-
-@pytest.fixture
-def dataset(workspace, demo):
-    return datasets.open_folder(demo)
 
 
 NETWORK = Network(filters=(4, 8), batch_norm=True, pooling="stride", head="average", dense=6)

@@ -16,11 +16,6 @@ from catdog_core.training import launch, status
 SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=6, seed=3)
 
 
-@pytest.fixture
-def dataset(workspace, demo):
-    return datasets.open_folder(demo)
-
-
 def wait_until(condition, seconds=90):
     end = time.monotonic() + seconds
     while not condition():
@@ -100,7 +95,7 @@ def test_a_run_in_its_own_process_is_stopped_at_the_next_batch_and_resumed(datas
     assert "Traceback" not in (run / "log.txt").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long  # tests/faults/test_fault_workers.py kills one that loads no TensorFlow
 def test_a_second_run_waits_its_turn_and_a_killed_one_is_lost_then_resumed(dataset):
     first = runs.create(dataset, SMALL.model_copy(update={"epochs": 400}), None)
     runs.start(first)

@@ -23,11 +23,6 @@ def weights():
     return torchfile.read(backbone._bundled(), backbone._SHA256)
 
 
-@pytest.fixture
-def dataset(workspace, demo):
-    return datasets.open_folder(demo)
-
-
 @pytest.fixture(scope="module")
 def trained(demo, tmp_path_factory):
     """A run that has ended, its dataset, and the phases it told of."""

@@ -42,6 +42,14 @@ def demo(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def dataset(workspace, demo):
+    """The drawn dataset, opened in this test's workspace."""
+    from catdog_core import datasets
+
+    return datasets.open_folder(demo)
+
+
 @pytest.fixture(scope="session")
 def photos():
     """The real photographs, where they lie beside the project."""

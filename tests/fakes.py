@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import zipfile
 from collections.abc import Iterable
@@ -9,21 +10,28 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from catdog_core import cli, files, runs
 from catdog_core.settings import Augmentation, Training
 
+# Every AppTest looks through all installed packages for components, which takes nine tenths of it.
+manifest_scanner.scan_component_manifests = functools.cache(
+    manifest_scanner.scan_component_manifests
+)
 
-def page(path: str = "", **query: str) -> AppTest:
-    """The app opened at its entry point with a query, then at ``pages/<path>.py``."""
+
+def page(path: str = "", state: dict[str, Any] | None = None, **query: str) -> AppTest:
+    """The app opened at ``pages/<path>.py``, or at its entry point, with a session and a query."""
     app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
     for key, value in query.items():
         app.query_params[key] = value
-    app.run()
+    for key, value in (state or {}).items():
+        app.session_state[key] = value
     if path:
-        app.switch_page(f"pages/{path}.py").run()
-    return app
+        app.switch_page(f"pages/{path}.py")
+    return app.run()
 
 
 def shell(capsys: Any, *arguments: Any) -> tuple[int, str, str]:
@@ -80,3 +88,27 @@ def run(
         values = {"format": 1, "status": status, "beat": 1, "time": time.time(), **(state or {})}
         files.write_json(folder / "state.json", values)
     return folder
+
+
+BUG = "inside the lab"  # how a page and a command tell of a mistake of their own
+
+
+def one_sentence(app: AppTest) -> str:
+    """The one error on a page."""
+    assert not app.exception
+    texts = [element.value for element in app.error]
+    assert len(texts) == 1, texts
+    assert BUG not in texts[0] and "Traceback" not in texts[0] and "\n" not in texts[0].strip()
+    return texts[0]
+
+
+def failed_clearly(told: tuple[int, Any, str]) -> bool:
+    """Whether a command failed, and then with one line."""
+    status, _, err = told
+    assert status in (0, 1)
+    if status:
+        last = err.strip().splitlines()
+        assert last[-1].startswith("Error: ") and BUG not in err and "Traceback" not in err, err
+        assert "error of its own" not in err, err
+        assert len([line for line in last if line.startswith("Error: ")]) == 1
+    return status == 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import io
-import lzma
 import struct
 import tarfile
 import warnings
@@ -48,7 +46,7 @@ def zips() -> dict[str, bytes]:
     """Odd zips by name."""
     data, stored, row = zipped(), zipped(packing=zipfile.ZIP_STORED), b"PK\x01\x02"
     zeros = zlib.compressobj(9, zlib.DEFLATED, -15)
-    flood = zeros.compress(bytes(200_000_000)) + zeros.flush()
+    flood = zeros.compress(bytes(20_000_000)) + zeros.flush()
     liar = zipped(["cats/9.jpg"])
     return {
         **{f"name {n}": zipped([*PLAIN, name]) for n, name in enumerate(_NAMES)},
@@ -163,7 +161,7 @@ def tarred(names: Iterable[str] = PLAIN, **odd: Any) -> bytes:
 
 def tars() -> dict[str, bytes]:
     """Odd tars; the name's end tells how they are packed."""
-    extra, zeros = [*PLAIN, "cats/x.jpg"], bytes(3_000_000_000 // 10)
+    extra = [*PLAIN, "cats/x.jpg"]
     kinds = {
         "hard link": (tarfile.LNKTYPE, "/etc/passwd"),
         "link": (tarfile.SYMTYPE, "../../etc"),
@@ -186,9 +184,6 @@ def tars() -> dict[str, bytes]:
         "sparse of an exabyte.tar": tarred(extra, pax_headers=sparse),
         "negative size.tar": _resized(size, place, struct.pack(">B3xq", 0xFF, -512)),
         "size of exabytes.tar": _resized(size, place, struct.pack(">B3xQ", 0x80, 2**62)),
-        "bomb.tar.gz": gzip.compress(zeros, 9),
-        "bomb.tar.bz2": bz2.compress(zeros),
-        "bomb.tar.xz": lzma.compress(zeros, preset=0),
         "half.tar.gz": gzip.compress(tarred())[:-500],
         "twice packed.tar.gz": gzip.compress(gzip.compress(tarred())),
         "a zip.tar": zipped(),

@@ -17,21 +17,19 @@ from catdog_core.settings import Training
 from catdog_ui import visitors
 
 
+@pytest.fixture(scope="module")
+def codes():
+    return {"student_code": access.hashed("meow"), "teacher_code": access.hashed("woof")}
+
+
 @pytest.fixture(autouse=True)
-def shared(workspace, monkeypatch):
+def shared(workspace, monkeypatch, codes):
     """A class's lab, in which everyone is the audience until they tell the code."""
     workspace.mkdir()
-    codes = {"student_code": access.hashed("meow"), "teacher_code": access.hashed("woof")}
     text = json.dumps({"format": 1, "shared": True, "waiting_each": 1, **codes})
     (workspace / access.FILE).write_text(text)
     monkeypatch.setattr(access, "_ask", visitors.current)
     visitors._wrong.clear()
-
-
-@pytest.fixture
-def dataset(demo, monkeypatch):
-    """A dataset its owner has added."""
-    return datasets.open_folder(demo)
 
 
 @pytest.fixture

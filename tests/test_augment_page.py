@@ -135,20 +135,11 @@ def test_a_preset_without_a_fit_name_is_refused_in_a_sentence(bench):
     assert presets.listing() == []
 
 
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        (b"{", "cannot be read as JSON"),
-        (b'{"rotation_range": 400}', "a number from 0 to 180"),
-        (b'{"fill_mode": "mirror"}', "one of nearest, reflect, wrap, constant"),
-        (b'{"kind": "playlist", "settings": {}}', "is no augmentation preset"),
-    ],
-)
-def test_a_file_from_elsewhere_is_refused_by_name(bench, content, sentence):
-    upload = ("theirs.json", content, "application/json")
+def test_a_file_from_elsewhere_is_refused_by_name_and_changes_nothing(bench):
+    upload = ("theirs.json", b'{"rotation_range": 400}', "application/json")
     bench.file_uploader("augment_preset_file").set_value([upload]).run()
     said = fakes.said(bench.error)
-    assert sentence in said and "theirs.json" in said
+    assert "a number from 0 to 180" in said and "theirs.json" in said
     assert bench.slider("augment_rotation_range").value == 20
 
 

@@ -30,7 +30,12 @@ def test_an_odd_archive_is_refused_and_leaves_nothing(workspace, tmp_path, name)
 
 @pytest.mark.parametrize("name", GOOD)
 def test_an_odd_but_harmless_zip_is_taken_under_safe_names(workspace, tmp_path, name):
+    seen = archives.look(io.BytesIO(GOOD[name]), "theirs.zip")
     found = imports.archive(io.BytesIO(GOOD[name]), "theirs.zip")
+    assert seen.counts == found.counts() and seen.warnings == found.note["warnings"]
+    assert {item.path for item in found.items()} == {
+        p for p in found.root.rglob("*") if p.is_file()
+    }
     assert set(found.classes) == {"cats", "dogs"}
     written = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert all(path.is_relative_to(found.root.parent) for path in written)

@@ -198,11 +198,11 @@ def _mutated(rng, path):
     return out
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(range(1, 10), marks=pytest.mark.long)])
+@pytest.mark.parametrize("seed", [0, pytest.param(range(1, 25), marks=pytest.mark.long)])
 def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(seed, travelled, workspace):
     for one in [seed] if isinstance(seed, int) else seed:
         rng = np.random.default_rng(one)
-        for number in range(150):
+        for number in range(60):
             file = _mutated(rng, travelled[1])
             try:
                 came = bundle_in.bring(file).run
@@ -293,22 +293,3 @@ def test_a_bundle_of_many_files_is_refused_before_it_is_unpacked(travelled, work
 def test_the_models_of_a_bundle_pass_the_check_in_a_process_of_its_own(travelled, workspace, apart):
     assert bundle_in.bring(travelled[1]).run.can_resume
     assert len(list((workspace / "models_checked").glob("*.json"))) == 2
-
-
-@pytest.mark.parametrize("seed", [0, pytest.param(range(1, 12), marks=pytest.mark.long)])
-def test_a_bundle_with_bytes_changed_by_chance_is_whole_or_refused(seed, travelled, workspace):
-    whole = travelled[1].read_bytes()
-    for one in [seed] if isinstance(seed, int) else seed:
-        rng = np.random.default_rng(one)
-        for _ in range(40):
-            changed = bytearray(whole)
-            # Half of the places lie in the table of contents and the manifest, at the end.
-            for place in rng.integers(0, rng.choice([len(whole), 3000]), rng.integers(1, 5)):
-                changed[-1 - place] = rng.integers(0, 256)
-            try:
-                came = bundle_in.bring(io.BytesIO(changed)).run
-            except CatDogError:
-                assert not list(runs.root().iterdir())
-                continue
-            assert came.epochs == runs.load(travelled[0]).epochs
-            files.remove_tree(came.folder)

@@ -33,11 +33,6 @@ def entry(name, size=1000):
 
 
 @pytest.fixture
-def dataset(workspace, demo):
-    return datasets.open_folder(demo)
-
-
-@pytest.fixture
 def referred(dataset):
     return entry(cache.place(dataset.fingerprint, 150).name)
 

@@ -117,11 +117,6 @@ def test_a_mistake_ends_the_process_with_1_and_no_traceback(workspace):
     assert ended.stderr.startswith("Error: ") and ended.stderr.count("\n") == 1
 
 
-def test_the_command_line_starts_without_tensorflow():
-    code = "import sys, catdog_core.cli; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=files.PROJECT).returncode == 0
-
-
 def test_no_runs_yet_is_said(capsys, workspace):
     status, out, _ = run(capsys, "runs")
     assert status == 0
@@ -197,15 +192,6 @@ def test_predict_writes_a_table_with_a_column_a_class(capsys, trained, photo, tm
     header, row = table.read_text().splitlines()
     assert header == "file,label,p_cats,p_dogs"
     assert row.startswith(f"{photo},")
-
-
-@pytest.mark.slow
-def test_an_exported_model_gives_the_same_probabilities(capsys, trained, photo, tmp_path):
-    h5 = tmp_path / "model.h5"
-    assert run(capsys, "export", trained[0], "h5", h5)[0] == 0
-    asked = [run(capsys, "predict", model, photo, "--json")[1] for model in (trained[0], h5)]
-    first, second = [json.loads(text)["predictions"][0]["probabilities"] for text in asked]
-    assert first == pytest.approx(second, abs=1e-6)
 
 
 @pytest.mark.slow

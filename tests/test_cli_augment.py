@@ -19,14 +19,6 @@ def test_augment_writes_a_contact_sheet_that_a_seed_repeats(capsys, photo, tmp_p
     assert first == again != other
 
 
-def test_augment_takes_settings_from_a_file(capsys, photo, tmp_path):
-    settings = tmp_path / "mine.json"
-    settings.write_text('{"rotation_range": 900}')
-    status, _, err = run(capsys, "augment", photo, tmp_path / "o.png", "--augment", settings)
-    assert status == 1
-    assert "mine.json: rotation_range is 900" in err
-
-
 def test_a_preset_saved_or_downloaded_on_the_page_serves_the_shell(
     capsys, workspace, photo, tmp_path
 ):
@@ -50,16 +42,7 @@ def test_augment_writes_a_pdf_and_says_that_mixing_needs_other_photos(capsys, ph
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (
-            '{"format": 2, "kind": "catdog augmentation"}',
-            "made by a newer program: it is of format 2",
-        ),
-        ('{"kind": "Pod", "settings": {}}', "its kind is 'Pod'. Expected 'catdog augmentation'"),
-        ('{"name": "left-pad"}', "no setting 'name'. Expected one of: rotation_range"),
         ('{"fill_mode": "mirror"}', "fill_mode is 'mirror'. Expected one of nearest, reflect"),
-        ('{"hue_range": NaN}', "hue_range is nan. Expected a number from 0 to 180"),
-        ("[" * 5000, "levels deep"),
-        (" " * 100_001, "too large"),
     ],
 )
 @pytest.mark.parametrize("command", ["augment", "train"])
@@ -78,12 +61,8 @@ def test_a_preset_file_from_elsewhere_is_refused_by_name(
     ("flags", "words"),
     [
         (["--rotation-range", "400"], "rotation_range is '400'. Expected a number from 0 to 180"),
-        (["--zoom-range", "-1"], "zoom_range is '-1'. Expected a number from 0 to 0.9"),
-        (["--noise-range", "loud"], "noise_range is 'loud'. Expected a number from 0 to 80"),
-        (["--mixup-alpha", "nan"], "mixup_alpha is 'nan'. Expected a number from 0 to 2"),
         (["--fill-mode", "mirror"], "'mirror'. Expected one of nearest, reflect, wrap, constant"),
         (["--contrast-range", "2", "1"], "Expected two numbers from 0 to 3, the smaller first"),
-        (["--saturation-range", "0", "9"], "Expected two numbers from 0 to 3"),
     ],
 )
 def test_a_flag_out_of_range_is_refused_by_name(capsys, workspace, photo, tmp_path, flags, words):

@@ -25,11 +25,6 @@ def test_a_runs_chart_tells_both_lines_the_gap_and_the_best():
     assert "best in epoch 2: 0.610" in loss
 
 
-def test_a_line_at_its_best_says_so():
-    rows = Curve(epochs=ROWS[:2], planned=3)
-    assert captions.live_caption("accuracy", rows).endswith("Validation was never better.")
-
-
 def test_a_chart_without_an_epoch_says_when_it_begins():
     empty = Curve(epochs=[], planned=3)
     assert "first whole epoch" in captions.live_caption("loss", empty)
@@ -52,11 +47,6 @@ def test_of_several_runs_the_best_and_the_next_are_named():
     assert "“a\\*b” in epoch 2, 0.200" in loss and "0.410 behind" in loss
 
 
-def test_runs_that_are_equally_good_are_called_so():
-    told = captions.overlay_caption("loss", [curve(), curve(name="second")])
-    assert told.endswith("“second” is as good.")
-
-
 def test_twins_are_compared_at_the_last_epoch_both_have():
     short = Curve(epochs=ROWS[:2], planned=3)
     told = captions.twins_caption("accuracy", curve(), short)
@@ -76,16 +66,6 @@ def test_accuracy_against_data_names_the_highest_and_the_lowest_point():
     assert "Highest: notes, plain with 2,000 photos, 75.0%." in told
     assert "Lowest: notes, plain with 100 photos, 61.0%." in told
     assert "Lowest" not in captions.data_caption(points[:1], {line: "notes, plain"})
-
-
-def test_the_learning_rate_is_told_by_its_start_peak_and_end():
-    told = captions.schedule_caption([(0, 1e-5), (1.5, 1e-3), (10, 1e-6)])
-    assert told == "It begins with 1e-05, is highest with 0.001 in epoch 2, and ends with 1e-06."
-
-
-def test_a_search_tells_how_far_it_came():
-    told = captions.search_caption([(1e-5, 0.7), (1e-3, 0.5), (1e-1, 3.0)], [0.7, 0.55, 2.0])
-    assert "3 rates from 1e-05 to 0.1 were tried" in told and "0.550, at 0.001" in told
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "loss"])

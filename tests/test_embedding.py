@@ -109,11 +109,6 @@ def test_a_large_part_is_drawn_by_lot_the_same_each_time():
 
 
 @pytest.fixture
-def dataset(workspace, demo):
-    return datasets.open_folder(demo)
-
-
-@pytest.fixture
 def run(workspace):
     folder = fakes.run()
     (folder / "best.keras").write_bytes(b"a model")

@@ -29,11 +29,6 @@ def run(model_file):
     return folder
 
 
-@pytest.fixture
-def dataset(demo):
-    return datasets.open_folder(demo)
-
-
 def test_a_pass_is_kept_in_the_runs_folder(run, dataset):
     seen = []
     table = evaluate.keep(run, predict.load, dataset, "validation", lambda *at: seen.append(at))

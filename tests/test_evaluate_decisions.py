@@ -10,11 +10,6 @@ from catdog_core.datasets import Choice
 pytestmark = pytest.mark.usefixtures("workspace")
 
 
-@pytest.fixture
-def dataset(demo):
-    return datasets.open_folder(demo)
-
-
 def test_a_photo_is_excluded_and_taken_back_without_a_new_pass(dataset):
     app = evaluated(dataset)
     app.menu_button[0].click_index(0).run()

@@ -119,7 +119,7 @@ def test_a_line_of_the_mistakes_opens_its_photos(monkeypatch):
     assert state == {"evaluate_truth": "z", "evaluate_guess": "x", "evaluate_list": "cell"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(tables(), st.floats(0, 1))
 def test_figures_of_any_table_are_those_of_scikit_learn(found, threshold):
     result = metrics.at(found, threshold)
@@ -140,7 +140,7 @@ def test_figures_of_any_table_are_those_of_scikit_learn(found, threshold):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(tables())
 def test_curves_of_any_table_have_the_areas_of_scikit_learn(found):
     for curve in metrics.roc(found):
@@ -154,7 +154,7 @@ def test_curves_of_any_table_have_the_areas_of_scikit_learn(found):
     assert 0 <= metrics.calibration(found).error <= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(tables(), st.integers(1, 60))
 def test_the_mistakes_listed_are_those_of_the_matrix_the_most_frequent_first(found, most):
     result = metrics.at(found)

@@ -15,11 +15,6 @@ from catdog_ui import loaders
 pytestmark = pytest.mark.usefixtures("workspace")
 
 
-@pytest.fixture
-def dataset(demo):
-    return datasets.open_folder(demo)
-
-
 def test_an_empty_lab_says_what_to_do(monkeypatch):
     assert "There is no dataset yet" in fakes.said(page().info)
     monkeypatch.setattr("catdog_core.insight.shipped.run", lambda: None)

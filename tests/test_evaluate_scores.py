@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn import metrics as sklearn_metrics
 
 from catdog_core.errors import ModelError
 from catdog_core.insight import metrics
@@ -27,35 +26,6 @@ def of_second(*chances, labels):
     """A table of two classes from the probabilities of the second."""
     p = np.array(chances)
     return table(len(p), labels=labels, probabilities=np.stack([1 - p, p], 1))
-
-
-@pytest.mark.parametrize("classes", [2, 3, 4])
-@pytest.mark.parametrize("seed", range(3))
-def test_figures_are_those_of_scikit_learn(classes, seed):
-    found = table(classes=classes, seed=seed)
-    result = metrics.at(found)
-    called = found.probabilities.argmax(1)
-    assert result.accuracy == sklearn_metrics.accuracy_score(found.labels, called)
-    assert (result.confusion == sklearn_metrics.confusion_matrix(found.labels, called)).all()
-    told = sklearn_metrics.classification_report(
-        found.labels, called, target_names=found.classes, output_dict=True
-    )
-    for label, name in enumerate(found.classes):
-        assert result.precision[label] == told[name]["precision"]
-        assert result.recall[label] == told[name]["recall"]
-        assert result.f1[label] == told[name]["f1-score"]
-    assert metrics.losses(found).mean() == pytest.approx(
-        sklearn_metrics.log_loss(found.labels, found.probabilities)
-    )
-
-
-@pytest.mark.parametrize("threshold", [0.0, 0.2, 0.5, 0.77, 1.0])
-def test_a_threshold_moves_counts_between_the_two_classes(threshold):
-    found = table()
-    result = metrics.at(found, threshold)
-    called = (found.probabilities[:, 1] > threshold).astype(int)
-    assert (result.confusion == sklearn_metrics.confusion_matrix(found.labels, called)).all()
-    assert result.right == result.confusion.trace()
 
 
 def test_at_a_half_the_likeliest_class_is_called_also_where_both_are_equal():
@@ -86,23 +56,6 @@ def test_wilson_intervals_are_those_of_scipy(right, n):
 
 def test_no_photo_tells_nothing_of_accuracy():
     assert metrics.wilson(0, 0) == (0, 1)
-
-
-def test_the_area_under_roc_is_the_chance_to_rank_a_pair_right():
-    found = table(80)
-    yes, no = (found.probabilities[found.labels == label, 1] for label in (1, 0))
-    pairs = (yes[:, None] > no).mean()
-    assert [curve.area for curve in metrics.roc(found)] == [pytest.approx(pairs)]
-
-
-def test_several_classes_have_a_curve_each():
-    found = table(classes=4)
-    areas = [curve.area for curve in metrics.roc(found)]
-    every = sklearn_metrics.roc_auc_score(
-        found.labels, found.probabilities, multi_class="ovr", average=None
-    )
-    assert areas == pytest.approx(list(every))
-    assert [curve.label for curve in metrics.precision_recall(found)] == [0, 1, 2, 3]
 
 
 def test_curves_of_a_part_with_one_class_only_are_left_out():

@@ -16,11 +16,6 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 @pytest.fixture
-def dataset(demo):
-    return datasets.open_folder(demo)
-
-
-@pytest.fixture
 def run(workspace):
     folder = workspace / "runs" / "first"
     folder.mkdir(parents=True)

@@ -5,16 +5,11 @@ import numpy as np
 import pytest
 from asked import answer, captions, evaluated, page, run
 
-from catdog_core import datasets, files
+from catdog_core import files
 from catdog_core.insight import predictions, shipped
 from catdog_ui.evaluate import evaluate_charts
 
 pytestmark = pytest.mark.usefixtures("workspace")
-
-
-@pytest.fixture
-def dataset(demo):
-    return datasets.open_folder(demo)
 
 
 def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_beside_it(dataset):

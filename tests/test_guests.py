@@ -5,16 +5,11 @@ import numpy as np
 import pytest
 from asked import answer, captions, page, run, waited
 
-from catdog_core import access, datasets, files, jobs, trash
+from catdog_core import access, files, jobs, trash
 from catdog_core.errors import AccessError, CatDogError, ModelError
 from catdog_core.insight import guests, predictions
 
 pytestmark = pytest.mark.usefixtures("workspace")
-
-
-@pytest.fixture
-def dataset(demo):
-    return datasets.open_folder(demo)
 
 
 @pytest.fixture(scope="module")

@@ -233,6 +233,7 @@ def test_a_check_given_up_ends_soon(sound):
         health.check(datasets.scan(sound), progress=give_up)
 
 
+@pytest.mark.long
 def test_the_leak_nobody_planted_is_found_in_the_real_photos(photos):
     found = {finding.kind: finding.files for finding in health.check(datasets.scan(photos))}
     assert found["near_leak"] == ("train/dogs/dog.980.jpg", "validation/dogs/dog.1273.jpg")

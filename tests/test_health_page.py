@@ -8,7 +8,7 @@ import pytest
 
 from catdog_core import datasets, images
 from catdog_core.datasets import Choice
-from catdog_ui.data import edit_actions, health_view
+from catdog_ui.data import edit_actions
 
 pytestmark = pytest.mark.usefixtures("workspace")
 TRAIN = "train/cats/cat.0001.jpg"
@@ -173,18 +173,3 @@ def test_decisions_in_force_forget_what_was_restored_or_divided_anew(folder):
     assert list(edit_actions.standing_edits(dataset())) == ["train/dogs/dog.0001.jpg"]
     datasets.change(name, [Choice("train/dogs/dog.0001.jpg", "restore")])
     assert edit_actions.standing_edits(dataset()) == {}
-
-
-def test_every_kind_of_decision_has_its_words(folder):
-    name = datasets.open_folder(folder).id
-    for choices in (
-        [Choice(TRAIN, "exclude")],
-        [Choice(TRAIN, "restore"), Choice("train/dogs/dog.0001.jpg", "relabel", "cats")],
-    ):
-        datasets.change(name, choices)
-    datasets.order_classes(name, ["dogs", "cats"])
-    told = [edit_actions.edit_sentence(change) for change in dataset().changes]
-    assert "left out" in told[0]
-    assert "counts as cats" in told[1] and "back as it lies" in told[1]
-    assert told[2] == "The classes count in this order: dogs, cats."
-    assert health_view.items_by_file(dataset())[TRAIN].label == 1

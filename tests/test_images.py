@@ -57,16 +57,6 @@ def test_transparency_is_laid_on_white():
     assert images.decode(saved(clear)).min() == 255
 
 
-@pytest.mark.parametrize("orientation", range(2, 9))
-def test_exif_orientation_is_applied(scene, orientation):
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    stored = scene.transpose(Image.Transpose(undo))
-    photo = images.decode(saved(stored, "PNG", exif=exif))
-    assert np.array_equal(photo, np.asarray(scene))
-
-
 def test_the_first_frame_of_an_animation_is_taken(scene):
     data = saved(scene, "GIF", save_all=True, append_images=[scene.rotate(180)])
     assert images.decode(data)[5, 30, 0] > 200
@@ -185,8 +175,6 @@ def test_fit_shrinks_nearly_as_whole_areas_would(texture, size):
     ("data", "words"),
     [
         (b"", "empty"),
-        (b"%PDF-1.7", "PDF"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
         (b"\x00\x00\x00\x18ftypheic" + b"\0" * 60, "Convert it to JPEG"),
         (b"\xff\xd8" + b"\xff\xda\0\0" * 101, "101 scans"),
         (b"GIF89a", "no photo the lab can read"),
@@ -254,10 +242,3 @@ def test_every_collected_photo_ends_as_its_manifest_says(bad_inputs):
             accepted = False
         expected = {True: "accept", False: "reject"}[accepted]
         assert expected in row["expectation"], row["file"]
-
-
-def test_photos_that_differ_only_in_exif_look_the_same(bad_inputs):
-    first = images.load((bad_inputs / "files" / "exif_1.jpg").read_bytes(), 150)
-    for number in (2, 3, 6, 7):
-        other = images.load((bad_inputs / "files" / f"exif_{number}.jpg").read_bytes(), 150)
-        assert np.abs(first.astype(int) - other).mean() < 3

@@ -61,7 +61,7 @@ MOMENTS = {
     "map": (["plot", "nothing", "{out}"], "catdog_core.runs:load:before"),
     "lists": (["runs"], "catdog_core.runs:listing:before"),
 }
-QUICK = {("trial", "SIGHUP"), ("lists", "SIGTERM"), ("drawn", "SIGINT")}
+QUICK = {("threads", "SIGHUP"), ("lists", "SIGTERM"), ("drawn", "SIGINT")}
 
 
 def cases():

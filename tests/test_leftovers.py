@@ -12,7 +12,7 @@ import pytest
 from catdog_core import files, leftovers, processes
 from catdog_core.packing import cache
 
-AREAS = ("datasets", "runs", "cache", "guests", "presets", "runs/one", "cache/exports")
+AREAS = ("datasets", "runs/one", "cache/exports")
 MAKES = """
 import sys, time
 from pathlib import Path

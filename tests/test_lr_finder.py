@@ -6,7 +6,7 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, runs
+from catdog_core import runs
 from catdog_core.errors import CatDogError
 from catdog_core.settings import Augmentation, Network, Training
 from catdog_core.training import estimate, lr_finder, trial
@@ -89,11 +89,6 @@ def test_a_measured_speed_is_remembered_by_kind(workspace):
     estimate.remember(one, Speed(1, 2, 3))
     assert estimate.measured(one) == Speed(1, 2, 3)
     assert estimate.measured(other) is None
-
-
-@pytest.fixture
-def dataset(workspace, demo):
-    return datasets.open_folder(demo)
 
 
 SMALL = Training(batch_size=8, image_size=32, label_smoothing=0.1, class_weights=True)

@@ -63,7 +63,12 @@ MADE = {
 }
 
 
-@pytest.mark.parametrize("name", MADE)
+QUICK = ("int8", "int4", "float8", "float16", "mixed_float16", "lora", "map")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.long) for n in MADE]
+)
 def test_a_model_of_any_number_format_of_keras_predicts(tmp_path, name):
     path = tmp_path / "model.keras"
     MADE[name]().save(path)

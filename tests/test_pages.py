@@ -4,10 +4,9 @@ import re
 from pathlib import Path
 
 import fakes
-import numpy as np
 import pytest
 
-from catdog_core import datasets, images, runs
+from catdog_core import datasets, runs
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -93,19 +92,6 @@ def test_a_new_batch_is_another_and_the_first_comes_again(demo):
     app.button("new_batch").click().run()
     assert pictures(app) != first
     assert pictures(page("1_Data", dataset=dataset.id)) == first
-
-
-def test_an_unreadable_photo_is_named_with_its_reason(demo, tmp_path):
-    folder = tmp_path / "mixed"
-    for name in ("cats", "dogs"):
-        (folder / name).mkdir(parents=True)
-        for n in range(6):
-            photo = np.full((40, 40, 3), 20 * n + len(name), dtype=np.uint8)
-            (folder / name / f"{n}.jpg").write_bytes(images.encode(photo))
-    (folder / "cats" / "note*s*.jpg").write_bytes(b"no photo at all")
-    app = page("1_Data", dataset=datasets.open_folder(folder).id, part="health")
-    assert "note\\*s\\*.jpg" in fakes.said(app.markdown)
-    assert "no photo the lab can read" in fakes.said(app.markdown)
 
 
 def test_a_dataset_is_removed_only_after_a_question(demo):

@@ -147,14 +147,6 @@ def test_votes_are_those_of_the_preview_and_the_model():
     assert made.probabilities[:, 1].std() > 0.1
 
 
-def test_a_network_without_places_has_no_x_ray():
-    layers = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")]
-    app = opened(keras.Sequential(layers))
-    app.toggle("predict_xray").set_value(True).run()
-    assert not app.exception and not app.error
-    assert "no layer that keeps places" in fakes.said(app.info)
-
-
 def test_pictures_of_no_pets_can_be_tried_and_put_away_by_photos(notes):
     folder = fakes.run()
     models.save(notes, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})

@@ -31,8 +31,17 @@ def folder_of(place, kind, count=8):
 
 
 @on_linux
-def test_every_reader_comes_to_figures_cold_and_warm(workspace, demo):
-    lanes = race.run(datasets.scan(demo), **QUICK)
+def test_every_reader_comes_to_figures_cold_and_warm_and_only_reads(workspace, demo, capfd):
+    seen, before = [], {path: path.stat() for path in demo.rglob("*")}
+    lanes = race.run(datasets.scan(demo), **QUICK, on_progress=seen.append)
+    after = {path: path.stat() for path in demo.rglob("*")}
+    assert [(p, s.st_mtime_ns, s.st_ctime_ns, s.st_nlink) for p, s in before.items()] == [
+        (p, s.st_mtime_ns, s.st_ctime_ns, s.st_nlink) for p, s in after.items()
+    ]
+    assert capfd.readouterr().out == ""
+    assert {standing.phase for standing in seen} >= {"prepare", "warm"}
+    warm = [standing.done for standing in seen if standing.phase == "warm"]
+    assert warm == sorted(warm) and (seen[-1].done, seen[-1].running) == (1, "")
     assert [lane.key for lane in lanes] == ["generator", "keras", "folder", "tfrecord", "memory"]
     assert all(lane.left_out is None for lane in lanes)
     assert all(lane.cold > 0 and lane.warm > 0 and lane.photos >= 3 * 16 for lane in lanes)
@@ -118,15 +127,6 @@ def test_rounds_begin_with_another_reader_each_and_none_is_named_twice():
     assert all(len(set(keys[start : start + 4])) == 4 for start in (0, 4, 8))
 
 
-def test_progress_tells_who_runs_and_only_grows(workspace, demo):
-    seen = []
-    race.run(datasets.scan(demo), **QUICK, on_progress=seen.append)
-    assert {standing.phase for standing in seen} >= {"prepare", "warm"}
-    warm = [standing.done for standing in seen if standing.phase == "warm"]
-    assert warm == sorted(warm)
-    assert (seen[-1].done, seen[-1].running) == (1, "")
-
-
 def test_a_race_that_is_stopped_leaves_nothing_behind(workspace, demo):
     def stop(standing):
         if standing.phase != "prepare":
@@ -148,13 +148,3 @@ def test_a_second_race_is_refused_while_one_runs(workspace, demo):
 
     with pytest.raises(KeyboardInterrupt):
         race.run(dataset, **QUICK, on_progress=again)
-
-
-def test_the_dataset_is_only_read_and_nothing_is_printed(workspace, demo, capfd):
-    before = {path: path.stat() for path in demo.rglob("*")}
-    race.run(datasets.scan(demo), **QUICK)
-    after = {path: path.stat() for path in demo.rglob("*")}
-    assert [(p, s.st_mtime_ns, s.st_ctime_ns, s.st_nlink) for p, s in before.items()] == [
-        (p, s.st_mtime_ns, s.st_ctime_ns, s.st_nlink) for p, s in after.items()
-    ]
-    assert capfd.readouterr().out == ""

@@ -17,11 +17,6 @@ from catdog_core.training import status
 SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=6, seed=3)
 
 
-@pytest.fixture
-def dataset(workspace, demo):
-    return datasets.open_folder(demo)
-
-
 def wait_until(condition, seconds=90):
     end = time.monotonic() + seconds
     while not condition():
@@ -52,11 +47,10 @@ def test_a_folder_with_something_in_it_is_never_made_a_run(dataset, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "augmentation", [Augmentation(), Augmentation(mixup_alpha=0.4, cutmix_alpha=1, noise_range=9)]
-)
-def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset, augmentation):
+def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset):
     import keras
+
+    augmentation = Augmentation(mixup_alpha=0.4, noise_range=9)
 
     whole = runs.create(dataset, SMALL, augmentation)
     broken = runs.create(dataset, SMALL, augmentation)
@@ -102,7 +96,7 @@ def test_a_run_in_its_own_process_is_stopped_at_the_next_batch_and_resumed(datas
     assert "Traceback" not in (run / "log.txt").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.long  # tests/faults/test_fault_workers.py kills one that loads no TensorFlow
 def test_a_second_run_waits_its_turn_and_a_killed_one_is_lost_then_resumed(dataset):
     first = runs.create(dataset, SMALL.model_copy(update={"epochs": 400}), None)
     runs.start(first)

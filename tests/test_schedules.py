@@ -66,13 +66,6 @@ def test_every_recipe_is_of_its_own_model():
     assert RECIPES["notes"].augmentation.is_off
 
 
-@pytest.fixture
-def dataset(workspace, demo):
-    from catdog_core import datasets
-
-    return datasets.open_folder(demo)
-
-
 def weights(run):
     import keras
 
@@ -97,9 +90,10 @@ def stopping(run, epoch):
 @pytest.mark.parametrize(
     ("settings", "augmentation"),
     [
-        (
+        pytest.param(
             {"schedule": "plateau", "plateau_patience": 1, "optimizer": "sgd", "train_photos": 20},
             None,
+            marks=pytest.mark.long,
         ),
         (
             {

@@ -99,7 +99,7 @@ def ended(call, seconds=60):
     return found[0]
 
 
-FEW = ("augment", "predict a photo", "import a zip", "import-run", "history", "history of csv")
+FEW = ("augment", "import a zip", "import-run", "history", "history of csv")
 CASES = [("pipe", command) for command in COMMANDS]
 CASES += [(kind, command) for kind in KINDS if kind != "pipe" for command in FEW]
 

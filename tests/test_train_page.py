@@ -6,7 +6,6 @@ from pathlib import Path
 import fakes
 import pytest
 from filelock import FileLock
-from streamlit.testing.v1 import AppTest
 
 from catdog_core import datasets, files, runs
 from catdog_core.outcomes import histories
@@ -21,12 +20,6 @@ def page(**query):
 def tiles(app):
     html = " ".join(element.value for element in app.get("html"))
     return dict(re.findall(r"<div[^>]*>([^<]+)</div><div[^>]*>([^<]+)</div>", html))
-
-
-def test_a_lab_without_data_says_so_and_shows_no_trace():
-    app = page()
-    assert not app.exception
-    assert not tiles(app)
 
 
 def test_the_form_shows_the_sum_behind_the_steps(demo):
@@ -46,11 +39,8 @@ def test_the_form_shows_the_network_and_its_130241_parameters(demo):
     ("augmentation", "why"), [({}, "labels 0 or 1"), ({"mixup_alpha": 0.4}, "labels are shares")]
 )
 def test_the_loss_that_fits_the_labels_is_told(demo, augmentation, why):
-    app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
-    app.session_state["train_augmentation"] = augmentation
-    app.query_params["dataset"] = datasets.open_folder(demo).id
-    app.run()
-    app.switch_page("pages/3_Train.py").run()
+    state = {"train_augmentation": augmentation}
+    app = page(state=state, dataset=datasets.open_folder(demo).id)
     said = fakes.said(app.caption)
     assert "binary_crossentropy" in said and why in said
 
@@ -69,11 +59,8 @@ def test_a_start_makes_the_run_that_was_set(demo, monkeypatch):
 
 def test_the_augmentation_of_its_page_is_used(demo, monkeypatch):
     monkeypatch.setattr(runs, "start", lambda _folder: None)
-    app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
-    app.session_state["train_augmentation"] = {"rotation_range": 33}
-    app.query_params["dataset"] = datasets.open_folder(demo).id
-    app.run()
-    app.switch_page("pages/3_Train.py").run()
+    state = {"train_augmentation": {"rotation_range": 33}}
+    app = page(state=state, dataset=datasets.open_folder(demo).id)
     assert "Rotation ±33°" in fakes.said(app.caption)
     app.button("train_start").click().run()
     assert runs.listing()[0].augmentation.rotation_range == 33
@@ -142,12 +129,6 @@ def test_a_damaged_run_does_not_hide_the_form(demo):
     assert not app.exception
     assert "damaged" in fakes.said(app.error)
     assert app.button("train_start")
-
-
-def test_a_run_in_the_address_that_is_gone_is_no_trace():
-    fakes.run()
-    app = page(run="gone")
-    assert not app.exception
 
 
 def test_a_run_that_has_ended_is_judged_in_words():

@@ -23,9 +23,15 @@ def weights():
     return torchfile.read(backbone._bundled(), backbone._SHA256)
 
 
-@pytest.fixture
-def dataset(workspace, demo):
-    return datasets.open_folder(demo)
+@pytest.fixture(scope="module")
+def trained(demo, tmp_path_factory):
+    """A run that has ended, its dataset, and the phases it told of."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CATDOG_WORKSPACE", str(tmp_path_factory.mktemp("trained")))
+        dataset = datasets.open_folder(demo)
+        folder, phases = runs.create(dataset, SMALL, None), []
+        runs.work(folder, lambda state: phases.append((state.get("phase"), state.get("packed"))))
+        yield folder, dataset, phases
 
 
 def normalised(x, weights, name):
@@ -67,6 +73,7 @@ def test_the_first_layers_compute_what_numpy_computes_from_the_original_weights(
     assert np.abs(part(photo[None])[0] - x).max() < 1e-4
 
 
+@pytest.mark.long
 def test_real_photos_are_seen_as_imagenet_cats_and_dogs(photos, weights):
     dataset = datasets.scan(photos)
     chosen = [item for item in dataset.items("validation") if item.file.endswith("0.jpg")][:80]
@@ -140,10 +147,8 @@ def test_only_the_last_blocks_and_what_follows_are_unfrozen(blocks):
 
 
 @pytest.mark.slow
-def test_a_run_ends_in_a_model_that_needs_nothing_but_keras(dataset):
-    folder = runs.create(dataset, SMALL, None)
-    phases = []
-    runs.work(folder, lambda state: phases.append((state.get("phase"), state.get("packed"))))
+def test_a_run_ends_in_a_model_that_needs_nothing_but_keras(trained):
+    folder, _, phases = trained
     assert ("features", 48 + 24) in phases
     run = runs.load(folder)
     assert (run.status, len(run.epochs)) == ("done", 3)
@@ -158,11 +163,10 @@ def test_a_run_ends_in_a_model_that_needs_nothing_but_keras(dataset):
 
 
 @pytest.mark.slow
-def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(dataset):
+def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(trained):
     from catdog_core.evaluate import evaluate
 
-    folder = runs.create(dataset, SMALL, None)
-    runs.work(folder)
+    folder, dataset, _ = trained
     run = runs.load(folder)
     row = run.epochs[run.best_epoch]
     found = evaluate(folder, dataset, "validation")

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import errno
-
 import fakes
 import pytest
-from injection import failing, fill, litter, read_only, small_disk, snapshot
+import waiting
+from injection import fill, litter, read_only, small_disk, snapshot
 
 from catdog_core import datasets, files, models, runs, trash
 from catdog_core.augmentation import presets
 from catdog_core.cluster import groups, plans
 from catdog_core.datasets import Choice
 from catdog_core.errors import CatDogError
-from catdog_core.settings import Augmentation, Network, Training
+from catdog_core.settings import Augmentation
 from catdog_core.training import run_process
 
 PAGE = 4096  # bytes the disk of these tests gives at a time
-TINY = Training(
-    model="custom",
-    network=Network(filters=(4, 4), pooling="stride", head="average"),
-    epochs=6,
-    batch_size=4,
-    image_size=32,
-    steps_per_epoch=2,
-    seed=5,
-)
+TINY = waiting.TINY.model_copy(update={"epochs": 6})
 
 
 @pytest.fixture
@@ -182,20 +173,6 @@ def test_a_read_only_workspace_is_told(workspace, tmp_path, monkeypatch, name):
         with pytest.raises(CatDogError, match="Read-only file system"):
             runs.work(run)
     assert snapshot(workspace) == before
-
-
-@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
-@pytest.mark.parametrize("name", some("model"))
-def test_a_write_that_is_refused_is_told(workspace, tmp_path, monkeypatch, name, code):
-    """The same without a mount: the system refuses the first write."""
-    monkeypatch.setattr(run_process, "start_worker", lambda *_: None)
-    datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
-    dataset, run = stocked(tmp_path)
-    before = snapshot(workspace)
-    with failing(workspace, 1, code), pytest.raises(CatDogError, match="could not be"):
-        OPERATIONS[name](dataset, run)
-    assert snapshot(workspace) == before
-    assert litter(workspace) == []
 
 
 def test_the_trash_of_another_disk_is_told(disk, tmp_path, workspace):

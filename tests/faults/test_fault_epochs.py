@@ -6,21 +6,13 @@ import errno
 import zipfile
 
 import pytest
+import waiting
 from injection import failing, litter
 
 from catdog_core import datasets, runs
 from catdog_core.errors import CatDogError
-from catdog_core.settings import Network, Training
 
-TINY = Training(
-    model="custom",
-    network=Network(filters=(4, 4), pooling="stride", head="average"),
-    epochs=2,
-    batch_size=4,
-    image_size=32,
-    steps_per_epoch=1,
-    seed=5,
-)
+TINY = waiting.TINY.model_copy(update={"epochs": 2, "steps_per_epoch": 1})
 OTHERWISE = ("sendfile", "/state.json", "/.state-", "/in-use-")
 """What a training can do without: a beat, a mark for the cache, what is for another program."""
 

@@ -8,22 +8,13 @@ import threading
 
 import numpy as np
 import pytest
+from waiting import TINY
 
 from catdog_core import datasets, images, records, runs
 from catdog_core.errors import CatDogError, DatasetError
 from catdog_core.packing import cache, shards
-from catdog_core.settings import Network, Training
 
 VICTIM = "train/cats/cat.0003.jpg"
-TINY = Training(
-    model="custom",
-    network=Network(filters=(4, 4), pooling="stride", head="average"),
-    epochs=3,
-    batch_size=4,
-    image_size=32,
-    steps_per_epoch=2,
-    seed=5,
-)
 
 
 def replaced(path):

@@ -22,7 +22,6 @@ from catdog_core.training import run_process, status
 SLEEP = "import time; time.sleep(120)"
 
 
-@pytest.mark.long  # tests/test_runs.py kills one with TensorFlow
 def test_a_killed_worker_is_lost_within_20_s_and_another_takes_its_place(new_run, light):
     first, second = new_run(), new_run()
     worker = started(first)

@@ -174,6 +174,7 @@ def test_writes_that_fail_are_told_and_leave_what_was_there(prepared, place, nam
         number += 1 if number < 3 else 4  # `pytest -m long` takes them all
         assert number < MOST
     assert number > 1, "this operation writes nothing?"
+    inject(prepared, place, OPERATIONS[name], 1, errno.EROFS)  # a disk that is read only
 
 
 @pytest.mark.long

@@ -11,6 +11,18 @@ import psutil
 from patience import busy
 
 from catdog_core import runs
+from catdog_core.settings import Network, Training
+
+TINY = Training(
+    model="custom",
+    network=Network(filters=(4, 4), pooling="stride", head="average"),
+    epochs=3,
+    batch_size=4,
+    image_size=32,
+    steps_per_epoch=2,
+    seed=5,
+)
+"""A training of a second or two."""
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import tarfile
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 
+@functools.cache
 def photos() -> dict[str, bytes]:
     """Small photos of every format and mode, by name."""
     rng = np.random.default_rng(7)

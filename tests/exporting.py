@@ -8,8 +8,11 @@ def made_model(
     folder: Path, name: str, classes: tuple[str, ...] = ("cats", "dogs"), **more: Any
 ) -> Path:
     """A model file of one of the lab's networks, 64 pixels, untrained but with class names."""
+    import keras
+
     from catdog_core import models
 
+    keras.utils.set_random_seed(0)
     made = models.build(name, 64, classes, **more)
     last = next(layer for layer in made.layers[::-1] if layer.weights)
     last.kernel.assign(last.kernel * 30)  # untrained, it would call every photo a half

@@ -3,7 +3,6 @@
 import csv
 import json
 import resource
-import time
 from pathlib import Path
 
 import fakes
@@ -125,13 +124,14 @@ def test_tricks_of_zips_are_refused(plain, tmp_path):
             pytest.fail(name)
 
 
-def test_a_good_model_passes_within_seconds_and_is_checked_once(plain, workspace, apart):
+def test_a_good_model_passes_within_seconds_and_is_checked_once(
+    plain, workspace, apart, monkeypatch
+):
     start = cpu()
     assert predict.load(plain / "plain.keras").size == 32
     assert cpu() - start < SECONDS
-    before = time.monotonic()
-    predict.load(plain / "plain.keras")
-    assert time.monotonic() - before < 1
+    monkeypatch.setattr(model_check, "_ask", lambda *_: pytest.fail("asked"))
+    assert predict.load(plain / "plain.keras").size == 32
     assert len(list((workspace / "models_checked").glob("*.json"))) == 1
 
 

@@ -172,11 +172,11 @@ def damaged() -> list[tuple[str, CatDogError]]:
 def remove(dataset_id: str) -> str:
     """Move a dataset's record to the trash and return the id of its entry there.
 
-    Photos of a user's folder stay where they are; those in the workspace go with the record. What
-    the cache holds of it goes, unless a training may go on with it.
+    Photos of a user's folder stay where they are; those in the workspace go with the record.
+    `runs.remove_dataset` asks first whether a training uses it.
 
     Raises:
-        DatasetError: there is none, or a training uses it now.
+        DatasetError: there is none.
         AccessError: the visitor may not change data.
         CatDogError: it cannot be moved.
     """
@@ -184,22 +184,8 @@ def remove(dataset_id: str) -> str:
     folder = root() / dataset_id
     if files.slug(dataset_id, 80) != dataset_id or not folder.is_dir():
         raise DatasetError("There is no dataset '{id}' to delete.", id=files.shown(dataset_id))
-    from .packing import cache  # these ask this room which datasets there are
-    from .training import run_folder
-
-    for run in run_folder.listing():
-        if run.is_active and run.dataset_id == dataset_id:
-            raise DatasetError(
-                "Run '{run}' is {status} and uses the dataset '{name}'. Wait for it, or stop it"
-                " before you delete the dataset.",
-                run=run.name or run.id,
-                status=run.status,
-                name=run.dataset_name,
-            )
     name = files.read_object(folder / "dataset.json").get("name")
-    entry = trash.put("dataset", str(name or dataset_id), [folder])
-    cache.sweep()
-    return entry
+    return trash.put("dataset", str(name or dataset_id), [folder])
 
 
 def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) -> Dataset:

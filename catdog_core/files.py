@@ -29,6 +29,8 @@ from .regular_files import open_regular as open_regular
 from .regular_files import read_regular as read_regular
 
 PROJECT = Path(__file__).resolve().parent.parent
+DEFAULT_MODEL = PROJECT / "assets" / "models" / "default"
+"""The finished run that comes with the lab."""
 WORKSPACE = "CATDOG_WORKSPACE"
 """The environment variable that names the workspace."""
 _temporaries: dict[Path, int] = {}  # and the process that made each
@@ -48,6 +50,16 @@ def workspace() -> Path:
         return PROJECT / "workspace"
     folder = Path(named)
     return folder if folder.is_absolute() else resolve_workspace()
+
+
+def runs_folder() -> Path:
+    """The folder of this workspace's runs, one folder each."""
+    return workspace() / "runs"
+
+
+def cache_folder() -> Path:
+    """The folder of what can be made or downloaded again."""
+    return workspace() / "cache"
 
 
 def resolve_workspace() -> Path:

@@ -23,7 +23,6 @@ from .networks import (
     compact,
     compact_table,
     model_check,
-    model_child,
     strangers,
 )
 from .networks import network as built
@@ -203,7 +202,7 @@ def load(path: Path, compiled: bool = False) -> keras.Model:
         try:
             return keras.models.load_model(safe, compile=compiled, safe_mode=True)
         except Exception as error:
-            raise model_child.unloadable(path.name, error) from error
+            raise model_check.unloadable(path.name, error) from error
 
 
 def about(path: Path) -> dict[str, Any]:

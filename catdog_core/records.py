@@ -25,7 +25,7 @@ All splits are stored in a seeded mixed order, so that a part of one sees every 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
-from . import files
+from . import files, locks
 from .datasets import Dataset
 from .errors import CatDogError, DatasetError
 from .packing import cache, shard_index, shards
@@ -75,7 +75,7 @@ def pack(
         CatDogError: the disk is full or not writable.
     """
     out = Path(out)
-    with _telling(out), cache.guarded(out, _waiting(dataset, progress)):
+    with _telling(out), locks.exclusive(out, _waiting(dataset, progress)):
         if shard_index.is_of(out, dataset, size):
             if not verify(out):
                 return opened(out)
@@ -89,17 +89,29 @@ def pack(
         return _pack(dataset, out, size, progress)
 
 
-def cached(dataset: Dataset, size: int, progress: Progress | None = None) -> Packed:
+def cached(
+    dataset: Dataset,
+    size: int,
+    progress: Progress | None = None,
+    in_use: Collection[str] | None = None,
+) -> Packed:
     """The shards of a dataset in the workspace's cache, packed on first use.
 
     The place is named by the content's fingerprint, so changed photos are packed anew. An entry
     of an older format, or with a shard missing or damaged, is mended. Raises as `pack`.
+
+    Args:
+        dataset: whose photos are packed.
+        size: side of the square, in pixels.
+        progress: called with how many of how many photos are packed.
+        in_use: what runs refer to, as `cache.sweep` takes it. Where it is given, all else that no
+            dataset refers to is removed before packing.
     """
     out = cache.place(dataset.fingerprint, size)
     with _telling(out):
-        if not _holds(out, dataset, size):
-            cache.sweep()
-        with cache.guarded(out, _waiting(dataset, progress)):
+        if in_use is not None and not _holds(out, dataset, size):
+            cache.sweep(in_use)
+        with locks.exclusive(out, _waiting(dataset, progress)):
             if not _holds(out, dataset, size):
                 if out.exists():
                     _reopen(out)

@@ -22,16 +22,16 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-from . import access, files, trash
+from . import access, datasets, files, trash
 from .datasets import Dataset
 from .errors import RunError
 from .networks import backbones
+from .packing import cache
 from .settings import Augmentation, Training
 from .subprocess_jobs import reap_children
 from .training import about, lineage, run_process
@@ -40,6 +40,7 @@ from .training.run_folder import (
     Run,
     batches,
     best_epoch,
+    fingerprints_in_use,
     listing,
     load,
     read_epochs,
@@ -53,6 +54,7 @@ __all__ = [
     "batches",
     "best_epoch",
     "create",
+    "fingerprints_in_use",
     "join",
     "listing",
     "load",
@@ -60,14 +62,13 @@ __all__ = [
     "reap_children",
     "refuse_ended",
     "remove",
+    "remove_dataset",
     "rename",
     "root",
     "start",
     "stop",
-    "work",
 ]
 
-_BUSY = 3.0  # seconds another process may take to let go of a run
 _VERSIONS = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
 
 
@@ -259,28 +260,28 @@ def remove(run_dir: Path) -> str:
         return trash.put("run", run.name or run.id, [run.folder])
 
 
-def work(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = None) -> None:
-    """Train a run in this process, from its start or where it stopped, to its end or a stop.
+def remove_dataset(dataset_id: str) -> str:
+    """Move a dataset that no training uses to the trash and return the id of its entry there.
 
-    Takes the run's lock, waits for its turn in the workspace, and only then loads TensorFlow.
-
-    Args:
-        run_dir: a run folder.
-        on_progress: called with the state after every batch.
+    What the cache holds of it goes, unless a training may go on with it.
 
     Raises:
-        RunError: it cannot be started, another process has it, or it failed; the state says so.
+        RunError: a training uses it now.
+        CatDogError: as `datasets.remove`.
     """
-    run = load(run_dir)
-    refuse_ended(run)
-    busy = RunError(
-        "Run '{name}' is already being trained by another process. Wait for it, or stop it first.",
-        name=run.name,
-    )
-    with files.locked(run.folder / "lock", busy, _BUSY):
-        from .training import turn
-
-        turn.take(run, on_progress)
+    access.check("change data")
+    for run in listing():
+        if run.is_active and run.dataset_id == dataset_id:
+            raise RunError(
+                "Run '{run}' is {status} and uses the dataset '{name}'. Wait for it, or stop it"
+                " before you delete the dataset.",
+                run=run.name or run.id,
+                status=run.status,
+                name=run.dataset_name,
+            )
+    entry = datasets.remove(dataset_id)
+    cache.sweep(fingerprints_in_use())
+    return entry
 
 
 def _versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ from . import callbacks, datasets, files, models, pipeline, records, runs
 from .curation import recognised
 from .errors import RunError
 from .networks import strangers
-from .training import averaging, lessons, optimizers, part, schedules
+from .training import averaging, lessons, optimizers, part, run_folder, schedules
 from .training.lessons import Lesson
 from .training.turn import Stopped, Told
 
@@ -32,7 +32,9 @@ def train(run: runs.Run, state: Told) -> None:
 
     # 1. The photos, decoded and fitted once, kept as uint8.
     dataset = _dataset(run)
-    packed = records.cached(dataset, training.image_size, _packing(state))
+    packed = records.cached(
+        dataset, training.image_size, _packing(state), run_folder.fingerprints_in_use()
+    )
     train_photos = records.load(packed, "train")  # images (N, S, S, 3) uint8, labels (N,)
     validation_photos = records.load(packed, "validation")
     if training.train_photos:

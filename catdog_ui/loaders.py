@@ -19,7 +19,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit import runtime
 
-from catdog_core import access, files
+from catdog_core import access, files, runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import CatDogError, PhotoError
 from catdog_core.images import Photo
@@ -139,7 +139,7 @@ def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
         if job.stopped():
             raise CatDogError("The packing was stopped. Start it again; it goes on from there.")
 
-    packed = records.cached(dataset, size, progress)
+    packed = records.cached(dataset, size, progress, runs.fingerprints_in_use())
     if there:
         records.pack(dataset, place, size, progress)  # verifies, and mends what is damaged
     return PackedPhotos(

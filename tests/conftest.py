@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from catdog_core.training.execution import execute_run
+
 # Read by TensorFlow at import: its start-up notes are no part of a test's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -132,7 +134,7 @@ def travelled(demo, tmp_path_factory):
         run = runs.create(dataset, training, None, name="far *away*")
         runs.annotate(run, "What a run.")
         stop = lambda state: state.get("epoch") == 2 and (run / "stop").touch()  # noqa: E731
-        runs.work(run, stop)
+        execute_run(run, stop)
         assert runs.load(run).status == "stopped" and len(runs.load(run).epochs) == 2
         evaluate.keep(run, predict.load, dataset, "validation")
         path = export.save(run, "bundle", folder / "run.zip")

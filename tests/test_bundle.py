@@ -14,6 +14,7 @@ from catdog_core.exports import bundle_in
 from catdog_core.insight import predictions
 from catdog_core.networks import model_check
 from catdog_core.outcomes import histories
+from catdog_core.training.execution import execute_run
 
 
 @pytest.fixture
@@ -55,9 +56,9 @@ def test_it_trains_on_where_it_stopped_even_if_its_photos_come_later(travelled, 
     found = bundle_in.bring(path)
     assert found.dataset is None and found.run.can_resume
     with pytest.raises(CatDogError, match="no dataset"):
-        runs.work(found.run.folder)
+        execute_run(found.run.folder)
     datasets.open_folder(here)
-    runs.work(found.run.folder)
+    execute_run(found.run.folder)
     ended = runs.load(found.run.folder)
     assert ended.status == "done" and len(ended.epochs) == 4
     assert ended.epochs[:2] == runs.load(run).epochs

@@ -8,9 +8,10 @@ import sys
 import pytest
 from filelock import FileLock
 
-from catdog_core import datasets, files, records, runs
+from catdog_core import datasets, files, locks, records, runs
 from catdog_core.packing import cache
 from catdog_core.settings import Training
+from catdog_core.sources import download, tfds
 
 LOST = "0" * 20 + "-150"
 HOLDING = """
@@ -38,7 +39,7 @@ def referred(dataset):
 
 
 def test_an_empty_cache_takes_nothing(workspace):
-    assert (cache.usage(), cache.clear(), cache.sweep()) == ([], 0, 0)
+    assert (cache.usage(), cache.clear(), cache.sweep(runs.fingerprints_in_use())) == ([], 0, 0)
 
 
 def test_each_entry_tells_its_size_and_its_datasets(dataset, referred):
@@ -54,22 +55,22 @@ def test_each_entry_tells_its_size_and_its_datasets(dataset, referred):
 def test_what_no_dataset_refers_to_goes(referred):
     entry(LOST)
     entry(f".{LOST}.packing")
-    assert cache.sweep() == 2004
+    assert cache.sweep(runs.fingerprints_in_use()) == 2004
     assert list(cache.root().iterdir()) == [referred]
 
 
 def test_a_run_that_may_go_on_keeps_its_entry(dataset, referred):
     run = runs.create(dataset, Training(), None)
-    datasets.remove(dataset.id)
+    runs.remove_dataset(dataset.id)
     assert referred.exists()
     runs.remove(run)
-    assert cache.sweep() == 1002
+    assert cache.sweep(runs.fingerprints_in_use()) == 1002
     assert not referred.exists()
 
 
 def test_a_dataset_that_is_deleted_takes_its_entries_along(dataset, referred):
     other = entry(cache.place(dataset.fingerprint, 64).name)
-    datasets.remove(dataset.id)
+    runs.remove_dataset(dataset.id)
     assert not referred.exists() and not other.exists()
 
 
@@ -77,16 +78,16 @@ def test_an_entry_in_use_is_neither_swept_nor_cleared(dataset, referred):
     other = entry(LOST)
     holds = [cache.hold(other), cache.hold(referred)]
     assert [e.in_use for e in cache.usage()] == [True, True]
-    assert (cache.sweep(), cache.clear()) == (0, 0)
+    assert (cache.sweep(runs.fingerprints_in_use()), cache.clear()) == (0, 0)
     holds[0].release()
-    assert (cache.sweep(), other.exists()) == (1002, False)
+    assert (cache.sweep(runs.fingerprints_in_use()), other.exists()) == (1002, False)
     holds[1].release()
     assert (cache.clear(), cache.usage()) == (1002, [])
 
 
 def test_an_entry_being_packed_is_not_cleared(referred):
     building = entry(f".{referred.name}.packing")
-    with cache.guarded(referred):
+    with locks.exclusive(referred):
         assert all(e.in_use for e in cache.usage())
         assert cache.clear() == 0
     assert cache.clear() == 2004
@@ -107,7 +108,7 @@ def test_a_killed_reader_holds_nothing(referred):
 
 def test_a_removal_that_was_killed_is_finished(workspace):
     entry(".going-1234abcd")
-    assert cache.sweep() == 1002
+    assert cache.sweep(runs.fingerprints_in_use()) == 1002
     assert list(cache.root().iterdir()) == []
 
 
@@ -117,7 +118,7 @@ def test_what_others_keep_there_stays(workspace, tmp_path):
     (kept / "letter.txt").write_text("dear")
     entry("photos")
     (cache.root() / LOST).symlink_to(kept, target_is_directory=True)
-    assert (cache.usage(), cache.clear(), cache.sweep()) == ([], 0, 0)
+    assert (cache.usage(), cache.clear(), cache.sweep(runs.fingerprints_in_use())) == ([], 0, 0)
     assert (kept / "letter.txt").exists()
     assert (cache.root() / "photos").exists()
 
@@ -125,7 +126,7 @@ def test_what_others_keep_there_stays(workspace, tmp_path):
 @pytest.fixture
 def half(workspace):
     """A download that broke off, as `download` leaves it."""
-    folder = cache.downloads()
+    folder = download.folder()
     folder.mkdir(parents=True)
     (folder / "pets.zip.part").write_bytes(b"PK" + b"x" * 3998)
     (folder / "pets.zip.json").write_bytes(b"{}")
@@ -137,7 +138,7 @@ def test_a_half_download_is_told_and_goes_only_on_request(half):
     (found,) = cache.usage()
     assert (found.path, found.bytes, found.kind) == (half, 4002, "download")
     assert not found.whole and not found.in_use
-    assert (cache.sweep(), cache.clear()) == (0, 0)
+    assert (cache.sweep(runs.fingerprints_in_use()), cache.clear()) == (0, 0)
     assert (cache.clear(half_fetched=True), cache.usage()) == (4002, [])
 
 
@@ -150,15 +151,15 @@ def test_a_whole_download_is_cleared_and_a_running_one_stays(half):
 
 
 def test_what_tensorflow_datasets_fetched_is_told_and_cleared(workspace):
-    (cache.tfds() / "downloads").mkdir(parents=True)
+    (tfds.folder() / "downloads").mkdir(parents=True)
     assert cache.usage() == []
-    (cache.tfds() / "downloads" / "beans.zip").write_bytes(b"x" * 70)
+    (tfds.folder() / "downloads" / "beans.zip").write_bytes(b"x" * 70)
     assert [(e.kind, e.bytes, e.whole) for e in cache.usage()] == [("tfds", 70, False)]
-    with cache.guarded(cache.tfds()):
+    with locks.exclusive(tfds.folder()):
         assert [e.in_use for e in cache.usage()] == [True]
         assert cache.clear(half_fetched=True) == 0
     assert (cache.clear(), cache.clear(half_fetched=True)) == (0, 70)
-    assert not cache.tfds().exists()
+    assert not tfds.folder().exists()
 
 
 def test_photos_read_from_shards_hold_their_entry_until_they_are_gone(dataset):
@@ -181,5 +182,5 @@ def test_packing_sweeps_what_changed_photos_left_behind(workspace, demo, tmp_pat
     (tmp_path / "set/train/cats/cat.0003.jpg").unlink()
     changed = datasets.open_folder(tmp_path / "set")
     gc.collect()
-    records.cached(changed, 32)
+    records.cached(changed, 32, in_use=runs.fingerprints_in_use())
     assert [e.path for e in cache.usage()] == [cache.place(changed.fingerprint, 32)]

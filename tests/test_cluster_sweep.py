@@ -19,6 +19,7 @@ from catdog_core.cluster import grid, groups, plans
 from catdog_core.cluster.groups import Cluster
 from catdog_core.errors import RunError
 from catdog_core.settings import Training
+from catdog_core.training.execution import execute_run
 
 pytest.importorskip("ray", reason="sweeps are an option: pip install -r requirements-cluster.txt")
 pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -160,7 +161,7 @@ def test_every_trial_equals_the_same_settings_trained_alone(battered, dataset):
     sweep, _, _ = battered
     for run in (sweep.runs[0], sweep.runs[3]):
         alone = runs.create(dataset, run.training, None)
-        runs.work(alone)
+        execute_run(alone)
         found = runs.load(alone)
         assert numbers(run) == numbers(found)
         for ours, theirs in zip(weights(run), weights(found), strict=True):

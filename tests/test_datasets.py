@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images, trash
+from catdog_core import datasets, images, runs, trash
 from catdog_core.errors import DatasetError
 from catdog_core.sources import contents
 
@@ -128,7 +128,7 @@ def test_an_opened_folder_is_remembered_and_untouched(workspace, demo):
 
 def test_deleting_a_dataset_keeps_the_users_photos_and_a_copy_of_the_record(workspace, demo):
     found = datasets.open_folder(demo)
-    entry = trash.get(datasets.remove(found.id))
+    entry = trash.get(runs.remove_dataset(found.id))
     assert datasets.listing() == []
     assert demo.is_dir()
     assert (entry.parts[0][0] / "dataset.json").is_file()

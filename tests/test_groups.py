@@ -9,7 +9,7 @@ import fakes
 import pytest
 from filelock import FileLock
 
-from catdog_core import datasets, files, runs, subprocess_jobs
+from catdog_core import datasets, files, locks, runs, subprocess_jobs
 from catdog_core.cluster import grid, groups, plans, ray_here
 from catdog_core.cluster.groups import Cluster, Mark
 from catdog_core.errors import ClusterError, RunError
@@ -285,7 +285,7 @@ def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, cap
     later(status.SILENCE + 2)
     assert patron.is_gone()
     assert "driver of this run's sweep has ended" in capsys.readouterr().err
-    monkeypatch.setattr(status, "is_locked", lambda path: path.name == "lock")
+    monkeypatch.setattr(locks, "is_locked", lambda path: path.name == "lock")
     later(2)
     assert patron.is_there()
     assert not turn.Patron("").is_there()

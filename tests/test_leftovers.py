@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core import files, leftovers, processes
-from catdog_core.packing import cache
+from catdog_core import files, leftovers, locks, processes
 
 AREAS = ("datasets", "runs/one", "cache/exports")
 MAKES = """
@@ -144,7 +143,7 @@ def test_a_packing_goes_unless_a_shard_of_it_is_whole_or_somebody_packs(temporar
         folder.mkdir(parents=True)
         (folder / "train-00000.tfrecord").touch()
     (some / "train-00000.json").touch()
-    with cache.guarded(Path(workspace / "cache" / f"{'c' * 20}-32")):
+    with locks.exclusive(Path(workspace / "cache" / f"{'c' * 20}-32")):
         assert leftovers.sweep() == 1
     assert (none.exists(), some.exists(), busy.exists()) == (False, True, True)
 

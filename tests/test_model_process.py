@@ -63,8 +63,8 @@ def prisoner(tmp_path, code):
 import sys, os
 sys.path.insert(0, {str(files.PROJECT)!r})
 from pathlib import Path
-from catdog_core.networks import model_child
-sys.addaudithook(model_child._warden(Path.cwd()))
+import catdog_core.networks.model_child as process
+sys.addaudithook(process._warden(Path.cwd()))
 {code}
 """
     done = subprocess.run([sys.executable, "-c", text], cwd=home, capture_output=True)
@@ -121,7 +121,7 @@ def test_only_the_form_of_an_answer_is_believed(status, answer, words):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds these limits")
 def test_memory_and_time_are_bounded_by_the_system(tmp_path):
     start = f"import sys; sys.path.insert(0, {str(files.PROJECT)!r})\n"
-    start += "from catdog_core.networks import model_child as c\n"
+    start += "import catdog_core.networks.model_child as c\n"
     flood = "c.bound(300_000_000)\ntry:\n    bytearray(10**9)\nexcept MemoryError:\n    sys.exit(9)"
     assert subprocess.run([sys.executable, "-c", start + flood]).returncode == 9
     hang = "c._bound_cpu(0)\nwhile True: pass"

@@ -12,6 +12,7 @@ from catdog_core.errors import RunError, SettingsError
 from catdog_core.networks import architecture, network_table
 from catdog_core.settings import NETWORKS, Network, Training
 from catdog_core.training import lineage
+from catdog_core.training.execution import execute_run
 
 
 def drawn(seed):
@@ -123,7 +124,7 @@ def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
 
     whole = runs.create(dataset, SMALL, None)
     assert files.read_json(whole / "settings.json")["training"]["network"]["filters"] == [4, 8]
-    runs.work(whole)
+    execute_run(whole)
     photo = dataset.items("validation")[0].path
     model = predict.load(whole / "best.keras")
     assert predict.photos(model, [("cat", photo.read_bytes())])[0].label in ("cats", "dogs")
@@ -141,7 +142,7 @@ def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
     best = models.load(whole / "best.keras").get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(start, best, strict=True))
     runs.remove(whole)  # what becomes of the parent does not matter
-    runs.work(child)
+    execute_run(child)
     assert runs.load(child).status == "done"
 
 

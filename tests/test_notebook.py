@@ -17,6 +17,7 @@ from catdog_core.exports import notebook
 from catdog_core.networks import architecture
 from catdog_core.outcomes import history_files
 from catdog_core.settings import RECIPES, Augmentation, Network, Training
+from catdog_core.training.execution import execute_run
 from tests.fakes import shell
 
 TINY = {"image_size": 64, "epochs": 2, "batch_size": 12}
@@ -186,7 +187,7 @@ def test_the_curves_come_out_alike(workspace, tmp_path, kind):
     smoothed = {"label_smoothing": 0.05} if kind == "memory" else {}
     training = Training(image_size=64, epochs=10, learning_rate=1e-3, **smoothed)
     run = made(tmp_path / "pets", training, None)
-    runs.work(run)
+    execute_run(run)
     path, _ = written(run, tmp_path / "code")
     _, history = executed(path, tmp_path / "out")
     here, there = runs.load(run).epochs, history
@@ -203,7 +204,7 @@ def test_a_transfer_run_takes_its_pretrained_network_along(demo, workspace, tmp_
         update={"image_size": 64, "epochs": 3, "looks": 2}
     )
     run = made(demo, training, Augmentation(vertical_flip=False))
-    runs.work(run)
+    execute_run(run)
     path, _ = written(run, tmp_path / "code")
     told, history = executed(path, tmp_path / "out")
     assert parameters(training) in told and len(history) == 3

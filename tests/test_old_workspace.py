@@ -11,6 +11,7 @@ from catdog_core.augmentation import presets
 from catdog_core.cluster import groups
 from catdog_core.errors import CatDogError
 from catdog_core.insight import predictions
+from catdog_core.training.execution import execute_run
 
 OLD = Path(__file__).parent / "old_workspace" / "lab"
 
@@ -96,7 +97,7 @@ def test_its_models_answer_and_its_stopped_run_goes_on(old, capsys):
     assert fakes.shell(capsys, "diagnose", run.id)[0] == 0
     assert fakes.shell(capsys, "experiment", "list")[0] == 0
     stopped = named("Old stopped run")
-    runs.work(stopped.folder)
+    execute_run(stopped.folder)
     assert [row["epoch"] for row in named("Old stopped run").epochs] == [0, 1, 2, 3]
     assert named("Old stopped run").status == "done"
 

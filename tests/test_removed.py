@@ -8,6 +8,7 @@ from catdog_core.cli import main
 from catdog_core.commands import removed
 from catdog_core.errors import DatasetError
 from catdog_core.settings import Network, Training
+from catdog_core.training.execution import execute_run
 
 SMALL = Training(
     model="custom",
@@ -118,7 +119,7 @@ def of_two_workers(workspace, demo):
 
 def test_a_run_of_two_workers_trains_with_one_and_says_so(of_two_workers, capsys):
     alone = runs.create(datasets.load(runs.load(of_two_workers).dataset_id), SMALL, None)
-    runs.work(alone)
+    execute_run(alone)
     assert main(["resume", str(of_two_workers)]) == 0
     assert "This run had 2 workers. It now trains with one." in capsys.readouterr().out
     numbers = [

@@ -15,6 +15,7 @@ from catdog_core.insight import metrics
 from catdog_core.insight.predictions import Table
 from catdog_core.outcomes import histories
 from catdog_core.settings import Training
+from catdog_core.training.execution import execute_run
 from tests import fakes
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
@@ -51,7 +52,7 @@ def trained(demo, tmp_path_factory):
         patched.setenv("CATDOG_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
         training = Training(image_size=64, epochs=2, batch_size=12)
         folder = runs.create(datasets.open_folder(pets), training, None, name=HOSTILE)
-        runs.work(folder)
+        execute_run(folder)
         yield folder
 
 

@@ -9,10 +9,11 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from catdog_core import datasets, files, runs, subprocess_jobs, trash
+from catdog_core import datasets, files, locks, runs, subprocess_jobs, trash
 from catdog_core.errors import CatDogError, RunError
 from catdog_core.settings import Augmentation, Training
-from catdog_core.training import status
+from catdog_core.training import execution
+from catdog_core.training.execution import execute_run
 
 SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=6, seed=3)
 
@@ -54,16 +55,16 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset
 
     whole = runs.create(dataset, SMALL, augmentation)
     broken = runs.create(dataset, SMALL, augmentation)
-    runs.work(whole)
+    execute_run(whole)
 
     def stop_in_second_epoch(state):
         if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", 1, 3):
             (broken / "stop").touch()
 
-    runs.work(broken, stop_in_second_epoch)
+    execute_run(broken, stop_in_second_epoch)
     assert runs.load(broken).status == "stopped"
     assert [row["epoch"] for row in runs.load(broken).epochs] == [0]
-    runs.work(broken)
+    execute_run(broken)
     assert runs.load(broken).status == "done"
     assert without_seconds(broken) == without_seconds(whole)
 
@@ -124,7 +125,7 @@ def test_early_stopping_ends_the_run_so_many_epochs_after_its_best(dataset, monk
     best = lambda epochs, monitor: min(1, len(epochs) - 1)  # noqa: E731
     monkeypatch.setattr(callbacks.runs, "best_epoch", best)
     run = runs.create(dataset, SMALL.model_copy(update={"epochs": 30, "early_stopping": 2}), None)
-    runs.work(run)
+    execute_run(run)
     found = runs.load(run)
     assert found.status == "done"
     assert [row["epoch"] for row in found.epochs] == [0, 1, 2, 3]
@@ -142,7 +143,7 @@ def test_a_diverging_training_fails_with_its_remedy(dataset):
 
         patch.setattr(callbacks.Progress, "on_train_batch_end", infinite)
         with pytest.raises(RunError, match="diverged"):
-            runs.work(run)
+            execute_run(run)
     found = runs.load(run)
     assert found.status == "failed"
     assert "lower learning rate" in found.state["error"]["message"]
@@ -154,7 +155,7 @@ def test_changed_photos_are_noticed_before_training(dataset, monkeypatch):
     stored = json.loads(record.read_text())
     record.write_text(json.dumps({**stored, "fingerprint": "another"}))
     with pytest.raises(CatDogError, match="have changed"):
-        runs.work(run)
+        execute_run(run)
     assert runs.load(run).status == "failed"
 
 
@@ -163,8 +164,8 @@ def test_a_run_that_ended_lets_go_of_its_lock_at_once(dataset):
     record = datasets.root() / dataset.id / "dataset.json"
     files.write_json(record, {**files.read_json(record), "fingerprint": "another"})
     with pytest.raises(CatDogError) as kept:  # its traceback keeps the lock object alive
-        runs.work(run)
-    assert not status.is_locked(run / "lock")
+        execute_run(run)
+    assert not locks.is_locked(run / "lock")
     assert "have changed" in str(kept.value)
 
 
@@ -215,17 +216,17 @@ def test_names_notes_and_trash(dataset):
 def test_a_run_that_works_cannot_be_deleted_or_started_again(dataset, monkeypatch):
     run = runs.create(dataset, SMALL, None)
     files.write_json(run / "state.json", {"status": "running", "beat": 1, "time": 1.0})
-    monkeypatch.setattr(status, "is_locked", lambda path: True)
+    monkeypatch.setattr(locks, "is_locked", lambda path: True)
     for action in (runs.remove, runs.start):
         with pytest.raises(RunError, match="running"):
             action(run)
 
 
 def test_a_run_that_another_process_trains_is_told_to_be_busy(dataset, monkeypatch):
-    monkeypatch.setattr(runs, "_BUSY", 0)
+    monkeypatch.setattr(execution, "_BUSY", 0)
     run = runs.create(dataset, SMALL, None)
     with FileLock(run / "lock"), pytest.raises(RunError, match="already being trained"):
-        runs.work(run)
+        execute_run(run)
 
 
 def test_only_a_running_run_can_be_stopped(dataset):
@@ -242,7 +243,7 @@ def test_a_stop_wished_while_the_worker_wakes_up_is_kept(dataset, monkeypatch):
     runs.start(run)  # asked for; its process is still on the way
     runs.stop(run)
     subprocess_jobs._detached.clear()
-    runs.work(run)
+    execute_run(run)
     assert runs.load(run).status == "stopped"
     assert runs.load(run).epochs == []
 
@@ -251,7 +252,7 @@ def test_a_stop_wished_while_the_worker_wakes_up_is_kept(dataset, monkeypatch):
 def test_a_stop_left_over_from_a_killed_worker_stops_no_new_one(dataset):
     run = runs.create(dataset, SMALL, None)
     (run / "stop").touch()
-    runs.work(run)
+    execute_run(run)
     assert runs.load(run).status == "done"
 
 
@@ -259,6 +260,6 @@ def test_a_damaged_resume_point_is_told_and_left_as_it_is(dataset):
     run = runs.create(dataset, SMALL, None)
     (run / "backup.keras").write_bytes(b"PK\x03\x04 half a model")
     with pytest.raises(CatDogError, match=r"backup\.keras is damaged"):
-        runs.work(run)
+        execute_run(run)
     assert runs.load(run).status == "damaged"
     assert (run / "backup.keras").is_file()

@@ -10,6 +10,7 @@ from catdog_core import controls, files, runs
 from catdog_core.errors import DatasetError
 from catdog_core.settings import RECIPES, Augmentation, Training
 from catdog_core.training import schedules
+from catdog_core.training.execution import execute_run
 
 SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=4, seed=3)
 
@@ -112,11 +113,11 @@ def stopping(run, epoch):
 def test_with_everything_on_a_resumed_run_equals_one_never_stopped(dataset, settings, augmentation):
     training = SMALL.model_copy(update=settings)
     whole, broken = (runs.create(dataset, training, augmentation) for _ in range(2))
-    runs.work(whole)
+    execute_run(whole)
     for epoch in (1, 2):
-        runs.work(broken, stopping(broken, epoch))
+        execute_run(broken, stopping(broken, epoch))
         assert len(runs.load(broken).epochs) == epoch
-    runs.work(broken)
+    execute_run(broken)
     assert numbers(broken) == numbers(whole)
     assert all(np.array_equal(a, b) for a, b in zip(weights(whole), weights(broken), strict=True))
     one, two = (_best(run / "best.keras") for run in (whole, broken))
@@ -136,7 +137,7 @@ def test_what_is_validated_and_kept_as_best_is_the_average(dataset):
 
     training = SMALL.model_copy(update={"epochs": 1, "weight_averaging": 0.9})
     run = runs.create(dataset, training, None)
-    runs.work(run)
+    execute_run(run)
     raw = [weight.numpy() for weight in models.load(run / "backup.keras").weights[:-1]]
     averages = averaging.read(run / "backup.keras")
     best = _best(run / "best.keras")
@@ -242,7 +243,7 @@ def test_mixed_precision_trains_and_predicts_in_32_bits_and_leaves_the_lab_as_it
 
     training = SMALL.model_copy(update={"epochs": 1, "mixed_precision": True})
     run = runs.create(dataset, training, None)
-    runs.work(run)
+    execute_run(run)
     assert keras.config.dtype_policy().name == "float32"
     model = models.load(run / "best.keras")
     assert model.layers[-1].compute_dtype == "float32"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from catdog_core import cli, datasets, files, images, pipeline, records
+from catdog_core import cli, datasets, files, images, locks, pipeline, records
 from catdog_core.errors import CatDogError, DatasetError
 from catdog_core.packing import cache, shards
 
@@ -290,7 +290,7 @@ def test_waiting_for_another_packing_can_be_given_up(demo, workspace):
     def give_up(done, total):
         raise KeyboardInterrupt
 
-    with cache.guarded(cache.place(dataset.fingerprint, SIZE)), pytest.raises(KeyboardInterrupt):
+    with locks.exclusive(cache.place(dataset.fingerprint, SIZE)), pytest.raises(KeyboardInterrupt):
         records.cached(dataset, SIZE, give_up)
 
 

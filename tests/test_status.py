@@ -3,6 +3,7 @@
 import pytest
 from filelock import FileLock
 
+from catdog_core import locks
 from catdog_core.training import status
 
 
@@ -34,10 +35,10 @@ def test_every_status_follows_from_state_lock_and_time(
 
 def test_a_lock_is_seen_while_held_and_free_after(tmp_path):
     path = tmp_path / "lock"
-    assert not status.is_locked(path)
+    assert not locks.is_locked(path)
     with FileLock(path):
-        assert status.is_locked(path)
-    assert not status.is_locked(path)
+        assert locks.is_locked(path)
+    assert not locks.is_locked(path)
 
 
 def test_silence_is_counted_by_the_readers_own_clock(tmp_path, monkeypatch):

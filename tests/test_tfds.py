@@ -86,8 +86,8 @@ def test_splits_and_labels_become_a_dataset(package):
 
 
 def test_what_was_fetched_goes_after_the_import_and_stays_when_it_fails(package):
-    cache.tfds().mkdir(parents=True)
-    (cache.tfds() / "part").write_bytes(b"half")
+    tfds.folder().mkdir(parents=True)
+    (tfds.folder() / "part").write_bytes(b"half")
     package["pets"] = Builder({"train": rows(8)}, FEATURES, prepare=OSError("no network"))
     with pytest.raises(DatasetError, match="no network"):
         tfds.dataset("pets")

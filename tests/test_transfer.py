@@ -14,6 +14,7 @@ from catdog_core.networks.backbones import BACKBONES, BUNDLED
 from catdog_core.packing import cache
 from catdog_core.settings import PRESETS, Augmentation, Training
 from catdog_core.training import features
+from catdog_core.training.execution import execute_run
 
 SMALL = Training(model="transfer", image_size=32, epochs=3, batch_size=16, learning_rate=0.01)
 
@@ -30,7 +31,7 @@ def trained(demo, tmp_path_factory):
         patch.setenv("CATDOG_WORKSPACE", str(tmp_path_factory.mktemp("trained")))
         dataset = datasets.open_folder(demo)
         folder, phases = runs.create(dataset, SMALL, None), []
-        runs.work(folder, lambda state: phases.append((state.get("phase"), state.get("packed"))))
+        execute_run(folder, lambda state: phases.append((state.get("phase"), state.get("packed"))))
         yield folder, dataset, phases
 
 
@@ -182,15 +183,15 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(tr
 def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
     training = SMALL.model_copy(update={"epochs": 4, "unfreeze": 1, "unfreeze_epochs": 2})
     whole, broken = (runs.create(dataset, training, PRESETS["notes"]) for _ in range(2))
-    runs.work(whole)
+    execute_run(whole)
 
     def stop(state):
         if (state.get("phase"), state.get("epoch"), state.get("batch")) == ("train", epoch, 2):
             (broken / "stop").touch()
 
-    runs.work(broken, stop)
+    execute_run(broken, stop)
     assert len(runs.load(broken).epochs) == epoch
-    runs.work(broken)
+    execute_run(broken)
     one, two = runs.load(whole), runs.load(broken)
     assert [row["val_loss"] for row in one.epochs] == [row["val_loss"] for row in two.epochs]
     rates = [row["learning_rate"] for row in one.epochs]
@@ -205,7 +206,7 @@ def test_a_stop_among_the_features_keeps_those_done_and_the_cache_clears_them(da
         if state.get("phase") == "features" and state.get("packed", 0) >= 40:
             (folder / "stop").touch()
 
-    runs.work(folder, stop)
+    execute_run(folder, stop)
     run = runs.load(folder)
     assert (run.status, run.epochs) == ("stopped", [])
     kept = list(cache.root().glob("*/features-*.npz"))
@@ -214,7 +215,7 @@ def test_a_stop_among_the_features_keeps_those_done_and_the_cache_clears_them(da
     assert before > sum(path.stat().st_size for path in kept)
     cache.clear()
     assert not any(path.exists() for path in kept)
-    runs.work(folder)  # what was cleared is made again
+    execute_run(folder)  # what was cleared is made again
     assert runs.load(folder).status == "done"
 
 

@@ -43,7 +43,7 @@ def test_the_entry_tells_what_when_and_from_where(workspace):
 def test_a_dataset_comes_back_with_what_was_decided(pets):
     file = pets.items("train")[0].file
     datasets.change(pets.id, [datasets.Choice(file, "exclude")])
-    key = datasets.remove(pets.id)
+    key = runs.remove_dataset(pets.id)
     assert datasets.listing() == []
     trash.restore(key)
     assert datasets.load(pets.id).excluded == (file,)
@@ -51,7 +51,7 @@ def test_a_dataset_comes_back_with_what_was_decided(pets):
 
 def test_imported_photos_come_back_too(workspace):
     made = datasets.adopt("drawn", "Drawn", "demo", lambda to: datasets.make_demo(to, 4, 4, 32))
-    trash.restore(datasets.remove(made.id))
+    trash.restore(runs.remove_dataset(made.id))
     assert all(item.path.is_file() for item in datasets.load("drawn").items())
 
 
@@ -68,13 +68,13 @@ def test_an_experiment_goes_and_comes_back_whole(pets):
 def test_an_experiment_that_trains_is_not_deleted(pets, monkeypatch):
     key = groups.create(plans.twin(pets, Training(), Augmentation()), "pair")
     files.write_json(groups.load(key).runs[0].folder / "state.json", {"status": "running"})
-    monkeypatch.setattr("catdog_core.training.status.is_locked", lambda path: True)
+    monkeypatch.setattr("catdog_core.locks.is_locked", lambda path: True)
     with pytest.raises(RunError, match="Stop it before"):
         groups.remove(key)
 
 
 def test_what_is_taken_meanwhile_is_told_and_nothing_moves(pets, demo):
-    key = datasets.remove(pets.id)
+    key = runs.remove_dataset(pets.id)
     datasets.open_folder(demo)
     with pytest.raises(CatDogError, match=r"there is a dataset at .* already"):
         trash.restore(key)

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import runs
 from ..errors import CatDogError
 from ..files import shown
+from ..training.execution import execute_run
 
 PAUSE = 10.0
 """Seconds of work between two lines of progress where there is no terminal."""
@@ -89,7 +90,7 @@ def train(folder: Path) -> runs.Run:
         teller = _Teller(folder, progress)
         teller.tell_workers()
         try:
-            runs.work(folder, teller.tell)
+            execute_run(folder, teller.tell)
         except CatDogError as error:
             if error.__cause__ is not None:
                 with suppress(OSError), open(folder / "log.txt", "a", encoding="utf-8") as log:
@@ -118,7 +119,7 @@ class _Teller:
             self._print(f"This run had {self.workers} workers. It now trains with one.")
 
     def tell(self, state: dict[str, Any]) -> None:
-        """Take one state of the worker; see `runs.work`."""
+        """Take one state of the worker; see `execute_run`."""
         with self.lock:
             where = (state.get("status"), state.get("epoch"), state.get("ahead"))
             if where != self.where:

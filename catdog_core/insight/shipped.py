@@ -14,7 +14,7 @@ NAME = "default"
 
 def folder() -> Path:
     """Where it lies: a run folder with a model card, ``README.md``."""
-    return files.PROJECT / "assets" / "models" / NAME
+    return files.DEFAULT_MODEL
 
 
 def run() -> Run | None:

@@ -26,7 +26,7 @@ from .. import files, limits
 from ..errors import ModelError
 from ..files import shown
 from ..limits import Limits
-from . import model_check, model_child
+from . import model_check
 
 if TYPE_CHECKING:
     from ..predict import Predictor
@@ -131,14 +131,14 @@ class _Process:
         try:
             if not self._begun:
                 first = {"path": str(self.path), "name": self.name, "check": False}
-                model_child.write_message(
+                model_check.write_message(
                     self._stdin, {**first, "limits": self.allowed.model_dump()}, {}
                 )
                 self._begun = True
             arrays = {key: np.asarray(x) for key, x in given.items() if hasattr(x, "shape")}
             plain = {key: x for key, x in given.items() if key not in arrays}
-            model_child.write_message(self._stdin, {"what": what, "given": plain}, arrays)
-            answer = model_child.read_message(self._stdout, self.allowed.model_batch_bytes)
+            model_check.write_message(self._stdin, {"what": what, "given": plain}, arrays)
+            answer = model_check.read_message(self._stdout, self.allowed.model_batch_bytes)
         except (OSError, ValueError, KeyError, TypeError):
             pass
         finally:

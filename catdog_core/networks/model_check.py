@@ -16,26 +16,30 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import metadata
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import numpy as np
 import psutil
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
-from .. import file_cache, files, limits, runs, subprocess_jobs
+from .. import file_cache, files, limits, locks, subprocess_jobs
 from ..errors import CatDogError, ModelError
 from ..files import shown
-from ..insight import shipped
 from ..limits import Limits
-from ..training import status
-from . import model_child, strangers
+from . import strangers
 
 FORMAT = 2
+BREACH = 77
+"""Exit status of a process whose model tried to leave it."""
 _CHUNK = 1 << 20
 _POLL = 0.05  # seconds between two looks at the process
+_MAX_HEAD = 4_000_000  # bytes of a message's plain values
 _MAX_ANSWER = 10_000  # bytes
 _QUEUE = 300.0  # seconds to wait for other checks at most
 _FIELD = re.compile(r"\{\w+(:,)?\}")
@@ -44,8 +48,10 @@ _KEPT = (
     *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "SYSTEMDRIVE"),
     *("LANG", "LC_ALL", "LC_CTYPE", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
 )
-_START = "import sys; sys.path[:] = {path!r}; from catdog_core.networks import model_child;"
-_START += " model_child.main()"
+_START = "import sys; sys.path[:] = {path!r}; import catdog_core.networks.model_child as process;"
+_START += " process.main()"
+_KINDS = {"uint8": 1, "float16": 2, "float32": 4, "float64": 8, "int32": 4, "int64": 8}
+Array = NDArray[Any]
 
 
 @contextmanager
@@ -116,7 +122,7 @@ def check(path: Path, name: str, digest: str) -> None:
 
 def is_busy() -> bool:
     """Whether a model is being checked just now, in any process of this workspace."""
-    return status.is_locked(_lock_file())
+    return locks.is_locked(_lock_file())
 
 
 def on_wait(call: Callable[[], None]) -> None:
@@ -195,9 +201,9 @@ def is_own(path: Path) -> bool:
     path = path.resolve()
     if path in _written and _written[path] == file_cache.file_signature([path]):
         return True
-    if path.is_relative_to(shipped.folder().resolve()):
+    if path.is_relative_to(files.DEFAULT_MODEL.resolve()):
         return True
-    root = runs.root().resolve()
+    root = files.runs_folder().resolve()
     if not path.is_relative_to(root):
         return False
     run = root.joinpath(*path.relative_to(root).parts[:1])
@@ -234,7 +240,7 @@ def _ask(path: Path, name: str, allowed: Limits) -> None:
     with files.temporary_folder("check") as home, start(home) as process:
         assert process.stdin and process.stdout
         with suppress(OSError):  # it has ended already
-            model_child.write_message(process.stdin, request, {})
+            write_message(process.stdin, request, {})
             # Left open: when it closes, the process ends.
         _wait(process, name, allowed)
         answer = process.stdout.read(_MAX_ANSWER)
@@ -273,7 +279,7 @@ def exceeded(pid: int, until: float, name: str, allowed: Limits) -> ModelError |
 
 def _judge(name: str, allowed: Limits, status: int, answer: bytes) -> None:
     """What the process came to. Its answer is a stranger's word too: only its form is believed."""
-    if status == model_child.BREACH:
+    if status == BREACH:
         raise ModelError(
             "{name} tried to reach outside while it was opened: to start a program, use the net or"
             " write a file. Do not use this file.",
@@ -334,3 +340,54 @@ def too_long(name: str, allowed: Limits) -> ModelError:
         name=shown(name),
         seconds=allowed.model_seconds,
     )
+
+
+def unloadable(name: str, error: Exception) -> ModelError:
+    """The error of a model that Keras itself refuses."""
+    # It reports unknown layers, bad shapes and damage by many kinds of exception.
+    return ModelError(
+        "{name} could not be loaded: {reason}. Expected a model of Keras's own layers, saved"
+        " whole.",
+        name=shown(name),
+        reason=shown(str(error).strip().split("\n")[0], 160),
+    )
+
+
+def write_message(pipe: IO[bytes], head: dict[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Write plain values as a line of JSON, and the bytes of the arrays it names after it."""
+    kinds = [[key, x.dtype.name, list(x.shape)] for key, x in arrays.items()]
+    pipe.write(json.dumps({**head, "arrays": kinds}).encode() + b"\n")
+    for x in arrays.values():
+        pipe.write(np.ascontiguousarray(x).data)
+    pipe.flush()
+
+
+def read_message(pipe: IO[bytes], max_bytes: int) -> tuple[dict[str, Any], dict[str, Array]] | None:
+    """Read what `write_message` writes, from a process that need not be believed.
+
+    Args:
+        pipe: where it comes from.
+        max_bytes: how much all arrays may hold.
+
+    Returns:
+        The plain values and the arrays by name; None where the other side is gone, or sends arrays
+        of negative or too many bytes.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no such message, or is cut short.
+    """
+    line = pipe.readline(_MAX_HEAD)
+    if not line.endswith(b"\n"):
+        return None
+    head = json.loads(line)
+    kinds = [(str(key), str(kind), [int(n) for n in shape]) for key, kind, shape in head["arrays"]]
+    sizes = [_KINDS[kind] * prod(shape) for _, kind, shape in kinds]
+    if min(sizes, default=0) < 0 or sum(sizes) > max_bytes:
+        return None
+    arrays = {}
+    for (key, kind, shape), size in zip(kinds, sizes, strict=True):
+        data = pipe.read(size)
+        if len(data) < size:
+            raise ValueError("cut off")
+        arrays[key] = np.frombuffer(data, np.dtype(kind)).reshape(shape)
+    return dict(head), arrays

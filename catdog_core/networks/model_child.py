@@ -8,13 +8,12 @@ closes, whoever asked is gone, and it ends at once.
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import astuple, replace
 from functools import lru_cache
 from math import prod
@@ -22,16 +21,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import subprocess_jobs
 from ..errors import ModelError
 from ..files import shown
 from ..limits import Limits
 from . import declared, strangers
+from .model_check import BREACH, read_message, unloadable, write_message
 
-BREACH = 77
-"""Exit status of a process whose model tried to leave it."""
 START_SECONDS = 60  # CPU time for the look at the file and for TensorFlow's start
 _TRIAL = 3  # times the seconds for the first photo that asking several at once may take
 _TENSORFLOW = 300_000_000  # bytes that it takes for itself once it works
@@ -39,8 +36,6 @@ _MAPS = 4  # photos, as many as the Predict page asks about together
 _CONSTANTS = 10_000_000  # numbers that layers may lay out beside their weights
 _HOLES = 4_000_000_000  # bytes of address space that libraries map and never touch
 _SPARE = 10_000  # numbers of weights that a file need not hold, such as random states
-_MAX_HEAD = 4_000_000  # bytes of a message's plain values
-_KINDS = {"uint8": 1, "float16": 2, "float32": 4, "float64": 8, "int32": 4, "int64": 8}
 _SIDE = 150  # pixels, for a network that takes photos of any size
 OUTSIDE = (
     *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile"),
@@ -49,7 +44,6 @@ OUTSIDE = (
 )
 """What no model needs to open: other programs, the net, pickles. Names of audit events."""
 
-Array = NDArray[Any]
 _Question = dict[str, Any]
 
 
@@ -209,46 +203,6 @@ def _write(out: IO[bytes], answer: dict[str, Any]) -> None:
     write_message(out, answer, {str(number): x for number, x in enumerate(arrays)})
 
 
-def write_message(pipe: IO[bytes], head: dict[str, Any], arrays: Mapping[str, Array]) -> None:
-    """Write plain values as a line of JSON, and the bytes of the arrays it names after it."""
-    kinds = [[key, x.dtype.name, list(x.shape)] for key, x in arrays.items()]
-    pipe.write(json.dumps({**head, "arrays": kinds}).encode() + b"\n")
-    for x in arrays.values():
-        pipe.write(np.ascontiguousarray(x).data)
-    pipe.flush()
-
-
-def read_message(pipe: IO[bytes], max_bytes: int) -> tuple[dict[str, Any], dict[str, Array]] | None:
-    """Read what `write_message` writes, from a process that need not be believed.
-
-    Args:
-        pipe: where it comes from.
-        max_bytes: how much all arrays may hold.
-
-    Returns:
-        The plain values and the arrays by name; None where the other side is gone, or sends arrays
-        of negative or too many bytes.
-
-    Raises:
-        ValueError, KeyError, TypeError: it is no such message, or is cut short.
-    """
-    line = pipe.readline(_MAX_HEAD)
-    if not line.endswith(b"\n"):
-        return None
-    head = json.loads(line)
-    kinds = [(str(key), str(kind), [int(n) for n in shape]) for key, kind, shape in head["arrays"]]
-    sizes = [_KINDS[kind] * prod(shape) for _, kind, shape in kinds]
-    if min(sizes, default=0) < 0 or sum(sizes) > max_bytes:
-        return None
-    arrays = {}
-    for (key, kind, shape), size in zip(kinds, sizes, strict=True):
-        data = pipe.read(size)
-        if len(data) < size:
-            raise ValueError("cut off")
-        arrays[key] = np.frombuffer(data, np.dtype(kind)).reshape(shape)
-    return dict(head), arrays
-
-
 def restricted(allowed: Limits) -> None:
     """Import all that opening a model needs, then let this process reach nothing outside."""
     from .. import quiet
@@ -313,17 +267,6 @@ def in_words(name: str, error: Exception) -> Exception:
     if type(error).__name__ == "ResourceExhaustedError":
         return MemoryError()
     return unloadable(name, error)
-
-
-def unloadable(name: str, error: Exception) -> ModelError:
-    """The error of a model that Keras itself refuses."""
-    # It reports unknown layers, bad shapes and damage by many kinds of exception.
-    return ModelError(
-        "{name} could not be loaded: {reason}. Expected a model of Keras's own layers, saved"
-        " whole.",
-        name=shown(name),
-        reason=shown(str(error).strip().split("\n")[0], 160),
-    )
 
 
 def _counted(

@@ -16,20 +16,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from .. import access, datasets, files
-from ..training import run_folder, status
+from .. import access, datasets, files, locks
+from ..sources import download, tfds
 
 _NAME = re.compile(r"\.?([0-9a-f]{20})-(\d+)(\.packing|-[0-9a-f]{8})?")
 _GOING = ".going-"  # renamed so at the start of their removal
-_PATIENCE = 0.3  # seconds between two looks at whether somebody wants to stop waiting
 
 
 @dataclass(frozen=True)
@@ -55,18 +54,8 @@ class Entry:
 
 
 def root() -> Path:
-    """Where the cache of this workspace lies."""
-    return files.workspace() / "cache"
-
-
-def downloads() -> Path:
-    """Where files from the net are kept while they come; see `download`."""
-    return root() / "downloads"
-
-
-def tfds() -> Path:
-    """What tensorflow_datasets fetches; `guarded` while it does."""
-    return root() / "tensorflow_datasets"
+    """The folder of this workspace's cache."""
+    return files.cache_folder()
 
 
 def place(fingerprint: str, size: int) -> Path:
@@ -100,43 +89,16 @@ def clear(half_fetched: bool = False) -> int:
     return freed
 
 
-def sweep() -> int:
-    """Remove the entries that no dataset and no run that may go on refers to; the bytes set free.
+def sweep(in_use: Collection[str]) -> int:
+    """Remove the entries that no dataset and no run refers to; the bytes set free.
 
-    Entries in use stay until a later sweep. `records.cached` sweeps before it packs.
-    """
-    wanted = set(_dataset_names()) | {
-        run.dataset_fingerprint[:20]
-        for run in run_folder.listing()
-        if run.is_active or run.can_resume
-    }
-    return sum(_remove(path) for path in _folders() if _fingerprint(path) not in wanted)
-
-
-@contextmanager
-def guarded(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Be the only one who makes or removes `path`, a folder of shards in the cache or elsewhere.
+    Entries that a process reads stay until a later sweep.
 
     Args:
-        path: it need not exist yet; the folder above it is made.
-        waiting: called now and then while another process has it. What it raises ends the wait.
+        in_use: the first 20 characters of the fingerprints that runs refer to.
     """
-    lock_path = path.with_name(f".{path.name}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(lock_path)
-    while True:
-        with suppress(Timeout):
-            lock.acquire(timeout=_PATIENCE)
-            break
-        if waiting:
-            waiting()
-    try:
-        yield
-    finally:
-        # Whoever waits notices that its file is gone and takes a new one.
-        with suppress(OSError):
-            lock_path.unlink(missing_ok=True)
-        lock.release()
+    wanted = {*_dataset_names(), *in_use}
+    return sum(_remove(path) for path in _folders() if _fingerprint(path) not in wanted)
 
 
 def hold(path: Path) -> FileLock | None:
@@ -145,7 +107,7 @@ def hold(path: Path) -> FileLock | None:
     None for an entry on a disk that knows no locks or may not be written.
     """
     for old in path.glob("in-use-*.lock"):
-        if not status.is_locked(old):
+        if not locks.is_locked(old):
             old.unlink(missing_ok=True)
     lock = FileLock(path / f"in-use-{os.getpid()}-{uuid4().hex[:8]}.lock", thread_local=False)
     try:
@@ -180,7 +142,7 @@ def _entry(path: Path, names: dict[str, list[str]]) -> Entry:
         size=int(match[2]) if match else 0,
         datasets=tuple(names.get(match[1], ())) if match else (),
         whole=(path / "index.json").is_file() and path.name[0] != ".",
-        in_use=is_used(path) or status.is_locked(_guard(path)),
+        in_use=is_used(path) or locks.is_locked(_guard(path)),
     )
 
 
@@ -195,7 +157,7 @@ def _target(path: Path) -> Path:
 
 def is_used(path: Path) -> bool:
     """Whether a process reads an entry now."""
-    return any(status.is_locked(lock) for lock in path.glob("in-use-*.lock"))
+    return any(locks.is_locked(lock) for lock in path.glob("in-use-*.lock"))
 
 
 def _remove(path: Path) -> int:
@@ -205,7 +167,7 @@ def _remove(path: Path) -> int:
         raise Timeout(str(path))
 
     freed = 0
-    with suppress(Timeout, OSError), guarded(_target(path), give_up):
+    with suppress(Timeout, OSError), locks.exclusive(_target(path), give_up):
         if not is_used(path):
             size = _bytes(path)
             # Gone from its place at once, so that nobody meets it half removed.
@@ -219,16 +181,16 @@ def _fetched() -> list[Entry]:
     """Files that were, or are being, fetched."""
     found = []
     ends = re.compile(r"\.(part|json|lock)$")
-    inside = downloads().iterdir() if downloads().is_dir() else ()
+    inside = download.folder().iterdir() if download.folder().is_dir() else ()
     for name in sorted({ends.sub("", path.name) for path in inside}):
-        path = downloads() / name
-        used = status.is_locked(_beside(path, "lock"))
+        path = download.folder() / name
+        used = locks.is_locked(_beside(path, "lock"))
         taken = sum(_size(each) for each in (path, _beside(path, "part"), _beside(path, "json")))
         if taken or used:
             found.append(Entry(path, taken, 0, (), path.is_file(), used, "download"))
-    if taken := _bytes(tfds()):
-        used = status.is_locked(_guard(tfds()))
-        found.append(Entry(tfds(), taken, 0, (), False, used, "tfds"))
+    if taken := _bytes(tfds.folder()):
+        used = locks.is_locked(_guard(tfds.folder()))
+        found.append(Entry(tfds.folder(), taken, 0, (), False, used, "tfds"))
     if taken := _bytes(exports()):
         made_now = any(exports().glob(".making-*"))
         found.append(Entry(exports(), taken, 0, (), not made_now, made_now, "exports"))

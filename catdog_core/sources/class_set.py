@@ -16,8 +16,7 @@ from pathlib import Path
 from .. import datasets, files
 from ..datasets import Dataset
 from ..errors import N_, CatDogError, DatasetError, DownloadError
-from ..packing import cache
-from . import archives
+from . import archives, download
 from .archives import Stored
 from .download import Download
 from .preview import Preview
@@ -66,7 +65,7 @@ class Fetch:
         """
         path = Download(
             self.url,
-            cache.downloads(),
+            download.folder(),
             LIMIT,
             magic=b"PK",
             progress=lambda done, total: self.tell(DOWNLOADING, done, total or SIZE),

@@ -45,6 +45,11 @@ _TOO_BUSY = {408, 425, 429, 500, 502, 503, 504}
 Progress = Callable[[int, int], None]
 
 
+def folder() -> Path:
+    """The cache folder of downloads."""
+    return files.cache_folder() / "downloads"
+
+
 class _BrokenError(Exception):
     """A connection that ended before its time; `told` is what to say when it is the last one."""
 

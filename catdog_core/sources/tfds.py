@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .. import files, limits
+from .. import files, limits, locks
 from ..datasets import Dataset
 from ..errors import N_, DatasetError
-from ..packing import cache
 from . import imports
 from .archive_safety import Entry
 from .layout import MAX_CLASSES, SPLITS
@@ -43,6 +42,11 @@ class Found:
     _builder: Any = field(repr=False, compare=False)
 
 
+def folder() -> Path:
+    """The cache folder of what the package downloads; locked while it does."""
+    return files.cache_folder() / "tensorflow_datasets"
+
+
 def is_installed() -> bool:
     """Whether the package is there; it is not imported."""
     return importlib.util.find_spec("tensorflow_datasets") is not None
@@ -61,7 +65,7 @@ def look(name: str) -> Found:
     tfds = _package()
     tfds.disable_progress_bar()
     try:
-        builder = tfds.builder(name, data_dir=str(cache.tfds()))
+        builder = tfds.builder(name, data_dir=str(folder()))
         features = dict(builder.info.features.items())
         size = int(builder.info.download_size or 0)
     except Exception as error:  # of many kinds: an unknown name, a bad version, no network
@@ -94,9 +98,9 @@ def dataset(name: str, tell: Tell = lambda phase, done, total: None) -> Dataset:
     """
     found = look(name)
     tell(PREPARING, 0, 0)
-    with cache.guarded(cache.tfds(), lambda: tell(PREPARING, 0, 0)):
+    with locks.exclusive(folder(), lambda: tell(PREPARING, 0, 0)):
         made = _fetch(found, tell)
-        files.remove_tree(cache.tfds())
+        files.remove_tree(folder())
     return made
 
 

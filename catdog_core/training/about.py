@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .. import access, files
+from .. import access, files, locks
 from ..errors import RunError
-from ..packing import cache
 from .run_folder import FORMAT, load
 
 _PATIENCE = 5.0  # seconds; whoever has it writes one small file
@@ -68,5 +67,5 @@ def alone(run_dir: Path) -> Iterator[Path]:
                 name=folder.name,
             )
 
-    with files.telling(folder), cache.guarded(folder, waiting):
+    with files.telling(folder), locks.exclusive(folder, waiting):
         yield folder

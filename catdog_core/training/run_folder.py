@@ -143,7 +143,7 @@ class Run:
 
 def root() -> Path:
     """Where the runs of this workspace lie."""
-    return files.workspace() / "runs"
+    return files.runs_folder()
 
 
 def load(run: Path | str) -> Run:
@@ -230,6 +230,11 @@ def _explained(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
     if state.get("status") in ("queued", "running") and status.has_crashed(folder):
         return {**state, "error": {"message": CRASHED, "params": {}}}
     return state
+
+
+def fingerprints_in_use() -> set[str]:
+    """First 20 characters of the fingerprints of photos that runs train on or may resume with."""
+    return {run.dataset_fingerprint[:20] for run in listing() if run.is_active or run.can_resume}
 
 
 def listing() -> list[Run]:

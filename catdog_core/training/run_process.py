@@ -14,9 +14,8 @@ from typing import Any
 
 import psutil
 
-from .. import files, processes, subprocess_jobs
+from .. import files, locks, processes, subprocess_jobs
 from ..errors import RunError
-from . import status
 
 GRACE = 6.0
 """Seconds without a beat after which a worker that was asked to stop is ended; it beats every 2 s,
@@ -74,7 +73,7 @@ def wait_for_stops(seconds: float = GRACE + 4) -> None:
 def _watch(folder: Path) -> None:
     beat, since = -1.0, time.monotonic()
     looked = since
-    while status.is_locked(folder / "lock") and (folder / "stop").exists():
+    while locks.is_locked(folder / "lock") and (folder / "stop").exists():
         state = files.read_object(folder / "state.json")
         now = time.monotonic()
         # Where this process was halted itself, as by SIGSTOP, the worker may have been halted, too.

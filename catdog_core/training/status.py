@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
-from .. import files
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from .. import files, locks
 
 Status = Literal["queued", "running", "stopped", "done", "failed", "lost", "stalled", "damaged"]
 
@@ -84,7 +76,7 @@ def of(folder: Path, state: dict[str, Any], asked: float, after: int | None = No
     stored = state.get("status")
     return derive(
         stored if isinstance(stored, str) else None,
-        locked=is_locked(folder / "lock"),
+        locked=locks.is_locked(folder / "lock"),
         since_asked=_since_asked(folder, asked) if unanswered else None,
         since_beat=_since_beat(folder, beat),
         stop_wished=(folder / "stop").exists(),
@@ -97,38 +89,6 @@ def has_crashed(folder: Path) -> bool:
     try:
         return (folder / CRASH).stat().st_size > 0
     except OSError:
-        return False
-
-
-def is_locked(path: Path) -> bool:
-    """Whether another process, or another holder in this one, has the lock file locked."""
-    if fcntl is None:
-        return _cannot_be_locked(path)
-    try:
-        file = open(path, "rb")  # noqa: SIM115 - what opening raises means another thing
-    except OSError:
-        return False
-    with file:
-        try:
-            # A shared lock: two who look at once must not take each other for the worker.
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                return True
-            return _cannot_be_locked(path)
-    return False
-
-
-def _cannot_be_locked(path: Path) -> bool:
-    """The same on systems without `flock`: by trying to take it."""
-    if not path.is_file():
-        return False
-    try:
-        with FileLock(path, timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # a read-only workspace: nobody can be working in it
         return False
 
 

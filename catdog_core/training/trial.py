@@ -17,7 +17,7 @@ from ..datasets import Dataset
 from ..errors import N_, CatDogError
 from ..networks import backbones
 from ..settings import Augmentation, Training
-from . import lr_finder
+from . import lr_finder, run_folder
 
 Kind = Literal["rates", "speed"]
 Tell = subprocess_jobs.OnEvent
@@ -128,7 +128,9 @@ class _Trial:
         changes = asked["augmentation"]
         augmentation = parse(Augmentation, changes) if changes else None
         dataset = datasets.as_of(asked["dataset"], asked["fingerprint"])
-        packed = records.cached(dataset, training.image_size, _packing)
+        packed = records.cached(
+            dataset, training.image_size, _packing, run_folder.fingerprints_in_use()
+        )
         photos, checked = records.load(packed, "train"), records.load(packed, "validation")
         if training.train_photos:
             chosen = dataset.subset(training.train_photos, training.seed).items("train")

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from .. import files, interruption, processes, quiet, runs
+from .. import files, interruption, locks, processes, runs
 from ..errors import CatDogError, RunError
 from . import reasons, status
 
@@ -131,10 +131,19 @@ class State:
                 self.write()
 
 
-def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) -> None:
+def take(
+    run: runs.Run,
+    train: Callable[[State], None],
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+) -> None:
     """Train a run once it is the first of those that wait.
 
     The caller holds the run's lock.
+
+    Args:
+        run: the run.
+        train: does the training; it writes to the state, and asks it whether to stop.
+        on_progress: called with what the state holds whenever it changes.
 
     Raises:
         RunError: it cannot be started, or failed.
@@ -145,14 +154,7 @@ def take(run: runs.Run, on_progress: Callable[[dict[str, Any]], None] | None) ->
     state.patron = Patron(run.group.get("id", ""))
     state.values["queued"] = max(state.values["queued"], _last_queued(run) + 0.001)
     files.write_bytes(run.folder / _RESERVE, bytes(_RESERVED))
-
-    def train() -> None:
-        quiet.import_tensorflow()
-        from .. import worker
-
-        worker.train(run, state)
-
-    execute_when_ready(state, train, lambda: _ahead(run, state))
+    execute_when_ready(state, lambda: train(state), lambda: _ahead(run, state))
 
 
 def execute_when_ready(
@@ -332,7 +334,7 @@ class Patron:
         if self._beat is not None and beat != self._beat:
             self._changed = now
         self._beat = beat
-        if status.is_locked(folder / "lock"):
+        if locks.is_locked(folder / "lock"):
             self._changed = now  # one who is seen to hold it is missed only after a while, too
             return True
         return self._changed is not None and now - self._changed < status.SILENCE

@@ -9,7 +9,7 @@ from html import escape as html_escape
 import plotly.graph_objects as go
 import streamlit as st
 
-from catdog_core import datasets, images
+from catdog_core import datasets, images, runs
 from catdog_core.datasets import Dataset
 from catdog_core.errors import PhotoError
 from catdog_core.files import shown
@@ -203,7 +203,7 @@ def _confirm(dataset: Dataset) -> None:
 
 def _remove(dataset_id: str) -> None:
     with guard():
-        trash_view.deleted(datasets.remove(dataset_id))
+        trash_view.deleted(runs.remove_dataset(dataset_id))
         st.query_params.pop("dataset", None)
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from catdog_core import quiet, runs
-from catdog_core.training import turn
+from catdog_core import runs
+from catdog_core.training import execution, turn
 
 
 def train(run: runs.Run, state: Any) -> None:
@@ -28,8 +27,5 @@ def train(run: runs.Run, state: Any) -> None:
 
 
 if __name__ == "__main__":
-    quiet.import_tensorflow = lambda: None
-    stub = ModuleType("catdog_core.worker")
-    stub.train = train  # type: ignore[attr-defined]
-    sys.modules["catdog_core.worker"] = sys.modules["catdog_core"].worker = stub
-    runs.work(Path(sys.argv[1]))
+    execution._train = train
+    execution.execute_run(Path(sys.argv[1]))

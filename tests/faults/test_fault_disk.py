@@ -14,6 +14,7 @@ from catdog_core.datasets import Choice
 from catdog_core.errors import CatDogError
 from catdog_core.settings import Augmentation
 from catdog_core.training import run_process
+from catdog_core.training.execution import execute_run
 
 PAGE = 4096  # bytes the disk of these tests gives at a time
 TINY = waiting.TINY.model_copy(update={"epochs": 6})
@@ -106,7 +107,7 @@ def test_a_disk_that_fills_up_in_training_fails_it_with_its_best_model_whole(dis
             fill(disk)
 
     with pytest.raises(CatDogError, match="No space left on device"):
-        runs.work(run, full_after_two_epochs)
+        execute_run(run, full_after_two_epochs)
     found = runs.load(run)
     assert found.status == "failed"  # its last word is told though nothing fits on the disk
     assert found.state["error"]["params"]["reason"] == "No space left on device"
@@ -115,7 +116,7 @@ def test_a_disk_that_fills_up_in_training_fails_it_with_its_best_model_whole(dis
     for name in ("best.keras", "backup.keras", "metrics.jsonl"):
         assert (run / name).read_bytes() == seen[0][name]
     (disk / "filler").unlink()
-    runs.work(run)
+    execute_run(run)
     assert (runs.load(run).status, len(runs.load(run).epochs)) == ("done", 6)
 
 
@@ -171,7 +172,7 @@ def test_a_read_only_workspace_is_told(workspace, tmp_path, monkeypatch, name):
         with pytest.raises(CatDogError, match="Read-only file system"):
             OPERATIONS[name](dataset, run)
         with pytest.raises(CatDogError, match="Read-only file system"):
-            runs.work(run)
+            execute_run(run)
     assert snapshot(workspace) == before
 
 

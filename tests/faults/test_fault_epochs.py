@@ -11,6 +11,7 @@ from injection import failing, litter
 
 from catdog_core import datasets, runs
 from catdog_core.errors import CatDogError
+from catdog_core.training.execution import execute_run
 
 TINY = waiting.TINY.model_copy(update={"epochs": 2, "steps_per_epoch": 1})
 OTHERWISE = ("sendfile", "/state.json", "/.state-", "/in-use-")
@@ -41,7 +42,7 @@ def broken_at(dataset, workspace, expected, number, code):
     error = None
     with failing(workspace, number, code) as counter:
         try:
-            runs.work(run)
+            execute_run(run)
         except CatDogError as caught:
             error = caught
     if not counter.hit:
@@ -56,14 +57,14 @@ def broken_at(dataset, workspace, expected, number, code):
     assert found.status in ("failed", "stopped"), told  # stopped: it never began
     assert whole(run) == expected[: len(found.epochs)], told
     assert litter(run) == [], told
-    runs.work(run)
+    execute_run(run)
     assert runs.load(run).status == "done" and whole(run) == expected, told
     return True
 
 
 def train_with_faults(dataset, workspace, numbers_of_writes, code):
     reference = runs.create(dataset, TINY, None)
-    runs.work(reference)
+    execute_run(reference)
     expected = numbers(reference)
     hits = [broken_at(dataset, workspace, expected, n, code) for n in numbers_of_writes]
     assert any(hits)

@@ -15,6 +15,7 @@ from waiting import wait_until
 
 from catdog_core import files, runs, subprocess_jobs
 from catdog_core.settings import Augmentation
+from catdog_core.training.execution import execute_run
 
 TINY = waiting.TINY.model_copy(update={"epochs": 1000, "learning_rate": 1e-3})
 STARTUP = 9.0  # seconds; most of it is TensorFlow's import
@@ -72,10 +73,10 @@ def survive(new_run, kills: int, seed: int, training=TINY, augmentation=None) ->
         safe = check(run, safe)
         print(f"{number} kills, {safe + 1} epochs safe", flush=True)
     last = max(safe, 0) + 2
-    runs.work(run, stopping(run, last))
+    execute_run(run, stopping(run, last))
     safe = check(run, safe)
     whole = new_run(training, augmentation)
-    runs.work(whole, stopping(whole, safe))
+    execute_run(whole, stopping(whole, safe))
     rows = [numbers(run), numbers(whole)]
     assert len(rows[0]) > kills and rows[0] == rows[1][: len(rows[0])]
     files.remove_tree(whole)

@@ -13,6 +13,7 @@ from waiting import TINY
 from catdog_core import datasets, images, records, runs
 from catdog_core.errors import CatDogError, DatasetError
 from catdog_core.packing import cache, shards
+from catdog_core.training.execution import execute_run
 
 VICTIM = "train/cats/cat.0003.jpg"
 
@@ -131,7 +132,7 @@ def test_a_training_whose_photos_change_before_it_has_them_fails_and_can_be_resu
     changes = [how]
     slowly(changes)
     with pytest.raises(CatDogError, match="changed"):
-        runs.work(run)
+        execute_run(run)
     found = runs.load(run)
     assert (
         found.status == "failed"
@@ -139,7 +140,7 @@ def test_a_training_whose_photos_change_before_it_has_them_fails_and_can_be_resu
         and "changed" in found.state["error"]["message"]
     )
     files_back(pets.root / VICTIM, kept)
-    runs.work(run)
+    execute_run(run)
     assert runs.load(run).status == "done"
 
 
@@ -159,7 +160,7 @@ def test_photos_that_change_in_mid_epoch_change_nothing_in_the_training(pets):
             if state.get("phase") == "train" and state.get("epoch") == 1 and not done:
                 done.append(change())
 
-        runs.work(run, tell)
+        execute_run(run, tell)
         return [{**row, "seconds": 0} for row in runs.load(run).epochs]
 
     quiet = train(lambda: None)

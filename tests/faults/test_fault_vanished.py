@@ -7,6 +7,7 @@ from waiting import started, wait_until
 
 from catdog_core import datasets, runs, subprocess_jobs
 from catdog_core.errors import DatasetError, RunError
+from catdog_core.training.execution import execute_run
 
 
 def test_a_run_deleted_under_its_worker_is_not_made_anew(new_run, light):
@@ -26,10 +27,10 @@ def test_a_dataset_in_use_is_not_deleted_from_the_lab(new_run, light, pets):
     run = new_run()
     started(run)
     with pytest.raises(DatasetError, match="uses the dataset"):
-        datasets.remove(pets.id)
+        runs.remove_dataset(pets.id)
     runs.stop(run)
     wait_until(lambda: runs.load(run).status == "stopped")
-    datasets.remove(pets.id)
+    runs.remove_dataset(pets.id)
     assert datasets.listing() == []
 
 
@@ -56,7 +57,7 @@ def test_a_real_training_whose_dataset_and_then_folder_vanish(new_run, pets, tmp
     runs.stop(run)
     wait_until(lambda: runs.load(run).status == "stopped", 30)
     with pytest.raises(DatasetError, match="no dataset"):
-        runs.work(run)
+        execute_run(run)
     assert runs.load(run).status == "failed" and runs.load(run).best_model
     other = new_run_of(tmp_path)
     runs.start(other)

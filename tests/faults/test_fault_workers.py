@@ -15,7 +15,7 @@ from patience import busy
 from waiting import running, started, wait_until
 
 from benchmarks import server, wire
-from catdog_core import files, processes, runs, subprocess_jobs
+from catdog_core import files, locks, processes, runs, subprocess_jobs
 from catdog_core.errors import RunError
 from catdog_core.training import run_process, status
 
@@ -121,7 +121,7 @@ def test_who_was_halted_itself_takes_no_worker_for_hung(new_run, monkeypatch):
     monkeypatch.setattr(run_process, "time", Clock)
     monkeypatch.setattr(run_process, "kill_worker", lambda state: ended.append(state))
     files.write_json(run / "state.json", {"format": 1, "status": "running", "beat": 3})
-    with status.FileLock(run / "lock"):
+    with locks.FileLock(run / "lock"):
         (run / "stop").touch()
         watch = run_process.watch_stop(run)
         leap[0] = 1000.0  # as a clock shows after SIGSTOP and SIGCONT
@@ -190,7 +190,7 @@ def test_a_hung_lock_holder_of_another_number_survives_a_stop(new_run, monkeypat
     decoy = subprocess.Popen([sys.executable, "-c", SLEEP])
     state = {"pid": decoy.pid, "started": "boot 1", "beat": 3, "status": "running"}
     files.write_json(run / "state.json", {"format": 1, **state})
-    holder = status.FileLock(run / "lock")
+    holder = locks.FileLock(run / "lock")
     try:
         with holder:
             runs.stop(run)
@@ -239,7 +239,7 @@ def test_two_who_look_at_once_do_not_take_each_other_for_a_worker(new_run):
     seen = []
 
     def look():
-        seen.extend(status.is_locked(run / "lock") for _ in range(2000))
+        seen.extend(locks.is_locked(run / "lock") for _ in range(2000))
 
     threads = [threading.Thread(target=look) for _ in range(4)]
     for thread in threads:

@@ -25,6 +25,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from catdog_core.training.execution import execute_run
+
 HERE = Path(__file__).parent
 URL = "memory://witness/afar"
 EXPECTED = HERE / "expected.json"
@@ -643,13 +645,12 @@ def together(lab: Lab) -> dict[str, Any]:
 
 def broken_off(run: Path, epoch: int, batch: int) -> None:
     """Go on with a run up to a batch within an epoch, both from 0, and stop it there."""
-    from catdog_core import runs
 
     def watch(state: dict[str, Any]) -> None:
         if (state.get("epoch", 0), state.get("batch", 0)) >= (epoch, batch):
             (run / "stop").touch()
 
-    runs.work(run, watch)
+    execute_run(run, watch)
     assert json.loads((run / "state.json").read_text())["status"] == "stopped"
 
 

@@ -1,0 +1,42 @@
+"""Train a run in this process: take its lock, wait in the queue, then load TensorFlow and train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import files, quiet, runs
+from ..errors import RunError
+from . import turn
+
+_BUSY = 3.0  # seconds another process may take to let go of a run
+
+
+def execute_run(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = None) -> None:
+    """Train a run from its start, or where it stopped, to its end or a stop.
+
+    TensorFlow is loaded once it is the run's turn: a process that waits takes little memory.
+
+    Args:
+        run_dir: a run folder.
+        on_progress: called with the state after every batch.
+
+    Raises:
+        RunError: it cannot be started, another process has it, or it failed; the state says so.
+    """
+    run = runs.load(run_dir)
+    runs.refuse_ended(run)
+    busy = RunError(
+        "Run '{name}' is already being trained by another process. Wait for it, or stop it first.",
+        name=run.name,
+    )
+    with files.locked(run.folder / "lock", busy, _BUSY):
+        turn.take(run, lambda state: _train(run, state), on_progress)
+
+
+def _train(run: runs.Run, state: turn.State) -> None:
+    quiet.import_tensorflow()
+    from .. import worker
+
+    worker.train(run, state)

@@ -210,7 +210,7 @@ def _run_line(run: Run) -> None:
             st.caption(
                 t(
                     "{model}, {n} epochs, best validation accuracy {accuracy}",
-                    model=run.model,
+                    model=run.model or t("History from a file"),
                     n=len(run.epochs),
                     accuracy=phrases.percent(best.get("val_accuracy")),
                 )

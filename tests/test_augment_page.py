@@ -229,3 +229,12 @@ def test_the_contact_sheet_is_a_picture_or_a_pdf():
     made = augment_view._variants(subject, settings, None)
     assert augment_view._sheet(photo, made, settings, "png").startswith(b"\x89PNG")
     assert augment_view._sheet(photo, made, settings, "pdf").startswith(b"%PDF")
+
+
+def test_the_first_photo_that_can_be_read_is_shown(tmp_path):
+    datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
+    for name in ("cats/a.jpg", "cats/b.jpg"):  # before all others
+        (tmp_path / "pets" / "train" / name).write_bytes(b"no photo")
+    app = page("2_Augment", dataset=datasets.open_folder(tmp_path / "pets").id)
+    assert not app.error
+    assert len(set(pictures(app)[0])) == 20

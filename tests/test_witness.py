@@ -29,6 +29,8 @@ class Says(str):
 # `Says("import")` stands for a refusal that names what to use instead.
 CHANGED: dict[str, Any] = {
     "histories/pickle": Says("json.dump"),
+    # The first photo that can be read is shown, not the one that can't.
+    "page/2_Augment/errors": 0,
     # Photos at a URL are imported first; until then their dataset is told of on the Data page.
     **{f"by url/{name}": Says("import URL") for name in EXPECTED["by url"]},
     "modules/damaged": 1,

@@ -34,6 +34,7 @@ SIZE = 150
 """Side of the photos shown, in pixels: the size the notes' network takes."""
 COUNT = 20
 _ALL = -1  # in place of a label
+_TRIED = 20  # photos that are opened at most to find one that can be read
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,10 @@ def _pick(dataset: Dataset) -> Item:
     st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_random)
     items = [item for item in dataset.items("train") if label in (_ALL, item.label)]
     place: int = st.session_state.get("augment_at", 0)
+    for step in range(min(len(items), _TRIED)):
+        item = items[(place + step) % len(items)]
+        if not isinstance(gallery.fitted_photo(item.path, SIZE), PhotoError):
+            return item
     return items[place % len(items)]
 
 

@@ -87,6 +87,9 @@ def choose_subject() -> Subject | None:
     guest = imported_model_of(run)
     if guest is not None:
         imported_model_actions(guest)
+    if run.is_history:
+        st.info(t("This is a history from a file. It has no model to evaluate."))
+        return None
     if run.best_model is None:
         st.info(t("This run has no model yet: one appears with the first whole epoch."))
         return None

@@ -216,7 +216,7 @@ BLANK = f"{'00' * 16}:{access._scrypt('', bytes(16)).hex()}"
         {"teacher_code": BLANK[:-2]},
         {"teacher_code": 5},
         {"teacher_code": None},
-        {"student_code": access.hashed("meow") + " "},
+        {"student_code": f"{'5a' * 16}:{'c3' * 64} "},
         {"shared": "true"},
         {"shared": 1},
         {"shared": None},

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# Plotly takes pandas from `sys.modules`, even one that another thread has half imported, such as
+# the thread that loads TensorFlow. Here it is complete before any page draws.
+import pandas  # noqa: F401
 import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, StopException
 

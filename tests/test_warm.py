@@ -1,5 +1,6 @@
 """TensorFlow loaded in the background: when, and when not."""
 
+import subprocess
 import sys
 import time
 
@@ -75,3 +76,9 @@ def _line(process):
 
 def _has_tensorflow(process):
     return any("libtensorflow" in one.path for one in process.memory_maps())
+
+
+def test_pandas_is_complete_before_a_page_draws_and_tensorflow_is_loaded_beside_it():
+    code = "import sys, catdog_ui.startup; print('Series' in vars(sys.modules['pandas']))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=server.PROJECT, capture_output=True)
+    assert told.stdout.strip().endswith(b"True"), told.stderr

@@ -29,7 +29,7 @@ from uuid import uuid4
 
 from . import access, datasets, files, trash
 from .datasets import Dataset
-from .errors import RunError
+from .errors import DatasetError, RunError
 from .networks import backbones
 from .packing import cache
 from .settings import Augmentation, Training
@@ -266,13 +266,13 @@ def remove_dataset(dataset_id: str) -> str:
     What the cache holds of it goes, unless a training may go on with it.
 
     Raises:
-        RunError: a training uses it now.
+        DatasetError: a training uses it now, or there is none.
         CatDogError: as `datasets.remove`.
     """
     access.check("change data")
     for run in listing():
         if run.is_active and run.dataset_id == dataset_id:
-            raise RunError(
+            raise DatasetError(
                 "Run '{run}' is {status} and uses the dataset '{name}'. Wait for it, or stop it"
                 " before you delete the dataset.",
                 run=run.name or run.id,

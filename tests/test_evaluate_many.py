@@ -131,7 +131,7 @@ def test_figures_of_any_table_are_those_of_scikit_learn(found, threshold):
     known = sklearn_metrics.confusion_matrix(found.labels, called, labels=every)
     assert (result.confusion == known).all() and result.confusion.sum() == result.n
     for name in ("precision", "recall", "f1"):
-        score = getattr(metrics, f"{name}_score")
+        score = getattr(sklearn_metrics, f"{name}_score")
         each = score(found.labels, called, labels=every, average=None, zero_division=np.nan)
         assert getattr(result, name) == pytest.approx(each, nan_ok=True)
     losses = metrics.losses(found)

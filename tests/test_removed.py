@@ -27,7 +27,8 @@ LINES = [
 ]
 SENTENCES = [
     *(removed.FLAGS | removed.COMMANDS | removed.FORMATS).values(),
-    *[removed.URL] * 4,
+    *[removed.URL] * 3,
+    removed.OUT_URL,
 ]
 
 

@@ -3,6 +3,8 @@
 import csv
 import json
 import resource
+import zipfile
+import zlib
 from pathlib import Path
 
 import fakes
@@ -207,3 +209,28 @@ def test_every_collected_model_is_judged_apart_as_its_manifest_says(bad_inputs, 
         assert outcome in row["expectation"], (row["file"], outcome)
         assert cpu() - before < SECONDS, row["file"]
     assert not Path("/tmp/catdog_pwned").exists()
+
+
+def unicode_path(name, stored):
+    """The extra field 0x7075: another name for a member, which newer versions of zipfile take."""
+    data = b"\x01" + zlib.crc32(stored.encode()).to_bytes(4, "little") + name.encode()
+    return b"\x75\x70" + len(data).to_bytes(2, "little") + data
+
+
+@pytest.mark.parametrize("trick", ["alias", "extra"])
+def test_a_member_with_two_names_is_refused_or_has_one_for_all(plain, tmp_path, trick):
+    path = tmp_path / "two.keras"
+    with zipfile.ZipFile(plain / "plain.keras") as old, zipfile.ZipFile(path, "w") as new:
+        names = sorted(old.namelist())
+        for name in names:
+            info = zipfile.ZipInfo(f"./{name}" if trick == "alias" else name)
+            if trick == "extra" and name == "metadata.json":
+                info.extra = unicode_path("config.json", name)
+            new.writestr(info, old.read(name))
+    with zipfile.ZipFile(path) as archive:
+        plainly_named = sorted(archive.namelist()) == names
+    if plainly_named:
+        strangers.inspect(path)
+    else:
+        with pytest.raises(ModelError, match=r"in two ways|twice|has no"):
+            strangers.inspect(path)

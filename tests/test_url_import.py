@@ -156,6 +156,9 @@ def refused(capsys, workspace, url, words, *flags):
         ("simplecache::s3://bucket/x", "of no protocol known here"),
         ("s3://bucket/x::file:///etc", "is no address of a folder"),
         ("file:///photos/../etc", "is no address of a folder"),
+        ("https://example.org/allowed/%2e%2e/secret.zip", "is no address of a folder"),
+        ("https://example.org/allowed/%2E./secret", "is no address of a folder"),
+        ("https://example.org/allowed%2f..%2fsecret", "is no address of a folder"),
         ("s3://", "is no address of a folder"),
         ("s3://bucket/\x1b[2J", "is no address of a folder"),
         ("s3://AKIA:hunter2@bucket/x", "Give it in the environment"),
@@ -247,6 +250,9 @@ class Odd(http.server.BaseHTTPRequestHandler):
         if first == "loop":
             self.send_response(302)
             self.send_header("Location", "/loop/again")
+        elif whole == "inside/out.zip":
+            self.send_response(302)
+            self.send_header("Location", "/secret.zip")
         elif first in AWAY:
             self.send_response(302)
             self.send_header("Location", AWAY[first])
@@ -300,6 +306,27 @@ def test_a_server_that_gives_something_else_is_told_by_its_answer(
     workspace, capsys, odd, path, words
 ):
     refused(capsys, workspace, f"{odd}/{path}", words.format(odd=odd))
+
+
+def test_a_server_may_not_lead_out_of_what_is_allowed(workspace, odd, monkeypatch):
+    monkeypatch.setenv(roots.URLS, f"{odd}/inside")
+    assert roots.is_allowed_url(f"{odd}/inside/pets")
+    with pytest.raises(DatasetError, match="may not be opened here"):
+        imports.url(f"{odd}/inside/out.zip", is_allowed=roots.is_allowed_url)
+    assert left(workspace) in ([], ["datasets"])
+
+
+def test_a_stop_is_heard_before_a_silent_server_is_asked_again(workspace, monkeypatch):
+    monkeypatch.setattr(url_import, "_SILENCE", 0.2)
+    with socket.socket() as quiet:
+        quiet.bind(("127.0.0.1", 0))
+        quiet.listen()
+        url = f"http://127.0.0.1:{quiet.getsockname()[1]}/pets.zip"
+        with pytest.raises(CatDogError, match="was stopped"):
+            imports.url(url, stopped=lambda: True)
+        quiet.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            quiet.accept()  # nobody came
 
 
 def test_where_nobody_listens_or_answers_it_is_said(workspace, capsys, odd, monkeypatch):

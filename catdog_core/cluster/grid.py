@@ -137,7 +137,8 @@ def parse(values: Any) -> Grid:
         SettingsError: naming the field, what was received and what is accepted.
     """
     if isinstance(values, dict):
-        values = {**values, **{p: _choices(values[p], p) for p in _MODELS if values.get(p)}}
+        values = {name: value for name, value in values.items() if value is not None}
+        values |= {part: _choices(values[part], part) for part in _MODELS if values.get(part)}
     grid = controls.parse(Grid, values, "The grid")
     if not grid.varied:
         raise SettingsError(

@@ -203,8 +203,10 @@ def resume(key: Key, address: Address = None) -> None:
 @app.command()
 def stop(key: Key) -> None:
     """Ask an experiment to stop: the run that trains, and those that wait."""
-    groups.stop(key)
-    print(f"Asked '{shown(groups.load(key).name)}' to stop.", flush=True)
+    group = groups.load(key)
+    if group.is_active or not group.cluster:
+        groups.stop(key)
+    print(f"Asked '{shown(group.name)}' to stop.", flush=True)
     run_process.wait_for_stops()
 
 

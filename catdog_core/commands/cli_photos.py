@@ -11,12 +11,17 @@ import typer
 from .. import datasets, quiet
 from ..errors import DatasetError
 from ..files import shown
-from . import cli_decide, cli_say
-from .cli_flags import AsJson, Folder, Order, local_folder
+from . import cli_decide, cli_say, removed
+from .cli_flags import AsJson, Folder, Order
 
-Out = Annotated[
-    Path, typer.Argument(metavar="OUT", parser=local_folder, help="A new or empty folder.")
-]
+
+def _out(text: str) -> Path:
+    """The folder that shards are written to. Raises CatDogError for a URL."""
+    removed.refuse_url(text, removed.OUT_URL)
+    return Path(text)
+
+
+Out = Annotated[Path, typer.Argument(metavar="OUT", parser=_out, help="A new or empty folder.")]
 
 
 def check(folder: Folder, as_json: AsJson = False) -> None:

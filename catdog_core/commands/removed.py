@@ -37,6 +37,8 @@ FORMATS = {
 """By the name of an export format."""
 URL = N_("A URL is only imported now. Run 'import URL', then use the folder that it prints.")
 """For a URL in the place of a folder."""
+OUT_URL = N_("Shards are written to a folder only. Name a folder, then copy it to the URL.")
+"""For a URL in the place of the folder that shards are written to."""
 
 
 def replacement(arguments: list[str], option: str | None) -> str | None:
@@ -50,10 +52,10 @@ def replacement(arguments: list[str], option: str | None) -> str | None:
     return COMMANDS.get(command) if option is None else FLAGS.get((command, option))
 
 
-def refuse_url(folder: str) -> None:
+def refuse_url(folder: str, instead: str = URL) -> None:
     """Raise CatDogError for a URL in the place of a folder, naming what to use instead."""
     if url_import.is_url(folder):
-        raise CatDogError(URL)
+        raise CatDogError(instead)
 
 
 def refuse_format(kind: str) -> None:

@@ -11,6 +11,7 @@ import json
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
@@ -134,6 +135,9 @@ def _members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, Entry]:
         found = archive_safety.zip_members(
             file, MOST_MEMBERS, max_bytes, allowed.model_config_bytes, _MAX_RATIO
         )
+        # Keras reads by the names of `zipfile`, which newer Pythons take from other fields as well.
+        if sorted(zipfile.ZipFile(file).namelist()) != sorted(found):
+            raise DatasetError("it names a file in two ways")
         for needed in ("config.json", "model.weights.h5"):
             if needed not in found:
                 raise DatasetError("it has no {name}", name=needed)

@@ -102,7 +102,7 @@ def sweep(in_use: Collection[str]) -> int:
 
 
 def hold(path: Path) -> FileLock | None:
-    """Mark an entry as in use for as long as the value lives; to be called inside `guarded`.
+    """Mark an entry as in use for as long as the value lives; call it inside `locks.exclusive`.
 
     None for an entry on a disk that knows no locks or may not be written.
     """

@@ -182,6 +182,13 @@ def load(dataset_id: str) -> Dataset:
     dataset = _cache.get(folder, [folder / "dataset.json"], lambda: _after_changes(folder))
     if not dataset.root.is_dir():
         url = str(files.read_object(folder / "dataset.json").get("root"))
+        if url_import.is_url(url) and dataset.source == "shards":
+            raise DatasetError(
+                "'{name}' was opened at {url}, where the lab no longer reads shards. Run 'import"
+                " URL' with the photos that they were packed from.",
+                name=dataset.name,
+                url=files.shown(url_import.without_secrets(url), 200),
+            )
         if url_import.is_url(url):
             raise DatasetError(
                 "'{name}' was opened at {url}, where the lab no longer reads photos. Run 'import"

@@ -44,6 +44,7 @@ def url(
     address: str,
     tell: Tell = lambda phase, done, total: None,
     stopped: Callable[[], bool] = lambda: False,
+    is_allowed: Callable[[str], bool] = lambda url: True,
 ) -> Dataset:
     """Download an archive, or a folder of photos, at a URL, and make a dataset of it.
 
@@ -51,6 +52,7 @@ def url(
         address: see `url_import.checked`.
         tell: learns what is done, and how much of how much.
         stopped: asked now and then whether to give up.
+        is_allowed: asked of each address that the server redirects to.
 
     Raises:
         AccessError: the visitor may not change data; nothing was asked for.
@@ -60,7 +62,7 @@ def url(
     def unpacking(done: int, total: int) -> None:
         tell(UNPACKING, done, total)
 
-    with _downloaded(address, tell, stopped) as (found, name):
+    with _downloaded(address, tell, stopped, is_allowed) as (found, name):
         if isinstance(found, Path):
             return archive(found, name, unpacking)
         return entries(found, name, "url", unpacking)
@@ -68,7 +70,7 @@ def url(
 
 def look_at_url(address: str, tell: Tell) -> Preview:
     """Tell what `url` would make a dataset of; what is downloaded for that goes again."""
-    with _downloaded(address, tell, lambda: False) as (found, name):
+    with _downloaded(address, tell) as (found, name):
         if isinstance(found, Path):
             return archives.look(found, name)
         return preview.of_plan(archives.plan(found, name), name)
@@ -76,7 +78,10 @@ def look_at_url(address: str, tell: Tell) -> Preview:
 
 @contextmanager
 def _downloaded(
-    address: str, tell: Tell, stopped: Callable[[], bool]
+    address: str,
+    tell: Tell,
+    stopped: Callable[[], bool] = lambda: False,
+    is_allowed: Callable[[str], bool] = lambda url: True,
 ) -> Iterator[tuple[Path | list[Entry], str]]:
     """What is at a URL, and its name; the files go with the block."""
     access.check("change data")
@@ -85,7 +90,7 @@ def _downloaded(
         tell(DOWNLOADING, done, total)
 
     with files.temporary_beside(datasets.root() / "url") as folder:
-        found = url_import.download(address, folder, downloading, stopped)
+        found = url_import.download(address, folder, downloading, stopped, is_allowed)
         yield found, url_import.file_name(url_import.checked(address))
 
 

@@ -112,6 +112,15 @@ def confine_url(url: str) -> str:
     )
 
 
+def is_allowed_url(url: str) -> bool:
+    """Whether `confine_url` lets a page import from a URL."""
+    try:
+        confine_url(url)
+    except DatasetError:
+        return False
+    return True
+
+
 def _led_to(folder: Path) -> Iterator[Path]:
     """Where the links within a folder lead."""
     for place, folders, names in os.walk(folder):  # which follows none

@@ -121,7 +121,7 @@ def checked(url: str) -> str:
             url=shown,
         )
     rest = re.sub(r"(?<=.)/+", "/", rest).rstrip("/")
-    if not rest or "::" in url or {"..", "."} & set(rest.split("/")) or not rest.isprintable():
+    if not rest or "::" in url or _leads_upwards(rest) or not rest.isprintable():
         raise DatasetError(
             "{url} is no address of a folder. Expected one such as s3://bucket/photos.", url=shown
         )
@@ -139,6 +139,7 @@ def download(
     folder: Path,
     progress: Progress = lambda done, total: None,
     stopped: Callable[[], bool] = lambda: False,
+    is_allowed: Callable[[str], bool] = lambda url: True,
 ) -> Path | list[Entry]:
     """Download an archive, or the photos of a folder.
 
@@ -147,6 +148,7 @@ def download(
         folder: a new folder; the caller removes it, also after an error.
         progress: called with (bytes done, bytes in all, 0 where unknown).
         stopped: asked now and then whether to give up.
+        is_allowed: asked of each address that the server redirects to.
 
     Returns:
         The archive's file, or the folder's entries by their true names, which read from `folder`.
@@ -164,7 +166,7 @@ def download(
 
         # Not of the whole URL: a name may hold what fsspec takes for a URL in a URL.
         protocol, _, rest = url.partition("://")
-        options = {"client_kwargs": _http_client()} if _is_http(url) else {}
+        options = {"client_kwargs": _http_client(is_allowed)} if _is_http(url) else {}
         host = f"{protocol}://{rest.partition('/')[0]}"
         system, _ = fsspec.core.url_to_fs(host, skip_instance_cache=True, **options)
         work = _Download(url, system, folder, progress, stopped)
@@ -259,8 +261,8 @@ class _Download:
 
     def _photo(self, number: int, listed: tuple[str, Entry]) -> Entry:
         path, entry = listed
-        if not entry.is_photo:
-            return entry
+        if not entry.is_photo or (self._is_http and _leads_upwards(path)):
+            return entry  # a name that leads upwards is refused with all names
         target, most = self._folder / str(number), limits.current().photo_bytes
         _refuse_large(self._address(path), entry.size, most)
         # A list of links tells no sizes.
@@ -280,6 +282,7 @@ class _Download:
         return self._copy(path, target, size, most)
 
     def _copy(self, path: str, target: Path, size: int | None, most: int) -> tuple[int, bytes]:
+        self._came(0)  # before a server that may be silent is asked
         url = self._address(path)
         # Without a block size a server is asked once, with a size it is not asked for that before.
         options = {"block_size": 0, "size": 1} if self._is_http else {}
@@ -331,6 +334,11 @@ def _refuse_large(url: str, total: int, most: int) -> None:
         )
 
 
+def _leads_upwards(path: str) -> bool:
+    """Whether a path has a part `.` or `..`, written as it is or as a server decodes it."""
+    return any({"..", "."} & set(each.split("/")) for each in (path, unquote(path)))
+
+
 def _is_http(url: str) -> bool:
     return url.startswith(("http://", "https://"))
 
@@ -344,19 +352,29 @@ def _encrypted(url: Any) -> Any:
     return url.origin().with_scheme("https").with_port(None)
 
 
-def _http_client() -> dict[str, Any]:
+def _http_client(is_allowed: Callable[[str], bool]) -> dict[str, Any]:
     """What bounds the waiting for a server, five minutes a file by default, and where it leads."""
     import aiohttp
 
     async def refuse(_session: Any, _context: Any, request: Any) -> None:
-        there = request.url.join(type(request.url)(request.response.headers["Location"]))
-        if there.origin() not in (request.url.origin(), _encrypted(request.url)):
+        headers = request.response.headers
+        location = headers.get("Location") or headers.get("URI")
+        if not location:
+            return  # then aiohttp follows nothing
+        there = request.url.join(type(request.url)(location))
+        if there.origin() in (request.url.origin(), _encrypted(request.url)):
+            if is_allowed(f"{request.url.origin()}{there.raw_path}"):
+                return
             raise DatasetError(
-                "{url} leads to {other}, which is another server. Import that address if you trust"
-                " it.",
+                "{url} leads to {other}, which may not be opened here. Import another address.",
                 url=files.shown(str(request.url), 200),
                 other=files.shown(without_secrets(str(there)), 200),
             )
+        raise DatasetError(
+            "{url} leads to {other}, which is another server. Import that address if you trust it.",
+            url=files.shown(str(request.url), 200),
+            other=files.shown(without_secrets(str(there)), 200),
+        )
 
     redirects = aiohttp.TraceConfig()
     redirects.on_request_redirect.append(refuse)

@@ -113,7 +113,7 @@ def url_card(_kind: str) -> None:
         with guard():
             access.check("change data")  # before anything is asked for
             url = roots.confine_url(address.strip())
-            _start(URL, lambda job: imports.url(url, job.tell, job.stopped))
+            _start(URL, lambda job: imports.url(url, job.tell, job.stopped, roots.is_allowed_url))
             st.rerun()
 
 

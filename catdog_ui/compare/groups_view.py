@@ -39,9 +39,7 @@ def show(found: Sequence[Group]) -> None:
     if found:
         group = _choose(found)
         # Between two runs that train one after another there is a moment without any.
-        is_quiet = group.status in ("done", "failed", "lost") or (
-            group.cluster and not group.is_active
-        )
+        is_quiet = group.status == "done" or (_by_ray(group) and not group.is_active)
         with st.container(border=True):
             panel = st.fragment(_panel, run_every=None if is_quiet else POLL)
             panel(group.id, group.status)
@@ -84,7 +82,7 @@ def _panel(key: str, drawn_as: str) -> None:
         _trouble(group)
         _facts(group)
         if group.kind == "sweep":
-            run_table.parallel(group.runs, "group", _columns(group), group.is_active)
+            run_table.parallel(group.runs, "group", _columns(group))
         else:
             if group.kind == "twin" and len(group.runs) > 1:
                 _twins(group)

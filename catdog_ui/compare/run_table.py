@@ -34,14 +34,13 @@ Columns = Mapping[str, Mapping[str, Any]]
 """More columns of a table, by run id and title."""
 
 
-def parallel(members: Sequence[Run], key: str, more: Columns, is_live: bool = False) -> None:
+def parallel(members: Sequence[Run], key: str, more: Columns) -> None:
     """The chart of parallel coordinates and the table below it.
 
     Args:
         members: the runs of a sweep, or those ticked.
         key: tells the widgets of one page's part from those of another.
         more: columns of the table beside settings and results.
-        is_live: whether results still come, which change the order of the rows.
     """
     found = sweep_table.table(members)
     if len(found.runs) < 2 or not found.columns:
@@ -84,7 +83,7 @@ def parallel(members: Sequence[Run], key: str, more: Columns, is_live: bool = Fa
                 args=(f"{key}_picked", None),
             )
     rows = [n for n in sweep_table.best(found) if not chosen or found.runs[n].id in chosen]
-    table(found, rows, key, more, is_live)
+    table(found, rows, key, more)
 
 
 def picked(selection: Any) -> list[str]:
@@ -99,7 +98,6 @@ def table(
     rows: Sequence[int],
     key: str,
     more: Columns,
-    is_live: bool = False,
     first: int = FIRST,
 ) -> None:
     """A row a run with what differs and what came of it, and buttons to go on from there.
@@ -109,7 +107,6 @@ def table(
         rows: which of them, in order.
         key: prefix of the widgets' keys.
         more: columns beside settings and results.
-        is_live: whether results still come, which change the order of the rows.
         first: how many curves are laid over each other where no row is chosen.
     """
     runs = [found.runs[n] for n in rows]
@@ -143,10 +140,8 @@ def table(
         height="content" if len(runs) <= 10 else 385,
         on_select="rerun",
         selection_mode="multi-row",
-        # Where the order of rows changes, those that were selected are others.
-        key=f"{key}_table_{crc32(','.join(run.id for run in runs).encode())}"
-        if is_live
-        else f"{key}_table",
+        # Where other rows come, or another order, those that were selected are others.
+        key=f"{key}_table_{crc32(','.join(run.id for run in runs).encode())}",
         alt=t("The runs with their settings and results"),
     )
     chosen = [runs[row] for row in event.selection.rows if row < len(runs)]
@@ -224,7 +219,11 @@ def _now(found: Table) -> str:
         name=escape(shown(group_charts.name(found.runs[first]), 40)),
         value=phrases.percent(found.results[first]),
     )
-    ended = [run.status == "done" for run, r in zip(found.runs, found.results, strict=True) if r]
+    ended = [
+        run.status == "done"
+        for run, r in zip(found.runs, found.results, strict=True)
+        if r is not None
+    ]
     unfinished = t(
         "{n} of {all} results are of runs that have not trained to their end, and may be the lower"
         " for it.",

@@ -191,8 +191,8 @@ def load(dataset_id: str) -> Dataset:
             )
         if url_import.is_url(url):
             raise DatasetError(
-                "'{name}' was opened at {url}, where the lab no longer reads photos. Add it again by"
-                " the source URL, or run 'import URL'.",
+                "'{name}' was opened at {url}, where the lab no longer reads photos. Add it again"
+                " by the source URL, or run 'import URL'.",
                 name=dataset.name,
                 url=files.shown(url_import.without_secrets(url), 200),
             )

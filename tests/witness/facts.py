@@ -25,8 +25,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from catdog_core.training.execution import execute_run
-
 HERE = Path(__file__).parent
 URL = "memory://witness/afar"
 EXPECTED = HERE / "expected.json"
@@ -649,6 +647,8 @@ def broken_off(run: Path, epoch: int, batch: int) -> None:
     def watch(state: dict[str, Any]) -> None:
         if (state.get("epoch", 0), state.get("batch", 0)) >= (epoch, batch):
             (run / "stop").touch()
+
+    from catdog_core.training.execution import execute_run
 
     execute_run(run, watch)
     assert json.loads((run / "state.json").read_text())["status"] == "stopped"

@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
-
 from . import bounded, processes
 from .errors import CatDogError, SettingsError
 from .regular_files import SpecialFileError as SpecialFileError
@@ -258,30 +256,6 @@ def telling(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise unwritten(path, error) from error
-
-
-@contextmanager
-def locked(path: Path, busy: CatDogError, timeout: float) -> Iterator[None]:
-    """Hold a lock file while the block runs.
-
-    Args:
-        path: the file, in a folder that exists.
-        busy: raised where another process goes on holding it.
-        timeout: seconds to wait for it.
-
-    Raises:
-        CatDogError: `busy`, or the lock file cannot be written.
-    """
-    lock = FileLock(path)
-    with telling(path):
-        try:
-            lock.acquire(timeout=timeout)
-        except Timeout as error:
-            raise busy from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def unwritten(path: Path | str, error: OSError) -> CatDogError:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from . import files
+from .errors import CatDogError
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -47,6 +50,30 @@ def _cannot_be_locked(path: Path) -> bool:
         return True
     except OSError:  # a read-only workspace: nobody can be working in it
         return False
+
+
+@contextmanager
+def locked(path: Path, busy: CatDogError, timeout: float) -> Iterator[None]:
+    """Hold a lock file while the block runs.
+
+    Args:
+        path: the file, in a folder that exists.
+        busy: raised where another process goes on holding it.
+        timeout: seconds to wait for it.
+
+    Raises:
+        CatDogError: `busy`, or the lock file cannot be written.
+    """
+    lock = FileLock(path)
+    with files.telling(path):
+        try:
+            lock.acquire(timeout=timeout)
+        except Timeout as error:
+            raise busy from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

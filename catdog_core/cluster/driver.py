@@ -19,7 +19,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
-from .. import files, runs
+from .. import files, locks, runs
 from ..errors import N_, CatDogError, ClusterError, RunError
 from ..training import turn
 from . import groups, ray_here
@@ -72,7 +72,7 @@ def drive(key: str) -> None:
     """
     group = groups.load(key)
     busy = RunError("'{name}' is running already. Wait for it, or stop it first.", name=group.name)
-    with files.locked(group.folder / "lock", busy, timeout=3):
+    with locks.locked(group.folder / "lock", busy, timeout=3):
         state = SweepState(group)
         turn.execute_when_ready(state, lambda: _tune(groups.load(group.id), state))
 

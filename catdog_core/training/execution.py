@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .. import files, quiet, runs
+from .. import locks, quiet, runs
 from ..errors import RunError
 from . import turn
 
@@ -31,7 +31,7 @@ def execute_run(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | N
         "Run '{name}' is already being trained by another process. Wait for it, or stop it first.",
         name=run.name,
     )
-    with files.locked(run.folder / "lock", busy, _BUSY):
+    with locks.locked(run.folder / "lock", busy, _BUSY):
         turn.take(run, lambda state: _train(run, state), on_progress)
 
 

@@ -3,9 +3,10 @@
 import streamlit as st
 
 if __name__ == "__main__":  # the script of a visitor
-    from catdog_core import datasets, runs
+    from catdog_core import runs
+    from catdog_core.data import datasets
     from catdog_ui import home_view, loaders, startup, trash_view
-    from catdog_ui.words import N_, t
+    from catdog_ui.i18n import N_, t
 
     startup.page(N_("Home"))
 

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catdog_core import datasets, images, quiet
-from catdog_core.datasets import Dataset
+from catdog_core.base import library_output
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Dataset
+from catdog_core.imaging import decode
 
 from .measure import console, drawn, report, table
 
@@ -26,17 +28,20 @@ _TARGETS = {"notes": 25, "transfer": 40}
 
 def answering(folder: Path | None) -> None:
     """One photo with the model loaded, a heat map, an evaluation beside the bare forward pass."""
-    quiet.import_tensorflow()
+    library_output.import_tensorflow()
     import keras
 
-    from catdog_core import models, predict
+    from catdog_core.analysis import predict
+    from catdog_core.models import keras_models
 
     with tempfile.TemporaryDirectory() as place:
         dataset = datasets.scan(folder or drawn(Path(place)))
         for name, size in _SIZES.items():
             keras.utils.set_random_seed(0)  # weights do not matter for the time it takes
             path = Path(place) / f"{name}.keras"
-            models.save(models.build(name, size), path, {"classes": list(dataset.classes)})
+            keras_models.save(
+                keras_models.build(name, size), path, {"classes": list(dataset.classes)}
+            )
             found = predict.load(path)
             _one_photo(name, found, dataset)
             _heat_map(name, found, dataset)
@@ -47,7 +52,7 @@ def _one_photo(name: str, predictor: Any, dataset: Dataset) -> None:
     """From a photo's bytes to its probabilities: as the page does it, and in Keras's ways."""
     import keras
 
-    from catdog_core import predict
+    from catdog_core.analysis import predict
 
     path = dataset.items()[0].path
     data = path.read_bytes()
@@ -69,12 +74,12 @@ def _one_photo(name: str, predictor: Any, dataset: Dataset) -> None:
 
 def _heat_map(name: str, predictor: Any, dataset: Dataset) -> None:
     """A heat map of a fitted photo, beside Grad-CAM as Keras's own examples have it."""
-    from catdog_core import explain
+    from catdog_core.analysis import gradcam
 
-    photo = images.load(dataset.items()[0].path.read_bytes(), predictor.size)[None]
+    photo = decode.load(dataset.items()[0].path.read_bytes(), predictor.size)[None]
     rows = _in_turns(
         {
-            "this lab": lambda: explain.heat_maps(predictor, photo, 1),
+            "this lab": lambda: gradcam.heat_maps(predictor, photo, 1),
             "Keras's example, one model built once": _example(predictor, photo),
         }
     )
@@ -86,9 +91,9 @@ def _example(predictor: Any, photo: NDArray[np.uint8]) -> Callable[[], object]:
     """Grad-CAM of a sigmoid unit, step by step as keras.io/examples/vision/grad_cam does it."""
     import tensorflow as tf
 
-    from catdog_core.insight import walk
+    from catdog_core.analysis import model_graph
 
-    opened = walk.inside(predictor.model, predictor.size)
+    opened = model_graph.inside(predictor.model, predictor.size)
     assert opened.features is not None
     both = opened.part([opened.features, opened.ends[0]])
     batch = tf.constant(photo.astype(np.float32))
@@ -109,13 +114,13 @@ def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
     """Files to answers for up to 1,000 photos, beside the network alone on decoded ones."""
     import tensorflow as tf
 
-    from catdog_core import evaluate
-    from catdog_core.networks import memory
+    from catdog_core.analysis import evaluate
+    from catdog_core.models import memory
 
     split = "validation" if len(dataset.items("validation")) >= _PHOTOS else None
     items = dataset.items(split)[:_PHOTOS]
     known = {item.file for item in dataset.items(split)} - {item.file for item in items}
-    photos = np.stack([images.load(item.path.read_bytes(), predictor.size) for item in items])
+    photos = np.stack([decode.load(item.path.read_bytes(), predictor.size) for item in items])
     forward = tf.function(
         lambda batch: predictor.model(tf.cast(batch, tf.float32), training=False),
         input_signature=[tf.TensorSpec((None, *photos.shape[1:]), tf.uint8)],

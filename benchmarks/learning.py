@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 from rich.table import Table
 
-from catdog_core import files
-from catdog_core.insight import metrics
-from catdog_core.training import run_folder
+from catdog_core.analysis import metrics
+from catdog_core.base import files
+from catdog_core.runs import run_folder
 
 from .measure import console, drawn
 

@@ -92,7 +92,7 @@ def load(
             floor = crowd(address, pid, [_move] * sessions, min(part, 60), page="")
     with tempfile.TemporaryDirectory() as place:
         environment = server.with_workspace(Path(place) / "workspace")
-        _python("from catdog_core import datasets; datasets.create_demo()", environment)
+        _python("from catdog_core.data import datasets; datasets.create_demo()", environment)
         with server.process(Path(place)) as (address, pid):
             hundred = _hundred(address)
             phases = {"nothing trains": crowd(address, pid, _roles(sessions, watch=False), part)}
@@ -196,10 +196,11 @@ def _photo(chance: random.Random) -> bytes:
     """A drawn pet as a JPEG, another one each time."""
     import numpy as np
 
-    from catdog_core import demo, images
+    from catdog_core.data import synthetic
+    from catdog_core.imaging import decode
 
     rng = np.random.default_rng(chance.getrandbits(32))
-    return images.encode(np.asarray(demo.draw_pet(chance.randrange(2), 300, rng)))
+    return decode.encode(np.asarray(synthetic.draw_pet(chance.randrange(2), 300, rng)))
 
 
 def _hundred(address: str) -> float:
@@ -218,8 +219,8 @@ def _hundred(address: str) -> float:
 def _training(environment: dict[str, str]) -> Iterator[None]:
     """The class notes' network, in training as a page would have started it."""
     code = (
-        "from catdog_core import datasets, runs\n"
-        "from catdog_core.settings import Training\n"
+        "from catdog_core.data import datasets; from catdog_core import runs\n"
+        "from catdog_core.config import Training\n"
         "run = runs.create(datasets.load('demo'), Training(epochs=500), None)\n"
         "runs.start(run)\n"
         "print(run)"

@@ -14,16 +14,18 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from catdog_core import augment, datasets, images
-from catdog_core.datasets import Dataset
-from catdog_core.images import Photo
+from catdog_core.augmentation import augment
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Dataset
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
 
 from . import peers
 from .measure import BATCH, SIZE, Peer, console, race, table, training_set
 from .peers import NOTES
 
 if TYPE_CHECKING:
-    from catdog_core.records import Photos
+    from catdog_core.storage.tfrecord import Photos
 
 OURS, WARP = "this lab", "this lab, augment.batch"
 THREADS = min(4, os.cpu_count() or 1)  # as many as the folder reader has
@@ -40,7 +42,7 @@ def loading(folder: Path | None) -> None:
 
 def _loaders(place: Path, photos: Photos) -> dict[str, Peer]:
     """From photo files or from memory to batches as `fit` takes them."""
-    from catdog_core import pipeline
+    from catdog_core.training import pipeline
 
     flow = peers.generator(augmented=True).flow_from_directory(
         place, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
@@ -130,7 +132,7 @@ def readers(folder: Path | None) -> None:
 
 
 def _readers(dataset: Dataset) -> None:
-    from catdog_core.packing import race as course
+    from catdog_core.training import loading_benchmark as course
 
     lanes = course.run(dataset, SIZE, BATCH, _SECONDS, sample=_SAMPLE)
     sheet = table(
@@ -161,10 +163,10 @@ def _limits(paths: Sequence[Path], pixels: Photo) -> dict[str, Peer]:
             np.copyto(target, batch)
 
     found: dict[str, tuple[Sequence[Any], Callable[[Any], object]]] = {
-        "files read": (paths, images.read),
+        "files read": (paths, decode.read),
         "Pillow decodes, reduced": (data, _pillow),
-        "images.decode, reduced": (data, lambda each: images.decode(each, SIZE)),
-        "images.load: decoded and fitted": (data, lambda each: images.load(each, SIZE)),
+        "images.decode, reduced": (data, lambda each: decode.decode(each, SIZE)),
+        "images.load: decoded and fitted": (data, lambda each: decode.load(each, SIZE)),
     }
     limits = {name: Peer(_on_threads(do, work), len(work)) for name, (work, do) in found.items()}
     limits["uint8 in memory to float32, 1 thread"] = Peer(copied, len(batches) * BATCH)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from catdog_core import datasets, images, quiet
-from catdog_core.images import Photo
+from catdog_core.base import library_output
+from catdog_core.data import datasets
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
 
 if TYPE_CHECKING:
-    from catdog_core.records import Photos
+    from catdog_core.storage.tfrecord import Photos
 
 SIZE, BATCH = 150, 20
 console = Console(width=100)
@@ -81,20 +83,20 @@ def table(title: str, *columns: str) -> Table:
 @contextmanager
 def training_set(folder: Path | None) -> Iterator[tuple[Path, Photos]]:
     """The folder of the training photos, by class, and the same photos as our shards hold them."""
-    quiet.import_tensorflow()
-    from catdog_core import records
+    library_output.import_tensorflow()
+    from catdog_core.storage import tfrecord
 
     with tempfile.TemporaryDirectory() as place:
         root = folder or drawn(Path(place))
-        packed = records.pack(datasets.scan(root), Path(place) / "packed", SIZE)
-        yield root / "train", records.load(packed, "train", in_memory=True)
+        packed = tfrecord.pack(datasets.scan(root), Path(place) / "packed", SIZE)
+        yield root / "train", tfrecord.load(packed, "train", in_memory=True)
 
 
 def one_photo(folder: Path | None) -> Photo:
     """One training photo, (150, 150, 3) uint8."""
     with tempfile.TemporaryDirectory() as place:
         item = datasets.scan(folder or drawn(Path(place))).items("train")[0]
-        return images.load(item.path.read_bytes(), SIZE)
+        return decode.load(item.path.read_bytes(), SIZE)
 
 
 def drawn(place: Path) -> Path:

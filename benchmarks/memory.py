@@ -68,7 +68,7 @@ def measured(count: int, phases: Iterable[str] = _PHASES) -> dict[tuple[str, str
 
 def draw(root: Path, count: int) -> None:
     """Make `count` small JPEGs of coloured patches, all different, a fifth for validation."""
-    from catdog_core import images
+    from catdog_core.imaging import decode
 
     rng = np.random.default_rng(0)
     for number in range(count):
@@ -77,7 +77,7 @@ def draw(root: Path, count: int) -> None:
         if number < 10:
             folder.mkdir(parents=True, exist_ok=True)
         patches = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        (folder / f"{number:06d}.jpg").write_bytes(images.encode(images.fit(patches, SIZE)))
+        (folder / f"{number:06d}.jpg").write_bytes(decode.encode(decode.fit(patches, SIZE)))
 
 
 def in_own_process(phase: str, root: Path, packed: Path) -> dict[str, Any]:
@@ -90,11 +90,14 @@ def in_own_process(phase: str, root: Path, packed: Path) -> dict[str, Any]:
 
 
 def _phase(name: str, root: Path, packed: Path) -> None:
-    from catdog_core import datasets, quiet
+    from catdog_core.base import library_output
+    from catdog_core.data import datasets
 
     dataset = datasets.scan(root) if name == "pack" else None  # the command's own order
-    quiet.import_tensorflow()
-    from catdog_core import models, pipeline, records
+    library_output.import_tensorflow()
+    from catdog_core.models import keras_models
+    from catdog_core.storage import tfrecord
+    from catdog_core.training import pipeline
 
     before, seconds = _peak(), []
 
@@ -104,18 +107,18 @@ def _phase(name: str, root: Path, packed: Path) -> None:
         seconds.append(time.perf_counter() - start)
 
     if dataset:
-        timed(lambda: records.pack(dataset, packed, SIZE))
-        told = {"bytes": records.opened(packed).bytes, "photos": len(dataset.photos)}
+        timed(lambda: tfrecord.pack(dataset, packed, SIZE))
+        told = {"bytes": tfrecord.opened(packed).bytes, "photos": len(dataset.photos)}
     else:
-        photos = records.load(records.opened(packed), "train")
+        photos = tfrecord.load(tfrecord.opened(packed), "train")
         steps = _FIT_STEPS if name == "fit" else len(photos.labels) // BATCH
         told = {"photos": steps * BATCH}
         batches = pipeline.training_batches(
             photos, None, batch_size=BATCH, seed=0, first_step=0, last_step=steps
         )
         if name == "fit":
-            model = models.build("notes", SIZE)
-            models.compile_for_training(model, 1e-4)
+            model = keras_models.build("notes", SIZE)
+            keras_models.compile_for_training(model, 1e-4)
             timed(lambda: model.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False))
         else:
             timed(lambda: collections.deque(batches, 0))

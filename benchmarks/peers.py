@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from catdog_core.images import Photo
-from catdog_core.settings import Augmentation
+from catdog_core.config import Augmentation
+from catdog_core.imaging.decode import Photo
 
 from .measure import BATCH
 
 if TYPE_CHECKING:
-    from catdog_core.records import Photos
+    from catdog_core.storage.tfrecord import Photos
 
 NOTES = Augmentation()
 

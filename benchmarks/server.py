@@ -23,7 +23,7 @@ _PATIENCE = 60.0  # seconds until the server answers
 def lab() -> Iterator[str]:
     """Start the lab with the demo dataset on a free port; yields ``127.0.0.1:port``."""
     with tempfile.TemporaryDirectory() as place:
-        make = "from catdog_core import datasets; datasets.create_demo()"
+        make = "from catdog_core.data import datasets; datasets.create_demo()"
         environment = with_workspace(Path(place) / "workspace")
         subprocess.run([sys.executable, "-c", make], cwd=PROJECT, env=environment, check=True)
         with running(Path(place)) as address:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from catdog_core.settings import PRESETS, Augmentation
+from catdog_core.config import PRESETS, Augmentation
 
 from . import peers
 from .measure import BATCH, SIZE, Peer, race, training_set
@@ -16,19 +16,22 @@ def training(folder: Path | None) -> None:
     """The notes' network in `fit`: ours beside plain Keras fed by ImageDataGenerator."""
     import keras
 
-    from catdog_core import models, pipeline
+    from catdog_core.models import keras_models
+    from catdog_core.training import pipeline
 
     steps = 12
     with training_set(folder) as (place, photos):
         keras.utils.set_random_seed(0)
-        plain = keras.Sequential(models.build("notes").layers[1:])  # no Rescaling: 0..1 comes in
+        plain = keras.Sequential(
+            keras_models.build("notes").layers[1:]
+        )  # no Rescaling: 0..1 comes in
         plain.build((None, SIZE, SIZE, 3))
         plain.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
         flow = peers.generator(augmented=False).flow_from_directory(
             place, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
         )
-        lab = models.build("notes")
-        models.compile_for_training(lab, 1e-4)
+        lab = keras_models.build("notes")
+        keras_models.compile_for_training(lab, 1e-4)
 
         def ours(net: Any, augmentation: Augmentation | None) -> Callable[[], None]:
             def run() -> None:
@@ -60,12 +63,12 @@ def _pooled_first() -> Any:
     import keras
     from keras import layers as kl
 
-    from catdog_core import models
+    from catdog_core.models import keras_models
 
     stack: list[Any] = [keras.Input((SIZE, SIZE, 3)), kl.Rescaling(1 / 255)]
     for filters in (32, 64, 128):
         stack += [kl.Conv2D(filters, 3), kl.MaxPooling2D(2), kl.ReLU()]
     stack += [kl.Flatten(), kl.Dropout(0.5), kl.Dense(1, activation="sigmoid")]
     model = keras.Sequential(stack)
-    models.compile_for_training(model, 1e-4)
+    keras_models.compile_for_training(model, 1e-4)
     return model

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from catdog_core import augment, images, quiet
-from catdog_core.images import Photo
+from catdog_core.augmentation import augment
+from catdog_core.base import library_output
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
 
 from . import peers
 from .measure import one_photo, report
@@ -21,7 +23,7 @@ _ROUNDS, _PER_FIGURE = 40, 8  # a figure is drawn once in so many rounds: it tak
 
 def variants(folder: Path | None) -> None:
     """From drawn values to encoded pictures, without any server."""
-    quiet.import_tensorflow()
+    library_output.import_tensorflow()
     photo = one_photo(folder)
     generator = peers.generator(augmented=True)
     warping, encoding, both, figures = [], [], [], []
@@ -30,7 +32,7 @@ def variants(folder: Path | None) -> None:
         made = augment.variants(photo, peers.NOTES, COUNT, abs(seed))
         middle = time.perf_counter()
         for image, _ in made:
-            images.encode(image)
+            decode.encode(image)
         end = time.perf_counter()
         if seed >= 0:
             warping.append(middle - start)

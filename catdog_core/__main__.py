@@ -15,7 +15,7 @@ if __name__ == "__main__":
         if _number is not None and _signal.getsignal(_number) != _signal.SIG_IGN:
             _signal.signal(_number, _end)
 
-from catdog_core import interruption
+from catdog_core.base import interruption
 
 TRAINS = {"train", "resume", "experiment", "sweep"}
 """Commands whose native messages are wanted at once: they run long, and may be killed."""
@@ -27,14 +27,14 @@ def run() -> int:
     """Run one command and return the exit status."""
     interruption.streams()
     interruption.install()
-    from catdog_core import leftovers, quiet
+    from catdog_core.base import leftovers, library_output
     from catdog_core.cli import main
 
     interruption.ready()
     leftovers.sweep()
     if (TRAINS | SERVES) & set(sys.argv[1:2]):
         return main()
-    with quiet.decoders():
+    with library_output.decoders():
         return main()
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core.diagnose import Message, Verdict
-from catdog_core.exports import report_text
-from catdog_core.files import shown
-from catdog_core.outcomes.contrast import Point
+from catdog_core.analysis.contrast import Point
+from catdog_core.analysis.diagnose import Message, Verdict
+from catdog_core.base.files import shown
+from catdog_core.export import report_text
 
 from . import charts
 from .charts import Curve, Metric, Row
-from .words import N_, escape, t
+from .i18n import N_, escape, t
 
 LIVE: dict[str, str] = {
     "accuracy": N_(

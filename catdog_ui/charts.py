@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from catdog_core.palette import BEST, RUN_COLORS, TRAIN, VALIDATION
+from catdog_core.base.palette import BEST, RUN_COLORS, TRAIN, VALIDATION
 
-from .words import t
+from .i18n import t
 
 Metric = Literal["accuracy", "loss"]
 METRICS: tuple[Metric, ...] = ("accuracy", "loss")

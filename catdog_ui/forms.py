@@ -9,9 +9,9 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from catdog_core.controls import Control, controls
+from catdog_core.base.field_specs import Control, controls
 
-from .words import t
+from .i18n import t
 
 UNCHANGED = (1.0, 1.0)
 """A range of factors that changes nothing; it stands for "not set" on a slider."""

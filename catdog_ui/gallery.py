@@ -10,9 +10,9 @@ from typing import Literal
 
 import streamlit as st
 
-from catdog_core import images
-from catdog_core.errors import PhotoError
-from catdog_core.images import Photo
+from catdog_core.base.errors import PhotoError
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
 
 _GAP = 8  # pixels between pictures
 LEAST = 80
@@ -119,13 +119,13 @@ def uploaded_photo(file_id: str, data: bytes, size: int) -> Photo | PhotoError:
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _from_file(_path: Path, path: str, changed: int, size: int) -> Photo | PhotoError:
-    return next(iter(images.load_all([_path], size)))
+    return next(iter(decode.load_all([_path], size)))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
 def _from_bytes(file_id: str, _data: bytes, size: int) -> Photo | PhotoError:
     try:
-        return images.load(_data, size)
+        return decode.load(_data, size)
     except PhotoError as error:
         return error
 

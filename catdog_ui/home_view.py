@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import datasets, images
-from catdog_core.datasets import Dataset
-from catdog_core.errors import PhotoError
-from catdog_core.insight import shipped
-from catdog_core.runs import Run
+from catdog_core.base.errors import PhotoError
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Dataset
+from catdog_core.imaging import decode
+from catdog_core.runs import Run, default_model
 
-from . import gallery, phrases, state
-from .data import source_net, source_parts
+from . import format_text, gallery, state
+from .data import download_source, source_widgets
+from .i18n import N_, escape, t
 from .train import run_actions
 from .widgets import page_link
-from .words import N_, escape, t
 
 _LISTED = 5
 _GLIMPSE = 4
@@ -122,12 +122,12 @@ def _card(number: str, title: str, done: bool) -> st.delta_generator.DeltaGenera
 def _photos(found: list[Dataset]) -> None:
     if not any(dataset.id == datasets.DEMO_ID for dataset in found):
         st.caption(t("600 drawn cats and dogs, ready in a few seconds, without a download."))
-        source_parts.demo_button("home_demo", "secondary" if found else "primary")
+        source_widgets.demo_button("home_demo", "secondary" if found else "primary")
     else:
         st.caption(t("The demo dataset is ready. Look at it, or add photos of your own."))
-    source_net.background()
-    if not source_net.class_is_here():
-        source_net.class_button("home_class")
+    download_source.background()
+    if not download_source.class_is_here():
+        download_source.class_button("home_class")
     page_link("pages/1_Data.py", t("Look at the data") if found else t("Use my own photos"))
 
 
@@ -149,14 +149,14 @@ def _train(found: list[Dataset], trained: list[Run]) -> None:
 def _predict(trained: list[Run]) -> None:
     own = next((run for run in trained if run.best_model), None)
     told = t("Drop in a photo and see which class the network takes it for, and how surely.")
-    if own is None and shipped.run() is not None:
+    if own is None and default_model.run() is not None:
         told += " " + t("Until yours is trained, a ready one answers.")
     st.caption(told)
     if st.button(
         t("Predict"),
         type="primary" if own else "secondary",
         icon=":material/image_search:",
-        disabled=own is None and shipped.run() is None,
+        disabled=own is None and default_model.run() is None,
         key="home_predict",
     ):
         query = state.query(run=own.id, **{"try": "1"}) if own else state.query()
@@ -191,7 +191,7 @@ def _glimpse(dataset: Dataset) -> None:
     read = [(item, gallery.fitted_photo(item.path, 150)) for item in some]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
     gallery.grid(
-        [images.encode(photo) for _, photo in good],
+        [decode.encode(photo) for _, photo in good],
         tooltips=[item.file for item, _ in good],
         alts=[dataset.classes[item.label] for item, _ in good],
         columns=_GLIMPSE,
@@ -200,8 +200,8 @@ def _glimpse(dataset: Dataset) -> None:
 
 
 def _run_line(run: Run) -> None:
-    word, color, icon = phrases.STATUS[run.status]
-    best = phrases.best_row(run)
+    word, color, icon = format_text.STATUS[run.status]
+    best = format_text.best_row(run)
     with st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center"):
             page_link("pages/3_Train.py", escape(run.name or run.id), "model_training", run=run.id)
@@ -212,7 +212,7 @@ def _run_line(run: Run) -> None:
                     "{model}, {n} epochs, best validation accuracy {accuracy}",
                     model=run.model or t("History from a file"),
                     n=len(run.epochs),
-                    accuracy=phrases.percent(best.get("val_accuracy")),
+                    accuracy=format_text.percent(best.get("val_accuracy")),
                 )
             )
         else:

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import streamlit as st
 
-from catdog_core import jobs
-from catdog_core.jobs import Job
+from catdog_core.base import jobs
+from catdog_core.base.jobs import Job
 
 from . import visitors
+from .i18n import escape, say, t
 from .startup import fragment, guard
-from .words import escape, say, t
 
 Draw = Callable[[Job | None], None]
 

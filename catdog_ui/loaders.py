@@ -19,21 +19,21 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit import runtime
 
-from catdog_core import access, files, runs
-from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError, PhotoError
-from catdog_core.images import Photo
-from catdog_core.insight import guests
-from catdog_core.jobs import Job
-from catdog_core.networks import model_check
-from catdog_core.packing import cache
-from catdog_core.runs import Run
+from catdog_core import runs
+from catdog_core.base import access, files
+from catdog_core.base.errors import CatDogError, PhotoError
+from catdog_core.base.jobs import Job
+from catdog_core.data.datasets import Dataset
+from catdog_core.imaging.decode import Photo
+from catdog_core.models import model_sandbox
+from catdog_core.runs import Run, imported_models
+from catdog_core.storage import shard_cache
 
-from .words import t
+from .i18n import t
 
 if TYPE_CHECKING:
-    from catdog_core.packing.race import Lane, Standing
-    from catdog_core.predict import Prediction, Predictor
+    from catdog_core.analysis.predict import Prediction, Predictor
+    from catdog_core.training.loading_benchmark import Lane, Standing
 
 
 _HEAT_BATCH = 4
@@ -56,7 +56,7 @@ def uploaded(data: bytes, name: str) -> Predictor:
         ModelError: the file is no usable model.
     """
     words = t("Checking and loading the model…")
-    if model_check.is_busy():
+    if model_sandbox.is_busy():
         words = t("Another model is being checked. This one is next…")
     with st.spinner(words):
         return _from_bytes(hashlib.sha256(data).hexdigest(), data, name)
@@ -64,7 +64,7 @@ def uploaded(data: bytes, name: str) -> Predictor:
 
 def predict(model: Predictor, photos: Sequence[tuple[str, bytes]], job: Job) -> list[Prediction]:
     """Predict photos given as (name, file bytes), in their order; of some only when stopped."""
-    from catdog_core import predict as room
+    from catdog_core.analysis import predict as room
 
     rows: list[Prediction] = []
     while len(rows) < len(photos) and not job.stopped():
@@ -83,7 +83,7 @@ def heat_maps(
     Raises:
         ModelError: the network keeps no places.
     """
-    from catdog_core import explain as room
+    from catdog_core.analysis import gradcam as room
 
     parts = [np.empty((0, model.size, model.size), np.float32)]
     for start in range(0, len(photos), _HEAT_BATCH):
@@ -97,7 +97,7 @@ def heat_maps(
 
 def as_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
     """A table of predictions for a spreadsheet, with nothing in it that would run there."""
-    from catdog_core import predict as room
+    from catdog_core.analysis import predict as room
 
     return room.to_csv(list(rows), tuple(classes), for_spreadsheet=True)
 
@@ -129,9 +129,9 @@ class PackedPhotos:
 def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
     """Keep a dataset as shards in the cache, or verify those there; tells the job its progress."""
     wait_for_preload()
-    from catdog_core import records
+    from catdog_core.storage import tfrecord
 
-    place = cache.place(dataset.fingerprint, size)
+    place = shard_cache.place(dataset.fingerprint, size)
     there = (place / "index.json").is_file()
 
     def progress(done: int, total: int) -> None:
@@ -139,9 +139,9 @@ def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
         if job.stopped():
             raise CatDogError("The packing was stopped. Start it again; it goes on from there.")
 
-    packed = records.cached(dataset, size, progress, runs.fingerprints_in_use())
+    packed = tfrecord.cached(dataset, size, progress, runs.fingerprints_in_use())
     if there:
-        records.pack(dataset, place, size, progress)  # verifies, and mends what is damaged
+        tfrecord.pack(dataset, place, size, progress)  # verifies, and mends what is damaged
     return PackedPhotos(
         photos=sum(packed.counts.values()),
         shards=packed.shards,
@@ -155,7 +155,7 @@ def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
 def race(dataset: Dataset, job: Job) -> list[Lane]:
     """Race the readers of photos; meanwhile the job's result is how the race stands."""
     wait_for_preload()
-    from catdog_core.packing import race as room
+    from catdog_core.training import loading_benchmark as room
 
     freeze_gc()
 
@@ -170,7 +170,7 @@ def race(dataset: Dataset, job: Job) -> list[Lane]:
 def evaluate(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Ask a run's model about a split and keep the table; tells the job its progress."""
     wait_for_preload()
-    from catdog_core import evaluate as room
+    from catdog_core.analysis import evaluate as room
 
     room.keep(run_dir, _again, dataset, split, _pass(job))
 
@@ -178,7 +178,7 @@ def evaluate(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
 def embed(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Find out how a run's model sees a split and keep it; tells the job its progress."""
     wait_for_preload()
-    from catdog_core import evaluate as room
+    from catdog_core.analysis import evaluate as room
 
     room.look(run_dir, _again, dataset, split, _pass(job))
 
@@ -196,7 +196,7 @@ def _pass(job: Job) -> Callable[[int, int], None]:
 
 def _again(path: Path) -> Predictor:
     model = _from_file(str(path), path.stat().st_mtime_ns)
-    guest = guests.of(path.parent)
+    guest = imported_models.of(path.parent)
     if guest is None:
         return model
     return model.with_scale(guest.scale).with_classes(guest.classes)  # type: ignore[arg-type]
@@ -228,11 +228,11 @@ def _from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
 
 def _opened(path: Path) -> Predictor:
     """A model here, or, of one from elsewhere on a shared lab, in a process of its own."""
-    from catdog_core import predict as room
-    from catdog_core.networks import isolated
+    from catdog_core.analysis import isolated_models
+    from catdog_core.analysis import predict as room
 
-    if access.settings().shared and not model_check.is_own(path):
-        return isolated.load(path)
+    if access.settings().shared and not model_sandbox.is_own(path):
+        return isolated_models.load(path)
     return room.load(path)
 
 
@@ -281,6 +281,6 @@ def _preload() -> None:
     threading.Event().wait(_PRELOAD_DELAY)
     # This room imports Keras before TensorFlow, as nearly everything here does: two threads that
     # import the same one take turns, else each would wait for what the other has begun.
-    from catdog_core import explain  # noqa: F401
+    from catdog_core.analysis import gradcam  # noqa: F401
 
     freeze_gc()

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core import access
-from catdog_core.access import Action
+from catdog_core.base import access
+from catdog_core.base.access import Action
 
 from . import loaders, uploads, visitors
-from .words import escape, t
+from .i18n import escape, t
 
 if TYPE_CHECKING:
-    from catdog_core.predict import Predictor
+    from catdog_core.analysis.predict import Predictor
 
 
 @dataclass(frozen=True)

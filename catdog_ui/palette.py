@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catdog_core.palette import (
+from catdog_core.base.palette import (
     BEST,
     CLASS_COLORS,
     NEUTRAL,

@@ -27,10 +27,10 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from catdog_core import files
-from catdog_core.errors import CatDogError
-from catdog_core.files import shown
-from catdog_core.sources import roots
+from catdog_core.base import files
+from catdog_core.base.errors import CatDogError
+from catdog_core.base.files import shown
+from catdog_core.data import allowed_roots
 
 from . import uploads
 
@@ -182,7 +182,7 @@ def prepare() -> None:
     """
     try:
         files.resolve_workspace()
-        roots.resolve_named()
+        allowed_roots.resolve_named()
     except CatDogError as error:
         sys.exit(f"Error: {error}")
 

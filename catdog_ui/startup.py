@@ -13,11 +13,12 @@ import pandas  # noqa: F401
 import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, StopException
 
-from catdog_core import leftovers, runs
-from catdog_core.errors import CatDogError
+from catdog_core import runs
+from catdog_core.base import leftovers
+from catdog_core.base.errors import CatDogError
 
 from . import loaders, state, trash_view, uploads, visitors
-from .words import LANGUAGES, N_, choose_language, escape, language, say, t
+from .i18n import LANGUAGES, N_, choose_language, escape, language, say, t
 
 log = logging.getLogger("catdog")
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from catdog_core import datasets, runs
-from catdog_core.datasets import Dataset
-from catdog_core.files import shown
+from catdog_core import runs
+from catdog_core.base.files import shown
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Dataset
 from catdog_core.runs import Run
 
-from .words import t
+from .i18n import t
 
 _WIDTH = 420  # pixels; narrower where the page is
 CARRIED = ("lang", "dataset", "run", "runs")

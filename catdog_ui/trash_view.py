@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import trash
-from catdog_core.errors import CatDogError
-from catdog_core.trash import Entry
+from catdog_core.base import trash
+from catdog_core.base.errors import CatDogError
+from catdog_core.base.trash import Entry
 
-from . import phrases, visitors, widgets
-from .words import N_, escape, say, t
+from . import format_text, visitors, widgets
+from .i18n import N_, escape, say, t
 
 _KINDS: dict[str, str] = {
     "run": N_("run"),
@@ -81,7 +81,7 @@ def panel() -> None:
     if not found:
         return
     with st.expander(
-        t("Trash: {n} things, {size}", n=len(found), size=phrases.size(_total(found))),
+        t("Trash: {n} things, {size}", n=len(found), size=format_text.size(_total(found))),
         icon=":material/delete:",
         key="trash",
     ):
@@ -100,8 +100,8 @@ def _table(found: list[Entry]) -> None:
         {
             t("Name"): [entry.name for entry in found],
             t("Kind"): [t(_KINDS[entry.kind]) for entry in found],
-            t("Deleted"): [phrases.moment(entry.at) for entry in found],
-            t("Size"): [phrases.size(entry.bytes) for entry in found],
+            t("Deleted"): [format_text.moment(entry.at) for entry in found],
+            t("Size"): [format_text.size(entry.bytes) for entry in found],
         },
         "trash_table",
         t("What lies in the trash"),
@@ -111,7 +111,7 @@ def _table(found: list[Entry]) -> None:
 
 def _actions(found: list[Entry]) -> None:
     names = {
-        entry.id: f"{entry.name} · {t(_KINDS[entry.kind])} · {phrases.moment(entry.at)}"
+        entry.id: f"{entry.name} · {t(_KINDS[entry.kind])} · {format_text.moment(entry.at)}"
         for entry in found
     }
     widgets.reset_unknown("trash_chosen", names)
@@ -143,7 +143,7 @@ def _confirm(found: list[Entry]) -> None:
         t(
             "{n} things will be removed for good, {size}. This cannot be undone.",
             n=len(found),
-            size=phrases.size(_total(found)),
+            size=format_text.size(_total(found)),
         )
     )
     widgets.confirm("trash_empty", t("Empty"), _empty)

@@ -12,12 +12,12 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from catdog_core import access
-from catdog_core.access import Action, Role, Visitor
-from catdog_core.errors import AccessError, CatDogError
-from catdog_core.files import shown
+from catdog_core.base import access
+from catdog_core.base.access import Action, Role, Visitor
+from catdog_core.base.errors import AccessError, CatDogError
+from catdog_core.base.files import shown
 
-from .words import N_, escape, say, t
+from .i18n import N_, escape, say, t
 
 ROLES: dict[Role, str] = {
     "teacher": N_("Teacher: may do everything."),

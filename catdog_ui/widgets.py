@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from . import state
-from .words import t
+from .i18n import t
 
 _PLOT = {"displaylogo": False, "displayModeBar": False}
 

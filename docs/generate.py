@@ -16,10 +16,10 @@ sys.path.insert(0, str(FOLDER.parent))
 
 import typer  # noqa: E402 - the project is found only now
 
-from catdog_core import limits  # noqa: E402
+from catdog_core.base import limits  # noqa: E402
+from catdog_core.base.field_specs import Control, accepted, controls  # noqa: E402
 from catdog_core.cli import PROGRAM, app  # noqa: E402
-from catdog_core.controls import Control, accepted, controls  # noqa: E402
-from catdog_core.settings import RECIPES, Augmentation, Network, Training  # noqa: E402
+from catdog_core.config import RECIPES, Augmentation, Network, Training  # noqa: E402
 
 NOTE = "<!-- Written by `python docs/generate.py`; do not edit. -->"
 

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from catdog_core import datasets
+from catdog_core.data import datasets
 from catdog_ui import startup, state
-from catdog_ui.data import data_view, source_net
-from catdog_ui.words import N_, t
+from catdog_ui.data import data_view, download_source
+from catdog_ui.i18n import N_, t
 
 startup.page(N_("Data"))
 
@@ -17,7 +17,7 @@ with startup.guard():
             " what of it reaches the network."
         )
     )
-    source_net.background()
+    download_source.background()
     found = len(datasets.listing())
     dataset = state.chosen_dataset() if found else None
     data_view.add(found)

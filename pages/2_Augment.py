@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from catdog_core import datasets
+from catdog_core.data import datasets
 from catdog_ui import startup, state
 from catdog_ui.augment import augment_view
 from catdog_ui.data import sources
-from catdog_ui.words import N_, t
+from catdog_ui.i18n import N_, t
 
 startup.page(N_("Augment"))
 

@@ -4,8 +4,8 @@ import streamlit as st
 
 from catdog_core import runs
 from catdog_ui import startup, state
+from catdog_ui.i18n import N_, t
 from catdog_ui.train import train_form, train_view
-from catdog_ui.words import N_, t
 
 startup.page(N_("Train"))
 

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.cluster import groups
+from catdog_core.tuning import groups
 from catdog_ui import startup
 from catdog_ui.compare import compare_view, groups_view
-from catdog_ui.words import N_, t
+from catdog_ui.i18n import N_, t
 
 startup.page(N_("Compare"))
 

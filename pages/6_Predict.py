@@ -3,8 +3,8 @@
 import streamlit as st
 
 from catdog_ui import loaders, startup
+from catdog_ui.i18n import N_, t
 from catdog_ui.predict import predict_inputs, predict_results
-from catdog_ui.words import N_, t
 
 startup.page(N_("Predict"))
 

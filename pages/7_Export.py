@@ -4,7 +4,7 @@ import streamlit as st
 
 from catdog_ui import startup
 from catdog_ui.export import export_view
-from catdog_ui.words import N_, t
+from catdog_ui.i18n import N_, t
 
 startup.page(N_("Export"))
 

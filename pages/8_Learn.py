@@ -3,8 +3,8 @@
 import streamlit as st
 
 from catdog_ui import startup
+from catdog_ui.i18n import N_, t
 from catdog_ui.learn import learn_view
-from catdog_ui.words import N_, t
 
 startup.page(N_("Learn"))
 

@@ -5,8 +5,8 @@ import time
 import fakes
 import numpy as np
 
-from catdog_core import files
-from catdog_core.insight import predictions
+from catdog_core.analysis import predictions
+from catdog_core.base import files
 
 WRONG = 4  # photos of each class that the first model gets wrong
 

@@ -39,11 +39,11 @@ def _wide(count: int) -> bytes:
 
 
 def histories(home: Path) -> Cases:
-    from catdog_core.outcomes import history_files
+    from catdog_core.analysis import history_import
 
     def read(data: bytes) -> Any:
         (home / "history").write_bytes(data)
-        return history_files.read(home / "history")
+        return history_import.read(home / "history")
 
     flat = ",".join(f'"{name}":[1e0]' for name in COLUMNS)
     made = {
@@ -78,11 +78,11 @@ def histories(home: Path) -> Cases:
 
 
 def settings(home: Path) -> Cases:
-    from catdog_core import access, limits
-    from catdog_core.augmentation import links, presets
-    from catdog_core.cluster import grid
-    from catdog_core.commands import cli_flags
-    from catdog_core.sources import foreign_labels
+    from catdog_core.augmentation import presets, url_params
+    from catdog_core.base import access, limits
+    from catdog_core.cli import options
+    from catdog_core.data import tfrecord_labels
+    from catdog_core.tuning import grid
 
     def at(name: str, read: Callable[[Path], Any]) -> Callable[[bytes], Any]:
         def door(data: bytes) -> Any:
@@ -97,16 +97,16 @@ def settings(home: Path) -> Cases:
         return door
 
     def link(data: bytes) -> Any:
-        return links.from_query({"brightness_range": data.decode()})
+        return url_params.from_query({"brightness_range": data.decode()})
 
     def fresh(read: Callable[[], Any]) -> Callable[[Path], Any]:
         return lambda path: (limits._of.cache_clear(), read())[1]
 
-    network = at("net.json", lambda path: cli_flags.built(str(path)))
+    network = at("net.json", lambda path: options.built(str(path)))
     grids = at("grid.json", grid.read)
     preset = at("p.json", presets.read)
     small, own = fresh(limits.current), fresh(access.settings)
-    labels = at("labels.txt", foreign_labels._listed)
+    labels = at("labels.txt", tfrecord_labels._listed)
     rates = [1e-3 + n * 1e-9 for n in range(4000)]
     colliding = {"fill_mode": ["nearest", "wrap"], "horizontal_flip": [True, False]} | {
         name: [0, 1] for name in ("rotation_range", "shear_range", "hue_range", "noise_range")
@@ -160,7 +160,7 @@ def _pax(data: bytes, kind: bytes = b"x") -> bytes:
 
 
 def archives(home: Path) -> Cases:
-    from catdog_core.sources import archives as door
+    from catdog_core.data import archives as door
 
     def read(end: str) -> Callable[[bytes], Any]:
         return lambda data: door.look(io.BytesIO(data), f"photos{end}")
@@ -230,11 +230,11 @@ def models(home: Path) -> Cases:
     import h5py
     import numpy as np
 
-    from catdog_core.networks import strangers
+    from catdog_core.models import untrusted_models
 
     def read(data: bytes) -> Any:
         (home / "model").write_bytes(data)
-        return strangers.held(home / "model", "model.keras")
+        return untrusted_models.held(home / "model", "model.keras")
 
     def h5(fill: Callable[[h5py.File], None]) -> bytes:
         with h5py.File(home / "made.h5", "w", libver="latest") as file:
@@ -307,8 +307,8 @@ def _long_rows(count: int) -> bytes:
 
 
 def bundles(home: Path) -> Cases:
-    from catdog_core.exports import bundle_in
-    from catdog_core.settings import Training
+    from catdog_core.config import Training
+    from catdog_core.export import bundle_import
 
     told = {
         "format": 1,
@@ -321,7 +321,7 @@ def bundles(home: Path) -> Cases:
     }
 
     def read(data: bytes) -> Any:
-        return bundle_in.bring(io.BytesIO(data))
+        return bundle_import.bring(io.BytesIO(data))
 
     def bundle(changed: dict[str, bytes], more: dict[str, Any] | None = None) -> bytes:
         parts = {
@@ -357,7 +357,7 @@ def bundles(home: Path) -> Cases:
 
 def answers(home: Path) -> Cases:
     """Tables of answers, as an imported run may hold them."""
-    from catdog_core.insight import predictions
+    from catdog_core.analysis import predictions
 
     def case(photos: Any, data: bytes, classes: int = 2) -> Case:
         def read(table: bytes) -> Any:
@@ -387,13 +387,12 @@ def answers(home: Path) -> Cases:
 def photos(home: Path) -> Cases:
     from PIL import Image
 
-    from catdog_core import images
-    from catdog_core.photos import heads
+    from catdog_core.imaging import decode, image_header
 
     def read(data: bytes) -> Any:
         with contextlib.suppress(Exception):
-            heads.head(data)
-        return images.decode(data).shape
+            image_header.head(data)
+        return decode.decode(data).shape
 
     def directory(count: int, start: int, size: int) -> bytes:
         rows = (struct.pack(">HHII", 1000 + n, 7, size, 8) for n in range(count))
@@ -440,7 +439,7 @@ def main() -> None:
     os.environ["CATDOG_WORKSPACE"] = str(home / "workspace")
     from fuzz.child import _forget_peak, _limit, _memory, _one_more
 
-    from catdog_core.errors import CatDogError
+    from catdog_core.base.errors import CatDogError
 
     cases = GROUPS[sys.argv[2]](home)
     _limit()

@@ -37,7 +37,7 @@ def heard_signals():
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
     """A small drawn dataset: 48 training and 24 validation photos of 64 pixels."""
-    from catdog_core import datasets
+    from catdog_core.data import datasets
 
     folder = tmp_path_factory.mktemp("demo") / "cartoons"
     datasets.make_demo(folder, train=48, validation=24, size=64, seed=0)
@@ -47,7 +47,7 @@ def demo(tmp_path_factory):
 @pytest.fixture
 def dataset(workspace, demo):
     """The drawn dataset, opened in this test's workspace."""
-    from catdog_core import datasets
+    from catdog_core.data import datasets
 
     return datasets.open_folder(demo)
 
@@ -82,7 +82,7 @@ def field():
 @pytest.fixture
 def allow(monkeypatch):
     """Sets limits for strangers' files, also below what the settings accept."""
-    from catdog_core import limits
+    from catdog_core.base import limits
 
     def change(**values):
         changed = limits.Limits().model_copy(update=values)
@@ -101,12 +101,12 @@ def models_are_checked_here(request, monkeypatch):
     """Strangers' models are only looked at, in this process: that saves seconds for each."""
     if "apart" in request.fixturenames:
         return
-    from catdog_core.networks import model_check, strangers
+    from catdog_core.models import model_sandbox, untrusted_models
 
     def check(path, name, digest):
-        strangers.inspect(path, name)
+        untrusted_models.inspect(path, name)
 
-    monkeypatch.setattr(model_check, "check", check)
+    monkeypatch.setattr(model_sandbox, "check", check)
 
 
 @pytest.fixture
@@ -123,8 +123,10 @@ def photo(tmp_path):
 @pytest.fixture(scope="session")
 def travelled(demo, tmp_path_factory):
     """A run stopped after two of four epochs and asked about its photos, and its bundle."""
-    from catdog_core import datasets, evaluate, export, predict, runs
-    from catdog_core.settings import Training
+    from catdog_core import export, runs
+    from catdog_core.analysis import evaluate, predict
+    from catdog_core.config import Training
+    from catdog_core.data import datasets
 
     folder = tmp_path_factory.mktemp("elsewhere")
     with pytest.MonkeyPatch.context() as patch:

@@ -10,12 +10,12 @@ def made_model(
     """A model file of one of the lab's networks, 64 pixels, untrained but with class names."""
     import keras
 
-    from catdog_core import models
+    from catdog_core.models import keras_models
 
     keras.utils.set_random_seed(0)
-    made = models.build(name, 64, classes, **more)
+    made = keras_models.build(name, 64, classes, **more)
     last = next(layer for layer in made.layers[::-1] if layer.weights)
     last.kernel.assign(last.kernel * 30)  # untrained, it would call every photo a half
     path = folder / f"{name}.keras"
-    models.save(made, path, {"classes": list(classes), "model": name})
+    keras_models.save(made, path, {"classes": list(classes), "model": name})
     return path

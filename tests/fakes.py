@@ -13,8 +13,9 @@ from typing import Any
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from catdog_core import cli, files, runs
-from catdog_core.settings import Augmentation, Training
+from catdog_core import cli, runs
+from catdog_core.base import files
+from catdog_core.config import Augmentation, Training
 
 # Every AppTest looks through all installed packages for components, which takes nine tenths of it.
 manifest_scanner.scan_component_manifests = functools.cache(

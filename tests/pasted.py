@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from catdog_core.augmentation.code_templates import snippets
-from catdog_core.demo import draw_pet
-from catdog_core.settings import NO_AUGMENTATION, Augmentation
+from catdog_core.config import NO_AUGMENTATION, Augmentation
+from catdog_core.data.synthetic import draw_pet
 
 PET = np.asarray(draw_pet(0, 150, np.random.default_rng(1)))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from catdog_core import augment
+from catdog_core.augmentation import augment
 
 # Keras itself calls SciPy by a name SciPy deprecates.
 SCIPY = pytest.mark.filterwarnings("ignore:Please import .affine_transform.:DeprecationWarning")

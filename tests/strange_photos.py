@@ -17,24 +17,24 @@ import pytest
 from fuzz.seeds import chunk, photos, png
 from PIL import Image
 
-from catdog_core import files
+from catdog_core.base import files
 
 SECONDS, MEGABYTES = 3, 300  # that a photo may cost, whatever it is
 _COST = """
 import json, sys, time
 from pathlib import Path
-from catdog_core import images
-from catdog_core.curation import looks
-from catdog_core.errors import PhotoError
+from catdog_core.imaging import decode
+from catdog_core.data import photo_scan
+from catdog_core.base.errors import PhotoError
 
 def memory(which):
     return int(Path("/proc/self/status").read_text().split(which + ":")[1].split()[0]) / 1024
 
 for name in sys.argv[1:]:
     path, said, shape = Path(name), "taken", None
-    ways = [lambda: images.decode(path.read_bytes()), lambda: images.decode(path.read_bytes(), 150)]
-    ways += [lambda: looks.take(path.parent, [path.name], path.parent)]
-    ways += [lambda: list(images.load_all([path], 150)), lambda: images.dimensions(path)]
+    ways = [lambda: decode.decode(path.read_bytes()), lambda: decode.decode(path.read_bytes(), 150)]
+    ways += [lambda: photo_scan.take(path.parent, [path.name], path.parent)]
+    ways += [lambda: list(decode.load_all([path], 150)), lambda: decode.dimensions(path)]
     worst = most = 0
     for number, way in enumerate(ways):
         Path("/proc/self/clear_refs").write_text("5")

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from catdog_core import access
-from catdog_core.access import Visitor
-from catdog_core.errors import AccessError, CatDogError, DatasetError, SettingsError
-from catdog_core.sources import roots
+from catdog_core.base import access
+from catdog_core.base.access import Visitor
+from catdog_core.base.errors import AccessError, CatDogError, DatasetError, SettingsError
+from catdog_core.data import allowed_roots
 
 TEACHER, STUDENT = Visitor("ms.kim", "teacher"), Visitor("ada", "student")
 AUDIENCE = Visitor("", "audience")
@@ -32,7 +32,7 @@ def run(owner, is_active, folder):
 @pytest.fixture
 def shared(workspace, monkeypatch):
     """Write access.json; and say who asks."""
-    monkeypatch.delenv(roots.ROOTS, raising=False)
+    monkeypatch.delenv(allowed_roots.ROOTS, raising=False)
     monkeypatch.setattr(access, "_ask", lambda: None)
 
     def write(who=None, **settings):
@@ -273,22 +273,22 @@ def test_a_damaged_or_misspelt_file_shuts_the_door(workspace):
 
 
 def test_in_a_lab_of_ones_own_any_folder_may_be_opened(workspace, monkeypatch):
-    monkeypatch.delenv(roots.ROOTS, raising=False)
-    assert roots.roots() is None
-    assert roots.confine(Path("/etc")) == Path("/etc")
+    monkeypatch.delenv(allowed_roots.ROOTS, raising=False)
+    assert allowed_roots.roots() is None
+    assert allowed_roots.confine(Path("/etc")) == Path("/etc")
 
 
 def test_a_shared_lab_opens_folders_of_its_roots_only(shared, tmp_path):
     shared(STUDENT, roots=[str(tmp_path / "photos")])
     inside = tmp_path / "photos" / "pets"
     inside.mkdir(parents=True)
-    assert roots.confine(inside) == inside
+    assert allowed_roots.confine(inside) == inside
     for path in (tmp_path, inside / ".." / "..", Path("/etc"), tmp_path / "photos2"):
         with pytest.raises(DatasetError, match="may not be opened here"):
-            roots.confine(path)
+            allowed_roots.confine(path)
     shared(STUDENT)
     with pytest.raises(DatasetError, match="no folder may"):
-        roots.confine(inside)
+        allowed_roots.confine(inside)
 
 
 def test_what_is_refused_tells_not_whether_it_is_there(shared, tmp_path):
@@ -297,7 +297,7 @@ def test_what_is_refused_tells_not_whether_it_is_there(shared, tmp_path):
     (tmp_path / "is here").mkdir()
     for name in ("is here", "is gone"):
         with pytest.raises(DatasetError) as error:
-            roots.confine(tmp_path / name)
+            allowed_roots.confine(tmp_path / name)
         told.append(str(error.value).replace(name, "…"))
     assert told[0] == told[1]
 
@@ -310,19 +310,19 @@ def test_links_are_followed_before_a_place_is_judged(shared, tmp_path):
     (photos / "door").symlink_to(secret)
     shared(STUDENT, roots=[str(photos)])
     with pytest.raises(DatasetError):
-        roots.confine(photos / "door")
+        allowed_roots.confine(photos / "door")
     with pytest.raises(DatasetError):
-        roots.confine(photos)
+        allowed_roots.confine(photos)
     (photos / "door").unlink()
     (photos / "cats" / "cat.jpg").symlink_to(secret / "cat.jpg")
     with pytest.raises(DatasetError):
-        roots.confine(photos)
+        allowed_roots.confine(photos)
     (photos / "cats" / "cat.jpg").unlink()
-    assert roots.confine(photos) == photos
+    assert allowed_roots.confine(photos) == photos
 
 
 def test_the_environment_names_roots_for_a_lab_of_ones_own_too(workspace, monkeypatch, tmp_path):
-    monkeypatch.setenv(roots.ROOTS, os.pathsep.join(["~", str(tmp_path / "data")]))
-    assert roots.roots() == [Path.home().resolve(), tmp_path / "data"]
+    monkeypatch.setenv(allowed_roots.ROOTS, os.pathsep.join(["~", str(tmp_path / "data")]))
+    assert allowed_roots.roots() == [Path.home().resolve(), tmp_path / "data"]
     with pytest.raises(DatasetError):
-        roots.confine(Path("/etc"))
+        allowed_roots.confine(Path("/etc"))

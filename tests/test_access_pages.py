@@ -10,10 +10,12 @@ import pytest
 from test_pages import PAGES, page
 
 from benchmarks import server
-from catdog_core import access, datasets, jobs, runs
-from catdog_core.access import Visitor
-from catdog_core.errors import AccessError
-from catdog_core.settings import Training
+from catdog_core import runs
+from catdog_core.base import access, jobs
+from catdog_core.base.access import Visitor
+from catdog_core.base.errors import AccessError
+from catdog_core.config import Training
+from catdog_core.data import datasets
 from catdog_ui import visitors
 
 
@@ -136,7 +138,7 @@ def test_the_audience_starts_no_job_and_deletes_no_dataset(dataset, all_on):
 
 
 def test_the_class_code_makes_a_student_whose_runs_have_a_name(dataset, monkeypatch):
-    monkeypatch.setattr("catdog_core.training.run_process.start_worker", lambda *_: None)
+    monkeypatch.setattr("catdog_core.runs.run_process.start_worker", lambda *_: None)
     app = tell(page(dataset=dataset.id), "meow", "Ada *Lovelace*")
     app.button("home_train").click().run()
     assert not app.exception and not told(app)

@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from benchmarks import server, wire
-from catdog_core import access
-from catdog_core.commands import cli_serve
-from catdog_core.errors import CatDogError
+from catdog_core.base import access
+from catdog_core.base.errors import CatDogError
+from catdog_core.cli import serve
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def started(workspace, monkeypatch):
     """The command lines and environments of servers that would be started."""
     found = []
     monkeypatch.setattr(
-        cli_serve, "_run", lambda arguments, environment: found.append((arguments, environment))
+        serve, "_run", lambda arguments, environment: found.append((arguments, environment))
     )
-    monkeypatch.setattr(cli_serve, "lan_address", lambda: "192.168.1.20")
+    monkeypatch.setattr(serve, "lan_address", lambda: "192.168.1.20")
     return found
 
 
@@ -74,9 +74,9 @@ def test_a_damaged_file_is_told_before_anything_starts(started, capsys, workspac
 
 
 def test_codes_are_new_each_time_and_hold_40_bits():
-    codes = {cli_serve.made_up() for _ in range(100)}
+    codes = {serve.made_up() for _ in range(100)}
     assert len(codes) == 100 and {len(code) for code in codes} == {9}
-    assert len(set(cli_serve._LETTERS)) >= 31
+    assert len(set(serve._LETTERS)) >= 31
 
 
 @pytest.mark.parametrize(
@@ -87,21 +87,21 @@ def test_codes_are_new_each_time_and_hold_40_bits():
     ],
 )
 def test_the_address_is_a_private_one(monkeypatch, cards, expected):
-    monkeypatch.setattr(cli_serve, "_on_the_way_out", lambda: "")
-    monkeypatch.setattr(cli_serve, "_of_all_cards", lambda: cards)
-    assert cli_serve.lan_address() == expected
+    monkeypatch.setattr(serve, "_on_the_way_out", lambda: "")
+    monkeypatch.setattr(serve, "_of_all_cards", lambda: cards)
+    assert serve.lan_address() == expected
 
 
 def test_without_a_network_it_says_so(monkeypatch):
-    monkeypatch.setattr(cli_serve, "_on_the_way_out", lambda: "")
-    monkeypatch.setattr(cli_serve, "_of_all_cards", lambda: ["127.0.0.1", "8.8.8.8"])
+    monkeypatch.setattr(serve, "_on_the_way_out", lambda: "")
+    monkeypatch.setattr(serve, "_of_all_cards", lambda: ["127.0.0.1", "8.8.8.8"])
     with pytest.raises(CatDogError, match="--address"):
-        cli_serve.lan_address()
+        serve.lan_address()
 
 
 def test_a_class_is_let_in_at_the_lan_address_and_nobody_under_another_name(workspace):
     try:
-        place = cli_serve.lan_address()
+        place = serve.lan_address()
     except CatDogError:
         pytest.skip("this machine is in no local network")
     port = server.free_port(place)
@@ -194,7 +194,7 @@ def test_an_address_this_machine_does_not_have_is_told_in_a_sentence(started, ca
     ],
 )
 def test_an_address_is_understood_as_it_is_usually_written(typed, meant):
-    assert cli_serve.own_address(typed) == meant
+    assert serve.own_address(typed) == meant
 
 
 @pytest.mark.parametrize("name", ["", "*", "*.org", "http://lab", "lab:80", "a b", "-a", "a..b"])
@@ -204,7 +204,7 @@ def test_what_is_no_host_name_is_refused(started, capsys, name):
 
 
 def test_a_name_in_another_script_is_written_as_browsers_do():
-    assert cli_serve.host_name("Lab.학교.kr.") == "lab.xn--9d0b527e.kr"
+    assert serve.host_name("Lab.학교.kr.") == "lab.xn--9d0b527e.kr"
 
 
 @pytest.mark.parametrize("flags", [(), ("--lan", "--address", "127.0.0.1")])

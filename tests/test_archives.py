@@ -11,9 +11,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images
-from catdog_core.errors import DatasetError
-from catdog_core.sources import archive_safety, archives, imports
+from catdog_core.base.errors import DatasetError
+from catdog_core.data import archive_safety, archives, datasets, imports
+from catdog_core.imaging import decode
 
 PLAIN = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(4)]
 
@@ -22,7 +22,7 @@ def packed(names=PLAIN, content=None):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, name in enumerate(names):
-            photo = images.encode(np.full((20, 20, 3), 8 * number % 256, np.uint8))
+            photo = decode.encode(np.full((20, 20, 3), 8 * number % 256, np.uint8))
             archive.writestr(name, photo if content is None else content)
     return buffer
 

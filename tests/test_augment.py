@@ -5,8 +5,9 @@ import peers
 import pytest
 from peers import SCIPY
 
-from catdog_core import augment, demo
-from catdog_core.settings import NO_AUGMENTATION, Augmentation
+from catdog_core.augmentation import augment
+from catdog_core.config import NO_AUGMENTATION, Augmentation
+from catdog_core.data import synthetic
 
 EVERYTHING = Augmentation(
     rotation_range=40, zoom_range=0.3, shear_range=20, width_shift_range=0.2, height_shift_range=0.2
@@ -15,7 +16,7 @@ EVERYTHING = Augmentation(
 
 @pytest.fixture(scope="module")
 def photo():
-    return np.asarray(demo.draw_pet(0, 150, np.random.default_rng(1)))
+    return np.asarray(synthetic.draw_pet(0, 150, np.random.default_rng(1)))
 
 
 @SCIPY

@@ -6,10 +6,11 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images
 from catdog_core.augmentation import presets
-from catdog_core.controls import controls
-from catdog_core.settings import PRESETS, Augmentation
+from catdog_core.base.field_specs import controls
+from catdog_core.config import PRESETS, Augmentation
+from catdog_core.data import datasets
+from catdog_core.imaging import decode
 from catdog_ui.augment import augment_panels, augment_view
 from catdog_ui.augment.augment_panels import VariantSet
 
@@ -80,7 +81,7 @@ def test_the_settings_go_to_training_and_outlive_the_page(bench):
 
 def test_an_own_photo_is_used_and_no_photo_is_refused_in_a_sentence():
     app = page("2_Augment")
-    photo = images.encode(np.full((50, 80, 3), 90, dtype=np.uint8))
+    photo = decode.encode(np.full((50, 80, 3), 90, dtype=np.uint8))
     app.file_uploader("augment_upload").set_value([("mine.jpg", photo, "image/jpeg")]).run()
     assert len(pictures(app)[0]) == 20
     app.file_uploader("augment_upload").set_value([("mine.jpg", b"text", "image/jpeg")]).run()

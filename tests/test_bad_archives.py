@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import strange_archives
 
-from catdog_core.errors import DatasetError
-from catdog_core.sources import archives, imports
+from catdog_core.base.errors import DatasetError
+from catdog_core.data import archives, imports
 
 SECONDS = 3
 ZIPS, TARS = strange_archives.zips(), strange_archives.tars()

@@ -13,8 +13,9 @@ import fakes
 import pytest
 from fakes import failed_clearly, one_sentence
 
-from catdog_core import files, runs
-from catdog_core.files import shown
+from catdog_core import runs
+from catdog_core.base import files
+from catdog_core.base.files import shown
 
 pytestmark = pytest.mark.usefixtures("workspace")
 MARKER = Path("/tmp/catdog_pwned")
@@ -79,7 +80,7 @@ def check_predict_page(bad_inputs, rows):
 
 
 def _escaped(name):
-    from catdog_ui.words import escape
+    from catdog_ui.i18n import escape
 
     return escape(shown(name))
 

@@ -13,10 +13,11 @@ from fuzz import seeds
 from PIL import Image
 from strange_photos import costs, stored, too_costly
 
-from catdog_core import datasets, files, health, images
-from catdog_core.errors import PhotoError
-from catdog_core.images import EXTENSIONS
-from catdog_core.photos import heads, parts
+from catdog_core.base import files
+from catdog_core.base.errors import PhotoError
+from catdog_core.data import audit, datasets
+from catdog_core.imaging import decode, format_guard, image_header
+from catdog_core.imaging.decode import EXTENSIONS
 
 
 @pytest.mark.long
@@ -37,17 +38,17 @@ def test_files_of_millions_of_parts_cost_little(tmp_path):
 def test_a_file_of_too_many_parts_is_refused_unread(name, monkeypatch):
     data = strange_photos.many_parts(1_000_000)[name]
     monkeypatch.setattr(Image, "open", None)
-    for read in (images.decode, heads.head):
+    for read in (decode.decode, image_header.head):
         with pytest.raises(PhotoError, match=r"parts|a part of"):
             read(data)
 
 
 def test_ordinary_photos_have_few_parts(tmp_path):
     for name, data in seeds.photos().items():
-        parts.refuse_many(data)
+        format_guard.refuse_many(data)
         (tmp_path / name).write_bytes(data)
-        assert images.dimensions(tmp_path / name) in ((60, 45), (45, 60))
-        assert images.decode(data).shape[2] == 3
+        assert decode.dimensions(tmp_path / name) in ((60, 45), (45, 60))
+        assert decode.decode(data).shape[2] == 3
 
 
 def test_other_limits_hold_for_photos(allow):
@@ -55,15 +56,15 @@ def test_other_limits_hold_for_photos(allow):
     for limit in ({"photo_pixels": 2699}, {"photo_bytes": len(photo) - 1}):
         allow(**limit)
         with pytest.raises(PhotoError, match="Expected at most"):
-            images.decode(photo)
+            decode.decode(photo)
     allow(photo_pixels=2700, photo_bytes=len(photo))
-    assert images.decode(photo).shape == (45, 60, 3)
+    assert decode.decode(photo).shape == (45, 60, 3)
 
 
 def test_the_largest_tiles_of_a_tiff_are_no_flood(tmp_path):
     buffer = tmp_path / "a.tif"
     Image.fromarray(np.zeros((2000, 2000), np.uint8)).save(buffer, tiffinfo={278: 1})
-    assert images.decode(buffer.read_bytes()).shape == (2000, 2000, 3)
+    assert decode.decode(buffer.read_bytes()).shape == (2000, 2000, 3)
 
 
 HITS = {
@@ -75,7 +76,7 @@ HITS = {
 
 @pytest.mark.parametrize("name", HITS)
 def test_what_once_got_through_is_refused(name):
-    for read in (images.decode, heads.head):
+    for read in (decode.decode, image_header.head):
         with pytest.raises(PhotoError):
             read(HITS[name])
 
@@ -84,12 +85,12 @@ def test_what_once_got_through_is_refused(name):
 def test_a_picture_of_one_endless_row_is_refused(tmp_path, size):
     Image.new("L", size).save(tmp_path / "a.png")
     with pytest.raises(PhotoError, match="sides of at most 65,535"):
-        images.decode((tmp_path / "a.png").read_bytes())
+        decode.decode((tmp_path / "a.png").read_bytes())
 
 
 def test_the_head_of_a_png_is_read_without_its_pixels(monkeypatch):
     data = strange_photos.png(strange_photos._header(39_000, 1000), strange_photos._rows(9, 9))
-    assert heads.head(data).width == 39_000  # its pixels are not there
+    assert image_header.head(data).width == 39_000  # its pixels are not there
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libjpeg's words were seen on Linux")
@@ -100,7 +101,7 @@ def test_what_libjpeg_says_of_a_damaged_photo_does_not_reach_stderr(tmp_path):
     plain = [
         sys.executable,
         "-c",
-        f"from catdog_core import images; from pathlib import Path;"
+        f"from catdog_core.imaging import decode; from pathlib import Path;"
         f" images.decode(Path({str(path)!r}).read_bytes())",
     ]
     assert b"Corrupt JPEG" in subprocess.run(plain, cwd=files.PROJECT, capture_output=True).stderr
@@ -111,7 +112,7 @@ def test_what_libjpeg_says_of_a_damaged_photo_does_not_reach_stderr(tmp_path):
 
 def test_other_native_messages_are_passed_on():
     code = (
-        "import os\nfrom catdog_core import quiet\n"
+        "import os\nfrom catdog_core.base import library_output\n"
         "with quiet.decoders():\n"
         "    os.write(2, b'Corrupt JPEG data: x\\nlibpng warning: y\\nout of memory\\n')\n"
     )
@@ -133,7 +134,7 @@ def test_in_class_folders_every_one_is_told_as_its_manifest_says(rows, bad_input
     for row in rows:
         shutil.copy(bad_inputs / "files" / row["file"], tmp_path / "set" / "cats")
     dataset = datasets.scan(tmp_path / "set")
-    found = [f for f in health.check(dataset) if f.kind in ("unreadable", "truncated")]
+    found = [f for f in audit.check(dataset) if f.kind in ("unreadable", "truncated")]
     told = {finding.files[0].removeprefix("cats/") for finding in found}
     for row in rows:
         if row["file"].endswith(EXTENSIONS):
@@ -169,4 +170,4 @@ def large(mode, side):
 def test_the_largest_photos_cost_no_more(tmp_path, mode, name, side, options):
     large(mode, side).save(tmp_path / name, **options)
     assert too_costly(costs([tmp_path / name])) == {}
-    assert images.load((tmp_path / name).read_bytes(), 150).shape == (150, 150, 3)
+    assert decode.load((tmp_path / name).read_bytes(), 150).shape == (150, 150, 3)

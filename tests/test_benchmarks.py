@@ -8,7 +8,7 @@ from benchmarks import peers
 
 
 def test_keras_layers_give_batches_as_ours_are():
-    from catdog_core.records import Photos
+    from catdog_core.storage.tfrecord import Photos
 
     photos = Photos(np.zeros((40, 32, 32, 3), np.uint8), np.zeros(40, np.int64), [])
     images, labels = next(iter(peers.keras_layers(photos)))

@@ -17,8 +17,8 @@ from types import SimpleNamespace
 import bounded_cases
 import pytest
 
-from catdog_core import bounded
-from catdog_core.sources import download
+from catdog_core.base import bounded_readers
+from catdog_core.data import download
 
 SECONDS, MEGABYTES = 4, 350  # where the same inputs took minutes, or gigabytes
 HERE = Path(__file__).resolve().parent
@@ -71,10 +71,10 @@ def test_what_asks_for_too_much_is_refused_in_one_line(group, replayed):
 )
 def test_json_beyond_a_bound_is_refused_before_it_is_built(text, reason, monkeypatch):
     if "nested" not in reason:
-        monkeypatch.setattr(bounded.json, "loads", None)
+        monkeypatch.setattr(bounded_readers.json, "loads", None)
     for data in (text, text.encode()):
-        with pytest.raises(bounded.BoundError, match=reason):
-            bounded.json_value(data)
+        with pytest.raises(bounded_readers.BoundError, match=reason):
+            bounded_readers.json_value(data)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_json_beyond_a_bound_is_refused_before_it_is_built(text, reason, monkeyp
 @pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "utf-32-be"])
 def test_json_within_the_bounds_is_read_as_ever(value, code):
     data = json.dumps(value, ensure_ascii=False).encode(code, "surrogatepass")
-    assert bounded.json_value(data) == json.loads(data) == value
+    assert bounded_readers.json_value(data) == json.loads(data) == value
 
 
 @pytest.mark.parametrize("told", ["9" * 5000, "-1", "many", "1e9", "٣", "", "12"])
@@ -111,7 +111,7 @@ def test_only_so_many_bytes_of_a_json_file_are_read(tmp_path, monkeypatch):
             asked.append(size)
             return super().read(size)
 
-    monkeypatch.setattr(bounded, "open_regular", Counted)
-    with pytest.raises(bounded.BoundError):
-        bounded.json_file(path, 1000)
+    monkeypatch.setattr(bounded_readers, "open_regular", Counted)
+    with pytest.raises(bounded_readers.BoundError):
+        bounded_readers.json_file(path, 1000)
     assert asked == [1001]

@@ -8,12 +8,13 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import access, datasets, export, runs
-from catdog_core.errors import AccessError, CatDogError, ModelError, RunError
-from catdog_core.exports import bundle_in
-from catdog_core.insight import predictions
-from catdog_core.networks import model_check
-from catdog_core.outcomes import histories
+from catdog_core import export, runs
+from catdog_core.analysis import histories, predictions
+from catdog_core.base import access
+from catdog_core.base.errors import AccessError, CatDogError, ModelError, RunError
+from catdog_core.data import datasets
+from catdog_core.export import bundle_import
+from catdog_core.models import model_sandbox
 from catdog_core.training.execution import execute_run
 
 
@@ -25,11 +26,11 @@ def here(workspace, demo, tmp_path):
 
 
 def test_a_run_that_travelled_is_the_same_run(travelled, here):
-    from catdog_core import predict
+    from catdog_core.analysis import predict
 
     run, path = travelled
     datasets.open_folder(here)
-    found = bundle_in.bring(path)
+    found = bundle_import.bring(path)
     before, after = runs.load(run), found.run
     assert (after.name, after.note, after.status) == ("far *away*", "What a run.", "stopped")
     assert after.training == before.training and after.epochs == before.epochs
@@ -43,7 +44,7 @@ def test_a_run_that_travelled_is_the_same_run(travelled, here):
 def test_its_photos_are_recognised_under_another_name(travelled, here):
     run, path = travelled
     dataset = datasets.open_folder(here)
-    found = bundle_in.bring(path)
+    found = bundle_import.bring(path)
     assert found.dataset is not None and found.dataset.id == dataset.id
     assert found.run.dataset_id == dataset.id != runs.load(run).dataset_id
     # What the model said of them elsewhere need not be asked again.
@@ -53,7 +54,7 @@ def test_its_photos_are_recognised_under_another_name(travelled, here):
 
 def test_it_trains_on_where_it_stopped_even_if_its_photos_come_later(travelled, here):
     run, path = travelled
-    found = bundle_in.bring(path)
+    found = bundle_import.bring(path)
     assert found.dataset is None and found.run.can_resume
     with pytest.raises(CatDogError, match="no dataset"):
         execute_run(found.run.folder)
@@ -66,16 +67,16 @@ def test_it_trains_on_where_it_stopped_even_if_its_photos_come_later(travelled, 
 
 def test_every_model_is_tried_in_a_process_of_its_own_first(travelled, workspace, monkeypatch):
     asked = []
-    monkeypatch.setattr(model_check, "check", lambda path, name, digest: asked.append(name))
-    bundle_in.bring(travelled[1])
+    monkeypatch.setattr(model_sandbox, "check", lambda path, name, digest: asked.append(name))
+    bundle_import.bring(travelled[1])
     assert asked == ["backup.keras", "best.keras"]
 
     def refuse(path, name, digest):
         raise ModelError("{name} took too long.", name=name)
 
-    monkeypatch.setattr(model_check, "check", refuse)
+    monkeypatch.setattr(model_sandbox, "check", refuse)
     with pytest.raises(ModelError, match="took too long"):
-        bundle_in.bring(travelled[1])
+        bundle_import.bring(travelled[1])
     assert len(runs.listing()) == 1
 
 
@@ -98,16 +99,16 @@ def test_a_bundle_tells_what_another_program_must_know(travelled):
 
 
 def test_no_run_that_is_there_is_touched(travelled, workspace):
-    first = bundle_in.bring(travelled[1]).run
+    first = bundle_import.bring(travelled[1]).run
     runs.rename(first.folder, "mine")
-    second = bundle_in.bring(travelled[1]).run
+    second = bundle_import.bring(travelled[1]).run
     assert second.id != first.id and runs.load(first.folder).name == "mine"
     assert len(runs.listing()) == 2
 
 
 def test_the_shipped_model_travels_too(workspace, tmp_path):
     path = export.save("default", "bundle", tmp_path / "default.zip")
-    found = bundle_in.bring(path).run
+    found = bundle_import.bring(path).run
     assert found.status == "done" and found.model == "transfer"
 
 
@@ -133,8 +134,8 @@ def test_the_command_brings_a_run_in_and_says_what_can_be_done(travelled, here, 
 def test_in_a_shared_lab_a_run_that_comes_in_has_its_owner(travelled, workspace, monkeypatch):
     monkeypatch.setenv("CATDOG_ACCESS", '{"shared": true}')
     monkeypatch.setattr(access, "_ask", lambda: access.Visitor("mina", "student"))
-    assert bundle_in.bring(travelled[1]).run.owner == "mina"
+    assert bundle_import.bring(travelled[1]).run.owner == "mina"
     monkeypatch.setattr(access, "_ask", lambda: access.Visitor("", "audience"))
     with pytest.raises(AccessError):
-        bundle_in.bring(travelled[1])
+        bundle_import.bring(travelled[1])
     assert len(runs.listing()) == 1

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from bundles import answered, edited, repacked, replaced, rewritten, swapped, without
 
-from catdog_core import files, runs
-from catdog_core.errors import CatDogError, ModelError, RunError
-from catdog_core.exports import bundle_in
-from catdog_core.exports.bundle import RUN_FILES
+from catdog_core import runs
+from catdog_core.base import files
+from catdog_core.base.errors import CatDogError, ModelError, RunError
+from catdog_core.export import bundle_import
+from catdog_core.export.bundle import RUN_FILES
 
 BAD = {
     "leads out of its folder": {"extra": [("../evil.txt", b"x")]},
@@ -112,7 +113,7 @@ def test_a_bundle_packed_in_other_ways_is_taken_in_whole(travelled, workspace):
         ).getvalue(),
     }
     for name, change in harmless.items():
-        came = bundle_in.bring(io.BytesIO(change(travelled[1].read_bytes()))).run
+        came = bundle_import.bring(io.BytesIO(change(travelled[1].read_bytes()))).run
         assert came.epochs == runs.load(travelled[0]).epochs, name
         assert came.folder.parent == runs.root()
         assert {p.name for p in came.folder.iterdir()} <= {*RUN_FILES, "predictions"}
@@ -122,15 +123,15 @@ def test_a_bundle_packed_in_other_ways_is_taken_in_whole(travelled, workspace):
 def test_numbers_that_broke_and_names_that_are_formulas_stay_what_they_are(travelled, workspace):
     rows = b'{"epoch": 0, "loss": NaN}\n{"epoch": 1, "loss": Infinity}\n'
     file = repacked(travelled[1], replaced("run/metrics.jsonl", rows))
-    assert [row["epoch"] for row in bundle_in.bring(file).run.epochs] == [0, 1]
+    assert [row["epoch"] for row in bundle_import.bring(file).run.epochs] == [0, 1]
     named = repacked(travelled[1], edited("run/about.json", name="=cmd|' /C calc'!A0"))
-    assert bundle_in.bring(named).run.name == "=cmd|' /C calc'!A0"
+    assert bundle_import.bring(named).run.name == "=cmd|' /C calc'!A0"
 
 
 def test_a_settings_file_that_names_a_folder_leads_nowhere(travelled, workspace, tmp_path):
     for place in ("../../elsewhere", str(tmp_path), "C:\\Windows", "a/../../b"):
         change = edited("run/settings.json", dataset__id=place, dataset__folder=place)
-        came = bundle_in.bring(repacked(travelled[1], change))
+        came = bundle_import.bring(repacked(travelled[1], change))
         assert came.dataset is None
         assert came.run.folder.parent == runs.root()
 
@@ -148,7 +149,7 @@ def test_entries_of_another_kind_are_refused(bit, travelled, workspace):
     else:
         changed[table + 24 : table + 28] = (0xFFFFFFF0).to_bytes(4, "little")
     with pytest.raises(CatDogError):
-        bundle_in.bring(io.BytesIO(changed))
+        bundle_import.bring(io.BytesIO(changed))
     assert not list(runs.root().iterdir())
 
 
@@ -205,7 +206,7 @@ def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(seed, trave
         for number in range(60):
             file = _mutated(rng, travelled[1])
             try:
-                came = bundle_in.bring(file).run
+                came = bundle_import.bring(file).run
             except CatDogError as error:
                 assert not list(runs.root().iterdir()), (number, error)
                 assert "\n" not in str(error) and len(str(error)) < 700, (number, error)
@@ -221,7 +222,7 @@ def test_a_bundle_with_a_fault_is_refused_and_leaves_nothing(fault, travelled, w
     with pytest.raises((RunError, ModelError, CatDogError)) as caught:
         with pytest.warns(UserWarning) if "twice" in fault else io.BytesIO():
             file = repacked(travelled[1], **BAD[fault])
-        bundle_in.bring(file)
+        bundle_import.bring(file)
     assert type(caught.value) is not CatDogError and len(str(caught.value)) > 40
     assert not (runs.root().is_dir() and list(runs.root().iterdir()))
     assert not list(tmp_path.rglob("evil*"))
@@ -231,10 +232,10 @@ def test_a_bundle_that_claims_little_and_unpacks_to_much_is_refused(travelled, w
     extra = [(f"run/predictions/d{n}-test.csv", b" " * 40_000_000) for n in range(4)]
     bomb = repacked(travelled[1], extra=extra, how=zipfile.ZIP_DEFLATED)
     with pytest.raises(RunError, match=r"unpacks from [\d,]+ to"):
-        bundle_in.bring(bomb)
+        bundle_import.bring(bomb)
     large = repacked(travelled[1], replaced("run/about.json", b" " * 5_000_000))
     with pytest.raises(CatDogError, match=r"about\.json has 5,000,000 bytes"):
-        bundle_in.bring(large)
+        bundle_import.bring(large)
 
 
 def test_links_and_what_is_no_zip_are_refused(travelled, workspace, tmp_path):
@@ -243,11 +244,11 @@ def test_links_and_what_is_no_zip_are_refused(travelled, workspace, tmp_path):
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(info, "/etc/passwd")
     with pytest.raises(CatDogError, match="link"):
-        bundle_in.bring(tmp_path / "l.zip")
+        bundle_import.bring(tmp_path / "l.zip")
     for content in (b"", b"no zip at all", travelled[1].read_bytes()[:-500]):
         (tmp_path / "n.zip").write_bytes(content)
         with pytest.raises(RunError, match="cannot be brought in"):
-            bundle_in.bring(tmp_path / "n.zip")
+            bundle_import.bring(tmp_path / "n.zip")
     assert not list(runs.root().iterdir())
 
 
@@ -255,7 +256,7 @@ def test_a_zip_of_photos_is_no_bundle(workspace, tmp_path, photo):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.write(photo, "cats/1.png")
     with pytest.raises(RunError, match=r"cats/1\.png, which does not belong there"):
-        bundle_in.bring(tmp_path / "photos.zip")
+        bundle_import.bring(tmp_path / "photos.zip")
 
 
 def test_a_full_disk_leaves_no_half_of_a_run(travelled, workspace, monkeypatch):
@@ -268,7 +269,7 @@ def test_a_full_disk_leaves_no_half_of_a_run(travelled, workspace, monkeypatch):
 
     monkeypatch.setattr(files, "write_json", fail)
     with pytest.raises(CatDogError, match="disk is full"):
-        bundle_in.bring(travelled[1])
+        bundle_import.bring(travelled[1])
     assert not list(runs.root().iterdir())
 
 
@@ -276,20 +277,20 @@ def test_names_that_would_be_markup_or_a_path_stay_names(travelled, workspace):
     file = repacked(
         travelled[1], edited("run/about.json", name="../../<b>x</b>\x1b[31m", group={"id": "g"})
     )
-    run = bundle_in.bring(file).run
+    run = bundle_import.bring(file).run
     assert run.folder.parent == runs.root() and not run.group
     assert "\x1b" not in run.name
     file = repacked(travelled[1], edited("manifest.json", run__id="../../outside"))
-    assert bundle_in.bring(file).run.folder.parent == runs.root()
+    assert bundle_import.bring(file).run.folder.parent == runs.root()
 
 
 def test_a_bundle_of_many_files_is_refused_before_it_is_unpacked(travelled, workspace):
     extra = [(f"run/predictions/d{n}-test.csv", b"") for n in range(300)]
     with pytest.raises(RunError, match="more than 200 files"):
-        bundle_in.bring(repacked(travelled[1], extra=extra))
+        bundle_import.bring(repacked(travelled[1], extra=extra))
 
 
 @pytest.mark.long
 def test_the_models_of_a_bundle_pass_the_check_in_a_process_of_its_own(travelled, workspace, apart):
-    assert bundle_in.bring(travelled[1]).run.can_resume
+    assert bundle_import.bring(travelled[1]).run.can_resume
     assert len(list((workspace / "models_checked").glob("*.json"))) == 2

@@ -8,17 +8,18 @@ import sys
 import pytest
 from filelock import FileLock
 
-from catdog_core import datasets, files, locks, records, runs
-from catdog_core.packing import cache
-from catdog_core.settings import Training
-from catdog_core.sources import download, tfds
+from catdog_core import runs
+from catdog_core.base import files, locks
+from catdog_core.config import Training
+from catdog_core.data import datasets, download, tfds
+from catdog_core.storage import shard_cache, tfrecord
 
 LOST = "0" * 20 + "-150"
 HOLDING = """
 import sys, time
 from pathlib import Path
-from catdog_core.packing import cache
-lock = cache.hold(Path(sys.argv[1]))
+from catdog_core.storage import shard_cache
+lock = shard_cache.hold(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
 """
@@ -26,7 +27,7 @@ time.sleep(60)
 
 def entry(name, size=1000):
     """An entry as `records.cached` leaves it, as far as this room looks."""
-    folder = cache.root() / name
+    folder = shard_cache.root() / name
     folder.mkdir(parents=True)
     (folder / "index.json").write_text("{}")
     (folder / "train-00000.tfrecord").write_bytes(b"x" * size)
@@ -35,17 +36,21 @@ def entry(name, size=1000):
 
 @pytest.fixture
 def referred(dataset):
-    return entry(cache.place(dataset.fingerprint, 150).name)
+    return entry(shard_cache.place(dataset.fingerprint, 150).name)
 
 
 def test_an_empty_cache_takes_nothing(workspace):
-    assert (cache.usage(), cache.clear(), cache.sweep(runs.fingerprints_in_use())) == ([], 0, 0)
+    assert (
+        shard_cache.usage(),
+        shard_cache.clear(),
+        shard_cache.sweep(runs.fingerprints_in_use()),
+    ) == ([], 0, 0)
 
 
 def test_each_entry_tells_its_size_and_its_datasets(dataset, referred):
     entry(LOST, 5000)
     entry(f".{LOST}.packing", 10)
-    found = cache.usage()
+    found = shard_cache.usage()
     assert [e.bytes for e in found] == [5002, 1002, 12]
     assert [e.datasets for e in found] == [(), (dataset.name,), ()]
     assert [e.whole for e in found] == [True, True, False]
@@ -55,8 +60,8 @@ def test_each_entry_tells_its_size_and_its_datasets(dataset, referred):
 def test_what_no_dataset_refers_to_goes(referred):
     entry(LOST)
     entry(f".{LOST}.packing")
-    assert cache.sweep(runs.fingerprints_in_use()) == 2004
-    assert list(cache.root().iterdir()) == [referred]
+    assert shard_cache.sweep(runs.fingerprints_in_use()) == 2004
+    assert list(shard_cache.root().iterdir()) == [referred]
 
 
 def test_a_run_that_may_go_on_keeps_its_entry(dataset, referred):
@@ -64,33 +69,33 @@ def test_a_run_that_may_go_on_keeps_its_entry(dataset, referred):
     runs.remove_dataset(dataset.id)
     assert referred.exists()
     runs.remove(run)
-    assert cache.sweep(runs.fingerprints_in_use()) == 1002
+    assert shard_cache.sweep(runs.fingerprints_in_use()) == 1002
     assert not referred.exists()
 
 
 def test_a_dataset_that_is_deleted_takes_its_entries_along(dataset, referred):
-    other = entry(cache.place(dataset.fingerprint, 64).name)
+    other = entry(shard_cache.place(dataset.fingerprint, 64).name)
     runs.remove_dataset(dataset.id)
     assert not referred.exists() and not other.exists()
 
 
 def test_an_entry_in_use_is_neither_swept_nor_cleared(dataset, referred):
     other = entry(LOST)
-    holds = [cache.hold(other), cache.hold(referred)]
-    assert [e.in_use for e in cache.usage()] == [True, True]
-    assert (cache.sweep(runs.fingerprints_in_use()), cache.clear()) == (0, 0)
+    holds = [shard_cache.hold(other), shard_cache.hold(referred)]
+    assert [e.in_use for e in shard_cache.usage()] == [True, True]
+    assert (shard_cache.sweep(runs.fingerprints_in_use()), shard_cache.clear()) == (0, 0)
     holds[0].release()
-    assert (cache.sweep(runs.fingerprints_in_use()), other.exists()) == (1002, False)
+    assert (shard_cache.sweep(runs.fingerprints_in_use()), other.exists()) == (1002, False)
     holds[1].release()
-    assert (cache.clear(), cache.usage()) == (1002, [])
+    assert (shard_cache.clear(), shard_cache.usage()) == (1002, [])
 
 
 def test_an_entry_being_packed_is_not_cleared(referred):
     building = entry(f".{referred.name}.packing")
     with locks.exclusive(referred):
-        assert all(e.in_use for e in cache.usage())
-        assert cache.clear() == 0
-    assert cache.clear() == 2004
+        assert all(e.in_use for e in shard_cache.usage())
+        assert shard_cache.clear() == 0
+    assert shard_cache.clear() == 2004
     assert not building.exists()
 
 
@@ -99,17 +104,17 @@ def test_a_killed_reader_holds_nothing(referred):
     command = [sys.executable, "-c", HOLDING, str(referred)]
     process = subprocess.Popen(command, cwd=files.PROJECT, stdout=subprocess.PIPE)
     process.stdout.readline()
-    assert cache.clear() == 0
+    assert shard_cache.clear() == 0
     process.kill()
     process.wait()
     process.stdout.close()
-    assert cache.clear() == 1002
+    assert shard_cache.clear() == 1002
 
 
 def test_a_removal_that_was_killed_is_finished(workspace):
     entry(".going-1234abcd")
-    assert cache.sweep(runs.fingerprints_in_use()) == 1002
-    assert list(cache.root().iterdir()) == []
+    assert shard_cache.sweep(runs.fingerprints_in_use()) == 1002
+    assert list(shard_cache.root().iterdir()) == []
 
 
 def test_what_others_keep_there_stays(workspace, tmp_path):
@@ -117,10 +122,14 @@ def test_what_others_keep_there_stays(workspace, tmp_path):
     kept.mkdir()
     (kept / "letter.txt").write_text("dear")
     entry("photos")
-    (cache.root() / LOST).symlink_to(kept, target_is_directory=True)
-    assert (cache.usage(), cache.clear(), cache.sweep(runs.fingerprints_in_use())) == ([], 0, 0)
+    (shard_cache.root() / LOST).symlink_to(kept, target_is_directory=True)
+    assert (
+        shard_cache.usage(),
+        shard_cache.clear(),
+        shard_cache.sweep(runs.fingerprints_in_use()),
+    ) == ([], 0, 0)
     assert (kept / "letter.txt").exists()
-    assert (cache.root() / "photos").exists()
+    assert (shard_cache.root() / "photos").exists()
 
 
 @pytest.fixture
@@ -135,52 +144,52 @@ def half(workspace):
 
 
 def test_a_half_download_is_told_and_goes_only_on_request(half):
-    (found,) = cache.usage()
+    (found,) = shard_cache.usage()
     assert (found.path, found.bytes, found.kind) == (half, 4002, "download")
     assert not found.whole and not found.in_use
-    assert (cache.sweep(runs.fingerprints_in_use()), cache.clear()) == (0, 0)
-    assert (cache.clear(half_fetched=True), cache.usage()) == (4002, [])
+    assert (shard_cache.sweep(runs.fingerprints_in_use()), shard_cache.clear()) == (0, 0)
+    assert (shard_cache.clear(half_fetched=True), shard_cache.usage()) == (4002, [])
 
 
 def test_a_whole_download_is_cleared_and_a_running_one_stays(half):
     (half.parent / "birds.zip").write_bytes(b"PK")
     with FileLock(half.parent / "pets.zip.lock"):
-        assert [(e.whole, e.in_use) for e in cache.usage()] == [(False, True), (True, False)]
-        assert cache.clear(half_fetched=True) == 2
-    assert [e.path for e in cache.usage()] == [half]
+        assert [(e.whole, e.in_use) for e in shard_cache.usage()] == [(False, True), (True, False)]
+        assert shard_cache.clear(half_fetched=True) == 2
+    assert [e.path for e in shard_cache.usage()] == [half]
 
 
 def test_what_tensorflow_datasets_fetched_is_told_and_cleared(workspace):
     (tfds.folder() / "downloads").mkdir(parents=True)
-    assert cache.usage() == []
+    assert shard_cache.usage() == []
     (tfds.folder() / "downloads" / "beans.zip").write_bytes(b"x" * 70)
-    assert [(e.kind, e.bytes, e.whole) for e in cache.usage()] == [("tfds", 70, False)]
+    assert [(e.kind, e.bytes, e.whole) for e in shard_cache.usage()] == [("tfds", 70, False)]
     with locks.exclusive(tfds.folder()):
-        assert [e.in_use for e in cache.usage()] == [True]
-        assert cache.clear(half_fetched=True) == 0
-    assert (cache.clear(), cache.clear(half_fetched=True)) == (0, 70)
+        assert [e.in_use for e in shard_cache.usage()] == [True]
+        assert shard_cache.clear(half_fetched=True) == 0
+    assert (shard_cache.clear(), shard_cache.clear(half_fetched=True)) == (0, 70)
     assert not tfds.folder().exists()
 
 
 def test_photos_read_from_shards_hold_their_entry_until_they_are_gone(dataset):
-    packed = records.cached(dataset, 32)
-    small = records.load(packed, "train")
-    large = records.load(packed, "train", in_memory=False)
+    packed = tfrecord.cached(dataset, 32)
+    small = tfrecord.load(packed, "train")
+    large = tfrecord.load(packed, "train", in_memory=False)
     del packed
     gc.collect()
-    assert cache.clear() == 0
+    assert shard_cache.clear() == 0
     assert len(large.images[:]) == 48
     del large
     gc.collect()
-    assert cache.clear() > 0
+    assert shard_cache.clear() > 0
     assert len(small.images) == 48
 
 
 def test_packing_sweeps_what_changed_photos_left_behind(workspace, demo, tmp_path):
     shutil.copytree(demo, tmp_path / "set")
-    records.cached(datasets.open_folder(tmp_path / "set"), 32)
+    tfrecord.cached(datasets.open_folder(tmp_path / "set"), 32)
     (tmp_path / "set/train/cats/cat.0003.jpg").unlink()
     changed = datasets.open_folder(tmp_path / "set")
     gc.collect()
-    records.cached(changed, 32, in_use=runs.fingerprints_in_use())
-    assert [e.path for e in cache.usage()] == [cache.place(changed.fingerprint, 32)]
+    tfrecord.cached(changed, 32, in_use=runs.fingerprints_in_use())
+    assert [e.path for e in shard_cache.usage()] == [shard_cache.place(changed.fingerprint, 32)]

@@ -6,38 +6,38 @@ from math import exp, log
 
 import pytest
 
-from catdog_core.insight import certainty
+from catdog_core.analysis import uncertainty
 
 
 def names(photos, classes=("cats", "dogs")):
-    with zipfile.ZipFile(io.BytesIO(certainty.sorted_zip(photos, classes))) as archive:
+    with zipfile.ZipFile(io.BytesIO(uncertainty.sorted_zip(photos, classes))) as archive:
         assert archive.testzip() is None
         return archive.namelist()
 
 
 def test_entropy_is_told_in_bits():
-    assert certainty.entropy((1.0, 0.0)) == 0
-    assert certainty.entropy((0.5, 0.5)) == 1
-    assert certainty.entropy((0.25,) * 4) == pytest.approx(2)
-    assert certainty.entropy((0.9, 0.1)) == pytest.approx(0.469, abs=1e-3)
+    assert uncertainty.entropy((1.0, 0.0)) == 0
+    assert uncertainty.entropy((0.5, 0.5)) == 1
+    assert uncertainty.entropy((0.25,) * 4) == pytest.approx(2)
+    assert uncertainty.entropy((0.9, 0.1)) == pytest.approx(0.469, abs=1e-3)
 
 
 def test_energy_is_minus_the_log_sum_of_exponentials():
-    assert certainty.energy([0.0, 0.0]) == pytest.approx(-log(2))
-    assert certainty.energy([3.0, 1.0, -2.0]) == pytest.approx(-log(exp(3) + exp(1) + exp(-2)))
-    assert certainty.energy([1000.0, 0.0]) == -1000  # no overflow
+    assert uncertainty.energy([0.0, 0.0]) == pytest.approx(-log(2))
+    assert uncertainty.energy([3.0, 1.0, -2.0]) == pytest.approx(-log(exp(3) + exp(1) + exp(-2)))
+    assert uncertainty.energy([1000.0, 0.0]) == -1000  # no overflow
     # Known photos have large scores, and so a lower energy at the same probabilities.
-    assert certainty.energy([9.0, 8.0]) < certainty.energy([1.0, 0.0])
+    assert uncertainty.energy([9.0, 8.0]) < uncertainty.energy([1.0, 0.0])
 
 
 def test_a_single_score_has_the_energy_of_two_that_differ_by_it():
-    assert certainty.energy([2.0]) == pytest.approx(certainty.energy([-1.0, 1.0]))
-    assert certainty.energy([2.0]) == certainty.energy([-2.0]) < certainty.energy([0.5])
+    assert uncertainty.energy([2.0]) == pytest.approx(uncertainty.energy([-1.0, 1.0]))
+    assert uncertainty.energy([2.0]) == uncertainty.energy([-2.0]) < uncertainty.energy([0.5])
 
 
 def test_a_photo_is_unsure_below_the_threshold_not_at_it():
-    assert certainty.is_unsure((0.79, 0.21), 0.8)
-    assert not certainty.is_unsure((0.2, 0.8), 0.8)
+    assert uncertainty.is_unsure((0.79, 0.21), 0.8)
+    assert not uncertainty.is_unsure((0.2, 0.8), 0.8)
 
 
 def test_photos_lie_in_the_folders_of_their_labels():

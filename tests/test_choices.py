@@ -7,10 +7,10 @@ import threading
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images
-from catdog_core.curation import looks
-from catdog_core.datasets import Choice
-from catdog_core.errors import CatDogError, DatasetError
+from catdog_core.base.errors import CatDogError, DatasetError
+from catdog_core.data import datasets, photo_scan
+from catdog_core.data.datasets import Choice
+from catdog_core.imaging import decode
 
 CAT, DOG = "train/cats/cat.0000.jpg", "train/dogs/dog.0001.jpg"
 
@@ -27,8 +27,8 @@ def plain(workspace, demo, tmp_path):
         (tmp_path / "set" / name).mkdir(parents=True)
         for path in sorted(demo.glob(f"*/{name}/*.jpg")):
             shutil.copy(path, tmp_path / "set" / name / f"{path.parts[-3]}-{path.name}")
-    photo = images.decode((tmp_path / "set/cats/train-cat.0000.jpg").read_bytes())
-    (tmp_path / "set/cats/copy.jpg").write_bytes(images.encode(photo, quality=40))
+    photo = decode.decode((tmp_path / "set/cats/train-cat.0000.jpg").read_bytes())
+    (tmp_path / "set/cats/copy.jpg").write_bytes(decode.encode(photo, quality=40))
     return datasets.open_folder(tmp_path / "set")
 
 
@@ -91,17 +91,18 @@ def test_the_state_an_old_run_was_trained_on_is_told_again_even_when_undone(open
 
 
 def test_a_run_goes_on_with_the_photos_it_began_with(opened):
-    from catdog_core import runs, worker
-    from catdog_core.errors import RunError
-    from catdog_core.settings import Training
+    from catdog_core import runs
+    from catdog_core.base.errors import RunError
+    from catdog_core.config import Training
+    from catdog_core.training import training_loop
 
     run = runs.load(runs.create(opened, Training(), None))
     datasets.change(opened.id, [Choice(CAT, "exclude")])
-    assert worker._dataset(run) == opened
+    assert training_loop._dataset(run) == opened
     record = datasets.root() / opened.id / "dataset.json"
     record.write_text(record.read_text().replace(opened.fingerprint, "f" * 40))
     with pytest.raises(RunError, match="have changed since"):
-        worker._dataset(run)
+        training_loop._dataset(run)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_a_full_disk_leaves_the_record_as_it_was(opened, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("catdog_core.files._sync", full)
+        patched.setattr("catdog_core.base.files._sync", full)
         with pytest.raises(CatDogError, match="No space left"):
             datasets.change(opened.id, [Choice(CAT, "exclude")])
     assert datasets.load(opened.id) == opened
@@ -212,7 +213,7 @@ def test_a_new_split_leaves_out_the_excluded_and_a_later_choice_holds(plain):
 
 def test_a_new_split_decodes_nothing_the_health_check_has_seen(plain, monkeypatch):
     datasets.resplit(plain.id, seed=1)
-    monkeypatch.setattr(looks.images, "decode", lambda *_, **__: pytest.fail("decoded again"))
+    monkeypatch.setattr(photo_scan.decode, "decode", lambda *_, **__: pytest.fail("decoded again"))
     assert datasets.resplit(plain.id, seed=2).note["split"]["seed"] == 2
 
 
@@ -220,8 +221,8 @@ def test_a_test_folder_stays_and_no_second_test_is_taken(workspace, demo, tmp_pa
     shutil.copytree(demo, tmp_path / "set")
     shutil.copytree(demo / "validation", tmp_path / "set" / "test")
     for path in (tmp_path / "set/test").rglob("*.jpg"):  # other bytes, other pictures
-        photo = images.decode(path.read_bytes())
-        path.write_bytes(images.encode(np.rot90(photo).copy()))
+        photo = decode.decode(path.read_bytes())
+        path.write_bytes(decode.encode(np.rot90(photo).copy()))
     opened = datasets.open_folder(tmp_path / "set")
     with pytest.raises(DatasetError, match="has a test folder"):
         datasets.resplit(opened.id, test_fraction=0.1)
@@ -311,10 +312,11 @@ def test_an_order_of_other_classes_is_refused(opened, order):
 
 
 def test_a_run_keeps_its_order_of_classes(opened):
-    from catdog_core import runs, worker
-    from catdog_core.settings import Training
+    from catdog_core import runs
+    from catdog_core.config import Training
+    from catdog_core.training import training_loop
 
     turned = datasets.order_classes(opened.id, ["dogs", "cats"])
     run = runs.load(runs.create(turned, Training(), None))
     datasets.undo(opened.id)
-    assert run.classes == worker._dataset(run).classes == ("dogs", "cats")
+    assert run.classes == training_loop._dataset(run).classes == ("dogs", "cats")

@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
-from catdog_core.files import shown
-from catdog_core.sources import class_names
+from catdog_core.base.files import shown
+from catdog_core.data import class_names
 
 NFC = "\uace0\uc591\uc774"
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from servers import serving
 
-from catdog_core import cli, datasets, images
-from catdog_core.commands import cli_data
-from catdog_core.errors import DatasetError, DownloadError
-from catdog_core.sources import class_set
-from catdog_core.sources.class_set import Fetch
+from catdog_core import cli
+from catdog_core.base.errors import DatasetError, DownloadError
+from catdog_core.cli import data
+from catdog_core.data import cats_vs_dogs, datasets
+from catdog_core.data.cats_vs_dogs import Fetch
+from catdog_core.imaging import decode
 
 COUNTS = {"train": {"cats": 4, "dogs": 4}, "validation": {"cats": 2, "dogs": 2}}
 
@@ -25,7 +26,7 @@ def packed(counts=COUNTS):
             for name, count in row.items():
                 for n in range(count):
                     shade = (31 * len(split) + 7 * ord(name[0]) + 9 * n) % 256
-                    photo = images.encode(np.full((20, 20, 3), shade, np.uint8))
+                    photo = decode.encode(np.full((20, 20, 3), shade, np.uint8))
                     file = f"cats_and_dogs_filtered/{split}/{name}/{name[:-1]}.{n}.jpg"
                     archive.writestr(file, photo)
     return buffer.getvalue()
@@ -44,19 +45,19 @@ def fetch(site, **changes):
 def test_it_becomes_a_dataset_and_the_zip_goes(workspace):
     told = []
     with serving(packed()) as site:
-        found = class_set.dataset(fetch(site, tell=lambda *now: told.append(now)))
-        again = class_set.dataset(fetch(site))
+        found = cats_vs_dogs.dataset(fetch(site, tell=lambda *now: told.append(now)))
+        again = cats_vs_dogs.dataset(fetch(site))
     assert found == again and len(site.asked) == 1
-    assert (found.id, found.source, found.counts()) == (class_set.ID, "download", COUNTS)
+    assert (found.id, found.source, found.counts()) == (cats_vs_dogs.ID, "download", COUNTS)
     assert found.items()[0].file.endswith("train/cats/cat.0.jpg")
-    assert {phase for phase, _, _ in told} == {class_set.DOWNLOADING, class_set.UNPACKING}
+    assert {phase for phase, _, _ in told} == {cats_vs_dogs.DOWNLOADING, cats_vs_dogs.UNPACKING}
     assert not list(workspace.rglob("*.zip"))
 
 
 def test_it_goes_on_after_a_cut_in_the_middle(workspace):
     body = packed()
     with serving(body, cut_at=len(body) // 2) as site:
-        assert class_set.dataset(fetch(site)).counts() == COUNTS
+        assert cats_vs_dogs.dataset(fetch(site)).counts() == COUNTS
     assert site.asked[1][1]["Range"] == f"bytes={len(body) // 2}-"
 
 
@@ -72,7 +73,7 @@ def test_it_goes_on_after_a_cut_in_the_middle(workspace):
 )
 def test_another_content_is_refused_and_removed(workspace, body, words):
     with serving(body) as site, pytest.raises(DownloadError, match=words):
-        class_set.dataset(fetch(site))
+        cats_vs_dogs.dataset(fetch(site))
     assert datasets.listing() == []
     assert not [p for p in workspace.rglob("*") if p.suffix in (".zip", ".part")]
 
@@ -80,10 +81,10 @@ def test_another_content_is_refused_and_removed(workspace, body, words):
 def test_a_zip_that_could_not_be_unpacked_is_not_fetched_again(workspace, monkeypatch):
     with serving(packed()) as site:
         with monkeypatch.context() as patch:
-            patch.setattr(class_set.archives.shutil, "disk_usage", full_at(len(site.body)))
+            patch.setattr(cats_vs_dogs.archives.shutil, "disk_usage", full_at(len(site.body)))
             with pytest.raises(DatasetError, match="free on the disk"):
-                class_set.dataset(fetch(site))
-        assert class_set.dataset(fetch(site)).counts() == COUNTS
+                cats_vs_dogs.dataset(fetch(site))
+        assert cats_vs_dogs.dataset(fetch(site)).counts() == COUNTS
     assert len(site.asked) == 1
 
 
@@ -105,9 +106,7 @@ def test_the_command_fills_a_folder_without_its_wrapper(workspace, tmp_path, cap
     target = tmp_path / "pets"
     target.mkdir()
     with serving(packed()) as site:
-        monkeypatch.setattr(
-            "catdog_core.commands.cli_data.Fetch", lambda **told: fetch(site, **told)
-        )
+        monkeypatch.setattr("catdog_core.cli.data.Fetch", lambda **told: fetch(site, **told))
         assert cli.main(["download", str(target)]) == 0
     out, err = capsys.readouterr()
     assert "train: 4 cats, 4 dogs" in out and f"12 photos in {target}" in out and err == ""
@@ -121,20 +120,18 @@ def test_the_command_fills_the_workspace_and_no_folder_that_holds_something(
 ):
     (tmp_path / "mine.txt").touch()
     with serving(packed()) as site:
-        monkeypatch.setattr(
-            "catdog_core.commands.cli_data.Fetch", lambda **told: fetch(site, **told)
-        )
+        monkeypatch.setattr("catdog_core.cli.data.Fetch", lambda **told: fetch(site, **told))
         assert cli.main(["download", str(tmp_path)]) == 1
         assert "already holds something" in capsys.readouterr().err and site.asked == []
         assert cli.main(["download"]) == 0
     assert "12 photos in" in capsys.readouterr().out
-    assert datasets.listing()[0].id == class_set.ID
+    assert datasets.listing()[0].id == cats_vs_dogs.ID
 
 
 def test_without_a_network_the_command_says_so_in_one_line(workspace, capsys, monkeypatch):
     with serving() as site:
         gone = site
-    monkeypatch.setattr(cli_data, "Fetch", lambda **told: fetch(gone, **told))
+    monkeypatch.setattr(data, "Fetch", lambda **told: fetch(gone, **told))
     assert cli.main(["download"]) == 1
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1 and "demo dataset needs no network" in err

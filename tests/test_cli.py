@@ -12,10 +12,12 @@ import time
 import pytest
 from fakes import shell as run
 
-from catdog_core import cli, datasets, files, runs
-from catdog_core.commands import cli_say
-from catdog_core.controls import controls
-from catdog_core.settings import Augmentation, Training
+from catdog_core import cli, runs
+from catdog_core.base import files
+from catdog_core.base.field_specs import controls
+from catdog_core.cli import output
+from catdog_core.config import Augmentation, Training
+from catdog_core.data import datasets
 
 
 def test_help_is_shown_without_a_command(capsys, workspace):
@@ -96,7 +98,7 @@ def test_a_damaged_preset_is_no_reason_to_delete_a_folder(capsys, mistakes, phot
 
 
 def test_long_work_without_a_terminal_tells_on_stderr_alone(capsys, workspace, demo, monkeypatch):
-    monkeypatch.setattr(cli_say, "PAUSE", -1.0)
+    monkeypatch.setattr(output, "PAUSE", -1.0)
     status, out, err = run(capsys, "check", demo, "--json")
     assert status == 0
     assert json.loads(out)["findings"] == []
@@ -223,10 +225,10 @@ def test_ctrl_c_stops_a_training_that_resume_goes_on_with(capsys, workspace, dem
 
 @pytest.mark.slow
 def test_a_photo_that_cannot_be_read_does_not_lose_the_others(capsys, workspace, photo, tmp_path):
-    from catdog_core import models
+    from catdog_core.models import keras_models
 
     model, bad = tmp_path / "m.keras", tmp_path / "bad.jpg"
-    models.save(models.build("notes", 32), model, {"classes": ["cats", "dogs"]})
+    keras_models.save(keras_models.build("notes", 32), model, {"classes": ["cats", "dogs"]})
     bad.write_bytes(b"no photo")
     status, out, err = run(capsys, "predict", model, bad, photo)
     assert status == 0

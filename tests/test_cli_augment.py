@@ -5,9 +5,9 @@ import pytest
 from fakes import shell as run
 from PIL import Image
 
-from catdog_core import figures
+from catdog_core.analysis import plots
 from catdog_core.augmentation import presets
-from catdog_core.settings import NO_AUGMENTATION, Augmentation
+from catdog_core.config import NO_AUGMENTATION, Augmentation
 
 
 def test_augment_writes_a_contact_sheet_that_a_seed_repeats(capsys, photo, tmp_path):
@@ -77,7 +77,7 @@ def test_saved_presets_are_found_by_name_and_named_where_one_is_missing(
 ):
     presets.save("My cats", NO_AUGMENTATION)
     told = []
-    monkeypatch.setattr(figures, "contact_sheet", lambda *args, title, **more: told.append(title))
+    monkeypatch.setattr(plots, "contact_sheet", lambda *args, title, **more: told.append(title))
     assert run(capsys, "augment", photo, tmp_path / "o.png", "--augment", "My cats")[0] == 0
     assert told == ["photo.png: nothing is changed"]
     err = run(capsys, "augment", photo, tmp_path / "o.png", "--augment", "My dogs")[2]
@@ -102,7 +102,7 @@ def test_the_title_of_a_sheet_tells_no_mixing_that_was_left_out(
     capsys, workspace, photo, tmp_path, monkeypatch
 ):
     told = []
-    monkeypatch.setattr(figures, "contact_sheet", lambda *args, title, **more: told.append(title))
+    monkeypatch.setattr(plots, "contact_sheet", lambda *args, title, **more: told.append(title))
     flags = ["--augment", "none", "--mixup-alpha", 1]
     for more in ([], ["--with", photo]):
         assert run(capsys, "augment", photo, tmp_path / "o.png", *flags, *more)[0] == 0

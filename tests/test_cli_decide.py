@@ -6,7 +6,8 @@ import shutil
 import pytest
 from fakes import shell as run
 
-from catdog_core import datasets, files
+from catdog_core.base import files
+from catdog_core.data import datasets
 
 CAT, DOG = "train/cats/cat.0000.jpg", "train/dogs/dog.0001.jpg"
 
@@ -99,10 +100,10 @@ def test_shards_leave_out_what_was_excluded_and_count_classes_as_told(capsys, ou
 
 @pytest.mark.slow
 def test_a_model_is_asked_about_the_photos_as_they_were_decided(capsys, ours, tmp_path):
-    from catdog_core import models
+    from catdog_core.models import keras_models
 
     model = tmp_path / "m.keras"
-    models.save(models.build("notes", 32), model, {"classes": ["cats", "dogs"]})
+    keras_models.save(keras_models.build("notes", 32), model, {"classes": ["cats", "dogs"]})
     run(capsys, "decide", ours, "move", CAT, "--to", "validation")
     found = json.loads(run(capsys, "evaluate", model, ours, "--json", "--classes", "dogs,cats")[1])
     assert (found["n"], found["classes"]) == (25, ["dogs", "cats"])

@@ -7,10 +7,10 @@ import fakes
 import pytest
 from fakes import shell as run
 
-from catdog_core import files
-from catdog_core.commands import cli_output
-from catdog_core.errors import CatDogError
-from catdog_core.exports.formats import FORMATS
+from catdog_core.base import files
+from catdog_core.base.errors import CatDogError
+from catdog_core.cli import output_files
+from catdog_core.export.formats import FORMATS
 
 FOLDERS = [name for name, exporter in FORMATS.items() if exporter.is_folder]
 
@@ -158,25 +158,25 @@ SAME = [(kind, name, data) for kind, found in KINDS.items() for name, data in fo
 def test_a_file_of_its_own_kind_is_replaced_as_ever_and_an_empty_one(tmp_path, kind, name, data):
     path = tmp_path / name
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    assert cli_output.resolve(path, kind) == path
+    assert output_files.resolve(path, kind) == path
     path.write_bytes(b"")
-    assert cli_output.resolve(path, kind) == path
+    assert output_files.resolve(path, kind) == path
     for other in KINDS:
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
         if other != kind and (other, name) != ("table", "old"):
             with pytest.raises(CatDogError, match="--force"):
-                cli_output.resolve(path, other)
+                output_files.resolve(path, other)
 
 
 def test_a_link_is_followed_so_that_what_it_leads_to_is_looked_at(things):
     (things / "link.csv").symlink_to(things / "real.csv")
     (things / "real.csv").write_text("a,b\n1,2\n")
-    target = cli_output.resolve(things / "link.csv", "table")
+    target = output_files.resolve(things / "link.csv", "table")
     files.write_bytes(target, b"c,d\n")
     assert (things / "real.csv").read_bytes() == b"c,d\n" and (things / "link.csv").is_symlink()
     (things / "loop").symlink_to(things / "loop")
     with pytest.raises(CatDogError, match="loop"):
-        cli_output.resolve(things / "loop", "table")
+        output_files.resolve(things / "loop", "table")
 
 
 def test_force_replaces_a_file_of_another_kind(things, capsys):

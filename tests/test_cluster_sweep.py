@@ -14,12 +14,14 @@ import numpy as np
 import psutil
 import pytest
 
-from catdog_core import datasets, models, runs
-from catdog_core.cluster import grid, groups, plans
-from catdog_core.cluster.groups import Cluster
-from catdog_core.errors import RunError
-from catdog_core.settings import Training
+from catdog_core import runs
+from catdog_core.base.errors import RunError
+from catdog_core.config import Training
+from catdog_core.data import datasets
+from catdog_core.models import keras_models
 from catdog_core.training.execution import execute_run
+from catdog_core.tuning import grid, groups, plans
+from catdog_core.tuning.groups import Cluster
 
 pytest.importorskip("ray", reason="sweeps are an option: pip install -r requirements-cluster.txt")
 pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -100,7 +102,7 @@ def numbers(run):
 
 
 def weights(run):
-    return models.load(run.best_model).get_weights()
+    return keras_models.load(run.best_model).get_weights()
 
 
 @pytest.fixture(scope="module")

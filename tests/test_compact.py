@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from catdog_core import models
-from catdog_core.networks import architecture, compact, compact_table
-from catdog_core.settings import Training
+from catdog_core.config import Training
+from catdog_core.config.recipes import RECIPES
+from catdog_core.models import architecture, compact, compact_table, keras_models
 from catdog_core.training import muon, optimizers
-from catdog_core.training.recipes import RECIPES
 
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (4, 40, 40, 3)).astype("float32")
 LABELS = np.array([0, 1, 0, 1], np.float32)
@@ -19,8 +18,10 @@ def trained():
     import keras
 
     keras.utils.set_random_seed(0)
-    made = models.build("compact", 40)
-    models.compile_for_training(made, optimizers.make(RECIPES["compact"].training), shares=True)
+    made = keras_models.build("compact", 40)
+    keras_models.compile_for_training(
+        made, optimizers.make(RECIPES["compact"].training), shares=True
+    )
     before = [weight.numpy() for weight in made.trainable_weights]
     first = made.train_on_batch(PHOTOS, LABELS)[0]
     made.optimizer.learning_rate = 3e-3
@@ -31,7 +32,11 @@ def trained():
 
 def test_it_has_about_a_million_parameters_and_halves_the_map_five_times():
     rows = architecture.layers("compact", 112)
-    assert architecture.parameters(rows) == models.build("compact", 112).count_params() == 1_231_073
+    assert (
+        architecture.parameters(rows)
+        == keras_models.build("compact", 112).count_params()
+        == 1_231_073
+    )
     assert rows[-4].output_shape == (4, 4, 256)
     assert architecture.operations(rows) == 59_574_784
 
@@ -39,7 +44,7 @@ def test_it_has_about_a_million_parameters_and_halves_the_map_five_times():
 @pytest.mark.parametrize("size", [32, 45, 112])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_table_agrees_with_the_network_built(size, classes):
-    built = models.build("compact", size, tuple("abc"[:classes]))
+    built = keras_models.build("compact", size, tuple("abc"[:classes]))
     rows = architecture.layers("compact", size, classes)
     assert architecture.parameters(rows) == built.count_params()
     areas = [np.prod(layer.output.shape[1:-1], dtype=int) for layer in built.layers]
@@ -71,13 +76,13 @@ def test_a_saved_model_needs_nothing_but_keras_and_predicts_the_same(trained, tm
 
     model = trained[0]
     about = {"classes": ["cats", "dogs"]}
-    models.save(model, tmp_path / "whole.keras", about)
+    keras_models.save(model, tmp_path / "whole.keras", about)
     elsewhere = keras.models.load_model(tmp_path / "whole.keras", safe_mode=True)
     assert type(elsewhere.optimizer) is keras.optimizers.AdamW
-    models.save(model, tmp_path / "bare.keras", about, optimizer=False)
+    keras_models.save(model, tmp_path / "bare.keras", about, optimizer=False)
     sizes = [(tmp_path / name).stat().st_size for name in ("whole.keras", "bare.keras")]
     assert sizes[1] < 0.5 * sizes[0]
-    for found in (elsewhere, models.load(tmp_path / "bare.keras")):
+    for found in (elsewhere, keras_models.load(tmp_path / "bare.keras")):
         np.testing.assert_array_equal(found(PHOTOS), model(PHOTOS))
 
 
@@ -89,11 +94,11 @@ def test_muon_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
     stack += [layers.Conv2D(6, 3), layers.GlobalAveragePooling2D()]
     model = keras.Sequential([*stack, layers.Dense(1, activation="sigmoid")])
     chosen = RECIPES["compact"].training
-    models.compile_for_training(model, optimizers.make(chosen), shares=True)
+    keras_models.compile_for_training(model, optimizers.make(chosen), shares=True)
     model.train_on_batch(PHOTOS, LABELS)
-    models.save(model, tmp_path / "model.keras", {"classes": ["cats", "dogs"]})
-    other = models.load(tmp_path / "model.keras", compiled=True)
-    models.go_on(other, optimizers.make(chosen), shares=True)
+    keras_models.save(model, tmp_path / "model.keras", {"classes": ["cats", "dogs"]})
+    other = keras_models.load(tmp_path / "model.keras", compiled=True)
+    keras_models.go_on(other, optimizers.make(chosen), shares=True)
     for one in (model, other):
         one.train_on_batch(PHOTOS, LABELS)
     for a, b in zip(model.weights, other.weights, strict=True):

@@ -3,8 +3,9 @@
 import fakes
 import pytest
 
-from catdog_core import files, runs
-from catdog_core.settings import Augmentation
+from catdog_core import runs
+from catdog_core.base import files
+from catdog_core.config import Augmentation
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -4,7 +4,7 @@ import fakes
 import pytest
 
 from catdog_core import runs
-from catdog_core.outcomes.contrast import Point
+from catdog_core.analysis.contrast import Point
 from catdog_ui import captions
 from catdog_ui.charts import Curve
 

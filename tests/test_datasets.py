@@ -7,11 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images, runs, trash
-from catdog_core.errors import DatasetError
-from catdog_core.sources import contents
+from catdog_core import runs
+from catdog_core.base import trash
+from catdog_core.base.errors import DatasetError
+from catdog_core.data import content_hashes, datasets
+from catdog_core.imaging import decode
 
-JPEG = images.encode(np.full((8, 8, 3), 90, np.uint8))
+JPEG = decode.encode(np.full((8, 8, 3), 90, np.uint8))
 
 
 def tree(root, *names):
@@ -240,8 +242,10 @@ def test_a_second_look_reads_only_what_changed(workspace, tmp_path, monkeypatch)
     root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 3), ("dogs", 3)))
     first = datasets.open_folder(root)
     (root / "cats" / "0.jpg").write_bytes(JPEG + b"other")
-    read, digest = [], contents.digest
-    monkeypatch.setattr(contents, "digest", lambda path: read.append(path.name) or digest(path))
+    read, digest = [], content_hashes.digest
+    monkeypatch.setattr(
+        content_hashes, "digest", lambda path: read.append(path.name) or digest(path)
+    )
     assert datasets.open_folder(root).fingerprint != first.fingerprint
     assert read == ["0.jpg"]
 

@@ -5,14 +5,15 @@ import functools
 import numpy as np
 import pytest
 
-from catdog_core import datasets, demo, images
-from catdog_core.errors import DatasetError
+from catdog_core.base.errors import DatasetError
+from catdog_core.data import datasets, synthetic
+from catdog_core.imaging import decode
 
 
 def drawn(label, count, size=32):
     """(count, size, size, 3) photos of one kind."""
     rngs = [np.random.default_rng((label, i)) for i in range(count)]
-    return np.stack([np.asarray(demo.draw_pet(label, size, rng)) for rng in rngs])
+    return np.stack([np.asarray(synthetic.draw_pet(label, size, rng)) for rng in rngs])
 
 
 def test_the_same_seed_draws_the_same_photos(tmp_path):
@@ -42,7 +43,7 @@ def test_counts_are_totals_and_names_are_those_of_the_notes(tmp_path):
 def test_photos_have_the_size_asked_for(tmp_path):
     datasets.make_demo(tmp_path, train=2, validation=2, size=77)
     for path in tmp_path.rglob("*.jpg"):
-        assert images.decode(path.read_bytes()).shape == (77, 77, 3)
+        assert decode.decode(path.read_bytes()).shape == (77, 77, 3)
 
 
 def test_no_two_photos_are_the_same(request):
@@ -68,9 +69,9 @@ def test_brightness_and_contrast_do_not_give_the_class_away():
 
 
 def test_a_set_of_its_own_is_made_once(workspace, monkeypatch):
-    small = functools.partial(demo.make_demo, train=8, validation=4, size=32)
-    monkeypatch.setattr(demo, "make_demo", small)
+    small = functools.partial(synthetic.make_demo, train=8, validation=4, size=32)
+    monkeypatch.setattr(synthetic, "make_demo", small)
     first = datasets.create_demo()
-    monkeypatch.setattr(demo, "make_demo", None)
+    monkeypatch.setattr(synthetic, "make_demo", None)
     assert datasets.create_demo() == first
     assert first.source == "demo"

@@ -10,9 +10,9 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import diagnose, runs
-from catdog_core.diagnose import RunContext
-from catdog_core.outcomes import histories
+from catdog_core import runs
+from catdog_core.analysis import diagnose, histories
+from catdog_core.analysis.diagnose import RunContext
 
 RECORDED = Path(__file__).parent / "histories"
 PLAIN = RunContext(validation_photos=1000, planned=50, dropout=True, augmented=False)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core.controls import controls
-from catdog_core.settings import Augmentation, Training
+from catdog_core.base.field_specs import controls
+from catdog_core.config import Augmentation, Training
 from docs import generate
 
 ROOT = Path(__file__).resolve().parent.parent

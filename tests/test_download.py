@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from servers import serving
 
-from catdog_core.errors import DownloadError
-from catdog_core.sources import download, neterrors
-from catdog_core.sources.download import Download
+from catdog_core.base.errors import DownloadError
+from catdog_core.data import download, http_errors
+from catdog_core.data.download import Download
 
 BODY = b"PK" + os.urandom(3_000_000)
 
@@ -205,7 +205,7 @@ def test_an_address_that_is_not_encrypted_is_not_followed_from_one_that_is():
     request = urllib.request.Request("https://datasets.example/pets.zip")
     for other in ("http://elsewhere.example/x", "ftp://elsewhere.example/x"):
         with pytest.raises(DownloadError, match="not encrypted"):
-            neterrors._Redirects().redirect_request(request, None, 302, "", {}, other)
+            http_errors._Redirects().redirect_request(request, None, 302, "", {}, other)
 
 
 def test_a_redirection_is_followed(tmp_path):

@@ -6,11 +6,13 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, evaluate, models, predict
-from catdog_core.datasets import Choice
-from catdog_core.insight import embedding, predictions, shipped
-from catdog_core.insight.penultimate import WIDEST, Watch
-from catdog_core.settings import Network
+from catdog_core.analysis import embedding, evaluate, predict, predictions
+from catdog_core.analysis.embedding_recorder import WIDEST, Watch
+from catdog_core.config import Network
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Choice
+from catdog_core.models import keras_models
+from catdog_core.runs import default_model
 
 SMALL = b"jpeg"
 
@@ -163,7 +165,7 @@ def test_a_layout_belongs_to_the_map_it_was_made_of(run, dataset):
 
 
 def saved(model, path, classes=("cats", "dogs"), **about):
-    models.save(model, path, {"format": 1, "classes": list(classes), **about})
+    keras_models.save(model, path, {"format": 1, "classes": list(classes), **about})
     return predict.load(path)
 
 
@@ -179,7 +181,7 @@ def watched(predictor, n=8):
 
 
 def test_the_model_that_comes_with_the_lab_is_watched(workspace):
-    predictor = predict.load(shipped.folder())  # a transfer network
+    predictor = predict.load(default_model.folder())  # a transfer network
     plain, found, watch = watched(predictor, n=3)
     assert found == pytest.approx(plain, abs=1e-6)
     assert watch.embedding().values == 1280
@@ -188,7 +190,7 @@ def test_the_model_that_comes_with_the_lab_is_watched(workspace):
 @pytest.mark.parametrize("head", ["flatten", "average"])
 def test_a_network_of_ones_own_is_watched(tmp_path, head):
     network = Network(filters=(8, 16), batch_norm=True, head=head)
-    model = models.build("custom", 48, network=network)
+    model = keras_models.build("custom", 48, network=network)
     plain, found, watch = watched(saved(model, tmp_path / "m.keras"))
     assert found == pytest.approx(plain, abs=1e-6)
     assert len(watch.embedding()) == 8
@@ -196,7 +198,7 @@ def test_a_network_of_ones_own_is_watched(tmp_path, head):
 
 @pytest.mark.parametrize("name", ["notes", "notes-deep", "compact"])
 def test_the_labs_networks_are_watched_without_changing_what_they_say(tmp_path, name):
-    predictor = saved(models.build(name, 96), tmp_path / "m.keras")
+    predictor = saved(keras_models.build(name, 96), tmp_path / "m.keras")
     plain, found, watch = watched(predictor)
     assert found == pytest.approx(plain, abs=1e-6)
     seen = watch.embedding()
@@ -247,7 +249,7 @@ def test_models_from_elsewhere_are_watched_too(tmp_path, kind, values):
 
 
 def test_a_pass_keeps_the_map_and_a_look_makes_it_anew(dataset, run, tmp_path):
-    saved(models.build("notes", 32), run / "best.keras")
+    saved(keras_models.build("notes", 32), run / "best.keras")
     evaluate.keep(run, predict.load, dataset, "validation")
     first = embedding.read(run, dataset, "validation")
     assert set(first.files) == {item.file for item in dataset.items("validation")}
@@ -261,13 +263,13 @@ def test_a_pass_keeps_the_map_and_a_look_makes_it_anew(dataset, run, tmp_path):
 def test_a_large_part_is_sampled_in_the_pass(dataset, run, monkeypatch):
     monkeypatch.setattr(embedding, "MOST", 10)
     monkeypatch.setattr(embedding.sample, "__defaults__", (10, 0))
-    saved(models.build("notes", 32), run / "best.keras")
+    saved(keras_models.build("notes", 32), run / "best.keras")
     table = evaluate.keep(run, predict.load, dataset, "validation")
     assert len(table) == 24 and len(embedding.read(run, dataset, "validation")) == 10
 
 
 def test_the_command_line_writes_the_map(tmp_path, demo, capsys, workspace):
-    saved(models.build("notes", 32), tmp_path / "m.keras")
+    saved(keras_models.build("notes", 32), tmp_path / "m.keras")
     out = tmp_path / "map.csv"
     status, said, _ = fakes.shell(
         capsys, "evaluate", tmp_path / "m.keras", demo, "--embedding", out

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from asked import answer, captions, page, run, waited
 
-from catdog_core import datasets, jobs
-from catdog_core.errors import CatDogError
-from catdog_core.insight import embedding, layouts, predictions
+from catdog_core.analysis import embedding, predictions, projections
+from catdog_core.base import jobs
+from catdog_core.base.errors import CatDogError
+from catdog_core.data import datasets
 from catdog_ui import loaders
 from catdog_ui.evaluate import evaluate_map
 
@@ -92,7 +93,7 @@ def test_what_is_chosen_are_points_clicked_and_those_in_the_rectangle():
 
 def test_tsne_is_worked_out_in_the_background_and_kept(dataset, monkeypatch):
     folder, app = shown(dataset)
-    monkeypatch.setattr(layouts, "methods", lambda: ["pca", "tsne"])
+    monkeypatch.setattr(projections, "methods", lambda: ["pca", "tsne"])
     app.segmented_control("evaluate_map_method").set_value("tsne").run()
     app.button("evaluate_map_tsne").click().run()
     job = ended(f"map-tsne-evaluate-{folder.name}-{dataset.id}-validation")
@@ -114,7 +115,7 @@ def test_tsne_can_be_stopped_and_begun_anew(dataset, monkeypatch):
             time.sleep(0.02)
         raise CatDogError("The layout was stopped. Nothing of it is kept.")
 
-    monkeypatch.setattr(layouts, "apart", wait)
+    monkeypatch.setattr(projections, "apart", wait)
     app.segmented_control("evaluate_map_method").set_value("tsne").run()
     app.button("evaluate_map_tsne").click().run()
     assert started.wait(60)
@@ -145,7 +146,7 @@ def test_answers_from_before_there_were_maps_are_looked_at_once_more(dataset, mo
 
 
 def test_a_look_that_failed_says_why(dataset, monkeypatch):
-    from catdog_core.errors import ModelError
+    from catdog_core.base.errors import ModelError
 
     folder = run(dataset)
     answer(folder, dataset)

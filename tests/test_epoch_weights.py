@@ -6,10 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from catdog_core import models, predict, runs, worker
-from catdog_core.errors import ModelError
-from catdog_core.settings import Training
-from catdog_core.training import epoch_weights
+from catdog_core import runs
+from catdog_core.analysis import predict
+from catdog_core.base.errors import ModelError
+from catdog_core.config import Training
+from catdog_core.models import keras_models
+from catdog_core.training import epoch_weights, training_loop
 
 
 def test_epochs_are_spread_and_never_more_than_asked_for():
@@ -62,17 +64,19 @@ def test_weights_of_another_network_are_told(tmp_path):
 
 
 def test_a_training_keeps_the_model_of_each_epoch(workspace, demo):
-    from catdog_core import datasets
+    from catdog_core.data import datasets
 
     chosen = Training(
         epochs=3, steps_per_epoch=2, validation_steps=1, image_size=48, weight_averaging=0.5
     )
     folder = runs.create(datasets.open_folder(demo), chosen, None)
-    worker.train(runs.load(folder), SimpleNamespace(stop_wanted=False, update=lambda **_: None))
+    training_loop.train(
+        runs.load(folder), SimpleNamespace(stop_wanted=False, update=lambda **_: None)
+    )
     found = epoch_weights.listing(folder)
     assert list(found) == [0, 1, 2]
     best = runs.load(folder).best_epoch
-    model = models.load(folder / "best.keras")
+    model = keras_models.load(folder / "best.keras")
     weights = epoch_weights.load(found[best], model.get_weights())
     for one, other in zip(weights, model.get_weights(), strict=True):
         assert np.array_equal(one, other)

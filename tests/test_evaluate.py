@@ -7,10 +7,11 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, evaluate, models, predict
-from catdog_core.datasets import Choice
-from catdog_core.errors import CatDogError, DatasetError
-from catdog_core.insight import predictions
+from catdog_core.analysis import evaluate, predict, predictions
+from catdog_core.base.errors import CatDogError, DatasetError
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Choice
+from catdog_core.models import keras_models
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.usefixtures("workspace")
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "best.keras"
-    models.save(models.build("notes", 32), path, {"format": 1, "classes": ["cats", "dogs"]})
+    keras_models.save(
+        keras_models.build("notes", 32), path, {"format": 1, "classes": ["cats", "dogs"]}
+    )
     return path
 
 

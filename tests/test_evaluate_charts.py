@@ -14,7 +14,7 @@ def test_names_are_escaped_in_figures():
 
 
 def test_of_many_classes_the_curves_with_the_smallest_areas_are_drawn():
-    from catdog_core.insight.metrics import Curve
+    from catdog_core.analysis.metrics import Curve
 
     flat = np.zeros(2)
     curves = [Curve(label, flat, flat, area=label / 20) for label in range(20)][::-1]

@@ -4,8 +4,9 @@ import fakes
 import pytest
 from asked import answer, captions, evaluated, page, run, ticked
 
-from catdog_core import datasets, runs
-from catdog_core.datasets import Choice
+from catdog_core import runs
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Choice
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from catdog_core import datasets
-from catdog_core.insight import metrics
-from catdog_core.insight.predictions import Table
+from catdog_core.analysis import metrics
+from catdog_core.analysis.predictions import Table
+from catdog_core.data import datasets
 from catdog_ui.evaluate import evaluate_charts, evaluate_view
 
 MANY = 60

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from asked import answer, captions, evaluated, linked, page, pictures, run, waited
 
-from catdog_core import datasets, jobs
-from catdog_core.insight import predictions
+from catdog_core.analysis import predictions
+from catdog_core.base import jobs
+from catdog_core.data import datasets
 from catdog_ui import loaders
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 def test_an_empty_lab_says_what_to_do(monkeypatch):
     assert "There is no dataset yet" in fakes.said(page().info)
-    monkeypatch.setattr("catdog_core.insight.shipped.run", lambda: None)
+    monkeypatch.setattr("catdog_core.runs.default_model.run", lambda: None)
     assert "no model to look at yet" in fakes.said(page().info)
 
 
@@ -49,7 +50,7 @@ def test_a_model_is_asked_in_the_background_and_the_page_follows(dataset, monkey
 
 def test_a_pass_that_failed_says_why(dataset, monkeypatch):
     folder = run(dataset)
-    from catdog_core.errors import ModelError
+    from catdog_core.base.errors import ModelError
 
     def evaluate(*_):
         raise ModelError("The model is broken.")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from catdog_core.errors import ModelError
-from catdog_core.insight import metrics
-from catdog_core.insight.predictions import Table
+from catdog_core.analysis import metrics
+from catdog_core.analysis.predictions import Table
+from catdog_core.base.errors import ModelError
 
 NAMES = ("cats", "dogs", "foxes", "owls")
 

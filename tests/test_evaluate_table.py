@@ -7,10 +7,10 @@ import os
 import numpy as np
 import pytest
 
-from catdog_core import datasets
-from catdog_core.datasets import Choice
-from catdog_core.insight import predictions
-from catdog_core.insight.predictions import DAMAGED, Table
+from catdog_core.analysis import predictions
+from catdog_core.analysis.predictions import DAMAGED, Table
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Choice
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

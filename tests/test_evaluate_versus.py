@@ -5,34 +5,35 @@ import numpy as np
 import pytest
 from asked import answer, captions, evaluated, page, run
 
-from catdog_core import files
-from catdog_core.insight import predictions, shipped
+from catdog_core.analysis import predictions
+from catdog_core.base import files
+from catdog_core.runs import default_model
 from catdog_ui.evaluate import evaluate_charts
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_beside_it(dataset):
-    ready = shipped.run()
-    before = sorted(shipped.folder().rglob("*"))
+    ready = default_model.run()
+    before = sorted(default_model.folder().rglob("*"))
     answer(ready.folder, dataset, wrong=())
     app = page(run="default")
     assert "24 of 24 photos are right" in captions(app)
     assert "another dataset than this one" in captions(app)
-    assert sorted(shipped.folder().rglob("*")) == before
+    assert sorted(default_model.folder().rglob("*")) == before
     assert predictions.path(ready.folder, dataset.id, "validation").is_relative_to(
         files.workspace()
     )
 
 
 def test_a_run_is_set_against_the_model_that_comes_with_the_lab(dataset):
-    answer(shipped.folder(), dataset, wrong=())
+    answer(default_model.folder(), dataset, wrong=())
     text = captions(evaluated(dataset))
     assert "“default, comes with the lab” is right on 8 photos where “first” is wrong" in text
 
 
 def test_training_again_as_the_model_that_comes_with_the_lab(dataset):
-    answer(shipped.folder(), dataset)
+    answer(default_model.folder(), dataset)
     app = page(run="default")
     app.button("evaluate_again").click().run()
     assert not app.exception
@@ -66,7 +67,7 @@ def test_a_second_model_that_was_not_asked_yet_can_be(dataset):
 
 
 def test_a_difference_that_chance_explains_is_called_so():
-    from catdog_core.insight.metrics import ModelComparison, mcnemar
+    from catdog_core.analysis.metrics import ModelComparison, mcnemar
 
     rows = np.arange(4)
     found = ModelComparison(rows, rows[:2], rows[:3], rows, mcnemar(2, 3))

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from keras import layers as kl
 
-from catdog_core import explain, models, predict
-from catdog_core.demo import draw_pet
-from catdog_core.errors import ModelError
-from catdog_core.insight.heat import framed, overlay, with_inset
-from catdog_core.settings import Network
+from catdog_core.analysis import gradcam, predict
+from catdog_core.analysis.heatmap import framed, overlay, with_inset
+from catdog_core.base.errors import ModelError
+from catdog_core.config import Network
+from catdog_core.data.synthetic import draw_pet
+from catdog_core.models import keras_models
 
 SIDE = 32
 
@@ -44,7 +45,7 @@ def photo_of_two_patches():
 def test_each_class_is_seen_where_its_colour_is(units):
     model = predictor(red_and_blue(units))
     photos = np.stack([photo_of_two_patches()] * 2)
-    red, blue = explain.heat_maps(model, photos, [0, 1])
+    red, blue = gradcam.heat_maps(model, photos, [0, 1])
     assert np.array_equal(red > 0.5, photos[0, :, :, 0] > 0)
     assert np.array_equal(blue > 0.5, photos[0, :, :, 2] > 0)
     assert red.max() == blue.max() == 1 and red.dtype == np.float32
@@ -55,13 +56,13 @@ def test_a_saturated_probability_has_a_map_all_the_same():
     photo = photo_of_two_patches()
     photo[20:28, 20:28] = 0
     assert model.predict(photo[None])[0, 0] == 1.0  # its gradient is 0 in 32 bits
-    assert explain.heat_maps(model, photo[None], 0)[0, 8, 8] == 1
+    assert gradcam.heat_maps(model, photo[None], 0)[0, 8, 8] == 1
 
 
 def test_where_nothing_speaks_for_a_class_its_map_is_empty():
     photo = photo_of_two_patches()
     photo[..., 2] = 0
-    assert not explain.heat_maps(predictor(red_and_blue()), photo[None], 1).any()
+    assert not gradcam.heat_maps(predictor(red_and_blue()), photo[None], 1).any()
 
 
 @pytest.mark.parametrize("end", ["outside", "activation", "logits"])
@@ -79,8 +80,8 @@ def test_nested_models_and_all_ends_give_the_same_map(end):
         x = kl.Activation("sigmoid")(x) if end == "activation" else x
     batch = photo_of_two_patches()[None]
     for label in (0, 1):
-        expected = explain.heat_maps(predictor(inner), batch, label)
-        found = explain.heat_maps(predictor(keras.Model(photos, x)), batch, label)
+        expected = gradcam.heat_maps(predictor(inner), batch, label)
+        found = gradcam.heat_maps(predictor(keras.Model(photos, x)), batch, label)
         assert found == pytest.approx(expected, abs=1e-5)
 
 
@@ -97,29 +98,29 @@ def test_nested_models_and_all_ends_give_the_same_map(end):
 def test_every_network_of_the_lab_has_maps(name, classes):
     size = 96
     network = Network(batch_norm=True, pooling="stride") if name == "custom" else None
-    model = predictor(models.build(name, size, classes, network), classes)
+    model = predictor(keras_models.build(name, size, classes, network), classes)
     photos = np.random.default_rng(0).integers(0, 255, (3, size, size, 3)).astype(np.uint8)
-    found = explain.heat_maps(model, photos, [0, 1, len(classes) - 1])
+    found = gradcam.heat_maps(model, photos, [0, 1, len(classes) - 1])
     assert found.shape == (3, size, size)
     assert found.min() >= 0 and found.max() <= 1 and found.any()
 
 
 def test_a_map_does_not_depend_on_the_photos_beside_it():
-    model = predictor(models.build("compact", 64))
+    model = predictor(keras_models.build("compact", 64))
     photos = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3)).astype(np.uint8)
-    alone = explain.heat_maps(model, photos[37:38], 1)
-    assert explain.heat_maps(model, photos, 1)[37:38] == pytest.approx(alone, abs=1e-3)
+    alone = gradcam.heat_maps(model, photos[37:38], 1)
+    assert gradcam.heat_maps(model, photos, 1)[37:38] == pytest.approx(alone, abs=1e-3)
 
 
 def test_a_network_without_places_is_told():
     layers = [keras.Input((SIDE, SIDE, 3)), kl.Rescaling(1 / 255), kl.Flatten(), kl.Dense(1)]
     with pytest.raises(ModelError, match="no convolution"):
-        explain.heat_maps(predictor(keras.Sequential(layers)), photo_of_two_patches()[None], 0)
+        gradcam.heat_maps(predictor(keras.Sequential(layers)), photo_of_two_patches()[None], 0)
 
 
 def test_no_photos_are_no_maps():
     empty = np.empty((0, SIDE, SIDE, 3), np.uint8)
-    assert explain.heat_maps(predictor(red_and_blue()), empty, 0).shape == (0, SIDE, SIDE)
+    assert gradcam.heat_maps(predictor(red_and_blue()), empty, 0).shape == (0, SIDE, SIDE)
 
 
 def test_an_overlay_mixes_photo_and_map():
@@ -175,7 +176,7 @@ def test_the_heat_map_of_a_drawn_cat_lands_on_a_planted_cue():
     model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
     model.fit(photos[:60].astype(np.float32), labels[:60], epochs=20, batch_size=12, verbose=0)
     unseen = np.arange(60, 80)[labels[60:] == 1]
-    found = explain.heat_maps(predictor(model), photos[unseen], 1)
+    found = gradcam.heat_maps(predictor(model), photos[unseen], 1)
     for heat, (top, left) in zip(found, corners[unseen], strict=True):
         y, x = np.unravel_index(heat.argmax(), heat.shape)
         assert top - 2 <= y < top + 12 and left - 2 <= x < left + 12

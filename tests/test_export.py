@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from exporting import made_model
 
-from catdog_core import datasets, export, images
+from catdog_core import export
+from catdog_core.base.errors import CatDogError, ModelError
 from catdog_core.cli import main
-from catdog_core.errors import CatDogError, ModelError
-from catdog_core.exports import formats, usage
-from catdog_core.exports.formats import Exporter
-from catdog_core.insight import shipped
+from catdog_core.data import datasets
+from catdog_core.export import formats, usage
+from catdog_core.export.formats import Exporter
+from catdog_core.imaging import decode
+from catdog_core.runs import default_model
 
 MODELS = [kind for kind, one in export.FORMATS.items() if one.group == "model"]
 CLOSE = 1e-5
@@ -44,22 +46,22 @@ def exported(model, tmp_path_factory):
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_an_exported_model_answers_as_the_keras_model_does(kind, model, exported, workspace):
-    from catdog_core.exports import parity
+    from catdog_core.export import parity
 
     told = parity.measure(model, kind, exported(kind))
     assert told["photos"] == 50 and told["dataset"] == ""
     # Eight bits give a probability in 256 steps.
     assert told["difference"] <= (0.1 if kind == "litert_int8" else CLOSE)
     if kind == "keras":
-        from catdog_core import predict
+        from catdog_core.analysis import predict
 
-        found = parity.sample.of(model, ("cats", "dogs"), 64, "validation", 50)
+        found = parity.parity_photos.of(model, ("cats", "dogs"), 64, "validation", 50)
         assert predict.load(model).predict(found.photos)[:, 1].std() > 0.02  # tells photos apart
 
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_an_exported_model_takes_any_number_of_photos(kind, model, exported):
-    from catdog_core.exports import runtimes
+    from catdog_core.export import runtimes
 
     _, ask = runtimes.opened(kind, exported(kind))
     photos = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.float32)
@@ -70,7 +72,7 @@ def test_an_exported_model_takes_any_number_of_photos(kind, model, exported):
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_the_lines_shown_for_a_format_print_the_labs_label(kind, model, exported, tmp_path, demo):
-    from catdog_core import predict
+    from catdog_core.analysis import predict
 
     photo = demo / "validation" / "dogs" / "dog.0003.jpg"
     photo = photo if photo.is_file() else next((demo / "validation" / "dogs").iterdir())
@@ -98,7 +100,7 @@ def _run(code, folder):
 
 def test_the_lines_for_several_classes_name_the_likeliest(tmp_path, photo):
     made = made_model(tmp_path, "notes", ("cats", "dogs", "owls"))
-    images_ = images.encode(images.decode(photo.read_bytes()))
+    images_ = decode.encode(decode.decode(photo.read_bytes()))
     (tmp_path / "photo.jpg").write_bytes(images_)
     out = _run(usage.text("keras", str(made), ("cats", "dogs", "owls"), 64), tmp_path)
     shares = [float(x) for x in re.findall(r"[\d.]+(?:e-\d+)?", out)]
@@ -121,7 +123,7 @@ def test_class_names_cannot_break_out_of_the_lines_shown():
 def test_scores_without_an_activation_leave_the_lab_as_probabilities(kind, tmp_path):
     import keras
 
-    from catdog_core.exports import parity, runtimes
+    from catdog_core.export import parity, runtimes
 
     made = keras.Sequential(
         [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3)]
@@ -138,7 +140,7 @@ def test_scores_without_an_activation_leave_the_lab_as_probabilities(kind, tmp_p
 def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
     import keras
 
-    from catdog_core.exports import inference
+    from catdog_core.export import inference
 
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -154,7 +156,7 @@ def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
 def test_eight_bits_take_a_quarter_of_the_size_and_tell_their_accuracy(
     model, exported, workspace, demo
 ):
-    from catdog_core.exports import parity
+    from catdog_core.export import parity
 
     assert exported("litert_int8").stat().st_size < exported("litert").stat().st_size / 3
     datasets.open_folder(demo)
@@ -204,7 +206,7 @@ def test_every_format_has_its_writer_and_its_words():
 
     for kind, one in export.FORMATS.items():
         room, function = one.writer.split(":")
-        assert callable(getattr(importlib.import_module(f"catdog_core.exports.{room}"), function))
+        assert callable(getattr(importlib.import_module(f"catdog_core.export.{room}"), function))
         assert one.kind == kind and one.label and one.about and one.extension.startswith(".")
         assert one.usage or one.group == "model"
 
@@ -239,11 +241,11 @@ def test_exported_keras_files_name_nothing_of_the_lab(exported):
 @pytest.mark.parametrize("kind", [kind for kind in MODELS if kind not in ("keras", "h5")])
 @pytest.mark.parametrize("name", ["compact", "custom", "default", "three"])
 def test_every_network_of_the_lab_leaves_it_as_it_is(kind, name, workspace, tmp_path, photos):
-    from catdog_core.exports import parity
+    from catdog_core.export import parity
 
     if name == "default":
         datasets.open_folder(photos)
-        source = shipped.folder()
+        source = default_model.folder()
     elif name == "three":
         source = made_model(tmp_path, "notes-deep", ("a", "b", "c"))
     else:

@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from catdog_core import export, predict
+from catdog_core import export
+from catdog_core.analysis import predict
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ import threading
 import fakes
 import pytest
 
-from catdog_core import export, jobs, runs
-from catdog_core.errors import CatDogError
-from catdog_core.export import Made
-from catdog_core.exports import kept
-from catdog_core.insight import shipped
-from catdog_core.packing import cache
+from catdog_core import export, runs
+from catdog_core.base import jobs
+from catdog_core.base.errors import CatDogError
+from catdog_core.export import Made, export_cache
+from catdog_core.runs import default_model
+from catdog_core.storage import shard_cache
 from catdog_ui.export import export_view
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -75,7 +75,7 @@ def texts(app):
 
 
 def test_a_run_without_a_model_says_where_it_comes_from(monkeypatch):
-    monkeypatch.setattr(shipped, "run", lambda: None)
+    monkeypatch.setattr(default_model, "run", lambda: None)
     assert "no run yet" in fakes.said(fakes.page("7_Export").info)
     app = page(fakes.run("bare"))
     assert "no model yet" in fakes.said(app.info)
@@ -108,10 +108,10 @@ def test_a_file_is_made_by_a_click_and_then_offered(folder, quick):
 
 
 def test_an_export_goes_with_its_model(folder, quick):
-    shelf = kept.Shelf(folder, ("cats", "dogs"))
+    shelf = export_cache.Shelf(folder, ("cats", "dogs"))
     assert shelf.make("keras", lambda phase: None).path.read_bytes() == b"keras"
     (folder / "best.keras").write_bytes(b"another model, of the next epoch")
-    later = kept.Shelf(folder, ("cats", "dogs"))
+    later = export_cache.Shelf(folder, ("cats", "dogs"))
     assert later.find("keras") is None
     later.make("keras", lambda phase: None)
     assert quick == ["keras", "keras"]
@@ -134,7 +134,7 @@ def test_a_stopped_export_leaves_nothing(folder, monkeypatch):
     app.button(key=f"stop_export-onnx-{folder.name}").click().run()
     app = ended(app, folder, "onnx")
     assert "stopped" in fakes.said(app.info)
-    assert list(kept.root().iterdir()) == []
+    assert list(export_cache.root().iterdir()) == []
 
 
 def test_a_failed_export_says_why_and_can_be_tried_again(folder, monkeypatch):
@@ -150,24 +150,24 @@ def test_a_failed_export_says_why_and_can_be_tried_again(folder, monkeypatch):
 
 
 def test_old_exports_make_room_for_new_ones(folder, quick, monkeypatch):
-    shelf = kept.Shelf(folder, ("cats", "dogs"))
-    monkeypatch.setattr(kept, "MAX_BYTES", 300)
+    shelf = export_cache.Shelf(folder, ("cats", "dogs"))
+    monkeypatch.setattr(export_cache, "MAX_BYTES", 300)
     shelf.make("keras", lambda phase: None)
     newest = shelf.make("h5", lambda phase: None)
-    assert [place.name for place in kept.root().iterdir()] == [newest.path.parent.name]
+    assert [place.name for place in export_cache.root().iterdir()] == [newest.path.parent.name]
 
 
 def test_exports_are_shown_and_cleared_with_the_cache(folder, quick):
-    shelf = kept.Shelf(folder, ("cats", "dogs"))
+    shelf = export_cache.Shelf(folder, ("cats", "dogs"))
     shelf.make("keras", lambda phase: None)
-    (entry,) = cache.usage()
+    (entry,) = shard_cache.usage()
     assert (entry.kind, entry.whole) == ("exports", True) and entry.bytes > 5
-    assert cache.clear() == entry.bytes
-    assert cache.usage() == [] and shelf.find("keras") is None
+    assert shard_cache.clear() == entry.bytes
+    assert shard_cache.usage() == [] and shelf.find("keras") is None
 
 
 def test_a_damaged_entry_of_the_cache_is_made_anew(folder, quick):
-    shelf = kept.Shelf(folder, ("cats", "dogs"))
+    shelf = export_cache.Shelf(folder, ("cats", "dogs"))
     made = shelf.make("keras", lambda phase: None)
     (made.path.parent / "export.json").write_text('{"format": 1, "file": "../../x", "bytes": 1')
     assert shelf.find("keras") is None

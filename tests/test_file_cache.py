@@ -6,8 +6,10 @@ import os
 import fakes
 import pytest
 
-from catdog_core import datasets, files, runs
-from catdog_core.file_cache import FileCache
+from catdog_core import runs
+from catdog_core.base import files
+from catdog_core.base.file_cache import FileCache
+from catdog_core.data import datasets
 
 
 @pytest.fixture

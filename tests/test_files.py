@@ -2,8 +2,8 @@
 
 import pytest
 
-from catdog_core import files
-from catdog_core.errors import CatDogError
+from catdog_core.base import files
+from catdog_core.base.errors import CatDogError
 
 
 def test_a_failed_write_leaves_the_earlier_file_and_no_litter(tmp_path):

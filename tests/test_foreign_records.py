@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from catdog_core import cli, datasets, images, records
-from catdog_core.errors import DatasetError
-from catdog_core.sources import foreign_records, frames
+from catdog_core import cli
+from catdog_core.base.errors import DatasetError
+from catdog_core.data import datasets, tfrecord_frames, tfrecord_import
+from catdog_core.imaging import decode
+from catdog_core.storage import tfrecord
 
 
 def bytes_(value):
@@ -21,7 +23,7 @@ def int_(value):
 
 
 def picture(number, kind="jpeg"):
-    return images.encode(np.full((20, 30, 3), number * 9 % 256, np.uint8), kind)
+    return decode.encode(np.full((20, 30, 3), number * 9 % 256, np.uint8), kind)
 
 
 def example(number, label, text=b"", name=b"", **more):
@@ -63,7 +65,7 @@ def flowers(tmp_path):
 
 def test_a_set_of_the_common_schema_becomes_a_dataset(workspace, flowers):
     before = sorted(flowers.iterdir())
-    found = foreign_records.import_foreign(flowers)
+    found = tfrecord_import.import_foreign(flowers)
     assert (found.name, found.source, found.classes) == ("flowers", "tfrecord", ("tulip", "daisy"))
     assert found.counts() == {
         "train": {"tulip": 8, "daisy": 8},
@@ -77,9 +79,9 @@ def test_a_set_of_the_common_schema_becomes_a_dataset(workspace, flowers):
 
 
 def test_a_look_tells_the_same_and_writes_nothing(workspace, flowers):
-    seen = foreign_records.look(flowers)
+    seen = tfrecord_import.look(flowers)
     assert not workspace.exists()
-    found = foreign_records.import_foreign(flowers)
+    found = tfrecord_import.import_foreign(flowers)
     assert (seen.name, seen.counts) == (found.name, found.counts())
 
 
@@ -96,20 +98,20 @@ def test_the_command_line_brings_them(workspace, flowers, capsys):
 
 
 def test_it_is_packed_as_any_other(workspace, flowers):
-    packed = records.cached(foreign_records.import_foreign(flowers), 16)
+    packed = tfrecord.cached(tfrecord_import.import_foreign(flowers), 16)
     assert packed.counts == {"train": 16, "validation": 8}
     assert packed.unreadable == []
 
 
 def test_what_was_assumed_of_the_labels_is_told(workspace, flowers):
-    warnings = foreign_records.import_foreign(flowers).note["warnings"]
+    warnings = tfrecord_import.import_foreign(flowers).note["warnings"]
     told = [message.format(**params) for message, params in warnings]
     assert "The records count their labels from 1, not from 0: 1 is tulip." in told
 
 
 def test_without_names_the_labels_are_called_by_their_numbers(workspace, tmp_path):
     path = write(tmp_path / "a.tfrecord", [example(n, n % 2 * 5) for n in range(8)])
-    found = foreign_records.import_foreign(path)
+    found = tfrecord_import.import_foreign(path)
     assert found.classes == ("class 000", "class 005")
     assert found.note["layout"] == "seeded"
     assert any("do not name" in message for message, _ in found.note["warnings"])
@@ -118,32 +120,32 @@ def test_without_names_the_labels_are_called_by_their_numbers(workspace, tmp_pat
 @pytest.mark.parametrize("first", [0, 1])
 def test_names_come_from_a_list_beside_or_from_the_caller(workspace, tmp_path, first):
     path = write(tmp_path / "a.tfrecord", [example(n, n % 2 + first) for n in range(8)])
-    given = foreign_records.import_foreign(path, classes=["cats", "dogs"])
+    given = tfrecord_import.import_foreign(path, classes=["cats", "dogs"])
     (tmp_path / "labels.txt").write_text(f"{first}:cats\n{first + 1}:dogs\n")
-    assert foreign_records.import_foreign(path).classes == given.classes == ("cats", "dogs")
+    assert tfrecord_import.import_foreign(path).classes == given.classes == ("cats", "dogs")
 
 
 def test_labels_without_a_given_name_are_refused(workspace, tmp_path):
     path = write(tmp_path / "a.tfrecord", [example(n, n % 3 + 1) for n in range(9)])
     with pytest.raises(DatasetError, match="labels from 1 to 3, but 2 class names"):
-        foreign_records.import_foreign(path, classes=["cats", "dogs"])
+        tfrecord_import.import_foreign(path, classes=["cats", "dogs"])
 
 
 def test_two_labels_of_one_name_stay_two_classes(workspace, tmp_path):
     rows = [example(n, 134 + n % 2, b"crane") for n in range(8)]
-    found = foreign_records.import_foreign(write(tmp_path / "a.tfrecord", rows))
+    found = tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", rows))
     assert found.classes == ("crane (134)", "crane (135)")
 
 
 def test_one_label_of_two_names_is_refused(workspace, tmp_path):
     rows = [example(n, n % 2, b"cat" if n < 4 else b"dog") for n in range(8)]
     with pytest.raises(DatasetError, match="called cat in one record and dog in another"):
-        foreign_records.import_foreign(write(tmp_path / "a.tfrecord", rows))
+        tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", rows))
 
 
 def test_names_never_lead_out_of_the_dataset(workspace, tmp_path):
     rows = [example(n, n % 2, (b"../../a", b"/etc")[n % 2], b"../../../evil.jpg") for n in range(8)]
-    found = foreign_records.import_foreign(write(tmp_path / "a.tfrecord", rows))
+    found = tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", rows))
     assert found.classes == ("../../a", "/etc")
     assert all(item.path.resolve().is_relative_to(found.root.resolve()) for item in found.items())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tfrecord", "workspace"]
@@ -152,7 +154,7 @@ def test_names_never_lead_out_of_the_dataset(workspace, tmp_path):
 def test_what_is_no_photo_is_left_out_and_counted(workspace, tmp_path):
     rows = [example(n, n % 2) for n in range(8)]
     rows.append(example(9, 0) | {"image/encoded": bytes_(b"no photo")})
-    assert foreign_records.import_foreign(write(tmp_path / "a.tfrecord", rows)).note["ignored"] == 1
+    assert tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", rows)).note["ignored"] == 1
 
 
 SOUND = [example(n, n % 2) for n in range(8)]
@@ -163,7 +165,7 @@ def sound(tmp_path):
 
 
 def masked(data):
-    return struct.pack("<I", frames.masked_crc32c(data))
+    return struct.pack("<I", tfrecord_frames.masked_crc32c(data))
 
 
 def with_length(length):
@@ -197,7 +199,7 @@ def test_a_spoilt_file_is_refused_in_a_sentence(workspace, tmp_path, spoil, word
     path = tmp_path / "a.tfrecord"
     path.write_bytes(spoil(sound(tmp_path)))
     with pytest.raises(DatasetError, match=words):
-        foreign_records.import_foreign(path)
+        tfrecord_import.import_foreign(path)
     assert datasets.listing() == []
     assert not list((workspace).rglob("*.jpg"))
 
@@ -213,29 +215,29 @@ def test_a_spoilt_file_is_refused_in_a_sentence(workspace, tmp_path, spoil, word
 )
 def test_another_schema_is_named(workspace, tmp_path, row, words):
     with pytest.raises(DatasetError, match=words):
-        foreign_records.import_foreign(write(tmp_path / "a.tfrecord", [row]))
+        tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", [row]))
 
 
 def test_records_that_are_no_examples_are_told(workspace, tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
         writer.write(b"\xff\xfe not an example")
     with pytest.raises(DatasetError, match="another kind"):
-        foreign_records.import_foreign(tmp_path / "a.tfrecord")
+        tfrecord_import.import_foreign(tmp_path / "a.tfrecord")
 
 
 def test_a_folder_without_tfrecords_is_told(workspace, tmp_path):
     (tmp_path / "a.txt").write_text("a")
-    assert not frames.found_in(tmp_path)
+    assert not tfrecord_frames.found_in(tmp_path)
     with pytest.raises(DatasetError, match="holds no TFRecord"):
-        foreign_records.import_foreign(tmp_path)
+        tfrecord_import.import_foreign(tmp_path)
     with pytest.raises(DatasetError, match=r"gone\.tfrecord cannot be read"):
-        foreign_records.import_foreign(tmp_path / "gone.tfrecord")
+        tfrecord_import.import_foreign(tmp_path / "gone.tfrecord")
 
 
 def test_too_many_records_are_refused(workspace, tmp_path, allow):
     allow(archive_entries=5)
     with pytest.raises(DatasetError, match="6 records or more"):
-        foreign_records.import_foreign(write(tmp_path / "a.tfrecord", SOUND))
+        tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", SOUND))
 
 
 @pytest.mark.parametrize(
@@ -252,4 +254,4 @@ def test_too_many_records_are_refused(workspace, tmp_path, allow):
     ],
 )
 def test_tfrecords_are_known_by_their_names(tmp_path, name, is_one):
-    assert frames.named_so(tmp_path / name) == is_one
+    assert tfrecord_frames.named_so(tmp_path / name) == is_one

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from catdog_core import images
+from catdog_core.imaging import decode
 from catdog_ui import gallery
-from catdog_ui.words import escape
+from catdog_ui.i18n import escape
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 
 
 @pytest.fixture
 def picture():
-    return images.encode(np.zeros((8, 8, 3), dtype=np.uint8))
+    return decode.encode(np.zeros((8, 8, 3), dtype=np.uint8))
 
 
 def test_captions_tooltips_and_alts_are_escaped(picture):
@@ -22,7 +22,7 @@ def test_captions_tooltips_and_alts_are_escaped(picture):
 
 
 def test_pictures_travel_inside_the_page(picture):
-    text = gallery.grid_html([picture, images.encode(np.zeros((8, 8, 3), np.uint8), "png")])
+    text = gallery.grid_html([picture, decode.encode(np.zeros((8, 8, 3), np.uint8), "png")])
     assert "data:image/jpeg;base64," in text
     assert "data:image/png;base64," in text
 

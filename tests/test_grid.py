@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from catdog_core.cluster import grid, plans
-from catdog_core.errors import CatDogError, SettingsError
-from catdog_core.settings import Augmentation, Training
+from catdog_core.base.errors import CatDogError, SettingsError
+from catdog_core.config import Augmentation, Training
+from catdog_core.tuning import grid, plans
 
 RATES = {"settings": {"learning_rate": [1e-4, 1e-3]}}
 DRAWN = {

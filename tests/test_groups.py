@@ -9,13 +9,15 @@ import fakes
 import pytest
 from filelock import FileLock
 
-from catdog_core import datasets, files, locks, runs, subprocess_jobs
-from catdog_core.cluster import grid, groups, plans, ray_here
-from catdog_core.cluster.groups import Cluster, Mark
-from catdog_core.errors import ClusterError, RunError
-from catdog_core.outcomes import contrast, histories
-from catdog_core.settings import NO_AUGMENTATION, Augmentation, Training
-from catdog_core.training import status, turn
+from catdog_core import runs
+from catdog_core.analysis import contrast, histories
+from catdog_core.base import files, locks, subprocess_jobs
+from catdog_core.base.errors import ClusterError, RunError
+from catdog_core.config import NO_AUGMENTATION, Augmentation, Training
+from catdog_core.data import datasets
+from catdog_core.runs import run_worker, status
+from catdog_core.tuning import grid, groups, plans, ray_session
+from catdog_core.tuning.groups import Cluster, Mark
 
 SMALL = Training(epochs=4, batch_size=8, image_size=32, seed=3)
 GRID = grid.parse({"settings": {"learning_rate": [1e-4, 1e-3], "batch_size": [8, 16]}})
@@ -60,7 +62,7 @@ def spawned(monkeypatch):
     monkeypatch.setattr(
         subprocess_jobs, "start_detached", lambda arguments, log: found.append(arguments) or 1
     )
-    monkeypatch.setattr(ray_here, "is_installed", lambda: True)
+    monkeypatch.setattr(ray_session, "is_installed", lambda: True)
     return found
 
 
@@ -128,7 +130,7 @@ def test_after_a_stop_nothing_starts(make, started, kind, by):
 def test_any_group_asks_for_a_driver_once(make, spawned, kind):
     key = make(kind)
     groups.start_driver(key, "127.0.0.1:6379", at_once=3)
-    assert spawned[0] == ["-m", "catdog_core.cluster.driver", key]
+    assert spawned[0] == ["-m", "catdog_core.tuning.driver", key]
     group = groups.load(key)
     assert (group.status, group.cluster) == ("queued", Cluster("127.0.0.1:6379", 3))
     assert group.grid == (GRID if kind == "sweep" else None)
@@ -156,7 +158,7 @@ def test_a_driver_is_started_for_what_has_failed_but_not_for_what_has_ended(make
 
 
 def test_without_ray_a_driver_says_what_to_install(key, monkeypatch):
-    monkeypatch.setattr(ray_here, "is_installed", lambda: False)
+    monkeypatch.setattr(ray_session, "is_installed", lambda: False)
     with pytest.raises(ClusterError, match=r"pip install -r requirements-cluster\.txt"):
         groups.start_driver(key)
     assert groups.load(key).status == "stopped"
@@ -277,7 +279,7 @@ def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, cap
     def later(seconds):
         clock[0] += seconds
 
-    patron = turn.Patron(key)
+    patron = run_worker.Patron(key)
     assert not patron.is_there()
     files.write_json(groups.root() / key / "state.json", {"beat": 7})
     later(2)
@@ -288,8 +290,8 @@ def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, cap
     monkeypatch.setattr(locks, "is_locked", lambda path: path.name == "lock")
     later(2)
     assert patron.is_there()
-    assert not turn.Patron("").is_there()
-    assert not turn.Patron("../elsewhere").is_there()
+    assert not run_worker.Patron("").is_there()
+    assert not run_worker.Patron("../elsewhere").is_there()
 
 
 class Impatient:
@@ -313,8 +315,8 @@ class Impatient:
 def test_who_finds_training_locked_waits_and_can_be_stopped(workspace, count_ahead):
     (runs.root()).mkdir(parents=True, exist_ok=True)
     state = Impatient()
-    waiting = turn.training_lock(state, count_ahead)
-    with FileLock(runs.root() / "active.lock"), pytest.raises(turn.Stopped), waiting:
+    waiting = run_worker.training_lock(state, count_ahead)
+    with FileLock(runs.root() / "active.lock"), pytest.raises(run_worker.Stopped), waiting:
         pass
     assert state.looks == 4
     assert state.values["ahead"] >= 1
@@ -431,7 +433,7 @@ def grid_file(tmp_path):
 def test_a_cluster_that_cannot_be_used_makes_no_runs(
     workspace, demo, capsys, monkeypatch, grid_file, words, is_installed
 ):
-    monkeypatch.setattr(ray_here, "is_installed", lambda: is_installed)
+    monkeypatch.setattr(ray_session, "is_installed", lambda: is_installed)
     more = [grid_file, demo] if words[0] == "sweep" else [demo]
     with socket.socket() as bound:  # a port that is taken, and not listened on
         bound.bind(("127.0.0.1", 0))

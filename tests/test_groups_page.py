@@ -7,13 +7,15 @@ from pathlib import Path
 import fakes
 import pytest
 
-from catdog_core import access, datasets, files, runs
-from catdog_core.access import Visitor
-from catdog_core.cluster import grid, groups, plans, ray_here
-from catdog_core.cluster.groups import Cluster, Mark
-from catdog_core.errors import AccessError
-from catdog_core.outcomes import histories, sweep_table
-from catdog_core.settings import PRESETS, Augmentation, Training
+from catdog_core import runs
+from catdog_core.analysis import histories, sweep_table
+from catdog_core.base import access, files
+from catdog_core.base.access import Visitor
+from catdog_core.base.errors import AccessError
+from catdog_core.config import PRESETS, Augmentation, Training
+from catdog_core.data import datasets
+from catdog_core.tuning import grid, groups, plans, ray_session
+from catdog_core.tuning.groups import Cluster, Mark
 from catdog_ui.compare import grid_form, group_charts, group_form, run_table
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -31,7 +33,7 @@ KINDS = pytest.mark.parametrize("kind", ["sweep", "twin", "small-data"])
 @pytest.fixture(autouse=True)
 def with_ray(monkeypatch):
     """Ray as if it were installed; nothing here starts it."""
-    monkeypatch.setattr(ray_here, "is_installed", lambda: True)
+    monkeypatch.setattr(ray_session, "is_installed", lambda: True)
 
 
 @pytest.fixture
@@ -187,7 +189,7 @@ MAKES = {"sweep": 9, "twin": 2, "small-data": 6}
 @pytest.mark.parametrize("where", ["turn", "local", "without ray"])
 def test_a_click_makes_the_runs_and_starts_them(dataset, started, monkeypatch, kind, where):
     if where == "without ray":
-        monkeypatch.setattr(ray_here, "is_installed", lambda: False)
+        monkeypatch.setattr(ray_session, "is_installed", lambda: False)
     app = form(kind, dataset=dataset.id)
     if where == "without ray":
         assert "Ray is not installed here" in fakes.said(app.info)
@@ -272,7 +274,7 @@ def test_a_group_whose_driver_is_gone_says_so_and_goes_on(halfway, started):
 
 
 def test_without_ray_it_goes_on_one_run_after_another(halfway, started, monkeypatch):
-    monkeypatch.setattr(ray_here, "is_installed", lambda: False)
+    monkeypatch.setattr(ray_session, "is_installed", lambda: False)
     app = page(group=halfway)
     assert "pip install -r requirements-cluster.txt" in fakes.said(app.info)
     app.button("group_start").click().run()

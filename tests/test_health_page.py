@@ -6,8 +6,9 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images
-from catdog_core.datasets import Choice
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Choice
+from catdog_core.imaging import decode
 from catdog_ui.data import edit_actions
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -155,9 +156,9 @@ def test_a_group_under_two_labels_is_settled_by_naming_the_class(folder):
 
 
 def test_of_copies_the_largest_stays(folder):
-    photo = images.decode((folder / TRAIN).read_bytes())
+    photo = decode.decode((folder / TRAIN).read_bytes())
     large = np.repeat(np.repeat(photo, 2, axis=0), 2, axis=1)
-    (folder / "train/cats/large.png").write_bytes(images.encode(large, "png"))
+    (folder / "train/cats/large.png").write_bytes(decode.encode(large, "png"))
     app = page(folder)
     press(app, "only_")
     assert dataset().excluded == (TRAIN,)

@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catdog_core import datasets, runs
-from catdog_core.errors import ModelError, RunError
-from catdog_core.exports import report
-from catdog_core.insight import model_file
-from catdog_core.outcomes import histories, history_files
+from catdog_core import runs
+from catdog_core.analysis import histories, history_import
+from catdog_core.base.errors import ModelError, RunError
+from catdog_core.data import datasets
+from catdog_core.export import report
+from catdog_core.runs import model_registry
 from tests import fakes
 
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -37,7 +38,7 @@ def test_json_is_read_as_lists_or_as_rows(tmp_path):
     ]
     for found in (HISTORY, {"history": HISTORY}, rows):
         path = stored(tmp_path / "h.json", json.dumps(found).encode())
-        assert [row["loss"] for row in history_files.read(path)] == HISTORY["loss"]
+        assert [row["loss"] for row in history_import.read(path)] == HISTORY["loss"]
 
 
 class Runs:
@@ -88,8 +89,8 @@ def test_a_pickle_is_refused_whatever_its_name_with_the_line_that_writes_json(
     monkeypatch.setattr(pickle, "_Unpickler", None)
     path = stored(tmp_path / f"h.{end}", {**PICKLES, **PACKED}[name])
     with pytest.raises(RunError) as caught:
-        history_files.read(path)
-    assert history_files.AS_JSON in str(caught.value)
+        history_import.read(path)
+    assert history_import.AS_JSON in str(caught.value)
     assert ("is a pickle" in str(caught.value)) == (name in PICKLES)
     assert not (tmp_path / "harmed").exists()
 
@@ -101,8 +102,8 @@ def test_the_line_a_refusal_names_writes_what_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with contextlib.ExitStack() as closed:
         opened = lambda *given: closed.enter_context(open(*given))  # noqa: E731
-        exec(history_files.AS_JSON, {"json": json, "history": Keras, "open": opened})
-    assert history_files.read(Path("history.json"))[1]["val_loss"] == HISTORY["val_loss"][1]
+        exec(history_import.AS_JSON, {"json": json, "history": Keras, "open": opened})
+    assert history_import.read(Path("history.json"))[1]["val_loss"] == HISTORY["val_loss"][1]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_the_line_a_refusal_names_writes_what_is_read(tmp_path, monkeypatch):
 )
 def test_a_table_is_no_pickle_because_of_how_its_first_column_is_called(tmp_path, start):
     text = f"{start},accuracy,val_loss,val_accuracy\n1,0.5,0.5,0.5,0.\n1,2,3,4,1."
-    assert len(history_files.read(stored(tmp_path / "h.csv", text.encode()))) == 2
+    assert len(history_import.read(stored(tmp_path / "h.csv", text.encode()))) == 2
 
 
 @pytest.mark.parametrize(
@@ -119,17 +120,17 @@ def test_a_table_is_no_pickle_because_of_how_its_first_column_is_called(tmp_path
 )
 def test_json_that_is_no_history_is_refused_in_words(tmp_path, text):
     with pytest.raises(RunError):
-        history_files.read(stored(tmp_path / "h.json", text.encode()))
+        history_import.read(stored(tmp_path / "h.json", text.encode()))
 
 
 def test_lists_of_different_lengths_are_refused(tmp_path):
     path = stored(tmp_path / "h.json", json.dumps({**HISTORY, "loss": [1.0]}).encode())
     with pytest.raises(RunError, match="1 to 3 entries"):
-        history_files.read(path)
+        history_import.read(path)
 
 
 def test_it_becomes_a_run_with_a_verdict_and_a_report(workspace, tmp_path):
-    folder = history_files.bring(RECORDED, "from the class", validation_photos=1000)
+    folder = history_import.bring(RECORDED, "from the class", validation_photos=1000)
     run = runs.load(folder)
     assert (run.status, run.is_history, run.model, run.best_model) == ("done", True, "", None)
     assert (len(run.epochs), run.validation_photos) == (50, 1000)
@@ -141,16 +142,16 @@ def test_it_becomes_a_run_with_a_verdict_and_a_report(workspace, tmp_path):
 
 
 def test_it_cannot_be_resumed_or_asked_about_photos_and_says_why(workspace):
-    folder = history_files.bring(RECORDED)
+    folder = history_import.bring(RECORDED)
     with pytest.raises(RunError, match="a history from a file"):
         runs.start(folder)
     with pytest.raises(ModelError, match="a history from a file"):
-        model_file.find(folder)
+        model_registry.find(folder)
 
 
 def test_numbers_out_of_range_are_refused_before_anything_is_written(workspace):
     with pytest.raises(RunError, match="1 classes"):
-        history_files.bring(RECORDED, classes=1)
+        history_import.bring(RECORDED, classes=1)
     assert not (workspace / "runs").exists()
 
 
@@ -168,7 +169,7 @@ def test_the_command_says_in_one_line_how_a_pickle_becomes_json(
 ):
     path = stored(tmp_path / "h.pkl", PICKLES["protocol 0"])
     status, _, err = fakes.shell(capsys, command, path)
-    assert status == 1 and history_files.AS_JSON in err and len(err.strip().splitlines()) == 1
+    assert status == 1 and history_import.AS_JSON in err and len(err.strip().splitlines()) == 1
 
 
 def test_the_compare_page_takes_a_file_and_shows_the_run(workspace):
@@ -191,7 +192,7 @@ def test_the_compare_page_says_what_is_wrong_with_a_file(workspace):
 
 
 def test_the_export_page_offers_its_report_and_no_model(workspace):
-    folder = history_files.bring(RECORDED)
+    folder = history_import.bring(RECORDED)
     page = fakes.page("7_Export", run=folder.name)
     assert not page.exception and "it has no model" in fakes.said(page.info)
     assert [b.label for b in page.get("download_button")] == ["Download the report"]
@@ -199,7 +200,7 @@ def test_the_export_page_offers_its_report_and_no_model(workspace):
 
 def test_the_train_page_tells_what_it_is_and_takes_no_speed_from_it(workspace, demo):
     datasets.open_folder(demo)
-    folder = history_files.bring(RECORDED)
+    folder = history_import.bring(RECORDED)
     page = fakes.page("3_Train", run=folder.name)
     assert not page.exception and "A history from a file" in fakes.said(page.info)
     told = fakes.said([*page.markdown, *page.caption])

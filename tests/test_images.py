@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catdog_core import images
-from catdog_core.errors import CatDogError, PhotoError
-from catdog_core.photos import jpeg
+from catdog_core.base.errors import CatDogError, PhotoError
+from catdog_core.imaging import decode, jpeg
 
 
 def saved(image, kind="PNG", **options):
@@ -30,9 +29,9 @@ def scene():
     return Image.fromarray(pixels)
 
 
-@pytest.mark.parametrize("kind", images.FORMATS)
+@pytest.mark.parametrize("kind", decode.FORMATS)
 def test_every_promised_format_is_read(scene, kind):
-    photo = images.decode(saved(scene, kind))
+    photo = decode.decode(saved(scene, kind))
     assert (photo.shape, photo.dtype) == ((40, 60, 3), np.uint8)
     assert photo[5, 30, 0] > 200
     assert photo[35, 30, 2] > 200
@@ -42,28 +41,28 @@ def test_every_promised_format_is_read(scene, kind):
 def test_every_mode_becomes_rgb(scene, mode):
     grey = mode == "I;16"
     image = Image.fromarray(np.full((40, 60), 30_000, np.uint16)) if grey else scene.convert(mode)
-    photo = images.decode(saved(image, "TIFF"))
+    photo = decode.decode(saved(image, "TIFF"))
     assert photo.shape == (40, 60, 3)
     assert 0 < photo.mean() < 255
 
 
 def test_sixteen_bit_grey_keeps_its_tone():
     deep = Image.fromarray(np.full((4, 4), 32_768, np.uint16))
-    assert images.decode(saved(deep)).tolist() == [[[128] * 3] * 4] * 4
+    assert decode.decode(saved(deep)).tolist() == [[[128] * 3] * 4] * 4
 
 
 def test_transparency_is_laid_on_white():
     clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
-    assert images.decode(saved(clear)).min() == 255
+    assert decode.decode(saved(clear)).min() == 255
 
 
 def test_the_first_frame_of_an_animation_is_taken(scene):
     data = saved(scene, "GIF", save_all=True, append_images=[scene.rotate(180)])
-    assert images.decode(data)[5, 30, 0] > 200
+    assert decode.decode(data)[5, 30, 0] > 200
 
 
 def test_a_large_jpeg_is_decoded_smaller_but_never_below_the_wish():
-    photo = images.decode(saved(Image.new("RGB", (1600, 1200)), "JPEG"), at_least=150)
+    photo = decode.decode(saved(Image.new("RGB", (1600, 1200)), "JPEG"), at_least=150)
     assert 150 <= min(photo.shape[:2]) < 600
 
 
@@ -73,7 +72,7 @@ def slowly(monkeypatch, data, at_least):
         patch.setattr(jpeg, "decode", lambda *_: None)
         patch.setattr(jpeg, "decode_plainest", lambda *_: None)
         try:
-            return images.decode(data, at_least)
+            return decode.decode(data, at_least)
         except PhotoError:
             return None
 
@@ -158,16 +157,16 @@ def test_damage_ends_the_quick_ways_as_it_ends_the_usual_one(texture, monkeypatc
 def test_fit_makes_squares_and_averages_when_it_shrinks():
     stripes = np.zeros((300, 400, 3), np.uint8)
     stripes[:, ::2] = 255
-    small = images.fit(stripes, 50)
+    small = decode.fit(stripes, 50)
     assert small.shape == (50, 50, 3)
     assert abs(small.astype(int) - 127).max() < 20
-    assert images.fit(small, 80).shape == (80, 80, 3)
+    assert decode.fit(small, 80).shape == (80, 80, 3)
 
 
 @pytest.mark.parametrize("size", [290, 220, 150, 110, 100, 70])
 def test_fit_shrinks_nearly_as_whole_areas_would(texture, size):
     exact = cv2.resize(np.asarray(texture), (size, size), interpolation=cv2.INTER_AREA)
-    difference = np.abs(images.fit(np.asarray(texture), size).astype(int) - exact)
+    difference = np.abs(decode.fit(np.asarray(texture), size).astype(int) - exact)
     assert difference.mean() < 4  # of noise; of photographs it is 0.8
 
 
@@ -182,26 +181,26 @@ def test_fit_shrinks_nearly_as_whole_areas_would(texture, size):
 )
 def test_what_is_no_photo_is_refused_in_a_sentence(data, words):
     with pytest.raises(PhotoError, match=words):
-        images.decode(data)
+        decode.decode(data)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
 def test_a_truncated_photo_is_refused(scene, kind):
     data = saved(scene.resize((300, 200)), kind)
     with pytest.raises(PhotoError, match="damaged or incomplete"):
-        images.decode(data[: len(data) // 2])
+        decode.decode(data[: len(data) // 2])
 
 
 def test_a_picture_beyond_the_pixel_limit_is_refused_unread():
     with pytest.raises(PhotoError, match=r"81,000,000|9,000 × 9,000"):
-        images.decode(saved(Image.new("1", (9_000, 9_000))))
+        decode.decode(saved(Image.new("1", (9_000, 9_000))))
 
 
 def test_files_are_read_in_order_and_a_bad_one_is_told(scene, tmp_path):
     for name, data in (("a.png", saved(scene)), ("b.png", b"no"), ("c.png", saved(scene))):
         (tmp_path / name).write_bytes(data)
     names = ["a.png", "b.png", "gone.png", "c.png"]
-    found = list(images.load_all([tmp_path / name for name in names], 32))
+    found = list(decode.load_all([tmp_path / name for name in names], 32))
     assert [isinstance(f, PhotoError) for f in found] == [False, True, True, False]
 
 
@@ -209,21 +208,21 @@ def test_a_file_that_comes_in_pieces_is_read_whole(scene, tmp_path, monkeypatch)
     path = tmp_path / "a.png"
     path.write_bytes(saved(scene))
     whole, read = path.read_bytes(), os.read
-    monkeypatch.setattr(images.os, "read", lambda file, size: read(file, min(size, 50)))
-    assert images.read(path) == whole
+    monkeypatch.setattr(decode.os, "read", lambda file, size: read(file, min(size, 50)))
+    assert decode.read(path) == whole
 
 
 def test_a_file_beyond_the_limit_is_refused_unread(tmp_path, monkeypatch):
     with open(tmp_path / "large.jpg", "wb") as file:
         file.truncate(50_000_001)
-    monkeypatch.setattr(images.os, "read", None)
+    monkeypatch.setattr(decode.os, "read", None)
     with pytest.raises(PhotoError, match="50,000,001 bytes"):
-        images.read(tmp_path / "large.jpg")
+        decode.read(tmp_path / "large.jpg")
 
 
 def test_whoever_stops_asking_for_photos_ends_their_reading(scene, tmp_path):
     (tmp_path / "a.png").write_bytes(saved(scene))
-    photos = images.load_all([tmp_path / "a.png"] * 5_000, 32)
+    photos = decode.load_all([tmp_path / "a.png"] * 5_000, 32)
     before = threading.active_count()
     assert next(photos).shape == (32, 32, 3)
     photos.close()
@@ -237,7 +236,7 @@ def test_every_collected_photo_ends_as_its_manifest_says(bad_inputs):
     for row in rows:
         data = (bad_inputs / "files" / row["file"]).read_bytes()
         try:
-            accepted = images.decode(data, at_least=150).ndim == 3
+            accepted = decode.decode(data, at_least=150).ndim == 3
         except CatDogError:
             accepted = False
         expected = {True: "accept", False: "reject"}[accepted]

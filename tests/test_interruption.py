@@ -12,13 +12,15 @@ import psutil
 import pytest
 from faults.waiting import wait_until
 
-from catdog_core import datasets, files, interruption, processes
+from catdog_core.base import files, interruption, processes
+from catdog_core.data import datasets
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends the signals of POSIX")
 
 HELD = """
 import sys, time, importlib
-from catdog_core import __main__ as command, interruption
+from catdog_core import __main__ as command
+from catdog_core.base import interruption
 place, function, when = sys.argv[1].split(":")
 def hold(real):
     def held(*given, **options):
@@ -41,23 +43,29 @@ if place: interruption.ready = ready
 sys.argv[1:] = sys.argv[2:]
 sys.exit(interruption.guarded(command.run))
 """
-JOBS = "catdog_core.subprocess_jobs"
+JOBS = "catdog_core.base.subprocess_jobs"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 # (command, what is held up, how it goes on): each in another kind of work
 MOMENTS = {
-    "read": (["check", "{pets}"], "catdog_core.curation.looks:_look:before"),
-    "threads": (["pack", "{pets}", "{out}", "--size", "32"], "catdog_core.images:load:before"),
-    "drawn": (["demo", "{out}"], "catdog_core.demo:draw_pet:before"),
-    "zip": (["import", "{zip}"], "catdog_core.sources.archives:_stream:after"),
-    "copy": (["predict", "{model}", "{photo}"], "catdog_core.networks.model_check:copied:after"),
-    "checked": (["predict", "{model}", "{photo}"], "catdog_core.networks.model_check:_wait:before"),
+    "read": (["check", "{pets}"], "catdog_core.data.photo_scan:_look:before"),
+    "threads": (
+        ["pack", "{pets}", "{out}", "--size", "32"],
+        "catdog_core.imaging.decode:load:before",
+    ),
+    "drawn": (["demo", "{out}"], "catdog_core.data.synthetic:draw_pet:before"),
+    "zip": (["import", "{zip}"], "catdog_core.data.archives:_stream:after"),
+    "copy": (["predict", "{model}", "{photo}"], "catdog_core.models.model_sandbox:copied:after"),
+    "checked": (["predict", "{model}", "{photo}"], "catdog_core.models.model_sandbox:_wait:before"),
     "trial": (
         ["find-rate", "{pets}", "--image-size", "32"],
-        "catdog_core.subprocess_jobs:_events:after",
+        "catdog_core.base.subprocess_jobs:_events:after",
     ),
     "export": (["export", "default", "h5", "{out}"], f"{JOBS}:_events:after"),
-    "sheet": (["augment", "{photo}", "{out}"], "catdog_core.figures:_write:before"),
-    "evaluated": (["evaluate", "default", "{pets}"], "catdog_core.quiet:import_tensorflow:after"),
+    "sheet": (["augment", "{photo}", "{out}"], "catdog_core.analysis.plots:_write:before"),
+    "evaluated": (
+        ["evaluate", "default", "{pets}"],
+        "catdog_core.base.library_output:import_tensorflow:after",
+    ),
     "map": (["plot", "nothing", "{out}"], "catdog_core.runs:load:before"),
     "lists": (["runs"], "catdog_core.runs:listing:before"),
 }
@@ -193,7 +201,7 @@ def test_a_signal_sent_twice_is_one_wish_and_cleaning_goes_on(started, tmp_path)
 def test_a_signal_that_is_lost_in_foreign_code_ends_the_process_all_the_same():
     code = (
         "import time, sys\n"
-        "from catdog_core import interruption\n"
+        "from catdog_core.base import interruption\n"
         "interruption.PATIENCE = 0.3\n"
         "interruption.install(); interruption.ready()\n"
         "def hold(said):\n"
@@ -230,14 +238,15 @@ def ignore_hangup():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-CHILD = "from catdog_core import processes; processes.end_with_parent(); print('HELD', flush=True);"
+CHILD = "from catdog_core.base import processes; processes.end_with_parent();"
+CHILD += " print('HELD', flush=True);"
 CHILD += " import time; time.sleep(100)"
 
 
 def test_a_child_ends_when_its_parent_is_killed():
     code = (
         "import subprocess, sys, time\n"
-        "from catdog_core import processes\n"
+        "from catdog_core.base import processes\n"
         f"child = subprocess.Popen([sys.executable, '-c', {CHILD!r}], **processes.apart())\n"
         "print(child.pid, flush=True); time.sleep(100)\n"
     )
@@ -267,7 +276,7 @@ def test_a_child_is_ended_with_what_it_has_started():
 
 
 def test_threads_have_ended_when_a_look_at_photos_is_interrupted(tmp_path, monkeypatch):
-    from catdog_core.curation import looks
+    from catdog_core.data import photo_scan
 
     begun, ended = [], []
 
@@ -275,14 +284,14 @@ def test_threads_have_ended_when_a_look_at_photos_is_interrupted(tmp_path, monke
         begun.append(path)
         time.sleep(0.01)
         ended.append(path)
-        return looks.Unusable(None, False)
+        return photo_scan.Unusable(None, False)
 
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(looks, "_look", look)
+    monkeypatch.setattr(photo_scan, "_look", look)
     with pytest.raises(KeyboardInterrupt):
-        looks.take(tmp_path, [str(number) for number in range(500)], tmp_path, interrupt)
+        photo_scan.take(tmp_path, [str(number) for number in range(500)], tmp_path, interrupt)
     assert len(begun) == len(ended) < 400  # waited for; the others never began
 
 

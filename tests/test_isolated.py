@@ -17,11 +17,11 @@ import pytest
 from filelock import FileLock
 from keras import layers
 
-from catdog_core import explain, files, predict
-from catdog_core.errors import ModelError
-from catdog_core.insight import xray
-from catdog_core.insight.penultimate import Watch
-from catdog_core.networks import isolated, model_check
+from catdog_core.analysis import activations, gradcam, isolated_models, predict
+from catdog_core.analysis.embedding_recorder import Watch
+from catdog_core.base import files
+from catdog_core.base.errors import ModelError
+from catdog_core.models import model_sandbox
 from catdog_ui import loaders
 
 
@@ -54,33 +54,33 @@ def photos():
 def ended():
     """No process is left after a test."""
     yield
-    isolated.end_all()
-    assert not isolated.alive()
+    isolated_models.end_all()
+    assert not isolated_models.alive()
 
 
 def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
-    own, apart = predict.load(file), isolated.load(file)
+    own, apart = predict.load(file), isolated_models.load(file)
     assert (apart.classes, apart.size, apart.batch) == (own.classes, own.size, own.batch)
     assert np.allclose(apart.predict(photos), own.predict(photos))
-    pids = isolated.alive()
+    pids = isolated_models.alive()
     labels = [0, 1, 0, 1, 1]
     assert np.allclose(
-        explain.heat_maps(apart, photos, labels), explain.heat_maps(own, photos, labels)
+        gradcam.heat_maps(apart, photos, labels), gradcam.heat_maps(own, photos, labels)
     )
-    found = xray.layers(apart)
-    assert found == xray.layers(own) and len(found) == 4
+    found = activations.layers(apart)
+    assert found == activations.layers(own) and len(found) == 4
     place = found[2].place
-    assert np.allclose(xray.maps(apart, photos, place), xray.maps(own, photos, place))
-    assert xray.pooling(apart, place) == xray.pooling(own, place)
-    assert xray.receptive_field(apart, 3, 1, 2) == xray.receptive_field(own, 3, 1, 2)
-    assert np.allclose(xray.filters(apart), xray.filters(own))
-    best = [xray.strongest(model, photos, place, 1) for model in (apart, own)]
+    assert np.allclose(activations.maps(apart, photos, place), activations.maps(own, photos, place))
+    assert activations.pooling(apart, place) == activations.pooling(own, place)
+    assert activations.receptive_field(apart, 3, 1, 2) == activations.receptive_field(own, 3, 1, 2)
+    assert np.allclose(activations.filters(apart), activations.filters(own))
+    best = [activations.strongest(model, photos, place, 1) for model in (apart, own)]
     assert [one.photo for one in best[0]] == [one.photo for one in best[1]]
     watch = Watch(apart, list("abcde"))
     watch.predictor.predict(photos)
     watch.take(list("abcde"), photos)
     assert watch.embedding().values == 13 * 13 * 4
-    assert isolated.alive() == pids  # one process for all of it
+    assert isolated_models.alive() == pids  # one process for all of it
     os.kill(pids[0], signal.SIGKILL)
     until(lambda: not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == "zombie")
     with pytest.raises(ModelError, match="broke off"):
@@ -90,7 +90,7 @@ def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
 
 def test_pages_of_a_shared_lab_ask_models_from_elsewhere_apart(file, workspace, monkeypatch):
     asked = []
-    monkeypatch.setattr(isolated, "load", lambda path: asked.append(path) or "apart")
+    monkeypatch.setattr(isolated_models, "load", lambda path: asked.append(path) or "apart")
     monkeypatch.setattr(predict, "load", lambda path: "here")
     own = workspace / "runs" / "first" / "best.keras"
     own.parent.mkdir(parents=True)
@@ -116,10 +116,10 @@ def scripted(monkeypatch, file, tmp_path, ended):
     """Makes models whose process runs some lines instead of TensorFlow."""
 
     def make(lines, name="a.keras"):
-        monkeypatch.setattr(model_check, "_START", _LINES + lines + "  # {path}")
+        monkeypatch.setattr(model_sandbox, "_START", _LINES + lines + "  # {path}")
         copy = tmp_path / name
         shutil.copy(file, copy)
-        return isolated.Isolated(copy, name)
+        return isolated_models.Isolated(copy, name)
 
     return make
 
@@ -162,7 +162,7 @@ def test_a_process_that_takes_too_long_or_too_much_is_ended(scripted, monkeypatc
     assert quick.ask("describe") == 1
     with pytest.raises(ModelError, match="more than 0 s"):
         quick.ask("layers")
-    assert not isolated.alive() and quick.ask("describe") == 1
+    assert not isolated_models.alive() and quick.ask("describe") == 1
 
 
 def test_at_most_two_are_alive_and_the_one_not_asked_for_longest_goes(scripted):
@@ -170,23 +170,23 @@ def test_at_most_two_are_alive_and_the_one_not_asked_for_longest_goes(scripted):
     first, second = (model.ask("layers") for model in models[:2])
     assert models[0].ask("layers") == first
     third = models[2].ask("layers")
-    assert isolated.alive() == [first, third] and not psutil.pid_exists(second)
+    assert isolated_models.alive() == [first, third] and not psutil.pid_exists(second)
 
 
 def test_an_idle_process_ends_by_itself(scripted, monkeypatch):
-    monkeypatch.setattr(isolated, "IDLE", 0.2)
+    monkeypatch.setattr(isolated_models, "IDLE", 0.2)
     pid = scripted("say(value=os.getpid())").ask("layers")
-    until(lambda: not isolated.alive() and not psutil.pid_exists(pid))
+    until(lambda: not isolated_models.alive() and not psutil.pid_exists(pid))
 
 
 def test_a_question_that_waits_too_long_for_others_is_told_so(scripted, monkeypatch):
-    monkeypatch.setattr(isolated, "PATIENCE", 0.1)
+    monkeypatch.setattr(isolated_models, "PATIENCE", 0.1)
     model = scripted("say(value=1)")
     assert model.ask("layers") == 1
-    process = isolated._taken(model)
+    process = isolated_models._taken(model)
     with pytest.raises(ModelError, match="busy"):
         model.ask("layers")
-    isolated._let_go(process)
+    isolated_models._let_go(process)
     assert model.ask("layers") == 1
 
 
@@ -194,13 +194,13 @@ def test_no_process_outlives_a_server_that_is_killed(tmp_path, file):
     code = f"""
 import sys, pathlib
 sys.path.insert(0, {str(files.PROJECT)!r})
-from catdog_core.networks import isolated
-model = isolated.Isolated(pathlib.Path(sys.argv[1]), "a.keras")
+from catdog_core.analysis import isolated_models
+model = isolated_models.Isolated(pathlib.Path(sys.argv[1]), "a.keras")
 model.path = pathlib.Path("nowhere.keras")  # so that nothing heavy is loaded
 try:
     model.ask("describe")
-except isolated.ModelError:
-    print(isolated.alive()[0], flush=True)
+except isolated_models.ModelError:
+    print(isolated_models.alive()[0], flush=True)
 sys.stdin.read()
 """
     copy = tmp_path / "a.keras"
@@ -224,41 +224,41 @@ def test_one_model_is_checked_at_a_time_and_the_next_is_told(workspace, file, ap
         until(lambda: told or len(most) > 1)
         at_work.pop()
 
-    monkeypatch.setattr(model_check, "_ask", check)
-    monkeypatch.setattr(model_check, "_on_wait", lambda: told.append(model_check.is_busy()))
+    monkeypatch.setattr(model_sandbox, "_ask", check)
+    monkeypatch.setattr(model_sandbox, "_on_wait", lambda: told.append(model_sandbox.is_busy()))
     threads = [
-        threading.Thread(target=model_check.check, args=(file, "a", name * 64)) for name in "abc"
+        threading.Thread(target=model_sandbox.check, args=(file, "a", name * 64)) for name in "abc"
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1, 1, 1] and all(told) and not model_check.is_busy()
+    assert most == [1, 1, 1] and all(told) and not model_sandbox.is_busy()
 
 
 def test_a_queue_that_does_not_move_is_told_in_a_sentence(workspace, file, apart, monkeypatch):
-    monkeypatch.setattr(model_check, "_QUEUE", 0.1)
-    monkeypatch.setattr(model_check, "_ask", lambda *_: pytest.fail("checked"))
-    with FileLock(model_check._lock_file()), pytest.raises(ModelError, match="one at a time"):
-        model_check.check(file, "a", "d" * 64)
+    monkeypatch.setattr(model_sandbox, "_QUEUE", 0.1)
+    monkeypatch.setattr(model_sandbox, "_ask", lambda *_: pytest.fail("checked"))
+    with FileLock(model_sandbox._lock_file()), pytest.raises(ModelError, match="one at a time"):
+        model_sandbox.check(file, "a", "d" * 64)
 
 
 def test_a_check_that_was_killed_keeps_nobody_waiting(workspace):
     code = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire()"
     code += "; print(1, flush=True); sys.stdin.read()"
     holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(model_check._lock_file())],
+        [sys.executable, "-c", code, str(model_sandbox._lock_file())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     holder.stdout.readline()
-    assert model_check.is_busy()
+    assert model_sandbox.is_busy()
     holder.kill()
     holder.communicate()
-    assert not model_check.is_busy()
+    assert not model_sandbox.is_busy()
 
 
 def test_the_queue_is_this_users_where_the_workspace_is_read_only(workspace, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert workspace not in model_check._lock_file().parents
-    assert isinstance(model_check._lock_file(), Path)
+    assert workspace not in model_sandbox._lock_file().parents
+    assert isinstance(model_sandbox._lock_file(), Path)

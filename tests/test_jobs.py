@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from catdog_core import jobs
-from catdog_core.errors import DownloadError
+from catdog_core.base import jobs
+from catdog_core.base.errors import DownloadError
 
 
 @pytest.fixture(autouse=True)

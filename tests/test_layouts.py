@@ -6,8 +6,8 @@ import numpy as np
 import psutil
 import pytest
 
-from catdog_core.errors import CatDogError
-from catdog_core.insight import layouts
+from catdog_core.analysis import projections
+from catdog_core.base.errors import CatDogError
 
 
 def clusters(n, parts=10):
@@ -22,18 +22,18 @@ def at_work():
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
-            found += [process] * ("catdog_core.insight.layouts" in process.cmdline())
+            found += [process] * ("catdog_core.analysis.projections" in process.cmdline())
         except psutil.NoSuchProcess:
             continue
     return found
 
 
-@pytest.mark.parametrize("method", layouts.methods())
+@pytest.mark.parametrize("method", projections.methods())
 def test_a_process_of_its_own_gives_the_very_same_places(method):
     parts = clusters(60)
-    apart = layouts.apart(parts, method, lambda: False)
+    apart = projections.apart(parts, method, lambda: False)
     assert apart.shape == (60, 2)
-    assert (apart == layouts.place(parts, method)).all()
+    assert (apart == projections.place(parts, method)).all()
     left, right = apart[::2], apart[1::2]
     wide = max(left.std(axis=0).max(), right.std(axis=0).max())
     assert np.linalg.norm(left.mean(axis=0) - right.mean(axis=0)) > 2 * wide
@@ -49,24 +49,24 @@ def test_a_layout_that_is_stopped_ends_its_process_and_gives_nothing():
         return True
 
     with pytest.raises(CatDogError, match=r"was stopped. Nothing of it is kept"):
-        layouts.apart(clusters(2000, 50), "tsne", stopped)  # 5 s and more, would it go on
+        projections.apart(clusters(2000, 50), "tsne", stopped)  # 5 s and more, would it go on
     assert wish.is_set() and at_work() == []
 
 
 def test_a_process_that_breaks_off_is_told_in_a_sentence(monkeypatch):
-    monkeypatch.setattr(layouts, "__name__", "catdog_core.insight.no_such_module")
+    monkeypatch.setattr(projections, "__name__", "catdog_core.analysis.no_such_module")
     with pytest.raises(CatDogError, match="broke off"):
-        layouts.apart(clusters(60), "tsne", lambda: False)
+        projections.apart(clusters(60), "tsne", lambda: False)
 
 
 def test_what_needs_no_work_starts_no_process(monkeypatch):
-    monkeypatch.setattr(layouts.subprocess_jobs, "run_subprocess", None)
+    monkeypatch.setattr(projections.subprocess_jobs, "run_subprocess", None)
     for parts, method in ((clusters(60), "pca"), (clusters(4), "tsne"), (np.zeros((9, 3)), "tsne")):
-        assert layouts.apart(parts, method, lambda: False).shape == (len(parts), 2)
+        assert projections.apart(parts, method, lambda: False).shape == (len(parts), 2)
 
 
 def test_umap_is_offered_where_it_is_installed(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert layouts.methods() == ["pca", "tsne"]
+    assert projections.methods() == ["pca", "tsne"]
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert layouts.methods() == ["pca", "tsne", "umap"]
+    assert projections.methods() == ["pca", "tsne", "umap"]

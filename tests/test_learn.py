@@ -7,12 +7,13 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, runs
-from catdog_core.learn import by_hand, own_numbers
+from catdog_core import runs
+from catdog_core.config import PRESETS, RECIPES, Augmentation, Training
+from catdog_core.data import datasets
+from catdog_core.learn import numpy_ops, run_facts
 from catdog_core.learn.curriculum import CHAPTERS, SECTIONS, STATEMENTS, chapter_of
 from catdog_core.learn.glossary import TERMS
-from catdog_core.networks import architecture
-from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
+from catdog_core.models import architecture
 from tests.conftest import SHARED
 
 NOTES = SHARED / "NOTES.md"
@@ -91,7 +92,7 @@ def test_the_notes_augmentation_of_the_sections_is_the_preset():
 
 def test_explanations_can_be_told_with_any_runs_numbers(workspace, demo):
     dataset, run = datasets.open_folder(demo), runs.load(fakes.run("one", learning_rate=0.01))
-    for facts in (own_numbers.of(None, None), own_numbers.of(dataset, run)):
+    for facts in (run_facts.of(None, None), run_facts.of(dataset, run)):
         for section in SECTIONS.values():
             for question in section.questions:
                 assert 0 <= question.right < len(question.options)
@@ -99,19 +100,19 @@ def test_explanations_can_be_told_with_any_runs_numbers(workspace, demo):
 
 
 def test_numbers_are_the_runs_own_and_else_the_notes(workspace, demo):
-    notes = own_numbers.of(None, None)
+    notes = run_facts.of(None, None)
     assert (notes["steps"], notes["validation_steps"], notes["parameters"]) == (100, 50, 130_241)
-    own = own_numbers.of(None, runs.load(fakes.run("one", epochs=2, batch_size=40)))
+    own = run_facts.of(None, runs.load(fakes.run("one", epochs=2, batch_size=40)))
     assert (own["steps"], own["updates"], own["shown"]) == (5, 10, 200)
     assert own["val_accuracy"] == fakes.ROWS[1]["val_accuracy"]
-    mine = own_numbers.of(datasets.open_folder(demo), None)
+    mine = run_facts.of(datasets.open_folder(demo), None)
     assert (mine["photos"], mine["validation_photos"]) == (48, 24)
 
 
 def test_a_diverged_run_gives_numbers_all_the_same(workspace):
     folder = fakes.run("wild", epochs=1)
     (folder / "metrics.jsonl").write_text('{"epoch": 0, "loss": NaN, "accuracy": null}\n')
-    assert own_numbers.of(None, runs.load(folder))["loss"] == pytest.approx(0.4929)
+    assert run_facts.of(None, runs.load(folder))["loss"] == pytest.approx(0.4929)
 
 
 def test_terms_lead_to_sections_and_say_one_sentence():
@@ -124,43 +125,43 @@ def test_convolution_by_hand_is_opencvs():
     import cv2
 
     image = np.random.default_rng(0).random((9, 11))
-    for name, (_, kernel) in by_hand.KERNELS.items():
+    for name, (_, kernel) in numpy_ops.KERNELS.items():
         full = cv2.filter2D(image, cv2.CV_64F, np.array(kernel, dtype=np.float64))
-        assert np.allclose(by_hand.convolve(image, name), full[1:-1, 1:-1])
+        assert np.allclose(numpy_ops.convolve(image, name), full[1:-1, 1:-1])
 
 
 def test_pooling_keeps_the_largest_and_leaves_an_odd_rim_out():
     values = np.array([[3.0, 9, 5], [1, 4, 7], [8, 8, 8]])
-    assert by_hand.max_pool(values).tolist() == [[9.0]]
+    assert numpy_ops.max_pool(values).tolist() == [[9.0]]
     shapes = [row.output_shape for row in architecture.layers("notes") if row.kind != "Dense"]
-    assert by_hand.max_pool(by_hand.convolve(np.zeros((150, 150)), "blur")).shape == (74, 74)
+    assert numpy_ops.max_pool(numpy_ops.convolve(np.zeros((150, 150)), "blur")).shape == (74, 74)
     assert (148, 148, 32) in shapes and (74, 74, 32) in shapes
 
 
 def test_sigmoid_and_softmax_of_two_agree():
     for score in (-3.0, 0.0, 1.5):
-        assert by_hand.softmax((0.0, score))[1] == pytest.approx(by_hand.sigmoid(score))
-    assert sum(by_hand.softmax((1.0, 700.0, -700.0))) == pytest.approx(1)
-    assert by_hand.cross_entropy(0.5) == pytest.approx(0.6931, abs=1e-4)
+        assert numpy_ops.softmax((0.0, score))[1] == pytest.approx(numpy_ops.sigmoid(score))
+    assert sum(numpy_ops.softmax((1.0, 700.0, -700.0))) == pytest.approx(1)
+    assert numpy_ops.cross_entropy(0.5) == pytest.approx(0.6931, abs=1e-4)
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean():
-    left = by_hand.dropped(np.ones(36_992), 0.5, seed=1)
+    left = numpy_ops.dropped(np.ones(36_992), 0.5, seed=1)
     assert (left == 0).mean() == pytest.approx(0.5, abs=0.02)
     assert left.mean() == pytest.approx(1, abs=0.03)
 
 
 def test_descent_arrives_with_a_fitting_rate_and_leaves_with_one_too_large():
-    assert abs(by_hand.descent(0.2)[-1]) < 0.01
-    assert abs(by_hand.descent(1.02)[-1]) > 0.9
+    assert abs(numpy_ops.descent(0.2)[-1]) < 0.01
+    assert abs(numpy_ops.descent(1.02)[-1]) > 0.9
 
 
 def test_batches_of_an_epoch_show_each_photo_once_and_never_end():
-    first = [n for number in (1, 2, 3) for n in by_hand.batch_numbers(50, 20, number)]
+    first = [n for number in (1, 2, 3) for n in numpy_ops.batch_numbers(50, 20, number)]
     assert sorted(first) == list(range(50))
-    again = [n for number in (4, 5, 6) for n in by_hand.batch_numbers(50, 20, number)]
+    again = [n for number in (4, 5, 6) for n in numpy_ops.batch_numbers(50, 20, number)]
     assert sorted(again) == list(range(50)) and again != first
-    assert len(by_hand.batch_numbers(50, 20, 3000)) == 10
+    assert len(numpy_ops.batch_numbers(50, 20, 3000)) == 10
 
 
 def test_terms_that_pages_explain_are_in_the_glossary():

@@ -3,10 +3,10 @@
 import fakes
 import pytest
 
-from catdog_core import datasets
+from catdog_core.config import PRESETS
+from catdog_core.data import datasets
 from catdog_core.learn.curriculum import SECTIONS
 from catdog_core.learn.glossary import TERMS
-from catdog_core.settings import PRESETS
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

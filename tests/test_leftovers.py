@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core import files, leftovers, locks, processes
+from catdog_core.base import files, leftovers, locks, processes
 
 AREAS = ("datasets", "runs/one", "cache/exports")
 MAKES = """
 import sys, time
 from pathlib import Path
-from catdog_core import files
+from catdog_core.base import files
 with files.temporary_folder("model"), files.temporary_beside(Path(sys.argv[1])) as folder:
     folder.mkdir(parents=True)
     (folder / "photo.jpg").touch()

@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images
-from catdog_core.curation import likeness
+from catdog_core.data import datasets, duplicates
+from catdog_core.imaging import decode
 
 
 @pytest.fixture(scope="module")
 def pictures(demo):
-    return [images.decode(item.path.read_bytes()) for item in datasets.scan(demo).items("train")]
+    return [decode.decode(item.path.read_bytes()) for item in datasets.scan(demo).items("train")]
 
 
 def smaller(photo):
@@ -25,7 +25,7 @@ def turned(photo):
 
 COPIES = {
     "smaller": smaller,
-    "recompressed": lambda photo: images.decode(images.encode(photo, quality=20)),
+    "recompressed": lambda photo: decode.decode(decode.encode(photo, quality=20)),
     "brighter": lambda photo: cv2.add(photo, (40, 40, 40, 0)),
     "grey": lambda photo: np.repeat(photo.mean(axis=2, keepdims=True).astype(np.uint8), 3, 2),
     "cropped": lambda photo: photo[1:-1, 1:-1],
@@ -35,7 +35,7 @@ COPIES = {
 
 
 def groups(photos):
-    return likeness.groups(np.stack([likeness.thumb(photo) for photo in photos]))
+    return duplicates.groups(np.stack([duplicates.thumb(photo) for photo in photos]))
 
 
 @pytest.mark.parametrize("copy", COPIES.values(), ids=COPIES)
@@ -54,14 +54,14 @@ def test_pictures_without_structure_are_like_no_other():
 
 def test_likeness_is_passed_on_and_joined_with_known_copies(pictures):
     photos = [*pictures[:5], smaller(pictures[2]), turned(pictures[2])]
-    thumbs = np.stack([likeness.thumb(photo) for photo in photos])
-    assert likeness.groups(thumbs) == [[2, 5, 6]]
-    assert likeness.groups(thumbs, known=[[0, 4], [4, 6]]) == [[0, 2, 4, 5, 6]]
+    thumbs = np.stack([duplicates.thumb(photo) for photo in photos])
+    assert duplicates.groups(thumbs) == [[2, 5, 6]]
+    assert duplicates.groups(thumbs, known=[[0, 4], [4, 6]]) == [[0, 2, 4, 5, 6]]
 
 
 def test_large_sets_are_compared_in_parts_with_the_same_result(pictures, monkeypatch):
     photos = [*pictures, smaller(pictures[3]), smaller(pictures[40])]
     whole = groups(photos)
-    monkeypatch.setattr(likeness, "_CELLS", 100)
-    monkeypatch.setattr(likeness, "_CHECKED", 1)
+    monkeypatch.setattr(duplicates, "_CELLS", 100)
+    monkeypatch.setattr(duplicates, "_CHECKED", 1)
     assert groups(photos) == whole == [[3, 48], [40, 49]]

@@ -4,7 +4,7 @@ import pytest
 from patience import busy
 
 from benchmarks import load, server
-from catdog_core import datasets
+from catdog_core.data import datasets
 
 
 @pytest.mark.long

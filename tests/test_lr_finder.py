@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from catdog_core import runs
-from catdog_core.errors import CatDogError
-from catdog_core.settings import Augmentation, Network, Training
-from catdog_core.training import estimate, lr_finder, trial
-from catdog_core.training.trial import Speed
+from catdog_core.base.errors import CatDogError
+from catdog_core.config import Augmentation, Network, Training
+from catdog_core.training import lr_finder, speed_probe, time_estimate
+from catdog_core.training.speed_probe import Speed
 
 
 def losses(fall, rise, depth=0.2, noise=0.02, seed=0):
@@ -64,9 +64,11 @@ def test_nothing_is_suggested_where_nothing_happens():
 def test_the_time_of_a_training_follows_from_its_steps():
     training = Training(epochs=10, batch_size=20)
     counts = {"train": 2000, "validation": 1000}
-    assert estimate.seconds(training, counts, Speed(0.5, 0.1, 8)) == 8 + 10 * (50 + 5)
+    assert time_estimate.seconds(training, counts, Speed(0.5, 0.1, 8)) == 8 + 10 * (50 + 5)
     fewer = training.model_copy(update={"train_photos": 100})
-    assert estimate.seconds(fewer, {**counts, "train": 100}, Speed(0.5, 0.1, 0)) == 10 * (2.5 + 5)
+    assert time_estimate.seconds(fewer, {**counts, "train": 100}, Speed(0.5, 0.1, 0)) == 10 * (
+        2.5 + 5
+    )
 
 
 def test_earlier_runs_of_the_same_kind_tell_the_time(workspace):
@@ -74,21 +76,21 @@ def test_earlier_runs_of_the_same_kind_tell_the_time(workspace):
     fakes.run("mine")
     counts = {"train": 400, "validation": 200}  # twice the photos of those runs
     training = Training(epochs=8)
-    seconds, run = estimate.from_runs(training, None, counts, runs.listing())
+    seconds, run = time_estimate.from_runs(training, None, counts, runs.listing())
     assert run.name == "mine" and seconds == pytest.approx(8 * 2 * 2.5)
     for other in ({"image_size": 96}, {"batch_size": 64}, {"optimizer": "sgd"}):
         changed = training.model_copy(update=other)
-        assert estimate.from_runs(changed, None, counts, runs.listing()) is None
-    assert estimate.from_runs(training, Augmentation(), counts, runs.listing()) is None
+        assert time_estimate.from_runs(changed, None, counts, runs.listing()) is None
+    assert time_estimate.from_runs(training, Augmentation(), counts, runs.listing()) is None
 
 
 def test_a_measured_speed_is_remembered_by_kind(workspace):
-    one = estimate.kind(Training(model="custom", network=Network()), None)
-    other = estimate.kind(Training(model="custom", network=Network(dense=9)), None)
-    assert one != other and estimate.measured(one) is None
-    estimate.remember(one, Speed(1, 2, 3))
-    assert estimate.measured(one) == Speed(1, 2, 3)
-    assert estimate.measured(other) is None
+    one = time_estimate.kind(Training(model="custom", network=Network()), None)
+    other = time_estimate.kind(Training(model="custom", network=Network(dense=9)), None)
+    assert one != other and time_estimate.measured(one) is None
+    time_estimate.remember(one, Speed(1, 2, 3))
+    assert time_estimate.measured(one) == Speed(1, 2, 3)
+    assert time_estimate.measured(other) is None
 
 
 SMALL = Training(batch_size=8, image_size=32, label_smoothing=0.1, class_weights=True)
@@ -97,7 +99,7 @@ SMALL = Training(batch_size=8, image_size=32, label_smoothing=0.1, class_weights
 @pytest.mark.slow
 def test_a_trial_in_its_own_process_tells_its_progress_and_ends(dataset):
     lines = []
-    speed = trial.speed(dataset, SMALL, Augmentation(), lines.append)
+    speed = speed_probe.speed(dataset, SMALL, Augmentation(), lines.append)
     assert 0 < speed.step < 5 and 0 < speed.validation < 5 and speed.start > 0
     assert {line.get("phase") for line in lines} >= {"starting", "packing", "timing"}
 
@@ -111,20 +113,20 @@ def test_a_search_that_is_stopped_leaves_no_process(dataset):
             raise CatDogError("Stopped.")
 
     with pytest.raises(CatDogError, match=r"Stopped\."):
-        trial.rates(dataset, SMALL, None, stop)
+        speed_probe.rates(dataset, SMALL, None, stop)
     living = [
         child
         for child in psutil.Process().children()
         if child.status() != psutil.STATUS_ZOMBIE  # of another test, not waited for yet
     ]
     names = [" ".join(child.cmdline()) for child in living]
-    assert not any("catdog_core.training.trial" in name for name in names)
+    assert not any("catdog_core.training.speed_probe" in name for name in names)
 
 
 @pytest.mark.long
 def test_what_goes_wrong_in_a_trial_is_told_in_its_words(dataset):
     training = Training(model="notes-deep", image_size=40)
     with pytest.raises(CatDogError, match="shrink to nothing"):
-        trial.rates(dataset, training, None, lambda line: None)
+        speed_probe.rates(dataset, training, None, lambda line: None)
     with pytest.raises(CatDogError, match="looks at the photos once"):
-        trial.speed(dataset, Training(model="transfer"), None, lambda line: None)
+        speed_probe.speed(dataset, Training(model="transfer"), None, lambda line: None)

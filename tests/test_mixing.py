@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from catdog_core import augment
-from catdog_core.augmentation import mixing
-from catdog_core.errors import SettingsError
-from catdog_core.settings import Augmentation
+from catdog_core.augmentation import augment, mixing
+from catdog_core.base.errors import SettingsError
+from catdog_core.config import Augmentation
 
 
 @pytest.fixture

@@ -13,10 +13,16 @@ import strange_models
 import tensorflow as tf
 from keras import layers, ops
 
-from catdog_core import explain, predict
-from catdog_core.errors import ModelError
-from catdog_core.insight import penultimate, shipped, xray
-from catdog_core.networks import memory, model_child, strangers
+from catdog_core.analysis import (
+    activations,
+    embedding_recorder,
+    gradcam,
+    model_sandbox_process,
+    predict,
+)
+from catdog_core.base.errors import ModelError
+from catdog_core.models import memory, untrusted_models
+from catdog_core.runs import default_model
 
 MEGABYTE = 1_000_000
 
@@ -34,9 +40,9 @@ def needed(model, count, size=None):
 
 
 def test_the_shipped_model_is_asked_about_32_photos_at_once():
-    model = predict.load(shipped.folder() / "best.keras")
+    model = predict.load(default_model.folder() / "best.keras")
     assert model.batch == 32
-    assert explain._mapper(model.model, model.size).batch >= 8
+    assert gradcam._mapper(model.model, model.size).batch >= 8
 
 
 @pytest.mark.parametrize("kind", ["upsampled", "attention", "any_size"])
@@ -44,9 +50,9 @@ def test_a_wide_model_gets_fewer_photos_at_once_everywhere(allow, kind):
     allow(model_batch_bytes=150 * MEGABYTE)
     model = described(costly_models.KINDS[kind]())
     assert 1 <= model.batch < 32
-    assert 1 <= penultimate.Watch(model, []).predictor.batch < 32
-    last = [layer.place for layer in xray.layers(model)][-1:]  # attention keeps no map
-    assert all(xray.photos_at_once(model, place) < 32 for place in last)
+    assert 1 <= embedding_recorder.Watch(model, []).predictor.batch < 32
+    last = [layer.place for layer in activations.layers(model)][-1:]  # attention keeps no map
+    assert all(activations.photos_at_once(model, place) < 32 for place in last)
 
 
 def test_photos_reach_the_network_in_parts_that_fit(allow):
@@ -64,8 +70,8 @@ def test_photos_reach_the_network_in_parts_that_fit(allow):
     photos = np.zeros((20, 64, 64, 3), np.uint8)
     rows = predict.photos(model, [])
     model.predict(photos)
-    explain.heat_maps(model, photos, 1)
-    list(xray.strongest(model, iter(photos), xray.layers(model)[-1].place, 0))
+    gradcam.heat_maps(model, photos, 1)
+    list(activations.strongest(model, iter(photos), activations.layers(model)[-1].place, 0))
     assert rows == [] and sum(seen) == 60 and 1 <= max(seen) <= model.batch < 20
 
 
@@ -80,7 +86,7 @@ def test_a_heat_map_that_takes_too_much_is_refused_while_photos_are_still_predic
     allow(model_batch_bytes=int(needed(network, 1) * 1.1) + 128 * 128 * 3 * 6)
     model = described(network)
     with pytest.raises(ModelError, match="MB"):
-        explain.heat_maps(model, np.zeros((1, 128, 128, 3), np.uint8), 1)
+        gradcam.heat_maps(model, np.zeros((1, 128, 128, 3), np.uint8), 1)
     assert model.predict(np.zeros((1, 128, 128, 3), np.uint8)).shape == (1, 2)
 
 
@@ -131,7 +137,7 @@ def test_a_gradient_through_a_loop_counts_every_round():
 
 def test_a_wide_flattened_map_is_embedded_without_a_matrix_of_gigabytes():
     values = np.random.default_rng(0).standard_normal((6, 300_000)).astype(np.float32)
-    folded = penultimate._folded(values)
+    folded = embedding_recorder._folded(values)
     assert folded.shape == (6, 65_536)
     before, after = (np.linalg.norm(x[0] - x[1]) for x in (values, folded))
     assert after == pytest.approx(before, rel=0.05)
@@ -142,8 +148,9 @@ import sys, os
 sys.path[:0] = {paths!r}
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import costly_models, json, numpy as np, tensorflow as tf
-from catdog_core import explain, limits, predict
-from catdog_core.insight import penultimate, xray
+from catdog_core.analysis import gradcam, predict
+from catdog_core.base import limits
+from catdog_core.analysis import embedding_recorder, activations
 allowed = limits.Limits().model_copy(update=dict(model_batch_bytes={most}))
 limits.current = lambda: allowed
 def status(name):
@@ -163,9 +170,11 @@ for kind in {kinds!r}:
     photos = np.random.default_rng(0).integers(0, 255, (32, model.size, model.size, 3), np.uint8)
     uses = {{
         "predict": lambda: model.predict(photos),
-        "heat": lambda: explain.heat_maps(model, photos, 1),
-        "embedding": lambda: penultimate.Watch(model, []).predictor.predict(photos),
-        "x-ray": lambda: list(xray.strongest(model, iter(photos), xray.layers(model)[-1].place, 0)),
+        "heat": lambda: gradcam.heat_maps(model, photos, 1),
+        "embedding": lambda: embedding_recorder.Watch(model, []).predictor.predict(photos),
+        "x-ray": lambda: list(
+            activations.strongest(model, iter(photos), activations.layers(model)[-1].place, 0)
+        ),
     }}
     for name in {uses!r}:
         try:
@@ -250,11 +259,11 @@ def test_without_limits_of_the_system_the_declared_shapes_decide(
     x = keras.Input((32, 32, 3))
     path = tmp_path / "hostile.keras"
     keras.Model(x, costly_models._end(HOSTILE[kind](x))).save(path)
-    held = strangers.held(path)
+    held = untrusted_models.held(path)
     assert path.stat().st_size < 400_000
     monkeypatch.setattr(predict.Predictor, "answer", lambda *_: pytest.fail("it was computed"))
     with pytest.raises(ModelError, match=r"more than the 1,000 MB|Expected at most 100,000,000"):
-        model_child.try_out(path, "hostile.keras", held)
+        model_sandbox_process.try_out(path, "hostile.keras", held)
 
 
 def test_numbers_that_layers_lay_out_beside_their_weights_are_counted(tmp_path, unpatched):
@@ -271,4 +280,4 @@ def test_numbers_that_layers_lay_out_beside_their_weights_are_counted(tmp_path, 
 
     large = strange_models.rewritten(path, tmp_path / "large.keras", change)
     with pytest.raises(ModelError, match="values for one photo"):
-        model_child.try_out(large, "large.keras", strangers.held(large))
+        model_sandbox_process.try_out(large, "large.keras", untrusted_models.held(large))

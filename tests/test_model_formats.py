@@ -10,9 +10,9 @@ import pytest
 import strange_models
 from keras import layers
 
-from catdog_core import models, predict
-from catdog_core.errors import ModelError
-from catdog_core.networks import known_classes, strangers
+from catdog_core.analysis import predict
+from catdog_core.base.errors import ModelError
+from catdog_core.models import keras_models, layer_allowlist, untrusted_models
 
 
 def small(dtype=None):
@@ -84,7 +84,7 @@ def test_the_list_of_number_formats_is_that_of_the_keras_installed():
     abstract = {"Quantizer", "QuantizationConfig"}
     found = {(module, kind) for module, kind in found if kind not in abstract}
     old = {"keras", "keras.mixed_precision"}
-    assert {pair for pair in known_classes.EXACT if pair[0] not in old} == found
+    assert {pair for pair in layer_allowlist.EXACT if pair[0] not in old} == found
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_number_format_of_another_module_is_refused(tmp_path, module, kind):
 
     path = strange_models.rewritten(tmp_path / "model.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match=f"'{kind}'"):
-        strangers.inspect(path)
+        untrusted_models.inspect(path)
 
 
 LAMBDA = {"class_name": "__lambda__", "config": {"code": "x", "defaults": None, "closure": None}}
@@ -134,7 +134,7 @@ def test_what_only_training_needs_keeps_no_model_from_being_asked(tmp_path, kind
             file.attrs["training_config"] = json.dumps(SETTINGS[name])
     assert predict.load(path).batch == 32
     with pytest.raises(ModelError, match=r"Own|RMSprop|lambda"):
-        models.load(path, compiled=True)
+        keras_models.load(path, compiled=True)
 
 
 def test_training_settings_of_a_model_within_are_still_looked_at(tmp_path):
@@ -148,7 +148,7 @@ def test_training_settings_of_a_model_within_are_still_looked_at(tmp_path):
 
     path = strange_models.rewritten(tmp_path / "model.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="Own"):
-        strangers.inspect(path)
+        untrusted_models.inspect(path)
 
 
 @pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`")  # as Keras 2 wrote them

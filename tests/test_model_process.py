@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core import files
-from catdog_core.errors import ModelError
-from catdog_core.limits import Limits
-from catdog_core.networks import model_check, model_child
+from catdog_core.analysis import model_sandbox_process
+from catdog_core.base import files
+from catdog_core.base.errors import ModelError
+from catdog_core.base.limits import Limits
+from catdog_core.models import model_sandbox
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def model(tmp_path):
 def test_the_process_knows_no_secrets_and_holds_no_files(tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     monkeypatch.setenv("PYTHONSTARTUP", "x")
-    known = model_check.environment(tmp_path)
+    known = model_sandbox.environment(tmp_path)
     assert "hush" not in known.values()
-    assert set(known) <= {*model_check._KEPT, *model_check.environment(tmp_path)}
+    assert set(known) <= {*model_sandbox._KEPT, *model_sandbox.environment(tmp_path)}
     assert not [key for key in known if "KEY" in key or "TOKEN" in key or key == "PYTHONSTARTUP"]
     assert known["HOME"] == str(tmp_path)
 
@@ -46,10 +47,10 @@ def test_a_real_process_sees_neither_secrets_nor_files_nor_our_folder(
         " seen = [*os.environ.values(), *links, os.getcwd(), str(os.listdir())];"
         " os.write(1, json.dumps({'message': '{x}', 'params': {'x': ' '.join(seen)}}).encode())"
     )
-    monkeypatch.setattr(model_check, "_START", told.replace("{", "{{").replace("}", "}}"))
+    monkeypatch.setattr(model_sandbox, "_START", told.replace("{", "{{").replace("}", "}}"))
     with open(tmp_path / "secret") as file, pytest.raises(ModelError) as found:
         os.set_inheritable(file.fileno(), True)
-        model_check._ask(model, "a.h5", Limits())
+        model_sandbox._ask(model, "a.h5", Limits())
     assert "catdog-check-" in str(found.value) and "[]" in str(found.value)
     for private in ("hush", str(tmp_path / "secret"), str(Path.cwd())):
         assert private not in str(found.value).replace(str(Path(sys.executable).parent), "")
@@ -63,7 +64,7 @@ def prisoner(tmp_path, code):
 import sys, os
 sys.path.insert(0, {str(files.PROJECT)!r})
 from pathlib import Path
-import catdog_core.networks.model_child as process
+import catdog_core.analysis.model_sandbox_process as process
 sys.addaudithook(process._warden(Path.cwd()))
 {code}
 """
@@ -87,7 +88,7 @@ sys.addaudithook(process._warden(Path.cwd()))
     ],
 )
 def test_whatever_runs_in_the_process_cannot_leave_it(tmp_path, marker, code):
-    assert prisoner(tmp_path, code.format(marker=marker)) == model_child.BREACH
+    assert prisoner(tmp_path, code.format(marker=marker)) == model_sandbox_process.BREACH
     assert not marker.exists()
 
 
@@ -105,7 +106,7 @@ def test_it_may_write_in_its_own_folder(tmp_path):
         (-11, b"", "break off"),
         (-24, b"", "more than 10 s"),
         (0, b'{"memory": true}', "bytes of memory"),
-        (model_child.BREACH, b'{"ok": true}', "reach outside"),
+        (model_sandbox_process.BREACH, b'{"ok": true}', "reach outside"),
         (0, b'{"message": "{x.__class__}", "params": {"x": "a"}}', "break off"),
         (0, b'{"message": "{x:>9999999999}", "params": {"x": "a"}}', "break off"),
         (0, b'{"message": "{y}", "params": {"x": "a"}}', "break off"),
@@ -115,13 +116,13 @@ def test_it_may_write_in_its_own_folder(tmp_path):
 )
 def test_only_the_form_of_an_answer_is_believed(status, answer, words):
     with pytest.raises(ModelError, match=words):
-        model_check._judge("a.keras", Limits(), status, answer)
+        model_sandbox._judge("a.keras", Limits(), status, answer)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds these limits")
 def test_memory_and_time_are_bounded_by_the_system(tmp_path):
     start = f"import sys; sys.path.insert(0, {str(files.PROJECT)!r})\n"
-    start += "import catdog_core.networks.model_child as c\n"
+    start += "import catdog_core.analysis.model_sandbox_process as c\n"
     flood = "c.bound(300_000_000)\ntry:\n    bytearray(10**9)\nexcept MemoryError:\n    sys.exit(9)"
     assert subprocess.run([sys.executable, "-c", start + flood]).returncode == 9
     hang = "c._bound_cpu(0)\nwhile True: pass"
@@ -130,13 +131,13 @@ def test_memory_and_time_are_bounded_by_the_system(tmp_path):
 
 def test_a_process_that_sleeps_or_grows_is_ended_from_here(model, workspace, monkeypatch):
     def start(code, allowed):
-        monkeypatch.setattr(model_check, "_START", code + "  # {path}")
-        model_check._ask(model, "a.h5", allowed)
+        monkeypatch.setattr(model_sandbox, "_START", code + "  # {path}")
+        model_sandbox._ask(model, "a.h5", allowed)
 
     hog = "import time; x = bytearray(200_000_000); time.sleep(60)"
     with pytest.raises(ModelError, match="bytes of memory"):
         start(hog, Limits().model_copy(update={"model_memory": 100_000_000}))
     clock = iter([0.0, *[1e9] * 99])
-    monkeypatch.setattr(model_check.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(model_sandbox.time, "monotonic", lambda: next(clock))
     with pytest.raises(ModelError, match="more than 10 s"):
         start("import time; time.sleep(60)", Limits())

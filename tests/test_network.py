@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catdog_core import controls, files, models, runs
-from catdog_core.errors import RunError, SettingsError
-from catdog_core.networks import architecture, network_table
-from catdog_core.settings import NETWORKS, Network, Training
-from catdog_core.training import lineage
+from catdog_core import runs
+from catdog_core.base import field_specs, files
+from catdog_core.base.errors import RunError, SettingsError
+from catdog_core.config import NETWORKS, Network, Training
+from catdog_core.models import architecture, keras_models, network_table
+from catdog_core.runs import warm_start
 from catdog_core.training.execution import execute_run
 
 
@@ -46,7 +47,7 @@ def test_the_table_agrees_with_the_keras_model_for_networks_drawn_at_random(seed
         assert size < least and f"at least {least} px" in str(error)
         size = least
         rows = architecture.layers("custom", size, classes, network=network)
-    model = models.build("custom", size, tuple("abcd"[:classes]), network)
+    model = keras_models.build("custom", size, tuple("abcd"[:classes]), network)
     assert [type(layer).__name__ for layer in model.layers] == [row.kind for row in rows]
     assert [row.output_shape for row in rows] == [tuple(x.output.shape[1:]) for x in model.layers]
     assert [row.parameters for row in rows] == [layer.count_params() for layer in model.layers]
@@ -62,8 +63,10 @@ def test_the_notes_networks_are_presets_and_multiply_adds_are_those_of_their_lay
 
 
 def test_a_preset_begins_with_the_very_weights_of_the_model_it_is_a_preset_of():
-    one = models.fresh(Training(model="notes", image_size=40, seed=5))
-    other = models.fresh(Training(model="custom", network=NETWORKS["notes"], image_size=40, seed=5))
+    one = keras_models.fresh(Training(model="notes", image_size=40, seed=5))
+    other = keras_models.fresh(
+        Training(model="custom", network=NETWORKS["notes"], image_size=40, seed=5)
+    )
     pairs = zip(one.get_weights(), other.get_weights(), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
 
@@ -103,7 +106,7 @@ def test_the_smallest_size_is_the_smallest(seed):
 )
 def test_a_bad_network_in_a_file_is_refused_by_name(values, part):
     with pytest.raises(SettingsError, match=r"mine\.json") as caught:
-        controls.parse(Training, {"model": "custom", "network": values}, "mine.json")
+        field_specs.parse(Training, {"model": "custom", "network": values}, "mine.json")
     assert part in str(caught.value)
 
 
@@ -120,7 +123,7 @@ SMALL = Training(
 
 @pytest.mark.slow
 def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
-    from catdog_core import predict
+    from catdog_core.analysis import predict
 
     whole = runs.create(dataset, SMALL, None)
     assert files.read_json(whole / "settings.json")["training"]["network"]["filters"] == [4, 8]
@@ -138,8 +141,8 @@ def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
         "name": parent.name,
         "epoch": parent.best_epoch,
     }
-    start = models.fresh(SMALL, start=child / lineage.START).get_weights()
-    best = models.load(whole / "best.keras").get_weights()
+    start = keras_models.fresh(SMALL, start=child / warm_start.START).get_weights()
+    best = keras_models.load(whole / "best.keras").get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(start, best, strict=True))
     runs.remove(whole)  # what becomes of the parent does not matter
     execute_run(child)
@@ -163,7 +166,7 @@ def test_weights_that_do_not_fit_are_refused_by_what_differs(dataset):
 def test_the_command_line_takes_a_network_from_a_file(dataset, demo, tmp_path, monkeypatch, capsys):
     import fakes
 
-    monkeypatch.setattr("catdog_core.cli._work", lambda folder: None)
+    monkeypatch.setattr("catdog_core.cli.program._work", lambda folder: None)
     path = tmp_path / "mine.json"
     path.write_text(json.dumps({"filters": [4, 4], "head": "average"}))
     status, out, _ = fakes.shell(capsys, "train", demo, "--network", path)

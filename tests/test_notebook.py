@@ -11,12 +11,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from catdog_core import datasets, runs
-from catdog_core.errors import RunError
-from catdog_core.exports import notebook
-from catdog_core.networks import architecture
-from catdog_core.outcomes import history_files
-from catdog_core.settings import RECIPES, Augmentation, Network, Training
+from catdog_core import runs
+from catdog_core.analysis import history_import
+from catdog_core.base.errors import RunError
+from catdog_core.config import RECIPES, Augmentation, Network, Training
+from catdog_core.data import datasets
+from catdog_core.export import notebook
+from catdog_core.models import architecture
 from catdog_core.training.execution import execute_run
 from tests.fakes import shell
 
@@ -151,7 +152,7 @@ def test_a_run_whose_photos_are_gone_says_so(demo, workspace, tmp_path):
 def test_a_history_from_a_file_has_no_code(workspace, tmp_path):
     recorded = Path(__file__).parent / "histories" / "notes_plain_50.csv"
     with pytest.raises(RunError, match="no settings"):
-        notebook.write_notebook(history_files.bring(recorded), tmp_path / "run.ipynb")
+        notebook.write_notebook(history_import.bring(recorded), tmp_path / "run.ipynb")
 
 
 def test_the_command_line_writes_both(demo, workspace, tmp_path, capsys):

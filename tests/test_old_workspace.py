@@ -6,12 +6,14 @@ from pathlib import Path
 import fakes
 import pytest
 
-from catdog_core import datasets, evaluate, files, predict, runs, trash
+from catdog_core import runs
+from catdog_core.analysis import evaluate, predict, predictions
 from catdog_core.augmentation import presets
-from catdog_core.cluster import groups
-from catdog_core.errors import CatDogError
-from catdog_core.insight import predictions
+from catdog_core.base import files, trash
+from catdog_core.base.errors import CatDogError
+from catdog_core.data import datasets
 from catdog_core.training.execution import execute_run
+from catdog_core.tuning import groups
 
 OLD = Path(__file__).parent / "old_workspace" / "lab"
 
@@ -137,7 +139,7 @@ def test_a_folder_whose_record_a_newer_program_wrote_keeps_its_history(old, tmp_
 
 
 def test_the_drawn_set_of_a_newer_program_goes_to_the_trash_not_away(workspace, monkeypatch):
-    monkeypatch.setattr(datasets.demo, "make_demo", lambda to, progress=None: _few(to))
+    monkeypatch.setattr(datasets.synthetic, "make_demo", lambda to, progress=None: _few(to))
     datasets.create_demo()
     path = datasets.root() / datasets.DEMO_ID / "dataset.json"
     newer(path)
@@ -161,7 +163,7 @@ def test_a_model_of_a_newer_program_is_told(old, tmp_path):
     import json
     import zipfile
 
-    from catdog_core import models
+    from catdog_core.models import keras_models
 
     path = named("Old finished run").folder / "best.keras"
     with zipfile.ZipFile(path) as archive:
@@ -173,4 +175,4 @@ def test_a_model_of_a_newer_program_is_told(old, tmp_path):
         for name, data in members.items():
             archive.writestr(name, data)
     with pytest.raises(CatDogError, match="newer program"):
-        models.about(tmp_path / "new.keras")
+        keras_models.about(tmp_path / "new.keras")

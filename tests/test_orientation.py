@@ -9,8 +9,7 @@ import pytest
 from fuzz.seeds import chunk
 from PIL import Image
 
-from catdog_core import images
-from catdog_core.photos import heads
+from catdog_core.imaging import decode, image_header
 
 WIDTH, HEIGHT = 48, 32
 TURNS = {
@@ -100,8 +99,8 @@ EXACT += ("tiff", "tiff lzw", "tiff xmp")
 def sizes(data, path):
     """As decoded, whole and small; as told by each reader of heads: widths and heights."""
     path.write_bytes(data)
-    whole, small = images.decode(data), images.decode(data, 150)
-    told = images.dimensions(path), heads.head(data).shown_size
+    whole, small = decode.decode(data), decode.decode(data, 150)
+    told = decode.dimensions(path), image_header.head(data).shown_size
     return [photo.shape[1::-1] for photo in (whole, small)] + list(told)
 
 
@@ -114,7 +113,7 @@ def test_size_and_pixels_follow_the_mark(way, mark, tmp_path):
     assert sizes(data, tmp_path / "photo") == [expected] * 4
     if way in EXACT:
         upright = scene().transpose(TURNS[mark]) if mark in TURNS else scene()
-        assert np.array_equal(images.decode(data), np.asarray(upright))
+        assert np.array_equal(decode.decode(data), np.asarray(upright))
 
 
 def entry(kind, count, value):
@@ -154,4 +153,4 @@ def test_an_odd_tag_of_a_tiff_counts_alike_for_size_and_pixels(kind, tmp_path):
 def test_turning_a_photo_takes_no_second_copy(monkeypatch):
     data = saved("PNG", exif=exif(6))
     monkeypatch.setattr(np, "ascontiguousarray", None)
-    assert images.decode(data).flags.c_contiguous
+    assert decode.decode(data).flags.c_contiguous

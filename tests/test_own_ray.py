@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from catdog_core import files
+from catdog_core.base import files
 
 OWN = """
 import os
 import sys
 import psutil
-from catdog_core.cluster import ray_here
-with ray_here.connected() as ray:
+from catdog_core.tuning import ray_session
+with ray_session.connected() as ray:
     for each in psutil.Process().children(recursive=True):
         for one in each.net_connections("tcp"):
             if one.status == "LISTEN":

@@ -6,7 +6,8 @@ from pathlib import Path
 import fakes
 import pytest
 
-from catdog_core import datasets, runs
+from catdog_core import runs
+from catdog_core.data import datasets
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

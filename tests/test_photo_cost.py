@@ -7,9 +7,9 @@ from flat_photos import FULL, jpeg, segment, tiff
 from PIL import Image
 from strange_photos import costs, stored, too_costly
 
-from catdog_core import images
-from catdog_core.errors import PhotoError
-from catdog_core.photos import jpeg as jpegs
+from catdog_core.base.errors import PhotoError
+from catdog_core.imaging import decode
+from catdog_core.imaging import jpeg as jpegs
 
 INKS = ((1, 1),) * 4
 HALVED = ((2, 2), (1, 1), (1, 1))
@@ -64,20 +64,20 @@ def test_what_would_take_too_much_is_refused_at_any_size_asked(name, monkeypatch
     monkeypatch.setattr(Image.Image, "load", None)
     for at_least in (None, 150):
         with pytest.raises(PhotoError, match=r"MB of memory to decode"):
-            images.decode(data, at_least)
+            decode.decode(data, at_least)
 
 
 def test_the_same_kinds_are_read_where_they_are_smaller():
     for factors, kind in ((FULL, 0xC2), (HALVED, 0xC0), (INKS, 0xC9)):
         assert (
-            images.decode(jpeg(900, 700, factors, kind, each=True and kind != 0xC2)).shape[2] == 3
+            decode.decode(jpeg(900, 700, factors, kind, each=True and kind != 0xC2)).shape[2] == 3
         )
 
 
 def test_segments_count_as_well():
     profile = segment(0xE2, bytes(65_000)) * 400
     with pytest.raises(PhotoError, match="MB of memory"):
-        images.decode(jpeg(LARGE, LARGE, HALVED, 0xC2, segments=profile))
+        decode.decode(jpeg(LARGE, LARGE, HALVED, 0xC2, segments=profile))
 
 
 TAKEN = {
@@ -111,5 +111,5 @@ def test_the_collected_photo_of_many_scans_is_refused(photos):
     if not path.is_file():
         pytest.skip("the collected photo is not beside this checkout")
     with pytest.raises(PhotoError, match="MB of memory"):
-        images.decode(path.read_bytes())
+        decode.decode(path.read_bytes())
     assert flat_photos.jpeg(8, 8)[:2] == path.read_bytes()[:2]

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from catdog_core import augment, demo
-from catdog_core.augment import Transform
-from catdog_core.settings import Augmentation
+from catdog_core.augmentation import augment
+from catdog_core.augmentation.augment import Transform
+from catdog_core.config import Augmentation
+from catdog_core.data import synthetic
 
 
 @pytest.fixture(scope="module")
 def photo():
-    return np.asarray(demo.draw_pet(1, 150, np.random.default_rng(4)))
+    return np.asarray(synthetic.draw_pet(1, 150, np.random.default_rng(4)))
 
 
 @pytest.mark.parametrize("factor", [0.3, 1.6])

@@ -9,9 +9,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from catdog_core import cli, datasets, health, images
-from catdog_core.errors import DatasetError
-from catdog_core.sources import archives, imports, layout, preview
+from catdog_core import cli
+from catdog_core.base.errors import DatasetError
+from catdog_core.data import archives, audit, datasets, imports, layout, preview
+from catdog_core.imaging import decode
 from tests.conftest import SHARED
 
 TWO = [f"{c}/{i}.jpg" for c in ("cats", "dogs") for i in range(4)]
@@ -23,7 +24,7 @@ def of(*folders, count=3):
 
 
 def photo(number):
-    return images.encode(np.full((16, 16, 3), number * 7 % 256, np.uint8)) + bytes([number % 256])
+    return decode.encode(np.full((16, 16, 3), number * 7 % 256, np.uint8)) + bytes([number % 256])
 
 
 def zipped(names, empty=(), same=()):
@@ -107,7 +108,7 @@ def agree(data, name):
     assert stored == {item.path for item in found.items()}
     folders = [path for path in found.root.rglob("*") if path.is_dir()]
     assert all(any(path.is_file() for path in folder.rglob("*")) for folder in folders)
-    kinds = {finding.kind for finding in health.check(found)}
+    kinds = {finding.kind for finding in audit.check(found)}
     assert not kinds & {"unreadable", "truncated"}
     return found
 
@@ -133,13 +134,13 @@ def test_copies_and_empty_files_of_a_folder_are_counted_alike(workspace, tmp_pat
     seen = preview.of_folder(tmp_path / "set")
     found = datasets.open_folder(tmp_path / "set")
     assert seen.counts == found.counts() == archives.look(io.BytesIO(data), "x.zip").counts
-    kinds = {finding.kind: finding.files for finding in health.check(found)}
+    kinds = {finding.kind: finding.files for finding in audit.check(found)}
     assert kinds["unreadable"] == ("cats/e.jpg",)
     assert kinds["two_labels"] == ("cats/0.jpg", "cats/1.jpg", "dogs/2.jpg")
 
 
 def test_the_command_prints_what_is_stored_and_a_training_packs(workspace, tmp_path, capsys):
-    from catdog_core import records
+    from catdog_core.storage import tfrecord
 
     names = [f"PetImages/{c}/{i}.jpg" for c in ("Cat", "Dog") for i in range(6)]
     odd = ["PetImages/Cat/666.jpg", "PetImages/Dog/11702.jpg"]
@@ -150,7 +151,7 @@ def test_the_command_prints_what_is_stored_and_a_training_packs(workspace, tmp_p
     assert cli.main(["import", str(path)]) == 0
     assert capsys.readouterr().out.startswith(looked)
     (found,) = datasets.listing()
-    packed = records.cached(found, 16)
+    packed = tfrecord.cached(found, 16)
     assert packed.counts == {"train": 8, "validation": 4} and packed.unreadable == []
     assert "train: 4 Cat, 4 Dog" in looked
 

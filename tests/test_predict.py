@@ -8,8 +8,12 @@ import keras
 import numpy as np
 import pytest
 
-from catdog_core import datasets, evaluate, export, images, models, predict
-from catdog_core.errors import CatDogError, ModelError
+from catdog_core import export
+from catdog_core.analysis import evaluate, predict
+from catdog_core.base.errors import CatDogError, ModelError
+from catdog_core.data import datasets
+from catdog_core.imaging import decode
+from catdog_core.models import keras_models
 
 MARKER = Path("/tmp/catdog_pwned")
 """What the collected attacks would create."""
@@ -20,7 +24,7 @@ def own(tmp_path_factory):
     """A model file as the lab writes it."""
     keras.utils.set_random_seed(0)
     path = tmp_path_factory.mktemp("own") / "best.keras"
-    models.save(models.build("notes", 32), path, {"classes": ["cats", "dogs"]})
+    keras_models.save(keras_models.build("notes", 32), path, {"classes": ["cats", "dogs"]})
     return path
 
 
@@ -57,14 +61,14 @@ def test_a_lab_model_knows_its_classes_size_and_scale(own):
 def test_the_notes_own_model_is_fed_values_of_0_to_1(foreign, photo):
     found = predict.load(foreign)
     assert (found.classes, found.size, found.input_scale) == (("p_0", "p_1"), 40, None)
-    fitted = images.fit(photo, 40)[None]
+    fitted = decode.fit(photo, 40)[None]
     direct = float(keras.models.load_model(foreign, compile=False)(fitted / 255.0)[0, 0])
     assert found.predict(fitted)[0] == pytest.approx([1 - direct, direct], abs=1e-6)
     assert not np.allclose(found.with_scale("0..255").predict(fitted)[0, 1], direct)
 
 
 def test_probabilities_equal_kerass_own(own, photo):
-    fitted = np.stack([images.fit(photo, 32)] * 70)
+    fitted = np.stack([decode.fit(photo, 32)] * 70)
     rows = predict.load(own).predict(fitted)
     direct = keras.models.load_model(own).predict(fitted.astype("float32"), verbose=0)[:, 0]
     assert rows[:, 1] == pytest.approx(direct, abs=1e-6)
@@ -72,7 +76,7 @@ def test_probabilities_equal_kerass_own(own, photo):
 
 
 def test_h5_and_keras_exports_predict_the_same(own, photo, tmp_path):
-    fitted = images.fit(photo, 32)[None]
+    fitted = decode.fit(photo, 32)[None]
     for kind, name in (("h5", "model.h5"), ("keras", "model.keras"), ("h5", "model.anything")):
         export.save(own, kind, tmp_path / name)
         again = predict.load(tmp_path / name)
@@ -81,7 +85,7 @@ def test_h5_and_keras_exports_predict_the_same(own, photo, tmp_path):
 
 
 def test_an_unreadable_photo_is_reported_and_the_others_go_on(own, photo):
-    good = images.encode(photo)
+    good = decode.encode(photo)
     rows = predict.photos(predict.load(own), [("a", good), ("b", b"no"), ("c", good)] * 20)
     assert [bool(row.error) for row in rows] == [False, True, False] * 20
     assert rows[0].label in ("cats", "dogs")
@@ -140,7 +144,7 @@ def test_evaluation_counts_what_the_model_says(own, demo):
     dataset = datasets.scan(demo)
     found = evaluate.evaluate(own, dataset, "validation")
     direct = predict.load(own).predict(
-        np.stack([images.load(i.path.read_bytes(), 32) for i in dataset.items("validation")])
+        np.stack([decode.load(i.path.read_bytes(), 32) for i in dataset.items("validation")])
     )
     truth = np.array([item.label for item in dataset.items("validation")])
     assert found.n == 24 == sum(map(sum, found.confusion))

@@ -12,10 +12,12 @@ import keras
 import numpy as np
 import pytest
 
-from catdog_core import explain, images, jobs, models
-from catdog_core.insight import neither
-from catdog_core.predict import Prediction
-from catdog_core.settings import Augmentation
+from catdog_core.analysis import gradcam, ood_examples
+from catdog_core.analysis.predict import Prediction
+from catdog_core.base import jobs
+from catdog_core.config import Augmentation
+from catdog_core.imaging import decode
+from catdog_core.models import keras_models
 from catdog_ui.predict import predict_panels
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -24,13 +26,13 @@ pytestmark = pytest.mark.usefixtures("workspace")
 def photo(value=120):
     photo = np.full((40, 50, 3), value, dtype=np.uint8)
     photo[10:30, 10:30] = (250, 40, 90)
-    return images.encode(photo)
+    return decode.encode(photo)
 
 
 def opened(model, count=2):
     """The page with a run of this model and some photos."""
     folder = fakes.run()
-    models.save(model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
+    keras_models.save(model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
     app = fakes.page("6_Predict", run=folder.name)
     files = [(f"{n}.jpg", photo(100 + n), "image/jpeg") for n in range(count)]
     app.file_uploader("predict_photos").set_value(files).run()
@@ -42,14 +44,14 @@ def pictures(app, size=(40, 50)):
     """The pictures of this height and width on the page, (N, H, W, 3)."""
     text = " ".join(str(html.proto.body) for html in app.get("html"))
     found = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
-    decoded = [images.decode(base64.b64decode(one)) for one in found]
+    decoded = [decode.decode(base64.b64decode(one)) for one in found]
     return np.stack([one for one in decoded if one.shape[:2] == size]).astype(int)
 
 
 @pytest.fixture(scope="module")
 def notes():
     keras.utils.set_random_seed(0)
-    return models.build("notes", 32)
+    return keras_models.build("notes", 32)
 
 
 def test_heat_maps_lie_over_the_photos_as_much_as_the_slider_says(notes):
@@ -65,8 +67,8 @@ def test_heat_maps_lie_over_the_photos_as_much_as_the_slider_says(notes):
 
 
 def test_maps_of_many_photos_come_later_and_the_cards_are_there_meanwhile(notes, monkeypatch):
-    begin, plain = threading.Event(), explain.heat_maps
-    monkeypatch.setattr(explain, "heat_maps", lambda *asked: begin.wait(60) and plain(*asked))
+    begin, plain = threading.Event(), gradcam.heat_maps
+    monkeypatch.setattr(gradcam, "heat_maps", lambda *asked: begin.wait(60) and plain(*asked))
     app = opened(notes, 6)
     plain_cards = pictures(app)
     app.toggle("predict_heat").set_value(True).run()
@@ -149,7 +151,7 @@ def test_votes_are_those_of_the_preview_and_the_model():
 
 def test_pictures_of_no_pets_can_be_tried_and_put_away_by_photos(notes):
     folder = fakes.run()
-    models.save(notes, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
+    keras_models.save(notes, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
     app = fakes.page("6_Predict", run=folder.name)
     app.button("predict_neither").click().run()
     assert not app.exception
@@ -161,7 +163,7 @@ def test_pictures_of_no_pets_can_be_tried_and_put_away_by_photos(notes):
 
 
 def test_the_pictures_are_the_same_each_time_and_differ():
-    drawn = [neither.draw(name) for name in neither.TITLES]
+    drawn = [ood_examples.draw(name) for name in ood_examples.TITLES]
     assert all(one.shape == (320, 320, 3) and one.dtype == np.uint8 for one in drawn)
-    assert np.array_equal(drawn, [neither.draw(name) for name in neither.TITLES])
+    assert np.array_equal(drawn, [ood_examples.draw(name) for name in ood_examples.TITLES])
     assert len({one.tobytes() for one in drawn}) == len(drawn)

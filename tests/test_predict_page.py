@@ -7,8 +7,9 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import images, jobs
-from catdog_core.insight import shipped
+from catdog_core.base import jobs
+from catdog_core.imaging import decode
+from catdog_core.runs import default_model
 from catdog_ui.predict import predict_results
 from catdog_ui.predict.predict_inputs import Photo
 
@@ -18,10 +19,12 @@ pytestmark = pytest.mark.usefixtures("workspace")
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     """A small untrained model of the lab."""
-    from catdog_core import models
+    from catdog_core.models import keras_models
 
     path = tmp_path_factory.mktemp("model") / "best.keras"
-    models.save(models.build("notes", 32), path, {"format": 1, "classes": ["cats", "dogs"]})
+    keras_models.save(
+        keras_models.build("notes", 32), path, {"format": 1, "classes": ["cats", "dogs"]}
+    )
     return path
 
 
@@ -37,7 +40,7 @@ def foreign_file(tmp_path_factory):
 
 
 def photo(value=120):
-    return images.encode(np.full((40, 50, 3), value, dtype=np.uint8))
+    return decode.encode(np.full((40, 50, 3), value, dtype=np.uint8))
 
 
 def page(**query):
@@ -58,7 +61,7 @@ def test_without_a_run_the_model_that_comes_with_the_lab_is_ready():
 
 
 def test_without_any_model_the_page_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(shipped, "run", lambda: None)
+    monkeypatch.setattr(default_model, "run", lambda: None)
     app = page()
     assert not app.exception
     assert "No run has a model yet" in fakes.said(app.info)
@@ -84,7 +87,7 @@ def test_photos_get_a_row_each_and_unreadable_ones_a_reason(model_file):
 
 
 def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
-    from catdog_core import datasets
+    from catdog_core.data import datasets
 
     folder = run_with_model(model_file)
     app = page(run=folder.name, dataset=datasets.open_folder(demo).id)
@@ -95,7 +98,7 @@ def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
 
 
 def test_two_sessions_share_one_model(model_file, monkeypatch):
-    from catdog_core import predict
+    from catdog_core.analysis import predict
     from catdog_ui import loaders
 
     loads, plain = [], predict.load
@@ -114,7 +117,7 @@ def many(count):
 
 
 def test_many_photos_are_looked_at_in_the_background(model_file, monkeypatch):
-    from catdog_core import predict
+    from catdog_core.analysis import predict
 
     begin, plain = threading.Event(), predict.photos
 
@@ -132,7 +135,7 @@ def test_many_photos_are_looked_at_in_the_background(model_file, monkeypatch):
 
 
 def test_a_stopped_look_keeps_what_it_has(model_file, monkeypatch):
-    from catdog_core import predict
+    from catdog_core.analysis import predict
 
     plain = predict.photos
 

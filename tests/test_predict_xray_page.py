@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from keras import layers as kl
 
-from catdog_core import images, jobs, models, predict
-from catdog_core.insight import xray
+from catdog_core.analysis import activations, predict
+from catdog_core.base import jobs
+from catdog_core.imaging import decode
+from catdog_core.models import keras_models
 from catdog_core.training import epoch_weights
 from catdog_ui.predict import activations_view
 from catdog_ui.predict.activation_selection import Selection
@@ -20,19 +22,19 @@ pytestmark = pytest.mark.usefixtures("workspace")
 def photo(value=120):
     photo = np.full((40, 50, 3), value, dtype=np.uint8)
     photo[10:30, 10:30] = (250, 40, 90)
-    return images.encode(photo)
+    return decode.encode(photo)
 
 
 @pytest.fixture(scope="module")
 def notes():
     keras.utils.set_random_seed(0)
-    return models.build("notes", 48)
+    return keras_models.build("notes", 48)
 
 
 def opened(model, epochs=(), **query):
     """The X-ray of a run with this model."""
     folder = fakes.run()
-    models.save(model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
+    keras_models.save(model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
     for epoch, weights in enumerate(epochs):
         epoch_weights.keep(folder, epoch, weights, 8)
     app = fakes.page("6_Predict", run=folder.name, **query)
@@ -72,7 +74,7 @@ def test_each_closer_look_says_how_to_read_it_and_what_it_shows(notes):
 
 
 def test_the_strongest_photos_come_from_the_validation_set(notes, demo):
-    from catdog_core import datasets
+    from catdog_core.data import datasets
 
     app = opened(notes, dataset=datasets.open_folder(demo).id)
     said = look(app, "strongest")
@@ -121,9 +123,9 @@ def test_a_network_with_skip_connections_and_without_pooling(notes):
 
 def test_the_map_can_be_clicked_wherever_it_is_and_shows_the_chosen_unit(notes):
     model = predict.describe("model", notes, {"classes": ["cats", "dogs"]})
-    layer = xray.layers(model)[1]
+    layer = activations.layers(model)[1]
     fitted = np.zeros((48, 48, 3), np.uint8)
-    values = xray.maps(model, fitted[None], layer.place)[0]
+    values = activations.maps(model, fitted[None], layer.place)[0]
     what = Selection(None, model, fitted, [], [layer], layer, 3, values, {})
     chart = activations_view.channel_figure(what, 7, 11)
     assert len(chart.data[0].x) == 46 * 46

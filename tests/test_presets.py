@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from catdog_core import files, trash
-from catdog_core.augmentation import links, presets
-from catdog_core.controls import controls
-from catdog_core.errors import CatDogError, SettingsError
-from catdog_core.settings import PRESETS, Augmentation
+from catdog_core.augmentation import presets, url_params
+from catdog_core.base import files, trash
+from catdog_core.base.errors import CatDogError, SettingsError
+from catdog_core.base.field_specs import controls
+from catdog_core.config import PRESETS, Augmentation
 
 MINE = Augmentation(rotation_range=33, brightness_range=(0.7, 1.3), fill_mode="reflect")
 
@@ -216,23 +216,23 @@ def test_whatever_is_made_of_a_preset_s_file_is_read_or_refused():
 
 
 def test_a_link_tells_only_what_differs():
-    assert links.to_query(Augmentation()) == {}
-    assert links.to_query(MINE) == {
+    assert url_params.to_query(Augmentation()) == {}
+    assert url_params.to_query(MINE) == {
         "rotation_range": "33",
         "brightness_range": "0.7-1.3",
         "fill_mode": "reflect",
     }
-    assert links.to_query(PRESETS["none"])["vertical_flip"] == "false"
+    assert url_params.to_query(PRESETS["none"])["vertical_flip"] == "false"
 
 
 def test_a_link_brings_back_the_very_settings():
     for settings in any_settings():
-        assert links.from_query(links.to_query(settings)) == (settings, [])
+        assert url_params.from_query(url_params.to_query(settings)) == (settings, [])
 
 
 def test_a_bad_value_in_a_link_is_named_and_replaced_by_the_default():
     query = {"zoom_range": "0.4", "rotation_range": "900", "fill_mode": "mirror", "lang": "ko"}
-    settings, refused = links.from_query(query)
+    settings, refused = url_params.from_query(query)
     assert settings == Augmentation(zoom_range=0.4)
     assert [str(error) for error in refused] == [
         "URL: rotation_range is '900'. Expected a number from 0 to 180. The default, 20, is used"
@@ -244,7 +244,7 @@ def test_a_bad_value_in_a_link_is_named_and_replaced_by_the_default():
 
 @pytest.mark.parametrize("text", ["", "1.3-0.7", "0.7", "-1-2", "0.7-1.3-2", "nan-1", "0-9", "x-y"])
 def test_a_bad_pair_in_a_link_is_refused(text):
-    settings, (error,) = links.from_query({"brightness_range": text})
+    settings, (error,) = url_params.from_query({"brightness_range": text})
     assert settings == Augmentation()
     assert "two numbers from 0 to 3, the smaller first" in str(error)
     assert "default, 1-1," in str(error)
@@ -252,6 +252,6 @@ def test_a_bad_pair_in_a_link_is_refused(text):
 
 @pytest.mark.parametrize("text", ["", " ", "\x00", "1e999", "-0", "٣", "9" * 5000, "[]", "None"])
 def test_any_text_in_a_link_gives_settings_or_is_told(text):
-    settings, refused = links.from_query(dict.fromkeys(Augmentation.model_fields, text))
+    settings, refused = url_params.from_query(dict.fromkeys(Augmentation.model_fields, text))
     assert isinstance(settings, Augmentation)
     assert all(len(str(error)) < 250 for error in refused)

@@ -9,8 +9,7 @@ import pytest
 from flat_photos import tiff
 from PIL import Image, ImageCms
 
-from catdog_core import images
-from catdog_core.photos import jpeg, profiles
+from catdog_core.imaging import color_profiles, decode, jpeg
 
 SWAPPED = icc.rgb([icc.SRGB[1], icc.SRGB[0], icc.SRGB[2]])
 WIDE = icc.rgb(icc.P3)
@@ -56,8 +55,8 @@ FORMATS = {
 )
 def test_colours_are_as_without_the_profile(kind, profile):
     data = saved(under(profile), kind, icc_profile=profile, **FORMATS[kind])
-    assert error(images.decode(data), scene()) < 1
-    assert error(images.decode(saved(under(profile), kind, **FORMATS[kind])), scene()) > 1
+    assert error(decode.decode(data), scene()) < 1
+    assert error(decode.decode(saved(under(profile), kind, **FORMATS[kind])), scene()) > 1
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"exif": b"Exif\0\0MM\0*"}])
@@ -65,7 +64,7 @@ def test_colours_are_as_without_the_profile(kind, profile):
 def test_each_way_of_decoding_follows_it(options, at_least):
     large = scene().resize((960, 640))
     data = saved(under(WIDE, large), "JPEG", quality=98, icc_profile=WIDE, **options)
-    photo = images.decode(data, at_least)
+    photo = decode.decode(data, at_least)
     assert error(photo, large.resize(photo.shape[1::-1], Image.Resampling.BOX)) < 1.5
 
 
@@ -73,18 +72,18 @@ def test_a_palette_and_transparency_follow_it_and_paper_stays_white():
     clear = under(SWAPPED).convert("RGBA")
     clear.putalpha(Image.new("L", clear.size, 255))
     clear.paste((0, 0, 0, 0), (0, 0, 10, 10))
-    photo = images.decode(saved(clear, "PNG", icc_profile=SWAPPED))
+    photo = decode.decode(saved(clear, "PNG", icc_profile=SWAPPED))
     assert photo[:10, :10].min() == 255
     assert error(photo[20:], np.asarray(scene())[20:]) < 1
     few = scene().quantize(16)
     data = saved(under(SWAPPED, few.convert("RGB")).quantize(16), "PNG", icc_profile=SWAPPED)
-    assert error(images.decode(data), few.convert("RGB")) < 4
+    assert error(decode.decode(data), few.convert("RGB")) < 4
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
 def test_grey_follows_a_grey_profile(kind):
     ramp = Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (64, 1)))
-    photo = images.decode(saved(ramp, kind, icc_profile=icc.grey(1.0)))
+    photo = decode.decode(saved(ramp, kind, icc_profile=icc.grey(1.0)))
     linear = np.arange(256) / 255
     expected = 255 * np.where(
         linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
@@ -98,7 +97,7 @@ def test_inks_follow_their_profile(kind):
     profile = icc.inks()
     printed = scene().convert("CMYK")
     options = {"quality": 100} if kind == "JPEG" else {}
-    photo = images.decode(saved(printed, kind, icc_profile=profile, **options))
+    photo = decode.decode(saved(printed, kind, icc_profile=profile, **options))
     source, target = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
     exact = ImageCms.profileToProfile(printed, source, target, outputMode="RGB")
     assert error(photo, exact) < 1.5
@@ -109,11 +108,11 @@ def test_lab_follows_its_profile_or_the_usual_meaning():
     lab = ImageCms.profileToProfile(
         scene(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
-    assert error(images.decode(saved(lab, "TIFF")), scene()) < 3
+    assert error(decode.decode(saved(lab, "TIFF")), scene()) < 3
     dark = icc.table(
         b"Lab ", 3, 9, lambda v: np.stack([v[:, 0] * 50, v[:, 1] * 0, v[:, 2] * 0], axis=1)
     )
-    assert images.decode(saved(lab, "TIFF", icc_profile=dark)).mean() < 90
+    assert decode.decode(saved(lab, "TIFF", icc_profile=dark)).mean() < 90
 
 
 SRGBS = {
@@ -131,7 +130,7 @@ IGNORED = {
     "of inks": icc.inks(5),
     "of greys": icc.grey(1.0),
     "a link of two devices": WIDE.replace(b"mntr", b"link"),
-    "too large": WIDE + bytes(profiles.MAX_BYTES),
+    "too large": WIDE + bytes(color_profiles.MAX_BYTES),
     "a million tags": WIDE[:128] + b"\0\x0f\x42\x40" + WIDE[132:],
     "steps without end": icc.profile({b"D2B0": b"mpet" + bytes(200)}, b"RGB "),
     "without primaries": icc.profile({b"wtpt": icc.xyz((1, 1, 1))}, b"RGB "),
@@ -143,15 +142,15 @@ IGNORED = {
 @pytest.mark.parametrize("name", IGNORED)
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_a_profile_that_is_srgb_damaged_or_of_other_colours_changes_no_pixel(name, kind):
-    plain = images.decode(saved(scene(), kind))
+    plain = decode.decode(saved(scene(), kind))
     data = saved(scene(), kind, icc_profile=IGNORED[name] or None)
-    assert np.array_equal(images.decode(data), plain)
+    assert np.array_equal(decode.decode(data), plain)
 
 
 def test_a_profile_for_colours_is_ignored_on_grey():
     grey = scene().convert("L")
-    photo = images.decode(saved(grey, "PNG", icc_profile=icc.rgb(icc.SRGB, 1.0)))
-    assert np.array_equal(photo, images.decode(saved(grey, "PNG")))
+    photo = decode.decode(saved(grey, "PNG", icc_profile=icc.rgb(icc.SRGB, 1.0)))
+    assert np.array_equal(photo, decode.decode(saved(grey, "PNG")))
 
 
 def test_conversions_are_made_once_and_few_are_kept(monkeypatch):
@@ -161,18 +160,18 @@ def test_conversions_are_made_once_and_few_are_kept(monkeypatch):
         ImageCms, "buildTransform", lambda *a, **k: made.append(1) or build(*a, **k)
     )
     for _ in range(3):
-        profiles.conversion(icc.rgb(icc.P3, 1.23), "RGB")
+        color_profiles.conversion(icc.rgb(icc.P3, 1.23), "RGB")
     assert len(made) == 1
     for gamma in np.linspace(1, 3, 40):
-        profiles.conversion(icc.rgb(icc.P3, gamma), "RGB")
-    assert len(profiles._conversions) <= profiles._MOST
+        color_profiles.conversion(icc.rgb(icc.P3, gamma), "RGB")
+    assert len(color_profiles._conversions) <= color_profiles._MOST
 
 
 def test_a_plain_photo_without_profile_never_meets_the_conversion(monkeypatch):
     data = saved(scene(), "JPEG")
-    monkeypatch.setattr(profiles, "conversion", None)
+    monkeypatch.setattr(color_profiles, "conversion", None)
     assert jpeg.decode_plainest(data, None, 10**6) is not None
-    assert images.decode(data).shape == (64, 96, 3)
+    assert decode.decode(data).shape == (64, 96, 3)
 
 
 def test_a_large_photo_under_a_table_of_colours_is_refused_before_it_takes_long():
@@ -182,6 +181,6 @@ def test_a_large_photo_under_a_table_of_colours_is_refused_before_it_takes_long(
     profile = icc.table(b"RGB ", 3, 5, lab)
     data = tiff(5600, 5600, rows=64, tags=[(34675, 7, len(profile), profile)])
     start = time.process_time()
-    with pytest.raises(images.PhotoError, match="28,000,000 pixels"):
-        images.decode(data)
+    with pytest.raises(decode.PhotoError, match="28,000,000 pixels"):
+        decode.decode(data)
     assert time.process_time() - start < 3

@@ -2,9 +2,9 @@
 
 import pytest
 
-from catdog_core.augmentation.questions import questions
-from catdog_core.controls import controls
-from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
+from catdog_core.augmentation.warnings import questions
+from catdog_core.base.field_specs import controls
+from catdog_core.config import NO_AUGMENTATION, PRESETS, Augmentation
 
 ODD = {
     "rotation_range": 90,

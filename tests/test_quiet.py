@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from catdog_core import files, quiet
+from catdog_core.base import files, library_output
 
 CODE = """
 import sys
-from catdog_core import quiet
-quiet.import_tensorflow()
-print([name for name in quiet._BALLAST if name in sys.modules])
+from catdog_core.base import library_output
+library_output.import_tensorflow()
+print([name for name in library_output._BALLAST if name in sys.modules])
 import keras, matplotlib
 print(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).count_params())
 """
@@ -26,16 +26,16 @@ def test_the_import_says_nothing_and_loads_no_ballast_which_can_be_loaded_later(
 
 DAMAGED = """
 import numpy as np
-from catdog_core import images
-from catdog_core.errors import PhotoError
+from catdog_core.imaging import decode
+from catdog_core.base.errors import PhotoError
 rng = np.random.default_rng(0)
-whole = images.encode(rng.integers(0, 255, (64, 64, 3)).astype(np.uint8))
+whole = decode.encode(rng.integers(0, 255, (64, 64, 3)).astype(np.uint8))
 for _ in range(60):
     data = bytearray(whole)
     for place in rng.integers(700, len(data) - 2, 3):
         data[place] = rng.integers(0, 255)
     try:
-        images.decode(bytes(data))
+        decode.decode(bytes(data))
     except PhotoError:
         pass
 """
@@ -48,4 +48,4 @@ def test_a_damaged_photo_leaves_one_line_at_most_in_a_servers_log():
     lines = done.stderr.splitlines()
     assert done.returncode == 0 and done.stdout == b""
     assert 0 < len(lines) <= 60, "with none, SECURITY.md and `quiet` tell of what is no more"
-    assert all(quiet._OF_DECODERS.match(line) and len(line) < 100 for line in lines)
+    assert all(library_output._OF_DECODERS.match(line) and len(line) < 100 for line in lines)

@@ -6,14 +6,15 @@ import json
 import fakes
 import pytest
 
-from catdog_core import access, datasets, files, runs
-from catdog_core.access import Visitor
+from catdog_core import runs
+from catdog_core.analysis import history_import
 from catdog_core.augmentation import presets
-from catdog_core.errors import AccessError, CatDogError
-from catdog_core.exports import bundle_in
-from catdog_core.outcomes import history_files
-from catdog_core.settings import Augmentation
-from catdog_core.sources import archives, foreign_records, imports
+from catdog_core.base import access, files
+from catdog_core.base.access import Visitor
+from catdog_core.base.errors import AccessError, CatDogError
+from catdog_core.config import Augmentation
+from catdog_core.data import archives, datasets, imports, tfrecord_import
+from catdog_core.export import bundle_import
 from catdog_ui import visitors
 
 GATED = {
@@ -58,17 +59,17 @@ def visitor(request, monkeypatch):
 def test_a_bundle_is_not_opened_for_who_may_not_have_a_run(tmp_path):
     file = Untouched()
     with pytest.raises(AccessError):
-        bundle_in.bring(file)
+        bundle_import.bring(file)
     assert not file.touched
     with pytest.raises(AccessError):
-        bundle_in.bring(tmp_path / "is not even there.zip")
+        bundle_import.bring(tmp_path / "is not even there.zip")
     assert len(runs.listing()) == 1
 
 
 @pytest.mark.usefixtures("visitor")
 def test_a_history_is_not_opened_for_who_may_not_have_a_run(tmp_path):
     with pytest.raises(AccessError):
-        history_files.bring(tmp_path / "is not even there.csv")
+        history_import.bring(tmp_path / "is not even there.csv")
     assert len(runs.listing()) == 1
 
 
@@ -78,8 +79,8 @@ def test_a_history_is_not_opened_for_who_may_not_have_a_run(tmp_path):
         lambda file, tmp_path: archives.look(file, "photos.zip"),
         lambda file, tmp_path: imports.archive(file, "photos.zip"),
         lambda file, tmp_path: imports.look_at_photos({"cats": [("a.jpg", file)]}, "x"),
-        lambda file, tmp_path: foreign_records.look(tmp_path / "gone.tfrecord"),
-        lambda file, tmp_path: foreign_records.import_foreign(tmp_path / "gone.tfrecord"),
+        lambda file, tmp_path: tfrecord_import.look(tmp_path / "gone.tfrecord"),
+        lambda file, tmp_path: tfrecord_import.import_foreign(tmp_path / "gone.tfrecord"),
         lambda file, tmp_path: presets.save("x", Augmentation()),
     ],
 )
@@ -98,11 +99,11 @@ def test_a_bundle_that_would_pass_the_quota_of_the_disk_is_not_unpacked(
     (workspace / access.FILE).write_text(json.dumps(told))
     monkeypatch.setattr(access, "_ask", lambda: Visitor("bob", "student"))
     with pytest.raises(AccessError, match="This run takes"):
-        bundle_in.bring(travelled[1])
+        bundle_import.bring(travelled[1])
     assert len(runs.listing()) == 1 and not list(runs.root().glob(".*"))
     told["megabytes_each"] = 1000
     (workspace / access.FILE).write_text(json.dumps(told))
-    assert bundle_in.bring(travelled[1]).run.owner == "bob"
+    assert bundle_import.bring(travelled[1]).run.owner == "bob"
 
 
 @pytest.mark.parametrize("path", GATED)
@@ -124,7 +125,7 @@ def test_a_history_that_is_sent_all_the_same_is_not_read(monkeypatch):
 
     monkeypatch.setattr(visitors, "gate", gate)
     monkeypatch.setattr(access, "_ask", lambda: Visitor("ada", "student"))
-    monkeypatch.setattr(history_files, "read", None)
+    monkeypatch.setattr(history_import, "read", None)
     page = fakes.page("4_Compare")
     page.file_uploader(key="history_file").upload("h.csv", b"loss\n1\n", "text/csv")
     next(b for b in page.button if b.label == "Bring it in").click().run()
@@ -142,7 +143,7 @@ def test_the_code_that_is_tried_has_a_length(workspace):
 @pytest.mark.parametrize("name", [access.FILE, "limits.json"])
 @pytest.mark.parametrize("text", ["[" * 90_000, '{"a":' * 900 + "1" + "}" * 900, "9" * 5000, " "])
 def test_a_file_of_settings_without_end_shuts_and_says_so(workspace, name, text):
-    from catdog_core import limits
+    from catdog_core.base import limits
 
     (workspace / name).write_text(text)
     limits._of.cache_clear()

@@ -5,9 +5,10 @@ import threading
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from catdog_core import datasets, jobs
-from catdog_core.errors import CatDogError
-from catdog_core.packing.race import Lane, Standing
+from catdog_core.base import jobs
+from catdog_core.base.errors import CatDogError
+from catdog_core.data import datasets
+from catdog_core.training.loading_benchmark import Lane, Standing
 from catdog_ui import loaders
 from catdog_ui.data import race_view
 
@@ -21,7 +22,7 @@ LANES = [
 def script(folder):
     from pathlib import Path
 
-    from catdog_core import datasets
+    from catdog_core.data import datasets
     from catdog_ui.data import race_view
 
     race_view.show(datasets.open_folder(Path(folder)))

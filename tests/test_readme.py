@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from catdog_core import cli
-from catdog_core.limits import UPLOAD_MEGABYTES, Limits
-from catdog_core.sources import layout
+from catdog_core.base.limits import UPLOAD_MEGABYTES, Limits
+from catdog_core.data import layout
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,20 +4,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from catdog_core import augment, datasets, images, pipeline, records
-from catdog_core.errors import DatasetError
-from catdog_core.packing import shards
-from catdog_core.settings import Augmentation
+from catdog_core.augmentation import augment
+from catdog_core.base.errors import DatasetError
+from catdog_core.config import Augmentation
+from catdog_core.data import datasets
+from catdog_core.imaging import decode
+from catdog_core.storage import shard_writer, tfrecord
+from catdog_core.training import pipeline
 
 
 @pytest.fixture(scope="module")
 def packed(demo, tmp_path_factory):
-    return records.pack(datasets.scan(demo), tmp_path_factory.mktemp("packed") / "out", size=32)
+    return tfrecord.pack(datasets.scan(demo), tmp_path_factory.mktemp("packed") / "out", size=32)
 
 
 @pytest.fixture(scope="module")
 def photos(packed):
-    return records.load(packed, "train")
+    return tfrecord.load(packed, "train")
 
 
 def test_shards_hold_what_the_decoder_gives(demo, packed, photos):
@@ -26,16 +29,16 @@ def test_shards_hold_what_the_decoder_gives(demo, packed, photos):
     assert photos.images.shape == (48, 32, 32, 3)
     for image, label, file in zip(photos.images[:5], photos.labels, photos.files, strict=False):
         assert label == items[file].label
-        assert np.array_equal(image, images.load(items[file].path.read_bytes(), 32))
+        assert np.array_equal(image, decode.load(items[file].path.read_bytes(), 32))
 
 
 def test_a_part_of_the_validation_sees_every_class(packed):
-    labels = records.load(packed, "validation").labels
+    labels = tfrecord.load(packed, "validation").labels
     assert 3 <= labels[:12].sum() <= 9
 
 
 def test_the_index_describes_the_shards(packed):
-    assert records.opened(packed.path) == packed
+    assert tfrecord.opened(packed.path) == packed
     assert packed.classes == ("cats", "dogs")
     assert packed.counts == {"train": 48, "validation": 24}
     stems = ["index", "train-00000", "train-00000", "validation-00000", "validation-00000"]
@@ -59,10 +62,10 @@ def test_anybodys_tensorflow_reads_the_shards(packed, photos):
 
 
 def test_shards_are_split_by_size(demo, tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "SHARD_BYTES", 20 * 32 * 32 * 3)
-    many = records.pack(datasets.scan(demo), tmp_path / "out", size=32)
+    monkeypatch.setattr(shard_writer, "SHARD_BYTES", 20 * 32 * 32 * 3)
+    many = tfrecord.pack(datasets.scan(demo), tmp_path / "out", size=32)
     assert len(list(many.path.glob("train-*.tfrecord"))) == 3
-    assert len(records.load(many, "train").labels) == 48
+    assert len(tfrecord.load(many, "train").labels) == 48
 
 
 def test_an_unreadable_photo_is_named_and_left_out(demo, tmp_path):
@@ -70,20 +73,20 @@ def test_an_unreadable_photo_is_named_and_left_out(demo, tmp_path):
 
     shutil.copytree(demo, tmp_path / "set")
     (tmp_path / "set/train/cats/cat.0003.jpg").write_bytes(b"no")
-    found = records.pack(datasets.scan(tmp_path / "set"), tmp_path / "out", size=32)
+    found = tfrecord.pack(datasets.scan(tmp_path / "set"), tmp_path / "out", size=32)
     assert [file for file, _ in found.unreadable] == ["train/cats/cat.0003.jpg"]
     assert found.counts["train"] == 47
-    assert [file for file, _ in records.opened(found.path).unreadable] == [found.unreadable[0][0]]
+    assert [file for file, _ in tfrecord.opened(found.path).unreadable] == [found.unreadable[0][0]]
 
 
 def test_nothing_is_packed_over_something(demo, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(DatasetError, match="already holds something"):
-        records.pack(datasets.scan(demo), tmp_path, size=32)
+        tfrecord.pack(datasets.scan(demo), tmp_path, size=32)
 
 
 def test_photos_read_when_indexed_are_those_kept_in_memory(packed, photos):
-    stored = records.load(packed, "train", in_memory=False)
+    stored = tfrecord.load(packed, "train", in_memory=False)
     assert not isinstance(stored.images, np.ndarray)
     assert (stored.labels.tolist(), stored.files) == (photos.labels.tolist(), photos.files)
     for key in (5, -1, slice(3, 40, 7), [7, 7, 0], photos.labels == 1, slice(0, 0)):
@@ -94,14 +97,14 @@ def test_photos_read_when_indexed_are_those_kept_in_memory(packed, photos):
 
 
 def test_only_a_small_split_is_kept_in_memory(packed, photos, monkeypatch):
-    assert isinstance(records.load(packed, "train").images, np.ndarray)
-    monkeypatch.setattr(records, "IN_MEMORY", photos.images.nbytes - 1)
-    assert not isinstance(records.load(packed, "train").images, np.ndarray)
-    assert isinstance(records.load(packed, "validation").images, np.ndarray)
+    assert isinstance(tfrecord.load(packed, "train").images, np.ndarray)
+    monkeypatch.setattr(tfrecord, "IN_MEMORY", photos.images.nbytes - 1)
+    assert not isinstance(tfrecord.load(packed, "train").images, np.ndarray)
+    assert isinstance(tfrecord.load(packed, "validation").images, np.ndarray)
 
 
 def test_batches_are_the_same_from_memory_and_from_shards(packed, photos):
-    stored = records.load(packed, "train", in_memory=False)
+    stored = tfrecord.load(packed, "train", in_memory=False)
     both = zip(batches(stored, Augmentation()), batches(photos, Augmentation()), strict=True)
     assert all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in both)
 

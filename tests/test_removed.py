@@ -3,11 +3,12 @@
 import fakes
 import pytest
 
-from catdog_core import datasets, files, limits, runs
-from catdog_core.cli import main
-from catdog_core.commands import removed
-from catdog_core.errors import DatasetError
-from catdog_core.settings import Network, Training
+from catdog_core import runs
+from catdog_core.base import files, limits
+from catdog_core.base.errors import DatasetError
+from catdog_core.cli import main, removed
+from catdog_core.config import Network, Training
+from catdog_core.data import datasets
 from catdog_core.training.execution import execute_run
 
 SMALL = Training(

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catdog_core import datasets, files, runs
-from catdog_core.errors import RunError
-from catdog_core.exports import report, report_text, tongue
-from catdog_core.insight import metrics
-from catdog_core.insight.predictions import Table
-from catdog_core.outcomes import histories
-from catdog_core.settings import Training
+from catdog_core import runs
+from catdog_core.analysis import histories, metrics
+from catdog_core.analysis.predictions import Table
+from catdog_core.base import files, report_language
+from catdog_core.base.errors import RunError
+from catdog_core.config import Training
+from catdog_core.data import datasets
+from catdog_core.export import report, report_text
 from catdog_core.training.execution import execute_run
 from tests import fakes
 
@@ -110,7 +111,7 @@ def test_many_classes_get_their_mistakes_named_and_no_huge_table(workspace, tmp_
     shares = np.eye(count)[np.roll(labels, 1)]
     table = Table(tuple(map(str, labels)), classes, labels, shares)
     facts = report_text.Facts(run, histories.of_run(run), table, metrics.at(table))
-    found = Tags(report.html_page(facts, tongue.english, "en", live=False))
+    found = Tags(report.html_page(facts, report_language.english, "en", live=False))
     assert "kind 0 called kind 59: 1 of 1" in found.text
     assert len([tag for tag, _ in found.tags if tag == "td"]) < 500
 

@@ -9,9 +9,11 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from catdog_core import datasets, files, locks, runs, subprocess_jobs, trash
-from catdog_core.errors import CatDogError, RunError
-from catdog_core.settings import Augmentation, Training
+from catdog_core import runs
+from catdog_core.base import files, locks, subprocess_jobs, trash
+from catdog_core.base.errors import CatDogError, RunError
+from catdog_core.config import Augmentation, Training
+from catdog_core.data import datasets
 from catdog_core.training import execution
 from catdog_core.training.execution import execute_run
 
@@ -119,7 +121,7 @@ def test_a_second_run_waits_its_turn_and_a_killed_one_is_lost_then_resumed(datas
 
 @pytest.mark.slow
 def test_early_stopping_ends_the_run_so_many_epochs_after_its_best(dataset, monkeypatch):
-    from catdog_core import callbacks
+    from catdog_core.training import callbacks
 
     # Whether a later epoch of a real training is better is chance; here the second one stays best.
     best = lambda epochs, monitor: min(1, len(epochs) - 1)  # noqa: E731
@@ -136,7 +138,7 @@ def test_a_diverging_training_fails_with_its_remedy(dataset):
     training = SMALL.model_copy(update={"epochs": 60, "learning_rate": 0.1, "steps_per_epoch": 40})
     run = runs.create(dataset, training, None)
     with pytest.MonkeyPatch.context() as patch:
-        from catdog_core import callbacks
+        from catdog_core.training import callbacks
 
         def infinite(self, batch, logs=None, real=callbacks.Progress.on_train_batch_end):
             real(self, batch, {**logs, "loss": float("inf")} if batch == 3 else logs)

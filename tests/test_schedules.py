@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from catdog_core import controls, files, runs
-from catdog_core.errors import DatasetError
-from catdog_core.settings import RECIPES, Augmentation, Training
-from catdog_core.training import schedules
+from catdog_core import runs
+from catdog_core.base import field_specs, files
+from catdog_core.base.errors import DatasetError
+from catdog_core.config import RECIPES, Augmentation, Training, schedules
 from catdog_core.training.execution import execute_run
 
 SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=4, seed=3)
@@ -59,7 +59,7 @@ def test_the_curve_before_the_start_is_what_the_steps_get(schedule):
 
 def test_settings_of_an_older_lab_still_open():
     old = {"model": "notes", "epochs": 5, "optimizer": "adam", "learning_rate": 1e-3}
-    assert controls.parse(Training, old) == Training(epochs=5, learning_rate=1e-3)
+    assert field_specs.parse(Training, old) == Training(epochs=5, learning_rate=1e-3)
 
 
 def test_every_recipe_is_of_its_own_model():
@@ -132,14 +132,14 @@ def _best(path):
 
 @pytest.mark.slow
 def test_what_is_validated_and_kept_as_best_is_the_average(dataset):
-    from catdog_core import models
-    from catdog_core.training import averaging
+    from catdog_core.models import keras_models
+    from catdog_core.training import ema
 
     training = SMALL.model_copy(update={"epochs": 1, "weight_averaging": 0.9})
     run = runs.create(dataset, training, None)
     execute_run(run)
-    raw = [weight.numpy() for weight in models.load(run / "backup.keras").weights[:-1]]
-    averages = averaging.read(run / "backup.keras")
+    raw = [weight.numpy() for weight in keras_models.load(run / "backup.keras").weights[:-1]]
+    averages = ema.read(run / "backup.keras")
     best = _best(run / "best.keras")
     assert not np.array_equal(raw[0], averages[0])
     assert np.array_equal(best[0], averages[0])
@@ -160,13 +160,13 @@ def test_fewer_photos_are_trained_on_and_the_run_tells(dataset):
 
 @pytest.mark.slow
 def test_only_the_chosen_photos_reach_the_network(dataset):
-    from catdog_core import pipeline, records
-    from catdog_core.training import part
+    from catdog_core.storage import tfrecord
+    from catdog_core.training import pipeline, subset
 
-    packed = records.cached(dataset, 32)
-    photos = records.load(packed, "train", in_memory=False)
+    packed = tfrecord.cached(dataset, 32)
+    photos = tfrecord.load(packed, "train", in_memory=False)
     chosen = {item.file for item in dataset.subset(10, 3).items("train")}
-    few = part.of(photos, chosen)
+    few = subset.of(photos, chosen)
     assert set(few.files) == chosen and len(few.labels) == len(few.images) == 10
     batches = pipeline.training_batches(few, None, batch_size=10, seed=0, first_step=0, last_step=2)
     shown = {image.numpy().astype("uint8").tobytes() for image, _ in batches.unbatch()}
@@ -175,7 +175,7 @@ def test_only_the_chosen_photos_reach_the_network(dataset):
 
 
 def test_balanced_classes_weigh_the_same():
-    from catdog_core import pipeline
+    from catdog_core.training import pipeline
 
     labels = np.array([0] * 30 + [1] * 10)
     weights = pipeline.class_weights(labels, 2)
@@ -188,7 +188,7 @@ def test_balanced_classes_weigh_the_same():
 def test_smoothed_labels_are_shares_and_weights_come_with_them(dataset, classes):
     from types import SimpleNamespace
 
-    from catdog_core import pipeline
+    from catdog_core.training import pipeline
 
     photos = SimpleNamespace(images=np.zeros((9, 8, 8, 3), np.uint8), labels=np.arange(9) % classes)
     images, labels, weights = next(
@@ -216,7 +216,7 @@ def test_smoothed_labels_are_shares_and_weights_come_with_them(dataset, classes)
 def test_biases_and_batch_norms_are_spared_by_weight_decay():
     import keras
 
-    from catdog_core import models
+    from catdog_core.models import keras_models
     from catdog_core.training import optimizers
 
     model = keras.Sequential(
@@ -228,7 +228,7 @@ def test_biases_and_batch_norms_are_spared_by_weight_decay():
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )
-    models.compile_for_training(
+    keras_models.compile_for_training(
         model, optimizers.make(Training(optimizer="adamw", weight_decay=0.1))
     )
     decayed = [v.name for v in model.trainable_variables if model.optimizer._use_weight_decay(v)]
@@ -239,13 +239,13 @@ def test_biases_and_batch_norms_are_spared_by_weight_decay():
 def test_mixed_precision_trains_and_predicts_in_32_bits_and_leaves_the_lab_as_it_was(dataset):
     import keras
 
-    from catdog_core import models
+    from catdog_core.models import keras_models
 
     training = SMALL.model_copy(update={"epochs": 1, "mixed_precision": True})
     run = runs.create(dataset, training, None)
     execute_run(run)
     assert keras.config.dtype_policy().name == "float32"
-    model = models.load(run / "best.keras")
+    model = keras_models.load(run / "best.keras")
     assert model.layers[-1].compute_dtype == "float32"
     assert model.layers[1].compute_dtype != "float32"
     assert json.loads((run / "metrics.jsonl").read_text())["loss"] > 0

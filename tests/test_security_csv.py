@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from catdog_core import sheets
-from catdog_core.insight import predictions
+from catdog_core.analysis import predictions
+from catdog_core.base import csv_safety
 
 PROJECT = Path(__file__).resolve().parent.parent
 FORMULAS = ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＠x"]
@@ -17,13 +17,13 @@ FORMULAS = ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "\
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_what_begins_as_a_formula_begins_with_an_apostrophe(name):
-    assert sheets.cell(name) == f"'{name}"
-    assert sheets.cell(name, for_spreadsheet=False) == name
+    assert csv_safety.cell(name) == f"'{name}"
+    assert csv_safety.cell(name, for_spreadsheet=False) == name
 
 
 @pytest.mark.parametrize("name", ["", "cat.jpg", "train/cats/cat.1.jpg", "2=2", "'=1"])
 def test_any_other_name_stays_as_it_is(name):
-    assert sheets.cell(name) == name
+    assert csv_safety.cell(name) == name
 
 
 def test_a_table_of_answers_keeps_its_cells_whatever_is_in_the_names():

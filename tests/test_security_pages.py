@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from test_pages import PAGES, page
 
-from catdog_core import datasets, files, images, runs
+from catdog_core import runs
 from catdog_core.augmentation import presets
-from catdog_core.settings import Augmentation
+from catdog_core.base import files
+from catdog_core.config import Augmentation
+from catdog_core.data import datasets
+from catdog_core.imaging import decode
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no file names of this kind")
 
@@ -32,7 +35,7 @@ def hostile(workspace, tmp_path):
             for number in range(count):
                 photo = rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)
                 path = folder / split / name / f"{number} {HOSTILE}.jpg"
-                path.write_bytes(images.encode(photo))
+                path.write_bytes(decode.encode(photo))
     (folder / "train" / f"a {HOSTILE}" / f"bad {HOSTILE}.jpg").write_bytes(b"no photo")
     dataset = datasets.open_folder(folder)
     run = fakes.run(HOSTILE)

@@ -9,8 +9,9 @@ import fakes
 import pytest
 
 from benchmarks import server
-from catdog_core import access, files, runs
-from catdog_core.training import run_process
+from catdog_core import runs
+from catdog_core.base import access, files
+from catdog_core.runs import run_process
 
 GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
 SECRET = "hunter2-4711"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from catdog_core.controls import controls, parse
-from catdog_core.errors import SettingsError
-from catdog_core.settings import PRESETS, RECIPES, Augmentation, Training
+from catdog_core.base.errors import SettingsError
+from catdog_core.base.field_specs import controls, parse
+from catdog_core.config import PRESETS, RECIPES, Augmentation, Training
 
 
 def test_defaults_of_augmentation_are_the_notes():

@@ -7,8 +7,9 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, jobs
-from catdog_core.packing import cache
+from catdog_core.base import jobs
+from catdog_core.data import datasets
+from catdog_core.storage import shard_cache
 from catdog_ui.data import shards_view
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -42,7 +43,7 @@ def test_one_click_packs_and_a_second_verifies(demo):
     app = page(dataset=dataset.id)
     pack(app, dataset)
     assert "written now" in told(app)
-    assert (cache.place(dataset.fingerprint, 150) / "index.json").is_file()
+    assert (shard_cache.place(dataset.fingerprint, 150) / "index.json").is_file()
     pack(app, dataset)
     assert "all right" in told(app)
 
@@ -51,7 +52,7 @@ def test_a_damaged_shard_is_mended(demo):
     dataset = datasets.open_folder(demo)
     app = page(dataset=dataset.id)
     pack(app, dataset)
-    shard = next(cache.place(dataset.fingerprint, 150).glob("train-*.tfrecord"))
+    shard = next(shard_cache.place(dataset.fingerprint, 150).glob("train-*.tfrecord"))
     good = shard.read_bytes()
     shard.write_bytes(good[:5000] + b"\x00" * 100 + good[5100:])
     pack(app, dataset)
@@ -67,14 +68,14 @@ def test_the_cache_is_shown_and_cleared(demo):
     app.run()
     assert dataset.name in list(app.dataframe[-1].value["Dataset"])
     app.button("shards_clear").click().run()
-    assert not app.exception and cache.usage() == []
+    assert not app.exception and shard_cache.usage() == []
 
 
 def test_a_failed_packing_says_why(demo, monkeypatch):
     dataset = datasets.open_folder(demo)
     app = page(dataset=dataset.id)
-    cache.place(dataset.fingerprint, 150).parent.parent.mkdir(exist_ok=True)
-    cache.root().write_text("in the way")  # a file where the cache's folder should be
+    shard_cache.place(dataset.fingerprint, 150).parent.parent.mkdir(exist_ok=True)
+    shard_cache.root().write_text("in the way")  # a file where the cache's folder should be
     pack(app, dataset)
     assert "could not be written" in fakes.said(app.error)
 

@@ -6,10 +6,10 @@ import pytest
 from pasted import only, run
 from PIL import Image
 
-from catdog_core import augment
-from catdog_core.augment import Transform
+from catdog_core.augmentation import augment
+from catdog_core.augmentation.augment import Transform
 from catdog_core.augmentation.code_templates import LIBRARIES, snippets
-from catdog_core.demo import draw_pet
+from catdog_core.data.synthetic import draw_pet
 
 # Keras itself calls SciPy by a name SciPy deprecates.
 pytestmark = pytest.mark.filterwarnings(

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pasted import PET, only, run
 
-from catdog_core import augment
+from catdog_core.augmentation import augment
 from catdog_core.augmentation.code_templates import LIBRARIES, snippets
-from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
+from catdog_core.config import NO_AUGMENTATION, PRESETS, Augmentation
 
 # Keras itself calls SciPy by a name SciPy deprecates.
 pytestmark = pytest.mark.filterwarnings(

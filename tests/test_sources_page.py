@@ -11,10 +11,11 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images, jobs
-from catdog_core.errors import DownloadError
-from catdog_core.sources import class_set, tfds
-from catdog_core.sources.tfds import Found
+from catdog_core.base import jobs
+from catdog_core.base.errors import DownloadError
+from catdog_core.data import cats_vs_dogs, datasets, tfds
+from catdog_core.data.tfds import Found
+from catdog_core.imaging import decode
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -50,7 +51,7 @@ def chosen(app):
 
 
 def photo(shade):
-    return images.encode(np.full((30, 40, 3), shade, np.uint8))
+    return decode.encode(np.full((30, 40, 3), shade, np.uint8))
 
 
 @pytest.mark.parametrize("source", ["demo", "class", "archive", "photos", "folder", "tfds"])
@@ -156,11 +157,11 @@ def test_the_class_dataset_comes_by_one_click_in_the_background(monkeypatch, dem
     go = threading.Event()
 
     def fetched(fetch):
-        fetch.tell(class_set.DOWNLOADING, 17_000_000, 68_000_000)
+        fetch.tell(cats_vs_dogs.DOWNLOADING, 17_000_000, 68_000_000)
         go.wait(60)
         return datasets.open_folder(demo)
 
-    monkeypatch.setattr(class_set, "dataset", fetched)
+    monkeypatch.setattr(cats_vs_dogs, "dataset", fetched)
     app = page("class" if path else "", path)
     key = "source_class" if path else "home_class"
     app.button(key).click().run()
@@ -176,7 +177,7 @@ def test_without_a_network_a_sentence_points_at_the_demo_set(monkeypatch):
     def fail(fetch):
         raise DownloadError("There is no connection. The demo dataset needs no network.")
 
-    monkeypatch.setattr(class_set, "dataset", fail)
+    monkeypatch.setattr(cats_vs_dogs, "dataset", fail)
     app = page("class")
     app.button("source_class").click().run()
     settle(app, lambda app: app.error)
@@ -191,7 +192,7 @@ def test_a_download_is_stopped_and_can_go_on(monkeypatch):
             time.sleep(0.01)
         raise DownloadError("It goes on from where it was.")
 
-    monkeypatch.setattr(class_set, "dataset", wait)
+    monkeypatch.setattr(cats_vs_dogs, "dataset", wait)
     app = page("class")
     app.button("source_class").click().run()
     app.button("job_stop_class_set").click().run()
@@ -201,7 +202,7 @@ def test_a_download_is_stopped_and_can_go_on(monkeypatch):
 
 def test_a_class_dataset_that_is_here_is_chosen_not_fetched(monkeypatch, demo):
     found = datasets.open_folder(demo)
-    monkeypatch.setattr(class_set, "ID", found.id)
+    monkeypatch.setattr(cats_vs_dogs, "ID", found.id)
     app = page("class")
     app.button("source_class").click().run()
     assert chosen(app) == found.id

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core import cli, files, images
-from catdog_core.errors import CatDogError
+from catdog_core import cli
+from catdog_core.base import files
+from catdog_core.base.errors import CatDogError
+from catdog_core.imaging import decode
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has neither pipes nor /dev")
 
@@ -119,7 +121,7 @@ def test_every_reader_refuses_it_at_once(kind, tmp_path):
     path = make(kind, tmp_path)["json"]
     for read in (files.open_regular, files.read_regular):
         assert isinstance(ended(lambda read=read: read(path)), OSError)
-    for read in (images.read, images.dimensions, files.read_json):
+    for read in (decode.read, decode.dimensions, files.read_json):
         assert isinstance(ended(lambda read=read: read(path)), CatDogError)
     assert ended(lambda: files.read_lines(path)) == []
 

@@ -4,7 +4,8 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import datasets, demo, images
+from catdog_core.data import datasets, synthetic
+from catdog_core.imaging import decode
 from catdog_ui.data import split_view
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -38,7 +39,7 @@ def three(tmp_path):
         (tmp_path / "three" / name).mkdir(parents=True)
         for n in range(8):
             photo = rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)
-            (tmp_path / "three" / name / f"{n}.jpg").write_bytes(images.encode(photo))
+            (tmp_path / "three" / name / f"{n}.jpg").write_bytes(decode.encode(photo))
     return tmp_path / "three"
 
 
@@ -60,7 +61,7 @@ def test_a_division_that_cannot_be_is_refused_in_a_sentence(tmp_path):
     for name in ("cats", "dogs"):
         (tmp_path / "few" / name).mkdir(parents=True)
         for n in range(2):
-            photo = demo.draw_pet(0, 64, np.random.default_rng(n + 10 * len(name)))
+            photo = synthetic.draw_pet(0, 64, np.random.default_rng(n + 10 * len(name)))
             photo.save(tmp_path / "few" / name / f"{name}{n}.png")
     app = page(tmp_path / "few")
     app.slider("split_test").set_value(20)

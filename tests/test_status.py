@@ -3,8 +3,8 @@
 import pytest
 from filelock import FileLock
 
-from catdog_core import locks
-from catdog_core.training import status
+from catdog_core.base import locks
+from catdog_core.runs import status
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import keras
 import pytest
 import strange_models
 
-from catdog_core import files, limits, models, predict
-from catdog_core.errors import ModelError
-from catdog_core.networks import known_classes, model_check, model_child, strangers
+from catdog_core.analysis import model_sandbox_process, predict
+from catdog_core.base import files, limits
+from catdog_core.base.errors import ModelError
+from catdog_core.models import keras_models, layer_allowlist, model_sandbox, untrusted_models
 
 SECONDS = 10
 
@@ -41,8 +42,8 @@ def marker(tmp_path):
 
 def test_the_list_of_classes_is_that_of_the_keras_installed():
     found = {name for name in dir(keras.layers) if isinstance(getattr(keras.layers, name), type)}
-    assert found - known_classes.LAYERS - known_classes.REFUSED == {"InputSpec", "Layer"}
-    assert found >= known_classes.LAYERS
+    assert found - layer_allowlist.LAYERS - layer_allowlist.REFUSED == {"InputSpec", "Layer"}
+    assert found >= layer_allowlist.LAYERS
 
 
 NAMES = sorted(strange_models.escapes(files.PROJECT))
@@ -53,7 +54,7 @@ def test_a_known_escape_is_refused_as_data(plain, tmp_path, marker, name):
     change = strange_models.escapes(marker)[name]
     path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="Expected a"):
-        strangers.inspect(path, compiled=True)
+        untrusted_models.inspect(path, compiled=True)
     assert not marker.exists()
 
 
@@ -74,7 +75,7 @@ def test_a_small_file_that_asks_for_much_is_refused_as_data(plain, tmp_path, nam
     change = strange_models.floods()[name]
     path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="Expected"):
-        strangers.inspect(path)
+        untrusted_models.inspect(path)
 
 
 def test_weights_are_counted_before_they_are_allocated(plain, tmp_path, monkeypatch):
@@ -87,7 +88,7 @@ def test_weights_are_counted_before_they_are_allocated(plain, tmp_path, monkeypa
     change = strange_models.floods()["units that the weights do not hold"]
     path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="weights or more, but holds"):
-        model_child.try_out(path, path.name, strangers.held(path))
+        model_sandbox_process.try_out(path, path.name, untrusted_models.held(path))
 
 
 @pytest.mark.long
@@ -112,17 +113,17 @@ def test_tricks_of_hdf5_are_refused(plain, tmp_path):
     harmless = {"circle", "a trillion paths", "no weights"}
     for name, path in tricks.items():
         if name in harmless:
-            assert strangers.inspect(path) == ".h5"
+            assert untrusted_models.inspect(path) == ".h5"
             continue
         with pytest.raises(ModelError):
-            strangers.inspect(path, compiled=True)
+            untrusted_models.inspect(path, compiled=True)
             pytest.fail(name)
 
 
 def test_tricks_of_zips_are_refused(plain, tmp_path):
     for name, path in strange_models.zip_tricks(plain / "plain.keras", tmp_path).items():
         with pytest.raises(ModelError):
-            strangers.inspect(path)
+            untrusted_models.inspect(path)
             pytest.fail(name)
 
 
@@ -132,25 +133,25 @@ def test_a_good_model_passes_within_seconds_and_is_checked_once(
     start = cpu()
     assert predict.load(plain / "plain.keras").size == 32
     assert cpu() - start < SECONDS
-    monkeypatch.setattr(model_check, "_ask", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(model_sandbox, "_ask", lambda *_: pytest.fail("asked"))
     assert predict.load(plain / "plain.keras").size == 32
     assert len(list((workspace / "models_checked").glob("*.json"))) == 1
 
 
 def test_other_limits_have_a_model_checked_anew(plain, workspace, apart, allow, monkeypatch):
     asked = []
-    monkeypatch.setattr(model_check, "_ask", lambda *args: asked.append(args))
-    model_check.check(plain / "plain.h5", "a", "d" * 64)
-    model_check.check(plain / "plain.h5", "a", "d" * 64)
+    monkeypatch.setattr(model_sandbox, "_ask", lambda *args: asked.append(args))
+    model_sandbox.check(plain / "plain.h5", "a", "d" * 64)
+    model_sandbox.check(plain / "plain.h5", "a", "d" * 64)
     allow(model_seconds=5)
-    model_check.check(plain / "plain.h5", "a", "d" * 64)
+    model_sandbox.check(plain / "plain.h5", "a", "d" * 64)
     assert len(asked) == 2
 
 
 def test_the_labs_own_models_are_looked_at_but_not_opened_apart(
     plain, workspace, apart, monkeypatch
 ):
-    monkeypatch.setattr(model_check, "_ask", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(model_sandbox, "_ask", lambda *_: pytest.fail("asked"))
     own = workspace / "runs" / "first" / "best.keras"
     own.parent.mkdir(parents=True)
     own.write_bytes((plain / "plain.keras").read_bytes())
@@ -159,15 +160,15 @@ def test_the_labs_own_models_are_looked_at_but_not_opened_apart(
 
 def test_what_this_process_wrote_is_its_own_until_it_changes(plain, workspace, tmp_path):
     path = tmp_path / "mine.keras"
-    models.save(keras.models.load_model(plain / "plain.h5", compile=False), path, {})
-    assert model_check.is_own(path)
+    keras_models.save(keras.models.load_model(plain / "plain.h5", compile=False), path, {})
+    assert model_sandbox.is_own(path)
     path.write_bytes((plain / "plain.keras").read_bytes())
-    assert not model_check.is_own(path)
+    assert not model_sandbox.is_own(path)
 
 
 def test_a_model_uploaded_to_the_page_is_checked_apart(plain, workspace, apart, monkeypatch):
     asked = []
-    monkeypatch.setattr(model_check, "_ask", lambda *args: asked.append(args))
+    monkeypatch.setattr(model_sandbox, "_ask", lambda *args: asked.append(args))
     app = fakes.page("6_Predict")
     app.segmented_control("predict_kind").set_value("file").run()
     upload = ("plain.h5", (plain / "plain.h5").read_bytes(), "")
@@ -179,7 +180,7 @@ def test_a_model_uploaded_to_the_page_is_checked_apart(plain, workspace, apart, 
 def test_a_link_among_the_runs_to_a_strangers_model_is_a_strangers(plain, workspace):
     (workspace / "runs").mkdir(parents=True)
     (workspace / "runs" / "link.keras").symlink_to(plain / "plain.keras")
-    assert not model_check.is_own(workspace / "runs" / "link.keras")
+    assert not model_sandbox.is_own(workspace / "runs" / "link.keras")
 
 
 def test_limits_come_from_the_workspace_and_are_named_when_wrong(workspace):
@@ -230,7 +231,7 @@ def test_a_member_with_two_names_is_refused_or_has_one_for_all(plain, tmp_path, 
     with zipfile.ZipFile(path) as archive:
         plainly_named = sorted(archive.namelist()) == names
     if plainly_named:
-        strangers.inspect(path)
+        untrusted_models.inspect(path)
     else:
         with pytest.raises(ModelError, match=r"in two ways|twice|has no"):
-            strangers.inspect(path)
+            untrusted_models.inspect(path)

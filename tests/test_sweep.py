@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from catdog_core import augment
+from catdog_core.augmentation import augment
 from catdog_core.augmentation.mixing import Mix
 from catdog_core.augmentation.mixing import apply as mix_apply
-from catdog_core.augmentation.sweep import sweep, sweepable
+from catdog_core.augmentation.parameter_sweep import sweep, sweepable
 from catdog_core.augmentation.transform import Transform
-from catdog_core.controls import controls
-from catdog_core.errors import SettingsError
-from catdog_core.settings import NO_AUGMENTATION, Augmentation
+from catdog_core.base.errors import SettingsError
+from catdog_core.base.field_specs import controls
+from catdog_core.config import NO_AUGMENTATION, Augmentation
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.integers(30, 220, (40, 60, 3), dtype=np.uint8)

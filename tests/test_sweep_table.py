@@ -6,9 +6,10 @@ import fakes
 import numpy as np
 import pytest
 
-from catdog_core import files, runs
-from catdog_core.outcomes import sweep_table
-from catdog_core.settings import PRESETS, Augmentation, Network
+from catdog_core import runs
+from catdog_core.analysis import sweep_table
+from catdog_core.base import files
+from catdog_core.config import PRESETS, Augmentation, Network
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

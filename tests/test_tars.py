@@ -12,9 +12,9 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images
-from catdog_core.errors import DatasetError
-from catdog_core.sources import archives, imports
+from catdog_core.base.errors import DatasetError
+from catdog_core.data import archives, datasets, imports
+from catdog_core.imaging import decode
 
 PLAIN = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(4)]
 KINDS = {"tar": bytes, "tar.gz": gzip.compress, "tar.bz2": bz2.compress, "tar.xz": lzma.compress}
@@ -25,7 +25,7 @@ def packed(names=PLAIN, *members, format=tarfile.PAX_FORMAT, encoding="utf-8"):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=format, encoding=encoding) as archive:
         for number, name in enumerate(names):
-            data = images.encode(np.full((20, 20, 3), 8 * number % 256, np.uint8))
+            data = decode.encode(np.full((20, 20, 3), 8 * number % 256, np.uint8))
             member = tarfile.TarInfo(name)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))

@@ -8,8 +8,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 from tensorboard.util import tensor_util
 
-from catdog_core import files, runs
-from catdog_core.errors import CatDogError, RunError
+from catdog_core import runs
+from catdog_core.base import files
+from catdog_core.base.errors import CatDogError, RunError
 from catdog_core.training import tensorboard_export
 from tests import fakes
 

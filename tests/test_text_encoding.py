@@ -8,8 +8,8 @@ import zlib
 
 import pytest
 
-from catdog_core.sources import archive_safety, archives, imports
-from catdog_core.sources.text_encoding import judge
+from catdog_core.data import archive_safety, archives, imports
+from catdog_core.data.text_encoding import judge
 
 
 @pytest.mark.parametrize(

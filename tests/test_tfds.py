@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from catdog_core import cli, images
-from catdog_core.errors import DatasetError
-from catdog_core.packing import cache
-from catdog_core.sources import tfds
+from catdog_core import cli
+from catdog_core.base.errors import DatasetError
+from catdog_core.data import tfds
+from catdog_core.imaging import decode
+from catdog_core.storage import shard_cache
 
 
 class Image:
@@ -22,7 +23,7 @@ class ClassLabel:
 
 
 def photo(shade):
-    return images.encode(np.full((20, 24, 3), shade, np.uint8))
+    return decode.encode(np.full((20, 24, 3), shade, np.uint8))
 
 
 class Builder:
@@ -82,7 +83,7 @@ def test_splits_and_labels_become_a_dataset(package):
     assert found.counts()["test"] == {"cat": 2, "dog-wolf": 2}
     assert sum(found.counts()["train"].values()) + sum(found.counts()["validation"].values()) == 8
     assert told[0][0] == tfds.PREPARING and told[-1][1] == told[-1][2] > 0
-    images.load(found.items()[0].path.read_bytes(), 20)
+    decode.load(found.items()[0].path.read_bytes(), 20)
 
 
 def test_what_was_fetched_goes_after_the_import_and_stays_when_it_fails(package):
@@ -91,10 +92,10 @@ def test_what_was_fetched_goes_after_the_import_and_stays_when_it_fails(package)
     package["pets"] = Builder({"train": rows(8)}, FEATURES, prepare=OSError("no network"))
     with pytest.raises(DatasetError, match="no network"):
         tfds.dataset("pets")
-    assert [entry.bytes for entry in cache.usage()] == [4]
+    assert [entry.bytes for entry in shard_cache.usage()] == [4]
     package["pets"].prepare = None
     tfds.dataset("pets")
-    assert cache.usage() == []
+    assert shard_cache.usage() == []
 
 
 def test_splits_of_other_names_are_divided_by_the_lab(package):

@@ -7,8 +7,10 @@ import fakes
 import pytest
 from filelock import FileLock
 
-from catdog_core import datasets, files, runs
-from catdog_core.outcomes import histories
+from catdog_core import runs
+from catdog_core.analysis import histories
+from catdog_core.base import files
+from catdog_core.data import datasets
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

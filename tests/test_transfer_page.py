@@ -3,7 +3,7 @@
 import fakes
 import pytest
 
-from catdog_core import datasets
+from catdog_core.data import datasets
 
 pytestmark = pytest.mark.usefixtures("workspace")
 

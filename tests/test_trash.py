@@ -5,11 +5,13 @@ import json
 import fakes
 import pytest
 
-from catdog_core import cli, datasets, files, runs, trash
+from catdog_core import cli, runs
 from catdog_core.augmentation import presets
-from catdog_core.cluster import groups, plans
-from catdog_core.errors import CatDogError, RunError
-from catdog_core.settings import Augmentation, Training
+from catdog_core.base import files, trash
+from catdog_core.base.errors import CatDogError, RunError
+from catdog_core.config import Augmentation, Training
+from catdog_core.data import datasets
+from catdog_core.tuning import groups, plans
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_an_experiment_goes_and_comes_back_whole(pets):
 def test_an_experiment_that_trains_is_not_deleted(pets, monkeypatch):
     key = groups.create(plans.twin(pets, Training(), Augmentation()), "pair")
     files.write_json(groups.load(key).runs[0].folder / "state.json", {"status": "running"})
-    monkeypatch.setattr("catdog_core.locks.is_locked", lambda path: True)
+    monkeypatch.setattr("catdog_core.base.locks.is_locked", lambda path: True)
     with pytest.raises(RunError, match="Stop it before"):
         groups.remove(key)
 

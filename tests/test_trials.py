@@ -7,12 +7,14 @@ import pytest
 
 pytest.importorskip("ray", reason="sweeps are an option: pip install -r requirements-cluster.txt")
 
-from catdog_core import datasets, files, runs
-from catdog_core.cluster import grid, groups, plans, trials
-from catdog_core.cluster.trials import EPOCH, SCORE, Halving
-from catdog_core.errors import ClusterError
-from catdog_core.settings import Training
-from catdog_core.training import reasons
+from catdog_core import runs
+from catdog_core.base import files
+from catdog_core.base.errors import ClusterError
+from catdog_core.config import Training
+from catdog_core.data import datasets
+from catdog_core.runs import failure_messages
+from catdog_core.tuning import grid, groups, plans, trials
+from catdog_core.tuning.trials import EPOCH, SCORE, Halving
 
 SMALL = Training(epochs=8, batch_size=8, image_size=32)
 GRID = grid.parse({"settings": {"seed": [1, 2, 3]}, "asha": {"grace": 2, "reduction": 2}})
@@ -110,15 +112,15 @@ def test_a_higher_score_is_a_better_one(monitor, value, score):
 def test_a_trial_starts_its_run_and_tries_again_as_often_as_it_may(trial):
     assert trial._goes_on(runs.load(trial.folder))
     trial.started -= 100  # its worker never came to life
-    assert trial._goes_on(left(trial.folder, "failed", reasons.UNFORESEEN))
+    assert trial._goes_on(left(trial.folder, "failed", failure_messages.UNFORESEEN))
     trial.was_seen = True
-    assert not trial._goes_on(left(trial.folder, "failed", reasons.UNFORESEEN))
+    assert not trial._goes_on(left(trial.folder, "failed", failure_messages.UNFORESEEN))
     assert trial.started_runs == [trial.folder.name] * 2
     assert groups.read_mark(trial.group_folder, trial.folder.name).tries == 2
 
 
 @pytest.mark.parametrize(
-    ("word", "message"), [("failed", reasons.DIVERGED), ("stopped", ""), ("done", "")]
+    ("word", "message"), [("failed", failure_messages.DIVERGED), ("stopped", ""), ("done", "")]
 )
 def test_a_trial_ends_with_a_run_that_diverged_was_stopped_or_is_done(trial, word, message):
     trial.started, trial.was_seen = time.monotonic(), True

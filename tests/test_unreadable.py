@@ -5,11 +5,12 @@ import os
 import numpy as np
 import pytest
 
-from catdog_core import cli, datasets, health, images
-from catdog_core.errors import DatasetError
-from catdog_core.sources import preview
+from catdog_core import cli
+from catdog_core.base.errors import DatasetError
+from catdog_core.data import audit, datasets, preview
+from catdog_core.imaging import decode
 
-JPEG = images.encode(np.full((16, 16, 3), 90, np.uint8))
+JPEG = decode.encode(np.full((16, 16, 3), 90, np.uint8))
 
 
 @pytest.fixture
@@ -89,8 +90,8 @@ def test_files_that_may_not_be_opened_are_named_and_in_the_check(
     left_out = ["cats/11.jpg", "cats/5.jpg", "dogs/6.jpg", "dogs/more/0.jpg"]
     assert found.note["unusable"] == left_out
     assert cli.main(["check", str(pets)]) == 0
-    again = health.check(datasets.load(found.id))
-    assert [(f.kind, f.files) for f in health.check(found)] == [(f.kind, f.files) for f in again]
+    again = audit.check(datasets.load(found.id))
+    assert [(f.kind, f.files) for f in audit.check(found)] == [(f.kind, f.files) for f in again]
     out = capsys.readouterr().out
     assert "4 files or folders cannot be read" in out and "No problems" not in out
 

@@ -16,10 +16,11 @@ from functools import partial
 import fakes
 import pytest
 
-from catdog_core import access, datasets, images, jobs
-from catdog_core.access import Visitor
-from catdog_core.errors import AccessError, CatDogError, DatasetError
-from catdog_core.sources import contents, imports, roots, url_import
+from catdog_core.base import access, jobs
+from catdog_core.base.access import Visitor
+from catdog_core.base.errors import AccessError, CatDogError, DatasetError
+from catdog_core.data import allowed_roots, content_hashes, datasets, imports, url_import
+from catdog_core.imaging import decode
 
 fsspec = pytest.importorskip("fsspec", reason="URLs are an option of the lab")
 pytest.importorskip("aiohttp", reason="URLs are an option of the lab")
@@ -31,7 +32,14 @@ WEIRD = ("1 #%.jpg", "ünï & cö.jpg", "con.jpg", ".hidden.jpg", "Thumbs.db", "
 def quick(monkeypatch, workspace):
     monkeypatch.setattr(url_import, "_PAUSE", 0.0)
     jobs.forget("url_import")
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", roots.ROOTS, roots.URLS):
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        allowed_roots.ROOTS,
+        allowed_roots.URLS,
+    ):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -84,7 +92,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 def held(dataset):
     """Class, split and content of each photo."""
-    return sorted((i.label, i.split, contents.digest(i.path)) for i in dataset.items())
+    return sorted((i.label, i.split, content_hashes.digest(i.path)) for i in dataset.items())
 
 
 def left(workspace):
@@ -113,7 +121,7 @@ def test_what_is_at_a_url_is_the_dataset_that_it_is_here(
     assert held(made) == held(here)
     said = [[message for message, _ in each.note["warnings"]] for each in (made, here)]
     assert said[0] == said[1]
-    loaded = images.load_all([item.path for item in datasets.load(made.id).items()], 16)
+    loaded = decode.load_all([item.path for item in datasets.load(made.id).items()], 16)
     assert sum(isinstance(photo, Exception) for photo in loaded) == 1
 
 
@@ -309,10 +317,10 @@ def test_a_server_that_gives_something_else_is_told_by_its_answer(
 
 
 def test_a_server_may_not_lead_out_of_what_is_allowed(workspace, odd, monkeypatch):
-    monkeypatch.setenv(roots.URLS, f"{odd}/inside")
-    assert roots.is_allowed_url(f"{odd}/inside/pets")
+    monkeypatch.setenv(allowed_roots.URLS, f"{odd}/inside")
+    assert allowed_roots.is_allowed_url(f"{odd}/inside/pets")
     with pytest.raises(DatasetError, match="may not be opened here"):
-        imports.url(f"{odd}/inside/out.zip", is_allowed=roots.is_allowed_url)
+        imports.url(f"{odd}/inside/out.zip", is_allowed=allowed_roots.is_allowed_url)
     assert left(workspace) in ([], ["datasets"])
 
 
@@ -426,26 +434,26 @@ def class_lab(workspace, monkeypatch):
 
 
 def test_ones_own_lab_imports_from_object_stores_but_no_hosts_that_were_not_named(monkeypatch):
-    assert roots.confine_url("s3://any//photos/") == "s3://any/photos"
+    assert allowed_roots.confine_url("s3://any//photos/") == "s3://any/photos"
     for url in ("http://169.254.169.254/latest", "sftp://me@host/x", "hdfs://name/x"):
         with pytest.raises(DatasetError, match="may not be opened here"):
-            roots.confine_url(url)
-    monkeypatch.setenv(roots.URLS, "https://data.example/photos s3://mine")
-    assert roots.confine_url("https://data.example/photos/cats")
+            allowed_roots.confine_url(url)
+    monkeypatch.setenv(allowed_roots.URLS, "https://data.example/photos s3://mine")
+    assert allowed_roots.confine_url("https://data.example/photos/cats")
     for url in ("s3://any/photos", "https://data.example/photoshop", "https://data.example"):
         with pytest.raises(DatasetError, match=r"Expected a place within https://data\.example"):
-            roots.confine_url(url)
+            allowed_roots.confine_url(url)
 
 
 def test_a_shared_lab_imports_only_from_urls_that_were_named(class_lab):
     class_lab()
     with pytest.raises(DatasetError, match="may not be opened here"):
-        roots.confine_url("s3://bucket/photos")
+        allowed_roots.confine_url("s3://bucket/photos")
     class_lab(urls=["s3://bucket/class"])
-    assert roots.confine_url("s3://bucket/class/cats")
+    assert allowed_roots.confine_url("s3://bucket/class/cats")
     for url in ("s3://bucket/classified", "s3://bucket", "memory://x"):
         with pytest.raises(DatasetError, match="may not be opened here"):
-            roots.confine_url(url)
+            allowed_roots.confine_url(url)
 
 
 def test_a_file_by_its_url_is_confined_as_by_its_path(class_lab, tmp_path):
@@ -453,11 +461,11 @@ def test_a_file_by_its_url_is_confined_as_by_its_path(class_lab, tmp_path):
     inside.mkdir()
     outside.mkdir()
     class_lab(roots=[str(inside)], urls=["file:///tmp"])
-    assert roots.confine_url(f"file://{inside}") == f"file://{inside}"
+    assert allowed_roots.confine_url(f"file://{inside}") == f"file://{inside}"
     (inside / "link").symlink_to(outside)
     for place in (outside, inside / "link", inside):
         with pytest.raises(DatasetError, match="may not be opened here"):
-            roots.confine_url(f"file://{place}")
+            allowed_roots.confine_url(f"file://{place}")
 
 
 def asked(url):

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from witness import facts
 
-from catdog_core import datasets, runs
+from catdog_core import runs
+from catdog_core.data import datasets
 
 EXPECTED: dict[str, Any] = json.loads(facts.EXPECTED.read_text())
 TOLERANCE = 1e-4

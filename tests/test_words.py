@@ -6,19 +6,19 @@ from gettext import GNUTranslations
 
 import pytest
 
-from catdog_core.errors import PhotoError
-from catdog_core.exports import tongue
-from catdog_ui import catalogue, words
+from catdog_core.base import report_language
+from catdog_core.base.errors import PhotoError
+from catdog_ui import i18n, translations_tool
 
 
 @pytest.fixture(scope="module")
 def texts():
-    return catalogue.extract()
+    return translations_tool.extract()
 
 
 @pytest.fixture
 def korean(monkeypatch):
-    monkeypatch.setattr(words, "language", lambda: "ko")
+    monkeypatch.setattr(i18n, "language", lambda: "ko")
 
 
 def fields(text):
@@ -32,37 +32,39 @@ def test_texts_of_pages_errors_and_settings_are_found(texts):
 
 
 def test_every_text_has_a_korean_translation(texts):
-    assert catalogue.untranslated("ko", texts) == []
+    assert translations_tool.untranslated("ko", texts) == []
 
 
 def test_translations_keep_the_fields(texts):
-    known = catalogue.translations("ko")
+    known = translations_tool.translations("ko")
     wrong = [text for text in texts if known.get(text) and fields(text) != fields(known[text])]
     assert wrong == []
 
 
-@pytest.mark.parametrize("code", words.LANGUAGES)
+@pytest.mark.parametrize("code", i18n.LANGUAGES)
 def test_the_files_are_what_the_command_writes(code, texts):
-    for path, content in catalogue.files(code, texts).items():
-        assert path.read_bytes() == content, "run: python -m catdog_ui.catalogue"
+    for path, content in translations_tool.files(code, texts).items():
+        assert path.read_bytes() == content, "run: python -m catdog_ui.translations_tool"
 
 
 def test_extraction_gives_the_same_twice(texts):
-    assert catalogue.files("ko", texts) == catalogue.files("ko", catalogue.extract())
+    assert translations_tool.files("ko", texts) == translations_tool.files(
+        "ko", translations_tool.extract()
+    )
 
 
 def test_a_text_is_shown_in_the_language_of_the_session(korean):
-    assert words.t("Predict") != "Predict"
-    assert words.t("and {n} more", n=3).count("3") == 1
+    assert i18n.t("Predict") != "Predict"
+    assert i18n.t("and {n} more", n=3).count("3") == 1
 
 
 def test_an_error_is_told_in_the_language_of_the_session(korean):
     error = PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
-    assert words.say(error) != str(error)
+    assert i18n.say(error) != str(error)
 
 
 def test_a_text_without_translation_stays_english(korean):
-    assert words.t("no such text {n}", n=1) == "no such text 1"
+    assert i18n.t("no such text {n}", n=1) == "no such text 1"
 
 
 def test_a_slip_in_a_catalogue_falls_back_to_english(monkeypatch):
@@ -73,22 +75,22 @@ def test_a_slip_in_a_catalogue_falls_back_to_english(monkeypatch):
         def gettext(self, message):
             return "{m}"
 
-    monkeypatch.setattr(tongue, "_catalogue", lambda code: Bad())
-    tongue.of.cache_clear()
-    assert words.t("{n} photos", n=2) == "2 photos"
-    tongue.of.cache_clear()
+    monkeypatch.setattr(report_language, "_catalogue", lambda code: Bad())
+    report_language.of.cache_clear()
+    assert i18n.t("{n} photos", n=2) == "2 photos"
+    report_language.of.cache_clear()
 
 
 def test_no_text_hides_inside_an_f_string_where_extraction_may_miss_it():
     # Before Python 3.12 an f-string is one token, and what is called inside it is not seen.
     hidden = re.compile(r"""f(["']).*\{(?:t|N_)\(["']""")
     for folder in ("catdog_core", "catdog_ui", "pages"):
-        for path in (catalogue.PROJECT / folder).rglob("*.py"):
+        for path in (translations_tool.PROJECT / folder).rglob("*.py"):
             assert not hidden.search(path.read_text(encoding="utf-8")), path
 
 
 def test_an_error_inside_an_error_is_said_in_the_language_too(korean):
     inner = PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
     outer = PhotoError("{file} cannot be read: {reason}", file="a.jpg", reason=inner)
-    assert words.say(inner) in words.say(outer)
-    assert "empty" not in words.say(outer)
+    assert i18n.say(inner) in i18n.say(outer)
+    assert "empty" not in i18n.say(outer)

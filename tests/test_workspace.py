@@ -9,8 +9,8 @@ import fakes
 import pytest
 
 from benchmarks import server
-from catdog_core import files
-from catdog_core.errors import SettingsError
+from catdog_core.base import files
+from catdog_core.base.errors import SettingsError
 
 
 def run(code, cwd, **variables):
@@ -25,11 +25,11 @@ def run(code, cwd, **variables):
 
 CHAIN = """
 import os, subprocess, sys
-from catdog_core import files
+from catdog_core.base import files
 print(files.resolve_workspace())
 os.chdir(os.environ["ELSEWHERE"])
 print(files.workspace())
-ask = "from catdog_core import files; print(files.workspace())"
+ask = "from catdog_core.base import files; print(files.workspace())"
 print(subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout)
 """
 
@@ -88,7 +88,8 @@ def test_without_the_variable_it_lies_beside_the_project(monkeypatch):
 
 SERVED = """
 import os, runpy, sys
-from catdog_core import cli, files
+from catdog_core import cli
+from catdog_core.base import files
 runpy.run_module = lambda *names, **options: print(files.workspace(), os.getcwd())
 sys.exit(cli.main(["serve", "--port", sys.argv[1]]))
 """

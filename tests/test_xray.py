@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 from keras import layers as kl
 
-from catdog_core import explain, models, predict
-from catdog_core.errors import ModelError
-from catdog_core.insight import xray
-from catdog_core.insight.pooled import Pooling, kept
-from catdog_core.networks import architecture
+from catdog_core.analysis import activations, gradcam, predict
+from catdog_core.analysis.pooling_mask import Pooling, kept
+from catdog_core.base.errors import ModelError
+from catdog_core.models import architecture, keras_models
 
 
 def predictor(model, classes=("cats", "dogs")):
@@ -41,10 +40,10 @@ def foreign():
 
 
 NETWORKS = {
-    "notes": lambda: models.build("notes", 48),
-    "notes-deep": lambda: models.build("notes-deep", 96),
-    "compact": lambda: models.build("compact", 32),
-    "transfer": lambda: models.build("transfer", 64),
+    "notes": lambda: keras_models.build("notes", 48),
+    "notes-deep": lambda: keras_models.build("notes-deep", 96),
+    "compact": lambda: keras_models.build("compact", 32),
+    "transfer": lambda: keras_models.build("transfer", 64),
     "foreign functional": skipping,
     "foreign sequential": foreign,
 }
@@ -58,11 +57,11 @@ def network(request):
 
 
 def test_maps_have_the_shapes_told_and_kerass_own(network):
-    found = xray.layers(network)
+    found = activations.layers(network)
     assert len(found) > 2
     for one in (found[0], found[len(found) // 2], found[-1]):
         layer = next(x for x in network.model._flatten_layers() if x.name == one.name)
-        values = xray.maps(network, noise(network.size, 2), one.place)
+        values = activations.maps(network, noise(network.size, 2), one.place)
         assert values.shape == (2, *one.shape) and one.kind == type(layer).__name__
         if layer in network.model.layers:
             assert one.shape == layer.output.shape[1:]
@@ -70,38 +69,38 @@ def test_maps_have_the_shapes_told_and_kerass_own(network):
 
 def test_pooling_keeps_what_the_layer_gives(network):
     photos = noise(network.size)
-    for one in xray.layers(network):
+    for one in activations.layers(network):
         if one.kind != "MaxPooling2D":
             continue
-        pooling, before = xray.pooling(network, one.place)
-        given = xray.maps(network, photos, before)[0, ..., 0]
+        pooling, before = activations.pooling(network, one.place)
+        given = activations.maps(network, photos, before)[0, ..., 0]
         found = kept(given, pooling)
-        result = xray.maps(network, photos, one.place)[0, ..., 0]
+        result = activations.maps(network, photos, one.place)[0, ..., 0]
         assert np.array_equal(given[found.rows, found.columns], result)
 
 
 def test_every_unit_has_a_field_or_a_reason(network):
-    for one in xray.layers(network):
-        box = xray.receptive_field(network, one.place, one.shape[0] - 1, one.shape[1] - 1)
+    for one in activations.layers(network):
+        box = activations.receptive_field(network, one.place, one.shape[0] - 1, one.shape[1] - 1)
         assert box.bottom - max(box.top, 0) > 0 and box.top < network.size
 
 
 def test_the_strongest_photos_are_found_where_they_answer(network):
     photos = noise(network.size, 40)
-    layer = xray.layers(network)[-1]
-    values = xray.maps(network, photos, layer.place)[..., 1]
+    layer = activations.layers(network)[-1]
+    values = activations.maps(network, photos, layer.place)[..., 1]
     seen = []
-    found = xray.strongest(network, iter(photos), layer.place, 1, 3, progress=seen.append)
+    found = activations.strongest(network, iter(photos), layer.place, 1, 3, progress=seen.append)
     assert [one.value for one in found] == sorted(values.max(axis=(1, 2)), reverse=True)[:3]
     assert all(values[one.photo, one.row, one.column] == one.value for one in found)
     assert seen == [32, 40]
-    means = xray.strongest(network, iter(photos), layer.place, 1, 1, by_mean=True)
+    means = activations.strongest(network, iter(photos), layer.place, 1, 1, by_mean=True)
     assert means[0].photo == values.mean(axis=(1, 2)).argmax()
 
 
 def test_heat_maps_and_scores_of_every_network(network):
     photos = noise(network.size, 2)
-    assert explain.heat_maps(network, photos, [0, 1]).shape == (2, network.size, network.size)
+    assert gradcam.heat_maps(network, photos, [0, 1]).shape == (2, network.size, network.size)
     probabilities, scores = network.answer(photos)
     assert probabilities.sum(axis=1) == pytest.approx([1, 1])
     last = 1 / (1 + np.exp(-scores)) if scores.shape[1] == 1 else np.exp(scores)
@@ -112,7 +111,7 @@ def test_heat_maps_and_scores_of_every_network(network):
 def test_the_network_is_as_it_was_once_it_has_been_opened():
     model = skipping()
     before, names = model.get_config(), [layer.name for layer in model.layers]
-    xray.layers(predictor(model))
+    activations.layers(predictor(model))
     assert model.get_config() == before and [one.name for one in model.layers] == names
     again = keras.models.clone_model(model)
     again.set_weights(model.get_weights())
@@ -122,19 +121,21 @@ def test_the_network_is_as_it_was_once_it_has_been_opened():
 
 def test_a_unit_behind_a_gate_of_the_whole_sees_the_whole():
     found = predictor(skipping())
-    places = {one.name: one.place for one in xray.layers(found)}
-    assert xray.receptive_field(found, places["skip"], 0, 0) == xray.Box(-2, -2, 6, 6)
+    places = {one.name: one.place for one in activations.layers(found)}
+    assert activations.receptive_field(found, places["skip"], 0, 0) == activations.Box(-2, -2, 6, 6)
     for name in ("gate", "gated"):
-        assert xray.receptive_field(found, places[name], 3, 2) == xray.Box(0, 0, 33, 33)
+        assert activations.receptive_field(found, places[name], 3, 2) == activations.Box(
+            0, 0, 33, 33
+        )
 
 
 def test_maps_are_what_the_layers_give():
-    model = models.build("notes", 64)
+    model = keras_models.build("notes", 64)
     found = predictor(model)
     layer = model.layers[2]
-    place = next(one.place for one in xray.layers(found) if one.name == layer.name)
+    place = next(one.place for one in activations.layers(found) if one.name == layer.name)
     direct = keras.Model(model.inputs[0], layer.output)(noise(64).astype(np.float32))
-    assert xray.maps(found, noise(64), place) == pytest.approx(np.asarray(direct), abs=1e-5)
+    assert activations.maps(found, noise(64), place) == pytest.approx(np.asarray(direct), abs=1e-5)
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
@@ -157,7 +158,7 @@ def test_of_equal_values_the_first_stands_for_all():
 
 
 def test_filters_of_the_notes_network():
-    found = xray.filters(predictor(models.build("notes", 64)))
+    found = activations.filters(predictor(keras_models.build("notes", 64)))
     assert found.shape == (architecture.layers("notes", 64)[1].output_shape[-1], 3, 3, 3)
     assert found.min() >= 0 and found.max() <= 1
 
@@ -165,7 +166,7 @@ def test_filters_of_the_notes_network():
 def test_a_model_without_convolutions_has_no_filters():
     model = keras.Sequential([keras.Input((8, 8, 3)), kl.Flatten(), kl.Dense(1, "sigmoid")])
     with pytest.raises(ModelError, match="three colours"):
-        xray.filters(predictor(model))
+        activations.filters(predictor(model))
 
 
 def linear(build):
@@ -180,7 +181,7 @@ def linear(build):
 
 def asked(model):
     """The place of the layer of that name."""
-    return next(one.place for one in xray.layers(predictor(model)) if one.name == "asked")
+    return next(one.place for one in activations.layers(predictor(model)) if one.name == "asked")
 
 
 def plain(x):
@@ -212,7 +213,7 @@ def test_a_unit_sees_exactly_the_pixels_whose_change_reaches_it(build, unit):
         tape.watch(batch)
         result = keras.Model(model.inputs[0], x)(batch)[0, unit[0], unit[1], 0]
     rows, columns = np.nonzero(np.abs(tape.gradient(result, batch).numpy()[0]).sum(axis=-1))
-    box = xray.receptive_field(predictor(model), asked(model), *unit)
+    box = activations.receptive_field(predictor(model), asked(model), *unit)
     assert (max(box.top, 0), max(box.left, 0)) == (rows.min(), columns.min())
     assert (min(box.bottom, 33), min(box.right, 33)) == (rows.max() + 1, columns.max() + 1)
 
@@ -220,4 +221,4 @@ def test_a_unit_sees_exactly_the_pixels_whose_change_reaches_it(build, unit):
 def test_where_maps_grow_again_no_receptive_field_is_claimed():
     model, _ = linear(lambda x: kl.UpSampling2D(name="asked")(kl.Conv2D(2, 3)(x)))
     with pytest.raises(ModelError, match="larger"):
-        xray.receptive_field(predictor(model), asked(model), 0, 0)
+        activations.receptive_field(predictor(model), asked(model), 0, 0)

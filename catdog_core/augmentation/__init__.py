@@ -1,1 +1,6 @@
-"""The parts of an augmentation: one change, mixing, sharing, and the same as code."""
+"""Random changes to training photos: sampled from settings, applied by one warp, mixed in pairs.
+
+The Augment page draws its 20 variants by the very functions that change photos in training.
+`presets` are saved settings, `url_params` share them as a link, `code_templates` write them as
+Python, `warnings` question what makes little sense for photos of pets.
+"""

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from math import atan, ceil, degrees, radians, sin
 from textwrap import fill, indent
 
-from ..errors import N_
-from ..settings import MIXES, Augmentation
+from ..base.errors import N_
+from ..config import MIXES, Augmentation
 
 Names = tuple[str, ...]
 """Names of settings."""
@@ -101,8 +101,9 @@ from pathlib import Path
 
 import numpy as np
 
-from catdog_core import augment, images
-from catdog_core.settings import Augmentation
+from catdog_core.augmentation import augment
+from catdog_core.imaging import decode
+from catdog_core.config import Augmentation
 
 {TWO_PHOTOS if s.mixes else ONE_PHOTO}
 settings = {call("Augmentation", said)}

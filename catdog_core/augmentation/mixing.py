@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SettingsError
-from ..images import Photo
-from ..settings import Augmentation
+from ..base.errors import SettingsError
+from ..config import Augmentation
+from ..imaging.decode import Photo
 
 _STREAM = 1  # of chance, beside that of the variants themselves
 

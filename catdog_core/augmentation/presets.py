@@ -14,9 +14,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from .. import access, bounded, controls, files, trash
-from ..errors import CatDogError, SettingsError
-from ..settings import PRESETS, Augmentation
+from ..base import access, bounded_readers, field_specs, files, trash
+from ..base.errors import CatDogError, SettingsError
+from ..config import PRESETS, Augmentation
 
 FORMAT = 1
 KIND = "catdog augmentation"
@@ -167,7 +167,7 @@ def parse(data: str | bytes, origin: str) -> tuple[str, Augmentation]:
     if isinstance(values, dict) and values.keys() & {"format", "kind", "settings"}:
         _check_envelope(values, origin)
         name, values = values.get("name", name), values.get("settings")
-    return _fit(name), controls.parse(Augmentation, values, origin)
+    return _fit(name), field_specs.parse(Augmentation, values, origin)
 
 
 def _values(data: str | bytes, origin: str) -> Any:
@@ -180,9 +180,9 @@ def _values(data: str | bytes, origin: str) -> Any:
             limit=MAX_BYTES,
         )
     try:
-        values = bounded.json_value(data.decode("utf-8-sig"), MAX_BYTES)
+        values = bounded_readers.json_value(data.decode("utf-8-sig"), MAX_BYTES)
         too_deep = _deeper(values, _DEPTH)
-    except bounded.BoundError as error:
+    except bounded_readers.BoundError as error:
         raise SettingsError(
             "{origin} is no preset: {reason}. Expected an object of augmentation settings, such as"
             " {example}.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..settings import Augmentation, FillMode
+from ..config import Augmentation, FillMode
 
 _SMALLEST_AREA = 0.02  # of random erasing, as in its paper
 _LONGEST = log(10 / 3)  # its rectangles' sides are at most 3.3 to 1

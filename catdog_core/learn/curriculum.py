@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..errors import N_
+from ..base.errors import N_
 
 Needs = Literal["nothing", "dataset", "run"]
 Page = Literal["data", "augment", "train", "compare", "evaluate", "predict", "export"]

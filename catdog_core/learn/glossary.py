@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import N_
+from ..base.errors import N_
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,5 @@
-"""What a training is made of: its folder, its process, its steps."""
+"""One training: photos to batches, model, optimizer, phases, callbacks, and the loop over epochs.
+
+`training_loop` reads from top to bottom, `pipeline` makes batches as a function of (seed, step),
+`callbacks` feed the live curves. `execution` waits in the queue and only then loads TensorFlow.
+"""

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import file_cache
-from ..errors import ModelError
-from ..settings import Training
+from ..base import file_cache
+from ..base.errors import ModelError
+from ..config import Training
 
 FOLDER = "epochs"
 MOST = 8

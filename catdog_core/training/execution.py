@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .. import locks, quiet, runs
-from ..errors import RunError
-from . import turn
+from .. import runs
+from ..base import library_output, locks
+from ..base.errors import RunError
+from ..runs import run_worker
 
 _BUSY = 3.0  # seconds another process may take to let go of a run
 
@@ -32,11 +33,11 @@ def execute_run(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | N
         name=run.name,
     )
     with locks.locked(run.folder / "lock", busy, _BUSY):
-        turn.take(run, lambda state: _train(run, state), on_progress)
+        run_worker.take(run, lambda state: _train(run, state), on_progress)
 
 
-def _train(run: runs.Run, state: turn.State) -> None:
-    quiet.import_tensorflow()
-    from .. import worker
+def _train(run: runs.Run, state: run_worker.State) -> None:
+    library_output.import_tensorflow()
+    from . import training_loop  # lazy: a run that waits in the queue loads no TensorFlow
 
-    worker.train(run, state)
+    training_loop.train(run, state)

@@ -20,9 +20,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from .. import augment, file_cache
-from ..records import Photos
-from ..settings import Augmentation
+from ..augmentation import augment
+from ..base import file_cache
+from ..config import Augmentation
+from ..storage.tfrecord import Photos
 
 BATCH = 16
 """Photos a forward pass; more was measured no faster on two cores, and takes more memory."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from math import floor, isfinite, log10, sqrt
 from statistics import mean, stdev
 
-from ..controls import controls
-from ..errors import CatDogError
-from ..settings import Training
+from ..base.errors import CatDogError
+from ..base.field_specs import controls
+from ..config import Training
 
 LOWEST, HIGHEST = 1e-5, 1.0
 STEPS = 100

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import keras
 import tensorflow as tf
 
-from ..settings import Training
+from ..config import Training
 from . import muon
 
 MOMENTUM = 0.9

@@ -18,9 +18,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from .. import files
-from ..errors import CatDogError, RunError
-from .run_folder import Run
+from ..base import files
+from ..base.errors import CatDogError, RunError
+from ..runs.run_folder import Run
 
 TAGS: dict[str, dict[str, str]] = {
     "train": {

@@ -8,16 +8,16 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from catdog_core import files
-from catdog_core.augmentation import links, presets, questions
-from catdog_core.augmentation.questions import Question
-from catdog_core.controls import controls, parse
-from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError, SettingsError
-from catdog_core.settings import PRESETS, Augmentation
+from catdog_core.augmentation import presets, url_params, warnings
+from catdog_core.augmentation.warnings import Question
+from catdog_core.base import files
+from catdog_core.base.errors import CatDogError, SettingsError
+from catdog_core.base.field_specs import controls, parse
+from catdog_core.config import PRESETS, Augmentation
+from catdog_core.data.datasets import Dataset
 
-from .. import forms, phrases, trash_view, uploads, visitors
-from ..words import N_, escape, say, t
+from .. import format_text, forms, trash_view, uploads, visitors
+from ..i18n import N_, escape, say, t
 
 KEY = "augment"
 _NAMES = tuple(control.name for control in controls(Augmentation))
@@ -57,7 +57,7 @@ def augmentation_settings() -> Augmentation:
 def show_controls(now: Augmentation, dataset: Dataset | None) -> None:
     """Draw the controls, set to what `settings` gave."""
     _presets(now)
-    asked = questions.questions(now, dataset.classes if dataset else ())
+    asked = warnings.questions(now, dataset.classes if dataset else ())
     for place, (title, names) in enumerate(_GROUPS):
         _group(t(title), names, place < _OPEN, now, [q for q in asked if q.setting in names])
     _into_address(now)
@@ -86,7 +86,7 @@ def _presets(now: Augmentation) -> None:
         st.segmented_control(
             t("Presets"),
             list(PRESETS),
-            format_func=lambda name: t(phrases.PRESET_NAMES[str(name)]),
+            format_func=lambda name: t(format_text.PRESET_NAMES[str(name)]),
             key="augment_preset",
             on_change=_take_preset,
             label_visibility="collapsed",
@@ -141,7 +141,7 @@ def _follow_address() -> None:
         st.session_state["augment_arrived"] = True
         asked = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
         if asked:
-            settings, refused = links.from_query(asked)
+            settings, refused = url_params.from_query(asked)
             fill_controls(settings)
             st.session_state[_REFUSED] = (refused, settings)
     refused, at_arrival = st.session_state.get(_REFUSED, ((), None))
@@ -157,7 +157,7 @@ def _into_address(settings: Augmentation) -> None:
     next move before the browser has followed would undo it. So the address is read on arrival
     only, and written by the browser itself; the values are this page's own, numbers and names.
     """
-    query = json.dumps(links.to_query(settings))
+    query = json.dumps(url_params.to_query(settings))
     st.html(
         "<script>{const address = new URL(window.location.href);"
         f"const query = {query};"
@@ -212,7 +212,7 @@ def share_popover(now: Augmentation, fill: Fill) -> None:
 def _link_field(now: Augmentation) -> str:
     """The address of this page with the settings that differ from the defaults."""
     address = urlsplit(st.context.url or "")
-    query = urlencode(links.to_query(now))
+    query = urlencode(url_params.to_query(now))
     return urlunsplit((address.scheme, address.netloc, address.path, query, ""))
 
 

@@ -12,22 +12,23 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import images, runs
-from catdog_core.augment import Transform
-from catdog_core.augmentation import code_templates, sweep
+from catdog_core import runs
+from catdog_core.augmentation import code_templates, parameter_sweep
+from catdog_core.augmentation.augment import Transform
 from catdog_core.augmentation.mixing import Mix
-from catdog_core.controls import controls
-from catdog_core.files import shown
-from catdog_core.images import Photo
-from catdog_core.palette import WITHIN, class_color
+from catdog_core.base.field_specs import controls
+from catdog_core.base.files import shown
+from catdog_core.base.palette import WITHIN, class_color
+from catdog_core.config import Augmentation
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
 from catdog_core.runs import Run
-from catdog_core.settings import Augmentation
 
-from .. import gallery, loaders, phrases, widgets
-from ..words import N_, escape, t
+from .. import format_text, gallery, loaders, widgets
+from ..i18n import N_, escape, t
 
 if TYPE_CHECKING:
-    from catdog_core.predict import Predictor
+    from catdog_core.analysis.predict import Predictor
 
 
 _PANEL, _MODEL, _SWEPT = "augment_panel", "augment_model", "augment_swept"
@@ -72,7 +73,7 @@ def ask_model(made: VariantSet, original: Photo) -> VariantSet:
 
 def with_answers(made: VariantSet, original: Photo, model: Predictor) -> VariantSet:
     """The variants of a photo with a model's answers to them and to the photo itself."""
-    asked = np.stack([images.fit(photo, model.size) for photo in [original, *made.photos]])
+    asked = np.stack([decode.fit(photo, model.size) for photo in [original, *made.photos]])
     found = model.predict(asked)
     labels = found.argmax(axis=1)
     answers = [
@@ -110,15 +111,15 @@ def show_panels(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
 def _sweep(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
     name = st.selectbox(
         t("Setting"),
-        sweep.sweepable(made.partner is not None),
+        parameter_sweep.sweepable(made.partner is not None),
         format_func=lambda key: t(_LABELS[key]),
         key=_SWEPT,
         label_visibility="collapsed",
         width=260,
     )
-    steps = sweep.sweep(photo, name, settings, _STEPS, made.partner)
+    steps = parameter_sweep.sweep(photo, name, settings, _STEPS, made.partner)
     gallery.grid(
-        [images.encode(step.image) for step in steps],
+        [decode.encode(step.image) for step in steps],
         [t(step.label) for step in steps],
         columns=len(steps),
         colors=[WITHIN if step.inside else "transparent" for step in steps],
@@ -173,8 +174,8 @@ def _model(made: VariantSet, settings: Augmentation) -> None:
         t(
             "Trained with: {trained}. Shown now: {now}. A model is robust to what it was trained"
             " for; compare one trained without augmentation.",
-            trained=escape(phrases.augmentation(found[chosen].augmentation)),
-            now=escape(phrases.augmentation(settings)),
+            trained=escape(format_text.augmentation(found[chosen].augmentation)),
+            now=escape(format_text.augmentation(settings)),
         )
     )
 

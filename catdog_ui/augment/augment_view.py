@@ -13,20 +13,21 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from catdog_core import augment, figures, images
-from catdog_core.augmentation import mixing
+from catdog_core.analysis import plots
+from catdog_core.augmentation import augment, mixing
 from catdog_core.augmentation.mixing import Mix
-from catdog_core.datasets import Dataset, Item
-from catdog_core.errors import PhotoError
-from catdog_core.files import shown, slug
-from catdog_core.images import Photo
-from catdog_core.palette import class_color
-from catdog_core.settings import Augmentation
+from catdog_core.base.errors import PhotoError
+from catdog_core.base.files import shown, slug
+from catdog_core.base.palette import class_color
+from catdog_core.config import Augmentation
+from catdog_core.data.datasets import Dataset, Item
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
 
-from .. import gallery, phrases, state, uploads, widgets
+from .. import format_text, gallery, state, uploads, widgets
+from ..i18n import escape, say, t
 from ..learn.glossary_view import terms
 from ..startup import fragment
-from ..words import escape, say, t
 from . import augment_controls, augment_panels
 from .augment_panels import VariantSet
 
@@ -100,7 +101,7 @@ def _summary(subject: Subject, made: VariantSet) -> None:
     """The original beside the mean of its variants, pixel by pixel."""
     average = np.mean(made.photos, axis=0).round().astype(np.uint8)
     gallery.grid(
-        [images.encode(subject.photo), images.encode(average)],
+        [decode.encode(subject.photo), decode.encode(average)],
         [t("Original"), t("Average of the {n}", n=COUNT)],
         [
             subject.name,
@@ -180,7 +181,7 @@ def _actions(settings: Augmentation) -> None:
 def _told(settings: Augmentation) -> None:
     """That the training uses these settings, with the way there; below all that could jump."""
     if st.session_state.get("train_augmentation") == settings.model_dump():
-        st.caption(t("The next training uses: {words}.", words=phrases.augmentation(settings)))
+        st.caption(t("The next training uses: {words}.", words=format_text.augmentation(settings)))
         widgets.page_link("pages/3_Train.py", t("Go to Train"), "arrow_forward")
 
 
@@ -235,7 +236,7 @@ def _gallery(made: VariantSet, settings: Augmentation) -> None:
     if long:
         captions = [f"{a}\n{b}".strip() for a, b in zip(captions, made.words, strict=True)]
     gallery.grid(
-        [images.encode(photo) for photo in made.photos],
+        [decode.encode(photo) for photo in made.photos],
         captions=captions if any(captions) else None,
         tooltips=made.words,
         alts=[t("Variant {n}", n=n + 1) for n in range(len(made.photos))],
@@ -272,12 +273,12 @@ def _below(subject: Subject, made: VariantSet, settings: Augmentation) -> None:
 def _sheet(original: Photo, made: VariantSet, settings: Augmentation, kind: str) -> bytes:
     """The variants as one picture or a PDF; made when asked for, as matplotlib is slow to load."""
     file = io.BytesIO()
-    figures.contact_sheet(
+    plots.contact_sheet(
         list(zip(made.photos, made.drawn, strict=True)),
         file,
         kind=kind,
         originals=[original],
         mixes=made.mixes,
-        title=figures.describe(settings),
+        title=plots.describe(settings),
     )
     return file.getvalue()

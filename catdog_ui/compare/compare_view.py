@@ -7,14 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core.outcomes import histories, sweep_table
-from catdog_core.palette import NEUTRAL
+from catdog_core.analysis import histories, sweep_table
+from catdog_core.base.palette import NEUTRAL
 from catdog_core.runs import Run
 
-from .. import captions, charts, phrases
+from .. import captions, charts, format_text
+from ..i18n import t
 from ..learn.glossary_view import terms
 from ..train import run_actions
-from ..words import t
 from . import import_history, run_table
 
 FIRST = 3
@@ -87,7 +87,7 @@ def pick(found: Sequence[Run]) -> list[Run]:
     chosen = st.multiselect(
         t("Runs to compare"),
         list(by_id),
-        format_func=lambda key: phrases.run_label(by_id[key]),
+        format_func=lambda key: format_text.run_label(by_id[key]),
         max_selections=MOST,
         key="compare_runs",
         placeholder=t("Choose runs"),
@@ -147,15 +147,15 @@ def verdicts(chosen: Sequence[Run]) -> None:
 def table(chosen: Sequence[Run]) -> None:
     """One row a run: what it was, what came of it, and only the settings that differ."""
     rows = [run for run in chosen if run.training]
-    different = phrases.differing(rows)
-    augmented = phrases.differs_in_augmentation(rows)
-    words = ["–" if r.is_history else phrases.preset_or_own(r.augmentation) for r in rows]
+    different = format_text.differing(rows)
+    augmented = format_text.differs_in_augmentation(rows)
+    words = ["–" if r.is_history else format_text.preset_or_own(r.augmentation) for r in rows]
     notes = [run.note for run in rows]
     st.dataframe(
         {
             t("Run"): [run.name for run in rows],
-            t("Best validation accuracy"): [_percent(phrases.best_row(run)) for run in rows],
-            t("Gap"): [phrases.points(phrases.gap(run)) for run in rows],
+            t("Best validation accuracy"): [_percent(format_text.best_row(run)) for run in rows],
+            t("Gap"): [format_text.points(format_text.gap(run)) for run in rows],
             **{
                 t(c.label): [_value(run, c) for run in rows]
                 for c in different
@@ -164,11 +164,11 @@ def table(chosen: Sequence[Run]) -> None:
             **({t("Augmentation"): words} if augmented else {}),
             t("Best epoch"): [_best(run) for run in rows],
             t("Last validation accuracy"): [_percent(_last(run)) for run in rows],
-            t("Epochs"): [phrases.trained(run) for run in rows],
-            t("Duration"): [phrases.duration(run.duration or None) for run in rows],
+            t("Epochs"): [format_text.trained(run) for run in rows],
+            t("Duration"): [format_text.duration(run.duration or None) for run in rows],
             t("Model"): [run.model or "–" for run in rows],
             t("Dataset"): [run.dataset_name for run in rows],
-            t("Status"): [phrases.status(run) for run in rows],
+            t("Status"): [format_text.status(run) for run in rows],
             **({t("Note"): notes} if any(notes) else {}),
         },
         hide_index=True,
@@ -205,7 +205,7 @@ def _settings(chosen: Sequence[Run]) -> None:
     if len(chosen) > 2 and sweep_table.table(chosen).columns:
         with st.expander(t("Settings and results of these runs"), icon=":material/tune:"):
             run_table.parallel(
-                chosen, "compare", {r.id: {t("Status"): phrases.status(r)} for r in chosen}
+                chosen, "compare", {r.id: {t("Status"): format_text.status(r)} for r in chosen}
             )
 
 
@@ -228,7 +228,7 @@ def _legend(names: Sequence[str]) -> str:
 def _value(run: Run, control: Any) -> str:
     if run.is_history:
         return "–"
-    return phrases.setting(control, getattr(run.training, control.name))
+    return format_text.setting(control, getattr(run.training, control.name))
 
 
 def _best(run: Run) -> int | None:
@@ -240,4 +240,4 @@ def _last(run: Run) -> dict[str, Any] | None:
 
 
 def _percent(row: dict[str, Any] | None) -> str:
-    return phrases.percent(row.get("val_accuracy") if row else None)
+    return format_text.percent(row.get("val_accuracy") if row else None)

@@ -7,14 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core.cluster import grid as grids
-from catdog_core.controls import Control
-from catdog_core.networks import backbones
-from catdog_core.settings import NETWORKS, Network
+from catdog_core.base.field_specs import Control
+from catdog_core.config import NETWORKS, Network
+from catdog_core.models import backbones
+from catdog_core.tuning import grid as grids
 
 from .. import forms
+from ..i18n import t
 from ..train import train_form
-from ..words import t
 
 KEY = "sweep"
 _SAMPLES = 8

@@ -16,16 +16,16 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from catdog_core.files import shown
-from catdog_core.outcomes import sweep_table
-from catdog_core.outcomes.contrast import Point
-from catdog_core.outcomes.sweep_table import Column, Table
-from catdog_core.palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
+from catdog_core.analysis import sweep_table
+from catdog_core.analysis.contrast import Point
+from catdog_core.analysis.sweep_table import Column, Table
+from catdog_core.base.files import shown
+from catdog_core.base.palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
 from catdog_core.runs import Run
 
-from .. import charts, phrases
+from .. import charts, format_text
 from ..charts import Curve, Metric
-from ..words import t
+from ..i18n import t
 
 _DOMAINS = {"y": (0.55, 0.95), "y2": (0.0, 0.4)}
 """Where plain and augmented stand: parts of the figure's height."""
@@ -202,12 +202,12 @@ def heading(column: Column) -> str:
 def value(column: Column, given: Any) -> str:
     """One value of a setting, without its unit where the axis tells it."""
     if column.name == "augmentation":
-        return phrases.preset_or_own(given)
+        return format_text.preset_or_own(given)
     if column.control is None:
         return str(given)
     if column.scale != "named":
         return _number(given)
-    return phrases.setting(column.control, given) if given is not None else t("unset")
+    return format_text.setting(column.control, given) if given is not None else t("unset")
 
 
 def name(run: Run) -> str:
@@ -323,7 +323,7 @@ def _run(
     is_final, is_chosen = run.status == "done", run.id in chosen
     there = [(x, -row) for row, x in enumerate(places) if x is not None]
     told = [f"{t(c.label)}: {value(c, c.values[number])}" for c in found.columns]
-    told.append(t("Best validation accuracy: {value}", value=phrases.percent(result)))
+    told.append(t("Best validation accuracy: {value}", value=format_text.percent(result)))
     return go.Scatter(
         x=[x for x, _ in there],
         y=[y for _, y in there],

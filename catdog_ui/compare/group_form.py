@@ -9,19 +9,20 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import access, runs
-from catdog_core.cluster import grid as grids
-from catdog_core.cluster import groups, plans, ray_here
-from catdog_core.cluster.grid import Asha
-from catdog_core.cluster.groups import Cluster
-from catdog_core.cluster.plans import Budget, Plan
-from catdog_core.controls import parse
-from catdog_core.datasets import Dataset
-from catdog_core.settings import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
+from catdog_core import runs
+from catdog_core.base import access
+from catdog_core.base.field_specs import parse
+from catdog_core.config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
+from catdog_core.data.datasets import Dataset
+from catdog_core.tuning import grid as grids
+from catdog_core.tuning import groups, plans, ray_session
+from catdog_core.tuning.grid import Asha
+from catdog_core.tuning.groups import Cluster
+from catdog_core.tuning.plans import Budget, Plan
 
-from .. import forms, phrases, state, visitors
+from .. import format_text, forms, state, visitors
+from ..i18n import N_, t
 from ..learn.glossary_view import terms
-from ..words import N_, t
 from . import grid_form
 
 KEY = "experiment"
@@ -83,7 +84,7 @@ def show() -> None:
 
 def missing() -> None:
     """What to install for several runs at once, and what goes without."""
-    if not ray_here.is_installed():
+    if not ray_session.is_installed():
         st.info(
             t(
                 "Ray is not installed here, so the runs train one after another and none is ended"
@@ -253,20 +254,20 @@ def _augmentation() -> Augmentation:
         st.caption(
             t(
                 "Augmentation: {words}. Another one is set on the Augment page.",
-                words=phrases.augmentation(PRESETS["notes"]),
+                words=format_text.augmentation(PRESETS["notes"]),
             )
         )
         return PRESETS["notes"]
     chosen = parse(Augmentation, mine, t("the Augment page"))
     st.caption(
-        t("Augmentation, from the Augment page: {words}.", words=phrases.augmentation(chosen))
+        t("Augmentation, from the Augment page: {words}.", words=format_text.augmentation(chosen))
     )
     return chosen
 
 
 def _where(kind: str) -> Cluster | None:
     """Let the user choose where runs train; None for one after another, without Ray."""
-    if not ray_here.is_installed():
+    if not ray_session.is_installed():
         missing()
         return None
     place = st.segmented_control(
@@ -285,7 +286,7 @@ def _where(kind: str) -> Cluster | None:
     if place == "turn":
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        address = ray_here.LOCAL if place == "local" else _AUTO
+        address = ray_session.LOCAL if place == "local" else _AUTO
         if place == "cluster" and access.may("choose a cluster"):
             address = st.text_input(
                 t("Address of the cluster"),
@@ -324,7 +325,7 @@ def _told(plan: Plan, cluster: Cluster | None) -> str:
             t("How long they take is not known yet: no run of this network has been timed here.")
         )
         return " ".join(parts)
-    time = phrases.duration(seconds)
+    time = format_text.duration(seconds)
     if cluster is None:
         parts.append(
             t("One after another about {time} here, while nothing else trains.", time=time)
@@ -332,7 +333,7 @@ def _told(plan: Plan, cluster: Cluster | None) -> str:
         return " ".join(parts)
     parts.append(t("One after another they would take about {time} here.", time=time))
     most = cluster.at_once
-    if cluster.address == ray_here.LOCAL:
+    if cluster.address == ray_session.LOCAL:
         most = min(most or max(1, (os.cpu_count() or 2) // 2), count)
     if most is None:  # a cluster has told its processors to nobody here
         parts.append(t("A cluster trains as many at once as it has processors for."))
@@ -345,7 +346,7 @@ def _told(plan: Plan, cluster: Cluster | None) -> str:
         )
     epochs = max(run.training.epochs for run in plan.runs)
     if plan.grid and plan.grid.asha and plan.grid.asha.rungs(epochs):
-        least = phrases.duration(seconds * plan.grid.asha.share(epochs))
+        least = format_text.duration(seconds * plan.grid.asha.share(epochs))
         parts.append(t("Ending bad trials early may bring it down to {time}.", time=least))
     return " ".join(parts)
 

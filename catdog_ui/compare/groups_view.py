@@ -8,17 +8,17 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.cluster import groups, plans, ray_here
-from catdog_core.cluster.grid import Grid, Range, known_fields
-from catdog_core.cluster.groups import Group, TrialStatus
-from catdog_core.outcomes import contrast, histories, sweep_table
-from catdog_core.palette import TRAIN, VALIDATION
+from catdog_core.analysis import contrast, histories, sweep_table
+from catdog_core.base.palette import TRAIN, VALIDATION
 from catdog_core.runs import Run
+from catdog_core.tuning import groups, plans, ray_session
+from catdog_core.tuning.grid import Grid, Range, known_fields
+from catdog_core.tuning.groups import Group, TrialStatus
 
-from .. import captions, charts, phrases, trash_view, visitors
+from .. import captions, charts, format_text, trash_view, visitors
+from ..i18n import N_, escape, t
 from ..learn.glossary_view import terms
 from ..startup import guard
-from ..words import N_, escape, t
 from . import group_charts, group_form, run_table
 
 POLL = 2.0
@@ -69,7 +69,7 @@ def _choose(found: Sequence[Group]) -> Group:
 
 def _label(group: Group) -> str:
     kind = t(plans.NAMES.get(group.kind, group.kind))
-    return f"{kind}: {group.name} · {phrases.moment(group.runs[0].created)}"
+    return f"{kind}: {group.name} · {format_text.moment(group.runs[0].created)}"
 
 
 def _panel(key: str, drawn_as: str) -> None:
@@ -96,7 +96,7 @@ def _panel(key: str, drawn_as: str) -> None:
 
 def _header(group: Group) -> None:
     """Name, status and buttons of a group, and how far it is."""
-    word, color, icon = phrases.STATUS[group.status]
+    word, color, icon = format_text.STATUS[group.status]
     mine = visitors.gate("manage run", group.runs[0].owner)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape(group.name), anchor=False, width="content")
@@ -137,7 +137,7 @@ def _header(group: Group) -> None:
 
 def _by_ray(group: Group) -> bool:
     """Whether a group goes on by its driver; without Ray its runs train one after another."""
-    return group.cluster is not None and ray_here.is_installed()
+    return group.cluster is not None and ray_session.is_installed()
 
 
 def _act(action: Any, key: str) -> None:
@@ -188,9 +188,9 @@ def _facts(group: Group) -> None:
             t("Cost: {cost}", cost=cost) if is_over else t("Cost so far: {cost}", cost=cost)
         )
     if group.is_active and group.eta is not None:
-        parts.append(t("about {time} left", time=phrases.duration(group.eta)))
+        parts.append(t("about {time} left", time=format_text.duration(group.eta)))
     if group.cluster:
-        is_here = group.cluster.address == ray_here.LOCAL
+        is_here = group.cluster.address == ray_session.LOCAL
         where = t("this machine") if is_here else escape(group.cluster.address)
         parts.append(t("trains on: {where}", where=where))
         if group.cluster.at_once:

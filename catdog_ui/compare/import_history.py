@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from catdog_core import access, files, runs
-from catdog_core.errors import CatDogError
-from catdog_core.files import shown
-from catdog_core.outcomes import histories, history_files
+from catdog_core import runs
+from catdog_core.analysis import histories, history_import
+from catdog_core.base import access, files
+from catdog_core.base.errors import CatDogError
+from catdog_core.base.files import shown
 
 from .. import uploads, visitors
+from ..i18n import escape, say, t
 from ..startup import guard
-from ..words import escape, say, t
 
 _KEY = "history_file"
 
@@ -55,7 +56,7 @@ def _form() -> None:
             classes = st.number_input(
                 t("Classes"),
                 min_value=2,
-                max_value=history_files.MOST_CLASSES,
+                max_value=history_import.MOST_CLASSES,
                 value=2,
                 key="history_classes",
             )
@@ -86,7 +87,7 @@ def _bring(file: str, data: bytes, name: str, classes: int, photos: int) -> str:
         path = folder / "history"
         path.write_bytes(data)
         try:
-            made = history_files.bring(path, name, classes, photos or None, file_name=file)
+            made = history_import.bring(path, name, classes, photos or None, file_name=file)
             return made.name
         except CatDogError as error:
             if error.params.get("file") == path:

@@ -8,14 +8,14 @@ from zlib import crc32
 
 import streamlit as st
 
-from catdog_core.files import shown
-from catdog_core.outcomes import sweep_table
-from catdog_core.outcomes.sweep_table import Column, Link, Table
+from catdog_core.analysis import sweep_table
+from catdog_core.analysis.sweep_table import Column, Link, Table
+from catdog_core.base.files import shown
 from catdog_core.runs import Run
 
-from .. import captions, charts, phrases, state
+from .. import captions, charts, format_text, state
+from ..i18n import N_, escape, t
 from ..learn.glossary_view import terms
-from ..words import N_, escape, t
 from . import group_charts
 
 READ = N_(
@@ -119,12 +119,12 @@ def table(
             ],
             t("Run"): [group_charts.name(run) for run in runs],
             **{title: [more.get(run.id, {}).get(title) for run in runs] for title in titles},
-            t("Epochs"): [phrases.trained(run) for run in runs],
+            t("Epochs"): [format_text.trained(run) for run in runs],
             **{
                 group_charts.heading(column): [_cell(column, n) for n in rows]
                 for column in found.columns
             },
-            t("Duration"): [phrases.duration(run.duration or None) for run in runs],
+            t("Duration"): [format_text.duration(run.duration or None) for run in runs],
         },
         column_config={
             t("Run"): st.column_config.TextColumn(width="medium"),
@@ -217,7 +217,7 @@ def _now(found: Table) -> str:
     best = t(
         "Best so far: “{name}” with {value}.",
         name=escape(shown(group_charts.name(found.runs[first]), 40)),
-        value=phrases.percent(found.results[first]),
+        value=format_text.percent(found.results[first]),
     )
     ended = [
         run.status == "done"

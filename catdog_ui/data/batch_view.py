@@ -6,15 +6,15 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import images
-from catdog_core.datasets import Dataset, Item
-from catdog_core.errors import PhotoError
-from catdog_core.images import Photo
-from catdog_core.palette import class_color
+from catdog_core.base.errors import PhotoError
+from catdog_core.base.palette import class_color
+from catdog_core.data.datasets import Dataset, Item
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
 
 from .. import gallery, state, widgets
+from ..i18n import escape, say, t
 from ..startup import fragment
-from ..words import escape, say, t
 
 BATCH = 20
 SIZE = 150
@@ -94,7 +94,7 @@ def _unreadable(bad: list[tuple[Item, PhotoError]]) -> None:
 
 def _grid(dataset: Dataset, good: list[tuple[Item, Photo]]) -> None:
     gallery.grid(
-        [images.encode(photo) for _, photo in good],
+        [decode.encode(photo) for _, photo in good],
         captions=[f"{n + 1} · {dataset.classes[item.label]}" for n, (item, _) in enumerate(good)],
         tooltips=[item.file for item, _ in good],
         alts=[f"{dataset.classes[item.label]}: {item.file}" for item, _ in good],

@@ -9,20 +9,21 @@ from html import escape as html_escape
 import plotly.graph_objects as go
 import streamlit as st
 
-from catdog_core import datasets, images, runs
-from catdog_core.datasets import Dataset
-from catdog_core.errors import PhotoError
-from catdog_core.files import shown
-from catdog_core.palette import SPLIT_COLORS
-from catdog_core.sources import class_set
-from catdog_core.sources.preview import LAYOUTS
+from catdog_core import runs
+from catdog_core.base.errors import PhotoError
+from catdog_core.base.files import shown
+from catdog_core.base.palette import SPLIT_COLORS
+from catdog_core.data import cats_vs_dogs, datasets
+from catdog_core.data.datasets import Dataset
+from catdog_core.data.preview import LAYOUTS
+from catdog_core.imaging import decode
 
 from .. import trash_view, visitors, widgets
+from ..i18n import N_, escape, t
 from ..learn.glossary_view import terms
 from ..startup import guard
-from ..words import N_, escape, t
 from . import batch_view, edit_actions, health_view, race_view, shards_view, sources, split_view
-from .source_parts import SPLITS
+from .source_widgets import SPLITS
 
 _SOURCES = {
     "demo": N_("drawn by the lab"),
@@ -164,7 +165,7 @@ def _measure(fingerprint: str, _dataset: Dataset) -> Counter[tuple[int, int]]:
     found: Counter[tuple[int, int]] = Counter()
     for item in items[:: -(-len(items) // _MEASURED) or 1]:
         try:
-            found[images.dimensions(item.path)] += 1
+            found[decode.dimensions(item.path)] += 1
         except PhotoError:
             continue  # the check of all photos tells which and why
     return found
@@ -178,7 +179,7 @@ def _about(dataset: Dataset) -> None:
     if dataset.note.get("ignored"):
         lines.append(t("{n} other files are left out.", n=dataset.note["ignored"]))
     if dataset.source == "download":
-        lines += [t(class_set.ORIGIN), t(class_set.TERMS)]
+        lines += [t(cats_vs_dogs.ORIGIN), t(cats_vs_dogs.TERMS)]
     st.caption("  \n".join(lines))
     if visitors.action_button(
         t("Remove…"), "dataset_remove", "change data", icon="delete", type="tertiary"

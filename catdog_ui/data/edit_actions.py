@@ -10,18 +10,19 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from catdog_core import datasets, images
-from catdog_core.curation.choices import SPLITS as SPLIT_NAMES
-from catdog_core.curation.choices import Change
-from catdog_core.datasets import Choice, Dataset, Item
-from catdog_core.errors import CatDogError, PhotoError
-from catdog_core.files import shown
-from catdog_core.palette import class_color
+from catdog_core.base.errors import CatDogError, PhotoError
+from catdog_core.base.files import shown
+from catdog_core.base.palette import class_color
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Choice, Dataset, Item
+from catdog_core.data.edits import SPLITS as SPLIT_NAMES
+from catdog_core.data.edits import Change
+from catdog_core.imaging import decode
 
 from .. import gallery, visitors
-from ..phrases import moment
-from ..words import N_, escape, say, t
-from .source_parts import SPLITS
+from ..format_text import moment
+from ..i18n import N_, escape, say, t
+from .source_widgets import SPLITS
 
 _SAID, _ERROR = "decision_said", "decision_error"
 _ONE = {
@@ -242,12 +243,12 @@ def _picked(key: str, dataset_id: str) -> None:
 def _thumbnail(_path: Path, path: str, changed: int) -> tuple[bytes, int, int, int] | PhotoError:
     """A small JPEG of a photo, its width and height in pixels, the bytes of its file."""
     try:
-        data = images.read(_path)
-        width, height = images.dimensions(_path)
-        small = images.thumbnail(images.decode(data, at_least=_SIDE), _SIDE)
+        data = decode.read(_path)
+        width, height = decode.dimensions(_path)
+        small = decode.thumbnail(decode.decode(data, at_least=_SIDE), _SIDE)
     except PhotoError as error:
         return error
-    return images.encode(small, quality=85), width, height, len(data)
+    return decode.encode(small, quality=85), width, height, len(data)
 
 
 _ROWS, _CARDS = 10, 12

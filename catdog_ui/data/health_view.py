@@ -9,18 +9,19 @@ from typing import Literal
 
 import streamlit as st
 
-from catdog_core import datasets, health, images
-from catdog_core.curation.choices import SPLITS as SPLIT_NAMES
-from catdog_core.datasets import Choice, Dataset, Item
-from catdog_core.errors import CatDogError, PhotoError
-from catdog_core.files import shown
-from catdog_core.health import KINDS, Finding
+from catdog_core.base.errors import CatDogError, PhotoError
+from catdog_core.base.files import shown
+from catdog_core.data import audit, datasets
+from catdog_core.data.audit import KINDS, Finding
+from catdog_core.data.datasets import Choice, Dataset, Item
+from catdog_core.data.edits import SPLITS as SPLIT_NAMES
+from catdog_core.imaging import decode
 
 from .. import visitors
-from ..words import N_, escape, say, t
+from ..i18n import N_, escape, say, t
 from . import edit_actions
 from .edit_actions import decide, lazy_expander
-from .source_parts import progress
+from .source_widgets import progress
 
 AT_ONCE = 1000
 """A dataset of at most this many photos is checked without being asked: it takes seconds."""
@@ -107,7 +108,7 @@ def _check(dataset: Dataset) -> list[Finding] | None:
         return None
     if known(dataset) is None:
         with progress(t("Looking at every photo…")) as tell:
-            _memory()[_state(dataset)] = health.check(dataset, tell)
+            _memory()[_state(dataset)] = audit.check(dataset, tell)
         while len(_memory()) > _REMEMBERED:
             del _memory()[next(iter(_memory()))]
     return known(dataset)
@@ -334,7 +335,7 @@ def _of_all(make: Callable[[Finding], list[Choice]], findings: Sequence[Finding]
 
 def _pixels(item: Item) -> int:
     try:
-        width, height = images.dimensions(item.path)
+        width, height = decode.dimensions(item.path)
     except PhotoError:
         return 0
     return width * height

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core import jobs
-from catdog_core.datasets import Dataset
-from catdog_core.jobs import Job
-from catdog_core.palette import NEUTRAL, VALIDATION
+from catdog_core.base import jobs
+from catdog_core.base.jobs import Job
+from catdog_core.base.palette import NEUTRAL, VALIDATION
+from catdog_core.data.datasets import Dataset
 
 from .. import job_fragment, loaders, visitors
+from ..i18n import N_, escape, say, t
 from ..startup import guard
-from ..words import N_, escape, say, t
 
 if TYPE_CHECKING:
-    from catdog_core.packing.race import Lane, Standing
+    from catdog_core.training.loading_benchmark import Lane, Standing
 
 _OURS, _PEERS = VALIDATION, NEUTRAL
 _COLD = "repeating-linear-gradient(135deg,{color} 0 3px,transparent 3px 6px)"

@@ -6,15 +6,15 @@ from functools import partial
 
 import streamlit as st
 
-from catdog_core import jobs
-from catdog_core.datasets import Dataset
-from catdog_core.files import shown
-from catdog_core.jobs import Job
-from catdog_core.packing import cache
+from catdog_core.base import jobs
+from catdog_core.base.files import shown
+from catdog_core.base.jobs import Job
+from catdog_core.data.datasets import Dataset
+from catdog_core.storage import shard_cache
 
 from .. import gallery, job_fragment, loaders, visitors
+from ..i18n import escape, say, t
 from ..startup import guard
-from ..words import escape, say, t
 
 _LOWEST, _HIGHEST = 8, 1024
 _LISTED = 20  # photos left out that are named
@@ -100,7 +100,7 @@ def _start(dataset: Dataset, size: int) -> None:
 
 def _packing(dataset: Dataset, size: int, job: Job | None) -> None:
     running = job is not None and job.status == "running"
-    whole = (cache.place(dataset.fingerprint, size) / "index.json").is_file()
+    whole = (shard_cache.place(dataset.fingerprint, size) / "index.json").is_file()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             t("Verify, and mend what is damaged") if whole else t("Make the TFRecord"),
@@ -154,7 +154,7 @@ def _code(dataset: Dataset, size: int) -> None:
         st.markdown(t("Writing: one `tf.train.Example` a photo."))
         st.code(_WRITE.format(classes=f"[{names}]", size=size), language="python")
         st.markdown(t("Reading, in every training:"))
-        folder = cache.place(dataset.fingerprint, size)
+        folder = shard_cache.place(dataset.fingerprint, size)
         st.code(_READ.format(size=size, pattern=str(folder / "train-*.tfrecord")), "python")
         st.caption(
             t(
@@ -165,7 +165,7 @@ def _code(dataset: Dataset, size: int) -> None:
 
 
 def _cache() -> None:
-    found = cache.usage()
+    found = shard_cache.usage()
     total = sum(entry.bytes for entry in found)
     label = t("Packed photos and downloads take {n:.1f} MB of the disk", n=total / 1e6)
     with st.expander(label, icon=":material/hard_drive:", key="shards_cache"):
@@ -191,7 +191,7 @@ def _cache() -> None:
         if st.button(
             t("Clear"), icon=":material/delete_sweep:", key="shards_clear", **visitors.gate("empty")
         ):
-            freed = cache.clear(half_fetched=also)
+            freed = shard_cache.clear(half_fetched=also)
             st.toast(t("{n:.1f} MB set free.", n=freed / 1e6))
             st.rerun()
         st.caption(
@@ -202,13 +202,13 @@ def _cache() -> None:
         )
 
 
-def _state(entry: cache.Entry) -> str:
+def _state(entry: shard_cache.Entry) -> str:
     if entry.in_use:
         return t("in use")
     return t("whole") if entry.whole else t("broken off")
 
 
-def _what(entry: cache.Entry) -> str:
+def _what(entry: shard_cache.Entry) -> str:
     if entry.kind != "shards":
         return shown(entry.path.name)
     return ", ".join(map(shown, entry.datasets)) or "–"

@@ -9,18 +9,18 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from catdog_core import access, datasets, limits
-from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError, DatasetError
-from catdog_core.images import EXTENSIONS
-from catdog_core.sources import archives, imports, preview, roots, url_import
-from catdog_core.sources.preview import Preview
+from catdog_core.base import access, limits
+from catdog_core.base.errors import CatDogError, DatasetError
+from catdog_core.data import allowed_roots, archives, datasets, imports, preview, url_import
+from catdog_core.data.datasets import Dataset
+from catdog_core.data.preview import Preview
+from catdog_core.imaging.decode import EXTENSIONS
 
 from .. import uploads, visitors
+from ..i18n import N_, escape, t
 from ..startup import guard
-from ..words import N_, escape, t
-from . import source_net
-from .source_parts import choose, demo_button, heading, progress, show_preview
+from . import download_source
+from .source_widgets import choose, demo_button, heading, progress, show_preview
 
 KINDS: dict[str, tuple[str, str, Callable[[str], None]]]
 """By key: the short name, its icon, and what draws it, given the kind of its first button."""
@@ -87,7 +87,7 @@ def _folder(_kind: str) -> None:
                         "A folder on this machine is expected here. Choose the source URL to import"
                         " a URL."
                     )
-                folder = roots.confine(Path(path.strip()).expanduser())
+                folder = allowed_roots.confine(Path(path.strip()).expanduser())
                 st.session_state[_LOOKED] = (folder, preview.of_folder(folder))
     looked = st.session_state.get(_LOOKED)
     if looked is None:
@@ -103,7 +103,7 @@ def _folder(_kind: str) -> None:
 
 
 def _open(folder: Path, _looked: preview.Preview) -> Dataset:
-    dataset = datasets.open_folder(roots.confine(folder))  # looked at a while ago
+    dataset = datasets.open_folder(allowed_roots.confine(folder))  # looked at a while ago
     st.session_state.pop(_LOOKED, None)
     return dataset
 
@@ -237,10 +237,10 @@ def _finish(pile: dict[str, list[tuple[str, bytes]]]) -> None:
 
 KINDS = {
     "demo": (N_("Drawn"), ":material/brush:", _demo),
-    "class": (N_("Class dataset"), ":material/school:", source_net.class_card),
+    "class": (N_("Class dataset"), ":material/school:", download_source.class_card),
     "archive": (N_("Zip or tar"), ":material/folder_zip:", archive_card),
     "photos": (N_("Single photos"), ":material/photo_camera:", photos_card),
     "folder": (N_("Folder"), ":material/folder_open:", _folder),
-    "url": (N_("URL"), ":material/link:", source_net.url_card),
-    "tfds": (N_("TensorFlow Datasets"), ":material/dataset:", source_net.tfds_card),
+    "url": (N_("URL"), ":material/link:", download_source.url_card),
+    "tfds": (N_("TensorFlow Datasets"), ":material/dataset:", download_source.tfds_card),
 }

@@ -9,21 +9,22 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import datasets, images
-from catdog_core.datasets import Dataset, Item
-from catdog_core.errors import PhotoError
-from catdog_core.files import shown
-from catdog_core.images import Photo
-from catdog_core.networks import architecture
-from catdog_core.palette import class_color
-from catdog_core.sources.preview import LAYOUTS
+from catdog_core.base.errors import PhotoError
+from catdog_core.base.files import shown
+from catdog_core.base.palette import class_color
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Dataset, Item
+from catdog_core.data.preview import LAYOUTS
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
+from catdog_core.models import architecture
 
 from .. import gallery, visitors, widgets
+from ..i18n import N_, escape, t
 from ..startup import guard
-from ..words import N_, escape, t
 from . import batch_view, edit_actions
 from .edit_actions import order
-from .source_parts import SPLITS, progress
+from .source_widgets import SPLITS, progress
 
 _BEFORE = "split_before"
 _SEEDS = 2**31 - 1
@@ -248,7 +249,7 @@ def _one_place(dataset: Dataset) -> None:
 def _photos(dataset: Dataset, drawn: list[Item]) -> None:
     photos = [photo for photo in map(_fitted, drawn) if not isinstance(photo, PhotoError)]
     gallery.grid(
-        [images.encode(photo) for photo in photos],
+        [decode.encode(photo) for photo in photos],
         captions=[shown(dataset.classes[item.label], 30) for item in drawn],
         tooltips=[shown(item.file, 200) for item in drawn],
         colors=[class_color(item.label) for item in drawn],

@@ -8,14 +8,14 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core.datasets import Choice
-from catdog_core.files import shown
-from catdog_core.insight.predictions import Table
-from catdog_core.palette import class_color
+from catdog_core.analysis.predictions import Table
+from catdog_core.base.files import shown
+from catdog_core.base.palette import class_color
+from catdog_core.data.datasets import Choice
 
 from .. import visitors
 from ..data import edit_actions
-from ..words import escape, t
+from ..i18n import escape, t
 from . import evaluate_charts
 from .model_picker import Subject
 

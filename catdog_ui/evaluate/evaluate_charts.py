@@ -15,14 +15,14 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from catdog_core.files import shown
-from catdog_core.insight import metrics
-from catdog_core.insight.metrics import Calibration, Curve, ModelComparison, Result
-from catdog_core.insight.predictions import Table
-from catdog_core.palette import CLASS_COLORS, ON_DARK, ON_LIGHT, class_color
+from catdog_core.analysis import metrics
+from catdog_core.analysis.metrics import Calibration, Curve, ModelComparison, Result
+from catdog_core.analysis.predictions import Table
+from catdog_core.base.files import shown
+from catdog_core.base.palette import CLASS_COLORS, ON_DARK, ON_LIGHT, class_color
 
-from ..phrases import percent
-from ..words import N_, escape, t
+from ..format_text import percent
+from ..i18n import N_, escape, t
 
 HEIGHT = 320
 """Pixels; fixed, so that the page does not move with the threshold."""

@@ -11,17 +11,17 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core.files import shown
-from catdog_core.insight import embedding, layouts
-from catdog_core.insight.embedding import Embedding
-from catdog_core.insight.layouts import Method, Numbers
-from catdog_core.insight.predictions import Table
-from catdog_core.jobs import Job
-from catdog_core.palette import CLASS_COLORS, NEUTRAL, ON_DARK, ON_LIGHT, class_color
+from catdog_core.analysis import embedding, projections
+from catdog_core.analysis.embedding import Embedding
+from catdog_core.analysis.predictions import Table
+from catdog_core.analysis.projections import Method, Numbers
+from catdog_core.base.files import shown
+from catdog_core.base.jobs import Job
+from catdog_core.base.palette import CLASS_COLORS, NEUTRAL, ON_DARK, ON_LIGHT, class_color
 
 from .. import charts, gallery, job_fragment, loaders, visitors, widgets
+from ..i18n import N_, t
 from ..learn.glossary_view import terms
-from ..words import N_, t
 from . import evaluate_cards
 from .model_picker import Subject
 
@@ -68,7 +68,7 @@ def _map(
 
 
 def _method() -> Method:
-    names: dict[str, str] = {method: _NAMES[method] for method in layouts.methods()}
+    names: dict[str, str] = {method: _NAMES[method] for method in projections.methods()}
     key = f"{_KEY}_method"
     return cast(
         "Method",
@@ -175,7 +175,7 @@ def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None
 
 
 def _write_layout(subject: Subject, method: Method, found: Embedding, job: Job) -> None:
-    xy = layouts.apart(found.parts, method, job.stopped)
+    xy = projections.apart(found.parts, method, job.stopped)
     embedding.write_layout(*subject.asked, method, found, xy)
 
 

@@ -10,18 +10,18 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core.exports import report_text
-from catdog_core.files import shown, slug
-from catdog_core.insight import metrics, predictions
-from catdog_core.insight.embedding import Embedding
-from catdog_core.insight.metrics import Calibration, Curve, Result
-from catdog_core.insight.predictions import Table
+from catdog_core.analysis import metrics, predictions
+from catdog_core.analysis.embedding import Embedding
+from catdog_core.analysis.metrics import Calibration, Curve, Result
+from catdog_core.analysis.predictions import Table
+from catdog_core.base.files import shown, slug
+from catdog_core.export import report_text
 from catdog_core.runs import Run
 
 from .. import captions, charts, gallery, loaders, state, widgets
 from ..data import edit_actions
+from ..i18n import N_, escape, t
 from ..learn.glossary_view import terms
-from ..words import N_, escape, t
 from . import evaluate_cards, evaluate_charts, evaluate_map, model_picker
 from .model_picker import GUESS, LIST, THRESHOLD, TRUTH, Subject
 

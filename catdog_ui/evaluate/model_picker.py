@@ -10,20 +10,31 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import datasets, runs
-from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError
-from catdog_core.files import shown
-from catdog_core.insight import guests, predictions, shipped
-from catdog_core.insight.guests import Guest
-from catdog_core.insight.predictions import Table
-from catdog_core.jobs import Job
-from catdog_core.runs import Run
+from catdog_core import runs
+from catdog_core.analysis import predictions
+from catdog_core.analysis.predictions import Table
+from catdog_core.base.errors import CatDogError
+from catdog_core.base.files import shown
+from catdog_core.base.jobs import Job
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Dataset
+from catdog_core.runs import Run, default_model
+from catdog_core.runs import imported_models as guests
+from catdog_core.runs.imported_models import Guest
 
-from .. import job_fragment, loaders, model_upload, phrases, state, trash_view, visitors, widgets
-from ..data.source_parts import SPLITS
+from .. import (
+    format_text,
+    job_fragment,
+    loaders,
+    model_upload,
+    state,
+    trash_view,
+    visitors,
+    widgets,
+)
+from ..data.source_widgets import SPLITS
+from ..i18n import escape, say, t
 from ..startup import fragment, guard
-from ..words import escape, say, t
 
 
 @dataclass(frozen=True)
@@ -123,7 +134,7 @@ def comparable_models(run: Run) -> list[Run]:
 
 def other_models() -> list[Run]:
     """The models that were not trained here: the one that comes with the lab, uploaded ones."""
-    ready = shipped.run()
+    ready = default_model.run()
     own = [replace(ready, name=t("default, comes with the lab"))] if ready else []
     return [*own, *imported_models()]
 
@@ -131,12 +142,12 @@ def other_models() -> list[Run]:
 def model_title(run: Run) -> str:
     """A run's name with its time, or what the model that comes with the lab is called."""
     name = shown(run.name or run.id)
-    return name if is_shipped(run) else f"{name} · {phrases.moment(run.created)}"
+    return name if is_shipped(run) else f"{name} · {format_text.moment(run.created)}"
 
 
 def is_shipped(run: Run) -> bool:
     """Whether this is the model that comes with the lab."""
-    return run.folder == shipped.folder()
+    return run.folder == default_model.folder()
 
 
 def answers(subject: Subject) -> Table | None:

@@ -8,20 +8,19 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import export, files, jobs
-from catdog_core.errors import CatDogError
-from catdog_core.export import Exporter, Made
-from catdog_core.exports import bundle_in, report, tongue, usage
-from catdog_core.exports.bundle_in import Brought
-from catdog_core.exports.kept import Shelf
-from catdog_core.files import shown
-from catdog_core.insight import shipped
-from catdog_core.jobs import Job
-from catdog_core.runs import Run
+from catdog_core import export
+from catdog_core.base import files, jobs, report_language
+from catdog_core.base.errors import CatDogError
+from catdog_core.base.files import shown
+from catdog_core.base.jobs import Job
+from catdog_core.export import Exporter, Made, bundle_import, report, usage
+from catdog_core.export.bundle_import import Brought
+from catdog_core.export.export_cache import Shelf
+from catdog_core.runs import Run, default_model
 
-from .. import gallery, job_fragment, loaders, phrases, state, uploads, visitors, widgets
+from .. import format_text, gallery, job_fragment, loaders, state, uploads, visitors, widgets
+from ..i18n import N_, escape, language, say, t
 from ..startup import fragment
-from ..words import N_, escape, language, say, t
 
 _GROUPS = {
     "model": (
@@ -54,7 +53,7 @@ POLL = 0.7
 
 def choose_run() -> Run | None:
     """Let the user choose a run with a model; None, and what to do, where it has none."""
-    ready = shipped.run()
+    ready = default_model.run()
     run = state.chosen_run(t("Run"), [ready] if ready else [])
     if run is None:
         return None
@@ -129,7 +128,7 @@ def _card(run: Run, shelf: Shelf, exporter: Exporter) -> None:
 
 
 def _made_file(run: Run, exporter: Exporter, made: Made) -> None:
-    st.markdown(f"**{phrases.size(made.bytes)}**")
+    st.markdown(f"**{format_text.size(made.bytes)}**")
     if made.parity is not None:
         st.caption(parity_text(made.parity))
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -267,7 +266,7 @@ def offer_report(run: Run) -> None:
 def _report_bytes(run: Run, code: str) -> bytes:
     with files.temporary_folder("report") as folder:
         path = folder / "report.html"
-        report.html(run.folder, path, tongue.of(code), code)
+        report.html(run.folder, path, report_language.of(code), code)
         return path.read_bytes()
 
 
@@ -300,7 +299,7 @@ def import_section() -> None:
             with st.spinner(
                 t("Looking at the bundle; its models are tried in a process of their own…")
             ):
-                st.session_state[_BROUGHT] = (file.file_id, bundle_in.bring(file))
+                st.session_state[_BROUGHT] = (file.file_id, bundle_import.bring(file))
         except CatDogError as error:
             st.error(escape(say(error)), icon=":material/error:")
             return

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from catdog_core import images
-from catdog_core.errors import SettingsError
-from catdog_core.learn import by_hand, own_numbers
-from catdog_core.learn.by_hand import Grey
-from catdog_core.networks import architecture
-from catdog_core.outcomes import histories
+from catdog_core.analysis import histories
+from catdog_core.base.errors import SettingsError
+from catdog_core.imaging import decode
+from catdog_core.learn import numpy_ops, run_facts
+from catdog_core.learn.numpy_ops import Grey
+from catdog_core.models import architecture
 
-from .. import captions, charts, gallery, phrases, state, widgets
-from ..data.source_parts import SPLITS
-from ..words import escape, say, t
+from .. import captions, charts, format_text, gallery, state, widgets
+from ..data.source_widgets import SPLITS
+from ..i18n import escape, say, t
 from . import learner_context
 from .learner_context import Learner
 
@@ -26,10 +26,10 @@ def convolution(who: Learner) -> None:
     photo = _grey(who)
     if photo is None:
         return
-    kernels = {name: t(kernel[0]) for name, kernel in by_hand.KERNELS.items()}
+    kernels = {name: t(kernel[0]) for name, kernel in numpy_ops.KERNELS.items()}
     kernel = widgets.choose_one(t("Filter"), kernels, "learn_kernel", default="edges", wrap=True)
-    sums = by_hand.convolve(photo, kernel)
-    left = by_hand.relu(sums)
+    sums = numpy_ops.convolve(photo, kernel)
+    left = numpy_ops.relu(sums)
     _pictures(
         [photo, sums, left],
         [
@@ -38,7 +38,7 @@ def convolution(who: Learner) -> None:
             t("after ReLU: {share:.0%} zero", share=float((left == 0).mean())),
         ],
     )
-    st.code(np.array2string(np.array(by_hand.KERNELS[kernel][1]), precision=2), "python")
+    st.code(np.array2string(np.array(numpy_ops.KERNELS[kernel][1]), precision=2), "python")
     st.caption(
         t(
             "White is large. Here the sums go from {low:.2f} to {high:.2f}; ReLU keeps those above"
@@ -55,9 +55,9 @@ def pooling(who: Learner) -> None:
     photo = _grey(who)
     if photo is None:
         return
-    found = by_hand.relu(by_hand.convolve(photo, "edges"))
-    once = by_hand.max_pool(found)
-    twice = by_hand.max_pool(once)
+    found = numpy_ops.relu(numpy_ops.convolve(photo, "edges"))
+    once = numpy_ops.max_pool(found)
+    twice = numpy_ops.max_pool(once)
     maps = [found, once, twice]
     _pictures(maps, [t("{h} × {w}", h=m.shape[0], w=m.shape[1]) for m in maps])
     rows, columns = np.unravel_index(int(once.argmax()), once.shape)
@@ -65,7 +65,7 @@ def pooling(who: Learner) -> None:
     part = found[top : top + 4, left : left + 4]
     with st.grid(2, min_column_width=200, gap="small"):
         st.code(np.array2string(part, precision=2, floatmode="fixed"), "python")
-        st.code(np.array2string(by_hand.max_pool(part), precision=2, floatmode="fixed"), "python")
+        st.code(np.array2string(numpy_ops.max_pool(part), precision=2, floatmode="fixed"), "python")
     st.caption(t("Left a part of the first map, right the largest of each 2 × 2 numbers of it."))
     learner_context.another_photo_button()
 
@@ -109,18 +109,18 @@ def dropout(who: Learner) -> None:
     rate = st.slider(t("Dropped share"), 0.0, 0.9, 0.5, 0.1, key="learn_rate")
     seed = st.session_state.get("learn_drop", 0)
     values = np.random.default_rng(7).random((16, 16)) * 0.9 + 0.1
-    left = by_hand.dropped(values, rate, seed)
+    left = numpy_ops.dropped(values, rate, seed)
     pictures = [
-        np.kron(by_hand.as_picture(v), np.ones((12, 12, 1), np.uint8))
+        np.kron(numpy_ops.as_picture(v), np.ones((12, 12, 1), np.uint8))
         for v in (values, np.minimum(left, 1.0))
     ]
     gallery.grid(
-        [images.encode(picture, "png") for picture in pictures],
+        [decode.encode(picture, "png") for picture in pictures],
         captions=[t("in validation and prediction"), t("in this training step")],
         columns=2,
         width=420,
     )
-    gone = int((by_hand.dropped(np.ones(_ROW), rate, seed) == 0).sum())
+    gone = int((numpy_ops.dropped(np.ones(_ROW), rate, seed) == 0).sum())
     st.caption(
         t(
             "Each square is one number, black is zero. Of the {row:,} numbers before the notes'"
@@ -142,17 +142,17 @@ def sigmoid(who: Learner) -> None:
     """A sum, pressed into a probability; softmax of two sums says the same."""
     score = st.slider(t("Sum of the last layer"), -6.0, 6.0, 1.0, 0.1, key="learn_score")
     x = [step / 10 for step in range(-60, 61)]
-    probability = by_hand.sigmoid(score)
+    probability = numpy_ops.sigmoid(score)
     learner_context.draw_curve(
         x,
-        [by_hand.sigmoid(value) for value in x],
+        [numpy_ops.sigmoid(value) for value in x],
         ([score], [probability]),
         (t("sum"), t("probability")),
         "learn_sigmoid",
         t("The sigmoid curve; at {score:.1f} it is {p:.3f}", score=score, p=probability),
         y_range=[-0.05, 1.05],
     )
-    other, same = by_hand.softmax((0.0, score))
+    other, same = numpy_ops.softmax((0.0, score))
     st.markdown(
         t(
             "sigmoid({score:.1f}) = **{p:.3f}** for {second}, so {q:.3f} for {first}."
@@ -171,12 +171,12 @@ def sigmoid(who: Learner) -> None:
 def _grey(who: Learner) -> Grey | None:
     assert who.dataset is not None
     found = learner_context.current_photo(who.dataset)
-    return None if found is None else by_hand.grey(found[1])
+    return None if found is None else numpy_ops.grey(found[1])
 
 
 def _pictures(maps: list[Grey], captions: list[str]) -> None:
     gallery.grid(
-        [images.encode(by_hand.as_picture(one), "png") for one in maps],
+        [decode.encode(numpy_ops.as_picture(one), "png") for one in maps],
         captions=captions,
         columns=len(maps),
         least=110,
@@ -193,10 +193,10 @@ def loss(who: Learner) -> None:
         t("Probability given to the true class"), 0.01, 0.99, 0.6, 0.01, key="learn_given"
     )
     x = [step / 100 for step in range(1, 100)]
-    value = by_hand.cross_entropy(given)
+    value = numpy_ops.cross_entropy(given)
     learner_context.draw_curve(
         x,
-        [by_hand.cross_entropy(p) for p in x],
+        [numpy_ops.cross_entropy(p) for p in x],
         ([given], [value]),
         (t("probability of the true class"), t("loss")),
         "learn_loss",
@@ -219,7 +219,7 @@ def loss(who: Learner) -> None:
 def learning_rate(who: Learner) -> None:
     """Steps down into a valley, too small, fitting or too large."""
     rate = st.select_slider(t("Learning rate"), _RATES, 0.2, key="learn_lr")
-    places = by_hand.descent(float(rate))
+    places = numpy_ops.descent(float(rate))
     x = [step / 20 for step in range(-30, 31)]
     seen = [place for place in places if abs(place) <= 1.5]
     learner_context.draw_curve(
@@ -301,7 +301,7 @@ def validation(who: Learner) -> None:
 
 def result(who: Learner) -> None:
     """The class's result beside the learner's."""
-    facts, notes = who.facts, own_numbers.CLASS
+    facts, notes = who.facts, run_facts.CLASS
     names = {
         "loss": t("training loss"),
         "accuracy": t("training accuracy"),
@@ -330,7 +330,7 @@ def result(who: Learner) -> None:
         t(
             "Your validation accuracy is {points} away from the class's. Other photos, other"
             " epochs: it says little about which network is better.",
-            points=phrases.points(better),
+            points=format_text.points(better),
         )
     )
 

@@ -7,20 +7,22 @@ from time import perf_counter
 import numpy as np
 import streamlit as st
 
-from catdog_core import augment, images, runs
-from catdog_core.datasets import Dataset
-from catdog_core.errors import PhotoError
-from catdog_core.files import shown
-from catdog_core.images import Photo
-from catdog_core.insight import heat
-from catdog_core.learn import by_hand
-from catdog_core.palette import class_color
+from catdog_core import runs
+from catdog_core.analysis import heatmap
+from catdog_core.augmentation import augment
+from catdog_core.base.errors import PhotoError
+from catdog_core.base.files import shown
+from catdog_core.base.palette import class_color
+from catdog_core.config import NO_AUGMENTATION, PRESETS, Augmentation
+from catdog_core.data.datasets import Dataset
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
+from catdog_core.learn import numpy_ops
 from catdog_core.runs import Run
-from catdog_core.settings import NO_AUGMENTATION, PRESETS, Augmentation
 
-from .. import charts, gallery, phrases, widgets
+from .. import charts, format_text, gallery, widgets
 from ..data import batch_view, split_view
-from ..words import escape, t
+from ..i18n import escape, t
 from . import learner_context
 from .learner_context import Learner
 
@@ -67,8 +69,8 @@ def photo_array(who: Learner) -> None:
     large = np.kron(patch, np.ones((25, 25, 1), dtype=np.uint8))
     gallery.grid(
         [
-            images.encode(heat.framed(photo, (top, left, top + _PATCH, left + _PATCH))),
-            images.encode(large, "png"),
+            decode.encode(heatmap.framed(photo, (top, left, top + _PATCH, left + _PATCH))),
+            decode.encode(large, "png"),
         ],
         captions=[
             t("Your photo, {n} pixels a side", n=photo.shape[0]),
@@ -126,7 +128,7 @@ def read_again(who: Learner) -> None:
     paths = [item.path for item in who.dataset.items("train")[:_TIMED]]
     start = perf_counter()
     good = sum(
-        not isinstance(photo, PhotoError) for photo in images.load_all(paths, learner_context.SIZE)
+        not isinstance(photo, PhotoError) for photo in decode.load_all(paths, learner_context.SIZE)
     )
     each = (perf_counter() - start) / max(len(paths), 1)
     epoch, epochs = each * who.facts["photos"], who.facts["epochs"]
@@ -155,7 +157,7 @@ def tfrecord(who: Learner) -> None:
     if found is None:
         return
     item, photo = found
-    gallery.grid([images.encode(photo)], alts=[shown(item.file, 60)], columns=1, width=120)
+    gallery.grid([decode.encode(photo)], alts=[shown(item.file, 60)], columns=1, width=120)
     file = item.path.stat().st_size if item.path.exists() else 0
     raw = learner_context.SIZE * learner_context.SIZE * 3
     parts = [
@@ -189,11 +191,11 @@ def squares(who: Learner) -> None:
     if found is None:
         return
     item, _ = found
-    whole = images.decode(images.read(item.path))
+    whole = decode.decode(decode.read(item.path))
     height, width = whole.shape[:2]
-    small = [images.fit(whole, side) for side in _SQUARES]
+    small = [decode.fit(whole, side) for side in _SQUARES]
     gallery.grid(
-        [images.encode(images.thumbnail(whole, 240)), *(images.encode(s, "png") for s in small)],
+        [decode.encode(decode.thumbnail(whole, 240)), *(decode.encode(s, "png") for s in small)],
         captions=[
             t("the file: {width} × {height}", width=width, height=height),
             *(t("{n} × {n}", n=side) for side in _SQUARES),
@@ -236,7 +238,7 @@ def class_mode(who: Learner) -> None:
     read = [(item, gallery.fitted_photo(item.path, 112)) for item in items]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
     gallery.grid(
-        [images.encode(photo) for _, photo in good],
+        [decode.encode(photo) for _, photo in good],
         captions=[shown(who.dataset.classes[item.label], 30) for item, _ in good],
         colors=[class_color(item.label) for item, _ in good],
         columns=_FEW,
@@ -260,11 +262,11 @@ def batch(who: Learner) -> None:
     size = min(int(who.facts["batch"]), 20)
     steps = -(-len(items) // size)
     number = st.slider(t("Batch number"), 1, 3 * steps, 1, key="learn_batch")
-    chosen = by_hand.batch_numbers(len(items), size, number)
+    chosen = numpy_ops.batch_numbers(len(items), size, number)
     read = [(items[n], gallery.fitted_photo(items[n].path, learner_context.SIZE)) for n in chosen]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
     gallery.grid(
-        [images.encode(images.thumbnail(photo, 72)) for _, photo in good],
+        [decode.encode(decode.thumbnail(photo, 72)) for _, photo in good],
         alts=[shown(who.dataset.classes[item.label], 30) for item, _ in good],
         tooltips=[shown(item.file, 100) for item, _ in good],
         columns=5,
@@ -314,7 +316,7 @@ def augmentation(who: Learner) -> None:
     st.caption(
         t("Nothing is set, so every variant equals the photo.")
         if settings.is_off
-        else t("20 draws of: {words}.", words=phrases.augmentation(settings))
+        else t("20 draws of: {words}.", words=format_text.augmentation(settings))
     )
     learner_context.another_photo_button()
 
@@ -336,7 +338,7 @@ def validation_plain(who: Learner) -> None:
         return
     st.markdown(t("**A validation photo, epoch 1 to 5**"))
     _variants(plain, NO_AUGMENTATION, _ROW)
-    st.caption(t("Augmentation here: {words}.", words=phrases.augmentation(settings)))
+    st.caption(t("Augmentation here: {words}.", words=format_text.augmentation(settings)))
     learner_context.another_photo_button()
 
 
@@ -369,9 +371,9 @@ def twin(who: Learner) -> None:
     )
     gallery.metric_row(
         [
-            (t("gap of {name}", name=run.name), phrases.points(gap))
+            (t("gap of {name}", name=run.name), format_text.points(gap))
             for run in shown
-            if (gap := phrases.gap(run)) is not None
+            if (gap := format_text.gap(run)) is not None
         ]
     )
     if plain is None or augmented is None:
@@ -417,7 +419,7 @@ def _is_plain(run: Run) -> bool:
 def _variants(photo: Photo, settings: Augmentation, count: int) -> None:
     drawn = augment.variants(photo, settings, count)
     gallery.grid(
-        [images.encode(images.thumbnail(image, 100)) for image, _ in drawn],
+        [decode.encode(decode.thumbnail(image, 100)) for image, _ in drawn],
         alts=[t("Variant {n}", n=n + 1) for n in range(count)],
         columns=_ROW,
         least=44,

@@ -8,7 +8,7 @@ from catdog_core.learn.curriculum import SECTIONS
 from catdog_core.learn.glossary import TERMS
 
 from .. import widgets
-from ..words import t
+from ..i18n import t
 
 LEARN_PAGE = "pages/8_Learn.py"
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from catdog_core import datasets
+from catdog_core.config import NO_AUGMENTATION, PRESETS, RECIPES, Augmentation, Training
+from catdog_core.data import datasets
 from catdog_core.learn.curriculum import CHAPTERS, SECTIONS, Question, Section, Show, chapter_of
 from catdog_core.learn.glossary import TERMS
-from catdog_core.settings import NO_AUGMENTATION, PRESETS, RECIPES, Augmentation, Training
 
 from .. import forms, state, widgets
 from ..augment import augment_controls
-from ..data import source_parts
+from ..data import source_widgets
+from ..i18n import N_, t
 from ..startup import fragment, guard
 from ..train import run_actions
-from ..words import N_, t
 from . import demos_network, demos_photos, glossary_view, learner_context
 from .learner_context import Learner, escaped_facts
 
@@ -113,7 +113,7 @@ def _is_ready(section: Section, who: Learner) -> bool:
             t("Here you will see it with your photos. The demo dataset takes a few seconds."),
             icon=":material/photo_library:",
         )
-        source_parts.demo_button("learn_demo_here", "secondary")
+        source_widgets.demo_button("learn_demo_here", "secondary")
         return False
     if section.needs == "dataset" and who.dataset and not who.dataset.items("train"):
         st.info(
@@ -132,7 +132,7 @@ def _is_ready(section: Section, who: Learner) -> bool:
                 found[0] if who.dataset is None else who.dataset, "learn_train"
             )
         else:
-            source_parts.demo_button("learn_demo_here", "secondary")
+            source_widgets.demo_button("learn_demo_here", "secondary")
         return False
     return True
 

@@ -9,17 +9,18 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from catdog_core import datasets, runs
-from catdog_core.datasets import Dataset, Item
-from catdog_core.errors import PhotoError
-from catdog_core.images import Photo
-from catdog_core.learn import own_numbers
-from catdog_core.palette import NEUTRAL, TRAIN, VALIDATION
+from catdog_core import runs
+from catdog_core.base.errors import PhotoError
+from catdog_core.base.palette import NEUTRAL, TRAIN, VALIDATION
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Dataset, Item
+from catdog_core.imaging.decode import Photo
+from catdog_core.learn import run_facts
 from catdog_core.runs import Run
 
 from .. import gallery, state, widgets
-from ..data import source_parts
-from ..words import escape, t
+from ..data import source_widgets
+from ..i18n import escape, t
 
 SIZE = 150
 """Side of the photos shown, in pixels: what the notes' network takes."""
@@ -59,10 +60,10 @@ def choose_context(ask: bool) -> Learner:
                 ),
                 icon=":material/school:",
             )
-            source_parts.demo_button("learn_demo")
+            source_widgets.demo_button("learn_demo")
     if run is not None and (run.training is None or not run.epochs):
         run = None
-    return Learner(dataset, run, own_numbers.of(dataset, run))
+    return Learner(dataset, run, run_facts.of(dataset, run))
 
 
 def escaped_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

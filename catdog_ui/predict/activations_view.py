@@ -17,27 +17,27 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import images
-from catdog_core.errors import ModelError, PhotoError
-from catdog_core.files import shown
-from catdog_core.images import Photo
-from catdog_core.insight.heat import coloured, with_inset
-from catdog_core.insight.pooled import Kept, kept
-from catdog_core.jobs import Job
-from catdog_core.palette import WHITE
+from catdog_core.analysis.heatmap import coloured, with_inset
+from catdog_core.analysis.pooling_mask import Kept, kept
+from catdog_core.base.errors import ModelError, PhotoError
+from catdog_core.base.files import shown
+from catdog_core.base.jobs import Job
+from catdog_core.base.palette import WHITE
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
 from catdog_core.training import epoch_weights
 
 from .. import gallery, job_fragment, widgets
+from ..i18n import escape, say, t
 from ..learn.glossary_view import terms
-from ..words import escape, say, t
 from . import activation_selection, predict_inputs, predict_panels
 from .activation_selection import Selection, enlarged, map_picture
 from .predict_inputs import Choice
 from .predict_panels import Photos
 
 if TYPE_CHECKING:
-    from catdog_core.insight.xray import Layer
-    from catdog_core.predict import Predictor
+    from catdog_core.analysis.activations import Layer
+    from catdog_core.analysis.predict import Predictor
 
 
 MOST = 32
@@ -132,7 +132,7 @@ def _title(layer: Layer, place: int) -> str:
 def _maps(values: NDArray[np.float32], order: list[int]) -> None:
     """The channels that answer most, the strongest first, each scaled by itself."""
     gallery.grid(
-        [images.encode(map_picture(values[..., n]), "png") for n in order],
+        [decode.encode(map_picture(values[..., n]), "png") for n in order],
         captions=[str(n + 1) for n in order],
         columns=16,
         alts=[t("Channel {n}", n=n + 1) for n in order],
@@ -162,7 +162,7 @@ def _filters(look: Selection) -> None:
         for one in found[: 2 * MOST]
     ]
     gallery.grid(
-        [images.encode(np.asarray(one, dtype=np.uint8), "png") for one in large],
+        [decode.encode(np.asarray(one, dtype=np.uint8), "png") for one in large],
         columns=16,
         alts=[t("Filter {n}", n=n + 1) for n in range(len(large))],
         least=36,
@@ -258,7 +258,7 @@ def channel_figure(look: Selection, row: int, column: int) -> go.Figure:
         showlegend=False,
     )
     chart.add_layout_image(
-        source=gallery.data_uri(images.encode(map_picture(values, 240), "png")),
+        source=gallery.data_uri(decode.encode(map_picture(values, 240), "png")),
         xref="x",
         yref="y",
         x=-0.5,
@@ -311,7 +311,7 @@ def _receptive_field(look: Selection, row: int, column: int) -> None:
         return
     seen = with_inset(look.photo, (box.top, box.left, box.bottom, box.right))
     gallery.grid(
-        [images.encode(enlarged(seen, _HEIGHT))],
+        [decode.encode(enlarged(seen, _HEIGHT))],
         columns=1,
         width=_HEIGHT,
         alts=[t("What the unit sees")],
@@ -440,13 +440,13 @@ def _search_photos(look: Selection, sources: list[Source], job: Job) -> tuple[li
                 look.model, look.layer.place, one.row, one.column
             )
             photo = with_inset(photo, (box.top, box.left, box.bottom, box.right))
-        found.append(TopPhoto(images.encode(photo), name, label, one.value))
+        found.append(TopPhoto(decode.encode(photo), name, label, one.value))
     return found, len(readable)
 
 
 def _read_photo(source: bytes | Path, size: int) -> Photo:
     data = source if isinstance(source, bytes) else source.read_bytes()
-    return images.load(data, size)
+    return decode.load(data, size)
 
 
 _SIDE = 480
@@ -479,7 +479,7 @@ def show_pooling(look: Selection) -> None:
     titles = [t("before"), t("kept: bright"), t("a part of it, close"), t("after")]
     sizes = [one.shape[:2] for one in (values, values, marked[close], after)]
     gallery.grid(
-        [images.encode(enlarged(one, _SIDE), "png") for one in shown],
+        [decode.encode(enlarged(one, _SIDE), "png") for one in shown],
         captions=[
             f"{title} · {height} × {width}"
             for title, (height, width) in zip(titles, sizes, strict=True)
@@ -568,7 +568,7 @@ def show_epochs(look: Selection) -> None:
     if maps is None:
         return
     gallery.grid(
-        [images.encode(map_picture(one, 160), "png") for one in maps],
+        [decode.encode(map_picture(one, 160), "png") for one in maps],
         captions=[t("epoch {n}", n=epoch + 1) for epoch in look.epochs],
         columns=8,
         least=120,

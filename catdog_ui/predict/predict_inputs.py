@@ -12,16 +12,20 @@ from uuid import uuid4
 
 import streamlit as st
 
-from catdog_core import datasets, images, limits, runs
-from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError
-from catdog_core.insight import neither, shipped
+from catdog_core import runs
+from catdog_core.analysis import ood_examples
+from catdog_core.base import limits
+from catdog_core.base.errors import CatDogError
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Dataset
+from catdog_core.imaging import decode
+from catdog_core.runs import default_model
 
-from .. import job_fragment, loaders, model_upload, phrases, uploads, widgets
-from ..words import escape, t
+from .. import format_text, job_fragment, loaders, model_upload, uploads, widgets
+from ..i18n import escape, t
 
 if TYPE_CHECKING:
-    from catdog_core.predict import Prediction, Predictor
+    from catdog_core.analysis.predict import Prediction, Predictor
 
 
 _QUICK = 32
@@ -54,9 +58,9 @@ def choose_model() -> Choice | None:
 
 def _choose_run() -> Choice | None:
     found = {run.id: run for run in runs.listing() if run.training and run.best_model}
-    ready = shipped.run()
+    ready = default_model.run()
     if ready is not None:
-        found.setdefault(shipped.NAME, ready)
+        found.setdefault(default_model.NAME, ready)
     if not found:
         widgets.no_model(t("No run has a model yet: one appears with the first whole epoch."))
         return None
@@ -72,13 +76,13 @@ def _choose_run() -> Choice | None:
     run = found[key]
     if run is not ready:
         st.query_params["run"] = key
-    best = phrases.best_row(run)
+    best = format_text.best_row(run)
     if best and run.best_epoch is not None:
         st.caption(
             t(
                 "Its best epoch, {n}: {accuracy} validation accuracy on “{dataset}”.",
                 n=run.best_epoch + 1,
-                accuracy=phrases.percent(best.get("val_accuracy")),
+                accuracy=format_text.percent(best.get("val_accuracy")),
                 dataset=escape(run.dataset_name),
             )
         )
@@ -95,9 +99,9 @@ def _choose_run() -> Choice | None:
 
 
 def _run_title(run: runs.Run) -> str:
-    if run.folder == shipped.folder():
+    if run.folder == default_model.folder():
         return t("default, comes with the lab")
-    return f"{run.name} · {phrases.moment(run.created)}"
+    return f"{run.name} · {format_text.moment(run.created)}"
 
 
 def _upload_model() -> Choice | None:
@@ -126,7 +130,7 @@ def predict(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Pr
 SAMPLES = 12
 MOST_PASTED = 200
 _NEITHER = "no pets"  # in place of a dataset's id, which has no spaces
-_TYPES = [extension.lstrip(".") for extension in images.EXTENSIONS]
+_TYPES = [extension.lstrip(".") for extension in decode.EXTENSIONS]
 
 
 @dataclass(frozen=True)
@@ -260,8 +264,8 @@ def _try_samples(of: str) -> None:
 
 def _no_pets() -> list[Photo]:
     return [
-        Photo(f"{t(title)}.jpg", f"{_NEITHER}:{name}", images.encode(neither.draw(name)))
-        for name, title in neither.TITLES.items()
+        Photo(f"{t(title)}.jpg", f"{_NEITHER}:{name}", decode.encode(ood_examples.draw(name)))
+        for name, title in ood_examples.TITLES.items()
     ]
 
 

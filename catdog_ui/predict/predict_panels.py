@@ -13,24 +13,25 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core import augment, images
-from catdog_core.errors import ModelError, PhotoError
-from catdog_core.files import shown
-from catdog_core.images import Photo
-from catdog_core.insight.certainty import entropy, is_unsure, sorted_zip
-from catdog_core.jobs import Job
-from catdog_core.palette import class_color
-from catdog_core.settings import Augmentation
+from catdog_core.analysis.uncertainty import entropy, is_unsure, sorted_zip
+from catdog_core.augmentation import augment
+from catdog_core.base.errors import ModelError, PhotoError
+from catdog_core.base.files import shown
+from catdog_core.base.jobs import Job
+from catdog_core.base.palette import class_color
+from catdog_core.config import Augmentation
+from catdog_core.imaging import decode
+from catdog_core.imaging.decode import Photo
 
-from .. import gallery, job_fragment, loaders, phrases
+from .. import format_text, gallery, job_fragment, loaders
 from ..augment import augment_controls, augment_panels
 from ..augment.augment_panels import VariantSet
+from ..i18n import escape, say, t
 from ..learn.glossary_view import terms
 from ..startup import fragment
-from ..words import escape, say, t
 
 if TYPE_CHECKING:
-    from catdog_core.predict import Prediction, Predictor
+    from catdog_core.analysis.predict import Prediction, Predictor
 
 
 Photos: TypeAlias = Sequence[tuple[str, str, bytes]]
@@ -152,7 +153,7 @@ def _heat_now(maps: NDArray[np.float32]) -> str:
     return t(
         "Now: half of the full brightness or more covers {share} of a photo, the median of"
         " {total}.",
-        share=phrases.percent(share),
+        share=format_text.percent(share),
         total=len(maps),
     )
 
@@ -321,7 +322,7 @@ def _votes_panel(model: Predictor, photos: Photos) -> None:
     settings = _vote_settings()
     made = vote(model, original, settings)
     gallery.grid(
-        [images.encode(photo) for photo in made.photos],
+        [decode.encode(photo) for photo in made.photos],
         captions=list(made.answers),
         tooltips=made.words,
         columns=10,
@@ -360,7 +361,7 @@ def _vote_caption(made: VariantSet, settings: Augmentation) -> None:
             name=escape(shown(made.classes[label])),
             count=count,
             total=len(made.labels),
-            mean=phrases.percent(float(mean[label])),
+            mean=format_text.percent(float(mean[label])),
         )
     )
     if int(np.argmax(made.original)) != label:
@@ -368,6 +369,6 @@ def _vote_caption(made: VariantSet, settings: Augmentation) -> None:
     st.caption(
         t(
             "Drawn with the settings of the Augment page: {settings}.",
-            settings=escape(phrases.augmentation(settings)),
+            settings=escape(format_text.augmentation(settings)),
         )
     )

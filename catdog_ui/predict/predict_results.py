@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core import images
-from catdog_core.files import shown
-from catdog_core.insight.certainty import entropy, is_unsure
-from catdog_core.insight.heat import overlay
-from catdog_core.palette import CLASS_COLORS
+from catdog_core.analysis.heatmap import overlay
+from catdog_core.analysis.uncertainty import entropy, is_unsure
+from catdog_core.base.files import shown
+from catdog_core.base.palette import CLASS_COLORS
+from catdog_core.imaging import decode
 
 from .. import loaders, widgets
+from ..i18n import escape, say, t
 from ..learn.glossary_view import terms
-from ..words import escape, say, t
 from . import activations_view, predict_panels
 from .predict_inputs import Choice, Photo
 from .predict_panels import Heat
 
 if TYPE_CHECKING:
-    from catdog_core.predict import Prediction, Predictor
+    from catdog_core.analysis.predict import Prediction, Predictor
 
 
 PER_PAGE = 24
@@ -93,7 +93,7 @@ def _photo_card(photo: Photo, row: Prediction, least: float, heat: Heat | None, 
         picture = overlay(picture, heat.maps[place], heat.opacity)
     return Card(
         name=shown(Path(photo.name).name, 40),
-        picture=images.encode(picture, quality=85),
+        picture=decode.encode(picture, quality=85),
         label=row.label,
         probabilities=row.probabilities,
         truth=photo.truth,
@@ -103,8 +103,8 @@ def _photo_card(photo: Photo, row: Prediction, least: float, heat: Heat | None, 
 
 
 @st.cache_data(show_spinner=False, max_entries=100)  # 30 MB
-def _thumbnail(key: str, _data: bytes) -> images.Photo:
-    return images.thumbnail(images.decode(_data, at_least=360), 360)
+def _thumbnail(key: str, _data: bytes) -> decode.Photo:
+    return decode.thumbnail(decode.decode(_data, at_least=360), 360)
 
 
 MOST_BARS = 5

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.datasets import Dataset
-from catdog_core.networks import backbones
+from catdog_core.config import Training
+from catdog_core.data.datasets import Dataset
+from catdog_core.models import backbones
 from catdog_core.runs import Run
-from catdog_core.settings import Training
 
-from .. import phrases, state, trash_view, visitors, widgets
+from .. import format_text, state, trash_view, visitors, widgets
+from ..i18n import N_, escape, say, t
 from ..startup import guard
-from ..words import N_, escape, say, t
 
 NOT_CONTINUED = N_(
     "A run of “transfer” is not continued: its last layers take seconds to learn, so begin anew"
@@ -33,7 +33,7 @@ def run_actions(found: Sequence[Run]) -> None:
         t("Run"),
         list(by_id),
         index=list(by_id).index(asked) if asked in by_id else 0,
-        format_func=lambda key: phrases.run_label(by_id[key]),
+        format_func=lambda key: format_text.run_label(by_id[key]),
         key="care_run",
     )
     run = by_id[key]

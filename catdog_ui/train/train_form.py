@@ -6,19 +6,20 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core import datasets, machine, runs
-from catdog_core.controls import controls, parse
-from catdog_core.curation import division
-from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError, SettingsError
-from catdog_core.networks import architecture, backbones
+from catdog_core import runs
+from catdog_core.base import hardware
+from catdog_core.base.errors import CatDogError, SettingsError
+from catdog_core.base.field_specs import controls, parse
+from catdog_core.config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
+from catdog_core.config.network import MOST_BLOCKS, MOST_FILTERS
+from catdog_core.data import datasets, splits
+from catdog_core.data.datasets import Dataset
+from catdog_core.models import architecture, backbones
 from catdog_core.runs import Run
-from catdog_core.settings import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
-from catdog_core.settings_network import MOST_BLOCKS, MOST_FILTERS
-from catdog_core.training import estimate
+from catdog_core.training import time_estimate
 
-from .. import forms, phrases, state, visitors, widgets
-from ..words import N_, escape, say, t
+from .. import format_text, forms, state, visitors, widgets
+from ..i18n import N_, escape, say, t
 from . import train_plan
 
 KEY = "train"
@@ -145,7 +146,7 @@ def _parent() -> Run | None:
 def _train_photos(there: int) -> int | None:
     """All training photos, or one of the sizes of the small-data experiments."""
     key, everything = f"{KEY}_train_photos", 0  # None would be shown as no choice at all
-    options = [everything, *(size for size in division.SIZES if size < there)]
+    options = [everything, *(size for size in splits.SIZES if size < there)]
     asked = st.session_state.get(key)
     if asked not in options:
         if isinstance(asked, int) and asked < there:
@@ -165,9 +166,9 @@ def _train_photos(there: int) -> int | None:
 
 
 def _tell_precision() -> None:
-    if machine.has_graphics_card():
+    if hardware.has_graphics_card():
         st.caption(t("This machine has a graphics card, which computes in 16 bits faster."))
-    elif machine.computes_in_16_bits():
+    elif hardware.computes_in_16_bits():
         st.caption(
             t(
                 "This machine has no graphics card, but its processor computes in 16 bits: for some"
@@ -230,7 +231,7 @@ def _as_asked(training: Training, dataset_id: str) -> Training:
         return training  # the data is gone: the steps stay as they were
     unset = training.model_copy(update={"steps_per_epoch": None, "validation_steps": None})
     change: dict[str, None] = {}
-    counts = estimate.photos(training, dataset)
+    counts = time_estimate.photos(training, dataset)
     if training.steps_per_epoch == unset.steps(counts["train"]):
         change["steps_per_epoch"] = None
     if training.validation_steps == unset.validation_batches(counts["validation"]):
@@ -261,7 +262,7 @@ def _augmentation() -> Augmentation | None:
     settings = PRESETS["notes"] if kind == "notes" else recipe
     if kind == "mine":
         settings = parse(Augmentation, mine, t("the Augment page"))
-    st.caption(phrases.augmentation(settings))
+    st.caption(format_text.augmentation(settings))
     return settings
 
 

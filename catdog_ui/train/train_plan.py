@@ -12,17 +12,17 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.datasets import Dataset
-from catdog_core.errors import CatDogError
-from catdog_core.jobs import Job
-from catdog_core.networks import architecture, backbones
-from catdog_core.palette import TRAIN, VALIDATION
-from catdog_core.settings import Augmentation, Training
-from catdog_core.training import estimate, lr_finder, schedules, trial
+from catdog_core.base.errors import CatDogError
+from catdog_core.base.jobs import Job
+from catdog_core.base.palette import TRAIN, VALIDATION
+from catdog_core.config import Augmentation, Training, schedules
+from catdog_core.data.datasets import Dataset
+from catdog_core.models import architecture, backbones
+from catdog_core.training import lr_finder, speed_probe, time_estimate
 
-from .. import captions, job_fragment, phrases, visitors, widgets
+from .. import captions, format_text, job_fragment, visitors, widgets
+from ..i18n import N_, escape, say, t
 from ..learn.glossary_view import terms
-from ..words import N_, escape, say, t
 
 
 def show_plan(training: Training, dataset: Dataset, augmentation: Augmentation | None) -> None:
@@ -89,7 +89,7 @@ def _loss(classes: int, augmentation: Augmentation | None, smoothing: float) -> 
 
 def _looks(training: Training, dataset: Dataset, augmentation: Augmentation | None) -> None:
     """What is computed once, before the first epoch."""
-    counts = estimate.photos(training, dataset)
+    counts = time_estimate.photos(training, dataset)
     looks = backbones.looks(training, augmentation)
     st.caption(
         t(
@@ -105,7 +105,7 @@ def _looks(training: Training, dataset: Dataset, augmentation: Augmentation | No
 
 def _arithmetic(training: Training, dataset: Dataset) -> None:
     """How many steps the settings come to, as a sum one can follow."""
-    counts = estimate.photos(training, dataset)
+    counts = time_estimate.photos(training, dataset)
     lines = [
         _sum(
             t("Training"),
@@ -163,7 +163,7 @@ def _rates(training: Training, dataset: Dataset) -> None:
     """The learning rate over the plan, drawn where it changes."""
     if schedules.is_fixed(training):
         return
-    steps = training.steps(estimate.photos(training, dataset)["train"])
+    steps = training.steps(time_estimate.photos(training, dataset)["train"])
     points = schedules.curve(training, steps)
     widgets.plot(
         schedule_chart(points),
@@ -225,22 +225,22 @@ def measure_duration(asked: ProbeSettings) -> None:
     if asked.training.model == backbones.TRANSFER:
         st.caption(t("Each photo is looked at once, which takes longest; the rest takes seconds."))
         return
-    counts = estimate.photos(asked.training, asked.dataset)
-    earlier = estimate.from_runs(asked.training, asked.augmentation, counts, runs.listing())
-    speed = estimate.measured(estimate.kind(asked.training, asked.augmentation))
+    counts = time_estimate.photos(asked.training, asked.dataset)
+    earlier = time_estimate.from_runs(asked.training, asked.augmentation, counts, runs.listing())
+    speed = time_estimate.measured(time_estimate.kind(asked.training, asked.augmentation))
     if earlier is not None:
         text = t(
             "**{epochs} epochs: about {time} here**, at the speed of “{run}”.",
             epochs=asked.training.epochs,
-            time=phrases.duration(earlier[0]),
+            time=format_text.duration(earlier[0]),
             run=escape(earlier[1].name),
         )
     elif speed is not None:
-        seconds = estimate.seconds(asked.training, counts, speed)
+        seconds = time_estimate.seconds(asked.training, counts, speed)
         text = t(
             "**{epochs} epochs: about {time} here**, from a few timed steps.",
             epochs=asked.training.epochs,
-            time=phrases.duration(seconds),
+            time=format_text.duration(seconds),
         )
     else:
         job_fragment.watch_job(SPEED, partial(_timing, asked))
@@ -288,10 +288,10 @@ def _timing(asked: ProbeSettings, job: Job | None) -> None:
 
 
 def _time(asked: ProbeSettings, job: Job) -> None:
-    speed = trial.speed(
+    speed = speed_probe.speed(
         asked.dataset, asked.training, asked.augmentation, lambda line: _tell_job(job, line)
     )
-    estimate.remember(estimate.kind(asked.training, asked.augmentation), speed)
+    time_estimate.remember(time_estimate.kind(asked.training, asked.augmentation), speed)
 
 
 def _finder(asked: ProbeSettings, use: Callable[[float], None], job: Job | None) -> None:
@@ -329,7 +329,7 @@ def _search(asked: ProbeSettings, job: Job) -> RateSearch:
             search.points.append((line["rate"], line["loss"]))
         _tell_job(job, line)
 
-    search.found = trial.rates(asked.dataset, asked.training, asked.augmentation, tell)
+    search.found = speed_probe.rates(asked.dataset, asked.training, asked.augmentation, tell)
     return search
 
 

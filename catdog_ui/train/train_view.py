@@ -8,18 +8,18 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.diagnose import Verdict
-from catdog_core.errors import RunError
-from catdog_core.files import shown
-from catdog_core.networks import backbones
-from catdog_core.outcomes import histories
+from catdog_core.analysis import histories
+from catdog_core.analysis.diagnose import Verdict
+from catdog_core.base.errors import RunError
+from catdog_core.base.files import shown
+from catdog_core.models import backbones
 from catdog_core.runs import Run
-from catdog_core.training import tensorboard_export, waiting_line
+from catdog_core.training import queue_position, tensorboard_export
 
-from .. import captions, charts, gallery, loaders, phrases, visitors, widgets
+from .. import captions, charts, format_text, gallery, loaders, visitors, widgets
+from ..i18n import N_, escape, say, t
 from ..learn.glossary_view import terms
 from ..startup import fragment, guard
-from ..words import N_, escape, say, t
 from . import run_actions
 
 POLL = 1.0
@@ -65,7 +65,7 @@ _CONTINUES = N_(
 
 
 def _header(run: Run) -> None:
-    word, color, icon = phrases.STATUS[run.status]
+    word, color, icon = format_text.STATUS[run.status]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape(run.name or run.id), anchor=False, width="content")
         st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
@@ -81,7 +81,9 @@ def _header(run: Run) -> None:
         elif run.can_resume:
             _resume_button(run)
     st.caption(
-        t("Data: {dataset}", dataset=escape(run.dataset_name)) + " · " + phrases.settings_line(run)
+        t("Data: {dataset}", dataset=escape(run.dataset_name))
+        + " · "
+        + format_text.settings_line(run)
     )
     if run.workers > 1 and run.can_resume:
         st.caption(t("This run had {n} workers. It resumes with one.", n=run.workers))
@@ -109,12 +111,12 @@ def _resume_button(run: Run) -> None:
 
 def _numbers(run: Run) -> None:
     assert run.training is not None
-    best, last = phrases.best_row(run), run.epochs[-1] if run.epochs else {}
+    best, last = format_text.best_row(run), run.epochs[-1] if run.epochs else {}
     best_label = t("Best, epoch {n}", n=best["epoch"] + 1) if best else t("Best epoch")
     accuracies = [
-        (t("Training accuracy"), phrases.percent(last.get("accuracy"))),
-        (t("Validation accuracy"), phrases.percent(last.get("val_accuracy"))),
-        (best_label, phrases.percent(best.get("val_accuracy") if best else None)),
+        (t("Training accuracy"), format_text.percent(last.get("accuracy"))),
+        (t("Validation accuracy"), format_text.percent(last.get("val_accuracy"))),
+        (best_label, format_text.percent(best.get("val_accuracy") if best else None)),
     ]
     if run.is_active:
         gallery.metric_row(_progress_numbers(run) + accuracies[1:])
@@ -122,9 +124,9 @@ def _numbers(run: Run) -> None:
     gallery.metric_row(
         [
             (t("Epochs"), f"{len(run.epochs)} / {run.training.epochs}"),
-            (t("Duration"), phrases.duration(run.duration)),
+            (t("Duration"), format_text.duration(run.duration)),
             *accuracies,
-            (t("Gap"), phrases.points(phrases.gap(run))),
+            (t("Gap"), format_text.points(format_text.gap(run))),
         ]
     )
 
@@ -141,7 +143,7 @@ def _progress_numbers(run: Run) -> list[tuple[str, str]]:
         (t("Epoch"), f"{epoch} / {run.training.epochs}"),
         (t("Batch"), f"{state.get('batch', 0)} / {steps}" if live else "–"),
         (t("Photos a second"), f"{rate:,.0f}" if rate else "–"),
-        (t("Time left"), phrases.duration(eta)),
+        (t("Time left"), format_text.duration(eta)),
     ]
 
 
@@ -333,11 +335,11 @@ def _done(run: Run) -> str:
     assert run.training is not None
     if run.best_model is None:
         return t("Done, but its model is gone from its folder: best.keras is missing.")
-    best = phrases.best_row(run)
+    best = format_text.best_row(run)
     text = t(
         "Done. The best epoch is {n}, with {accuracy} validation accuracy; its model is kept.",
         n=best["epoch"] + 1 if best else "–",
-        accuracy=phrases.percent(best.get("val_accuracy") if best else None),
+        accuracy=format_text.percent(best.get("val_accuracy") if best else None),
     )
     if len(run.epochs) < run.training.epochs:
         text += " " + t(
@@ -382,7 +384,7 @@ _MOST_NAMED = 3
 
 def _queue_text(run: Run) -> str:
     """A run that waits, in a sentence or two of Markdown."""
-    line = waiting_line.before(run, runs.listing())
+    line = queue_position.before(run, runs.listing())
     if not line.ahead:
         return t("Starting the training process…")
     names = [_queued_name(other) for other in line.ahead[:_MOST_NAMED]]
@@ -393,7 +395,7 @@ def _queue_text(run: Run) -> str:
         names=", ".join(names),
     )
     if line.seconds is not None:
-        first += " " + t("That may take about {time}.", time=phrases.duration(line.seconds))
+        first += " " + t("That may take about {time}.", time=format_text.duration(line.seconds))
     return first + " " + t("It starts by itself; you may leave the page.")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import looks
 import pytest
 
-from catdog_core import datasets, runs
-from catdog_core.settings import Training
+from catdog_core import runs
+from catdog_core.config import Training
+from catdog_core.data import datasets
 
 pytestmark = pytest.mark.browser
 

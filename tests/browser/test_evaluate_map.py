@@ -7,8 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images
-from catdog_core.insight import embedding, predictions, shipped
+from catdog_core.analysis import embedding, predictions
+from catdog_core.data import datasets
+from catdog_core.imaging import decode
+from catdog_core.runs import default_model
 
 pytestmark = pytest.mark.browser
 
@@ -35,18 +37,18 @@ def answered(lab):
             second = abs(item.label - (0.9 if number % 10 == 0 else 0.05))
             answers[item.file] = np.array([1 - second, second])
         table = predictions.make(dataset, "validation", answers)
-        model = predictions.digest(shipped.folder() / "best.keras")
-        predictions.write(shipped.folder(), dataset, "validation", table, model)
+        model = predictions.digest(default_model.folder() / "best.keras")
+        predictions.write(default_model.folder(), dataset, "validation", table, model)
         rng = np.random.default_rng(0)
         features = rng.normal(size=(len(items), 8)) + [[9 * item.label] + [0] * 7 for item in items]
-        photos = [images.thumbnail(images.decode(item.path.read_bytes()), 64) for item in items]
+        photos = [decode.thumbnail(decode.decode(item.path.read_bytes()), 64) for item in items]
         found = embedding.make(
             [item.file for item in items],
             features.astype(np.float32),
-            [images.encode(photo) for photo in photos],
+            [decode.encode(photo) for photo in photos],
             8,
         )
-        embedding.write(shipped.folder(), dataset, "validation", found, model)
+        embedding.write(default_model.folder(), dataset, "validation", found, model)
     lab.choice = {"dataset": dataset.id, "run": "default"}
     return lab
 

@@ -7,8 +7,10 @@ import os
 import numpy as np
 import pytest
 
-from catdog_core import datasets, images, runs
-from catdog_core.settings import Training
+from catdog_core import runs
+from catdog_core.config import Training
+from catdog_core.data import datasets
+from catdog_core.imaging import decode
 
 pytestmark = [
     pytest.mark.browser,
@@ -33,7 +35,7 @@ def names(lab, tmp_path_factory):
             for number in range(4):
                 photo = rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)
                 (place / f"{number} {HOSTILE}.jpg".replace("/", "")).write_bytes(
-                    images.encode(photo)
+                    decode.encode(photo)
                 )
     page = lab.visit(lab.page(), "Data")
     page.get_by_text("Folder", exact=True).first.click()

@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pytest
 
-from catdog_core import demo as drawing
+from catdog_core.data import synthetic as drawing
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from catdog_ui.words import LOCALE
+from catdog_ui.i18n import LOCALE
 
 pytestmark = pytest.mark.browser
 

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from catdog_core import images
-from catdog_core.insight import neither
+from catdog_core.analysis import ood_examples
+from catdog_core.imaging import decode
 
 pytestmark = pytest.mark.long
 
@@ -28,7 +28,7 @@ def test_a_pasted_picture_gets_an_answer(lab, page):
     lab.visit(page, "Predict")
     page.get_by_text("Clipboard", exact=True).click()
     page.locator(FIELD).click()
-    picture = base64.b64encode(images.encode(neither.draw("car"), "png")).decode()
+    picture = base64.b64encode(decode.encode(ood_examples.draw("car"), "png")).decode()
     page.evaluate(PASTE, [FIELD, picture])
     page.locator('[data-testid="stChatInputSubmitButton"]:enabled').wait_for()  # it is uploaded
     page.locator(FIELD).press("Enter")

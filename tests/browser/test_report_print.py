@@ -2,7 +2,7 @@
 
 import pytest
 
-from catdog_core.exports import report
+from catdog_core.export import report
 from tests import fakes
 
 pytestmark = pytest.mark.browser

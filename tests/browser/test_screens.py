@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from catdog_core import datasets, runs
-from catdog_core.settings import PRESETS, Training
+from catdog_core import runs
+from catdog_core.config import PRESETS, Training
+from catdog_core.data import datasets
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from benchmarks import server
-from catdog_core import access
+from catdog_core.base import access
 
 pytest.importorskip("authlib", reason="signing in needs requirements-class.txt")
 pytest.importorskip("httpx", reason="signing in needs requirements-class.txt")

@@ -8,8 +8,9 @@ from contextlib import suppress
 
 import pytest
 
-from catdog_core import datasets, files
-from catdog_core.cluster import groups
+from catdog_core.base import files
+from catdog_core.data import datasets
+from catdog_core.tuning import groups
 
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(1200)]
 pytest.importorskip("ray", reason="the trials of a sweep are trained by Ray")

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core import datasets, files, runs, subprocess_jobs
-from catdog_core.settings import Training
+from catdog_core import runs
+from catdog_core.base import files, subprocess_jobs
+from catdog_core.config import Training
+from catdog_core.data import datasets
 
 LIGHT = Path(__file__).with_name("light_worker.py")
 

@@ -9,15 +9,16 @@ import fakes
 import pytest
 from injection import failing, fill, litter, small_disk, snapshot
 
-from catdog_core import files, runs
-from catdog_core.errors import CatDogError
-from catdog_core.exports import bundle_in
+from catdog_core import runs
+from catdog_core.base import files
+from catdog_core.base.errors import CatDogError
+from catdog_core.export import bundle_import
 
 
 def changes(path, workspace):
     """How often taking a bundle in changes the disk."""
     with failing(workspace, 0) as counter:
-        came = bundle_in.bring(path).run
+        came = bundle_import.bring(path).run
     shutil.rmtree(came.folder)
     return counter.count
 
@@ -32,13 +33,13 @@ def test_a_change_of_the_disk_that_fails_leaves_nothing_and_a_retry_works(
     # A full disk may come at any of them, the others at a few.
     for number in range(1, count + 1, 1 if code == errno.ENOSPC else 7):
         with failing(workspace, number, code) as counter, pytest.raises(CatDogError) as caught:
-            bundle_in.bring(travelled[1])
+            bundle_import.bring(travelled[1])
         said = str(caught.value)
         assert counter.hit and "could not be" in said and "\n" not in said, (counter.hit, said)
         assert [path.name for path in runs.root().iterdir()] == [earlier.name], counter.hit
         assert not litter(workspace), counter.hit
         assert snapshot(earlier) == before
-    assert bundle_in.bring(travelled[1]).run.epochs == runs.load(travelled[0]).epochs
+    assert bundle_import.bring(travelled[1]).run.epochs == runs.load(travelled[0]).epochs
 
 
 def test_a_disk_that_is_really_full_is_told_and_freed_again(travelled, tmp_path, monkeypatch):
@@ -49,8 +50,8 @@ def test_a_disk_that_is_really_full_is_told_and_freed_again(travelled, tmp_path,
         for leave in (0, 50_000, size // 3):
             filler = fill(folder, leave)
             with pytest.raises(CatDogError, match="Free some disk space"):
-                bundle_in.bring(travelled[1])
+                bundle_import.bring(travelled[1])
             assert not list(runs.root().iterdir())
             filler.unlink()
-        assert bundle_in.bring(travelled[1]).run.folder.is_dir()
+        assert bundle_import.bring(travelled[1]).run.folder.is_dir()
         files.remove_tree(folder / "workspace")

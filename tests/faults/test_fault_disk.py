@@ -7,14 +7,17 @@ import pytest
 import waiting
 from injection import fill, litter, read_only, small_disk, snapshot
 
-from catdog_core import datasets, files, models, runs, trash
+from catdog_core import runs
 from catdog_core.augmentation import presets
-from catdog_core.cluster import groups, plans
-from catdog_core.datasets import Choice
-from catdog_core.errors import CatDogError
-from catdog_core.settings import Augmentation
-from catdog_core.training import run_process
+from catdog_core.base import files, trash
+from catdog_core.base.errors import CatDogError
+from catdog_core.config import Augmentation
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Choice
+from catdog_core.models import keras_models
+from catdog_core.runs import run_process
 from catdog_core.training.execution import execute_run
+from catdog_core.tuning import groups, plans
 
 PAGE = 4096  # bytes the disk of these tests gives at a time
 TINY = waiting.TINY.model_copy(update={"epochs": 6})
@@ -39,9 +42,9 @@ def stocked(tmp_path):
 
 
 def saved(run):
-    model = models.build("custom", 32, network=TINY.network)
-    models.compile_for_training(model, 1e-3)
-    models.save(model, run / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
+    model = keras_models.build("custom", 32, network=TINY.network)
+    keras_models.compile_for_training(model, 1e-3)
+    keras_models.save(model, run / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
 
 
 OPERATIONS = {
@@ -122,14 +125,14 @@ def test_a_disk_that_fills_up_in_training_fails_it_with_its_best_model_whole(dis
 
 @pytest.mark.long
 def test_photos_are_packed_again_after_a_disk_was_full(disk, tmp_path):
-    from catdog_core import records
+    from catdog_core.storage import tfrecord
 
     dataset = datasets.open_folder(tmp_path / "pets")
     failed = 0
     for leave in range(0, 40, 2):
         filler = fill(disk, leave * PAGE)
         try:
-            records.cached(dataset, 64)
+            tfrecord.cached(dataset, 64)
         except CatDogError as error:
             failed += 1
             assert "No space" in str(error) or "space" in str(error)
@@ -138,8 +141,8 @@ def test_photos_are_packed_again_after_a_disk_was_full(disk, tmp_path):
             filler.unlink()
             break
     assert failed
-    packed = records.cached(dataset, 64)
-    assert records.verify(packed.path) == []
+    packed = tfrecord.cached(dataset, 64)
+    assert tfrecord.verify(packed.path) == []
     assert packed.counts == {"train": 8, "validation": 8}
 
 

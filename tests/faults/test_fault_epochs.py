@@ -9,8 +9,9 @@ import pytest
 import waiting
 from injection import failing, litter
 
-from catdog_core import datasets, runs
-from catdog_core.errors import CatDogError
+from catdog_core import runs
+from catdog_core.base.errors import CatDogError
+from catdog_core.data import datasets
 from catdog_core.training.execution import execute_run
 
 TINY = waiting.TINY.model_copy(update={"epochs": 2, "steps_per_epoch": 1})

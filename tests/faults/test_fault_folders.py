@@ -8,10 +8,11 @@ import shutil
 import fakes
 import pytest
 
-from catdog_core import cli, files, runs
-from catdog_core.cluster import groups
-from catdog_core.errors import RunError
-from catdog_core.outcomes import histories
+from catdog_core import cli, runs
+from catdog_core.analysis import histories
+from catdog_core.base import files
+from catdog_core.base.errors import RunError
+from catdog_core.tuning import groups
 
 FILES = (
     *("settings.json", "about.json", "state.json", "metrics.jsonl", "batches.jsonl"),

@@ -13,8 +13,9 @@ import pytest
 import waiting
 from waiting import wait_until
 
-from catdog_core import files, runs, subprocess_jobs
-from catdog_core.settings import Augmentation
+from catdog_core import runs
+from catdog_core.base import files, subprocess_jobs
+from catdog_core.config import Augmentation
 from catdog_core.training.execution import execute_run
 
 TINY = waiting.TINY.model_copy(update={"epochs": 1000, "learning_rate": 1e-3})

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from catdog_core import files, runs
-from catdog_core.training import reasons
-from catdog_core.training.run_folder import CRASHED
+from catdog_core import runs
+from catdog_core.base import files
+from catdog_core.runs import failure_messages
+from catdog_core.runs.run_folder import CRASHED
 
 resource = pytest.importorskip("resource", reason="this system has no limits for one process")
 
@@ -44,7 +45,9 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
     found = runs.load(run)
     assert found.status == "failed", (run / "log.txt").read_text()[-1500:]
     told = found.state["error"]["message"]
-    assert told in (reasons.NO_MEMORY, reasons.SHORT_OF_MEMORY, CRASHED), found.state["error"]
+    assert told in (failure_messages.NO_MEMORY, failure_messages.SHORT_OF_MEMORY, CRASHED), (
+        found.state["error"]
+    )
     assert "smaller batch size" in found.state["error"]["message"]
     assert found.can_resume
 
@@ -61,8 +64,8 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
     ids=lambda error: type(error).__name__,
 )
 def test_whatever_says_that_memory_ran_out_is_told_with_its_remedy(error):
-    message, _ = reasons.explain(error)
-    assert message == reasons.NO_MEMORY
+    message, _ = failure_messages.explain(error)
+    assert message == failure_messages.NO_MEMORY
 
 
 def test_a_crash_is_told_until_the_run_goes_on(new_run):
@@ -77,10 +80,10 @@ def test_a_crash_is_told_until_the_run_goes_on(new_run):
 
 
 def test_a_trial_whose_process_ends_at_once_is_told(monkeypatch, pets):
-    from catdog_core import subprocess_jobs
-    from catdog_core.errors import CatDogError
-    from catdog_core.settings import Training
-    from catdog_core.training import trial
+    from catdog_core.base import subprocess_jobs
+    from catdog_core.base.errors import CatDogError
+    from catdog_core.config import Training
+    from catdog_core.training import speed_probe
 
     def gone(module, request, on_event, silent):
         padded = {**request, "padding": "x" * 1_000_000}
@@ -89,14 +92,14 @@ def test_a_trial_whose_process_ends_at_once_is_told(monkeypatch, pets):
     real = subprocess_jobs.run_subprocess
     monkeypatch.setattr(subprocess_jobs, "run_subprocess", gone)
     with pytest.raises(CatDogError, match="run out of memory"):
-        trial.speed(pets, Training(), None, lambda line: None)
+        speed_probe.speed(pets, Training(), None, lambda line: None)
 
 
 def test_an_odd_error_in_a_process_at_its_limit_is_told_as_lack_of_memory():
     code = (
         "import resource\n"
-        "from catdog_core import machine\n"
-        "from catdog_core.training import reasons\n"
+        "from catdog_core.base import hardware\n"
+        "from catdog_core.runs import failure_messages\n"
         "assert not machine.is_short_of_memory()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "kept = []\n"

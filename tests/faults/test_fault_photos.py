@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from waiting import TINY
 
-from catdog_core import datasets, images, records, runs
-from catdog_core.errors import CatDogError, DatasetError
-from catdog_core.packing import cache, shards
+from catdog_core import runs
+from catdog_core.base.errors import CatDogError, DatasetError
+from catdog_core.data import datasets
+from catdog_core.imaging import decode
+from catdog_core.storage import shard_cache, shard_writer, tfrecord
 from catdog_core.training.execution import execute_run
 
 VICTIM = "train/cats/cat.0003.jpg"
@@ -21,7 +23,7 @@ VICTIM = "train/cats/cat.0003.jpg"
 def replaced(path):
     """Another photo in its place, of the same time."""
     seen = path.stat()
-    path.write_bytes(images.encode(np.full((32, 32, 3), 200, np.uint8)))
+    path.write_bytes(decode.encode(np.full((32, 32, 3), 200, np.uint8)))
     os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
 
 
@@ -57,7 +59,7 @@ def slowly(pets, monkeypatch):
     one = threading.Lock()
 
     def change(how):
-        real = images.load
+        real = decode.load
         victim = pets.root / VICTIM
 
         def load(*given):
@@ -66,10 +68,10 @@ def slowly(pets, monkeypatch):
                     CHANGES[how.pop()](victim)
             return real(*given)
 
-        monkeypatch.setattr(images, "load", load)
+        monkeypatch.setattr(decode, "load", load)
 
     last = lambda items: sorted(items, key=lambda item: item.file == VICTIM)  # noqa: E731
-    monkeypatch.setattr(shards, "plan", in_order(shards.plan, last))
+    monkeypatch.setattr(shard_writer, "plan", in_order(shard_writer.plan, last))
     return change
 
 
@@ -80,7 +82,9 @@ def in_order(plan, last):
             order = last(shard.items)
             marks = dict(zip((item.file for item in shard.items), shard.marks, strict=True))
             found.append(
-                shards.Shard(shard.name, order, shard.plan, [marks[item.file] for item in order])
+                shard_writer.Shard(
+                    shard.name, order, shard.plan, [marks[item.file] for item in order]
+                )
             )
         return found
 
@@ -91,9 +95,9 @@ def in_order(plan, last):
 def test_a_photo_that_changes_while_it_is_packed_is_told(pets, slowly, how):
     slowly([how])
     with pytest.raises(DatasetError, match=r"cat\.0003\.jpg (changed|is gone)"):
-        records.cached(pets, 32)
-    assert not cache.place(pets.fingerprint, 32).exists()
-    assert [path for path in cache.root().iterdir() if path.suffix != ".lock"] == []
+        tfrecord.cached(pets, 32)
+    assert not shard_cache.place(pets.fingerprint, 32).exists()
+    assert [path for path in shard_cache.root().iterdir() if path.suffix != ".lock"] == []
 
 
 @pytest.mark.parametrize("how", ["another photo", "garbage", "a folder"])
@@ -101,14 +105,14 @@ def test_a_folder_that_is_not_remembered_is_watched_as_well(pets, slowly, tmp_pa
     shutil.copytree(pets.root, tmp_path / "other")
     found = datasets.scan(tmp_path / "other")
     slowly([])
-    marks = {item.file: mark for s in shards.plan(found, 32) for item, mark in zip_of(s)}
+    marks = {item.file: mark for s in shard_writer.plan(found, 32) for item, mark in zip_of(s)}
     assert all(isinstance(mark, tuple) for mark in marks.values())
     CHANGES[how](tmp_path / "other" / VICTIM)
     if how == "another photo":  # here only what the disk tells is known
         os.utime(tmp_path / "other" / VICTIM)
     item = next(item for item in found.items("train") if item.file == VICTIM)
     with pytest.raises(DatasetError, match="changed"):
-        shards._unchanged(item, marks[VICTIM])
+        shard_writer._unchanged(item, marks[VICTIM])
 
 
 def zip_of(shard):
@@ -117,7 +121,7 @@ def zip_of(shard):
 
 def test_a_photo_that_was_damaged_from_the_start_is_left_out_as_ever(pets):
     (pets.root / VICTIM).write_bytes(b"no photo")
-    packed = records.cached(datasets.open_folder(pets.root), 32)
+    packed = tfrecord.cached(datasets.open_folder(pets.root), 32)
     assert [file for file, _ in packed.unreadable] == [VICTIM]
     assert packed.counts["train"] == 11
 

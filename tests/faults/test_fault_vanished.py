@@ -5,8 +5,10 @@ import shutil
 import pytest
 from waiting import started, wait_until
 
-from catdog_core import datasets, runs, subprocess_jobs
-from catdog_core.errors import DatasetError, RunError
+from catdog_core import runs
+from catdog_core.base import subprocess_jobs
+from catdog_core.base.errors import DatasetError, RunError
+from catdog_core.data import datasets
 from catdog_core.training.execution import execute_run
 
 
@@ -35,14 +37,14 @@ def test_a_dataset_in_use_is_not_deleted_from_the_lab(new_run, light, pets):
 
 
 def test_photos_that_vanish_while_they_are_packed_are_told_and_not_left_out(pets, tmp_path):
-    from catdog_core import records
+    from catdog_core.storage import tfrecord
 
     shutil.copytree(tmp_path / "pets", tmp_path / "copy")
     shutil.rmtree(tmp_path / "pets" / "train" / "cats")
     with pytest.raises(DatasetError, match="is gone from its folder"):
-        records.cached(pets, 32)
+        tfrecord.cached(pets, 32)
     shutil.copytree(tmp_path / "copy" / "train" / "cats", tmp_path / "pets" / "train" / "cats")
-    assert records.cached(pets, 32).counts == {"train": 12, "validation": 8}
+    assert tfrecord.cached(pets, 32).counts == {"train": 12, "validation": 8}
 
 
 @pytest.mark.long
@@ -69,7 +71,7 @@ def test_a_real_training_whose_dataset_and_then_folder_vanish(new_run, pets, tmp
 
 
 def new_run_of(tmp_path):
-    from catdog_core.settings import Training
+    from catdog_core.config import Training
 
     datasets.make_demo(tmp_path / "more", train=12, validation=8, size=32, seed=1)
     training = Training(epochs=1000, batch_size=4, image_size=32, steps_per_epoch=1)

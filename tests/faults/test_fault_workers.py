@@ -15,9 +15,10 @@ from patience import busy
 from waiting import running, started, wait_until
 
 from benchmarks import server, wire
-from catdog_core import files, locks, processes, runs, subprocess_jobs
-from catdog_core.errors import RunError
-from catdog_core.training import run_process, status
+from catdog_core import runs
+from catdog_core.base import files, locks, processes, subprocess_jobs
+from catdog_core.base.errors import RunError
+from catdog_core.runs import run_process, status
 
 SLEEP = "import time; time.sleep(120)"
 

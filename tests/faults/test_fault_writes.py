@@ -14,15 +14,16 @@ import numpy as np
 import pytest
 from injection import failing, litter, snapshot
 
-from catdog_core import datasets, runs, trash
+from catdog_core import runs
+from catdog_core.analysis import predictions
 from catdog_core.augmentation import presets
-from catdog_core.cluster import groups, plans
-from catdog_core.datasets import Choice
-from catdog_core.errors import CatDogError
-from catdog_core.insight import predictions
-from catdog_core.settings import Augmentation, Training
-from catdog_core.sources import imports
-from catdog_core.training import run_process
+from catdog_core.base import trash
+from catdog_core.base.errors import CatDogError
+from catdog_core.config import Augmentation, Training
+from catdog_core.data import datasets, imports
+from catdog_core.data.datasets import Choice
+from catdog_core.runs import run_process
+from catdog_core.tuning import groups, plans
 
 SMALL = Training(epochs=3, batch_size=4, image_size=32, steps_per_epoch=1)
 CODES = {"full": errno.ENOSPC, "broken": errno.EIO}

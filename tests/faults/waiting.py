@@ -11,7 +11,7 @@ import psutil
 from patience import busy
 
 from catdog_core import runs
-from catdog_core.settings import Network, Training
+from catdog_core.config import Network, Training
 
 TINY = Training(
     model="custom",

@@ -50,10 +50,9 @@ _Made = tuple[Callable[[int, int], tuple[str, bytes]], Callable[[str, bytes], No
 
 
 def _photos(home: Path) -> _Made:
-    from catdog_core import images
-    from catdog_core.curation import looks
-    from catdog_core.errors import PhotoError
-    from catdog_core.photos import heads
+    from catdog_core.base.errors import PhotoError
+    from catdog_core.data import photo_scan
+    from catdog_core.imaging import decode, image_header
     from fuzz import mutations, seeds
 
     good = seeds.photos()
@@ -62,11 +61,13 @@ def _photos(home: Path) -> _Made:
         (home / "workspace").mkdir(exist_ok=True)
         path = home / "workspace" / f"photo{Path(name).suffix}"
         path.write_bytes(data)
-        looks.take(path.parent, [path.name], path.parent)  # the dataset's doctor refuses nothing
-        heads.is_cut_off(data)
-        for read in (heads.head, lambda data: images.load(data, 150), images.decode):
+        photo_scan.take(
+            path.parent, [path.name], path.parent
+        )  # the dataset's doctor refuses nothing
+        image_header.is_cut_off(data)
+        for read in (image_header.head, lambda data: decode.load(data, 150), decode.decode):
             found = read(data)
-            if isinstance(found, heads.Head):
+            if isinstance(found, image_header.Head):
                 continue
             assert found.ndim == 3 and found.shape[2] == 3 and str(found.dtype) == "uint8"
 
@@ -74,9 +75,9 @@ def _photos(home: Path) -> _Made:
 
 
 def _archives(home: Path) -> _Made:
-    from catdog_core import files
-    from catdog_core.errors import DatasetError
-    from catdog_core.sources import archives, imports
+    from catdog_core.base import files
+    from catdog_core.base.errors import DatasetError
+    from catdog_core.data import archives, imports
     from fuzz import mutations, seeds
 
     good = seeds.archives()
@@ -92,27 +93,27 @@ def _archives(home: Path) -> _Made:
 
 
 def _models(home: Path) -> _Made:
-    from catdog_core import quiet
+    from catdog_core.base import library_output
 
-    quiet.import_tensorflow()
+    library_output.import_tensorflow()
     import keras
 
-    from catdog_core import predict
-    from catdog_core.errors import ModelError
-    from catdog_core.networks import model_check, model_child, strangers
+    from catdog_core.analysis import model_sandbox_process, predict
+    from catdog_core.base.errors import ModelError
+    from catdog_core.models import model_sandbox, untrusted_models
     from fuzz import mutations, seeds
 
     (home / "workspace").mkdir(exist_ok=True)
     good, plain = seeds.models(home / "workspace"), keras.Layer.add_weight
-    model_check.check = lambda *_: None  # done here, without a new process each time
+    model_sandbox.check = lambda *_: None  # done here, without a new process each time
     sys.addaudithook(_alarm)
 
     def door(name: str, data: bytes) -> None:
         path = home / "workspace" / f"case{Path(name).suffix}"
         path.write_bytes(data)
-        held = strangers.held(path)
+        held = untrusted_models.held(path)
         try:
-            model_child.try_out(path, name, held)
+            model_sandbox_process.try_out(path, name, held)
         finally:
             keras.Layer.add_weight = plain
         predict.load(path)
@@ -122,7 +123,7 @@ def _models(home: Path) -> _Made:
 
 def _selftest(home: Path) -> _Made:
     """A fault that a test plants, to see that the loop finds it."""
-    from catdog_core.errors import PhotoError
+    from catdog_core.base.errors import PhotoError
 
     code, allowed = os.environ["CATDOG_FUZZ_SELFTEST"], (PhotoError,)
 
@@ -133,7 +134,7 @@ def _selftest(home: Path) -> _Made:
 
 
 def _alarm(event: str, args: tuple[Any, ...]) -> None:
-    from catdog_core.networks.model_child import OUTSIDE
+    from catdog_core.analysis.model_sandbox_process import OUTSIDE
 
     if event in OUTSIDE:
         _say({"alarm": event})

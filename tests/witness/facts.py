@@ -188,11 +188,12 @@ def listed_runs() -> list[dict[str, str]]:
 
 def without_a_command(lab: Lab) -> dict[str, Any]:
     """What only the program's modules tell: this import is what a rebuild has to change here."""
-    from catdog_core import datasets, runs
+    from catdog_core import runs
+    from catdog_core.analysis import contrast, sweep_table
     from catdog_core.augmentation import presets
-    from catdog_core.cluster import groups
-    from catdog_core.insight import guests
-    from catdog_core.outcomes import contrast, sweep_table
+    from catdog_core.data import datasets
+    from catdog_core.runs import imported_models
+    from catdog_core.tuning import groups
 
     found = {group.name: group for group in groups.listing()}
     rates = sweep_table.table(found["Rates"].runs)
@@ -211,7 +212,7 @@ def without_a_command(lab: Lab) -> dict[str, Any]:
             for dataset in sorted(datasets.listing(), key=lambda dataset: dataset.name)
         ],
         "presets": {p.name: p.settings.model_dump(mode="json") for p in presets.listing()},
-        "guests": [[g.name, list(g.classes), g.scale] for g in guests.listing()],
+        "guests": [[g.name, list(g.classes), g.scale] for g in imported_models.listing()],
         "twin": [[s.id, s.params] for s in contrast.twins(*found["Twin"].runs[:2])],
         "rates": {
             "columns": [[column.name, list(column.values)] for column in rates.columns],

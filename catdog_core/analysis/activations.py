@@ -1,0 +1,294 @@
+"""What goes on inside a network: its maps of a photo, its first filters, what a unit can see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers as kl
+from numpy.typing import NDArray
+
+from ..base.errors import ModelError
+from ..base.files import shown
+from ..imaging.decode import Photo
+from ..models import memory
+from ..models.memory import Batched
+from ..training import epoch_weights
+from . import model_graph
+from .pooling_mask import Pooling
+from .predict import Predictor, load
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer that gives a map: its place among the network's steps, its name, kind and shape.
+
+    `kind` is Keras's name of it, `shape` that of its map: (h, w, K).
+    """
+
+    place: int
+    name: str
+    kind: str
+    shape: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a photo in its pixels, right and bottom not included; may reach beyond its edge."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How much a channel answers to a photo: its largest or mean value, and where it is largest.
+
+    `photo` counts the photos from 0, `row` and `column` are of the unit that answers most.
+    """
+
+    photo: int
+    value: float
+    row: int
+    column: int
+
+
+def layers(predictor: Predictor) -> list[Layer]:
+    """The layers with a map, from the first to the last; those of nested models among them."""
+    if predictor.remote is not None:
+        told = predictor.remote.ask("layers")
+        return [Layer(place, name, kind, tuple(shape)) for place, name, kind, shape in told]
+    found = []
+    for place, step in enumerate(model_graph.inside(predictor.model, predictor.size).steps):
+        if step.has_places:
+            height, width, channels = (n or 0 for n in step.shape[1:])
+            kind = type(step.layer).__name__
+            found.append(Layer(place, step.layer.name, kind, (height, width, channels)))
+    return found
+
+
+def pooling(predictor: Predictor, place: int) -> tuple[Pooling, int]:
+    """How a `MaxPooling2D` goes about, and the place of the step whose map it takes.
+
+    A place below 0 is the photo, as `maps` takes it.
+    """
+    if predictor.remote is not None:
+        pool, strides, padding, before = predictor.remote.ask("pooling", place=place)
+        return Pooling(tuple(pool), tuple(strides), padding), before
+    step = model_graph.inside(predictor.model, predictor.size).steps[place]
+    layer = step.layer
+    return Pooling(layer.pool_size, layer.strides, layer.padding), step.given[0]
+
+
+def maps(predictor: Predictor, photos: NDArray[np.uint8], place: int) -> NDArray[np.float32]:
+    """What a layer gives of fitted photos, (N, S, S, 3) uint8 to (N, h, w, K) float32.
+
+    Args:
+        predictor: the model.
+        photos: at most as many as memory can hold maps of.
+        place: of the layer, as `layers` tells it; below 0 for the photo as the network gets it.
+    """
+    values = predictor.values(photos)
+    if place < 0:
+        return values
+    if predictor.remote is not None:
+        return np.asarray(predictor.remote.ask("maps", values=values, place=place))
+    run = _run(predictor.model, predictor.size, place)
+    parts = [np.asarray(run.run(values[rows])) for rows in run.parts(len(values))]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def photos_at_once(predictor: Predictor, place: int) -> int:
+    """How many photos `maps` may be asked about at once for a layer."""
+    if predictor.remote is not None:
+        return int(predictor.remote.ask("photos_at_once", place=place))
+    return predictor.batch if place < 0 else _run(predictor.model, predictor.size, place).batch
+
+
+def filters(predictor: Predictor) -> NDArray[np.float32]:
+    """The filters of the first convolution, (K, k, k, 3), 0..1; a weight of 0 is 0.5.
+
+    Each is scaled by itself: trained ones differ in strength by a factor of a hundred.
+
+    Raises:
+        ModelError: no convolution looks at the colours of the photo.
+    """
+    if predictor.remote is not None:
+        return np.asarray(predictor.remote.ask("filters"))
+    for layer in predictor.model._flatten_layers():
+        if isinstance(layer, kl.Conv2D) and layer.kernel.shape[2] == 3:
+            kernel = np.asarray(layer.kernel, dtype=np.float32).transpose(3, 0, 1, 2)
+            scale = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True)
+            scale[scale == 0] = 1
+            return np.asarray(kernel / scale / 2 + 0.5, dtype=np.float32)
+    raise ModelError(
+        "No convolution of the model looks at a photo's three colours. Expected a network that"
+        " begins with one, such as 'notes' or 'transfer'."
+    )
+
+
+def through_epochs(
+    path: Path, epochs: Iterable[Path], photo: Photo, place: int, channel: int
+) -> Iterator[NDArray[np.float32]]:
+    """A channel's map of a fitted photo after earlier epochs of a run, (h, w) each.
+
+    Args:
+        path: the run's `best.keras`.
+        epochs: files of weights, as `epoch_weights.listing` tells them.
+        photo: (S, S, 3) uint8.
+        place: of the layer, as `layers` tells it.
+        channel: of its map, from 0.
+
+    Raises:
+        ModelError: a file cannot be read.
+    """
+    predictor = load(path)  # one of our own: its weights are about to change
+    like = predictor.model.get_weights()
+    for weights in epochs:
+        predictor.model.set_weights(epoch_weights.load(weights, like))
+        yield maps(predictor, photo[None], place)[0, ..., channel]
+
+
+def strongest(
+    predictor: Predictor,
+    photos: Iterable[Photo],
+    place: int,
+    channel: int,
+    most: int = 8,
+    by_mean: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> list[Answer]:
+    """The photos a channel answers to most, the first of all first.
+
+    Photos are read and let go of in batches, so there may be any number of them.
+
+    Args:
+        predictor: the model.
+        photos: fitted photos, (S, S, 3) uint8 each.
+        place: of a layer, as `layers` tells it.
+        channel: of its map, from 0.
+        most: how many to return.
+        by_mean: go by the mean of the channel's map, not by its peak.
+        progress: called with the number of photos done.
+    """
+    found: list[Answer] = []
+    done, waiting = 0, iter(photos)
+    batch = photos_at_once(predictor, place)
+    while part := list(islice(waiting, batch)):
+        # A copy, so that the other channels are let go of before the next photos come.
+        values = np.array(maps(predictor, np.stack(part), place)[..., channel])
+        flat = values.reshape(len(part), -1)
+        height = flat.mean(axis=1) if by_mean else flat.max(axis=1)
+        for n, at in enumerate(flat.argmax(axis=1).tolist()):
+            row, column = divmod(at, values.shape[2])
+            found.append(Answer(done + n, float(height[n]), row, column))
+        found = sorted(found, key=lambda one: -one.value)[:most]
+        done += len(part)
+        if progress:
+            progress(done)
+    return found
+
+
+def receptive_field(predictor: Predictor, place: int, row: int, column: int) -> Box:
+    """All pixels that can reach a unit of a layer's map.
+
+    Args:
+        predictor: the model.
+        place: the layer's, as `layers` tells it.
+        row: of the unit in the map, from 0.
+        column: likewise.
+
+    Raises:
+        ModelError: a layer makes maps larger again.
+    """
+    if predictor.remote is not None:
+        return Box(*predictor.remote.ask("receptive_field", place=place, row=row, column=column))
+    down, across = (_field(predictor, place, axis) for axis in (0, 1))
+    top, left = (f.start + at * f.step for f, at in ((down, row), (across, column)))
+    return Box(top, left, top + down.size, left + across.size)
+
+
+@lru_cache(maxsize=16)
+def _run(model: keras.Model, size: int, place: int) -> Batched:
+    """The network up to a step as one graph: values (B, S, S, 3) to its result, float32."""
+    part = model_graph.inside(model, size).part([place])
+
+    def run(batch: tf.Tensor) -> tf.Tensor:
+        return tf.cast(part(batch, training=False), tf.float32)
+
+    return memory.compiled(run, size)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """Along one axis: a map of `count` units; the first sees `size` pixels from `start` on, and
+    each further one begins `step` pixels later; with a step of 0 all see the same, the photo."""
+
+    count: int
+    start: int = 0
+    size: int = 1
+    step: int = 1
+
+    def window(self, kernel: int, stride: int, same: bool) -> _Field:
+        """After a window of `kernel` units that moves by `stride`."""
+        count = -(-self.count // stride) if same else (self.count - kernel) // stride + 1
+        pad = max((count - 1) * stride + kernel - self.count, 0) // 2 if same else 0
+        return _Field(
+            count,
+            self.start - pad * self.step,
+            self.size + (kernel - 1) * self.step,
+            self.step * stride,
+        )
+
+
+def _field(predictor: Predictor, place: int, axis: int) -> _Field:
+    """What the units of a step see along an axis."""
+    found: dict[int, _Field] = {}
+    opened = model_graph.inside(predictor.model, predictor.size)
+    for at, step in enumerate(opened.steps[: place + 1]):
+        given = [_Field(predictor.size) if p < 0 else found[p] for p in step.given]
+        if given and (step.has_places):
+            found[at] = _after(step.layer, _join(given), axis)
+        else:  # what has lost its places hangs on the whole photo, and so does what it goes into
+            found[at] = _Field(1, size=predictor.size, step=0)
+    return found[place]
+
+
+def _join(fields: list[_Field]) -> _Field:
+    """Of maps laid together: from the earliest pixel any of them sees to the latest."""
+    if not all(field.step for field in fields):
+        return next(field for field in fields if not field.step)
+    start = min(field.start for field in fields)
+    end = max(field.start + field.size for field in fields)
+    return replace(fields[0], start=start, size=end - start)
+
+
+def _after(layer: Any, field: _Field, axis: int) -> _Field:
+    if isinstance(layer, kl.ZeroPadding2D):
+        before, after = layer.padding[axis]
+        return replace(
+            field, count=field.count + before + after, start=field.start - before * field.step
+        )
+    if isinstance(layer, kl.Conv2DTranspose | kl.UpSampling2D):
+        raise ModelError(
+            "The layer {name} makes its map larger. Expected a network whose maps only shrink, as"
+            " those of classifiers do.",
+            name=shown(layer.name),
+        )
+    kernel = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
+    if kernel is None:
+        return field
+    dilation = getattr(layer, "dilation_rate", (1, 1))
+    dilation = dilation if isinstance(dilation, tuple) else (dilation,) * 2
+    return field.window(
+        (kernel[axis] - 1) * dilation[axis] + 1, layer.strides[axis], layer.padding == "same"
+    )

@@ -1,0 +1,202 @@
+"""What an experiment showed: differences between its runs, put into words with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from ..base.errors import N_
+from ..runs.run_folder import Run
+from . import diagnose, metrics
+from .diagnose import LEAST, Curves, Message, RunContext, Z, clean_history
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run of a small-data experiment: its best validation accuracy so far, 95 % interval.
+
+    `line` names what it is compared along: (model, whether augmented).
+    """
+
+    photos: int
+    line: tuple[str, bool]
+    accuracy: float
+    low: float
+    high: float
+    measured: int
+    is_final: bool
+
+    @property
+    def error(self) -> float:
+        """The standard error of the accuracy."""
+        return diagnose.standard_error(self.accuracy, self.measured)
+
+
+def twins(plain: Run, augmented: Run) -> list[Message]:
+    """What augmentation changed, judged at the last epoch both have reached."""
+    reached = min(len(plain.epochs), len(augmented.epochs))
+    if reached < LEAST:
+        return [Message("wait", EARLY, {"n": reached, "least": LEAST})]
+    first, second = (_curves(run, reached) for run in (plain, augmented))
+    return [_gap(first, second), _level(first, second)]
+
+
+def points(members: Sequence[Run]) -> list[Point]:
+    """The runs of a small-data experiment that have an epoch, by line and size."""
+    found = []
+    for run in members:
+        best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+        if best is None or not run.validation_photos:
+            continue
+        accuracy, n = float(best["val_accuracy"]), run.validation_photos
+        low, high = metrics.wilson(round(accuracy * n), n)
+        is_augmented = run.augmentation is not None and not run.augmentation.is_off
+        line = (run.model, is_augmented)
+        is_final = run.status == "done"
+        found.append(Point(run.train_photos, line, accuracy, low, high, n, is_final))
+    return sorted(found, key=lambda point: (point.line, point.photos))
+
+
+def growth(found: Sequence[Point]) -> list[Message]:
+    """What more photos brought each line, of the runs that are done."""
+    said = []
+    for line in dict.fromkeys(point.line for point in found):
+        ready = [point for point in found if point.line == line and point.is_final]
+        if len(ready) > 1:
+            said.append(_grown(ready[0], ready[-1]))
+    return said
+
+
+def ahead(found: Sequence[Point]) -> Iterator[tuple[Point, Point, Message]]:
+    """Lines against the first one, at the smallest size at which both are done."""
+    lines = list(dict.fromkeys(point.line for point in found))
+    for line in lines[1:]:
+        for base in (p for p in found if p.line == lines[0] and p.is_final):
+            other = [p for p in found if p.line == line and p.photos == base.photos and p.is_final]
+            if other:
+                yield base, other[0], _against(base, other[0])
+                break
+
+
+def label(line: tuple[str, bool]) -> str:
+    """A line's name in English: "notes, augmented"."""
+    return f"{line[0]}, {'augmented' if line[1] else 'plain'}"
+
+
+def _curves(run: Run, reached: int) -> Curves:
+    facts = RunContext(
+        classes=max(len(run.classes), 2), validation_photos=run.validation_photos or None
+    )
+    return Curves.of(clean_history(run.epochs[:reached]), facts)
+
+
+def _gap(plain: Curves, augmented: Curves) -> Message:
+    change = augmented.gap - plain.gap
+    sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
+    params = {
+        "plain": 100 * plain.gap,
+        "augmented": 100 * augmented.gap,
+        "sure": 100 * sure,
+    }
+    if change < -sure:
+        return Message("gap_closed", GAP_CLOSED, params)
+    return Message("gap_wider", GAP_WIDER, params) if change > sure else Message("gap", GAP, params)
+
+
+def _level(plain: Curves, augmented: Curves) -> Message:
+    before, after = (c.end(c.val_accuracy) for c in (plain, augmented))
+    sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
+    params = {
+        "plain": before,
+        "plain_sure": 100 * Z * plain.val_error,
+        "augmented": after,
+        "augmented_sure": 100 * Z * augmented.val_error,
+        "difference": 100 * (after - before),
+        "sure": 100 * sure,
+    }
+    if abs(after - before) <= sure:
+        return Message("level", LEVEL, params)
+    return Message("better", BETTER, params) if after > before else Message("worse", WORSE, params)
+
+
+def _grown(small: Point, large: Point) -> Message:
+    change = large.accuracy - small.accuracy
+    sure = Z * sqrt(small.error**2 + large.error**2)
+    params = {
+        "model": large.line[0],
+        "small": small.photos,
+        "large": large.photos,
+        "from": small.accuracy,
+        "to": large.accuracy,
+        "change": 100 * change,
+        "sure": 100 * sure,
+    }
+    is_augmented = large.line[1]
+    if abs(change) <= sure:
+        return Message("same", SAME_AUGMENTED if is_augmented else SAME, params)
+    return Message("grown", GROWN_AUGMENTED if is_augmented else GROWN, params)
+
+
+def _against(base: Point, other: Point) -> Message:
+    change = other.accuracy - base.accuracy
+    sure = Z * sqrt(base.error**2 + other.error**2)
+    params = {
+        "other": label(other.line),
+        "base": label(base.line),
+        "photos": base.photos,
+        "change": 100 * change,
+        "sure": 100 * sure,
+    }
+    return Message("ahead", AHEAD if abs(change) > sure else NO_DIFFERENCE, params)
+
+
+EARLY = N_("Both runs need at least {least} epochs before they can be compared; so far {n}.")
+GAP_CLOSED = N_(
+    "Augmentation closed the gap between training and validation accuracy: {plain:.1f} points at"
+    " the end without it, {augmented:.1f} with it (the change is certain to ± {sure:.1f})."
+)
+GAP_WIDER = N_(
+    "With augmentation the gap between training and validation accuracy is wider: {plain:.1f}"
+    " points at the end without it, {augmented:.1f} with it (the change is certain to"
+    " ± {sure:.1f})."
+)
+GAP = N_(
+    "The gap between training and validation accuracy at the end: {plain:.1f} points without"
+    " augmentation, {augmented:.1f} with it. Chance alone makes ± {sure:.1f}: no difference can be"
+    " told."
+)
+LEVEL = N_(
+    "Validation accuracy at the end: {plain:.1%} ± {plain_sure:.1f} points without augmentation,"
+    " {augmented:.1%} ± {augmented_sure:.1f} with it; {difference:+.1f} ± {sure:.1f}: no difference"
+    " can be told."
+)
+BETTER = N_(
+    "With augmentation validation accuracy is better at the end: {augmented:.1%} against"
+    " {plain:.1%}, {difference:+.1f} ± {sure:.1f} points."
+)
+WORSE = N_(
+    "With augmentation validation accuracy is worse at the end: {augmented:.1%} against"
+    " {plain:.1%}, {difference:+.1f} ± {sure:.1f} points."
+)
+GROWN = N_(
+    "{model}, plain: from {small:,} to {large:,} photos validation accuracy went from {from:.1%} to"
+    " {to:.1%}, {change:+.1f} ± {sure:.1f} points."
+)
+GROWN_AUGMENTED = N_(
+    "{model}, augmented: from {small:,} to {large:,} photos validation accuracy went from"
+    " {from:.1%} to {to:.1%}, {change:+.1f} ± {sure:.1f} points."
+)
+SAME = N_(
+    "{model}, plain: from {small:,} to {large:,} photos validation accuracy changed by"
+    " {change:+.1f} ± {sure:.1f} points: no difference can be told."
+)
+SAME_AUGMENTED = N_(
+    "{model}, augmented: from {small:,} to {large:,} photos validation accuracy changed by"
+    " {change:+.1f} ± {sure:.1f} points: no difference can be told."
+)
+AHEAD = N_("{other} against {base} at {photos:,} photos: {change:+.1f} ± {sure:.1f} points.")
+NO_DIFFERENCE = N_(
+    "{other} against {base} at {photos:,} photos: {change:+.1f} ± {sure:.1f} points, no difference"
+    " can be told."
+)

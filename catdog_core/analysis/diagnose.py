@@ -1,0 +1,681 @@
+"""What happened in a training: the numbers of its epochs in, a verdict out; pure.
+
+A change counts only when it is larger than chance would make it. Three things keep chance out:
+
+- Levels are means over several epochs, never single ones.
+- The scatter of a curve about its neighbours says how uncertain such a mean is. Where the number
+  of validation photos is known, the scatter is taken no smaller than so few photos allow.
+- Small changes that are certain but do not matter are passed over; the constants say which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isfinite, log, sqrt
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import N_
+
+Kind = Literal["overfitting", "underfitting", "healthy", "diverged", "too_short"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence: a message of the catalogue and its values. `id` names it for programs."""
+
+    id: str
+    message: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.message.format(**self.params)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What happened in a training.
+
+    Attributes:
+        kind: the verdict in one word; "too_short" also where the validation photos are too few.
+        message: the sentence that tells it, a message of the catalogue.
+        params: values of the sentence; epochs in it count from 1, as people see them.
+        since: for overfitting, the epoch, from 0, after which nothing was won any more.
+        numbers: what the verdict rests on, by name; see `diagnose.diagnose`.
+        remarks: what else is worth knowing, such as why validation beats training.
+        steps: what to try next, the most promising first.
+    """
+
+    kind: Kind
+    message: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    since: int | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    remarks: tuple[Message, ...] = ()
+    steps: tuple[Message, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message.format(**self.params)
+
+
+NO_EPOCHS = N_("No epoch has ended yet: there is nothing to judge.")
+SHORT = N_("Only {n} of at least {least} epochs so far: too short to tell a trend from chance.")
+FEW_PHOTOS = N_(
+    "Only {n} validation photos: each is worth {points:.1f} points of accuracy, too much to tell"
+    " a trend from chance."
+)
+BROKE = N_(
+    "It diverged in epoch {epoch}: the loss became no number any more. The steps were too large."
+)
+BLEW_UP = N_(
+    "It diverged: the training loss rose from {low:.2f} in epoch {epoch} to {end:.2f}; guessing"
+    " alone would give {guess:.2f}. The steps were too large."
+)
+THROWN = N_(
+    "It diverged: the loss shot up to {high:.2f} in epoch {epoch}, and since then the network only"
+    " guesses. The steps were too large."
+)
+COLLAPSED = N_(
+    "It diverged: in epoch {epoch} the training accuracy was {high:.1%}, at the end it is"
+    " {end:.1%}, hardly better than guessing. The steps were too large."
+)
+RISING = N_(
+    "It overfits since epoch {epoch}: validation loss is up {rise:.2f} from its best"
+    " ({best:.2f} to {end:.2f}) while training loss fell from {train_then:.2f} to {train_now:.2f}."
+)
+STANDING = N_(
+    "It overfits since epoch {epoch}: training loss fell on from {train_then:.2f} to"
+    " {train_now:.2f}, and validation loss has stood still near {end:.2f}. What it learns since"
+    " holds for the training photos only."
+)
+NOTHING = N_(
+    "It underfits: after {n} epochs it has learnt next to nothing. Training accuracy is"
+    " {train:.1%}, and guessing gives {guess:.0%}."
+)
+LOW = N_(
+    "It underfits: training accuracy has levelled off at {train:.1%} and validation accuracy at"
+    " {validation:.1%}. It does not even fit the photos it learns from."
+)
+LEVEL = N_(
+    "Healthy: training and validation have levelled off close together, at {train:.1%} and"
+    " {validation:.1%}."
+)
+LEARNING = N_(
+    "Healthy, and not finished: within the last {n} epochs training loss still fell from"
+    " {train_then:.2f} to {train_now:.2f}, and validation loss went from {then:.2f} to {now:.2f}."
+)
+APART = N_(
+    "Healthy so far: validation loss has not risen, but training accuracy is already {gap:.0f}"
+    " points above validation accuracy, the first sign of overfitting."
+)
+
+DROPOUT_AND_AUGMENTATION = N_(
+    "Validation is better than training: no mistake. Dropout switches units off and augmentation"
+    " makes photos harder in training only, and training is measured while the weights still"
+    " change; validation has none of this."
+)
+DROPOUT = N_(
+    "Validation is better than training: no mistake. Dropout switches units off in training only,"
+    " and training is measured while the weights still change; validation has none of this."
+)
+AUGMENTATION = N_(
+    "Validation is better than training: no mistake. Augmentation makes photos harder in training"
+    " only, and training is measured while the weights still change; validation has none of this."
+)
+EASIER = N_(
+    "Validation is better than training, without dropout or augmentation to explain it. Training"
+    " is measured while the weights still change, which matters early; or the validation photos"
+    " are easier, or some of them are in training too: the Data page looks for those."
+)
+PARTLY = N_("It was so in {n} of {all} epochs.")
+EARLY = N_(
+    "Early stopping ended it after epoch {n} of {planned}, {patience} epochs without a better one:"
+    " as it should, nothing is lost."
+)
+KEPT = N_("The model that is kept is that of epoch {epoch}.")
+CHANCE = N_(
+    "With {n} validation photos, chance alone moves the validation accuracy by ±\u00a0{points:.1f}"
+    " points (95 %)."
+)
+
+WAIT = N_("It still trains: the verdict may change.")
+AUGMENT = N_(
+    "Augment the training photos: small random changes make more of them, and learning them by"
+    " heart gets harder."
+)
+AUGMENT_MORE = N_("Augment more strongly: wider ranges, random erasing, MixUp or CutMix.")
+AUGMENT_LESS = N_("Augment less: the changes may be too strong for what the network can hold.")
+MORE_DATA = N_(
+    "Take more training photos. The small-data experiment on the Compare page shows what more"
+    " would bring."
+)
+TRANSFER = N_(
+    "Start from a network trained on millions of photos: model transfer needs only few of yours."
+)
+STOP_EARLY = N_(
+    "Stop early: {patience} epochs without a better one are enough. This saves time; the model of"
+    " the best epoch is kept either way."
+)
+SMALLER = N_("Take a smaller network, or more dropout: less room to learn by heart.")
+LARGER = N_("Take a network that can hold more: compact or transfer, or one block more.")
+MORE_EPOCHS = N_("Train longer, for example {n} epochs: it had not levelled off.")
+SLOW_START = N_("Train longer: some trainings take ten or twenty epochs to get going.")
+ENOUGH_EPOCHS = N_("Train at least {n} epochs.")
+LOWER_RATE = N_("Lower the learning rate, for example from {rate:g} to {lower:g}.")
+LOWER = N_("Lower the learning rate, to a third or a tenth.")
+RAISE_RATE = N_("Raise the learning rate, for example from {rate:g} to {higher:g}.")
+FIND_RATE = N_("Try another learning rate: the finder on the Train page suggests one.")
+CHECK_LABELS = N_(
+    "Look at a batch on the Data page: are the labels right, can you tell the classes yourself?"
+)
+MORE_VALIDATION = N_("Validate on more photos: a few hundred, better a thousand.")
+ALL_WELL = N_("Nothing needs mending. Test the model on photos it has never met.")
+
+
+Values: TypeAlias = NDArray[np.float64]
+
+Z = 1.96
+"""Standard errors to either side of a 95 % interval."""
+
+
+def standard_error(accuracy: float, photos: int) -> float:
+    """The binomial standard error of an accuracy measured on so many photos.
+
+    It is taken a little inside 0..1, since "all right" of a few photos is not certain either.
+    """
+    share = (min(max(accuracy, 0.0), 1.0) * photos + 1) / (photos + 2)
+    return sqrt(share * (1 - share) / photos)
+
+
+def window(count: int) -> int:
+    """Epochs to average of a curve of `count` epochs: 3 of a short one, at most 7."""
+    return int(np.clip(2 * (count // 20) + 1, 3, 7))
+
+
+def means(values: Values, size: int) -> Values:
+    """Means over all runs of `size` neighbours: (N,) to (N - size + 1,); the last is the end."""
+    return np.convolve(values, np.full(size, 1 / size), mode="valid")
+
+
+def scatter(values: Values) -> float:
+    """The standard deviation of single values about a smooth curve through them.
+
+    Each value is held against the mean of its neighbours. The median makes it robust: a sharp
+    bend or one wild epoch hardly moves it. 0 for fewer than three values.
+    """
+    if len(values) < 3:
+        return 0.0
+    off = values[1:-1] - (values[:-2] + values[2:]) / 2
+    return float(1.4826 * np.median(np.abs(off)) / sqrt(1.5))
+
+
+def halves(values: Values) -> tuple[Values, Values]:
+    """The last half of a curve, at least four values where there are, itself halved."""
+    late = values[-max(4, len(values) // 2) :]
+    return late[: len(late) // 2], late[len(late) // 2 :]
+
+
+def fell_late(values: Values, noise: float) -> bool:
+    """Whether a curve with this scatter surely still fell in its last half."""
+    first, second = halves(values)
+    error = noise * sqrt(1 / len(first) + 1 / len(second))
+    return bool(first.mean() - second.mean() > 2 * error)
+
+
+def array(values: Sequence[float]) -> Values:
+    """Numbers as an array (N,) of float64."""
+    return np.asarray(values, dtype=np.float64)
+
+
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
+SURE = 3.0
+"""Standard errors a change must have: epochs are looked at one by one, so 2 would be too few."""
+_SPREAD = 0.25  # of the losses of single photos; cautious, since real ones have 0.4 to 0.9
+
+
+def clean_history(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that hold all four metrics, by epoch; of an epoch told twice the last counts."""
+    found: dict[int, dict[str, Any]] = {}
+    for row in history:
+        values = [row.get(name) for name in ("epoch", *METRICS)]
+        if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+            found[int(row["epoch"])] = {"epoch": int(row["epoch"])} | {
+                name: float(row[name]) for name in METRICS
+            }
+    return [found[epoch] for epoch in sorted(found)]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The four curves (N,) of a history, and how far chance moves them.
+
+    Attributes:
+        epochs: of each place, from 0; a history may have holes.
+        size: epochs that a level is the mean of.
+        loss_noise, val_noise: scatter of single epochs' losses.
+        val_error: standard error of the validation accuracy at the end.
+        easier: epochs in which validation was better than training.
+    """
+
+    epochs: list[int]
+    loss: Values
+    accuracy: Values
+    val_loss: Values
+    val_accuracy: Values
+    size: int
+    loss_noise: float
+    val_noise: float
+    val_error: float
+    easier: int
+
+    @classmethod
+    def of(cls, rows: list[dict[str, Any]], facts: RunContext) -> Curves:
+        loss, accuracy, val_loss, val_accuracy = (
+            array([row[name] for row in rows]) for name in METRICS
+        )
+        size = min(window(len(rows)), len(rows))
+        photos = facts.validation_photos
+        error = scatter(val_accuracy)
+        if photos:
+            error = standard_error(float(val_accuracy[-size:].mean()), photos)
+        return cls(
+            epochs=[row["epoch"] for row in rows],
+            loss=loss,
+            accuracy=accuracy,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            size=size,
+            loss_noise=max(scatter(loss), 1e-3),
+            val_noise=max(scatter(val_loss), _SPREAD / sqrt(photos) if photos else 1e-3),
+            val_error=error,
+            # Smoothed labels keep the training loss up, and the validation has the true ones.
+            easier=int(np.sum(val_accuracy > accuracy if facts.smoothed else val_loss < loss)),
+        )
+
+    @property
+    def count(self) -> int:
+        """How many epochs there are."""
+        return len(self.epochs)
+
+    def end(self, values: Values) -> float:
+        """The level of a curve at its end."""
+        return float(values[-self.size :].mean())
+
+    def sure(self, noise: float) -> float:
+        """What two levels must differ by, to be told from chance."""
+        return SURE * noise * sqrt(2 / self.size)
+
+    @property
+    def gap(self) -> float:
+        """Training minus validation accuracy at the end."""
+        return self.end(self.accuracy) - self.end(self.val_accuracy)
+
+    @property
+    def lowest(self) -> int:
+        """The window, by its first epoch's place, in which the validation loss was lowest."""
+        return int(np.argmin(means(self.val_loss, self.size)))
+
+    @property
+    def still_learning(self) -> bool:
+        """Whether the validation loss surely fell in the last half."""
+        return fell_late(self.val_loss, self.val_noise)
+
+    @property
+    def training_falls(self) -> bool:
+        """Whether the training loss surely fell in the last half."""
+        return fell_late(self.loss, self.loss_noise)
+
+    def wrong(self, facts: RunContext) -> float:
+        """The better of the two accuracies' errors, as a part of guessing's error."""
+        best = max(self.end(self.accuracy), self.end(self.val_accuracy))
+        return (1 - best) / (1 - 1 / facts.classes)
+
+    def best_in(self, place: int) -> int:
+        """The place of the epoch with the lowest validation loss within a window."""
+        return place + int(np.argmin(self.val_loss[place : place + self.size]))
+
+    def numbers(self) -> dict[str, float]:
+        """What a verdict rests on; see `diagnose.diagnose`."""
+        best = float(means(self.val_loss, self.size).min())
+        return {
+            "epochs": self.count,
+            "training_loss": self.end(self.loss),
+            "training_accuracy": self.end(self.accuracy),
+            "validation_loss": self.end(self.val_loss),
+            "validation_accuracy": self.end(self.val_accuracy),
+            "gap": self.gap,
+            "validation_error": self.val_error,
+            "best_epoch": self.epochs[self.best_in(self.lowest)],
+            "best_loss": best,
+            "rise": self.end(self.val_loss) - best,
+            "easier_epochs": self.easier,
+        }
+
+    def verdict(self, kind: Kind, message: str, **params: Any) -> Verdict:
+        """A verdict on these curves."""
+        return Verdict(kind, message, params, numbers=self.numbers())
+
+
+PATIENCE = 5
+"""Epochs without a better one that early stopping is advised to wait."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What is known of a training besides its numbers; None where it is not known.
+
+    Attributes:
+        classes: number of classes; it fixes what guessing gives.
+        validation_photos: photos each validation measured.
+        planned: epochs it was started for.
+        going_on: whether it still trains.
+        broke_in: the epoch, from 0, in which the loss became no number and ended the training.
+        kept: the epoch, from 0, whose model is kept.
+        patience: epochs early stopping waits, 0 for none.
+        learning_rate: of the start.
+        augmented: whether training photos were changed at random.
+        dropout: whether the network drops units while it trains.
+        pretrained: whether it began from a pretrained network.
+        smoothed: whether training labels were smoothed, which keeps the training loss up.
+    """
+
+    classes: int = 2
+    validation_photos: int | None = None
+    planned: int | None = None
+    going_on: bool = False
+    broke_in: int | None = None
+    kept: int | None = None
+    patience: int = 0
+    learning_rate: float | None = None
+    augmented: bool | None = None
+    dropout: bool | None = None
+    pretrained: bool = False
+    smoothed: bool = False
+
+
+def complete(verdict: Verdict, facts: RunContext) -> Verdict:
+    """The verdict with the remarks and next steps that fit it."""
+    remarks = tuple(_remarks(verdict, facts))
+    return replace(verdict, remarks=remarks, steps=tuple(_steps(verdict, facts)))
+
+
+def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+    numbers = verdict.numbers
+    if verdict.kind not in ("diverged", "too_short"):
+        yield from _beaten(verdict, facts)
+    epochs = int(numbers.get("epochs", 0))
+    if facts.planned and facts.patience and not facts.going_on and 0 < epochs < facts.planned:
+        params = {"n": epochs, "planned": facts.planned, "patience": facts.patience}
+        if facts.kept is not None and epochs - 1 - facts.kept >= facts.patience:
+            yield Message("early", EARLY, params)
+    if verdict.kind in ("overfitting", "diverged") and facts.kept is not None:
+        yield Message("kept", KEPT, {"epoch": facts.kept + 1})
+    if facts.validation_photos and verdict.kind not in ("diverged", "too_short"):
+        points = 100 * Z * numbers["validation_error"]
+        yield Message("chance", CHANCE, {"n": facts.validation_photos, "points": points})
+
+
+def _beaten(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+    """Why validation was better than training, where it was in at least half of the epochs."""
+    epochs, easier = (int(verdict.numbers[name]) for name in ("epochs", "easier_epochs"))
+    learnt = verdict.message != NOTHING  # two coins tossed differ as well
+    if not learnt or 2 * easier < epochs:
+        return
+    message = {
+        (True, True): DROPOUT_AND_AUGMENTATION,
+        (True, False): DROPOUT,
+        (False, True): AUGMENTATION,
+        (False, False): EASIER,
+    }[facts.dropout is not False, facts.augmented is not False]
+    yield Message("easier", message)
+    if easier < epochs:
+        yield Message("partly", PARTLY, {"n": easier, "all": epochs})
+
+
+def _steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+    if facts.going_on:
+        yield Message("wait", WAIT)
+    match verdict.kind:
+        case "overfitting":
+            yield from _against_overfitting(facts)
+        case "underfitting":
+            yield from _against_underfitting(verdict, facts)
+        case "diverged":
+            yield _lower(facts, 10)
+        case "too_short":
+            yield from _for_evidence(verdict, facts)
+        case _:
+            yield from _after_health(verdict, facts)
+
+
+def _against_overfitting(facts: RunContext) -> Iterator[Message]:
+    if facts.augmented:
+        yield Message("augment_more", AUGMENT_MORE)
+    else:
+        yield Message("augment", AUGMENT)
+    yield Message("more_data", MORE_DATA)
+    if facts.pretrained:
+        yield _lower(facts, 3)
+    else:
+        yield Message("transfer", TRANSFER)
+    if not facts.patience:
+        yield Message("stop_early", STOP_EARLY, {"patience": PATIENCE})
+
+
+def _against_underfitting(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+    rate = facts.learning_rate
+    if verdict.message == NOTHING:
+        wild = rate is not None and rate >= 1e-2
+        if verdict.numbers["epochs"] < 20 and not facts.going_on and not wild:
+            yield Message("more_epochs", SLOW_START)
+        if rate and rate <= 1e-5:
+            yield Message("raise_rate", RAISE_RATE, {"rate": rate, "higher": 10 * rate})
+        else:
+            yield _lower(facts, 10)
+        yield Message("check_labels", CHECK_LABELS)
+    if not facts.pretrained:
+        yield Message("larger", LARGER)
+    if facts.augmented:
+        yield Message("augment_less", AUGMENT_LESS)
+    yield Message("find_rate", FIND_RATE)
+
+
+def _for_evidence(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+    if verdict.message == FEW_PHOTOS:
+        yield Message("more_validation", MORE_VALIDATION)
+    elif not facts.going_on:
+        yield Message("more_epochs", ENOUGH_EPOCHS, {"n": 10})
+
+
+def _after_health(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+    if verdict.message == LEARNING and not facts.going_on:
+        yield Message("more_epochs", MORE_EPOCHS, {"n": 2 * int(verdict.numbers["epochs"])})
+    elif verdict.message == APART:
+        yield Message("augment", AUGMENT_MORE if facts.augmented else AUGMENT)
+    elif not facts.going_on:
+        yield Message("all_well", ALL_WELL)
+        if facts.pretrained or verdict.numbers["validation_accuracy"] > 0.95:
+            return
+        yield Message("transfer", TRANSFER)
+
+
+def _lower(facts: RunContext, by: int) -> Message:
+    if facts.learning_rate is None:
+        return Message("lower_rate", LOWER)
+    rate = facts.learning_rate
+    return Message("lower_rate", LOWER_RATE, {"rate": rate, "lower": float(f"{rate / by:.1g}")})
+
+
+LEAST = 5
+"""Epochs below which nothing but a divergence can be told."""
+FEWEST_PHOTOS = 20
+"""Validation photos below which nothing but a divergence can be told."""
+_LEAST_RISE = 0.05  # of the best validation loss
+_LEAST_GAP = 0.05  # accuracy
+_GOOD = 0.3  # of guessing's error: what fits no better than this and moves no more is underfitting
+
+
+def diagnose(history: Iterable[Mapping[str, Any]], facts: RunContext | None = None) -> Verdict:
+    """Judge a training by the numbers of its epochs.
+
+    Args:
+        history: rows with epoch (from 0), loss, accuracy, val_loss, val_accuracy, in any order; of
+            an epoch told twice the last counts; rows without these are passed over.
+        facts: what else is known of the training.
+
+    Returns:
+        The verdict. Its numbers: epochs; training_loss, training_accuracy, validation_loss and
+        validation_accuracy, means of the last epochs; gap, training minus validation accuracy;
+        validation_error, the standard error of the validation accuracy; best_epoch, from 0, and
+        best_loss of the smoothed validation loss; rise of the validation loss from there.
+    """
+    facts = facts or RunContext()
+    rows = clean_history(history)
+    for number, row in enumerate(rows):
+        if not all(isfinite(row[name]) for name in METRICS):
+            return complete(_broke(number, row), facts)
+    if facts.broke_in is not None:
+        return complete(_broke(len(rows), {"epoch": facts.broke_in}), facts)
+    if not rows:
+        return complete(Verdict("too_short", NO_EPOCHS), facts)
+    curves = Curves.of(rows, facts)
+    judges = (_diverged, _too_little, _nothing, _rising, _standing, _low)
+    found = next((v for judge in judges if (v := judge(curves, facts))), None)
+    return complete(found or _healthy(curves, facts), facts)
+
+
+def _broke(count: int, row: Mapping[str, Any]) -> Verdict:
+    numbers = {"epochs": count}
+    return Verdict("diverged", BROKE, {"epoch": row["epoch"] + 1}, numbers=numbers)
+
+
+def _diverged(curves: Curves, facts: RunContext) -> Verdict | None:
+    """The loss far above guessing and above where it was, or all that was learnt lost again."""
+    guess, low = log(facts.classes), int(np.argmin(curves.loss))
+    end = curves.end(curves.loss) if curves.count >= LEAST else float(curves.loss[-1])
+    if end > max(2 * guess, 2 * float(curves.loss[low])):
+        return curves.verdict(
+            "diverged",
+            BLEW_UP,
+            low=float(curves.loss[low]),
+            epoch=curves.epochs[low] + 1,
+            end=end,
+            guess=guess,
+        )
+    if curves.count < LEAST or curves.end(curves.accuracy) - 1 / facts.classes > 0.05:
+        return None
+    return _thrown_back(curves, facts)
+
+
+def _thrown_back(curves: Curves, facts: RunContext) -> Verdict | None:
+    """Of a training that ends with guessing: whether large steps brought it there."""
+    worst = int(np.argmax(curves.loss))
+    if curves.loss[worst] > 3 * log(facts.classes):
+        high, epoch = float(curves.loss[worst]), curves.epochs[worst] + 1
+        return curves.verdict("diverged", THROWN, high=high, epoch=epoch)
+    levels = means(curves.accuracy, curves.size)
+    high, end = float(levels.max()), curves.end(curves.accuracy)
+    if high - 1 / facts.classes < 0.15:
+        return None
+    epoch = curves.epochs[int(np.argmax(levels)) + curves.size // 2] + 1
+    return curves.verdict("diverged", COLLAPSED, epoch=epoch, high=high, end=end)
+
+
+def _too_little(curves: Curves, facts: RunContext) -> Verdict | None:
+    if curves.count < LEAST:
+        return curves.verdict("too_short", SHORT, n=curves.count, least=LEAST)
+    photos = facts.validation_photos
+    if photos and photos < FEWEST_PHOTOS:
+        return curves.verdict("too_short", FEW_PHOTOS, n=photos, points=100 / photos)
+    return None
+
+
+def _nothing(curves: Curves, facts: RunContext) -> Verdict | None:
+    """Neither curve is clearly better than guessing."""
+    guess = 1 / facts.classes
+    train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
+    if max(train - 0.05, validation - max(0.05, SURE * curves.val_error)) > guess:
+        return None
+    return curves.verdict("underfitting", NOTHING, n=curves.count, train=train, guess=guess)
+
+
+def _rising(curves: Curves, facts: RunContext) -> Verdict | None:
+    """Validation loss surely above its best while training loss surely fell."""
+    place, size = curves.lowest, curves.size
+    last = curves.count - size
+    levels = means(curves.val_loss, size)
+    train = means(curves.loss, size)
+    rise = float(levels[last] - levels[place])
+    if (
+        last - place <= size // 2
+        or rise < max(curves.sure(curves.val_noise), _LEAST_RISE * float(levels[place]))
+        or train[place] - train[last] < curves.sure(curves.loss_noise)
+    ):
+        return None
+    return _overfitting(curves, place, RISING)
+
+
+def _standing(curves: Curves, facts: RunContext) -> Verdict | None:
+    """Training loss fell on, validation loss stands, and the accuracies are clearly apart."""
+    if curves.gap < max(_LEAST_GAP, SURE * curves.val_error) or curves.still_learning:
+        return None
+    levels = means(curves.val_loss, curves.size)
+    train = means(curves.loss, curves.size)
+    last = len(levels) - 1
+    # No new low for a while; or, for longer, nothing that chance would not make.
+    near = float(levels.min()) + curves.sure(curves.val_noise)
+    reached = int(np.argmax(levels <= near))
+    for place, least in (
+        (curves.lowest, max(curves.size + 1, curves.count // 5)),
+        (reached, max(15, curves.count // 2)),
+    ):
+        fell = float(train[place] - train[last])
+        if last - place >= least and fell > curves.sure(curves.loss_noise):
+            return _overfitting(curves, place, STANDING)
+    return None
+
+
+def _overfitting(curves: Curves, place: int, message: str) -> Verdict:
+    train = means(curves.loss, curves.size)
+    best = float(means(curves.val_loss, curves.size)[place])
+    since = curves.epochs[curves.best_in(place)]
+    numbers = curves.numbers()
+    params = {
+        "epoch": since + 1,
+        "best": best,
+        "end": numbers["validation_loss"],
+        "rise": numbers["validation_loss"] - best,
+        "train_then": float(train[place]),
+        "train_now": float(train[-1]),
+    }
+    return Verdict("overfitting", message, params, since=since, numbers=numbers)
+
+
+def _low(curves: Curves, facts: RunContext) -> Verdict | None:
+    """Both curves have levelled off where much is still wrong."""
+    if curves.wrong(facts) < _GOOD or curves.still_learning or curves.training_falls:
+        return None
+    train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
+    return curves.verdict("underfitting", LOW, train=train, validation=validation)
+
+
+def _healthy(curves: Curves, facts: RunContext) -> Verdict:
+    if curves.gap > max(_LEAST_GAP, SURE * curves.val_error):
+        return curves.verdict("healthy", APART, gap=100 * curves.gap)
+    if curves.still_learning or (curves.training_falls and curves.wrong(facts) > _GOOD):
+        then, now = halves(curves.val_loss)
+        train_then, train_now = halves(curves.loss)
+        return curves.verdict(
+            "healthy",
+            LEARNING,
+            n=len(then) + len(now),
+            then=float(then.mean()),
+            now=float(now.mean()),
+            train_then=float(train_then.mean()),
+            train_now=float(train_now.mean()),
+        )
+    train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
+    return curves.verdict("healthy", LEVEL, train=train, validation=validation)

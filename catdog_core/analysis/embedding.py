@@ -1,0 +1,254 @@
+"""Photos as a network sees them, laid out in two dimensions, and kept beside its answers. Light.
+
+    predictions/<dataset>-<split>-map.npz          principal components, thumbnails, neighbours
+    predictions/<dataset>-<split>-map-<method>.npz  a layout made of them on request
+
+What a network's last layer gets of a photo may be a thousand numbers and more. Their first
+principal components are kept: two make a map at once, the others are what t-SNE and UMAP begin
+with. scikit-learn is imported inside the functions: it takes a second.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base import file_cache
+from ..data.datasets import Dataset
+from . import predictions, projections
+from .predictions import Table
+from .projections import Method, Numbers
+
+MOST = 2000
+"""Photos on a map at most; of a larger part so many are drawn by lot."""
+PARTS = 50
+"""Principal components kept at most."""
+NEIGHBOURS = 5
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """N photos as a network sees them.
+
+    Attributes:
+        files: names within the dataset.
+        parts: (N, P) principal components of what the last layer gets, the largest first, P ≥ 2.
+        shares: (P,) the part of all variance in each, 0..1.
+        nearest: (N, K) rows of the photos with the smallest Euclidean distance in `parts`.
+        thumbnails: a small JPEG of each.
+        values: how many numbers the last layer gets of a photo.
+        key: names the content.
+    """
+
+    files: tuple[str, ...]
+    parts: Numbers
+    shares: Numbers
+    nearest: NDArray[np.int64]
+    thumbnails: tuple[bytes, ...]
+    values: int
+    key: str
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def sample(names: Sequence[str], most: int = MOST, seed: int = 0) -> list[str]:
+    """At most so many of some files, drawn by lot, in their order; the same of the same seed."""
+    if len(names) <= most:
+        return list(names)
+    rows = np.random.default_rng(seed).choice(len(names), most, replace=False)
+    return [names[row] for row in sorted(rows)]
+
+
+def make(
+    names: Sequence[str], features: Numbers, thumbnails: Sequence[bytes], values: int
+) -> Embedding:
+    """Reduce what a network makes of photos to principal components.
+
+    A component's sign is free; scikit-learn turns each so that its largest loading is positive,
+    and the same photos give the same map whatever their order.
+
+    Args:
+        names: of N ≥ 1 photos.
+        features: (N, D), finite.
+        thumbnails: N small JPEG files.
+        values: how many the network had of a photo; more than D where these were projected.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.neighbors import NearestNeighbors
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    values64 = np.asarray(features, np.float64)
+    count = min(PARTS, *values64.shape)
+    parts, shares = np.zeros((len(names), max(count, 2))), np.zeros(max(count, 2))
+    if (values64 != values64[0]).any():  # else the network sees all photos alike
+        # Whole it takes ten times as long, for components nobody looks at.
+        solver = "full" if count == min(values64.shape) else "randomized"
+        pca = PCA(count, svd_solver=solver, random_state=0)
+        with threadpool_limits(1):  # as for `layout`
+            parts[:, :count] = pca.fit_transform(values64)
+        shares[:count] = pca.explained_variance_ratio_
+    near = min(NEIGHBOURS, len(names) - 1)
+    nearest = np.empty((len(names), 0), np.int64)
+    if near:
+        nearest = NearestNeighbors(n_neighbors=near).fit(parts).kneighbors(return_distance=False)
+    components: Numbers = parts.astype(np.float32)
+    digest = hashlib.blake2b(
+        components.tobytes() + "\n".join(names).encode("utf-8", "surrogateescape")
+    )
+    return Embedding(
+        files=tuple(names),
+        parts=components,
+        shares=shares.astype(np.float32),
+        nearest=np.asarray(nearest, np.int64),
+        thumbnails=tuple(thumbnails),
+        values=values,
+        key=digest.hexdigest()[:40],
+    )
+
+
+def layout(found: Embedding, method: Method, seed: int = 0) -> Numbers:
+    """(N, 2) places of photos, worked out here; see `layouts.place`."""
+    return projections.place(found.parts, method, seed)
+
+
+def write(run_dir: Path, dataset: Dataset, split: str, found: Embedding, model: str) -> None:
+    """Keep an embedding beside the answers of a run; `model` is the `predictions.digest` of it.
+
+    Raises:
+        CatDogError: the disk is full or not writable.
+    """
+    about = {
+        "format": FORMAT,
+        "fingerprint": dataset.fingerprint,
+        "model": model,
+        "files": list(found.files),  # escaped: names may hold bytes that are no UTF-8
+        "values": found.values,
+        "key": found.key,
+    }
+    lengths = np.array([len(data) for data in found.thumbnails], np.int64)
+    arrays: dict[str, NDArray[Any]] = {
+        "parts": found.parts,
+        "shares": found.shares,
+        "nearest": found.nearest,
+        "lengths": lengths,
+        "thumbnails": np.frombuffer(b"".join(found.thumbnails), np.uint8),
+    }
+    _write(_path(run_dir, dataset, split, ""), about, arrays)
+
+
+def read(run_dir: Path, dataset: Dataset, split: str) -> Embedding | None:
+    """What was kept, where it is whole and of this model and these photos; else None."""
+    try:
+        about, arrays = _read(_path(run_dir, dataset, split, ""))
+        if about["format"] > FORMAT or not predictions.same_photos(dataset, about):
+            return None
+        if about["model"] != predictions.digest(Path(run_dir) / "best.keras"):
+            return None
+        ends = np.cumsum(arrays["lengths"])
+        pictures = arrays["thumbnails"].tobytes()
+        found = Embedding(
+            files=tuple(map(str, about["files"])),
+            parts=arrays["parts"],
+            shares=arrays["shares"],
+            nearest=arrays["nearest"],
+            thumbnails=tuple(
+                pictures[end - size : end]
+                for end, size in zip(ends, arrays["lengths"], strict=True)
+            ),
+            values=int(about["values"]),
+            key=str(about["key"]),
+        )
+        whole = len(found) == len(found.parts) == len(found.nearest) == len(found.thumbnails)
+        return found if whole and found.parts.shape[1] >= 2 else None
+    except (*file_cache.DAMAGED, IndexError):
+        return None
+
+
+def write_layout(
+    run_dir: Path, dataset: Dataset, split: str, method: Method, found: Embedding, xy: Numbers
+) -> None:
+    """Keep a layout of an embedding. Raises CatDogError."""
+    place = _path(run_dir, dataset, split, f"-{method}")
+    _write(place, {"format": FORMAT, "key": found.key}, {"xy": xy})
+
+
+def read_layout(
+    run_dir: Path, dataset: Dataset, split: str, method: Method, found: Embedding
+) -> Numbers | None:
+    """A layout that was kept of this very embedding; PCA's is always there."""
+    if method == "pca":
+        return layout(found, "pca")
+    try:
+        about, arrays = _read(_path(run_dir, dataset, split, f"-{method}"))
+        xy = arrays["xy"]
+        known = about["format"] <= FORMAT and about["key"] == found.key
+        return xy if known and xy.shape == (len(found), 2) else None
+    except (*file_cache.DAMAGED, IndexError):
+        return None
+
+
+def kindred(found: Embedding, names: Iterable[str], labels: Iterable[int]) -> NDArray[np.int64]:
+    """(N,) the class most of a photo's nearest have; the nearest one's where several tie.
+
+    Args:
+        found: the photos.
+        names: those that count, such as the photos of a table.
+        labels: of these, the class each counts as now.
+
+    Returns:
+        -1 where none of the nearest counts.
+    """
+    known = dict(zip(names, labels, strict=True))
+    each = np.array([known.get(file, -1) for file in found.files], np.int64)
+    around = each[found.nearest]  # (N, K)
+    if not around.shape[1]:
+        return np.full(len(found), -1, np.int64)
+    alike = (around[:, :, None] == around[:, None, :]).sum(axis=2)
+    best = np.where(around < 0, 0, alike).argmax(axis=1)  # the first of equals is the nearest
+    return np.asarray(around[np.arange(len(found)), best], np.int64)
+
+
+def encoded(found: Embedding, xy: Numbers, table: Table) -> bytes:
+    """A layout as a CSV file: one row a photo under ``file,truth,label,x,y``.
+
+    Args:
+        found: the photos.
+        xy: (N, 2) their places.
+        table: answers, among them those for these photos.
+    """
+    rows = {file: row for row, file in enumerate(table.files)}
+    called = table.probabilities.argmax(axis=1)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["file", "truth", "label", "x", "y"])
+    for file, place in zip(found.files, xy.tolist(), strict=True):
+        row = rows[file]
+        names = (table.classes[label] for label in (table.labels[row], called[row]))
+        writer.writerow([file, *names, *(f"{value:.6g}" for value in place)])
+    return out.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _path(run_dir: Path, dataset: Dataset, split: str, method: str) -> Path:
+    place = predictions.path(run_dir, dataset.id, split)
+    return place.with_name(f"{place.stem}-map{method}.npz")
+
+
+def _write(place: Path, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    text = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    file_cache.write_arrays(place, about=text, **arrays)
+
+
+def _read(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    arrays = file_cache.read_arrays(place)
+    return json.loads(arrays.pop("about").tobytes()), arrays

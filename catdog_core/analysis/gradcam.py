@@ -1,0 +1,95 @@
+"""Where a network looked: Grad-CAM heat maps of photos, for any class and any model it fits.
+
+Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391). With A the last feature map before the network
+gives up places, (h, w) of K channels, and y the score of a class before sigmoid or softmax::
+
+    weight of channel k   a_k = mean over all places of  dy / dA_k
+    map                   L   = ReLU( sum over k of  a_k A_k )
+
+The score is taken before the sigmoid, since a probability of 0.999 hardly moves any more and its
+gradient is rounded away. One sigmoid unit speaks for the second class; for the first the sign of
+the gradient is turned, as log(p / (1 - p)) is its negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ..base.errors import ModelError
+from ..models import memory
+from ..models.memory import Batched
+from . import model_graph
+from .predict import Predictor
+
+
+def heat_maps(
+    predictor: Predictor, photos: NDArray[np.uint8], labels: int | Sequence[int]
+) -> NDArray[np.float32]:
+    """Grad-CAM maps: 1 at the place that speaks most for the class, 0 where nothing does.
+
+    Args:
+        predictor: the model.
+        photos: fitted photos, (N, S, S, 3) uint8.
+        labels: the class to ask about, by its place in `predictor.classes`; or one a photo.
+
+    Returns:
+        (N, S, S) float32, 0..1; each map is scaled by its own maximum. All 0 where no place
+        speaks for the class.
+
+    Raises:
+        ModelError: the network keeps no map of places, so that there is nothing to show.
+    """
+    wanted = np.broadcast_to(np.asarray(labels, dtype=np.int32), (len(photos),))
+    if predictor.remote is not None:
+        values = predictor.values(photos)
+        return np.asarray(predictor.remote.ask("heat_maps", values=values, labels=wanted))
+    maps = _mapper(predictor.model, predictor.size)
+    parts = [
+        maps.run(predictor.values(photos[rows]), wanted[rows]).numpy()
+        for rows in maps.parts(len(photos))
+    ]
+    empty = np.empty((0, predictor.size, predictor.size), np.float32)
+    return np.concatenate(parts) if parts else empty
+
+
+@lru_cache(maxsize=8)
+def _mapper(model: keras.Model, size: int) -> Batched:
+    """Values (B, S, S, 3) float32 and labels (B,) int32 to maps (B, S, S), as one graph."""
+
+    opened = model_graph.inside(model, size)
+    if opened.features is None:
+        raise ModelError(
+            "The model has no convolution whose map a heat map could be made of. Expected"
+            " a network that looks at places of a photo, such as 'notes' or 'transfer'."
+        )
+    last = opened.last
+    part = opened.part([opened.features, last.given[0], opened.ends[0]])
+
+    def maps(batch: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(batch)
+            features, before, result = part(batch, training=False)
+            scores = model_graph.score(last.layer, before, result)
+            score = _of_class(result if scores is None else scores, labels)
+        found = tf.cast(features, tf.float32)  # (B, h, w, K)
+        gradient = tf.cast(tape.gradient(score, features), tf.float32)
+        weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # (B, 1, 1, K)
+        heat = tf.nn.relu(tf.reduce_sum(weights * found, axis=-1, keepdims=True))
+        heat = tf.image.resize(heat, (size, size))[..., 0]
+        return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
+
+    return memory.compiled(maps, size, more=[tf.int32])
+
+
+def _of_class(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The score of each photo's class: (B, units) and (B,) to (B,)."""
+    scores = tf.cast(scores, tf.float32)
+    if scores.shape[1] == 1:
+        return scores[:, 0] * tf.cast(2 * labels - 1, tf.float32)
+    return tf.gather(scores, labels, batch_dims=1)

@@ -1,0 +1,148 @@
+"""Verdicts on runs and on histories from elsewhere, with all that is known of the training."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from ..base import bounded_readers
+from ..base.errors import CatDogError, RunError
+from ..base.files import open_regular, shown
+from ..config import Training
+from ..models import architecture
+from ..runs import Run
+from .diagnose import RunContext, Verdict, diagnose
+
+_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
+_OLD = {"acc": "accuracy", "val_acc": "val_accuracy"}  # Keras's names before version 2.3
+MOST_BYTES = 5_000_000
+"""Bytes of a history's file; 10,000 epochs take one million."""
+MOST_EPOCHS = 1000
+MOST_COLUMNS = 1000
+_LAST_EPOCH = 10**6  # a number beyond it counts no epochs
+
+
+def of_run(run: Run) -> Verdict:
+    """What happened in a run, or has so far."""
+    return diagnose(run.epochs, facts(run))
+
+
+def facts(run: Run) -> RunContext:
+    """What is known of a run besides its numbers."""
+    training = run.training
+    if training is None:
+        return RunContext()
+    if run.is_history:
+        photos = run.validation_photos or None
+        return RunContext(classes=max(len(run.classes), 2), validation_photos=photos)
+    error = run.state.get("error") or {}
+    params = error.get("params") or {}
+    # Only a loss that became no number ends a training with these two values.
+    broke = run.status == "failed" and isinstance(params, dict) and {"loss", "epoch"} <= {*params}
+    return RunContext(
+        classes=max(len(run.classes), 2),
+        validation_photos=run.validation_photos or None,
+        planned=training.epochs,
+        going_on=run.is_active,
+        broke_in=int(params["epoch"]) - 1 if broke else None,
+        kept=run.best_epoch,
+        patience=training.early_stopping,
+        learning_rate=training.learning_rate,
+        augmented=run.augmentation is not None and not run.augmentation.is_off,
+        dropout=_drops(training),
+        pretrained=str(training.model) == "transfer",
+        smoothed=training.label_smoothing > 0,
+    )
+
+
+def _drops(training: Training) -> bool | None:
+    try:
+        rows = architecture.of(training)
+    except CatDogError:
+        return None
+    return any("Dropout" in row.kind for row in rows)
+
+
+def read_csv(path: Path) -> list[dict[str, Any]]:
+    """Read a history as Keras's `CSVLogger` writes it: a header, then a row an epoch from 0.
+
+    Without a column epoch, rows are counted. What is no number becomes infinity: a loss that broke.
+
+    Raises:
+        RunError: the file cannot be read, or lacks a column.
+    """
+    try:
+        with open_regular(path) as file:
+            return rows_of_csv(path, file.read(MOST_BYTES + 1))
+    except OSError as error:
+        raise _no_csv(path, error.strerror or str(error)) from error
+
+
+def rows_of_csv(path: Path, data: bytes) -> list[dict[str, Any]]:
+    """The content of a CSV file as `read_csv` gives it. Raises RunError, naming the file `path`."""
+    try:
+        if len(data) > MOST_BYTES:
+            raise bounded_readers.BoundError("it has more than {most:,} bytes", most=MOST_BYTES)
+        header, lines = bounded_readers.csv_rows(
+            data.decode("utf-8-sig"), MOST_COLUMNS, MOST_EPOCHS
+        )
+    except bounded_readers.BoundError as error:
+        raise _no_csv(path, error) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _no_csv(path, type(error).__name__) from error
+    return checked(path, header, [dict(zip(header, line, strict=False)) for line in lines])
+
+
+def _no_csv(path: Path, reason: object) -> RunError:
+    return RunError(
+        "{file} could not be read as CSV: {reason}. Expected a run folder, or a history with a"
+        " row an epoch.",
+        file=path,
+        reason=reason,
+    )
+
+
+def checked(
+    path: Path, names: Sequence[Any], rows: Sequence[Mapping[Any, Any]]
+) -> list[dict[str, Any]]:
+    """Rows of a stranger's table of epochs as the lab's own.
+
+    Args:
+        path: where they are from, for the error.
+        names: of its columns; those of Keras before version 2.3 are known.
+        rows: one an epoch.
+
+    Raises:
+        RunError: a column is missing.
+    """
+    header = [_OLD.get(str(name), str(name)) for name in names if name]
+    missing = [name for name in _COLUMNS if name not in header]
+    if missing:
+        raise RunError(
+            "{file} lacks the columns {missing}. Expected {names}, as Keras's CSVLogger writes"
+            " them; found {found}.",
+            file=path,
+            missing=", ".join(missing),
+            names=", ".join(_COLUMNS),
+            found=shown(", ".join(header)) or "none",
+        )
+    return [_row(number, row) for number, row in enumerate(rows)]
+
+
+def _row(number: int, row: Mapping[Any, Any]) -> dict[str, Any]:
+    named = {_OLD.get(name, name): value for name, value in row.items()}
+    epoch = _number(named.get("epoch"))
+    return {"epoch": int(epoch) if 0 <= epoch <= _LAST_EPOCH else number} | {
+        name: _number(named.get(name)) for name in _COLUMNS
+    }
+
+
+def _number(text: Any) -> float:
+    try:
+        value = float(text)
+    except (TypeError, ValueError, OverflowError):
+        return inf
+    return value if value == value else inf

@@ -1,0 +1,264 @@
+"""Models from elsewhere that answer from a process of their own, for a lab that many share.
+
+The process has the limits of the one that checks models: no secrets, no open files, an empty
+folder, bounded memory. It stays for the next question; at most `MOST` are alive, the one not asked
+for longest goes first. It ends when it is not asked for a while, when a question takes too long or
+too much, and when this process ends, however that happens. What it answers is a stranger's word:
+only arrays of the right shape and plain values are believed. Light.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base import files, limits
+from ..base.errors import ModelError
+from ..base.files import shown
+from ..base.limits import Limits
+from ..models import model_sandbox
+from .predict import Predictor
+
+MOST = 2
+"""Processes alive at once; each may take `model_memory`."""
+IDLE = 300.0
+"""Seconds without a question after which a process ends."""
+PATIENCE = 60.0
+"""Seconds to wait for a process that answers others."""
+_POLL = 0.05
+
+
+def load(path: Path) -> Predictor:
+    """As `predict.load`, but the model is opened and asked in a process of its own.
+
+    Raises:
+        ModelError: it is no model, unsafe, or does not classify photos.
+    """
+    with model_sandbox.opened(path) as safe:
+        model = Isolated(safe, path.name)
+    told = model.ask("describe")
+    try:
+        return Predictor(
+            model=None,
+            classes=tuple(str(name) for name in told["classes"]),
+            size=int(told["size"]),
+            names_known=told["names_known"] is True,
+            input_scale=told["input_scale"] if told["input_scale"] in ("0..255", "0..1") else None,
+            warnings=tuple(str(warning) for warning in told["warnings"]),
+            run_batch=lambda values: model.ask("answer", values=values),
+            batch=max(1, int(told["batch"])),
+            units=int(told["units"]),
+            remote=model,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _broke_off(path.name) from error
+
+
+class Isolated:
+    """A model file that is asked in a process apart; started when asked, again after it broke off.
+
+    Args:
+        path: a checked copy, which is moved to a folder of this object.
+        name: the file's name in messages.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        held = ExitStack()
+        folder = held.enter_context(files.temporary_folder("model"))
+        self.path = folder / path.name
+        shutil.move(path, self.path)
+        self.name = name
+        # A process that uses the file has read it whole before it answers for the first time.
+        weakref.finalize(self, held.close)
+
+    def ask(self, what: str, **given: Any) -> Any:
+        """One answer of the model.
+
+        Args:
+            what: a name of `model_child.ANSWERS`.
+            given: arrays, and plain values.
+
+        Raises:
+            ModelError: the model cannot answer; or its process broke off, or took too long or too
+                much. The next question starts another one.
+        """
+        process = _taken(self)
+        try:
+            return process.ask(what, given)
+        finally:
+            _let_go(process)
+
+
+class _Process:
+    """One process and the pipes to it. Who sets `busy` may use it."""
+
+    def __init__(self, model: Isolated) -> None:
+        self.name, self.path = model.name, model.path
+        self.allowed: Limits = limits.current()
+        self.busy, self.asked, self.ended = True, time.monotonic(), False
+        self._held = ExitStack()
+        home = self._held.enter_context(files.temporary_folder("model"))
+        self._process = self._held.enter_context(model_sandbox.start(home))
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._begun = False
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ask(self, what: str, given: dict[str, Any]) -> Any:
+        reason: list[ModelError] = []
+        done = threading.Event()
+        seconds = 6 * self.allowed.model_seconds + (0 if self._begun else 120)
+        watch = threading.Thread(target=self._watch, args=(seconds, done, reason), daemon=True)
+        watch.start()
+        answer: Any = None
+        try:
+            if not self._begun:
+                first = {"path": str(self.path), "name": self.name, "check": False}
+                model_sandbox.write_message(
+                    self._stdin, {**first, "limits": self.allowed.model_dump()}, {}
+                )
+                self._begun = True
+            arrays = {key: np.asarray(x) for key, x in given.items() if hasattr(x, "shape")}
+            plain = {key: x for key, x in given.items() if key not in arrays}
+            model_sandbox.write_message(self._stdin, {"what": what, "given": plain}, arrays)
+            answer = model_sandbox.read_message(self._stdout, self.allowed.model_batch_bytes)
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        finally:
+            done.set()
+            watch.join()
+        if answer is None:
+            self.end()
+            raise reason[0] if reason else _broke_off(self.name)
+        said, found = answer[0], list(answer[1].values())
+        if said.get("memory"):
+            self.end()
+            raise model_sandbox.too_much_memory(self.name, self.allowed)
+        if "message" in said:
+            raise model_sandbox.told(said) or _broke_off(self.name)
+        if not _fits(what, found, given):
+            self.end()
+            raise _broke_off(self.name)
+        return said.get("value") if not found else found[0] if len(found) == 1 else tuple(found)
+
+    def end(self) -> None:
+        """End the process, whatever it does; once ended, this does nothing."""
+        if self.ended:
+            return
+        self.ended = True
+        self._held.close()
+
+    def _watch(self, seconds: float, done: threading.Event, reason: list[ModelError]) -> None:
+        until = time.monotonic() + seconds
+        while not done.wait(_POLL):
+            error = model_sandbox.exceeded(self.pid, until, self.name, self.allowed)
+            if error is not None:
+                reason.append(error)
+                self._process.kill()
+                return
+
+
+def _fits(what: str, found: list[NDArray[Any]], given: dict[str, Any]) -> bool:
+    """Whether arrays have the shape that answers of the kind have."""
+    ranks = {"answer": (2, 2), "features": (2, 2), "heat_maps": (3,), "maps": (4,), "filters": (4,)}
+    if tuple(x.ndim for x in found) != ranks.get(what, ()):
+        return False
+    count = len(given["values"]) if "values" in given else None
+    return count is None or all(len(x) == count for x in found)
+
+
+def _broke_off(name: str) -> ModelError:
+    return ModelError(
+        "The process that asks {name} broke off. Ask again, or use another model.",
+        name=shown(name),
+    )
+
+
+_alive: OrderedDict[Path, _Process] = OrderedDict()
+"""By the file, the one that was asked last at the end."""
+_changed = threading.Condition()
+_sweeper: threading.Thread | None = None
+
+
+def alive() -> list[int]:
+    """The ids of the processes that are alive."""
+    with _changed:
+        return [process.pid for process in _alive.values() if not process.ended]
+
+
+def end_all() -> None:
+    """End all processes; those that are asked just now break off."""
+    with _changed:
+        for process in _alive.values():
+            process.end()
+        _alive.clear()
+        _changed.notify_all()
+
+
+atexit.register(end_all)
+
+
+def _taken(model: Isolated) -> _Process:
+    """The process of a model, for the caller alone; started where there is none."""
+    until = time.monotonic() + PATIENCE
+    with _changed:
+        while True:
+            found = _alive.get(model.path)
+            if found is not None and not found.busy:
+                found.busy = True
+                _alive.move_to_end(model.path)
+                return found
+            if found is None:
+                idle = [key for key, process in _alive.items() if not process.busy]
+                if len(_alive) >= MOST and idle:
+                    _alive.pop(idle[0]).end()
+                if len(_alive) < MOST:
+                    _alive[model.path] = found = _Process(model)
+                    _sweep()
+                    return found
+            left = until - time.monotonic()
+            if left <= 0 or not _changed.wait(left):
+                raise ModelError(
+                    "{name} is busy with other questions. Try again in a minute.",
+                    name=shown(model.name),
+                )
+
+
+def _let_go(process: _Process) -> None:
+    with _changed:
+        process.busy, process.asked = False, time.monotonic()
+        if process.ended and _alive.get(process.path) is process:
+            del _alive[process.path]
+        _changed.notify_all()
+
+
+def _sweep() -> None:
+    """Have a thread end what is not asked for `IDLE` seconds; the lock is held."""
+    global _sweeper
+    if _sweeper is None or not _sweeper.is_alive():
+        _sweeper = threading.Thread(target=_end_idle, name="isolated-models", daemon=True)
+        _sweeper.start()
+
+
+def _end_idle() -> None:
+    with _changed:
+        while _alive:
+            now = time.monotonic()
+            for key, process in list(_alive.items()):
+                if not process.busy and now - process.asked >= IDLE:
+                    _alive.pop(key).end()
+            oldest = min((process.asked for process in _alive.values()), default=now)
+            _changed.wait(max(_POLL, oldest + IDLE - now))

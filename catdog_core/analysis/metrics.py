@@ -1,0 +1,293 @@
+"""Metrics from a table of predictions, and two models compared on the same photos. Light.
+
+scikit-learn is imported inside the functions: it takes a second. A threshold has a meaning for two
+classes only: a photo is called the second when the probability of that is above it. With more, the
+likeliest class is the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb, sqrt
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import ModelError
+from .predictions import Table
+
+Order = Literal["loss", "uncertain", "wrong"]
+Numbers = NDArray[np.float64]
+_Z = NormalDist().inv_cdf(0.975)
+_LEAST = 1e-7  # how far Keras's cross-entropy keeps probabilities from 0 and 1
+STEPS = 100
+"""Thresholds are tried in this many steps from 0 to 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A table at one threshold, N photos of C classes.
+
+    Attributes:
+        guesses: (N,) class numbers.
+        confusion: (C, C) counts, true classes as rows.
+        right, n: photos.
+        interval: of the accuracy, 95 %, as fractions.
+        precision, recall, f1: (C,) fractions; NaN where there is nothing to divide by.
+        support: (C,) photos that truly are of each class.
+    """
+
+    guesses: NDArray[np.int64]
+    confusion: NDArray[np.int64]
+    right: int
+    n: int
+    interval: tuple[float, float]
+    precision: Numbers
+    recall: Numbers
+    f1: Numbers
+    support: NDArray[np.int64]
+
+    @property
+    def accuracy(self) -> float:
+        """Right of all, a fraction."""
+        return self.right / self.n
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A curve of one class against the others: points from 0 to 1 and the area under them."""
+
+    label: int
+    x: Numbers
+    y: Numbers
+    area: float
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What a model said against what came true, photos sorted into equal steps of probability.
+
+    Attributes:
+        said: mean probability of each step that holds photos.
+        true: the part of them that came true.
+        counts: photos of each.
+        error: the expected calibration error: mean distance of the two, weighted by the counts.
+        label: the class the probabilities are of; None: of whatever class the answer was.
+    """
+
+    said: Numbers
+    true: Numbers
+    counts: NDArray[np.int64]
+    error: float
+    label: int | None
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a fraction `right / n`, after Wilson; (0, 1) for no photo."""
+    if not n:
+        return 0.0, 1.0
+    part, z2 = right / n, _Z**2
+    middle = (part + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z * sqrt(part * (1 - part) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def guesses(table: Table, threshold: float = 0.5) -> NDArray[np.int64]:
+    """(N,) the class each photo is called."""
+    if len(table.classes) == 2:
+        return np.asarray(table.probabilities[:, 1] > threshold, np.int64)
+    return np.asarray(table.probabilities.argmax(axis=1), np.int64)
+
+
+def at(table: Table, threshold: float = 0.5) -> Result:
+    """Counts and figures of a table at a threshold, 0..1."""
+    from sklearn import metrics
+
+    called = guesses(table, threshold)
+    every = np.arange(len(table.classes))
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        table.labels, called, labels=every, zero_division=np.nan
+    )
+    right = int((called == table.labels).sum())
+    return Result(
+        guesses=called,
+        confusion=metrics.confusion_matrix(table.labels, called, labels=every),
+        right=right,
+        n=len(table),
+        interval=wilson(right, len(table)),
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        support=support,
+    )
+
+
+def losses(table: Table) -> Numbers:
+    """(N,) the cross-entropy of each photo in nats, as Keras counts it."""
+    true = table.probabilities[np.arange(len(table)), table.labels]
+    return np.asarray(-np.log(np.clip(true, _LEAST, 1 - _LEAST)))
+
+
+def margins(table: Table, threshold: float = 0.5) -> Numbers:
+    """(N,) how far each photo is from another answer, in probability."""
+    if len(table.classes) == 2:
+        return np.asarray(np.abs(table.probabilities[:, 1] - threshold))
+    top = np.sort(table.probabilities, axis=1)
+    return np.asarray(top[:, -1] - top[:, -2])
+
+
+def ranked(table: Table, order: Order, threshold: float = 0.5) -> NDArray[np.int64]:
+    """Row numbers, the most telling first: largest "loss", least certain, or most surely "wrong".
+
+    "loss" and "uncertain" rank all photos, "wrong" only those whose answer is wrong.
+    """
+    if order == "loss":
+        return np.argsort(-losses(table), kind="stable")
+    if order == "uncertain":
+        return np.argsort(margins(table, threshold), kind="stable")
+    called = guesses(table, threshold)
+    wrong = np.flatnonzero(called != table.labels)
+    sure = table.probabilities[wrong, called[wrong]]
+    return wrong[np.argsort(-sure, kind="stable")]
+
+
+def mix_ups(result: Result, most: int = 10) -> list[tuple[int, int, int]]:
+    """The most frequent mistakes: (true class, answer, photos), the most first."""
+    wrong = result.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    pairs = [(int(place) // len(wrong), int(place) % len(wrong)) for place in order]
+    return [
+        (truth, guess, int(wrong[truth, guess])) for truth, guess in pairs if wrong[truth, guess]
+    ]
+
+
+def roc(table: Table) -> list[Curve]:
+    """False against true positive rate: of the second of two classes, else of each class."""
+    from sklearn import metrics
+
+    found = []
+    for label in [1] if len(table.classes) == 2 else range(len(table.classes)):
+        true = table.labels == label
+        if 0 < true.sum() < len(true):
+            x, y, _ = metrics.roc_curve(true, table.probabilities[:, label])
+            found.append(Curve(label, x, y, float(metrics.auc(x, y))))
+    return found
+
+
+def precision_recall(table: Table) -> list[Curve]:
+    """Recall against precision of each class; the area is the average precision."""
+    from sklearn import metrics
+
+    found = []
+    for label in range(len(table.classes)):
+        true = table.labels == label
+        if true.any():
+            scores = table.probabilities[:, label]
+            precision, recall, _ = metrics.precision_recall_curve(true, scores)
+            area = metrics.average_precision_score(true, scores)
+            found.append(Curve(label, recall[::-1], precision[::-1], float(area)))
+    return found
+
+
+def calibration(table: Table, bins: int = 10) -> Calibration:
+    """Sort photos by what the model said: of the second of two classes, else of its answer."""
+    from sklearn.calibration import calibration_curve
+
+    label = 1 if len(table.classes) == 2 else None
+    if label is None:
+        said = table.probabilities.max(axis=1)
+        came = table.probabilities.argmax(axis=1) == table.labels
+    else:
+        said, came = table.probabilities[:, label], table.labels == label
+    said = np.clip(said, 0.0, 1.0)  # a softmax may sum to a hair more
+    true, mean = calibration_curve(came, said, n_bins=bins)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    counts = np.bincount(np.searchsorted(edges[1:-1], said), minlength=bins)
+    counts = counts[counts > 0]
+    error = float((counts * np.abs(true - mean)).sum() / counts.sum())
+    return Calibration(mean, true, counts, error, label)
+
+
+def best_threshold(table: Table) -> tuple[float, float]:
+    """The threshold by which most photos are right, the nearest to a half, and that accuracy."""
+    tried = np.arange(STEPS + 1) / STEPS
+    called = table.probabilities[:, 1] > tried[:, None]
+    right = (called == (table.labels == 1)).mean(axis=1)
+    best = np.flatnonzero(right == right.max())
+    nearest = best[np.argmin(np.abs(tried[best] - 0.5))]
+    return float(tried[nearest]), float(right[nearest])
+
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelComparison:
+    """The photos both models were asked about, as row numbers of the first one's table.
+
+    `p` is McNemar's: how often models equally good would differ by this much or more, 0..1.
+    """
+
+    both: Rows
+    only_first: Rows
+    only_second: Rows
+    neither: Rows
+    p: float
+
+    @property
+    def n(self) -> int:
+        """Photos in all."""
+        return sum(map(len, (self.both, self.only_first, self.only_second, self.neither)))
+
+
+def compare_models(first: Table, second: Table, threshold: float = 0.5) -> ModelComparison:
+    """Set two models against each other, photo by photo.
+
+    Args:
+        first, second: their answers; photos that only one was asked about are left aside.
+        threshold: for both, with two classes.
+
+    Raises:
+        ModelError: they tell other classes apart, or have no photo in common.
+    """
+    if set(first.classes) != set(second.classes):
+        raise ModelError(
+            "One model tells {first} apart, the other {second}. Expected the same classes.",
+            first=", ".join(first.classes),
+            second=", ".join(second.classes),
+        )
+    places = {file: row for row, file in enumerate(second.files)}
+    rows = np.array([row for row, file in enumerate(first.files) if file in places], np.int64)
+    if not len(rows):
+        raise ModelError("The two models were asked about no photo in common. Expected some.")
+    others = np.array([places[first.files[row]] for row in rows])
+    columns = [second.classes.index(name) for name in first.classes]
+    turned = Table(
+        tuple(first.files[row] for row in rows),
+        first.classes,
+        first.labels[rows],
+        second.probabilities[others][:, columns],
+    )
+    one = (guesses(first, threshold) == first.labels)[rows]
+    two = guesses(turned, threshold) == turned.labels
+    return ModelComparison(
+        both=rows[one & two],
+        only_first=rows[one & ~two],
+        only_second=rows[~one & two],
+        neither=rows[~one & ~two],
+        p=mcnemar(int((one & ~two).sum()), int((~one & two).sum())),
+    )
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """McNemar's exact test, two-sided: the chance of a split as uneven, by tossing a coin.
+
+    Args:
+        only_first, only_second: photos on which one alone is right.
+    """
+    n = only_first + only_second
+    tail = sum(comb(n, k) for k in range(min(only_first, only_second) + 1))
+    return min(1.0, float(2 * tail / 2**n))

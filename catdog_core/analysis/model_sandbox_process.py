@@ -1,0 +1,444 @@
+"""The process behind `model_check` and `isolated`: opens one model from elsewhere under limits.
+
+It reads lines of JSON on stdin, each followed by the bytes of the arrays it names, and answers on
+stdout in the same form. The first line, {"path", "name", "limits", "check"}, names the model. With
+"check" it says how opening it went, and ends; otherwise it answers a question a line. When stdin
+closes, whoever asked is gone, and it ends at once.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import astuple, replace
+from functools import lru_cache
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ..base import subprocess_jobs
+from ..base.errors import ModelError
+from ..base.files import shown
+from ..base.limits import Limits
+from ..models import config_validator, untrusted_models
+from ..models.model_sandbox import BREACH, read_message, unloadable, write_message
+
+START_SECONDS = 60  # CPU time for the look at the file and for TensorFlow's start
+_TRIAL = 3  # times the seconds for the first photo that asking several at once may take
+_TENSORFLOW = 300_000_000  # bytes that it takes for itself once it works
+_MAPS = 4  # photos, as many as the Predict page asks about together
+_CONSTANTS = 10_000_000  # numbers that layers may lay out beside their weights
+_HOLES = 4_000_000_000  # bytes of address space that libraries map and never touch
+_SPARE = 10_000  # numbers of weights that a file need not hold, such as random states
+_SIDE = 150  # pixels, for a network that takes photos of any size
+OUTSIDE = (
+    *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile"),
+    *("subprocess.Popen", "pty.spawn", "socket.connect", "socket.bind", "socket.getaddrinfo"),
+    *("urllib.Request", "pickle.find_class", "webbrowser.open", "ftplib.connect"),
+)
+"""What no model needs to open: other programs, the net, pickles. Names of audit events."""
+
+_Question = dict[str, Any]
+
+
+def main() -> None:
+    """Check the model, or answer until nobody asks any more."""
+    out = os.fdopen(subprocess_jobs.take_stdout(), "wb")
+    first = _read()
+    if first is None:
+        return
+    questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(questions,), daemon=True).start()
+    allowed = Limits.model_validate(first["limits"])
+    path, name = Path(first["path"]), str(first["name"])
+    bound(allowed.model_memory)
+    more = _TRIAL * allowed.model_seconds
+    problem: dict[str, Any] | None = None
+    model: Any = None
+    try:
+        if first["check"]:
+            _bound_cpu(START_SECONDS, more)
+        held = untrusted_models.held(path, name, allowed)
+        restricted(allowed)
+        if first["check"]:
+            _bound_cpu(allowed.model_seconds, more)
+            try_out(path, name, held, lambda: _bound_cpu(more))
+        else:
+            model = loaded(path, name, held)
+    except (ModelError, MemoryError) as error:
+        problem = _told(error)
+    if first["check"]:
+        _write(out, problem or {"ok": True})
+        os._exit(0)  # nothing of the model's runs at the end
+    while True:
+        asked = questions.get()
+        _write(out, problem or _answered(model, name, asked))
+
+
+def _answered(model: Any, name: str, asked: _Question) -> dict[str, Any]:
+    try:
+        return {"value": ANSWERS[asked["what"]](model, **asked["given"])}
+    except Exception as error:
+        return _told(in_words(name, error))
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    if isinstance(error, ModelError):
+        params = {k: v if isinstance(v, int) else str(v) for k, v in error.params.items()}
+        return {"message": error.message, "params": params}
+    return {"memory": True}
+
+
+def _describe(model: Any) -> dict[str, Any]:
+    names = ("classes", "size", "names_known", "input_scale", "warnings", "batch", "units")
+    return {name: getattr(model, name) for name in names}
+
+
+def _answer(model: Any, values: Any) -> list[Any]:
+    return [np.asarray(x) for x in model.run_batch(values)]
+
+
+def _as_given(model: Any) -> Any:
+    """The model, which takes values as they come for photos."""
+    return replace(model, input_scale="0..255")
+
+
+def _heat_maps(model: Any, values: Any, labels: Any) -> list[Any]:
+    from . import gradcam
+
+    return [gradcam.heat_maps(_as_given(model), values, labels)]
+
+
+def _layers(model: Any) -> Any:
+    from . import activations
+
+    return [astuple(layer) for layer in activations.layers(model)]
+
+
+def _pooling(model: Any, place: int) -> Any:
+    from . import activations
+
+    how, before = activations.pooling(model, place)
+    return [*astuple(how), before]
+
+
+def _maps(model: Any, values: Any, place: int) -> list[Any]:
+    from . import activations
+
+    return [activations.maps(_as_given(model), values, place)]
+
+
+def _photos_at_once(model: Any, place: int) -> int:
+    from . import activations
+
+    return activations.photos_at_once(model, place)
+
+
+def _filters(model: Any) -> list[Any]:
+    from . import activations
+
+    return [activations.filters(model)]
+
+
+def _receptive_field(model: Any, place: int, row: int, column: int) -> Any:
+    from . import activations
+
+    return astuple(activations.receptive_field(model, place, row, column))
+
+
+@lru_cache(maxsize=1)
+def _features_of(model: Any) -> Any:
+    from . import embedding_recorder
+
+    return embedding_recorder.features_of(model)
+
+
+def _features(model: Any, values: Any) -> list[Any]:
+    return [np.asarray(x) for x in _features_of(model).run(values)]
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "describe": _describe,
+    "answer": _answer,
+    "heat_maps": _heat_maps,
+    "layers": _layers,
+    "pooling": _pooling,
+    "maps": _maps,
+    "photos_at_once": _photos_at_once,
+    "filters": _filters,
+    "receptive_field": _receptive_field,
+    "features": _features,
+    "features_at_once": lambda model: _features_of(model).batch,
+}
+"""What can be asked, by name. Arrays are values as the network gets them."""
+
+
+def _listen(questions: queue.SimpleQueue[_Question]) -> None:
+    """Take questions in; a thread of its own, so that the end is noticed during work, too."""
+    while (found := _read()) is not None:
+        questions.put(found)
+    os._exit(0)
+
+
+def _read() -> _Question | None:
+    message = read_message(sys.stdin.buffer, sys.maxsize)
+    if message is None:
+        return None
+    head, arrays = message
+    head.setdefault("given", {}).update(arrays)
+    return head
+
+
+def _write(out: IO[bytes], answer: dict[str, Any]) -> None:
+    value = answer.get("value")
+    arrays = value if isinstance(value, list) and value and hasattr(value[0], "dtype") else []
+    if arrays:
+        answer = {key: each for key, each in answer.items() if key != "value"}
+    write_message(out, answer, {str(number): x for number, x in enumerate(arrays)})
+
+
+def restricted(allowed: Limits) -> None:
+    """Import all that opening a model needs, then let this process reach nothing outside."""
+    from ..base import library_output
+
+    library_output.import_tensorflow()
+    from ..base import limits
+    from . import gradcam  # noqa: F401 - imported while files may be opened
+
+    limits.current = lambda: allowed
+    sys.addaudithook(_warden(Path.cwd()))
+
+
+def try_out(path: Path, name: str, held: int, opened: Callable[[], None] = lambda: None) -> Any:
+    """Load a model and do with it what will be done: as many photos at once as will be asked, and
+    a heat map. For a process that does nothing else, since Keras counts weights from then on.
+
+    How many photos that is follows from declared shapes alone, before anything is computed.
+
+    Args:
+        path: ends in ``.keras`` or ``.h5``, as its content tells.
+        name: the file's name in messages.
+        held: how many numbers the file's weights hold.
+        opened: called once it is loaded and has answered to one photo.
+
+    Returns:
+        The model, as `predict.load` gives it.
+
+    Raises:
+        ModelError: Keras cannot load it, or it asks for more than it holds.
+        MemoryError: it takes more than there is.
+    """
+    predictor = loaded(path, name, held)
+    try:
+        _use(predictor, name, opened)
+    except Exception as error:
+        raise in_words(name, error) from error
+    return predictor
+
+
+def loaded(path: Path, name: str, held: int) -> Any:
+    """Load a model as `try_out` does, but ask it nothing. Raises as that does."""
+    import keras
+
+    from ..models import keras_models
+    from . import predict
+
+    refused: list[ModelError] = []
+    keras.Layer.add_weight = _counted(keras.Layer.add_weight, name, held + _SPARE, refused)
+    _count_constants(name, refused)
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        _refuse_wide(name, model)
+        return predict.describe(name, model, keras_models.about(path))
+    except Exception as error:
+        if refused:  # Keras wraps it in an error of its own
+            raise refused[0] from None
+        raise in_words(name, error) from error
+
+
+def in_words(name: str, error: Exception) -> Exception:
+    """An error of Keras or TensorFlow as a ModelError or MemoryError."""
+    if isinstance(error, (ModelError, MemoryError)):
+        return error
+    if type(error).__name__ == "ResourceExhaustedError":
+        return MemoryError()
+    return unloadable(name, error)
+
+
+def _counted(
+    add: Callable[..., Any], name: str, most: int, refused: list[ModelError]
+) -> Callable[..., Any]:
+    """`Layer.add_weight`, which counts before it allocates: a file must hold what it declares."""
+    total = 0
+
+    def add_weight(self: Any, *args: Any, **options: Any) -> Any:
+        nonlocal total
+        shape = options.get("shape") or (args[0] if args else ())
+        total += prod(int(side) for side in (shape if isinstance(shape, (tuple, list)) else ()))
+        if total > most:
+            refused.append(
+                ModelError(
+                    "{name} declares {total:,} weights or more, but holds {held:,}. Expected a"
+                    " complete model file.",
+                    name=shown(name),
+                    total=total,
+                    held=max(most - _SPARE, 0),
+                )
+            )
+            raise refused[-1]
+        return add(self, *args, **options)
+
+    return add_weight
+
+
+def _refuse_wide(name: str, model: Any) -> None:
+    """Refuse layers that give more numbers for one photo than memory should hold."""
+    for layer in model._flatten_layers(include_self=False):
+        for node in getattr(layer, "_inbound_nodes", ()):
+            for tensor in node.output_tensors:
+                sides = [_SIDE if side is None else int(side) for side in tensor.shape[1:]]
+                if prod(sides) > config_validator.MAX_VALUES:
+                    raise config_validator.too_wide(name, sides)
+
+
+def _count_constants(name: str, refused: list[ModelError]) -> None:
+    """Have the layers that lay out numbers which are no weights refuse to lay out many."""
+    import keras
+
+    total = 0
+
+    def counting(build: Callable[..., Any], count: Callable[..., int]) -> Callable[..., Any]:
+        def counted(self: Any, shape: Any, *args: Any, **options: Any) -> Any:
+            nonlocal total
+            total += count(self, shape)
+            if total > _CONSTANTS:
+                refused.append(config_validator.too_wide(name, [total]))
+                raise refused[-1]
+            return build(self, shape, *args, **options)
+
+        return counted
+
+    def of_normalization(layer: Any, shape: Any) -> int:
+        axes = layer.axis or ()
+        axes = axes if isinstance(axes, (tuple, list)) else (axes,)
+        return 0 if layer.input_mean is None else prod(int(shape[axis] or 1) for axis in axes)
+
+    def of_mel(layer: Any, shape: Any) -> int:
+        return int(layer.num_mel_bins) * int(layer.fft_length)
+
+    for kind, count in (
+        (keras.layers.Normalization, of_normalization),
+        (keras.layers.MelSpectrogram, of_mel),
+    ):
+        kind.build = counting(kind.build, count)
+
+
+def _use(predictor: Any, name: str, opened: Callable[[], None]) -> None:
+    """Grey photos through the network, as many at once as will be asked, and a heat map of them.
+
+    Where these would take longer than a check may, they are fewer: time is for whoever asks to
+    bear, memory is not.
+    """
+    from ..base import limits
+    from . import gradcam
+
+    allowed = limits.current()
+    photos = np.full((predictor.batch, predictor.size, predictor.size, 3), 128, np.uint8)
+    before = _most_memory()
+    predictor.answer(photos[:1])
+    began = time.process_time()
+    predictor.answer(photos[:1])
+    once = max(time.process_time() - began, 1e-3)
+    opened()
+    count = max(1, min(len(photos), int(allowed.model_seconds / 2 / once)))
+    predictor.answer(photos[:count])
+    try:
+        gradcam.heat_maps(predictor, photos[: min(count, _MAPS)], 0)
+    except ModelError:
+        pass  # it has no map of places, or one that takes too much: told to whoever asks for it
+    taken = _most_memory() - before - _TENSORFLOW
+    if taken > allowed.model_batch_bytes:
+        raise ModelError(
+            "{name} takes {size:,} MB of memory to predict, more than the {limit:,} MB allowed."
+            " Use a smaller network or smaller photos.",
+            name=shown(name),
+            size=taken // 1_000_000,
+            limit=allowed.model_batch_bytes // 1_000_000,
+        )
+
+
+def _most_memory() -> int:
+    """The most memory this process has held so far, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
+    """An audit hook that ends the process when it reaches for anything outside of its folder."""
+    inside = (str(home.resolve()) + os.sep, os.devnull)
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event in OUTSIDE:
+            os._exit(BREACH)
+        if event == "open" and isinstance(args[2], int) and args[2] & writing:
+            place = args[0]
+            if isinstance(place, (str, bytes)) and not (
+                os.path.realpath(os.fsdecode(place)).startswith(inside)
+            ):
+                os._exit(BREACH)
+
+    return hook
+
+
+def bound(memory: int) -> None:
+    """Let the system refuse memory beyond the limit, core files, and large files."""
+    try:
+        import resource
+    except ImportError:  # Windows: the parent watches
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for which, most in (
+        (resource.RLIMIT_FSIZE, memory),
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_AS, memory + _HOLES),
+    ):
+        try:
+            resource.setrlimit(which, (most, most))
+        except (ValueError, OSError):  # macOS knows not all of them; or a lower one is set
+            continue
+
+
+def _bound_cpu(seconds: int, later: int = 0) -> None:
+    """Have the system end this process after so much more CPU time, in seconds.
+
+    Args:
+        seconds: until then.
+        later: by how much more another call may raise the limit.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    most = int(spent.ru_utime + spent.ru_stime) + seconds + 1
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if hard != resource.RLIM_INFINITY:
+        later = min(most + later, hard) - most
+    resource.setrlimit(resource.RLIMIT_CPU, (min(most, most + later), most + later))
+
+
+if __name__ == "__main__":
+    main()

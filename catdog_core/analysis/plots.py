@@ -1,0 +1,286 @@
+"""Figures for files, drawn with matplotlib, which is imported inside: it takes 600 ms."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from math import nan
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from ..augmentation.mixing import Mix
+from ..augmentation.transform import Transform
+from ..base import files, plot_fonts, report_language
+from ..base.errors import N_
+from ..base.field_specs import Control, controls
+from ..base.palette import TRAIN, VALIDATION
+from ..base.report_language import Say
+from ..config import Augmentation
+from ..imaging.decode import Photo
+
+_FORMATS = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
+_CAPTION = 32  # signs that fit under a variant
+_LONG = 12  # rows of variants in a picture
+_WORDS = (
+    N_("Accuracy"),
+    N_("Loss"),
+    N_("Training"),
+    N_("Validation"),
+    N_("Best epoch"),
+    N_("Epoch"),
+)
+
+
+def contact_sheet(
+    variants: Sequence[tuple[Photo, Transform]],
+    out: Path | BinaryIO,
+    columns: int = 5,
+    *,
+    kind: str = "",
+    originals: Sequence[Photo] = (),
+    mixes: Sequence[Mix] = (),
+    title: str = "",
+) -> None:
+    """Draw a photo's variants, the drawn values under each: one picture, or pages of a PDF.
+
+    Args:
+        variants: as `augment.variants` gives them.
+        out: the file to write or replace, or one open for bytes.
+        columns: variants in a row; twice as many where a picture would be too long otherwise.
+        kind: "png", "pdf" or another format; by default by the file's extension, else PNG.
+        originals: what the variants were made of, shown small above them.
+        mixes: how each variant was mixed, where they were.
+        title: a line above; `describe` makes one of settings.
+
+    Raises:
+        CatDogError: the file cannot be written.
+    """
+    kind = _kind(kind or (out.suffix if isinstance(out, Path) else ""))
+    captions = [caption(drawn) for _, drawn in variants]
+    if mixes:
+        captions = [f"{text}\n{_shares(mix)}" for text, mix in zip(captions, mixes, strict=True)]
+    cells = list(zip((photo for photo, _ in variants), captions, strict=True))
+    if kind != "pdf" and len(cells) > _LONG * columns:
+        columns *= 2
+    a_page = 4 * columns if kind == "pdf" else len(cells)
+    sheets = [
+        _sheet(cells[start : start + a_page], columns, originals, title, kind)
+        for start in range(0, len(cells), a_page)
+    ]
+    _save(sheets, out, kind)
+
+
+def _sheet(
+    cells: Sequence[tuple[Photo, str]],
+    columns: int,
+    originals: Sequence[Photo],
+    title: str,
+    kind: str,
+) -> Any:
+    """One page: a head with the originals and the title, below it the cells row by row."""
+    # All in inches from the upper left corner; a photo of 150 pixels is drawn at twice its size.
+    side, gap, line, little = 2.0, 0.15, 0.13, 1.0
+    columns = max(3, min(columns, len(cells)))  # room for the head above a single variant
+    lines = max(text.count("\n") + 1 for _, text in cells)
+    width = columns * (side + gap) + gap
+    indent = gap + len(originals) * (little + gap)
+    words = textwrap.wrap(title, int((width - indent - gap) * 12.5)) if title else []
+    head = max(little if originals else 0.0, len(words) * 0.18)
+    top = gap + head + (gap if head else 0.0)
+    row = side + 0.06 + lines * line + gap
+    height = top + -(-len(cells) // columns) * row
+
+    figure = empty(width, height, dpi=150)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+
+    def place(photo: Photo, left: float, upper: float, size: float) -> None:
+        # Pages keep the photo's own pixels; a picture shows them smoothly enlarged.
+        smooth = "none" if kind in ("pdf", "svg") else "bicubic"
+        where = (left, left + size, upper + size, upper)
+        axes.imshow(photo, extent=where, interpolation=smooth, aspect="auto")
+
+    for n, photo in enumerate(originals):
+        place(photo, gap + n * (little + gap), gap, little)
+    text = {"va": "top", "linespacing": 1.25, "parse_math": False}
+    axes.text(indent, gap, "\n".join(words), fontsize=9, **text)
+    for n, (photo, told) in enumerate(cells):
+        left, upper = gap + n % columns * (side + gap), top + n // columns * row
+        place(photo, left, upper, side)
+        axes.text(left + side / 2, upper + side + 0.06, told, ha="center", fontsize=7, **text)
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    return figure
+
+
+def describe(settings: Augmentation) -> str:
+    """The settings that change something, in one line of English."""
+    on = settings.active
+    parts = [
+        _part(control, getattr(settings, control.name))
+        for control in sorted(controls(Augmentation), key=lambda control: control.kind == "choice")
+        if control.name in on
+    ]
+    return ", ".join(parts) or "nothing is changed"
+
+
+def _part(control: Control, value: Any) -> str:
+    label = control.label if control.unit == "α" else control.label.lower()  # MixUp, CutMix
+    if control.kind == "bool":
+        return label
+    if control.kind == "choice":
+        return f"{label} {value}"
+    number = f"{value[0]:g}–{value[1]:g}" if control.kind == "range" else f"{value:g}"
+    space = "" if control.unit in ("", "°") else "\u00a0"  # a number keeps its unit on its line
+    return f"{label} {number}{space}{control.unit}"
+
+
+def history(
+    epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path, say: Say | None = None
+) -> None:
+    """Write the overfitting plots of a run: accuracy left, loss right, training red.
+
+    Args:
+        epochs: rows of a run's metrics, epochs counted from 0; people see them from 1.
+        best: the epoch to mark, counted from 0.
+        out: the file to write or replace; PNG unless its extension asks for another format.
+        say: the language of its words, by default that of the environment; English where no font
+            here could draw it.
+
+    Raises:
+        CatDogError: the file cannot be written.
+    """
+    _save([curves(epochs, best, say)], out, _kind(out.suffix))
+
+
+def curves(epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say | None = None) -> Any:
+    """The figure that `history` writes."""
+    say = _drawn_in(say)
+    figure = empty(10, 4, layout="constrained")
+    for axes, metric in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        draw_curves(axes, metric, epochs, best, say)
+    return figure
+
+
+def curve(
+    metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say | None = None
+) -> Any:
+    """One half of it, "accuracy" or "loss", see-through and for a narrow place."""
+    figure = empty(5.2, 3.6, layout="constrained")
+    axes = figure.subplots()
+    draw_curves(axes, metric, epochs, best, _drawn_in(say))
+    for patch in (figure.patch, axes.patch):
+        patch.set_alpha(0)
+    axes.get_legend().set_frame_on(False)
+    return figure
+
+
+def _drawn_in(say: Say | None) -> Say:
+    """The language of a figure's words: the one asked for, where a font can draw them."""
+    say = say or report_language.current()
+    return say if plot_fonts.can_draw("".join(map(say, _WORDS))) else report_language.english
+
+
+def draw_curves(
+    axes: Any, metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say
+) -> None:
+    """Draw one metric over the epochs, training against validation, into axes."""
+    x = [row["epoch"] + 1 for row in epochs]
+    validation, label = _numbers(epochs, f"val_{metric}"), say("Validation")
+    axes.plot(x, _numbers(epochs, metric), color=TRAIN, label=say("Training"))
+    axes.plot(x, validation, color=VALIDATION, label=label, marker="o", markersize=3)
+    if best is not None:
+        told = say("Best epoch")
+        axes.axvline(best + 1, color="0.6", linestyle=":", label=f"{told}: {best + 1}")
+    axes.set_title(say("Accuracy") if metric == "accuracy" else say("Loss"))
+    axes.set_xlabel(say("Epoch"))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.25)
+    axes.legend()
+
+
+def _numbers(epochs: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+    """A column of the metrics; what is missing leaves a hole in its curve."""
+    return [nan if row.get(name) is None else float(row[name]) for row in epochs]
+
+
+def empty(
+    width: float, height: float, layout: Literal["constrained"] | None = None, dpi: int = 100
+) -> Any:
+    """An empty figure of so many inches that no other thread's pyplot can touch."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=dpi, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _kind(name: str) -> str:
+    kind = name.lower().lstrip(".")
+    return kind if kind in _FORMATS else "png"
+
+
+def _save(figures: Sequence[Any], out: Path | BinaryIO, kind: str) -> None:
+    """Write figures: each a page of a PDF; other formats hold one."""
+    for figure in figures:
+        plot_fonts.dress(figure)
+    if isinstance(out, Path):
+        with files.replacing(out) as temporary, open(temporary, "wb") as file:
+            _write(figures, file, kind)
+    else:
+        _write(figures, out, kind)
+
+
+def _write(figures: Sequence[Any], file: BinaryIO, kind: str) -> None:
+    if kind != "pdf":
+        # The usual compression of PNG takes most of the time, for 12 % less.
+        options = {"pil_kwargs": {"compress_level": 3}} if kind == "png" else {}
+        figures[0].savefig(file, format=kind, **options)
+        return
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    with PdfPages(file, metadata={"CreationDate": None}) as pages:  # the same file each time
+        for figure in figures:
+            pages.savefig(figure)
+
+
+def caption(drawn: Transform) -> str:
+    """The drawn values in a few short lines: degrees, pixels, factors."""
+    flips = "".join(
+        arrow
+        for arrow, is_on in (("↔", drawn.flip_horizontal), ("↕", drawn.flip_vertical))
+        if is_on
+    )
+    lines = [
+        f"{_whole(drawn.theta)}°  x {_whole(drawn.shift_x)} px  y {_whole(drawn.shift_y)} px",
+        f"zoom {drawn.zx:.2f} × {drawn.zy:.2f}  {flips}".rstrip(),
+    ]
+    others = [
+        (drawn.shear, f"shear {_whole(drawn.shear)}°"),
+        (drawn.brightness != 1.0, f"light × {drawn.brightness:.2f}"),
+        (drawn.channel_shift, f"shift {_whole(drawn.channel_shift)}"),
+        (drawn.contrast != 1.0, f"contrast × {drawn.contrast:.2f}"),
+        (drawn.saturation != 1.0, f"saturation × {drawn.saturation:.2f}"),
+        (drawn.hue, f"hue {_whole(drawn.hue)}°"),
+        (drawn.blur, f"blur {drawn.blur:.1f} px"),
+        (drawn.noise, f"noise {drawn.noise:.0f}"),
+        (drawn.erased, "erased {2} × {3} px".format(*drawn.erased or (0, 0, 0, 0))),
+    ]
+    line = ""
+    for said in [text for is_on, text in others if is_on]:
+        longer = f"{line}  {said}".lstrip()
+        if len(longer) > _CAPTION:
+            lines.append(line)
+            longer = said
+        line = longer
+    return "\n".join([*lines, line]).rstrip()
+
+
+def _shares(mix: Mix) -> str:
+    """The shares of the two photos in a mixed one, and how they were mixed."""
+    first = round(100 * mix.share)
+    return f"{'MixUp' if mix.box is None else 'CutMix'} {first} : {100 - first} %"
+
+
+def _whole(value: float) -> str:
+    return f"{round(value):+d}"  # an int has no "-0"

@@ -1,0 +1,304 @@
+"""Photos in, probabilities out, with any saved model the lab can understand."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ..base import csv_safety
+from ..base.errors import N_, CatDogError, ModelError, PhotoError
+from ..base.files import shown
+from ..imaging import decode
+from ..models import keras_models, memory
+from ..models.memory import Batched
+from ..runs.model_registry import find as find  # part of this door
+from ..training import epoch_weights
+from . import model_graph
+from .uncertainty import energy
+
+Scale = Literal["0..255", "0..1"]
+_FREE_SIZE = 150  # the notes' size, for a network that takes any
+_MAX_SIZE = 1024
+
+
+class Remote(Protocol):
+    """A model in a process apart, which the rooms that look into networks ask."""
+
+    def ask(self, what: str, **given: Any) -> Any:
+        """What a function of that room gives. Raises ModelError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded model and what is needed to ask it.
+
+    `classes` are its class names in output order, ``p_0`` names when it carries none
+    (`names_known` tells). `size` is the side of the square it takes, in pixels. `input_scale` is
+    the range of values it expects; None when the file does not tell, and then 0..1 is assumed,
+    the notes' own ``rescale=1/255``. `warnings` are message ids. `run_batch` takes values
+    (B, S, S, 3) float32 and gives probabilities as the model's units have them, (B, units), and
+    the scores these were made of; (B, 0) where there is no telling. `batch` is how many photos it
+    may get at once. `units` counts the outputs of its last layer. Where the model runs in a
+    process apart, `remote` answers for it, and `model` is None.
+    """
+
+    model: keras.Model
+    classes: tuple[str, ...]
+    size: int
+    names_known: bool
+    input_scale: Scale | None
+    warnings: tuple[str, ...]
+    run_batch: Callable[[NDArray[np.float32]], tuple[Any, Any]]
+    batch: int
+    units: int
+    remote: Remote | None = None
+
+    def with_scale(self, scale: Scale) -> Predictor:
+        """The same model, fed values of another range."""
+        return replace(self, input_scale=scale)
+
+    def with_classes(self, names: Sequence[str]) -> Predictor:
+        """The same model with class names, one an output class.
+
+        Raises:
+            ModelError: too few, too many, or equal names.
+        """
+        if len(names) != len(self.classes) or len(set(names)) != len(names):
+            raise ModelError(
+                "The model tells {count} classes apart. Expected {count} different names, received"
+                " {received}.",
+                count=len(self.classes),
+                received=len(set(names)),
+            )
+        return replace(self, classes=tuple(names), names_known=True)
+
+    def values(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the model itself gets of fitted photos: their values in the range it expects."""
+        return photos.astype(np.float32) * np.float32(
+            1.0 if self.input_scale == "0..255" else 1 / 255
+        )
+
+    def predict(self, photos: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Probabilities of fitted photos: (N, S, S, 3) uint8 to (N, classes)."""
+        return self.answer(photos)[0]
+
+    def answer(self, photos: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probabilities of fitted photos, (N, classes), and the scores before sigmoid or softmax.
+
+        Scores are (N, units): one for a sigmoid, or one a class; (N, 0) for a last layer of a kind
+        that does not tell them.
+        """
+        probabilities, scores = [np.empty((0, len(self.classes)))], []
+        for start in range(0, len(photos), self.batch):
+            found, raw = self.run_batch(self.values(photos[start : start + self.batch]))
+            part = np.asarray(found, dtype=np.float64)
+            probabilities.append(np.hstack([1 - part, part]) if part.shape[1] == 1 else part)
+            scores.append(np.asarray(raw, dtype=np.float64))
+        return np.concatenate(probabilities), np.concatenate(scores or [np.empty((0, 0))])
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one photo; `error` instead when the photo could not be read.
+
+    `energy` is that of `certainty.energy`, None where the model does not tell its scores.
+    """
+
+    file: str
+    label: str = ""
+    probabilities: tuple[float, ...] = ()
+    energy: float | None = None
+    error: CatDogError | None = None
+
+
+def load(path: Path) -> Predictor:
+    """Load a model file and find out how to ask it.
+
+    Raises:
+        ModelError: it is no model, unsafe, or does not classify photos.
+    """
+    path = find(path)
+    return describe(path.name, keras_models.load(path), keras_models.about(path))
+
+
+def at_epoch(path: Path, weights: Path) -> Predictor:
+    """A run's model as it was after an epoch.
+
+    Args:
+        path: of its `best.keras`.
+        weights: of the epoch, as `epoch_weights.listing` tells.
+
+    Raises:
+        ModelError: either cannot be read, or they do not belong together.
+    """
+    model = keras_models.load(path)
+    model.set_weights(epoch_weights.load(weights, model.get_weights()))
+    return describe(path.name, model, keras_models.about(path))
+
+
+def photos(
+    predictor: Predictor,
+    files: Iterable[tuple[str, bytes]],
+    progress: Callable[[int], None] | None = None,
+) -> list[Prediction]:
+    """Predict photos by their bytes; one that cannot be read is reported, never fatal.
+
+    Args:
+        predictor: the model.
+        files: (name, file content) of each photo.
+        progress: called with the number of photos done.
+    """
+    rows: list[Prediction] = []
+    waiting: list[tuple[int, decode.Photo]] = []  # place in rows, fitted photo
+
+    def flush() -> None:
+        found, scores = predictor.answer(np.stack([photo for _, photo in waiting]))
+        for (place, _), row, raw in zip(waiting, found, scores.tolist(), strict=True):
+            rows[place] = replace(
+                rows[place],
+                label=predictor.classes[int(np.argmax(row))],
+                probabilities=tuple(map(float, row)),
+                energy=energy(raw) if raw else None,
+            )
+        waiting.clear()
+
+    for done, (name, data) in enumerate(files, start=1):
+        rows.append(Prediction(name))
+        try:
+            waiting.append((done - 1, decode.load(data, predictor.size)))
+        except PhotoError as error:
+            rows[-1] = Prediction(name, error=error)
+        if len(waiting) == predictor.batch:
+            flush()
+        if progress:
+            progress(done)
+    if waiting:
+        flush()
+    return rows
+
+
+def to_csv(rows: Sequence[Prediction], classes: Sequence[str], for_spreadsheet: bool) -> str:
+    """One row a photo under ``file,label,p_<class>…``; unreadable photos have empty cells.
+
+    Args:
+        rows: predictions.
+        classes: class names in the order of the probabilities.
+        for_spreadsheet: write names as `sheets.cell` does.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = [name if name.startswith("p_") else f"p_{name}" for name in classes]
+    cell = partial(csv_safety.cell, for_spreadsheet=for_spreadsheet)
+    writer.writerow(["file", "label", *map(cell, names)])
+    for row in rows:
+        numbers = [f"{p:.6f}" for p in row.probabilities] or [""] * len(classes)
+        writer.writerow([cell(row.file), cell(row.label), *numbers])
+    return out.getvalue()
+
+
+def describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
+    """How a loaded model is asked.
+
+    Args:
+        name: of its file, for messages.
+        model: a Keras model.
+        about: from `models.about`.
+
+    Raises:
+        ModelError: it does not classify photos, or one photo takes more memory than is allowed.
+    """
+    inputs, outputs = model.inputs, model.outputs
+    shape = tuple(inputs[0].shape) if len(inputs) == 1 else ()
+    out = tuple(outputs[0].shape) if len(outputs) == 1 else ()
+    if len(shape) != 4 or shape[3] != 3 or len(out) != 2 or out[1] is None:
+        raise ModelError(
+            "{name} takes {inputs} and gives {outputs}. Expected a model from colour photos"
+            " (height, width, 3) to one probability or one a class.",
+            name=shown(name),
+            inputs=shown(str([tuple(x.shape[1:]) for x in inputs])),
+            outputs=shown(str([tuple(x.shape[1:]) for x in outputs])),
+        )
+    height, width = shape[1] or shape[2] or _FREE_SIZE, shape[2] or shape[1] or _FREE_SIZE
+    if height != width or height > _MAX_SIZE:
+        raise ModelError(
+            "{name} takes photos of {width} × {height} px. Expected a square of at most {limit}"
+            " px.",
+            name=shown(name),
+            width=width,
+            height=height,
+            limit=_MAX_SIZE,
+        )
+    _refuse_not_finite(name, model)
+    units = int(out[1])
+    count = 2 if units == 1 else units
+    names = about.get("classes")
+    known = isinstance(names, list) and len(names) == count
+    given = tuple(map(str, names)) if isinstance(names, list) and known else None
+    rescales = any(
+        type(layer).__name__ in ("Rescaling", "Normalization") for layer in model._flatten_layers()
+    )
+    raw = gives_raw_scores(model)
+    warnings = [_RAW_SCORES] if raw else []
+    answer = _compiled(model, int(height), raw, shown(name))
+    return Predictor(
+        model=model,
+        classes=given or tuple(f"p_{i}" for i in range(count)),
+        size=int(height),
+        names_known=known,
+        input_scale="0..255" if rescales or known else None,
+        warnings=tuple(warnings),
+        run_batch=answer.run,
+        batch=answer.batch,
+        units=units,
+    )
+
+
+def _refuse_not_finite(name: str, model: Any) -> None:
+    if not all(np.isfinite(np.asarray(weight)).all() for weight in model.weights):
+        raise ModelError(
+            "{name} holds weights that are no numbers (NaN or infinite). Its training diverged."
+            " Train it again with a lower learning rate.",
+            name=shown(name),
+        )
+
+
+_RAW_SCORES = N_(
+    "The model's last layer gives raw scores, no probabilities; they were turned into"
+    " probabilities by a sigmoid or softmax."
+)
+
+
+def gives_raw_scores(model: Any) -> bool:
+    """Whether a model ends without an activation: what it gives are no probabilities."""
+    last = model.layers[-1]
+    while hasattr(last, "layers") and last.layers:
+        last = last.layers[-1]
+    activation = getattr(last, "activation", None)
+    return activation is not None and activation.__name__ == "linear"
+
+
+def _compiled(model: Any, size: int, raw: bool, name: str) -> Batched:
+    """The forward pass as one compiled graph: `model.predict` has a high fixed cost a call."""
+    opened = model_graph.inside(model, size)
+    last = opened.last
+    part = opened.part([last.given[0], opened.ends[0]])
+
+    def forward(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        before, result = part(batch, training=False)
+        scores = model_graph.score(last.layer, before, result)
+        if raw:
+            result = tf.sigmoid(result) if result.shape[1] == 1 else tf.nn.softmax(result)
+        return result, result[:, :0] if scores is None else scores
+
+    return memory.compiled(forward, size, name=name)

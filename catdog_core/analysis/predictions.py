@@ -1,0 +1,251 @@
+"""A model's answers for the photos of a split, kept in its run's folder. Light.
+
+    predictions/<dataset>-<split>.csv     file, truth, label, a probability a class
+    predictions/<dataset>-<split>.json    what the table was made of; written last
+
+The table holds names as they are; only downloads are escaped for spreadsheets. A probability does
+not depend on what a photo is called, so answers go on to hold when photos are excluded, moved or
+relabelled: `read` puts them together with the dataset as it is now.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base import bounded_readers, csv_safety, files
+from ..base.errors import N_, CatDogError, ModelError
+from ..base.file_cache import FileCache
+from ..data import datasets
+from ..data.datasets import Dataset
+from ..data.layout import MAX_CLASSES
+from ..runs import default_model
+
+FORMAT = 1
+MOST_ROWS = 2_000_000
+"""Photos of a table, as many as a dataset may have at most."""
+_ABOUT_BYTES = 500_000_000  # of what is told beside a table; it names the photos that failed
+_digests: FileCache[str] = FileCache(64)
+ABSENT = N_("This model has not been asked about these photos yet.")
+OTHER_MODEL = N_("The model has learnt more since it was asked about these photos.")
+OTHER_PHOTOS = N_("The photos have changed since the model was asked about them.")
+MORE_PHOTOS = N_("Photos have come to this part since the model was asked about it.")
+DAMAGED = N_("The table of this model's answers is damaged. Ask the model again.")
+NEWER = N_("The table of this model's answers was written by a newer version. Ask the model again.")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """What a model says of N photos of C classes.
+
+    Attributes:
+        files: names within the dataset.
+        classes: class names by label number.
+        labels: (N,) int64, the true classes.
+        probabilities: (N, C) float64; rows sum to 1.
+        unreadable: photos of the split that could not be read and are left out.
+    """
+
+    files: tuple[str, ...]
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    unreadable: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What is known of a split: the table, or why there is none.
+
+    `problem` is a message of the catalogue, empty with a table. `answers` are those that still
+    hold, by file, even where others are missing; `unreadable` those that could not be read.
+    """
+
+    table: Table | None
+    problem: str = ""
+    answers: Mapping[str, NDArray[np.float64]] | None = None
+    unreadable: tuple[str, ...] = ()
+
+
+def path(run_dir: Path, dataset_id: str, split: str) -> Path:
+    """Where the table of a run for a split lies: in its folder, unless that came with the lab."""
+    folder = Path(run_dir)
+    if folder == default_model.folder():  # an installation may be read-only, and is not the user's
+        folder = files.workspace() / "models" / default_model.NAME
+    return folder / "predictions" / f"{dataset_id}-{split}.csv"
+
+
+def digest(model: Path) -> str:
+    """Name a model file's content."""
+
+    def read() -> str:
+        with files.open_regular(model) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    return _digests.get(str(model), [model], read)
+
+
+def write(run_dir: Path, dataset: Dataset, split: str, table: Table, model: str) -> None:
+    """Keep a table in a run's folder.
+
+    Args:
+        run_dir: the run's folder.
+        dataset: what was asked about, in the state the table's true classes are of.
+        split: the part of it.
+        table: a row each of its photos that can be read.
+        model: the `digest` of the model that was asked.
+
+    Raises:
+        CatDogError: the disk is full or not writable.
+    """
+    place = path(run_dir, dataset.id, split)
+    data = encoded(table)
+    files.write_bytes(place, data)
+    about = {
+        "format": FORMAT,
+        "dataset": dataset.id,
+        "split": split,
+        "fingerprint": dataset.fingerprint,
+        "model": model,
+        "classes": list(table.classes),
+        "photos": len(table),
+        "unreadable": list(table.unreadable),
+        "table": hashlib.blake2b(data, digest_size=20).hexdigest(),
+    }
+    # Escaped, since a file's name may hold bytes that are no UTF-8.
+    files.write_bytes(place.with_suffix(".json"), json.dumps(about, indent=1).encode())
+
+
+def read(run_dir: Path, dataset: Dataset, split: str) -> Found:
+    """A run's table for the photos of a split as the dataset is now.
+
+    Nothing is raised: a table that is missing, torn, of another model or of other photos is told
+    as a problem, and asking the model again mends it.
+    """
+    place = path(run_dir, dataset.id, split)
+    if not place.with_suffix(".json").is_file():
+        return Found(None, ABSENT)
+    try:
+        about, answers = stored(place)
+        if about["model"] != digest(Path(run_dir) / "best.keras"):
+            return Found(None, OTHER_MODEL)
+        columns = [about["classes"].index(name) for name in dataset.classes]
+        if len(columns) != len(about["classes"]) or not same_photos(dataset, about):
+            return Found(None, OTHER_PHOTOS)
+        unreadable = tuple(map(str, about["unreadable"]))
+    except CatDogError as error:
+        return Found(None, error.message)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error):
+        return Found(None, DAMAGED)
+    holds = {file: row[columns] for file, row in answers.items()}
+    return _as_now(dataset, split, holds, unreadable)
+
+
+def make(
+    dataset: Dataset,
+    split: str | None,
+    answers: Mapping[str, NDArray[np.float64]],
+    unreadable: Sequence[str] = (),
+) -> Table:
+    """The table of a split as the dataset is now, from answers by file."""
+    items = [item for item in dataset.items(split) if item.file in answers]
+    empty = np.empty((0, len(dataset.classes)))
+    return Table(
+        files=tuple(item.file for item in items),
+        classes=dataset.classes,
+        labels=np.array([item.label for item in items], np.int64),
+        probabilities=np.stack([answers[item.file] for item in items]) if items else empty,
+        unreadable=tuple(unreadable),
+    )
+
+
+def encoded(
+    table: Table, guesses: NDArray[np.int64] | None = None, for_spreadsheet: bool = False
+) -> bytes:
+    """A table as a CSV file: one row a photo under ``file,truth,label,p_<class>…``.
+
+    Args:
+        table: the answers; probabilities are written with all their digits.
+        guesses: (N,) what each photo is called; by default the likeliest class.
+        for_spreadsheet: write names as `sheets.cell` does.
+    """
+    called = table.probabilities.argmax(axis=1) if guesses is None else guesses
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = [name if name.startswith("p_") else f"p_{name}" for name in table.classes]
+    cell = partial(csv_safety.cell, for_spreadsheet=for_spreadsheet)
+    writer.writerow(["file", "truth", "label", *map(cell, names)])
+    for file, label, guess, row in zip(
+        table.files, table.labels, called, table.probabilities.tolist(), strict=True
+    ):
+        texts = file, table.classes[label], table.classes[guess]
+        writer.writerow([*map(cell, texts), *map(repr, row)])
+    return out.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _as_now(
+    dataset: Dataset,
+    split: str,
+    answers: Mapping[str, NDArray[np.float64]],
+    unreadable: tuple[str, ...],
+) -> Found:
+    now = {item.file for item in dataset.items(split)}
+    left_out = tuple(file for file in unreadable if file in now)
+    if now - answers.keys() - set(left_out):
+        return Found(None, MORE_PHOTOS, answers, left_out)
+    table = make(dataset, split, answers, left_out)
+    return Found(table if len(table) else None, "" if len(table) else ABSENT, answers, left_out)
+
+
+def stored(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+    """A table as it was written: what it was made of, and the answers by file.
+
+    Raises:
+        CatDogError: it is of a newer format, or not as it was written; and what damage raises.
+    """
+    told = place.with_suffix(".json")
+    try:
+        about = bounded_readers.json_file(told, _ABOUT_BYTES, MOST_ROWS)
+    except bounded_readers.BoundError as error:
+        raise ModelError(DAMAGED) from error
+    if about["format"] > FORMAT:
+        raise ModelError(NEWER)
+    count, photos = len(about["classes"]), about["photos"]
+    if type(photos) is not int or not 0 <= photos <= MOST_ROWS or not 2 <= count <= MAX_CLASSES:
+        raise ModelError(DAMAGED)
+    data = place.read_bytes()
+    if hashlib.blake2b(data, digest_size=20).hexdigest() != about["table"]:
+        raise ModelError(DAMAGED)
+    text = data.decode("utf-8", "surrogateescape")
+    try:
+        rows = bounded_readers.csv_rows(text, 3 + count, photos)[1]
+    except bounded_readers.BoundError as error:
+        raise ModelError(DAMAGED) from error
+    answers = {row[0]: np.array(row[3:], np.float64) for row in rows}
+    if len(answers) != photos or any(row.shape != (count,) for row in answers.values()):
+        raise ModelError(DAMAGED)
+    return about, answers
+
+
+def same_photos(dataset: Dataset, about: Mapping[str, Any]) -> bool:
+    """Whether the files are as at the "fingerprint", whatever was decided about them since."""
+    if about["fingerprint"] == dataset.fingerprint:
+        return True
+    try:
+        datasets.as_of(dataset.id, about["fingerprint"])
+    except CatDogError:
+        return False
+    return True

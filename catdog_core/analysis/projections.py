@@ -1,0 +1,107 @@
+"""Ways to lay photos out in two dimensions, here or in a process that can be stopped. Light.
+
+scikit-learn's and umap-learn's code cannot be interrupted: a thread at it goes on for minutes
+whatever is asked of it. So pages have a process do it, which is ended when it is not wanted.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base import subprocess_jobs
+from ..base.errors import CatDogError
+
+Method = Literal["pca", "tsne", "umap"]
+Numbers = NDArray[np.float32]
+
+
+def methods() -> list[Method]:
+    """The ways there are; UMAP only where the package `umap-learn` is installed."""
+    found: list[Method] = ["pca", "tsne"]
+    return [*found, "umap"] if importlib.util.find_spec("umap") else found
+
+
+def place(parts: Numbers, method: Method, seed: int = 0) -> Numbers:
+    """(N, 2) places of photos; axes have no unit.
+
+    "pca" takes the first two components. "tsne" (scikit-learn) and "umap" (umap-learn) keep near
+    what is near, and let distances between groups go; they take seconds to minutes.
+
+    Args:
+        parts: (N, P) principal components, the largest first, P ≥ 2.
+        method: one of `methods`.
+        seed: the same gives the same places.
+    """
+    n = len(parts)
+    if is_ready(parts, method):
+        return parts[:, :2]
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    if method == "umap":
+        from umap import UMAP
+
+        reducer: Any = UMAP(n_neighbors=min(15, n - 1), random_state=seed, n_jobs=1)
+    else:
+        from sklearn.manifold import TSNE
+
+        reducer = TSNE(perplexity=min(30.0, (n - 1) / 3), init="pca", random_state=seed)
+    # Beside a training two threads of OpenMP wait for each other most of the time: one is quicker.
+    with threadpool_limits(1, user_api="openmp"):
+        return np.asarray(reducer.fit_transform(parts), np.float32)
+
+
+def is_ready(parts: Numbers, method: Method) -> bool:
+    """Whether nothing is left to work out: PCA's, of a handful of photos, of all alike."""
+    return method == "pca" or len(parts) < 5 or not parts.any()
+
+
+def apart(parts: Numbers, method: Method, stopped: Callable[[], bool]) -> Numbers:
+    """As `place`, by a process of its own, which ends at once when it was asked to stop.
+
+    Args:
+        parts, method: as for `place`.
+        stopped: asked twice a second.
+
+    Raises:
+        CatDogError: it was stopped, or the process broke off.
+    """
+    if is_ready(parts, method):
+        return place(parts, method)
+    told: dict[str, Any] = {}
+
+    def tell(line: dict[str, Any]) -> None:
+        if stopped():
+            raise CatDogError("The layout was stopped. Nothing of it is kept.")
+        told.update(line)
+
+    asked = {"parts": _packed(parts), "width": parts.shape[1], "method": method}
+    silent = (
+        "The process that lays the photos out broke off, perhaps because memory ran out. Close"
+        " other programs and try again."
+    )
+    subprocess_jobs.run_subprocess(__name__, asked, tell, silent, quiet=True)
+    return _unpacked(told["places"], 2)
+
+
+def _answer(request: dict[str, Any]) -> None:
+    """Lay out "parts" of a "width" by a "method", and emit the "places"; in the subprocess."""
+    parts = _unpacked(request["parts"], request["width"])
+    subprocess_jobs.emit(places=_packed(place(parts, request["method"])))
+
+
+def _packed(values: Numbers) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, np.float32).tobytes()).decode()
+
+
+def _unpacked(text: str, width: int) -> Numbers:
+    return np.frombuffer(base64.b64decode(text), np.float32).reshape(-1, width)
+
+
+if __name__ == "__main__":
+    subprocess_jobs.handle_request(_answer)

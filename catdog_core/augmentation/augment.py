@@ -1,0 +1,105 @@
+"""Random changes to photos: one matrix, one warp, one pass over the values.
+
+Meaning and units are those `ImageDataGenerator` documents. The matrix is the one of
+`keras.preprocessing.image.apply_affine_transform`: rotation, shift, shear and zoom about the
+centre, read as a map from a pixel of the result to the pixel it is taken from. Flips join the
+same matrix, so a photo is resampled once; OpenCV does it on uint8. `pixels` does the rest.
+
+The preview draws with `variants`, the training with `batch`; both call `draw` and `apply`. What
+mixes photos with each other, and so changes labels, is `mix`.
+"""
+
+from __future__ import annotations
+
+from math import cos, radians, sin
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import Augmentation, FillMode
+from ..imaging.decode import Photo
+from . import color
+from .mixing import mix
+from .transform import Transform, draw
+
+__all__ = [
+    "Transform",
+    "apply",
+    "batch",
+    "draw",
+    "matrix",
+    "mix",
+    "variants",
+]
+
+_BORDERS: dict[FillMode, int] = {
+    "nearest": cv2.BORDER_REPLICATE,
+    "reflect": cv2.BORDER_REFLECT,
+    "wrap": cv2.BORDER_WRAP,
+    "constant": cv2.BORDER_CONSTANT,
+}
+
+
+def matrix(transform: Transform, size: tuple[int, int]) -> NDArray[np.float64]:
+    """The (2, 3) map from (x, y) of the result to (x, y) of the source, in pixels."""
+    height, width = size
+    theta, shear = radians(transform.theta), radians(transform.shear)
+    # rotation @ shift @ shear @ zoom; the shift is turned with the photo.
+    xx = cos(theta) * transform.zx
+    xy = -sin(theta + shear) * transform.zy
+    yx = sin(theta) * transform.zx
+    yy = cos(theta + shear) * transform.zy
+    shift_x = cos(theta) * transform.shift_x - sin(theta) * transform.shift_y
+    shift_y = sin(theta) * transform.shift_x + cos(theta) * transform.shift_y
+    # Keras takes half the height as the centre's x and half the width as its y. On squares, which
+    # is what trains, it makes no difference; on other shapes equality with Keras is kept.
+    x, y = (height - 1) / 2, (width - 1) / 2
+    move_x = shift_x + x - xx * x - xy * y
+    move_y = shift_y + y - yx * x - yy * y
+    if transform.flip_horizontal:  # the result's x is read from the right edge
+        move_x, move_y, xx, yx = move_x + xx * (width - 1), move_y + yx * (width - 1), -xx, -yx
+    if transform.flip_vertical:
+        move_x, move_y, xy, yy = move_x + xy * (height - 1), move_y + yy * (height - 1), -xy, -yy
+    return np.array([[xx, xy, move_x], [yx, yy, move_y]], dtype=np.float64)
+
+
+def apply(image: Photo, transform: Transform) -> Photo:
+    """Apply one transform to one photo: (H, W, 3) uint8 in and out."""
+    return _apply_into(image, transform, np.empty_like(image))
+
+
+def variants(
+    image: Photo, settings: Augmentation, count: int = 20, seed: int = 0
+) -> list[tuple[Photo, Transform]]:
+    """`count` random variants of one photo, each with the values drawn for it.
+
+    Variant i depends on (seed, i) alone, so asking for more keeps the first ones.
+    """
+    size = image.shape[:2]
+    drawn = [draw(settings, size, np.random.default_rng((seed, i))) for i in range(count)]
+    return [(apply(image, transform), transform) for transform in drawn]
+
+
+def batch(images: Photo, settings: Augmentation, rng: np.random.Generator) -> Photo:
+    """Transform every photo of a batch by a draw of its own: uint8 (B, H, W, 3) in and out."""
+    size = images.shape[1:3]
+    result = np.empty_like(images)
+    for source, target in zip(images, result, strict=True):
+        _apply_into(source, draw(settings, size, rng), target)
+    return result
+
+
+def _apply_into(image: Photo, transform: Transform, target: Photo) -> Photo:
+    height, width = image.shape[:2]
+    cv2.warpAffine(
+        image,
+        matrix(transform, (height, width)),
+        (width, height),
+        dst=target,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=_BORDERS[transform.fill_mode],
+        borderValue=(transform.cval,) * 3,
+    )
+    color.finish(target, transform)
+    return target

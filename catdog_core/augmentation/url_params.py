@@ -1,0 +1,71 @@
+"""An augmentation as the query of a link, and back: only what differs from the defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..base.errors import SettingsError
+from ..base.field_specs import controls, parse
+from ..config import Augmentation
+
+# Each character fits one part only: what fits two is tried in all ways, of a long text for ever.
+_NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?"
+_LONGEST = 100  # characters of a value
+_PAIR = re.compile(rf"({_NUMBER})-({_NUMBER})", re.ASCII)
+
+
+def to_query(settings: Augmentation) -> dict[str, str]:
+    """The settings that differ from `Augmentation()`, as short texts by name.
+
+    Numbers are "30", truths "true" or "false", factors "0.7-1.3", choices their names.
+    """
+    return {
+        control.name: _text(getattr(settings, control.name))
+        for control in controls(Augmentation)
+        if getattr(settings, control.name) != control.default
+    }
+
+
+def from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[SettingsError]]:
+    """The settings in a link's query; keys that are no setting belong to others.
+
+    Returns:
+        The settings, and one error for each value that was refused and replaced by the default.
+    """
+    values: dict[str, Any] = {}
+    refused = []
+    for control in controls(Augmentation):
+        if control.name not in query:
+            continue
+        text = query[control.name]
+        if len(text) > _LONGEST:
+            text = text[:_LONGEST] + "…"  # no setting takes it, and the error shows it
+        pair = _PAIR.fullmatch(text) if control.kind == "range" else None
+        value = {control.name: pair.groups() if pair else text}
+        try:
+            parse(Augmentation, value, "URL")
+        except SettingsError as error:
+            refused.append(
+                SettingsError(
+                    "{reason} The default, {default}, is used instead.",
+                    reason=error,
+                    default=_text(control.default),
+                )
+            )
+        else:
+            values |= value
+    return parse(Augmentation, values, "URL"), refused
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "1-1"  # no range of factors: the one that changes nothing
+    if isinstance(value, tuple):
+        return "-".join(map(_text, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(abs(value)).removesuffix(".0")  # exact; no setting is below zero, but for -0.0
+    return str(value)

@@ -1,0 +1,53 @@
+"""The language files are written in: messages of the catalogue said in English or another one."""
+
+from __future__ import annotations
+
+import gettext
+import os
+from collections.abc import Callable
+from functools import cache
+
+from . import files
+from .errors import CatDogError
+
+Say = Callable[..., str]
+"""Says a message with its values in a language, as `catdog_ui.i18n.t` does."""
+VARIABLE = "CATDOG_LANGUAGE"
+"""The variable of the environment that names the language, such as "ko"."""
+
+
+def english(message: str, **params: object) -> str:
+    """A message with its values, in English."""
+    return message.format(**params) if params else message
+
+
+def current() -> Say:
+    """The language the environment asks for; English where it asks for none that is known."""
+    return of(os.environ.get(VARIABLE, ""))
+
+
+@cache
+def of(code: str) -> Say:
+    """The language of a code such as "ko"; English for an unknown one."""
+    catalogue = _catalogue(code[:2].lower())
+
+    def say(message: str, **params: object) -> str:
+        said = catalogue.gettext(message) if message else ""
+        values = {k: _error(v) if isinstance(v, CatDogError) else v for k, v in params.items()}
+        if not values:
+            return said
+        try:
+            return said.format(**values)
+        except (KeyError, IndexError, ValueError):  # a slip in a catalogue must not spoil a file
+            return message.format(**values)
+
+    def _error(error: CatDogError) -> str:
+        return say(error.message, **error.params)
+
+    return say
+
+
+@cache
+def _catalogue(code: str) -> gettext.NullTranslations:
+    place = files.PROJECT / "assets" / "locale"
+    return gettext.translation("catdog", place, languages=[code or "en"], fallback=True)

@@ -1,0 +1,88 @@
+"""The command that draws a photo's random variants on one sheet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..analysis import plots
+from ..augmentation import augment as engine
+from ..augmentation import mixing
+from ..augmentation.mixing import Mix
+from ..augmentation.transform import Transform
+from ..base.errors import PhotoError
+from ..config import Augmentation, Training
+from ..imaging import decode
+from ..imaging.decode import Photo
+from . import models, options, output_files
+
+Variants = Sequence[tuple[Photo, Transform]]
+
+
+@options.with_flags(Augmentation)
+def augment(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="One photo.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT.png", help="The picture to write, or OUT.pdf.")
+    ],
+    count: Annotated[int, typer.Option(min=1, max=200, help="How many variants.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other variants.")] = 0,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--augment", help="A preset, also a saved one, or FILE.json: what the flags change."
+        ),
+    ] = "notes",
+    partner: Annotated[
+        Path | None,
+        typer.Option("--with", metavar="PHOTO", help="The photo MixUp and CutMix mix in."),
+    ] = None,
+    force: options.Force = False,
+    *,
+    flags: dict[str, Any],
+) -> None:
+    """Draw random variants of a photo on one sheet, each with its values, as training sees them."""
+    inputs = (photo, partner, Path(start) if Path(start).is_file() else None)
+    target = output_files.resolve(out, output_files.of_figure(out), inputs, force)
+    settings = options.override(options.augmentation(start), flags)
+    shown = [_load(path) for path in (photo, partner) if path]
+    variants: Variants = engine.variants(shown[0], settings, count, seed)
+    mixes: list[Mix] = []
+    if settings.mixes and partner:
+        variants, mixes = _mixed(variants, shown[1], settings, seed)
+    elif settings.mixes:
+        print(
+            "MixUp and CutMix need other photos: they are left out here. --with PHOTO gives one.",
+            file=sys.stderr,
+        )
+        settings = settings.model_copy(update={"mixup_alpha": 0.0, "cutmix_alpha": 0.0})
+    elif partner:
+        print(
+            f"{partner} is not mixed in: --mixup-alpha and --cutmix-alpha are 0.", file=sys.stderr
+        )
+    title = f"{photo.name}: {plots.describe(settings)}"
+    originals = shown if mixes else shown[:1]
+    plots.contact_sheet(variants, target, originals=originals, mixes=mixes, title=title)
+    print(f"{count} variants in {out}")
+
+
+def _load(path: Path) -> Photo:
+    data = models.read(path)
+    try:
+        return decode.load(data, Training().image_size)
+    except PhotoError as error:
+        raise PhotoError("{file}: {reason}", file=path, reason=error) from error
+
+
+def _mixed(
+    variants: Variants, partner: Photo, settings: Augmentation, seed: int
+) -> tuple[Variants, list[Mix]]:
+    """Each variant mixed with one of the partner: in training too, all are changed, then mixed."""
+    others = [other for other, _ in engine.variants(partner, settings, len(variants), seed + 1)]
+    made = mixing.variants([photo for photo, _ in variants], others, settings, seed)
+    drawn = [transform for _, transform in variants]
+    return list(zip([photo for photo, _ in made], drawn, strict=True)), [mix for _, mix in made]

@@ -1,0 +1,113 @@
+"""Commands that decide about the photos of a dataset. Files are never touched, `undo` undoes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..base.files import shown
+from ..data import datasets
+from ..data.datasets import Dataset
+from ..data.edits import ACTIONS, Choice
+from . import output
+from .options import Folder
+
+
+def decide(
+    folder: Folder,
+    action: Annotated[str, typer.Argument(metavar="ACTION", help=", ".join(ACTIONS) + ".")],
+    photos: Annotated[
+        list[Path],
+        typer.Argument(metavar="PHOTO...", help="Paths, or names as 'check' tells them."),
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="move: train, validation or test; relabel: the class; keep: the kind of finding"
+            " to be quiet about, else all."
+        ),
+    ] = "",
+) -> None:
+    """Decide about photos: exclude them, move them to a split, relabel them, keep them as they are
+    whatever 'check' says, or restore them to how they lie. All other commands and the pages go by
+    it; no file is touched."""
+    dataset = datasets.open_folder(folder)
+    chosen = [Choice(_name(dataset, folder, photo), action, to) for photo in photos]
+    _told(datasets.change(dataset.id, chosen))
+
+
+def undo(folder: Folder) -> None:
+    """Take back what was decided last about a dataset."""
+    _told(datasets.undo(datasets.open_folder(folder).id))
+
+
+def split(
+    folder: Folder,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 0,
+    validation: Annotated[
+        float, typer.Option(min=0, max=1, help="Part of each class to validate.")
+    ] = datasets.VALIDATION_FRACTION,
+    test: Annotated[float, typer.Option(min=0, max=1, help="Part of each class to test.")] = 0.0,
+) -> None:
+    """Divide the photos anew, by class and seed; photos that look alike stay on one side."""
+    dataset = datasets.open_folder(folder)
+    with output.bar("looking") as progress:
+        anew = datasets.resplit(dataset.id, seed, validation, test, progress)
+    _told(anew)
+
+
+def classes(
+    folder: Folder,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[CLASS...]", help="All, the first is number 0.")
+    ] = None,
+) -> None:
+    """Tell the numbers of the classes, or set their order."""
+    dataset = datasets.read_folder(folder)
+    if names:
+        dataset = datasets.order_classes(datasets.open_folder(folder).id, names)
+    for number, name in enumerate(dataset.classes):
+        print(f"{number} {shown(name)}")
+
+
+def opened(folder: Path, order: str | None) -> Dataset:
+    """A folder's dataset, remembered; `order`, class names with commas between, is set if given.
+
+    Raises:
+        DatasetError: the folder is none, or the names are not those of its classes.
+    """
+    dataset = datasets.open_folder(folder)
+    names = _names(order)
+    if names and names != dataset.classes:
+        return datasets.order_classes(dataset.id, names)
+    return dataset
+
+
+def read(folder: Path, order: str | None) -> Dataset:
+    """As `opened`, but nothing is written."""
+    return datasets.read_folder(folder, _names(order))
+
+
+def _names(order: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in order.split(",")) if order else ()
+
+
+def _name(dataset: Dataset, folder: Path, photo: Path) -> str:
+    """A photo's name in its dataset, given as that, as a path, or as one from the folder on."""
+    known = {file for file, _, _ in dataset.photos} | set(dataset.excluded)
+    if photo.as_posix() in known:
+        return photo.as_posix()
+    root = dataset.root.resolve()
+    for path in (photo, folder / photo):
+        place = path.parent.resolve() / path.name  # a link to a photo is a photo of its own
+        if place.is_relative_to(root) and place.relative_to(root).as_posix() in known:
+            return place.relative_to(root).as_posix()
+    return photo.as_posix()
+
+
+def _told(dataset: Dataset) -> None:
+    output.print_counts(dataset.counts())
+    if dataset.excluded:
+        print(f"excluded: {len(dataset.excluded)}")

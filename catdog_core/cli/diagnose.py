@@ -1,0 +1,74 @@
+"""The command that says what happened in a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import runs
+from ..analysis import histories, history_import
+from ..analysis.diagnose import Message, RunContext, Verdict
+from ..analysis.diagnose import diagnose as judge
+from . import output
+from .options import AsJson
+
+
+def diagnose(
+    history: Annotated[
+        str,
+        typer.Argument(metavar="RUN_DIR_OR_FILE", help="A run, or a history: CSV or JSON."),
+    ],
+    validation_photos: Annotated[
+        int | None, typer.Option(min=1, help="For a file: photos each validation measured.")
+    ] = None,
+    classes: Annotated[int, typer.Option(min=2, help="For a file: number of classes.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Say what happened in a training: overfitting since which epoch, underfitting, healthy,
+    diverged or too short to tell; and what to try next."""
+    if Path(history).is_file():
+        facts = RunContext(classes=classes, validation_photos=validation_photos)
+        verdict = judge(history_import.read(Path(history)), facts)
+    else:
+        verdict = histories.of_run(runs.load(history))
+    if as_json:
+        output.print_json(_as_json(verdict))
+        return
+    print(f"{verdict.kind}: {verdict}")
+    for remark in verdict.remarks:
+        print(f"  {remark}")
+    for step in verdict.steps:
+        print(f"- {step}")
+
+
+def history(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="history.history as CSV or JSON.")],
+    name: Annotated[str, typer.Option(help="What the run is called; the file's name.")] = "",
+    validation_photos: Annotated[
+        int | None, typer.Option(min=1, help="Photos each validation measured.")
+    ] = None,
+    classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 2,
+) -> None:
+    """Bring the history of a training from elsewhere in, as a run without a model, to compare."""
+    print(f"Run {history_import.bring(file, name, classes, validation_photos)}")
+
+
+def _as_json(verdict: Verdict) -> dict[str, object]:
+    """The verdict for programs; epochs count from 1, as in its sentences."""
+    numbers = {name: round(value, 6) for name, value in verdict.numbers.items()}
+    if "best_epoch" in numbers:
+        numbers["best_epoch"] += 1
+    return {
+        "kind": verdict.kind,
+        "message": str(verdict),
+        "since_epoch": None if verdict.since is None else verdict.since + 1,
+        "numbers": numbers,
+        "remarks": [_said(said) for said in verdict.remarks],
+        "steps": [_said(said) for said in verdict.steps],
+    }
+
+
+def _said(said: Message) -> dict[str, str]:
+    return {"id": said.id, "message": str(said)}

@@ -1,0 +1,92 @@
+"""The commands that write a run or a model for elsewhere, and bring a run in from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import export as room
+from ..base import files
+from ..base.files import shown
+from ..export import bundle_import, formats
+from ..export.formats import FORMATS
+from ..runs import model_registry
+from . import output, output_files, removed
+from .options import AsJson, Force
+
+
+def export(
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN_DIR", help="A run folder, a model file, or default."),
+    ],
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help=f"{', '.join(FORMATS)}.")],
+    out: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="The file to write or replace; a new folder for some."),
+    ],
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a run, or its best model, for elsewhere, and compare its answers with Keras's."""
+    removed.refuse_format(kind)
+    exporter = formats.format_of(kind)
+    if not exporter.needs_run:
+        model_registry.find(run)  # a mistake is told at once, not after TensorFlow has loaded
+    packed = out.suffix == ".zip"
+    wanted = output_files.of_export(kind, exporter.extension, packed and exporter.is_folder)
+    if exporter.is_folder and not packed:
+        if files.is_taken(out):
+            raise room.taken(out)
+        wanted = "folder"
+    target = output_files.resolve(out, wanted, [output_files.of_model(run)], force)
+    with files.temporary_folder("export") as folder:
+        source = run.absolute() if run.exists() else run
+        made = room.make(source, kind, folder, lambda _phase: None, packed=packed)
+        room.place(made.path, target)
+    if as_json:
+        told = {"format": kind, "file": str(out), "bytes": made.bytes, "parity": made.parity}
+        output.print_json(told)
+        return
+    print(f"{kind} in {shown(str(out), 300)}, {made.bytes:,} bytes")
+    if made.parity:
+        _print_parity(made.parity)
+
+
+def import_run(
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="A run's bundle.")],
+    as_json: AsJson = False,
+) -> None:
+    """Bring in a run from the zip that 'export RUN_DIR bundle' or the Export page made."""
+    found = bundle_import.bring(file)
+    run = found.run
+    if as_json:
+        told = {"run": run.id, "folder": str(run.folder), "status": run.status}
+        output.print_json({**told, "dataset": found.dataset.id if found.dataset else None})
+        return
+    print(f"Run {run.folder}: '{shown(run.name)}', {len(run.epochs)} epochs, {run.status}")
+    if run.can_resume and found.dataset:
+        print(f"Its photos are here: go on with 'resume {run.id}'.")
+    elif run.can_resume:
+        print(
+            f"Its photos, '{shown(run.dataset_name)}', are not in this workspace. 'resume {run.id}'"
+            " goes on once they are."
+        )
+
+
+def _print_parity(parity: dict[str, Any]) -> None:
+    if "missing" in parity:
+        if parity["missing"]:
+            print(f"Its answers were not compared: pip install {parity['missing']}")
+        return
+    where = f"of {shown(parity['dataset'], 60)}" if parity["dataset"] else "drawn pets"
+    print(
+        f"Largest difference from the Keras model: {parity['difference']:.2g} in probability,"
+        f" {parity['labels']} labels differ ({parity['photos']} photos, {where};"
+        f" {parity['runtime']})"
+    )
+    if "accuracy" in parity:
+        ours, theirs = parity["accuracy"]
+        print(f"Accuracy {theirs:.4f}, the Keras model's {ours:.4f}, {parity['counted']} photos")

@@ -1,0 +1,391 @@
+"""The commands of groups of runs: sweeps, twin and small-data experiments, by Ray or in line."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from ..analysis import contrast, sweep_table
+from ..base import interruption
+from ..base.errors import CatDogError, ClusterError, SettingsError
+from ..base.files import shown
+from ..config import Augmentation, Training
+from ..runs import Run, run_process
+from ..tuning import grid as grids
+from ..tuning import groups, plans, ray_session
+from ..tuning.groups import Cluster, Group
+from ..tuning.plans import Plan
+from . import curate, options, output
+from .options import AsJson, Folder, NetworkFile
+
+app = typer.Typer(
+    help="Twin and small-data experiments: groups of runs that differ in one thing.",
+    rich_markup_mode=None,
+    no_args_is_help=False,
+)
+_LOOK = 0.5  # seconds between two looks
+
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="WHERE",
+        help="The cluster: local, auto, HOST:PORT or ray://HOST:PORT (docs/cluster.md).",
+    ),
+]
+AtOnce = Annotated[
+    int | None,
+    typer.Option(min=1, help="Trials at one time; unset, one for each two processors."),
+]
+Tries = Annotated[
+    int | None, typer.Option(min=1, help="How often a run is started; unset, up to three times.")
+]
+Name = Annotated[str, typer.Option(help="The experiment's name in lists.")]
+SweepKey = Annotated[str, typer.Argument(metavar="SWEEP", help="Its id; 'sweeps' tells.")]
+Key = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its id; 'experiment list' tells.")]
+Augment = Annotated[
+    str, typer.Option("--augment", help="What the augmented runs do: a preset or FILE.json.")
+]
+
+
+@options.with_flags(Training)
+def sweep(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="A folder of photos by class.")
+    ] = None,
+    grid: Annotated[
+        Path | None,
+        typer.Option(metavar="GRID.json", help="What to try: lists and ranges of settings."),
+    ] = None,
+    resume: Annotated[
+        str, typer.Option(metavar="SWEEP", help="Go on with this sweep instead of a new one.")
+    ] = "",
+    address: Address = None,
+    name: Annotated[str, typer.Option(help="The sweep's name in lists.")] = "",
+    augmentation: Annotated[
+        str | None,
+        typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
+    ] = None,
+    network: NetworkFile = None,
+    at_once: AtOnce = None,
+    tries: Tries = None,
+    as_json: AsJson = False,
+    *,
+    flags: dict[str, Any],
+) -> None:
+    """Train a run for each combination of a grid of settings, as Ray Tune trials; flags are what
+    they have in common. Ctrl-C stops it, resumably."""
+    ray_session.refuse_missing()
+    if resume:
+        if folder is not None or grid is not None or flags:
+            raise SettingsError(
+                "--resume goes on with a sweep as it was made. Expected no DIR, no --grid and no"
+                " settings with it."
+            )
+        drive(resume, address, at_once=at_once, tries=tries, as_json=as_json)
+        return
+    if folder is None or grid is None:
+        raise SettingsError(
+            "A new sweep needs a folder of photos and a grid, such as 'sweep DIR --grid GRID.json'."
+        )
+    cluster = Cluster(address or ray_session.LOCAL, at_once, tries or groups.TRIES)
+    ray_session.refuse_silent(cluster.address)
+    wanted = grids.read(grid)
+    training, changes = options.asked(flags, augmentation, network)
+    plan = plans.sweep(curate.opened(folder, None), wanted, training, changes)
+    drive(groups.create(plan, name, cluster), as_json=as_json)
+
+
+def stop_sweep(key: SweepKey) -> None:
+    """Ask a sweep to stop: its trials at their next batch; 'sweep --resume' goes on with it."""
+    stop(key)
+
+
+def list_sweeps() -> None:
+    """List the sweeps of the workspace, the newest first."""
+    for group in groups.listing():
+        if group.kind == "sweep" or group.cluster:
+            print(
+                f"{group.id}  {group.status}"
+                f"  {group.count('done', 'pruned')}/{len(group.runs)} trials ended"
+                f"  {group.core_seconds:,.0f} core-seconds  {shown(group.name)}"
+            )
+
+
+@app.command()
+@options.with_flags(Training)
+def twin(
+    folder: Folder,
+    name: Name = "",
+    augment: Augment = "notes",
+    address: Address = None,
+    *,
+    flags: dict[str, Any],
+) -> None:
+    """Train the same network twice, plain and augmented, and say what augmentation changed."""
+    cluster = _cluster(address)
+    training, dataset = options.training(flags), curate.opened(folder, None)
+    _train(plans.twin(dataset, training, options.augmentation(augment)), name, cluster)
+
+
+@app.command("small-data")
+@options.with_flags(Training)
+def small_data(
+    folder: Folder,
+    name: Name = "",
+    augment: Augment = "notes",
+    sizes: Annotated[
+        str, typer.Option(metavar="N,N,…", help="Training photos; unset, what the data can give.")
+    ] = "",
+    models: Annotated[
+        str, typer.Option(metavar="NAME,…", help="Networks to compare; unset, --model alone.")
+    ] = "",
+    variants: Annotated[
+        str, typer.Option(metavar="plain|augmented|both", help="Which runs to make.")
+    ] = "both",
+    budget: Annotated[
+        str,
+        typer.Option(
+            metavar="steps|epochs", help="What runs have in common: changes of weights, or epochs."
+        ),
+    ] = "steps",
+    address: Address = None,
+    *,
+    flags: dict[str, Any],
+) -> None:
+    """Train the same network on more and more photos, and show accuracy against data."""
+    cluster = _cluster(address)
+    dataset, changes = curate.opened(folder, None), options.augmentation(augment)
+    augmentations: dict[str, list[Augmentation | None]]
+    augmentations = {"plain": [None], "augmented": [changes], "both": [None, changes]}
+    if variants not in augmentations or budget not in ("steps", "epochs"):
+        raise SettingsError(
+            "The flags: --variants is {variants}, --budget is {budget}. Expected plain, augmented"
+            " or both; steps or epochs.",
+            variants=variants,
+            budget=budget,
+        )
+    try:
+        chosen = [int(part) for part in sizes.split(",") if part.strip()]
+    except ValueError as error:
+        raise SettingsError(
+            "The flags: --sizes is '{text}'. Expected whole numbers with commas, such as 100,250.",
+            text=sizes[:60],
+        ) from error
+    names = [model.strip() for model in models.split(",") if model.strip()]
+    plan = plans.small_data(
+        dataset,
+        [options.training({**flags, "model": model}) for model in names]
+        or [options.training(flags)],
+        chosen or plans.sizes(dataset),
+        augmentations[variants],
+        "steps" if budget == "steps" else "epochs",
+    )
+    _train(plan, name, cluster)
+
+
+@app.command()
+def resume(key: Key, address: Address = None) -> None:
+    """Go on with an experiment that was stopped or broke off."""
+    _work(key, address)
+
+
+@app.command()
+def stop(key: Key) -> None:
+    """Ask an experiment to stop: the run that trains, and those that wait."""
+    group = groups.load(key)
+    if group.is_active or not group.cluster:
+        groups.stop(key)
+    print(f"Asked '{shown(group.name)}' to stop.", flush=True)
+    run_process.wait_for_stops()
+
+
+@app.command("list")
+def list_groups() -> None:
+    """List the experiments of the workspace, the newest first."""
+    for group in groups.listing():
+        done = sum(run.status == "done" for run in group.runs)
+        print(f"{group.id}  {group.status}  {done}/{len(group.runs)} runs done  {group.name}")
+
+
+def _cluster(address: str | None) -> Cluster | None:
+    """Where to train; raises ClusterError for what cannot be used, before any run is made."""
+    if address is None:
+        return None
+    ray_session.refuse_missing()
+    ray_session.refuse_silent(address)
+    return Cluster(address)
+
+
+def _train(plan: Plan, name: str, cluster: Cluster | None) -> None:
+    _work(groups.create(plan, name, cluster), cluster.address if cluster else None)
+
+
+def _work(key: str, address: str | None) -> None:
+    print(f"Experiment {key}", flush=True)
+    if address is not None:
+        if drive(key, address).left:
+            return
+    else:
+        for run in groups.release(groups.load(key)):
+            print(f"{run.name}: {run.folder}", flush=True)
+            if output.train(run.folder).can_resume:
+                print(f"Stopped. Go on with: python -m catdog_core experiment resume {key}")
+                return
+    for line in _shows(groups.load(key)):
+        print(line)
+
+
+def _shows(group: Group) -> Iterator[str]:
+    """What an experiment has shown, line by line."""
+    if group.kind == "twin":
+        yield from map(str, contrast.twins(*group.runs[:2]))
+        return
+    found = contrast.points(group.runs)
+    for point in found:
+        name, interval = contrast.label(point.line), f"{point.low:.3f} to {point.high:.3f}"
+        yield f"{name}, {point.photos} photos: {point.accuracy:.4f} ({interval})"
+    yield from map(str, (*contrast.growth(found), *(said for _, _, said in contrast.ahead(found))))
+
+
+def drive(
+    key: str,
+    address: str | None = None,
+    *,
+    at_once: int | None = None,
+    tries: int | None = None,
+    as_json: bool = False,
+) -> Group:
+    """Train a group on Ray and follow it to its end.
+
+    Ctrl-C stops it, a second one only the following.
+
+    Raises:
+        CatDogError: it cannot be started, or its driver failed.
+    """
+    try:
+        groups.start_driver(key, address, at_once=at_once, tries=tries)
+    except KeyboardInterrupt:
+        with suppress(CatDogError):
+            groups.stop(key)
+        raise
+    console = Console(stderr=True)
+    print(f"Sweep {key}", file=sys.stderr if as_json else sys.stdout, flush=True)
+    told: set[str] = set()
+    with _live(console) as live:
+        while True:
+            try:
+                group = groups.load(key)
+                live(group)
+                if not as_json:
+                    _print_ended(group, told, console)
+                if not group.is_active:
+                    break
+                time.sleep(_LOOK)
+            except KeyboardInterrupt:
+                if (groups.load(key).folder / "stop").exists():
+                    raise
+                interruption.obeyed()
+                groups.stop(key)
+    _print_end(group, as_json)
+    return group
+
+
+def as_table(group: Group) -> Table:
+    """The runs of a group as a table for the terminal."""
+    rest = f", about {group.eta:,.0f} s to go" if group.is_active and group.eta else ""
+    title = f"{shown(group.name)}: {group.status}, {group.core_seconds:,.0f} core-seconds{rest}"
+    columns = ("run", "status", "epochs", "best val_accuracy", "tries", "seconds")
+    table = Table(*columns, title=title.replace("[", r"\["), box=None)
+    for run in group.runs:
+        trial, best = group.trials[run.id], sweep_table.result(run)
+        total = run.training.epochs if run.training else "?"
+        cells = [_short(group, run), trial.status, f"{trial.epoch}/{total}"]
+        cells += [f"{best:.4f}" if best is not None else "", str(trial.tries)]
+        table.add_row(*[cell.replace("[", r"\[") for cell in (*cells, f"{trial.seconds:.0f}")])
+    return table
+
+
+@contextmanager
+def _live(console: Console) -> Iterator[Any]:
+    """A table that is drawn anew while the block runs; without a terminal there is none."""
+    if not console.is_terminal:
+        yield lambda group: None
+        return
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield lambda group: live.update(as_table(group), refresh=True)
+
+
+def _print_ended(group: Group, told: set[str], console: Console) -> None:
+    """A line for each trial that has ended since the last call."""
+    for run in group.runs:
+        trial, best = group.trials[run.id], sweep_table.result(run)
+        if run.id in told or trial.status not in groups.ENDED:
+            continue
+        told.add(run.id)
+        figure = f", val_accuracy {best:.4f}" if best is not None else ""
+        again = f", {trial.tries} tries" if trial.tries > 1 else ""
+        line = f"{_short(group, run)}: {trial.status} after {trial.epoch} epochs{figure}"
+        line += f", {trial.seconds:.0f} s{again}"
+        if console.is_terminal and sys.stdout.isatty():
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        else:
+            print(line, flush=True)
+
+
+def _print_end(group: Group, as_json: bool) -> None:
+    if as_json:
+        output.print_json(_as_json(group))
+    if group.error:
+        params = group.error.get("params")
+        raise ClusterError(
+            str(group.error.get("message", "")), **(params if isinstance(params, dict) else {})
+        )
+    if group.status in ("failed", "lost"):
+        raise ClusterError(
+            "The driver of sweep '{key}' has ended without a word; {log} may tell why. 'sweep"
+            " --resume {key}' goes on with it.",
+            key=group.id,
+            log=group.folder / "log.txt",
+        )
+    if as_json:
+        return
+    best = max(group.runs, key=lambda run: sweep_table.result(run) or 0.0)
+    if (result := sweep_table.result(best)) is not None:
+        print(f"Best: {_short(group, best)}, validation accuracy {result:.4f}, {best.folder}")
+    print(f"{group.core_seconds:,.0f} core-seconds")
+    if group.left:
+        print(f"Stopped. Go on with: python -m catdog_core sweep --resume {group.id}")
+
+
+def _as_json(group: Group) -> dict[str, Any]:
+    trials = []
+    for run in group.runs:
+        trial = group.trials[run.id]
+        trials.append(
+            {
+                "run": run.id,
+                "name": run.name,
+                "status": trial.status,
+                "epochs": trial.epoch,
+                "tries": trial.tries,
+                "core_seconds": round(trial.core_seconds, 1),
+                "val_accuracy": sweep_table.result(run),
+            }
+        )
+    cost = round(group.core_seconds, 1)
+    return {"id": group.id, "status": group.status, "core_seconds": cost, "trials": trials}
+
+
+def _short(group: Group, run: Run) -> str:
+    """A run's name without the group's, which all of them carry."""
+    return shown(run.name.removesuffix(f" · {group.name}"))

@@ -1,0 +1,135 @@
+"""Commands that ask a model about photos."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..analysis import embedding, predictions
+from ..base import library_output, limits
+from ..base.errors import PhotoError, SettingsError
+from ..base.files import open_regular, shown, write_bytes
+from . import curate, output, output_files
+from .options import AsJson, Folder, Force, Order
+
+Model = Annotated[
+    Path,
+    typer.Argument(metavar="MODEL_OR_RUN", help="A .keras or .h5 file, a run folder, or default."),
+]
+
+
+def evaluate(
+    model: Model,
+    folder: Folder,
+    split: Annotated[
+        str | None, typer.Option(help="train, validation or test; plain class folders: all.")
+    ] = None,
+    order: Order = None,
+    csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a table.")] = None,
+    see: Annotated[
+        Path | None,
+        typer.Option("--embedding", metavar="OUT", help="Write a map: a place for each photo."),
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy, loss and confusion counts of a model on a dataset."""
+    if split not in (None, "train", "validation", "test"):
+        raise SettingsError(
+            "There is no split '{split}'. Expected train, validation or test.", split=split
+        )
+    inputs = [output_files.of_model(model), folder if isinstance(folder, Path) else None]
+    csv = output_files.resolve(csv, "table", inputs, force) if csv else None
+    see = output_files.resolve(see, "table", [*inputs, csv], force) if see else None
+    dataset = curate.read(folder, order)
+    if split is None and dataset.note.get("layout") != "seeded":
+        split = "validation"
+    library_output.import_tensorflow()
+    from ..analysis.evaluate import evaluate as measure
+
+    with output.bar("evaluating") as progress:
+        found = measure(model, dataset, split, progress=progress, see=see is not None)
+    for file, error in found.unreadable:
+        print(f"Left out {shown(file, 200)}: {error}", file=sys.stderr)
+    if csv:
+        write_bytes(csv, predictions.encoded(found.table))
+    if see and found.seen:
+        xy = embedding.layout(found.seen, "pca")
+        write_bytes(see, embedding.encoded(found.seen, xy, found.table))
+    if as_json:
+        names = ("accuracy", "loss", "n", "classes", "confusion")
+        output.print_json({name: getattr(found, name) for name in names})
+        return
+    print(f"accuracy {found.accuracy:.4f}, loss {found.loss:.4f}, {found.n} photos")
+    for name, counts in zip(found.classes, found.confusion, strict=True):
+        told = ", ".join(f"{n} as {shown(c)}" for c, n in zip(found.classes, counts, strict=True))
+        print(f"{shown(name)}: {told}")
+
+
+def predict(
+    model: Model,
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photos.")],
+    csv: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a table.")] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Label and probabilities of photos."""
+    for photo in photos:
+        if not photo.is_file():
+            raise PhotoError(
+                "{file} is not there, or is no file. Expected a photo. Check its name.", file=photo
+            )
+    inputs = [output_files.of_model(model), *photos]
+    csv = output_files.resolve(csv, "table", inputs, force) if csv else None
+    library_output.import_tensorflow()
+    from ..analysis import predict
+
+    predictor = predict.load(model)
+    with output.bar("predicting") as progress:
+        named = ((str(photo), read(photo)) for photo in photos)
+        rows = predict.photos(predictor, named, lambda done: progress(done, len(photos)))
+    if csv:
+        write_bytes(csv, predict.to_csv(rows, predictor.classes, for_spreadsheet=False).encode())
+    _refuse_all_unreadable(rows)
+    for warning in predictor.warnings:
+        print(warning, file=sys.stderr)
+    if as_json:
+        told = [_as_json(row, predictor.classes) for row in rows]
+        output.print_json({"classes": predictor.classes, "predictions": told})
+        return
+    for row in rows:
+        if row.error:
+            print(f"{shown(row.file, 200)}: {row.error}", file=sys.stderr)
+        else:
+            print(f"{shown(row.file, 200)}: {shown(row.label)} {max(row.probabilities):.4f}")
+
+
+def _refuse_all_unreadable(rows: Sequence[Any]) -> None:
+    if all(row.error for row in rows):
+        raise PhotoError(
+            "No photo could be read. {file}: {reason}", file=rows[0].file, reason=rows[0].error
+        )
+
+
+def _as_json(row: Any, classes: Sequence[str]) -> dict[str, Any]:
+    if row.error:
+        return {"file": row.file, "error": str(row.error)}
+    chances = dict(zip(classes, row.probabilities, strict=True))
+    return {"file": row.file, "label": row.label, "probabilities": chances}
+
+
+def read(path: Path) -> bytes:
+    """A photo's bytes. Raises PhotoError when the file cannot be read."""
+    try:
+        with open_regular(path) as file:  # no more of it than shows that it is too large
+            return file.read(limits.current().photo_bytes + 1)
+    except OSError as error:
+        raise PhotoError(
+            "{file} could not be read: {reason}. Expected a photo.",
+            file=path,
+            reason=error.strerror or str(error),
+        ) from error

@@ -1,0 +1,194 @@
+"""Command-line flags made from settings models, so that no range or help text is said twice."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import BaseModel
+
+from ..augmentation import presets
+from ..base import bounded_readers, files
+from ..base.errors import SettingsError
+from ..base.field_specs import Control, accepted, controls, parse
+from ..config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
+from ..models import architecture
+from ..runs.run_folder import Run
+from . import removed
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def local_folder(text: str) -> Path:
+    """The folder an argument names. Raises CatDogError for a URL, which earlier versions read."""
+    removed.refuse_url(text)
+    return Path(text)
+
+
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", parser=local_folder, help="A folder of photos by class.")
+]
+Order = Annotated[
+    str | None,
+    typer.Option("--classes", metavar="A,B,…", help="All classes, the first is number 0."),
+]
+NetworkFile = Annotated[
+    str | None,
+    typer.Option(
+        "--network", metavar="FILE.json", help="A network of your own, for the model custom."
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace a file of another kind than what is written.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def with_flags(
+    model: type[BaseModel],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one flag for each field of a settings model.
+
+    The command receives the flags that were given, as they were typed, in its argument `flags`:
+    a dictionary by field name. `parse` checks them, with the same words as for a form or a file.
+
+    Args:
+        model: `Training` or `Augmentation`.
+    """
+    fields = controls(model)
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def called(**values: Any) -> None:
+            flags = {control.name: values.pop(control.name) for control in fields}
+            given = {name: value for name, value in flags.items() if value is not None}
+            command(**values, flags=given)
+
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        parameters = [p for p in own if p.name != "flags"] + [_flag(c) for c in fields]
+        # Typer reads the signature for names and defaults, the annotations for types.
+        made: Any = called
+        made.__signature__ = inspect.Signature(parameters)
+        made.__annotations__ = {p.name: p.annotation for p in parameters}
+        del made.__wrapped__
+        return called
+
+    return decorate
+
+
+def training(flags: dict[str, Any]) -> Training:
+    """The recipe of the model asked for, with the given flags over it.
+
+    Raises:
+        SettingsError: the model is unknown, or a flag is out of its range.
+    """
+    model = flags.get("model", "notes")
+    if model not in RECIPES:
+        architecture.layers(model)
+    recipe = RECIPES.get(model, RECIPES["notes"])
+    return override(recipe.training, flags)
+
+
+def asked(
+    flags: dict[str, Any],
+    augment: str | None,
+    network: str | None = None,
+    parent: Run | None = None,
+) -> tuple[Training, Augmentation | None]:
+    """The training and augmentation that a command asks for; None where nothing is changed.
+
+    Args:
+        flags: those given, by field name.
+        augment: what `--augment` says, None for what the recipe has.
+        network: what `--network` says; it stands for the model custom.
+        parent: a run to go on from: its settings are the recipe.
+
+    Raises:
+        SettingsError: a flag is out of its range, or the augmentation is unknown.
+    """
+    if network is not None:
+        flags = {"model": "custom", **flags, "network": built(network).model_dump()}
+    if parent is None or parent.training is None:
+        settings = training(flags)
+        changes = augmentation(augment, settings.model)
+        return settings, None if changes.is_off else changes
+    settings = override(parent.training, {"steps_per_epoch": None, **flags})
+    given = parent.augmentation if augment is None else augmentation(augment)
+    return settings, None if given is None or given.is_off else given
+
+
+def built(name: str) -> Network:
+    """The network of a JSON file, or a preset's by its name.
+
+    Raises:
+        SettingsError: there is none of these, or the file holds no network.
+    """
+    if name in NETWORKS:
+        return NETWORKS[name]
+    if not Path(name).is_file():
+        raise SettingsError(
+            "There is no network '{name}'. Expected one of {names}, or a JSON file of network"
+            " settings.",
+            name=name,
+            names=", ".join(NETWORKS),
+        )
+    return parse(
+        Network, files.read_json(Path(name), most=bounded_readers.SMALL_BYTES), Path(name).name
+    )
+
+
+def override(base: S, flags: dict[str, Any]) -> S:
+    """Settings with the given flags over them. Raises SettingsError for a bad flag."""
+    return parse(type(base), {**base.model_dump(), **flags}, "the flags")
+
+
+def augmentation(name: str | None, model: str = "notes") -> Augmentation:
+    """A preset by its name, one of the lab's or a saved one, or the settings in a JSON file.
+
+    Args:
+        name: None for what the model's recipe has.
+        model: a key of `RECIPES`.
+
+    Raises:
+        SettingsError: there is none of these, or the file holds no augmentation settings.
+    """
+    if name is None:
+        return RECIPES[model].augmentation
+    if name in PRESETS:
+        return PRESETS[name]
+    saved = presets.find(name)
+    if saved is not None:
+        return saved.settings
+    path = Path(name)
+    if not path.is_file():
+        raise SettingsError(
+            "There is no augmentation '{name}'. Expected one of {names}, or a JSON file of"
+            " augmentation settings.",
+            name=name,
+            names=", ".join([*sorted(PRESETS), *(preset.name for preset in presets.listing())]),
+        )
+    return presets.read(path)[1]
+
+
+def _flag(control: Control) -> inspect.Parameter:
+    dashed = control.name.replace("_", "-")
+    kind: Any = str  # numbers stay text here: `parse` says better what is wrong with one
+    names = [f"--{dashed}"]
+    metavar: str | None = "NUMBER"
+    if control.kind == "bool":
+        kind, names, metavar = bool, [f"--{dashed}/--no-{dashed}"], None
+    elif control.kind == "range":
+        kind, metavar = tuple[str, str], "LOW HIGH"
+    elif control.kind == "choice":
+        metavar = "|".join(control.choices)
+    words = control.help if control.kind == "bool" else f"{control.help} ({accepted(control)})"
+    return inspect.Parameter(
+        control.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=typer.Option(None, *names, help=words, metavar=metavar, show_default=False),
+        annotation=kind | None,
+    )

@@ -1,0 +1,80 @@
+"""The commands that look at all photos of a dataset: check and pack."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..base import library_output
+from ..base.errors import DatasetError
+from ..base.files import shown
+from ..data import datasets
+from . import curate, output, removed
+from .options import AsJson, Folder, Order
+
+
+def _out(text: str) -> Path:
+    """The folder that shards are written to. Raises CatDogError for a URL."""
+    removed.refuse_url(text, removed.OUT_URL)
+    return Path(text)
+
+
+Out = Annotated[Path, typer.Argument(metavar="OUT", parser=_out, help="A new or empty folder.")]
+
+
+def check(folder: Folder, as_json: AsJson = False) -> None:
+    """Report the health of a dataset: unusable files, copies, leaks, imbalance, odd photos."""
+    from ..data import audit
+
+    dataset = datasets.read_folder(folder)
+    with output.bar("checking") as progress:
+        findings = audit.check(dataset, progress=progress)
+    if as_json:
+        told = [
+            {"kind": f.kind, "files": list(f.files), "message": f.message.format(**f.params)}
+            for f in findings
+        ]
+        warnings = [text.format(**values) for text, values in dataset.note.get("warnings", ())]
+        output.print_json({"findings": told, "warnings": warnings})
+        return
+    output.print_counts(dataset.counts())
+    for message, values in dataset.note.get("warnings", ()):
+        print(message.format(**values))
+    for finding in findings:
+        print(f"{finding.kind}: {finding.message.format(**finding.params)}")
+        for file in finding.files[:20]:
+            print(f"  {shown(file, 200)}")
+        if len(finding.files) > 20:
+            print(f"  … and {len(finding.files) - 20} more (--json lists all)")
+    if not findings and not dataset.note.get("warnings"):
+        print("No problems found.")
+
+
+def pack(
+    folder: Folder,
+    out: Out,
+    size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the squares, pixels.")] = 150,
+    order: Order = None,
+) -> None:
+    """Store a dataset as TFRecord shards of decoded photos. If it breaks off, the same command
+    goes on from the shards that are whole; on a folder packed before it verifies and mends."""
+    dataset = curate.read(folder, order)
+    library_output.import_tensorflow()
+    from ..storage import tfrecord
+
+    try:
+        with output.bar("packing") as progress:
+            packed = tfrecord.pack(dataset, out, size, progress)
+    except KeyboardInterrupt:
+        raise DatasetError(
+            "Interrupted. The same command goes on from the shards that are whole."
+        ) from None
+    for file, error in packed.unreadable:
+        print(f"Left out {shown(file, 200)}: {error}", file=sys.stderr)
+    told = ", ".join(f"{number} {split}" for split, number in packed.counts.items())
+    print(
+        f"{told} photos of {size} px in {out}: {packed.shards} shards, {packed.bytes / 1e6:,.0f} MB"
+    )

@@ -1,0 +1,286 @@
+"""The command line: ``python -m catdog_core COMMAND``; the same code paths as the pages.
+
+Every command ends with 0, or with 1 and one line on stderr. Results go to stdout, bars to stderr.
+TensorFlow takes seconds to import, so rooms that need it are imported inside the commands.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.exceptions import TyperException
+
+from .. import runs
+from ..base import files, interruption, report_language
+from ..base.errors import N_, CatDogError, RunError
+from ..base.files import shown
+from ..config import Training
+from ..data import allowed_roots, datasets
+from ..models import architecture, model_sandbox
+from ..runs import run_process
+from ..tuning import groups
+from . import (
+    augment,
+    curate,
+    data,
+    diagnose,
+    export,
+    models,
+    options,
+    output,
+    output_files,
+    photos,
+    probe,
+    removed,
+    serve,
+    tensorboard,
+    trash,
+)
+from . import (
+    groups as cli_groups,
+)
+from .options import Folder, NetworkFile, Order
+
+PROGRAM = "python -m catdog_core"
+
+app = typer.Typer(
+    help="Make, check and augment photos of cats and dogs; train, evaluate, predict and export.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+_INTERRUPTED = 130
+"""What Typer returns for a KeyboardInterrupt."""
+_NOBODY = N_("There is no terminal to ask on. Give the answer with a flag, as --help tells.")
+
+RunFolder = Annotated[str, typer.Argument(metavar="RUN_DIR", help="A run's folder or id.")]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 0, or 1 after one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # file names may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
+    arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    model_sandbox.on_wait(_say_queued)
+    try:
+        if not {"--help", "-h"} & set(arguments):
+            files.resolve_workspace()
+            allowed_roots.resolve_named()
+        code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
+        if code == _INTERRUPTED:
+            return _fail(interruption.sentence(report_language.current()), interruption.status())
+        sys.stdout.flush()  # while what goes wrong with it can still be told
+        return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        return _fail(interruption.sentence(report_language.current()), interruption.status())
+    except SystemExit as end:  # nobody reads what is printed any more, as with `| head`
+        return _unread() if end.code else 0
+    except BrokenPipeError:
+        return _unread()
+    except TyperException as error:
+        said = removed.replacement(arguments, getattr(error, "option_name", None))
+        if said is not None:
+            return _fail(report_language.current()(said))
+        command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
+        return _fail(f"{error.format_message()} '{command} --help' shows what is expected.")
+    except CatDogError as error:
+        stopped = isinstance(error.__context__, KeyboardInterrupt)
+        said = report_language.current()(error.message, **error.params)
+        return _fail(said, interruption.status() if stopped else 1)
+    except typer.Abort:
+        return _fail(report_language.current()(_NOBODY))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{error.strerror or error}.")
+    except Exception as error:
+        if os.environ.get("CATDOG_DEBUG"):
+            raise
+        what = f"{type(error).__name__}: {error}"
+        return _fail(f"The lab failed by an error of its own ({what}). CATDOG_DEBUG=1 shows where.")
+
+
+def _say_queued() -> None:
+    words = N_("Another model is being checked. This one is next…")
+    print(report_language.current()(words), file=sys.stderr)
+
+
+def _fail(text: str, status: int = 1) -> int:
+    line = shown(" ".join(text.split()), 2000)
+    with suppress(OSError):  # the terminal may be gone
+        print(
+            report_language.current()(N_("Error: {text}"), text=line), file=sys.stderr, flush=True
+        )
+    _drop_output()
+    return status
+
+
+def _unread() -> int:
+    """The status of a command whose output nobody reads any more; nothing is said of it."""
+    _drop_output()
+    return 1
+
+
+def _drop_output() -> None:
+    """Leave nothing in the buffers that the interpreter could fail to write at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    train: Annotated[int, typer.Option(min=2, help="Training photos in all.")] = 400,
+    validation: Annotated[int, typer.Option(min=2, help="Validation photos in all.")] = 200,
+    size: Annotated[int, typer.Option(min=32, max=1024, help="Side in pixels.")] = 150,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other drawings.")] = 0,
+) -> None:
+    """Draw the demo dataset of cartoon cats and dogs."""
+    with output.bar("drawing") as progress:
+        datasets.make_demo(folder, train, validation, size, seed, progress=progress)
+    print(f"{train} training and {validation} validation photos in {folder}")
+
+
+app.command()(photos.check)
+app.command()(photos.pack)
+app.command()(augment.augment)
+
+
+@app.command()
+@options.with_flags(Training)
+def train(
+    folder: Folder,
+    run: Annotated[
+        Path | None, typer.Option(metavar="RUN_DIR", help="Where to keep the run.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="The run's name in lists.")] = "",
+    augmentation: Annotated[
+        str | None,
+        typer.Option("--augment", help="none, notes, another preset, a saved one, or FILE.json."),
+    ] = None,
+    order: Order = None,
+    network: NetworkFile = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RUN_DIR", help="Begin with the best weights of this run."),
+    ] = None,
+    *,
+    flags: dict[str, Any],
+) -> None:
+    """Train a network; flags left out follow the model's own recipe, with --from that run's.
+    Ctrl-C stops it, resumably."""
+    parent = runs.load(start) if start else None
+    training, changes = options.asked(flags, augmentation, network, parent)
+    dataset = curate.opened(folder, order)
+    architecture.of(training, len(dataset.classes))
+    created = runs.create(dataset, training, changes, name=name, folder=run, parent=parent)
+    print(f"Run {created}", flush=True)
+    _work(created)
+
+
+@app.command()
+def resume(
+    run: RunFolder,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Then start what waits of its experiment.")
+    ] = False,
+) -> None:
+    """Go on with a run that was stopped or broke off."""
+    folder = runs.load(run).folder
+    try:
+        _work(folder)
+    finally:
+        if follow:
+            groups.follow(folder)
+
+
+def _work(folder: Path) -> None:
+    ended = output.train(folder)
+    best = next((row for row in ended.epochs if row["epoch"] == ended.best_epoch), None)
+    if best:
+        print(f"Best epoch {best['epoch'] + 1}: validation accuracy {best['val_accuracy']:.4f}")
+    if ended.can_resume:
+        print(f"Stopped. Go on with: {PROGRAM} resume {folder}")
+
+
+@app.command()
+def stop(run: RunFolder) -> None:
+    """Ask a running or waiting training to stop at its next batch."""
+    found = runs.load(run)
+    runs.stop(found.folder)
+    print(f"Asked '{found.name}' to stop.", flush=True)
+    run_process.wait_for_stops()
+
+
+@app.command("runs")
+def list_runs() -> None:
+    """List the runs of the workspace, the newest first."""
+    found = runs.listing()
+    if not found:
+        print(f"No runs yet in {runs.root()}. '{PROGRAM} train DIR' makes one.")
+        return
+    table = Table(
+        "id", "name", "status", "model", "dataset", "epochs", "best val_accuracy", box=None
+    )
+    for run in found:
+        total = run.training.epochs if run.training else "?"
+        best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+        cells = [shown(run.id), shown(run.name), run.status, run.model, shown(run.dataset_name)]
+        cells += [f"{len(run.epochs)}/{total}", f"{best['val_accuracy']:.4f}" if best else ""]
+        table.add_row(*[cell.replace("[", r"\[") for cell in cells])
+    console = Console()
+    # Through a pipe there is no width to keep to, and ids must stay whole.
+    Console(width=None if console.is_terminal else 400, highlight=False).print(table)
+
+
+@app.command()
+def plot(
+    run: RunFolder,
+    out: Annotated[Path, typer.Argument(metavar="OUT.png", help="The picture to write.")],
+    force: options.Force = False,
+) -> None:
+    """Draw a run's accuracy and loss, training against validation."""
+    from ..analysis import plots
+
+    found = runs.load(run)
+    if not found.epochs:
+        raise RunError(
+            "Run '{name}' has no whole epoch yet. Expected at least one to draw. Train it first.",
+            name=found.name or found.id,
+        )
+    target = output_files.resolve(out, output_files.of_figure(out), [found.folder], force)
+    plots.history(found.epochs, found.best_epoch, target)
+    print(f"{len(found.epochs)} epochs in {out}")
+
+
+app.command()(diagnose.diagnose)
+app.command()(diagnose.history)
+app.command()(tensorboard.tensorboard)
+app.add_typer(cli_groups.app, name="experiment")
+app.command()(cli_groups.sweep)
+app.command("sweeps")(cli_groups.list_sweeps)
+app.command("sweep-stop")(cli_groups.stop_sweep)
+app.add_typer(trash.app, name="trash")
+app.command()(serve.serve)
+app.command("find-rate")(probe.find_rate)
+app.command("estimate")(probe.estimate_time)
+app.command()(data.download)
+app.command("import")(data.bring)
+app.command("import-run")(export.import_run)
+_DECIDE = (curate.decide, curate.undo, curate.split, curate.classes)
+_MODELS = (models.evaluate, models.predict, export.export)
+for command in (*_DECIDE, *_MODELS):
+    app.command()(command)

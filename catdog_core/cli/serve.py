@@ -1,0 +1,251 @@
+"""The command that starts the lab's pages: for oneself, or for a class on the local network."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import json
+import os
+import re
+import runpy
+import secrets
+import socket
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+
+from ..base import access, files, interruption, report_language
+from ..base.errors import N_, CatDogError, SettingsError
+from ..data.allowed_roots import ROOTS
+
+LOOPBACK = "127.0.0.1"
+_HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look like another one
+
+
+def serve(
+    lan: Annotated[bool, typer.Option("--lan", help="For a class on the local network.")] = False,
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="Where to listen.")] = 8501,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="IP", help="Of this machine in that network, if it has several."),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="A name this machine has in that network."),
+    ] = None,
+    code: Annotated[str | None, typer.Option(help="The class code; else one is made up.")] = None,
+    teacher_code: Annotated[
+        str | None, typer.Option(help="The teacher's; else one is made up.")
+    ] = None,
+    root: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="Datasets may be opened within it.")
+    ] = None,
+) -> int:
+    """Start the lab's pages, on this machine only or, with --lan, for a class."""
+    access.settings()  # tells now what is wrong with them
+    environment = dict(os.environ)
+    if root:
+        environment[ROOTS] = os.pathsep.join(str(each.absolute()) for each in root)
+    if not lan:
+        given = {
+            "--address": address,
+            "--name": name,
+            "--code": code,
+            "--teacher-code": teacher_code,
+        }
+        for flag, value in given.items():
+            if value is not None:
+                raise SettingsError(
+                    "{flag} is for a class, and this lab is for you alone. Add --lan, or leave"
+                    " {flag} out.",
+                    flag=flag,
+                )
+        return _run(options(LOOPBACK, port, ["localhost"]), environment)
+    names = [host_name(each) for each in name or []]
+    place = lan_address() if address is None else own_address(address)
+    codes = {
+        "student_code": made_up() if code is None else code,
+        "teacher_code": made_up() if teacher_code is None else teacher_code,
+    }
+    access.check_codes(codes["teacher_code"], codes["student_code"])
+    environment[access.OVERRIDES] = json.dumps(
+        {"shared": True, **{role: access.hashed(each) for role, each in codes.items()}}
+    )
+    check_free(place, port, typed=address is not None)
+    print(f"CatDog Lab for a class: http://{f'[{place}]' if ':' in place else place}:{port}")
+    print(f"Class code, for who may train:   {codes['student_code']}")
+    print(f"Teacher's code, for everything:  {codes['teacher_code']}")
+    print("Who tells none may look, move sliders and ask models.")
+    print("Everybody in this network can open the page, and nothing is encrypted: docs/class.md")
+    print("Ctrl-C stops the pages; a training goes on.", flush=True)
+    return _run(options(place, port, names), environment)
+
+
+def options(address: str, port: int, names: Iterable[str]) -> list[str]:
+    """Streamlit's command line: it listens at one address only and answers to its names alone."""
+    hosts = dict.fromkeys((address, *names))
+    return [
+        *("--server.address", address, "--server.port", str(port), "--server.headless", "true"),
+        *(part for host in hosts for part in ("--server.allowedHosts", host)),
+    ]
+
+
+def made_up() -> str:
+    """A code of eight letters and digits, hard to guess and easy to read aloud: 40 bits."""
+    letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+def own_address(text: str) -> str:
+    """An IP address somebody typed, in its usual spelling; IPv6 also in brackets.
+
+    Raises:
+        SettingsError: it is no address, or none of a single machine.
+    """
+    bare = text.strip()
+    if bare.startswith("[") and bare.endswith("]"):
+        bare = bare[1:-1]
+    try:
+        found = ipaddress.ip_address(bare)
+    except ValueError:
+        raise SettingsError(
+            "'{address}' is no IP address. Name one of this machine, such as 192.168.1.20, or leave"
+            " --address out.",
+            address=files.shown(text),
+        ) from None
+    found = getattr(found, "ipv4_mapped", None) or found
+    several = (
+        found.is_unspecified or found.is_multicast or (found.version == 4 and found.is_reserved)
+    )
+    if several or getattr(found, "scope_id", None):
+        raise SettingsError(
+            "{address} is not the address of one machine in a network. Name a single one, or leave"
+            " --address out.",
+            address=files.shown(text),
+        )
+    return str(found)
+
+
+def host_name(text: str) -> str:
+    """A name somebody typed for this machine, as a browser writes it.
+
+    Raises:
+        SettingsError: it is no host name, such as an address with a port or a wildcard.
+    """
+    name = text.strip().rstrip(".").lower()
+    try:
+        name = name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        name = ""
+    if not _HOST.fullmatch(name) or len(name) > 253:
+        raise SettingsError(
+            "'{name}' is no host name. Name one such as lab.local, without http:// and without a"
+            " port.",
+            name=files.shown(text),
+        )
+    return name
+
+
+def check_free(address: str, port: int, typed: bool = True) -> None:
+    """Check that a server can listen at an address.
+
+    Args:
+        address: of this machine.
+        port: there.
+        typed: whether somebody typed the address, which then may be another machine's.
+
+    Raises:
+        SettingsError: the port is in use or not allowed, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            if os.name != "nt":  # there it would take a port from who has it
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+            probe.listen(1)  # two that reuse an address may both bind it, but not listen
+    except OSError as error:
+        where = {"address": address, "port": port}
+        if error.errno == errno.EADDRINUSE:
+            raise SettingsError(
+                "Port {port} of {address} is in use. Choose another one with --port, or end the"
+                " program that uses it.",
+                **where,
+            ) from error
+        if error.errno == errno.EACCES:
+            raise SettingsError(
+                "This system doesn't let you use port {port}. Choose another one with --port.",
+                **where,
+            ) from error
+        if typed:
+            raise SettingsError(
+                "This machine has no address {address} to listen at. Name one it has with"
+                " --address.",
+                **where,
+            ) from error
+
+
+def lan_address() -> str:
+    """The address of this machine in its local network.
+
+    Raises:
+        CatDogError: it is in none, or only in public ones.
+    """
+    found = [_on_the_way_out(), *_of_all_cards()]
+    for address in found:
+        if address and _is_local(address):
+            return address
+    raise CatDogError(
+        "This machine has no address in a local network: found {found}. Connect it, or name one"
+        " with --address.",
+        found=", ".join(dict.fromkeys(filter(None, found))) or "none",
+    )
+
+
+def _on_the_way_out() -> str:
+    """The address other machines see; nothing is sent to find it out."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address of documentation, RFC 5737
+            return str(probe.getsockname()[0])
+        except OSError:
+            return ""
+
+
+def _of_all_cards() -> list[str]:
+    cards = psutil.net_if_addrs().values()
+    return [each.address for card in cards for each in card if each.family == socket.AF_INET]
+
+
+def _is_local(address: str) -> bool:
+    try:
+        place = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return place.is_private and not (place.is_loopback or place.is_link_local)
+
+
+def _run(arguments: list[str], environment: dict[str, str]) -> int:
+    script = files.PROJECT / "streamlit_app.py"
+    if not script.is_file():
+        raise SettingsError("{file} is missing. Expected the lab's own folder.", file=script)
+    check_free(arguments[1], int(arguments[3]))  # as `options` writes them
+    os.environ.update(environment)
+    os.chdir(files.PROJECT)  # Streamlit reads its settings there
+    sys.argv = ["streamlit", "run", str(script), *arguments]
+    # In this process: whoever ends it, in whatever way, ends the pages, on any system.
+    code = 0
+    with interruption.at_once(), interruption.noted():
+        try:
+            runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    if interruption.received() is None:
+        return code
+    interruption.end(report_language.current()(N_("The pages have ended. Trainings continue.")))
+    return interruption.status()

@@ -1,0 +1,36 @@
+"""The command that writes a run's curves for TensorBoard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import runs
+from ..base import library_output
+from ..base.files import shown
+from ..training import tensorboard_export
+
+
+def tensorboard(
+    found: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RUN_DIR…", help="Runs' folders or ids; unset, all with an epoch."),
+    ] = None,
+    logdir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where to write; unset, tensorboard/ in the workspace."),
+    ] = None,
+) -> None:
+    """Write TensorBoard's event files of runs, and print the command that shows them."""
+    chosen = [runs.load(run) for run in found or ()]
+    if not found:
+        chosen = [run for run in runs.listing() if run.training is not None and run.epochs]
+    tensorboard_export.refuse_missing()
+    library_output.import_tensorflow()
+    folder = (logdir or tensorboard_export.root()).absolute()
+    for run in chosen:
+        tensorboard_export.write(run, folder)
+        print(f"{len(run.epochs)} epochs of {shown(run.name or run.id)}", flush=True)
+    print(f"Show them with: {tensorboard_export.command(folder)}")

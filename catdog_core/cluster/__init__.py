@@ -1,1 +1,0 @@
-"""Sweeps: groups of runs that Ray Tune trains, here or on many machines."""

@@ -1,0 +1,109 @@
+"""A network of one's own, as settings: blocks of convolutions and what stands on them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from ..base.fields import Settings, field
+
+Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
+MOST_BLOCKS, MOST_FILTERS = 8, 1024
+Filters = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=MOST_FILTERS)], ...],
+    Field(min_length=1, max_length=MOST_BLOCKS),
+]
+
+
+class Network(Settings):
+    """Blocks of a convolution each, made smaller after each, and a head. Defaults are the notes'.
+
+    `filters` gives the blocks: as many as it has entries, each with so many filters.
+    """
+
+    filters: Filters = (32, 64, 128)
+    kernel: int = field(
+        3,
+        "Kernel",
+        "Side of the window that each filter looks through; odd.",
+        low=1,
+        high=7,
+        step=2,
+        unit="px",
+        typical=(3, 5),
+    )
+    padding: Literal["valid", "same"] = field(
+        "valid",
+        "Padding",
+        "valid: the map loses its border with every convolution; same: zeros around it keep its"
+        " size.",
+    )
+    activation: Activation = field(
+        "relu",
+        "Activation",
+        "The bend behind every convolution; without one, many layers would do no more than one.",
+    )
+    batch_norm: bool = field(
+        False,
+        "Batch norm",
+        "Brings what each filter gives to a common scale; learning is quicker and bears higher"
+        " rates.",
+    )
+    pooling: Literal["max", "average", "stride"] = field(
+        "max",
+        "Pooling",
+        "How each block halves its map: the largest of 2×2 places, their average, or a convolution"
+        " that moves by two.",
+    )
+    head: Literal["flatten", "average"] = field(
+        "flatten",
+        "From map to row",
+        "flatten: every place of the last map counts by itself; average: one number a filter,"
+        " wherever it was seen, with far fewer weights.",
+    )
+    dropout: float = field(
+        0.5,
+        "Dropout",
+        "The part of the row that is left out by chance at every step, so that nothing is learnt by"
+        " heart; 0 is off.",
+        low=0.0,
+        high=0.9,
+        step=0.05,
+        typical=(0.2, 0.5),
+    )
+    dense: int = field(
+        0,
+        "Dense units",
+        "Width of a layer between the row and the output; 0 for none.",
+        low=0,
+        high=4096,
+        step=1,
+    )
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        if kernel % 2 == 0:
+            raise ValueError("an even kernel has no middle")
+        return kernel
+
+    @classmethod
+    def grown(cls, blocks: int, first: int, growth: float, **rest: Any) -> Network:
+        """A network whose blocks grow: `first` filters, then `growth` times as many each.
+
+        Args:
+            blocks: 1 to `MOST_BLOCKS`.
+            first: filters of the first block.
+            growth: factor from block to block; it ends at `MOST_FILTERS`.
+            rest: other fields.
+        """
+        filters = [min(max(round(first * growth**n), 1), MOST_FILTERS) for n in range(blocks)]
+        return cls(filters=tuple(filters), **rest)
+
+
+NETWORKS: dict[str, Network] = {
+    "notes": Network(),
+    "notes-deep": Network(filters=(32, 64, 128, 128), dense=512),
+}
+"""The networks of the class notes: presets of the builder."""

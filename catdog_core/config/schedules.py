@@ -1,0 +1,82 @@
+"""The learning rate of every step, as a pure function of the settings, the step and the epochs.
+
+Nothing is remembered between steps, so a resumed training meets the rates it would have met, and
+a page can draw them before the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, cos, pi
+from typing import Any
+
+from .training import Training
+
+DROP = 0.1
+"""What one drop of the schedule "step" leaves of the learning rate."""
+DROPS_AT = (0.5, 0.75)
+"""Parts of the epochs after which it drops."""
+HALF = 0.5
+"""What a plateau leaves of the learning rate."""
+
+
+def is_fixed(training: Training) -> bool:
+    """Whether every step has the same learning rate."""
+    return training.schedule == "constant" and not training.warmup_epochs
+
+
+def learning_rate(
+    training: Training, step: int, steps: int, epochs: Sequence[dict[str, Any]] = ()
+) -> float:
+    """The learning rate of a step.
+
+    Args:
+        training: the settings; `epochs` of it is the plan.
+        step: counted from 0 at the training's start.
+        steps: of one epoch.
+        epochs: rows of the whole epochs before this step's; the schedule "plateau" follows them.
+    """
+    top, warm = training.learning_rate, training.warmup_epochs * steps
+    if step < warm:
+        return top * ((step + 1) / warm)
+    epoch, total = step // steps, training.epochs * steps
+    if training.schedule == "step":
+        return top * DROP ** sum(epoch >= part * training.epochs for part in DROPS_AT)
+    if training.schedule == "cosine":
+        return top * (1 + cos(pi * (step - warm) / max(total - warm, 1))) / 2
+    if training.schedule == "plateau":
+        losses = [row.get("val_loss") for row in epochs if row["epoch"] < epoch]
+        return top * HALF ** _plateaus(losses, training.plateau_patience)
+    return top
+
+
+def curve(training: Training, steps: int, points: int = 400) -> list[tuple[float, float]]:
+    """The learning rate over the whole plan, for a chart: (epoch from 0, rate) at most `points`.
+
+    What a plateau will do is not known before the start: it is drawn as if it never comes.
+    """
+    total = training.epochs * steps
+    every = max(1, total // points)
+    places = sorted({*range(0, total, every), *_corners(training, steps, total), total - 1})
+    return [(step / steps, learning_rate(training, step, steps)) for step in places]
+
+
+def _corners(training: Training, steps: int, total: int) -> set[int]:
+    """The steps at which the rate breaks off, and those before, so that a chart shows it sharp."""
+    breaks = [training.warmup_epochs * steps]
+    if training.schedule == "step":
+        breaks += [ceil(part * training.epochs) * steps for part in DROPS_AT]
+    return {place for at in breaks for place in (at - 1, at) if 0 <= place < total}
+
+
+def _plateaus(losses: Sequence[Any], patience: int) -> int:
+    """How often validation loss has not fallen for `patience` epochs in a row."""
+    best, waited, found = float("inf"), 0, 0
+    for loss in losses:
+        if loss is not None and loss < best:
+            best, waited = loss, 0
+            continue
+        waited += 1
+        if waited == patience:
+            waited, found = 0, found + 1
+    return found

@@ -1,0 +1,134 @@
+"""The dataset of the class: 3,000 photographs of cats and dogs, fetched from where Google keeps it.
+
+They come from Asirra, a test of Microsoft Research with photos from Petfinder.com, by way of
+Kaggle's competition "Dogs vs. Cats" of 2013; the selection is that of Google's machine learning
+courses.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..base import files
+from ..base.errors import N_, CatDogError, DatasetError, DownloadError
+from . import archives, datasets, download
+from .archives import Stored
+from .datasets import Dataset
+from .download import Download
+from .preview import Preview
+
+URL = "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip"
+SIZE = 68_606_236
+"""Bytes of the zip, as far as is known; what counts is what the server says and what is inside."""
+LIMIT = 200_000_000
+COUNTS = {"train": {"cats": 1000, "dogs": 1000}, "validation": {"cats": 500, "dogs": 500}}
+ID, NAME = "cats-and-dogs-filtered", "cats_and_dogs_filtered"
+DOWNLOADING, UNPACKING = N_("Downloading"), N_("Unpacking")
+ORIGIN = N_(
+    "3,000 photographs from Asirra, which Microsoft Research made with photos from Petfinder.com;"
+    " Kaggle offered a part of them for its Dogs vs. Cats competition of 2013, and Google's machine"
+    " learning courses chose these."
+)
+TERMS = N_(
+    "The photos are not part of the lab and are under the terms of their owners; Kaggle offered"
+    " them for fun and research. For anything beyond learning, ask the owners."
+)
+
+Counts = dict[str, dict[str, int]]
+Tell = Callable[[str, int, int], None]
+"""Called with what is being done, one of the messages above, and with how much of how much."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """How the zip is fetched; only tests change more than the two callbacks.
+
+    `tell` learns what is done, `looked` what is inside before it is unpacked, `stopped` is asked
+    now and then whether to give up.
+    """
+
+    tell: Tell = lambda phase, done, total: None
+    looked: Callable[[Preview], None] = lambda found: None
+    stopped: Callable[[], bool] = lambda: False
+    url: str = URL
+    counts: Counts = field(default_factory=lambda: COUNTS)
+
+    def zip(self) -> tuple[Path, Preview]:
+        """The zip in the workspace's cache, fetched if need be and told about, and what it holds.
+
+        Raises:
+            DownloadError: it cannot be fetched, or holds something else.
+        """
+        path = Download(
+            self.url,
+            download.folder(),
+            LIMIT,
+            magic=b"PK",
+            progress=lambda done, total: self.tell(DOWNLOADING, done, total or SIZE),
+            stopped=self.stopped,
+        ).run()
+        found: Preview | DatasetError
+        try:
+            found = archives.look(path, path.name)
+        except DatasetError as error:
+            found = error
+        if isinstance(found, DatasetError) or found.counts != self.counts:
+            path.unlink()
+            raise DownloadError(
+                "{url} does not hold the {n:,} photos it should ({found}). What came was removed;"
+                " try again, or bring the photos as a zip or a folder.",
+                url=self.url,
+                n=sum(sum(row.values()) for row in self.counts.values()),
+                found=found if isinstance(found, DatasetError) else f"{found.total:,}",
+            )
+        self.looked(found)
+        return path, found
+
+
+def dataset(fetch: Fetch) -> Dataset:
+    """The dataset of the class in the workspace, fetched at the first call.
+
+    Raises:
+        DownloadError: it cannot be fetched.
+        DatasetError: it cannot be unpacked.
+    """
+    with suppress(CatDogError):
+        return datasets.load(ID)
+    path, _ = fetch.zip()
+    made = datasets.adopt(ID, NAME, "download", lambda folder: _unpack(path, folder, fetch.tell))
+    path.unlink()
+    return made
+
+
+def into(folder: Path, fetch: Fetch) -> Preview:
+    """Put the photos into a new or empty folder, as ``train/cats/…`` and so on.
+
+    Raises:
+        DatasetError: the folder holds something.
+        DownloadError: the photos cannot be fetched.
+    """
+    if files.is_taken(folder):
+        raise DatasetError(
+            "{folder} already holds something. Expected a new or empty folder for the photos. Name"
+            " another.",
+            folder=folder,
+        )
+    path, found = fetch.zip()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with files.temporary_beside(folder.absolute()) as building:
+        stored = _unpack(path, building, fetch.tell)
+        if folder.exists():
+            folder.rmdir()
+        os.replace(building / stored.root, folder)
+    path.unlink()
+    return found
+
+
+def _unpack(path: Path, folder: Path, tell: Tell) -> Stored:
+    return archives.unpack(
+        path, path.name, folder, lambda done, total: tell(UNPACKING, done, total)
+    )

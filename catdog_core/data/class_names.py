@@ -1,0 +1,169 @@
+"""Which folder names mean one class, and how classes are displayed so that no two look alike.
+
+The rule, for folders beside each other and for those of different splits alike:
+
+- One class, with a warning that names the spellings: names that are equal after Unicode's NFC,
+  without case, without characters of no width, without spaces and dots at the end, without spaces
+  in front, and with runs of spaces taken as one. See `key`.
+- Two classes, displayed so that they clearly differ, with a warning: names that only look alike,
+  through compatibility forms (full-width letters, ligatures), other spaces or dashes, letters of
+  other scripts, direction marks, or because they differ only where a long name is shortened.
+  See `displayed`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from ..base.files import shown
+
+_NO_WIDTH = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u206a-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
+_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_TWINS = {
+    # Cyrillic
+    **dict(zip("аеорсухіјѕһԁԛԝӏкгѵѡ", "aeopcyxijshdqwlkrvw", strict=True)),
+    **dict(zip("АВЕКМНОРСТУХЅІЈԌҮ", "ABEKMHOPCTYXSIJGY", strict=True)),
+    # Greek
+    **dict(zip("οανρτυικχγϲϳω", "oavptuikxycjw", strict=True)),
+    **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True)),
+    # Armenian, Hebrew, Cherokee, Lisu and others
+    **dict(zip("օսոհցզոՕՍՏԼ", "ounhgqnOUSL", strict=True)),
+    **dict(zip("ᎪᏟᎠᎬᎻᎫᏦᏞᎷᏢᏒᏚᎢᏙᎳᏃ", "ACDEHJKLMPRSTVWZ", strict=True)),
+    **dict(zip("ıɑɡɩɪʏʟɴʀʙɢʜᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢ", "iagiiylnrbghacdejkmoptuvwz", strict=True)),
+    "Ɩ": "l",
+    # Korean, Chinese and Japanese
+    **dict(
+        zip(
+            "\u1173一ー㇐口ロ二ニ力カ夕タ卜ト八ハ工エへり才オ",
+            "----口口二二力力夕夕卜卜八八工工ヘリ才才",
+            strict=True,
+        )
+    ),
+    # Punctuation
+    **dict.fromkeys("‐‑‒–—―−﹘⁃˗‧·•∙⋅・", "-"),
+    **dict.fromkeys("‘’‛′`´ʹʻʼʽˈ", "'"),
+    **dict.fromkeys("“”„‟″ˮ", '"'),
+    **dict.fromkeys("⁄∕╱", "/"),
+    "\u0327": "\u0326",  # cedilla and comma below
+    "\u030c": "\u0306",  # caron and breve
+}
+_SIMILAR = {ord(odd): plain for odd, plain in _TWINS.items()}
+_LEADS, _AROUND, _ENDS = 14, 26, 11  # characters of a long name displayed around its difference
+
+
+def key(name: str) -> str:
+    """What two folder names of one class have in common; see the rule above."""
+    if name.isascii() and name.isalnum():  # most are
+        return name.lower()
+    text = unicodedata.normalize("NFC", _NO_WIDTH.sub("", name)).casefold()
+    text = unicodedata.normalize("NFC", text)
+    text = re.sub(" {2,}", " ", text).strip(" ")
+    while text and text[-1] in ". ":
+        text = text[:-1]
+    return text or name
+
+
+def best(spellings: Iterable[str]) -> str:
+    """Of the spellings of one class the plainest, which names it."""
+
+    def oddness(name: str) -> tuple[bool, bool, str]:
+        plain = unicodedata.normalize("NFC", name)
+        return (
+            _NO_WIDTH.search(name) is not None or plain.strip(" .") != plain,
+            plain != name,
+            name,
+        )
+
+    return min(spellings, key=oddness)
+
+
+def looks(name: str) -> str:
+    """What two names have in common that look alike, though they are two classes."""
+    text = _DIRECTION.sub("", _NO_WIDTH.sub("", name))
+    for _ in range(2):
+        text = unicodedata.normalize("NFKD", text).translate(_SIMILAR)
+        text = unicodedata.normalize("NFC", text)
+        text = text.translate(_SIMILAR)
+        folded = text.casefold().translate(_SIMILAR)
+        text = folded
+    return re.sub(r"\s+", " ", text).strip(" .")
+
+
+def displayed(names: Sequence[str], limit: int = 60) -> tuple[list[str], list[tuple[str, str]]]:
+    """How classes are displayed, each so that nobody takes it for another.
+
+    Args:
+        names: true names, each another class.
+        limit: characters a displayed name has at most, but for an added mark.
+
+    Returns:
+        The displayed names, in order and no two alike; pairs of them whose true names look alike.
+    """
+    plain = [unicodedata.normalize("NFC", name) for name in names]
+    found = [shown(name, limit) for name in plain]
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number, name in enumerate(found):
+        groups[looks(name)].append(number)
+    for name in plain:  # "\u202ecats" is displayed escaped, and still meant
+        group = groups[looks(shown(name, limit))]
+        twin = groups.get(looks(name), group)
+        if twin is not group:
+            twin += [each for each in group if each not in twin]
+    pairs = []
+    for group in (sorted(each, key=lambda n: _rank(plain[n])) for each in groups.values()):
+        if len(group) < 2:
+            continue
+        cut = len({looks(plain[number]) for number in group}) == len(group)
+        for number in group if cut else group[1:]:
+            others = [plain[other] for other in group if other != number]
+            found[number] = _cut(plain[number], others) if cut else _marked(plain[number], limit)
+        pairs += [(group[0], number) for number in group[1:]]
+    seen: set[str] = set()
+    for number in sorted(range(len(found)), key=lambda n: _rank(plain[n])):
+        text, count = found[number], 1
+        while looks(text) in seen:
+            count += 1
+            text = f"{found[number]} ({count})"
+        seen.add(looks(text))
+        found[number] = text
+    return found, [(found[first], found[second]) for first, second in dict.fromkeys(pairs)]
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return sum(not (c.isascii() and c.isprintable()) for c in name), name
+
+
+def _marked(name: str, limit: int) -> str:
+    """A name with the code points of what is odd in it."""
+    odd = [c for c in name if not c.isascii() or not c.isprintable()] or list(name[-1:])
+    points = " ".join(dict.fromkeys(f"U+{ord(c):04X}" for c in odd[:4]))
+    return f"{shown(name, limit)} ({points})"
+
+
+def _cut(name: str, others: Sequence[str]) -> str:
+    """A long name with the part that tells it from the others."""
+    start = max(_common(name, other) for other in others)
+    if start <= _LEADS:
+        return shown(name, _LEADS + _AROUND + _ENDS + 2)
+    # A difference in a number or word is displayed with the word it belongs to.
+    begin = max(_LEADS, start - 8)
+    part = shown(name[begin : begin + _AROUND], 4 * _AROUND)
+    end = name[max(begin + _AROUND, len(name) - _ENDS) :]
+    return f"{shown(name[:_LEADS])}…{part}{'…' + shown(end) if end else ''}"
+
+
+def _common(first: str, second: str) -> int:
+    """How many characters two names have in common at their beginning."""
+    length = 0
+    for a, b in zip(first, second, strict=False):
+        if a != b:
+            break
+        length += 1
+    return length

@@ -1,0 +1,154 @@
+"""What photo files hold, as digests, remembered by size and time so that a second look is quick.
+
+workspace/datasets/<id>/contents.json    writer: `datasets`; a cache, safe to delete
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from ..base import files
+from ..base.errors import CatDogError
+
+FORMAT = 1
+Known = dict[str, tuple[int, int, str]]
+"""By file relative to the root: size in bytes, time of change in ns, digest."""
+UNREADABLE = "unreadable"
+"""Stands for the digest of a file that cannot be read."""
+EMPTY = hashlib.blake2b(digest_size=16).hexdigest()
+"""The digest of an empty file."""
+_NO_FILE = (-1, -1)
+_NOTHING = (*_NO_FILE, "")
+_END = 4096  # bytes at the end of a photo in which photos of one size differ
+
+
+def fingerprint(
+    photos: Sequence[tuple[str, int, str]], classes: Sequence[str], found: Sequence[str]
+) -> str:
+    """Name the content of a dataset: other photos, labels, classes or split, another name.
+
+    Args:
+        photos: (file, label, split) of each, sorted by file.
+        classes: class names in label order.
+        found: the photos' digests.
+    """
+    total = hashlib.blake2b(_bytes("\0".join(classes)), digest_size=20)
+    for (file, label, split), digest in zip(photos, found, strict=True):
+        total.update(_bytes(f"{file}\0{label}\0{split}\0{digest}\0"))
+    return total.hexdigest()
+
+
+def digests(root: Path, names: Sequence[str], known: Known) -> list[str]:
+    """The digests of files.
+
+    Args:
+        root: folder of the photos.
+        names: files relative to it.
+        known: digests from an earlier look, used where they hold and brought up to date.
+    """
+
+    def look(name: str) -> tuple[int, int, str]:
+        return _look(root / name, known.get(name, _NOTHING))
+
+    with ThreadPoolExecutor(2) as pool:
+        found = dict(zip(names, pool.map(look, names), strict=True))
+    known.clear()
+    known.update(found)
+    return [digest for _, _, digest in found.values()]
+
+
+def twins(root: Path, photos: Sequence[tuple[str, int]]) -> list[list[str]]:
+    """Groups of files with the same content, found without reading all of them.
+
+    Only files of one size are looked at, of these the ends, and those that end alike are read.
+
+    Args:
+        root: folder of the photos.
+        photos: (file relative to it, size in bytes) of each.
+
+    Returns:
+        The groups, as `copies` finds them.
+    """
+    for look in (lambda name, size: size, lambda name, size: (size, _end(root / name, size))):
+        marks = [look(name, size) for name, size in photos]
+        times = Counter(marks)
+        photos = [row for row, mark in zip(photos, marks, strict=True) if times[mark] > 1]
+    names = [name for name, _ in photos]
+    return copies(names, digests(root, names, {}) if names else [])
+
+
+def _end(path: Path, size: int) -> bytes:
+    """The last bytes of a file; nothing where it cannot be read."""
+    start = max(0, size - _END)
+    try:
+        with files.open_regular(path) as file:
+            file.seek(start)
+            return file.read(_END)
+    except OSError:
+        return b""
+
+
+def digest(path: Path) -> str:
+    """What a file holds, as 32 hexadecimal digits of BLAKE2b, or `UNREADABLE`."""
+    try:
+        with files.open_regular(path) as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError:
+        return UNREADABLE
+
+
+def copies(names: Sequence[str], found: Sequence[str]) -> list[list[str]]:
+    """Groups of two or more files with the same digest; empty ones are no copies of a photo."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, digest in zip(names, found, strict=True):
+        if digest not in (UNREADABLE, EMPTY):
+            groups[digest].append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def unchanged(path: Path, stamp: tuple[int, int, str] | None) -> str:
+    """The digest remembered of a file, if it is as it was then; else nothing."""
+    with suppress(OSError):
+        now = path.stat()
+        if stamp and stamp[:2] == (now.st_size, now.st_mtime_ns):
+            return stamp[2]
+    return ""
+
+
+def read(folder: Path) -> Known:
+    """The digests remembered in a dataset's folder; none where there is no sound file."""
+    with suppress(CatDogError, KeyError, TypeError, ValueError):
+        record = files.read_json(folder / "contents.json")
+        if record["format"] == FORMAT:
+            return {
+                str(name): (int(size), int(changed), str(digest))
+                for name, (size, changed, digest) in record["files"].items()
+            }
+    return {}
+
+
+def write(folder: Path, known: Known) -> None:
+    """Remember digests in a dataset's folder."""
+    text = json.dumps({"format": FORMAT, "files": known}, separators=(",", ":"))
+    files.write_bytes(folder / "contents.json", text.encode())
+
+
+def _look(path: Path, known: tuple[int, int, str]) -> tuple[int, int, str]:
+    with suppress(OSError):
+        stamp = path.stat()
+        size, changed, found = known
+        if (size, changed) != (stamp.st_size, stamp.st_mtime_ns):
+            found = digest(path)
+        if found != UNREADABLE:
+            return stamp.st_size, stamp.st_mtime_ns, found
+    return *_NO_FILE, UNREADABLE  # tried again the next time
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")  # names that are no UTF-8 are still names

@@ -1,0 +1,313 @@
+"""A dataset, and the record it is remembered by.
+
+workspace/datasets/<id>/dataset.json    writer: `datasets`
+
+The record holds what the folders say, and beside it the history of what people decided. The
+dataset one gets is the first after the second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ..base import files
+from ..base.errors import CatDogError, DatasetError
+from ..base.file_cache import FileCache
+from . import edits, splits, url_import
+from .edits import Change
+
+FORMAT = 1
+Events = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photo: where it lies, its name within the dataset, label number and split."""
+
+    path: Path
+    file: str
+    label: int
+    split: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Photos with labels and a split.
+
+    `classes` gives the label numbers: the first is 0. `source` is "demo", "folder", or
+    what it was imported from: "zip", "tar", "photos", "download", "tfds",
+    "tfrecord", "url".
+    `fingerprint` names the content: other photos, labels or split give another one. `note` tells
+    what was understood: "layout" is "split" (folders for train and validation), "seeded" (the lab
+    divided them), "train-divided" (it divided the train folder) or
+    "redivided" (anew, on request), "split" the seed and fractions it did so by,
+    "ignored" counts other files, "warnings" are (message, params) pairs, "unusable" are photo
+    files of an opened folder that are left out since they are empty or cannot be read.
+
+    `changes` are the choices in force, the oldest first; photos, fingerprint and split follow
+    them. `excluded` are the files they leave out, `kept` the kinds of finding to be quiet about,
+    by file; the kind "" stands for all. `names` are the true names of what had to be stored under
+    others: by path below the root, the last name of that file or folder in its archive.
+    """
+
+    id: str
+    name: str
+    root: Path
+    classes: tuple[str, ...]
+    source: str
+    fingerprint: str
+    note: dict[str, Any] = field(default_factory=dict)
+    photos: tuple[tuple[str, int, str], ...] = ()
+    changes: tuple[Change, ...] = ()
+    excluded: tuple[str, ...] = ()
+    kept: dict[str, frozenset[str]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def items(self, split: str | None = None) -> list[Item]:
+        """The photos of a split, or all of them, in the order of their names."""
+        return list(self._items if split is None else self._of_split.get(split, ()))
+
+    @cached_property
+    def _items(self) -> list[Item]:
+        return [Item(self.root / file, file, label, split) for file, label, split in self.photos]
+
+    @cached_property
+    def _of_split(self) -> dict[str, list[Item]]:
+        found: dict[str, list[Item]] = {}
+        for item in self._items:
+            found.setdefault(item.split, []).append(item)
+        return found
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Photos by split and class name; splits without photos are left out."""
+        return {split: dict(self._counts[split]) for split in edits.SPLITS if split in self._counts}
+
+    @cached_property
+    def _counts(self) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for (label, split), count in Counter(row[1:] for row in self.photos).items():
+            found.setdefault(split, dict.fromkeys(self.classes, 0))[self.classes[label]] += count
+        return found
+
+    def subset(self, count: int, seed: int = 0) -> Dataset:
+        """This dataset with `count` training photos only; validation and test stay as they are.
+
+        A larger subset of the same seed holds a smaller one, so that experiments on 100, 250, 500
+        … photos (`division.SIZES`) differ in nothing but the photos that come on top. Nothing is
+        written: runs may use different sizes of one dataset at once.
+
+        Raises:
+            DatasetError: there are fewer training photos, or `count` is below the classes.
+        """
+        chosen = splits.nested(list(self.photos), count, seed, len(self.classes))
+        photos = tuple(row for row in self.photos if row[2] != "train" or row[0] in chosen)
+        if photos == self.photos:
+            return self
+        text = json.dumps([self.fingerprint, "subset", sorted(chosen)])
+        return replace(
+            self,
+            fingerprint=hashlib.blake2b(text.encode(), digest_size=20).hexdigest(),
+            note={**self.note, "subset": {"count": count, "seed": seed}},
+            photos=photos,
+        )
+
+
+_cache: FileCache[Dataset] = FileCache(200_000, lambda dataset: len(dataset.photos))
+"""As many photos as two large datasets have, about 400 bytes each once their items are listed."""
+
+
+def changed(dataset: Dataset, changes: Sequence[Change]) -> Dataset:
+    """A dataset as its folders say, after the changes."""
+    outcome = edits.apply(list(dataset.photos), dataset.classes, changes)
+    note = dataset.note
+    if outcome.division:
+        made = outcome.division
+        parts = {
+            "seed": made.seed,
+            "validation_fraction": made.validation_fraction,
+            "test_fraction": made.test_fraction,
+        }
+        note = {**note, "layout": "redivided", "split": parts}
+    return replace(
+        dataset,
+        classes=outcome.classes,
+        fingerprint=edits.fingerprint(
+            dataset.fingerprint,
+            list(dataset.photos),
+            outcome.photos,
+            dataset.classes,
+            outcome.classes,
+        ),
+        note=note,
+        photos=tuple(outcome.photos),
+        changes=tuple(changes),
+        excluded=outcome.excluded,
+        kept=outcome.kept,
+    )
+
+
+def root() -> Path:
+    """Where the records of this workspace lie."""
+    return files.workspace() / "datasets"
+
+
+def load(dataset_id: str) -> Dataset:
+    """Read a dataset's record.
+
+    Raises:
+        DatasetError: there is none, it is damaged, or its photos are gone.
+    """
+    folder = root() / dataset_id
+    if files.slug(dataset_id, 80) != dataset_id or not (folder / "dataset.json").is_file():
+        raise DatasetError(
+            "There is no dataset '{id}'. Expected one of the workspace. Choose or make one on the"
+            " Data page.",
+            id=files.shown(dataset_id),
+        )
+    dataset = _cache.get(folder, [folder / "dataset.json"], lambda: _after_changes(folder))
+    if not dataset.root.is_dir():
+        url = str(files.read_object(folder / "dataset.json").get("root"))
+        if url_import.is_url(url) and dataset.source == "shards":
+            raise DatasetError(
+                "'{name}' was opened at {url}, where the lab no longer reads shards. Run 'import"
+                " URL' with the photos that they were packed from.",
+                name=dataset.name,
+                url=files.shown(url_import.without_secrets(url), 200),
+            )
+        if url_import.is_url(url):
+            raise DatasetError(
+                "'{name}' was opened at {url}, where the lab no longer reads photos. Add it again"
+                " by the source URL, or run 'import URL'.",
+                name=dataset.name,
+                url=files.shown(url_import.without_secrets(url), 200),
+            )
+        raise DatasetError(
+            "The photos of '{name}' are gone from {folder}. Put them back, or delete the dataset.",
+            name=dataset.name,
+            folder=dataset.root,
+        )
+    return dataset
+
+
+def _after_changes(folder: Path) -> Dataset:
+    dataset, events = read(folder)
+    return changed(dataset, edits.in_force(events))
+
+
+def read(folder: Path) -> tuple[Dataset, Events]:
+    """The dataset of a folder's record as its folders say, and the events of its history.
+
+    Raises:
+        CatDogError: there is no record, or it is damaged.
+    """
+    record = files.read_json(folder / "dataset.json", FORMAT)
+    try:
+        dataset = Dataset(
+            id=folder.name,
+            name=str(record["name"]),
+            root=folder / "photos" if record["root"] is None else Path(record["root"]),
+            classes=tuple(map(str, record["classes"])),
+            source=str(record["source"]),
+            fingerprint=str(record["fingerprint"]),
+            note=_note(record),
+            photos=tuple((str(f), int(label), str(s)) for f, label, s in record["photos"]),
+            names={str(f): str(name) for f, name in record.get("names", {}).items()},
+        )
+        events = list(record.get("history", []))
+        edits.in_force(events)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise DatasetError(
+            "The record of dataset '{id}' is damaged. Delete the dataset and add it again; its"
+            " photos are not touched.",
+            id=folder.name,
+        ) from error
+    return dataset, events
+
+
+def _note(record: dict[str, Any]) -> dict[str, Any]:
+    note = dict(record["note"])
+    if "warnings" in note:
+        note["warnings"] = [(str(message), dict(params)) for message, params in note["warnings"]]
+    return note
+
+
+def write(folder: Path, dataset: Dataset, events: Events) -> None:
+    """Write a record.
+
+    Args:
+        folder: its name is the dataset's id, once it is in its place.
+        dataset: as its folders say, before any change.
+        events: its history.
+    """
+    record = {
+        "format": FORMAT,
+        "id": dataset.id,
+        "name": dataset.name,
+        "source": dataset.source,
+        "created": time.time(),
+        "root": str(dataset.root) if dataset.source == "folder" else None,
+        "classes": list(dataset.classes),
+        "fingerprint": dataset.fingerprint,
+        "note": dataset.note,
+        "history": events,
+        "photos": [list(photo) for photo in dataset.photos],
+    }
+    if dataset.names:
+        record["names"] = dataset.names
+    # Escaped, since a file's name may hold bytes that are no UTF-8; compact, since often read.
+    text = json.dumps(record, separators=(",", ":"))
+    files.write_bytes(folder / "dataset.json", text.encode())
+
+
+def history(folder: Path) -> Events:
+    """The events of a folder's record; none where there is no sound one.
+
+    Raises:
+        CatDogError: the record was made by a newer program, whose history must not get lost.
+    """
+    path = folder / "dataset.json"
+    files.refuse_newer(path, files.read_object(path), FORMAT)
+    with suppress(CatDogError):
+        return read(folder)[1]
+    return []
+
+
+def set_aside(folder: Path) -> None:
+    """Keep a record that cannot be read under another name, for whoever can mend it."""
+    try:
+        read(folder)
+    except CatDogError:
+        path = folder / "dataset.json"
+        if path.exists():
+            with files.telling(path):
+                os.replace(path, folder / "dataset-damaged.json")
+
+
+@contextmanager
+def writing(dataset_id: str) -> Iterator[Path]:
+    """A dataset's folder, for one writer at a time: two pages may decide at once.
+
+    Raises:
+        CatDogError: the workspace may not be written.
+    """
+    folder = root() / dataset_id
+    lock = FileLock(folder / "dataset.lock")
+    with files.telling(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield folder
+    finally:
+        lock.release()

@@ -1,0 +1,277 @@
+"""Datasets: photos in class folders, understood, split and remembered, never changed.
+
+A dataset is a record, ``workspace/datasets/<id>/dataset.json``; the photos may lie anywhere, also
+read-only. Only the drawn demo set and unpacked archives lie beside their record, in ``photos/``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..base import access, files, trash
+from ..base.errors import CatDogError, DatasetError
+from . import content_hashes, dataset_record, edits, folder_ids, layout, synthetic
+from .archives import Stored
+from .dataset_record import Dataset, Item, load, root
+from .edit_log import as_of, change, order_classes, refuse_second_test, resplit, undo
+from .edits import Choice
+
+__all__ = [
+    "DEMO_ID",
+    "Choice",
+    "Dataset",
+    "Item",
+    "adopt",
+    "as_of",
+    "change",
+    "create_demo",
+    "damaged",
+    "listing",
+    "load",
+    "make_demo",
+    "open_folder",
+    "order_classes",
+    "read_folder",
+    "remove",
+    "resplit",
+    "root",
+    "scan",
+    "undo",
+]
+
+VALIDATION_FRACTION = 0.25
+DEMO_ID = "demo"
+
+Progress = Callable[[int, int], None]
+make_demo = synthetic.make_demo
+
+
+def scan(
+    folder: Path,
+    classes: tuple[str, ...] | None = None,
+    seed: int = 0,
+    validation_fraction: float = VALIDATION_FRACTION,
+    known: content_hashes.Known | None = None,
+    test_fraction: float = 0.0,
+) -> Dataset:
+    """Understand a folder of photos, as it is: what was decided about it is left aside.
+
+    Nothing is written. Where the lab divides the photos, exact copies stay on one side; `resplit`
+    keeps photos that are only alike together, too, which takes a look at each.
+
+    Args:
+        folder: holds ``train/<class>/`` and ``validation/<class>/``, or ``<class>/`` folders.
+        classes: class names in label order; by default sorted.
+        seed: of the split, where the folder has none.
+        validation_fraction: part of each class kept for validation, 0..1, where it has none.
+        known: digests from an earlier look, used where they hold and brought up to date.
+        test_fraction: part of each class kept for a test, 0..1, where the lab divides it.
+
+    Raises:
+        DatasetError: it is no folder, or its layout is none of these.
+    """
+    plan = layout.understand(layout.tree_of(Path(folder)), classes)
+    root = Path(folder).resolve() / plan.root
+    listed = [file for file, _, _ in plan.rows]
+    digests = content_hashes.digests(root, listed, known if known is not None else {})
+    if plan.layout != "split" and test_fraction:
+        refuse_second_test(plan.rows)
+    same = content_hashes.copies(listed, digests)
+    plan = layout.divided(plan, same, seed, validation_fraction, test_fraction)
+    note = plan.note()
+    unusable = [*plan.empty, *plan.unreadable]
+    if unusable:
+        note["unusable"] = unusable
+    return Dataset(
+        id=folder_ids.of(root),
+        name=files.shown(root.name, 60),
+        root=root,
+        classes=plan.classes,
+        source="folder",
+        fingerprint=content_hashes.fingerprint(plan.rows, plan.folders, digests),
+        note=note,
+        photos=tuple(plan.rows),
+    )
+
+
+def open_folder(folder: Path) -> Dataset:
+    """Understand a folder and remember it in the workspace; the folder itself stays untouched.
+
+    What was decided about its photos earlier is still in force. The photos of a dataset that lie
+    in the workspace are that dataset, and no other.
+
+    Raises:
+        DatasetError: as `scan`.
+    """
+    if own := folder_ids.own(folder):
+        return load(own)
+    access.check("change data")
+    folder = Path(folder).absolute()
+    # The true root, known after the scan, is nearly always the folder given.
+    earlier = content_hashes.read(root() / folder_ids.of(folder))
+    dataset = scan(folder, known=earlier)
+    with dataset_record.writing(dataset.id) as place:
+        events = dataset_record.history(place)
+        dataset_record.set_aside(place)
+        dataset_record.write(place, dataset, events)
+        content_hashes.write(place, earlier)
+    return dataset_record.changed(dataset, edits.in_force(events))
+
+
+def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
+    """Understand a folder, with what was decided about its photos in this workspace, if anything.
+
+    As `open_folder`, but nothing is written.
+
+    Args:
+        folder: of photos by class, or a dataset's own in the workspace.
+        order: all class names in another order, for this once.
+
+    Raises:
+        DatasetError: as `scan`, or `order` is not one of its classes.
+    """
+    if own := folder_ids.own(folder):
+        load(own)  # tells when the photos are gone
+        dataset, events = dataset_record.read(root() / own)
+    else:
+        place = Path(folder).absolute()
+        dataset = scan(place, known=content_hashes.read(root() / folder_ids.of(place)))
+        events = dataset_record.history(root() / dataset.id)
+    changes = edits.in_force(events)
+    if order:
+        edits.refuse_order(order, dataset.classes)
+        changes = (*changes, edits.Change(time.time(), "", order=tuple(order)))
+    return dataset_record.changed(dataset, changes)
+
+
+def create_demo(progress: Progress | None = None) -> Dataset:
+    """The drawn demo set of 400 training and 200 validation photos, drawn at the first call."""
+    with suppress(CatDogError):
+        return load(DEMO_ID)
+    return adopt(
+        DEMO_ID, "Demo", "demo", lambda folder: synthetic.make_demo(folder, progress=progress)
+    )
+
+
+def listing() -> list[Dataset]:
+    """The datasets of the workspace, the newest first; damaged ones are left out."""
+    return [dataset for dataset in map(_try_load, _records()) if isinstance(dataset, Dataset)]
+
+
+def damaged() -> list[tuple[str, CatDogError]]:
+    """The records that cannot be used, each with the reason."""
+    found = ((folder.name, _try_load(folder)) for folder in _records())
+    return [(name, error) for name, error in found if isinstance(error, CatDogError)]
+
+
+def remove(dataset_id: str) -> str:
+    """Move a dataset's record to the trash and return the id of its entry there.
+
+    Photos of a user's folder stay where they are; those in the workspace go with the record.
+    `runs.remove_dataset` asks first whether a training uses it.
+
+    Raises:
+        DatasetError: there is none.
+        AccessError: the visitor may not change data.
+        CatDogError: it cannot be moved.
+    """
+    access.check("change data")
+    folder = root() / dataset_id
+    if files.slug(dataset_id, 80) != dataset_id or not folder.is_dir():
+        raise DatasetError("There is no dataset '{id}' to delete.", id=files.shown(dataset_id))
+    name = files.read_object(folder / "dataset.json").get("name")
+    return trash.put("dataset", str(name or dataset_id), [folder])
+
+
+def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) -> Dataset:
+    """Make a dataset whose photos lie in the workspace; it appears whole or not at all."""
+    access.check("change data")
+    folder = root() / dataset_id
+    with files.temporary_beside(folder) as building:
+        return _adopted(dataset_id, name, source, fill, building)
+
+
+def _adopted(
+    dataset_id: str, name: str, source: str, fill: Callable[[Path], Any], building: Path
+) -> Dataset:
+    folder = root() / dataset_id
+    try:
+        building.mkdir(parents=True)
+        made = fill(building / "photos")
+        if isinstance(made, Stored):
+            dataset, known = _of_stored(made), made.known
+        else:
+            dataset, known = _of_folder(building / "photos", name)
+        dataset = replace(dataset, id=dataset_id, name=name, root=folder / "photos", source=source)
+        dataset_record.write(building, dataset, [])
+        content_hashes.write(building, known)
+        if folder.exists():  # a record that cannot be used, perhaps of a newer program
+            trash.put("dataset", name, [folder])
+        os.replace(building, folder)
+    except OSError as error:
+        raise DatasetError(
+            "The dataset could not be written: {reason}. Free some disk space, or move the"
+            " workspace by CATDOG_WORKSPACE, then try again.",
+            reason=error.strerror or str(error),
+        ) from error
+    return dataset
+
+
+def _of_stored(made: Stored) -> Dataset:
+    """The dataset of photos that were stored by a plan, which is not understood a second time."""
+    inner = [
+        (PurePosixPath(file).relative_to(made.root).as_posix(), label, split)
+        for file, label, split in made.photos
+    ]
+    digests = [made.known[file][2] for file, _, _ in made.photos]
+    return Dataset(
+        id="",
+        name="",
+        root=Path(),
+        classes=made.plan.classes,
+        source="",
+        fingerprint=content_hashes.fingerprint(inner, made.classes, digests),
+        note=made.plan.note(),
+        photos=tuple(made.photos),
+        names=made.names,
+    )
+
+
+def _of_folder(folder: Path, name: str) -> tuple[Dataset, content_hashes.Known]:
+    """The dataset of a folder of the lab's own making, with files named from that folder."""
+    known: content_hashes.Known = {}
+    try:
+        found = scan(folder, known=known)
+    except DatasetError as error:  # it names the folder as it is here, not as the user knows it
+        params = {k: name if str(v) == "photos" else v for k, v in error.params.items()}
+        raise DatasetError(error.message, **params) from error
+    inside = found.root.relative_to(folder.resolve())
+    photos = tuple(((inside / f).as_posix(), label, part) for f, label, part in found.photos)
+    return replace(found, photos=photos), {(inside / f).as_posix(): known[f] for f in known}
+
+
+def _records() -> list[Path]:
+    if not root().is_dir():
+        return []
+    folders = [path for path in root().iterdir() if path.is_dir() and path.name[0] != "."]
+    return sorted(folders, key=lambda path: (-_changed_at(path), path.name))
+
+
+def _changed_at(folder: Path) -> float:
+    # Caches beside the record come and go; only the record tells when a dataset was touched.
+    with suppress(OSError):
+        return (folder / "dataset.json").stat().st_mtime
+    return 0.0
+
+
+def _try_load(folder: Path) -> Dataset | CatDogError:
+    try:
+        return load(folder.name)
+    except CatDogError as error:
+        return error

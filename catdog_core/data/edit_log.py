@@ -1,0 +1,150 @@
+"""Deciding about the photos of a dataset, and taking it back; files are never touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..base import access
+from ..base.errors import DatasetError
+from . import dataset_record, edits, photo_scan
+from .dataset_record import Dataset
+from .edits import Change, Choice
+
+Progress = Callable[[int, int], None]
+
+
+def change(dataset_id: str, chosen: Sequence[Choice]) -> Dataset:
+    """Decide about some photos of a dataset; no file is touched, and `undo` takes it back.
+
+    Raises:
+        DatasetError: there is no such dataset, photo, action, split or class, or a split would be
+            left without a class.
+    """
+    dataset_record.load(dataset_id)
+    with dataset_record.writing(dataset_id) as folder:
+        content, events = dataset_record.read(folder)
+        made = Change(time.time(), "", choices=tuple(chosen))
+        found = dataset_record.changed(content, (*edits.in_force(events), made))
+        after = edits.renumbered(found.photos, found.classes, content.classes)
+        edits.refuse_unusable(chosen, list(content.photos), after, content.classes)
+        return _decided(folder, content, events, made)
+
+
+def order_classes(dataset_id: str, names: Sequence[str]) -> Dataset:
+    """Set which class has the number 0, which 1 and so on; `undo` takes it back.
+
+    By default they count in the order of their names. What a model of two classes tells is the
+    probability of number 1. Runs keep the order they were made with, and models know their class
+    names, so that neither is mistaken afterwards.
+
+    Args:
+        dataset_id: its photos are packed anew for the next training.
+        names: all class names, in the order wanted.
+
+    Raises:
+        DatasetError: there is no such dataset, or the names are not those of its classes.
+    """
+    dataset_record.load(dataset_id)
+    with dataset_record.writing(dataset_id) as folder:
+        content, events = dataset_record.read(folder)
+        edits.refuse_order(names, content.classes)
+        return _decided(folder, content, events, Change(time.time(), "", order=tuple(names)))
+
+
+def resplit(
+    dataset_id: str,
+    seed: int = 0,
+    validation_fraction: float = 0.25,
+    test_fraction: float = 0.0,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Divide a dataset's photos anew, by class and seed; photos that are alike stay on one side.
+
+    Photos of a test folder stay there; what was moved before is divided with the others. `undo`
+    takes it back.
+
+    Args:
+        dataset_id: its photos are looked at, unless the health check did already.
+        seed: another one, another split.
+        validation_fraction: part of each class to validate, 0..1.
+        test_fraction: part of each class to test, 0..1.
+        progress: called with (photos looked at, photos in all).
+
+    Raises:
+        DatasetError: there is no such dataset, the parts are none, a class has too few photos, or
+            there is a test folder already and `test_fraction` is not 0.
+    """
+    now = dataset_record.load(dataset_id)
+    listed = [file for file, _, _ in now.photos]
+    found = photo_scan.take(now.root, listed, dataset_record.root() / dataset_id, progress)
+    together = tuple(tuple(listed[i] for i in group) for group in photo_scan.alike(found))
+    values = edits.Division(seed, validation_fraction, test_fraction, together)
+    with dataset_record.writing(dataset_id) as folder:
+        content, events = dataset_record.read(folder)
+        if test_fraction:
+            refuse_second_test(content.photos)
+        edits.refuse_division(content.photos, now.photos, now.classes, values)
+        made = Change(time.time(), "", division=values)
+        return _decided(folder, content, events, made)
+
+
+def undo(dataset_id: str) -> Dataset:
+    """Take back the last change, whatever it was. Raises DatasetError when there is none."""
+    access.check("change data")
+    dataset_record.load(dataset_id)
+    with dataset_record.writing(dataset_id) as folder:
+        content, events = dataset_record.read(folder)
+        left = edits.in_force(events)[:-1]
+        if not edits.in_force(events):
+            raise DatasetError(
+                "Nothing was changed in '{name}'. Expected a change to take back.",
+                name=content.name,
+            )
+        found = dataset_record.changed(content, left)
+        event = {"at": time.time(), "fingerprint": found.fingerprint, "undo": True}
+        dataset_record.write(folder, content, [*events, event])
+    return found
+
+
+def as_of(dataset_id: str, fingerprint: str) -> Dataset:
+    """A dataset in the state that had this fingerprint, such as the one a run was trained on.
+
+    Raises:
+        DatasetError: it never had it, or photos of its folder have changed since.
+    """
+    now = dataset_record.load(dataset_id)
+    content, events = dataset_record.read(dataset_record.root() / dataset_id)
+    steps = [n for n, event in enumerate(events, 1) if event["fingerprint"] == fingerprint]
+    for step in [0, *steps]:
+        then = dataset_record.changed(content, edits.in_force(events[:step]))
+        if then.fingerprint == fingerprint:
+            return then
+    raise DatasetError(
+        "The photos of '{name}' have changed since. Expected them as they were then. Open the"
+        " dataset anew, and start a new run.",
+        name=now.name,
+    )
+
+
+def refuse_second_test(photos: Sequence[tuple[str, int, str]]) -> None:
+    """Raise DatasetError when photos of a test folder are there already."""
+    if any(split == "test" for _, _, split in photos):
+        raise DatasetError(
+            "The dataset has a test folder, whose photos stay there. Expected no other part for a"
+            " test. Leave it at 0, or move single photos."
+        )
+
+
+def _decided(
+    folder: Path, content: Dataset, events: dataset_record.Events, made: Change
+) -> Dataset:
+    """Add a change to a record; the dataset after it."""
+    access.check("change data")
+    before = edits.in_force(events)
+    fingerprint = dataset_record.changed(content, (*before, made)).fingerprint
+    made = replace(made, fingerprint=fingerprint)
+    dataset_record.write(folder, content, [*events, made.event()])
+    return dataset_record.changed(content, (*before, made))

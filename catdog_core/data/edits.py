@@ -1,0 +1,262 @@
+"""What people decided about the photos of a dataset: a list of changes that can be undone.
+
+Changes never touch a file. They are kept in the dataset's record as events, only ever added to;
+an undo is an event, too. So every state the dataset ever had can be told again by its fingerprint,
+and with it what a run of last week was trained on. An event is one of
+
+    {"at", "fingerprint", "choices": [[file, action, to], …]}
+    {"at", "fingerprint", "division": {"seed", "validation_fraction", "test_fraction", "together"}}
+    {"at", "fingerprint", "order": [class, …]}
+    {"at", "fingerprint", "undo": true}
+
+where `at` is the time, seconds since 1970, and `fingerprint` that of the dataset afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..base.errors import DatasetError
+from ..base.files import shown
+from . import splits
+from .splits import Photos
+
+ACTIONS = ("exclude", "move", "relabel", "keep", "restore")
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One decision about one photo.
+
+    Actions: "exclude" it from everything; "move" it to the split `to`; "relabel" it as the class
+    `to`; "keep" it as it is, so that the health check tells no more of a finding of the kind `to`,
+    or of any when that is empty; "restore" it to how it lies in its folder.
+    """
+
+    file: str
+    action: str
+    to: str = ""
+
+
+@dataclass(frozen=True)
+class Division:
+    """A new split: `division.divide` with these values. `together` are groups of like photos."""
+
+    seed: int
+    validation_fraction: float
+    test_fraction: float
+    together: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was decided at once, and is undone at once: one of the last three.
+
+    `at` is the time, seconds since 1970, `fingerprint` that of the dataset afterwards, `order` the
+    class names in the order of their numbers.
+    """
+
+    at: float
+    fingerprint: str
+    choices: tuple[Choice, ...] = ()
+    division: Division | None = None
+    order: tuple[str, ...] = ()
+
+    def event(self) -> dict[str, Any]:
+        """As it is stored."""
+        head = {"at": self.at, "fingerprint": self.fingerprint}
+        if self.division:
+            return {**head, "division": asdict(self.division)}
+        if self.order:
+            return {**head, "order": list(self.order)}
+        return {**head, "choices": [[c.file, c.action, c.to] for c in self.choices]}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Photos after some changes, sorted by file, with labels that count in `classes`; the excluded;
+    kinds of finding kept, by file; the last division."""
+
+    photos: Photos
+    classes: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
+    kept: dict[str, frozenset[str]] = field(default_factory=dict)
+    division: Division | None = None
+
+
+def in_force(events: Iterable[dict[str, Any]]) -> tuple[Change, ...]:
+    """The changes that events leave, the oldest first. Raises KeyError, TypeError, ValueError."""
+    found: list[Change] = []
+    for event in events:
+        if event.get("undo"):
+            found.pop()
+            continue
+        made = event.get("division")
+        together = tuple(tuple(group) for group in made["together"]) if made else ()
+        found.append(
+            Change(
+                float(event["at"]),
+                str(event["fingerprint"]),
+                tuple(Choice(*map(str, choice)) for choice in event.get("choices", ())),
+                Division(**{**made, "together": together}) if made else None,
+                tuple(map(str, event.get("order", ()))),
+            )
+        )
+    return tuple(found)
+
+
+def apply(photos: Photos, classes: Sequence[str], changes: Iterable[Change]) -> Outcome:
+    """What changes make of a dataset as its folders say. Files that are gone are passed over."""
+    now = {file: (label, split) for file, label, split in photos}
+    laid, given = dict(now), {file for file, _, split in photos if split == "test"}
+    kept: dict[str, frozenset[str]] = {}
+    last, order = None, tuple(classes)
+    for change in changes:
+        for choice in change.choices:
+            if choice.file in laid:
+                _apply(choice, classes, now, laid, kept)
+        if change.division:
+            last = change.division
+            with suppress(DatasetError):  # the folder has lost photos since: they stay as they are
+                for file, side in _divided(now, given, classes, last).items():
+                    now[file] = (now[file][0], side)
+                    laid[file] = (laid[file][0], side)
+        if change.order:  # classes may have come and gone since
+            stayed = [name for name in change.order if name in classes]
+            order = (*stayed, *(name for name in classes if name not in stayed))
+    rows = [(file, label, split) for file, (label, split) in sorted(now.items())]
+    excluded = tuple(sorted(file for file in laid if file not in now))
+    return Outcome(renumbered(rows, classes, order), order, excluded, kept, last)
+
+
+def renumbered(
+    photos: Iterable[tuple[str, int, str]], classes: Sequence[str], order: Sequence[str]
+) -> Photos:
+    """Photos whose labels count in `classes`, with labels that count in `order`."""
+    if tuple(order) == tuple(classes):  # also where two folders are shown by the same name
+        return list(photos)
+    number = [order.index(name) for name in classes]
+    return [(file, number[label], split) for file, label, split in photos]
+
+
+def fingerprint(
+    content: str, before: Photos, after: Photos, classes: Sequence[str], order: Sequence[str]
+) -> str:
+    """Name a dataset's state: the fingerprint of its content, if the changes come to nothing.
+
+    Args:
+        content: that fingerprint.
+        before: the photos as their folders say, with labels that count in `classes`.
+        after: the photos now, with labels that count in `order`.
+        classes: class names as the folders say.
+        order: the same in the order of today.
+    """
+    if tuple(order) != tuple(classes):
+        content = _digest([content, "order", *order])
+        after = renumbered(after, order, classes)
+    known = {file: (label, split) for file, label, split in before}
+    changed = [row for row in after if known.pop(row[0], None) != row[1:]]
+    if not changed and not known:
+        return content
+    return _digest([content, sorted(changed), sorted(known)])
+
+
+def refuse_order(order: Sequence[str], classes: Sequence[str]) -> None:
+    """Raise DatasetError unless `order` names each of the classes once."""
+    if len(order) != len(set(order)) or sorted(order) != sorted(classes):
+        raise DatasetError(
+            "The order {order} was asked for. Expected each of the classes once: {classes}.",
+            order=shown(", ".join(order), 200),
+            classes=shown(", ".join(classes), 200),
+        )
+
+
+def refuse_unusable(
+    chosen: Iterable[Choice], before: Photos, after: Photos, classes: Sequence[str]
+) -> None:
+    """Raise DatasetError for choices that cannot be, or that leave a split without a class."""
+    known = {file for file, _, _ in before}
+    targets = {"move": SPLITS, "relabel": classes}
+    for choice in chosen:
+        if choice.file not in known:
+            raise DatasetError(
+                "There is no photo '{file}' in the dataset. Expected one of its files.",
+                file=shown(choice.file, 120),
+            )
+        if choice.action not in ACTIONS or choice.to not in targets.get(
+            choice.action, (choice.to,)
+        ):
+            raise DatasetError(
+                "A photo cannot be told to {action} '{to}'. Expected one of {actions}; to move it,"
+                " a split; to relabel it, a class of the dataset.",
+                action=shown(choice.action),
+                to=shown(choice.to),
+                actions=", ".join(ACTIONS),
+            )
+    filled = {(label, split) for _, label, split in after}
+    for label, split in sorted({(x, s) for _, x, s in before if s != "test"} - filled):
+        raise DatasetError(
+            "No photo of {name} would be left in {split}. Expected at least one of each class to"
+            " train and to validate. Leave one, or add photos.",
+            name=shown(classes[label]),
+            split=split,
+        )
+
+
+def refuse_division(
+    before: Iterable[tuple[str, int, str]],
+    now: Iterable[tuple[str, int, str]],
+    classes: Sequence[str],
+    values: Division,
+) -> None:
+    """Raise DatasetError when photos `now` cannot be divided so; `before` are those as they lie."""
+    given = {file for file, _, split in before if split == "test"}
+    _divided({file: (label, split) for file, label, split in now}, given, classes, values)
+
+
+def _digest(value: list[Any]) -> str:
+    return hashlib.blake2b(json.dumps(value).encode(), digest_size=20).hexdigest()
+
+
+def _apply(
+    choice: Choice,
+    classes: Sequence[str],
+    now: dict[str, tuple[int, str]],
+    laid: dict[str, tuple[int, str]],
+    kept: dict[str, frozenset[str]],
+) -> None:
+    file = choice.file
+    label, split = now.get(file, laid[file])
+    if choice.action == "exclude":
+        now.pop(file, None)
+    elif choice.action == "move":
+        now[file] = (label, choice.to)
+    elif choice.action == "relabel" and choice.to in classes:
+        now[file] = (classes.index(choice.to), split)
+    elif choice.action == "restore":
+        now[file] = laid[file]
+        kept.pop(file, None)
+    elif choice.action == "keep":
+        kept[file] = kept.get(file, frozenset()) | {choice.to}
+
+
+def _divided(
+    now: dict[str, tuple[int, str]], given: set[str], classes: Sequence[str], values: Division
+) -> dict[str, str]:
+    """Sides by file; photos that lie in a test folder of the user's stay there."""
+    rows = [(f, label, "test" if f in given else "train") for f, (label, _) in now.items()]
+    divided = splits.divide(
+        rows,
+        classes,
+        values.seed,
+        values.validation_fraction,
+        values.test_fraction,
+        values.together,
+    )
+    return {file: side for file, _, side in divided}

@@ -1,0 +1,26 @@
+"""Which dataset a folder is: one of the workspace's own, or named by where it lies. Light."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from ..base import files
+from .dataset_record import root
+
+
+def own(folder: Path) -> str | None:
+    """The dataset whose record or photos a folder of the workspace holds."""
+    place = Path(folder).resolve()
+    for path in (place, place.parent):
+        inside = path == place or place.name == "photos"
+        if path.parent == root().resolve() and inside and (path / "dataset.json").is_file():
+            return path.name
+    return None
+
+
+def of(folder: Path) -> str:
+    """The id of a folder's dataset: its name and a digest of where it lies."""
+    digest = hashlib.sha256(os.fsencode(str(folder))).hexdigest()
+    return f"{files.slug(folder.name, 24)}-{digest[:8]}"

@@ -1,0 +1,190 @@
+"""What can go wrong between here and a server, each in words; and the way there, by a proxy too."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPMessage
+from pathlib import Path
+from typing import IO
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+from ..base import files
+from ..base.errors import DownloadError
+
+_OFFLINE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirections, but never from https to what others on the way could change."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        if req.type == "https" and urlsplit(newurl).scheme != "https":
+            raise DownloadError(
+                "{url} leads to {other}, which is not encrypted. Expected an https address. The"
+                " network between may be changing answers; try from another one.",
+                url=req.full_url,
+                other=files.shown(newurl),
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def opener() -> urllib.request.OpenerDirector:
+    """Opens addresses by the proxy the environment names, and verifies certificates."""
+    context = ssl.create_default_context()
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler(), urllib.request.HTTPSHandler(context=context), _Redirects()
+    )
+
+
+@contextmanager
+def disk(folder: Path) -> Iterator[None]:
+    """Tell a mistake of the disk from one of the network, which is an OSError as well."""
+    try:
+        yield
+    except OSError as error:
+        raise DownloadError(
+            "The download could not be written to {folder}: {reason}. Free some disk space, or move"
+            " the workspace by CATDOG_WORKSPACE, then try again; it goes on from where it was.",
+            folder=folder,
+            reason=error.strerror or str(error),
+        ) from error
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether another try in a second may do better, before anything has come."""
+    cause = _cause(error)
+    return not isinstance(cause, ssl.SSLCertVerificationError | socket.gaierror) and (
+        not isinstance(cause, ConnectionRefusedError)
+        and getattr(cause, "errno", None) not in _OFFLINE
+        and "Tunnel connection failed" not in str(cause)
+    )
+
+
+def network(url: str, error: Exception) -> DownloadError:
+    """Why there is no connection, or no longer."""
+    cause, host, proxy = _cause(error), urlsplit(url).hostname or url, _proxy(url)
+    values = {"host": host, "reason": _reason(cause)}
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return DownloadError(
+            "The certificate of {host} cannot be verified ({reason}), so nothing was downloaded. A"
+            " proxy that looks into encrypted traffic needs its certificate in SSL_CERT_FILE;"
+            " check the computer's date, too.",
+            **values,
+        )
+    if "Tunnel connection failed: 407" in str(cause):
+        return _wants_password(proxy)
+    if proxy:
+        return DownloadError(
+            "The proxy {proxy} gave no way to {host}: {reason}. Check HTTPS_PROXY and HTTP_PROXY,"
+            " or make the demo dataset, which needs no network.",
+            proxy=proxy,
+            **values,
+        )
+    if isinstance(cause, TimeoutError):
+        return slow(url)
+    return DownloadError(
+        "There is no connection to {host} ({reason}). Check the network; behind a proxy, set"
+        " HTTPS_PROXY. The demo dataset needs no network.",
+        **values,
+    )
+
+
+def status(url: str, code: int) -> DownloadError:
+    """What a server's refusal means."""
+    if code == 407:
+        return _wants_password(_proxy(url))
+    if code in (404, 410):
+        return DownloadError(
+            "{url} is not there any more (status {code}). Look for a new version of the lab, or"
+            " bring the photos as a zip or a folder.",
+            url=url,
+            code=code,
+        )
+    if code >= 500 or code == 429:
+        return DownloadError(
+            "{host} is too busy or out of order now (status {code}). Try again later; it goes on"
+            " from where it was.",
+            host=urlsplit(url).hostname,
+            code=code,
+        )
+    return DownloadError(
+        "{host} refuses to give the file (status {code}). If there is a proxy or filter on the way,"
+        " ask whoever runs it; or bring the photos as a zip or a folder.",
+        host=urlsplit(url).hostname,
+        code=code,
+    )
+
+
+def slow(url: str) -> DownloadError:
+    """Nothing comes, or next to nothing."""
+    return DownloadError(
+        "{host} has sent next to nothing for a while. Try again, and it goes on from where it was;"
+        " or make the demo dataset, which needs no network.",
+        host=urlsplit(url).hostname,
+    )
+
+
+def changed(url: str) -> DownloadError:
+    """The file is another one than at the start."""
+    return DownloadError("{url} changed while it was downloaded. Try again.", url=url)
+
+
+def short(url: str, have: int, total: int) -> DownloadError:
+    """The connection ended early."""
+    return DownloadError(
+        "{host} broke off after {have:,} of {total:,} bytes. Try again, and it goes on from there.",
+        host=urlsplit(url).hostname,
+        have=have,
+        total=total,
+    )
+
+
+def content(url: str, kind: str) -> DownloadError:
+    """Something else came than what was asked for, such as the log-in page of a hotel."""
+    return DownloadError(
+        "{host} sent something else than the file ({kind}). Perhaps the network wants you to log in"
+        " first: open any web page, then try again.",
+        host=urlsplit(url).hostname,
+        kind=files.shown(kind, 40),
+    )
+
+
+def _wants_password(proxy: str) -> DownloadError:
+    return DownloadError(
+        "The proxy {proxy} wants a name and password. Set HTTPS_PROXY to"
+        " http://NAME:PASSWORD@HOST:PORT, then start the lab again.",
+        proxy=proxy,
+    )
+
+
+def _cause(error: Exception) -> Exception:
+    reason = error.reason if isinstance(error, URLError) else error
+    return reason if isinstance(reason, Exception) else error
+
+
+def _reason(cause: Exception) -> str:
+    told = getattr(cause, "verify_message", "") or getattr(cause, "strerror", None) or str(cause)
+    return files.shown(" ".join(str(told).split()) or type(cause).__name__, 120)
+
+
+def _proxy(url: str) -> str:
+    """The proxy on the way to an address, without its password; empty where there is none."""
+    parts = urlsplit(url)
+    found = urllib.request.getproxies().get(parts.scheme, "")
+    if not found or urllib.request.proxy_bypass(parts.hostname or ""):
+        return ""
+    return files.shown(found.rsplit("@", 1)[-1].removeprefix("http://").rstrip("/"))

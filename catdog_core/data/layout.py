@@ -1,0 +1,600 @@
+"""What folders of photos mean: wrappers, splits, classes. One plan for a preview and an import.
+
+`understand` reads a tree of true names and gives a `Plan`: every photo with its class and split.
+`divided` gives it a validation part where the folders have none. Whoever shows a dataset, checks
+it, opens it or unpacks it goes by that plan; nothing is understood a second time from names that
+were made safe.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..base.errors import N_, DatasetError
+from ..base.files import shown
+from ..imaging import unsupported_formats
+from . import class_names, virtual_tree
+from . import splits as division
+from .virtual_tree import File, Folder, Tree
+
+SPLITS = ("train", "validation", "test")
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
+_SPLIT_WORDS = {
+    "train": "train(ing)?|학습|훈련",
+    "validation": "val(id(ation|ate)?)?|dev(elopment)?|검증",
+    "test": "test(ing)?|테스트|시험",
+}
+_SET_WORDS = "용|sets?|data|split|images?|imgs?|photos?|pictures?|데이터|세트|셋|이미지|사진"
+_SPLIT_NAME = {
+    split: re.compile(f"({words})({_SET_WORDS})*[0-9]*") for split, words in _SPLIT_WORDS.items()
+}
+_CONTAINERS = {"images", "image", "imgs", "img", "photos", "pictures", "data", "jpegs", "jpg"}
+MAX_CLASSES = 200
+_WRAPPERS = 3  # folders around the dataset that are looked through
+_SPELLINGS = 3  # classes written otherwise that get a sentence each
+
+Photos = division.Photos
+
+_WRITTEN_OTHERWISE = N_("{here} is taken for the class {train}, which is only written otherwise.")
+_MANY_WRITTEN_OTHERWISE = N_(
+    "{n} folders are taken for classes that are only written otherwise: {names}."
+)
+_LOOK_ALIKE = N_(
+    "The classes {first} and {second} look alike, but their characters differ. Rename one if both"
+    " mean the same."
+)
+_EMPTY = N_("{n} empty files are left out: {names}. Copy these photos again.")
+_UNREADABLE = N_(
+    "{n} files or folders cannot be read and are left out: {names}. Check their permissions and"
+    " links."
+)
+_LINKS_OUT = N_("{n} links lead out of the folder and are left out: {names}.")
+_STRAY = N_("{n} photos are in no class folder and are left out: {names}.")
+
+
+@dataclass(slots=True)
+class Photo:
+    """A photo of a plan: its file, the folders it belongs into, label number and split.
+
+    `folders` lead from the tree's root, in the plainest spelling of each and the class's own.
+    """
+
+    file: File
+    folders: tuple[str, ...]
+    label: int
+    split: str
+    name: str = ""
+    """Path from the dataset's root; photos of one name in an archive get a number."""
+
+
+@dataclass
+class Plan:
+    """What a tree means.
+
+    `root` is the dataset's folder within the tree, `wrapper` the same as text. `classes` are
+    displayed, no two alike; `folders` are their true names. `layout` is as in a `Dataset`'s note,
+    as are `ignored` and `warnings`. `split` holds seed and fractions once the photos are divided.
+    `empty` are the names of empty photo files, from the dataset's root.
+    """
+
+    root: PurePosixPath
+    classes: tuple[str, ...]
+    folders: tuple[str, ...]
+    photos: list[Photo]
+    layout: str
+    ignored: int = 0
+    warnings: unsupported_formats.Warnings = field(default_factory=list)
+    split: dict[str, Any] | None = None
+    empty: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def wrapper(self) -> str:
+        """The folders around the dataset, empty where there are none."""
+        return "" if self.root == PurePosixPath() else str(self.root)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all photos."""
+        return sum(photo.file.size for photo in self.photos)
+
+    @property
+    def rows(self) -> Photos:
+        """(name, label, split) of each photo, sorted by name."""
+        return sorted((photo.name, photo.label, photo.split) for photo in self.photos)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Photos by split and displayed class; splits without photos are left out."""
+        found: dict[str, dict[str, int]] = {}
+        for (label, split), count in Counter((p.label, p.split) for p in self.photos).items():
+            found.setdefault(split, dict.fromkeys(self.classes, 0))[self.classes[label]] += count
+        return {split: found[split] for split in SPLITS if split in found}
+
+    def note(self) -> dict[str, Any]:
+        """The note of a `Dataset`."""
+        made: dict[str, Any] = {
+            "layout": self.layout,
+            "ignored": self.ignored,
+            "warnings": self.warnings,
+        }
+        if self.split is not None:
+            made["split"] = self.split
+        return made
+
+
+def tree_of(folder: Path) -> Tree:
+    """The tree of a folder.
+
+    Raises:
+        DatasetError: it is no folder, or cannot be read.
+    """
+    # Unlike Path.exists, this is false, no error, for a name that is too long.
+    if not os.path.exists(folder):  # noqa: PTH110
+        raise DatasetError(
+            "{folder} does not exist. Expected a folder with one folder of photos a class.",
+            folder=shown(str(folder), 200),
+        )
+    if not folder.is_dir():
+        raise DatasetError(
+            "{folder} is a file. Expected a folder with one folder of photos a class.",
+            folder=shown(str(folder), 200),
+        )
+    try:
+        return virtual_tree.of_folder(folder)
+    except OSError as error:
+        raise DatasetError(
+            "{folder} cannot be read: {reason}. Expected a folder you may read. Check its"
+            " permissions and that its disk is connected.",
+            folder=shown(str(folder), 200),
+            reason=error.strerror or str(error),
+        ) from error
+
+
+def understand(found: Tree, order: tuple[str, ...] | None = None) -> Plan:
+    """Find wrappers, splits and classes in a tree of true names.
+
+    Args:
+        found: the tree.
+        order: class names in label order; by default sorted. They may be some of them.
+
+    Returns:
+        A plan that is not divided yet: without a validation folder its photos are all training.
+
+    Raises:
+        DatasetError: the layout is none that is known, or could mean several things.
+    """
+    path, above, root = _unwrapped(found.root)
+    splits = _splits(root)
+    reading = _Reading(found, (*path.parts, *above))
+    if splits:
+        layout, names = "split", reading.splits(splits, order)
+    else:
+        _refuse_unnamed_splits(root)
+        layout = "seeded"
+        names, folders = _ordered(_inner(root), order)
+        reading.classes(folders, names, (), "train", root)
+    title = path.name or found.name
+    shown_names, alike = class_names.displayed(names)
+    _check(title, found, reading, shown_names, names)
+    if not any(photo.split == "validation" for photo in reading.photos):
+        layout = "train-divided" if splits else "seeded"
+    plan = Plan(path, tuple(shown_names), tuple(names), reading.photos, layout)
+    reading.account(root, plan)
+    plan.warnings += _alike_warnings(alike)
+    _name(plan)
+    return plan
+
+
+def labelled(
+    photos: Iterable[tuple[File, str, int]], classes: Sequence[str], name: str, ignored: int
+) -> Plan:
+    """A plan for photos whose class and split are known, as records have them.
+
+    Args:
+        photos: file, split or nothing, and label number of each.
+        classes: names in label order.
+        name: of the dataset.
+        ignored: files that are no photos.
+
+    Raises:
+        DatasetError: fewer than two classes, or one without photos.
+    """
+    shown_names, alike = class_names.displayed(classes)
+    reading = _Reading(Tree(name), ())
+    for file, split, label in photos:
+        reading.take(file, file.path.parent.parts, label, split or "train")
+    _check(name, reading.tree, reading, shown_names, classes)
+    splits = {photo.split for photo in reading.photos}
+    layout = (
+        "split" if "validation" in splits else "train-divided" if "test" in splits else "seeded"
+    )
+    plan = Plan(PurePosixPath(), tuple(shown_names), tuple(classes), reading.photos, layout)
+    plan.ignored = ignored
+    plan.empty = sorted(str(file.path) for file in reading.empty)
+    plan.warnings = _told(_EMPTY, [PurePosixPath(each) for each in plan.empty])
+    plan.warnings += _alike_warnings(alike)
+    _name(plan)
+    return plan
+
+
+def divided(
+    plan: Plan,
+    same: Iterable[Sequence[str]],
+    seed: int,
+    validation_fraction: float,
+    test_fraction: float = 0.0,
+) -> Plan:
+    """Give a plan its validation part, and a test part if asked for; exact copies on one side.
+
+    Args:
+        plan: changed where its layout is not "split".
+        same: names of photos with the same content, a group at a time.
+        seed, validation_fraction, test_fraction: as `division.divide`.
+
+    Raises:
+        DatasetError: a class has too few photos.
+    """
+    if plan.layout == "split":
+        return plan
+    plan.split = {"seed": seed, "validation_fraction": validation_fraction}
+    if test_fraction:
+        plan.split["test_fraction"] = test_fraction
+    rows = division.divide(
+        plan.rows, plan.classes, seed, validation_fraction, test_fraction, together=same
+    )
+    sides = {name: split for name, _, split in rows}
+    for photo in plan.photos:
+        photo.split = sides[photo.name]
+    return plan
+
+
+def copies(photos: Iterable[Photo]) -> list[list[Photo]]:
+    """Groups of photos of equal content, by the marks of their files."""
+    groups: dict[Hashable, list[Photo]] = {}
+    for photo in photos:
+        if photo.file.mark is not None:
+            groups.setdefault(photo.file.mark, []).append(photo)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def split_named(name: str) -> str | None:
+    """The split a folder's name stands for: "train", "validation", "test", or None.
+
+    Words such as training, val, dev, test, 학습, 검증 and 시험 count, also with set, data or images
+    behind them and with a number: training_set, Test-Data, val2017.
+    """
+    text = re.sub(r"[\s_\-.()\[\]]+", "", class_names.key(name))
+    return next((split for split, known in _SPLIT_NAME.items() if known.fullmatch(text)), None)
+
+
+class _Reading:
+    """Photos as they are assigned to classes, and what is left over."""
+
+    def __init__(self, found: Tree, wrappers: tuple[str, ...]) -> None:
+        self.tree, self.wrappers = found, wrappers
+        self.photos: list[Photo] = []
+        self.empty: list[File] = []
+        self.seen: set[int] = set()  # folders of classes
+        self.spelled: list[tuple[str, str]] = []
+
+    def take(self, file: File, folders: tuple[str, ...], label: int, split: str) -> None:
+        """Assign one photo; an empty file is noted and left out."""
+        if file.size == 0:
+            self.empty.append(file)
+        else:
+            self.photos.append(Photo(file, folders, label, split))
+
+    def classes(
+        self,
+        folders: Sequence[Folder],
+        names: Sequence[str],
+        above: tuple[str, ...],
+        split: str,
+        parent: Folder,
+    ) -> None:
+        """Assign the photos below class folders, in label order."""
+        chosen = {id(folder) for folder in folders}
+        for other in parent.folders.values():
+            if id(other) not in chosen:  # a class left out by the order
+                self.seen |= {id(inner) for _, inner in other.walk()}
+        for label, (folder, name) in enumerate(zip(folders, names, strict=True)):
+            for spelling in folder.spellings:
+                if spelling != name:
+                    self.spelled.append(("/".join((*above[-1:], spelling)), name))
+            for inner, each in folder.walk():
+                self.seen.add(id(each))
+                place = (*self.wrappers, *above, name, *inner)
+                for file in each.files:
+                    if file.is_photo:
+                        self.take(file, place, label, split)
+
+    def splits(self, found: dict[str, Folder], order: tuple[str, ...] | None) -> list[str]:
+        """Assign the photos of split folders; the names of their classes."""
+        above, train = _inside_split(found["train"], "train")
+        names, folders = _ordered(_inner(train), order)
+        keys = [class_names.key(folder.name) for folder in folders]
+        for split, top in found.items():
+            above, place = _inside_split(top, split)
+            here = _inner(place)
+            known = {class_names.key(folder.name): folder for folder in here}
+            lacking = any(key not in known for key in keys)
+            if here and (lacking or (order is None and len(here) > len(keys))):
+                everything, _ = class_names.displayed(
+                    list(dict.fromkeys([*(f.name for f in here), *names]))
+                )
+                named = dict(
+                    zip(dict.fromkeys([*(f.name for f in here), *names]), everything, strict=True)
+                )
+                raise DatasetError(
+                    "{split} holds the classes {here}, train holds {train}. Expected the same in"
+                    " both. Rename or add the missing folders.",
+                    split=shown(top.name),
+                    here=shown(", ".join(named[f.name] for f in here) or "none", 200),
+                    train=shown(", ".join(named[name] for name in names) or "none", 200),
+                )
+            if here:
+                self.classes([known[key] for key in keys], names, above, split, place)
+        return names
+
+    def account(self, root: Folder, plan: Plan) -> None:
+        """Count and name all that is in no class, or cannot be used."""
+        foreign, stray = [], []
+        for _, folder in self.tree.root.walk():
+            for file in folder.files:
+                if file.is_photo:
+                    stray += [file.path] * (id(folder) not in self.seen)
+                else:
+                    plan.ignored += 1
+                    foreign += [file.path] * unsupported_formats.is_foreign(file.path)
+        plan.ignored += self.tree.special
+        plan.warnings += self._spellings()
+        plan.warnings += unsupported_formats.warnings(foreign)
+        empty = sorted(file.path for file in self.empty)
+        plan.empty = [str(path.relative_to(plan.root)) for path in empty]
+        plan.warnings += _told(_EMPTY, empty)
+        unreadable = sorted(path for path, _ in self.tree.unreadable)
+        plan.unreadable = [
+            str(path.relative_to(plan.root))
+            for path in unreadable
+            if path.is_relative_to(plan.root) and File(path, 0).is_photo
+        ]
+        plan.warnings += _told(_UNREADABLE, unreadable)
+        plan.warnings += _told(_LINKS_OUT, self.tree.links_out)
+        plan.warnings += _told(_STRAY, stray)
+
+    def _spellings(self) -> unsupported_formats.Warnings:
+        told = list(dict.fromkeys(self.spelled))
+        if len(told) <= _SPELLINGS:
+            return [
+                (_WRITTEN_OTHERWISE, {"here": shown(here), "train": shown(name)})
+                for here, name in told
+            ]
+        names = ", ".join(here for here, _ in told[:_SPELLINGS])
+        return [(_MANY_WRITTEN_OTHERWISE, {"n": str(len(told)), "names": shown(names, 200)})]
+
+
+def _told(message: str, paths: Sequence[PurePosixPath]) -> unsupported_formats.Warnings:
+    if not paths:
+        return []
+    names = ", ".join(str(path) for path in sorted(paths)[:3])
+    return [(message, {"n": str(len(paths)), "names": shown(names, 200)})]
+
+
+def _alike_warnings(pairs: Sequence[tuple[str, str]]) -> unsupported_formats.Warnings:
+    return [(_LOOK_ALIKE, {"first": first, "second": second}) for first, second in pairs[:3]]
+
+
+def _name(plan: Plan) -> None:
+    """Give each photo its name, no two the same."""
+    taken: Counter[str] = Counter()
+    for photo in plan.photos:
+        name = str(photo.file.path.relative_to(plan.root))
+        taken[name] += 1
+        photo.name = name if taken[name] == 1 else f"{name}\0{taken[name]}"
+
+
+def _splits(root: Folder) -> dict[str, Folder]:
+    """The folders that stand for splits; none where the folders are classes."""
+    found: dict[str, Folder] = {}
+    for folder in _inner(root):
+        split = _split_of(folder)
+        if split is None:
+            continue
+        if split in found:
+            raise DatasetError(
+                "{first} and {second} both stand for {split}. Expected one folder for each split."
+                " Join the two, or rename one.",
+                first=shown(found[split].name),
+                second=shown(folder.name),
+                split=split,
+            )
+        found[split] = folder
+    if found and "train" not in found:
+        raise DatasetError(
+            "Found the folders {found}, but none for training. Expected train/ beside them. Add it,"
+            " or open a folder that holds class folders only.",
+            found=shown(", ".join(folder.name for folder in found.values())),
+        )
+    if found:
+        _refuse_odd_sibling(root, found)
+    return found
+
+
+def _refuse_odd_sibling(root: Folder, splits: dict[str, Folder]) -> None:
+    """A folder that holds the classes of train under a name that is no split's."""
+    train = set(_inside_split(splits["train"], "train")[1].folders)
+    for folder in _inner(root):
+        if folder not in splits.values() and len(train & set(folder.folders)) >= 2:
+            raise DatasetError(
+                "{odd} holds the same classes as {train}, but its name stands for no split. Rename"
+                " it to validation or test, or remove it.",
+                odd=shown(folder.name),
+                train=shown(splits["train"].name),
+            )
+
+
+def _refuse_unnamed_splits(root: Folder) -> None:
+    """Folders beside each other that hold the same folders are splits, whatever their names."""
+    here = [each for each in _inner(root) if len(each.folders) >= 2 and not each.has_photos]
+    for number, first in enumerate(here[:MAX_CLASSES]):
+        for second in here[number + 1 : MAX_CLASSES]:
+            common = [key for key in first.folders if key in second.folders]
+            if len(common) < 2:
+                continue
+            inside = {"first": shown(first.name, 60), "second": shown(second.name, 60)}
+            names = shown(", ".join(sorted(first.folders[key].name for key in common)[:4]), 120)
+            if all(split_named(first.folders[key].name) for key in common):
+                raise DatasetError(
+                    "{first} and {second} both hold {folders}, with the splits inside the classes."
+                    " Put the classes inside the splits, such as train/{first}.",
+                    **inside,
+                    folders=names,
+                )
+            raise DatasetError(
+                "{first} and {second} both hold {folders}, so they look like splits. Rename them"
+                " to train and validation, or the folders inside.",
+                **inside,
+                folders=names,
+            )
+
+
+def _check(
+    title: str, found: Tree, reading: _Reading, names: Sequence[str], true: Sequence[str]
+) -> None:
+    if not names or all(split_named(name) for name in true):
+        raise DatasetError(
+            "{folder} holds no class folders. Expected one folder of photos a class, such as"
+            " cats/ and dogs/, maybe inside train/ and validation/.",
+            folder=shown(title),
+        )
+    if len(names) == 1:
+        raise DatasetError(
+            "There is only one class, {name}. Expected at least two folders of photos, such as"
+            " cats/ and dogs/. Add another class.",
+            name=shown(names[0]),
+        )
+    if len(names) > MAX_CLASSES:
+        raise DatasetError(
+            "There are {count} class folders. Expected at most {limit}. Check that folders are"
+            " classes, not single photos.",
+            count=len(names),
+            limit=MAX_CLASSES,
+        )
+    if not reading.photos and reading.empty:
+        raise DatasetError(
+            "All {n} photos are empty files. Copy them again from where they come from.",
+            n=len(reading.empty),
+        )
+    for split in sorted({photo.split for photo in reading.photos} or {"train"}):
+        filled = {photo.label for photo in reading.photos if photo.split == split}
+        for label, name in enumerate(names):
+            if label not in filled:
+                _refuse_unreadable(found, true[label])
+                raise DatasetError(
+                    "Class {name} holds no photo in {split}. Expected JPEG, PNG, WebP, BMP, GIF or"
+                    " TIFF files. Add some, or remove the folder.",
+                    name=shown(name),
+                    split=split,
+                )
+
+
+def _refuse_unreadable(found: Tree, name: str) -> None:
+    """A class without photos whose folder could not be read is no empty class."""
+    for path, reason in found.unreadable:
+        if name in path.parts:
+            raise DatasetError(
+                "{folder} cannot be read: {reason}. Check its permissions and that its disk is"
+                " connected.",
+                folder=shown(str(path), 200),
+                reason=reason,
+            )
+
+
+def _ordered(
+    folders: Sequence[Folder], order: tuple[str, ...] | None
+) -> tuple[list[str], list[Folder]]:
+    """The names of classes in label order, and their folders."""
+    found = sorted(folders, key=lambda each: unicodedata.normalize("NFC", each.name))
+    if order is None:
+        return [folder.name for folder in found], found
+    known = {class_names.key(folder.name): folder for folder in found}
+    missing = sorted(name for name in set(order) if class_names.key(name) not in known)
+    if missing:
+        raise DatasetError(
+            "There is no folder for class {names}. Expected some of: {found}.",
+            names=shown(", ".join(missing)),
+            found=shown(", ".join(folder.name for folder in found), 200),
+        )
+    chosen = [known[class_names.key(name)] for name in order]
+    return [folder.name for folder in chosen], chosen
+
+
+def _unwrapped(root: Folder) -> tuple[PurePosixPath, tuple[str, ...], Folder]:
+    """Look through folders that hold nothing but one folder of folders.
+
+    Returns:
+        The path of the dataset's folder, further names to the classes where a wrapper is there in
+        several spellings and so is no one folder, and the folder of the classes or splits.
+    """
+    path, above = PurePosixPath(), list[str]()
+    for _ in range(_WRAPPERS):
+        inner = _inner(root)
+        if len(inner) != 1 or root.has_photos or not inner[0].folders:
+            break
+        if _split_of(inner[0]) and not _holds_train(inner[0]):
+            break
+        root = inner[0]
+        if above or len(root.spellings) > 1:
+            above.append(root.name)
+        else:
+            path /= root.name
+    return path, tuple(above), root
+
+
+def _holds_train(folder: Folder) -> bool:
+    """Whether a folder named like a split holds splits itself, one of them for training."""
+    inside = [_split_of(inner) for inner in folder.folders.values()]
+    return "train" in inside and len(inside) > 1
+
+
+def _inside_split(folder: Folder, split: str) -> tuple[tuple[str, ...], Folder]:
+    """The folder that holds a split's classes, and the names that lead there: splits come doubled,
+    training_set/training_set/cats, and with a folder for images inside."""
+    names = [folder.name]
+    for _ in range(_WRAPPERS):
+        inner = _inner(folder)
+        if len(inner) != 1 or folder.has_photos or not inner[0].folders:
+            break
+        key = class_names.key(inner[0].name)
+        if split_named(inner[0].name) != split and key not in _CONTAINERS:
+            break
+        folder = inner[0]
+        names.append(folder.name)
+    return tuple(names), folder
+
+
+def _inner(folder: Folder) -> list[Folder]:
+    return sorted(folder.folders.values(), key=lambda each: each.name)
+
+
+def _split_of(folder: Folder) -> str | None:
+    """The split of a folder named like one that holds folders; trains may also be a class, beside
+    planes."""
+    if folder.folders or not folder.files:
+        return split_named(folder.name)
+    return None

@@ -1,0 +1,180 @@
+"""A look at every photo of a dataset: its head, whether it is grey, its thumbnail; in parallel.
+
+workspace/datasets/<id>/looks-2.npy    writer: this room; a cache, safe to delete
+
+What was seen is kept by the digest of the file's content, so that a second look at the same photos
+decodes nothing. It is kept only beside a dataset's record, and goes with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base import files
+from ..base.errors import CatDogError, PhotoError
+from ..imaging import decode, image_header
+from ..imaging.image_header import Head
+from . import content_hashes, duplicates
+
+Progress = Callable[[int, int], None]
+
+WORKERS = min(8, max(2, os.cpu_count() or 2))
+"""Threads that look. Reading and decoding let go of Python's lock."""
+_PROBE = 64  # photos are decoded no larger than needed to know that they are whole
+_AHEAD = 512  # files handed to the threads at once, so that a scan given up ends soon
+_COLOUR = 3.0  # mean difference of a pixel's channels, of 255, up to which it counts as grey
+_ROW = np.dtype(
+    [
+        ("digest", "S32"),
+        ("kind", "U4"),
+        ("mode", "U8"),
+        ("width", "<u4"),
+        ("height", "<u4"),
+        ("orientation", "u1"),
+        ("grey", "?"),
+        ("thumb", "u1", (duplicates.SIDE, duplicates.SIDE)),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at a readable photo saw: digest of the file, head, grey or not, thumbnail."""
+
+    digest: str
+    head: Head
+    grey: bool
+    thumb: duplicates.Thumb
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Why a file is no usable photo; `cut_off` when only its end is missing."""
+
+    error: PhotoError
+    cut_off: bool
+
+
+def take(
+    root: Path, names: Sequence[str], folder: Path, progress: Progress | None = None
+) -> list[Look | Unusable]:
+    """Look at photo files, in order.
+
+    Args:
+        root: folder the names are relative to.
+        names: photo files.
+        folder: of the dataset's record; where there is none, nothing is kept.
+        progress: called with (photos done, photos in all).
+    """
+    stamps = content_hashes.read(folder)
+    seen = known(folder)
+
+    def one(name: str) -> Look | Unusable:
+        digest = content_hashes.unchanged(root / name, stamps.get(name))
+        return seen.get(digest) or _look(root / name, seen)
+
+    found: list[Look | Unusable] = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for start in range(0, len(names), _AHEAD):
+            for result in pool.map(one, names[start : start + _AHEAD]):
+                found.append(result)
+                if progress and (len(found) % 25 == 0 or len(found) == len(names)):
+                    progress(len(found), len(names))
+    looks = {look.digest: look for look in found if isinstance(look, Look)}
+    if not looks.keys() <= seen.keys():
+        keep(folder, looks)
+    return found
+
+
+def keep(folder: Path, looks: dict[str, Look]) -> None:
+    """Keep looks, by digest, beside a dataset's record, if there is one."""
+    if (folder / "dataset.json").is_file():
+        with suppress(CatDogError):  # a full disk costs the cache, not the answer
+            _write(folder, looks)
+
+
+def copies(found: Sequence[Look | Unusable]) -> list[list[int]]:
+    """Groups of positions of two or more whose files are the same, byte by byte."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, look in enumerate(found):
+        if isinstance(look, Look):
+            places[look.digest].append(place)
+    return [group for group in places.values() if len(group) > 1]
+
+
+def alike(found: Sequence[Look | Unusable]) -> list[list[int]]:
+    """Groups of positions of two or more that show the same picture; `copies` are among them."""
+    if not found:
+        return []
+    blank = np.zeros((duplicates.SIDE, duplicates.SIDE), np.uint8)  # is like no other
+    thumbs = [look.thumb if isinstance(look, Look) else blank for look in found]
+    return duplicates.groups(np.stack(thumbs), copies(found))
+
+
+def _look(path: Path, seen: dict[str, Look]) -> Look | Unusable:
+    try:
+        data = decode.read(path)
+    except PhotoError as error:
+        return Unusable(error, image_header.is_cut_off(b""))
+    digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+    return seen.get(digest) or look_into(data, digest)
+
+
+def look_into(data: bytes, digest: str) -> Look | Unusable:
+    """What a look at the bytes of a photo file sees."""
+    try:
+        photo = decode.decode(data, at_least=_PROBE)
+        head = image_header.head(data)
+    except PhotoError as error:
+        return Unusable(error, image_header.is_cut_off(data))
+    return Look(digest, head, _is_grey(photo), duplicates.thumb(photo))
+
+
+def _is_grey(photo: decode.Photo) -> bool:
+    """Whether a photo, (H, W, 3) uint8, shows greys only; one even grey is a colour like others."""
+    small = cv2.resize(photo, (32, 32), interpolation=cv2.INTER_AREA).astype(np.int16)
+    flat = small.std(axis=(0, 1)).max() < _COLOUR
+    return not flat and float((small.max(axis=2) - small.min(axis=2)).mean()) < _COLOUR
+
+
+def known(folder: Path) -> dict[str, Look]:
+    """The looks kept beside a dataset's record, by digest."""
+    with suppress(OSError, ValueError, EOFError):
+        rows = np.load(folder / "looks-2.npy", allow_pickle=False)
+        if rows.dtype == _ROW:
+            return {look.digest: look for look in map(_from_row, rows)}
+    return {}
+
+
+def _from_row(row: Any) -> Look:
+    numbers = (int(row[name]) for name in ("width", "height", "orientation"))
+    head = Head(str(row["kind"]), str(row["mode"]), *numbers)
+    return Look(row["digest"].decode(), head, bool(row["grey"]), row["thumb"])
+
+
+def _write(folder: Path, looks: dict[str, Look]) -> None:
+    rows: NDArray[Any] = np.array([_to_row(look) for look in looks.values()], _ROW)
+    buffer = BytesIO()
+    np.save(buffer, rows, allow_pickle=False)
+    files.write_bytes(folder / "looks-2.npy", buffer.getvalue())
+    # Of an earlier decoder, which left colour profiles out of account.
+    (folder / "looks-1.npy").unlink(missing_ok=True)
+
+
+def _to_row(look: Look) -> tuple[Any, ...]:
+    head = look.head
+    size = (head.width, head.height, head.orientation)
+    return (look.digest.encode(), head.kind, head.mode, *size, look.grey, look.thumb)

@@ -1,0 +1,97 @@
+"""What is understood of a folder or an archive, told before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..base import files
+from ..base.errors import N_
+from ..imaging import unsupported_formats
+from . import content_hashes, layout
+from .layout import Plan
+
+SEED, FRACTION = 0, 0.25
+LAYOUTS = {
+    "split": N_("The folders say which photos are for training and which for validation."),
+    "seeded": N_(
+        "The folders make no such difference, so the lab keeps a quarter of each class for"
+        " validation, always the same photos."
+    ),
+    "train-divided": N_(
+        "There is no validation folder, so the lab keeps a quarter of each class for validation,"
+        " always the same photos."
+    ),
+    "redivided": N_(
+        "The photos were divided anew on request: photos that are alike are on the same side."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A dataset as it would become.
+
+    `counts` are the photos by split and class name, `wrapper` the folders around the dataset that
+    are looked through, `layout` and `ignored` as in a `Dataset`'s note, `size` the bytes of the
+    photos, None where they stay in their folder, `warnings` what else is to be said.
+    """
+
+    name: str
+    counts: dict[str, dict[str, int]]
+    wrapper: str
+    layout: str
+    ignored: int
+    size: int | None
+    warnings: unsupported_formats.Warnings = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Photos in all."""
+        return sum(sum(row.values()) for row in self.counts.values())
+
+    def sentences(self) -> list[tuple[str, dict[str, Any]]]:
+        """What was understood, as messages of the catalogue with their values."""
+        classes = next(iter(self.counts.values()))
+        found: list[tuple[str, dict[str, Any]]] = [
+            (N_("{n:,} photos in {k} classes."), {"n": self.total, "k": len(classes)})
+        ]
+        if self.wrapper:
+            found.append(
+                (N_("The folder {wrapper} around them is skipped."), {"wrapper": self.wrapper})
+            )
+        found.append((LAYOUTS[self.layout], {}))
+        if self.ignored:
+            found.append((N_("{n:,} other files are left out."), {"n": self.ignored}))
+        return found + self.warnings
+
+
+def of_plan(plan: Plan, name: str, size: int | None = -1) -> Preview:
+    """What a plan makes of its photos.
+
+    Args:
+        plan: divided.
+        name: what the dataset would be called.
+        size: bytes; by default those of the photos.
+    """
+    return Preview(
+        name=name,
+        counts=plan.counts(),
+        wrapper=files.shown(plan.wrapper),
+        layout=plan.layout,
+        ignored=plan.ignored,
+        size=plan.size if size == -1 else size,
+        warnings=plan.warnings,
+    )
+
+
+def of_folder(folder: Path) -> Preview:
+    """Understand a folder of photos. Raises DatasetError: it is no dataset."""
+    found = layout.tree_of(folder)
+    plan = layout.understand(found)
+    if plan.layout != "split":
+        files_ = [(photo.name, photo.file.size) for photo in plan.photos]
+        same = content_hashes.twins(folder.resolve() / plan.root, files_)
+        plan = layout.divided(plan, same, SEED, FRACTION)
+    return of_plan(plan, files.shown(plan.root.name or found.name, 60), None)

@@ -1,0 +1,182 @@
+"""Who trains, who validates, who tests: by class, by a seed, like photos always on one side.
+
+A photo's place follows from a hash of the seed and its name. So the same photos are divided alike
+everywhere, and one photo more changes no other's side but at the border.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from ..base.errors import DatasetError
+from ..base.files import shown
+
+Photos = list[tuple[str, int, str]]
+"""(file relative to the root, label, split) of each photo, sorted by file."""
+
+SIZES = (100, 250, 500, 1000, 2000)
+"""Training sizes of the small-data experiments, photos."""
+
+
+def divide(
+    photos: Photos,
+    names: Sequence[str],
+    seed: int,
+    validation: float,
+    test: float = 0.0,
+    together: Iterable[Sequence[str]] = (),
+) -> Photos:
+    """Divide the photos that train or validate anew; those of a test split stay there.
+
+    Validation takes its part from the front of the seeded order, test from its end: with a test
+    split or without, validation is the same.
+
+    Args:
+        photos: in any order.
+        names: class names in label order.
+        seed: another one, another split.
+        validation: part of each class to validate, 0..1.
+        test: part of each class to test, 0..1; together with `validation` below 1.
+        together: files that show the same picture, a group at a time. A group stays on one side,
+            whatever its labels, as long as its class has others for each side.
+
+    Raises:
+        DatasetError: the parts are none, or a class has too few photos for all sides.
+    """
+    _refuse_parts(validation, test)
+    pool = {file: label for file, label, split in photos if split != "test"}
+    parts = {"validation": validation} | ({"test": test} if test else {})
+    units = _units(pool, names, together, seed, needed=len(parts) + 1)
+    sides = dict.fromkeys(pool, "train")
+    for label in range(len(names)):
+        mine = [unit for unit in units if pool[unit[0]] == label]
+        _place(mine, parts, {file for file in pool if pool[file] == label}, sides)
+    return [(file, label, sides.get(file, split)) for file, label, split in photos]
+
+
+def nested(photos: Photos, count: int, seed: int, classes: int) -> set[str]:
+    """Choose training photos for a small-data experiment: 100 lie within 250, 250 within 500.
+
+    Classes keep their proportions, and each has a photo.
+
+    Args:
+        photos: those of the training split count, others are passed over.
+        count: how many to choose.
+        seed: another one, other photos.
+        classes: number of classes.
+
+    Returns:
+        The names of the chosen photos.
+
+    Raises:
+        DatasetError: there are fewer than `count` training photos, or `count` is below `classes`.
+    """
+    found: list[tuple[float, int, str]] = []
+    for label in range(classes):
+        files = [file for file, number, split in photos if (number, split) == (label, "train")]
+        files.sort(key=lambda file: _rank(f"subset {seed}", file))
+        # Evenly spread over the line from 0 to 1, the first of each class before all others.
+        places = [(i + 0.5) / len(files) if i else 0.0 for i in range(len(files))]
+        found += zip(places, [label] * len(files), files, strict=True)
+    if not classes <= count <= len(found):
+        raise DatasetError(
+            "{count} training photos were asked for. Expected from {least} to {most}, which is all"
+            " there are.",
+            count=count,
+            least=classes,
+            most=len(found),
+        )
+    return {file for _, _, file in sorted(found)[:count]}
+
+
+def _units(
+    pool: dict[str, int],
+    names: Sequence[str],
+    together: Iterable[Sequence[str]],
+    seed: int,
+    needed: int,
+) -> list[list[str]]:
+    """Groups and single photos in the seeded order, each with its first file in front.
+
+    Where a class has too few of them for `needed` sides, its groups are dissolved.
+    """
+    rank = {file: _rank(str(seed), file) for file in pool}
+    alone = dict.fromkeys(pool)
+    inside = ([file for file in group if file in pool] for group in together)
+    units = [sorted(group, key=lambda file: rank[file]) for group in inside if group]
+    for file in (file for unit in units for file in unit):
+        alone.pop(file, None)
+    units += [[file] for file in alone]
+    for label, name in enumerate(names):
+        if sum(pool[unit[0]] == label for unit in units) < needed:
+            count = sum(1 for file in pool if pool[file] == label)
+            if count < needed:
+                raise _too_few(name, count, needed)
+            mixed = [any(pool[file] == label for file in unit) for unit in units]
+            loose = [file for unit, here in zip(units, mixed, strict=True) if here for file in unit]
+            units = [unit for unit, here in zip(units, mixed, strict=True) if not here]
+            units += [[file] for file in loose]
+    return sorted(units, key=lambda unit: rank[unit[0]])
+
+
+def _place(
+    units: list[list[str]], parts: dict[str, float], own: set[str], sides: dict[str, str]
+) -> None:
+    """Move parts of one class out of training, in `sides`.
+
+    Args:
+        units: groups and single photos of the class in the seeded order.
+        parts: by side, the part it takes, 0..1.
+        own: files of the class; a group may hold others, too.
+        sides: side of each file; changed.
+    """
+    count = sum(len(own.intersection(unit)) for unit in units)
+    left = len(units)
+    for number, (side, part) in enumerate(parts.items(), start=1):
+        others = len(parts) - number + 1  # sides still to be filled, training among them
+        wanted, taken = max(1, round(count * part)), 0
+        free = [unit for unit in units if sides[unit[0]] == "train"]
+        order = free if side == "validation" else free[::-1]
+        smallest = min(order, key=lambda unit: len(own.intersection(unit)))
+        for unit in order:
+            size = len(own.intersection(unit))
+            fits = taken + size <= wanted or (not taken and unit is smallest)
+            if fits and left > others:
+                sides |= dict.fromkeys(unit, side)
+                taken += size
+                left -= 1
+
+
+def _rank(seed: str, file: str) -> bytes:
+    # macOS stores é as two characters: the same photos are to be split alike everywhere.
+    name = unicodedata.normalize("NFC", file)
+    text = f"{seed}\0{name}".encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def _refuse_parts(validation: float, test: float) -> None:
+    if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
+        raise DatasetError(
+            "{validation} to validate and {test} to test were asked for. Expected parts of 1,"
+            " together below 1.",
+            validation=validation,
+            test=test,
+        )
+
+
+def _too_few(name: str, count: int, needed: int) -> DatasetError:
+    if needed == 2:
+        return DatasetError(
+            "Class {name} holds {count} photo. Expected at least 2, one to train on and one to"
+            " validate. Add photos.",
+            name=shown(name),
+            count=count,
+        )
+    return DatasetError(
+        "Class {name} holds {count} photos. Expected at least 3: one to train on, one to validate"
+        " and one to test. Add photos.",
+        name=shown(name),
+        count=count,
+    )

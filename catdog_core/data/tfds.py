@@ -1,0 +1,188 @@
+"""Datasets of the `tensorflow_datasets` package by name, where that package is installed.
+
+Nothing of it, nor of TensorFlow, is loaded before it is asked for. Photos are taken as the encoded
+files they are, so that the lab's own decoder reads them as it reads all others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..base import files, limits, locks
+from ..base.errors import N_, DatasetError
+from . import imports
+from .archive_safety import Entry
+from .datasets import Dataset
+from .layout import MAX_CLASSES, SPLITS
+
+PREPARING, READING = N_("Fetching and preparing"), N_("Reading")
+_MAGIC = {b"\xff\xd8": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"RIFF": ".webp", b"BM": ".bmp"}
+
+Tell = Callable[[str, int, int], None]
+"""Called with one of the messages above, and with how much of how much is done."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the package says of a dataset: class names, photos by split, bytes to fetch."""
+
+    name: str
+    classes: tuple[str, ...]
+    counts: dict[str, int]
+    size: int
+    _image: str = field(repr=False)
+    _label: str = field(repr=False)
+    _builder: Any = field(repr=False, compare=False)
+
+
+def folder() -> Path:
+    """The cache folder of what the package downloads; locked while it does."""
+    return files.cache_folder() / "tensorflow_datasets"
+
+
+def is_installed() -> bool:
+    """Whether the package is there; it is not imported."""
+    return importlib.util.find_spec("tensorflow_datasets") is not None
+
+
+def look(name: str) -> Found:
+    """Ask the package about a dataset of photos with one label each. No photo is fetched.
+
+    Args:
+        name: such as "cats_vs_dogs", "beans" or "tf_flowers".
+
+    Raises:
+        DatasetError: the package is not installed or knows no such name, or the dataset is not
+            one of photos with labels.
+    """
+    tfds = _package()
+    tfds.disable_progress_bar()
+    try:
+        builder = tfds.builder(name, data_dir=str(folder()))
+        features = dict(builder.info.features.items())
+        size = int(builder.info.download_size or 0)
+    except Exception as error:  # of many kinds: an unknown name, a bad version, no network
+        raise DatasetError(
+            "tensorflow_datasets gives no dataset '{name}' ({reason}). Expected a name of its"
+            " catalogue, such as cats_vs_dogs, beans or tf_flowers.",
+            name=files.shown(name),
+            reason=_reason(error),
+        ) from error
+    images, labels = _of_kind(features, "Image"), _of_kind(features, "ClassLabel")
+    if len(images) != 1 or len(labels) != 1:
+        raise DatasetError(
+            "'{name}' has {images} pictures and {labels} class labels for each example. Expected"
+            " one of each. Choose another dataset.",
+            name=files.shown(name),
+            images=len(images),
+            labels=len(labels),
+        )
+    classes = tuple(str(each).replace("/", "-") for each in features[labels[0]].names)
+    counts = _counts(builder)
+    _refuse_large(name, len(classes), sum(counts.values()))
+    return Found(name, classes, counts, size, images[0], labels[0], builder)
+
+
+def dataset(name: str, tell: Tell = lambda phase, done, total: None) -> Dataset:
+    """Bring a dataset of the package into the workspace; then what was fetched for it goes.
+
+    Raises:
+        DatasetError: as `look`, or it cannot be fetched. What has come so far is kept.
+    """
+    found = look(name)
+    tell(PREPARING, 0, 0)
+    with locks.exclusive(folder(), lambda: tell(PREPARING, 0, 0)):
+        made = _fetch(found, tell)
+        files.remove_tree(folder())
+    return made
+
+
+def _fetch(found: Found, tell: Tell) -> Dataset:
+    try:
+        found._builder.download_and_prepare()
+    except Exception as error:  # of many kinds: no network, a checksum, a package it wants
+        raise DatasetError(
+            "tensorflow_datasets could not fetch '{name}' ({reason}). Check the network and the"
+            " disk, then try again.",
+            name=files.shown(found.name),
+            reason=_reason(error),
+        ) from error
+    source = _Source(replace(found, counts=_counts(found._builder)))  # known for sure only now
+    return imports.entries(
+        source,
+        found.name,
+        "tfds",
+        lambda done, total: tell(READING, done, total),
+        found.classes,
+    )
+
+
+class _Source:
+    """The examples as entries of an archive, one folder a split and class."""
+
+    def __init__(self, found: Found) -> None:
+        self._found = found
+        known = [split for split in found.counts if split in SPLITS]
+        # Without a split for training, the lab divides what there is.
+        self._splits = (
+            {s: s for s in known} if "train" in known else dict.fromkeys(found.counts, "")
+        )
+
+    def __iter__(self) -> Iterator[Entry]:
+        tfds, found = _package(), self._found
+        raw = {found._image: tfds.decode.SkipDecoding()}
+        for split, folder in self._splits.items():
+            rows = found._builder.as_dataset(split=split, decoders=raw, shuffle_files=False)
+            for number, row in enumerate(tfds.as_numpy(rows)):
+                label, data = int(row[found._label]), bytes(row[found._image])
+                if label >= 0:  # -1 stands for a test photo whose label is kept secret
+                    end = next((e for magic, e in _MAGIC.items() if data.startswith(magic)), "")
+                    path = PurePosixPath(folder, found.classes[label], f"{split}-{number:06d}{end}")
+                    yield Entry(
+                        path, len(data), False, partial(BytesIO, data), split=folder, label=label
+                    )
+
+
+def _refuse_large(name: str, classes: int, photos: int) -> None:
+    most = limits.current().archive_entries
+    if not 2 <= classes <= MAX_CLASSES or photos > most:
+        raise DatasetError(
+            "'{name}' has {photos:,} photos in {classes} classes. Expected at most {most:,} in 2 to"
+            " {limit}. Choose another dataset.",
+            name=files.shown(name),
+            photos=photos,
+            classes=classes,
+            most=most,
+            limit=MAX_CLASSES,
+        )
+
+
+def _counts(builder: Any) -> dict[str, int]:
+    splits = builder.info.splits
+    return {split: int(splits[split].num_examples) for split in splits}
+
+
+def _of_kind(features: dict[str, Any], kind: str) -> list[str]:
+    return [key for key, feature in features.items() if type(feature).__name__ == kind]
+
+
+def _package() -> Any:
+    try:
+        return importlib.import_module("tensorflow_datasets")
+    except ImportError as error:
+        raise DatasetError(
+            "The package tensorflow_datasets is not installed. Install it by pip install"
+            " tensorflow-datasets, then start the lab again; or bring the photos in another way."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return files.shown(lines[0], 160)

@@ -1,0 +1,251 @@
+"""TFRecords made elsewhere, turned into a dataset: photos as files, labels as class folders.
+
+Read are `tf.train.Example` records of the schema that TensorFlow's image sets share:
+
+    image/encoded       bytes   a photo's file
+    image/class/label   int64   its class number
+    image/class/text    bytes   its class name (optional)
+    image/filename      bytes   its file name (optional)
+
+Assumed where the records leave it open: the numbers found, in ascending order, are the classes,
+whether they count from 0 or from 1. Names come from the texts, else from ``labels.txt`` beside the
+files (``0:daisy`` a line), else from the numbers. A file with train, validation or test in its name
+is that split.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import IO
+from uuid import uuid4
+
+import tensorflow as tf
+
+from ..base import access, files, limits
+from ..base.errors import DatasetError
+from . import archives, datasets, layout, preview, tfrecord_frames, tfrecord_labels
+from .archive_safety import Entry
+from .archives import Progress, Stored
+from .datasets import Dataset
+from .preview import Preview
+
+_MAGIC = {
+    b"\xff\xd8\xff": ".jpg",
+    b"\x89PNG": ".png",
+    b"GIF8": ".gif",
+    b"BM": ".bmp",
+    b"RIFF": ".webp",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+}
+_OTHER = ".bin"  # of no kind the lab reads: counted as ignored
+_NO_LABEL = -(2**63)
+_NAMED_BYTES = 1_000_000  # of a record up to which its features are named in an error
+_FEATURES = {
+    "image/encoded": tf.io.FixedLenFeature([], tf.string, ""),
+    "image/class/label": tf.io.FixedLenFeature([], tf.int64, _NO_LABEL),
+    "image/class/text": tf.io.FixedLenFeature([], tf.string, ""),
+    "image/filename": tf.io.FixedLenFeature([], tf.string, ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """A photo within a TFRecord: bytes `start` to `start + size` of `path`."""
+
+    path: Path
+    start: int
+    size: int
+    label: int
+    text: str
+    name: str
+    suffix: str
+
+    def open(self) -> IO[bytes]:
+        with files.open_regular(self.path) as file:
+            file.seek(self.start)
+            return BytesIO(file.read(self.size))
+
+
+def import_foreign(
+    source: Path | Sequence[Path],
+    name: str = "",
+    classes: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Make a dataset of the photos in TFRecords and remember it in the workspace.
+
+    Args:
+        source: a file, a folder of files, or several files.
+        name: of the dataset; by default that of the folder or the first file.
+        classes: names in the order of the label numbers, used before any in the records. As many
+            as the highest number means that the numbers count from 1.
+        progress: called with (bytes done, bytes in all) while photos are written.
+
+    Raises:
+        AccessError: the visitor may not add a dataset; nothing was read.
+        DatasetError: no TFRecords, damaged ones or of another schema; labels that cannot be
+            named; fewer than two classes; too large.
+    """
+    access.check("change data")
+    photos, folders, named, warnings = _understood(source, classes)
+    title = _title(source, name)
+
+    def fill(folder: Path) -> Stored:
+        names = [named[label] for label in sorted(named)]
+        found = archives.write(list(_entries(photos, folders)), folder, progress, title, names)
+        found.plan.warnings = warnings + found.plan.warnings
+        return found
+
+    return datasets.adopt(f"{files.slug(title, 24)}-{uuid4().hex[:8]}", title, "tfrecord", fill)
+
+
+def look(source: Path | Sequence[Path], name: str = "", classes: Sequence[str] = ()) -> Preview:
+    """Tell what `import_foreign` would make of TFRecords; all of them are read, nothing written.
+
+    Raises:
+        AccessError, DatasetError: as `import_foreign`.
+    """
+    access.check("change data")
+    photos, folders, named, warnings = _understood(source, classes)
+    title = _title(source, name)
+    names = [named[label] for label in sorted(named)]
+    plan = archives.plan(list(_entries(photos, folders)), title, names)
+    plan.warnings = warnings + plan.warnings
+    return preview.of_plan(plan, title)
+
+
+def _understood(
+    source: Path | Sequence[Path], classes: Sequence[str] | None
+) -> tuple[list[_Photo], dict[int, str], dict[int, str], tfrecord_labels.Warnings]:
+    """The photos of all files; of each label the folder and the name; what was assumed."""
+    paths = _paths(source)
+    photos: list[_Photo] = []
+    for path in paths:
+        photos += _survey(path)
+        if len(photos) > limits.current().archive_entries:
+            raise tfrecord_frames.too_many(len(photos))
+    if not photos:
+        raise DatasetError(
+            "{file} holds no record. Expected at least two photos of each class.",
+            file=files.shown(paths[0].name),
+        )
+    texts = [(photo.label, photo.text) for photo in photos]
+    named, warnings = tfrecord_labels.names(texts, classes, paths[0].parent / "labels.txt")
+    folders = {
+        label: f"{number:03d}-{files.slug(named[label], 24)}"
+        for number, label in enumerate(sorted(named))
+    }
+    return photos, folders, named, warnings
+
+
+def _title(source: Path | Sequence[Path], name: str) -> str:
+    return files.shown(name or (source if isinstance(source, Path) else source[0]).stem, 60)
+
+
+def _paths(source: Path | Sequence[Path]) -> list[Path]:
+    given = [source] if isinstance(source, Path) else list(source)
+    found = []
+    for path in given:
+        if path.is_dir():
+            found += sorted(
+                p for p in path.iterdir() if p.is_file() and tfrecord_frames.named_so(p)
+            )
+        else:
+            found.append(path)
+    if not found:
+        raise DatasetError(
+            "{folder} holds no TFRecord. Expected files such as train.tfrecord or"
+            " train-00000-of-00002.",
+            folder=files.shown(str(given[0]) if given else "-", 200),
+        )
+    total = sum(path.stat().st_size for path in found if path.is_file())
+    if total > limits.current().archive_bytes:
+        raise DatasetError(
+            "The TFRecords have {total:,} bytes. Expected at most {limit:,}. Import a part of the"
+            " files.",
+            total=total,
+            limit=limits.current().archive_bytes,
+        )
+    return found
+
+
+def _survey(path: Path) -> Iterator[_Photo]:
+    """Read a file once, checksums too, and tell what is in it; of the photos only the place."""
+    places = tfrecord_frames.check(path)
+    rows = tf.data.TFRecordDataset(str(path)).map(
+        lambda record: (record, tf.io.parse_single_example(record, _FEATURES))
+    )
+    try:
+        for (start, _), (record, row) in zip(places, rows.as_numpy_iterator(), strict=True):
+            encoded, label = row["image/encoded"], int(row["image/class/label"])
+            if not encoded or label == _NO_LABEL:
+                raise _other_schema(path, record)
+            yield _Photo(
+                path=path,
+                start=start + record.index(encoded),
+                size=len(encoded),
+                label=label,
+                text=_words(row["image/class/text"]),
+                name=_words(row["image/filename"]),
+                suffix=next(
+                    (s for magic, s in _MAGIC.items() if encoded.startswith(magic)), _OTHER
+                ),
+            )
+    except (tf.errors.OpError, ValueError) as error:
+        # TensorFlow fails at its own message when the record in it is no text.
+        if "corrupted record" in str(error) or type(error) is ValueError:
+            raise DatasetError(
+                "{file} is damaged: the checksum of a record does not fit. Copy the file again.",
+                file=files.shown(path.name),
+            ) from error
+        raise DatasetError(
+            "{file} holds records of another kind. Expected tf.train.Example with image/encoded, a"
+            " photo's bytes, and image/class/label, one whole number.",
+            file=files.shown(path.name),
+        ) from error
+
+
+def _other_schema(path: Path, record: bytes) -> DatasetError:
+    # A record of many tiny features takes 20 times its size, only to name a few of them.
+    few = len(record) <= _NAMED_BYTES
+    keys = sorted(tf.train.Example.FromString(record).features.feature)[:20] if few else []
+    return DatasetError(
+        "{file} holds records with {keys}. Expected image/encoded and image/class/label, as in"
+        " TensorFlow's image sets.",
+        file=files.shown(path.name),
+        keys=files.shown(", ".join(keys) or "other features", 200),
+    )
+
+
+def _entries(photos: Sequence[_Photo], folders: dict[int, str]) -> Iterator[Entry]:
+    splits = {photo.path: _split(photo.path) for photo in photos}
+    divided = "train" in splits.values()
+    numbers = {label: number for number, label in enumerate(sorted(folders))}
+    for number, photo in enumerate(photos):
+        split = (splits[photo.path] or "train") if divided else ""
+        place = PurePosixPath(split)
+        stem = PurePosixPath(photo.name.replace("\\", "/")).stem.lstrip(".") or f"{number:06d}"
+        path = place / folders[photo.label] / f"{stem[:80]}{photo.suffix}"
+        yield Entry(
+            path,
+            photo.size,
+            False,
+            partial(photo.open),
+            split=split,
+            label=numbers[photo.label],
+        )
+
+
+def _split(path: Path) -> str:
+    words = re.split(r"[^a-z]+", path.name.lower())
+    return next((layout.SPLIT_NAMES[word] for word in words if word in layout.SPLIT_NAMES), "")
+
+
+def _words(data: bytes) -> str:
+    return " ".join(data.decode("utf-8", "replace").split())[:200]

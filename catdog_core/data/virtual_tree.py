@@ -1,0 +1,190 @@
+"""A dataset's folders and files by their true names, whatever they come from: a disk, a list, an
+archive.
+
+Folders beside each other whose names mean the same (`class_names.key`) are one folder, at every
+level. Files of one name stay as many as there are.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ..base.files import open_regular
+from ..imaging.decode import EXTENSIONS
+from . import class_names
+
+_JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
+_LINKS = 6  # levels of folders at which links to folders within the dataset are followed
+_NAMED = 5  # levels at which an empty folder can be a class or a split
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file: true path from the tree's root, size in bytes, position in its archive if any.
+
+    `mark` is equal for files of equal content and None where the content is not known.
+    """
+
+    path: PurePosixPath
+    size: int
+    number: int = -1
+    mark: Hashable = None
+
+    @property
+    def is_photo(self) -> bool:
+        """Whether it is a photo by its name."""
+        return self.path.suffix.lower() in EXTENSIONS
+
+
+class Folder:
+    """A folder: its spellings in the order they came up, what is inside."""
+
+    __slots__ = ("files", "folders", "spellings")
+
+    def __init__(self) -> None:
+        self.spellings: dict[str, None] = {}
+        self.folders: dict[str, Folder] = {}
+        self.files: list[File] = []
+
+    @property
+    def name(self) -> str:
+        """The plainest of its spellings; empty for the root."""
+        if len(self.spellings) > 1:
+            return class_names.best(self.spellings)
+        return next(iter(self.spellings), "")
+
+    def walk(self) -> Iterator[tuple[tuple[str, ...], Folder]]:
+        """This folder and all below, each with the names that lead to it from here."""
+        waiting: list[tuple[tuple[str, ...], Folder]] = [((), self)]
+        while waiting:
+            names, folder = waiting.pop()
+            yield names, folder
+            waiting += [((*names, inner.name), inner) for inner in folder.folders.values()]
+
+    @property
+    def has_photos(self) -> bool:
+        """Whether photos are directly in it."""
+        return any(file.is_photo for file in self.files)
+
+
+class Tree:
+    """All folders and files below a root.
+
+    `unreadable` are what could not be listed or opened, each with the reason; `links_out` are
+    links that lead out of the root; `special` counts pipes and devices. `count` is the number of
+    folders.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.root = Folder()
+        self.count = 0
+        self.unreadable: list[tuple[PurePosixPath, str]] = []
+        self.links_out: list[PurePosixPath] = []
+        self.special = 0
+
+    def folder(self, path: PurePosixPath) -> Folder:
+        """The folder of a path, made with all above it where it is new."""
+        here = self.root
+        for part in path.parts:
+            here = self.inside(here, part)
+        return here
+
+    def empty_folder(self, path: PurePosixPath) -> Folder:
+        """As `folder`, for one that may be empty: only levels that can be classes are made."""
+        return self.folder(PurePosixPath(*path.parts[:_NAMED]))
+
+    def inside(self, folder: Folder, name: str) -> Folder:
+        """The folder of a name within another, made where it is new."""
+        key = class_names.key(name)
+        found = folder.folders.get(key)
+        if found is None:
+            found = folder.folders[key] = Folder()
+            self.count += 1
+        found.spellings.setdefault(name)
+        return found
+
+    def add(self, file: File) -> None:
+        """Add a file, with the folders it is in."""
+        self.folder(file.path.parent).files.append(file)
+
+
+def is_junk(name: str) -> bool:
+    """Whether a file or folder was left by an operating system, or is hidden."""
+    return name[:1] == "." or name.lower() in _JUNK
+
+
+def of_folder(folder: Path) -> Tree:
+    """The tree of a folder on the disk. What cannot be read is noted and left out.
+
+    Links are followed where they stay within the folder, links to folders only near its top.
+
+    Raises:
+        OSError: the folder itself cannot be listed.
+    """
+    next(folder.iterdir(), None)
+    root = folder.resolve()
+    tree = Tree(root.name)
+    waiting = [(str(root), PurePosixPath(), tree.root, False)]
+    while waiting:
+        path, inner, here, linked = waiting.pop()
+        found: list[os.DirEntry[str]] = []
+        try:
+            with os.scandir(path) as inside:
+                for entry in inside:  # what came before an error is kept
+                    found.append(entry)
+        except OSError as error:
+            if not inner.parts:
+                raise
+            tree.unreadable.append((inner, _reason(error)))
+        for entry in sorted(found, key=lambda each: each.name):
+            name = inner / entry.name
+            if is_junk(entry.name):
+                continue
+            try:
+                is_link = entry.is_symlink()
+                told = entry.stat()
+                if is_link and not _is_within(entry.path, root):
+                    tree.links_out.append(name)
+                elif stat.S_ISDIR(told.st_mode):
+                    if not is_link:
+                        waiting.append((entry.path, name, tree.inside(here, entry.name), linked))
+                    elif not linked and len(name.parts) <= _LINKS and not _is_above(entry.path):
+                        waiting.append((entry.path, name, tree.inside(here, entry.name), True))
+                    else:
+                        tree.unreadable.append((name, "link"))
+                elif stat.S_ISREG(told.st_mode):
+                    file = File(name, told.st_size)
+                    if file.is_photo and file.size:
+                        _open(entry.path)
+                    here.files.append(file)
+                else:  # a pipe or device named like a photo would make its reader wait for ever
+                    tree.special += 1
+                    tree.unreadable.append((name, "no file"))
+            except OSError as error:
+                tree.unreadable.append((name, _reason(error)))
+    return tree
+
+
+def _open(path: str) -> None:
+    """Raises OSError where a file cannot be read."""
+    with open_regular(path, buffering=0) as file:
+        file.read(1)
+
+
+def _is_within(path: str, root: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(root)
+
+
+def _is_above(path: str) -> bool:
+    """Whether a link leads to a folder that it is in."""
+    target = Path(os.path.realpath(path))
+    return Path(os.path.realpath(Path(path).parent)).is_relative_to(target)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__

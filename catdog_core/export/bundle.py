@@ -1,0 +1,236 @@
+"""A run in one zip, with all another machine needs to compare, go on with and use it. Light.
+
+    manifest.json            format, the run's id and name; size and SHA-256 of every other file
+    README.txt               what this is, and how to bring it into a lab
+    labels.txt               class names in label order, one a line
+    preprocessing.json       what is done to a photo before the network sees it
+    dataset.json             name, counts and fingerprint of the photos; never the photos
+    environment.json         package versions and platform, of the training and of the export
+    run/settings.json, about.json, state.json, metrics.jsonl, batches.jsonl
+    run/best.keras           the best epoch; class names inside
+    run/backup.keras, backup.json, start.keras     what a training goes on from
+    run/predictions/         answers of the model, as the Evaluate page keeps them
+
+`bundle_in` is the way back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import re
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ..analysis import predictions
+from ..base import files
+from ..base.errors import RunError
+from ..runs import model_registry, run_folder
+from ..runs.run_folder import Run
+
+KIND = "catdog run bundle"
+FORMAT = 1
+RUN_FILES = (
+    "settings.json",
+    "about.json",
+    "state.json",
+    "backup.json",
+    "metrics.jsonl",
+    "batches.jsonl",
+    "best.keras",
+    "backup.keras",
+    "start.keras",
+)
+MADE = ("README.txt", "labels.txt", "preprocessing.json", "dataset.json", "environment.json")
+TABLE = re.compile(r"[a-z0-9][a-z0-9-]{0,79}-(train|validation|test)\.(csv|json)")
+"""What a file of predictions is called: dataset, split, and .json for what it was made of."""
+_STORED = (".keras",)  # weights do not shrink
+_CHUNK = 1 << 20
+
+
+def write(source: Path, out: Path) -> None:
+    """Write a run as a bundle.
+
+    Args:
+        source: a run folder.
+        out: the zip to write.
+
+    Raises:
+        RunError: it is no run, is damaged, has no model yet, or is training just now.
+    """
+    run = run_folder.load(model_registry.folder(source))
+    _refuse(run)
+    made = {
+        "README.txt": _readme(run),
+        "labels.txt": "".join(f"{name}\n" for name in run.classes),
+        "preprocessing.json": _json(_preprocessing(run)),
+        "dataset.json": _json(_dataset(run)),
+        "environment.json": _json(_environment(run)),
+        "run/settings.json": _json(_settings(run)),
+    }
+    listed: dict[str, dict[str, Any]] = {}
+    with files.replacing(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, text in made.items():
+            listed[name] = _add(archive, name, text.encode())
+        for path in _present(run):
+            listed[name] = _add(archive, name := _place(path), path)
+        manifest = {
+            "kind": KIND,
+            "format": FORMAT,
+            "created": time.time(),
+            "run": {"id": run.id, "name": run.name, "status": run.status},
+            "files": listed,
+        }
+        _add(archive, "manifest.json", _json(manifest).encode())
+
+
+def _refuse(run: Run) -> None:
+    if run.training is None:
+        raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
+    if run.is_active:
+        raise RunError(
+            "Run '{name}' is {status}. Expected one that is not training just now. Wait for it, or"
+            " stop it first; it can be resumed.",
+            name=run.name,
+            status=run.status,
+        )
+    if run.best_model is None:
+        raise RunError(
+            "Run '{name}' has no model yet. Expected one with at least one whole epoch. Train it"
+            " first.",
+            name=run.name,
+        )
+
+
+def _present(run: Run) -> list[Path]:
+    """The files of a run that go along as they are."""
+    own = [run.folder / name for name in RUN_FILES if name != "settings.json"]
+    tables = predictions.path(run.folder, "any", "test").parent
+    found = sorted(tables.glob("*")) if tables.is_dir() else []
+    return [p for p in own if p.is_file()] + [p for p in found if TABLE.fullmatch(p.name)]
+
+
+def _place(path: Path) -> str:
+    return f"run/{'predictions/' if TABLE.fullmatch(path.name) else ''}{path.name}"
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> dict[str, Any]:
+    """Put a file into the archive; its size and digest."""
+    how = zipfile.ZIP_STORED if name.endswith(_STORED) else zipfile.ZIP_DEFLATED
+    info = zipfile.ZipInfo(name, time.localtime()[:6])
+    info.compress_type = how
+    info.external_attr = 0o644 << 16
+    digest, size = hashlib.sha256(), 0
+    with archive.open(info, "w", force_zip64=True) as target:
+        for chunk in _chunks(content):
+            digest.update(chunk)
+            size += len(chunk)
+            target.write(chunk)
+    return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def _chunks(content: bytes | Path) -> Any:
+    if isinstance(content, bytes):
+        yield content
+        return
+    with open(content, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """The settings, less where the photos lie: that is nobody else's business."""
+    settings: dict[str, Any] = files.read_json(run.folder / "settings.json")
+    settings["dataset"] = {**settings["dataset"], "folder": Path(run.dataset_folder).name}
+    return settings
+
+
+def _preprocessing(run: Run) -> dict[str, Any]:
+    assert run.training is not None
+    size = run.training.image_size
+    return {
+        "decode": "EXIF orientation applied; 8-bit RGB; transparent pictures laid on white",
+        "resize": {
+            "width": size,
+            "height": size,
+            "keeps_shape": False,
+            "method": "bilinear; where it shrinks, neighbouring pixels are averaged",
+        },
+        "input": {"shape": [None, size, size, 3], "dtype": "float32", "values": [0, 255]},
+        "rescaling": "inside the model, by its first layer",
+        "output": "one probability, of the second class"
+        if len(run.classes) == 2
+        else "a probability a class, in the order of labels.txt",
+    }
+
+
+def _dataset(run: Run) -> dict[str, Any]:
+    return {
+        "name": run.dataset_name,
+        "fingerprint": run.dataset_fingerprint,
+        "classes": list(run.classes),
+        "train": run.train_photos,
+        "validation": run.validation_photos,
+    }
+
+
+def _environment(run: Run) -> dict[str, Any]:
+    versions = files.read_json(run.folder / "settings.json").get("versions", {})
+    now = {name: importlib.metadata.version(name) for name in versions if _is_here(name)}
+    return {
+        "training": versions,
+        "export": {
+            **now,
+            "python": platform.python_version(),
+            "system": platform.system(),
+            "machine": platform.machine(),
+        },
+    }
+
+
+def _is_here(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _readme(run: Run) -> str:
+    assert run.training is not None
+    more = (
+        " It can also be resumed there, once the lab\nhas the same photos, those whose fingerprint"
+        " is in dataset.json. They are not in here."
+        if run.can_resume and (run.folder / "backup.keras").is_file()
+        else " The photos are\nnot in here; dataset.json tells which they were."
+    )
+    return _README.format(name=files.shown(run.name), size=run.training.image_size, more=more)
+
+
+_README = """\
+A run of CatDog Lab: {name}
+
+run/best.keras is the model of its best epoch. It takes photos of {size} x {size} pixels, values
+0 to 255, and knows the classes of labels.txt, in that order.
+
+To bring the run into a lab: its Export page, or
+
+    python -m catdog_core import-run THIS.zip
+
+There it can be compared, and used to predict.{more}
+
+To use the model without a lab:
+
+    import keras
+    model = keras.models.load_model("run/best.keras", compile=False)
+
+manifest.json holds size and SHA-256 of every file.
+"""

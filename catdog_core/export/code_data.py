@@ -1,0 +1,338 @@
+"""The part of a run's code that reads photos, shows a batch, and changes photos at random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ..augmentation import code_templates
+from ..base.errors import N_
+from ..config import MIXES, Augmentation
+from ..data.datasets import Dataset, Item
+from ..models import backbones
+from ..runs import Run
+
+_KERAS_READS = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The photos of a run, and how its code comes by them.
+
+    `folders`: of the split its folder, and the folders of the classes in label order, where the
+    folders alone say it all; else None, and `listed` names the photos, by split and class.
+    `generator`: whether `ImageDataGenerator` feeds the training, as in the class notes.
+    """
+
+    root: Path
+    folders: dict[str, tuple[str, tuple[str, ...]]] | None
+    listed: dict[str, list[list[str]]]
+    generator: bool
+
+
+def photos_of(run: Run, dataset: Dataset) -> Photos:
+    """How the code of a run comes by its photos."""
+    training = run.training
+    assert training is not None and isinstance(dataset.root, Path)
+    chosen = dataset.subset(training.train_photos, training.seed) if training.train_photos else None
+    folders = None if chosen or dataset.changes else _folders(dataset)
+    used = chosen or dataset
+    listed: dict[str, list[list[str]]] = {}
+    for split in ("train", "validation"):
+        listed[split] = [[] for _ in dataset.classes]
+        for item in used.items(split):
+            listed[split][item.label].append(item.file)
+    lacks = (*code_templates.NEWER, *MIXES)
+    plain = not any(name in lacks for name in _active(run.augmentation))
+    return Photos(
+        root=dataset.root,
+        folders=folders,
+        listed={} if folders else listed,
+        generator=bool(folders)
+        and plain
+        and not training.label_smoothing
+        and training.model != backbones.TRANSFER,
+    )
+
+
+def _folders(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]] | None:
+    """``split/class/`` folders that hold exactly the photos of the dataset; None for others."""
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for split in ("train", "validation"):
+        names: dict[int, set[str]] = {}
+        tops: set[str] = set()
+        for item in dataset.items(split):
+            parts = item.file.split("/")
+            if len(parts) < 3 or not _plain(item):
+                return None
+            tops.add("/".join(parts[:-2]))
+            names.setdefault(item.label, set()).add(parts[-2])
+        if len(tops) != 1 or any(len(folder) != 1 for folder in names.values()):
+            return None
+        if sorted(names) != list(range(len(dataset.classes))):
+            return None
+        found[split] = tops.pop(), tuple(names[label].copy().pop() for label in sorted(names))
+    return found
+
+
+def _plain(item: Item) -> bool:
+    return PurePosixPath(item.file).suffix.lower() in _KERAS_READS and item.file.isprintable()
+
+
+def _active(augmentation: Augmentation | None) -> tuple[str, ...]:
+    return augmentation.active if augmentation else ()
+
+
+def photos_prose(photos: Photos) -> list[str]:
+    """What is said about the photos."""
+    if photos.generator:
+        return [
+            N_(
+                "ImageDataGenerator reads photos from their folders, batch by batch; the folders"
+                " give the labels, in the order of the classes."
+            ),
+            N_("Values stay 0 to 255 here: the network's first layer rescales them."),
+        ]
+    told = [
+        N_("All photos are read once and kept in memory, as bytes; batches are drawn from there.")
+    ]
+    if photos.folders is None:
+        told.append(
+            N_("The photos are named one by one, since the folders alone do not say which to take.")
+        )
+    return told
+
+
+def head_code(run: Run, photos: Photos) -> str:
+    """Imports and settings."""
+    training = run.training
+    assert training is not None
+    soft = not photos.generator
+    imports = ["from pathlib import Path", "", "import keras", "import matplotlib.pyplot as plt"]
+    imports.append("import numpy as np")
+    if soft or training.mixed_precision or training.weight_averaging:
+        imports.append("import tensorflow as tf")
+    imports.append(f"from keras import layers{', ops' if soft else ''}")
+    if soft:
+        imports.append("from PIL import Image, ImageOps")
+    else:
+        imports.append("from tensorflow.keras.preprocessing.image import ImageDataGenerator")
+    settings = [
+        f"DATA = Path({quoted(str(photos.root))})",
+        f"CLASSES = {_list(run.classes)}",
+        f"SIZE = {training.image_size}",
+        f"BATCH = {training.batch_size}",
+        f"EPOCHS = {training.epochs}",
+        f"STEPS = {training.steps_per_epoch}",
+        f"SEED = {training.seed}",
+    ]
+    return "\n".join([*imports, "", *settings, "", "keras.utils.set_random_seed(SEED)"]) + "\n"
+
+
+def loading_code(run: Run, photos: Photos) -> str:
+    """The code that comes by the photos."""
+    if photos.generator:
+        return _by_generator(run, photos)
+    return _into_memory(run, photos)
+
+
+def _by_generator(run: Run, photos: Photos) -> str:
+    assert photos.folders is not None and run.training is not None
+    mode = "binary" if len(run.classes) == 2 else "sparse"
+    changing = ""
+    if _active(run.augmentation):
+        assert run.augmentation is not None
+        made = code_templates.generator(run.augmentation, _active(run.augmentation))
+        changing = made.replace("generator = ", "augmenting = ", 1) + "\n"
+    reads = "augmenting" if changing else "plain"
+    folder = {split: quoted(name) for split, (name, _) in photos.folders.items()}
+    names = {split: _list(names) for split, (_, names) in photos.folders.items()}
+    partly = run.training.validation_steps or 0
+    whole = -(-_count(run, "validation") // run.training.batch_size)
+    weighted = run.training.class_weights
+    mixed = "seed=SEED" if partly < whole else "shuffle=False"
+    return f"""\
+plain = ImageDataGenerator()
+{changing}reading = {{
+    "target_size": (SIZE, SIZE),
+    "batch_size": BATCH,
+    "class_mode": "{mode}",
+    "interpolation": "bilinear",
+}}
+train = {reads}.flow_from_directory(
+    DATA / {folder["train"]}, classes={names["train"]}, seed=SEED, **reading
+)
+validation = plain.flow_from_directory(
+    DATA / {folder["validation"]}, classes={names["validation"]}, {mixed}, **reading
+)
+{heavy_classes("train.classes") if weighted else ""}
+
+def endless(batches):
+    \"\"\"A generator never ends: after the last photo it begins again.\"\"\"
+    while True:
+        {_WEIGHTED if weighted else "yield next(batches)"}
+
+
+unchanged = plain.flow_from_directory(
+    DATA / {folder["train"]}, classes={names["train"]}, seed=SEED, **reading
+)
+shown, labels = next(unchanged)
+print(shown.shape, labels.shape)
+"""
+
+
+_WEIGHTED = """\
+photos, labels = next(batches)
+        yield photos, labels, heavy[labels.astype(int)]"""
+
+
+def heavy_classes(labels: str) -> str:
+    """The code that makes every class weigh the same, from the class numbers of all photos."""
+    return f"""\
+counts = np.bincount({labels}, minlength=len(CLASSES))  # a rare class counts more
+heavy = (counts.sum() / (len(CLASSES) * np.maximum(counts, 1))).astype("float32")
+"""
+
+
+def _count(run: Run, split: str) -> int:
+    return run.train_photos if split == "train" else run.validation_photos
+
+
+_READ = '''\
+def read(names):
+    """Photos of the names of each class: (N, SIZE, SIZE, 3) bytes, and (N,) class numbers."""
+    photos, labels = [], []
+    for label, files in enumerate(names):
+        for file in files:
+            try:
+                with Image.open(DATA / file) as photo:
+                    upright = ImageOps.exif_transpose(photo).convert("RGB")
+            except OSError as error:
+                print(f"Left out {file!r}: {error}")
+                continue
+            small = upright.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+            photos.append(np.asarray(small))
+            labels.append(label)
+    return np.stack(photos), np.array(labels)
+'''
+_WALK = '''\
+def names(split, folders):
+    """The names of the photos of each class folder, in order."""
+    return [
+        sorted(
+            path.relative_to(DATA).as_posix()
+            for path in (DATA / split / folder).iterdir()
+            if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff")
+        )
+        for folder in folders
+    ]
+'''
+
+
+def _into_memory(run: Run, photos: Photos) -> str:
+    assert run.training is not None
+    if photos.folders:
+        find = f"\n\n{_WALK}"
+        calls = {
+            split: f"names({quoted(name)}, {_list(names)})"
+            for split, (name, names) in photos.folders.items()
+        }
+    else:
+        find = ""
+        calls = {split: _named(lists) for split, lists in photos.listed.items()}
+    steps = run.training.validation_steps
+    return f"""\
+{_READ}{find}
+
+train_photos, train_labels = read({calls["train"]})
+validation_photos, validation_labels = read({calls["validation"]})
+# Each validation measures so many batches, of all classes mixed.
+some = np.random.default_rng(SEED).permutation(len(validation_labels))[: {steps} * BATCH]
+validation_photos, validation_labels = validation_photos[some], validation_labels[some]
+print(train_photos.shape, validation_photos.shape)
+first = np.random.default_rng(SEED).permutation(len(train_labels))[:BATCH]
+shown, labels = train_photos[first], train_labels[first]
+print(shown.shape, labels.shape)
+"""
+
+
+def _named(lists: list[list[str]]) -> str:
+    """Names of photos as Python, a class a list."""
+    rows = []
+    for names in lists:
+        inside = "".join(f"        {quoted(name)},\n" for name in names)
+        rows.append(f"    [\n{inside}    ],\n")
+    return "[\n" + "".join(rows) + "]"
+
+
+def quoted(text: str) -> str:
+    """A text as Python writes it, in double quotes where that is simple."""
+    made = repr(text)
+    return made if '"' in text or made[0] == '"' else f'"{made[1:-1]}"'
+
+
+def _list(names: Sequence[str]) -> str:
+    return f"[{', '.join(map(quoted, names))}]"
+
+
+_GRID = '''\
+def grid(photos, titles, file):
+    """Photos in a grid of four by five, as a picture and on the screen."""
+    figure, places = plt.subplots(4, 5, figsize=(10, 8.6), layout="constrained")
+    for place in places.flat:
+        place.axis("off")
+    for place, photo, title in zip(places.flat, photos, titles):
+        place.imshow(np.clip(np.asarray(photo) / 255, 0, 1))
+        place.set_title(title, fontsize=9)
+    plt.savefig(file)
+    SHOW
+'''
+
+
+def batch_grid_code(photos: Photos) -> str:
+    """The code that shows a batch."""
+    said = 'f"class {int(label)}"'  # a number: the font of a plot may lack a name's letters
+    return f'{_GRID}\n\ngrid(shown, [{said} for label in labels], "batch.png")\n'
+
+
+_COMPILED = "augmented = tf.function(lambda photos: augment(photos, training=True))"
+
+
+def augmented_grid_code(run: Run, photos: Photos) -> str:
+    """The code that shows one photo 20 times changed; empty where nothing is changed."""
+    settings = run.augmentation
+    if settings is None or settings.is_off:
+        return ""
+    if photos.generator:
+        return """\
+one = np.repeat(shown[:1], 20, axis=0)
+variants = next(augmenting.flow(one, batch_size=20, shuffle=False, seed=SEED))
+grid(variants, [""] * 20, "augmented.png")
+"""
+    if run.model == backbones.TRANSFER:
+        settings = backbones.still(settings)
+        if settings is None:
+            return ""
+    mixing = settings.mixes
+    made = code_templates.definition(settings, settings.active)
+    sample = (
+        """\
+pair = [np.flatnonzero(train_labels == label)[0] for label in (0, 1)] * 10
+variants, _ = mixed_batch(
+    train_photos[pair].astype("float32"),
+    np.eye(len(CLASSES), dtype="float32")[train_labels[pair]],
+)
+"""
+        if mixing
+        else """\
+one = np.repeat(train_photos[:1], 20, axis=0).astype("float32")
+variants = augment(one, training=True)
+"""
+    )
+    return f"""\
+{made}
+# As a graph it is several times quicker.
+{"mixed_batch = tf.function(mixed)" if mixing else _COMPILED}
+{sample}grid(variants, [""] * 20, "augmented.png")
+"""

@@ -1,0 +1,488 @@
+"""The part of a run's code that builds its network, trains it and keeps its best epoch."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from ..augmentation.code_templates import call, listed
+from ..base.errors import N_, RunError
+from ..config import NETWORKS, Network, Training, schedules
+from ..models import architecture, backbones, compact_table
+from ..runs import Run
+from .code_data import Photos, heavy_classes, quoted
+
+Prose = tuple[str, dict[str, Any]]
+"""A message of the catalogue and its values; values that are names are escaped where shown."""
+_CORE = Path(__file__).resolve().parent.parent
+
+
+def network(run: Run) -> tuple[list[Prose], str]:
+    """What is said of the network of a run, and the code that builds and shows it.
+
+    Raises:
+        RunError: the pretrained weights are those of the run's model, and it has none.
+    """
+    return _transfer_network(run) if run.model == backbones.TRANSFER else _plain_network(run)
+
+
+def _plain_network(run: Run) -> tuple[list[Prose], str]:
+    training = run.training
+    assert training is not None
+    units = 1 if len(run.classes) <= 2 else len(run.classes)
+    rows = architecture.of(training, max(len(run.classes), 2))
+    told: list[Prose] = [
+        (
+            N_("It has {parameters:,} parameters; model.summary() shows in which layers they lie."),
+            {"parameters": architecture.parameters(rows)},
+        )
+    ]
+    if training.model == compact_table.COMPACT:
+        made = _compact(units)
+    else:
+        made = _sequential(training, units)
+    return told, f"{_precision(training)}{made}model.summary()\n"
+
+
+def _precision(training: Training) -> str:
+    if not training.mixed_precision:
+        return ""
+    return """\
+card = bool(tf.config.list_physical_devices("GPU"))
+keras.config.set_dtype_policy("mixed_float16" if card else "mixed_bfloat16")
+"""
+
+
+def output(units: int) -> str:
+    """The last layer as code: one sigmoid unit, or a softmax unit a class."""
+    return f'layers.Dense({units}, activation="{"sigmoid" if units == 1 else "softmax"}"'
+
+
+def _sequential(training: Training, units: int) -> str:
+    built = (training.network or Network()) if training.model == "custom" else None
+    net = built or NETWORKS[training.model]
+    lines = ["keras.Input((SIZE, SIZE, 3)),", "layers.Rescaling(1 / 255),"]
+    for filters in net.filters:
+        lines += _block(net, filters)
+    flat = net.head == "flatten"
+    lines.append("layers.Flatten()," if flat else "layers.GlobalAveragePooling2D(),")
+    if net.dropout:
+        lines.append(f"layers.Dropout({net.dropout:g}),")
+    if net.dense:
+        lines.append(f'layers.Dense({net.dense}, activation="{net.activation}"),')
+    lines.append(f'{output(units)}, dtype="float32"),')
+    return f"model = {call('keras.Sequential', [listed(lines)])}\n"
+
+
+def _block(net: Network, filters: int) -> list[str]:
+    arguments = [str(filters), str(net.kernel)]
+    if net.pooling == "stride":
+        arguments.append("strides=2")
+    if net.padding != "valid":
+        arguments.append(f'padding="{net.padding}"')
+    if net.batch_norm:
+        arguments.append("use_bias=False")
+    else:
+        arguments.append(f'activation="{net.activation}"')
+    made = [f"layers.Conv2D({', '.join(arguments)}),"]
+    if net.batch_norm:
+        made += ["layers.BatchNormalization(),", f'layers.Activation("{net.activation}"),']
+    if net.pooling == "max":
+        made.append("layers.MaxPooling2D(2),")
+    elif net.pooling == "average":
+        made.append("layers.AveragePooling2D(2),")
+    return made
+
+
+def _compact(units: int) -> str:
+    constants = "\n".join(
+        f"{name} = {getattr(compact_table, name)!r}" for name in ("STEM", "WIDTHS", "DROPOUT")
+    )
+    source = copied("models/compact.py")
+    return (
+        f"from keras import KerasTensor\nfrom keras import layers as kl\n\n{constants}\n\n\n"
+        f"{source}\n\nmodel = build(SIZE, {units})\n"
+    )
+
+
+def copied(room: str) -> str:
+    """The constants, functions and classes of one of the lab's own files, without its imports."""
+    text = (_CORE / room).read_text(encoding="utf-8")
+    lines = text.splitlines()
+    parts: list[str] = []
+    previous: ast.stmt | None = None
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom, ast.Expr)):
+            continue
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        block = "\n".join(lines[first - 1 : node.end_lineno])
+        both = isinstance(node, ast.Assign) and isinstance(previous, ast.Assign)
+        parts.append(block if not parts else f"\n{block}" if both else f"\n\n\n{block}")
+        previous = node
+    return "".join(parts) + "\n"
+
+
+def _transfer_network(run: Run) -> tuple[list[Prose], str]:
+    training = run.training
+    assert training is not None
+    known = backbones.BACKBONES[training.backbone]
+    if known.keras_name:
+        made = f"""\
+backbone = keras.applications.{known.keras_name}(
+    include_top=False, weights="imagenet", input_shape=(SIZE, SIZE, 3), pooling="avg"
+)
+"""
+        said = N_("{title} has learned from ImageNet; keras.applications downloads its weights.")
+    else:
+        if run.best_model is None:
+            raise RunError(
+                "Run '{name}' has no model yet, and its code takes the pretrained weights from"
+                " there. Expected one with a whole epoch.",
+                name=run.name or run.id,
+            )
+        made = f"""\
+MODEL = {quoted(str(run.best_model))}  # the run's model, as "export … keras" writes it
+whole = keras.models.load_model(MODEL, compile=False)
+backbone = keras.Model(whole.input, whole.layers[-2].output)
+"""
+        said = N_(
+            "{title} is not among keras.applications, so the pretrained network is taken out of"
+            " the run's own model file."
+        )
+    told: list[Prose] = [
+        (said, {"title": known.title}),
+        (
+            N_(
+                "It looks at each photo once; a new last layer then learns from the {features:,}"
+                " numbers it makes of it."
+            ),
+            {"features": known.features},
+        ),
+    ]
+    units = 1 if len(run.classes) <= 2 else len(run.classes)
+    return told, f"{made}{_features(run)}{_last(units)}"
+
+
+def _features(run: Run) -> str:
+    assert run.training is not None
+    looks = backbones.looks(run.training, run.augmentation) - 1
+    code = """\
+
+
+def seen(photos):
+    \"\"\"What the pretrained network makes of photos, (N, features).\"\"\"
+    return backbone.predict(photos.astype("float32"), batch_size=BATCH, verbose=0)
+
+
+train_features, validation_features = seen(train_photos), seen(validation_photos)
+"""
+    if looks > 0:
+        code += f"""\
+looks = [train_features]
+for look in range({looks}):  # changed photos beside those as they are
+    parts = range(0, len(train_photos), BATCH)
+    changed = [augmented(train_photos[n : n + BATCH].astype("float32")).numpy() for n in parts]
+    looks.append(seen(np.concatenate(changed)))
+train_features = np.concatenate(looks)
+train_labels = np.tile(train_labels, len(looks))
+"""
+    return code
+
+
+def _last(units: int) -> str:
+    return f"""\
+model = keras.Sequential(
+    [keras.Input((train_features.shape[1],)), {output(units)})]
+)
+model.summary()
+"""
+
+
+_AVERAGING = '''\
+class AveragedWeights(keras.callbacks.Callback):
+    """Validates and keeps a moving average of the weights, which is calmer than they are."""
+
+    def on_train_begin(self, logs=None):
+        self.weights = [w for w in self.model.weights if "float" in str(w.dtype)]
+        self.averages = [tf.Variable(w.numpy(), trainable=False) for w in self.weights]
+        self.follow, self.swapped = tf.function(self.average), False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.swapped:
+            self.swap()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.follow()
+
+    def on_test_begin(self, logs=None):
+        self.swap()  # and back when the next epoch begins: what is kept are the averages
+
+    def average(self):
+        done = tf.cast(self.model.optimizer.iterations.value, tf.float32)
+        kept = tf.minimum({decay:g}, (1 + done) / (10 + done))  # early on it looks back less far
+        for average, weight in zip(self.averages, self.weights):
+            average.assign_add((1 - kept) * (weight.value - average))
+
+    def swap(self):
+        self.swapped = not self.swapped
+        for average, weight in zip(self.averages, self.weights):
+            now = weight.numpy()
+            weight.assign(average)
+            average.assign(now)
+'''
+_SCHEDULE = '''\
+def learning_rate(step):
+    """The learning rate of a step, counted from 0."""
+{body}
+
+class Schedule(keras.callbacks.Callback):
+    """Sets the learning rate of every step."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        step = self.epoch * STEPS + batch
+        rate = learning_rate(step)
+        if rate is not None:
+            self.model.optimizer.learning_rate = rate
+'''
+PLOTS = """\
+epochs = range(1, len(history.history["loss"]) + 1)
+figure, places = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+for place, name in zip(places, ("accuracy", "loss")):
+    place.plot(epochs, history.history[name], "r", label="training")
+    place.plot(epochs, history.history[f"val_{name}"], "b", label="validation")
+    place.set(title=name.capitalize(), xlabel="epoch")
+    place.legend()
+plt.savefig("overfitting.png")
+SHOW
+"""
+
+
+def callbacks(training: Training) -> str:
+    """The code of the callbacks of a training, and the list of them."""
+    parts, names = [], []
+    mode = "max" if training.monitor == "val_accuracy" else "min"
+    if training.weight_averaging:
+        parts.append(_AVERAGING.replace("{decay:g}", f"{training.weight_averaging:g}"))
+        names.append("AveragedWeights()")
+    if not schedules.is_fixed(training):
+        if training.warmup_epochs or training.schedule != "plateau":
+            parts.append(_schedule(training))
+            names.append("Schedule()")
+        if training.schedule == "plateau":
+            names.append(
+                'keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5,'
+                f" patience={training.plateau_patience}, min_delta=0)"
+            )
+    kept = f'"best.weights.h5", "{training.monitor}", mode="{mode}", save_best_only=True'
+    names.append(call("keras.callbacks.ModelCheckpoint", [f"{kept}, save_weights_only=True"]))
+    names.append('keras.callbacks.CSVLogger("history.csv")')
+    if training.early_stopping:
+        names.append(
+            f'keras.callbacks.EarlyStopping("{training.monitor}", mode="{mode}",'
+            f" patience={training.early_stopping})"
+        )
+    body = "".join(f"\n\n{part}" for part in parts)
+    every = listed([f"{name}," for name in names])
+    return f"{body}{chr(10) * (2 if parts else 0)}callbacks = {every}\n"
+
+
+def _schedule(training: Training) -> str:
+    top = f"{training.learning_rate:g}"
+    lines = []
+    if training.warmup_epochs:
+        lines += [
+            f"warm = {training.warmup_epochs} * STEPS",
+            "if step < warm:",
+            f"    return {top} * (step + 1) / warm",
+        ]
+    else:
+        lines.append("warm = 0")
+    if training.schedule == "cosine":
+        lines += [
+            "done = (step - warm) / max(EPOCHS * STEPS - warm, 1)",
+            f"return {top} * (1 + np.cos(np.pi * done)) / 2",
+        ]
+    elif training.schedule == "step":
+        first, second = schedules.DROPS_AT
+        lines += [
+            "epoch = step // STEPS",
+            f"drops = (epoch >= {first} * EPOCHS) + (epoch >= {second} * EPOCHS)",
+            f"return {top} * {schedules.DROP} ** int(drops)",
+        ]
+    elif training.schedule == "plateau":
+        lines.append("return None  # ReduceLROnPlateau goes on from here")
+    else:
+        lines.append(f"return {top}")
+    return _SCHEDULE.replace("{body}", "".join(f"    {line}\n" for line in lines))
+
+
+_UNDECAYED = 'optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])\n'
+_LARGER_SHARE = '''\
+def larger_share(truth, said):
+    """Accuracy on mixed or smoothed labels: is the class with the larger share recognised?"""
+    return keras.metrics.binary_accuracy(ops.round(truth), said)
+
+
+'''
+
+
+def is_soft(run: Run) -> bool:
+    """Whether labels are shares of classes: photos are mixed, or labels smoothed."""
+    assert run.training is not None
+    mixes = run.augmentation is not None and run.augmentation.mixes
+    return mixes or run.training.label_smoothing > 0
+
+
+def fit(run: Run, photos: Photos) -> tuple[list[Prose], str]:
+    """What is said of the training of a run, and its code up to the history."""
+    training = run.training
+    assert training is not None
+    parts = [
+        _optimizer(training),
+        "" if photos.generator else f"\n\n{_batches(run)}\n\n",
+        _compile(run),
+        callbacks(training),
+        _call(run, photos),
+    ]
+    told: list[Prose] = [
+        (
+            N_(
+                "{epochs} epochs of {steps} steps, {batch} photos each. history.csv is a table the"
+                " lab's Compare page reads."
+            ),
+            {
+                "epochs": training.epochs,
+                "steps": training.steps_per_epoch,
+                "batch": training.batch_size,
+            },
+        )
+    ]
+    if training.unfreeze and run.model == backbones.TRANSFER:
+        told.append(
+            (
+                N_(
+                    "In its last {n} epochs the run also trained the last {blocks} blocks of the"
+                    " pretrained network; this code leaves that out."
+                ),
+                {"n": training.unfreeze_epochs, "blocks": training.unfreeze},
+            )
+        )
+    return told, "".join(parts)
+
+
+def _optimizer(training: Training) -> str:
+    rate, decay = f"{training.learning_rate:g}", f"{training.weight_decay:g}"
+    decayed = f", weight_decay={decay}" if training.weight_decay else ""
+    spared = _UNDECAYED if training.weight_decay else ""
+    if training.optimizer == "muon":
+        source = copied("training/muon.py")
+        return (
+            f"import math\nfrom typing import Any\n\n{source}\n\noptimizer = make({rate},"
+            f" {decay})\n{spared}"
+        )
+    if training.optimizer == "sgd":
+        call = f"SGD({rate}, momentum=0.9, nesterov=True{decayed})"
+    elif training.optimizer == "adamw":
+        call = f"AdamW({rate}, weight_decay={decay})"
+    else:
+        call = f"Adam({rate}{decayed})"
+    return f"optimizer = keras.optimizers.{call}\n{spared}"
+
+
+def _compile(run: Run) -> str:
+    classes = max(len(run.classes), 2)
+    loss = architecture.loss(classes, is_soft(run))
+    own = is_soft(run) and classes == 2
+    metric = 'keras.metrics.MeanMetricWrapper(larger_share, name="accuracy")' if own else ""
+    return f"""{_LARGER_SHARE if own else ""}\
+model.compile(
+    optimizer=optimizer,
+    loss="{loss}",
+    metrics=[{metric or '"accuracy"'}],
+    jit_compile=False,  # XLA makes such networks slower on a processor
+)
+"""
+
+
+def _batches(run: Run) -> str:
+    """Endless batches from memory, changed as the run changes them."""
+    training, settings = run.training, run.augmentation
+    assert training is not None
+    transfer, classes = run.model == backbones.TRANSFER, max(len(run.classes), 2)
+    kind = "features" if transfer else "photos"
+    lines = [
+        f'{kind} = train_{kind}[chosen].astype("float32")',
+        "labels = train_labels[chosen]",
+    ]
+    weighted = training.class_weights
+    soft = is_soft(run)
+    if soft:
+        lines.append('labels = np.eye(len(CLASSES), dtype="float32")[labels]')
+    if not transfer and settings is not None and not settings.is_off:
+        mixing = "photos, labels = mixed_batch(photos, labels)"
+        lines.append(mixing if settings.mixes else "photos = augmented(photos)")
+    if weighted:
+        lines.append("weights = np.asarray(labels) @ heavy" if soft else "weights = heavy[labels]")
+    if training.label_smoothing:
+        part = f"{training.label_smoothing:g}"
+        lines.append(f"labels = labels * (1 - {part}) + {part} / len(CLASSES)")
+    if soft and classes == 2:
+        lines.append("labels = labels[:, 1]")
+    lines.append(f"yield {kind}, labels{', weights' if weighted else ''}")
+    inside = "".join(f"        {line}\n" for line in lines)
+    heavy = ""
+    if weighted:
+        heavy = f"{heavy_classes('train_labels')}\n\n"
+    return f'''{heavy}\
+def batches():
+    """Endless batches; every photo comes once before any comes again."""
+    chance, waiting = np.random.default_rng(SEED), np.empty(0, int)
+    while True:
+        while len(waiting) < BATCH:
+            waiting = np.concatenate([waiting, chance.permutation(len(train_labels))])
+        chosen, waiting = waiting[:BATCH], waiting[BATCH:]
+{inside}'''
+
+
+def _call(run: Run, photos: Photos) -> str:
+    training = run.training
+    assert training is not None
+    classes = max(len(run.classes), 2)
+    if photos.generator:
+        whole = -(-run.validation_photos // training.batch_size)
+        arguments = ["endless(train)", "validation_data=validation"]
+        arguments.append(f"validation_steps={min(training.validation_steps or whole, whole)}")
+    else:
+        kind = "features" if run.model == backbones.TRANSFER else "photos"
+        labels = "validation_labels"
+        if is_soft(run) and classes > 2:
+            labels = 'np.eye(len(CLASSES), dtype="float32")[validation_labels]'
+        arguments = ["batches()", f"validation_data=(validation_{kind}, {labels})"]
+        arguments.append("validation_batch_size=BATCH")
+    arguments += ["steps_per_epoch=STEPS", "epochs=EPOCHS", "callbacks=callbacks"]
+    # Keras warns where it is left to shuffle what a generator gives.
+    arguments += ["shuffle=False", "verbose=2"]
+    return f"history = {call('model.fit', [f'{argument},' for argument in arguments])}\n"
+
+
+def save(run: Run, photos: Photos) -> tuple[list[Prose], str]:
+    """What is said of saving, and the code that keeps the best epoch's model."""
+    lines = ['model.load_weights("best.weights.h5")']
+    told: list[Prose] = [
+        (N_("The weights of the best epoch, and with them the whole model in one file."), {})
+    ]
+    if run.model == backbones.TRANSFER:
+        lines.append("model = keras.Model(backbone.input, model(backbone.output))")
+    elif is_soft(run):
+        loss = architecture.loss(max(len(run.classes), 2), True)
+        lines.append("# So that the file opens without this code.")
+        lines.append(f'model.compile(optimizer="adam", loss="{loss}", metrics=["accuracy"])')
+    lines += [
+        'model.save("model.keras")  # model.save("model.h5") writes the notes\' older format',
+        'print(f"{model.count_params():,} parameters in model.keras")',
+    ]
+    return told, "\n".join(lines) + "\n"

@@ -1,0 +1,127 @@
+"""Exports kept in the workspace's cache, so that each is made once for a model. Light.
+
+    workspace/cache/exports/<kind>-<digest>/     the file, and export.json, written last
+    .making-*                                    one that is being made, or broke off
+
+What a file depends on is in the digest: the model, and the photos it was calibrated by and
+compared on; for a run's report or code, all that is told of the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from ..analysis import predictions
+from ..base import files
+from ..base.errors import N_, CatDogError
+from ..data.datasets import Dataset
+from ..runs import model_registry
+from ..storage import shard_cache
+from . import export_files, formats, parity_photos
+from .export_files import Made, Phase
+
+FORMAT = 1
+MAX_BYTES = 2_000_000_000
+"""What all of them may take on the disk; the ones made longest ago go first."""
+_TOLD = ("settings.json", "about.json", "metrics.jsonl", "backup.json")
+_WAITS = N_("Waiting for another export to end…")
+_one = threading.Lock()
+
+
+def root() -> Path:
+    """Where they lie."""
+    return shard_cache.exports()
+
+
+class Shelf:
+    """The exports of one run or model; what is to be read is in the language of the code."""
+
+    def __init__(self, source: Path, classes: tuple[str, ...], language: str = "en") -> None:
+        self.source, self.language = source, language
+        self._model = predictions.digest(model_registry.find(source))
+        self.dataset: Dataset | None = parity_photos.dataset_of(source, classes)
+
+    def find(self, kind: str) -> Made | None:
+        """An export made earlier that still holds."""
+        return _read(self._place(kind))
+
+    def make(self, kind: str, phase: Phase) -> Made:
+        """Make it, or take the one made earlier; see `export.make`. One is made at a time."""
+        while not _one.acquire(timeout=0.3):
+            phase(_WAITS)
+        try:
+            return self.find(kind) or self._make(kind, phase)
+        finally:
+            _one.release()
+
+    def _make(self, kind: str, phase: Phase) -> Made:
+        place = self._place(kind)
+        with files.temporary_beside(root() / "making") as making:
+            try:
+                making.mkdir(parents=True)
+                made = export_files.make(
+                    self.source, kind, making, phase, packed=True, language=self.language
+                )
+                record = {
+                    "format": FORMAT,
+                    "kind": kind,
+                    "file": made.path.name,
+                    "bytes": made.bytes,
+                    "parity": made.parity,
+                    "made": time.time(),
+                }
+                files.write_json(making / "export.json", record)
+                files.remove_tree(place)  # a damaged one
+                os.replace(making, place)
+            except OSError as error:
+                raise CatDogError(
+                    "{path} could not be written: {reason}. Earlier files are intact. Free some"
+                    " disk space or choose a folder you may write to, then try again.",
+                    path=place,
+                    reason=error.strerror or str(error),
+                ) from error
+        _prune(place)
+        return Made(place / made.path.name, made.bytes, made.parity)
+
+    def _place(self, kind: str) -> Path:
+        digest = hashlib.sha256(self._model.encode())
+        if self.dataset is not None:
+            digest.update(self.dataset.fingerprint.encode())
+        if formats.format_of(kind).group != "model":
+            digest.update(self.language.encode())
+            folder = model_registry.folder(self.source)
+            for path in [*(folder / name for name in _TOLD), *folder.glob("predictions/*.json")]:
+                with suppress(OSError):
+                    digest.update(path.read_bytes())
+        return root() / f"{kind}-{digest.hexdigest()[:20]}"
+
+
+def _read(place: Path) -> Made | None:
+    with suppress(CatDogError, KeyError, TypeError, ValueError):
+        record = files.read_json(place / "export.json")
+        path = place / str(record["file"])
+        if record["format"] <= FORMAT and path.parent == place and path.is_file():
+            return Made(path, int(record["bytes"]), record["parity"])
+    return None
+
+
+def _prune(newest: Path) -> None:
+    """Keep the whole of it below `MAX_BYTES`; what broke off goes, too."""
+    taken = 0
+    for place in sorted(root().iterdir(), key=_age, reverse=True):
+        inside = [path for path in place.rglob("*") if path.is_file()]
+        with suppress(OSError):
+            taken += sum(path.stat().st_size for path in inside)
+        if place != newest and (taken > MAX_BYTES or place.name.startswith(".making-")):
+            files.remove_tree(place)
+
+
+def _age(place: Path) -> float:
+    with suppress(OSError):
+        return place.stat().st_mtime
+    return 0.0

@@ -1,0 +1,194 @@
+"""Runs and models as files for elsewhere. Light; what writes them is imported when it is asked.
+
+As a module it is also the subprocess of `make`: conversion leaves hundreds of megabytes and much
+chatter in its process, and native code that fails takes it down. None of that may happen to a
+server.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..base import files, library_output, report_language, subprocess_jobs
+from ..base.errors import N_, CatDogError
+from . import formats
+from .formats import FORMATS, Exporter
+
+__all__ = ["FORMATS", "Exporter", "Made", "make", "save"]
+
+Phase = Callable[[str], None]
+"""Called with a message of the catalogue, again and again; what it raises ends the work."""
+_PHASES = {
+    "starting": N_("Loading TensorFlow…"),
+    "writing": N_("Writing the file…"),
+    "comparing": N_("Comparing its answers with the Keras model's…"),
+}
+_SILENT = N_(
+    "The export ended without saying why; the machine may have run out of memory. Close other"
+    " programs, then try again."
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """An export: its file or folder, the bytes it takes, and how it compares.
+
+    `parity` is what `exports.parity.measure` tells; None for what is no model.
+    """
+
+    path: Path
+    bytes: int
+    parity: dict[str, Any] | None
+
+
+def save(model_or_run: Path, kind: str, out: Path) -> Path:
+    """Write a run, or its best model, for elsewhere, in this process; loads TensorFlow.
+
+    Args:
+        model_or_run: a run folder, a model file, or "default".
+        kind: a key of `FORMATS`.
+        out: the file to write or replace, with any extension; for a format that is a folder, a
+            new or empty one.
+
+    Raises:
+        ModelError: there is no model yet.
+        CatDogError: the format is unknown, needs a package, or the file cannot be written.
+    """
+    exporter = formats.format_of(kind)
+    with files.temporary_folder("export") as folder:
+        return place(_write(exporter, Path(model_or_run), folder), out)
+
+
+def make(
+    model_or_run: Path,
+    kind: str,
+    folder: Path,
+    phase: Phase,
+    packed: bool = False,
+    language: str = "en",
+) -> Made:
+    """Write it in a process of its own, and compare its answers with the Keras model's.
+
+    Args:
+        model_or_run, kind: as for `save`.
+        folder: where to make the file; it exists.
+        phase: told what goes on.
+        packed: make a zip of a format that is a folder.
+        language: of what is to be read, such as "ko".
+
+    Raises:
+        CatDogError: as for `save`.
+    """
+    exporter = formats.format_of(kind)
+    exporter.refuse_missing()
+    asked = {
+        "source": str(model_or_run),
+        "kind": kind,
+        "folder": str(folder),
+        "packed": packed,
+        "language": language,
+    }
+    found: dict[str, Any] = {}
+    now = "starting"
+
+    def tell(line: dict[str, Any]) -> None:
+        nonlocal now
+        found.update(line.get("result") or {})
+        now = line.get("phase", now)
+        phase(_PHASES[now])
+
+    subprocess_jobs.run_subprocess("catdog_core.export", asked, tell, _SILENT, quiet=True)
+    if not found:
+        raise CatDogError(_SILENT)
+    return Made(folder / found["file"], found["bytes"], found["parity"])
+
+
+def place(made: Path, out: Path) -> Path:
+    """Put a finished file or folder where it is wanted: whole, or not at all.
+
+    Raises:
+        CatDogError: it cannot be written, or a folder is wanted where something is already.
+    """
+    out = Path(out)
+    if made.is_dir():
+        _place_folder(made, out)
+        return out
+    with files.replacing(out) as temporary:
+        shutil.copyfile(made, temporary)
+    return out
+
+
+def taken(out: Path) -> CatDogError:
+    """The error of a folder that is to be written where something is already."""
+    return CatDogError(
+        "{path} already holds something. Expected a new or empty folder. Name another.", path=out
+    )
+
+
+def _place_folder(made: Path, out: Path) -> None:
+    if files.is_taken(out):
+        raise taken(out)
+    with files.temporary_beside(out) as beside:
+        try:
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(made, beside)
+            if out.exists():
+                out.rmdir()  # an empty one
+            os.replace(beside, out)
+        except OSError as error:
+            raise CatDogError(
+                "{path} could not be written: {reason}. Earlier files are intact. Free some disk"
+                " space or choose a folder you may write to, then try again.",
+                path=out,
+                reason=error.strerror or str(error),
+            ) from error
+
+
+def _write(exporter: Exporter, source: Path, folder: Path) -> Path:
+    # Converters choose the format by the extension, which the user's name need not have.
+    made = folder / ("model" if exporter.is_folder else f"model{exporter.extension}")
+    exporter.write(source, made)
+    return made
+
+
+def _answer(request: dict[str, Any]) -> None:
+    """Convert, then compare, as `make` asks for; in the subprocess."""
+    os.environ[report_language.VARIABLE] = request["language"]
+    source, kind = Path(request["source"]), request["kind"]
+    try:
+        exporter = formats.format_of(kind)
+        if exporter.loads_tensorflow:
+            library_output.import_tensorflow()
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        subprocess_jobs.emit(phase="writing")
+        out = _write(exporter, source, Path(request["folder"]))
+        parity = None
+        if exporter.group == "model":
+            from .parity import measure
+
+            subprocess_jobs.emit(phase="comparing")
+            parity = measure(source, kind, out)
+        if exporter.is_folder and request["packed"]:
+            shutil.make_archive(str(out), "zip", out.parent, out.name)
+            shutil.rmtree(out)
+            out = out.with_suffix(".zip")
+        subprocess_jobs.emit(result={"file": out.name, "bytes": files.size(out), "parity": parity})
+    except CatDogError:
+        raise
+    except Exception as error:
+        logging.getLogger("catdog").exception("An export failed")
+        raise CatDogError(
+            "The model could not be written as {kind}: {reason}. Another format may do.",
+            kind=kind,
+            reason=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300],
+        ) from error
+
+
+if __name__ == "__main__":
+    subprocess_jobs.handle_request(_answer)

@@ -1,0 +1,208 @@
+"""The export formats by name, and what is known of each before anything is written. Light."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from ..base.errors import N_, CatDogError
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One format a run or model can be written in.
+
+    Attributes:
+        kind: its name on the command line.
+        label: its name on the page; a message of the catalogue.
+        about: what it is for, in one line; a message of the catalogue.
+        extension: what its file's name ends in, with the dot; of a folder, that of its zip.
+        writer: ``room:function`` of `catdog_core.export`, called with the source (a run's folder
+            or a model file) and the file or folder to write, which has the extension. It raises a
+            CatDogError where it cannot; it need not clean up.
+        group: "model" answers photos elsewhere; "code" and "record" are to be read.
+        needs: modules it imports that need not be installed.
+        install: how to get what is missing; a message of the catalogue.
+        needs_run: it tells of a training, so that a model file alone is not enough.
+        is_folder: the writer makes a folder; the page offers a zip of it.
+        loads_tensorflow: its writer does, so that its import is kept quiet.
+        usage: for formats that are no model: how to use ``{file}``, code or a command.
+        language: what `usage` is written in.
+    """
+
+    kind: str
+    label: str
+    about: str
+    extension: str
+    writer: str
+    group: Literal["model", "code", "record"] = "model"
+    needs: tuple[str, ...] = ()
+    install: str = ""
+    needs_run: bool = False
+    is_folder: bool = False
+    loads_tensorflow: bool = True
+    usage: str = ""
+    language: Literal["python", "bash"] = "bash"
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The modules it needs that are not there; nothing is imported."""
+        return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
+
+    def refuse_missing(self) -> None:
+        """Raise CatDogError where something it needs is not installed, saying how to get it."""
+        if self.missing:
+            raise CatDogError(
+                "The export format '{kind}' needs {packages}, which is not here. {install}",
+                kind=self.kind,
+                packages=", ".join(self.missing),
+                install=self.install or f"pip install {' '.join(self.missing)}",
+            )
+
+    def write(self, source: Path, out: Path) -> None:
+        """Write `source` to `out`, which has the extension.
+
+        Raises:
+            CatDogError: a package is missing, or the writer refuses.
+        """
+        self.refuse_missing()
+        room, function = self.writer.split(":")
+        module = importlib.import_module(f"catdog_core.export.{room}")
+        cast("Callable[[Path, Path], None]", getattr(module, function))(source, out)
+
+
+_ONNX = N_("Install it with: pip install tf2onnx onnx")
+
+_ALL = (
+    Exporter(
+        kind="keras",
+        label=N_("Keras"),
+        about=N_("Keras's own file: opens in any Keras 3, here too."),
+        extension=".keras",
+        writer="keras_files:keras",
+    ),
+    Exporter(
+        kind="h5",
+        label=N_("HDF5"),
+        about=N_("The class notes' `.h5`, for older Keras and tools that expect it."),
+        extension=".h5",
+        writer="keras_files:h5",
+    ),
+    Exporter(
+        kind="saved_model",
+        label=N_("SavedModel"),
+        about=N_("TensorFlow's folder, for TensorFlow Serving and other converters; a zip here."),
+        extension=".zip",
+        writer="converted:saved_model",
+        is_folder=True,
+    ),
+    Exporter(
+        kind="litert",
+        label=N_("LiteRT"),
+        about=N_("TensorFlow Lite's `.tflite`, for phones and small computers."),
+        extension=".tflite",
+        writer="converted:litert",
+    ),
+    Exporter(
+        kind="litert_int8",
+        label=N_("LiteRT, 8-bit"),
+        about=N_(
+            "A quarter of the size, and quicker on a phone: weights and steps are 8-bit integers,"
+            " their ranges taken from training photos; input and output stay float32."
+        ),
+        extension=".tflite",
+        writer="converted:litert_int8",
+    ),
+    Exporter(
+        kind="onnx",
+        label=N_("ONNX"),
+        about=N_("The exchange format that PyTorch's world, Windows ML and many others read."),
+        extension=".onnx",
+        writer="converted:onnx",
+        needs=("tf2onnx", "onnx"),
+        install=_ONNX,
+    ),
+    Exporter(
+        kind="bundle",
+        label=N_("Bundle"),
+        about=N_(
+            "The whole run in one zip: model, settings, curves, answers. Another lab can compare"
+            " it, resume it, and predict with it."
+        ),
+        extension=".zip",
+        writer="bundle:write",
+        group="record",
+        needs_run=True,
+        loads_tensorflow=False,
+        usage="python -m catdog_core import-run {file}",
+    ),
+    Exporter(
+        kind="notebook",
+        label=N_("Jupyter notebook"),
+        about=N_("The run as plain Keras code, step by step as in the class notes."),
+        extension=".ipynb",
+        writer="notebook:write_notebook",
+        group="code",
+        needs_run=True,
+        loads_tensorflow=False,
+        usage="jupyter lab {file}",
+    ),
+    Exporter(
+        kind="script",
+        label=N_("Python script"),
+        about=N_("The same code in one file; it needs Keras and nothing of this lab."),
+        extension=".py",
+        writer="notebook:write_script",
+        group="code",
+        needs_run=True,
+        loads_tensorflow=False,
+        usage="python {file}",
+    ),
+    Exporter(
+        kind="report",
+        label=N_("Report"),
+        about=N_(
+            "One HTML file: verdict, curves, confusion matrix, worst mistakes, settings. It prints"
+            " well."
+        ),
+        extension=".html",
+        writer="report:html",
+        group="record",
+        usage="python -m webbrowser {file}",
+        needs_run=True,
+    ),
+    Exporter(
+        kind="report-live",
+        label=N_("Report with live curves"),
+        about=N_("The same with curves that answer the mouse; 5 MB larger."),
+        extension=".html",
+        writer="report:live",
+        group="record",
+        usage="python -m webbrowser {file}",
+        needs=("plotly",),
+        needs_run=True,
+    ),
+)
+
+
+FORMATS: dict[str, Exporter] = {exporter.kind: exporter for exporter in _ALL}
+"""In the order the page shows them."""
+
+
+def format_of(kind: str) -> Exporter:
+    """The format of a name.
+
+    Raises:
+        CatDogError: there is none.
+    """
+    if kind not in FORMATS:
+        raise CatDogError(
+            "There is no export format '{kind}'. Expected one of: {kinds}.",
+            kind=kind,
+            kinds=", ".join(FORMATS),
+        )
+    return FORMATS[kind]

@@ -1,0 +1,46 @@
+"""Keras's own two files: the archive of Keras 3, and the notes' HDF5."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import h5py
+
+from ..base import files
+from ..models import keras_models, untrusted_models
+from ..runs import model_registry
+
+
+def keras(source: Path, out: Path) -> None:
+    """Write a run's best model, or a model file, as a `.keras` archive."""
+    _write(source, out, ".keras")
+
+
+def h5(source: Path, out: Path) -> None:
+    """Write a run's best model, or a model file, as an `.h5` file."""
+    _write(source, out, ".h5")
+
+
+def _write(source: Path, out: Path, kind: str) -> None:
+    """The model alone: what an optimizer remembers doubles a file and tells of the training."""
+    path = model_registry.find(source)
+    if untrusted_models.inspect(path) == kind and _is_bare(path, kind):
+        files.write_bytes(out, path.read_bytes())
+    else:
+        keras_models.save(keras_models.load(path), out, keras_models.about(path), optimizer=False)
+
+
+def _is_bare(path: Path, kind: str) -> bool:
+    """Whether a file that was inspected holds nothing of a training."""
+    if kind == ".h5":
+        with h5py.File(path) as file:
+            return "training_config" not in file.attrs and "optimizer_weights" not in file
+    with zipfile.ZipFile(path) as archive:
+        if set(archive.namelist()) - _MEMBERS:
+            return False
+        return not json.loads(archive.read("config.json")).get("compile_config")
+
+
+_MEMBERS = {"config.json", "metadata.json", "model.weights.h5", keras_models.ABOUT}

@@ -1,0 +1,247 @@
+"""A run as plain Keras code, in cells of prose and Python, written as a script or a notebook.
+
+The code imports nothing of this lab. Where photos lie in class folders and the augmentation is one
+`ImageDataGenerator` knows, it reads like the class notes; else the photos are read into memory once
+and Keras's layers change them. Muon and the compact network are the lab's own source, copied.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+from .. import runs
+from ..base import files, report_language
+from ..base.errors import N_, CatDogError, DatasetError, RunError
+from ..base.report_language import Say
+from ..data import datasets
+from ..models import architecture
+from ..runs import Run, model_registry
+from . import code_data, code_training
+from .code_training import Prose
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A step of the code: its title and explanation, messages of the catalogue, and the Python.
+
+    In `code`, a line ``SHOW`` stands where a picture is to be shown.
+    """
+
+    title: str
+    prose: tuple[Prose, ...]
+    code: str
+
+
+def cells_of(source: Path) -> tuple[Run, list[Cell]]:
+    """A run, and its code from the first line to the last.
+
+    Args:
+        source: a run folder.
+
+    Raises:
+        RunError: it is damaged, or has no settings to make code of.
+        CatDogError: its dataset is gone, so that nobody knows which photos it was trained on.
+    """
+    run = runs.load(model_registry.folder(source))
+    if run.training is None or run.is_history:
+        raise RunError(
+            "Run '{name}' has no settings the code could be made of. Expected one trained here.",
+            name=run.name or run.id,
+        )
+    photos = code_data.photos_of(run, _dataset(run))
+    return run, [
+        _head(run, photos),
+        Cell(
+            N_("The photos"),
+            _told(code_data.photos_prose(photos)),
+            code_data.loading_code(run, photos),
+        ),
+        Cell(
+            N_("One batch"),
+            _told([N_("A batch as the network gets it, in a grid of four by five.")]),
+            code_data.batch_grid_code(photos),
+        ),
+        *_augmented(run, photos),
+        Cell(N_("The network"), *_with(code_training.network(run))),
+        Cell(N_("Training"), *_with(code_training.fit(run, photos))),
+        Cell(N_("Saving"), *_with(code_training.save(run, photos))),
+        Cell(
+            N_("Overfitting"),
+            _told(
+                [
+                    N_(
+                        "Training (red) against validation (blue), accuracy left, loss right: where"
+                        " the two part, the network learns its training photos by heart."
+                    )
+                ]
+            ),
+            code_training.PLOTS,
+        ),
+    ]
+
+
+def _head(run: Run, photos: code_data.Photos) -> Cell:
+    assert run.training is not None
+    parameters = architecture.parameters(architecture.of(run.training, max(len(run.classes), 2)))
+    packages = "tensorflow keras numpy matplotlib pillow scipy"
+    prose: list[Prose] = [
+        (
+            N_(
+                "The training “{name}” of CatDog Lab as plain Keras code: network “{model}” with"
+                " {parameters:,} parameters, {epochs} epochs."
+            ),
+            {
+                "name": run.name or run.id,
+                "model": run.model,
+                "parameters": parameters,
+                "epochs": run.training.epochs,
+            },
+        ),
+        (N_("It needs: pip install {packages}"), {"packages": packages}),
+        (
+            N_(
+                "Network, settings and photos are the run's own. The order of photos and their"
+                " random changes are drawn anew, so the curves come out alike, not equal."
+            ),
+            {},
+        ),
+    ]
+    if run.parent:
+        prose.append(
+            (
+                N_(
+                    "The run began with the weights of another one, “{name}”; this code begins with"
+                    " random ones."
+                ),
+                {"name": str(run.parent.get("name") or run.parent.get("id") or "")},
+            )
+        )
+    return Cell(N_("A training as code"), tuple(prose), code_data.head_code(run, photos))
+
+
+def _augmented(run: Run, photos: code_data.Photos) -> list[Cell]:
+    code = code_data.augmented_grid_code(run, photos)
+    if not code:
+        return []
+    prose = [
+        N_("Augmentation makes many photos of one: one training photo, changed 20 times."),
+        N_("Validation photos are never changed."),
+    ]
+    return [Cell(N_("One photo, augmented"), _told(prose), code)]
+
+
+def _told(messages: list[str]) -> tuple[Prose, ...]:
+    return tuple((message, {}) for message in messages)
+
+
+def _with(made: tuple[list[Prose], str]) -> tuple[tuple[Prose, ...], str]:
+    prose, code = made
+    return tuple(prose), code
+
+
+def _dataset(run: Run) -> datasets.Dataset:
+    try:
+        found = datasets.as_of(run.dataset_id, run.dataset_fingerprint)
+        if isinstance(found.root, Path):
+            return found
+        raise DatasetError(
+            "The photos lie at {url}, which the code of an export does not read.", url=found.root
+        )
+    except CatDogError as error:
+        raise RunError(
+            "The photos of run '{name}' are not as they were when it was made: {reason} Expected"
+            " them, to write down which ones it was trained on. Put them back, or export another"
+            " run.",
+            name=run.name or run.id,
+            reason=error,
+        ) from error
+
+
+_WIDTH = 92
+SHOW = re.compile(r"^(\s*)SHOW$", re.MULTILINE)
+"""The line of a code cell where a picture is to be shown."""
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|~$&!-])")
+
+
+def write_script(source: Path, out: Path, say: Say | None = None) -> None:
+    """Write the code of a run as a script, its explanations as comments.
+
+    Args:
+        source: a run folder.
+        out: the file to write or replace.
+        say: puts messages into the reader's language; by default that of the environment.
+
+    Raises:
+        CatDogError: as `cells_of`, or the file cannot be written.
+    """
+    text = "\n\n".join(_commented(*each) for each in _translated(source, say, files.shown))
+    _write(out, re.sub(r"\n{4,}", "\n\n\n", text))
+
+
+def write_notebook(source: Path, out: Path, say: Say | None = None) -> None:
+    """Write the code of a run as a Jupyter notebook, format 4.5. As `write_script`."""
+    made: list[dict[str, Any]] = []
+    for number, (title, *paragraphs, code) in enumerate(_translated(source, say, _escaped)):
+        heading = f"{'#' if number == 0 else '##'} {title}"
+        text, code = (
+            "\n\n".join([heading, *paragraphs]),
+            SHOW.sub(r"\1plt.show()", code).strip("\n"),
+        )
+        made.append(_cell("markdown", f"text-{number}", text))
+        made.append(
+            {**_cell("code", f"code-{number}", code), "outputs": [], "execution_count": None}
+        )
+    book = {
+        "cells": made,
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python", "version": sys.version.split()[0]},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    _write(out, json.dumps(book, ensure_ascii=False, indent=1) + "\n")
+
+
+def _translated(
+    source: Path, say: Say | None, shown: Callable[[str], str]
+) -> Iterator[tuple[str, ...]]:
+    """Of each cell its title, its paragraphs and its code; names in them as `shown` gives them."""
+    _, cells = cells_of(source)
+    say = say or report_language.current()
+    for cell in cells:
+        paragraphs = []
+        for text, values in cell.prose:
+            safe = {k: shown(v) if isinstance(v, str) else v for k, v in values.items()}
+            paragraphs.append(say(text, **safe))
+        yield say(cell.title), *paragraphs, cell.code
+
+
+def _commented(title: str, *rest: str) -> str:
+    *paragraphs, code = rest
+    comments = [
+        fill(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
+        for text in paragraphs
+    ]
+    return "\n".join([f"# --- {title}", *comments, "", SHOW.sub(r"\1plt.close()", code)])
+
+
+def _escaped(name: str) -> str:
+    """A name as it is: nothing in it is Markdown or HTML."""
+    return _MARKDOWN.sub(r"\\\1", files.shown(name))
+
+
+def _cell(kind: str, name: str, text: str) -> dict[str, Any]:
+    lines = text.splitlines(keepends=True)
+    return {"cell_type": kind, "id": name, "metadata": {}, "source": lines}
+
+
+def _write(out: Path, text: str) -> None:
+    files.write_bytes(out, text.encode("utf-8", "backslashreplace"))

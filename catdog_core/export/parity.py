@@ -1,0 +1,76 @@
+"""How far an exported model's answers are from the Keras model's, on the same photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..analysis import predict
+from ..analysis.predict import Predictor
+from . import parity_photos, runtimes
+from .runtimes import Ask
+
+PHOTOS = 50
+"""Validation photos that both are asked about."""
+_COUNTED = 1000  # photos, at most, whose labels int8 and float are measured by
+_RUNTIMES = {"onnx": "onnxruntime", "litert": "ai-edge-litert", "litert_int8": "ai-edge-litert"}
+
+
+def measure(source: Path, kind: str, path: Path) -> dict[str, Any]:
+    """Ask both.
+
+    Args:
+        source: the run folder or model file that was exported.
+        kind: the format.
+        path: the exported file or folder.
+
+    Returns:
+        "missing", the package to install, where the format has no runtime here (empty where
+        there is none for Python); else "photos", how many were compared, "dataset" they are of
+        (empty: drawn pets), "difference", the largest in any probability, "labels", how many
+        photos are called otherwise, "runtime"; for int8 also "accuracy", that of the Keras model
+        and of the exported one on "counted" photos, where their classes are known.
+    """
+    predictor = predict.load(source)  # first: it refuses a stranger's model
+    opened = runtimes.opened(kind, path)
+    if opened is None:
+        return {"missing": _RUNTIMES.get(kind, "")}
+    runtime, ask = opened
+    counts = kind == "litert_int8"
+    number = _COUNTED if counts else PHOTOS
+    found = parity_photos.of(source, predictor.classes, predictor.size, "validation", number)
+    photos = found.photos
+    if counts:  # the same photos as other formats are compared by
+        places = np.unique(np.linspace(0, len(photos) - 1, PHOTOS).round().astype(int))
+        few = photos[places]
+    else:
+        few = photos
+    ours, theirs = predictor.predict(few), _probabilities(predictor, ask, few)
+    told: dict[str, Any] = {
+        "photos": len(few),
+        "dataset": found.dataset,
+        "difference": float(np.abs(ours - theirs).max()),
+        "labels": int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum()),
+        "runtime": runtime,
+    }
+    if counts and found.labels is not None:
+        told["counted"] = len(photos)
+        told["accuracy"] = [
+            float((scores.argmax(axis=1) == found.labels).mean())
+            for scores in (predictor.predict(photos), _probabilities(predictor, ask, photos))
+        ]
+    return told
+
+
+def _probabilities(
+    predictor: Predictor, ask: Ask, photos: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    parts = [
+        ask(predictor.values(photos[start : start + predictor.batch]))
+        for start in range(0, len(photos), predictor.batch)
+    ]
+    scores = np.concatenate(parts).astype(np.float64)
+    return np.hstack([1 - scores, scores]) if scores.shape[1] == 1 else scores

@@ -1,0 +1,94 @@
+"""Photos to try an exported model on: of the dataset it was trained with, else drawn pets."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base import files
+from ..base.errors import CatDogError
+from ..data import datasets
+from ..data.datasets import Dataset, Item
+from ..imaging import decode
+from ..runs import model_registry, run_folder
+
+_DRAWN = 60  # drawn pets of a part, from which a sample is taken
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Fitted photos, (N, S, S, 3) uint8.
+
+    `labels` are their true classes by the model's numbers, (N,); None where the photos are of
+    other classes than the model's. `dataset` names where they are from, empty for drawn pets.
+    """
+
+    photos: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None
+    dataset: str
+
+
+def of(source: Path, classes: tuple[str, ...], size: int, split: str, count: int) -> Sample:
+    """Up to `count` photos of a split, spread evenly over it.
+
+    Args:
+        source: the run folder or model file that is exported.
+        classes: the model's class names in label order.
+        size: side of its photos in pixels, S.
+        split: "train" or "validation".
+    """
+    dataset = dataset_of(source, classes)
+    if dataset is not None:
+        found = _read(dataset.items(split), size, count)
+        if len(found[0]):
+            return _labelled(*found, dataset.classes, classes, dataset.name)
+    with files.temporary_folder("sample") as folder:
+        train, validation = (_DRAWN if split == part else 2 for part in ("train", "validation"))
+        datasets.make_demo(folder / "pets", train, validation, max(32, size))
+        drawn = datasets.scan(folder / "pets")
+        return _labelled(*_read(drawn.items(split), size, count), drawn.classes, classes, "")
+
+
+def dataset_of(source: Path, classes: tuple[str, ...]) -> Dataset | None:
+    """The dataset a model was trained with, as it was then; else another of the same classes."""
+    folder = model_registry.folder(source)
+    if not (folder / "settings.json").is_file():
+        return _of_classes(classes)
+    run = run_folder.load(folder)
+    with suppress(CatDogError):
+        return datasets.as_of(run.dataset_id, run.dataset_fingerprint)
+    return _of_classes(classes)
+
+
+def _of_classes(classes: tuple[str, ...]) -> Dataset | None:
+    same = (found for found in datasets.listing() if set(found.classes) == set(classes))
+    return next(same, None)
+
+
+def _read(items: list[Item], size: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    places = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
+    chosen = [items[place] for place in places]
+    photos, labels = [], []
+    for item, photo in zip(chosen, decode.load_all([i.path for i in chosen], size), strict=True):
+        if not isinstance(photo, CatDogError):
+            photos.append(photo)
+            labels.append(item.label)
+    empty = np.empty((0, size, size, 3), np.uint8)
+    return np.stack(photos) if photos else empty, np.array(labels, np.int64)
+
+
+def _labelled(
+    photos: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    theirs: tuple[str, ...],
+    classes: tuple[str, ...],
+    name: str,
+) -> Sample:
+    if set(theirs) != set(classes):
+        return Sample(photos, None, name)
+    numbers = np.array([classes.index(one) for one in theirs])
+    return Sample(photos, numbers[labels], name)

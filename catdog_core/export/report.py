@@ -1,0 +1,457 @@
+"""A run's report as one HTML file that needs nothing else; it prints, and goes light or dark."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..analysis import heatmap, plots
+from ..base import files, plot_fonts, report_language
+from ..base.errors import N_, CatDogError
+from ..base.palette import BLACK, QUIET, TRAIN, VALIDATION
+from ..base.report_language import Say
+from ..imaging import decode
+from ..imaging.decode import Photo, encode
+from . import report_text
+from .report_text import Facts, Mistake, name, percent
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #0e1517; --soft: #4f5f5e; --line: #d7dedc;
+  --paper: #fbfcfb; --card: #fff; --mark: #00695c; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6eceb; --soft: #9fb0ad; --line: #2c3a3b;
+  --paper: #0e1517; --card: #152022; --mark: #4fd1bd; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink); line-height: 1.55;
+  font: 16px/1.55 system-ui, "Segoe UI", Roboto, "Noto Sans KR", "Malgun Gothic",
+  "Apple SD Gothic Neo", sans-serif; overflow-wrap: anywhere; }
+main { max-width: 68rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+h1 { font-size: clamp(1.7rem, 5vw, 2.5rem); line-height: 1.15; margin: 0 0 .35rem;
+  letter-spacing: -.015em; text-wrap: balance; }
+h2 { font-size: 1.3rem; margin: 3rem 0 .6rem; padding-top: .8rem;
+  border-top: 1px solid var(--line); letter-spacing: -.01em; }
+h3 { font-size: 1rem; margin: 1.5rem 0 .4rem; }
+p { margin: .5rem 0; max-width: 65ch; } .soft, figcaption, dt { color: var(--soft); }
+.tiles { display: grid; gap: .7rem; margin: 1.6rem 0 0; padding: 0;
+  grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); }
+.tiles div, .verdict, figure.card { border: 1px solid var(--line); border-radius: .7rem;
+  background: var(--card); }
+.tiles div { padding: .6rem .85rem .7rem; } .tiles dt { font-size: .82rem; }
+.tiles dd { margin: 0; font-size: 1.45rem; line-height: 1.25;
+  font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+.verdict { padding: 1rem 1.2rem; border-left: 5px solid var(--mark); }
+.verdict strong { color: var(--mark); }
+.two { display: grid; gap: 1rem 2rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(19rem, 100%), 1fr)); }
+figure { margin: 0; } figure.card { padding: .8rem; min-width: 0; }
+figure svg { width: 100%; height: auto; display: block; } svg text { fill: currentColor; }
+figcaption { font-size: .86rem; line-height: 1.4; }
+.scroll { overflow-x: auto; margin: .8rem 0 1rem; }
+table { border-collapse: collapse; font-size: .93rem;
+  font-variant-numeric: tabular-nums; }
+th, td { padding: .38rem .8rem .38rem 0; text-align: left; vertical-align: top;
+  border-bottom: 1px solid var(--line); }
+thead th { color: var(--soft); font-weight: 500; } tbody th { font-weight: 500; }
+td.n, th.n { text-align: right; padding: .38rem 0 .38rem 1.4rem; }
+td.n:first-child, th.n:first-child { text-align: left; padding-left: 0; }
+.settings table { width: 100%; } .settings th { color: var(--soft); font-weight: 400; }
+.settings tr.other td { font-weight: 650; }
+.matrix td { text-align: center; min-width: 5.5rem; padding: .7rem; font-size: 1.15rem;
+  border: 1px solid var(--line); } .matrix th { padding: .5rem .8rem; border: 0; }
+.matrix small { display: block; font-size: .76rem; opacity: .85; }
+.mistakes { display: grid; gap: 1rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(15rem, 100%), 1fr)); }
+.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 3px; margin-bottom: .45rem; }
+.pair img { width: 100%; height: auto; display: block; border-radius: .35rem; }
+footer { margin-top: 3.5rem; font-size: .86rem; color: var(--soft); }
+summary { cursor: pointer; color: var(--mark); } ul { padding-left: 1.2rem; margin: .4rem 0; }
+@media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #ccc;
+  --paper: #fff; --card: #fff; --mark: #00695c; } @page { size: A4; margin: 15mm; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  body { font-size: 10pt; line-height: 1.4; } main { padding: 0; max-width: none; }
+  h1 { font-size: 20pt; } h2 { margin: 1.4rem 0 .4rem; padding-top: .5rem; }
+  h3 { margin: .7rem 0 .3rem; } h1, h2, h3 { break-after: avoid; } p, li { orphans: 2; widows: 2; }
+  .tiles { display: flex; gap: .4rem; margin-top: .9rem; } .tiles div { flex: 1 1 auto; }
+  .tiles div { padding: .3rem .55rem; } .tiles dd { font-size: 1.15rem; white-space: nowrap; }
+  .two { grid-template-columns: 1fr 1fr; gap: .6rem 1.2rem; } .two li { margin-bottom: .1rem; }
+  figure, tr, li, p, .verdict, .tiles, .matrix { break-inside: avoid; }
+  section > p { break-after: avoid; }
+  .scroll { overflow: visible; } .matrix td { padding: .35rem; }
+  .mistakes { grid-template-columns: repeat(3, 1fr); gap: .7rem; } .modebar { display: none; }
+  .settings { display: block; columns: 2; column-gap: 1.6rem; } .settings th, .settings td {
+  padding: .2rem .5rem .2rem 0; } footer { margin-top: 1.2rem; } details { display: none; } }
+"""
+
+
+METRICS = ("accuracy", "loss")
+_SVG_HEAD = re.compile(r"^.*?(?=<svg)|<metadata>.*?</metadata>", re.DOTALL)
+_SVG_SIZE = re.compile(r' (?:width|height)="[^"]*pt"')
+
+
+def svg_curve(metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say) -> str:
+    """One metric over the epochs as an SVG element without a size; its lines are text's colour."""
+    from matplotlib import rc_context
+
+    figure = plots.curve(metric, epochs, best, say)
+    plot_fonts.dress(figure)
+    out = io.StringIO()
+    # Texts stay texts: they take the page's font and can be searched. The salt keeps apart what
+    # two pictures of one page name alike.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": metric}):
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    text = _SVG_HEAD.sub("", out.getvalue())
+    head, end, rest = text.partition(">")
+    return (_SVG_SIZE.sub("", head) + end + rest).replace(BLACK, "currentColor")
+
+
+def live_curve(metric: str, epochs: Sequence[Mapping[str, Any]], say: Say) -> str:
+    """One metric over the epochs as a script that draws it; `library` comes before it."""
+    x = [row["epoch"] + 1 for row in epochs]
+    title = say("Accuracy") if metric == "accuracy" else say("Loss")
+    traces = [
+        {
+            "x": x,
+            "y": [_finite(row.get(key)) for row in epochs],
+            "name": escape(label),
+            "mode": "lines+markers",
+            "line": {"color": color, "width": 2.5},
+        }
+        for key, label, color in (
+            (metric, say("Training"), TRAIN),
+            (f"val_{metric}", say("Validation"), VALIDATION),
+        )
+    ]
+    grid = {"gridcolor": "rgba(128,128,128,.25)", "zerolinecolor": "rgba(128,128,128,.25)"}
+    layout = {
+        "title": {"text": escape(title)},
+        "hovermode": "x unified",
+        "height": 340,
+        "margin": {"l": 48, "r": 12, "t": 48, "b": 44},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": QUIET},
+        "legend": {"orientation": "h", "y": -0.2},
+        "xaxis": {"title": {"text": escape(say("Epoch"))}, **grid},
+        "yaxis": {"tickformat": ".0%" if metric == "accuracy" else "", **grid},
+    }
+    options = {"responsive": True, "displaylogo": False}
+    arguments = ", ".join(
+        _script_value(part) for part in (f"live-{metric}", traces, layout, options)
+    )
+    # Once the page is laid out: before, it would take the width of what is to come beside it.
+    draw = f"addEventListener('load', () => Plotly.newPlot({arguments}))"
+    return f'<div id="live-{metric}"></div><script>{draw}</script>'
+
+
+def plotly_script() -> str:
+    """plotly's own script, of the package that is installed; it is 4 to 5 MB.
+
+    Raises:
+        CatDogError: it is not there.
+    """
+    found = importlib.util.find_spec("plotly")
+    places = found.submodule_search_locations if found else None
+    for place in places or ():
+        path = Path(place) / "package_data" / "plotly.min.js"
+        if path.is_file():
+            text = path.read_text(encoding="utf-8").replace("</script", "<\\/script")
+            return f"<script>{text}</script>"
+    raise CatDogError("The package plotly is not here. Install it with: pip install plotly")
+
+
+def photo_element(photo: Photo, alt: str) -> str:
+    """A photo as an element that holds all of it."""
+    data = base64.b64encode(encode(photo, quality=82)).decode()
+    height, width = photo.shape[:2]
+    size = f'width="{width}" height="{height}"'
+    return f'<img src="data:image/jpeg;base64,{data}" {size} alt="{escape(alt)}">'
+
+
+def _script_value(value: Any) -> str:
+    """A value inside a script element, which a name in it cannot end."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def _finite(value: Any) -> float | None:
+    number = isinstance(value, (int, float)) and isfinite(value)
+    return round(float(value), 6) if number else None
+
+
+_MOST_CLASSES = 20  # classes a matrix has room for
+_PHOTO_SIDE = 192  # pixels of a photo of a mistake
+
+
+def html_page(facts: Facts, say: Say, language: str, live: bool) -> str:
+    """The whole file.
+
+    Args:
+        facts: what it tells.
+        say: the language of its words.
+        language: its code, such as "ko".
+        live: with curves that answer the mouse, for which it holds 4 to 5 MB of plotly.
+    """
+    title = name(facts.run.name or facts.run.id)
+    # No file of a stranger's names may load or send anything, whatever they are called.
+    policy = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'"
+    if live:
+        policy += "; script-src 'unsafe-inline'"
+    body = "\n".join(_sections(facts, say, live))
+    return f"""<!doctype html>
+<html lang="{escape(language)}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{escape(title)}</title>
+<style>{STYLE}</style>
+{plotly_script() if live else ""}
+</head>
+<body><main>
+<header>
+<h1>{escape(title)}</h1>
+{_p(report_text.under_the_title(facts.run), "soft")}
+{_p(" ".join(facts.run.note.split()), "soft") if facts.run.note.strip() else ""}
+{_tiles(report_text.tiles(facts, say))}
+</header>
+{body}
+<footer>{_p(say(N_("Made by CatDog Lab from the files of the run; nothing is loaded from a net.")))}
+</footer>
+</main></body>
+</html>
+"""
+
+
+def _sections(facts: Facts, say: Say, live: bool) -> Iterable[str]:
+    yield _section(say("The verdict"), _verdict(facts, say))
+    yield _section(say("Curves"), _curves(facts, say, live))
+    if facts.table is not None and facts.result is not None:
+        yield _section(say("Confusion matrix"), _matrix(facts, say))
+        if facts.mistakes:
+            yield _section(say("Worst mistakes"), _mistakes(facts, say))
+    else:
+        yield _section(say("Answers"), _p(report_text.problem(facts, say)))
+    yield _section(say("Settings"), _settings(facts, say))
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>\n{body}</section>"
+
+
+def _p(text: str, kind: str = "") -> str:
+    return f"<p{f' class={kind}' if kind else ''}>{escape(text)}</p>"
+
+
+def _tiles(items: Sequence[tuple[str, str]]) -> str:
+    inner = "".join(
+        f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in items
+    )
+    return f'<dl class="tiles">{inner}</dl>'
+
+
+def _verdict(facts: Facts, say: Say) -> str:
+    verdict = facts.verdict
+    word = say(report_text.VERDICTS[verdict.kind])
+    steps, remarks = report_text.steps(facts, say)
+    lists = "".join(
+        f"<div><h3>{escape(title)}</h3><ul>{_items(said)}</ul></div>"
+        for title, said in ((say("What to try next"), steps), (say("Worth knowing"), remarks))
+        if said
+    )
+    said = escape(say(verdict.message, **verdict.params))
+    return (
+        f'<div class="verdict"><strong>{escape(word)}</strong><p>{said}</p></div>'
+        f'<div class="two">{lists}</div>'
+    )
+
+
+def _items(said: Sequence[str]) -> str:
+    return "".join(f"<li>{escape(text)}</li>" for text in said)
+
+
+def _curves(facts: Facts, say: Say, live: bool) -> str:
+    run, shown = facts.run, []
+    for metric in METRICS:
+        if live:
+            drawn = live_curve(metric, run.epochs, say)
+        else:
+            drawn = svg_curve(metric, run.epochs, run.best_epoch, say)
+        what = say("Accuracy") if metric == "accuracy" else say("Loss")
+        alt = f"{what}. {report_text.last_epoch(run, say)}"
+        shown.append(f'<figure class="card" role="img" aria-label="{escape(alt)}">{drawn}</figure>')
+    heads = [
+        *(say("Epoch"), say("Training loss"), say("Validation loss")),
+        *(say("Training accuracy"), say("Validation accuracy")),
+    ]
+    rows = [
+        [
+            str(row["epoch"] + 1),
+            *(_number(row.get(key)) for key in ("loss", "val_loss")),
+            *(percent(row.get(key)) for key in ("accuracy", "val_accuracy")),
+        ]
+        for row in run.epochs
+    ]
+    all_numbers = escape(say("The numbers of all epochs"))
+    return (
+        _p(say(report_text.CURVES), "soft")
+        + _p(report_text.last_epoch(run, say))
+        + f'<div class="two">{"".join(shown)}</div>'
+        + f"<details><summary>{all_numbers}</summary>"
+        + _table(heads, rows)
+        + "</details>"
+    )
+
+
+def _number(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, (int, float)) and np.isfinite(value) else "–"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col" class="n">{escape(text)}</th>' for text in heads)
+    body = "".join(
+        "<tr>" + "".join(f'<td class="n">{escape(cell)}</td>' for cell in row) + "</tr>"
+        for row in rows
+    )
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll">{table}</div>'
+
+
+def _matrix(facts: Facts, say: Say) -> str:
+    result, run = facts.result, facts.run
+    assert result is not None
+    assert facts.table is not None
+    names = [name(text) for text in facts.table.classes]
+    if len(names) > _MOST_CLASSES:
+        matrix = f"<ul>{_items(report_text.confusions(result, names, say))}</ul>"
+    else:
+        matrix = _cells(facts, names, say)
+    figures = [
+        [names[n], *(percent(float(column[n])) for column in columns)]
+        for columns in [(result.precision, result.recall, result.f1)]
+        for n in range(len(names))
+    ]
+    heads = [say("Class"), say("Precision"), say("Recall"), "F1"]
+    epoch = (run.best_epoch or 0) + 1
+    asked = say(
+        N_("The model of epoch {n} was asked about the validation photos, none of them augmented."),
+        n=epoch,
+    )
+    return (
+        _p(asked, "soft")
+        + _p(report_text.interval(result, say))
+        + (_p(say(report_text.MATRIX), "soft") if len(names) <= _MOST_CLASSES else "")
+        + matrix
+        + _p(say(report_text.FIGURES), "soft")
+        + _table(heads, figures)
+    )
+
+
+def _cells(facts: Facts, names: Sequence[str], say: Say) -> str:
+    """The matrix as a table whose cells are the more coloured, the larger a part of the row."""
+    result = facts.result
+    assert result is not None
+    called = [escape(say("called {name}", name=text)) for text in names]
+    head = "".join(f'<th scope="col">{text}</th>' for text in called)
+    rows = []
+    for truth, text in enumerate(names):
+        cells = "".join(
+            _cell(int(count), int(result.support[truth]), truth == guess)
+            for guess, count in enumerate(result.confusion[truth])
+        )
+        true = escape(say("is {name}", name=text))
+        rows.append(f'<tr><th scope="row">{true}</th>{cells}</tr>')
+    return (
+        '<div class="scroll"><table class="matrix"><thead><tr><td style="border:0"></td>'
+        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _cell(count: int, support: int, is_right: bool) -> str:
+    """A cell, the more coloured the larger its part of the row."""
+    part = count / support if support else 0.0
+    color = "0, 158, 115" if is_right else "213, 94, 0"
+    shade = f"background: rgba({color}, {0.08 + 0.42 * part:.2f})" if count else ""
+    return f'<td style="{shade}">{count:,}<small>{part:.1%}</small></td>'
+
+
+def _mistakes(facts: Facts, say: Say) -> str:
+    assert facts.table is not None
+    classes = [name(text) for text in facts.table.classes]
+    cards = "".join(_mistake(mistake, classes, say) for mistake in facts.mistakes)
+    told = _p(say(report_text.MISTAKES), "soft")
+    return f'{told}<div class="mistakes">{cards}</div>'
+
+
+def _mistake(mistake: Mistake, classes: Sequence[str], say: Say) -> str:
+    truth, guess = classes[mistake.truth], classes[mistake.guess]
+    said = say("called {name}, {share:.1%}", name=guess, share=mistake.share)
+    true = say("is {name}", name=truth)
+    photo = decode.thumbnail(mistake.photo, _PHOTO_SIDE)
+    shown = photo_element(photo, f"{true}, {said}")
+    if mistake.heat is not None:
+        over = decode.thumbnail(heatmap.overlay(mistake.photo, mistake.heat), _PHOTO_SIDE)
+        shown += photo_element(over, say("What spoke for {name}", name=guess))
+    file = escape(name(mistake.file))
+    return (
+        f'<figure><div class="pair">{shown}</div><figcaption><b>{escape(true)}</b>,'
+        f" {escape(said)}<br>{file}</figcaption></figure>"
+    )
+
+
+def _settings(facts: Facts, say: Say) -> str:
+    run = facts.run
+    parts = [(say("Photos"), report_text.data(run, say))]
+    if run.is_history:
+        told = _p(say(N_("A history from a file: the settings of this training are not known.")))
+    else:
+        told = _p(say(N_("Bold: other than this network's usual setting.")), "soft")
+        changes = report_text.augmentation(run, say)
+        parts += [(say("Training"), report_text.settings(run, say))]
+        parts += [(say("Augmentation"), changes)] if changes else []
+    return told + f'<div class="two settings">{"".join(_pairs(*part) for part in parts)}</div>'
+
+
+def _pairs(title: str, rows: Sequence[tuple[str, str, bool]]) -> str:
+    inner = "".join(
+        f'<tr{" class=other" if other else ""}><th scope="row">{escape(label)}</th>'
+        f"<td>{escape(value)}</td></tr>"
+        for label, value, other in rows
+    )
+    return f"<div><h3>{escape(title)}</h3><table><tbody>{inner}</tbody></table></div>"
+
+
+def html(source: Path, out: Path, say: Say | None = None, language: str = "") -> None:
+    """Write the report as one HTML file without a script.
+
+    Args:
+        source: a run folder.
+        out: the file to write or replace.
+        say: puts messages into the reader's language; by default that of the environment.
+        language: the code of that language.
+
+    Raises:
+        RunError: it is no run, damaged, or has no whole epoch.
+        CatDogError: the file cannot be written.
+    """
+    _write_page(source, out, say, language, live=False)
+
+
+def live(source: Path, out: Path, say: Say | None = None, language: str = "") -> None:
+    """The same with curves that answer the mouse; it holds all of plotly's script. As `html`."""
+    _write_page(source, out, say, language, live=True)
+
+
+def _write_page(source: Path, out: Path, say: Say | None, language: str, live: bool) -> None:
+    facts = report_text.gather(source)
+    language = language or os.environ.get(report_language.VARIABLE, "en")[:2]
+    text = html_page(facts, say or report_language.current(), language, live)
+    files.write_bytes(out, text.encode("utf-8", "backslashreplace"))

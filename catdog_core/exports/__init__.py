@@ -1,1 +1,0 @@
-"""Models and runs as files for elsewhere, and runs that come from elsewhere."""

@@ -1,0 +1,107 @@
+"""Any picture of Pillow's to upright plain RGB, a strip at a time. Light.
+
+At 40 megapixels each further copy of a picture costs 160 MB. So what has to be converted, laid on
+white, made smaller or turned is so in strips, and only the plain pixels are ever there as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from . import color_profiles, high_bit_depth
+
+LARGE = 8_000_000
+"""Pixels up to which a picture is never made smaller here."""
+_STRIP = 262_144  # pixels
+_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True)}
+_TURNS |= {8: (1, False)}  # by EXIF mark: quarter turns against the clock, then mirrored or not
+
+
+def to_rgb(
+    image: Image.Image, at_least: int | None, orientation: int = 1, profile: object = None
+) -> NDArray[np.uint8]:
+    """Convert a picture whose pixels have been read.
+
+    Args:
+        image: of any mode; transparent ones are laid on white.
+        at_least: when given, more than `LARGE` pixels may be averaged by 2 × 2, 4 × 4 or 8 × 8, as
+            long as the short side stays at least this long, pixels.
+        orientation: as EXIF counts it, 1..8.
+        profile: of its colours, as found in the file, which become sRGB.
+
+    Returns:
+        (H, W, 3) uint8, turned as the orientation tells.
+
+    Raises:
+        PhotoError: it holds no finite number.
+    """
+    factor = _factor(image, at_least)
+    limits = (
+        high_bit_depth.limits(map(np.asarray, _strips(image, factor))) if _is_deep(image) else None
+    )
+    width, height = (-(-side // factor) for side in image.size)
+    shown = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
+    pixels, top = _as_stored(shown, orientation), 0
+    mode = color_profiles.mode_of(image.mode)
+    transform = color_profiles.conversion(profile, mode)
+    if mode == "LAB" and transform is None:
+        transform = color_profiles.of_lab()
+    for strip in _strips(image, factor):
+        if mode == "LAB" and transform:
+            part = _reduced(transform.apply(strip), factor)
+        elif mode == "CMYK" and transform:
+            part = transform.apply(_reduced(strip, factor))
+        else:
+            part = _reduced(_grey(strip, limits) if limits else _plain(strip), factor)
+            if transform:
+                part = transform.apply(part.getchannel(0) if mode == "L" else part)
+        pixels[top : top + part.height] = np.asarray(part)
+        top += part.height
+    return shown
+
+
+def _factor(image: Image.Image, at_least: int | None) -> int:
+    if at_least is None or image.width * image.height <= LARGE:
+        return 1
+    return next(f for f in (8, 4, 2, 1) if f == 1 or min(image.size) // at_least >= f)
+
+
+def _strips(image: Image.Image, factor: int) -> Iterator[Image.Image]:
+    rows = max(1, _STRIP // image.width // factor) * factor
+    if rows >= image.height:
+        yield image
+        return
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _grey(image: Image.Image, limits: tuple[float, float]) -> Image.Image:
+    return Image.fromarray(high_bit_depth.to_rgb(np.asarray(image), *limits))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        paper = Image.new("RGBA", rgba.size, "white")
+        image = Image.alpha_composite(paper, rgba)
+    return image.convert("RGB")
+
+
+def _as_stored(shown: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """The pixels as they are shown, seen in the order in which they are stored."""
+    turns, mirrored = _TURNS.get(orientation, (0, False))
+    if mirrored:
+        shown = shown[:, ::-1]
+    return np.rot90(shown, -turns)

@@ -1,0 +1,282 @@
+"""The only decoder: training, preview and prediction all read photos through here.
+
+One decoder means no difference between what a model was trained on and what it is asked about.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from io import BytesIO
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from ..base import files, limits
+from ..base.errors import PhotoError
+from . import (
+    color_profiles,
+    convert_rgb,
+    decode_cost,
+    decode_errors,
+    file_kinds,
+    format_guard,
+    jpeg,
+    orientation,
+)
+
+Photo = NDArray[np.uint8]
+"""A photo: (H, W, 3) uint8, RGB."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_MAX_SIDE = 65_535  # pixels; a JPEG has no more, and what is read in strips of rows needs rows
+_COSTLY = 0.4  # of the pixels allowed, for kinds of which all would cost more than 300 MB
+_MAX_WORK = 25  # times the pixels allowed: pixels × scans of a JPEG; cameras write ten scans
+_DECODERS = min(4, os.cpu_count() or 1)  # each may hold a photo of all pixels allowed
+_FINE, _COARSE = 1.75, 3.0  # times a side is too long, see `fit`
+_CHUNK = 32  # photos a thread decodes in one go
+_AHEAD = 8  # chunks decoded before they are asked for, at most
+
+# `decode` goes by the limits in force; Pillow's own is process-wide, so it is set once, to the
+# most they may be, and its warning below that is dropped: catch_warnings is not thread-safe.
+Image.MAX_IMAGE_PIXELS = 400_000_000
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# What it warns of in damaged files is either an error as well, or does not matter.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+# A TIFF directory of absurd counts is reported on the console by Pillow; the error is enough.
+TiffImagePlugin.logger.disabled = True
+
+# OpenCV's own threads would compete with those that call it, the training's above all.
+cv2.setNumThreads(1)
+
+
+def decode(data: bytes, at_least: int | None = None) -> Photo:
+    """Decode a photo with its EXIF orientation applied.
+
+    Grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparent ones are laid on white;
+    of an animation the first frame is taken. The content decides the format, not the name.
+
+    Args:
+        data: a whole file in one of `FORMATS`.
+        at_least: when given, a large photo may be decoded at a half, a quarter or an eighth of its
+            size, as long as its short side stays at least this many pixels: less time and memory.
+            JPEGs are whenever they can, others above `strips.LARGE`.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        PhotoError: no photo, a damaged one, or one beyond the limits.
+    """
+    allowed = limits.current()
+    if len(data) > allowed.photo_bytes:
+        raise decode_errors.too_heavy(len(data), allowed.photo_bytes)
+    format_guard.refuse_many(data)
+    if (quick := jpeg.decode_plainest(data, at_least, allowed.photo_pixels)) is not None:
+        return quick
+    scans = _refuse_at_sight(data, allowed.photo_scans)
+    try:
+        # Formats are named so that EPS never reaches Ghostscript.
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
+            width, height = orientation.stored_size(image)
+            profile = image.info.get("icc_profile")
+            limit = int(allowed.photo_pixels * (_COSTLY if _is_costly(image) else 1))
+            if width * height > limit:
+                raise decode_errors.too_large(width, height, limit)
+            if max(width, height) > _MAX_SIDE:
+                raise decode_errors.too_long(width, height, _MAX_SIDE)
+            most = _MAX_WORK * allowed.photo_pixels // max(width * height, 1)
+            if scans > most:
+                raise decode_errors.too_many_scans(scans, most)
+            part = color_profiles.share(profile, image.mode, "progressive" in image.info)
+            limit = int(allowed.photo_pixels * part)
+            if width * height > limit:
+                raise decode_errors.too_large(width, height, limit)
+            if (quick := jpeg.decode(image, data, at_least)) is not None:
+                return color_profiles.convert(quick, profile)
+            decode_cost.refuse(image, data, allowed.photo_pixels)
+            if at_least is not None:
+                image.draft("RGB", (at_least, at_least))
+            turned = orientation.of(image, data)
+            orientation.load_as_stored(image)
+            return convert_rgb.to_rgb(image, at_least, turned, profile)
+    except PhotoError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PhotoError(
+            "The picture is too large. Expected at most {limit:,} pixels. Reduce its size and try"
+            " again.",
+            limit=allowed.photo_pixels,
+        ) from error
+    except Exception as error:
+        # Pillow rejects files by OSError, ValueError, KeyError, SyntaxError and a dozen more.
+        raise file_kinds.explained(data, error) from error
+
+
+def fit(image: Photo, size: int) -> Photo:
+    """Resize a photo to the square a network takes; as in the notes, the shape is not kept.
+
+    Shrinking averages, so that fine texture does not turn into noise: a side more than `_FINE`
+    times too long is sampled twice for each pixel, one beyond `_COARSE` by whole areas. On
+    photographs reduced by `decode` that takes a third of the time of whole areas alone, and
+    differs from them by 0.8 of 255 in the mean.
+
+    Args:
+        image: (H, W, 3) uint8.
+        size: side of the square in pixels, S.
+
+    Returns:
+        (S, S, 3) uint8.
+    """
+    height, width = image.shape[:2]
+    if min(height, width) >= size:
+        if max(height, width) > _COARSE * size:
+            return _resized(image, size, size, cv2.INTER_AREA)
+        across, down = (size * (1 + (side > _FINE * size)) for side in (width, height))
+        image = _resized(image, across, down)
+    return _resized(image, size, size)  # halfway between two samples lies their mean
+
+
+def dimensions(path: Path) -> tuple[int, int]:
+    """Width and height of a photo as it is shown, in pixels, from the head of its file alone.
+
+    Raises:
+        PhotoError: it is no photo, or cannot be opened.
+    """
+    try:
+        with (
+            files.open_regular(path) as file,
+            mmap(file.fileno(), 0, access=ACCESS_READ) as data,
+        ):
+            format_guard.refuse_many(data)
+            try:
+                source: Any = data  # of which only what is read is fetched
+                with Image.open(source, formats=FORMATS) as image:
+                    return orientation.shown_size(image, data)
+            except Exception as error:  # as in `decode`
+                raise file_kinds.not_read(data) from error
+    except PhotoError:
+        raise
+    except Exception as error:  # of an empty file, or one that cannot be opened
+        raise decode_errors.not_a_photo() from error
+
+
+def load(data: bytes, size: int) -> Photo:
+    """Decode and fit in one step: file bytes to (S, S, 3) uint8. Raises PhotoError."""
+    return fit(decode(data, at_least=size), size)
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a photo file.
+
+    Raises:
+        PhotoError: it cannot be read, or is too large.
+    """
+    try:
+        most = limits.current().photo_bytes
+        with files.open_regular(path, buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise decode_errors.too_heavy(size, most)
+            # Half of what `Path.read_bytes` asks of the system: of many small files that is felt.
+            data = os.read(file.fileno(), size + 1)
+            while len(data) != size:  # a network's disk may give less at once
+                more = os.read(file.fileno(), most + 1 - len(data))
+                data += more
+                if not more:
+                    break
+        if len(data) > most:
+            raise decode_errors.too_heavy(len(data), most)
+        return data
+    except OSError as error:
+        raise PhotoError(
+            "The file could not be read: {reason}. Check its permissions and that it still exists.",
+            reason=error.strerror or str(error),
+        ) from error
+
+
+def load_all(paths: Sequence[Path], size: int) -> Generator[Photo | PhotoError]:
+    """Read and fit photo files in parallel, in order, a bounded number ahead.
+
+    Args:
+        paths: photo files.
+        size: side of the squares in pixels, S.
+
+    Yields:
+        (S, S, 3) uint8 for each path, or the error that tells why it could not be read.
+    """
+
+    def chunk(start: int) -> list[Photo | PhotoError]:
+        return [_load(path, size) for path in paths[start : start + _CHUNK]]
+
+    running: deque[Future[list[Photo | PhotoError]]] = deque()
+    pool = ThreadPoolExecutor(_DECODERS)
+    try:
+        for start in range(0, len(paths), _CHUNK):
+            running.append(pool.submit(chunk, start))
+            if len(running) == _AHEAD:
+                yield from running.popleft().result()
+        while running:
+            yield from running.popleft().result()
+    finally:  # also when no more are asked for
+        pool.shutdown(cancel_futures=True)
+
+
+def thumbnail(image: Photo, side: int) -> Photo:
+    """Shrink so that the longer side is at most `side` pixels, keeping the shape."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    target = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, target, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def encode(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 90) -> bytes:
+    """Encode (H, W, 3) uint8 RGB as JPEG or PNG bytes for display or download."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if kind == "jpeg" else []
+    done, buffer = cv2.imencode(
+        ".jpg" if kind == "jpeg" else ".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options
+    )
+    if not done:
+        raise PhotoError("The picture could not be encoded as {kind}.", kind=kind)
+    return buffer.tobytes()
+
+
+def _load(path: Path, size: int) -> Photo | PhotoError:
+    try:
+        return load(read(path), size)
+    except PhotoError as error:
+        return error
+
+
+def _resized(image: Photo, width: int, height: int, how: int = cv2.INTER_LINEAR) -> Photo:
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
+
+
+def _refuse_at_sight(data: bytes, most: int) -> int:
+    """Refuse what need not be opened for that; the number of a JPEG's scans."""
+    if not data:
+        raise PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
+    # Within JPEG's coded data 0xFF is always escaped, so the marks count scans.
+    scans = int(np.count_nonzero(jpeg.marks(data) == 0xDA)) if data[:2] == b"\xff\xd8" else 0
+    if scans > most:
+        raise decode_errors.too_many_scans(scans, most)
+    return scans
+
+
+def _is_costly(image: Image.Image) -> bool:
+    """WebP takes Pillow 16 bytes a pixel; a BMP packed by run lengths is unpacked in Python."""
+    in_runs = image.format == "BMP" and "bmp_rle" in str(getattr(image, "tile", ""))
+    return image.format == "WEBP" or in_runs

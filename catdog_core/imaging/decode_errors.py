@@ -1,0 +1,73 @@
+"""Why a photo is refused, in sentences: what was found, what is expected, what to do. Light."""
+
+from __future__ import annotations
+
+from ..base.errors import PhotoError
+
+
+def not_a_photo() -> PhotoError:
+    """The error of a file of a kind that is not read."""
+    return PhotoError(
+        "This is no photo the lab can read. Expected JPEG, PNG, WebP, BMP, GIF or TIFF. Convert it"
+        " to one of these and try again."
+    )
+
+
+def too_heavy(size: int, limit: int) -> PhotoError:
+    """The error of a file of too many bytes."""
+    return PhotoError(
+        "The file has {size:,} bytes. Expected at most {limit:,}. Save it smaller and try again.",
+        size=size,
+        limit=limit,
+    )
+
+
+def too_many_scans(scans: int, limit: int) -> PhotoError:
+    """The error of a progressive JPEG that would take minutes."""
+    return PhotoError(
+        "The JPEG is built of {scans:,} scans. Expected at most {limit}. Open it in an image"
+        " editor and save it again.",
+        scans=scans,
+        limit=limit,
+    )
+
+
+def too_long(width: int, height: int, limit: int) -> PhotoError:
+    """The error of a picture of one endless row or column."""
+    return PhotoError(
+        "The picture has {width:,} × {height:,} pixels. Expected sides of at most {limit:,} pixels."
+        " Cut it and try again.",
+        width=width,
+        height=height,
+        limit=limit,
+    )
+
+
+def too_large(width: int, height: int, limit: int) -> PhotoError:
+    """The error of a picture of too many pixels."""
+    return PhotoError(
+        "The picture has {width:,} × {height:,} pixels. Expected at most {limit:,} pixels in all."
+        " Reduce its size and try again.",
+        width=width,
+        height=height,
+        limit=limit,
+    )
+
+
+def too_costly(needed: int, limit: int) -> PhotoError:
+    """The error of a picture whose format takes much memory; both in bytes."""
+    return PhotoError(
+        "The picture takes {needed:,} MB of memory to decode, more than the {limit:,} MB allowed."
+        " Reduce its size, or save it as a plain JPEG.",
+        needed=-(-needed // 1_000_000),
+        limit=limit // 1_000_000,
+    )
+
+
+def other_format(kind: str) -> PhotoError:
+    """The error of a file in a format that has a name."""
+    return PhotoError(
+        "The file's format is {kind}, which the lab can't read. Convert it to JPEG or PNG and try"
+        " again.",
+        kind=kind,
+    )

@@ -1,0 +1,151 @@
+"""Of how many parts a photo's file is built: readers take a microsecond for each, and some memory.
+
+A file of 50 MB may hold ten million marks, chunks, tags or comments before its first pixel. Photos
+hold a few hundred. Light.
+"""
+
+from __future__ import annotations
+
+import struct
+from mmap import mmap
+
+from ..base.errors import PhotoError
+
+MAX_PARTS = 50_000
+_MAX_EXIF = 1_000_000  # bytes; a camera writes at most 65,533
+_MAX_NUMBERS = 400_000  # in the tags of a TIFF; 40 million pixels in tiles of 16 × 16 want 312,500
+_MAX_RUNS = 4_000_000  # bytes of a BMP packed by run lengths, which is unpacked in Python
+_BYTES_OF = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""By type of a TIFF's tag, of those read as numbers, the bytes of each."""
+_RESTART_OR_FILL = (0xFF, 0x01, *range(0xD0, 0xD8))  # marks of a JPEG without a length
+
+
+def refuse_many(data: bytes | mmap) -> None:
+    """Refuse a file of more parts than a photo has; others pass, whether they are photos or not.
+
+    Args:
+        data: the whole file.
+
+    Raises:
+        PhotoError: naming how many parts were found.
+    """
+    head = data[:12]
+    if head[:2] == b"\xff\xd8":
+        _jpeg(data)
+    elif head[:8] == b"\x89PNG\r\n\x1a\n":
+        _png(data)
+    elif head[:4] == b"GIF8":
+        _gif(data)
+    elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        _tiff(data, "<" if head[:1] == b"I" else ">", b"+" in head[2:4])
+    elif head[:4] == b"RIFF":
+        _webp(data)
+    elif head[:2] == b"BM" and data[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
+        _refuse_metadata(len(data), _MAX_RUNS)
+
+
+def _jpeg(data: bytes | mmap) -> None:
+    place, exif = 2, 0
+    for _ in range(MAX_PARTS):
+        if data[place : place + 1] != b"\xff":
+            place += 1  # what lies between two marks is skipped by readers, a byte at a time
+            continue
+        kind = data[place + 1 : place + 2]
+        if kind in (b"", b"\xda", b"\xd9"):
+            return
+        if kind[0] in _RESTART_OR_FILL:
+            place += 1 if kind == b"\xff" else 2
+            continue
+        size = int.from_bytes(data[place + 2 : place + 4], "big")
+        if kind == b"\xe1" and data[place + 4 : place + 10] == b"Exif\0\0":
+            exif += size
+            _refuse_metadata(exif, _MAX_EXIF)
+        place += 2 + max(size, 2)
+        if place >= len(data):
+            return
+    raise _too_many()
+
+
+def _png(data: bytes | mmap) -> None:
+    place = 8
+    for _ in range(MAX_PARTS):
+        if place + 8 > len(data):
+            return
+        size = int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] == b"eXIf":
+            _refuse_metadata(size, _MAX_EXIF)
+        place += 12 + size
+    raise _too_many()
+
+
+def _gif(data: bytes | mmap) -> None:
+    flags = data[10] if len(data) > 12 else 0
+    place = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
+    inside = False  # of an extension, made of blocks that end with one of no bytes
+    for _ in range(MAX_PARTS):
+        if place >= len(data):
+            return
+        if inside:
+            size = data[place]
+            place, inside = place + 1 + size, size > 0
+        elif data[place] == 0x21:
+            place, inside = place + 2, True
+        elif data[place] in (0x2C, 0x3B):  # the first picture, or the end
+            return
+        else:
+            place += 1  # readers skip what they do not know
+    raise _too_many()
+
+
+def _tiff(data: bytes | mmap, order: str, big: bool) -> None:
+    """The first directory only: no other is read."""
+    count_as, row_as, place_as = ("Q", "HHQQ", "Q") if big else ("H", "HHII", "I")
+    try:
+        (place,) = struct.unpack_from(order + place_as, data, 8 if big else 4)
+        (count,) = struct.unpack_from(order + count_as, data, place)
+    except (struct.error, OverflowError):  # the second of a place beyond 2**63
+        return
+    if count > MAX_PARTS:
+        raise _too_many()
+    row, numbers = struct.Struct(order + row_as), 0
+    start = place + struct.calcsize(order + count_as)
+    for number in range(count):
+        try:
+            _, kind, many, where = row.unpack_from(data, start + number * row.size)
+        except (struct.error, OverflowError):
+            return
+        each = _BYTES_OF.get(kind, 0)
+        if each and where + many * each <= len(data):  # else it is skipped as damaged
+            numbers += many
+    if numbers > _MAX_NUMBERS:
+        raise _too_many(_MAX_NUMBERS)
+
+
+def _webp(data: bytes | mmap) -> None:
+    place = 12
+    for _ in range(MAX_PARTS):
+        if place + 8 > len(data):
+            return
+        size = int.from_bytes(data[place + 4 : place + 8], "little")
+        if data[place : place + 4] == b"EXIF":
+            _refuse_metadata(size, _MAX_EXIF)
+        place += 8 + size + size % 2
+    raise _too_many()
+
+
+def _refuse_metadata(size: int, limit: int) -> None:
+    if size > limit:
+        raise PhotoError(
+            "The file holds a part of {size:,} bytes where at most {limit:,} are expected. Open it"
+            " in an image editor and save it again.",
+            size=size,
+            limit=limit,
+        )
+
+
+def _too_many(limit: int = MAX_PARTS) -> PhotoError:
+    return PhotoError(
+        "The file is built of more than {limit:,} parts. Expected a photo of a few hundred. Open it"
+        " in an image editor and save it again.",
+        limit=limit,
+    )

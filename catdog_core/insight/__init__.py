@@ -1,1 +1,0 @@
-"""What a model makes of photos: its answers counted, and its insides shown."""

@@ -1,0 +1,106 @@
+"""What a network computes, done by hand in numpy, small enough to look at every number."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import N_
+from ..imaging.decode import Photo
+
+Grey = NDArray[np.float64]
+"""(H, W), 0..1 where it comes from a photo; sums of a convolution may be anything."""
+
+KERNELS: dict[str, tuple[str, tuple[tuple[float, ...], ...]]] = {
+    "edges": (N_("edges, left to right"), ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1))),
+    "lines": (N_("edges, top to bottom"), ((-1, -2, -1), (0, 0, 0), (1, 2, 1))),
+    "spots": (N_("spots and outlines"), ((-1, -1, -1), (-1, 8, -1), (-1, -1, -1))),
+    "blur": (N_("blur"), ((1 / 9,) * 3,) * 3),
+}
+"""Filters of 3 × 3 by name; the first three are those of Sobel and Laplace."""
+
+
+def grey(photo: Photo) -> Grey:
+    """A photo, (H, W, 3) uint8, as one number a pixel, 0..1: the mean of its three colours."""
+    mean: Grey = photo.mean(axis=2) / 255
+    return mean
+
+
+def convolve(image: Grey, kernel: str) -> Grey:
+    """The sums of a filter laid on every place of an image: (H, W) to (H - 2, W - 2).
+
+    As networks do it, the filter is not turned round, so strictly it is a cross-correlation.
+    """
+    weights = np.asarray(KERNELS[kernel][1])
+    windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3))
+    sums: Grey = np.einsum("ijkl,kl->ij", windows, weights)
+    return sums
+
+
+def relu(values: Grey) -> Grey:
+    """What is below zero becomes zero."""
+    return np.maximum(values, 0)
+
+
+def max_pool(values: Grey) -> Grey:
+    """The largest of every 2 × 2 numbers, (H, W) to (H // 2, W // 2); an odd rim is left out."""
+    height, width = values.shape[0] // 2, values.shape[1] // 2
+    blocks = values[: 2 * height, : 2 * width].reshape(height, 2, width, 2)
+    largest: Grey = blocks.max(axis=(1, 3))
+    return largest
+
+
+def as_picture(values: Grey) -> Photo:
+    """Numbers as grey, the smallest black and the largest white: (H, W) to (H, W, 3) uint8."""
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) / (high - low or 1) * 255
+    return np.repeat(scaled.round().astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def sigmoid(score: float) -> float:
+    """A sum, any number, as a probability."""
+    return float(1 / (1 + np.exp(-score)))
+
+
+def softmax(scores: tuple[float, ...]) -> tuple[float, ...]:
+    """Sums, one a class, as probabilities that add up to 1."""
+    powers = np.exp(np.asarray(scores) - max(scores))
+    return tuple(float(power) for power in powers / powers.sum())
+
+
+def cross_entropy(probability: float) -> float:
+    """The loss of an answer that gives the true class this probability, above 0 to 1."""
+    return float(-np.log(probability))
+
+
+def dropped(values: Grey, rate: float, seed: int) -> Grey:
+    """Values after Dropout in training: a share of them 0, the others made larger to make up."""
+    keeps = np.random.default_rng(seed).random(values.shape) >= rate
+    left: Grey = values * keeps / (1 - rate)
+    return left
+
+
+def descent(rate: float, steps: int = 20, start: float = -0.9) -> list[float]:
+    """The places of plain gradient descent in the valley y = x², the start first.
+
+    The slope at x is 2x, so a rate above 1 throws it out; it is followed no further than 10.
+    """
+    places = [start]
+    for _ in range(steps):
+        place = places[-1] - rate * 2 * places[-1]
+        places.append(place)
+        if abs(place) > 10:
+            break
+    return places
+
+
+def batch_numbers(photos: int, batch: int, number: int, seed: int = 0) -> list[int]:
+    """Which photos the batch of this number, from 1, of an endless generator holds.
+
+    Each pass over the photos is shuffled anew; the last batch of a pass may be smaller, as Keras's
+    generator does it.
+    """
+    steps = -(-photos // batch)
+    epoch, place = divmod(number - 1, steps)
+    order = np.random.default_rng((seed, epoch)).permutation(photos)
+    return [int(index) for index in order[place * batch : (place + 1) * batch]]

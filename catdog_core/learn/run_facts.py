@@ -1,0 +1,88 @@
+"""The numbers of a learner's own run, or the class notes' while there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import exp
+from typing import Any
+
+from ..analysis.diagnose import METRICS
+from ..config import Training
+from ..data.datasets import Dataset
+from ..models import architecture
+from ..runs import Run
+
+CLASS = {"loss": 0.4929, "accuracy": 0.7521, "val_loss": 0.5377, "val_accuracy": 0.7170}
+"""The last epoch of the class notes' run of 50."""
+_PHOTOS, _VALIDATION = 2000, 1000
+_CLASSES = ("cats", "dogs")
+
+
+def of(dataset: Dataset | None, run: Run | None) -> dict[str, Any]:
+    """What explanations may name, each by its field.
+
+    Args:
+        dataset: the learner's photos; without a run they are counted.
+        run: a run with at least one epoch; without one the notes' training stands in, of the
+            learner's photos where there are any.
+
+    Returns:
+        photos, validation_photos: counts. batch, steps, validation_steps, epochs, updates, shown
+        (photos an epoch shows), decoded (photos in all epochs). size in pixels, values (numbers a
+        photo holds), packed (MB of all photos as bytes), conv and pooled (side after the first
+        convolution and its pooling, pixels). learning_rate, parameters, classes (their count),
+        first and second (their names). loss, accuracy, val_loss, val_accuracy of the last epoch
+        (fractions), gap (points), likely (the probability whose loss that is), best_epoch (from
+        1), seconds (of an epoch).
+    """
+    training = (run.training if run else None) or Training()
+    photos, validation = _counts(dataset, run)
+    last: Mapping[str, Any] = run.epochs[-1] if run and run.epochs else {}
+    scores = {name: _number(last.get(name), CLASS[name]) for name in METRICS}
+    steps = training.steps_per_epoch or training.steps(photos)
+    epochs = len(run.epochs) if run and run.epochs else training.epochs
+    names = (run.classes if run else dataset.classes if dataset else ()) or _CLASSES
+    size = training.image_size
+    table = architecture.of(training, max(len(names), 2))
+    seconds = sorted(_number(row.get("seconds"), 0.0) for row in run.epochs) if run else []
+    return {
+        "photos": photos,
+        "validation_photos": validation,
+        "batch": training.batch_size,
+        "steps": steps,
+        "validation_steps": training.validation_steps or training.validation_batches(validation),
+        "epochs": epochs,
+        "updates": steps * epochs,
+        "shown": steps * training.batch_size,
+        "decoded": steps * training.batch_size * epochs,
+        "size": size,
+        "values": size * size * 3,
+        "packed": photos * size * size * 3 / 1e6,
+        "conv": size - 2,
+        "pooled": (size - 2) // 2,
+        "learning_rate": training.learning_rate,
+        "parameters": architecture.parameters(table),
+        "classes": len(names),
+        "first": names[0],
+        "second": names[min(1, len(names) - 1)],
+        **scores,
+        "gap": 100 * (scores["accuracy"] - scores["val_accuracy"]),
+        "likely": exp(-scores["loss"]),
+        "best_epoch": (run.best_epoch or 0) + 1 if run else epochs,
+        "seconds": seconds[len(seconds) // 2] if seconds else 20.0,
+    }
+
+
+def _counts(dataset: Dataset | None, run: Run | None) -> tuple[int, int]:
+    if run is not None and run.train_photos:
+        return run.train_photos, run.validation_photos
+    if dataset is not None:
+        return len(dataset.items("train")), len(dataset.items("validation"))
+    return _PHOTOS, _VALIDATION
+
+
+def _number(value: Any, otherwise: float) -> float:
+    """A finite number, or what stands in for one: a diverged run writes none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0:
+        return float(value)
+    return otherwise

@@ -1,0 +1,156 @@
+"""The pretrained networks by name, as plain numbers; no TensorFlow needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..base.errors import SettingsError
+from ..config import MIXES, Augmentation, Training
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pretrained network without its classifier.
+
+    `features` is how many numbers it makes of a photo, `parameters` its weights and biases.
+    `blocks` can be unfrozen, counted from the end; `pattern` finds a layer's block in its name.
+    `keras_name` is its name in `keras.applications`, whose weights are downloaded; empty for the
+    bundled one.
+    """
+
+    title: str
+    features: int
+    parameters: int
+    blocks: int
+    pattern: str
+    keras_name: str = ""
+
+
+TRANSFER = "transfer"
+"""The model that is a pretrained network with a new last layer."""
+BUNDLED = "lite0"
+BACKBONES: dict[str, Backbone] = {
+    BUNDLED: Backbone("EfficientNet-Lite0", 1280, 3_350_000, 16, r"block(\d+)_"),
+    "mobilenet-v3-small": Backbone(
+        "MobileNetV3-Small", 576, 939_120, 11, r"expanded_conv_(\d+_)?", "MobileNetV3Small"
+    ),
+    "mobilenet-v3-large": Backbone(
+        "MobileNetV3-Large", 960, 2_996_352, 15, r"expanded_conv_(\d+_)?", "MobileNetV3Large"
+    ),
+    "efficientnet-v2-b0": Backbone(
+        "EfficientNetV2-B0", 1280, 5_919_312, 21, r"block\d[a-z]_", "EfficientNetV2B0"
+    ),
+    "convnext-tiny": Backbone(
+        "ConvNeXt-Tiny", 768, 27_820_128, 18, r"convnext_tiny_stage_\d_block_\d_", "ConvNeXtTiny"
+    ),
+}
+
+
+def refuse(training: Training, augmentation: Augmentation | None) -> None:
+    """Raise SettingsError with the reason when a transfer training's settings do not fit."""
+    if training.model != TRANSFER:
+        return
+    if augmentation is not None and augmentation.mixes and not training.unfreeze:
+        raise SettingsError(
+            "The pretrained network looks at each photo by itself before the training, so photos"
+            " cannot be mixed (MixUp, CutMix). Switch mixing off, or unfreeze some blocks: mixing"
+            " then applies to the unfrozen epochs."
+        )
+    if training.unfreeze and training.unfreeze_epochs >= training.epochs:
+        raise SettingsError(
+            "{unfrozen} unfrozen epochs are as many as there are, {epochs}. Expected fewer: the new"
+            " last layer has to learn first. Raise the epochs.",
+            unfrozen=training.unfreeze_epochs,
+            epochs=training.epochs,
+        )
+    if training.unfreeze > BACKBONES[training.backbone].blocks:
+        raise SettingsError(
+            "{title} has {blocks} blocks, and {received} are to be unfrozen. Expected at most as"
+            " many as there are.",
+            title=BACKBONES[training.backbone].title,
+            blocks=BACKBONES[training.backbone].blocks,
+            received=training.unfreeze,
+        )
+
+
+def still(augmentation: Augmentation | None) -> Augmentation | None:
+    """What an augmentation does to a photo by itself; None where that is nothing."""
+    alone = augmentation and augmentation.model_copy(update=dict.fromkeys(MIXES, 0.0))
+    return None if alone is None or alone.is_off else alone
+
+
+def looks(training: Training, augmentation: Augmentation | None) -> int:
+    """How often the pretrained network looks at each training photo."""
+    return 1 + training.looks if still(augmentation) else 1
+
+
+@dataclass(frozen=True)
+class Block:
+    """One inverted bottleneck of EfficientNet-Lite0; see `lite0`."""
+
+    channels_in: int
+    channels: int
+    expand: int
+    kernel: int
+    stride: int
+
+    @property
+    def adds(self) -> bool:
+        """Whether the block's input is added to its output."""
+        return self.stride == 1 and self.channels_in == self.channels
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases of its two or three convolutions."""
+        wide = self.channels_in * self.expand
+        first = (self.channels_in + 1) * wide if self.expand > 1 else 0
+        return first + (self.kernel**2 + 1) * wide + (wide + 1) * self.channels
+
+
+LITE0_STEM, LITE0_HEAD = 32, 1280
+LITE0_STAGES = (  # blocks, kernel, stride of the first, expansion, channels
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+
+
+def lite0_blocks() -> tuple[Block, ...]:
+    """The blocks of EfficientNet-Lite0 in their order."""
+    found, before = [], LITE0_STEM
+    for count, kernel, stride, expand, channels in LITE0_STAGES:
+        for turn in range(count):
+            found.append(Block(before, channels, expand, kernel, stride if turn == 0 else 1))
+            before = channels
+    return tuple(found)
+
+
+def rows(name: str, image_size: int) -> list[tuple[str, str, tuple[int, ...], int]]:
+    """A network's stages: what it is, its detail, the output's shape, weights and biases.
+
+    Args:
+        name: a key of `BACKBONES`.
+        image_size: side of the square input in pixels.
+    """
+    made = BACKBONES[name]
+    if name != BUNDLED:
+        return [(made.title, "", (made.features,), made.parameters)]
+    side = -(-image_size // 2)
+    found: list[tuple[str, str, tuple[int, ...], int]] = [
+        ("Rescaling", "(x − 127) / 128", (image_size, image_size, 3), 0),
+        ("Conv2D", "32 × 3×3 / 2, ReLU6", (side, side, LITE0_STEM), (27 + 1) * LITE0_STEM),
+    ]
+    blocks = list(lite0_blocks())
+    for count, kernel, stride, _, channels in LITE0_STAGES:
+        side = -(-side // stride)
+        stage, blocks = blocks[:count], blocks[count:]
+        detail = f"{count} × {kernel}×{kernel} / {stride}"
+        weights = sum(block.parameters for block in stage)
+        found.append(("Bottlenecks", detail, (side, side, channels), weights))
+    weights = (channels + 1) * LITE0_HEAD
+    found.append(("Conv2D", f"{LITE0_HEAD} × 1×1, ReLU6", (side, side, LITE0_HEAD), weights))
+    return [*found, ("GlobalAveragePooling2D", "", (LITE0_HEAD,), 0)]

@@ -1,0 +1,234 @@
+"""The model zoo by name, and Keras files that describe themselves.
+
+Every model takes photos as they are, float32 or uint8 values 0..255, and rescales them itself:
+no caller can forget to, and prediction cannot differ from training.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+
+from ..base import bounded_readers, files
+from ..base.errors import DatasetError
+from ..config import Network, Training
+from ..data import archive_safety
+from . import (
+    architecture,
+    backbones,
+    compact,
+    compact_table,
+    custom_network,
+    model_sandbox,
+    transfer,
+    untrusted_models,
+)
+
+FORMAT = 1
+ABOUT = "catdog.json"
+"""The member of a `.keras` archive, and the attribute of an `.h5` file, with what the lab knows."""
+
+_ABOUT_BYTES = 1_000_000
+
+
+def build(
+    name: str,
+    image_size: int = 150,
+    classes: Sequence[str] = ("cats", "dogs"),
+    network: Network | None = None,
+) -> keras.Model:
+    """Build an untrained network; `keras.utils.set_random_seed` first makes it repeatable.
+
+    Args:
+        name: a key of `architecture.ABOUT`.
+        image_size: side of the square photos in pixels, S.
+        classes: class names in label order; two share one sigmoid unit, the probability of the
+            second.
+        network: for "custom", what it is built of; by default as the notes' is.
+
+    Returns:
+        A model from (B, S, S, 3), values 0..255, to (B, 1) or (B, classes) probabilities.
+
+    Raises:
+        SettingsError: unknown name, or an image size too small for the network.
+    """
+    rows = architecture.layers(name, image_size, len(classes), network=network)  # may refuse
+    if name == backbones.TRANSFER:
+        seen = transfer.build(backbones.BUNDLED, image_size)
+        return transfer.together(seen, transfer.head(seen.output_shape[1], len(classes)))
+    if name == compact_table.COMPACT:
+        return compact.build(image_size, rows[-1].output_shape[0])
+    made = (network or Network()) if name == architecture.CUSTOM else architecture.NETWORKS[name]
+    return custom_network.build(made, image_size, rows[-1].output_shape[0], name)
+
+
+def fresh(
+    training: Training, classes: Sequence[str] = ("cats", "dogs"), start: Path | None = None
+) -> keras.Model:
+    """The network of a training as it begins, not compiled: random by its seed.
+
+    Args:
+        training: the settings.
+        classes: class names in label order.
+        start: a model file of the same network whose weights it takes over.
+    """
+    keras.utils.set_random_seed(training.seed)
+    model = build(training.model, training.image_size, classes, training.network)
+    if start is not None:
+        model.set_weights(load(start).get_weights())
+    return model
+
+
+@keras.saving.register_keras_serializable("catdog")
+class LargerShare(keras.metrics.BinaryAccuracy):  # type: ignore[misc]
+    """Accuracy on mixed labels of two classes: is the class with the larger share recognised?
+
+    Keras's own compares predictions, 0 or 1, with the shares themselves, which are neither.
+    """
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count a batch: shares of the second class and its probabilities, (B, 1) each."""
+        super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
+
+
+def compile_for_training(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer | float, shares: bool = False
+) -> None:
+    """The cross-entropy that fits the model's last layer, accuracy beside it.
+
+    Args:
+        model: ends in one sigmoid unit or one softmax unit a class.
+        optimizer: one that is not built yet, or the learning rate of Adam.
+        shares: labels are shares of classes: photos are mixed, or labels smoothed.
+    """
+    units = model.output_shape[-1]
+    if isinstance(optimizer, float):
+        optimizer = keras.optimizers.Adam(optimizer)
+    model.compile(
+        optimizer=optimizer,
+        loss=architecture.loss(2 if units == 1 else units, shares),
+        metrics=["accuracy"],
+        # XLA was measured 3 to 4 times slower than plain graphs for these networks on a CPU.
+        jit_compile=False,
+    )
+    model.optimizer.build(model.trainable_variables)  # else a file saved before step 1 won't load
+    if shares:
+        count_larger_share(model)
+
+
+def go_on(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer | float, shares: bool = False
+) -> None:
+    """Compile a model loaded with its optimizer as `compile_for_training` did, and keep its state.
+
+    What a file does not keep of an optimizer, such as the weights it does not decay, is there
+    again.
+    """
+    before = model.optimizer.variables
+    compile_for_training(model, optimizer, shares)
+    for variable, old in zip(model.optimizer.variables, before, strict=True):
+        variable.assign(old)
+
+
+def count_larger_share(model: keras.Model) -> None:
+    """Let a compiled model of two classes measure its accuracy on mixed labels.
+
+    Files saved from it name Keras's own accuracy, so that they open without this lab.
+    """
+    if model.output_shape[-1] != 1:
+        return  # Keras's accuracy of several classes takes the largest share by itself
+    plain = model.get_compile_config()
+    model.compile(
+        optimizer=model.optimizer,
+        loss=model.loss,
+        metrics=[LargerShare(name="accuracy")],
+        auto_scale_loss=False,  # it is already, where it must be
+        jit_compile=False,
+    )
+    model.get_compile_config = lambda: plain
+
+
+def save(
+    model: keras.Model,
+    path: Path,
+    about: dict[str, Any],
+    optimizer: bool = True,
+    members: Mapping[str, bytes] | None = None,
+) -> None:
+    """Save a model whole, or not at all, with `about` inside it.
+
+    Args:
+        model: any Keras model.
+        path: ends in ``.keras`` or ``.h5``.
+        about: at least ``{"classes": [...]}``; JSON.
+        optimizer: keep the optimizer's state, which a resumed training needs.
+        members: more files of a `.keras` archive, by name.
+    """
+    text = json.dumps(about, ensure_ascii=False)
+    if not optimizer and getattr(model, "optimizer", None) is not None:  # unset if not compiled
+        # Keras keeps it in a `.keras` file whatever it is told; a copy never had one.
+        bare = type(model).from_config(model.get_config())
+        bare.set_weights(model.get_weights())
+        model = bare
+    with files.replacing(path) as temporary:
+        model.save(temporary)
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(ABOUT, text)
+                for name, content in (members or {}).items():
+                    archive.writestr(name, content)
+        else:
+            with h5py.File(temporary, "a") as file:
+                file.attrs[ABOUT] = text
+    model_sandbox.wrote(path)
+
+
+def load(path: Path, compiled: bool = False) -> keras.Model:
+    """Read a model file, once `model_check` has found it harmless; its name does not matter.
+
+    Args:
+        path: a `.keras` archive or whole-model `.h5`, told apart by content.
+        compiled: with optimizer and loss, to train on.
+
+    Raises:
+        ModelError: it is no model, unsafe, damaged, or of layers that are not Keras's own.
+    """
+    with model_sandbox.opened(path, compiled) as safe:
+        try:
+            return keras.models.load_model(safe, compile=compiled, safe_mode=True)
+        except Exception as error:
+            raise model_sandbox.unloadable(path.name, error) from error
+
+
+def about(path: Path) -> dict[str, Any]:
+    """What `save` stored beside a model; empty for a model from elsewhere.
+
+    Raises:
+        CatDogError: a newer program stored it.
+    """
+    try:
+        with files.open_regular(path):
+            pass  # never a pipe, which the readers would wait for
+        if zipfile.is_zipfile(path):
+            archive_safety.refuse_long_table(path, untrusted_models.MOST_MEMBERS)
+            with zipfile.ZipFile(path) as archive:
+                if archive.getinfo(ABOUT).file_size > _ABOUT_BYTES:
+                    return {}
+                found = bounded_readers.json_value(archive.read(ABOUT), _ABOUT_BYTES)
+        else:
+            with h5py.File(path) as file:
+                found = bounded_readers.json_value(
+                    untrusted_models.text_attribute(file, ABOUT, _ABOUT_BYTES) or b"", _ABOUT_BYTES
+                )
+    except (DatasetError, KeyError, OSError, ValueError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    files.refuse_newer(path, found, FORMAT)
+    return found

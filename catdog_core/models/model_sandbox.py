@@ -1,0 +1,394 @@
+"""Models from strangers: opened in a short-lived process first, and here only once that went well.
+
+The process gets no secrets, no open files and an empty folder; time and memory are limited by the
+system where it can (Linux) and by a watch from here everywhere. What was found is remembered by the
+file's digest, so that the same bytes are not checked twice. One is checked at a time, since each
+may take gigabytes. Light.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from importlib import metadata
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import psutil
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from ..base import file_cache, files, limits, locks, subprocess_jobs
+from ..base.errors import CatDogError, ModelError
+from ..base.files import shown
+from ..base.limits import Limits
+from . import untrusted_models
+
+FORMAT = 2
+BREACH = 77
+"""Exit status of a process whose model tried to leave it."""
+_CHUNK = 1 << 20
+_POLL = 0.05  # seconds between two looks at the process
+_MAX_HEAD = 4_000_000  # bytes of a message's plain values
+_MAX_ANSWER = 10_000  # bytes
+_QUEUE = 300.0  # seconds to wait for other checks at most
+_FIELD = re.compile(r"\{\w+(:,)?\}")
+_KEPT = (
+    # All that the process is given of the environment: where programs and libraries lie.
+    *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "SYSTEMDRIVE"),
+    *("LANG", "LC_ALL", "LC_CTYPE", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
+)
+_START = "import sys; sys.path[:] = {path!r};"
+_START += " import runpy; runpy.run_module({module!r}, run_name='__main__')"
+_MODULE = "catdog_core.analysis.model_sandbox_process"
+_KINDS = {"uint8": 1, "float16": 2, "float32": 4, "float64": 8, "int32": 4, "int64": 8}
+Array = NDArray[Any]
+
+
+@contextmanager
+def opened(path: Path, compiled: bool = False) -> Iterator[Path]:
+    """A model file that may be loaded here, under a name that Keras reads.
+
+    The lab's own models, which lie among the runs, came with it or were written by this process,
+    are only looked at. Of any
+    other a private copy is checked and given, so that nobody can change it in between.
+
+    Args:
+        path: the file.
+        compiled: it is to be trained on, with its loss, metrics and optimizer.
+
+    Raises:
+        ModelError: it is no model, unsafe, damaged, too large, or of layers that are not Keras's.
+    """
+    path = Path(path)
+    kind = untrusted_models.kind_of(path)
+    if is_own(path):
+        untrusted_models.inspect(path, compiled=compiled)
+        if path.suffix == kind:
+            yield path
+            return
+    with files.temporary_folder("model") as folder:
+        copy = folder / f"model{kind}"
+        digest = copied(path, copy)
+        if not is_own(path):
+            if compiled:
+                untrusted_models.inspect(copy, path.name, compiled=True)
+            check(copy, path.name, digest)
+        yield copy
+
+
+def check(path: Path, name: str, digest: str) -> None:
+    """Have a process of its own say that a model file can be opened; remembered once it has.
+
+    Args:
+        path: a copy nobody else writes to.
+        name: the file's name in messages.
+        digest: SHA-256 of its bytes.
+
+    Raises:
+        ModelError: it cannot, with the reason.
+    """
+    allowed = limits.current()
+    note = files.workspace() / "models_checked" / f"{digest}.json"
+    terms = {
+        "format": FORMAT,
+        "keras": metadata.version("keras"),
+        "limits": {k: v for k, v in allowed.model_dump().items() if k.startswith("model_")},
+    }
+
+    def is_known() -> bool:
+        with suppress(CatDogError):
+            return bool(files.read_json(note) == terms)
+        return False
+
+    if is_known():
+        return
+    with _queue():
+        if is_known():  # the check that was waited for was of the same file
+            return
+        _ask(path, name, allowed)
+        with suppress(CatDogError):  # a workspace that is read only: checked again the next time
+            files.write_json(note, terms)
+
+
+def is_busy() -> bool:
+    """Whether a model is being checked just now, in any process of this workspace."""
+    return locks.is_locked(_lock_file())
+
+
+def on_wait(call: Callable[[], None]) -> None:
+    """Have a function called when a check of this process has to wait for another."""
+    global _on_wait
+    _on_wait = call
+
+
+_on_wait: Callable[[], None] = lambda: None  # noqa: E731 - replaced by the command line
+
+
+def _lock_file() -> Path:
+    """The lock that a check holds: the system lets go of it when its process ends."""
+    folder = files.workspace() / "models_checked"
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if os.access(folder, os.W_OK):
+        return folder / "check.lock"
+    user = hashlib.sha256(str(Path.home()).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"catdog-queue-{user}.lock"
+
+
+@contextmanager
+def _queue() -> Iterator[None]:
+    """Wait until no other model is being checked, and keep others waiting meanwhile.
+
+    Raises:
+        ModelError: it takes too long.
+    """
+    lock = FileLock(_lock_file(), thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _on_wait()
+        try:
+            lock.acquire(timeout=_QUEUE, poll_interval=_POLL)
+        except Timeout as error:
+            raise ModelError(
+                "Other models are being checked, one at a time. Try again in a few minutes."
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def environment(home: Path) -> dict[str, str]:
+    """All that a check's process knows of ours."""
+    kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
+    places = dict.fromkeys(
+        ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "KERAS_HOME"), str(home)
+    )
+    return {
+        **kept,
+        **places,
+        "CUDA_VISIBLE_DEVICES": "-1",  # the card belongs to the training
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "KERAS_BACKEND": "tensorflow",
+    }
+
+
+def wrote(path: Path) -> None:
+    """Remember a model file that this process wrote: while it stays so, it is the lab's own."""
+    _written[path.resolve()] = file_cache.file_signature([path])
+
+
+_written: dict[Path, file_cache.Signature] = {}
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is the lab's own: shipped, of a run made here, or written by this process.
+
+    A run that came in as a bundle brought its model from outside.
+    """
+    path = path.resolve()
+    if path in _written and _written[path] == file_cache.file_signature([path]):
+        return True
+    if path.is_relative_to(files.DEFAULT_MODEL.resolve()):
+        return True
+    root = files.runs_folder().resolve()
+    if not path.is_relative_to(root):
+        return False
+    run = root.joinpath(*path.relative_to(root).parts[:1])
+    return files.read_object(run / "about.json").get("imported") is not True
+
+
+def copied(path: Path, target: Path) -> str:
+    """Copy a model file; the SHA-256 of what was copied. Raises ModelError."""
+    digest, size, most = hashlib.sha256(), 0, limits.current().model_bytes
+    try:
+        with files.open_regular(path) as source, open(target, "wb") as file:
+            while chunk := source.read(_CHUNK):
+                size += len(chunk)
+                if size > most:
+                    raise ModelError(
+                        "{name} has {size:,} bytes or more. Expected at most {limit:,}.",
+                        name=shown(path.name),
+                        size=size,
+                        limit=most,
+                    )
+                digest.update(chunk)
+                file.write(chunk)
+    except OSError as error:
+        raise ModelError(
+            "{name} could not be copied to check it: {reason}. Free some disk space and try again.",
+            name=shown(path.name),
+            reason=error.strerror or str(error),
+        ) from error
+    return digest.hexdigest()
+
+
+def _ask(path: Path, name: str, allowed: Limits) -> None:
+    request = {"path": str(path), "name": name, "limits": allowed.model_dump(), "check": True}
+    with files.temporary_folder("check") as home, start(home) as process:
+        assert process.stdin and process.stdout
+        with suppress(OSError):  # it has ended already
+            write_message(process.stdin, request, {})
+            # Left open: when it closes, the process ends.
+        _wait(process, name, allowed)
+        answer = process.stdout.read(_MAX_ANSWER)
+    _judge(name, allowed, process.returncode, answer)
+
+
+def start(home: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """Start a process of `model_child` with nothing of ours: no secrets, no open files.
+
+    Args:
+        home: an empty folder, the process's own.
+    """
+    # Where this process finds its modules, the lab among them.
+    import_path = [str(files.PROJECT), *(str(Path(each).absolute()) for each in sys.path if each)]
+    command = [sys.executable, "-c", _START.format(path=import_path, module=_MODULE)]
+    return subprocess_jobs.start(command, quiet=True, folder=home, environment=environment(home))
+
+
+def _wait(process: subprocess.Popen[bytes], name: str, allowed: Limits) -> None:
+    """Wait for the end, and end what takes too much: where the system knows no such limits."""
+    until = time.monotonic() + 120 + 10 * allowed.model_seconds
+    while process.poll() is None:
+        time.sleep(_POLL)
+        if (error := exceeded(process.pid, until, name, allowed)) is not None:
+            raise error
+
+
+def exceeded(pid: int, until: float, name: str, allowed: Limits) -> ModelError | None:
+    """Return the error of a process that takes more memory than it may, or until a time of
+    `time.monotonic`; None while it may go on."""
+    with suppress(psutil.Error):
+        if psutil.Process(pid).memory_info().rss > allowed.model_memory:
+            return too_much_memory(name, allowed)
+    return too_long(name, allowed) if time.monotonic() > until else None
+
+
+def _judge(name: str, allowed: Limits, status: int, answer: bytes) -> None:
+    """What the process came to. Its answer is a stranger's word too: only its form is believed."""
+    if status == BREACH:
+        raise ModelError(
+            "{name} tried to reach outside while it was opened: to start a program, use the net or"
+            " write a file. Do not use this file.",
+            name=shown(name),
+        )
+    try:
+        said: Any = json.loads(answer)
+    except ValueError:
+        said = {}
+    if not isinstance(said, dict):
+        said = {}
+    if status == 0 and said.get("ok") is True:
+        return
+    if said.get("memory"):
+        raise too_much_memory(name, allowed)
+    if (error := told(said)) is not None:
+        raise error
+    # SIGXCPU, or SIGKILL where the hard limit is met; 0 seconds are never reached otherwise.
+    if status in (-24, -9):
+        raise too_long(name, allowed)
+    raise ModelError(
+        "{name} made the process that checked it break off (status {status}). Expected a whole"
+        " model file. Save or download it again.",
+        name=shown(name),
+        status=status,
+    )
+
+
+def told(said: dict[str, Any]) -> ModelError | None:
+    """The error that a process told in words; None where it is in none that can be shown."""
+    message, params = said.get("message"), said.get("params")
+    if not isinstance(message, str) or not isinstance(params, dict):
+        return None
+    plain = _FIELD.sub("", message)
+    values = {k: v for k, v in params.items() if isinstance(v, (int, str))}
+    if "{" in plain or "}" in plain:
+        return None
+    error = ModelError(message, **values)
+    with suppress(KeyError, ValueError):
+        str(error)
+        return error
+    return None
+
+
+def too_much_memory(name: str, allowed: Limits) -> ModelError:
+    """The error of a model whose process takes more memory than it may."""
+    return ModelError(
+        "{name} takes more than {limit:,} bytes of memory to open. Expected a smaller model.",
+        name=shown(name),
+        limit=allowed.model_memory,
+    )
+
+
+def too_long(name: str, allowed: Limits) -> ModelError:
+    """The error of a model whose process takes more time than it may."""
+    return ModelError(
+        "{name} takes more than {seconds} s to open. Expected a smaller model.",
+        name=shown(name),
+        seconds=allowed.model_seconds,
+    )
+
+
+def unloadable(name: str, error: Exception) -> ModelError:
+    """The error of a model that Keras itself refuses."""
+    # It reports unknown layers, bad shapes and damage by many kinds of exception.
+    return ModelError(
+        "{name} could not be loaded: {reason}. Expected a model of Keras's own layers, saved"
+        " whole.",
+        name=shown(name),
+        reason=shown(str(error).strip().split("\n")[0], 160),
+    )
+
+
+def write_message(pipe: IO[bytes], head: dict[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Write plain values as a line of JSON, and the bytes of the arrays it names after it."""
+    kinds = [[key, x.dtype.name, list(x.shape)] for key, x in arrays.items()]
+    pipe.write(json.dumps({**head, "arrays": kinds}).encode() + b"\n")
+    for x in arrays.values():
+        pipe.write(np.ascontiguousarray(x).data)
+    pipe.flush()
+
+
+def read_message(pipe: IO[bytes], max_bytes: int) -> tuple[dict[str, Any], dict[str, Array]] | None:
+    """Read what `write_message` writes, from a process that need not be believed.
+
+    Args:
+        pipe: where it comes from.
+        max_bytes: how much all arrays may hold.
+
+    Returns:
+        The plain values and the arrays by name; None where the other side is gone, or sends arrays
+        of negative or too many bytes.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is no such message, or is cut short.
+    """
+    line = pipe.readline(_MAX_HEAD)
+    if not line.endswith(b"\n"):
+        return None
+    head = json.loads(line)
+    kinds = [(str(key), str(kind), [int(n) for n in shape]) for key, kind, shape in head["arrays"]]
+    sizes = [_KINDS[kind] * prod(shape) for _, kind, shape in kinds]
+    if min(sizes, default=0) < 0 or sum(sizes) > max_bytes:
+        return None
+    arrays = {}
+    for (key, kind, shape), size in zip(kinds, sizes, strict=True):
+        data = pipe.read(size)
+        if len(data) < size:
+            raise ValueError("cut off")
+        arrays[key] = np.frombuffer(data, np.dtype(kind)).reshape(shape)
+    return dict(head), arrays

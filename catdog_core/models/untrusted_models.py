@@ -1,0 +1,287 @@
+"""A look at a model file before Keras sees it: files from strangers must not run code or flood.
+
+`load_model(safe_mode=True)` refuses Lambda layers, but a file of 36 kB was seen to make it
+allocate over 9 GB. So the archive, the architecture and the declared weights are checked first,
+as data, without building anything. `model_check` has this done in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import h5py
+import numpy as np
+
+from ..base import bounded_readers, limits
+from ..base.errors import DatasetError, ModelError
+from ..base.files import open_regular, shown
+from ..base.limits import Limits
+from ..data import archive_safety
+from ..data.archive_safety import Entry
+from . import config_validator
+
+_MEMBERS = {"config.json", "metadata.json", "model.weights.h5", "catdog.json", "averages.npz"}
+_WEIGHTS = ("model.weights.h5", "averages.npz")
+_MAX_ARRAYS = 20_000
+_MAX_ATTRIBUTES = 100_000
+_ATTRIBUTES_BYTES = 50_000_000  # of one attribute, which `limits` bound further for configurations
+_PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)
+_CHUNK_BYTES = 1_000_000  # that a chunk of an array may unpack to, however small the array
+MOST_MEMBERS = 16
+"""Rows of a `.keras` archive's table of contents; Keras writes three, the lab two more."""
+_MAX_RATIO = 20  # times its packed bytes that a `.keras` archive may unpack to
+_CHUNK = 1 << 20
+
+
+def kind_of(path: Path, name: str = "") -> str:
+    """ ".keras" or ".h5", by the first bytes of a file, whatever its own extension.
+
+    Raises:
+        ModelError: it is neither, or cannot be read.
+    """
+    name = name or path.name
+    try:
+        with open_regular(path) as file:
+            head = file.read(8)
+    except OSError as error:
+        raise ModelError(
+            "{name} cannot be read: {reason}. Expected a model file.",
+            name=shown(name),
+            reason=error.strerror or str(error),
+        ) from error
+    if head[:4] == b"PK\x03\x04":
+        return ".keras"
+    if head == b"\x89HDF\r\n\x1a\n":
+        return ".h5"
+    raise ModelError(
+        "{name} is no Keras model. Expected a .keras or .h5 file, as model.save('model.keras')"
+        " writes it.",
+        name=shown(name),
+    )
+
+
+def inspect(
+    path: Path, name: str = "", allowed: Limits | None = None, compiled: bool = False
+) -> str:
+    """Refuse a model file that is none, runs code, or declares more than it holds.
+
+    Args:
+        path: a `.keras` archive or a whole model in an `.h5` file, told by its content.
+        name: the file's name in messages, where it is not its own.
+        allowed: by default, the limits in force.
+        compiled: it is opened to be trained on: its loss, metrics and optimizer count, too. To be
+            asked, a model needs none of them, and Keras does not look at them.
+
+    Returns:
+        The extension Keras wants for it, ".keras" or ".h5", whatever the file's own.
+
+    Raises:
+        ModelError: naming what was found and what was expected.
+    """
+    held(path, name, allowed, compiled)
+    return kind_of(path, name)
+
+
+def held(path: Path, name: str = "", allowed: Limits | None = None, compiled: bool = False) -> int:
+    """As `inspect`, but returns how many numbers the file's weights hold."""
+    name, allowed = name or path.name, allowed or limits.current()
+    inspector = _inspect_archive if kind_of(path, name) == ".keras" else _inspect_h5
+    try:
+        texts, shapes = inspector(path, name, allowed, compiled)
+    except ModelError:
+        raise
+    except Exception as error:
+        # zipfile, zlib and HDF5 report damage by a dozen exceptions.
+        raise config_validator.damaged(name, error) from error
+    widths = {side for shape in shapes for side in shape}
+    for text in texts:
+        config_validator.check(name, text, widths)
+    return sum(map(prod, shapes))
+
+
+_Found = tuple[list[bytes], list[tuple[int, ...]]]
+
+
+def _inspect_archive(path: Path, name: str, allowed: Limits, compiled: bool) -> _Found:
+    with open(path, "rb") as file:
+        members = _members(file, name, allowed)
+        weights = sum(members[key].size for key in _WEIGHTS if key in members)
+        other = max(member.size for key, member in members.items() if key not in _WEIGHTS)
+        _refuse_large(name, other, weights, allowed)
+        with members["config.json"].open() as config:
+            text = config.read()
+        # HDF5 reads here and there, and every step back in a packed member unpacks it anew.
+        with tempfile.TemporaryFile() as plain, members["model.weights.h5"].open() as packed:
+            shutil.copyfileobj(packed, plain, _CHUNK)
+            with h5py.File(plain, "r") as found:
+                return [text if compiled else _asked_only(text)], list(_shapes(name, found))
+
+
+def _members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, Entry]:
+    """The members of a `.keras` archive; weights hardly shrink, so that it hardly does."""
+
+    def max_bytes(member: str) -> int | None:
+        return sys.maxsize if member in _MEMBERS else None  # refused below, with a remedy
+
+    try:
+        found = archive_safety.zip_members(
+            file, MOST_MEMBERS, max_bytes, allowed.model_config_bytes, _MAX_RATIO
+        )
+        # Keras reads by the names of `zipfile`, which newer Pythons take from other fields as well.
+        if sorted(zipfile.ZipFile(file).namelist()) != sorted(found):
+            raise DatasetError("it names a file in two ways")
+        for needed in ("config.json", "model.weights.h5"):
+            if needed not in found:
+                raise DatasetError("it has no {name}", name=needed)
+    except DatasetError as error:
+        raise ModelError(
+            "{name} is a zip archive but no plain Keras model ({found}). Expected config.json and"
+            " model.weights.h5 in it. Save it again with model.save('model.keras').",
+            name=shown(name),
+            found=error,
+        ) from error
+    return found
+
+
+def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Found:
+    with h5py.File(path, "r") as file:
+        config = text_attribute(file, "model_config", allowed.model_config_bytes)
+        if config is None:
+            raise ModelError(
+                "{name} holds weights but no model. Expected a whole model, as"
+                " model.save('model.h5') writes it, not save_weights.",
+                name=shown(name),
+            )
+        texts = [config]
+        training = text_attribute(file, "training_config", allowed.model_config_bytes)
+        if training is not None:
+            texts.append(training)
+        _refuse_large(name, max(map(len, texts)), path.stat().st_size, allowed)
+        return texts if compiled else texts[:1], list(_shapes(name, file))
+
+
+def _asked_only(text: bytes) -> bytes:
+    """A configuration without what training needs of it, which Keras drops as well.
+
+    That is the model's own: of a model within it Keras would use it.
+    """
+    try:
+        config = bounded_readers.json_value(
+            text, max(len(text), 1), config_validator.MAX_JSON_VALUES
+        )
+    except (ValueError, RecursionError):
+        return text  # told in words where it is checked
+    if not isinstance(config, dict) or "compile_config" not in config:
+        return text
+    return json.dumps({**config, "compile_config": None}).encode()
+
+
+def text_attribute(item: Any, name: str, most: int) -> bytes | None:
+    """Read one text out of an HDF5 attribute; None where there is none.
+
+    An attribute may claim any number of texts that share the same bytes, so what it claims is
+    looked at before HDF5 makes room for it.
+
+    Raises:
+        ValueError: it holds something other than one text, or more than `most` bytes.
+    """
+    if name not in item.attrs:
+        return None
+    found = h5py.h5a.open(item.id, name.encode())
+    kind = found.get_type()
+    if found.get_space().get_simple_extent_npoints() != 1 or kind.get_class() != h5py.h5t.STRING:
+        raise ValueError(f"its attribute {name} holds no single text")
+    if not kind.is_variable_str() and kind.get_size() > most:
+        raise ValueError(f"its attribute {name} has more than {most:,} bytes")
+    value = item.attrs[name]
+    if isinstance(value, np.ndarray):
+        value = value.item()
+    data = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
+    if len(data) > most:
+        raise ValueError(f"its attribute {name} has more than {most:,} bytes")
+    return data
+
+
+def _count_attributes(item: Any, seen: int) -> int:
+    """How many attributes there were so far; refuses those that Keras has no use for.
+
+    Keras reads the names of layers and weights from attributes, each as one piece. Lists of any
+    length may share their bytes: a few kilobytes may claim gigabytes. Texts may as well, which only
+    reading them shows: that is done in a process of its own, under its limit of memory.
+
+    Raises:
+        ValueError: there are too many, or one is not of plain numbers or texts.
+    """
+    for number in range(h5py.h5a.get_num_attrs(item.id)):
+        seen += 1
+        found = h5py.h5a.open(item.id, index=number)
+        count, kind = found.get_space().get_simple_extent_npoints(), found.get_type()
+        if seen > _MAX_ATTRIBUTES or count > _MAX_ARRAYS or kind.get_class() not in _PLAIN:
+            raise ValueError("attributes other than a model's numbers and texts")
+        if count * kind.get_size() > _ATTRIBUTES_BYTES:
+            raise ValueError(f"an attribute of more than {_ATTRIBUTES_BYTES:,} bytes")
+    return seen
+
+
+def _shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
+    """The shapes of all arrays; links out of the file and arrays without content are refused."""
+    waiting, seen, count, attributes = [root], set(), 0, 0
+    while waiting:
+        group = waiting.pop()
+        place = h5py.h5o.get_info(group.id).addr
+        if place in seen:  # groups may lie in each other, round and round
+            continue
+        seen.add(place)
+        attributes = _count_attributes(group, attributes)
+        for key in group:
+            count += 1
+            if count > _MAX_ARRAYS:
+                raise config_validator.damaged(
+                    name, ValueError(f"more than {_MAX_ARRAYS:,} arrays")
+                )
+            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                raise ModelError(
+                    "{name} links to another file. Expected a model that is complete in itself.",
+                    name=shown(name),
+                )
+            item = group[key]
+            if isinstance(item, h5py.Group):
+                waiting.append(item)
+            else:
+                attributes = _count_attributes(item, attributes)
+                yield _shape(name, item)
+
+
+def _shape(name: str, item: Any) -> tuple[int, ...]:
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiubV":
+        raise config_validator.damaged(name, ValueError("an array that holds no numbers"))
+    size = prod(item.shape) * item.dtype.itemsize
+    chunk = prod(item.chunks or ()) * item.dtype.itemsize
+    if chunk > _CHUNK_BYTES + 20 * item.id.get_storage_size():  # unpacked for one number of it
+        raise config_validator.damaged(name, ValueError(f"an array in chunks of {chunk:,} bytes"))
+    if item.external or item.is_virtual or size > 64 + 20 * item.id.get_storage_size():
+        raise ModelError(
+            "{name} declares weights that it does not hold. Expected a complete model file.",
+            name=shown(name),
+        )
+    return tuple(item.shape)
+
+
+def _refuse_large(name: str, config: int, weights: int, allowed: Limits) -> None:
+    if config > allowed.model_config_bytes or weights > allowed.model_bytes:
+        raise ModelError(
+            "{name} unpacks to {size:,} bytes. Expected at most {limit:,} of weights and"
+            " {config:,} of configuration.",
+            name=shown(name),
+            size=config + weights,
+            limit=allowed.model_bytes,
+            config=allowed.model_config_bytes,
+        )

@@ -1,1 +1,0 @@
-"""What trainings came to: verdicts on curves, and experiments of several runs."""

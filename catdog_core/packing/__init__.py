@@ -1,1 +1,0 @@
-"""Photos packed for quick reading, and the race between the ways to read them."""

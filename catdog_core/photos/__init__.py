@@ -1,1 +1,0 @@
-"""How photo files are read: parts of `images` and `health` below their doors."""

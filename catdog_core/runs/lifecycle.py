@@ -1,0 +1,293 @@
+"""The run folder: create, start, stop, read, delete.
+
+A training is an operating-system process of its own that writes into its run folder; pages and
+shell only read it, so that nothing done to a page can touch a training. The files and their
+writers, of which docs/formats.md tells more:
+
+    settings.json   `create`       all settings, class names, dataset, versions; never changes
+    start.keras     `create`       the weights to begin with, where it goes on from another run
+    about.json      pages, shell   name, note, experiment, when a start was last asked for
+    stop            pages, shell   the wish to stop; the worker removes it at its start
+    lock            worker         held while it lives; the system frees it when it dies
+    state.json      worker         what it is doing now, with a beat that grows every 2 s
+    metrics.jsonl   worker         a line an epoch, once its models are kept
+    batches.jsonl   worker         points inside the epochs
+    reserve         worker         room on the disk for the last word, while it lives
+    crash.txt       worker         what the interpreter says when a library ends it
+    backup.keras, backup.json, best.keras, log.txt
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from ..base import access, files, trash
+from ..base.errors import DatasetError, RunError
+from ..base.subprocess_jobs import reap_children
+from ..config import Augmentation, Training
+from ..data import datasets
+from ..data.datasets import Dataset
+from ..models import backbones
+from ..storage import shard_cache
+from . import run_metadata, run_process, warm_start
+from .run_folder import (
+    FORMAT,
+    Run,
+    batches,
+    best_epoch,
+    fingerprints_in_use,
+    listing,
+    load,
+    read_epochs,
+    root,
+)
+
+__all__ = [
+    "FORMAT",
+    "Run",
+    "annotate",
+    "batches",
+    "best_epoch",
+    "create",
+    "fingerprints_in_use",
+    "join",
+    "listing",
+    "load",
+    "read_epochs",
+    "reap_children",
+    "refuse_ended",
+    "remove",
+    "remove_dataset",
+    "rename",
+    "root",
+    "start",
+    "stop",
+]
+
+_VERSIONS = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
+
+
+def create(
+    dataset: Dataset,
+    training: Training,
+    augmentation: Augmentation | None,
+    *,
+    name: str = "",
+    folder: Path | None = None,
+    parent: Run | None = None,
+) -> Path:
+    """Make a run folder with everything resolved; nothing starts yet.
+
+    Args:
+        dataset: what to train on; it needs photos to train and to validate.
+        training: unset steps are computed from the data and stored.
+        augmentation: applied to training photos only; None for none.
+        name: shown in lists; by default the model's name and the time.
+        folder: where to make it; by default a new folder in the workspace.
+        parent: a run whose best weights it begins with; by default it begins with random ones.
+
+    Raises:
+        RunError: the folder already holds something, the dataset lacks a split, or the parent's
+            weights do not fit.
+        DatasetError: it has fewer training photos than the training asks for.
+        SettingsError: the settings do not go together.
+        AccessError: the visitor may not train, or has as many runs as are allowed.
+        CatDogError: the folder cannot be written.
+    """
+    access.check_quota(listing)
+    backbones.refuse(training, augmentation)
+    if parent:
+        warm_start.refuse(parent, training, dataset.classes)
+    if training.train_photos:
+        photos = dataset.subset(training.train_photos, training.seed)
+    else:
+        photos = dataset
+    counts = {split: len(photos.items(split)) for split in ("train", "validation")}
+    for split, count in counts.items():
+        if not count:
+            raise RunError(
+                "Dataset '{name}' has no {split} photos. Expected some in both train and"
+                " validation. Add photos, or choose another dataset.",
+                name=dataset.name,
+                split=split,
+            )
+    now = time.time()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    if folder is None:
+        folder = root() / f"{stamp}-{training.model}-{uuid4().hex[:4]}"
+    elif files.is_taken(folder):
+        raise RunError(
+            "{folder} already holds something. Expected a new or empty folder for the run. Name"
+            " another, or go on with 'resume {folder}'.",
+            folder=folder,
+        )
+    resolved = training.model_copy(
+        update={
+            "steps_per_epoch": training.steps(counts["train"]),
+            "validation_steps": training.validation_batches(counts["validation"]),
+        }
+    )
+    settings = {
+        "format": FORMAT,
+        "created": now,
+        "training": resolved.model_dump(),
+        "augmentation": augmentation.model_dump() if augmentation else None,
+        "classes": list(dataset.classes),
+        "dataset": {
+            "id": dataset.id,
+            "name": dataset.name,
+            "folder": str(dataset.root),
+            "fingerprint": dataset.fingerprint,
+            **counts,
+        },
+        "parent": warm_start.record(parent) if parent else None,
+        "versions": {"python": sys.version.split()[0], **_versions()},
+    }
+    title = (
+        name.strip()[:80] or f"{training.model} {time.strftime('%H:%M:%S', time.localtime(now))}"
+    )
+    with files.making(folder) as building:
+        if parent:
+            warm_start.take(parent, building)
+        files.write_json(building / "settings.json", settings)
+        run_metadata.begin(building, title)
+    return folder.absolute()
+
+
+def start(run_dir: Path, *, follow: bool = False) -> None:
+    """Start, or go on with, a run in an operating-system process of its own.
+
+    Args:
+        run_dir: a run folder.
+        follow: when it ends, start what waits of its experiment.
+
+    Raises:
+        RunError: it is running already, or is done.
+    """
+    with run_metadata.alone(run_dir):  # two who start it in the same instant: one does
+        run = load(run_dir)
+        access.check("manage run", run.owner)
+        refuse_ended(run)
+        if run.is_active:
+            raise RunError(
+                "Run '{name}' is already {status}. Expected one that has stopped. Wait for it, or"
+                " stop it first.",
+                name=run.name,
+                status=run.status,
+            )
+        beat = int(files.number(run.state.get("beat")))
+        run_metadata.write(run.folder, {"asked": time.time(), "after": beat})
+        try:
+            run_process.start_worker(run.folder, *(["--follow"] if follow else []))
+        except RunError:
+            run_metadata.write(run.folder, {"asked": run.asked, "after": run.after})
+            raise
+
+
+def refuse_ended(run: Run) -> None:
+    """Raise RunError with the reason when there is nothing left to train in a run."""
+    if run.status == "damaged" and not run.mends:
+        raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
+    if run.is_history:
+        raise RunError(
+            "Run '{name}' is a history from a file: there is no model to go on with. Start a new"
+            " run.",
+            name=run.name,
+        )
+    if run.state.get("status") == "done":
+        raise RunError(
+            "Run '{name}' is done: all its epochs are trained. Start a new run to train more.",
+            name=run.name,
+        )
+
+
+def stop(run_dir: Path) -> None:
+    """Ask a run to stop at its next batch; a queued one gives up its place.
+
+    A worker that hangs is ended within 10 s. That is seen to by this process.
+
+    Raises:
+        RunError: it is not running.
+    """
+    run = load(run_dir)
+    access.check("manage run", run.owner)
+    if not run.is_active:
+        raise RunError(
+            "Run '{name}' is {status}, not running. There is nothing to stop.",
+            name=run.name or run.id,
+            status=run.status,
+        )
+    files.write_bytes(run.folder / "stop", run.stop_token)
+    run_process.watch_stop(run.folder)
+
+
+def rename(run_dir: Path, name: str) -> None:
+    """Give a run another name, of at most 80 characters."""
+    run_metadata.change(run_dir, {"name": name.strip()[:80] or Path(run_dir).name})
+
+
+def join(run_dir: Path, group: Mapping[str, str]) -> None:
+    """Make a run part of an experiment: its id, kind and name."""
+    run_metadata.change(run_dir, {"group": dict(group)})
+
+
+def annotate(run_dir: Path, note: str) -> None:
+    """Keep a note with a run, of at most 2,000 characters."""
+    run_metadata.change(run_dir, {"note": note.strip()[:2000]})
+
+
+def remove(run_dir: Path) -> str:
+    """Move a run to the workspace's trash and return the id of its entry there.
+
+    Raises:
+        RunError: it is running; stop it first.
+        CatDogError: it cannot be moved.
+    """
+    with run_metadata.alone(run_dir):
+        run = load(run_dir)
+        access.check("manage run", run.owner)
+        if run.is_active:
+            raise RunError(
+                "Run '{name}' is {status}. Stop it before you delete it.",
+                name=run.name,
+                status=run.status,
+            )
+        return trash.put("run", run.name or run.id, [run.folder])
+
+
+def remove_dataset(dataset_id: str) -> str:
+    """Move a dataset that no training uses to the trash and return the id of its entry there.
+
+    What the cache holds of it goes, unless a training may go on with it.
+
+    Raises:
+        DatasetError: a training uses it now, or there is none.
+        CatDogError: as `datasets.remove`.
+    """
+    access.check("change data")
+    for run in listing():
+        if run.is_active and run.dataset_id == dataset_id:
+            raise DatasetError(
+                "Run '{run}' is {status} and uses the dataset '{name}'. Wait for it, or stop it"
+                " before you delete the dataset.",
+                run=run.name or run.id,
+                status=run.status,
+                name=run.dataset_name,
+            )
+    entry = datasets.remove(dataset_id)
+    shard_cache.sweep(fingerprints_in_use())
+    return entry
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _VERSIONS:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found

@@ -1,0 +1,425 @@
+"""A run folder as read at one moment: settings and state, epochs, and what is wrong with it.
+
+Lines of epochs and batches are read as they may lie there after a fault. A folder comes to harm by
+a disk, a copy that broke off, or a hand: one look at a file's end tells whether an archive is
+whole, and nothing large is read. Light.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+from ..base import files
+from ..base.errors import N_, CatDogError, RunError
+from ..base.field_specs import parse
+from ..base.file_cache import FileCache
+from ..config import Augmentation, Training
+from . import status
+
+FORMAT = 1
+_DATASET = ("id", "name", "folder", "fingerprint")
+_READ = (
+    *("settings.json", "about.json", "state.json", "metrics.jsonl"),
+    *("best.keras", "backup.keras", "backup.json"),  # looked at, for `find_flaw`
+)
+_NUMBERS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+_cache: FileCache[Run] = FileCache(limit=5000)
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """What is wrong, and whether going on with the run mends it or at least can be tried."""
+
+    error: CatDogError
+    mends: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder as read at one moment. Epochs count from 0 here; people see them from 1.
+
+    `train_photos` are those of its dataset it trains on, `validation_photos` those each of its
+    validations measures. `group` holds id, kind and name of the experiment it belongs to, or
+    nothing; `parent` id, name and epoch of the run whose weights it began with, or nothing.
+
+    `workers` is how many trained it together in earlier versions, which could; now one does.
+
+    `is_history` tells a training from elsewhere of which only the epochs' numbers are known: it has
+    no model, and its `training` means nothing but how many epochs there were.
+
+    `problem` tells what is wrong with a damaged one, `mends` whether it may go on all the same;
+    without `training` nothing can be told of it. `asked` is the unix time its latest start was
+    asked for, `after` the beat of its state at that time.
+    """
+
+    id: str
+    folder: Path
+    status: status.Status
+    name: str = ""
+    note: str = ""
+    created: float = 0.0
+    training: Training | None = None
+    augmentation: Augmentation | None = None
+    classes: tuple[str, ...] = ()
+    dataset_id: str = ""
+    dataset_name: str = ""
+    dataset_folder: str = ""
+    dataset_fingerprint: str = ""
+    train_photos: int = 0
+    validation_photos: int = 0
+    group: dict[str, str] = field(default_factory=dict)
+    parent: dict[str, Any] = field(default_factory=dict)
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    ahead: int = 0
+    asked: float = 0.0
+    after: int | None = None
+    owner: str = ""
+    is_history: bool = False
+    workers: int = 1
+    problem: CatDogError | None = None
+    mends: bool = False
+
+    @property
+    def model(self) -> str:
+        """The network's name, empty where it is not known."""
+        return self.training.model if self.training and not self.is_history else ""
+
+    @property
+    def is_active(self) -> bool:
+        """True while a worker lives or is about to."""
+        return self.status in ("queued", "running", "stalled")
+
+    @property
+    def can_resume(self) -> bool:
+        """True when `start` would go on with it."""
+        return self.status in ("stopped", "lost", "failed") or (
+            self.status == "damaged" and self.mends
+        )
+
+    @property
+    def stop_is_stale(self) -> bool:
+        """Whether the wish to stop, if there is one, was meant for an earlier worker.
+
+        One that came after this start was asked for must not be lost while the worker wakes up.
+        It names the start it is meant for; an empty one, made by hand, is known by its time.
+        """
+        path = self.folder / "stop"
+        try:
+            meant, wished = path.read_bytes()[:40], path.stat().st_mtime
+        except OSError:
+            return path.exists()
+        if meant:
+            return meant != self.stop_token
+        return not (self.asked and files.number(self.state.get("time")) <= self.asked <= wished)
+
+    @property
+    def stop_token(self) -> bytes:
+        """What a wish to stop holds that is meant for the latest start."""
+        return repr(self.asked).encode()
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch `best.keras` holds, counted from 0; None before the first has ended."""
+        return best_epoch(self.epochs, self.training.monitor) if self.training else None
+
+    @property
+    def best_model(self) -> Path | None:
+        """The model file of the best epoch, None before there is one."""
+        path = self.folder / "best.keras"
+        return path if path.is_file() else None
+
+    @property
+    def duration(self) -> float:
+        """Seconds spent in whole epochs."""
+        return sum(float(row.get("seconds", 0)) for row in self.epochs)
+
+
+def root() -> Path:
+    """Where the runs of this workspace lie."""
+    return files.runs_folder()
+
+
+def load(run: Path | str) -> Run:
+    """Read a run by its folder or its id in this workspace.
+
+    A damaged folder is returned with status "damaged" and its problem, so that lists go on.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    folder = Path(run)
+    if not (folder / "settings.json").is_file() and isinstance(run, str) and run == folder.name:
+        folder = root() / run
+    if not folder.is_dir():
+        raise RunError(
+            "There is no run at {run}. Expected a run folder or the id of a run; 'runs' lists"
+            " them.",
+            run=run,
+        )
+    return _now(folder.absolute())
+
+
+def _now(folder: Path) -> Run:
+    """What is known of a run folder, and what it does at this moment."""
+    here = f"{folder}{os.sep}"  # text: thousands of paths a page would cost half of its time
+    found = _cache.get(folder, [here + name for name in _READ], lambda: _read(folder))
+    if found.training is None:
+        return found
+    now = replace(
+        found,
+        status=status.of(folder, found.state, found.asked, found.after),
+        epochs=list(found.epochs),
+        state=dict(found.state),
+    )
+    # What lives writes its files anew, and tells itself when it cannot.
+    return replace(now, status="damaged") if found.problem and not now.is_active else now
+
+
+def _read(folder: Path) -> Run:
+    """A run as its files tell it; only lock and time say what it is doing now."""
+    try:
+        settings = _read_settings(folder)
+    except CatDogError as error:
+        return Run(id=folder.name, folder=folder, status="damaged", problem=error)
+    about = files.read_object(folder / "about.json")
+    state = files.read_object(folder / "state.json")
+    dataset = settings["dataset"]
+    epochs = read_epochs(folder)
+    flaw = find_flaw(folder, epochs, FORMAT)
+    after = about.get("after")
+    return Run(
+        id=folder.name,
+        folder=folder,
+        status="stopped",
+        asked=files.number(about.get("asked")),
+        after=after if isinstance(after, int) else None,
+        name=str(about.get("name", folder.name)),
+        owner=str(about.get("owner", "")),
+        note=str(about.get("note", "")),
+        created=float(settings["created"]),
+        training=settings["training"],
+        augmentation=settings["augmentation"],
+        classes=tuple(settings["classes"]),
+        dataset_id=dataset["id"],
+        dataset_name=dataset["name"],
+        dataset_folder=dataset["folder"],
+        dataset_fingerprint=dataset["fingerprint"],
+        train_photos=dataset["train"],
+        validation_photos=_measured(settings["training"], dataset["validation"]),
+        group=_group(about),
+        parent=settings["parent"],
+        is_history=settings.get("origin") == "history",
+        workers=_workers(settings, about),
+        epochs=epochs,
+        state=_explained(folder, state),
+        ahead=int(files.number(state.get("ahead"))),
+        problem=flaw.error if flaw else None,
+        mends=flaw is not None and flaw.mends,
+    )
+
+
+def _explained(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
+    """A state with the reason why its worker crashed, which could not say so itself."""
+    if state.get("status") in ("queued", "running") and status.has_crashed(folder):
+        return {**state, "error": {"message": CRASHED, "params": {}}}
+    return state
+
+
+def fingerprints_in_use() -> set[str]:
+    """First 20 characters of the fingerprints of photos that runs train on or may resume with."""
+    return {run.dataset_fingerprint[:20] for run in listing() if run.is_active or run.can_resume}
+
+
+def listing() -> list[Run]:
+    """All runs of the workspace, the newest first, damaged ones among them."""
+    if not root().is_dir():
+        return []
+    with os.scandir(root()) as entries:
+        folders = [Path(entry) for entry in entries if entry.is_dir() and entry.name[0] != "."]
+    every = map(_now, folders)
+    # One without settings may be gone since the folder was listed.
+    found = [run for run in every if run.training is not None or run.folder.is_dir()]
+    return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def _measured(training: Training, photos: int) -> int:
+    """Photos of one validation, when there are so many in all."""
+    return min(photos, training.validation_batches(photos) * training.batch_size)
+
+
+def _workers(*sources: dict[str, Any]) -> int:
+    """How many workers an earlier version was asked to train with last; 1 where none is stored."""
+    stored = [source.get("workers") for source in sources]
+    return next((n for n in reversed(stored) if type(n) is int and n > 0), 1)
+
+
+def _group(about: dict[str, Any]) -> dict[str, str]:
+    group = about.get("group")
+    if not isinstance(group, dict) or not all(group.get(key) for key in ("id", "kind")):
+        return {}
+    return {key: str(group.get(key, "")) for key in ("id", "kind", "name")}
+
+
+def _read_settings(folder: Path) -> dict[str, Any]:
+    settings = files.read_json(folder / "settings.json", FORMAT)
+    try:
+        augmentation = settings["augmentation"]
+        return {
+            **settings,
+            "training": parse(Training, settings["training"]),
+            "augmentation": parse(Augmentation, augmentation) if augmentation else None,
+            "dataset": {k: str(settings["dataset"][k]) for k in _DATASET}
+            | {split: int(settings["dataset"][split]) for split in ("train", "validation")},
+            "classes": [str(name) for name in settings["classes"]],
+            "created": float(settings["created"]),
+            "parent": dict(settings.get("parent") or {}),
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            "its settings.json lacks what it should hold ({reason}). Delete the run, or restore the"
+            " file.",
+            reason=f"{type(error).__name__}: {error}"[:80],
+        ) from error
+
+
+CRASHED = N_(
+    "The training process was ended by an error inside a library, most often because memory ran"
+    " out. Choose a smaller batch size or image size, or close other programs, then resume."
+)
+
+
+def read_epochs(folder: Path) -> list[dict[str, Any]]:
+    """The metrics by epoch; of an epoch trained twice, after a resume, the last line counts."""
+    rows = {
+        row["epoch"]: row
+        for row in files.read_lines(folder / "metrics.jsonl")
+        if _counts(row, "epoch") and _all_numbers(row, _NUMBERS)
+    }
+    return [rows[epoch] for epoch in sorted(rows)]
+
+
+def batches(run_dir: Path) -> list[dict[str, Any]]:
+    """Points inside the epochs: epoch (from 0), batch, steps, loss, accuracy; last word counts."""
+    rows = {
+        (row["epoch"], row["batch"]): row
+        for row in files.read_lines(Path(run_dir) / "batches.jsonl")
+        if _counts(row, "epoch", "batch") and _all_numbers(row, ("loss", "accuracy", "steps"))
+    }
+    return [rows[key] for key in sorted(rows)]
+
+
+def _counts(row: dict[str, Any], *names: str) -> bool:
+    """Whether these are counts, from 0 on; a line may hold anything that is JSON."""
+    return all(type(row.get(name)) is int and row[name] >= 0 for name in names)
+
+
+def _all_numbers(row: dict[str, Any], names: Sequence[str]) -> bool:
+    """Whether these are numbers, as far as they are there; a loss that broke is NaN, or null."""
+    return all(type(row.get(name)) in (int, float, NoneType) for name in names)
+
+
+def best_epoch(epochs: list[dict[str, Any]], monitor: str) -> int | None:
+    """The best epoch so far by `Training.monitor`; of equals, the earliest."""
+    if not epochs:
+        return None
+    return int(min(epochs, key=lambda row: _badness(row, monitor))["epoch"])
+
+
+def _badness(row: dict[str, Any], monitor: str) -> tuple[float, float]:
+    loss = row.get("val_loss")
+    loss = float("inf") if loss is None or loss != loss else float(loss)
+    accuracy = -float(row.get("val_accuracy") or 0.0)
+    return (accuracy, loss) if monitor == "val_accuracy" else (loss, accuracy)
+
+
+def find_flaw(folder: Path, epochs: list[dict[str, Any]], known: int) -> Flaw | None:
+    """The first thing wrong with a run whose settings are sound; None where all is well.
+
+    Args:
+        folder: a run folder.
+        epochs: the rows of its metrics that could be read.
+        known: the newest format of its files this program knows.
+    """
+    try:
+        for name in ("about.json", "state.json"):
+            files.refuse_newer(folder / name, files.read_object(folder / name), known)
+        _archive(folder, "backup.keras")
+    except CatDogError as error:
+        return Flaw(error, mends=False)
+    try:
+        _objects(folder, epochs)
+        _metrics(folder, epochs)
+        _archive(folder, "best.keras")
+        if not (folder / "best.keras").exists() and (folder / "backup.keras").exists():
+            raise _lost("best.keras")
+    except CatDogError as error:
+        return Flaw(error, mends=True)
+    return None
+
+
+def _objects(folder: Path, epochs: list[dict[str, Any]]) -> None:
+    for name, needed in (
+        ("about.json", True),
+        ("state.json", bool(epochs) or (folder / "backup.keras").exists()),
+    ):
+        path = folder / name
+        if not path.exists() and not needed:
+            continue
+        if not path.exists():
+            raise _lost(name)
+        try:
+            found = files.read_json(path)
+        except CatDogError as error:
+            raise _lost(name) from error
+        if not isinstance(found, dict):
+            raise _lost(name)
+
+
+def _metrics(folder: Path, epochs: list[dict[str, Any]]) -> None:
+    kept = files.read_object(folder / "backup.json").get("epoch")
+    there = {row["epoch"] for row in epochs}
+    if isinstance(kept, int) and not there.issuperset(range(min(kept + 1, 100_000))):
+        raise _lost("metrics.jsonl")
+
+
+def _archive(folder: Path, name: str) -> None:
+    path = folder / name
+    # Its table of contents stands at the end: what was cut off or overwritten has none.
+    if path.exists() and not (path.is_file() and zipfile.is_zipfile(path)):
+        raise _lost(name)
+
+
+def _lost(name: str) -> RunError:
+    match name:
+        case "about.json":
+            return RunError(
+                "its about.json is missing or damaged, and with it its name and note. Give it a"
+                " name again, or restore the file."
+            )
+        case "state.json":
+            return RunError(
+                "its state.json is missing or damaged. Resume makes a new one and goes on after"
+                " the last whole epoch, or restore the file."
+            )
+        case "metrics.jsonl":
+            return RunError(
+                "its metrics.jsonl lacks epochs that were trained, so its curves have gaps."
+                " Restore the file, or go on as it is; its models are not touched."
+            )
+        case "best.keras":
+            return RunError(
+                "its best.keras is missing or damaged, so it cannot predict. Restore the file, or"
+                " go on with it: the next better epoch makes a new one."
+            )
+        case _:
+            return RunError(
+                "its backup.keras is damaged, so it cannot be resumed. Restore the file, or start a"
+                " new run; its best model is not touched."
+            )

@@ -1,0 +1,111 @@
+"""What a run is doing, derived from its state, its lock and the passing of time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from ..base import files, locks
+
+Status = Literal["queued", "running", "stopped", "done", "failed", "lost", "stalled", "damaged"]
+
+GRACE = 15.0
+"""Seconds a worker may take from being asked for to holding its lock."""
+SILENCE = 15.0
+"""Seconds without a beat after which a living worker counts as stalled; it beats every 2 s."""
+CRASH = "crash.txt"
+"""What the interpreter says when a library ends the worker, which then says nothing itself."""
+
+_beats: dict[Path, tuple[int, float]] = {}
+_asks: dict[Path, tuple[float, float]] = {}
+
+
+def derive(
+    stored: str | None,
+    *,
+    locked: bool,
+    since_asked: float | None,
+    since_beat: float,
+    stop_wished: bool = False,
+    crashed: bool = False,
+) -> Status:
+    """The status of a run; the one place that decides it.
+
+    Args:
+        stored: the status in state.json, None before the worker has written one.
+        locked: whether a living worker holds the run's lock.
+        since_asked: seconds since a start was asked for, None when none was after the worker's
+            last word. A negative number counts as long ago.
+        since_beat: seconds, by this reader's own monotonic clock, since the beat last changed.
+        stop_wished: whether the wish to stop still lies there: the worker takes it away when it
+            has stopped, so one without its worker was ended instead, as was wished.
+        crashed: whether a library has ended the latest worker, by its own account.
+    """
+    if locked:
+        if since_beat > SILENCE:
+            return "stalled"
+        return "running" if stored == "running" else "queued"
+    if since_asked is not None and 0 <= since_asked < GRACE:
+        return "queued"
+    match stored:
+        case "stopped" | "done" | "failed":
+            return stored
+        case None if since_asked is None:
+            return "stopped"  # created, never started
+    if crashed:
+        return "failed"
+    return "stopped" if stop_wished else "lost"
+
+
+def of(folder: Path, state: dict[str, Any], asked: float, after: int | None = None) -> Status:
+    """The status of the run in `folder` now.
+
+    Args:
+        folder: the run folder.
+        state: the content of its state.json, empty when there is none.
+        asked: unix time a start was last asked for, 0 for never.
+        after: the beat of the state at that time; by default the two times are compared, as in
+            runs of earlier versions.
+    """
+    beat = int(files.number(state.get("beat")))
+    if after is None:
+        unanswered = asked > files.number(state.get("time"))
+    else:  # no clock, which may be set back, has a say in this
+        unanswered = asked > 0 and beat <= after
+    stored = state.get("status")
+    return derive(
+        stored if isinstance(stored, str) else None,
+        locked=locks.is_locked(folder / "lock"),
+        since_asked=_since_asked(folder, asked) if unanswered else None,
+        since_beat=_since_beat(folder, beat),
+        stop_wished=(folder / "stop").exists(),
+        crashed=has_crashed(folder),
+    )
+
+
+def has_crashed(folder: Path) -> bool:
+    """Whether the latest worker of a run was ended by a library, by its own account."""
+    try:
+        return (folder / CRASH).stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _since_asked(folder: Path, asked: float) -> float:
+    now = time.monotonic()
+    known = _asks.get(folder)
+    if known is None or known[0] != asked:
+        # From here on by a clock nobody sets. One set back since has the start lie ahead: it
+        # counts from now.
+        known = _asks[folder] = (asked, now - max(time.time() - asked, 0.0))
+    return now - known[1]
+
+
+def _since_beat(folder: Path, beat: int) -> float:
+    now = time.monotonic()
+    known = _beats.get(folder)
+    if known is None or known[0] != beat:
+        _beats[folder] = (beat, now)
+        return 0.0
+    return now - known[1]

@@ -1,1 +1,0 @@
-"""Where datasets come from: folders, archives, downloads, records of others."""

@@ -1,0 +1,227 @@
+"""The cache of packed photos and of downloads: what it takes on the disk, how it is emptied.
+
+    workspace/cache/<fingerprint>-<size>/     a dataset as shards, made by `records.cached`
+    …/in-use-*.lock                           held by each process that reads them
+    .<name>.packing/                          a packing that is going on or broke off
+    downloads/                                see `download`; a file goes once it is unpacked
+    tensorflow_datasets/                      what that package fetched; goes once it is imported
+    exports/                                  see `export_cache`
+    .<name>.lock                              held by whoever makes or removes <name>
+
+All of it can be made again from the photos or fetched again. Light: pages show and clear the
+cache without TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from ..base import access, files, locks
+from ..data import datasets, download, tfds
+
+_NAME = re.compile(r"\.?([0-9a-f]{20})-(\d+)(\.packing|-[0-9a-f]{8})?")
+_GOING = ".going-"  # renamed so at the start of their removal
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One dataset at one size in the cache, or something fetched.
+
+    `bytes` is what it takes on the disk, `size` the side of the photos in pixels, `datasets` the
+    names of the datasets it was made of, empty when none refers to it any more. An entry that is
+    not `whole` is a packing that broke off, or goes on: then it is `in_use`.
+
+    Of the `kind` "exports" are files made from runs and models. Of the `kind` "download" or "tfds"
+    (what tensorflow_datasets fetched), `size` is 0; when not `whole`, the next try goes on from
+    what is here, where that can be.
+    """
+
+    path: Path
+    bytes: int
+    size: int
+    datasets: tuple[str, ...]
+    whole: bool
+    in_use: bool
+    kind: str = "shards"
+
+
+def root() -> Path:
+    """The folder of this workspace's cache."""
+    return files.cache_folder()
+
+
+def place(fingerprint: str, size: int) -> Path:
+    """Where a dataset's content is kept, packed at a size."""
+    return root() / f"{fingerprint[:20]}-{size}"
+
+
+def exports() -> Path:
+    """Where `export_cache` keeps runs and models written for elsewhere."""
+    return root() / "exports"
+
+
+def usage() -> list[Entry]:
+    """What the cache holds, the largest first."""
+    names = _dataset_names()
+    found = [_entry(path, names) for path in _folders()] + _fetched()
+    return sorted(found, key=lambda entry: (-entry.bytes, entry.path.name))
+
+
+def clear(half_fetched: bool = False) -> int:
+    """Remove every entry that nobody is using; the bytes set free.
+
+    Args:
+        half_fetched: also what a broken download would go on from.
+    """
+    access.check("empty")
+    freed = sum(_remove(path) for path in _folders())
+    for entry in _fetched():
+        if half_fetched or entry.whole:
+            freed += _remove_download(entry) if entry.kind == "download" else _remove(entry.path)
+    return freed
+
+
+def sweep(in_use: Collection[str]) -> int:
+    """Remove the entries that no dataset and no run refers to; the bytes set free.
+
+    Entries that a process reads stay until a later sweep.
+
+    Args:
+        in_use: the first 20 characters of the fingerprints that runs refer to.
+    """
+    wanted = {*_dataset_names(), *in_use}
+    return sum(_remove(path) for path in _folders() if _fingerprint(path) not in wanted)
+
+
+def hold(path: Path) -> FileLock | None:
+    """Mark an entry as in use for as long as the value lives; call it inside `locks.exclusive`.
+
+    None for an entry on a disk that knows no locks or may not be written.
+    """
+    for old in path.glob("in-use-*.lock"):
+        if not locks.is_locked(old):
+            old.unlink(missing_ok=True)
+    lock = FileLock(path / f"in-use-{os.getpid()}-{uuid4().hex[:8]}.lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except OSError:
+        return None
+    return lock
+
+
+def is_entry(path: Path) -> bool:
+    """Whether a folder is an entry of this workspace's cache."""
+    return path.parent == root() and _NAME.fullmatch(path.name) is not None
+
+
+def _folders() -> list[Path]:
+    if not root().is_dir():
+        return []
+    inside = [path for path in root().iterdir() if path.is_dir() and not path.is_symlink()]
+    return [p for p in inside if _NAME.fullmatch(p.name) or p.name.startswith(_GOING)]
+
+
+def _fingerprint(path: Path) -> str:
+    match = _NAME.fullmatch(path.name)
+    return match[1] if match else ""
+
+
+def _entry(path: Path, names: dict[str, list[str]]) -> Entry:
+    match = _NAME.fullmatch(path.name)
+    return Entry(
+        path=path,
+        bytes=_bytes(path),
+        size=int(match[2]) if match else 0,
+        datasets=tuple(names.get(match[1], ())) if match else (),
+        whole=(path / "index.json").is_file() and path.name[0] != ".",
+        in_use=is_used(path) or locks.is_locked(_guard(path)),
+    )
+
+
+def _guard(path: Path) -> Path:
+    """The lock of the entry a folder is, or is going to be."""
+    return path.with_name(f".{_target(path).name}.lock")
+
+
+def _target(path: Path) -> Path:
+    return path.with_name(path.name.removeprefix(".").removesuffix(".packing"))
+
+
+def is_used(path: Path) -> bool:
+    """Whether a process reads an entry now."""
+    return any(locks.is_locked(lock) for lock in path.glob("in-use-*.lock"))
+
+
+def _remove(path: Path) -> int:
+    """Remove an entry unless somebody uses it; the bytes set free."""
+
+    def give_up() -> None:
+        raise Timeout(str(path))
+
+    freed = 0
+    with suppress(Timeout, OSError), locks.exclusive(_target(path), give_up):
+        if not is_used(path):
+            size = _bytes(path)
+            # Gone from its place at once, so that nobody meets it half removed.
+            with files.temporary_beside(root() / _GOING[1:-1]) as going:
+                os.replace(path, going)
+            freed = size
+    return freed
+
+
+def _fetched() -> list[Entry]:
+    """Files that were, or are being, fetched."""
+    found = []
+    ends = re.compile(r"\.(part|json|lock)$")
+    inside = download.folder().iterdir() if download.folder().is_dir() else ()
+    for name in sorted({ends.sub("", path.name) for path in inside}):
+        path = download.folder() / name
+        used = locks.is_locked(_beside(path, "lock"))
+        taken = sum(_size(each) for each in (path, _beside(path, "part"), _beside(path, "json")))
+        if taken or used:
+            found.append(Entry(path, taken, 0, (), path.is_file(), used, "download"))
+    if taken := _bytes(tfds.folder()):
+        used = locks.is_locked(_guard(tfds.folder()))
+        found.append(Entry(tfds.folder(), taken, 0, (), False, used, "tfds"))
+    if taken := _bytes(exports()):
+        made_now = any(exports().glob(".making-*"))
+        found.append(Entry(exports(), taken, 0, (), not made_now, made_now, "exports"))
+    return found
+
+
+def _remove_download(entry: Entry) -> int:
+    with suppress(Timeout, OSError), FileLock(_beside(entry.path, "lock"), timeout=0):
+        for path in (entry.path, _beside(entry.path, "part"), _beside(entry.path, "json")):
+            path.unlink(missing_ok=True)
+        return entry.bytes
+    return 0
+
+
+def _beside(path: Path, end: str) -> Path:
+    return path.with_name(f"{path.name}.{end}")
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):  # removed meanwhile, or never there
+        return path.stat().st_size
+    return 0
+
+
+def _bytes(folder: Path) -> int:
+    return sum(_size(path) for path in folder.rglob("*") if not path.is_dir())
+
+
+def _dataset_names() -> dict[str, list[str]]:
+    """Names of the workspace's datasets by the first part of their fingerprints."""
+    found: dict[str, list[str]] = {}
+    for dataset in datasets.listing():
+        found.setdefault(dataset.fingerprint[:20], []).append(dataset.name)
+    return found

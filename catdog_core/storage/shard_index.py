@@ -1,0 +1,107 @@
+"""The index of a folder of shards, and the tables beside them, read and judged. Light."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..base import bounded_readers, files
+from ..base.errors import CatDogError, DatasetError
+from ..data.datasets import Dataset
+
+FORMAT = 4
+
+
+def make(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The index of a dataset whose shards are written.
+
+    Args:
+        dataset: what was packed.
+        size: side of the photos in pixels.
+        rows: a `shards.summary` each.
+
+    Raises:
+        DatasetError: no photo of a split could be read.
+    """
+    unreadable = [photo for row in rows for photo in row["unreadable"]]
+    counts = {
+        split: sum(row["photos"] for row in rows if row["file"].startswith(f"{split}-"))
+        for split in dataset.counts()
+    }
+    for split, count in counts.items():
+        if not count:
+            raise DatasetError(
+                "None of the {count} {split} photos of '{name}' can be read. Check the dataset on"
+                " the Data page or by 'check'.",
+                count=len(dataset.items(split)),
+                split=split,
+                name=dataset.name,
+            )
+    return {
+        "format": FORMAT,
+        "size": size,
+        "classes": list(dataset.classes),
+        "fingerprint": dataset.fingerprint,
+        "counts": counts,
+        "shards": [{k: v for k, v in row.items() if k != "unreadable"} for row in rows],
+        "unreadable": sorted(unreadable, key=lambda row: str(row["file"])),
+    }
+
+
+def to_bytes(index: dict[str, Any]) -> bytes:
+    """An index as it is stored."""
+    return json.dumps(index, indent=1).encode()
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Read a folder's index. Raises CatDogError: there is none, damaged, or of another format."""
+    index = files.read_json(folder / "index.json")
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        raise DatasetError(
+            "{path} holds shards of another format. Expected format {expected}. Pack the dataset"
+            " again.",
+            path=folder,
+            expected=FORMAT,
+        )
+    return index
+
+
+def is_of(folder: Path, dataset: Dataset, size: int) -> bool:
+    """Whether a folder has the index of this very dataset at this size."""
+    try:
+        index = read(folder)
+        return bool((index["fingerprint"], index["size"]) == (dataset.fingerprint, size))
+    except (CatDogError, KeyError):
+        return False
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether all files are there in their sizes, as far as a glance tells."""
+    try:
+        return all(
+            (folder / row["file"]).stat().st_size == row["bytes"]
+            and (folder / row["file"]).with_suffix(".json").is_file()
+            for row in read(folder)["shards"]
+        )
+    except (CatDogError, OSError, KeyError, TypeError):
+        return False
+
+
+def read_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the table of a shard that the index tells of in `row`; its numbers as arrays.
+
+    Raises:
+        OSError, ValueError: it is missing, or not as it was written.
+    """
+    data = (folder / row["file"]).with_suffix(".json").read_bytes()
+    if hashlib.sha256(data).hexdigest() != row["table_sha256"]:
+        raise ValueError(row["file"])
+    found = dict(bounded_readers.json_value(data, len(data), 100_000 + 40 * int(row["photos"])))
+    for name in ("offsets", "crc32", "labels"):  # as lists of 100,000 they would be felt
+        found[name] = np.array(found[name], np.int64)
+    return found

@@ -1,0 +1,254 @@
+"""A dataset as TFRecord shards: every photo decoded and fitted once, raw uint8 on disk.
+
+The folder holds ``<split>-00000.tfrecord`` …, a table beside each, and ``index.json``, written
+last. Each record is a `tf.train.Example` with
+
+    image    bytes   S × S × 3 uint8 RGB, row by row
+    label    int64   position of the class in the index's ``classes``
+    file     bytes   the photo's path in its dataset, UTF-8
+
+so that anybody's TensorFlow reads them::
+
+    wanted = {name: tf.io.FixedLenFeature([], kind) for name, kind in
+              [("image", tf.string), ("label", tf.int64), ("file", tf.string)]}
+    def parse(record):
+        row = tf.io.parse_single_example(record, wanted)
+        return tf.reshape(tf.io.decode_raw(row["image"], tf.uint8), (S, S, 3)), row["label"]
+    shards = tf.data.Dataset.list_files("OUT/train-*.tfrecord")
+    photos = shards.interleave(tf.data.TFRecordDataset).map(parse)
+
+All splits are stored in a seeded mixed order, so that a part of one sees every class.
+
+`shards` writes them, `shard_images` reads them, `cache` keeps them in the workspace.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from ..base import files, locks
+from ..base.errors import CatDogError, DatasetError
+from ..data.datasets import Dataset
+from . import shard_cache, shard_index, shard_writer
+from .packed import Packed, Photos
+from .shard_images import ShardImages
+
+__all__ = ["Packed", "Photos", "cached", "fits", "load", "opened", "pack", "verify"]
+
+Progress = Callable[[int, int], None]
+
+IN_MEMORY = 150_000_000
+"""A split is kept in memory up to this many bytes of pixels and an eighth of the free memory.
+
+That is the class's 2,000 photos at 150 pixels; larger ones are read from the shards.
+"""
+
+
+def pack(
+    dataset: Dataset,
+    out: Path,
+    size: int = 150,
+    progress: Progress | None = None,
+) -> Packed:
+    """Write a dataset as shards. The folder appears whole or not at all.
+
+    Until then they lie in a hidden folder beside `out`. After a kill or an interruption the next
+    call goes on from the shards that are whole there; after an error nothing is left. An `out`
+    that holds this very dataset is verified, and what is damaged is packed anew.
+
+    Args:
+        dataset: the photos; those that cannot be read are left out and named in the index.
+        out: a folder that does not exist yet, or is empty.
+        size: side of the stored squares in pixels.
+        progress: called with (photos done, photos in all). What it raises interrupts the packing.
+
+    Raises:
+        DatasetError: `out` holds something else, or no photo of a split could be read.
+        CatDogError: the disk is full or not writable.
+    """
+    out = Path(out)
+    with _telling(out), locks.exclusive(out, _waiting(dataset, progress)):
+        if shard_index.is_of(out, dataset, size):
+            if not verify(out):
+                return opened(out)
+            _reopen(out)
+        elif files.is_taken(out):
+            raise DatasetError(
+                "{folder} already holds something. Expected a new or empty folder for the shards."
+                " Name another.",
+                folder=out,
+            )
+        return _pack(dataset, out, size, progress)
+
+
+def cached(
+    dataset: Dataset,
+    size: int,
+    progress: Progress | None = None,
+    in_use: Collection[str] | None = None,
+) -> Packed:
+    """The shards of a dataset in the workspace's cache, packed on first use.
+
+    The place is named by the content's fingerprint, so changed photos are packed anew. An entry
+    of an older format, or with a shard missing or damaged, is mended. Raises as `pack`.
+
+    Args:
+        dataset: whose photos are packed.
+        size: side of the square, in pixels.
+        progress: called with how many of how many photos are packed.
+        in_use: what runs refer to, as `cache.sweep` takes it. Where it is given, all else that no
+            dataset refers to is removed before packing.
+    """
+    out = shard_cache.place(dataset.fingerprint, size)
+    with _telling(out):
+        if in_use is not None and not _holds(out, dataset, size):
+            shard_cache.sweep(in_use)
+        with locks.exclusive(out, _waiting(dataset, progress)):
+            if not _holds(out, dataset, size):
+                if out.exists():
+                    _reopen(out)
+                _pack(dataset, out, size, progress)
+            return replace(opened(out), hold=shard_cache.hold(out))
+
+
+def opened(path: Path) -> Packed:
+    """Read the index of a folder of shards.
+
+    Raises:
+        CatDogError: there is no index, it is damaged, or its format is another.
+    """
+    return Packed.of_index(path, shard_index.read(path))
+
+
+def verify(path: Path) -> list[str]:
+    """Read all shards of a folder and compare their SHA-256; the names of the damaged ones.
+
+    Raises:
+        CatDogError: as `opened`.
+    """
+    rows = shard_index.read(path)["shards"]
+    return [row["file"] for row in rows if not shard_writer.is_whole(path, Path(row["file"]).stem)]
+
+
+def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
+    """Open one split for reading; every photo's CRC is checked whenever it is read.
+
+    Args:
+        packed: from `pack`, `cached` or `opened`.
+        split: "train", "validation" or "test"; one that is not there is empty.
+        in_memory: whether to read all of it now; by default when it is small, see `IN_MEMORY`.
+
+    Raises:
+        DatasetError: a shard is missing or damaged; also later, when photos are read.
+    """
+
+    def damaged(path: Path) -> DatasetError:
+        return _damaged(packed, path)
+
+    try:
+        index = shard_index.read(packed.path)
+    except CatDogError as error:  # another reader has met the damage, and taken the index away
+        raise damaged(packed.path / "index.json") from error
+    rows = [row for row in index["shards"] if row["file"].startswith(f"{split}-")]
+    tables = []
+    for row in rows:
+        path = packed.path / row["file"]
+        try:
+            tables.append((path, shard_index.read_table(packed.path, row)))
+        except (OSError, ValueError) as error:
+            raise damaged(path) from error
+    stored = ShardImages(tables, packed.size, damaged)
+    if len(stored) != packed.counts.get(split, 0):
+        raise damaged(packed.path / "index.json")
+    if in_memory is None:
+        in_memory = fits(stored.nbytes)
+    return Photos(
+        images=stored[:] if in_memory else stored,
+        labels=np.concatenate([np.empty(0, np.int64), *(table["labels"] for _, table in tables)]),
+        files=[str(name) for _, table in tables for name in table["files"]],
+        hold=None if in_memory else packed.hold,
+    )
+
+
+def fits(size: int) -> bool:
+    """Whether so many bytes of pixels are kept in memory."""
+    return bool(size <= min(IN_MEMORY, psutil.virtual_memory().available // 8))
+
+
+def _pack(dataset: Dataset, out: Path, size: int, progress: Progress | None) -> Packed:
+    building = _building(out)
+    try:
+        with files.unfinished(building, "[!.]*.json"):
+            building.mkdir(parents=True, exist_ok=True)
+            plan = shard_writer.plan(dataset, size)
+            rows = shard_writer.write_all(plan, building, size, progress)
+        index = shard_index.make(dataset, size, rows)
+        wanted = {f"{shard.name}{suffix}" for shard in plan for suffix in (".tfrecord", ".json")}
+        for path in building.iterdir():  # left by a writer that was killed, or by another plan
+            if path.name not in wanted:
+                path.unlink()
+        files.write_bytes(building / "index.json", shard_index.to_bytes(index))
+        if out.exists():
+            out.rmdir()
+        os.replace(building, out)
+    except (CatDogError, OSError, tf.errors.OpError):
+        files.remove_tree(building)
+        raise
+    except BaseException:  # interrupted: whole shards are worth keeping
+        if not any(building.glob("[!.]*.json")):
+            files.remove_tree(building)
+        raise
+    return opened(out)
+
+
+def _holds(out: Path, dataset: Dataset, size: int) -> bool:
+    return shard_index.is_of(out, dataset, size) and shard_index.is_complete(out)
+
+
+def _reopen(out: Path) -> None:
+    """Make a folder of shards that is not whole one that a packing goes on with."""
+    files.remove_tree(_building(out))
+    os.replace(out, _building(out))
+
+
+def _building(out: Path) -> Path:
+    return out.with_name(f".{out.name}.packing")
+
+
+def _waiting(dataset: Dataset, progress: Progress | None) -> Callable[[], None]:
+    return lambda: progress(0, len(dataset.photos)) if progress else None
+
+
+@contextmanager
+def _telling(out: Path) -> Iterator[None]:
+    """Turn what the system says of the disk into a sentence."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        raise CatDogError(
+            "The shards could not be written to {folder}: {reason}. Free some disk space or choose"
+            " another folder, then try again.",
+            folder=out,
+            reason=getattr(error, "strerror", None) or str(error)[:200],
+        ) from error
+
+
+def _damaged(packed: Packed, path: Path) -> DatasetError:
+    if shard_cache.is_entry(
+        packed.path
+    ):  # without its index it is verified and mended at the next use
+        (packed.path / "index.json").unlink(missing_ok=True)
+    return DatasetError(
+        "The packed photos in {folder} are damaged: {file} is not as it was written. Start again,"
+        " or pack the dataset again into the same folder; only what is damaged is made anew.",
+        folder=packed.path,
+        file=path.name,
+    )

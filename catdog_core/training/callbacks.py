@@ -1,0 +1,244 @@
+"""The Keras callbacks through which a training tells what it does and can be stopped."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from .. import runs
+from ..base import files
+from ..base.errors import RunError
+from ..config import Training, schedules
+from ..models import keras_models
+from ..runs import failure_messages
+from ..runs.run_worker import Stopped, Told
+from . import ema, epoch_weights
+from .ema import AveragedWeights
+
+_POINTS = 20  # points of a live curve inside one epoch
+
+
+class KeyedRandomness(keras.callbacks.Callback):  # type: ignore[misc]
+    """Sets every layer's source of chance, dropout's above all, from (seed, epoch).
+
+    Neither a `.keras` file nor `BackupAndRestore` keeps that state, so a resumed training would
+    drop other units than an uninterrupted one.
+    """
+
+    def __init__(self, seed: int) -> None:
+        """Take the training's seed."""
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        for number, layer in enumerate(inner_layers(self.model)):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                mixed = (self.seed * 1_000_003 + epoch * 1_009 + number) % 2**32
+                generator.state.assign([mixed, 0])
+
+
+def inner_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a model, and those of the models among them."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from inner_layers(layer)
+        else:
+            yield layer
+
+
+class Scheduled(keras.callbacks.Callback):  # type: ignore[misc]
+    """Sets the learning rate of every step by the training's schedule."""
+
+    def __init__(
+        self, training: Training, steps: int, epochs: list[dict[str, Any]], first: int = 0
+    ) -> None:
+        """Take the rows of whole epochs, to which `Keeper` adds, and where the schedule begins."""
+        super().__init__()
+        last = training.epochs - first
+        self.training = training.model_copy(update={"epochs": last})
+        self.steps, self.epochs, self.first = steps, epochs, first
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch = epoch - self.first
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        step = self.epoch * self.steps + batch
+        rate = schedules.learning_rate(self.training, step, self.steps, self.epochs)
+        self.model.optimizer.learning_rate = rate
+
+
+class Progress(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells where the training is after every batch, and ends it when a stop is wanted."""
+
+    def __init__(self, run: runs.Run, state: Told) -> None:
+        super().__init__()
+        assert run.training is not None and run.training.steps_per_epoch is not None
+        self.training, self.state, self.folder = run.training, state, run.folder
+        self.steps = run.training.steps_per_epoch
+        self.every = max(1, self.steps // _POINTS)
+        self.epoch = 0
+        self.rate = 0.0  # photos a second; 0 until two batches have been timed
+        self.last: float | None = None
+        self.validation_seconds = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch = epoch
+        if self.rate:
+            self.last = time.monotonic()
+        self.state.update(phase="train", epoch=epoch, batch=0, steps=self.steps)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.state.stop_wanted:
+            raise Stopped
+        loss, accuracy = float((logs or {})["loss"]), float((logs or {})["accuracy"])
+        if not math.isfinite(loss):
+            raise RunError(failure_messages.DIVERGED, loss=loss, epoch=self.epoch + 1)
+        done = batch + 1
+        row: dict[str, float] = {"epoch": self.epoch, "batch": done, "steps": self.steps}
+        row |= {"loss": round(loss, 6), "accuracy": round(accuracy, 6)}
+        if done % self.every == 0:
+            files.append_line(self.folder / "batches.jsonl", row)
+        self._measure()
+        self.state.update(
+            **row,
+            phase="train",
+            images_per_second=round(self.rate, 1) if self.rate else None,
+            eta_seconds=round(self._seconds_left(done), 1) if self.rate else None,
+        )
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.validation_start = time.monotonic()
+        self.state.update(phase="validation")
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.state.stop_wanted:
+            raise Stopped
+
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:
+        self.validation_seconds = time.monotonic() - self.validation_start
+
+    def _measure(self) -> None:
+        now = time.monotonic()
+        if self.last is None:  # the first batch of all includes compiling the graph
+            self.last = now
+            return
+        rate = self.training.batch_size / max(now - self.last, 1e-6)
+        self.last = now
+        # A mean that forgets: steady enough to read, quick to follow a busy machine.
+        self.rate = rate if not self.rate else 0.9 * self.rate + 0.1 * rate
+
+    def _seconds_left(self, done: int) -> float:
+        epochs_left = self.training.epochs - self.epoch - 1
+        steps_left = self.steps - done + epochs_left * self.steps
+        validations = (epochs_left + 1) * self.validation_seconds
+        return steps_left * self.training.batch_size / max(self.rate, 1e-6) + validations
+
+
+class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+    """After every epoch: the best model, the resume point, its numbers; and early stopping.
+
+    In this order, so that a kill in between loses nothing that was told: an epoch whose numbers
+    stand in the metrics has its resume point, and the best of them its model. The best epoch and
+    the patience left follow from the epochs' numbers alone, so a resumed training needs no memory
+    of them.
+    """
+
+    def __init__(
+        self,
+        run: runs.Run,
+        training: Training,
+        epochs: list[dict[str, Any]],
+        averaged: AveragedWeights | None = None,
+        whole: Callable[[keras.Model], keras.Model] | None = None,
+    ) -> None:
+        """Keep what a training makes.
+
+        Args:
+            run: where to.
+            training: its settings as they are now.
+            epochs: rows of the whole epochs so far; new ones are added.
+            averaged: what averages the weights, if anything does.
+            whole: makes the model that predicts photos of the one that is trained, where these
+                are two.
+        """
+        super().__init__()
+        self.training, self.epochs = training, epochs
+        self.averaged, self.whole = averaged, whole
+        self.folder: Path = run.folder
+        self.about = {"format": runs.FORMAT, "classes": list(run.classes), "model": training.model}
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.start = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        row: dict[str, Any] = {"epoch": epoch}
+        names = ("loss", "accuracy", "val_loss", "val_accuracy")
+        row |= {name: float((logs or {})[name]) for name in names}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        row["seconds"] = round(time.monotonic() - self.start, 3)
+        self.epochs.append(row)
+        best = runs.best_epoch(self.epochs, self.training.monitor)
+        self.keep(epoch, row, is_best=best == epoch)
+        patience = self.training.early_stopping
+        if patience and best is not None and epoch - best >= patience:
+            self.model.stop_training = True
+
+    def keep(self, epoch: int, row: dict[str, Any], is_best: bool) -> None:
+        """Write the models and the numbers of an epoch."""
+        if not self.folder.is_dir():
+            raise Stopped  # deleted under us: nothing is to be made of it again
+        backup, best = self.folder / "backup.keras", self.folder / "best.keras"
+        # Epoch and numbers are inside the archive: they and the model cannot come apart.
+        about = {**self.about, "epoch": epoch, "row": row}
+        members = {ema.MEMBER: self.averaged.as_bytes()} if self.averaged else None
+        is_copy = not self.averaged and not self.whole
+        if is_best and not is_copy:
+            with self.averaged.in_place() if self.averaged else nullcontext():
+                model = self.whole(self.model) if self.whole else self.model
+                keras_models.save(model, best, about, optimizer=False)
+        if is_best and is_copy:
+            keras_models.save(self.model, best, about)
+            with files.replacing(backup) as temporary:
+                shutil.copyfile(best, temporary)
+        else:
+            keras_models.save(self.model, backup, about, members=members)
+        files.append_line(self.folder / "metrics.jsonl", row)
+        files.write_json(self.folder / "backup.json", {"format": runs.FORMAT, "epoch": epoch})
+
+
+class EpochWeights(keras.callbacks.Callback):  # type: ignore[misc]
+    """After every epoch: the weights of the model that predicts, if they are wanted."""
+
+    def __init__(
+        self,
+        folder: Path,
+        training: Training,
+        averaged: AveragedWeights | None = None,
+        whole: Callable[[keras.Model], keras.Model] | None = None,
+    ) -> None:
+        """Keep in a run's folder; the other arguments are those of `Keeper`."""
+        super().__init__()
+        self.folder, self.training = folder, training
+        self.averaged, self.whole = averaged, whole
+        self.most: int | None = None  # how many are kept; not known before the first epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if self.most == 0:
+            return  # putting a whole model together takes longer than an epoch of its head alone
+        with self.averaged.in_place() if self.averaged else nullcontext():
+            model = self.whole(self.model) if self.whole else self.model
+            weights = model.get_weights()
+        if self.most is None:
+            size = sum(one.nbytes for one in weights)
+            self.most = epoch_weights.wanted(self.training, size)
+        if self.most and self.folder.is_dir():  # not where the run was deleted meanwhile
+            epoch_weights.keep(self.folder, epoch, weights, self.most)

@@ -1,0 +1,201 @@
+"""Photos to batches for `fit`, as a pure function of (seed, step).
+
+Nothing is consumed from a shared source of chance: the photos of a step, their order and their
+augmentation follow from the seed and the number of the step alone. So it does not matter which
+thread prepares which batch, and a resumed training meets the very batches it would have met.
+
+The shuffle is a full one at any size: it orders numbers, 8 bytes a photo, and the photos of a
+batch are then read where they lie. So memory is bounded by a few batches, whatever the dataset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ..augmentation import augment
+from ..base.errors import CatDogError
+from ..config import Augmentation
+from ..storage.tfrecord import Photos
+
+_ORDER, _AUGMENT = 1, 2  # streams of chance drawn from one seed
+_WORKERS = 2
+_met: list[CatDogError] = []  # in threads that prepare batches
+Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
+Batch: TypeAlias = tuple[NDArray[Any], Labels] | tuple[NDArray[Any], Labels, NDArray[np.float32]]
+
+
+def training_batches(
+    photos: Photos,
+    augmentation: Augmentation | None,
+    *,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    last_step: int,
+    classes: int = 2,
+    label_smoothing: float = 0.0,
+    balanced: bool = False,
+) -> tf.data.Dataset:
+    """Batches of the steps `first_step` ≤ step < `last_step`, counted from a training's start.
+
+    Photos are shuffled anew for every pass; a batch at the end of a pass is filled up from the
+    next one, so that every batch is whole.
+
+    Args:
+        photos: the training photos.
+        augmentation: what changes them; None for nothing.
+        batch_size: photos a batch.
+        seed: of the order and of all changes.
+        first_step: where a resumed training goes on.
+        last_step: where it ends.
+        classes: how many there are.
+        label_smoothing: part of every label that is shared out among all classes.
+        balanced: give each photo a weight that makes its class as heavy as any other.
+
+    Yields:
+        images (B, S, S, 3) float32 0..255, labels as `encode` shapes them, and where `balanced`,
+        weights (B,) float32.
+    """
+    count = len(photos.labels)
+    mixes = augmentation is not None and augmentation.mixes
+    shares = mixes or label_smoothing > 0
+    weights = class_weights(photos.labels, classes) if balanced else None
+
+    @lru_cache(maxsize=4)
+    def order(number: int) -> NDArray[np.int64]:
+        return np.random.default_rng((seed, _ORDER, number)).permutation(count)
+
+    def batch(step: int) -> Batch:
+        places = np.arange(step * batch_size, (step + 1) * batch_size)
+        chosen = np.array([order(place // count)[place % count] for place in places])
+        images, labels = photos.images[chosen], photos.labels[chosen]
+        rng = np.random.default_rng((seed, _AUGMENT, step))
+        if augmentation is not None:
+            images = augment.batch(images, augmentation, rng)
+        if not shares:
+            return (images, labels) if weights is None else (images, labels, weights[labels])
+        soft = one_hot(labels, classes)
+        if augmentation is not None and augmentation.mixes:
+            images, soft = augment.mix(images, soft, augmentation, rng)
+        heavy = () if weights is None else (soft @ weights,)
+        soft = soft * np.float32(1 - label_smoothing) + np.float32(label_smoothing / classes)
+        return images, soft[:, 1] if classes == 2 else soft, *heavy
+
+    return _batches(batch, photos, first_step, last_step, classes, shares, balanced)
+
+
+def plain_batches(
+    photos: Photos,
+    batch_size: int,
+    steps: int | None = None,
+    *,
+    classes: int = 2,
+    shares: bool = False,
+) -> tf.data.Dataset:
+    """Photos in their stored order, never augmented; the last batch may be short.
+
+    Args:
+        photos: one split.
+        batch_size: photos a batch.
+        steps: at most this many batches; None for all.
+        classes: how many there are.
+        shares: whether the training they validate has shares of classes for labels, since it
+            mixes photos or smooths labels: these have another shape.
+    """
+    whole = -(-len(photos.labels) // batch_size)
+
+    def batch(step: int) -> Batch:
+        part = slice(step * batch_size, (step + 1) * batch_size)
+        return photos.images[part], encode(photos.labels[part], classes, shares)
+
+    return _batches(batch, photos, 0, min(steps or whole, whole), classes, shares)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Raise an error met while a batch was prepared as itself, not as TensorFlow tells of it.
+
+    Raises:
+        CatDogError: such as a damaged shard.
+    """
+    _met.clear()
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if _met:
+            raise _met[0] from error
+        raise
+
+
+def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """Class numbers (B,) as rows with a single 1: (B, classes) float32."""
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
+def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """A weight a class, (classes,): together its photos weigh as much as those of any other.
+
+    Photos weigh 1 on average; a class without photos weighs 0.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    present = np.count_nonzero(counts)
+    weights = len(labels) / (present * np.maximum(counts, 1)) * (counts > 0)
+    return weights.astype(np.float32)
+
+
+def encode(labels: NDArray[np.int64], classes: int, shares: bool) -> Labels:
+    """Class numbers (B,) as the loss takes them.
+
+    Returns:
+        (B,) int64 class numbers; where labels are `shares`, float32: of the second class (B,), or
+        for more than two classes of each, (B, classes).
+    """
+    if not shares:
+        return labels
+    return one_hot(labels, classes) if classes > 2 else labels.astype(np.float32)
+
+
+def _batches(
+    batch: Callable[[int], Batch],
+    photos: Photos,
+    first: int,
+    last: int,
+    classes: int,
+    shares: bool,
+    weighted: bool = False,
+) -> tf.data.Dataset:
+    kinds = [
+        tf.as_dtype(photos.images.dtype),
+        tf.float32 if shares else tf.int64,
+        *[tf.float32] * weighted,
+    ]
+    shapes = [(None, *photos.images.shape[1:]), (None,), *[(None,)] * weighted]
+    if shares and classes > 2:
+        shapes[1] = (None, classes)
+
+    def noting(step: int) -> Batch:
+        try:
+            return batch(step)
+        except CatDogError as error:
+            _met.append(error)
+            raise
+
+    def prepare(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        made = tf.numpy_function(noting, [step], kinds, stateful=False)
+        for tensor, shape in zip(made, shapes, strict=True):
+            tensor.set_shape(shape)
+        return tf.cast(made[0], tf.float32), *made[1:]
+
+    steps = tf.data.Dataset.range(first, last)
+    ready = steps.map(prepare, num_parallel_calls=_WORKERS, deterministic=True).prefetch(2)
+    # Two threads keep ahead of any training on a CPU; more would take its cores.
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = _WORKERS
+    return ready.with_options(options)

@@ -1,0 +1,212 @@
+"""A few steps of a training that is not started yet, to tell how it would go.
+
+They are taken in a subprocess, which this module is, too: a training leaves its traces in the
+process it runs in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+from ..base import library_output, subprocess_jobs
+from ..base.errors import N_, CatDogError
+from ..config import Augmentation, Training
+from ..data.datasets import Dataset
+from ..models import backbones
+from ..runs import run_folder
+from . import lr_finder
+
+Kind = Literal["rates", "speed"]
+Tell = subprocess_jobs.OnEvent
+"""Called with {"phase", "done", "total"}, or {"rate", "loss"}. What it raises ends the trial."""
+_STARTED = time.monotonic()
+_WARM = 2  # steps before the clock counts: the first ones build the graph
+_SECONDS = 6.0  # of timed steps, at most
+_STEPS = 30  # of them, at most
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was timed: seconds of one training step, of one validation batch, and before them.
+
+    `start` is the time until the first step could be taken, photos prepared and TensorFlow loaded.
+    """
+
+    step: float
+    validation: float
+    start: float
+
+
+def rates(
+    dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: Tell
+) -> lr_finder.Found:
+    """Look for a learning rate: up to `lr_finder.STEPS` steps of ever higher ones.
+
+    Raises:
+        CatDogError: the network cannot be built or fed, or no rate can be told.
+    """
+    points: list[tuple[float, float]] = []
+
+    def note(line: dict[str, Any]) -> None:
+        if "rate" in line:
+            points.append((float(line["rate"]), float(line["loss"])))
+        tell(line)
+
+    _run("rates", dataset, training, augmentation, note)
+    return lr_finder.suggest(points)
+
+
+def speed(
+    dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: Tell
+) -> Speed:
+    """Time a few steps. Raises CatDogError as `rates`."""
+    found: list[dict[str, Any]] = []
+
+    def note(line: dict[str, Any]) -> None:
+        if "step" in line:
+            found.append(line)
+        tell(line)
+
+    _run("speed", dataset, training, augmentation, note)
+    if not found:
+        raise CatDogError("The training could not be timed. Try again.")
+    return Speed(**{name: float(found[-1][name]) for name in ("step", "validation", "start")})
+
+
+def _run(
+    kind: Kind, dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: Tell
+) -> None:
+    if training.model == backbones.TRANSFER:
+        raise CatDogError(
+            "'transfer' looks at the photos once and then learns from what it saw: it has no steps"
+            " on photos to try. Start it; it takes about a minute."
+        )
+    asked = {
+        "kind": kind,
+        "dataset": dataset.id,
+        "fingerprint": dataset.fingerprint,
+        "training": training.model_dump(),
+        "augmentation": augmentation.model_dump() if augmentation else None,
+    }
+
+    def tell_progress(event: dict[str, Any]) -> None:
+        if "heartbeat" not in event:
+            tell(event)
+
+    subprocess_jobs.run_subprocess(
+        "catdog_core.training.speed_probe", asked, tell_progress, _SILENT
+    )
+
+
+_SILENT = N_(
+    "The trial ended without saying why; the machine may have run out of memory. Choose a smaller"
+    " batch size or image size, or close other programs, then try again."
+)
+
+
+def _answer(request: dict[str, Any]) -> None:
+    """Do what `_run` asks for, in the subprocess."""
+    subprocess_jobs.emit(phase="starting", done=0, total=0)
+    library_output.import_tensorflow()
+    trial = _Trial(request)
+    if request["kind"] == "rates":
+        trial.rates()
+    else:
+        trial.speed()
+
+
+class _Trial:
+    """A training set up as the worker would, and not kept."""
+
+    def __init__(self, asked: dict[str, Any]) -> None:
+        from ..base.field_specs import parse
+        from ..data import datasets
+        from ..models import keras_models
+        from ..storage import tfrecord
+        from . import optimizers, pipeline, subset
+
+        training = self.training = parse(Training, asked["training"])
+        changes = asked["augmentation"]
+        augmentation = parse(Augmentation, changes) if changes else None
+        dataset = datasets.as_of(asked["dataset"], asked["fingerprint"])
+        packed = tfrecord.cached(
+            dataset, training.image_size, _packing, run_folder.fingerprints_in_use()
+        )
+        photos, checked = tfrecord.load(packed, "train"), tfrecord.load(packed, "validation")
+        if training.train_photos:
+            chosen = dataset.subset(training.train_photos, training.seed).items("train")
+            photos = subset.of(photos, {item.file for item in chosen})
+        mixes = augmentation is not None and augmentation.mixes
+        shares, classes = mixes or training.label_smoothing > 0, len(dataset.classes)
+        self.precision = optimizers.precision(training)
+        self.precision.__enter__()  # for the rest of this process
+        self.model = keras_models.fresh(training, dataset.classes)
+        keras_models.compile_for_training(self.model, optimizers.make(training), shares)
+        self.batches: Iterator[Any] = iter(
+            pipeline.training_batches(
+                photos,
+                augmentation,
+                batch_size=training.batch_size,
+                seed=training.seed,
+                first_step=0,
+                last_step=10_000,
+                classes=classes,
+                label_smoothing=training.label_smoothing,
+                balanced=training.class_weights,
+            )
+        )
+        self.validation = pipeline.plain_batches(
+            checked, training.batch_size, classes=classes, shares=shares
+        )
+
+    def step(self) -> float:
+        """Take one step and return the loss of its batch."""
+        self.model.reset_metrics()
+        return float(self.model.train_on_batch(*next(self.batches), return_dict=True)["loss"])
+
+    def rates(self) -> None:
+        """Raise the learning rate step by step and tell the losses."""
+        losses: list[float] = []
+        for number in range(lr_finder.STEPS):
+            rate = lr_finder.rate_at(number)
+            self.model.optimizer.learning_rate = rate
+            losses.append(self.step())
+            subprocess_jobs.emit(rate=rate, loss=losses[-1], done=number + 1, total=lr_finder.STEPS)
+            if lr_finder.is_over(losses):
+                break
+
+    def speed(self) -> None:
+        """Time steps and validation batches, and tell."""
+        subprocess_jobs.emit(phase="timing", done=0, total=0)
+        for _ in range(_WARM):
+            self.step()
+        start = time.monotonic() - _STARTED
+        step = _timed(lambda _: self.step(), range(_STEPS))
+        whole = list(islice(self.validation, _WARM + 5))
+        for batch in whole[:_WARM]:
+            self.model.test_on_batch(*batch)
+        validation = _timed(lambda batch: self.model.test_on_batch(*batch), whole)
+        subprocess_jobs.emit(step=step, validation=validation, start=start)
+
+
+def _timed(work: Any, over: Any) -> float:
+    """Seconds that `work` takes for one of `over`, until `_SECONDS` have gone by."""
+    begun, done = time.monotonic(), 0
+    for item in over:
+        work(item)
+        done += 1
+        if time.monotonic() - begun > _SECONDS:
+            break
+    return (time.monotonic() - begun) / max(done, 1)
+
+
+def _packing(done: int, total: int) -> None:
+    subprocess_jobs.emit(phase="packing", done=done, total=total)
+
+
+if __name__ == "__main__":
+    subprocess_jobs.handle_request(_answer)

@@ -1,0 +1,178 @@
+"""The one visible training; reads from top to bottom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from .. import runs
+from ..base import files
+from ..base.errors import RunError
+from ..config import schedules
+from ..data import datasets, fingerprint
+from ..models import keras_models, untrusted_models
+from ..runs import run_folder
+from ..runs.run_worker import Stopped, Told
+from ..storage import tfrecord
+from . import callbacks, ema, optimizers, phases, pipeline, subset
+from .phases import Lesson
+
+
+def train(run: runs.Run, state: Told) -> None:
+    """Train a run from its start, or from its last whole epoch, to its end.
+
+    Args:
+        run: the run; its settings are complete.
+        state: told what happens; asked after every batch whether to stop.
+
+    Raises:
+        Stopped: a stop was wanted. The last whole epoch is kept.
+        CatDogError: the dataset is gone or changed, the disk is full, the training diverged.
+    """
+    training = run.training
+    assert training is not None
+
+    # 1. The photos, decoded and fitted once, kept as uint8.
+    dataset = _dataset(run)
+    packed = tfrecord.cached(
+        dataset, training.image_size, _packing(state), run_folder.fingerprints_in_use()
+    )
+    train_photos = tfrecord.load(packed, "train")  # images (N, S, S, 3) uint8, labels (N,)
+    validation_photos = tfrecord.load(packed, "validation")
+    if training.train_photos:
+        some = dataset.subset(training.train_photos, training.seed)
+        train_photos = subset.of(train_photos, {item.file for item in some.items("train")})
+
+    next_epoch, rows = _whole_epochs(run)
+
+    with pipeline.plain_errors():
+        for lesson in phases.plan(run, packed, train_photos, validation_photos, state):
+            if next_epoch < lesson.training.epochs:
+                _teach(run, state, lesson, rows, next_epoch)
+                next_epoch = lesson.training.epochs
+
+
+def _teach(
+    run: runs.Run,
+    state: Told,
+    lesson: Lesson,
+    rows: list[dict[str, Any]],
+    next_epoch: int,
+) -> None:
+    """Train one lesson to its end; `rows` are the whole epochs so far, and grow."""
+    training, steps = lesson.training, lesson.training.steps_per_epoch
+    assert steps is not None
+    mixes = lesson.augmentation is not None and lesson.augmentation.mixes
+    shares = mixes or training.label_smoothing > 0  # then labels are shares of the classes
+    backup = run.folder / "backup.keras" if next_epoch > lesson.first else None
+
+    with optimizers.precision(training):
+        # 2. The model: fresh from the seed, or as it was after the last whole epoch.
+        if backup:
+            model = keras_models.load(backup, compiled=True)
+            keras_models.go_on(model, optimizers.make(training), shares)
+        else:
+            model = lesson.build()
+            keras_models.compile_for_training(model, optimizers.make(training), shares)
+
+        # 3. The batches: every step follows from (seed, step), so any epoch can be the first.
+        batches = pipeline.training_batches(
+            lesson.train,
+            lesson.augmentation,  # training photos only; validation photos stay as they are
+            batch_size=training.batch_size,
+            seed=training.seed,
+            first_step=next_epoch * steps,
+            last_step=training.epochs * steps,
+            classes=len(run.classes),
+            label_smoothing=training.label_smoothing,
+            balanced=training.class_weights,
+        )
+        validation = pipeline.plain_batches(
+            lesson.validation,
+            training.batch_size,
+            training.validation_steps,
+            classes=len(run.classes),
+            shares=shares,
+        )
+
+        # 4. The loop: Keras's own; the callbacks steer, tell, keep and stop.
+        model.fit(
+            batches,
+            validation_data=validation,
+            initial_epoch=next_epoch,
+            epochs=training.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,  # the pipeline has its own, keyed by the seed
+            callbacks=_callbacks(run, state, lesson, rows, backup),
+            verbose=0,
+        )
+
+
+def _callbacks(
+    run: runs.Run,
+    state: Told,
+    lesson: Lesson,
+    rows: list[dict[str, Any]],
+    backup: Path | None,
+) -> list[keras.callbacks.Callback]:
+    """What steers the training, tells of it and keeps its results."""
+    training = lesson.training
+    assert training.steps_per_epoch is not None
+    steering: list[Any] = [callbacks.KeyedRandomness(training.seed)]
+    if not schedules.is_fixed(training):
+        steps = training.steps_per_epoch
+        steering.append(callbacks.Scheduled(training, steps, rows, lesson.first))
+    averaged = None
+    if training.weight_averaging:
+        averaged = ema.AveragedWeights(training.weight_averaging, backup)
+        steering.append(averaged)
+    keeper = callbacks.Keeper(run, training, rows, averaged, lesson.whole)
+    looks_back = callbacks.EpochWeights(run.folder, training, averaged, lesson.whole)
+    return [*steering, callbacks.Progress(run, state), keeper, looks_back]
+
+
+def _whole_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
+    """The epoch after the last whole one, and the rows of those that are.
+
+    A row that was not written before a kill is added to the metrics.
+
+    Raises:
+        ModelError: the resume point is damaged, or made by a newer program.
+    """
+    backup = run.folder / "backup.keras"
+    if not backup.exists():
+        return 0, []
+    untrusted_models.inspect(backup, compiled=True)
+    kept = keras_models.about(backup)
+    last = int(kept["epoch"])
+    rows = [row for row in run.epochs if row["epoch"] <= last]
+    if "row" in kept and (not rows or rows[-1]["epoch"] != last):
+        rows.append(kept["row"])  # killed after the resume point, before the line of the metrics
+        files.append_line(run.folder / "metrics.jsonl", kept["row"])
+    return last + 1, rows
+
+
+def _dataset(run: runs.Run) -> datasets.Dataset:
+    # What was decided about the photos since concerns later runs only. A run that came from another
+    # lab knows them by another name.
+    found = fingerprint.find(run.dataset_fingerprint, run.dataset_id)
+    if found is not None:
+        return found
+    dataset = datasets.load(run.dataset_id)
+    raise RunError(
+        "The photos of '{name}' have changed since run '{run}' was made. Expected the same ones to"
+        " go on with. Start a new run.",
+        name=dataset.name,
+        run=run.name,
+    )
+
+
+def _packing(state: Told) -> tfrecord.Progress:
+    def progress(done: int, total: int) -> None:
+        if state.stop_wanted:
+            raise Stopped
+        state.update(phase="packing", packed=done, photos=total)
+
+    return progress

@@ -1,0 +1,169 @@
+"""The driver of a group: ``python -m catdog_core.tuning.driver GROUP``, a process of its own.
+
+It holds the group's lock while it lives and the workspace's one place for training, for all its
+trials. Ray Tune decides which run trains when and where, and ASHA which is stopped early. What the
+driver knows it reads from the runs and the marks of its trials, so that one who is killed loses
+nothing: the next goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+from uuid import uuid4
+
+from .. import runs
+from ..base import files, locks
+from ..base.errors import N_, CatDogError, ClusterError, RunError
+from ..runs import run_worker
+from . import groups, ray_session
+from .groups import Group
+
+_LOOK = 0.3  # seconds between two looks at Ray, and at the last workers
+_CALM = 30.0  # seconds the last workers may take to stop
+_PATIENCE = 300.0  # seconds Ray may take to be there; on a busy machine its start takes a minute
+_HEARING = 5.0  # seconds a stop waits for Ray to be there
+_SILENT = N_(
+    "Ray was not there after {seconds} seconds: its cluster listens, but takes no work. Look at its"
+    " logs, or use another address, then start the sweep again."
+)
+
+
+class SweepState(run_worker.State):
+    """The driver's state.json: as a worker's, with what its trials do."""
+
+    proof = "sweep.json"
+
+    def __init__(self, group: Group) -> None:
+        super().__init__(group)
+        self.values["driver"] = uuid4().hex[:8]
+        self.key, self.begun = group.id, time.monotonic()
+
+    def want_stop(self, *_signal: object) -> None:
+        """Remember that a stop is wanted, where trials see it too; fit to be a signal handler."""
+        super().want_stop()
+        with suppress(OSError):
+            (self.folder / "stop").touch()
+
+    def write(self, **values: Any) -> None:
+        """Write the state now, with the trials as they are."""
+        with suppress(CatDogError, OSError):
+            found = groups.load(self.key)
+            self.update(
+                seconds=round(time.monotonic() - self.begun, 1),
+                trials={run: asdict(trial) for run, trial in found.trials.items()},
+                core_seconds=round(found.core_seconds, 1),
+                eta_seconds=found.eta,
+            )
+        super().write(**values)
+
+
+def drive(key: str) -> None:
+    """Train what is left of a group, to its end or a stop.
+
+    Raises:
+        CatDogError: another driver has it, or it failed; the state says so.
+    """
+    group = groups.load(key)
+    busy = RunError("'{name}' is running already. Wait for it, or stop it first.", name=group.name)
+    with locks.locked(group.folder / "lock", busy, timeout=3):
+        state = SweepState(group)
+        run_worker.execute_when_ready(state, lambda: _tune(groups.load(group.id), state))
+
+
+def _tune(group: Group, state: SweepState) -> None:
+    """Have Ray Tune train what is left."""
+    scratch = group.folder / "ray"
+    shutil.rmtree(scratch, ignore_errors=True)
+    address = group.cluster.address if group.cluster else ray_session.LOCAL
+    is_local = address == ray_session.LOCAL
+    options: dict[str, Any] = {}
+    if not is_local:  # a machine's Ray was not started from this folder
+        options["runtime_env"] = {"env_vars": {"PYTHONPATH": str(files.PROJECT)}}
+    waiting = threading.Event()
+    threading.Thread(target=_watch, args=(state, waiting), name="patience", daemon=True).start()
+    try:
+        with ray_session.connected(address, **options) as ray:
+            from . import trials
+
+            if not is_local:
+                trials.refuse_blind_machines(ray, group)
+            waiting.set()
+            state.write(phase="train")
+            problems = trials.run(ray, group, str(state.values["driver"]), state.update)
+    finally:
+        waiting.set()
+        _calm(group)
+        shutil.rmtree(scratch, ignore_errors=True)
+    if state.stop_wanted:
+        raise run_worker.Stopped
+    _judge(groups.load(group.id), problems)
+
+
+def _watch(state: SweepState, connected: threading.Event) -> None:
+    """End this process where Ray neither answers nor gives up, and hears of no stop meanwhile."""
+    end, asked = time.monotonic() + _PATIENCE, 0.0
+    while not connected.wait(_LOOK):
+        now = time.monotonic()
+        asked = asked or (now if state.stop_wanted else 0.0)
+        if asked and now - asked > _HEARING:
+            run_worker.finish(state, {"status": "stopped"})
+            os._exit(0)
+        if now > end:
+            told = {"message": _SILENT, "params": {"seconds": int(_PATIENCE)}}
+            run_worker.finish(state, {"status": "failed", "error": told})
+            os._exit(1)
+
+
+def _calm(group: Group) -> None:
+    """See to it that no run of the group trains on without its driver."""
+    end = time.monotonic() + _CALM
+    while time.monotonic() < end:
+        active = [run for run in groups.load(group.id).runs if run.is_active]
+        if not active:
+            return
+        for run in active:
+            with suppress(CatDogError):
+                if not (run.folder / "stop").exists():
+                    runs.stop(run.folder)
+        time.sleep(_LOOK)
+
+
+def _judge(group: Group, problems: list[str]) -> None:
+    """Raise ClusterError when nothing came of any trial."""
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if any(run.epochs for run in group.runs):
+        return
+    failures = [run.state.get("error") for run in group.runs]
+    said = [str(f.get("message", "")).format(**f.get("params", {})) for f in failures if f]
+    reason = (problems or said or ["no reason was told"])[0]
+    raise ClusterError(
+        "None of the {number} runs of the sweep could be trained. The first said: {reason}",
+        number=len(group.runs),
+        reason=reason[:400],
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Drive the group named by the first argument; 0, or 1 after a line on stderr."""
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # a stop is the driver's own matter
+    try:
+        drive(arguments[0])
+    except CatDogError as error:
+        if error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

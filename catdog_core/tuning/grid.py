@@ -1,0 +1,260 @@
+"""What a sweep tries: lists of values, or ranges to draw from, combined. Light.
+
+    {"settings": {"learning_rate": [1e-4, 1e-3], "dropout": {"low": 0, "high": 0.5}},
+     "augmentation": {"rotation_range": [0, 20]}, "samples": 8, "seed": 0,
+     "asha": {"grace": 2, "reduction": 3}}
+
+`settings` are fields of a training, or of a network of one's own; `augmentation` those of an
+augmentation. Every value is checked as a form's or a flag's would be. Without `samples` all
+combinations are made; with it so many are drawn by `seed`, which ranges need.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from ..base import bounded_readers, field_specs, files
+from ..base.errors import SettingsError
+from ..base.field_specs import Control
+from ..base.fields import Settings
+from ..config import Augmentation, Network, Training
+
+MOST_RUNS = 500
+"""Runs of one sweep: what the lists of the pages hold at once."""
+_BYTES = 100_000  # of a grid's file
+_MOST_VALUES = 1000  # of a field, each of which is compared with all others
+_DIGITS = 3  # of a number drawn from a range: finer differences are none to learn from
+_TRIES = 50  # draws for one new combination
+
+
+class Range(Settings):
+    """Numbers to draw from, both ends included; `log` gives every factor of ten the same share."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+Choice = tuple[Any, ...] | Range
+"""What one field may be: these values, or numbers of a range."""
+
+
+class Asha(Settings):
+    """When a bad trial is stopped early, by asynchronous successive halving (Li et al., 2020).
+
+    After `grace` epochs, and again each time it has trained `reduction` times as long, a trial goes
+    on only if it is among the best 1/`reduction` of those that came as far.
+    """
+
+    grace: int = Field(2, ge=1, le=1000)
+    reduction: int = Field(3, ge=2, le=10)
+
+    def rungs(self, epochs: int) -> list[int]:
+        """After how many of so many epochs trials are judged."""
+        found, at = [], self.grace
+        while at < epochs:
+            found.append(at)
+            at *= self.reduction
+        return found
+
+    def share(self, epochs: int) -> float:
+        """Which part of all epochs is trained at best, 0..1: of each rung one of `reduction`."""
+        spent, alive, before = 0.0, 1.0, 0
+        for at in [*self.rungs(epochs), epochs]:
+            spent += alive * (at - before)
+            alive, before = alive / self.reduction, at
+        return spent / epochs
+
+
+class Grid(Settings):
+    """What a sweep tries. `samples` is None for all combinations."""
+
+    settings: dict[str, Choice] = Field(default_factory=dict)
+    augmentation: dict[str, Choice] = Field(default_factory=dict)
+    samples: int | None = Field(None, ge=1, le=MOST_RUNS)
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    asha: Asha | None = None
+
+    @property
+    def fields(self) -> dict[str, Choice]:
+        """All fields; those of the augmentation as ``augmentation.name``."""
+        return {
+            **self.settings,
+            **{f"augmentation.{name}": choice for name, choice in self.augmentation.items()},
+        }
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The names of the fields that differ between runs."""
+        return tuple(name for name, choice in self.fields.items() if _size(choice) > 1)
+
+    @property
+    def size(self) -> int:
+        """How many combinations there are, or how many are drawn of more."""
+        every = math.prod(map(_size, self.fields.values()))
+        return every if self.samples is None else min(self.samples, every)
+
+
+_MODELS: dict[str, tuple[type[BaseModel], ...]] = {
+    "settings": (Training, Network),
+    "augmentation": (Augmentation,),
+}
+"""Whose fields each part of a grid may name."""
+
+
+def known_fields(part: str) -> dict[str, tuple[type[BaseModel], Control]]:
+    """The fields one part of a grid may name, with the settings they belong to."""
+    return {c.name: (model, c) for model in _MODELS[part] for c in field_specs.controls(model)}
+
+
+def read(path: Path | str) -> Grid:
+    """The grid in a JSON file.
+
+    Raises:
+        CatDogError: there is no such file, it is no JSON, or no grid.
+    """
+    path = Path(path)
+    if path.is_file() and path.stat().st_size > _BYTES:
+        raise SettingsError(
+            "{path} is larger than {most} bytes. Expected a grid, a small JSON file.",
+            path=files.shown(str(path), 200),
+            most=_BYTES,
+        )
+    return parse(files.read_json(path, most=bounded_readers.SMALL_BYTES))
+
+
+def parse(values: Any) -> Grid:
+    """Check a grid from outside.
+
+    Raises:
+        SettingsError: naming the field, what was received and what is accepted.
+    """
+    if isinstance(values, dict):
+        values = {name: value for name, value in values.items() if value is not None}
+        values |= {part: _choices(values[part], part) for part in _MODELS if values.get(part)}
+    grid = field_specs.parse(Grid, values, "The grid")
+    if not grid.varied:
+        raise SettingsError(
+            "The grid changes nothing. Expected at least one field with two values or a range."
+        )
+    ranges = [name for name, choice in grid.fields.items() if isinstance(choice, Range)]
+    if ranges and grid.samples is None:
+        raise SettingsError(
+            "The grid: {name} is a range, which has no end of values. Expected 'samples', how many"
+            " combinations to draw.",
+            name=ranges[0],
+        )
+    if grid.size > MOST_RUNS:
+        raise SettingsError(
+            "The grid has {number} combinations. Expected at most {most}. Give 'samples' to draw so"
+            " many of them.",
+            number=grid.size,
+            most=MOST_RUNS,
+        )
+    if grid.asha and "monitor" in grid.varied:
+        raise SettingsError(
+            "The grid: with 'asha' all runs are judged by the same figure. Expected one value of"
+            " monitor."
+        )
+    return grid
+
+
+def combinations(grid: Grid) -> list[dict[str, Any]]:
+    """What a grid tries, as values by field name, no two the same; the seed decides the draw."""
+    fields = grid.fields
+    if grid.samples is None or math.prod(map(_size, fields.values())) <= grid.samples:
+        lists = [choice for choice in fields.values() if not isinstance(choice, Range)]
+        return [dict(zip(fields, values, strict=True)) for values in itertools.product(*lists)]
+    rng = random.Random(grid.seed)
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}  # by its values, which can be hashed
+    for _ in range(grid.samples * _TRIES):
+        drawn = {name: _draw(name, choice, rng) for name, choice in fields.items()}
+        found.setdefault(tuple(drawn.values()), drawn)
+        if len(found) == grid.samples:
+            break
+    return list(found.values())
+
+
+def _size(choice: Choice) -> int:
+    """How many values a choice has; of a range, more than anybody tries."""
+    return 10**9 if isinstance(choice, Range) else len(choice)
+
+
+def _draw(name: str, choice: Choice, rng: random.Random) -> Any:
+    if not isinstance(choice, Range):
+        return rng.choice(choice)
+    if choice.log:
+        value = math.exp(rng.uniform(math.log(choice.low), math.log(choice.high)))
+    else:
+        value = rng.uniform(choice.low, choice.high)
+    part, _, own = name.rpartition(".")
+    if known_fields(part or "settings")[own][1].kind == "int":
+        return round(value)
+    return min(max(float(f"{value:.{_DIGITS}g}"), choice.low), choice.high)
+
+
+def _choices(given: Any, part: str) -> dict[str, Any]:
+    """The choices of one part of a grid, each of their values checked against its field."""
+    if not isinstance(given, Mapping):
+        raise SettingsError(
+            "The grid: {part} is {received}. Expected an object of fields, each with a list of"
+            " values or a range.",
+            part=part,
+            received=repr(given)[:60],
+        )
+    known = known_fields(part)
+    found = {}
+    for name, choice in given.items():
+        if name not in known:
+            raise SettingsError(
+                "The grid: there is no setting '{name}' in {part}. Expected one of: {names}.",
+                name=files.shown(str(name), 60),
+                part=part,
+                names=", ".join(known),
+            )
+        found[name] = _choice(*known[name], choice)
+    return found
+
+
+def _choice(model: type[BaseModel], control: Control, choice: Any) -> Any:
+    """One choice with its values checked: in the end at least one value, or a range with a span."""
+
+    def checked(value: Any) -> Any:
+        return getattr(field_specs.parse(model, {control.name: value}, "The grid"), control.name)
+
+    is_number = control.kind in ("int", "float")
+    if isinstance(choice, (list, tuple)) and 0 < len(choice) <= _MOST_VALUES:
+        values = [checked(value) for value in choice]
+        return tuple(value for n, value in enumerate(values) if value not in values[:n])
+    if (
+        isinstance(choice, Mapping)
+        and is_number
+        and {"low", "high"} <= set(choice) <= set(Range.model_fields)
+    ):
+        low, high, log = checked(choice["low"]), checked(choice["high"]), choice.get("log", False)
+        ordered = low is not None and high is not None and low < high
+        if ordered and isinstance(log, bool) and (low > 0 or not log):
+            return {"low": low, "high": high, "log": log}
+    params = {
+        "name": control.name,
+        "received": repr(dict(choice) if isinstance(choice, Mapping) else choice)[:80],
+        "most": _MOST_VALUES,
+        "accepted": field_specs.accepted(control),
+    }
+    if is_number:
+        raise SettingsError(
+            "The grid: {name} is {received}. Expected a list of 1 to {most} values or a range such"
+            ' as {{"low": 1, "high": 2}}, each {accepted}. With "log" a range begins above 0.',
+            **params,
+        )
+    raise SettingsError(
+        "The grid: {name} is {received}. Expected a list of 1 to {most} values, each {accepted}.",
+        **params,
+    )

@@ -1,0 +1,559 @@
+"""Groups of runs: sweeps, twins and small-data experiments; made, read, started, stopped. Light.
+
+A group is nothing but its runs, each of which names it in its about.json, so it outlives server and
+machine. Its runs train in one of two ways:
+
+- One after another (`start`): when a run ends, its own process starts the next one (`follow`).
+  Stopping the run that trains stops the group; a file `stop` in a run that waits keeps it waiting.
+- As trials of Ray Tune (`start_driver`), by a driver in a process of its own, here or on a cluster.
+  Ray only decides when and where they train. What there is of it beside the runs:
+
+    workspace/sweeps/<group id>/
+        sweep.json           `create`       name, dataset, grid, where and how; never changes
+        about.json           `start_driver` when a start was last asked for, and with what changed
+        stop                 pages, shell   the wish to stop
+        lock                 driver         held while it lives
+        state.json           driver         what it is doing, with a beat that grows every 2 s
+        log.txt              driver         what it and Ray say
+        trials/<run>.json    trial          tries and cost, one writer at a time for a run
+        pruned/<run>.json    driver         that ASHA has stopped the run early for good
+
+All of it lies where every machine of a cluster sees it, and outlives a driver that is killed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from statistics import mean
+from typing import Any, Literal
+from uuid import uuid4
+
+from .. import runs
+from ..base import access, files, subprocess_jobs, trash
+from ..base.errors import CatDogError, RunError
+from ..runs import Run, run_process, status
+from . import grid as grids
+from . import ray_session
+from .grid import Grid
+from .plans import Plan
+
+FORMAT = 1
+TRIES = 3
+"""How often a trial's training is started by one driver, unless said otherwise."""
+TrialStatus = Literal["waiting", "running", "done", "pruned", "stopped", "failed"]
+ENDED: tuple[TrialStatus, ...] = ("done", "pruned", "failed")
+_OVER = ("done", "failed", "damaged")
+_DRIVES = ("queued", "running", "stalled")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where and how Ray trains a group.
+
+    Attributes:
+        address: of the cluster; see `ray_here.check`.
+        at_once: trials at one time, None for one for each two processors.
+        tries: how often a trial's training may be started by one driver.
+    """
+
+    address: str = ray_session.LOCAL
+    at_once: int | None = None
+    tries: int = TRIES
+
+
+@dataclass
+class Mark:
+    """What is remembered of one trial.
+
+    Attributes:
+        driver: which driver it was told by last.
+        tries: how often its training was started in all.
+        here: how often by that driver; what is bounded.
+        seconds: how long it has held its processors, in all.
+        cores: how many processors those are.
+        host: the machine it trained on last.
+    """
+
+    driver: str = ""
+    tries: int = 0
+    here: int = 0
+    seconds: float = 0.0
+    cores: float = 0.0
+    host: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a group as it is now; `epoch` counts whole epochs, `seconds` held processors."""
+
+    status: TrialStatus
+    tries: int
+    seconds: float
+    core_seconds: float
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of runs as it is now.
+
+    Attributes:
+        kind: one of `plans.NAMES`, or what a later version has made.
+        runs: in the order of their making.
+        pruned: the ids of those that ASHA has stopped early for good.
+        status: as of a run: of its driver where one lives or has failed, else of its runs.
+        trials: by run id, in the order of the runs.
+        grid: what a sweep tries, None where that is not known.
+        cluster: where a driver trains it, None for one run after another.
+        driven: whether a driver lives or is about to.
+        state: the driver's state.json, empty where there was none.
+    """
+
+    id: str
+    kind: str
+    name: str
+    runs: tuple[Run, ...]
+    pruned: frozenset[str]
+    status: status.Status
+    trials: Mapping[str, Trial]
+    grid: Grid | None = None
+    cluster: Cluster | None = None
+    driven: bool = False
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where its driver's files lie, if it has any."""
+        return root() / self.id
+
+    @property
+    def active(self) -> Run | None:
+        """The run that trains or is about to."""
+        return next((run for run in self.runs if run.is_active), None)
+
+    @property
+    def is_active(self) -> bool:
+        """True while a driver or a run lives or is about to."""
+        return self.driven or self.active is not None
+
+    @property
+    def waiting(self) -> tuple[Run, ...]:
+        """The runs that train next by themselves: not those that have failed."""
+        return tuple(
+            run
+            for run in self.runs
+            if not run.is_active and run.status not in _OVER and run.id not in self.pruned
+        )
+
+    @property
+    def left(self) -> tuple[Run, ...]:
+        """The runs a driver would train: those that have failed, too, unless beyond repair."""
+        return tuple(
+            run
+            for run in self.runs
+            if run.id not in self.pruned and (run.can_resume or run.is_active)
+        )
+
+    @property
+    def error(self) -> Mapping[str, Any]:
+        """Why its driver failed, as message and params; empty where it has not."""
+        error = self.state.get("error")
+        return error if self.status == "failed" and isinstance(error, dict) else {}
+
+    @property
+    def core_seconds(self) -> float:
+        """What it has cost on Ray so far: seconds times processors held."""
+        return sum(trial.core_seconds for trial in self.trials.values())
+
+    @property
+    def share_done(self) -> float:
+        """How much of it is behind it, 0..1: a trial that has ended early is done."""
+        parts = []
+        for run in self.runs:
+            trial, planned = self.trials[run.id], run.training.epochs if run.training else 1
+            parts.append(1.0 if trial.status in ENDED else min(trial.epoch / planned, 1))
+        return mean(parts)
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds the runs that are left will take, at most: ASHA may stop some of them.
+
+        Each epoch that is left counts as long as the mean one of its run, or of all runs where it
+        has none yet; a run that has yet to begin takes besides what others took beside their
+        epochs. None before the first epoch of any.
+        """
+        times = {
+            run.id: mean(float(row.get("seconds") or 0) for row in run.epochs)
+            for run in self.runs
+            if run.epochs
+        }
+        if not times:
+            return None
+        over = [run for run in self.runs if self.trials[run.id].status in ENDED]
+        beside = [max(self.trials[run.id].seconds - run.duration, 0.0) for run in over]
+        start, usual = mean(beside or [0.0]), mean(times.values())
+        left = []
+        for run in self.runs:
+            trial = self.trials[run.id]
+            if trial.status not in ENDED and run.training:
+                epochs = (run.training.epochs - len(run.epochs)) * times.get(run.id, usual)
+                left.append(epochs + (0 if trial.status == "running" and run.epochs else start))
+        if not left:
+            return 0.0
+        at_once = max(int(files.number(self.state.get("at_once"))), 1) if self.driven else 1
+        return round(max(max(left), sum(left) / at_once), 1)
+
+    def count(self, *wanted: TrialStatus) -> int:
+        """How many of its runs have one of these statuses."""
+        return sum(trial.status in wanted for trial in self.trials.values())
+
+
+def root() -> Path:
+    """Where the files of drivers lie in this workspace."""
+    return files.workspace() / "sweeps"
+
+
+def create(plan: Plan, name: str = "", cluster: Cluster | None = None) -> str:
+    """Make the runs of a group, none of which starts; return the group's id.
+
+    Args:
+        plan: what to train.
+        name: shown in lists.
+        cluster: where a driver will train them; None for one run after another.
+
+    Raises:
+        CatDogError: a run cannot be made, or the address is none; nothing is left behind.
+    """
+    cluster = cluster and replace(cluster, address=_allowed(cluster.address))
+    now = time.time()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    key = f"{stamp}-{plan.kind}-{uuid4().hex[:4]}"
+    title = name.strip()[:60] or f"{plan.kind} {time.strftime('%H:%M:%S', time.localtime(now))}"
+    made: list[Path] = []
+    try:
+        for run in plan.runs:
+            named = f"{run.name} · {title}"
+            folder = runs.create(plan.dataset, run.training, run.augmentation, name=named)
+            made.append(folder)
+            runs.join(folder, {"id": key, "kind": plan.kind, "name": title})
+        if plan.grid or cluster:
+            _write(key, title, plan.dataset.id, plan.grid, cluster)
+    except CatDogError:
+        for folder in made:
+            files.remove_tree(folder)
+        raise
+    return key
+
+
+def listing() -> list[Group]:
+    """The groups of the workspace, the newest first."""
+    found: dict[str, list[Run]] = {}
+    for run in runs.listing():
+        if run.group:
+            found.setdefault(run.group["id"], []).append(run)
+    return [_group(key, members) for key, members in found.items()]
+
+
+def load(key: str) -> Group:
+    """A group by its id.
+
+    Raises:
+        RunError: no run names it.
+    """
+    for group in listing():
+        if group.id == key:
+            files.refuse_newer(group.folder / "sweep.json", _stored(key), FORMAT)
+            return group
+    raise RunError(
+        "There is no group of runs '{key}'. Expected an id that 'sweeps' or 'experiment list'"
+        " tells.",
+        key=files.shown(key),
+    )
+
+
+def start(key: str) -> None:
+    """Start a group, or go on with it: its runs train in the background, one after another.
+
+    Raises:
+        RunError: it is running already, or has nothing left to train.
+    """
+    group = load(key)
+    access.check("manage run", group.runs[0].owner)
+    if group.is_active:
+        raise _running(group)
+    released = release(group)
+    if not released:
+        raise _nothing_left(group)
+    runs.start(released[0].folder, follow=True)
+
+
+def release(group: Group) -> tuple[Run, ...]:
+    """Take back the wish to stop from the runs that wait, and return these."""
+    for run in group.waiting:
+        files.discard(run.folder / "stop")
+    return group.waiting
+
+
+def follow(folder: Path) -> None:
+    """After a run has ended by itself, start the next of its group that waits.
+
+    Nothing starts after a run that was stopped, nor while another of the group trains.
+    """
+    run = runs.load(folder)
+    if not run.group or run.status not in _OVER:
+        return
+    with suppress(RunError):
+        group = load(run.group["id"])
+        if group.is_active or not group.waiting:
+            return
+        following = group.waiting[0]
+        if not (following.folder / "stop").exists():
+            runs.start(following.folder, follow=True)
+
+
+def start_driver(
+    key: str, address: str | None = None, *, at_once: int | None = None, tries: int | None = None
+) -> None:
+    """Start a group, or go on with it, as trials of Ray Tune.
+
+    Args:
+        key: its id.
+        address: of the cluster; None for the one it was made for, else this machine.
+        at_once: trials at one time, None as before.
+        tries: how often a trial may be started, None as before.
+
+    Raises:
+        ClusterError: Ray is not installed, or the address is none.
+        AccessError: it belongs to somebody else, or the visitor may not name this cluster.
+        RunError: it is running already, or has nothing left to train.
+    """
+    group = load(key)
+    access.check("manage run", group.runs[0].owner)
+    ray_session.refuse_missing()
+    if group.driven:
+        raise _running(group)
+    if not group.left:
+        raise _nothing_left(group)
+    before = group.cluster or Cluster()
+    cluster = Cluster(
+        _allowed(address or before.address),
+        access.most_at_once(at_once or before.at_once),
+        tries or before.tries,
+    )
+    if not _stored(key):
+        _write(key, group.name, group.runs[0].dataset_id, None, cluster)
+    about = group.folder / "about.json"
+    earlier = files.read_object(about)
+    asked = {"asked": time.time(), "after": int(files.number(group.state.get("beat")))}
+    files.discard(group.folder / "stop")
+    files.write_json(about, {"format": FORMAT, **asdict(cluster), **asked})
+    try:
+        arguments = ["-m", "catdog_core.tuning.driver", group.id]
+        subprocess_jobs.start_detached(arguments, group.folder / "log.txt")
+    except OSError as error:
+        files.write_json(about, {"format": FORMAT, **earlier})
+        raise RunError(
+            "The sweep's process could not be started: {reason}. Close other programs or free some"
+            " disk space, then try again.",
+            reason=error.strerror or str(error),
+        ) from error
+
+
+def stop(key: str) -> None:
+    """Stop a group: what trains at its next batch, what waits, and its driver after them.
+
+    Raises:
+        RunError: there is no such group, or its driver has ended already.
+    """
+    group = load(key)
+    access.check("manage run", group.runs[0].owner)
+    if group.cluster and not group.is_active:
+        raise RunError(
+            "'{name}' is {status}, not running. There is nothing to stop.",
+            name=group.name,
+            status=group.status,
+        )
+    if group.driven:
+        files.write_bytes(group.folder / "stop", b"")
+        run_process.watch_stop(group.folder)
+        return
+    for run in group.waiting:
+        files.write_bytes(run.folder / "stop", b"")
+    for run in group.runs:
+        with suppress(RunError):  # it ended meanwhile
+            if run.is_active:
+                runs.stop(run.folder)
+
+
+def remove(key: str) -> str:
+    """Move a group with all its runs to the trash and return the id of its entry there.
+
+    Raises:
+        RunError: there is none, or one of its runs trains.
+        AccessError: one of its runs belongs to somebody else.
+        CatDogError: it cannot be moved.
+    """
+    group = load(key)
+    for run in group.runs:
+        access.check("manage run", run.owner)
+    if group.is_active:
+        raise RunError(
+            "'{name}' is running. Stop it before you delete it.",
+            name=group.name,
+        )
+    return trash.put("experiment", group.name, [run.folder for run in group.runs])
+
+
+def read_mark(folder: Path, run: str) -> Mark:
+    """What is remembered of a trial, nothing where there is no file or a damaged one."""
+    found = files.read_object(folder / "trials" / f"{run}.json")
+    mark = Mark()
+    for each in fields(Mark):
+        value: Any = found.get(each.name)
+        if each.type == "str":
+            setattr(mark, each.name, str(value or ""))
+        else:
+            number = max(files.number(value), 0)
+            setattr(mark, each.name, int(number) if each.type == "int" else number)
+    return mark
+
+
+def write_mark(folder: Path, run: str, mark: Mark) -> None:
+    """Remember a trial. Raises CatDogError when it cannot be written."""
+    files.write_json(folder / "trials" / f"{run}.json", {"format": FORMAT, **asdict(mark)})
+
+
+def prune(folder: Path, run: str, epoch: int, score: float) -> None:
+    """Note that a run was stopped early for good, after which epoch and at which score."""
+    told = {"format": FORMAT, "epoch": epoch, "score": score}
+    files.write_json(folder / "pruned" / f"{run}.json", told)
+
+
+def _allowed(address: str) -> str:
+    """An address the visitor may use: who answers at one can run code on this machine, so where
+    several share a lab only a teacher names one other than this machine or its own Ray."""
+    said = ray_session.check(address)
+    if said not in (ray_session.LOCAL, "auto"):
+        access.check("choose a cluster")
+    return said
+
+
+def _write(key: str, name: str, dataset: str, grid: Grid | None, cluster: Cluster | None) -> None:
+    stored = {
+        "format": FORMAT,
+        "id": key,
+        "name": name,
+        "created": time.time(),
+        "dataset": dataset,
+        "grid": grid.model_dump(mode="json") if grid else None,
+        **(asdict(cluster) if cluster else {"address": None, "at_once": None, "tries": TRIES}),
+    }
+    files.write_json(root() / key / "sweep.json", stored)
+
+
+def _stored(key: str) -> dict[str, Any]:
+    """The sweep.json of a group, empty where there is none; an id made by hand may be a path."""
+    return files.read_object(root() / key / "sweep.json") if Path(key).name == key else {}
+
+
+def _group(key: str, members: list[Run]) -> Group:
+    about = members[0].group
+    made = Group(
+        id=key,
+        kind=about["kind"],
+        name=about["name"] or key,
+        runs=tuple(sorted(members, key=lambda run: (run.created, run.id))),
+        pruned=frozenset(),
+        status="stopped",
+        trials={},
+    )
+    stored = _stored(key)
+    driver: status.Status | None = None
+    if stored:
+        asked, state = (
+            files.read_object(made.folder / name) for name in ("about.json", "state.json")
+        )
+        after = asked.get("after")
+        driver = status.of(
+            made.folder,
+            state,
+            files.number(asked.get("asked")),
+            after if isinstance(after, int) else None,
+        )
+        made = replace(
+            made,
+            pruned=frozenset(path.stem for path in (made.folder / "pruned").glob("[!.]*.json")),
+            grid=_grid(stored.get("grid")),
+            cluster=_cluster({**stored, **{k: v for k, v in asked.items() if v}}),
+            driven=driver in _DRIVES,
+            state=state,
+        )
+    return replace(made, status=_status(made, driver), trials=_trials(made))
+
+
+def _status(group: Group, driver: status.Status | None) -> status.Status:
+    if driver in _DRIVES:
+        return driver
+    if group.active:
+        return "running"
+    if driver in ("failed", "lost") and group.left:
+        return driver
+    return "stopped" if group.waiting else "done"
+
+
+def _trials(group: Group) -> dict[str, Trial]:
+    """The trials of a group as their runs and marks tell."""
+    tries = group.cluster.tries if group.cluster else 0
+    found = {}
+    for run in group.runs:
+        mark = read_mark(group.folder, run.id) if group.cluster else Mark()
+        again = group.driven and (mark.driver != group.state.get("driver") or mark.here < tries)
+        found[run.id] = Trial(
+            _trial_status(group, run, again),
+            mark.tries,
+            mark.seconds,
+            mark.seconds * mark.cores,
+            len(run.epochs),
+        )
+    return found
+
+
+def _trial_status(group: Group, run: Run, again: bool) -> TrialStatus:
+    if run.status == "done":
+        return "done"
+    if run.id in group.pruned:
+        return "pruned"
+    if run.is_active:
+        return "running"
+    if run.status in ("failed", "damaged") or (run.status == "lost" and group.driven):
+        return "waiting" if again else "failed"
+    return "waiting" if group.is_active or not run.epochs else "stopped"
+
+
+def _cluster(stored: Mapping[str, Any]) -> Cluster | None:
+    if not stored.get("address"):
+        return None
+    at_once, tries = (max(int(files.number(stored.get(k))), 0) for k in ("at_once", "tries"))
+    return Cluster(str(stored["address"]), at_once or None, tries or TRIES)
+
+
+def _grid(stored: Any) -> Grid | None:
+    try:
+        return grids.parse(stored) if stored else None
+    except CatDogError:  # of a lab that knew other settings; the runs tell all the same
+        return None
+
+
+def _running(group: Group) -> RunError:
+    return RunError(
+        "'{name}' is running already. Wait for it, or stop it first.",
+        name=group.name,
+    )
+
+
+def _nothing_left(group: Group) -> RunError:
+    return RunError("'{name}' has nothing left to train. Make a new one.", name=group.name)

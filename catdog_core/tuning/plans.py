@@ -1,0 +1,206 @@
+"""Plans of groups: which runs a sweep, a twin or a small-data experiment is made of. Light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..base import field_specs
+from ..base.errors import N_, RunError, SettingsError
+from ..config import NETWORKS, NO_AUGMENTATION, PRESETS, Augmentation, Training
+from ..data.datasets import Dataset
+from ..data.splits import SIZES
+from ..runs.run_folder import Run
+from ..training import time_estimate
+from . import grid as grids
+from .grid import Grid
+
+Kind = Literal["sweep", "twin", "small-data"]
+Budget = Literal["steps", "epochs"]
+
+NAMES: dict[str, str] = {
+    "sweep": N_("Sweep"),
+    "twin": N_("With and without augmentation"),
+    "small-data": N_("More data"),
+}
+START = 12.0
+"""Seconds until a run's first step: the process, TensorFlow, the graph."""
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A run to be: its name and its settings."""
+
+    name: str
+    training: Training
+    augmentation: Augmentation | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A group to be: on what, and its runs in the order they will train.
+
+    `grid` is what a sweep tries, None for other kinds.
+    """
+
+    kind: Kind
+    dataset: Dataset
+    runs: tuple[RunSpec, ...]
+    grid: Grid | None = None
+
+
+def sweep(
+    dataset: Dataset, grid: Grid, training: Training, augmentation: Augmentation | None
+) -> Plan:
+    """Plan a run for each combination of a grid, named by what differs.
+
+    Args:
+        dataset: what to train on.
+        grid: what differs; the same grid gives the same runs.
+        training: what all runs have in common.
+        augmentation: likewise; None for none.
+
+    Raises:
+        SettingsError: a combination does not go together, or the model has no such part.
+    """
+    found = []
+    for values in grids.combinations(grid):
+        name = ", ".join(f"{_label(key)} {_value(values[key])}" for key in grid.varied)
+        changed = _augmentation(grid, values, augmentation)
+        found.append(RunSpec(name or "as given", _training(grid, values, training), changed))
+    return Plan("sweep", dataset, tuple(found), grid)
+
+
+def twin(dataset: Dataset, training: Training, augmentation: Augmentation) -> Plan:
+    """Plan the same training twice, on the same photos with the same seed: plain and augmented.
+
+    Raises:
+        RunError: the augmentation changes nothing.
+    """
+    if augmentation.is_off:
+        raise RunError(
+            "The augmentation of the twin experiment changes nothing, so both runs would be the"
+            " same. Choose one that does something."
+        )
+    pair = (RunSpec("plain", training, None), RunSpec("augmented", training, augmentation))
+    return Plan("twin", dataset, pair)
+
+
+def sizes(dataset: Dataset) -> list[int]:
+    """The training sizes a dataset can give: those of `division.SIZES`, and all it has."""
+    there = len(dataset.items("train"))
+    found = [size for size in SIZES if len(dataset.classes) <= size <= there]
+    return found if there >= SIZES[-1] or there in found else [*found, there]
+
+
+def small_data(
+    dataset: Dataset,
+    trainings: Sequence[Training],
+    chosen: Sequence[int],
+    augmentations: Sequence[Augmentation | None],
+    budget: Budget = "steps",
+) -> Plan:
+    """Plan the same trainings on more and more photos, a small choice within the larger ones.
+
+    Args:
+        dataset: what to train on.
+        trainings: one for each network to compare.
+        chosen: numbers of training photos.
+        augmentations: None for plain.
+        budget: "steps" gives every run as many changes of the weights as the one with the most
+            photos, so that they differ in the photos alone; "epochs" shows every photo equally
+            often, which is quicker and gives small runs fewer changes.
+
+    Raises:
+        RunError: fewer than two sizes, or nothing to train.
+    """
+    if len(set(chosen)) < 2 or not trainings or not augmentations:
+        raise RunError(
+            "A small-data experiment of {sizes} sizes and {networks} networks shows nothing."
+            " Expected at least two sizes and one network.",
+            sizes=len(set(chosen)),
+            networks=len(trainings),
+        )
+    found = []
+    for size in sorted(set(chosen)):
+        for training in trainings:
+            steps = training.steps(max(chosen)) if budget == "steps" else None
+            change = {"train_photos": size, "steps_per_epoch": steps}
+            for augmentation in augmentations:
+                is_plain = augmentation is None or augmentation.is_off
+                name = f"{training.model}, {size} photos, {'plain' if is_plain else 'augmented'}"
+                found.append(RunSpec(name, training.model_copy(update=change), augmentation))
+    return Plan("small-data", dataset, tuple(found))
+
+
+def seconds(plan: Plan, known: Sequence[Run]) -> float | None:
+    """Estimate how long a plan takes, one run after another, if nothing else trains.
+
+    Args:
+        plan: what is to be trained.
+        known: earlier runs of this machine, the newest first.
+
+    Returns:
+        None where a network of the plan has never been timed.
+    """
+    spent = [_seconds(run, plan.dataset, known) for run in plan.runs]
+    return sum(s for s in spent if s is not None) if None not in spent else None
+
+
+def _seconds(run: RunSpec, dataset: Dataset, known: Sequence[Run]) -> float | None:
+    counts = time_estimate.photos(run.training, dataset)
+    # Augmentation hardly slows a training: any run of the network tells, those most alike first.
+    for augmentation in (run.augmentation, None, PRESETS["notes"]):
+        earlier = time_estimate.from_runs(run.training, augmentation, counts, known)
+        if earlier is not None:
+            return START + earlier[0]
+        speed = time_estimate.measured(time_estimate.kind(run.training, augmentation))
+        if speed is not None:
+            return time_estimate.seconds(run.training, counts, speed)
+    return None
+
+
+def _training(grid: Grid, values: dict[str, Any], training: Training) -> Training:
+    """The training of one run of a sweep; parts of the network make it one of the user's own."""
+    fields = Training.model_fields
+    change = {name: values[name] for name in grid.settings if name in fields}
+    built = {name: values[name] for name in grid.settings if name not in fields}
+    if built:
+        model = change.get("model", training.model)
+        base = training.network or NETWORKS.get("notes" if model == "custom" else model)
+        if base is None:
+            raise SettingsError(
+                "The grid: {name} is a part of a network of blocks, and '{model}' is none. Expected"
+                " one of {names}.",
+                name=next(iter(built)),
+                model=model,
+                names=", ".join(("custom", *NETWORKS)),
+            )
+        change |= {"model": "custom", "network": {**base.model_dump(), **built}}
+    return field_specs.parse(Training, {**training.model_dump(), **change}, "The grid")
+
+
+def _augmentation(
+    grid: Grid, values: dict[str, Any], augmentation: Augmentation | None
+) -> Augmentation | None:
+    if not grid.augmentation:
+        return augmentation
+    change = {name: values[f"augmentation.{name}"] for name in grid.augmentation}
+    base = augmentation or NO_AUGMENTATION
+    made = field_specs.parse(Augmentation, {**base.model_dump(), **change}, "The grid")
+    return None if made.is_off else made
+
+
+def _label(name: str) -> str:
+    return name.removeprefix("augmentation.").replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return " to ".join(f"{part:g}" for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

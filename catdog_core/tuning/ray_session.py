@@ -1,0 +1,218 @@
+"""Ray, where it is wanted: its import, a connection to a cluster, and the end of both.
+
+Ray is an optional dependency: no module may import it at its top, unless it is itself loaded only
+when somebody asked for a cluster. `require` is the way to it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..base import files, leftovers, processes
+from ..base.errors import ClusterError
+
+LOCAL = "local"
+"""The address that starts a Ray of one's own on this machine, for as long as it is needed."""
+LOOPBACK = "127.0.0.1"
+OBJECT_STORE = 100 * 2**20
+"""Bytes of shared memory of a local Ray: the lab sends no photos through it."""
+_PATIENCE = 10.0  # seconds for an address to answer; Ray itself would try for minutes
+_SAID_NOTHING = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # and CUDA_VISIBLE_DEVICES stays as it is
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+
+def is_installed() -> bool:
+    """Whether Ray can be imported; found out without importing it."""
+    return find_spec("ray") is not None
+
+
+def refuse_missing() -> None:
+    """Raise ClusterError with what to do when Ray is not installed; imports nothing."""
+    if not is_installed():
+        raise ClusterError(
+            "Ray is not installed, which sweeps need. Install it"
+            " with 'pip install -r requirements-cluster.txt', then try again."
+        )
+
+
+def require() -> Any:
+    """The module `ray`.
+
+    Raises:
+        ClusterError: it is not installed, or cannot be loaded here.
+    """
+    for name, value in _SAID_NOTHING.items():
+        os.environ.setdefault(name, value)
+    refuse_missing()
+    try:
+        import ray
+    except ImportError as error:
+        raise ClusterError(
+            "Ray cannot be loaded here: {reason}. Install it anew with 'pip install -r"
+            " requirements-cluster.txt'.",
+            reason=str(error)[:200],
+        ) from error
+    return ray
+
+
+def check(address: str) -> str:
+    """An address as it is meant, without spaces.
+
+    Args:
+        address: "local" for a Ray of one's own, "auto" for the one that runs on this machine,
+            "host:port" or "ray://host:port" for another.
+
+    Raises:
+        ClusterError: it is none of these.
+    """
+    said = address.strip()
+    if said in (LOCAL, "auto"):
+        return said
+    host, colon, port = said.removeprefix("ray://").rpartition(":")
+    if not colon or not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ClusterError(
+            "The address of the cluster is '{address}'. Expected local, auto, HOST:PORT such as"
+            " 10.0.0.5:6379, or ray://HOST:PORT such as ray://10.0.0.5:10001.",
+            address=files.shown(said) or "nothing",
+        )
+    return said
+
+
+def refuse_silent(address: str) -> None:
+    """Raise ClusterError for an address where nobody listens, before anything is made for it."""
+    address = check(address)
+    if address not in (LOCAL, "auto"):  # these are started, or found, when it comes to it
+        _knock(address)
+
+
+@contextmanager
+def connected(address: str = LOCAL, **options: Any) -> Iterator[Any]:
+    """Be connected to a cluster while the block runs; a Ray started for it ends with it.
+
+    Where this process is connected already, that connection is used and stays.
+
+    Args:
+        address: as in `check`.
+        options: more for `ray.init`, such as ``runtime_env``.
+
+    Returns:
+        The module `ray`.
+
+    Raises:
+        ClusterError: Ray is not installed, or nothing answers at the address.
+    """
+    address = check(address)
+    if address == LOCAL:
+        _ask_for_a_token()
+    ray = require()
+    if ray.is_initialized():
+        yield ray
+        return
+    folder = _temporary() if address == LOCAL else None
+    try:
+        _connect(ray, address, folder, options)
+        yield ray
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ray.shutdown()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ask_for_a_token() -> None:
+    """Have a Ray of our own refuse other users of this machine, who reach the loopback as well.
+
+    Ray reads these variables when it is imported; its processes inherit them.
+    """
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+def _keep_to_loopback() -> None:
+    """Have Ray take 127.0.0.1 for this machine's address, in this process.
+
+    Told ``_node_ip_address`` alone, it would still listen on all interfaces (Ray 2.60), and run
+    whatever it is sent by one who reaches its ports.
+    """
+    from ray._private import services, worker
+
+    def node_address(address: str | None = None) -> str:
+        node = worker._global_node
+        return LOOPBACK if node is None else str(node.node_ip_address)
+
+    services.get_node_ip_address = node_address
+
+
+def _connect(ray: Any, address: str, folder: Path | None, options: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, **options}
+    if not address.startswith("ray://"):
+        asked["log_to_driver"] = False
+    if address == LOCAL:
+        _keep_to_loopback()
+        asked |= {
+            "include_dashboard": False,
+            "_node_ip_address": LOOPBACK,
+            "object_store_memory": OBJECT_STORE,
+        }
+        if folder is not None:
+            asked["_temp_dir"] = str(folder)
+    elif address != "auto":
+        _knock(address)
+    try:
+        with warnings.catch_warnings():  # Ray's notes about itself are none of the user's
+            warnings.simplefilter("ignore")
+            ray.init(**asked)
+    except Exception as error:  # Ray raises a dozen kinds, down to plain RuntimeError
+        raise _unreachable(address, f"{type(error).__name__}: {error}") from error
+
+
+def _knock(address: str) -> None:
+    """Find out whether anybody listens at an address, which Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE):
+            pass
+    except OSError as error:
+        raise _unreachable(address, error.strerror or str(error)) from error
+
+
+def _unreachable(address: str, reason: str) -> ClusterError:
+    if address == LOCAL:
+        return ClusterError(
+            "Ray could not be started on this machine: {reason}. Close other programs or free some"
+            " memory and disk space, then try again.",
+            reason=" ".join(reason.split())[:300],
+        )
+    return ClusterError(
+        "No Ray cluster answers at '{address}': {reason}. Start one (docs/cluster.md), check the"
+        " address, or use local.",
+        address=address,
+        reason=" ".join(reason.split())[:300],
+    )
+
+
+def _temporary() -> Path | None:
+    """A short place for a local Ray's own files: names of sockets may have 107 letters at most."""
+    if os.name == "nt":
+        return None
+    for base in (tempfile.gettempdir(), "/tmp"):
+        if len(base) <= 30 and os.access(base, os.W_OK):
+            made = Path(tempfile.mkdtemp(prefix="catdog-", dir=base))
+            # The name has no room for it: see `leftovers`.
+            (made / leftovers.MAKER).write_text(f"-{processes.maker()}-00000000")
+            return made
+    return None

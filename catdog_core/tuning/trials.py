@@ -1,0 +1,346 @@
+"""The trials of a group on Ray Tune: as many at once as there is room for, judged by ASHA.
+
+A trial runs in an actor of Ray, on any machine that sees the workspace. It has a run's ordinary
+worker train, a process of its own as for every run, and reports its epochs.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler, TrialScheduler
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from .. import runs
+from ..base import files
+from ..base.errors import CatDogError, ClusterError, RunError
+from ..runs import Run, failure_messages
+from . import groups
+from .grid import Asha
+from .groups import Cluster, Group
+
+EPOCH, SCORE = "epochs", "score"
+"""What a trial reports: whole epochs so far, and how good the last one was; higher is better."""
+WORST = -1e9
+CORES = 2.0
+"""Processors of one trial, unless told how many trials to have at once: a small network gains
+little from more."""
+_QUIET = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # runs keep their own numbers
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # the end of a run comes without an epoch
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+_LOOK = 0.5  # seconds between two looks at the run
+_NOTE = 5.0  # seconds between two notes of the cost
+_WAKING = 60.0  # seconds a worker may take to its first sign of life, on a busy machine
+_LEAVING = 60.0  # seconds a worker may take to stop
+
+
+def run(ray: Any, group: Group, driver: str, tell: Callable[..., None]) -> list[str]:
+    """Train what is left of a group.
+
+    Args:
+        ray: the module, connected.
+        group: what to train.
+        driver: which driver this is.
+        tell: takes ``cores``, ``at_once`` and ``cores_each``.
+
+    Returns:
+        What went wrong with trials outside of their runs, in words.
+    """
+    os.environ.update(_QUIET)
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    cluster = group.cluster or Cluster()
+    total, largest = room(ray)
+    each, at_once = share(total, largest, cluster.at_once)
+    tell(cores=total, at_once=at_once, cores_each=each)
+    shared = {
+        "sweep": str(group.folder),
+        "runs": str(runs.root()),
+        "workspace": str(files.workspace()),
+        "driver": driver,
+        "tries": cluster.tries,
+        "cores": each,
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+    }
+    tuner = tune.Tuner(
+        tune.with_resources(RunTrial, {"CPU": each}),
+        param_space={"run": tune.grid_search([run.id for run in group.left]), **shared},
+        tune_config=tune.TuneConfig(
+            max_concurrent_trials=at_once, scheduler=_scheduler(group), reuse_actors=False
+        ),
+        run_config=tune.RunConfig(
+            name="trials",
+            storage_path=str(group.folder / "ray"),
+            stop=WishedStop(group.folder),
+            # What a run goes on from lies in its folder.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=max(cluster.tries - 1, 0)),
+            verbose=0,
+        ),
+    )
+    problems = []
+    for error in tuner.fit().errors:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        problems.append((lines or [type(error).__name__])[-1])
+    return problems
+
+
+def room(ray: Any) -> tuple[float, float]:
+    """Processors of the whole cluster, and of its largest machine.
+
+    Raises:
+        ClusterError: it has none.
+    """
+    nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
+    if not any(nodes):
+        raise ClusterError(
+            "The cluster has no processors to give away. Expected at least one. Start its machines"
+            " with --num-cpus above 0."
+        )
+    return float(sum(nodes)), float(max(nodes))
+
+
+def share(total: float, largest: float, at_once: int | None) -> tuple[float, int]:
+    """Processors of one trial, and trials at one time.
+
+    Args:
+        total: processors of the cluster.
+        largest: those of its largest machine; a trial is on one.
+        at_once: how many trials are wanted at one time, None for what there is room for.
+    """
+    each = min(CORES, largest) if at_once is None else min(total / at_once, largest)
+    each = float(int(each)) if each >= 1 else max(each, 0.01)
+    return each, at_once or max(int(total // each), 1)
+
+
+def refuse_blind_machines(ray: Any, group: Group) -> None:
+    """Raise ClusterError when a machine of the cluster does not see the workspace or the photos."""
+    look = ray.remote(_look)
+    folders = {run.dataset_folder for run in group.left}  # a URL is no place of any machine
+    paths = [str(group.folder), *(f for f in sorted(folders) if Path(f).is_dir())]
+    asked = []
+    for node in ray.nodes():
+        if node["Alive"] and node["Resources"].get("CPU"):
+            here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            options = look.options(num_cpus=0, scheduling_strategy=here, max_retries=1)
+            asked.append(options.remote(paths))
+    try:
+        ray.get(asked, timeout=120)
+    except CatDogError:
+        raise
+    except Exception as error:
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, CatDogError):
+            raise cause from error
+        raise ClusterError(
+            "A machine of the cluster cannot run the lab: {reason}. Expected the lab and its"
+            " packages on all machines, under the same path or installed.",
+            reason=" ".join(str(error).split())[-300:],
+        ) from error
+
+
+def _look(paths: list[str]) -> None:
+    for path in paths:
+        refuse_unseen(Path(path))
+
+
+def refuse_unseen(path: Path) -> None:
+    """Raise ClusterError when this machine does not see a file of the workspace."""
+    if not path.exists():
+        raise ClusterError(
+            "The machine {host} of the cluster does not see {path}. Expected the workspace and the"
+            " photos on a file system that all machines share, under the same path.",
+            host=platform.node(),
+            path=path,
+        )
+
+
+class WishedStop(tune.Stopper):
+    """Ends all trials once the group's folder holds the wish to stop."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "stop"
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No trial ends by itself here: each tells when its run has ended."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether a stop is wished."""
+        return self.path.exists()
+
+
+class Halving(ASHAScheduler):
+    """Asynchronous successive halving over whole epochs, judged by the training's monitor.
+
+    Who is stopped is written down at once, so that no later driver goes on with it.
+    """
+
+    def __init__(self, folder: Path, asha: Asha, epochs: int) -> None:
+        """Take the group's folder, when to stop, and the most epochs a trial has."""
+        super().__init__(
+            time_attr=EPOCH,
+            metric=SCORE,
+            mode="max",
+            max_t=max(epochs, asha.grace),
+            grace_period=asha.grace,
+            reduction_factor=asha.reduction,
+        )
+        self.folder = folder
+
+    def recall(self, ended: Iterable[Run]) -> None:
+        """Take note of the epochs of runs that have ended: others are judged by them, too."""
+        scheduler: Any = super()
+        for run in ended:
+            scheduler.on_trial_add(None, _Past(run.id))
+            for row in run.epochs:
+                scheduler.on_trial_result(None, _Past(run.id), reported(run, row))
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Decide whether a trial goes on."""
+        decision: str = super().on_trial_result(tune_controller, trial, result)
+        if decision == TrialScheduler.STOP and result[EPOCH] < result["of"]:
+            groups.prune(self.folder, trial.config["run"], result[EPOCH], result[SCORE])
+        return decision
+
+
+@dataclass(frozen=True)
+class _Past:
+    """A trial that ended before: all the scheduler asks of one is its id."""
+
+    trial_id: str
+
+
+def _scheduler(group: Group) -> Halving | None:
+    if group.grid is None or group.grid.asha is None:
+        return None
+    most = max(run.training.epochs for run in group.runs if run.training)
+    scheduler = Halving(group.folder, group.grid.asha, most)
+    left = {run.id for run in group.left}
+    scheduler.recall(run for run in group.runs if run.id not in left and run.epochs)
+    return scheduler
+
+
+def reported(run: Run, row: dict[str, Any]) -> dict[str, Any]:
+    """What a trial reports of an epoch."""
+    assert run.training is not None
+    monitor = run.training.monitor
+    value = row.get(monitor)
+    score = float(value) if isinstance(value, (int, float)) else math.nan
+    score = -score if monitor == "val_loss" else score
+    score = score if math.isfinite(score) else WORST
+    return {EPOCH: row["epoch"] + 1, SCORE: score, "of": run.training.epochs}
+
+
+class RunTrial(tune.Trainable):
+    """Trains one run. A worker that fails or is killed is started again, from its last whole epoch.
+
+    Its configuration: ``run`` its id, ``runs``, ``sweep`` and ``workspace`` the folders,
+    ``driver`` which one it is of, ``tries`` how often a worker may be started, ``cores`` how many
+    processors it holds, ``threads`` the driver's OMP_NUM_THREADS.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Find the run. Raises ClusterError where this machine does not see it."""
+        self.group_folder, self.folder = Path(config["sweep"]), Path(config["runs"]) / config["run"]
+        self.tries = int(config["tries"])
+        _as_at_the_driver(config)
+        refuse_unseen(self.folder / "settings.json")
+        self.mark = groups.read_mark(self.group_folder, config["run"])
+        if self.mark.driver != config["driver"]:
+            self.mark.driver, self.mark.here = config["driver"], 0
+        self.mark.host, self.mark.cores = platform.node(), float(config["cores"])
+        self.run_id = config["run"]
+        self.reported = -1
+        self.started: float | None = None  # when this trial started a worker last
+        self.was_seen = False  # whether that worker has lived
+        self.paid = self.noted = time.monotonic()
+        self._note()
+
+    def step(self) -> dict[str, Any]:
+        """Wait for the next whole epoch, or the run's end, and report it."""
+        while True:
+            self._pay()
+            run = runs.load(self.folder)
+            self.was_seen = self.was_seen or run.status == "running"
+            row = next((row for row in run.epochs if row["epoch"] > self.reported), None)
+            is_last = row is not None and run.training and row["epoch"] + 1 >= run.training.epochs
+            # The last epoch is told with the end: the worker still has to close its files.
+            if row is not None and not (is_last and run.is_active):
+                self.reported = row["epoch"]
+                return {**reported(run, row), "done": bool(is_last and run.status == "done")}
+            if not run.is_active and not self._goes_on(run):
+                return {"done": True}
+            if self._stop_wished and run.is_active:
+                self._ask_to_stop()
+            time.sleep(_LOOK)
+
+    def cleanup(self) -> None:
+        """Have the run stop, and wait until it has."""
+        self._ask_to_stop()
+        end = time.monotonic() + _LEAVING
+        while runs.load(self.folder).is_active and time.monotonic() < end:
+            time.sleep(_LOOK)
+        self._pay()
+        self._note()
+
+    @property
+    def _stop_wished(self) -> bool:
+        return (self.group_folder / "stop").exists()
+
+    def _goes_on(self, run: runs.Run) -> bool:
+        """Whether a run that does not train is to be waited for; starts its worker where due."""
+        now = time.monotonic()
+        if self._stop_wished or run.status == "done" or not run.can_resume:
+            return False
+        if self.started is not None and not self.was_seen and now - self.started < _WAKING:
+            return run.status == "lost"
+        failure = run.state.get("error")
+        diverged = isinstance(failure, dict) and failure.get("message") == failure_messages.DIVERGED
+        stopped_here = self.started is not None and run.status == "stopped"
+        if stopped_here or self.mark.here >= self.tries or (run.status == "failed" and diverged):
+            return False
+        self.mark.here += 1
+        self.mark.tries += 1
+        self._note()
+        self.started, self.was_seen = now, False
+        with suppress(RunError):  # somebody else has just started it
+            runs.start(self.folder)
+        return True
+
+    def _ask_to_stop(self) -> None:
+        with suppress(CatDogError):  # it has ended, or the disk is full: the watch sees to it
+            if runs.load(self.folder).is_active:
+                runs.stop(self.folder)
+
+    def _pay(self) -> None:
+        now = time.monotonic()
+        self.mark.seconds += now - self.paid
+        self.paid = now
+        if now - self.noted > _NOTE:
+            self._note()
+
+    def _note(self) -> None:
+        self.noted = time.monotonic()
+        with suppress(CatDogError):  # a full disk ends the training where it makes results
+            groups.write_mark(self.group_folder, self.run_id, self.mark)
+
+
+def _as_at_the_driver(config: dict[str, Any]) -> None:
+    """Undo what Ray changes for its own processes: a worker is to compute as any other does."""
+    os.environ["CATDOG_WORKSPACE"] = config["workspace"]
+    os.environ.pop("OMP_NUM_THREADS", None)
+    if config["threads"] is not None:
+        os.environ["OMP_NUM_THREADS"] = config["threads"]

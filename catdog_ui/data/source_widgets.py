@@ -1,0 +1,81 @@
+"""What the sources of photos share: headings, a preview, a bar, and the choice of what was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from catdog_core.data import datasets
+from catdog_core.data.datasets import Dataset
+from catdog_core.data.preview import Preview
+
+from .. import visitors
+from ..i18n import N_, escape, t
+from ..startup import guard
+
+SPLITS = {"train": N_("Training"), "validation": N_("Validation"), "test": N_("Test")}
+_ROWS = 12
+"""Classes listed at most."""
+
+
+def heading(text: str) -> None:
+    """The name of a source."""
+    st.markdown(f"**{text}**")
+
+
+def choose(dataset: Dataset) -> None:
+    """Make a dataset the chosen one on every page, and draw the page again."""
+    st.query_params["dataset"] = dataset.id
+    st.rerun()
+
+
+def demo_button(key: str, kind: str = "primary") -> None:
+    """A button that draws the demo set and makes it the chosen dataset."""
+    if visitors.action_button(
+        t("Make the demo dataset"), key, "change data", icon="brush", type=kind
+    ):
+        with guard():
+            with progress(t("Drawing cats and dogs…")) as tell:
+                dataset = datasets.create_demo(progress=tell)
+            choose(dataset)
+
+
+def show_preview(found: Preview) -> None:
+    """What was understood of a folder, an archive or a pile of photos."""
+    heads = [t("Class"), *(t(SPLITS[split]) for split in found.counts)]
+    classes = list(next(iter(found.counts.values())))
+    rows = [
+        [escape(name), *(f"{row[name]:,}" for row in found.counts.values())]
+        for name in classes[:_ROWS]
+    ]
+    lines = [heads, ["---", *("--:" for _ in found.counts)], *rows]
+    with st.container(border=True):
+        st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        if len(classes) > _ROWS:
+            st.caption(t("and {n} more classes", n=len(classes) - _ROWS))
+        told = [
+            t(message, **{k: escape(v) if isinstance(v, str) else v for k, v in values.items()})
+            for message, values in found.sentences()
+        ]
+        st.caption("  \n".join(told))
+
+
+class progress:  # noqa: N801 - used as a function is
+    """A bar that takes (done, total) and moves only when a percent more is done."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._percent = text, -1
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        self._bar = st.progress(0.0, self._text)
+        return self._tell
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.empty()
+
+    def _tell(self, done: int, total: int) -> None:
+        percent = 100 * done // max(total, 1)
+        if percent > self._percent:
+            self._percent = percent
+            self._bar.progress(min(percent, 100), self._text)

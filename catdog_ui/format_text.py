@@ -1,0 +1,198 @@
+"""Runs and settings put into words: status, times, augmentation, differences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from catdog_core.base.field_specs import Control, controls
+from catdog_core.config import PRESETS, Augmentation, Network, Training
+from catdog_core.runs import Run
+
+from .i18n import N_, t
+
+PRESET_NAMES = {
+    "notes": N_("Class notes"),
+    "gentle": N_("Gentle"),
+    "strong": N_("Strong"),
+    "none": N_("None"),
+}
+STATUS: dict[str, tuple[str, str, str]] = {
+    # status: (word, Streamlit colour, icon)
+    "queued": (N_("waiting"), "orange", ":material/hourglass_empty:"),
+    "running": (N_("training"), "blue", ":material/play_circle:"),
+    "stopped": (N_("stopped"), "gray", ":material/pause_circle:"),
+    "done": (N_("done"), "green", ":material/check_circle:"),
+    "failed": (N_("failed"), "red", ":material/error:"),
+    "lost": (N_("interrupted"), "red", ":material/power_off:"),
+    "stalled": (N_("not responding"), "orange", ":material/warning:"),
+    "damaged": (N_("damaged"), "red", ":material/broken_image:"),
+}
+OFF_AT_ZERO = ("early_stopping", "weight_averaging", "label_smoothing", "weight_decay")
+"""Settings of a training whose 0 means that they do nothing."""
+
+
+def status(run: Run) -> str:
+    """The status of a run as one word."""
+    return t(STATUS[run.status][0])
+
+
+def duration(seconds: float | None) -> str:
+    """A span of time for people: "48 s", "3 min 20 s", "2 h 05 min"."""
+    if seconds is None or seconds < 0:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return t("{s} s", s=whole)
+    if whole < 3600:
+        return t("{m} min {s:02d} s", m=whole // 60, s=whole % 60)
+    return t("{h} h {m:02d} min", h=whole // 3600, m=whole % 3600 // 60)
+
+
+def moment(unix: float) -> str:
+    """A moment in the server's local time: "2026-03-01 14:05"."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix)) if unix else "–"
+
+
+def percent(value: Any) -> str:
+    """A fraction 0..1 as a percentage with one decimal, a dash for no number."""
+    if isinstance(value, (int, float)) and value == value:
+        return f"{value:.1%}"
+    return "–"
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
+
+
+def points(difference: float | None) -> str:
+    """A difference of two fractions in percentage points, a dash for none."""
+    return "–" if difference is None else t("{n:.1f} points", n=difference * 100)
+
+
+def augmentation(settings: Augmentation | None) -> str:
+    """What an augmentation changes, in one line."""
+    if settings is None or settings.is_off:
+        return t("off")
+    on = settings.active
+    return ", ".join(
+        _part(control, getattr(settings, control.name))
+        for control in controls(Augmentation)
+        if control.name in on
+        and (control.kind != "choice" or getattr(settings, control.name) != control.default)
+    )
+
+
+def preset_or_own(settings: Augmentation | None) -> str:
+    """An augmentation by its preset's name where it has one, else in full."""
+    for name, preset in PRESETS.items():
+        if settings == preset:
+            return t(PRESET_NAMES[name])
+    return augmentation(settings)
+
+
+def _part(control: Control, value: Any) -> str:
+    label = t(control.label)
+    if control.kind == "bool":
+        return label
+    if control.kind == "choice":
+        return f"{label} {value}"
+    if control.kind == "range":
+        return f"{label} {value[0]:g}–{value[1]:g} {control.unit}".rstrip()
+    sign = "" if control.one_way else "±"
+    space = "" if control.unit in ("", "°") else " "
+    return f"{label} {sign}{value:g}{space}{control.unit}"
+
+
+def setting(control: Control, value: Any) -> str:
+    """One value of a training's settings with its unit."""
+    if control.kind == "bool":
+        return t("on") if value else t("off")
+    if value is None:
+        return t("all")
+    if control.name in OFF_AT_ZERO and not value:
+        return t("off")
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{text} {t(control.unit)}" if control.unit else text
+
+
+def differing(runs: Sequence[Run]) -> list[Control]:
+    """The settings in which the trainings of some runs differ, model aside."""
+    trainings = [run.training for run in runs if run.training and not run.is_history]
+    return [
+        control
+        for control in controls(Training)
+        if control.name != "model"
+        and len({getattr(training, control.name) for training in trainings}) > 1
+    ]
+
+
+def differs_in_augmentation(runs: Sequence[Run]) -> bool:
+    """Whether some runs were trained with different augmentations; off and none are one."""
+    kinds = {
+        None if r.augmentation is None or r.augmentation.is_off else r.augmentation
+        for r in runs
+        if r.training and not r.is_history
+    }
+    return len(kinds) > 1
+
+
+def settings_line(run: Run) -> str:
+    """The settings of a run in one line."""
+    training = run.training
+    if training is None:
+        return ""
+    if run.is_history:
+        return t("a history from a file: it has no model, and its settings are not known")
+    parts = [
+        network(training),
+        t("{n} epochs", n=training.epochs),
+        t("batch size {n}", n=training.batch_size),
+        t("learning rate {rate:g}", rate=training.learning_rate),
+        *([t("{n} training photos", n=training.train_photos)] if training.train_photos else []),
+        t("{n} px", n=training.image_size),
+        t("seed {n}", n=training.seed),
+        *([t("{n} workers", n=run.workers)] if run.workers > 1 else []),
+        t("augmentation: {words}", words=augmentation(run.augmentation)),
+    ]
+    return " · ".join(parts)
+
+
+def network(training: Training) -> str:
+    """The model's name, and for one of one's own what it is built of."""
+    if training.model != "custom":
+        return training.model
+    built = training.network or Network()
+    blocks = ", ".join(str(count) for count in built.filters)
+    parts = [f"{built.kernel}×{built.kernel}", built.activation]
+    parts += [t("batch norm")] if built.batch_norm else []
+    parts += [t("pooling: {kind}", kind=built.pooling), t("head: {kind}", kind=built.head)]
+    parts += [t("dense {n}", n=built.dense)] if built.dense else []
+    return f"{training.model} ({blocks}; {', '.join(parts)})"
+
+
+def trained(run: Run) -> str:
+    """Epochs trained of epochs planned."""
+    return f"{len(run.epochs)} / {run.training.epochs if run.training else '–'}"
+
+
+def gap(run: Run) -> float | None:
+    """Training minus validation accuracy of the last epoch: large when a model overfits."""
+    if not run.epochs:
+        return None
+    last = run.epochs[-1]
+    if last.get("accuracy") is None or last.get("val_accuracy") is None:
+        return None
+    return float(last["accuracy"]) - float(last["val_accuracy"])
+
+
+def best_row(run: Run) -> dict[str, Any] | None:
+    """The metrics of the best epoch."""
+    return next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
+
+
+def run_label(run: Run) -> str:
+    """A run in a list of runs: its name, its time and what it is doing."""
+    return f"{run.name or run.id} · {moment(run.created)} · {status(run)}"

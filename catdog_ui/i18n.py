@@ -1,0 +1,72 @@
+"""Words: English sentences are the keys, gettext catalogues hold the other languages.
+
+The language belongs to the session, so nothing here is process-wide and no translated text is
+ever cached: `t` looks a sentence up each time it is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import streamlit as st
+
+from catdog_core.base import report_language
+from catdog_core.base.errors import N_, CatDogError
+
+__all__ = ["LANGUAGES", "N_", "choose_language", "escape", "language", "say", "t"]
+
+LANGUAGES = {"en": "English", "ko": "한국어"}
+"""Languages by code, each named in itself. The first is the fallback."""
+LOCALE = Path(__file__).resolve().parent.parent / "assets" / "locale"
+_KEY = "language"
+# Signs that mean something anywhere, those that do at the start of a line, and bare addresses.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|~$:&@]|^[-+]|(?<=www)\.)")
+_NUMBERED = re.compile(r"^(\d+)([.)])")
+
+
+def t(message: str, **params: object) -> str:
+    """A sentence in the session's language.
+
+    Args:
+        message: the English sentence, a literal, with named fields for the numbers.
+        **params: values of the fields; anything `str.format` accepts, and errors of the core.
+    """
+    return str(report_language.of(language())(message, **params))
+
+
+def say(error: CatDogError) -> str:
+    """What an error of the core says, in the session's language, as plain text."""
+    return t(error.message, **error.params)
+
+
+def escape(name: object) -> str:
+    """A name made by users, safe inside labels and captions, which render Markdown."""
+    line = _MARKDOWN.sub(r"\\\1", " ".join(str(name).split()))
+    return _NUMBERED.sub(r"\1\\\2", line)
+
+
+def language() -> str:
+    """The session's language code; English where there is no session."""
+    if not st.runtime.exists():
+        return "en"
+    chosen = st.session_state.get(_KEY)
+    return chosen if chosen in LANGUAGES else "en"
+
+
+def choose_language() -> str:
+    """Settle the session's language at the start of a page and keep it in the URL.
+
+    The URL's ``?lang=`` comes first, so that a link brings its language; an unknown value there
+    means English. Without one the session's own choice holds, then the browser's language.
+    """
+    asked = st.query_params.get("lang")
+    if asked is not None:
+        chosen = asked if asked in LANGUAGES else "en"
+    else:
+        browser = (st.context.locale or "").split("-")[0]
+        chosen = st.session_state.get(_KEY) or (browser if browser in LANGUAGES else "en")
+    st.session_state[_KEY] = chosen
+    if asked != chosen:
+        st.query_params["lang"] = chosen
+    return chosen

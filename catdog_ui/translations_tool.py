@@ -1,0 +1,156 @@
+"""The message catalogues: extract the texts, update every language, compile.
+
+    python -m catdog_ui.translations_tool            write the .po and .mo files to assets/locale
+    python -m catdog_ui.translations_tool --check    write nothing, fail when something is outdated
+
+Texts are what `words.t`, `N_` and the errors of the core are given, and the labels, help lines
+and units of the settings. The files hold no dates, line numbers or machine paths, and are sorted
+by text, so that they change only when a text does. Texts that are gone leave the catalogue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from pydantic import BaseModel
+
+from catdog_core import config
+from catdog_core.base import errors, field_specs
+
+from .i18n import LANGUAGES, LOCALE
+
+PROJECT = LOCALE.parent.parent
+DOMAIN = "catdog"
+_HEADER = "# The words of the CatDog Lab. Written by `python -m catdog_ui.translations_tool`."
+_DATE = datetime(2026, 1, 1, tzinfo=UTC)  # the format wants one; a true one would always change
+
+
+def keywords() -> dict[str, None]:
+    """The functions and classes whose first argument is a text."""
+    kinds = [
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.CatDogError)
+    ]
+    return dict.fromkeys(["t", "say", "N_", *kinds])
+
+
+def extract() -> dict[str, set[str]]:
+    """Every text of the project, with the files it stands in."""
+    with open(PROJECT / "babel.cfg", encoding="utf-8") as file:
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
+    found: dict[str, set[str]] = {}
+    for file_name, _, message, _, _ in extract_from_dir(
+        PROJECT,
+        methods,
+        options,
+        keywords=keywords(),
+        directory_filter=_holds_texts,
+    ):
+        if isinstance(message, str) and message:
+            found.setdefault(message, set()).add(Path(file_name).as_posix())
+    for text in _setting_texts():
+        found.setdefault(text, set()).add("catdog_core/config/__init__.py")
+    return found
+
+
+def _holds_texts(folder: str) -> bool:
+    """Whether a folder is one of the product's own, however deep."""
+    inside = Path(folder).resolve().relative_to(PROJECT).parts
+    return bool(inside) and inside[0] in {"catdog_core", "catdog_ui", "pages"}
+
+
+def update(code: str, texts: dict[str, set[str]]) -> Catalog:
+    """The catalogue of a language: today's texts with the translations there are already."""
+    known = translations(code)
+    catalogue = Catalog(
+        locale=code,
+        domain=DOMAIN,
+        header_comment=_HEADER,
+        project="CatDog Lab",
+        msgid_bugs_address="issues",
+        version="1",
+        creation_date=_DATE,
+        revision_date=_DATE,
+        last_translator="CatDog Lab",
+        language_team="CatDog Lab",
+        fuzzy=False,
+    )
+    for text in sorted(texts):
+        places = [(place, 1) for place in sorted(texts[text])]
+        flags = ["python-brace-format"] if "{" in text else []
+        catalogue.add(text, known.get(text, ""), locations=places, flags=flags)
+    return catalogue
+
+
+def files(code: str, texts: dict[str, set[str]]) -> dict[Path, bytes]:
+    """The .po and .mo files of a language as they should be."""
+    folder = LOCALE / code / "LC_MESSAGES"
+    catalogue = update(code, texts)
+    text, binary = io.BytesIO(), io.BytesIO()
+    write_po(text, catalogue, width=100, include_lineno=False, sort_output=True)
+    write_mo(binary, catalogue)
+    return {
+        folder / f"{DOMAIN}.po": text.getvalue(),
+        folder / f"{DOMAIN}.mo": binary.getvalue(),
+    }
+
+
+def untranslated(code: str, texts: dict[str, set[str]]) -> list[str]:
+    """The texts a language still lacks."""
+    known = translations(code)
+    return [text for text in sorted(texts) if not known.get(text)]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write or check the catalogues; 1 when a check finds something out of date."""
+    parser = argparse.ArgumentParser(
+        prog="python -m catdog_ui.translations_tool", description=__doc__
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
+    check = parser.parse_args(arguments).check
+    texts, stale = extract(), []
+    for code in LANGUAGES:
+        for path, content in files(code, texts).items():
+            if not path.is_file() or path.read_bytes() != content:
+                stale.append(path)
+                if not check:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(content)
+        missing = 0 if code == "en" else len(untranslated(code, texts))
+        print(f"{code}: {len(texts)} texts, {missing} not translated")
+    for path in stale:
+        print(f"{'out of date' if check else 'written'}: {path.relative_to(PROJECT)}")
+    return 1 if check and stale else 0
+
+
+def translations(code: str) -> dict[str, str]:
+    """The texts a language has now, with their translations, which may be empty."""
+    path = LOCALE / code / "LC_MESSAGES" / f"{DOMAIN}.po"
+    if not path.is_file():
+        return {}
+    with open(path, "rb") as file:
+        return {str(message.id): str(message.string or "") for message in read_po(file)}
+
+
+def _setting_texts() -> list[str]:
+    """Labels, help lines and units of every settings model."""
+    texts = []
+    for model in vars(config).values():
+        if isinstance(model, type) and issubclass(model, BaseModel) and model.model_fields:
+            for control in field_specs.controls(model):
+                texts += [control.label, control.help, control.unit]
+    return [text for text in texts if text]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

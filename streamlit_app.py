@@ -8,7 +8,7 @@ if __name__ == "__main__":  # the script of a visitor
     from catdog_ui import home_view, loaders, startup, trash_view
     from catdog_ui.i18n import N_, t
 
-    startup.page(N_("Home"))
+    startup.setup_page(N_("Home"))
 
     with startup.guard():
         st.title(t("See a network learn cats from dogs"), anchor=False)
@@ -19,20 +19,20 @@ if __name__ == "__main__":  # the script of a visitor
                 " it about photos of your own."
             )
         )
-        found, trained = datasets.listing(), runs.listing()
+        found, trained = datasets.list_datasets(), runs.list_runs()
         home_view.show_tour(first_visit=not found and not trained)
         home_view.tour_button()
         home_view.show_steps(found, trained)
         st.space("small")
         if found or trained:
-            home_view.show_stock(found, trained)
+            home_view.show_datasets_and_runs(found, trained)
             st.space("small")
         home_view.show_pages()
-        trash_view.panel()
+        trash_view.render_trash_panel()
 
     loaders.begin_preload()
 else:  # `streamlit run` imports its server from here
     from catdog_ui import server
 
-    server.prepare()
-    app = st.App(__file__, middleware=server.middleware(), lifespan=server.lifespan)
+    server.check_startup_config()
+    app = st.App(__file__, middleware=server.build_middleware(), lifespan=server.lifespan)

@@ -35,14 +35,14 @@ def answering(folder: Path | None) -> None:
     from catdog_core.models import keras_models
 
     with tempfile.TemporaryDirectory() as place:
-        dataset = datasets.scan(folder or drawn(Path(place)))
+        dataset = datasets.scan_folder(folder or drawn(Path(place)))
         for name, size in _SIZES.items():
             keras.utils.set_random_seed(0)  # weights do not matter for the time it takes
             path = Path(place) / f"{name}.keras"
-            keras_models.save(
-                keras_models.build(name, size), path, {"classes": list(dataset.classes)}
+            keras_models.save_model(
+                keras_models.build_model(name, size), path, {"classes": list(dataset.classes)}
             )
-            found = predict.load(path)
+            found = predict.load_predictor(path)
             _one_photo(name, found, dataset)
             _heat_map(name, found, dataset)
             _evaluation(name, found, dataset)
@@ -63,7 +63,7 @@ def _one_photo(name: str, predictor: Any, dataset: Dataset) -> None:
 
     rows = _in_turns(
         {
-            "this lab": lambda: predict.photos(predictor, [(path.name, data)]),
+            "this lab": lambda: predict.predict_photos(predictor, [(path.name, data)]),
             "load_img and model(x)": lambda: predictor.model(loaded(), training=False),
             "load_img and model.predict": lambda: predictor.model.predict(loaded(), verbose=0),
         }
@@ -76,7 +76,7 @@ def _heat_map(name: str, predictor: Any, dataset: Dataset) -> None:
     """A heat map of a fitted photo, beside Grad-CAM as Keras's own examples have it."""
     from catdog_core.analysis import gradcam
 
-    photo = decode.load(dataset.items()[0].path.read_bytes(), predictor.size)[None]
+    photo = decode.decode_and_fit(dataset.items()[0].path.read_bytes(), predictor.size)[None]
     rows = _in_turns(
         {
             "this lab": lambda: gradcam.heat_maps(predictor, photo, 1),
@@ -93,7 +93,7 @@ def _example(predictor: Any, photo: NDArray[np.uint8]) -> Callable[[], object]:
 
     from catdog_core.analysis import model_graph
 
-    opened = model_graph.inside(predictor.model, predictor.size)
+    opened = model_graph.build_model_graph(predictor.model, predictor.size)
     assert opened.features is not None
     both = opened.part([opened.features, opened.ends[0]])
     batch = tf.constant(photo.astype(np.float32))
@@ -120,22 +120,26 @@ def _evaluation(name: str, predictor: Any, dataset: Dataset) -> None:
     split = "validation" if len(dataset.items("validation")) >= _PHOTOS else None
     items = dataset.items(split)[:_PHOTOS]
     known = {item.file for item in dataset.items(split)} - {item.file for item in items}
-    photos = np.stack([decode.load(item.path.read_bytes(), predictor.size) for item in items])
+    photos = np.stack(
+        [decode.decode_and_fit(item.path.read_bytes(), predictor.size) for item in items]
+    )
     forward = tf.function(
         lambda batch: predictor.model(tf.cast(batch, tf.float32), training=False),
         input_signature=[tf.TensorSpec((None, *photos.shape[1:]), tf.uint8)],
     )
 
     def bare() -> None:
-        for start in range(0, len(photos), memory.MOST):
-            forward(tf.constant(photos[start : start + memory.MOST])).numpy()
+        for start in range(0, len(photos), memory.MAX_BATCH):
+            forward(tf.constant(photos[start : start + memory.MAX_BATCH])).numpy()
 
     rows = _in_turns(
         {
             "the forward pass alone, photos in memory": bare,
-            "this lab, from files": lambda: evaluate.ask(predictor, dataset, split, known=known),
+            "this lab, from files": lambda: evaluate.predict_split(
+                predictor, dataset, split, known=known
+            ),
             "model.predict, photos in memory": lambda: predictor.model.predict(
-                photos.astype(np.float32), batch_size=memory.MOST, verbose=0
+                photos.astype(np.float32), batch_size=memory.MAX_BATCH, verbose=0
             ),
         },
         _PASSES,

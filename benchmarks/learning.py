@@ -51,7 +51,7 @@ def learning(folder: Path | None) -> None:
         for name, flags in TRAININGS.items():
             console.print(f"training {name} …", style="dim")
             found = _train(photos, flags.split())
-            low, high = metrics.wilson(round(found.accuracy * found.n), found.n)
+            low, high = metrics.wilson_interval(round(found.accuracy * found.n), found.n)
             table.add_row(
                 name,
                 f"{found.accuracy:.4f}",
@@ -76,7 +76,7 @@ def _train(photos: Path, flags: list[str]) -> Outcome:
             check=True,
         )
         seconds, cpu = time.monotonic() - start, _children_cpu() - before
-        run = run_folder.load(Path(place) / "run")
+        run = run_folder.load_run(Path(place) / "run")
         best = next(row for row in run.epochs if row["epoch"] == run.best_epoch)
         return Outcome(float(best["val_accuracy"]), run.validation_photos, seconds, cpu)
 

@@ -200,7 +200,7 @@ def _photo(chance: random.Random) -> bytes:
     from catdog_core.imaging import decode
 
     rng = np.random.default_rng(chance.getrandbits(32))
-    return decode.encode(np.asarray(synthetic.draw_pet(chance.randrange(2), 300, rng)))
+    return decode.encode_photo(np.asarray(synthetic.draw_pet(chance.randrange(2), 300, rng)))
 
 
 def _hundred(address: str) -> float:

@@ -25,7 +25,7 @@ from .measure import BATCH, SIZE, Peer, console, race, table, training_set
 from .peers import NOTES
 
 if TYPE_CHECKING:
-    from catdog_core.storage.tfrecord import Photos
+    from catdog_core.storage.tfrecord import PhotoSplit
 
 OURS, WARP = "this lab", "this lab, augment.batch"
 THREADS = min(4, os.cpu_count() or 1)  # as many as the folder reader has
@@ -40,7 +40,7 @@ def loading(folder: Path | None) -> None:
         race("The same work on uint8 in memory, one thread", _warps(pixels), 7, WARP)
 
 
-def _loaders(place: Path, photos: Photos) -> dict[str, Peer]:
+def _loaders(place: Path, photos: PhotoSplit) -> dict[str, Peer]:
     """From photo files or from memory to batches as `fit` takes them."""
     from catdog_core.training import pipeline
 
@@ -88,8 +88,8 @@ def _warps(pixels: Photo) -> dict[str, Peer]:
     rng = np.random.default_rng(0)
     parts = [pixels[start : start + BATCH] for start in range(0, len(pixels) - BATCH + 1, BATCH)]
     parts = (parts * 50)[:50]
-    draws = [augment.draw(NOTES, (SIZE, SIZE), rng) for _ in range(BATCH)]
-    matrices = [augment.matrix(drawn, (SIZE, SIZE)) for drawn in draws]
+    draws = [augment.sample_transform(NOTES, (SIZE, SIZE), rng) for _ in range(BATCH)]
+    matrices = [augment.affine_matrix(drawn, (SIZE, SIZE)) for drawn in draws]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     target, floats = np.empty_like(parts[0]), np.empty(parts[0].shape, np.float32)
 
@@ -124,7 +124,7 @@ def _over(parts: list[Photo], do: Callable[[Photo], object]) -> Callable[[], Non
 def readers(folder: Path | None) -> None:
     """Photos a second of each reader, cold and warm; then the parts of their work, each alone."""
     with training_set(folder) as (place, photos):
-        dataset = datasets.scan(place.parent)
+        dataset = datasets.scan_folder(place.parent)
         _readers(dataset)
         paths = [item.path for item in dataset.items("train")][:_SAMPLE]
         title = f"The parts of it alone, warm, on {THREADS} threads"
@@ -134,7 +134,7 @@ def readers(folder: Path | None) -> None:
 def _readers(dataset: Dataset) -> None:
     from catdog_core.training import loading_benchmark as course
 
-    lanes = course.run(dataset, SIZE, BATCH, _SECONDS, sample=_SAMPLE)
+    lanes = course.run_loading_benchmark(dataset, SIZE, BATCH, _SECONDS, sample=_SAMPLE)
     sheet = table(
         f"{SIZE} × {SIZE}, batches of {BATCH}, float32", "photos a second", "cold", "warm", "ratio"
     )
@@ -163,10 +163,10 @@ def _limits(paths: Sequence[Path], pixels: Photo) -> dict[str, Peer]:
             np.copyto(target, batch)
 
     found: dict[str, tuple[Sequence[Any], Callable[[Any], object]]] = {
-        "files read": (paths, decode.read),
+        "files read": (paths, decode.read_photo_bytes),
         "Pillow decodes, reduced": (data, _pillow),
         "images.decode, reduced": (data, lambda each: decode.decode(each, SIZE)),
-        "images.load: decoded and fitted": (data, lambda each: decode.load(each, SIZE)),
+        "images.load: decoded and fitted": (data, lambda each: decode.decode_and_fit(each, SIZE)),
     }
     limits = {name: Peer(_on_threads(do, work), len(work)) for name, (work, do) in found.items()}
     limits["uint8 in memory to float32, 1 thread"] = Peer(copied, len(batches) * BATCH)

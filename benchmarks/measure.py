@@ -19,7 +19,7 @@ from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 
 if TYPE_CHECKING:
-    from catdog_core.storage.tfrecord import Photos
+    from catdog_core.storage.tfrecord import PhotoSplit
 
 SIZE, BATCH = 150, 20
 console = Console(width=100)
@@ -81,22 +81,22 @@ def table(title: str, *columns: str) -> Table:
 
 
 @contextmanager
-def training_set(folder: Path | None) -> Iterator[tuple[Path, Photos]]:
+def training_set(folder: Path | None) -> Iterator[tuple[Path, PhotoSplit]]:
     """The folder of the training photos, by class, and the same photos as our shards hold them."""
     library_output.import_tensorflow()
     from catdog_core.storage import tfrecord
 
     with tempfile.TemporaryDirectory() as place:
         root = folder or drawn(Path(place))
-        packed = tfrecord.pack(datasets.scan(root), Path(place) / "packed", SIZE)
-        yield root / "train", tfrecord.load(packed, "train", in_memory=True)
+        packed = tfrecord.pack_dataset(datasets.scan_folder(root), Path(place) / "packed", SIZE)
+        yield root / "train", tfrecord.load_split(packed, "train", in_memory=True)
 
 
 def one_photo(folder: Path | None) -> Photo:
     """One training photo, (150, 150, 3) uint8."""
     with tempfile.TemporaryDirectory() as place:
-        item = datasets.scan(folder or drawn(Path(place))).items("train")[0]
-        return decode.load(item.path.read_bytes(), SIZE)
+        item = datasets.scan_folder(folder or drawn(Path(place))).items("train")[0]
+        return decode.decode_and_fit(item.path.read_bytes(), SIZE)
 
 
 def drawn(place: Path) -> Path:

@@ -77,7 +77,7 @@ def draw(root: Path, count: int) -> None:
         if number < 10:
             folder.mkdir(parents=True, exist_ok=True)
         patches = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        (folder / f"{number:06d}.jpg").write_bytes(decode.encode(decode.fit(patches, SIZE)))
+        (folder / f"{number:06d}.jpg").write_bytes(decode.encode_photo(decode.fit(patches, SIZE)))
 
 
 def in_own_process(phase: str, root: Path, packed: Path) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _phase(name: str, root: Path, packed: Path) -> None:
     from catdog_core.base import library_output
     from catdog_core.data import datasets
 
-    dataset = datasets.scan(root) if name == "pack" else None  # the command's own order
+    dataset = datasets.scan_folder(root) if name == "pack" else None  # the command's own order
     library_output.import_tensorflow()
     from catdog_core.models import keras_models
     from catdog_core.storage import tfrecord
@@ -107,17 +107,17 @@ def _phase(name: str, root: Path, packed: Path) -> None:
         seconds.append(time.perf_counter() - start)
 
     if dataset:
-        timed(lambda: tfrecord.pack(dataset, packed, SIZE))
-        told = {"bytes": tfrecord.opened(packed).bytes, "photos": len(dataset.photos)}
+        timed(lambda: tfrecord.pack_dataset(dataset, packed, SIZE))
+        told = {"bytes": tfrecord.open_packed(packed).bytes, "photos": len(dataset.photos)}
     else:
-        photos = tfrecord.load(tfrecord.opened(packed), "train")
+        photos = tfrecord.load_split(tfrecord.open_packed(packed), "train")
         steps = _FIT_STEPS if name == "fit" else len(photos.labels) // BATCH
         told = {"photos": steps * BATCH}
         batches = pipeline.training_batches(
             photos, None, batch_size=BATCH, seed=0, first_step=0, last_step=steps
         )
         if name == "fit":
-            model = keras_models.build("notes", SIZE)
+            model = keras_models.build_model("notes", SIZE)
             keras_models.compile_for_training(model, 1e-4)
             timed(lambda: model.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False))
         else:

@@ -15,7 +15,7 @@ from catdog_core.imaging.decode import Photo
 from .measure import BATCH
 
 if TYPE_CHECKING:
-    from catdog_core.storage.tfrecord import Photos
+    from catdog_core.storage.tfrecord import PhotoSplit
 
 NOTES = Augmentation()
 
@@ -30,7 +30,7 @@ def generator(augmented: bool) -> Any:
     return ImageDataGenerator(rescale=1 / 255, **changes, **flips)
 
 
-def keras_layers(photos: Photos) -> Any:
+def keras_layers(photos: PhotoSplit) -> Any:
     """Keras preprocessing layers mapped over photos in memory: an endless `tf.data` pipeline."""
     import keras
     import tensorflow as tf
@@ -84,7 +84,7 @@ def albumentations() -> Callable[[Photo], Photo] | None:
     return lambda photo: changes(image=photo)["image"]
 
 
-def albumentations_batches(photos: Photos, change: Callable[[Photo], Photo]) -> Any:
+def albumentations_batches(photos: PhotoSplit, change: Callable[[Photo], Photo]) -> Any:
     """albumentations mapped over photos in memory: an endless `tf.data` pipeline."""
     import tensorflow as tf
 

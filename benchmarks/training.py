@@ -23,14 +23,14 @@ def training(folder: Path | None) -> None:
     with training_set(folder) as (place, photos):
         keras.utils.set_random_seed(0)
         plain = keras.Sequential(
-            keras_models.build("notes").layers[1:]
+            keras_models.build_model("notes").layers[1:]
         )  # no Rescaling: 0..1 comes in
         plain.build((None, SIZE, SIZE, 3))
         plain.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
         flow = peers.generator(augmented=False).flow_from_directory(
             place, target_size=(SIZE, SIZE), batch_size=BATCH, class_mode="binary"
         )
-        lab = keras_models.build("notes")
+        lab = keras_models.build_model("notes")
         keras_models.compile_for_training(lab, 1e-4)
 
         def ours(net: Any, augmentation: Augmentation | None) -> Callable[[], None]:

@@ -32,7 +32,7 @@ def variants(folder: Path | None) -> None:
         made = augment.variants(photo, peers.NOTES, COUNT, abs(seed))
         middle = time.perf_counter()
         for image, _ in made:
-            decode.encode(image)
+            decode.encode_photo(image)
         end = time.perf_counter()
         if seed >= 0:
             warping.append(middle - start)

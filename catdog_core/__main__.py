@@ -25,18 +25,18 @@ SERVES = {"serve"}
 
 def run() -> int:
     """Run one command and return the exit status."""
-    interruption.streams()
-    interruption.install()
+    interruption.open_missing_streams()
+    interruption.install_handlers()
     from catdog_core.base import leftovers, library_output
     from catdog_core.cli import main
 
-    interruption.ready()
-    leftovers.sweep()
+    interruption.enable_interrupts()
+    leftovers.remove_leftovers()
     if (TRAINS | SERVES) & set(sys.argv[1:2]):
         return main()
-    with library_output.decoders():
+    with library_output.suppress_decoder_warnings():
         return main()
 
 
 if __name__ == "__main__":
-    sys.exit(interruption.guarded(run))
+    sys.exit(interruption.run_guarded(run))

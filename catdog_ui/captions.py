@@ -7,16 +7,16 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core.analysis.contrast import Point
+from catdog_core.analysis.contrast import LearningCurvePoint
 from catdog_core.analysis.diagnose import Message, Verdict
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.export import report_text
 
 from . import charts
-from .charts import Curve, Metric, Row
+from .charts import LearningCurve, Metric, Row
 from .i18n import N_, escape, t
 
-LIVE: dict[str, str] = {
+LIVE_HINTS: dict[str, str] = {
     "accuracy": N_(
         "The higher, the more photos are called right. The band between the lines is the gap: what"
         " the network knows of its own photos only. The dotted line is guessing."
@@ -26,7 +26,7 @@ LIVE: dict[str, str] = {
         " better. Where validation rises while training falls, it overfits."
     ),
 }
-OVERLAY: dict[str, str] = {
+OVERLAY_HINTS: dict[str, str] = {
     "accuracy": N_(
         "A colour and a symbol a run, solid on validation photos, dotted on training photos; the"
         " higher, the better. A ring marks where a run begins to overfit."
@@ -36,20 +36,22 @@ OVERLAY: dict[str, str] = {
         " dotted one falls is overfitting."
     ),
 }
-TWINS: dict[str, str] = {
+PAIRED_HINTS: dict[str, str] = {
     "accuracy": N_(
         "Above the plain run, below the augmented one, on the same axes; the band is the gap"
         " between training and validation accuracy."
     ),
     "loss": N_("The same by loss: the lower, the better, and the narrower the band, too."),
 }
-DATA = N_(
+DATA_SIZE_HINT = N_(
     "Each point is a run, further right with more training photos; from one mark of the axis to"
     " the next they about double. The higher, the better, and where bars overlap the difference"
     " may be chance."
 )
-SCHEDULE = N_("The height is the size of the steps by which the weights change, epoch by epoch.")
-SEARCH = N_(
+SCHEDULE_HINT = N_(
+    "The height is the size of the steps by which the weights change, epoch by epoch."
+)
+RATE_SEARCH_HINT = N_(
     "Each step took a higher rate than the one before; thin its own loss, thick the smoothed one."
     " Where it falls steeply the network learns, where it rises the steps are too large."
 )
@@ -63,14 +65,14 @@ def chart_alt(metric: Metric) -> str:
     return t("Chart of loss over the epochs; the words below tell what it shows")
 
 
-def caption(how: str, now: str) -> str:
+def format_caption(how: str, now: str) -> str:
     """How to read a chart, and in bold what it shows, as Markdown."""
     return f"{t(how)} **{now}**" if now else t(how)
 
 
-def live_caption(metric: Metric, curve: Curve) -> str:
+def live_caption(metric: Metric, curve: LearningCurve) -> str:
     """Where the lines of one run stand, and the best of validation."""
-    last = _last(metric, curve.epochs)
+    last = _last_epoch(metric, curve.epochs)
     if last is None:
         return t("The lines begin with the first whole epoch.")
     epoch, training, validation = last
@@ -91,18 +93,18 @@ def live_caption(metric: Metric, curve: Curve) -> str:
             train=training,
             val=validation,
         )
-    best = _best(metric, curve.epochs)
+    best = _best_epoch(metric, curve.epochs)
     if best is None or best[0] == epoch:
         no_better = t("Validation was never better.")
         return f"{now} {no_better}"
-    value = _value(metric, best[1])
+    value = _format_value(metric, best[1])
     then = t("Validation was best in epoch {n}: {value}.", n=best[0] + 1, value=value)
     return f"{now} {then}"
 
 
-def overlay_caption(metric: Metric, curves: Sequence[Curve]) -> str:
+def overlay_caption(metric: Metric, curves: Sequence[LearningCurve]) -> str:
     """Which of several runs is best on validation photos, and by how much."""
-    found = [(curve.name, best) for curve in curves if (best := _best(metric, curve.epochs))]
+    found = [(curve.name, best) for curve in curves if (best := _best_epoch(metric, curve.epochs))]
     if not found:
         return t("The lines begin with the first whole epoch.")
     sign = -1 if metric == "accuracy" else 1
@@ -110,30 +112,30 @@ def overlay_caption(metric: Metric, curves: Sequence[Curve]) -> str:
     name, (epoch, value) = ordered[0]
     now = t(
         "Best on validation photos: {name} in epoch {n}, {value}.",
-        name=_name(name),
+        name=_quote_name(name),
         n=epoch + 1,
-        value=_value(metric, value),
+        value=_format_value(metric, value),
     )
     if len(ordered) == 1:
         return now
     second, (_, other) = ordered[1]
     if value == other:
-        alike = t("{name} is as good.", name=_name(second))
+        alike = t("{name} is as good.", name=_quote_name(second))
         return f"{now} {alike}"
     away = abs(value - other)
     behind = t(
         "{name} comes next, {away} behind.",
-        name=_name(second),
+        name=_quote_name(second),
         away=t("{n:.1f} points", n=100 * away) if metric == "accuracy" else f"{away:.3f}",
     )
     return f"{now} {behind}"
 
 
-def twins_caption(metric: Metric, plain: Curve, augmented: Curve) -> str:
+def paired_caption(metric: Metric, plain: LearningCurve, augmented: LearningCurve) -> str:
     """The gaps of both runs at the last epoch both have reached."""
     reached = {row["epoch"] for row in plain.epochs} & {row["epoch"] for row in augmented.epochs}
     one, two = (
-        _last(metric, [row for row in curve.epochs if row["epoch"] in reached])
+        _last_epoch(metric, [row for row in curve.epochs if row["epoch"] in reached])
         for curve in (plain, augmented)
     )
     if one is None or two is None:
@@ -154,7 +156,9 @@ def twins_caption(metric: Metric, plain: Curve, augmented: Curve) -> str:
     )
 
 
-def data_caption(points: Sequence[Point], names: Mapping[tuple[str, bool], str]) -> str:
+def data_size_caption(
+    points: Sequence[LearningCurvePoint], names: Mapping[tuple[str, bool], str]
+) -> str:
     """The highest point, and the lowest beside it."""
     best = max(points, key=lambda point: point.accuracy)
     least = min(points, key=lambda point: point.accuracy)
@@ -188,7 +192,7 @@ def schedule_caption(points: Sequence[tuple[float, float]]) -> str:
     )
 
 
-def search_caption(points: Sequence[tuple[float, float]], smoothed: Sequence[float]) -> str:
+def rate_search_caption(points: Sequence[tuple[float, float]], smoothed: Sequence[float]) -> str:
     """The rates tried, and where the smoothed loss was lowest."""
     place = min(range(len(smoothed)), key=smoothed.__getitem__)
     return t(
@@ -202,35 +206,38 @@ def search_caption(points: Sequence[tuple[float, float]], smoothed: Sequence[flo
     )
 
 
-def _last(metric: Metric, epochs: Sequence[Row]) -> tuple[int, float, float] | None:
+def _last_epoch(metric: Metric, epochs: Sequence[Row]) -> tuple[int, float, float] | None:
     """The latest epoch, from 0, with both numbers: training's and validation's."""
     for row in reversed(epochs):
-        pair = charts.finite(row.get(metric)), charts.finite(row.get(f"val_{metric}"))
+        pair = (
+            charts.finite_or_none(row.get(metric)),
+            charts.finite_or_none(row.get(f"val_{metric}")),
+        )
         if pair[0] is not None and pair[1] is not None:
             return int(row["epoch"]), pair[0], pair[1]
     return None
 
 
-def _best(metric: Metric, epochs: Sequence[Row]) -> EpochValue | None:
+def _best_epoch(metric: Metric, epochs: Sequence[Row]) -> EpochValue | None:
     """The first epoch, from 0, with the best validation number."""
     found = [
         (int(row["epoch"]), value)
         for row in epochs
-        if (value := charts.finite(row.get(f"val_{metric}"))) is not None
+        if (value := charts.finite_or_none(row.get(f"val_{metric}"))) is not None
     ]
     pick: Any = max if metric == "accuracy" else min
     return pick(found, key=lambda entry: entry[1]) if found else None
 
 
-def _value(metric: Metric, value: float) -> str:
+def _format_value(metric: Metric, value: float) -> str:
     return f"{value:.1%}" if metric == "accuracy" else f"{value:.3f}"
 
 
-def _name(name: str) -> str:
-    return f"“{escape(shown(name, 40))}”"
+def _quote_name(name: str) -> str:
+    return f"“{escape(truncate_for_display(name, 40))}”"
 
 
-_LOOKS = {
+_VERDICT_STYLES = {
     "overfitting": ("orange", ":material/trending_up:"),
     "underfitting": ("orange", ":material/trending_flat:"),
     "healthy": ("green", ":material/favorite:"),
@@ -238,7 +245,7 @@ _LOOKS = {
     "too_short": ("gray", ":material/hourglass_empty:"),
 }
 VERDICTS: dict[str, tuple[str, str, str]] = {
-    kind: (report_text.VERDICTS[kind], *look) for kind, look in _LOOKS.items()
+    kind: (report_text.VERDICT_NAMES[kind], *look) for kind, look in _VERDICT_STYLES.items()
 }
 """Word, Streamlit's colour and icon of each kind of verdict."""
 

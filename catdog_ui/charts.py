@@ -31,19 +31,19 @@ RUN_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x
 """By place in an overlay, beside the colour of `palette.RUN_COLORS`."""
 
 _NEUTRAL = "rgba(128,128,128,0.75)"
-PLAIN: dict[str, Any] = {
+BASE_LAYOUT: dict[str, Any] = {
     "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
     "uirevision": "keep",  # a zoom made by hand survives the next second's figure
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
-    "showlegend": False,  # `legend` stands above both charts: plotly's own is cut on a telephone
+    "showlegend": False,  # `legend_html` stands above both charts: plotly's own is cut on a telephone
 }
 """The layout that charts share."""
-_HORIZONS = (2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000)
+_AXIS_ENDS = (2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000)
 
 
 @dataclass(frozen=True)
-class Curve:
+class LearningCurve:
     """What a chart needs of a run.
 
     Attributes:
@@ -63,10 +63,10 @@ class Curve:
     name: str = ""
 
 
-def live(metric: Metric, curve: Curve) -> go.Figure:
+def live_figure(metric: Metric, curve: LearningCurve) -> go.Figure:
     """Training against validation of one run, inside its epochs too."""
     figure = empty_figure(metric, [curve])
-    x, y = _inside(metric, curve.batches)
+    x, y = _batch_points(metric, curve.batches)
     figure.add_scatter(
         x=x,
         y=y,
@@ -80,7 +80,7 @@ def live(metric: Metric, curve: Curve) -> go.Figure:
         (metric, t("Training"), TRAIN),
         (f"val_{metric}", t("Validation"), VALIDATION),
     ):
-        x, y = _whole(key, curve.epochs)
+        x, y = _epoch_points(key, curve.epochs)
         figure.add_scatter(
             x=x,
             y=y,
@@ -91,17 +91,19 @@ def live(metric: Metric, curve: Curve) -> go.Figure:
             hovertemplate="%{y:.4f}",
         )
     _mark_best(figure, f"val_{metric}", curve)
-    return _clip(figure)
+    return _clip_markers(figure)
 
 
-def overlay(metric: Metric, curves: Sequence[Curve], *, training: bool = True) -> go.Figure:
+def overlay_figure(
+    metric: Metric, curves: Sequence[LearningCurve], *, training: bool = True
+) -> go.Figure:
     """Several runs in one chart: validation solid, training dotted, a colour and symbol a run."""
     figure = empty_figure(metric, curves)
     for number, curve in enumerate(curves):
         color, symbol = run_color(number), RUN_SYMBOLS[number % len(RUN_SYMBOLS)]
         name = html.escape(curve.name)
         if training:
-            x, y = _whole(metric, curve.epochs)
+            x, y = _epoch_points(metric, curve.epochs)
             figure.add_scatter(
                 x=x,
                 y=y,
@@ -111,7 +113,7 @@ def overlay(metric: Metric, curves: Sequence[Curve], *, training: bool = True) -
                 marker={"symbol": f"{symbol}-open", "color": color, "size": 8},
                 hovertemplate="%{y:.4f}",
             )
-        x, y = _whole(f"val_{metric}", curve.epochs)
+        x, y = _epoch_points(f"val_{metric}", curve.epochs)
         figure.add_scatter(
             x=x,
             y=y,
@@ -121,7 +123,7 @@ def overlay(metric: Metric, curves: Sequence[Curve], *, training: bool = True) -
             marker={"symbol": symbol, "color": color, "size": _marker_size(len(x)) + 1},
             hovertemplate="%{y:.4f}",
         )
-    return _clip(figure)
+    return _clip_markers(figure)
 
 
 def run_color(number: int) -> str:
@@ -129,15 +131,15 @@ def run_color(number: int) -> str:
     return RUN_COLORS[number % len(RUN_COLORS)]
 
 
-def legend(entries: Sequence[tuple[str, str, str]]) -> str:
+def legend_html(entries: Sequence[tuple[str, str, str]]) -> str:
     """What the lines mean, as HTML that wraps on a narrow screen.
 
     Args:
-        entries: (text, colour, kind), kind as in `_mark`; an empty colour takes the text's.
+        entries: (text, colour, kind), kind as in `_legend_mark`; an empty colour takes the text's.
     """
     chips = "".join(
         '<span style="display:inline-flex;align-items:center;gap:.45em">'
-        f"{_mark(color or 'currentColor', kind)}{html.escape(text)}</span>"
+        f"{_legend_mark(color or 'currentColor', kind)}{html.escape(text)}</span>"
         for text, color, kind in entries
     )
     return (
@@ -145,9 +147,9 @@ def legend(entries: Sequence[tuple[str, str, str]]) -> str:
     )
 
 
-def live_legend() -> str:
-    """The legend of `live`'s charts."""
-    return legend(
+def live_legend_html() -> str:
+    """The legend of `live_figure`'s charts."""
+    return legend_html(
         [
             (t("Training"), TRAIN, "line"),
             (t("Validation"), VALIDATION, "line"),
@@ -158,15 +160,15 @@ def live_legend() -> str:
     )
 
 
-def horizon(reached: float, planned: int) -> int:
+def axis_end(reached: float, planned: int) -> int:
     """The last epoch on the axis: the plan, or while far from it, the next round number."""
-    for end in _HORIZONS:
+    for end in _AXIS_ENDS:
         if reached <= end * 0.98:
             return min(end, max(planned, ceil(reached), 1))
     return max(planned, ceil(reached))
 
 
-def _mark(color: str, kind: str) -> str:
+def _legend_mark(color: str, kind: str) -> str:
     if kind == "star":
         outline = "-webkit-text-stroke:1px rgba(90,90,90,.9)"
         return (
@@ -182,12 +184,12 @@ def _mark(color: str, kind: str) -> str:
     return f'<span style="width:1.4em;border-top:{style} {color}"></span>'
 
 
-def empty_figure(metric: Metric, curves: Sequence[Curve]) -> go.Figure:
-    end = max((horizon(_reached(c), c.planned) for c in curves), default=1)
+def empty_figure(metric: Metric, curves: Sequence[LearningCurve]) -> go.Figure:
+    end = max((axis_end(_reached_epoch(c), c.planned) for c in curves), default=1)
     classes = max((curve.classes for curve in curves), default=2)
     figure = go.Figure()
     figure.update_layout(
-        PLAIN,
+        BASE_LAYOUT,
         title={"text": t("Accuracy") if metric == "accuracy" else t("Loss")},
         height=HEIGHT,
         margin={"t": 44},
@@ -197,7 +199,7 @@ def empty_figure(metric: Metric, curves: Sequence[Curve]) -> go.Figure:
         title={"text": t("Epoch")},
         range=[0, end * 1.02],
         tick0=0,
-        dtick=tick(end),
+        dtick=tick_step(end),
         tickformat="d",
         hoverformat=".4~g",
         automargin=True,
@@ -220,9 +222,9 @@ def mark_guessing(figure: go.Figure, value: float, position: str = "bottom right
     )
 
 
-def _mark_best(figure: go.Figure, key: str, curve: Curve) -> None:
+def _mark_best(figure: go.Figure, key: str, curve: LearningCurve) -> None:
     row = next((row for row in curve.epochs if row["epoch"] == curve.best), None)
-    value = finite(row.get(key)) if row else None
+    value = finite_or_none(row.get(key)) if row else None
     figure.add_scatter(
         x=[curve.best + 1] if curve.best is not None and value is not None else [None],
         y=[value],
@@ -238,12 +240,12 @@ def _mark_best(figure: go.Figure, key: str, curve: Curve) -> None:
     )
 
 
-def _whole(key: str, epochs: Iterable[Row]) -> tuple[list[float | None], list[float | None]]:
+def _epoch_points(key: str, epochs: Iterable[Row]) -> tuple[list[float | None], list[float | None]]:
     rows = [row for row in epochs if isinstance(row.get("epoch"), int)]
-    return [row["epoch"] + 1 for row in rows], [finite(row.get(key)) for row in rows]
+    return [row["epoch"] + 1 for row in rows], [finite_or_none(row.get(key)) for row in rows]
 
 
-def _inside(
+def _batch_points(
     metric: Metric, batches: Iterable[Row]
 ) -> tuple[list[float | None], list[float | None]]:
     x: list[float | None] = []
@@ -255,24 +257,24 @@ def _inside(
             y.append(None)
         previous = row["epoch"]
         x.append(row["epoch"] + row["batch"] / max(row.get("steps") or 0, row["batch"], 1))
-        y.append(finite(row.get(metric)))
+        y.append(finite_or_none(row.get(metric)))
     return x, y
 
 
-def _reached(curve: Curve) -> float:
+def _reached_epoch(curve: LearningCurve) -> float:
     whole = max((row["epoch"] + 1 for row in curve.epochs), default=0)
     inside = max((row["epoch"] + 1 for row in curve.batches), default=0)
     return float(max(whole, inside - 0.5))
 
 
-def y_range(metric: Metric, curves: Sequence[Curve], classes: int) -> list[float]:
+def y_range(metric: Metric, curves: Sequence[LearningCurve], classes: int) -> list[float]:
     """Where the y axis begins and ends: in round steps, so that it moves seldom."""
     values = [
         value
         for curve in curves
         for row in curve.epochs
         for key in (metric, f"val_{metric}")
-        if (value := finite(row.get(key))) is not None
+        if (value := finite_or_none(row.get(key))) is not None
     ]
     if metric == "accuracy":
         low = min([0.6 / classes, *values])
@@ -283,14 +285,14 @@ def y_range(metric: Metric, curves: Sequence[Curve], classes: int) -> list[float
     return [0, ceil(high * 4 + 1e-9) / 4 if high < 5 else high * 1.1]
 
 
-def _clip(figure: go.Figure) -> go.Figure:
+def _clip_markers(figure: go.Figure) -> go.Figure:
     """Draw markers at 100 % or at 0 whole, unless some would lie above the chart."""
     top = figure.layout.yaxis.range[1]
     above = any(y is not None and y > top for trace in figure.data for y in trace.y)
     return figure.update_traces(cliponaxis=above)
 
 
-def tick(end: int) -> int:
+def tick_step(end: int) -> int:
     """Epochs between two ticks of an axis that ends there."""
     return next((step for step in (1, 2, 5, 10, 20, 50, 100) if end / step <= 10), 200)
 
@@ -299,15 +301,15 @@ def _marker_size(points: int) -> int:
     return 8 if points <= 12 else 6 if points <= 60 else 3
 
 
-def finite(value: Any) -> float | None:
+def finite_or_none(value: Any) -> float | None:
     """A finite float, or None: a diverged training writes NaN, which no chart can place."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
         return None
     return float(value)
 
 
-_FAINT = 0.16  # opacity of a band
-_MARK = "rgba(128,128,128,0.95)"
+_BAND_OPACITY = 0.16  # opacity of a band
+_MARK_COLOR = "rgba(128,128,128,0.95)"
 
 
 def draw_gap(
@@ -328,8 +330,8 @@ def draw_gap(
         behind: its colour where validation is.
         place: the yaxis of a figure with several charts.
     """
-    rows = [row for row in epochs if _pair(row, metric) is not None]
-    pairs = [pair for row in rows if (pair := _pair(row, metric)) is not None]
+    rows = [row for row in epochs if _metric_pair(row, metric) is not None]
+    pairs = [pair for row in rows if (pair := _metric_pair(row, metric)) is not None]
     x = [row["epoch"] + 1 for row in rows]
     validation = [pair[1] for pair in pairs]
     upper, lower = [max(pair) for pair in pairs], [min(pair) for pair in pairs]
@@ -342,7 +344,7 @@ def draw_gap(
             mode="lines",
             line={"width": 0},
             fill="toself",
-            fillcolor=_faint(color),
+            fillcolor=_faint_color(color),
             name=t("Gap"),
             hoverinfo="skip",
             **place,
@@ -367,14 +369,14 @@ def mark_overfitting(figure: go.Figure, since: int | None, axis: str = "y") -> N
         x1=since + 1,
         y0=0,
         y1=1,
-        line={"color": _MARK, "width": 1.5, "dash": "dash"},
+        line={"color": _MARK_COLOR, "width": 1.5, "dash": "dash"},
         **place,
     )
     figure.add_annotation(
         x=since + 1,
         y=1,
         text=t("overfits since epoch {n}", n=since + 1),
-        font={"size": 11, "color": _MARK},
+        font={"size": 11, "color": _MARK_COLOR},
         showarrow=False,
         xanchor="left",
         yanchor="top",
@@ -387,7 +389,7 @@ def mark_overfitting_of_one(
 ) -> None:
     """Mark where one run of an overlay begins to overfit, on its validation curve."""
     row = next((row for row in epochs if row.get("epoch") == since), None)
-    pair = _pair(row, metric) if row else None
+    pair = _metric_pair(row, metric) if row else None
     if pair is None or since is None:
         return
     figure.add_scatter(
@@ -405,14 +407,14 @@ def mark_overfitting_of_one(
     )
 
 
-def _pair(row: Row, metric: Metric) -> tuple[float, float] | None:
+def _metric_pair(row: Row, metric: Metric) -> tuple[float, float] | None:
     """Training and validation of one epoch, None where one is no number."""
-    training, validation = finite(row.get(metric)), finite(row.get(f"val_{metric}"))
+    training, validation = finite_or_none(row.get(metric)), finite_or_none(row.get(f"val_{metric}"))
     if training is None or validation is None or not isinstance(row.get("epoch"), int):
         return None
     return training, validation
 
 
-def _faint(color: str) -> str:
+def _faint_color(color: str) -> str:
     red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{_FAINT})"
+    return f"rgba({red},{green},{blue},{_BAND_OPACITY})"

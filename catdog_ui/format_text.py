@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from catdog_core.base.field_specs import Control, controls
+from catdog_core.base.field_specs import FieldSpec, describe_fields
 from catdog_core.config import PRESETS, Augmentation, Network, Training
 from catdog_core.runs import Run
 
@@ -18,7 +18,7 @@ PRESET_NAMES = {
     "strong": N_("Strong"),
     "none": N_("None"),
 }
-STATUS: dict[str, tuple[str, str, str]] = {
+STATUS_BADGES: dict[str, tuple[str, str, str]] = {
     # status: (word, Streamlit colour, icon)
     "queued": (N_("waiting"), "orange", ":material/hourglass_empty:"),
     "running": (N_("training"), "blue", ":material/play_circle:"),
@@ -33,12 +33,12 @@ OFF_AT_ZERO = ("early_stopping", "weight_averaging", "label_smoothing", "weight_
 """Settings of a training whose 0 means that they do nothing."""
 
 
-def status(run: Run) -> str:
+def format_status(run: Run) -> str:
     """The status of a run as one word."""
-    return t(STATUS[run.status][0])
+    return t(STATUS_BADGES[run.status][0])
 
 
-def duration(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """A span of time for people: "48 s", "3 min 20 s", "2 h 05 min"."""
     if seconds is None or seconds < 0:
         return "–"
@@ -50,50 +50,50 @@ def duration(seconds: float | None) -> str:
     return t("{h} h {m:02d} min", h=whole // 3600, m=whole % 3600 // 60)
 
 
-def moment(unix: float) -> str:
+def format_timestamp(unix: float) -> str:
     """A moment in the server's local time: "2026-03-01 14:05"."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix)) if unix else "–"
 
 
-def percent(value: Any) -> str:
+def format_percent(value: Any) -> str:
     """A fraction 0..1 as a percentage with one decimal, a dash for no number."""
     if isinstance(value, (int, float)) and value == value:
         return f"{value:.1%}"
     return "–"
 
 
-def size(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Bytes as people read them."""
     return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
 
 
-def points(difference: float | None) -> str:
+def format_points(difference: float | None) -> str:
     """A difference of two fractions in percentage points, a dash for none."""
     return "–" if difference is None else t("{n:.1f} points", n=difference * 100)
 
 
-def augmentation(settings: Augmentation | None) -> str:
+def describe_augmentation(settings: Augmentation | None) -> str:
     """What an augmentation changes, in one line."""
     if settings is None or settings.is_off:
         return t("off")
     on = settings.active
     return ", ".join(
-        _part(control, getattr(settings, control.name))
-        for control in controls(Augmentation)
+        _describe_setting(control, getattr(settings, control.name))
+        for control in describe_fields(Augmentation)
         if control.name in on
         and (control.kind != "choice" or getattr(settings, control.name) != control.default)
     )
 
 
-def preset_or_own(settings: Augmentation | None) -> str:
+def augmentation_label(settings: Augmentation | None) -> str:
     """An augmentation by its preset's name where it has one, else in full."""
     for name, preset in PRESETS.items():
         if settings == preset:
             return t(PRESET_NAMES[name])
-    return augmentation(settings)
+    return describe_augmentation(settings)
 
 
-def _part(control: Control, value: Any) -> str:
+def _describe_setting(control: FieldSpec, value: Any) -> str:
     label = t(control.label)
     if control.kind == "bool":
         return label
@@ -106,7 +106,7 @@ def _part(control: Control, value: Any) -> str:
     return f"{label} {sign}{value:g}{space}{control.unit}"
 
 
-def setting(control: Control, value: Any) -> str:
+def format_setting(control: FieldSpec, value: Any) -> str:
     """One value of a training's settings with its unit."""
     if control.kind == "bool":
         return t("on") if value else t("off")
@@ -118,12 +118,12 @@ def setting(control: Control, value: Any) -> str:
     return f"{text} {t(control.unit)}" if control.unit else text
 
 
-def differing(runs: Sequence[Run]) -> list[Control]:
+def differing_settings(runs: Sequence[Run]) -> list[FieldSpec]:
     """The settings in which the trainings of some runs differ, model aside."""
     trainings = [run.training for run in runs if run.training and not run.is_history]
     return [
         control
-        for control in controls(Training)
+        for control in describe_fields(Training)
         if control.name != "model"
         and len({getattr(training, control.name) for training in trainings}) > 1
     ]
@@ -147,7 +147,7 @@ def settings_line(run: Run) -> str:
     if run.is_history:
         return t("a history from a file: it has no model, and its settings are not known")
     parts = [
-        network(training),
+        describe_network(training),
         t("{n} epochs", n=training.epochs),
         t("batch size {n}", n=training.batch_size),
         t("learning rate {rate:g}", rate=training.learning_rate),
@@ -155,12 +155,12 @@ def settings_line(run: Run) -> str:
         t("{n} px", n=training.image_size),
         t("seed {n}", n=training.seed),
         *([t("{n} workers", n=run.workers)] if run.workers > 1 else []),
-        t("augmentation: {words}", words=augmentation(run.augmentation)),
+        t("augmentation: {words}", words=describe_augmentation(run.augmentation)),
     ]
     return " · ".join(parts)
 
 
-def network(training: Training) -> str:
+def describe_network(training: Training) -> str:
     """The model's name, and for one of one's own what it is built of."""
     if training.model != "custom":
         return training.model
@@ -173,12 +173,12 @@ def network(training: Training) -> str:
     return f"{training.model} ({blocks}; {', '.join(parts)})"
 
 
-def trained(run: Run) -> str:
+def format_epochs(run: Run) -> str:
     """Epochs trained of epochs planned."""
     return f"{len(run.epochs)} / {run.training.epochs if run.training else '–'}"
 
 
-def gap(run: Run) -> float | None:
+def accuracy_gap(run: Run) -> float | None:
     """Training minus validation accuracy of the last epoch: large when a model overfits."""
     if not run.epochs:
         return None
@@ -188,11 +188,11 @@ def gap(run: Run) -> float | None:
     return float(last["accuracy"]) - float(last["val_accuracy"])
 
 
-def best_row(run: Run) -> dict[str, Any] | None:
+def best_epoch_row(run: Run) -> dict[str, Any] | None:
     """The metrics of the best epoch."""
     return next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
 
 
 def run_label(run: Run) -> str:
     """A run in a list of runs: its name, its time and what it is doing."""
-    return f"{run.name or run.id} · {moment(run.created)} · {status(run)}"
+    return f"{run.name or run.id} · {format_timestamp(run.created)} · {format_status(run)}"

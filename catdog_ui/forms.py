@@ -9,16 +9,16 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from catdog_core.base.field_specs import Control, controls
+from catdog_core.base.field_specs import FieldSpec, describe_fields
 
 from .i18n import t
 
 UNCHANGED = (1.0, 1.0)
 """A range of factors that changes nothing; it stands for "not set" on a slider."""
-_WIDE = 400  # an integer range wider than this is typed, not slid
+_MAX_SLIDER_SPAN = 400  # an integer range wider than this is typed, not slid
 
 
-def form(
+def settings_form(
     model: type[BaseModel],
     key: str,
     names: Sequence[str] | None = None,
@@ -37,38 +37,38 @@ def form(
         columns: fields side by side on a wide page.
         disabled: fields that are shown but have no effect now.
     """
-    by_name = {control.name: control for control in controls(model)}
+    by_name = {control.name: control for control in describe_fields(model)}
     cells = st.grid(columns, min_column_width=150) if columns > 1 else st.container()
     values = {}
     for name in names if names is not None else by_name:
         with cells:
-            values[name] = _widget(by_name[name], f"{key}_{name}", name in disabled)
+            values[name] = _field_widget(by_name[name], f"{key}_{name}", name in disabled)
     return values
 
 
-def fill(model: type[BaseModel], key: str, values: dict[str, Any]) -> None:
+def fill_form(model: type[BaseModel], key: str, values: dict[str, Any]) -> None:
     """Set a form's fields before it is drawn: from a preset, a link or an earlier run."""
-    for control in controls(model):
+    for control in describe_fields(model):
         if control.name in values:
             shown = _to_widget(control, values[control.name])
             st.session_state[f"{key}_{control.name}"] = shown
 
 
-def current(model: type[BaseModel], key: str) -> dict[str, Any]:
+def form_values(model: type[BaseModel], key: str) -> dict[str, Any]:
     """A form's values as they stand, without drawing it; defaults where it was never drawn."""
     found = {}
-    for control in controls(model):
+    for control in describe_fields(model):
         shown = st.session_state.get(f"{key}_{control.name}", _to_widget(control, control.default))
         found[control.name] = _from_widget(control, shown)
     return found
 
 
-def _widget(control: Control, key: str, disabled: bool) -> Any:
+def _field_widget(control: FieldSpec, key: str, disabled: bool) -> Any:
     if key not in st.session_state:
         st.session_state[key] = _to_widget(control, control.default)
     shared: dict[str, Any] = {
-        "label": label(control),
-        "help": _help(control),
+        "label": field_label(control),
+        "help": _help_text(control),
         "key": key,
         "persist_state": "session",
         "disabled": disabled,
@@ -82,26 +82,26 @@ def _widget(control: Control, key: str, disabled: bool) -> Any:
         value = _log_slider(control, shared)
     elif control.optional and control.kind in ("int", "float"):
         value = _number(control, {**shared, "placeholder": t("from the data")})
-    elif control.kind == "int" and _span(control) > _WIDE:
+    elif control.kind == "int" and _field_span(control) > _MAX_SLIDER_SPAN:
         value = _number(control, shared)
     else:
         value = _slider(control, shared)
     return _from_widget(control, value)
 
 
-def _slider(control: Control, shared: dict[str, Any]) -> Any:
+def _slider(control: FieldSpec, shared: dict[str, Any]) -> Any:
     number = int if control.kind == "int" else float
     assert control.low is not None and control.high is not None and control.step is not None
     return st.slider(
         min_value=number(control.low),
         max_value=number(control.high),
         step=number(control.step),
-        format=_format(control),
+        format=_number_format(control),
         **shared,
     )
 
 
-def _number(control: Control, shared: dict[str, Any]) -> Any:
+def _number(control: FieldSpec, shared: dict[str, Any]) -> Any:
     number = int if control.kind == "int" else float
     assert control.low is not None and control.high is not None
     return st.number_input(
@@ -113,7 +113,7 @@ def _number(control: Control, shared: dict[str, Any]) -> Any:
     )
 
 
-def _log_slider(control: Control, shared: dict[str, Any]) -> Any:
+def _log_slider(control: FieldSpec, shared: dict[str, Any]) -> Any:
     assert control.low is not None and control.high is not None
     steps = set(log_steps(control.low, control.high)) | {st.session_state[shared["key"]]}
     return st.select_slider(options=sorted(steps), format_func=lambda value: f"{value:g}", **shared)
@@ -126,11 +126,11 @@ def log_steps(low: float, high: float) -> list[float]:
     return [value for value in values if low <= value <= high]
 
 
-def label(control: Control) -> str:
+def field_label(control: FieldSpec) -> str:
     return f"{t(control.label)} ({t(control.unit)})" if control.unit else t(control.label)
 
 
-def _help(control: Control) -> str:
+def _help_text(control: FieldSpec) -> str:
     """What a field does, and which values are usual."""
     if control.typical is None:
         return t(control.help)
@@ -140,16 +140,16 @@ def _help(control: Control) -> str:
     return f"{t(control.help)}\n\n{usual.strip()}"
 
 
-def _format(control: Control) -> str:
+def _number_format(control: FieldSpec) -> str:
     step = control.step or 1
     return f"%.{max(0, -floor(log10(step)))}f"
 
 
-def _span(control: Control) -> float:
+def _field_span(control: FieldSpec) -> float:
     return (control.high or 0) - (control.low or 0)
 
 
-def _to_widget(control: Control, value: Any) -> Any:
+def _to_widget(control: FieldSpec, value: Any) -> Any:
     if control.kind == "range":
         return tuple(value) if value is not None else UNCHANGED
     if value is not None and control.kind == "float":
@@ -157,7 +157,7 @@ def _to_widget(control: Control, value: Any) -> Any:
     return value
 
 
-def _from_widget(control: Control, value: Any) -> Any:
+def _from_widget(control: FieldSpec, value: Any) -> Any:
     if control.kind == "range":
         return None if control.optional and tuple(value) == UNCHANGED else tuple(value)
     return value

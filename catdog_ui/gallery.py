@@ -15,10 +15,10 @@ from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 
 _GAP = 8  # pixels between pictures
-LEAST = 80
+MIN_WIDTH = 80
 
 
-def grid(
+def image_grid(
     images: Sequence[bytes],
     captions: Sequence[str] | None = None,
     tooltips: Sequence[str] | None = None,
@@ -26,7 +26,7 @@ def grid(
     alts: Sequence[str] | None = None,
     colors: Sequence[str] | None = None,
     width: int | Literal["stretch"] = "stretch",
-    least: int = LEAST,
+    least: int = MIN_WIDTH,
 ) -> None:
     """Show pictures in rows of `columns`, of fewer where the page is narrow.
 
@@ -40,21 +40,21 @@ def grid(
         width: of the whole, in pixels, at most; by default all there is.
         least: width of a picture in pixels below which a row takes fewer of them.
     """
-    st.html(grid_html(images, captions, tooltips, columns, alts, colors, least), width=width)
+    st.html(image_grid_html(images, captions, tooltips, columns, alts, colors, least), width=width)
 
 
-def grid_html(
+def image_grid_html(
     images: Sequence[bytes],
     captions: Sequence[str] | None = None,
     tooltips: Sequence[str] | None = None,
     columns: int = 5,
     alts: Sequence[str] | None = None,
     colors: Sequence[str] | None = None,
-    least: int = LEAST,
+    least: int = MIN_WIDTH,
 ) -> str:
-    """The pictures of `grid` as HTML, every text in it escaped."""
+    """The pictures of `image_grid` as HTML, every text in it escaped."""
     figures = "".join(
-        _figure(
+        _figure_html(
             image,
             captions[i] if captions else "",
             tooltips[i] if tooltips else "",
@@ -78,7 +78,7 @@ def data_uri(image: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
-def _figure(image: bytes, caption: str, tooltip: str, alt: str, color: str) -> str:
+def _figure_html(image: bytes, caption: str, tooltip: str, alt: str, color: str) -> str:
     dot = (
         '<span style="display:inline-block;width:.6em;height:.6em;border-radius:50%;'
         f'margin-right:.35em;background:{escape(color)}"></span>'
@@ -101,7 +101,7 @@ def _figure(image: bytes, caption: str, tooltip: str, alt: str, color: str) -> s
 
 def fitted_photo(path: Path, size: int) -> Photo | PhotoError:
     """A photo file as (S, S, 3) uint8, or why it cannot be read; read anew once it changes."""
-    return _from_file(path, str(path), file_version(path), size)
+    return _fitted_from_file(path, str(path), file_version(path), size)
 
 
 def file_version(path: Path) -> int:
@@ -114,18 +114,18 @@ def file_version(path: Path) -> int:
 
 def uploaded_photo(file_id: str, data: bytes, size: int) -> Photo | PhotoError:
     """An uploaded photo as (S, S, 3) uint8, or why it cannot be read."""
-    return _from_bytes(file_id, data, size)
+    return _fitted_from_bytes(file_id, data, size)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _from_file(_path: Path, path: str, changed: int, size: int) -> Photo | PhotoError:
-    return next(iter(decode.load_all([_path], size)))
+def _fitted_from_file(_path: Path, path: str, changed: int, size: int) -> Photo | PhotoError:
+    return next(iter(decode.load_photos([_path], size)))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _from_bytes(file_id: str, _data: bytes, size: int) -> Photo | PhotoError:
+def _fitted_from_bytes(file_id: str, _data: bytes, size: int) -> Photo | PhotoError:
     try:
-        return decode.load(_data, size)
+        return decode.decode_and_fit(_data, size)
     except PhotoError as error:
         return error
 

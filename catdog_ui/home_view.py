@@ -16,9 +16,9 @@ from .i18n import N_, escape, t
 from .train import run_actions
 from .widgets import page_link
 
-_LISTED = 5
-_GLIMPSE = 4
-_ROOMS = (
+_MAX_LISTED = 5
+_PREVIEW_PHOTOS = 4
+_PAGES = (
     (
         "pages/1_Data.py",
         N_("Data"),
@@ -73,65 +73,65 @@ _ROOMS = (
 def show_steps(found: list[Dataset], trained: list[Run]) -> None:
     """The way from nothing to an own prediction, one button a step."""
     with st.grid(3, min_column_width=180, gap="medium"):
-        with _card("1", t("Get photos"), done=bool(found)):
-            _photos(found)
-        with _card("2", t("Train a network"), done=any(run.best_model for run in trained)):
-            _train(found, trained)
-        with _card("3", t("Ask it about a photo"), done=False):
-            _predict(trained)
+        with _step_card("1", t("Get photos"), done=bool(found)):
+            _photos_step(found)
+        with _step_card("2", t("Train a network"), done=any(run.best_model for run in trained)):
+            _train_step(found, trained)
+        with _step_card("3", t("Ask it about a photo"), done=False):
+            _predict_step(trained)
 
 
-def show_stock(found: list[Dataset], trained: list[Run]) -> None:
+def show_datasets_and_runs(found: list[Dataset], trained: list[Run]) -> None:
     """The datasets and runs of this lab, each with a way to it."""
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader(t("Datasets"), anchor=False)
-        for dataset in found[:_LISTED]:
+        for dataset in found[:_MAX_LISTED]:
             _dataset_line(dataset)
         if found:
-            _glimpse(_chosen(found))
+            _photo_preview(_selected_dataset(found))
         if not found:
             st.caption(t("None yet. The demo dataset is one click away."))
-        _more(len(found), "pages/1_Data.py")
+        _more_link(len(found), "pages/1_Data.py")
     with right:
         st.subheader(t("Runs"), anchor=False)
-        for run in trained[:_LISTED]:
+        for run in trained[:_MAX_LISTED]:
             _run_line(run)
         if not trained:
             st.caption(t("None yet. A run is one training; its curves and its model are kept."))
-        _more(len(trained), "pages/4_Compare.py")
+        _more_link(len(trained), "pages/4_Compare.py")
 
 
 def show_pages() -> None:
     """What each page is for, with a link."""
     st.subheader(t("What you find here"), anchor=False)
     with st.grid(3, min_column_width=180, gap="medium"):
-        for page, name, icon, about in _ROOMS:
+        for page, name, icon, about in _PAGES:
             with st.container(gap=None):
                 page_link(page, t(name), icon)
                 st.caption(t(about))
 
 
-def _card(number: str, title: str, done: bool) -> st.delta_generator.DeltaGenerator:
+def _step_card(number: str, title: str, done: bool) -> st.delta_generator.DeltaGenerator:
     card = st.container(border=True, height="stretch")
     mark = ":green[:material/check_circle:]" if done else f":gray-badge[{number}]"
     card.markdown(f"##### {mark} {title}")
     return card
 
 
-def _photos(found: list[Dataset]) -> None:
+def _photos_step(found: list[Dataset]) -> None:
     if not any(dataset.id == datasets.DEMO_ID for dataset in found):
         st.caption(t("600 drawn cats and dogs, ready in a few seconds, without a download."))
         source_widgets.demo_button("home_demo", "secondary" if found else "primary")
     else:
         st.caption(t("The demo dataset is ready. Look at it, or add photos of your own."))
-    download_source.background()
-    if not download_source.class_is_here():
+    download_source.show_background_jobs()
+    if not download_source.has_class_dataset():
         download_source.class_button("home_class")
     page_link("pages/1_Data.py", t("Look at the data") if found else t("Use my own photos"))
 
 
-def _train(found: list[Dataset], trained: list[Run]) -> None:
+def _train_step(found: list[Dataset], trained: list[Run]) -> None:
     st.caption(
         t(
             "The network of the class notes, {n} epochs: about a minute. Watch its curves grow.",
@@ -139,27 +139,27 @@ def _train(found: list[Dataset], trained: list[Run]) -> None:
         )
     )
     run_actions.quick_train_button(
-        _chosen(found) if found else None,
+        _selected_dataset(found) if found else None,
         "home_train",
         "primary" if found and not trained else "secondary",
     )
     page_link("pages/3_Train.py", t("My own settings"))
 
 
-def _predict(trained: list[Run]) -> None:
+def _predict_step(trained: list[Run]) -> None:
     own = next((run for run in trained if run.best_model), None)
     told = t("Drop in a photo and see which class the network takes it for, and how surely.")
-    if own is None and default_model.run() is not None:
+    if own is None and default_model.load_default_run() is not None:
         told += " " + t("Until yours is trained, a ready one answers.")
     st.caption(told)
     if st.button(
         t("Predict"),
         type="primary" if own else "secondary",
         icon=":material/image_search:",
-        disabled=own is None and default_model.run() is None,
+        disabled=own is None and default_model.load_default_run() is None,
         key="home_predict",
     ):
-        query = state.query(run=own.id, **{"try": "1"}) if own else state.query()
+        query = state.link_query(run=own.id, **{"try": "1"}) if own else state.link_query()
         st.switch_page("pages/6_Predict.py", query_params=query)
     page_link("pages/2_Augment.py", t("Augment photos"))
 
@@ -178,30 +178,30 @@ def _dataset_line(dataset: Dataset) -> None:
         )
 
 
-def _chosen(found: list[Dataset]) -> Dataset:
+def _selected_dataset(found: list[Dataset]) -> Dataset:
     """The dataset of the address, else the newest."""
     asked = st.query_params.get("dataset")
     return next((dataset for dataset in found if dataset.id == asked), found[0])
 
 
-def _glimpse(dataset: Dataset) -> None:
+def _photo_preview(dataset: Dataset) -> None:
     """A few photos of a dataset, taken evenly from all its classes."""
     items = dataset.items("train")
-    some = items[:: max(1, len(items) // _GLIMPSE)][:_GLIMPSE]
+    some = items[:: max(1, len(items) // _PREVIEW_PHOTOS)][:_PREVIEW_PHOTOS]
     read = [(item, gallery.fitted_photo(item.path, 150)) for item in some]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
-    gallery.grid(
-        [decode.encode(photo) for _, photo in good],
+    gallery.image_grid(
+        [decode.encode_photo(photo) for _, photo in good],
         tooltips=[item.file for item, _ in good],
         alts=[dataset.classes[item.label] for item, _ in good],
-        columns=_GLIMPSE,
+        columns=_PREVIEW_PHOTOS,
         least=50,
     )
 
 
 def _run_line(run: Run) -> None:
-    word, color, icon = format_text.STATUS[run.status]
-    best = format_text.best_row(run)
+    word, color, icon = format_text.STATUS_BADGES[run.status]
+    best = format_text.best_epoch_row(run)
     with st.container(gap=None):
         with st.container(horizontal=True, vertical_alignment="center"):
             page_link("pages/3_Train.py", escape(run.name or run.id), "model_training", run=run.id)
@@ -212,20 +212,20 @@ def _run_line(run: Run) -> None:
                     "{model}, {n} epochs, best validation accuracy {accuracy}",
                     model=run.model or t("History from a file"),
                     n=len(run.epochs),
-                    accuracy=format_text.percent(best.get("val_accuracy")),
+                    accuracy=format_text.format_percent(best.get("val_accuracy")),
                 )
             )
         else:
             st.caption(t("no whole epoch yet"))
 
 
-def _more(count: int, page: str) -> None:
-    if count > _LISTED:
-        page_link(page, t("and {n} more", n=count - _LISTED))
+def _more_link(count: int, page: str) -> None:
+    if count > _MAX_LISTED:
+        page_link(page, t("and {n} more", n=count - _MAX_LISTED))
 
 
 _TOUR_KEY = "tour_step"
-_CLOSED = -1
+_TOUR_CLOSED = -1
 _TOUR_STEPS = (
     (
         N_("Photos first"),
@@ -268,13 +268,13 @@ _TOUR_STEPS = (
 
 def tour_button() -> None:
     """A button that opens the tour, where it is closed."""
-    if st.session_state.get(_TOUR_KEY, _CLOSED) == _CLOSED:
+    if st.session_state.get(_TOUR_KEY, _TOUR_CLOSED) == _TOUR_CLOSED:
         st.button(
             t("Take the tour"),
             icon=":material/tour:",
             type="tertiary",
             key="tour_open",
-            on_click=_turn_page,
+            on_click=_go_to_step,
             args=(0,),
         )
 
@@ -285,8 +285,8 @@ def show_tour(first_visit: bool) -> None:
     Args:
         first_visit: nothing has been made here yet: it is open until it is closed.
     """
-    step = st.session_state.setdefault(_TOUR_KEY, 0 if first_visit else _CLOSED)
-    if step == _CLOSED:
+    step = st.session_state.setdefault(_TOUR_KEY, 0 if first_visit else _TOUR_CLOSED)
+    if step == _TOUR_CLOSED:
         return
     title, text, page, name = _TOUR_STEPS[step]
     last = step == len(_TOUR_STEPS) - 1
@@ -299,8 +299,8 @@ def show_tour(first_visit: bool) -> None:
                 icon=":material/close:",
                 type="tertiary",
                 key="tour_close",
-                on_click=_turn_page,
-                args=(_CLOSED,),
+                on_click=_go_to_step,
+                args=(_TOUR_CLOSED,),
             )
         st.markdown(t(text))
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -308,18 +308,18 @@ def show_tour(first_visit: bool) -> None:
                 t("Back"),
                 key="tour_back",
                 disabled=step == 0,
-                on_click=_turn_page,
+                on_click=_go_to_step,
                 args=(step - 1,),
             )
             st.button(
                 t("Done") if last else t("Next"),
                 key="tour_next",
                 type="secondary",
-                on_click=_turn_page,
-                args=(_CLOSED if last else step + 1,),
+                on_click=_go_to_step,
+                args=(_TOUR_CLOSED if last else step + 1,),
             )
             page_link(page, t("Open the page {name}", name=t(name)))
 
 
-def _turn_page(step: int) -> None:
+def _go_to_step(step: int) -> None:
     st.session_state[_TOUR_KEY] = step

@@ -32,7 +32,7 @@ def t(message: str, **params: object) -> str:
         message: the English sentence, a literal, with named fields for the numbers.
         **params: values of the fields; anything `str.format` accepts, and errors of the core.
     """
-    return str(report_language.of(language())(message, **params))
+    return str(report_language.get_translator(language())(message, **params))
 
 
 def say(error: CatDogError) -> str:

@@ -13,7 +13,7 @@ from catdog_core.base.jobs import Job
 
 from . import visitors
 from .i18n import escape, say, t
-from .startup import fragment, guard
+from .startup import guard, guarded_fragment
 
 Draw = Callable[[Job | None], None]
 
@@ -29,19 +29,19 @@ def watch_job(key: str, draw: Draw, seconds: float = 0.5) -> None:
         seconds: between two looks.
     """
     running = is_running(key)
-    fragment(_redraw, seconds if running else None)(key, draw, running)
+    guarded_fragment(_redraw, seconds if running else None)(key, draw, running)
 
 
 def is_running(key: str) -> bool:
     """Whether a job of this key is at work."""
-    found = jobs.get(key)
+    found = jobs.get_job(key)
     return found is not None and found.status == "running"
 
 
 def start_job(key: str, work: jobs.Work) -> None:
     """Start a job from a button's callback; why it cannot start is said on the page."""
     with guard():
-        jobs.start(key, work)
+        jobs.start_background_job(key, work)
 
 
 def stop_button(job: Job, key: str) -> None:
@@ -56,7 +56,7 @@ def progress_row(job: Job, text: str, key: str) -> None:
         stop_button(job, key)
 
 
-def job_error(job: Job | None) -> None:
+def show_job_error(job: Job | None) -> None:
     """Say why a job ended early, if it did."""
     if job is not None and job.error is not None:
         (st.info if job.status == "stopped" else st.error)(escape(say(job.error)))
@@ -65,7 +65,7 @@ def job_error(job: Job | None) -> None:
 def _redraw(key: str, draw: Draw, was_running: bool) -> None:
     if is_running(key) != was_running:
         st.rerun()
-    draw(jobs.get(key))
+    draw(jobs.get_job(key))
 
 
 Result = TypeVar("Result")
@@ -98,12 +98,12 @@ def background_result(
     kept = st.session_state.get(f"{slot}_memo")
     if kept is None or kept[0] != key:
         name = _job_name(slot)
-        job = jobs.get(name)
+        job = jobs.get_job(name)
         if job is not None and job.status != "running" and st.session_state[f"{slot}_key"] == key:
-            jobs.forget(name)
+            jobs.forget_job(name)
             kept = (key, job.result, job.error)
         elif job is None and count <= quick:
-            kept = (key, _at_once(work, words), None)
+            kept = (key, _run_inline(work, words), None)
         else:
             _begin_work(slot, key, name, work, job)
             watch_job(name, lambda now: _draw_progress(now, words, name))
@@ -128,10 +128,12 @@ def _begin_work(
             job.stop()
         return
     st.session_state[f"{slot}_key"] = key
-    jobs.start(name, work, action=None)  # a look at photos; the audience may have it, too
+    jobs.start_background_job(
+        name, work, action=None
+    )  # a look at photos; the audience may have it, too
 
 
-def _at_once(work: Callable[[Job], Result], words: str) -> Result:
+def _run_inline(work: Callable[[Job], Result], words: str) -> Result:
     with st.spinner(words):
         return work(Job(""))
 

@@ -33,47 +33,49 @@ from .i18n import t
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
-    from catdog_core.training.loading_benchmark import Lane, Standing
+    from catdog_core.training.loading_benchmark import BenchmarkProgress, ReaderResult
 
 
 _HEAT_BATCH = 4
 
 
-def predictor(path: Path) -> Predictor:
+def load_predictor(path: Path) -> Predictor:
     """The model of a file, ready to predict; loaded once as long as the file stays the same.
 
     Raises:
         ModelError: the file is no usable model.
     """
     with st.spinner(t("Loading the model; the first one takes a few seconds…")):
-        return _from_file(str(path), path.stat().st_mtime_ns)
+        return _load_from_file(str(path), path.stat().st_mtime_ns)
 
 
-def uploaded(data: bytes, name: str) -> Predictor:
+def load_uploaded_model(data: bytes, name: str) -> Predictor:
     """The model of an uploaded file; its content tells the format.
 
     Raises:
         ModelError: the file is no usable model.
     """
     words = t("Checking and loading the model…")
-    if model_sandbox.is_busy():
+    if model_sandbox.is_check_running():
         words = t("Another model is being checked. This one is next…")
     with st.spinner(words):
-        return _from_bytes(hashlib.sha256(data).hexdigest(), data, name)
+        return _load_from_bytes(hashlib.sha256(data).hexdigest(), data, name)
 
 
-def predict(model: Predictor, photos: Sequence[tuple[str, bytes]], job: Job) -> list[Prediction]:
+def predict_photos(
+    model: Predictor, photos: Sequence[tuple[str, bytes]], job: Job
+) -> list[Prediction]:
     """Predict photos given as (name, file bytes), in their order; of some only when stopped."""
     from catdog_core.analysis import predict as room
 
     rows: list[Prediction] = []
     while len(rows) < len(photos) and not job.stopped():
         job.tell("", len(rows), len(photos))
-        rows += room.photos(model, photos[len(rows) : len(rows) + model.batch])
+        rows += room.predict_photos(model, photos[len(rows) : len(rows) + model.batch])
     return rows
 
 
-def heat_maps(
+def compute_heat_maps(
     model: Predictor, photos: Sequence[Photo], labels: Sequence[int], job: Job
 ) -> NDArray[np.float32]:
     """Where the model looked in fitted photos, (S, S, 3) each, for a class a photo: (N, S, S).
@@ -95,20 +97,20 @@ def heat_maps(
     return np.concatenate(parts)
 
 
-def as_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
+def predictions_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
     """A table of predictions for a spreadsheet, with nothing in it that would run there."""
     from catdog_core.analysis import predict as room
 
-    return room.to_csv(list(rows), tuple(classes), for_spreadsheet=True)
+    return room.predictions_to_csv(list(rows), tuple(classes), for_spreadsheet=True)
 
 
-def as_h5(run_dir: Path) -> bytes:
+def export_h5(run_dir: Path) -> bytes:
     """The best model of a run in the format of the class notes."""
     wait_for_preload()
     from catdog_core import export
 
     with files.temporary_folder("export") as folder:
-        return export.save(run_dir, "h5", folder / "model.h5").read_bytes()
+        return export.export_in_process(run_dir, "h5", folder / "model.h5").read_bytes()
 
 
 @dataclass(frozen=True)
@@ -126,12 +128,12 @@ class PackedPhotos:
     verified: bool
 
 
-def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
+def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
     """Keep a dataset as shards in the cache, or verify those there; tells the job its progress."""
     wait_for_preload()
     from catdog_core.storage import tfrecord
 
-    place = shard_cache.place(dataset.fingerprint, size)
+    place = shard_cache.packed_folder(dataset.fingerprint, size)
     there = (place / "index.json").is_file()
 
     def progress(done: int, total: int) -> None:
@@ -139,9 +141,9 @@ def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
         if job.stopped():
             raise CatDogError("The packing was stopped. Start it again; it goes on from there.")
 
-    packed = tfrecord.cached(dataset, size, progress, runs.fingerprints_in_use())
+    packed = tfrecord.pack_to_cache(dataset, size, progress, runs.fingerprints_in_use())
     if there:
-        tfrecord.pack(dataset, place, size, progress)  # verifies, and mends what is damaged
+        tfrecord.pack_dataset(dataset, place, size, progress)  # verifies, and mends what is damaged
     return PackedPhotos(
         photos=sum(packed.counts.values()),
         shards=packed.shards,
@@ -152,38 +154,38 @@ def pack(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
     )
 
 
-def race(dataset: Dataset, job: Job) -> list[Lane]:
+def run_loading_benchmark(dataset: Dataset, job: Job) -> list[ReaderResult]:
     """Race the readers of photos; meanwhile the job's result is how the race stands."""
     wait_for_preload()
     from catdog_core.training import loading_benchmark as room
 
     freeze_gc()
 
-    def progress(standing: Standing) -> None:
+    def progress(standing: BenchmarkProgress) -> None:
         job.result = standing
         if job.stopped():
             raise CatDogError("The loading race was stopped.")
 
-    return room.run(dataset, on_progress=progress)
+    return room.run_loading_benchmark(dataset, on_progress=progress)
 
 
-def evaluate(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
+def evaluate_run(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Ask a run's model about a split and keep the table; tells the job its progress."""
     wait_for_preload()
     from catdog_core.analysis import evaluate as room
 
-    room.keep(run_dir, _again, dataset, split, _pass(job))
+    room.evaluate_and_cache(run_dir, _load_run_model, dataset, split, _pass_progress(job))
 
 
-def embed(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
+def compute_run_embeddings(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Find out how a run's model sees a split and keep it; tells the job its progress."""
     wait_for_preload()
     from catdog_core.analysis import evaluate as room
 
-    room.look(run_dir, _again, dataset, split, _pass(job))
+    room.compute_embeddings(run_dir, _load_run_model, dataset, split, _pass_progress(job))
 
 
-def _pass(job: Job) -> Callable[[int, int], None]:
+def _pass_progress(job: Job) -> Callable[[int, int], None]:
     """Tells a job how far a pass over photos is, and ends it when it was asked to stop."""
 
     def progress(done: int, total: int) -> None:
@@ -194,46 +196,46 @@ def _pass(job: Job) -> Callable[[int, int], None]:
     return progress
 
 
-def _again(path: Path) -> Predictor:
-    model = _from_file(str(path), path.stat().st_mtime_ns)
-    guest = imported_models.of(path.parent)
+def _load_run_model(path: Path) -> Predictor:
+    model = _load_from_file(str(path), path.stat().st_mtime_ns)
+    guest = imported_models.find_imported_model(path.parent)
     if guest is None:
         return model
     return model.with_scale(guest.scale).with_classes(guest.classes)  # type: ignore[arg-type]
 
 
-def stem(run: Run) -> str:
+def download_stem(run: Run) -> str:
     """The name a run's files are downloaded by, without extension."""
-    return files.slug(run.name or run.id)
+    return files.slugify(run.name or run.id)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _from_file(path: str, changed: int) -> Predictor:
+def _load_from_file(path: str, changed: int) -> Predictor:
     wait_for_preload()
-    model = _opened(Path(path))
+    model = _open_model(Path(path))
     freeze_gc()
     return model
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
+def _load_from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
     wait_for_preload()
     with files.temporary_folder("upload") as folder:
-        path = folder / f"{files.slug(Path(_name).stem)}.{files.slug(Path(_name).suffix)}"
+        path = folder / f"{files.slugify(Path(_name).stem)}.{files.slugify(Path(_name).suffix)}"
         path.write_bytes(_data)
-        model = _opened(path)
+        model = _open_model(path)
     freeze_gc()
     return model
 
 
-def _opened(path: Path) -> Predictor:
+def _open_model(path: Path) -> Predictor:
     """A model here, or, of one from elsewhere on a shared lab, in a process of its own."""
     from catdog_core.analysis import isolated_models
     from catdog_core.analysis import predict as room
 
-    if access.settings().shared and not model_sandbox.is_own(path):
-        return isolated_models.load(path)
-    return room.load(path)
+    if access.load_access_settings().shared and not model_sandbox.is_own_model(path):
+        return isolated_models.load_isolated(path)
+    return room.load_predictor(path)
 
 
 def freeze_gc() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Upload:
+class UploadedModel:
     """A model file that was opened safely; `key` names it and how it is asked."""
 
     key: str
@@ -31,7 +31,7 @@ class Upload:
 
 def upload_model(
     place: str, suggested: Sequence[Sequence[str]] = (), action: Action | None = None
-) -> Upload | None:
+) -> UploadedModel | None:
     """Let the user upload a model and tell what the file does not; None while there is none.
 
     Args:
@@ -45,9 +45,9 @@ def upload_model(
     """
     file = st.file_uploader(
         t("A Keras model, .keras or .h5"),
-        max_upload_size=uploads.limit(),
+        max_upload_size=uploads.register_upload_limit(),
         key=f"{place}_model",
-        **visitors.gate(
+        **visitors.permission_kwargs(
             action,
             help=t(
                 "It is checked before it is opened: a model file from elsewhere can carry code."
@@ -57,15 +57,15 @@ def upload_model(
     if file is None:
         return None
     if action is not None:
-        access.check(action)
+        access.check_permission(action)
     data = file.getvalue()
-    model = loaders.uploaded(data, file.name)
+    model = loaders.load_uploaded_model(data, file.name)
     for warning in model.warnings:
         st.warning(t(warning))
-    scale = _scale(model, place)
+    scale = _choose_scale(model, place)
     model = model.with_scale(scale)  # type: ignore[arg-type]
     if not model.names_known:
-        model = _named(model, place, suggested)
+        model = _name_classes(model, place, suggested)
     st.caption(
         t(
             "Takes photos of {size} × {size} px and tells {n} classes apart: {names}.",
@@ -74,10 +74,10 @@ def upload_model(
             names=escape(", ".join(model.classes[:10])),
         )
     )
-    return Upload(f"{file.file_id}:{scale}:{model.classes}", file.name, data, scale, model)
+    return UploadedModel(f"{file.file_id}:{scale}:{model.classes}", file.name, data, scale, model)
 
 
-def _scale(model: Predictor, place: str) -> str:
+def _choose_scale(model: Predictor, place: str) -> str:
     scales = {
         "0..1": t("0 to 1, as after rescale=1/255"),
         "0..255": t("0 to 255, the model rescales itself"),
@@ -102,7 +102,7 @@ def _scale(model: Predictor, place: str) -> str:
     return str(scale)
 
 
-def _named(model: Predictor, place: str, suggested: Sequence[Sequence[str]]) -> Predictor:
+def _name_classes(model: Predictor, place: str, suggested: Sequence[Sequence[str]]) -> Predictor:
     count = len(model.classes)
     text = st.text_input(
         t("Names of its classes, in the order of its outputs, with commas between"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from catdog_core.base.palette import (
     BEST,
     CLASS_COLORS,
+    IN_RANGE,
     NEUTRAL,
     ON_DARK,
     ON_LIGHT,
@@ -14,13 +15,13 @@ from catdog_core.base.palette import (
     TRAIN,
     VALIDATION,
     WHITE,
-    WITHIN,
     class_color,
 )
 
 __all__ = [
     "BEST",
     "CLASS_COLORS",
+    "IN_RANGE",
     "NEUTRAL",
     "ON_DARK",
     "ON_LIGHT",
@@ -30,6 +31,5 @@ __all__ = [
     "TRAIN",
     "VALIDATION",
     "WHITE",
-    "WITHIN",
     "class_color",
 ]

@@ -29,7 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from catdog_core.base import files
 from catdog_core.base.errors import CatDogError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.data import allowed_roots
 
 from . import uploads
@@ -37,12 +37,12 @@ from . import uploads
 log = logging.getLogger("catdog")
 
 _ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
-_PORTS = {"http": 80, "https": 443}
-_HEALTH = "/_stcore/health"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HEALTH_PATH = "/_stcore/health"
 """What load balancers ask under whatever name; the answer says only that the server runs."""
-_FOREIGN = "it comes from another page"
-_READS = ("GET", "HEAD", "OPTIONS")
-_PATIENCE = 5.0
+_CROSS_SITE = "it comes from another page"
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_SHUTDOWN_TIMEOUT = 5.0
 """Seconds that requests in progress have to end once the server is asked to."""
 _POLICY_VIOLATION = 1008  # of websockets; before one is accepted, it becomes the status 403
 
@@ -61,11 +61,11 @@ def parse_origin(text: str) -> Origin | None:
     if found is None:
         return None
     scheme, host, port = found.groups()
-    number = int(port) if port else _PORTS[scheme]
+    number = int(port) if port else _DEFAULT_PORTS[scheme]
     return Origin(scheme, host, number) if 0 < number < 2**16 else None
 
 
-def is_own(origin: Origin, host: str, secure: bool, port: int) -> bool:
+def is_own_origin(origin: Origin, host: str, secure: bool, port: int) -> bool:
     """Whether an Origin is that of the lab's own pages.
 
     Args:
@@ -83,7 +83,7 @@ def is_own(origin: Origin, host: str, secure: bool, port: int) -> bool:
     return ended_before and origin == parse_origin(f"https://{host}")
 
 
-def is_listed(origin: Origin, port: int) -> bool:
+def is_allowed_origin(origin: Origin, port: int) -> bool:
     """Whether the owner listed an Origin: in ``server.corsAllowedOrigins``, or as the address that
     people see, ``browser.serverAddress`` and ``browser.serverPort``.
 
@@ -101,7 +101,7 @@ def is_listed(origin: Origin, port: int) -> bool:
     return origin in map(parse_origin, listed)
 
 
-def is_called_by_name(host: str, names: Iterable[str]) -> bool:
+def is_allowed_host(host: str, names: Iterable[str]) -> bool:
     """Whether a Host header is one of the names in ``server.allowedHosts``; all are where none is.
 
     Args:
@@ -132,7 +132,7 @@ class OriginCheck:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        reason = refusal(scope)
+        reason = refusal_reason(scope)
         if not reason:
             await self._app(scope, receive, send)
             return
@@ -140,7 +140,7 @@ class OriginCheck:
         log.warning(
             "Refused a request: %s (Host %s, Origin %s)",
             reason,
-            *(shown(headers.get(name, "none"), 200) for name in ("host", "origin")),
+            *(truncate_for_display(headers.get(name, "none"), 200) for name in ("host", "origin")),
         )
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
@@ -149,7 +149,7 @@ class OriginCheck:
             await answer(scope, receive, send)
 
 
-def refusal(scope: Scope) -> str:
+def refusal_reason(scope: Scope) -> str:
     """Why a request is refused; empty where it is not.
 
     Args:
@@ -159,22 +159,22 @@ def refusal(scope: Scope) -> str:
     hosts, origins = headers.getlist("host"), headers.getlist("origin")
     port = int((scope.get("server") or ("", 0))[1] or 0)
     host = hosts[0] if len(hosts) == 1 else ""
-    if not str(scope["path"]).endswith(_HEALTH) and not is_called_by_name(
+    if not str(scope["path"]).endswith(_HEALTH_PATH) and not is_allowed_host(
         host, st.get_option("server.allowedHosts")
     ):
         return "the lab has another name"
     if not origins:
-        changes = scope["type"] == "websocket" or scope["method"] not in _READS
+        changes = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
         site = headers.get("sec-fetch-site", "none")
-        return _FOREIGN if changes and site in ("cross-site", "same-site") else ""
+        return _CROSS_SITE if changes and site in ("cross-site", "same-site") else ""
     origin = parse_origin(origins[0]) if len(origins) == 1 else None
     secure = scope.get("scheme") in ("https", "wss")
-    if origin and (is_own(origin, host, secure, port) or is_listed(origin, port)):
+    if origin and (is_own_origin(origin, host, secure, port) or is_allowed_origin(origin, port)):
         return ""
-    return _FOREIGN
+    return _CROSS_SITE
 
 
-def prepare() -> None:
+def check_startup_config() -> None:
     """Check, before the server starts, what it would otherwise say on every page.
 
     Raises:
@@ -182,12 +182,12 @@ def prepare() -> None:
     """
     try:
         files.resolve_workspace()
-        allowed_roots.resolve_named()
+        allowed_roots.resolve_roots_variable()
     except CatDogError as error:
         sys.exit(f"Error: {error}")
 
 
-def middleware() -> list[Middleware]:
+def build_middleware() -> list[Middleware]:
     """What every request passes before Streamlit sees it, the first one first."""
     return [Middleware(OriginCheck), Middleware(uploads.UploadCheck)]
 
@@ -195,9 +195,9 @@ def middleware() -> list[Middleware]:
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Care for uploads while the server runs; open the browser where Streamlit would."""
-    _stop_by_signals()
-    uploads.attach()
-    sweep = asyncio.create_task(uploads.sweep_for_ever(), name="uploads")
+    _install_signal_handlers()
+    uploads.attach_upload_check()
+    sweep = asyncio.create_task(uploads.close_stale_sessions_forever(), name="uploads")
     if not st.get_option("server.headless"):
         host = st.get_option("browser.serverAddress") or "localhost"
         scheme = "https" if st.get_option("server.sslCertFile") else "http"
@@ -211,7 +211,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
             await sweep
 
 
-def _stop_by_signals() -> None:
+def _install_signal_handlers() -> None:
     """Let a signal end the server with status 0, as Streamlit's own does.
 
     Uvicorn raises each signal again once it has ended, which would skip whatever is done at the
@@ -229,12 +229,12 @@ def _stop_by_signals() -> None:
                 serving.force_exit = True
                 return
             serving.should_exit = True
-            uploads.give_up()
-            loop.call_soon_threadsafe(loop.call_later, _PATIENCE, _give_up, serving)
+            uploads.cancel_uploads()
+            loop.call_soon_threadsafe(loop.call_later, _SHUTDOWN_TIMEOUT, _force_exit, serving)
 
         with suppress(ValueError):  # not the main thread
             signal.signal(number, stop)
 
 
-def _give_up(serving: Any) -> None:
+def _force_exit(serving: Any) -> None:
     serving.force_exit = True

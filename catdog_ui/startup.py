@@ -22,7 +22,7 @@ from .i18n import LANGUAGES, N_, choose_language, escape, language, say, t
 
 log = logging.getLogger("catdog")
 
-NAME = "CatDog Lab"
+APP_NAME = "CatDog Lab"
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 PAGES = (
     ("streamlit_app.py", N_("Home"), ":material/home:"),
@@ -36,21 +36,21 @@ PAGES = (
     ("pages/8_Learn.py", N_("Learn"), ":material/school:"),
 )
 _SIDEBAR = 240  # pixels
-POLL = 4.0
+POLL_SECONDS = 4.0
 """Seconds between two looks at the runs while one is active."""
 
 
-def page(title: str) -> None:
+def setup_page(title: str) -> None:
     """Begin a page; the first Streamlit call of each.
 
     Args:
         title: the page's name, a message of the catalogue.
     """
-    leftovers.sweep_once()
+    leftovers.remove_leftovers_once()
     choose_language()
     uploads.begin_page()
     st.set_page_config(
-        page_title=f"{t(title)} · {NAME}",
+        page_title=f"{t(title)} · {APP_NAME}",
         page_icon=ASSETS / "icon.svg",  # a Material icon would be fetched from elsewhere
         layout="wide",
         initial_sidebar_state=_SIDEBAR,
@@ -59,21 +59,21 @@ def page(title: str) -> None:
     with st.sidebar:
         for path, name, symbol in PAGES:
             st.page_link(
-                path, label=t(name), icon=symbol, query_params=state.query(), width="stretch"
+                path, label=t(name), icon=symbol, query_params=state.link_query(), width="stretch"
             )
-        _running()
+        _watch_active_runs()
         st.space("stretch")
         with guard():
-            visitors.panel()
+            visitors.render_visitor_panel()
         _language_switch()
-    _settle(title)
+    _freeze_gc_once(title)
     with guard():
-        visitors.notice()
-        trash_view.undo(title)
+        visitors.render_role_notice()
+        trash_view.offer_undo(title)
 
 
 @st.cache_resource(show_spinner=False)
-def _settle(title: str) -> None:
+def _freeze_gc_once(title: str) -> None:
     loaders.freeze_gc()  # once for each title, since each page imports more
 
 
@@ -81,7 +81,7 @@ def _settle(title: str) -> None:
 def guard() -> Iterator[None]:
     """Turn a user's mistake into its sentence, and a mistake of the lab into one plain sentence.
 
-    A `fragment` has a guard of its own: what it raises passes the page's guard by. The
+    A `guarded_fragment` has a guard of its own: what it raises passes the page's guard by. The
     traceback of a mistake of the lab goes to the server's log, never to the page.
     """
     try:
@@ -101,7 +101,7 @@ def guard() -> Iterator[None]:
         )
 
 
-def fragment(draw: Callable[..., None], every: float | None = None) -> Callable[..., None]:
+def guarded_fragment(draw: Callable[..., None], every: float | None = None) -> Callable[..., None]:
     """Make a function draw a part of a page that redraws itself alone, under a guard of its own.
 
     Args:
@@ -129,17 +129,17 @@ def _switch_language() -> None:
     st.query_params["lang"] = st.session_state[f"switch_{language()}"]
 
 
-def _running() -> None:
+def _watch_active_runs() -> None:
     """What trains now, in the sidebar; whatever is odd about a run never takes the page with it."""
     with guard():
         runs.reap_children()
-        if any(run.is_active for run in runs.listing()):
-            fragment(_show_active, POLL)()
+        if any(run.is_active for run in runs.list_runs()):
+            guarded_fragment(_show_active_runs, POLL_SECONDS)()
 
 
-def _show_active() -> None:
+def _show_active_runs() -> None:
     runs.reap_children()
-    active = [run for run in runs.listing() if run.is_active]
+    active = [run for run in runs.list_runs() if run.is_active]
     for run in active[:3]:
         epochs = run.training.epochs if run.training else 0
         with st.container(border=True, gap="xsmall"):
@@ -147,7 +147,7 @@ def _show_active() -> None:
                 "pages/3_Train.py",
                 label=escape(run.name or run.id),
                 icon=":material/play_circle:",
-                query_params=state.query(run=run.id),
+                query_params=state.link_query(run=run.id),
                 width="stretch",
             )
             if run.status == "queued":

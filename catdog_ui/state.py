@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
 from catdog_core.runs import Run
@@ -15,24 +15,26 @@ from catdog_core.runs import Run
 from .i18n import t
 
 _WIDTH = 420  # pixels; narrower where the page is
-CARRIED = ("lang", "dataset", "run", "runs")
+CARRIED_PARAMS = ("lang", "dataset", "run", "runs")
 """Query parameters every link between pages takes along."""
 
 
-def query(**changes: str) -> dict[str, str]:
+def link_query(**changes: str) -> dict[str, str]:
     """The query of a link to another page: what is carried, with some values changed."""
-    kept = {name: st.query_params[name] for name in CARRIED if name in st.query_params}
+    kept = {name: st.query_params[name] for name in CARRIED_PARAMS if name in st.query_params}
     return {**kept, **changes}
 
 
-def chosen_dataset(label: str = "") -> Dataset | None:
+def choose_dataset(label: str = "") -> Dataset | None:
     """Let the user choose a dataset; where there is none, say what to do and return None."""
-    found = {dataset.id: dataset for dataset in datasets.listing()}
+    found = {dataset.id: dataset for dataset in datasets.list_datasets()}
     if not found:
-        no_dataset()
+        show_no_dataset()
         return None
-    names = _unique({key: dataset.name for key, dataset in found.items()})
-    key = _choose("dataset", list(found), label or t("Dataset"), lambda key: shown(names[key]))
+    names = _unique_names({key: dataset.name for key, dataset in found.items()})
+    key = _select_with_url(
+        "dataset", list(found), label or t("Dataset"), lambda key: truncate_for_display(names[key])
+    )
     return found[key]
 
 
@@ -41,7 +43,7 @@ def count_up(key: str) -> None:
     st.session_state[key] = st.session_state.get(key, 0) + 1
 
 
-def no_dataset() -> None:
+def show_no_dataset() -> None:
     """Say what to do where there is no dataset yet."""
     st.info(
         t(
@@ -54,27 +56,29 @@ def no_dataset() -> None:
         "pages/1_Data.py",
         label=t("Go to the Data page"),
         icon=":material/arrow_forward:",
-        query_params=query(),
+        query_params=link_query(),
     )
 
 
-def chosen_run(label: str = "", others: Sequence[Run] = ()) -> Run | None:
+def choose_run(label: str = "", others: Sequence[Run] = ()) -> Run | None:
     """Let the user choose a run; None where there is none yet.
 
     Args:
         label: above the box.
         others: what stands below the workspace's runs, such as the model that comes with the lab.
     """
-    found = {run.id: run for run in [*runs.listing(), *others]}
+    found = {run.id: run for run in [*runs.list_runs(), *others]}
     if not found:
         st.info(t("There is no run yet. Start one on the Train page."))
         return None
-    names = _unique({key: run.name or key for key, run in found.items()})
-    key = _choose("run", list(found), label or t("Run"), lambda key: shown(names[key]))
+    names = _unique_names({key: run.name or key for key, run in found.items()})
+    key = _select_with_url(
+        "run", list(found), label or t("Run"), lambda key: truncate_for_display(names[key])
+    )
     return found[key]
 
 
-def _choose(kind: str, options: list[str], label: str, name: Callable[[str], str]) -> str:
+def _select_with_url(kind: str, options: list[str], label: str, name: Callable[[str], str]) -> str:
     """A select box, whose options are plain text, with the URL's ``?kind=`` as its value.
 
     The box and the URL can both change between two runs of a page: the user picks, or a link or
@@ -96,7 +100,7 @@ def _choose(kind: str, options: list[str], label: str, name: Callable[[str], str
     return value
 
 
-def _unique(names: dict[str, str]) -> dict[str, str]:
+def _unique_names(names: dict[str, str]) -> dict[str, str]:
     """Names by id, with the end of the id added to those that occur twice."""
     every = list(names.values())
     return {

@@ -34,7 +34,7 @@ _HEADER = "# The words of the CatDog Lab. Written by `python -m catdog_ui.transl
 _DATE = datetime(2026, 1, 1, tzinfo=UTC)  # the format wants one; a true one would always change
 
 
-def keywords() -> dict[str, None]:
+def extraction_keywords() -> dict[str, None]:
     """The functions and classes whose first argument is a text."""
     kinds = [
         name
@@ -44,7 +44,7 @@ def keywords() -> dict[str, None]:
     return dict.fromkeys(["t", "say", "N_", *kinds])
 
 
-def extract() -> dict[str, set[str]]:
+def extract_texts() -> dict[str, set[str]]:
     """Every text of the project, with the files it stands in."""
     with open(PROJECT / "babel.cfg", encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
@@ -53,7 +53,7 @@ def extract() -> dict[str, set[str]]:
         PROJECT,
         methods,
         options,
-        keywords=keywords(),
+        keywords=extraction_keywords(),
         directory_filter=_holds_texts,
     ):
         if isinstance(message, str) and message:
@@ -69,9 +69,9 @@ def _holds_texts(folder: str) -> bool:
     return bool(inside) and inside[0] in {"catdog_core", "catdog_ui", "pages"}
 
 
-def update(code: str, texts: dict[str, set[str]]) -> Catalog:
+def update_catalogue(code: str, texts: dict[str, set[str]]) -> Catalog:
     """The catalogue of a language: today's texts with the translations there are already."""
-    known = translations(code)
+    known = read_translations(code)
     catalogue = Catalog(
         locale=code,
         domain=DOMAIN,
@@ -92,10 +92,10 @@ def update(code: str, texts: dict[str, set[str]]) -> Catalog:
     return catalogue
 
 
-def files(code: str, texts: dict[str, set[str]]) -> dict[Path, bytes]:
+def catalogue_files(code: str, texts: dict[str, set[str]]) -> dict[Path, bytes]:
     """The .po and .mo files of a language as they should be."""
     folder = LOCALE / code / "LC_MESSAGES"
-    catalogue = update(code, texts)
+    catalogue = update_catalogue(code, texts)
     text, binary = io.BytesIO(), io.BytesIO()
     write_po(text, catalogue, width=100, include_lineno=False, sort_output=True)
     write_mo(binary, catalogue)
@@ -105,9 +105,9 @@ def files(code: str, texts: dict[str, set[str]]) -> dict[Path, bytes]:
     }
 
 
-def untranslated(code: str, texts: dict[str, set[str]]) -> list[str]:
+def untranslated_texts(code: str, texts: dict[str, set[str]]) -> list[str]:
     """The texts a language still lacks."""
-    known = translations(code)
+    known = read_translations(code)
     return [text for text in sorted(texts) if not known.get(text)]
 
 
@@ -118,22 +118,22 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
     check = parser.parse_args(arguments).check
-    texts, stale = extract(), []
+    texts, stale = extract_texts(), []
     for code in LANGUAGES:
-        for path, content in files(code, texts).items():
+        for path, content in catalogue_files(code, texts).items():
             if not path.is_file() or path.read_bytes() != content:
                 stale.append(path)
                 if not check:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(content)
-        missing = 0 if code == "en" else len(untranslated(code, texts))
+        missing = 0 if code == "en" else len(untranslated_texts(code, texts))
         print(f"{code}: {len(texts)} texts, {missing} not translated")
     for path in stale:
         print(f"{'out of date' if check else 'written'}: {path.relative_to(PROJECT)}")
     return 1 if check and stale else 0
 
 
-def translations(code: str) -> dict[str, str]:
+def read_translations(code: str) -> dict[str, str]:
     """The texts a language has now, with their translations, which may be empty."""
     path = LOCALE / code / "LC_MESSAGES" / f"{DOMAIN}.po"
     if not path.is_file():
@@ -147,7 +147,7 @@ def _setting_texts() -> list[str]:
     texts = []
     for model in vars(config).values():
         if isinstance(model, type) and issubclass(model, BaseModel) and model.model_fields:
-            for control in field_specs.controls(model):
+            for control in field_specs.describe_fields(model):
                 texts += [control.label, control.help, control.unit]
     return [text for text in texts if text]
 

@@ -6,23 +6,23 @@ import streamlit as st
 
 from catdog_core.base import trash
 from catdog_core.base.errors import CatDogError
-from catdog_core.base.trash import Entry
+from catdog_core.base.trash import TrashEntry
 
 from . import format_text, visitors, widgets
 from .i18n import N_, escape, say, t
 
-_KINDS: dict[str, str] = {
+_KIND_NAMES: dict[str, str] = {
     "run": N_("run"),
     "dataset": N_("dataset"),
     "preset": N_("preset"),
     "experiment": N_("experiment"),
     "model": N_("model"),
 }
-_DELETED, _SAID = "trash_deleted", "trash_said"
+_DELETED, _PROBLEM = "trash_deleted", "trash_said"
 
 
-def deleted(key: str) -> None:
-    """Remember what was deleted last, so that `undo` offers it; fit to be called by callbacks.
+def remember_deleted(key: str) -> None:
+    """Remember what was deleted last, so that `offer_undo` offers it; fit to be called by callbacks.
 
     Args:
         key: the entry's id in the trash.
@@ -30,14 +30,14 @@ def deleted(key: str) -> None:
     st.session_state[_DELETED] = {"key": key}
 
 
-def undo(title: str = "", place: str = "page") -> None:
+def offer_undo(title: str = "", place: str = "page") -> None:
     """Offer to take back what was deleted last, as long as its page stays open.
 
     Args:
         title: the page's name; by default the page is not looked at.
         place: told apart from another offer on the same page by it.
     """
-    problem = st.session_state.pop(f"{_SAID}_{place}", None)
+    problem = st.session_state.pop(f"{_PROBLEM}_{place}", None)
     if problem is not None:
         st.error(escape(say(problem)), icon=":material/error:")
     last = st.session_state.get(_DELETED)
@@ -47,7 +47,7 @@ def undo(title: str = "", place: str = "page") -> None:
         del st.session_state[_DELETED]
         return
     try:
-        entry = trash.get(last["key"])
+        entry = trash.get_trash_entry(last["key"])
     except CatDogError:  # restored or emptied elsewhere
         del st.session_state[_DELETED]
         return
@@ -55,13 +55,19 @@ def undo(title: str = "", place: str = "page") -> None:
         st.markdown(
             t(
                 "Moved to the trash: {kind} “{name}”.",
-                kind=t(_KINDS[entry.kind]),
+                kind=t(_KIND_NAMES[entry.kind]),
                 name=escape(entry.name),
             ),
             width="stretch",
         )
         visitors.action_button(
-            t("Undo"), f"trash_undo_{place}", "change data", _restore, entry.id, place, icon="undo"
+            t("Undo"),
+            f"trash_undo_{place}",
+            "change data",
+            _restore_entry,
+            entry.id,
+            place,
+            icon="undo",
         )
         st.button(
             t("Close"),
@@ -72,16 +78,20 @@ def undo(title: str = "", place: str = "page") -> None:
         )
 
 
-def panel() -> None:
+def render_trash_panel() -> None:
     """The trash, folded away; nothing where it is empty."""
-    problem = st.session_state.pop(f"{_SAID}_panel", None)
+    problem = st.session_state.pop(f"{_PROBLEM}_panel", None)
     if problem is not None:
         st.error(escape(say(problem)), icon=":material/error:")
-    found = trash.listing()
+    found = trash.list_trash()
     if not found:
         return
     with st.expander(
-        t("Trash: {n} things, {size}", n=len(found), size=format_text.size(_total(found))),
+        t(
+            "Trash: {n} things, {size}",
+            n=len(found),
+            size=format_text.format_bytes(_total_bytes(found)),
+        ),
         icon=":material/delete:",
         key="trash",
     ):
@@ -91,17 +101,17 @@ def panel() -> None:
                 " and can be put back to where it was."
             )
         )
-        _table(found)
-        _actions(found)
+        _trash_table(found)
+        _trash_actions(found)
 
 
-def _table(found: list[Entry]) -> None:
-    widgets.table(
+def _trash_table(found: list[TrashEntry]) -> None:
+    widgets.show_table(
         {
             t("Name"): [entry.name for entry in found],
-            t("Kind"): [t(_KINDS[entry.kind]) for entry in found],
-            t("Deleted"): [format_text.moment(entry.at) for entry in found],
-            t("Size"): [format_text.size(entry.bytes) for entry in found],
+            t("Kind"): [t(_KIND_NAMES[entry.kind]) for entry in found],
+            t("Deleted"): [format_text.format_timestamp(entry.at) for entry in found],
+            t("Size"): [format_text.format_bytes(entry.bytes) for entry in found],
         },
         "trash_table",
         t("What lies in the trash"),
@@ -109,12 +119,12 @@ def _table(found: list[Entry]) -> None:
     )
 
 
-def _actions(found: list[Entry]) -> None:
+def _trash_actions(found: list[TrashEntry]) -> None:
     names = {
-        entry.id: f"{entry.name} · {t(_KINDS[entry.kind])} · {format_text.moment(entry.at)}"
+        entry.id: f"{entry.name} · {t(_KIND_NAMES[entry.kind])} · {format_text.format_timestamp(entry.at)}"
         for entry in found
     }
-    widgets.reset_unknown("trash_chosen", names)
+    widgets.reset_unknown_choice("trash_chosen", names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             t("Put back"),
@@ -127,7 +137,7 @@ def _actions(found: list[Entry]) -> None:
             t("Restore"),
             "trash_restore",
             "change data",
-            _restore,
+            _restore_entry,
             chosen,
             "panel",
             icon="restore_from_trash",
@@ -135,36 +145,36 @@ def _actions(found: list[Entry]) -> None:
         if visitors.action_button(
             t("Empty the trash…"), "trash_empty", "empty", icon="delete_forever"
         ):
-            st.dialog(t("Empty the trash?"))(_confirm)(found)
+            st.dialog(t("Empty the trash?"))(_confirm_empty)(found)
 
 
-def _confirm(found: list[Entry]) -> None:
+def _confirm_empty(found: list[TrashEntry]) -> None:
     st.write(
         t(
             "{n} things will be removed for good, {size}. This cannot be undone.",
             n=len(found),
-            size=format_text.size(_total(found)),
+            size=format_text.format_bytes(_total_bytes(found)),
         )
     )
-    widgets.confirm("trash_empty", t("Empty"), _empty)
+    widgets.confirm_action("trash_empty", t("Empty"), _empty_trash)
 
 
-def _total(found: list[Entry]) -> int:
+def _total_bytes(found: list[TrashEntry]) -> int:
     return sum(entry.bytes for entry in found)
 
 
-def _restore(key: str, place: str) -> None:
+def _restore_entry(key: str, place: str) -> None:
     try:
-        entry = trash.restore(key)
+        entry = trash.restore_from_trash(key)
     except CatDogError as error:
-        st.session_state[f"{_SAID}_{place}"] = error
+        st.session_state[f"{_PROBLEM}_{place}"] = error
     else:
         st.session_state.pop(_DELETED, None)
         st.toast(t("It is back: {name}", name=escape(entry.name)), icon=":material/undo:")
 
 
-def _empty() -> None:
+def _empty_trash() -> None:
     try:
-        trash.empty()
+        trash.empty_trash()
     except CatDogError as error:
-        st.session_state[f"{_SAID}_panel"] = error
+        st.session_state[f"{_PROBLEM}_panel"] = error

@@ -2,7 +2,7 @@
 
 Streamlit takes a file for any active session and keeps it until that session is collected. Here
 
-- every page says by `limit` which uploaders it has, and what they take;
+- every page says by `register_upload_limit` which uploaders it has, and what they take;
 - `UploadCheck` refuses a file whose id no uploader asked for, one that is too large, and one that
   stops coming, before it takes memory;
 - a session that lost its browser is closed after `GRACE` seconds where it holds files.
@@ -36,12 +36,12 @@ GRACE = 40.0
 """Seconds a session that lost its browser keeps its uploads: a reload or a short gap in the net."""
 SILENCE = 30.0
 """Seconds an upload may send nothing before it is given up."""
-_PAUSE = 5.0  # seconds between two sweeps
+_SWEEP_SECONDS = 5.0  # seconds between two sweeps
 _MEGABYTE = 2**20  # as Streamlit counts
-_FRAME = 2**16  # bytes that a form adds to its file
-_MOST = 20_000  # file ids remembered of a session
-_FILES = 2  # times server.maxUploadSize, that all files of a session may take
-_PATH = re.compile(r".*/_stcore/upload_file/([^/]+)/([^/]+)")
+_FORM_OVERHEAD = 2**16  # bytes that a form adds to its file
+_MAX_FILE_IDS = 20_000  # file ids remembered of a session
+_TOTAL_FACTOR = 2  # times server.maxUploadSize, that all files of a session may take
+_UPLOAD_PATH = re.compile(r".*/_stcore/upload_file/([^/]+)/([^/]+)")
 
 
 @dataclass
@@ -58,11 +58,11 @@ class _Session:
 
 
 _sessions: dict[str, _Session] = {}
-_guard = threading.Lock()
+_lock = threading.Lock()
 _ending = threading.Event()
 
 
-def limit(megabytes: int | None = None) -> int:
+def register_upload_limit(megabytes: int | None = None) -> int:
     """Say that the page has an uploader, just before it is drawn.
 
     Args:
@@ -75,8 +75,8 @@ def limit(megabytes: int | None = None) -> int:
     taken = most if megabytes is None else max(1, min(megabytes, most))
     context = get_script_run_ctx(suppress_warning=True)
     if context is not None:
-        with _guard:
-            session = _page(context.session_id, context.page_script_hash)
+        with _lock:
+            session = _enter_page(context.session_id, context.page_script_hash)
             session.largest = max(session.largest, taken * _MEGABYTE)
     return taken
 
@@ -85,21 +85,21 @@ def begin_page() -> None:
     """Forget the uploaders of the page that was left; at the start of every page."""
     context = get_script_run_ctx(suppress_warning=True)
     if context is not None:
-        with _guard:
+        with _lock:
             if context.session_id in _sessions:
-                _page(context.session_id, context.page_script_hash)
+                _enter_page(context.session_id, context.page_script_hash)
 
 
-def _page(session_id: str, page: str) -> _Session:
+def _enter_page(session_id: str, page: str) -> _Session:
     session = _sessions.setdefault(session_id, _Session(page))
     if session.page != page:  # uploads that were asked for may still be on their way
         session.page, session.largest = page, 0
     return session
 
 
-def largest(session_id: str, file_id: str) -> int | None:
+def max_upload_bytes(session_id: str, file_id: str) -> int | None:
     """The most bytes a file may have, None where no uploader asked for it."""
-    with _guard:
+    with _lock:
         session = _sessions.get(session_id)
         return session.asked.get(file_id) if session else None
 
@@ -112,25 +112,25 @@ class UploadCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it before its body is read."""
-        found = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        found = _UPLOAD_PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
         if found is None or scope["method"] in ("OPTIONS", "GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        most = largest(*found.groups())
+        most = max_upload_bytes(*found.groups())
         if most is None:
             await PlainTextResponse("No uploader asked for this file.", 403)(scope, receive, send)
             return
         told = Headers(scope=scope).get("content-length", "")
-        if told.isdecimal() and int(told) > most + _FRAME:
+        if told.isdecimal() and int(told) > most + _FORM_OVERHEAD:
             await PlainTextResponse("This file is too large.", 413)(scope, receive, send)
             return
         try:
-            await self._app(scope, _Body(receive, most + _FRAME).read, send)
+            await self._app(scope, _LimitedBody(receive, most + _FORM_OVERHEAD).read, send)
         except ClientDisconnect:
             log.info("An upload broke off")
 
 
-class _Body:
+class _LimitedBody:
     """The body of an upload, given up when it grows too large or stops coming."""
 
     def __init__(self, receive: Receive, left: int) -> None:
@@ -152,12 +152,12 @@ class _Body:
         return message
 
 
-def give_up() -> None:
+def cancel_uploads() -> None:
     """Wait no longer for uploads that stopped coming: the server ends."""
     _ending.set()
 
 
-def attach() -> None:
+def attach_upload_check() -> None:
     """Let Streamlit's store of uploads ask here; once, when the server has started."""
     server = runtime.get_instance()
     files: Any = server.uploaded_file_mgr
@@ -165,22 +165,22 @@ def attach() -> None:
 
     def get_upload_urls(session_id: str, file_names: Sequence[str]) -> list[Any]:
         given: list[Any] = give_urls(session_id, file_names)
-        with _guard:
+        with _lock:
             session = _sessions.get(session_id)
             if session is not None and session.largest:
                 known = server.get_app_session(session_id)
                 session.streamlit = weakref.ref(known) if known else session.streamlit
                 session.asked.update({each.file_id: session.largest for each in given})
-                for oldest in list(session.asked)[: max(len(session.asked) - _MOST, 0)]:
+                for oldest in list(session.asked)[: max(len(session.asked) - _MAX_FILE_IDS, 0)]:
                     del session.asked[oldest]
         return given
 
     def add(session_id: str, file: Any) -> None:
-        most = largest(session_id, file.file_id)
+        most = max_upload_bytes(session_id, file.file_id)
         if most is None or not server.is_active_session(session_id):
             raise HTTPException(403, "The page that asked for this file is closed.")
         held = files.file_storage.get(session_id, {})
-        room = _FILES * int(st.get_option("server.maxUploadSize")) * _MEGABYTE
+        room = _TOTAL_FACTOR * int(st.get_option("server.maxUploadSize")) * _MEGABYTE
         others = sum(len(each.data) for key, each in held.items() if key != file.file_id)
         if len(file.data) > most or others + len(file.data) > room:
             raise HTTPException(413, "This file is too large.")
@@ -189,7 +189,7 @@ def attach() -> None:
     files.get_upload_urls, files.add_file = get_upload_urls, add
 
 
-def sweep(now: float) -> int:
+def close_stale_sessions(now: float) -> int:
     """Close sessions that hold files and lost their browser a while ago; on the server's loop.
 
     Args:
@@ -209,7 +209,7 @@ def sweep(now: float) -> int:
         elif session.gone is None:
             session.gone = now
         elif now - session.gone >= patience:
-            with _guard:
+            with _lock:
                 _sessions.pop(session_id, None)
             known = session.streamlit() if session.streamlit else None
             if known is not None:
@@ -222,12 +222,12 @@ def sweep(now: float) -> int:
     return closed
 
 
-async def sweep_for_ever() -> None:
+async def close_stale_sessions_forever() -> None:
     """Sweep every few seconds, until cancelled."""
     while True:
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_SWEEP_SECONDS)
         try:
-            if sweep(time.monotonic()):
+            if close_stale_sessions(time.monotonic()):
                 gc.collect()  # what a page made of its uploads may be in cycles
         except Exception:
             log.exception("Uploads could not be freed")

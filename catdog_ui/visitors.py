@@ -15,7 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from catdog_core.base import access
 from catdog_core.base.access import Action, Role, Visitor
 from catdog_core.base.errors import AccessError, CatDogError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 
 from .i18n import N_, escape, say, t
 
@@ -26,30 +26,30 @@ ROLES: dict[Role, str] = {
 }
 _ROLE, _NAME, _CODE = "visitor_role", "visitor_name", "visitor_role_code"
 _LONGEST_NAME = 30
-_TRIES, _MINUTE = 10, 60.0
-_wrong: deque[float] = deque(maxlen=_TRIES)
-_guard = threading.Lock()
+_MAX_ATTEMPTS, _ATTEMPT_WINDOW = 10, 60.0
+_failed_attempts: deque[float] = deque(maxlen=_MAX_ATTEMPTS)
+_lock = threading.Lock()
 
 
-def current() -> Visitor | None:
+def current_visitor() -> Visitor | None:
     """Who the present session belongs to; None outside of one, such as in a job's thread."""
     context = get_script_run_ctx(suppress_warning=True)
-    if context is None or not access.settings().shared:
+    if context is None or not access.load_access_settings().shared:
         return None
-    if email := signed_in():
+    if email := signed_in_email():
         return Visitor(email, access.role_by_email(email))
     name = st.session_state.get(_NAME) or f"visitor {context.session_id[:4]}"
-    return Visitor(name, _role_of_code() or access.settings().everyone)
+    return Visitor(name, _role_of_code() or access.load_access_settings().everyone)
 
 
 def _role_of_code() -> Role | None:
     """The role this session's code gave it, as long as it still is the code of that role."""
     role: Role | None = st.session_state.get(_ROLE)
-    kept = access.code_of(role) if role else ""
+    kept = access.get_code_hash(role) if role else ""
     return role if kept and st.session_state.get(_CODE) == kept else None
 
 
-def signed_in() -> str:
+def signed_in_email() -> str:
     """The e-mail address that signed in, empty where none did or it gives no role."""
     try:
         return access.verified_address(st.user)
@@ -57,7 +57,7 @@ def signed_in() -> str:
         return ""
 
 
-def _refusal() -> AccessError | None:
+def _sign_in_refusal() -> AccessError | None:
     """Why who signed in has no role by the address; None where nobody did, or there is one."""
     try:
         access.verified_address(st.user)
@@ -66,18 +66,18 @@ def _refusal() -> AccessError | None:
     return None
 
 
-def panel() -> None:
+def render_visitor_panel() -> None:
     """In the sidebar of a shared lab: who one is, and how to become more."""
-    if not access.settings().shared:
+    if not access.load_access_settings().shared:
         return
-    who = current()
+    who = current_visitor()
     assert who is not None
     with st.popover(escape(who.name), icon=":material/person:", width="stretch"):
         st.caption(t(ROLES[who.role]))
-        refused = _refusal()
-        if signed_in() or refused:
+        refused = _sign_in_refusal()
+        if signed_in_email() or refused:
             st.button(t("Sign out"), key="visitor_logout", on_click=st.logout)
-        if signed_in():
+        if signed_in_email():
             return
         if (
             not refused and "is_logged_in" in st.user
@@ -88,14 +88,17 @@ def panel() -> None:
                 t("Your name"), key="visitor_name_field", max_chars=30, help=t("Shown beside runs.")
             )
             st.text_input(t("Code"), key="visitor_code", type="password", max_chars=100)
-            st.form_submit_button(t("Tell"), on_click=_tell, width="stretch")
+            st.form_submit_button(t("Tell"), on_click=_submit_identity, width="stretch")
 
 
-def notice() -> None:
+def render_role_notice() -> None:
     """At the top of each page, for who may only look: what is off, and how to have it on."""
-    if access.settings().shared and (refused := _refusal()):
+    if access.load_access_settings().shared and (refused := _sign_in_refusal()):
         st.warning(escape(say(refused)), icon=":material/no_accounts:")
-    if access.settings().shared and (current() or access.OWNER).role == "audience":
+    if (
+        access.load_access_settings().shared
+        and (current_visitor() or access.OWNER).role == "audience"
+    ):
         st.caption(
             t(
                 "You are the audience here: what starts, changes or deletes something is off. Give"
@@ -104,7 +107,7 @@ def notice() -> None:
         )
 
 
-def gate(
+def permission_kwargs(
     action: Action | None, owner: str | None = None, disabled: bool = False, help: str | None = None
 ) -> dict[str, Any]:
     """`disabled` and `help` of a button: off, with the reason, for who may not do what it does.
@@ -119,7 +122,7 @@ def gate(
     """
     try:
         if action is not None:
-            access.check(action, owner)
+            access.check_permission(action, owner)
     except CatDogError as error:
         return {"disabled": True, "help": escape(say(error))}
     return {"disabled": disabled, "help": help}
@@ -160,14 +163,14 @@ def action_button(
         icon=f":material/{icon}:" if icon else None,
         on_click=callback,
         args=args,
-        **gate(action, owner, disabled, help),
+        **permission_kwargs(action, owner, disabled, help),
         **options,
     )
 
 
-def _tell() -> None:
+def _submit_identity() -> None:
     told = unicodedata.normalize("NFKC", st.session_state.visitor_name_field)
-    name = shown(" ".join(told.replace("@", " ").split()))[:_LONGEST_NAME].strip()
+    name = truncate_for_display(" ".join(told.replace("@", " ").split()))[:_LONGEST_NAME].strip()
     code = st.session_state.pop("visitor_code", "")
     if name:
         st.session_state[_NAME] = name
@@ -181,18 +184,21 @@ def _tell() -> None:
     if role is None:
         st.toast(t("This code is not right. Ask the teacher."), icon=":material/error:")
     else:
-        st.session_state[_ROLE], st.session_state[_CODE] = role, access.code_of(role)
+        st.session_state[_ROLE], st.session_state[_CODE] = role, access.get_code_hash(role)
 
 
 def _role_by_code(code: str) -> Role | None:
     """As `access.role_by_code`; after ten wrong ones in a minute, none is right for a while."""
-    with _guard:  # one guess at a time: they cannot be made quicker by many windows
-        if len(_wrong) == _TRIES and time.monotonic() - _wrong[0] < _MINUTE:
+    with _lock:  # one guess at a time: they cannot be made quicker by many windows
+        if (
+            len(_failed_attempts) == _MAX_ATTEMPTS
+            and time.monotonic() - _failed_attempts[0] < _ATTEMPT_WINDOW
+        ):
             return None
         role = access.role_by_code(code)
         if role is None:
-            _wrong.append(time.monotonic())
+            _failed_attempts.append(time.monotonic())
         return role
 
 
-access.ask_of(current)
+access.set_visitor_provider(current_visitor)

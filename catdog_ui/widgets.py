@@ -11,7 +11,7 @@ import streamlit as st
 from . import state
 from .i18n import t
 
-_PLOT = {"displaylogo": False, "displayModeBar": False}
+_PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
 def page_link(page: str, label: str, icon: str = "arrow_forward", **changes: str) -> None:
@@ -23,10 +23,12 @@ def page_link(page: str, label: str, icon: str = "arrow_forward", **changes: str
         icon: a name of Material Symbols.
         changes: values of its address beside those, or instead of them.
     """
-    st.page_link(page, label=label, icon=f":material/{icon}:", query_params=state.query(**changes))
+    st.page_link(
+        page, label=label, icon=f":material/{icon}:", query_params=state.link_query(**changes)
+    )
 
 
-def no_model(message: str) -> None:
+def show_no_model(message: str) -> None:
     """Say that there is no model yet, with the way to train one."""
     st.info(message)
     page_link("pages/3_Train.py", t("Train one"), "model_training")
@@ -48,18 +50,18 @@ def choose_one(label: str, names: Mapping[str, str], key: str, **options: Any) -
     return str(chosen)
 
 
-def plot(figure: go.Figure, key: str, alt: str, **options: Any) -> None:
+def plot_figure(figure: go.Figure, key: str, alt: str, **options: Any) -> None:
     """Draw a chart without the bar of buttons; `options` are those of `st.plotly_chart`."""
-    options.setdefault("config", _PLOT)
+    options.setdefault("config", _PLOTLY_CONFIG)
     st.plotly_chart(figure, key=key, alt=alt, **options)
 
 
-def table(columns: Mapping[str, object], key: str, alt: str, **options: Any) -> None:
+def show_table(columns: Mapping[str, object], key: str, alt: str, **options: Any) -> None:
     """Draw columns by their names as a table of all rows; `options` are those of `st.dataframe`."""
     st.dataframe(columns, key=key, alt=alt, hide_index=True, **{"height": "content", **options})
 
 
-def confirm(key: str, label: str, action: Callable[..., None], *args: Any) -> None:
+def confirm_action(key: str, label: str, action: Callable[..., None], *args: Any) -> None:
     """Ask in a dialog whether to go on: a button that does, one that keeps what there is.
 
     Args:
@@ -75,7 +77,7 @@ def confirm(key: str, label: str, action: Callable[..., None], *args: Any) -> No
             st.rerun()
 
 
-def reset_unknown(key: str, known: Mapping[str, object]) -> None:
+def reset_unknown_choice(key: str, known: Mapping[str, object]) -> None:
     """Let a select box begin anew where what it held is no option any more."""
     if st.session_state.get(key) not in known:
         st.session_state.pop(key, None)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(FOLDER.parent))
 import typer  # noqa: E402 - the project is found only now
 
 from catdog_core.base import limits  # noqa: E402
-from catdog_core.base.field_specs import Control, accepted, controls  # noqa: E402
+from catdog_core.base.field_specs import FieldSpec, describe_accepted_values, describe_fields  # noqa: E402
 from catdog_core.cli import PROGRAM, app  # noqa: E402
 from catdog_core.config import RECIPES, Augmentation, Network, Training  # noqa: E402
 
@@ -125,17 +125,17 @@ def _default(parameter: Any) -> str:
 
 def _fields(model: Any) -> list[str]:
     lines = ["| field | default | accepts | meaning |", "|---|---|---|---|"]
-    for control in controls(model):
+    for control in describe_fields(model):
         unit = f" {control.unit}" if control.unit not in ("", "×") else ""
         lines.append(
             f"| `{control.name}` | {_value(control.default)}{unit if control.default else ''}"
-            f" | {_plain(accepted(control))}{' or nothing' if control.optional else ''}"
+            f" | {_plain(describe_accepted_values(control))}{' or nothing' if control.optional else ''}"
             f" | {control.label}: {_plain(control.help)}{_typical(control)} |"
         )
     return lines
 
 
-def _typical(control: Control) -> str:
+def _typical(control: FieldSpec) -> str:
     if not control.typical:
         return ""
     low, high = control.typical
@@ -160,7 +160,7 @@ def _recipes() -> list[str]:
 def _different(values: Any, base: Any, left_out: tuple[str, ...]) -> str:
     found = {
         control.name: getattr(values, control.name)
-        for control in controls(type(values))
+        for control in describe_fields(type(values))
         if control.name not in left_out
         and getattr(values, control.name) != getattr(base, control.name)
     }

@@ -7,7 +7,7 @@ from catdog_ui import startup, state
 from catdog_ui.data import data_view, download_source
 from catdog_ui.i18n import N_, t
 
-startup.page(N_("Data"))
+startup.setup_page(N_("Data"))
 
 with startup.guard():
     st.title(t("Data"), anchor=False)
@@ -17,12 +17,12 @@ with startup.guard():
             " what of it reaches the network."
         )
     )
-    download_source.background()
-    found = len(datasets.listing())
-    dataset = state.chosen_dataset() if found else None
-    data_view.add(found)
-    data_view.damaged()
+    download_source.show_background_jobs()
+    found = len(datasets.list_datasets())
+    dataset = state.choose_dataset() if found else None
+    data_view.show_add_dataset(found)
+    data_view.show_damaged_records()
     if dataset is not None:
         with startup.guard():
-            data_view.overview(dataset)
+            data_view.show_overview(dataset)
         data_view.show_part(dataset)

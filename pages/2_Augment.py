@@ -8,7 +8,7 @@ from catdog_ui.augment import augment_view
 from catdog_ui.data import sources
 from catdog_ui.i18n import N_, t
 
-startup.page(N_("Augment"))
+startup.setup_page(N_("Augment"))
 
 with startup.guard():
     st.title(t("Augment"), anchor=False)
@@ -18,7 +18,7 @@ with startup.guard():
             " What you see here is exactly what trains."
         )
     )
-    dataset = state.chosen_dataset() if datasets.listing() else None
+    dataset = state.choose_dataset() if datasets.list_datasets() else None
     if dataset is None:
         st.info(
             t("There is no dataset yet. Take a photo of your own, or make the demo dataset."),

@@ -7,14 +7,14 @@ from catdog_ui import startup, state
 from catdog_ui.i18n import N_, t
 from catdog_ui.train import train_form, train_view
 
-startup.page(N_("Train"))
+startup.setup_page(N_("Train"))
 
 with startup.guard():
     st.title(t("Train"), anchor=False)
-    run = state.chosen_run() if runs.listing() else None
+    run = state.choose_run() if runs.list_runs() else None
     if run is not None:
         with st.container(border=True):
-            train_view.show_run(run.id)
+            train_view.show_run_panel(run.id)
 with startup.guard(), st.container(border=True):
     st.subheader(t("A new training"), anchor=False)
     train_form.show_form()

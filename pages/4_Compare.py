@@ -8,14 +8,14 @@ from catdog_ui import startup
 from catdog_ui.compare import compare_view, groups_view
 from catdog_ui.i18n import N_, t
 
-startup.page(N_("Compare"))
+startup.setup_page(N_("Compare"))
 
 with startup.guard():
     st.title(t("Compare"), anchor=False)
-    found = runs.listing()
+    found = runs.list_runs()
     if compare_view.choose_view() == "experiments":
-        groups_view.show(groups.listing())
+        groups_view.render_groups(groups.list_groups())
     elif found:
-        compare_view.show(found)
+        compare_view.render_run_comparison(found)
     else:
-        compare_view.empty()
+        compare_view.show_no_runs()

@@ -6,7 +6,7 @@ from catdog_ui import startup
 from catdog_ui.evaluate import evaluate_view, model_picker
 from catdog_ui.i18n import N_, t
 
-startup.page(N_("Evaluate"))
+startup.setup_page(N_("Evaluate"))
 
 with startup.guard():
     st.title(t("Evaluate"), anchor=False)
@@ -14,6 +14,6 @@ with startup.guard():
         t("One number hides much. See which photos the model gets wrong, and how sure it was.")
     )
     subject = model_picker.choose_subject()
-    table = model_picker.answers(subject) if subject else None
+    table = model_picker.load_or_request_answers(subject) if subject else None
     if subject and table:
         evaluate_view.show_results(subject, table)

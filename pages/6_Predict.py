@@ -6,7 +6,7 @@ from catdog_ui import loaders, startup
 from catdog_ui.i18n import N_, t
 from catdog_ui.predict import predict_inputs, predict_results
 
-startup.page(N_("Predict"))
+startup.setup_page(N_("Predict"))
 
 with startup.guard():
     st.title(t("Predict"), anchor=False)
@@ -17,7 +17,7 @@ with startup.guard():
     with right, startup.guard():
         photos = predict_inputs.choose_photos(choice.dataset_id if choice else "")
     if choice is not None and photos:
-        model, rows = predict_inputs.predict(choice, photos)
+        model, rows = predict_inputs.predict_in_background(choice, photos)
         if rows is not None:
             predict_results.show_results(choice, model, photos, rows)
 

@@ -6,7 +6,7 @@ from catdog_ui import startup
 from catdog_ui.export import export_view
 from catdog_ui.i18n import N_, t
 
-startup.page(N_("Export"))
+startup.setup_page(N_("Export"))
 
 with startup.guard():
     st.title(t("Export"), anchor=False)
@@ -14,4 +14,4 @@ with startup.guard():
     run = export_view.choose_run()
     if run is not None:
         export_view.show_formats(run)
-    export_view.import_section()
+    export_view.render_bundle_import()

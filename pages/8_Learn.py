@@ -6,7 +6,7 @@ from catdog_ui import startup
 from catdog_ui.i18n import N_, t
 from catdog_ui.learn import learn_view
 
-startup.page(N_("Learn"))
+startup.setup_page(N_("Learn"))
 
 with startup.guard():
     st.title(t("Learn"), anchor=False)

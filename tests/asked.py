@@ -13,7 +13,7 @@ WRONG = 4  # photos of each class that the first model gets wrong
 
 def run(dataset, name="first", classes=None):
     """A run on the dataset with a model that nobody loads."""
-    folder = fakes.run(name)
+    folder = fakes.make_run(name)
     settings = files.read_json(folder / "settings.json")
     about = {"id": dataset.id, "fingerprint": dataset.fingerprint, "name": dataset.name}
     settings["dataset"] |= about
@@ -36,13 +36,15 @@ def answer(folder, dataset, split="validation", wrong=range(WRONG)):
         row[called] = sure
         row[(called + 1) % len(row)] += 1 - sure
         answers[item.file] = row
-    table = predictions.make(dataset, split, answers)
-    predictions.write(folder, dataset, split, table, predictions.digest(folder / "best.keras"))
+    table = predictions.build_prediction_table(dataset, split, answers)
+    predictions.write_predictions(
+        folder, dataset, split, table, predictions.digest_model(folder / "best.keras")
+    )
     return table
 
 
 def page(**query):
-    app = fakes.page("5_Evaluate", **query)
+    app = fakes.open_page("5_Evaluate", **query)
     assert not app.exception
     return app
 
@@ -56,7 +58,7 @@ def evaluated(dataset, **query):
 
 
 def captions(app):
-    return fakes.said([*app.caption, *app.markdown])
+    return fakes.joined_text([*app.caption, *app.markdown])
 
 
 def pictures(app):
@@ -65,7 +67,7 @@ def pictures(app):
 
 def linked(folder, **query):
     """The page opened by an address, as a link to it opens it."""
-    app = fakes.page(run=folder.name, **query)
+    app = fakes.open_page(run=folder.name, **query)
     app.switch_page("pages/5_Evaluate.py")
     for name, value in {"run": folder.name, **query}.items():
         app.query_params[name] = value

@@ -38,12 +38,12 @@ def _wide(count: int) -> bytes:
     return b",".join(b"%x" % number for number in range(count))
 
 
-def histories(home: Path) -> Cases:
+def history_cases(home: Path) -> Cases:
     from catdog_core.analysis import history_import
 
     def read(data: bytes) -> Any:
         (home / "history").write_bytes(data)
-        return history_import.read(home / "history")
+        return history_import.read_history(home / "history")
 
     flat = ",".join(f'"{name}":[1e0]' for name in COLUMNS)
     made = {
@@ -77,7 +77,7 @@ def histories(home: Path) -> Cases:
     return {name: (data, read) for name, data in made.items()}
 
 
-def settings(home: Path) -> Cases:
+def settings_cases(home: Path) -> Cases:
     from catdog_core.augmentation import presets, url_params
     from catdog_core.base import access, limits
     from catdog_core.cli import options
@@ -97,16 +97,16 @@ def settings(home: Path) -> Cases:
         return door
 
     def link(data: bytes) -> Any:
-        return url_params.from_query({"brightness_range": data.decode()})
+        return url_params.settings_from_query({"brightness_range": data.decode()})
 
     def fresh(read: Callable[[], Any]) -> Callable[[Path], Any]:
-        return lambda path: (limits._of.cache_clear(), read())[1]
+        return lambda path: (limits._load_limits.cache_clear(), read())[1]
 
-    network = at("net.json", lambda path: options.built(str(path)))
-    grids = at("grid.json", grid.read)
-    preset = at("p.json", presets.read)
-    small, own = fresh(limits.current), fresh(access.settings)
-    labels = at("labels.txt", tfrecord_labels._listed)
+    network = at("net.json", lambda path: options.load_network(str(path)))
+    grids = at("grid.json", grid.load_grid)
+    preset = at("p.json", presets.read_preset)
+    small, own = fresh(limits.current_limits), fresh(access.load_access_settings)
+    labels = at("labels.txt", tfrecord_labels._names_from_labels_file)
     rates = [1e-3 + n * 1e-9 for n in range(4000)]
     colliding = {"fill_mode": ["nearest", "wrap"], "horizontal_flip": [True, False]} | {
         name: [0, 1] for name in ("rotation_range", "shear_range", "hue_range", "noise_range")
@@ -159,11 +159,11 @@ def _pax(data: bytes, kind: bytes = b"x") -> bytes:
     return _header("x", len(data), kind) + _block(data)
 
 
-def archives(home: Path) -> Cases:
+def archive_cases(home: Path) -> Cases:
     from catdog_core.data import archives as door
 
     def read(end: str) -> Callable[[bytes], Any]:
-        return lambda data: door.look(io.BytesIO(data), f"photos{end}")
+        return lambda data: door.inspect_archive(io.BytesIO(data), f"photos{end}")
 
     photo = _header("cats/1.jpg", 0, b"0")
     name = b"./" * 32_000 + b"a"
@@ -226,7 +226,7 @@ def _rows(count: int, more: bytes = b"") -> bytes:
     return b"PK\x03\x04" + bytes(26) + row * count + more + end
 
 
-def models(home: Path) -> Cases:
+def model_cases(home: Path) -> Cases:
     import h5py
     import numpy as np
 
@@ -234,7 +234,7 @@ def models(home: Path) -> Cases:
 
     def read(data: bytes) -> Any:
         (home / "model").write_bytes(data)
-        return untrusted_models.held(home / "model", "model.keras")
+        return untrusted_models.count_model_weights(home / "model", "model.keras")
 
     def h5(fill: Callable[[h5py.File], None]) -> bytes:
         with h5py.File(home / "made.h5", "w", libver="latest") as file:
@@ -306,7 +306,7 @@ def _long_rows(count: int) -> bytes:
     return (head + b"a" + b"c" * 65_535) * count
 
 
-def bundles(home: Path) -> Cases:
+def bundle_cases(home: Path) -> Cases:
     from catdog_core.config import Training
     from catdog_core.export import bundle_import
 
@@ -321,7 +321,7 @@ def bundles(home: Path) -> Cases:
     }
 
     def read(data: bytes) -> Any:
-        return bundle_import.bring(io.BytesIO(data))
+        return bundle_import.import_bundle(io.BytesIO(data))
 
     def bundle(changed: dict[str, bytes], more: dict[str, Any] | None = None) -> bytes:
         parts = {
@@ -355,7 +355,7 @@ def bundles(home: Path) -> Cases:
     return {f"bundle: {name}": (data, read) for name, data in made.items()}
 
 
-def answers(home: Path) -> Cases:
+def answer_cases(home: Path) -> Cases:
     """Tables of answers, as an imported run may hold them."""
     from catdog_core.analysis import predictions
 
@@ -370,7 +370,7 @@ def answers(home: Path) -> Cases:
             }
             place.write_bytes(table)
             place.with_suffix(".json").write_text(json.dumps(about), encoding="utf-8")
-            return predictions.stored(place)
+            return predictions.read_table_file(place)
 
         return data, read
 
@@ -384,14 +384,14 @@ def answers(home: Path) -> Cases:
     }
 
 
-def photos(home: Path) -> Cases:
+def photo_cases(home: Path) -> Cases:
     from PIL import Image
 
     from catdog_core.imaging import decode, image_header
 
     def read(data: bytes) -> Any:
         with contextlib.suppress(Exception):
-            image_header.head(data)
+            image_header.read_image_header(data)
         return decode.decode(data).shape
 
     def directory(count: int, start: int, size: int) -> bytes:
@@ -423,13 +423,13 @@ def photos(home: Path) -> Cases:
 
 
 GROUPS = {
-    "histories": histories,
-    "settings": settings,
-    "archives": archives,
-    "models": models,
-    "bundles": bundles,
-    "answers": answers,
-    "photos": photos,
+    "histories": history_cases,
+    "settings": settings_cases,
+    "archives": archive_cases,
+    "models": model_cases,
+    "bundles": bundle_cases,
+    "answers": answer_cases,
+    "photos": photo_cases,
 }
 
 

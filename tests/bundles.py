@@ -6,7 +6,7 @@ import json
 import zipfile
 
 
-def repacked(
+def repack_bundle(
     path,
     change=lambda name, data: data,
     extra=(),
@@ -33,7 +33,7 @@ def repacked(
     return out
 
 
-def edited(wanted, **values):
+def edit_json(wanted, **values):
     """A change of one JSON file of the bundle."""
 
     def change(name, data):
@@ -51,19 +51,19 @@ def edited(wanted, **values):
     return change
 
 
-def replaced(wanted, content):
+def replace_file(wanted, content):
     return lambda name, data: content if name == wanted else data
 
 
-def without(start, end):
+def drop_files(start, end):
     return lambda name, data: None if name.startswith(start) and name.endswith(end) else data
 
 
-def rewritten(start, end, content):
+def rewrite_files(start, end, content):
     return lambda name, data: content if name.startswith(start) and name.endswith(end) else data
 
 
-def answered(text):
+def edit_answers(text):
     """The first probability of the tables of answers as another text, their digests with them."""
     digests = {}
 
@@ -81,7 +81,7 @@ def answered(text):
     return change
 
 
-def swapped(target, classes):
+def swap_model(target, classes):
     """The model of `target` with its classes renamed, as the one of another run would have them."""
 
     def change(name, data):

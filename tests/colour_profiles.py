@@ -19,18 +19,20 @@ def _fixed(*values: float) -> bytes:
     return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
 
 
-def xyz(values: Sequence[float]) -> bytes:
+def xyz_tag(values: Sequence[float]) -> bytes:
     return b"XYZ \0\0\0\0" + _fixed(*values)
 
 
-def curve(gamma: float) -> bytes:
+def curve_tag(gamma: float) -> bytes:
     """A power; sRGB's own curve for 0."""
     if gamma:
         return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
     return b"para\0\0\0\0" + struct.pack(">HH", 3, 0) + _fixed(*SRGB_CURVE[1])
 
 
-def profile(tags: dict[bytes, bytes], space: bytes, pcs: bytes = b"XYZ ", kind: bytes = b"mntr"):
+def make_profile(
+    tags: dict[bytes, bytes], space: bytes, pcs: bytes = b"XYZ ", kind: bytes = b"mntr"
+):
     """A profile of these tags: its colours, what they are turned into, and its class."""
     at = 128 + 4 + 12 * len(tags)
     entries, body = b"", b""
@@ -46,19 +48,21 @@ def profile(tags: dict[bytes, bytes], space: bytes, pcs: bytes = b"XYZ ", kind: 
     return struct.pack(">I", len(whole)) + whole[4:]
 
 
-def rgb(colourants: Colourants = P3, gamma: float = 0) -> bytes:
+def rgb_profile(colourants: Colourants = P3, gamma: float = 0) -> bytes:
     """A profile of three primaries and one curve."""
     names = (b"rXYZ", b"gXYZ", b"bXYZ")
-    tags = {name: xyz(values) for name, values in zip(names, colourants, strict=True)}
-    tags |= {name: curve(gamma) for name in (b"rTRC", b"gTRC", b"bTRC")}
-    return profile({b"wtpt": xyz(_WHITE), **tags}, b"RGB ")
+    tags = {name: xyz_tag(values) for name, values in zip(names, colourants, strict=True)}
+    tags |= {name: curve_tag(gamma) for name in (b"rTRC", b"gTRC", b"bTRC")}
+    return make_profile({b"wtpt": xyz_tag(_WHITE), **tags}, b"RGB ")
 
 
-def grey(gamma: float) -> bytes:
-    return profile({b"wtpt": xyz(_WHITE), b"kTRC": curve(gamma)}, b"GRAY")
+def grey_profile(gamma: float) -> bytes:
+    return make_profile({b"wtpt": xyz_tag(_WHITE), b"kTRC": curve_tag(gamma)}, b"GRAY")
 
 
-def table(space: bytes, inks: int, points: int, lab: Callable[[np.ndarray], np.ndarray]) -> bytes:
+def lut_profile(
+    space: bytes, inks: int, points: int, lab: Callable[[np.ndarray], np.ndarray]
+) -> bytes:
     """A profile that looks colours up in a table.
 
     Args:
@@ -75,10 +79,10 @@ def table(space: bytes, inks: int, points: int, lab: Callable[[np.ndarray], np.n
     body += struct.pack(">HH", 2, 2) + struct.pack(">HH", 0, 65535) * inks
     body += coded.clip(0, 65535).round().astype(">u2").tobytes()
     body += struct.pack(">HH", 0, 65535) * 3
-    return profile({b"wtpt": xyz(_WHITE), b"A2B0": body}, space, b"Lab ", b"prtr")
+    return make_profile({b"wtpt": xyz_tag(_WHITE), b"A2B0": body}, space, b"Lab ", b"prtr")
 
 
-def inks(points: int = 9) -> bytes:
+def cmyk_profile(points: int = 9) -> bytes:
     """A printer's profile of four inks, of which black is a dark brown."""
 
     def lab(values: np.ndarray) -> np.ndarray:
@@ -88,4 +92,4 @@ def inks(points: int = 9) -> bytes:
         b = (-45 * cyan + 80 * yellow) * (1 - black) + 10 * black
         return np.stack([light * (1 - 0.9 * black), a, b], axis=1)
 
-    return table(b"CMYK", 4, points, lab)
+    return lut_profile(b"CMYK", 4, points, lab)

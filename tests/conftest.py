@@ -18,7 +18,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
-    """An empty workspace that `files.workspace` and child processes find."""
+    """An empty workspace that `files.workspace_folder` and child processes find."""
     folder = tmp_path / "workspace"
     monkeypatch.setenv("CATDOG_WORKSPACE", str(folder))
     return folder
@@ -86,7 +86,7 @@ def allow(monkeypatch):
 
     def change(**values):
         changed = limits.Limits().model_copy(update=values)
-        monkeypatch.setattr(limits, "current", lambda: changed)
+        monkeypatch.setattr(limits, "current_limits", lambda: changed)
 
     return change
 
@@ -104,9 +104,9 @@ def models_are_checked_here(request, monkeypatch):
     from catdog_core.models import model_sandbox, untrusted_models
 
     def check(path, name, digest):
-        untrusted_models.inspect(path, name)
+        untrusted_models.inspect_model_file(path, name)
 
-    monkeypatch.setattr(model_sandbox, "check", check)
+    monkeypatch.setattr(model_sandbox, "check_model", check)
 
 
 @pytest.fixture
@@ -133,11 +133,11 @@ def travelled(demo, tmp_path_factory):
         patch.setenv("CATDOG_WORKSPACE", str(folder / "workspace"))
         dataset = datasets.open_folder(demo)
         training = Training(epochs=4, image_size=32, batch_size=12, learning_rate=1e-3)
-        run = runs.create(dataset, training, None, name="far *away*")
-        runs.annotate(run, "What a run.")
+        run = runs.create_run(dataset, training, None, name="far *away*")
+        runs.set_note(run, "What a run.")
         stop = lambda state: state.get("epoch") == 2 and (run / "stop").touch()  # noqa: E731
         execute_run(run, stop)
-        assert runs.load(run).status == "stopped" and len(runs.load(run).epochs) == 2
-        evaluate.keep(run, predict.load, dataset, "validation")
-        path = export.save(run, "bundle", folder / "run.zip")
+        assert runs.load_run(run).status == "stopped" and len(runs.load_run(run).epochs) == 2
+        evaluate.evaluate_and_cache(run, predict.load_predictor, dataset, "validation")
+        path = export.export_in_process(run, "bundle", folder / "run.zip")
     return run, path

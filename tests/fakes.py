@@ -23,7 +23,7 @@ manifest_scanner.scan_component_manifests = functools.cache(
 )
 
 
-def page(path: str = "", state: dict[str, Any] | None = None, **query: str) -> AppTest:
+def open_page(path: str = "", state: dict[str, Any] | None = None, **query: str) -> AppTest:
     """The app opened at ``pages/<path>.py``, or at its entry point, with a session and a query."""
     app = AppTest.from_file("../streamlit_app.py", default_timeout=120)
     for key, value in query.items():
@@ -35,31 +35,31 @@ def page(path: str = "", state: dict[str, Any] | None = None, **query: str) -> A
     return app.run()
 
 
-def shell(capsys: Any, *arguments: Any) -> tuple[int, str, str]:
+def run_cli(capsys: Any, *arguments: Any) -> tuple[int, str, str]:
     """Exit status, stdout and stderr of one command of the lab, run in this process."""
     status = cli.main([str(argument) for argument in arguments])
     return status, *capsys.readouterr()
 
 
-def said(elements: Iterable[Any]) -> str:
+def joined_text(elements: Iterable[Any]) -> str:
     """The texts of elements in one line."""
     return " ".join(str(element.value) for element in elements)
 
 
-ROWS = [
+METRIC_ROWS = [
     {"loss": 0.69, "accuracy": 0.52, "val_loss": 0.68, "val_accuracy": 0.55},
     {"loss": 0.60, "accuracy": 0.68, "val_loss": 0.61, "val_accuracy": 0.70},
     {"loss": 0.45, "accuracy": 0.83, "val_loss": 0.66, "val_accuracy": 0.66},
 ]
 
 
-def model(folder: Path, name: str = "best.keras") -> None:
+def add_fake_model(folder: Path, name: str = "best.keras") -> None:
     """Put something into a run that is an archive, as a model file is, and no model."""
     with zipfile.ZipFile(folder / name, "w") as archive:
         archive.writestr("config.json", "{}")
 
 
-def run(
+def make_run(
     name: str = "first",
     *,
     status: str | None = "done",
@@ -79,27 +79,27 @@ def run(
         items=lambda split: range(photos[split]),
     )
     settings = Training(**{"epochs": 3, **training})
-    folder = runs.create(dataset, settings, augmentation, name=name)  # type: ignore[arg-type]
+    folder = runs.create_run(dataset, settings, augmentation, name=name)  # type: ignore[arg-type]
     for epoch in range(epochs):
-        row = {"epoch": epoch, **ROWS[epoch % 3], "learning_rate": 1e-4, "seconds": 2.5}
-        files.append_line(folder / "metrics.jsonl", row)
+        row = {"epoch": epoch, **METRIC_ROWS[epoch % 3], "learning_rate": 1e-4, "seconds": 2.5}
+        files.append_json_line(folder / "metrics.jsonl", row)
         point = {"epoch": epoch, "batch": 5, "steps": 10, "loss": 0.7, "accuracy": 0.5}
-        files.append_line(folder / "batches.jsonl", point)
+        files.append_json_line(folder / "batches.jsonl", point)
     if status:
         values = {"format": 1, "status": status, "beat": 1, "time": time.time(), **(state or {})}
         files.write_json(folder / "state.json", values)
     return folder
 
 
-BUG = "inside the lab"  # how a page and a command tell of a mistake of their own
+BUG_TEXT = "inside the lab"  # how a page and a command tell of a mistake of their own
 
 
-def one_sentence(app: AppTest) -> str:
+def only_error(app: AppTest) -> str:
     """The one error on a page."""
     assert not app.exception
     texts = [element.value for element in app.error]
     assert len(texts) == 1, texts
-    assert BUG not in texts[0] and "Traceback" not in texts[0] and "\n" not in texts[0].strip()
+    assert BUG_TEXT not in texts[0] and "Traceback" not in texts[0] and "\n" not in texts[0].strip()
     return texts[0]
 
 
@@ -109,7 +109,9 @@ def failed_clearly(told: tuple[int, Any, str]) -> bool:
     assert status in (0, 1)
     if status:
         last = err.strip().splitlines()
-        assert last[-1].startswith("Error: ") and BUG not in err and "Traceback" not in err, err
+        assert last[-1].startswith("Error: ") and BUG_TEXT not in err and "Traceback" not in err, (
+            err
+        )
         assert "error of its own" not in err, err
         assert len([line for line in last if line.startswith("Error: ")]) == 1
     return status == 1

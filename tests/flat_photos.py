@@ -8,17 +8,17 @@ from collections.abc import Sequence
 
 Factors = Sequence[tuple[int, int]]
 """Of each colour of a JPEG, how often it is sampled across and down."""
-FULL: Factors = ((1, 1),) * 3
+FULL_FACTORS: Factors = ((1, 1),) * 3
 
 
-def segment(kind: int, body: bytes) -> bytes:
+def jpeg_segment(kind: int, body: bytes) -> bytes:
     return bytes((0xFF, kind)) + struct.pack(">H", len(body) + 2) + body
 
 
-def jpeg(
+def flat_jpeg(
     width: int,
     height: int,
-    factors: Factors = FULL,
+    factors: Factors = FULL_FACTORS,
     kind: int = 0xC0,
     *,
     bits: int = 8,
@@ -42,15 +42,15 @@ def jpeg(
     body = struct.pack(">BHHB", bits, height, width, len(factors))
     body += b"".join(bytes((n + 1, h << 4 | v, 0)) for n, (h, v) in enumerate(factors))
     one_code = b"\1" + bytes(15) + b"\0"  # the only code, 0, stands for nothing
-    out = b"\xff\xd8" + segments + segment(0xDB, table) + segment(kind, body)
-    out += segment(0xC4, b"\0" + one_code) + segment(0xC4, b"\x10" + one_code)
+    out = b"\xff\xd8" + segments + jpeg_segment(0xDB, table) + jpeg_segment(kind, body)
+    out += jpeg_segment(0xC4, b"\0" + one_code) + jpeg_segment(0xC4, b"\x10" + one_code)
     numbers = range(len(factors))
     progressive, arithmetic = kind in (0xC2, 0xCA), kind >= 0xC9
     widest, highest = (max(side) for side in zip(*factors, strict=True))
     for scan in [[n] for n in numbers] if each else [list(numbers)]:
         across, down = -(-width // (8 * widest)), -(-height // (8 * highest))
         blocks = across * down * sum(factors[n][0] * factors[n][1] for n in scan)
-        out += segment(
+        out += jpeg_segment(
             0xDA,
             bytes((len(scan),))
             + b"".join(bytes((n + 1, 0)) for n in scan)
@@ -60,7 +60,7 @@ def jpeg(
     return out + b"\xff\xd9"
 
 
-def tiff(
+def flat_tiff(
     width: int,
     height: int,
     bits: Sequence[int] = (8, 8, 8),

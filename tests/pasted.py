@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catdog_core.augmentation.code_templates import snippets
+from catdog_core.augmentation.code_templates import make_snippets
 from catdog_core.config import NO_AUGMENTATION, Augmentation
 from catdog_core.data.synthetic import draw_pet
 
@@ -29,5 +29,5 @@ def run(library: str, settings: Augmentation, photo: Any = PET, seed: int = 0) -
     with Path("photo.jpg").open("wb") as file:
         Image.fromarray(photo).save(file, format="PNG")  # no loss; all readers go by the content
     names: dict[str, Any] = {}
-    exec(compile(snippets(settings, seed)[library].code, library, "exec"), names)
+    exec(compile(make_snippets(settings, seed)[library].code, library, "exec"), names)
     return names

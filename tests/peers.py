@@ -36,6 +36,6 @@ def inside(drawn, size):
     """(H, W) bool: the pixels of the result whose source lies inside the photo."""
     height, width = size
     y, x = np.mgrid[:height, :width]
-    (a, b, c), (d, e, f) = augment.matrix(drawn, size)
+    (a, b, c), (d, e, f) = augment.affine_matrix(drawn, size)
     u, v = a * x + b * y + c, d * x + e * y + f
     return (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)

@@ -93,7 +93,7 @@ def _quoted() -> str:
 
 
 @contextmanager
-def serving() -> Iterator[Provider]:
+def running_provider() -> Iterator[Provider]:
     """A running provider."""
     provider = Provider()
     server = ThreadingHTTPServer(

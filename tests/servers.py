@@ -14,7 +14,7 @@ from typing import Any
 
 
 @dataclass
-class Site:
+class FakeSite:
     """What the server does; `asked` are the requests so far, each as (path, headers)."""
 
     body: bytes
@@ -41,9 +41,9 @@ class Site:
 
 
 @contextmanager
-def serving(body: bytes = b"", **behaviour: Any) -> Iterator[Site]:
+def running_site(body: bytes = b"", **behaviour: Any) -> Iterator[FakeSite]:
     """A running server; a request to it ends with the block."""
-    site = Site(body, **behaviour)
+    site = FakeSite(body, **behaviour)
     server = _Server(("127.0.0.1", 0), type("Bound", (_Handler,), {"site": site}))
     if site.tls:
         server.socket = site.tls.wrap_socket(server.socket, server_side=True)
@@ -67,7 +67,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    site: Site
+    site: FakeSite
 
     def log_message(self, *_: Any) -> None:
         """Silence."""

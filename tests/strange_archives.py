@@ -12,14 +12,14 @@ import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from fuzz.seeds import photos
+from fuzz.seeds import seed_photos
 
 PLAIN = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(3)]
 
 
 def zipped(names: Iterable[str] = PLAIN, packing: int = zipfile.ZIP_DEFLATED, **odd: Any) -> bytes:
     """A zip of photos under these names."""
-    buffer, data = io.BytesIO(), list(photos().values())
+    buffer, data = io.BytesIO(), list(seed_photos().values())
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", packing) as archive:
         warnings.simplefilter("ignore")
         for number, name in enumerate(names):
@@ -147,7 +147,7 @@ def _zip64() -> bytes:
 
 def tarred(names: Iterable[str] = PLAIN, **odd: Any) -> bytes:
     """A tar of photos, the last under odd values of its header."""
-    buffer, data, names = io.BytesIO(), list(photos().values()), list(names)
+    buffer, data, names = io.BytesIO(), list(seed_photos().values()), list(names)
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for number, name in enumerate(names):
             info = tarfile.TarInfo(name)

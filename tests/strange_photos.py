@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from fuzz.seeds import chunk, photos, png
+from fuzz.seeds import make_png, png_chunk, seed_photos
 from PIL import Image
 
 from catdog_core.base import files
@@ -97,42 +97,50 @@ def _header(width: int, height: int, bits: int = 8, colour: int = 2, laced: int 
 
 
 def _rows(width: int, height: int, colours: int = 3) -> bytes:
-    return chunk(b"IDAT", zlib.compress(bytes((width * colours + 1) * height)))
+    return png_chunk(b"IDAT", zlib.compress(bytes((width * colours + 1) * height)))
 
 
 def _pngs() -> dict[str, bytes]:
     zeros = zlib.compress(bytes(300_000_000), 9)
     plain = _rows(8, 8)
     return {
-        "png text of 300 MB": png(_header(8, 8), chunk(b"zTXt", b"a\0\0" + zeros), plain),
-        "png itxt of 300 MB": png(_header(8, 8), chunk(b"iTXt", b"a\0\1\0\0\0" + zeros), plain),
-        "png profile of 300 MB": png(_header(8, 8), chunk(b"iCCP", b"a\0\0" + zeros), plain),
-        "png 100,000 texts": png(_header(8, 8), *[chunk(b"tEXt", b"k\0v")] * 100_000, plain),
-        "png pixels of 300 MB for 8": png(_header(8, 8), chunk(b"IDAT", zeros)),
-        "png without pixels": png(_header(8, 8)),
-        "png of no width": png(_header(0, 8), plain),
-        "png of 2**31 width": png(_header(2**31 - 1, 1), plain),
-        "png of one row": png(_header(39_000_000, 1), _rows(39_000_000, 1)),
-        "png of one column": png(_header(1, 39_000_000), _rows(1, 39_000_000)),
-        "png interlaced and large": png(_header(6000, 6000, laced=1), _rows(6000, 6000)),
-        "png palette without colours": png(_header(8, 8, 8, 3), _rows(8, 8, 1)),
-        "png of 64 bits": png(_header(8, 8, 64), plain),
-        "png 16 bits large": png(
-            _header(6000, 6000, 16), chunk(b"IDAT", zlib.compress(bytes(36001 * 6000), 1))
+        "png text of 300 MB": make_png(_header(8, 8), png_chunk(b"zTXt", b"a\0\0" + zeros), plain),
+        "png itxt of 300 MB": make_png(
+            _header(8, 8), png_chunk(b"iTXt", b"a\0\1\0\0\0" + zeros), plain
         ),
-        "png of a million frames": png(
-            _header(8, 8), chunk(b"acTL", struct.pack(">II", 1_000_000, 0)), plain
+        "png profile of 300 MB": make_png(
+            _header(8, 8), png_chunk(b"iCCP", b"a\0\0" + zeros), plain
         ),
-        "png with no frame": png(_header(8, 8), chunk(b"acTL", struct.pack(">II", 0, 0)), plain),
-        "png frame beyond it": png(
+        "png 100,000 texts": make_png(
+            _header(8, 8), *[png_chunk(b"tEXt", b"k\0v")] * 100_000, plain
+        ),
+        "png pixels of 300 MB for 8": make_png(_header(8, 8), png_chunk(b"IDAT", zeros)),
+        "png without pixels": make_png(_header(8, 8)),
+        "png of no width": make_png(_header(0, 8), plain),
+        "png of 2**31 width": make_png(_header(2**31 - 1, 1), plain),
+        "png of one row": make_png(_header(39_000_000, 1), _rows(39_000_000, 1)),
+        "png of one column": make_png(_header(1, 39_000_000), _rows(1, 39_000_000)),
+        "png interlaced and large": make_png(_header(6000, 6000, laced=1), _rows(6000, 6000)),
+        "png palette without colours": make_png(_header(8, 8, 8, 3), _rows(8, 8, 1)),
+        "png of 64 bits": make_png(_header(8, 8, 64), plain),
+        "png 16 bits large": make_png(
+            _header(6000, 6000, 16), png_chunk(b"IDAT", zlib.compress(bytes(36001 * 6000), 1))
+        ),
+        "png of a million frames": make_png(
+            _header(8, 8), png_chunk(b"acTL", struct.pack(">II", 1_000_000, 0)), plain
+        ),
+        "png with no frame": make_png(
+            _header(8, 8), png_chunk(b"acTL", struct.pack(">II", 0, 0)), plain
+        ),
+        "png frame beyond it": make_png(
             _header(8, 8),
-            chunk(b"acTL", struct.pack(">II", 2, 0)),
-            chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 2**30, 2**30, 5, 5, 1, 1, 0, 0)),
+            png_chunk(b"acTL", struct.pack(">II", 2, 0)),
+            png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 2**30, 2**30, 5, 5, 1, 1, 0, 0)),
             plain,
         ),
         "png chunk of 4 GB": b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 2**32 - 1) + b"IHDR" + b"x",
-        "png of 200,000 empty pixel parts": png(
-            _header(8, 8), *[chunk(b"IDAT", b"")] * 200_000, plain
+        "png of 200,000 empty pixel parts": make_png(
+            _header(8, 8), *[png_chunk(b"IDAT", b"")] * 200_000, plain
         ),
     }
 
@@ -195,7 +203,7 @@ def _tiffs() -> dict[str, bytes]:
 
 
 def _jpegs() -> dict[str, bytes]:
-    good = photos()["plain.jpg"]
+    good = seed_photos()["plain.jpg"]
     segment = b"\xff\xe1" + struct.pack(">H", 65_535) + b"Exif\0\0" + b"I" * 65_527
     profile = b"\xff\xe2" + struct.pack(">H", 65_535) + b"ICC_PROFILE\0\1\xff" + b"x" * 65_519
     comment = b"\xff\xfe\0\2"
@@ -239,19 +247,19 @@ def _scans(count: int, side: int) -> bytes:
 
 
 def _others() -> dict[str, bytes]:
-    gif = photos()["moving.gif"]
+    gif = seed_photos()["moving.gif"]
     canvas = bytearray(gif)
     canvas[6:10] = struct.pack("<HH", 65_535, 65_535)
-    bmp = bytearray(photos()["rgb.bmp"])
+    bmp = bytearray(seed_photos()["rgb.bmp"])
     upside = bytearray(bmp)
     upside[22:26] = struct.pack("<i", -45)
     negative = bytearray(bmp)
     negative[18:22] = struct.pack("<i", -60)
     depth = bytearray(bmp)
     depth[22:26] = struct.pack("<i", -(2**31))
-    rle = bytearray(photos()["rle.bmp"])
+    rle = bytearray(seed_photos()["rle.bmp"])
     rle[18:26] = struct.pack("<ii", 6000, 6000)
-    webp = photos()["lossy.webp"]
+    webp = seed_photos()["lossy.webp"]
     flood = [Image.new("P", (5, 5), n % 250) for n in range(3000)]
     return {
         "gif of a huge canvas": bytes(canvas),
@@ -286,14 +294,14 @@ def _others() -> dict[str, bytes]:
         "zeros": bytes(1_000_000),
         "only FF": b"\xff" * 1_000_000,
         "jpeg marks only": b"\xff\xd8" * 500_000,
-        "byte order mark": b"\xef\xbb\xbf" + photos()["plain.jpg"],
+        "byte order mark": b"\xef\xbb\xbf" + seed_photos()["plain.jpg"],
         "49 MB of noise as jpeg": b"\xff\xd8\xff\xe0" + np.random.default_rng(0).bytes(49_000_000),
     }
 
 
 def many_parts(n: int) -> dict[str, bytes]:
     """Files of `n` parts before their first pixel: readers would take a microsecond for each."""
-    shown = photos()
+    shown = seed_photos()
     good, gif, bmp = shown["plain.jpg"], shown["moving.gif"], bytearray(shown["rle.bmp"])
     side = int(n**0.5)
     bmp[18:26] = struct.pack("<ii", side, side)
@@ -311,9 +319,9 @@ def many_parts(n: int) -> dict[str, bytes]:
         "jpeg stray bytes": good[:2] + bytes(n) + good[2:],
         "jpeg restarts in the head": good[:2] + b"\xff\xd0" * n + good[2:],
         "jpeg exif": good[:2] + segments + good[2:],
-        "png texts": png(_header(8, 8), chunk(b"tEXt", b"k\0v") * n, _rows(8, 8)),
-        "png empty pixel parts": png(_header(8, 8), chunk(b"IDAT", b"") * n, _rows(8, 8)),
-        "png exif": png(_header(8, 8), chunk(b"eXIf", exif), _rows(8, 8)),
+        "png texts": make_png(_header(8, 8), png_chunk(b"tEXt", b"k\0v") * n, _rows(8, 8)),
+        "png empty pixel parts": make_png(_header(8, 8), png_chunk(b"IDAT", b"") * n, _rows(8, 8)),
+        "png exif": make_png(_header(8, 8), png_chunk(b"eXIf", exif), _rows(8, 8)),
         "gif comments": gif[:781] + b"!\xfe\0" * n + gif[781:],
         "gif comment of many blocks": gif[:781] + b"!\xfe" + b"\1x" * n + b"\0" + gif[781:],
         "tiff strips": strips + bytes(200 - len(strips)) + b"\0\1\2\3" * n,

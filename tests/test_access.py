@@ -32,22 +32,22 @@ def run(owner, is_active, folder):
 @pytest.fixture
 def shared(workspace, monkeypatch):
     """Write access.json; and say who asks."""
-    monkeypatch.delenv(allowed_roots.ROOTS, raising=False)
-    monkeypatch.setattr(access, "_ask", lambda: None)
+    monkeypatch.delenv(allowed_roots.ROOTS_VARIABLE, raising=False)
+    monkeypatch.setattr(access, "_visitor_provider", lambda: None)
 
     def write(who=None, **settings):
         workspace.mkdir(exist_ok=True)
         text = json.dumps({"format": 1, "shared": True, **settings})
         (workspace / access.FILE).write_text(text)
-        access.ask_of(lambda: who)
+        access.set_visitor_provider(lambda: who)
 
     return write
 
 
 @pytest.mark.parametrize("who", [TEACHER, STUDENT, AUDIENCE, None])
 def test_in_a_lab_of_ones_own_everybody_may_do_everything(workspace, monkeypatch, who):
-    monkeypatch.setattr(access, "_ask", lambda: who)
-    assert all(access.may(action, "someone") for action in ACTIONS)
+    monkeypatch.setattr(access, "_visitor_provider", lambda: who)
+    assert all(access.is_allowed(action, "someone") for action in ACTIONS)
     access.check_quota(lambda: [run("ada", True, workspace)] * 1000)
 
 
@@ -55,32 +55,32 @@ def test_the_audience_may_do_nothing_that_leaves_a_trace(shared):
     shared(AUDIENCE)
     for action in ACTIONS:
         with pytest.raises(AccessError, match="as the audience"):
-            access.check(action)
+            access.check_permission(action)
 
 
 def test_a_student_may_do_with_own_runs_what_a_teacher_may_with_all(shared):
     shared(STUDENT)
-    access.check("train")
-    access.check("manage run", "ada")
+    access.check_permission("train")
+    access.check_permission("manage run", "ada")
     with pytest.raises(AccessError, match="belongs to bob"):
-        access.check("manage run", "bob")
+        access.check_permission("manage run", "bob")
     with pytest.raises(AccessError, match="Only a teacher"):
-        access.check("empty")
+        access.check_permission("empty")
     shared(TEACHER)
-    access.check("manage run", "bob")
-    access.check("empty")
+    access.check_permission("manage run", "bob")
+    access.check_permission("empty")
 
 
 def test_nobody_is_the_owner_of_a_run_without_one(shared):
     shared(Visitor("", "student"))
     with pytest.raises(AccessError):
-        access.check("manage run", "")
+        access.check_permission("manage run", "")
 
 
 def test_who_has_the_machine_is_no_visitor(shared):
     shared(None)
-    assert access.visitor() == access.OWNER
-    access.check("empty")
+    assert access.current_visitor() == access.OWNER
+    access.check_permission("empty")
 
 
 def test_a_quota_counts_runs_what_waits_and_what_lies_on_the_disk(shared, tmp_path):
@@ -98,7 +98,7 @@ def test_a_quota_counts_runs_what_waits_and_what_lies_on_the_disk(shared, tmp_pa
 
 
 def test_a_code_gives_its_role_and_a_wrong_one_none(shared):
-    shared(student_code=access.hashed("meow"), teacher_code=access.hashed("woof"))
+    shared(student_code=access.hash_code("meow"), teacher_code=access.hash_code("woof"))
     assert access.role_by_code(" meow ") == "student"
     assert access.role_by_code("woof") == "teacher"
     assert access.role_by_code("moo") is None
@@ -106,8 +106,8 @@ def test_a_code_gives_its_role_and_a_wrong_one_none(shared):
 
 
 def test_no_code_is_kept_as_it_is_and_none_opens_a_lab_without_codes(shared):
-    assert "meow" not in access.hashed("meow")
-    assert access.hashed("meow") != access.hashed("meow")
+    assert "meow" not in access.hash_code("meow")
+    assert access.hash_code("meow") != access.hash_code("meow")
     shared()
     assert access.role_by_code("") is None
 
@@ -234,17 +234,21 @@ BLANK = f"{'00' * 16}:{access._scrypt('', bytes(16)).hex()}"
 )
 def test_settings_that_could_open_the_lab_by_mistake_shut_it(shared, settings):
     shared(AUDIENCE, **settings)
-    for act in (lambda: access.check("train"), access.settings, lambda: access.role_by_code("x")):
+    for act in (
+        lambda: access.check_permission("train"),
+        access.load_access_settings,
+        lambda: access.role_by_code("x"),
+    ):
         with pytest.raises(SettingsError):
             act()
 
 
 def test_one_hash_or_one_code_for_two_roles_gives_none(shared):
-    one = access.hashed("meow")
+    one = access.hash_code("meow")
     shared(teacher_code=one, student_code=one)
     with pytest.raises(SettingsError):
-        access.settings()
-    shared(teacher_code=one, student_code=access.hashed("meow "))
+        access.load_access_settings()
+    shared(teacher_code=one, student_code=access.hash_code("meow "))
     with pytest.raises(SettingsError, match="are the same"):
         access.role_by_code("meow")
 
@@ -252,8 +256,8 @@ def test_one_hash_or_one_code_for_two_roles_gives_none(shared):
 @pytest.mark.parametrize("code", ["", " ", "\t\n", "\u200b", "\u3164", "a\x00b", "x" * 101])
 def test_a_code_nobody_can_type_is_neither_kept_nor_right(shared, code):
     with pytest.raises(SettingsError, match="blank"):
-        access.hashed(code)
-    shared(student_code=access.hashed("meow"))
+        access.hash_code(code)
+    shared(student_code=access.hash_code("meow"))
     assert access.role_by_code(code) is None
 
 
@@ -261,7 +265,7 @@ def test_a_code_nobody_can_type_is_neither_kept_nor_right(shared, code):
 def test_a_damaged_environment_shuts_the_door(workspace, monkeypatch, text):
     monkeypatch.setenv(access.OVERRIDES, text)
     with pytest.raises(SettingsError, match=access.OVERRIDES):
-        access.check("train")
+        access.check_permission("train")
 
 
 def test_a_damaged_or_misspelt_file_shuts_the_door(workspace):
@@ -269,26 +273,26 @@ def test_a_damaged_or_misspelt_file_shuts_the_door(workspace):
     for text, error in (("{", CatDogError), ('{"sharde": true}', SettingsError)):
         (workspace / access.FILE).write_text(text)
         with pytest.raises(error):
-            access.check("train")
+            access.check_permission("train")
 
 
 def test_in_a_lab_of_ones_own_any_folder_may_be_opened(workspace, monkeypatch):
-    monkeypatch.delenv(allowed_roots.ROOTS, raising=False)
-    assert allowed_roots.roots() is None
-    assert allowed_roots.confine(Path("/etc")) == Path("/etc")
+    monkeypatch.delenv(allowed_roots.ROOTS_VARIABLE, raising=False)
+    assert allowed_roots.allowed_roots() is None
+    assert allowed_roots.confine_path(Path("/etc")) == Path("/etc")
 
 
 def test_a_shared_lab_opens_folders_of_its_roots_only(shared, tmp_path):
     shared(STUDENT, roots=[str(tmp_path / "photos")])
     inside = tmp_path / "photos" / "pets"
     inside.mkdir(parents=True)
-    assert allowed_roots.confine(inside) == inside
+    assert allowed_roots.confine_path(inside) == inside
     for path in (tmp_path, inside / ".." / "..", Path("/etc"), tmp_path / "photos2"):
         with pytest.raises(DatasetError, match="may not be opened here"):
-            allowed_roots.confine(path)
+            allowed_roots.confine_path(path)
     shared(STUDENT)
     with pytest.raises(DatasetError, match="no folder may"):
-        allowed_roots.confine(inside)
+        allowed_roots.confine_path(inside)
 
 
 def test_what_is_refused_tells_not_whether_it_is_there(shared, tmp_path):
@@ -297,7 +301,7 @@ def test_what_is_refused_tells_not_whether_it_is_there(shared, tmp_path):
     (tmp_path / "is here").mkdir()
     for name in ("is here", "is gone"):
         with pytest.raises(DatasetError) as error:
-            allowed_roots.confine(tmp_path / name)
+            allowed_roots.confine_path(tmp_path / name)
         told.append(str(error.value).replace(name, "…"))
     assert told[0] == told[1]
 
@@ -310,19 +314,19 @@ def test_links_are_followed_before_a_place_is_judged(shared, tmp_path):
     (photos / "door").symlink_to(secret)
     shared(STUDENT, roots=[str(photos)])
     with pytest.raises(DatasetError):
-        allowed_roots.confine(photos / "door")
+        allowed_roots.confine_path(photos / "door")
     with pytest.raises(DatasetError):
-        allowed_roots.confine(photos)
+        allowed_roots.confine_path(photos)
     (photos / "door").unlink()
     (photos / "cats" / "cat.jpg").symlink_to(secret / "cat.jpg")
     with pytest.raises(DatasetError):
-        allowed_roots.confine(photos)
+        allowed_roots.confine_path(photos)
     (photos / "cats" / "cat.jpg").unlink()
-    assert allowed_roots.confine(photos) == photos
+    assert allowed_roots.confine_path(photos) == photos
 
 
 def test_the_environment_names_roots_for_a_lab_of_ones_own_too(workspace, monkeypatch, tmp_path):
-    monkeypatch.setenv(allowed_roots.ROOTS, os.pathsep.join(["~", str(tmp_path / "data")]))
-    assert allowed_roots.roots() == [Path.home().resolve(), tmp_path / "data"]
+    monkeypatch.setenv(allowed_roots.ROOTS_VARIABLE, os.pathsep.join(["~", str(tmp_path / "data")]))
+    assert allowed_roots.allowed_roots() == [Path.home().resolve(), tmp_path / "data"]
     with pytest.raises(DatasetError):
-        allowed_roots.confine(Path("/etc"))
+        allowed_roots.confine_path(Path("/etc"))

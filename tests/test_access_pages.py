@@ -21,7 +21,7 @@ from catdog_ui import visitors
 
 @pytest.fixture(scope="module")
 def codes():
-    return {"student_code": access.hashed("meow"), "teacher_code": access.hashed("woof")}
+    return {"student_code": access.hash_code("meow"), "teacher_code": access.hash_code("woof")}
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +30,8 @@ def shared(workspace, monkeypatch, codes):
     workspace.mkdir()
     text = json.dumps({"format": 1, "shared": True, "waiting_each": 1, **codes})
     (workspace / access.FILE).write_text(text)
-    monkeypatch.setattr(access, "_ask", visitors.current)
-    visitors._wrong.clear()
+    monkeypatch.setattr(access, "_visitor_provider", visitors.current_visitor)
+    visitors._failed_attempts.clear()
 
 
 @pytest.fixture
@@ -41,11 +41,11 @@ def all_on(monkeypatch):
     def gate(action, owner=None, disabled=False, help=None):
         return {"disabled": disabled, "help": help}
 
-    monkeypatch.setattr(visitors, "gate", gate)
+    monkeypatch.setattr(visitors, "permission_kwargs", gate)
 
 
 def told(app):
-    return fakes.said(app.error)
+    return fakes.joined_text(app.error)
 
 
 def tell(app, code="", name=""):
@@ -66,12 +66,12 @@ LOOKS = re.compile(
 @pytest.mark.parametrize("path", PAGES)
 def test_the_audience_may_look_at_every_page_where_what_it_may_not_do_is_off(path, dataset):
     folder = asked.run(dataset)
-    fakes.model(folder)
+    fakes.add_fake_model(folder)
     asked.answer(folder, dataset)
-    fakes.run("stopped", status="stopped", epochs=1)
+    fakes.make_run("stopped", status="stopped", epochs=1)
     app = page(path, dataset=dataset.id, run=folder.name)
     assert not told(app)
-    assert "You are the audience here" in fakes.said(app.caption)
+    assert "You are the audience here" in fakes.joined_text(app.caption)
     buttons = [*app.main.button, *app.main.menu_button]
     assert [b.key for b in buttons if not b.disabled and not LOOKS.match(b.key)] == []
     off = [b for b in buttons if b.disabled and not LOOKS.match(b.key)]
@@ -80,9 +80,9 @@ def test_the_audience_may_look_at_every_page_where_what_it_may_not_do_is_off(pat
 
 
 def test_a_student_finds_off_what_is_not_theirs(dataset):
-    fakes.run("hers", status="stopped", epochs=1)
+    fakes.make_run("hers", status="stopped", epochs=1)
     app = tell(page("3_Train", dataset=dataset.id), "meow", "Bob")
-    assert "You are the audience here" not in fakes.said(app.caption)
+    assert "You are the audience here" not in fakes.joined_text(app.caption)
     assert app.button("resume_run").disabled
     assert "belongs to the teacher" in app.button("resume_run").help
     assert not app.button("train_start").disabled
@@ -93,18 +93,18 @@ def test_a_student_finds_off_what_is_not_theirs(dataset):
 def test_in_a_lab_of_ones_own_nothing_is_off_for_want_of_a_role(workspace, dataset):
     (workspace / access.FILE).unlink()
     app = page("1_Data", dataset=dataset.id)
-    assert "audience" not in fakes.said(app.caption)
+    assert "audience" not in fakes.joined_text(app.caption)
     assert not app.button("dataset_remove").disabled and not app.button("dataset_remove").help
 
 
 def test_the_audience_stops_no_job_of_others(monkeypatch):
     ended = threading.Event()
-    job = jobs.start("of a teacher", lambda job: ended.wait(60))
-    monkeypatch.setattr(access, "_ask", lambda: Visitor("", "audience"))
+    job = jobs.start_background_job("of a teacher", lambda job: ended.wait(60))
+    monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("", "audience"))
     with pytest.raises(AccessError):
         job.stop()
     assert not job.stopped()
-    look = jobs.start("a look", lambda job: ended.wait(60), action=None)
+    look = jobs.start_background_job("a look", lambda job: ended.wait(60), action=None)
     look.stop()
     assert look.stopped()
     ended.set()
@@ -115,7 +115,7 @@ def test_the_audience_starts_no_training(dataset, all_on):
     app.button("home_train").click().run()
     assert not app.exception
     assert "as the audience" in told(app)
-    assert not runs.listing()
+    assert not runs.list_runs()
 
 
 def test_the_audience_moves_sliders(dataset):
@@ -134,7 +134,7 @@ def test_the_audience_starts_no_job_and_deletes_no_dataset(dataset, all_on):
     app = page("1_Data", dataset=dataset.id)
     app.button("dataset_remove").click().run()
     app.button("dataset_remove_sure").click().run()
-    assert datasets.listing()
+    assert datasets.list_datasets()
 
 
 def test_the_class_code_makes_a_student_whose_runs_have_a_name(dataset, monkeypatch):
@@ -142,15 +142,15 @@ def test_the_class_code_makes_a_student_whose_runs_have_a_name(dataset, monkeypa
     app = tell(page(dataset=dataset.id), "meow", "Ada *Lovelace*")
     app.button("home_train").click().run()
     assert not app.exception and not told(app)
-    assert [run.owner for run in runs.listing()] == ["Ada *Lovelace*"]
+    assert [run.owner for run in runs.list_runs()] == ["Ada *Lovelace*"]
     app = tell(page(dataset=dataset.id), "meow", "Ada *Lovelace*")
     app.button("home_train").click().run()
     assert "at most 1 at once" in told(app)
-    assert len(runs.listing()) == 1
+    assert len(runs.list_runs()) == 1
 
 
 def test_a_student_stops_no_run_of_somebody_else(dataset, all_on):
-    fakes.run("hers", status="stopped", epochs=1)
+    fakes.make_run("hers", status="stopped", epochs=1)
     app = tell(page("3_Train"), "meow", "Bob")
     app.button("resume_run").click().run()
     assert "belongs to the teacher" in told(app)
@@ -178,28 +178,28 @@ def test_an_address_that_is_not_verified_gives_no_role_and_the_page_says_why(
     text = json.dumps({"format": 1, "shared": True, "teachers": ["kim@school.org"]})
     (workspace / access.FILE).write_text(text)
     sign_in(monkeypatch, email_verified=True)
-    assert "Teacher" in fakes.said(page().caption)
+    assert "Teacher" in fakes.joined_text(page().caption)
     for claims in ({}, {"email_verified": "true"}, {"email_verified": False}):
         sign_in(monkeypatch, **claims)
         app = page()
-        assert "Audience" in fakes.said(app.caption) and not app.exception
-        assert "doesn't say that it verified" in fakes.said(app.warning)
+        assert "Audience" in fakes.joined_text(app.caption) and not app.exception
+        assert "doesn't say that it verified" in fakes.joined_text(app.warning)
 
 
 def test_a_role_ends_when_its_code_is_another(workspace):
     app = tell(page(), "woof")
-    assert "Teacher" in fakes.said(app.caption)
-    text = json.dumps({"format": 1, "shared": True, "teacher_code": access.hashed("bark")})
+    assert "Teacher" in fakes.joined_text(app.caption)
+    text = json.dumps({"format": 1, "shared": True, "teacher_code": access.hash_code("bark")})
     (workspace / access.FILE).write_text(text)
-    assert "Audience" in fakes.said(app.run().caption)
+    assert "Audience" in fakes.joined_text(app.run().caption)
 
 
 def test_a_code_of_two_roles_gives_neither(workspace):
-    same = {name: access.hashed("meow") for name in ("teacher_code", "student_code")}
+    same = {name: access.hash_code("meow") for name in ("teacher_code", "student_code")}
     (workspace / access.FILE).write_text(json.dumps({"format": 1, "shared": True, **same}))
     app = tell(page(), "meow")
-    assert "Audience" in fakes.said(app.caption) and not app.exception
-    assert "are the same" in fakes.said(app.toast)
+    assert "Audience" in fakes.joined_text(app.caption) and not app.exception
+    assert "are the same" in fakes.joined_text(app.toast)
 
 
 def test_nobody_takes_the_name_of_who_signed_in():
@@ -216,25 +216,25 @@ def test_a_name_is_no_markdown_in_the_sidebar():
 
 def test_a_run_keeps_whose_it_is(dataset, monkeypatch):
     for name in ("Ada", ""):
-        monkeypatch.setattr(access, "_ask", lambda name=name: Visitor(name, "teacher"))
-        folder = runs.create(dataset, Training(epochs=2), None)
-        assert runs.load(folder).owner == name
+        monkeypatch.setattr(access, "_visitor_provider", lambda name=name: Visitor(name, "teacher"))
+        folder = runs.create_run(dataset, Training(epochs=2), None)
+        assert runs.load_run(folder).owner == name
 
 
 def test_a_thread_of_the_server_without_a_session_is_the_owner():
-    assert visitors.current() is None
-    access.check("empty")
+    assert visitors.current_visitor() is None
+    access.check_permission("empty")
     with pytest.raises(AccessError):
-        access.ask_of(lambda: Visitor("", "audience"))
-        access.check("empty")
+        access.set_visitor_provider(lambda: Visitor("", "audience"))
+        access.check_permission("empty")
 
 
 def test_the_audience_asks_a_model_about_many_photos():
-    access.ask_of(lambda: Visitor("", "audience"))
-    job = jobs.start("a look", lambda _job: "seen", action=None)
+    access.set_visitor_provider(lambda: Visitor("", "audience"))
+    job = jobs.start_background_job("a look", lambda _job: "seen", action=None)
     assert job.key == "a look"
     with pytest.raises(AccessError):
-        jobs.start("work", lambda _job: "done")
+        jobs.start_background_job("work", lambda _job: "done")
 
 
 def test_every_job_a_callback_starts_says_why_it_may_not():

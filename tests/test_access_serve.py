@@ -26,21 +26,23 @@ def started(workspace, monkeypatch):
     """The command lines and environments of servers that would be started."""
     found = []
     monkeypatch.setattr(
-        serve, "_run", lambda arguments, environment: found.append((arguments, environment))
+        serve,
+        "_run_streamlit",
+        lambda arguments, environment: found.append((arguments, environment)),
     )
-    monkeypatch.setattr(serve, "lan_address", lambda: "192.168.1.20")
+    monkeypatch.setattr(serve, "find_lan_address", lambda: "192.168.1.20")
     return found
 
 
 def test_without_lan_it_listens_on_this_machine_only(started, capsys):
-    assert fakes.shell(capsys, "serve")[0] == 0
+    assert fakes.run_cli(capsys, "serve")[0] == 0
     arguments, environment = started[0]
     assert arguments[arguments.index("--server.address") + 1] == "127.0.0.1"
     assert access.OVERRIDES not in environment
 
 
 def test_for_a_class_it_answers_to_its_own_address_and_tells_two_codes(started, capsys):
-    status, said, _ = fakes.shell(capsys, "serve", "--lan", "--port", 8600, "--name", "lab.local")
+    status, said, _ = fakes.run_cli(capsys, "serve", "--lan", "--port", 8600, "--name", "lab.local")
     arguments, environment = started[0]
     hosts = [b for a, b in pairwise(arguments) if a.endswith("Hosts")]
     assert status == 0 and hosts == ["192.168.1.20", "lab.local"]
@@ -52,9 +54,12 @@ def test_for_a_class_it_answers_to_its_own_address_and_tells_two_codes(started, 
 
 
 def test_the_codes_it_tells_are_those_that_count(started, capsys, monkeypatch):
-    fakes.shell(capsys, "serve", "--lan", "--code", "meow", "--teacher-code", "woof")
+    fakes.run_cli(capsys, "serve", "--lan", "--code", "meow", "--teacher-code", "woof")
     monkeypatch.setenv(access.OVERRIDES, started[0][1][access.OVERRIDES])
-    assert access.settings().shared and access.settings().everyone == "audience"
+    assert (
+        access.load_access_settings().shared
+        and access.load_access_settings().everyone == "audience"
+    )
     assert access.role_by_code("meow") == "student"
     assert access.role_by_code("woof") == "teacher"
 
@@ -63,20 +68,20 @@ def test_the_file_says_the_rest(workspace, monkeypatch):
     workspace.mkdir()
     (workspace / access.FILE).write_text('{"runs_each": 3, "shared": false}')
     monkeypatch.setenv(access.OVERRIDES, '{"shared": true}')
-    assert access.settings().runs_each == 3 and access.settings().shared
+    assert access.load_access_settings().runs_each == 3 and access.load_access_settings().shared
 
 
 def test_a_damaged_file_is_told_before_anything_starts(started, capsys, workspace):
     workspace.mkdir()
     (workspace / access.FILE).write_text('{"everyone": "boss"}')
-    status, _, told = fakes.shell(capsys, "serve", "--lan")
+    status, _, told = fakes.run_cli(capsys, "serve", "--lan")
     assert status == 1 and "everyone" in told and not started
 
 
 def test_codes_are_new_each_time_and_hold_40_bits():
-    codes = {serve.made_up() for _ in range(100)}
+    codes = {serve.generate_code() for _ in range(100)}
     assert len(codes) == 100 and {len(code) for code in codes} == {9}
-    assert len(set(serve._LETTERS)) >= 31
+    assert len(set(serve._CODE_LETTERS)) >= 31
 
 
 @pytest.mark.parametrize(
@@ -87,21 +92,21 @@ def test_codes_are_new_each_time_and_hold_40_bits():
     ],
 )
 def test_the_address_is_a_private_one(monkeypatch, cards, expected):
-    monkeypatch.setattr(serve, "_on_the_way_out", lambda: "")
-    monkeypatch.setattr(serve, "_of_all_cards", lambda: cards)
-    assert serve.lan_address() == expected
+    monkeypatch.setattr(serve, "_find_outgoing_address", lambda: "")
+    monkeypatch.setattr(serve, "_list_interface_addresses", lambda: cards)
+    assert serve.find_lan_address() == expected
 
 
 def test_without_a_network_it_says_so(monkeypatch):
-    monkeypatch.setattr(serve, "_on_the_way_out", lambda: "")
-    monkeypatch.setattr(serve, "_of_all_cards", lambda: ["127.0.0.1", "8.8.8.8"])
+    monkeypatch.setattr(serve, "_find_outgoing_address", lambda: "")
+    monkeypatch.setattr(serve, "_list_interface_addresses", lambda: ["127.0.0.1", "8.8.8.8"])
     with pytest.raises(CatDogError, match="--address"):
-        serve.lan_address()
+        serve.find_lan_address()
 
 
 def test_a_class_is_let_in_at_the_lan_address_and_nobody_under_another_name(workspace):
     try:
-        place = serve.lan_address()
+        place = serve.find_lan_address()
     except CatDogError:
         pytest.skip("this machine is in no local network")
     port = server.free_port(place)
@@ -178,7 +183,7 @@ def _wait(url):
     ],
 )
 def test_an_address_this_machine_does_not_have_is_told_in_a_sentence(started, capsys, address):
-    status, _, told = fakes.shell(capsys, "serve", "--lan", "--address", address)
+    status, _, told = fakes.run_cli(capsys, "serve", "--lan", "--address", address)
     assert status == 1 and len(told.splitlines()) == 1 and "--address" in told
     assert "Traceback" not in told and not started
 
@@ -194,17 +199,17 @@ def test_an_address_this_machine_does_not_have_is_told_in_a_sentence(started, ca
     ],
 )
 def test_an_address_is_understood_as_it_is_usually_written(typed, meant):
-    assert serve.own_address(typed) == meant
+    assert serve.parse_address(typed) == meant
 
 
 @pytest.mark.parametrize("name", ["", "*", "*.org", "http://lab", "lab:80", "a b", "-a", "a..b"])
 def test_what_is_no_host_name_is_refused(started, capsys, name):
-    status, _, told = fakes.shell(capsys, "serve", "--lan", "--name", name)
+    status, _, told = fakes.run_cli(capsys, "serve", "--lan", "--name", name)
     assert status == 1 and "is no host name" in told and not started
 
 
 def test_a_name_in_another_script_is_written_as_browsers_do():
-    assert serve.host_name("Lab.학교.kr.") == "lab.xn--9d0b527e.kr"
+    assert serve.parse_host_name("Lab.학교.kr.") == "lab.xn--9d0b527e.kr"
 
 
 @pytest.mark.parametrize("flags", [(), ("--lan", "--address", "127.0.0.1")])
@@ -213,26 +218,26 @@ def test_a_port_in_use_is_told_in_a_sentence(workspace, capsys, flags):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        status, _, told = fakes.shell(capsys, "serve", *flags, "--port", port)
+        status, _, told = fakes.run_cli(capsys, "serve", *flags, "--port", port)
     assert status == 1 and "is in use" in told and len(told.splitlines()) == 1
 
 
 @pytest.mark.parametrize("port", [0, -1, 80, 65536, "x", ""])
 def test_a_port_out_of_range_is_told_in_a_sentence(started, capsys, port):
-    status, _, told = fakes.shell(capsys, "serve", "--port", port)
+    status, _, told = fakes.run_cli(capsys, "serve", "--port", port)
     assert status == 1 and "--port" in told and len(told.splitlines()) == 1 and not started
 
 
 @pytest.mark.parametrize("code", ["", " ", "\t", "\u200b", "x" * 101])
 @pytest.mark.parametrize("flag", ["--code", "--teacher-code"])
 def test_a_blank_code_starts_nothing(started, capsys, flag, code):
-    status, _, told = fakes.shell(capsys, "serve", "--lan", flag, code)
+    status, _, told = fakes.run_cli(capsys, "serve", "--lan", flag, code)
     assert status == 1 and "A code is blank" in told and not started
 
 
 @pytest.mark.parametrize("teacher", ["meow", " meow ", "MEOW", "\uff4deow", "me ow"])
 def test_one_code_for_teachers_and_students_starts_nothing(started, capsys, teacher):
-    status, _, told = fakes.shell(
+    status, _, told = fakes.run_cli(
         capsys, "serve", "--lan", "--code", "meow", "--teacher-code", teacher
     )
     assert status == 1 and "are the same" in told and not started
@@ -240,7 +245,7 @@ def test_one_code_for_teachers_and_students_starts_nothing(started, capsys, teac
 
 @pytest.mark.parametrize("flag", ["--address", "--name", "--code", "--teacher-code"])
 def test_what_is_for_a_class_is_not_passed_over_without_one(started, capsys, flag):
-    status, _, told = fakes.shell(capsys, "serve", flag, "127.0.0.1")
+    status, _, told = fakes.run_cli(capsys, "serve", flag, "127.0.0.1")
     assert status == 1 and "Add --lan" in told and not started
 
 
@@ -248,5 +253,5 @@ def test_what_is_for_a_class_is_not_passed_over_without_one(started, capsys, fla
 @pytest.mark.parametrize("flags", [(), ("--lan",)])
 def test_a_damaged_environment_starts_nothing(started, capsys, monkeypatch, flags, text):
     monkeypatch.setenv(access.OVERRIDES, text)
-    status, _, told = fakes.shell(capsys, "serve", *flags)
+    status, _, told = fakes.run_cli(capsys, "serve", *flags)
     assert status == 1 and access.OVERRIDES in told and not started

@@ -22,7 +22,7 @@ def packed(names=PLAIN, content=None):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, name in enumerate(names):
-            photo = decode.encode(np.full((20, 20, 3), 8 * number % 256, np.uint8))
+            photo = decode.encode_photo(np.full((20, 20, 3), 8 * number % 256, np.uint8))
             archive.writestr(name, photo if content is None else content)
     return buffer
 
@@ -32,16 +32,16 @@ def left_behind(workspace):
 
 
 def test_a_zip_becomes_a_dataset_in_the_workspace(workspace):
-    found = imports.archive(packed(), "my pets.zip")
+    found = imports.import_archive(packed(), "my pets.zip")
     assert (found.name, found.source, found.classes) == ("my pets", "zip", ("cats", "dogs"))
     assert found.root.is_relative_to(workspace)
-    assert datasets.load(found.id) == found
+    assert datasets.load_dataset(found.id) == found
     assert all(item.path.is_file() for item in found.items())
 
 
 def test_strange_class_names_are_kept_as_names_never_as_paths(workspace):
     names = [f"{c}/{i}.jpg" for c in ("<b>고양이", "CON") for i in range(3)]
-    found = imports.archive(packed(names), "../../x.zip")
+    found = imports.import_archive(packed(names), "../../x.zip")
     assert set(found.classes) == {"<b>고양이", "CON"}
     assert all(item.file.isascii() for item in found.items())
 
@@ -58,7 +58,7 @@ def test_strange_class_names_are_kept_as_names_never_as_paths(workspace):
 )
 def test_unsafe_entries_are_refused_and_nothing_is_left(workspace, tmp_path, name, words):
     with pytest.raises(DatasetError, match=words):
-        imports.archive(packed([*PLAIN, name]), "x.zip")
+        imports.import_archive(packed([*PLAIN, name]), "x.zip")
     assert left_behind(workspace) == []
     assert not list(tmp_path.rglob("evil*"))
 
@@ -70,32 +70,32 @@ def test_a_link_is_refused(workspace):
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr(link, "/etc/passwd")
     with pytest.raises(DatasetError, match="link or device"):
-        imports.archive(buffer, "x.zip")
+        imports.import_archive(buffer, "x.zip")
 
 
 def test_a_bomb_is_refused_by_its_table_of_contents(workspace):
     with pytest.raises(DatasetError, match="unpacks from"):
-        imports.archive(packed(PLAIN, b"\0" * 20_000_000), "x.zip")
+        imports.import_archive(packed(PLAIN, b"\0" * 20_000_000), "x.zip")
     assert left_behind(workspace) == []
 
 
 def test_an_entry_that_unpacks_to_more_than_it_claims_is_refused(workspace, allow):
     allow(photo_bytes=100)
     with pytest.raises(DatasetError, match="larger than allowed"):
-        imports.archive(packed(), "x.zip")
+        imports.import_archive(packed(), "x.zip")
     assert left_behind(workspace) == []
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\x1f\x8b\x08", b"text" * 99])
 def test_what_is_no_zip_is_refused(workspace, data):
     with pytest.raises(DatasetError, match=r"no complete archive|that of a tar\.gz"):
-        imports.archive(io.BytesIO(data), "x.zip")
+        imports.import_archive(io.BytesIO(data), "x.zip")
 
 
 def test_a_zip_cut_short_is_refused(workspace):
     data = packed().getvalue()
     with pytest.raises(DatasetError):
-        imports.archive(io.BytesIO(data[: len(data) // 2]), "x.zip")
+        imports.import_archive(io.BytesIO(data[: len(data) // 2]), "x.zip")
     assert left_behind(workspace) == []
 
 
@@ -104,7 +104,7 @@ def test_a_table_of_a_million_entries_is_refused_before_it_is_parsed(workspace, 
     entry = b"PK\x01\x02" + bytes(24) + b"\x01" + bytes(17) + b"a"
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, len(entry) * 200_000, 0, 0)
     with pytest.raises(DatasetError, match="150,001 entries or more"):
-        imports.archive(io.BytesIO(entry * 200_000 + end), "x.zip")
+        imports.import_archive(io.BytesIO(entry * 200_000 + end), "x.zip")
 
 
 def test_a_password_is_named_as_the_reason(workspace):
@@ -112,19 +112,19 @@ def test_a_password_is_named_as_the_reason(workspace):
     place = data.find(b"PK\x01\x02")
     data[place + 8] |= 1
     with pytest.raises(DatasetError, match="password"):
-        imports.archive(io.BytesIO(data), "x.zip")
+        imports.import_archive(io.BytesIO(data), "x.zip")
 
 
 def test_an_archive_larger_than_the_free_disk_is_refused(workspace, monkeypatch):
     full = shutil._ntuple_diskusage(10, 10, 0)
     monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: full)
     with pytest.raises(DatasetError, match="only 0 are free"):
-        imports.archive(packed(), "x.zip")
+        imports.import_archive(packed(), "x.zip")
     assert left_behind(workspace) == []
 
 
 def test_what_is_no_photo_is_counted_and_not_unpacked(workspace):
-    found = imports.archive(packed([*PLAIN, "cats/film.mp4", "read.me"]), "x.zip")
+    found = imports.import_archive(packed([*PLAIN, "cats/film.mp4", "read.me"]), "x.zip")
     assert found.note["ignored"] == 2
     assert len(list(found.root.rglob("*.*"))) == len(PLAIN)
 
@@ -132,12 +132,14 @@ def test_what_is_no_photo_is_counted_and_not_unpacked(workspace):
 def test_class_names_packed_on_korean_windows_are_read_as_meant(workspace):
     names = [f"{c}/{i}.jpg" for c in ("AAAAAA", "dogs") for i in range(2)]
     data = packed(names).getvalue().replace(b"AAAAAA", "고양이".encode("cp949"))
-    assert imports.archive(io.BytesIO(data), "x.zip").classes == ("dogs", "고양이")
+    assert imports.import_archive(io.BytesIO(data), "x.zip").classes == ("dogs", "고양이")
 
 
 def test_folders_that_differ_in_their_case_are_one_class_and_long_names_stay_two(workspace):
     names = ["Cats", "cats", "c" * 70, "c" * 70 + "d"]
-    found = imports.archive(packed([f"{c}/{i}.jpg" for c in names for i in range(2)]), "x.zip")
+    found = imports.import_archive(
+        packed([f"{c}/{i}.jpg" for c in names for i in range(2)]), "x.zip"
+    )
     assert len(found.classes) == 3 and found.classes[0] == "Cats"
     assert len({item.file.split("/")[0].lower() for item in found.items()}) == 3
     assert len(found.items()) == 8
@@ -146,9 +148,9 @@ def test_folders_that_differ_in_their_case_are_one_class_and_long_names_stay_two
 def test_an_error_names_folders_as_the_user_knows_them(workspace):
     names = [f"{c}/{i}.jpg" for c in ("개", "고양이") for i in range(2)]
     with pytest.raises(DatasetError, match="Class 새 holds no photo"):
-        imports.archive(packed([*names, "새/read.me"]), "x.zip")
+        imports.import_archive(packed([*names, "새/read.me"]), "x.zip")
     with pytest.raises(DatasetError, match="pets holds no class folders"):
-        imports.archive(packed(["a.jpg"]), "pets.zip")
+        imports.import_archive(packed(["a.jpg"]), "pets.zip")
 
 
 def test_every_collected_zip_ends_as_its_manifest_says(workspace, bad_inputs):
@@ -159,12 +161,12 @@ def test_every_collected_zip_ends_as_its_manifest_says(workspace, bad_inputs):
         path, start = bad_inputs / "files" / row["file"], time.monotonic()
         outcome = "accept"
         try:
-            archives.look(path, path.name)
+            archives.inspect_archive(path, path.name)
         except DatasetError:
             outcome = "reject with message"
         told = outcome
         try:
-            if imports.archive(path, path.name).note["warnings"]:
+            if imports.import_archive(path, path.name).note["warnings"]:
                 outcome = "accept with warning"
         except DatasetError:
             outcome = "reject with message"
@@ -174,5 +176,5 @@ def test_every_collected_zip_ends_as_its_manifest_says(workspace, bad_inputs):
 
 
 def test_a_collected_tar_under_its_right_name_is_taken(workspace, bad_inputs):
-    found = imports.archive(bad_inputs / "files" / "targz_renamed.zip", "pets.tar.gz")
+    found = imports.import_archive(bad_inputs / "files" / "targz_renamed.zip", "pets.tar.gz")
     assert (found.classes, len(found.items())) == (("cats", "dogs"), 12)

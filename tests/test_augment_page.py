@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from catdog_core.augmentation import presets
-from catdog_core.base.field_specs import controls
+from catdog_core.base.field_specs import describe_fields
 from catdog_core.config import PRESETS, Augmentation
 from catdog_core.data import datasets
 from catdog_core.imaging import decode
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def page(path="", **query):
-    app = fakes.page(path, **query)
+    app = fakes.open_page(path, **query)
     assert not app.exception
     return app
 
@@ -36,7 +36,7 @@ def bench(demo):
 
 
 def test_the_sliders_are_those_of_the_settings(bench):
-    for control in controls(Augmentation):
+    for control in describe_fields(Augmentation):
         if control.kind == "float":
             slider = bench.slider(f"augment_{control.name}")
             assert (slider.min, slider.max) == (control.low, control.high)
@@ -73,7 +73,7 @@ def test_the_settings_go_to_training_and_outlive_the_page(bench):
     bench.button("use_in_training").click().run()
     assert bench.session_state["train_augmentation"]["rotation_range"] == 45
     bench.switch_page("pages/3_Train.py").run()
-    assert "Rotation ±45°" in fakes.said(bench.caption)
+    assert "Rotation ±45°" in fakes.joined_text(bench.caption)
     bench.switch_page("pages/2_Augment.py").run()
     assert bench.slider("augment_rotation_range").value == 45
     assert pictures(bench)[0] == made
@@ -81,12 +81,12 @@ def test_the_settings_go_to_training_and_outlive_the_page(bench):
 
 def test_an_own_photo_is_used_and_no_photo_is_refused_in_a_sentence():
     app = page("2_Augment")
-    photo = decode.encode(np.full((50, 80, 3), 90, dtype=np.uint8))
+    photo = decode.encode_photo(np.full((50, 80, 3), 90, dtype=np.uint8))
     app.file_uploader("augment_upload").set_value([("mine.jpg", photo, "image/jpeg")]).run()
     assert len(pictures(app)[0]) == 20
     app.file_uploader("augment_upload").set_value([("mine.jpg", b"text", "image/jpeg")]).run()
     assert not app.exception
-    assert "no photo the lab can read" in fakes.said(app.error)
+    assert "no photo the lab can read" in fakes.joined_text(app.error)
 
 
 def test_links_open_with_their_settings_and_name_what_is_refused(demo):
@@ -94,7 +94,7 @@ def test_links_open_with_their_settings_and_name_what_is_refused(demo):
     app = page("2_Augment", dataset=datasets.open_folder(demo).id, **query)
     assert app.slider("augment_rotation_range").value == 33
     assert app.toggle("augment_vertical_flip").value is False
-    said = fakes.said(app.warning)
+    said = fakes.joined_text(app.warning)
     assert "zoom\\_range is '9'" in said and "from 0 to 0.9" in said
     assert "hue\\_range is 'x'" in said
     assert app.slider("augment_zoom_range").value == 0.1
@@ -113,15 +113,15 @@ def test_a_preset_of_ones_own_is_saved_loaded_and_deleted(bench):
     bench.slider("augment_blur_range").set_value(2.0).run()
     bench.text_input("augment_preset_name").set_value("foggy").run()
     bench.button("augment_preset_save").click().run()
-    assert presets.find("foggy").settings.blur_range == 2
+    assert presets.find_preset("foggy").settings.blur_range == 2
     bench.button("augment_reset").click().run()
     assert bench.slider("augment_blur_range").value == 0
     bench.button("augment_preset_load").click().run()
     assert bench.slider("augment_blur_range").value == 2
     bench.button("augment_preset_delete").click().run()
-    assert presets.find("foggy")  # it asks first
+    assert presets.find_preset("foggy")  # it asks first
     bench.button("augment_preset_delete_sure").click().run()
-    assert presets.listing() == []
+    assert presets.list_presets() == []
 
 
 def test_a_name_no_preset_can_have_takes_nothing_away_from_the_page(bench):
@@ -132,20 +132,20 @@ def test_a_name_no_preset_can_have_takes_nothing_away_from_the_page(bench):
 def test_a_preset_without_a_fit_name_is_refused_in_a_sentence(bench):
     bench.text_input("augment_preset_name").set_value("strong").run()
     bench.button("augment_preset_save").click().run()
-    assert "is a preset of the lab itself" in fakes.said(bench.error)
-    assert presets.listing() == []
+    assert "is a preset of the lab itself" in fakes.joined_text(bench.error)
+    assert presets.list_presets() == []
 
 
 def test_a_file_from_elsewhere_is_refused_by_name_and_changes_nothing(bench):
     upload = ("theirs.json", b'{"rotation_range": 400}', "application/json")
     bench.file_uploader("augment_preset_file").set_value([upload]).run()
-    said = fakes.said(bench.error)
+    said = fakes.joined_text(bench.error)
     assert "a number from 0 to 180" in said and "theirs.json" in said
     assert bench.slider("augment_rotation_range").value == 20
 
 
 def test_a_presets_file_sets_the_sliders(bench):
-    text = presets.dump("shared", Augmentation(hue_range=25))
+    text = presets.dump_preset("shared", Augmentation(hue_range=25))
     upload = ("shared.json", text.encode(), "application/json")
     bench.file_uploader("augment_preset_file").set_value([upload]).run()
     assert bench.slider("augment_hue_range").value == 25
@@ -154,13 +154,13 @@ def test_a_presets_file_sets_the_sliders(bench):
 
 def test_questions_stand_where_a_setting_makes_little_sense(bench):
     bench.segmented_control("augment_preset").set_value("none").run()
-    assert ":material/help:" not in fakes.said(bench.caption)
+    assert ":material/help:" not in fakes.joined_text(bench.caption)
     bench.slider("augment_hue_range").set_value(120.0).run()
-    assert fakes.said(bench.caption).count(":material/help:") == 1
+    assert fakes.joined_text(bench.caption).count(":material/help:") == 1
 
 
 def test_every_number_tells_its_typical_range(bench):
-    for control in controls(Augmentation):
+    for control in describe_fields(Augmentation):
         if control.typical:
             assert "Typical:" in bench.slider(f"augment_{control.name}").help
 
@@ -199,7 +199,7 @@ def test_the_code_holds_the_settings(bench, library):
 
 def test_without_a_model_the_panel_says_where_one_comes_from(bench):
     bench.segmented_control("augment_panel").set_value("model").run()
-    assert "no trained model yet" in fakes.said(bench.info)
+    assert "no trained model yet" in fakes.joined_text(bench.info)
 
 
 def test_a_model_answers_for_each_variant(monkeypatch):
@@ -214,7 +214,7 @@ def test_a_model_answers_for_each_variant(monkeypatch):
     class Chosen:
         best_model = "best.keras"
 
-    monkeypatch.setattr(augment_panels, "_chosen", Chosen)
+    monkeypatch.setattr(augment_panels, "_chosen_run", Chosen)
     monkeypatch.setattr(augment_panels.loaders, "predictor", lambda path: Model())
     photo = np.zeros((150, 150, 3), np.uint8)
     asked = augment_panels.ask_model(VariantSet([photo] * 20, [], [""] * 20), photo)
@@ -226,10 +226,10 @@ def test_a_model_answers_for_each_variant(monkeypatch):
 def test_the_contact_sheet_is_a_picture_or_a_pdf():
     photo = np.zeros((150, 150, 3), np.uint8)
     settings = Augmentation()
-    subject = augment_view.Subject(photo, "train/cats/cat.jpg", 0)
-    made = augment_view._variants(subject, settings, None)
-    assert augment_view._sheet(photo, made, settings, "png").startswith(b"\x89PNG")
-    assert augment_view._sheet(photo, made, settings, "pdf").startswith(b"%PDF")
+    subject = augment_view.SubjectPhoto(photo, "train/cats/cat.jpg", 0)
+    made = augment_view._draw_variants(subject, settings, None)
+    assert augment_view._contact_sheet(photo, made, settings, "png").startswith(b"\x89PNG")
+    assert augment_view._contact_sheet(photo, made, settings, "pdf").startswith(b"%PDF")
 
 
 def test_the_first_photo_that_can_be_read_is_shown(tmp_path):

@@ -22,7 +22,7 @@ def test_an_odd_archive_is_refused_and_leaves_nothing(workspace, tmp_path, name)
     data, file_name = (ZIPS[name], "theirs.zip") if name in ZIPS else (TARS[name], name)
     start = time.process_time()
     with pytest.raises(DatasetError) as told:
-        imports.archive(io.BytesIO(data), file_name)
+        imports.import_archive(io.BytesIO(data), file_name)
     assert time.process_time() - start < SECONDS
     assert "\n" not in str(told.value) and len(str(told.value)) < 600
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -30,8 +30,8 @@ def test_an_odd_archive_is_refused_and_leaves_nothing(workspace, tmp_path, name)
 
 @pytest.mark.parametrize("name", GOOD)
 def test_an_odd_but_harmless_zip_is_taken_under_safe_names(workspace, tmp_path, name):
-    seen = archives.look(io.BytesIO(GOOD[name]), "theirs.zip")
-    found = imports.archive(io.BytesIO(GOOD[name]), "theirs.zip")
+    seen = archives.inspect_archive(io.BytesIO(GOOD[name]), "theirs.zip")
+    found = imports.import_archive(io.BytesIO(GOOD[name]), "theirs.zip")
     assert seen.counts == found.counts() and seen.warnings == found.note["warnings"]
     assert {item.path for item in found.items()} == {
         p for p in found.root.rglob("*") if p.is_file()
@@ -49,9 +49,9 @@ def test_an_odd_but_harmless_zip_is_taken_under_safe_names(workspace, tmp_path, 
 def test_a_look_writes_nothing_and_says_the_same(workspace, tmp_path):
     for name, data in ZIPS.items():
         with pytest.raises(DatasetError):
-            with archives.opened(io.BytesIO(data), "theirs.zip") as source:
-                archives.write(source, tmp_path / name.replace("/", "-"), None)
-            archives.look(io.BytesIO(data), "theirs.zip")
+            with archives.open_archive(io.BytesIO(data), "theirs.zip") as source:
+                archives.store_entries(source, tmp_path / name.replace("/", "-"), None)
+            archives.inspect_archive(io.BytesIO(data), "theirs.zip")
     assert not workspace.exists()
 
 
@@ -59,4 +59,4 @@ def test_photos_of_one_name_are_all_kept(workspace):
     data = strange_archives.zipped([f"{c}/0.jpg" for c in ("cats", "dogs") for _ in range(3)])
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert len(archive.namelist()) == 6
-    assert len(imports.archive(io.BytesIO(data), "theirs.zip").items()) == 6
+    assert len(imports.import_archive(io.BytesIO(data), "theirs.zip").items()) == 6

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import fakes
 import pytest
-from fakes import failed_clearly, one_sentence
+from fakes import failed_clearly, only_error
 
 from catdog_core import runs
 from catdog_core.base import files
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 
 pytestmark = pytest.mark.usefixtures("workspace")
 MARKER = Path("/tmp/catdog_pwned")
@@ -57,13 +57,13 @@ def may_be_either(row):
 
 def predicted(bad_inputs, rows):
     """Names that the Predict page says it could not read, of photos in one upload."""
-    app = fakes.page("6_Predict")
+    app = fakes.open_page("6_Predict")
     sent = [upload(bad_inputs, row) for row in rows]
     app.file_uploader("predict_photos").set_value(sent).run()
     while app.get("progress") and not app.dataframe and not app.warning:
         app.run()
     assert not app.exception and not app.error
-    told = fakes.said(app.warning)
+    told = fakes.joined_text(app.warning)
     return told, app
 
 
@@ -82,26 +82,26 @@ def check_predict_page(bad_inputs, rows):
 def _escaped(name):
     from catdog_ui.i18n import escape
 
-    return escape(shown(name))
+    return escape(truncate_for_display(name))
 
 
 def check_augment_page(bad_inputs, rows):
-    app = fakes.page("2_Augment")
+    app = fakes.open_page("2_Augment")
     for row in rows:
         app.file_uploader("augment_upload").set_value([upload(bad_inputs, row)]).run()
         if refused(row):
-            one_sentence(app)
+            only_error(app)
         elif not may_be_either(row):
             assert not app.exception and not app.error, row["file"]
 
 
 def check_zip_page(bad_inputs, rows):
-    app = fakes.page("1_Data")
+    app = fakes.open_page("1_Data")
     app.pills("source_kind").set_value("archive").run()
     for row in rows:
         app.file_uploader("source_zip").set_value([upload(bad_inputs, row)]).run()
         if app.error:
-            one_sentence(app)
+            only_error(app)
             assert "reject" in row["expectation"], row["file"]
         else:
             assert not app.exception
@@ -109,17 +109,17 @@ def check_zip_page(bad_inputs, rows):
             next(b for b in app.button if b.key == "source_import").click()
             app.run()
             assert not app.exception and not app.error, row["file"]
-            app = fakes.page("1_Data")
+            app = fakes.open_page("1_Data")
             app.pills("source_kind").set_value("archive").run()
 
 
 def check_model_page(bad_inputs, rows):
-    app = fakes.page("6_Predict")
+    app = fakes.open_page("6_Predict")
     app.segmented_control("predict_kind").set_value("file").run()
     for row in rows:
         app.file_uploader("predict_model").set_value([upload(bad_inputs, row)]).run()
         if app.error:
-            one_sentence(app)
+            only_error(app)
             assert "reject" in row["expectation"], row["file"]
         else:
             assert not app.exception
@@ -155,7 +155,7 @@ def test_all_models_through_the_predict_page(bad_inputs, manifest):
 def test_photos_through_predict_on_the_command_line(bad_inputs, manifest, capsys):
     rows = of_kind(manifest, "image", "name")
     paths = [bad_inputs / "files" / row["file"] for row in rows]
-    status, out, _ = fakes.shell(capsys, "predict", "default", *paths, "--json")
+    status, out, _ = fakes.run_cli(capsys, "predict", "default", *paths, "--json")
     told = json.loads(out)["predictions"]
     assert status == 0 and len(told) == len(rows)
     for row, one in zip(rows, told, strict=True):
@@ -168,7 +168,7 @@ def test_photos_through_predict_on_the_command_line(bad_inputs, manifest, capsys
 def test_photos_through_augment_on_the_command_line(bad_inputs, manifest, capsys, tmp_path):
     for row in of_kind(manifest, "image", most=20):
         out = tmp_path / "sheet.png"
-        told = fakes.shell(
+        told = fakes.run_cli(
             capsys, "augment", bad_inputs / "files" / row["file"], out, "--count", "1"
         )
         if not may_be_either(row):
@@ -182,7 +182,7 @@ def test_photos_in_a_folder_through_check_on_the_command_line(
     rows = of_kind(manifest, "image")
     for row in rows:
         shutil.copy(bad_inputs / "files" / row["file"], tmp_path / "set" / "cats")
-    told = fakes.shell(capsys, "check", tmp_path / "set", "--json")
+    told = fakes.run_cli(capsys, "check", tmp_path / "set", "--json")
     assert not failed_clearly(told)
     kinds = {
         file: finding["kind"]
@@ -197,7 +197,7 @@ def test_photos_in_a_folder_through_check_on_the_command_line(
 
 def test_archives_through_import_on_the_command_line(bad_inputs, manifest, capsys, workspace):
     for row in of_kind(manifest, "zip"):
-        failed = failed_clearly(fakes.shell(capsys, "import", bad_inputs / "files" / row["file"]))
+        failed = failed_clearly(fakes.run_cli(capsys, "import", bad_inputs / "files" / row["file"]))
         assert ("reject" if failed else "accept") in row["expectation"], row["file"]
     assert {path.name for path in workspace.parent.iterdir()} <= {"workspace"}
 
@@ -207,24 +207,24 @@ def test_models_through_predict_and_evaluate_on_the_command_line(
 ):
     for row in of_kind(manifest, "model"):
         model = bad_inputs / "files" / row["file"]
-        failed = failed_clearly(fakes.shell(capsys, "predict", model, photo))
+        failed = failed_clearly(fakes.run_cli(capsys, "predict", model, photo))
         assert ("reject" if failed else "accept") in row["expectation"], row["file"]
         if refused(row):
-            assert failed_clearly(fakes.shell(capsys, "evaluate", model, demo)), row["file"]
+            assert failed_clearly(fakes.run_cli(capsys, "evaluate", model, demo)), row["file"]
 
 
 def test_a_run_folder_of_strangers_is_refused_clearly(bad_inputs, capsys, photo):
-    folder = fakes.run("stranger", status="done")
+    folder = fakes.make_run("stranger", status="done")
     for name in ("lambda.h5", "huge_dense_40g.keras", "zero.keras"):
         shutil.copy(bad_inputs / "files" / name, folder / "best.keras")
-        assert failed_clearly(fakes.shell(capsys, "predict", runs.load(folder).folder, photo))
+        assert failed_clearly(fakes.run_cli(capsys, "predict", runs.load_run(folder).folder, photo))
 
 
 def test_a_photo_beyond_the_limit_is_not_read_into_memory(tmp_path, capsys, photo):
     huge = tmp_path / "huge.jpg"
     with open(huge, "wb") as file:
         file.truncate(60_000_000_000)
-    told = fakes.shell(capsys, "predict", "default", photo, huge)
+    told = fakes.run_cli(capsys, "predict", "default", photo, huge)
     assert told[0] == 0 and "Expected at most 50,000,000" in told[2]
     assert files.PROJECT.is_dir()
 
@@ -273,17 +273,17 @@ def test_presets_through_the_command_line(photo, capsys, tmp_path):
     for name, data in {**PRESETS, **FINE}.items():
         path.write_bytes(data)
         command = ["augment", photo, tmp_path / "out.png", "--count", 1, "--augment", path]
-        told = fakes.shell(capsys, *command)
+        told = fakes.run_cli(capsys, *command)
         assert failed_clearly(told) == (name in PRESETS), name
         assert name in FINE or ("xpected" in told[2] and len(told[2]) < 1000), name
 
 
 def test_presets_through_the_augment_page():
-    app = fakes.page("2_Augment")
+    app = fakes.open_page("2_Augment")
     for name in ("deep", "NaN", "UTF-16", "a photo", "odd name"):
         upload = (f"{name}.json", PRESETS[name], "")
         app.file_uploader("augment_preset_file").set_value([upload]).run()
-        assert "xpected" in one_sentence(app)
+        assert "xpected" in only_error(app)
     for name, data in FINE.items():
         app.file_uploader("augment_preset_file").set_value([(f"{name}.json", data, "")]).run()
         assert not app.error and not app.exception, name

@@ -38,21 +38,21 @@ def test_files_of_millions_of_parts_cost_little(tmp_path):
 def test_a_file_of_too_many_parts_is_refused_unread(name, monkeypatch):
     data = strange_photos.many_parts(1_000_000)[name]
     monkeypatch.setattr(Image, "open", None)
-    for read in (decode.decode, image_header.head):
+    for read in (decode.decode, image_header.read_image_header):
         with pytest.raises(PhotoError, match=r"parts|a part of"):
             read(data)
 
 
 def test_ordinary_photos_have_few_parts(tmp_path):
-    for name, data in seeds.photos().items():
-        format_guard.refuse_many(data)
+    for name, data in seeds.seed_photos().items():
+        format_guard.check_part_count(data)
         (tmp_path / name).write_bytes(data)
-        assert decode.dimensions(tmp_path / name) in ((60, 45), (45, 60))
+        assert decode.read_dimensions(tmp_path / name) in ((60, 45), (45, 60))
         assert decode.decode(data).shape[2] == 3
 
 
 def test_other_limits_hold_for_photos(allow):
-    photo = seeds.photos()["rgb.png"]  # 60 × 45
+    photo = seeds.seed_photos()["rgb.png"]  # 60 × 45
     for limit in ({"photo_pixels": 2699}, {"photo_bytes": len(photo) - 1}):
         allow(**limit)
         with pytest.raises(PhotoError, match="Expected at most"):
@@ -76,7 +76,7 @@ HITS = {
 
 @pytest.mark.parametrize("name", HITS)
 def test_what_once_got_through_is_refused(name):
-    for read in (decode.decode, image_header.head):
+    for read in (decode.decode, image_header.read_image_header):
         with pytest.raises(PhotoError):
             read(HITS[name])
 
@@ -89,13 +89,13 @@ def test_a_picture_of_one_endless_row_is_refused(tmp_path, size):
 
 
 def test_the_head_of_a_png_is_read_without_its_pixels(monkeypatch):
-    data = strange_photos.png(strange_photos._header(39_000, 1000), strange_photos._rows(9, 9))
-    assert image_header.head(data).width == 39_000  # its pixels are not there
+    data = strange_photos.make_png(strange_photos._header(39_000, 1000), strange_photos._rows(9, 9))
+    assert image_header.read_image_header(data).width == 39_000  # its pixels are not there
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="libjpeg's words were seen on Linux")
 def test_what_libjpeg_says_of_a_damaged_photo_does_not_reach_stderr(tmp_path):
-    good = seeds.photos()["plain.jpg"]
+    good = seeds.seed_photos()["plain.jpg"]
     path = tmp_path / "damaged.jpg"
     path.write_bytes(good[:-300] + good[-150:])
     plain = [
@@ -133,8 +133,8 @@ def test_in_class_folders_every_one_is_told_as_its_manifest_says(rows, bad_input
     shutil.copytree(demo / "train", tmp_path / "set")
     for row in rows:
         shutil.copy(bad_inputs / "files" / row["file"], tmp_path / "set" / "cats")
-    dataset = datasets.scan(tmp_path / "set")
-    found = [f for f in audit.check(dataset) if f.kind in ("unreadable", "truncated")]
+    dataset = datasets.scan_folder(tmp_path / "set")
+    found = [f for f in audit.audit_dataset(dataset) if f.kind in ("unreadable", "truncated")]
     told = {finding.files[0].removeprefix("cats/") for finding in found}
     for row in rows:
         if row["file"].endswith(EXTENSIONS):
@@ -170,4 +170,4 @@ def large(mode, side):
 def test_the_largest_photos_cost_no_more(tmp_path, mode, name, side, options):
     large(mode, side).save(tmp_path / name, **options)
     assert too_costly(costs([tmp_path / name])) == {}
-    assert decode.load((tmp_path / name).read_bytes(), 150).shape == (150, 150, 3)
+    assert decode.decode_and_fit((tmp_path / name).read_bytes(), 150).shape == (150, 150, 3)

@@ -8,9 +8,9 @@ from benchmarks import peers
 
 
 def test_keras_layers_give_batches_as_ours_are():
-    from catdog_core.storage.tfrecord import Photos
+    from catdog_core.storage.tfrecord import PhotoSplit
 
-    photos = Photos(np.zeros((40, 32, 32, 3), np.uint8), np.zeros(40, np.int64), [])
+    photos = PhotoSplit(np.zeros((40, 32, 32, 3), np.uint8), np.zeros(40, np.int64), [])
     images, labels = next(iter(peers.keras_layers(photos)))
     assert images.shape == (20, 32, 32, 3) and images.dtype == "float32"
     assert labels.shape == (20,)

@@ -74,7 +74,7 @@ def test_json_beyond_a_bound_is_refused_before_it_is_built(text, reason, monkeyp
         monkeypatch.setattr(bounded_readers.json, "loads", None)
     for data in (text, text.encode()):
         with pytest.raises(bounded_readers.BoundError, match=reason):
-            bounded_readers.json_value(data)
+            bounded_readers.parse_bounded_json(data)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_json_beyond_a_bound_is_refused_before_it_is_built(text, reason, monkeyp
 @pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "utf-32-be"])
 def test_json_within_the_bounds_is_read_as_ever(value, code):
     data = json.dumps(value, ensure_ascii=False).encode(code, "surrogatepass")
-    assert bounded_readers.json_value(data) == json.loads(data) == value
+    assert bounded_readers.parse_bounded_json(data) == json.loads(data) == value
 
 
 @pytest.mark.parametrize("told", ["9" * 5000, "-1", "many", "1e9", "٣", "", "12"])
@@ -97,8 +97,8 @@ def test_a_length_that_is_none_is_not_taken_for_one(told):
     headers["Content-Length"], headers["Content-Range"] = told, f"bytes {told}-9/{told}"
     response = SimpleNamespace(headers=headers)
     good = told == "12"
-    assert download._length(response) == (12 if good else 0)
-    assert download._range(response) == ((12, 12) if good else (-1, 0))
+    assert download._content_length(response) == (12 if good else 0)
+    assert download._content_range(response) == ((12, 12) if good else (-1, 0))
 
 
 def test_only_so_many_bytes_of_a_json_file_are_read(tmp_path, monkeypatch):
@@ -113,5 +113,5 @@ def test_only_so_many_bytes_of_a_json_file_are_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(bounded_readers, "open_regular", Counted)
     with pytest.raises(bounded_readers.BoundError):
-        bounded_readers.json_file(path, 1000)
+        bounded_readers.read_bounded_json(path, 1000)
     assert asked == [1001]

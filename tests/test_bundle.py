@@ -30,54 +30,54 @@ def test_a_run_that_travelled_is_the_same_run(travelled, here):
 
     run, path = travelled
     datasets.open_folder(here)
-    found = bundle_import.bring(path)
-    before, after = runs.load(run), found.run
+    found = bundle_import.import_bundle(path)
+    before, after = runs.load_run(run), found.run
     assert (after.name, after.note, after.status) == ("far *away*", "What a run.", "stopped")
     assert after.training == before.training and after.epochs == before.epochs
-    assert runs.batches(after.folder) == runs.batches(before.folder)
-    assert histories.of_run(after) == histories.of_run(before)
+    assert runs.read_batches(after.folder) == runs.read_batches(before.folder)
+    assert histories.diagnose_run(after) == histories.diagnose_run(before)
     photos = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
-    answers = [predict.load(folder).predict(photos) for folder in (run, after.folder)]
+    answers = [predict.load_predictor(folder).predict(photos) for folder in (run, after.folder)]
     assert np.array_equal(*answers)
 
 
 def test_its_photos_are_recognised_under_another_name(travelled, here):
     run, path = travelled
     dataset = datasets.open_folder(here)
-    found = bundle_import.bring(path)
+    found = bundle_import.import_bundle(path)
     assert found.dataset is not None and found.dataset.id == dataset.id
-    assert found.run.dataset_id == dataset.id != runs.load(run).dataset_id
+    assert found.run.dataset_id == dataset.id != runs.load_run(run).dataset_id
     # What the model said of them elsewhere need not be asked again.
-    table = predictions.read(found.run.folder, dataset, "validation").table
+    table = predictions.read_predictions(found.run.folder, dataset, "validation").table
     assert table is not None and len(table) == 24
 
 
 def test_it_trains_on_where_it_stopped_even_if_its_photos_come_later(travelled, here):
     run, path = travelled
-    found = bundle_import.bring(path)
+    found = bundle_import.import_bundle(path)
     assert found.dataset is None and found.run.can_resume
     with pytest.raises(CatDogError, match="no dataset"):
         execute_run(found.run.folder)
     datasets.open_folder(here)
     execute_run(found.run.folder)
-    ended = runs.load(found.run.folder)
+    ended = runs.load_run(found.run.folder)
     assert ended.status == "done" and len(ended.epochs) == 4
-    assert ended.epochs[:2] == runs.load(run).epochs
+    assert ended.epochs[:2] == runs.load_run(run).epochs
 
 
 def test_every_model_is_tried_in_a_process_of_its_own_first(travelled, workspace, monkeypatch):
     asked = []
-    monkeypatch.setattr(model_sandbox, "check", lambda path, name, digest: asked.append(name))
-    bundle_import.bring(travelled[1])
+    monkeypatch.setattr(model_sandbox, "check_model", lambda path, name, digest: asked.append(name))
+    bundle_import.import_bundle(travelled[1])
     assert asked == ["backup.keras", "best.keras"]
 
     def refuse(path, name, digest):
         raise ModelError("{name} took too long.", name=name)
 
-    monkeypatch.setattr(model_sandbox, "check", refuse)
+    monkeypatch.setattr(model_sandbox, "check_model", refuse)
     with pytest.raises(ModelError, match="took too long"):
-        bundle_import.bring(travelled[1])
-    assert len(runs.listing()) == 1
+        bundle_import.import_bundle(travelled[1])
+    assert len(runs.list_runs()) == 1
 
 
 def test_nobody_learns_from_a_bundle_where_its_photos_lie(travelled, demo):
@@ -99,43 +99,43 @@ def test_a_bundle_tells_what_another_program_must_know(travelled):
 
 
 def test_no_run_that_is_there_is_touched(travelled, workspace):
-    first = bundle_import.bring(travelled[1]).run
-    runs.rename(first.folder, "mine")
-    second = bundle_import.bring(travelled[1]).run
-    assert second.id != first.id and runs.load(first.folder).name == "mine"
-    assert len(runs.listing()) == 2
+    first = bundle_import.import_bundle(travelled[1]).run
+    runs.rename_run(first.folder, "mine")
+    second = bundle_import.import_bundle(travelled[1]).run
+    assert second.id != first.id and runs.load_run(first.folder).name == "mine"
+    assert len(runs.list_runs()) == 2
 
 
 def test_the_shipped_model_travels_too(workspace, tmp_path):
-    path = export.save("default", "bundle", tmp_path / "default.zip")
-    found = bundle_import.bring(path).run
+    path = export.export_in_process("default", "bundle", tmp_path / "default.zip")
+    found = bundle_import.import_bundle(path).run
     assert found.status == "done" and found.model == "transfer"
 
 
 def test_what_has_no_model_or_is_training_is_not_bundled(workspace, tmp_path):
     with pytest.raises(RunError, match="no model yet"):
-        export.save(fakes.run("bare"), "bundle", tmp_path / "b.zip")
+        export.export_in_process(fakes.make_run("bare"), "bundle", tmp_path / "b.zip")
     with pytest.raises(CatDogError, match="There is no run"):
-        export.save(tmp_path / "nowhere", "bundle", tmp_path / "b.zip")
+        export.export_in_process(tmp_path / "nowhere", "bundle", tmp_path / "b.zip")
     assert not (tmp_path / "b.zip").exists()
 
 
 def test_the_command_brings_a_run_in_and_says_what_can_be_done(travelled, here, capsys):
-    assert fakes.shell(capsys, "import-run", travelled[1])[0] == 0
+    assert fakes.run_cli(capsys, "import-run", travelled[1])[0] == 0
     datasets.open_folder(here)
-    status, out, _ = fakes.shell(capsys, "import-run", travelled[1])
+    status, out, _ = fakes.run_cli(capsys, "import-run", travelled[1])
     assert status == 0 and "2 epochs, stopped" in out and "go on with 'resume" in out
-    status, out, _ = fakes.shell(capsys, "import-run", travelled[1], "--json")
-    assert json.loads(out)["dataset"] == datasets.listing()[0].id
-    status, _, error = fakes.shell(capsys, "import-run", here / "nothing.zip")
+    status, out, _ = fakes.run_cli(capsys, "import-run", travelled[1], "--json")
+    assert json.loads(out)["dataset"] == datasets.list_datasets()[0].id
+    status, _, error = fakes.run_cli(capsys, "import-run", here / "nothing.zip")
     assert status == 1 and "could not be read" in error
 
 
 def test_in_a_shared_lab_a_run_that_comes_in_has_its_owner(travelled, workspace, monkeypatch):
     monkeypatch.setenv("CATDOG_ACCESS", '{"shared": true}')
-    monkeypatch.setattr(access, "_ask", lambda: access.Visitor("mina", "student"))
-    assert bundle_import.bring(travelled[1]).run.owner == "mina"
-    monkeypatch.setattr(access, "_ask", lambda: access.Visitor("", "audience"))
+    monkeypatch.setattr(access, "_visitor_provider", lambda: access.Visitor("mina", "student"))
+    assert bundle_import.import_bundle(travelled[1]).run.owner == "mina"
+    monkeypatch.setattr(access, "_visitor_provider", lambda: access.Visitor("", "audience"))
     with pytest.raises(AccessError):
-        bundle_import.bring(travelled[1])
-    assert len(runs.listing()) == 1
+        bundle_import.import_bundle(travelled[1])
+    assert len(runs.list_runs()) == 1

@@ -11,7 +11,15 @@ import zipfile
 
 import numpy as np
 import pytest
-from bundles import answered, edited, repacked, replaced, rewritten, swapped, without
+from bundles import (
+    drop_files,
+    edit_answers,
+    edit_json,
+    repack_bundle,
+    replace_file,
+    rewrite_files,
+    swap_model,
+)
 
 from catdog_core import runs
 from catdog_core.base import files
@@ -26,33 +34,35 @@ BAD = {
     "a file no run has": {"extra": [("run/evil.py", b"x")]},
     "odd names of tables": {"extra": [("run/predictions/../../x-test.csv", b"x")]},
     "a file twice": {"extra": [("run/about.json", b"{}")]},
-    "a flipped bit": {"change": replaced("run/best.keras", b"PK\x03\x04zzz"), "lies": True},
-    "a file that is missing": {"change": replaced("run/best.keras", None), "lies": True},
-    "no model": {"change": replaced("run/best.keras", None)},
-    "a model that is none": {"change": replaced("run/best.keras", b"no model")},
-    "metrics of text": {"change": replaced("run/metrics.jsonl", b'{"epoch": 0, "loss": "<b>"}\n')},
-    "no epoch": {"change": replaced("run/metrics.jsonl", b"")},
-    "settings that are no JSON": {"change": replaced("run/settings.json", b"[" * 9000)},
-    "settings of a list": {"change": replaced("run/settings.json", b"[]")},
-    "a newer format": {"change": edited("manifest.json", format=99)},
-    "something else's manifest": {"change": edited("manifest.json", kind="recipe")},
-    "another class": {"change": edited("run/settings.json", classes=["cats", "cows"])},
-    "one class": {"change": edited("run/settings.json", classes=["cats"])},
-    "an absurd time": {"change": edited("run/settings.json", created=1e99)},
-    "photos below zero": {"change": edited("run/settings.json", dataset__train=-1)},
-    "a setting out of range": {"change": edited("run/settings.json", training__epochs=10**9)},
-    "an unknown setting": {"change": edited("run/settings.json", training__evil=1)},
-    "a resume point of text": {"change": edited("run/backup.json", epoch="1")},
-    "a resume point of a million": {"change": edited("run/backup.json", epoch=10**6)},
-    "a resume point that is a list": {"change": replaced("run/backup.json", b"[1]")},
-    "a name in an array without end": {"change": replaced("run/about.json", b"[" * 90_000)},
-    "a state that is no object": {"change": replaced("run/state.json", b"7")},
-    "a format of true": {"change": edited("manifest.json", format=True)},
-    "a format of text": {"change": edited("manifest.json", format="1")},
-    "a format below one": {"change": edited("manifest.json", format=0)},
-    "files that are a list": {"change": edited("manifest.json", files=[]), "lies": True},
-    "files of text": {"change": edited("manifest.json", files={"a": "b"}), "lies": True},
-    "a manifest of a list": {"change": replaced("manifest.json", b"[]"), "lies": True},
+    "a flipped bit": {"change": replace_file("run/best.keras", b"PK\x03\x04zzz"), "lies": True},
+    "a file that is missing": {"change": replace_file("run/best.keras", None), "lies": True},
+    "no model": {"change": replace_file("run/best.keras", None)},
+    "a model that is none": {"change": replace_file("run/best.keras", b"no model")},
+    "metrics of text": {
+        "change": replace_file("run/metrics.jsonl", b'{"epoch": 0, "loss": "<b>"}\n')
+    },
+    "no epoch": {"change": replace_file("run/metrics.jsonl", b"")},
+    "settings that are no JSON": {"change": replace_file("run/settings.json", b"[" * 9000)},
+    "settings of a list": {"change": replace_file("run/settings.json", b"[]")},
+    "a newer format": {"change": edit_json("manifest.json", format=99)},
+    "something else's manifest": {"change": edit_json("manifest.json", kind="recipe")},
+    "another class": {"change": edit_json("run/settings.json", classes=["cats", "cows"])},
+    "one class": {"change": edit_json("run/settings.json", classes=["cats"])},
+    "an absurd time": {"change": edit_json("run/settings.json", created=1e99)},
+    "photos below zero": {"change": edit_json("run/settings.json", dataset__train=-1)},
+    "a setting out of range": {"change": edit_json("run/settings.json", training__epochs=10**9)},
+    "an unknown setting": {"change": edit_json("run/settings.json", training__evil=1)},
+    "a resume point of text": {"change": edit_json("run/backup.json", epoch="1")},
+    "a resume point of a million": {"change": edit_json("run/backup.json", epoch=10**6)},
+    "a resume point that is a list": {"change": replace_file("run/backup.json", b"[1]")},
+    "a name in an array without end": {"change": replace_file("run/about.json", b"[" * 90_000)},
+    "a state that is no object": {"change": replace_file("run/state.json", b"7")},
+    "a format of true": {"change": edit_json("manifest.json", format=True)},
+    "a format of text": {"change": edit_json("manifest.json", format="1")},
+    "a format below one": {"change": edit_json("manifest.json", format=0)},
+    "files that are a list": {"change": edit_json("manifest.json", files=[]), "lies": True},
+    "files of text": {"change": edit_json("manifest.json", files={"a": "b"}), "lies": True},
+    "a manifest of a list": {"change": replace_file("manifest.json", b"[]"), "lies": True},
     "a manifest in the run": {"extra": [("run/manifest.json", b"{}")]},
     "a name in other case": {"extra": [("run/BEST.KERAS", b"x")]},
     "a folder in other case": {"extra": [("RUN/best.keras", b"x")]},
@@ -64,34 +74,42 @@ BAD = {
     "a name of letters that look alike": {"extra": [("run/b\u0435st.keras", b"x")]},
     "a folder": {"extra": [("run/predictions/", b"")]},
     "a bundle in the bundle": {"extra": [("run/run.zip", b"PK\x05\x06" + bytes(18))]},
-    "epochs below zero": {"change": replaced("run/metrics.jsonl", b'{"epoch": -1}\n')},
-    "epochs that are halves": {"change": replaced("run/metrics.jsonl", b'{"epoch": 0.5}\n')},
-    "epoch true": {"change": replaced("run/metrics.jsonl", b'{"epoch": true}\n')},
-    "epoch a billion": {"change": replaced("run/metrics.jsonl", b'{"epoch": 1000000000}\n')},
-    "a loss below zero": {"change": replaced("run/metrics.jsonl", b'{"epoch": 0, "loss": -1}\n')},
-    "a loss of a list": {"change": replaced("run/metrics.jsonl", b'{"epoch": 0, "loss": [1]}\n')},
-    "a huge loss": {"change": replaced("run/metrics.jsonl", b'{"epoch": 0, "loss": 1e300}\n')},
-    "batches below zero": {"change": replaced("run/batches.jsonl", b'{"epoch": 0, "batch": -1}\n')},
-    "classes of numbers": {"change": edited("run/settings.json", classes=[1, 2])},
-    "classes that are one text": {"change": edited("run/settings.json", classes="ab")},
-    "one name for both classes": {"change": edited("run/settings.json", classes=["cats", "cats"])},
-    "a class that is no name": {"change": edited("run/settings.json", classes=["a", "\x1b[1m"])},
-    "a dataset of text": {"change": edited("run/settings.json", dataset="x")},
-    "photos without end": {"change": edited("run/settings.json", dataset__train=1e400)},
-    "a time that is none": {"change": edited("run/settings.json", created=float("nan"))},
+    "epochs below zero": {"change": replace_file("run/metrics.jsonl", b'{"epoch": -1}\n')},
+    "epochs that are halves": {"change": replace_file("run/metrics.jsonl", b'{"epoch": 0.5}\n')},
+    "epoch true": {"change": replace_file("run/metrics.jsonl", b'{"epoch": true}\n')},
+    "epoch a billion": {"change": replace_file("run/metrics.jsonl", b'{"epoch": 1000000000}\n')},
+    "a loss below zero": {
+        "change": replace_file("run/metrics.jsonl", b'{"epoch": 0, "loss": -1}\n')
+    },
+    "a loss of a list": {
+        "change": replace_file("run/metrics.jsonl", b'{"epoch": 0, "loss": [1]}\n')
+    },
+    "a huge loss": {"change": replace_file("run/metrics.jsonl", b'{"epoch": 0, "loss": 1e300}\n')},
+    "batches below zero": {
+        "change": replace_file("run/batches.jsonl", b'{"epoch": 0, "batch": -1}\n')
+    },
+    "classes of numbers": {"change": edit_json("run/settings.json", classes=[1, 2])},
+    "classes that are one text": {"change": edit_json("run/settings.json", classes="ab")},
+    "one name for both classes": {
+        "change": edit_json("run/settings.json", classes=["cats", "cats"])
+    },
+    "a class that is no name": {"change": edit_json("run/settings.json", classes=["a", "\x1b[1m"])},
+    "a dataset of text": {"change": edit_json("run/settings.json", dataset="x")},
+    "photos without end": {"change": edit_json("run/settings.json", dataset__train=1e400)},
+    "a time that is none": {"change": edit_json("run/settings.json", created=float("nan"))},
     "a network without end": {
-        "change": edited("run/settings.json", training__network={"filters": [8] * 60_000})
+        "change": edit_json("run/settings.json", training__network={"filters": [8] * 60_000})
     },
     "a number without end": {
-        "change": replaced("run/settings.json", b'{"created": ' + b"9" * 5000 + b"}")
+        "change": replace_file("run/settings.json", b'{"created": ' + b"9" * 5000 + b"}")
     },
-    "an augmentation of text": {"change": edited("run/settings.json", augmentation="strong")},
-    "a model of another run": {"change": swapped("run/best.keras", b"cows")},
-    "no settings": {"change": replaced("run/settings.json", None)},
-    "answers without their CSV": {"change": without("run/predictions/", ".csv")},
-    "answers without what they are of": {"change": without("run/predictions/", ".json")},
-    "answers that are none": {"change": rewritten("run/predictions/", ".csv", b"a,b\n1,2\n")},
-    "answers told of in a list": {"change": rewritten("run/predictions/", ".json", b"[]")},
+    "an augmentation of text": {"change": edit_json("run/settings.json", augmentation="strong")},
+    "a model of another run": {"change": swap_model("run/best.keras", b"cows")},
+    "no settings": {"change": replace_file("run/settings.json", None)},
+    "answers without their CSV": {"change": drop_files("run/predictions/", ".csv")},
+    "answers without what they are of": {"change": drop_files("run/predictions/", ".json")},
+    "answers that are none": {"change": rewrite_files("run/predictions/", ".csv", b"a,b\n1,2\n")},
+    "answers told of in a list": {"change": rewrite_files("run/predictions/", ".json", b"[]")},
 }
 for _name, _value in {
     "not a number": "nan",
@@ -100,40 +118,40 @@ for _name, _value in {
     "above one": "1.5",
     "a formula": "=1+1",
 }.items():
-    BAD[f"a probability that is {_name}"] = {"change": answered(_value)}
+    BAD[f"a probability that is {_name}"] = {"change": edit_answers(_value)}
 
 
 def test_a_bundle_packed_in_other_ways_is_taken_in_whole(travelled, workspace):
     harmless = {
-        "other order": lambda data: repacked(travelled[1], order=-1).getvalue(),
-        "deflated": lambda data: repacked(travelled[1], how=zipfile.ZIP_DEFLATED).getvalue(),
+        "other order": lambda data: repack_bundle(travelled[1], order=-1).getvalue(),
+        "deflated": lambda data: repack_bundle(travelled[1], how=zipfile.ZIP_DEFLATED).getvalue(),
         "data in front": lambda data: b"#!/bin/sh\n" * 99 + data,
-        "an unknown field": lambda data: repacked(
-            travelled[1], edited("manifest.json", evil="../../x", created="never")
+        "an unknown field": lambda data: repack_bundle(
+            travelled[1], edit_json("manifest.json", evil="../../x", created="never")
         ).getvalue(),
     }
     for name, change in harmless.items():
-        came = bundle_import.bring(io.BytesIO(change(travelled[1].read_bytes()))).run
-        assert came.epochs == runs.load(travelled[0]).epochs, name
-        assert came.folder.parent == runs.root()
+        came = bundle_import.import_bundle(io.BytesIO(change(travelled[1].read_bytes()))).run
+        assert came.epochs == runs.load_run(travelled[0]).epochs, name
+        assert came.folder.parent == runs.runs_folder()
         assert {p.name for p in came.folder.iterdir()} <= {*RUN_FILES, "predictions"}
         files.remove_tree(came.folder)
 
 
 def test_numbers_that_broke_and_names_that_are_formulas_stay_what_they_are(travelled, workspace):
     rows = b'{"epoch": 0, "loss": NaN}\n{"epoch": 1, "loss": Infinity}\n'
-    file = repacked(travelled[1], replaced("run/metrics.jsonl", rows))
-    assert [row["epoch"] for row in bundle_import.bring(file).run.epochs] == [0, 1]
-    named = repacked(travelled[1], edited("run/about.json", name="=cmd|' /C calc'!A0"))
-    assert bundle_import.bring(named).run.name == "=cmd|' /C calc'!A0"
+    file = repack_bundle(travelled[1], replace_file("run/metrics.jsonl", rows))
+    assert [row["epoch"] for row in bundle_import.import_bundle(file).run.epochs] == [0, 1]
+    named = repack_bundle(travelled[1], edit_json("run/about.json", name="=cmd|' /C calc'!A0"))
+    assert bundle_import.import_bundle(named).run.name == "=cmd|' /C calc'!A0"
 
 
 def test_a_settings_file_that_names_a_folder_leads_nowhere(travelled, workspace, tmp_path):
     for place in ("../../elsewhere", str(tmp_path), "C:\\Windows", "a/../../b"):
-        change = edited("run/settings.json", dataset__id=place, dataset__folder=place)
-        came = bundle_import.bring(repacked(travelled[1], change))
+        change = edit_json("run/settings.json", dataset__id=place, dataset__folder=place)
+        came = bundle_import.import_bundle(repack_bundle(travelled[1], change))
         assert came.dataset is None
-        assert came.run.folder.parent == runs.root()
+        assert came.run.folder.parent == runs.runs_folder()
 
 
 @pytest.mark.parametrize("bit", ["encrypted", "links", "claims"])
@@ -149,8 +167,8 @@ def test_entries_of_another_kind_are_refused(bit, travelled, workspace):
     else:
         changed[table + 24 : table + 28] = (0xFFFFFFF0).to_bytes(4, "little")
     with pytest.raises(CatDogError):
-        bundle_import.bring(io.BytesIO(changed))
-    assert not list(runs.root().iterdir())
+        bundle_import.import_bundle(io.BytesIO(changed))
+    assert not list(runs.runs_folder().iterdir())
 
 
 def _mutated(rng, path):
@@ -206,14 +224,14 @@ def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(seed, trave
         for number in range(60):
             file = _mutated(rng, travelled[1])
             try:
-                came = bundle_import.bring(file).run
+                came = bundle_import.import_bundle(file).run
             except CatDogError as error:
-                assert not list(runs.root().iterdir()), (number, error)
+                assert not list(runs.runs_folder().iterdir()), (number, error)
                 assert "\n" not in str(error) and len(str(error)) < 700, (number, error)
                 continue
-            again = runs.load(came.folder)
+            again = runs.load_run(came.folder)
             assert again.status in ("stopped", "done") and again.problem is None, number
-            assert came.folder.parent == runs.root()
+            assert came.folder.parent == runs.runs_folder()
             files.remove_tree(came.folder)
 
 
@@ -221,21 +239,21 @@ def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(seed, trave
 def test_a_bundle_with_a_fault_is_refused_and_leaves_nothing(fault, travelled, workspace, tmp_path):
     with pytest.raises((RunError, ModelError, CatDogError)) as caught:
         with pytest.warns(UserWarning) if "twice" in fault else io.BytesIO():
-            file = repacked(travelled[1], **BAD[fault])
-        bundle_import.bring(file)
+            file = repack_bundle(travelled[1], **BAD[fault])
+        bundle_import.import_bundle(file)
     assert type(caught.value) is not CatDogError and len(str(caught.value)) > 40
-    assert not (runs.root().is_dir() and list(runs.root().iterdir()))
+    assert not (runs.runs_folder().is_dir() and list(runs.runs_folder().iterdir()))
     assert not list(tmp_path.rglob("evil*"))
 
 
 def test_a_bundle_that_claims_little_and_unpacks_to_much_is_refused(travelled, workspace):
     extra = [(f"run/predictions/d{n}-test.csv", b" " * 40_000_000) for n in range(4)]
-    bomb = repacked(travelled[1], extra=extra, how=zipfile.ZIP_DEFLATED)
+    bomb = repack_bundle(travelled[1], extra=extra, how=zipfile.ZIP_DEFLATED)
     with pytest.raises(RunError, match=r"unpacks from [\d,]+ to"):
-        bundle_import.bring(bomb)
-    large = repacked(travelled[1], replaced("run/about.json", b" " * 5_000_000))
+        bundle_import.import_bundle(bomb)
+    large = repack_bundle(travelled[1], replace_file("run/about.json", b" " * 5_000_000))
     with pytest.raises(CatDogError, match=r"about\.json has 5,000,000 bytes"):
-        bundle_import.bring(large)
+        bundle_import.import_bundle(large)
 
 
 def test_links_and_what_is_no_zip_are_refused(travelled, workspace, tmp_path):
@@ -244,19 +262,19 @@ def test_links_and_what_is_no_zip_are_refused(travelled, workspace, tmp_path):
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(info, "/etc/passwd")
     with pytest.raises(CatDogError, match="link"):
-        bundle_import.bring(tmp_path / "l.zip")
+        bundle_import.import_bundle(tmp_path / "l.zip")
     for content in (b"", b"no zip at all", travelled[1].read_bytes()[:-500]):
         (tmp_path / "n.zip").write_bytes(content)
         with pytest.raises(RunError, match="cannot be brought in"):
-            bundle_import.bring(tmp_path / "n.zip")
-    assert not list(runs.root().iterdir())
+            bundle_import.import_bundle(tmp_path / "n.zip")
+    assert not list(runs.runs_folder().iterdir())
 
 
 def test_a_zip_of_photos_is_no_bundle(workspace, tmp_path, photo):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.write(photo, "cats/1.png")
     with pytest.raises(RunError, match=r"cats/1\.png, which does not belong there"):
-        bundle_import.bring(tmp_path / "photos.zip")
+        bundle_import.import_bundle(tmp_path / "photos.zip")
 
 
 def test_a_full_disk_leaves_no_half_of_a_run(travelled, workspace, monkeypatch):
@@ -269,28 +287,28 @@ def test_a_full_disk_leaves_no_half_of_a_run(travelled, workspace, monkeypatch):
 
     monkeypatch.setattr(files, "write_json", fail)
     with pytest.raises(CatDogError, match="disk is full"):
-        bundle_import.bring(travelled[1])
-    assert not list(runs.root().iterdir())
+        bundle_import.import_bundle(travelled[1])
+    assert not list(runs.runs_folder().iterdir())
 
 
 def test_names_that_would_be_markup_or_a_path_stay_names(travelled, workspace):
-    file = repacked(
-        travelled[1], edited("run/about.json", name="../../<b>x</b>\x1b[31m", group={"id": "g"})
+    file = repack_bundle(
+        travelled[1], edit_json("run/about.json", name="../../<b>x</b>\x1b[31m", group={"id": "g"})
     )
-    run = bundle_import.bring(file).run
-    assert run.folder.parent == runs.root() and not run.group
+    run = bundle_import.import_bundle(file).run
+    assert run.folder.parent == runs.runs_folder() and not run.group
     assert "\x1b" not in run.name
-    file = repacked(travelled[1], edited("manifest.json", run__id="../../outside"))
-    assert bundle_import.bring(file).run.folder.parent == runs.root()
+    file = repack_bundle(travelled[1], edit_json("manifest.json", run__id="../../outside"))
+    assert bundle_import.import_bundle(file).run.folder.parent == runs.runs_folder()
 
 
 def test_a_bundle_of_many_files_is_refused_before_it_is_unpacked(travelled, workspace):
     extra = [(f"run/predictions/d{n}-test.csv", b"") for n in range(300)]
     with pytest.raises(RunError, match="more than 200 files"):
-        bundle_import.bring(repacked(travelled[1], extra=extra))
+        bundle_import.import_bundle(repack_bundle(travelled[1], extra=extra))
 
 
 @pytest.mark.long
 def test_the_models_of_a_bundle_pass_the_check_in_a_process_of_its_own(travelled, workspace, apart):
-    assert bundle_import.bring(travelled[1]).run.can_resume
+    assert bundle_import.import_bundle(travelled[1]).run.can_resume
     assert len(list((workspace / "models_checked").glob("*.json"))) == 2

@@ -27,7 +27,7 @@ time.sleep(60)
 
 def entry(name, size=1000):
     """An entry as `records.cached` leaves it, as far as this room looks."""
-    folder = shard_cache.root() / name
+    folder = shard_cache.cache_root() / name
     folder.mkdir(parents=True)
     (folder / "index.json").write_text("{}")
     (folder / "train-00000.tfrecord").write_bytes(b"x" * size)
@@ -36,21 +36,21 @@ def entry(name, size=1000):
 
 @pytest.fixture
 def referred(dataset):
-    return entry(shard_cache.place(dataset.fingerprint, 150).name)
+    return entry(shard_cache.packed_folder(dataset.fingerprint, 150).name)
 
 
 def test_an_empty_cache_takes_nothing(workspace):
     assert (
-        shard_cache.usage(),
-        shard_cache.clear(),
-        shard_cache.sweep(runs.fingerprints_in_use()),
+        shard_cache.list_cache_entries(),
+        shard_cache.clear_cache(),
+        shard_cache.remove_unreferenced(runs.fingerprints_in_use()),
     ) == ([], 0, 0)
 
 
 def test_each_entry_tells_its_size_and_its_datasets(dataset, referred):
     entry(LOST, 5000)
     entry(f".{LOST}.packing", 10)
-    found = shard_cache.usage()
+    found = shard_cache.list_cache_entries()
     assert [e.bytes for e in found] == [5002, 1002, 12]
     assert [e.datasets for e in found] == [(), (dataset.name,), ()]
     assert [e.whole for e in found] == [True, True, False]
@@ -60,42 +60,48 @@ def test_each_entry_tells_its_size_and_its_datasets(dataset, referred):
 def test_what_no_dataset_refers_to_goes(referred):
     entry(LOST)
     entry(f".{LOST}.packing")
-    assert shard_cache.sweep(runs.fingerprints_in_use()) == 2004
-    assert list(shard_cache.root().iterdir()) == [referred]
+    assert shard_cache.remove_unreferenced(runs.fingerprints_in_use()) == 2004
+    assert list(shard_cache.cache_root().iterdir()) == [referred]
 
 
 def test_a_run_that_may_go_on_keeps_its_entry(dataset, referred):
-    run = runs.create(dataset, Training(), None)
+    run = runs.create_run(dataset, Training(), None)
     runs.remove_dataset(dataset.id)
     assert referred.exists()
-    runs.remove(run)
-    assert shard_cache.sweep(runs.fingerprints_in_use()) == 1002
+    runs.remove_run(run)
+    assert shard_cache.remove_unreferenced(runs.fingerprints_in_use()) == 1002
     assert not referred.exists()
 
 
 def test_a_dataset_that_is_deleted_takes_its_entries_along(dataset, referred):
-    other = entry(shard_cache.place(dataset.fingerprint, 64).name)
+    other = entry(shard_cache.packed_folder(dataset.fingerprint, 64).name)
     runs.remove_dataset(dataset.id)
     assert not referred.exists() and not other.exists()
 
 
 def test_an_entry_in_use_is_neither_swept_nor_cleared(dataset, referred):
     other = entry(LOST)
-    holds = [shard_cache.hold(other), shard_cache.hold(referred)]
-    assert [e.in_use for e in shard_cache.usage()] == [True, True]
-    assert (shard_cache.sweep(runs.fingerprints_in_use()), shard_cache.clear()) == (0, 0)
+    holds = [shard_cache.hold_entry(other), shard_cache.hold_entry(referred)]
+    assert [e.in_use for e in shard_cache.list_cache_entries()] == [True, True]
+    assert (
+        shard_cache.remove_unreferenced(runs.fingerprints_in_use()),
+        shard_cache.clear_cache(),
+    ) == (0, 0)
     holds[0].release()
-    assert (shard_cache.sweep(runs.fingerprints_in_use()), other.exists()) == (1002, False)
+    assert (shard_cache.remove_unreferenced(runs.fingerprints_in_use()), other.exists()) == (
+        1002,
+        False,
+    )
     holds[1].release()
-    assert (shard_cache.clear(), shard_cache.usage()) == (1002, [])
+    assert (shard_cache.clear_cache(), shard_cache.list_cache_entries()) == (1002, [])
 
 
 def test_an_entry_being_packed_is_not_cleared(referred):
     building = entry(f".{referred.name}.packing")
-    with locks.exclusive(referred):
-        assert all(e.in_use for e in shard_cache.usage())
-        assert shard_cache.clear() == 0
-    assert shard_cache.clear() == 2004
+    with locks.hold_path_lock(referred):
+        assert all(e.in_use for e in shard_cache.list_cache_entries())
+        assert shard_cache.clear_cache() == 0
+    assert shard_cache.clear_cache() == 2004
     assert not building.exists()
 
 
@@ -104,17 +110,17 @@ def test_a_killed_reader_holds_nothing(referred):
     command = [sys.executable, "-c", HOLDING, str(referred)]
     process = subprocess.Popen(command, cwd=files.PROJECT, stdout=subprocess.PIPE)
     process.stdout.readline()
-    assert shard_cache.clear() == 0
+    assert shard_cache.clear_cache() == 0
     process.kill()
     process.wait()
     process.stdout.close()
-    assert shard_cache.clear() == 1002
+    assert shard_cache.clear_cache() == 1002
 
 
 def test_a_removal_that_was_killed_is_finished(workspace):
     entry(".going-1234abcd")
-    assert shard_cache.sweep(runs.fingerprints_in_use()) == 1002
-    assert list(shard_cache.root().iterdir()) == []
+    assert shard_cache.remove_unreferenced(runs.fingerprints_in_use()) == 1002
+    assert list(shard_cache.cache_root().iterdir()) == []
 
 
 def test_what_others_keep_there_stays(workspace, tmp_path):
@@ -122,20 +128,20 @@ def test_what_others_keep_there_stays(workspace, tmp_path):
     kept.mkdir()
     (kept / "letter.txt").write_text("dear")
     entry("photos")
-    (shard_cache.root() / LOST).symlink_to(kept, target_is_directory=True)
+    (shard_cache.cache_root() / LOST).symlink_to(kept, target_is_directory=True)
     assert (
-        shard_cache.usage(),
-        shard_cache.clear(),
-        shard_cache.sweep(runs.fingerprints_in_use()),
+        shard_cache.list_cache_entries(),
+        shard_cache.clear_cache(),
+        shard_cache.remove_unreferenced(runs.fingerprints_in_use()),
     ) == ([], 0, 0)
     assert (kept / "letter.txt").exists()
-    assert (shard_cache.root() / "photos").exists()
+    assert (shard_cache.cache_root() / "photos").exists()
 
 
 @pytest.fixture
 def half(workspace):
     """A download that broke off, as `download` leaves it."""
-    folder = download.folder()
+    folder = download.downloads_folder()
     folder.mkdir(parents=True)
     (folder / "pets.zip.part").write_bytes(b"PK" + b"x" * 3998)
     (folder / "pets.zip.json").write_bytes(b"{}")
@@ -144,52 +150,65 @@ def half(workspace):
 
 
 def test_a_half_download_is_told_and_goes_only_on_request(half):
-    (found,) = shard_cache.usage()
+    (found,) = shard_cache.list_cache_entries()
     assert (found.path, found.bytes, found.kind) == (half, 4002, "download")
     assert not found.whole and not found.in_use
-    assert (shard_cache.sweep(runs.fingerprints_in_use()), shard_cache.clear()) == (0, 0)
-    assert (shard_cache.clear(half_fetched=True), shard_cache.usage()) == (4002, [])
+    assert (
+        shard_cache.remove_unreferenced(runs.fingerprints_in_use()),
+        shard_cache.clear_cache(),
+    ) == (0, 0)
+    assert (shard_cache.clear_cache(half_fetched=True), shard_cache.list_cache_entries()) == (
+        4002,
+        [],
+    )
 
 
 def test_a_whole_download_is_cleared_and_a_running_one_stays(half):
     (half.parent / "birds.zip").write_bytes(b"PK")
     with FileLock(half.parent / "pets.zip.lock"):
-        assert [(e.whole, e.in_use) for e in shard_cache.usage()] == [(False, True), (True, False)]
-        assert shard_cache.clear(half_fetched=True) == 2
-    assert [e.path for e in shard_cache.usage()] == [half]
+        assert [(e.whole, e.in_use) for e in shard_cache.list_cache_entries()] == [
+            (False, True),
+            (True, False),
+        ]
+        assert shard_cache.clear_cache(half_fetched=True) == 2
+    assert [e.path for e in shard_cache.list_cache_entries()] == [half]
 
 
 def test_what_tensorflow_datasets_fetched_is_told_and_cleared(workspace):
-    (tfds.folder() / "downloads").mkdir(parents=True)
-    assert shard_cache.usage() == []
-    (tfds.folder() / "downloads" / "beans.zip").write_bytes(b"x" * 70)
-    assert [(e.kind, e.bytes, e.whole) for e in shard_cache.usage()] == [("tfds", 70, False)]
-    with locks.exclusive(tfds.folder()):
-        assert [e.in_use for e in shard_cache.usage()] == [True]
-        assert shard_cache.clear(half_fetched=True) == 0
-    assert (shard_cache.clear(), shard_cache.clear(half_fetched=True)) == (0, 70)
-    assert not tfds.folder().exists()
+    (tfds.tfds_folder() / "downloads").mkdir(parents=True)
+    assert shard_cache.list_cache_entries() == []
+    (tfds.tfds_folder() / "downloads" / "beans.zip").write_bytes(b"x" * 70)
+    assert [(e.kind, e.bytes, e.whole) for e in shard_cache.list_cache_entries()] == [
+        ("tfds", 70, False)
+    ]
+    with locks.hold_path_lock(tfds.tfds_folder()):
+        assert [e.in_use for e in shard_cache.list_cache_entries()] == [True]
+        assert shard_cache.clear_cache(half_fetched=True) == 0
+    assert (shard_cache.clear_cache(), shard_cache.clear_cache(half_fetched=True)) == (0, 70)
+    assert not tfds.tfds_folder().exists()
 
 
 def test_photos_read_from_shards_hold_their_entry_until_they_are_gone(dataset):
-    packed = tfrecord.cached(dataset, 32)
-    small = tfrecord.load(packed, "train")
-    large = tfrecord.load(packed, "train", in_memory=False)
+    packed = tfrecord.pack_to_cache(dataset, 32)
+    small = tfrecord.load_split(packed, "train")
+    large = tfrecord.load_split(packed, "train", in_memory=False)
     del packed
     gc.collect()
-    assert shard_cache.clear() == 0
+    assert shard_cache.clear_cache() == 0
     assert len(large.images[:]) == 48
     del large
     gc.collect()
-    assert shard_cache.clear() > 0
+    assert shard_cache.clear_cache() > 0
     assert len(small.images) == 48
 
 
 def test_packing_sweeps_what_changed_photos_left_behind(workspace, demo, tmp_path):
     shutil.copytree(demo, tmp_path / "set")
-    tfrecord.cached(datasets.open_folder(tmp_path / "set"), 32)
+    tfrecord.pack_to_cache(datasets.open_folder(tmp_path / "set"), 32)
     (tmp_path / "set/train/cats/cat.0003.jpg").unlink()
     changed = datasets.open_folder(tmp_path / "set")
     gc.collect()
-    tfrecord.cached(changed, 32, in_use=runs.fingerprints_in_use())
-    assert [e.path for e in shard_cache.usage()] == [shard_cache.place(changed.fingerprint, 32)]
+    tfrecord.pack_to_cache(changed, 32, in_use=runs.fingerprints_in_use())
+    assert [e.path for e in shard_cache.list_cache_entries()] == [
+        shard_cache.packed_folder(changed.fingerprint, 32)
+    ]

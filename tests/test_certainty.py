@@ -10,7 +10,7 @@ from catdog_core.analysis import uncertainty
 
 
 def names(photos, classes=("cats", "dogs")):
-    with zipfile.ZipFile(io.BytesIO(uncertainty.sorted_zip(photos, classes))) as archive:
+    with zipfile.ZipFile(io.BytesIO(uncertainty.zip_by_label(photos, classes))) as archive:
         assert archive.testzip() is None
         return archive.namelist()
 

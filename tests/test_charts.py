@@ -5,7 +5,7 @@ import json
 import pytest
 
 from catdog_ui import charts
-from catdog_ui.charts import Curve
+from catdog_ui.charts import LearningCurve
 
 
 def rows(*accuracies):
@@ -20,7 +20,7 @@ def trace(figure, name):
 
 
 def test_epochs_are_counted_from_one():
-    figure = charts.live("accuracy", Curve(rows(0.5, 0.6, 0.7), planned=3))
+    figure = charts.live_figure("accuracy", LearningCurve(rows(0.5, 0.6, 0.7), planned=3))
     assert list(trace(figure, "Training").x) == [1, 2, 3]
     assert list(trace(figure, "Validation").y) == pytest.approx([0.45, 0.55, 0.65])
 
@@ -31,27 +31,29 @@ def test_points_inside_an_epoch_lie_at_fractions_and_epochs_are_not_joined():
         {"epoch": 0, "batch": 10, "steps": 10, "loss": 0.6, "accuracy": 0.6},
         {"epoch": 1, "batch": 5, "steps": 10, "loss": 0.5, "accuracy": 0.7},
     ]
-    inside = trace(charts.live("loss", Curve([], 5, batches=batches)), "Inside the epoch")
+    inside = trace(
+        charts.live_figure("loss", LearningCurve([], 5, batches=batches)), "Inside the epoch"
+    )
     assert list(inside.x) == [0.5, 1.0, None, 1.5]
     assert list(inside.y) == [0.7, 0.6, None, 0.5]
 
 
 def test_the_best_epoch_is_marked_at_its_validation_value():
-    figure = charts.live("accuracy", Curve(rows(0.5, 0.8, 0.7), planned=3, best=1))
+    figure = charts.live_figure("accuracy", LearningCurve(rows(0.5, 0.8, 0.7), planned=3, best=1))
     star = trace(figure, "Best epoch")
     assert list(star.x) == [2]
     assert list(star.y) == pytest.approx([0.75])
 
 
 def test_a_legend_escapes_names_and_shows_colours():
-    text = charts.legend([("<b>run", "#0072B2", "line"), ("Training", "", "dots")])
+    text = charts.legend_html([("<b>run", "#0072B2", "line"), ("Training", "", "dots")])
     assert "&lt;b&gt;run" in text and "#0072B2" in text and "currentColor" in text
 
 
 def test_axes_stay_still_while_an_epoch_grows():
     half = [{"epoch": 1, "batch": 5, "steps": 10, "loss": 0.7, "accuracy": 0.1}]
-    early = charts.live("accuracy", Curve(rows(0.5), planned=50))
-    later = charts.live("accuracy", Curve(rows(0.5), planned=50, batches=half))
+    early = charts.live_figure("accuracy", LearningCurve(rows(0.5), planned=50))
+    later = charts.live_figure("accuracy", LearningCurve(rows(0.5), planned=50, batches=half))
     assert early.layout.xaxis.range == later.layout.xaxis.range
     assert early.layout.yaxis.range == later.layout.yaxis.range
     assert early.layout.uirevision == later.layout.uirevision == "keep"
@@ -62,41 +64,43 @@ def test_axes_stay_still_while_an_epoch_grows():
     [(0, 50, 2), (3, 50, 5), (5, 50, 10), (49, 50, 50), (50, 50, 50), (1, 1, 1), (2, 2, 2)],
 )
 def test_the_epoch_axis_grows_in_round_steps_up_to_the_plan(reached, planned, end):
-    assert charts.horizon(reached, planned) == end
+    assert charts.axis_end(reached, planned) == end
 
 
 def test_a_diverged_training_leaves_a_gap():
     broken = [{"epoch": 0, "loss": float("nan"), "val_loss": float("inf"), "accuracy": 0.5}]
-    figure = charts.live("loss", Curve(broken, planned=2))
+    figure = charts.live_figure("loss", LearningCurve(broken, planned=2))
     assert list(trace(figure, "Training").y) == [None]
     json.loads(figure.to_json())
 
 
 def test_a_name_cannot_bring_html():
-    curve = Curve(rows(0.5, 0.6), planned=2, name="<a href='//x'>n</a>")
-    figure = charts.overlay("accuracy", [curve])
+    curve = LearningCurve(rows(0.5, 0.6), planned=2, name="<a href='//x'>n</a>")
+    figure = charts.overlay_figure("accuracy", [curve])
     assert all("<" not in trace.name for trace in figure.data)
 
 
 def test_runs_of_an_overlay_differ_in_colour_and_symbol():
-    runs = [Curve(rows(0.5, 0.6), 2, name=name) for name in ("a", "b")]
-    lines = [trace for trace in charts.overlay("loss", runs).data if "validation" in trace.name]
+    runs = [LearningCurve(rows(0.5, 0.6), 2, name=name) for name in ("a", "b")]
+    lines = [
+        trace for trace in charts.overlay_figure("loss", runs).data if "validation" in trace.name
+    ]
     assert lines[0].line.color != lines[1].line.color
     assert lines[0].marker.symbol != lines[1].marker.symbol
 
 
 def test_an_overlay_can_leave_training_out():
-    figure = charts.overlay("loss", [Curve(rows(0.5), 2, name="a")], training=False)
+    figure = charts.overlay_figure("loss", [LearningCurve(rows(0.5), 2, name="a")], training=False)
     assert [trace.name for trace in figure.data] == ["a, validation"]
 
 
 def test_no_background_is_painted():
-    layout = charts.live("loss", Curve([], 5)).layout
+    layout = charts.live_figure("loss", LearningCurve([], 5)).layout
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
 
 
 def test_a_few_losses_of_hundreds_do_not_press_all_else_flat():
     wild = [{"epoch": 0, "loss": 370.0, "val_loss": 8.0}]
-    figure = charts.live("loss", Curve([*wild, *rows(0.5, 0.6, 0.7)[1:]], planned=3))
+    figure = charts.live_figure("loss", LearningCurve([*wild, *rows(0.5, 0.6, 0.7)[1:]], planned=3))
     assert figure.layout.yaxis.range[1] < 2
     assert figure.data[0].cliponaxis

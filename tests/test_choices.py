@@ -9,7 +9,7 @@ import pytest
 
 from catdog_core.base.errors import CatDogError, DatasetError
 from catdog_core.data import datasets, photo_scan
-from catdog_core.data.datasets import Choice
+from catdog_core.data.datasets import PhotoEdit
 from catdog_core.imaging import decode
 
 CAT, DOG = "train/cats/cat.0000.jpg", "train/dogs/dog.0001.jpg"
@@ -28,7 +28,7 @@ def plain(workspace, demo, tmp_path):
         for path in sorted(demo.glob(f"*/{name}/*.jpg")):
             shutil.copy(path, tmp_path / "set" / name / f"{path.parts[-3]}-{path.name}")
     photo = decode.decode((tmp_path / "set/cats/train-cat.0000.jpg").read_bytes())
-    (tmp_path / "set/cats/copy.jpg").write_bytes(decode.encode(photo, quality=40))
+    (tmp_path / "set/cats/copy.jpg").write_bytes(decode.encode_photo(photo, quality=40))
     return datasets.open_folder(tmp_path / "set")
 
 
@@ -39,55 +39,55 @@ def found(dataset):
 @pytest.mark.parametrize(
     ("choice", "place"),
     [
-        (Choice(CAT, "exclude"), None),
-        (Choice(CAT, "move", "validation"), ("cats", "validation")),
-        (Choice(CAT, "move", "test"), ("cats", "test")),
-        (Choice(CAT, "relabel", "dogs"), ("dogs", "train")),
+        (PhotoEdit(CAT, "exclude"), None),
+        (PhotoEdit(CAT, "move", "validation"), ("cats", "validation")),
+        (PhotoEdit(CAT, "move", "test"), ("cats", "test")),
+        (PhotoEdit(CAT, "relabel", "dogs"), ("dogs", "train")),
     ],
 )
 def test_a_choice_is_obeyed_remembered_and_undone(opened, demo, choice, place):
     before = {path: path.stat().st_mtime_ns for path in demo.rglob("*")}
-    changed = datasets.change(opened.id, [choice])
+    changed = datasets.edit_photos(opened.id, [choice])
     assert found(changed).get(CAT) == place
     assert changed.fingerprint != opened.fingerprint
-    assert datasets.load(opened.id) == datasets.open_folder(demo) == changed
-    assert datasets.undo(opened.id) == datasets.load(opened.id) == opened
+    assert datasets.load_dataset(opened.id) == datasets.open_folder(demo) == changed
+    assert datasets.undo_last_edit(opened.id) == datasets.load_dataset(opened.id) == opened
     assert {path: path.stat().st_mtime_ns for path in demo.rglob("*")} == before
 
 
 def test_choices_of_one_change_are_undone_at_once_and_changes_one_by_one(opened):
-    first = datasets.change(opened.id, [Choice(CAT, "exclude"), Choice(DOG, "exclude")])
-    second = datasets.change(opened.id, [Choice(CAT, "restore")])
+    first = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "exclude"), PhotoEdit(DOG, "exclude")])
+    second = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "restore")])
     assert (first.excluded, second.excluded) == ((CAT, DOG), (DOG,))
     assert [change.choices[0].action for change in second.changes] == ["exclude", "restore"]
-    assert datasets.undo(opened.id) == first
-    assert datasets.undo(opened.id) == opened
+    assert datasets.undo_last_edit(opened.id) == first
+    assert datasets.undo_last_edit(opened.id) == opened
     with pytest.raises(DatasetError, match="Nothing was changed"):
-        datasets.undo(opened.id)
+        datasets.undo_last_edit(opened.id)
 
 
 def test_the_same_state_has_the_same_fingerprint_however_it_came_about(opened):
-    there = datasets.change(opened.id, [Choice(CAT, "exclude")])
-    back = datasets.change(opened.id, [Choice(CAT, "restore")])
-    again = datasets.change(opened.id, [Choice(CAT, "exclude")])
+    there = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "exclude")])
+    back = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "restore")])
+    again = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "exclude")])
     assert back.fingerprint == opened.fingerprint
     assert again.fingerprint == there.fingerprint
 
 
 def test_keeping_changes_no_photo(opened):
-    kept = datasets.change(opened.id, [Choice(CAT, "keep", "tiny")])
+    kept = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "keep", "tiny")])
     assert (kept.fingerprint, kept.photos) == (opened.fingerprint, opened.photos)
     assert kept.kept == {CAT: {"tiny"}}
 
 
 def test_the_state_an_old_run_was_trained_on_is_told_again_even_when_undone(opened):
-    then = datasets.change(opened.id, [Choice(CAT, "exclude")])
-    datasets.undo(opened.id)
-    datasets.change(opened.id, [Choice(DOG, "relabel", "cats")])
-    assert datasets.as_of(opened.id, then.fingerprint) == then
-    assert datasets.as_of(opened.id, opened.fingerprint) == opened
+    then = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "exclude")])
+    datasets.undo_last_edit(opened.id)
+    datasets.edit_photos(opened.id, [PhotoEdit(DOG, "relabel", "cats")])
+    assert datasets.load_dataset_as_of(opened.id, then.fingerprint) == then
+    assert datasets.load_dataset_as_of(opened.id, opened.fingerprint) == opened
     with pytest.raises(DatasetError, match="have changed since"):
-        datasets.as_of(opened.id, "0" * 40)
+        datasets.load_dataset_as_of(opened.id, "0" * 40)
 
 
 def test_a_run_goes_on_with_the_photos_it_began_with(opened):
@@ -96,64 +96,66 @@ def test_a_run_goes_on_with_the_photos_it_began_with(opened):
     from catdog_core.config import Training
     from catdog_core.training import training_loop
 
-    run = runs.load(runs.create(opened, Training(), None))
-    datasets.change(opened.id, [Choice(CAT, "exclude")])
-    assert training_loop._dataset(run) == opened
-    record = datasets.root() / opened.id / "dataset.json"
+    run = runs.load_run(runs.create_run(opened, Training(), None))
+    datasets.edit_photos(opened.id, [PhotoEdit(CAT, "exclude")])
+    assert training_loop._load_dataset(run) == opened
+    record = datasets.datasets_folder() / opened.id / "dataset.json"
     record.write_text(record.read_text().replace(opened.fingerprint, "f" * 40))
     with pytest.raises(RunError, match="have changed since"):
-        training_loop._dataset(run)
+        training_loop._load_dataset(run)
 
 
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        (Choice("train/cats/none.jpg", "exclude"), "no photo 'train/cats/none.jpg'"),
-        (Choice("../secret.jpg", "exclude"), "no photo"),
-        (Choice(CAT, "delete"), "cannot be told to delete"),
-        (Choice(CAT, "move", "cats"), "cannot be told to move 'cats'"),
-        (Choice(CAT, "relabel", "birds"), "cannot be told to relabel 'birds'"),
+        (PhotoEdit("train/cats/none.jpg", "exclude"), "no photo 'train/cats/none.jpg'"),
+        (PhotoEdit("../secret.jpg", "exclude"), "no photo"),
+        (PhotoEdit(CAT, "delete"), "cannot be told to delete"),
+        (PhotoEdit(CAT, "move", "cats"), "cannot be told to move 'cats'"),
+        (PhotoEdit(CAT, "relabel", "birds"), "cannot be told to relabel 'birds'"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_remembered(opened, choice, words):
     with pytest.raises(DatasetError, match=words):
-        datasets.change(opened.id, [Choice(DOG, "exclude"), choice])
-    assert datasets.load(opened.id) == opened
+        datasets.edit_photos(opened.id, [PhotoEdit(DOG, "exclude"), choice])
+    assert datasets.load_dataset(opened.id) == opened
 
 
 def test_a_class_is_never_emptied(opened):
     cats = [item.file for item in opened.items("validation") if item.label == 0]
     with pytest.raises(DatasetError, match="No photo of cats would be left in validation"):
-        datasets.change(opened.id, [Choice(file, "exclude") for file in cats])
+        datasets.edit_photos(opened.id, [PhotoEdit(file, "exclude") for file in cats])
 
 
 def test_choices_about_photos_that_are_gone_are_passed_over(plain):
-    datasets.change(plain.id, [Choice("cats/copy.jpg", "exclude")])
+    datasets.edit_photos(plain.id, [PhotoEdit("cats/copy.jpg", "exclude")])
     (plain.root / "cats/copy.jpg").unlink()
     again = datasets.open_folder(plain.root)
     assert (again.excluded, len(again.items())) == ((), 72)
 
 
 def test_a_folder_is_read_with_its_choices_and_nothing_is_written(opened, demo):
-    changed = datasets.change(opened.id, [Choice(CAT, "exclude")])
-    record = datasets.root() / opened.id / "dataset.json"
+    changed = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "exclude")])
+    record = datasets.datasets_folder() / opened.id / "dataset.json"
     before = record.stat().st_mtime_ns
     assert datasets.read_folder(demo) == changed
-    assert datasets.scan(demo) == opened
+    assert datasets.scan_folder(demo) == opened
     assert record.stat().st_mtime_ns == before
 
 
 def test_two_writers_at_once_lose_no_choice(opened):
     names = [item.file for item in opened.items("train")][:12]
     threads = [
-        threading.Thread(target=datasets.change, args=(opened.id, [Choice(name, "exclude")]))
+        threading.Thread(
+            target=datasets.edit_photos, args=(opened.id, [PhotoEdit(name, "exclude")])
+        )
         for name in names
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert datasets.load(opened.id).excluded == tuple(sorted(names))
+    assert datasets.load_dataset(opened.id).excluded == tuple(sorted(names))
 
 
 def test_a_full_disk_leaves_the_record_as_it_was(opened, monkeypatch):
@@ -163,24 +165,24 @@ def test_a_full_disk_leaves_the_record_as_it_was(opened, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("catdog_core.base.files._sync", full)
         with pytest.raises(CatDogError, match="No space left"):
-            datasets.change(opened.id, [Choice(CAT, "exclude")])
-    assert datasets.load(opened.id) == opened
+            datasets.edit_photos(opened.id, [PhotoEdit(CAT, "exclude")])
+    assert datasets.load_dataset(opened.id) == opened
 
 
 @pytest.mark.parametrize("history", [[{}], [{"undo": True}], [1], [{"choices": [[1, 2, 3, 4]]}], 7])
 def test_a_damaged_history_is_told(opened, history):
-    record = datasets.root() / opened.id / "dataset.json"
+    record = datasets.datasets_folder() / opened.id / "dataset.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), "history": history}))
     with pytest.raises(DatasetError, match="is damaged"):
-        datasets.load(opened.id)
+        datasets.load_dataset(opened.id)
 
 
 def test_a_record_of_before_there_were_choices_is_read(opened):
-    record = datasets.root() / opened.id / "dataset.json"
+    record = datasets.datasets_folder() / opened.id / "dataset.json"
     stored = json.loads(record.read_text())
     del stored["history"]
     record.write_text(json.dumps({**stored, "exclusions": [], "relabels": {}, "subset": None}))
-    assert datasets.load(opened.id) == opened
+    assert datasets.load_dataset(opened.id) == opened
 
 
 def test_a_new_split_keeps_like_photos_together_takes_a_test_and_is_undone(plain):
@@ -195,15 +197,15 @@ def test_a_new_split_keeps_like_photos_together_takes_a_test_and_is_undone(plain
     assert anew.note["layout"] == "redivided"
     assert anew.note["split"] == {"seed": 7, "validation_fraction": 0.25, "test_fraction": 0.2}
     for _ in range(8):
-        back = datasets.undo(plain.id)
+        back = datasets.undo_last_edit(plain.id)
     assert back == plain
 
 
 def test_a_new_split_leaves_out_the_excluded_and_a_later_choice_holds(plain):
-    datasets.change(plain.id, [Choice("cats/copy.jpg", "exclude")])
+    datasets.edit_photos(plain.id, [PhotoEdit("cats/copy.jpg", "exclude")])
     anew = datasets.resplit(plain.id, seed=5)
     file = anew.items("train")[0].file
-    moved = datasets.change(plain.id, [Choice(file, "move", "test")])
+    moved = datasets.edit_photos(plain.id, [PhotoEdit(file, "move", "test")])
     assert "cats/copy.jpg" not in found(moved)
     assert found(moved)[file][1] == "test"
     assert {k: v for k, v in found(moved).items() if k != file} == {
@@ -222,7 +224,7 @@ def test_a_test_folder_stays_and_no_second_test_is_taken(workspace, demo, tmp_pa
     shutil.copytree(demo / "validation", tmp_path / "set" / "test")
     for path in (tmp_path / "set/test").rglob("*.jpg"):  # other bytes, other pictures
         photo = decode.decode(path.read_bytes())
-        path.write_bytes(decode.encode(np.rot90(photo).copy()))
+        path.write_bytes(decode.encode_photo(np.rot90(photo).copy()))
     opened = datasets.open_folder(tmp_path / "set")
     with pytest.raises(DatasetError, match="has a test folder"):
         datasets.resplit(opened.id, test_fraction=0.1)
@@ -237,13 +239,13 @@ def test_exact_copies_stay_on_one_side_from_the_start(demo, tmp_path):
     for number in range(12):
         shutil.copy(tmp_path / f"cats/cat.{number:04}.jpg", tmp_path / f"cats/again{number}.jpg")
     for seed in range(5):
-        split = found(datasets.scan(tmp_path, seed=seed))
+        split = found(datasets.scan_folder(tmp_path, seed=seed))
         for number in range(12):
             assert split[f"cats/again{number}.jpg"] == split[f"cats/cat.{number:04}.jpg"]
 
 
 def test_a_plain_folder_may_be_divided_in_three_when_scanned(demo):
-    found = datasets.scan(demo / "train", test_fraction=0.25)
+    found = datasets.scan_folder(demo / "train", test_fraction=0.25)
     assert {split: sum(row.values()) for split, row in found.counts().items()} == {
         "train": 24,
         "validation": 12,
@@ -263,7 +265,7 @@ def test_a_subset_has_fewer_training_photos_and_a_name_of_its_own(opened):
 def test_the_check_on_the_command_line_obeys_choices(opened, demo, capsys):
     from catdog_core import cli
 
-    datasets.change(opened.id, [Choice(CAT, "exclude")])
+    datasets.edit_photos(opened.id, [PhotoEdit(CAT, "exclude")])
     assert cli.main(["check", str(demo)]) == 0
     assert "train: 23 cats, 24 dogs" in capsys.readouterr().out
 
@@ -274,9 +276,9 @@ def test_classes_are_counted_in_the_order_chosen_and_that_is_undone(opened, demo
     assert found(turned) == found(opened)
     assert turned.fingerprint != opened.fingerprint
     assert turned.counts()["train"] == {"dogs": 24, "cats": 24}
-    assert datasets.load(opened.id) == datasets.open_folder(demo) == turned
-    assert datasets.undo(opened.id) == opened
-    assert datasets.as_of(opened.id, turned.fingerprint) == turned
+    assert datasets.load_dataset(opened.id) == datasets.open_folder(demo) == turned
+    assert datasets.undo_last_edit(opened.id) == opened
+    assert datasets.load_dataset_as_of(opened.id, turned.fingerprint) == turned
 
 
 def test_the_order_of_classes_that_was_there_first_has_the_first_fingerprint(opened):
@@ -286,15 +288,15 @@ def test_the_order_of_classes_that_was_there_first_has_the_first_fingerprint(ope
 
 def test_choices_and_splits_hold_in_another_order_of_classes(opened):
     before = datasets.resplit(opened.id, seed=4)
-    datasets.undo(opened.id)
+    datasets.undo_last_edit(opened.id)
     datasets.order_classes(opened.id, ["dogs", "cats"])
     turned = datasets.resplit(opened.id, seed=4)
     assert found(turned) == found(before)
-    changed = datasets.change(opened.id, [Choice(CAT, "relabel", "dogs")])
+    changed = datasets.edit_photos(opened.id, [PhotoEdit(CAT, "relabel", "dogs")])
     assert found(changed)[CAT][0] == "dogs"
     cats = [item.file for item in changed.items("validation") if item.label == 1]
     with pytest.raises(DatasetError, match="No photo of cats would be left in validation"):
-        datasets.change(opened.id, [Choice(file, "exclude") for file in cats])
+        datasets.edit_photos(opened.id, [PhotoEdit(file, "exclude") for file in cats])
 
 
 def test_a_class_that_came_later_is_counted_last(workspace, demo, tmp_path):
@@ -317,6 +319,6 @@ def test_a_run_keeps_its_order_of_classes(opened):
     from catdog_core.training import training_loop
 
     turned = datasets.order_classes(opened.id, ["dogs", "cats"])
-    run = runs.load(runs.create(turned, Training(), None))
-    datasets.undo(opened.id)
-    assert run.classes == training_loop._dataset(run).classes == ("dogs", "cats")
+    run = runs.load_run(runs.create_run(turned, Training(), None))
+    datasets.undo_last_edit(opened.id)
+    assert run.classes == training_loop._load_dataset(run).classes == ("dogs", "cats")

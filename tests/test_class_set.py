@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from servers import serving
+from servers import running_site
 
 from catdog_core import cli
 from catdog_core.base.errors import DatasetError, DownloadError
@@ -26,7 +26,7 @@ def packed(counts=COUNTS):
             for name, count in row.items():
                 for n in range(count):
                     shade = (31 * len(split) + 7 * ord(name[0]) + 9 * n) % 256
-                    photo = decode.encode(np.full((20, 20, 3), shade, np.uint8))
+                    photo = decode.encode_photo(np.full((20, 20, 3), shade, np.uint8))
                     file = f"cats_and_dogs_filtered/{split}/{name}/{name[:-1]}.{n}.jpg"
                     archive.writestr(file, photo)
     return buffer.getvalue()
@@ -44,9 +44,9 @@ def fetch(site, **changes):
 
 def test_it_becomes_a_dataset_and_the_zip_goes(workspace):
     told = []
-    with serving(packed()) as site:
-        found = cats_vs_dogs.dataset(fetch(site, tell=lambda *now: told.append(now)))
-        again = cats_vs_dogs.dataset(fetch(site))
+    with running_site(packed()) as site:
+        found = cats_vs_dogs.fetch_cats_vs_dogs(fetch(site, tell=lambda *now: told.append(now)))
+        again = cats_vs_dogs.fetch_cats_vs_dogs(fetch(site))
     assert found == again and len(site.asked) == 1
     assert (found.id, found.source, found.counts()) == (cats_vs_dogs.ID, "download", COUNTS)
     assert found.items()[0].file.endswith("train/cats/cat.0.jpg")
@@ -56,8 +56,8 @@ def test_it_becomes_a_dataset_and_the_zip_goes(workspace):
 
 def test_it_goes_on_after_a_cut_in_the_middle(workspace):
     body = packed()
-    with serving(body, cut_at=len(body) // 2) as site:
-        assert cats_vs_dogs.dataset(fetch(site)).counts() == COUNTS
+    with running_site(body, cut_at=len(body) // 2) as site:
+        assert cats_vs_dogs.fetch_cats_vs_dogs(fetch(site)).counts() == COUNTS
     assert site.asked[1][1]["Range"] == f"bytes={len(body) // 2}-"
 
 
@@ -72,19 +72,19 @@ def test_it_goes_on_after_a_cut_in_the_middle(workspace):
     ],
 )
 def test_another_content_is_refused_and_removed(workspace, body, words):
-    with serving(body) as site, pytest.raises(DownloadError, match=words):
-        cats_vs_dogs.dataset(fetch(site))
-    assert datasets.listing() == []
+    with running_site(body) as site, pytest.raises(DownloadError, match=words):
+        cats_vs_dogs.fetch_cats_vs_dogs(fetch(site))
+    assert datasets.list_datasets() == []
     assert not [p for p in workspace.rglob("*") if p.suffix in (".zip", ".part")]
 
 
 def test_a_zip_that_could_not_be_unpacked_is_not_fetched_again(workspace, monkeypatch):
-    with serving(packed()) as site:
+    with running_site(packed()) as site:
         with monkeypatch.context() as patch:
             patch.setattr(cats_vs_dogs.archives.shutil, "disk_usage", full_at(len(site.body)))
             with pytest.raises(DatasetError, match="free on the disk"):
-                cats_vs_dogs.dataset(fetch(site))
-        assert cats_vs_dogs.dataset(fetch(site)).counts() == COUNTS
+                cats_vs_dogs.fetch_cats_vs_dogs(fetch(site))
+        assert cats_vs_dogs.fetch_cats_vs_dogs(fetch(site)).counts() == COUNTS
     assert len(site.asked) == 1
 
 
@@ -105,13 +105,13 @@ def full_at(size):
 def test_the_command_fills_a_folder_without_its_wrapper(workspace, tmp_path, capsys, monkeypatch):
     target = tmp_path / "pets"
     target.mkdir()
-    with serving(packed()) as site:
+    with running_site(packed()) as site:
         monkeypatch.setattr("catdog_core.cli.data.Fetch", lambda **told: fetch(site, **told))
         assert cli.main(["download", str(target)]) == 0
     out, err = capsys.readouterr()
     assert "train: 4 cats, 4 dogs" in out and f"12 photos in {target}" in out and err == ""
     assert "Asirra" in out and "Petfinder.com" in out and "Kaggle" in out
-    assert datasets.scan(target).counts() == COUNTS
+    assert datasets.scan_folder(target).counts() == COUNTS
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "workspace") == ["pets"]
 
 
@@ -119,17 +119,17 @@ def test_the_command_fills_the_workspace_and_no_folder_that_holds_something(
     workspace, tmp_path, capsys, monkeypatch
 ):
     (tmp_path / "mine.txt").touch()
-    with serving(packed()) as site:
+    with running_site(packed()) as site:
         monkeypatch.setattr("catdog_core.cli.data.Fetch", lambda **told: fetch(site, **told))
         assert cli.main(["download", str(tmp_path)]) == 1
         assert "already holds something" in capsys.readouterr().err and site.asked == []
         assert cli.main(["download"]) == 0
     assert "12 photos in" in capsys.readouterr().out
-    assert datasets.listing()[0].id == cats_vs_dogs.ID
+    assert datasets.list_datasets()[0].id == cats_vs_dogs.ID
 
 
 def test_without_a_network_the_command_says_so_in_one_line(workspace, capsys, monkeypatch):
-    with serving() as site:
+    with running_site() as site:
         gone = site
     monkeypatch.setattr(data, "Fetch", lambda **told: fetch(gone, **told))
     assert cli.main(["download"]) == 1
@@ -143,10 +143,10 @@ def test_import_tells_what_is_inside_then_takes_it(workspace, tmp_path, capsys):
     assert cli.main(["import", str(path), "--look"]) == 0
     told = capsys.readouterr().out
     assert "train: 4 cats, 4 dogs" in told and "cats_and_dogs_filtered around" in told
-    assert datasets.listing() == []
+    assert datasets.list_datasets() == []
     assert cli.main(["import", str(path)]) == 0
     assert capsys.readouterr().out.startswith(told)
-    assert datasets.listing()[0].counts() == COUNTS
+    assert datasets.list_datasets()[0].counts() == COUNTS
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import sys
 import time
 
 import pytest
-from fakes import shell as run
+from fakes import run_cli as run
 
 from catdog_core import cli, runs
 from catdog_core.base import files
-from catdog_core.base.field_specs import controls
+from catdog_core.base.field_specs import describe_fields
 from catdog_core.cli import output
 from catdog_core.config import Augmentation, Training
 from catdog_core.data import datasets
@@ -29,7 +29,7 @@ def test_help_is_shown_without_a_command(capsys, workspace):
 @pytest.mark.parametrize("model, command", [(Training, "train"), (Augmentation, "augment")])
 def test_every_setting_has_a_flag(capsys, model, command):
     _, out, _ = run(capsys, command, "--help")
-    for control in controls(model):
+    for control in describe_fields(model):
         assert f"--{control.name.replace('_', '-')}" in out
 
 
@@ -98,7 +98,7 @@ def test_a_damaged_preset_is_no_reason_to_delete_a_folder(capsys, mistakes, phot
 
 
 def test_long_work_without_a_terminal_tells_on_stderr_alone(capsys, workspace, demo, monkeypatch):
-    monkeypatch.setattr(output, "PAUSE", -1.0)
+    monkeypatch.setattr(output, "PROGRESS_INTERVAL", -1.0)
     status, out, err = run(capsys, "check", demo, "--json")
     assert status == 0
     assert json.loads(out)["findings"] == []
@@ -175,7 +175,7 @@ def test_train_prints_a_line_an_epoch_and_nothing_on_stderr(trained):
     epochs = [line[:10] for line in told.stdout.splitlines() if "val_loss" in line]
     assert (told.returncode, told.stderr) == (0, "")
     assert epochs == ["Epoch 1/2:", "Epoch 2/2:"]
-    assert runs.load(folder).status == "done"
+    assert runs.load_run(folder).status == "done"
 
 
 @pytest.mark.slow
@@ -212,15 +212,15 @@ def test_ctrl_c_stops_a_training_that_resume_goes_on_with(capsys, workspace, dem
     process = subprocess.Popen(
         [*command, *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=files.PROJECT
     )
-    until(lambda: files.read_lines(folder / "metrics.jsonl") or process.poll() is not None)
+    until(lambda: files.read_json_lines(folder / "metrics.jsonl") or process.poll() is not None)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, b"")
     assert b"Stopped. Go on with" in out
-    assert runs.load(folder).status == "stopped"
+    assert runs.load_run(folder).status == "stopped"
 
     assert run(capsys, "resume", folder)[0] == 0
-    assert [row["epoch"] for row in runs.load(folder).epochs] == [0, 1, 2]
+    assert [row["epoch"] for row in runs.load_run(folder).epochs] == [0, 1, 2]
 
 
 @pytest.mark.slow
@@ -228,7 +228,9 @@ def test_a_photo_that_cannot_be_read_does_not_lose_the_others(capsys, workspace,
     from catdog_core.models import keras_models
 
     model, bad = tmp_path / "m.keras", tmp_path / "bad.jpg"
-    keras_models.save(keras_models.build("notes", 32), model, {"classes": ["cats", "dogs"]})
+    keras_models.save_model(
+        keras_models.build_model("notes", 32), model, {"classes": ["cats", "dogs"]}
+    )
     bad.write_bytes(b"no photo")
     status, out, err = run(capsys, "predict", model, bad, photo)
     assert status == 0
@@ -237,17 +239,17 @@ def test_a_photo_that_cannot_be_read_does_not_lose_the_others(capsys, workspace,
 
 
 def test_runs_are_listed_with_whole_ids_and_plain_names(capsys, workspace, demo):
-    folder = runs.create(datasets.open_folder(demo), Training(), None, name="[bold]mine")
+    folder = runs.create_run(datasets.open_folder(demo), Training(), None, name="[bold]mine")
     out = run(capsys, "runs")[1]
     assert folder.name in out
     assert "[bold]mine" in out
 
 
 def test_plot_draws_a_run_and_refuses_one_without_epochs(workspace, demo, tmp_path, capsys):
-    run = runs.create(datasets.open_folder(demo), Training(), None, name="young")
+    run = runs.create_run(datasets.open_folder(demo), Training(), None, name="young")
     assert cli.main(["plot", str(run), str(tmp_path / "curve.png")]) == 1
     assert "no whole epoch yet" in capsys.readouterr().err
     numbers = dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), 0.5)
-    files.append_line(run / "metrics.jsonl", {"epoch": 0, **numbers})
+    files.append_json_line(run / "metrics.jsonl", {"epoch": 0, **numbers})
     assert cli.main(["plot", str(run), str(tmp_path / "curve.png")]) == 0
     assert (tmp_path / "curve.png").read_bytes()[:4] == b"\x89PNG"

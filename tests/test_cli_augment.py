@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fakes import shell as run
+from fakes import run_cli as run
 from PIL import Image
 
 from catdog_core.analysis import plots
@@ -23,9 +23,9 @@ def test_a_preset_saved_or_downloaded_on_the_page_serves_the_shell(
     capsys, workspace, photo, tmp_path
 ):
     mine = Augmentation(hue_range=60, vertical_flip=False)
-    presets.save("mine", mine)
+    presets.save_preset("mine", mine)
     file = tmp_path / "shared.json"
-    file.write_text(presets.dump("shared", mine))
+    file.write_text(presets.dump_preset("shared", mine))
     sheets = [tmp_path / "a.png", tmp_path / "b.png"]
     for sheet, source in zip(sheets, ("mine", file), strict=True):
         assert run(capsys, "augment", photo, sheet, "--augment", source)[0] == 0
@@ -75,9 +75,11 @@ def test_a_flag_out_of_range_is_refused_by_name(capsys, workspace, photo, tmp_pa
 def test_saved_presets_are_found_by_name_and_named_where_one_is_missing(
     capsys, workspace, photo, tmp_path, monkeypatch
 ):
-    presets.save("My cats", NO_AUGMENTATION)
+    presets.save_preset("My cats", NO_AUGMENTATION)
     told = []
-    monkeypatch.setattr(plots, "contact_sheet", lambda *args, title, **more: told.append(title))
+    monkeypatch.setattr(
+        plots, "write_contact_sheet", lambda *args, title, **more: told.append(title)
+    )
     assert run(capsys, "augment", photo, tmp_path / "o.png", "--augment", "My cats")[0] == 0
     assert told == ["photo.png: nothing is changed"]
     err = run(capsys, "augment", photo, tmp_path / "o.png", "--augment", "My dogs")[2]
@@ -102,7 +104,9 @@ def test_the_title_of_a_sheet_tells_no_mixing_that_was_left_out(
     capsys, workspace, photo, tmp_path, monkeypatch
 ):
     told = []
-    monkeypatch.setattr(plots, "contact_sheet", lambda *args, title, **more: told.append(title))
+    monkeypatch.setattr(
+        plots, "write_contact_sheet", lambda *args, title, **more: told.append(title)
+    )
     flags = ["--augment", "none", "--mixup-alpha", 1]
     for more in ([], ["--with", photo]):
         assert run(capsys, "augment", photo, tmp_path / "o.png", *flags, *more)[0] == 0

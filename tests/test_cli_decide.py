@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from fakes import shell as run
+from fakes import run_cli as run
 
 from catdog_core.base import files
 from catdog_core.data import datasets
@@ -71,7 +71,7 @@ def test_a_mistake_changes_nothing(capsys, ours, words, part):
     status, out, err = run(capsys, *words)
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert part in err
-    assert datasets.read_folder(ours) == datasets.scan(ours)
+    assert datasets.read_folder(ours) == datasets.scan_folder(ours)
 
 
 def test_a_folder_is_split_anew_with_a_test_part(capsys, workspace, demo):
@@ -103,17 +103,19 @@ def test_a_model_is_asked_about_the_photos_as_they_were_decided(capsys, ours, tm
     from catdog_core.models import keras_models
 
     model = tmp_path / "m.keras"
-    keras_models.save(keras_models.build("notes", 32), model, {"classes": ["cats", "dogs"]})
+    keras_models.save_model(
+        keras_models.build_model("notes", 32), model, {"classes": ["cats", "dogs"]}
+    )
     run(capsys, "decide", ours, "move", CAT, "--to", "validation")
     found = json.loads(run(capsys, "evaluate", model, ours, "--json", "--classes", "dogs,cats")[1])
     assert (found["n"], found["classes"]) == (25, ["dogs", "cats"])
 
 
 def test_the_photos_of_a_dataset_of_the_workspace_are_that_dataset(capsys, workspace, demo):
-    made = datasets.adopt(
+    made = datasets.register_dataset(
         "pets", "Pets", "zip", lambda folder: shutil.copytree(demo, folder) and {}
     )
     run(capsys, "decide", made.root, "exclude", CAT)
-    assert datasets.load("pets").excluded == (CAT,)
-    assert counts(made.root) == counts(made.root.parent) == datasets.load("pets").counts()
-    assert [each.id for each in datasets.listing()] == ["pets"]
+    assert datasets.load_dataset("pets").excluded == (CAT,)
+    assert counts(made.root) == counts(made.root.parent) == datasets.load_dataset("pets").counts()
+    assert [each.id for each in datasets.list_datasets()] == ["pets"]

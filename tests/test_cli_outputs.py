@@ -5,7 +5,7 @@ import shutil
 
 import fakes
 import pytest
-from fakes import shell as run
+from fakes import run_cli as run
 
 from catdog_core.base import files
 from catdog_core.base.errors import CatDogError
@@ -22,11 +22,11 @@ def things(workspace, tmp_path, photo, monkeypatch):
     for name in ("train/cats", "train/dogs", "validation/cats", "validation/dogs"):
         (tmp_path / "pets" / name).mkdir(parents=True)
         shutil.copy(photo, tmp_path / "pets" / name / "one.png")
-    fakes.run("mine", status="done")
+    fakes.make_run("mine", status="done")
     home = next((workspace / "runs").iterdir())
-    fakes.model(home)
+    fakes.add_fake_model(home)
     home.rename(tmp_path / "run")
-    fakes.model(tmp_path, "model.keras")
+    fakes.add_fake_model(tmp_path, "model.keras")
     os.link(photo, tmp_path / "hard.csv")
     (tmp_path / "soft.csv").symlink_to(photo)
     (tmp_path / "folder.csv").mkdir()
@@ -158,25 +158,25 @@ SAME = [(kind, name, data) for kind, found in KINDS.items() for name, data in fo
 def test_a_file_of_its_own_kind_is_replaced_as_ever_and_an_empty_one(tmp_path, kind, name, data):
     path = tmp_path / name
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    assert output_files.resolve(path, kind) == path
+    assert output_files.resolve_output(path, kind) == path
     path.write_bytes(b"")
-    assert output_files.resolve(path, kind) == path
+    assert output_files.resolve_output(path, kind) == path
     for other in KINDS:
         path.write_bytes(data if isinstance(data, bytes) else data.encode())
         if other != kind and (other, name) != ("table", "old"):
             with pytest.raises(CatDogError, match="--force"):
-                output_files.resolve(path, other)
+                output_files.resolve_output(path, other)
 
 
 def test_a_link_is_followed_so_that_what_it_leads_to_is_looked_at(things):
     (things / "link.csv").symlink_to(things / "real.csv")
     (things / "real.csv").write_text("a,b\n1,2\n")
-    target = output_files.resolve(things / "link.csv", "table")
+    target = output_files.resolve_output(things / "link.csv", "table")
     files.write_bytes(target, b"c,d\n")
     assert (things / "real.csv").read_bytes() == b"c,d\n" and (things / "link.csv").is_symlink()
     (things / "loop").symlink_to(things / "loop")
     with pytest.raises(CatDogError, match="loop"):
-        output_files.resolve(things / "loop", "table")
+        output_files.resolve_output(things / "loop", "table")
 
 
 def test_force_replaces_a_file_of_another_kind(things, capsys):

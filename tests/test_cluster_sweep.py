@@ -27,7 +27,7 @@ pytest.importorskip("ray", reason="sweeps are an option: pip install -r requirem
 pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SMALL = Training(epochs=4, batch_size=8, image_size=32, learning_rate=1e-3, seed=5)
-FOUR = grid.parse({"settings": {"learning_rate": [1e-3, 3e-4], "batch_size": [8, 16]}})
+FOUR = grid.parse_grid({"settings": {"learning_rate": [1e-3, 3e-4], "batch_size": [8, 16]}})
 EPOCHS = 40
 ENDURING = SMALL.model_copy(update={"epochs": 400})
 
@@ -38,22 +38,24 @@ def dataset(tmp_path_factory, demo):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CATDOG_WORKSPACE", str(tmp_path_factory.mktemp("sweeps")))
         yield datasets.open_folder(demo)
-        for sweep in groups.listing():  # of a test that failed
+        for sweep in groups.list_groups():  # of a test that failed
             if sweep.is_active:
-                groups.stop(sweep.id)
+                groups.stop_group(sweep.id)
                 until(sweep.id, ended)
 
 
 def made(dataset, training, what, name, address="local"):
     """A sweep's id."""
-    return groups.create(plans.sweep(dataset, what, training, None), name, Cluster(address))
+    return groups.create_group(
+        plans.plan_sweep(dataset, what, training, None), name, Cluster(address)
+    )
 
 
 def until(key, holds, seconds=400):
     """The sweep, once something holds of it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        sweep = groups.load(key)
+        sweep = groups.load_group(key)
         if holds(sweep):
             return sweep
         time.sleep(0.1)
@@ -102,7 +104,7 @@ def numbers(run):
 
 
 def weights(run):
-    return keras_models.load(run.best_model).get_weights()
+    return keras_models.load_model(run.best_model).get_weights()
 
 
 @pytest.fixture(scope="module")
@@ -162,29 +164,29 @@ def test_a_new_driver_finishes_what_a_killed_one_left_and_repeats_nothing(batter
 def test_every_trial_equals_the_same_settings_trained_alone(battered, dataset):
     sweep, _, _ = battered
     for run in (sweep.runs[0], sweep.runs[3]):
-        alone = runs.create(dataset, run.training, None)
+        alone = runs.create_run(dataset, run.training, None)
         execute_run(alone)
-        found = runs.load(alone)
+        found = runs.load_run(alone)
         assert numbers(run) == numbers(found)
         for ours, theirs in zip(weights(run), weights(found), strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
 
 def test_no_other_training_takes_the_place_of_a_sweep_meanwhile(dataset):
-    key = made(dataset, ENDURING, grid.parse({"settings": {"seed": [1, 2]}}), "in place")
+    key = made(dataset, ENDURING, grid.parse_grid({"settings": {"seed": [1, 2]}}), "in place")
     groups.start_driver(key, at_once=1)
     sweep = until(key, trains(0))
-    other = runs.create(dataset, SMALL, None)
-    runs.start(other)
-    until(key, lambda sweep: runs.load(other).state.get("ahead", 0) > 0)
+    other = runs.create_run(dataset, SMALL, None)
+    runs.start_run(other)
+    until(key, lambda sweep: runs.load_run(other).state.get("ahead", 0) > 0)
     everything = processes(sweep)
 
-    groups.stop(key)
+    groups.stop_group(key)
     sweep = until(key, ended)
     assert sweep.status == "stopped"
     assert [run.status for run in sweep.runs] == ["stopped", "stopped"]
     assert len(sweep.runs[0].epochs) < ENDURING.epochs
-    until(key, lambda sweep: runs.load(other).status == "done")
+    until(key, lambda sweep: runs.load_run(other).status == "done")
     assert left_over(everything) == []
 
 
@@ -192,7 +194,7 @@ def test_a_bad_trial_is_stopped_early_and_never_gone_on_with(dataset, capsys):
     # So many that it is not through before the driver, which looks twice a second, can end it.
     training = SMALL.model_copy(update={"epochs": 60, "monitor": "val_loss"})
     rates = {"settings": {"learning_rate": [1e-3, 0.1, 9e-4]}}
-    halving = grid.parse({**rates, "asha": {"grace": 2, "reduction": 2}})
+    halving = grid.parse_grid({**rates, "asha": {"grace": 2, "reduction": 2}})
     key = made(dataset, training, halving, "early")
     groups.start_driver(key, at_once=1)
     sweep = until(key, ended)
@@ -236,7 +238,7 @@ def cluster(dataset):
 
 def test_an_experiment_trains_on_a_cluster_that_runs_already(dataset, demo, cluster, capsys):
     flags = ["--epochs", 2, "--batch-size", 8, "--image-size", 32]
-    status, out, err = fakes.shell(
+    status, out, err = fakes.run_cli(
         capsys, "experiment", "twin", demo, *flags, "--name", "two", "--address", cluster
     )
     assert (status, err) == (0, "")
@@ -252,7 +254,7 @@ def test_a_sweep_whose_cluster_says_nothing_can_be_stopped(dataset):
         key = made(dataset, SMALL, FOUR, "deaf", address)
         groups.start_driver(key)
         until(key, lambda sweep: sweep.state.get("phase") == "starting")
-        groups.stop(key)
+        groups.stop_group(key)
         assert until(key, ended).status == "stopped"
 
 

@@ -18,9 +18,9 @@ def trained():
     import keras
 
     keras.utils.set_random_seed(0)
-    made = keras_models.build("compact", 40)
+    made = keras_models.build_model("compact", 40)
     keras_models.compile_for_training(
-        made, optimizers.make(RECIPES["compact"].training), shares=True
+        made, optimizers.build_optimizer(RECIPES["compact"].training), shares=True
     )
     before = [weight.numpy() for weight in made.trainable_weights]
     first = made.train_on_batch(PHOTOS, LABELS)[0]
@@ -31,26 +31,26 @@ def trained():
 
 
 def test_it_has_about_a_million_parameters_and_halves_the_map_five_times():
-    rows = architecture.layers("compact", 112)
+    rows = architecture.list_model_layers("compact", 112)
     assert (
-        architecture.parameters(rows)
-        == keras_models.build("compact", 112).count_params()
+        architecture.count_parameters(rows)
+        == keras_models.build_model("compact", 112).count_params()
         == 1_231_073
     )
     assert rows[-4].output_shape == (4, 4, 256)
-    assert architecture.operations(rows) == 59_574_784
+    assert architecture.count_operations(rows) == 59_574_784
 
 
 @pytest.mark.parametrize("size", [32, 45, 112])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_table_agrees_with_the_network_built(size, classes):
-    built = keras_models.build("compact", size, tuple("abc"[:classes]))
-    rows = architecture.layers("compact", size, classes)
-    assert architecture.parameters(rows) == built.count_params()
+    built = keras_models.build_model("compact", size, tuple("abc"[:classes]))
+    rows = architecture.list_model_layers("compact", size, classes)
+    assert architecture.count_parameters(rows) == built.count_params()
     areas = [np.prod(layer.output.shape[1:-1], dtype=int) for layer in built.layers]
     weights = [sum(np.prod(w.shape) for w in layer.trainable_weights) for layer in built.layers]
     weights[-1] -= classes if classes > 2 else 1  # its biases
-    assert architecture.operations(rows) == int(np.dot(areas, weights))
+    assert architecture.count_operations(rows) == int(np.dot(areas, weights))
     shapes = iter([tuple(layer.output.shape[1:]) for layer in built.layers])
     assert all(row.output_shape in shapes for row in rows)  # in their order, none left out
 
@@ -76,13 +76,13 @@ def test_a_saved_model_needs_nothing_but_keras_and_predicts_the_same(trained, tm
 
     model = trained[0]
     about = {"classes": ["cats", "dogs"]}
-    keras_models.save(model, tmp_path / "whole.keras", about)
+    keras_models.save_model(model, tmp_path / "whole.keras", about)
     elsewhere = keras.models.load_model(tmp_path / "whole.keras", safe_mode=True)
     assert type(elsewhere.optimizer) is keras.optimizers.AdamW
-    keras_models.save(model, tmp_path / "bare.keras", about, optimizer=False)
+    keras_models.save_model(model, tmp_path / "bare.keras", about, optimizer=False)
     sizes = [(tmp_path / name).stat().st_size for name in ("whole.keras", "bare.keras")]
     assert sizes[1] < 0.5 * sizes[0]
-    for found in (elsewhere, keras_models.load(tmp_path / "bare.keras")):
+    for found in (elsewhere, keras_models.load_model(tmp_path / "bare.keras")):
         np.testing.assert_array_equal(found(PHOTOS), model(PHOTOS))
 
 
@@ -94,11 +94,11 @@ def test_muon_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
     stack += [layers.Conv2D(6, 3), layers.GlobalAveragePooling2D()]
     model = keras.Sequential([*stack, layers.Dense(1, activation="sigmoid")])
     chosen = RECIPES["compact"].training
-    keras_models.compile_for_training(model, optimizers.make(chosen), shares=True)
+    keras_models.compile_for_training(model, optimizers.build_optimizer(chosen), shares=True)
     model.train_on_batch(PHOTOS, LABELS)
-    keras_models.save(model, tmp_path / "model.keras", {"classes": ["cats", "dogs"]})
-    other = keras_models.load(tmp_path / "model.keras", compiled=True)
-    keras_models.go_on(other, optimizers.make(chosen), shares=True)
+    keras_models.save_model(model, tmp_path / "model.keras", {"classes": ["cats", "dogs"]})
+    other = keras_models.load_model(tmp_path / "model.keras", compiled=True)
+    keras_models.recompile_keep_state(other, optimizers.build_optimizer(chosen), shares=True)
     for one in (model, other):
         one.train_on_batch(PHOTOS, LABELS)
     for a, b in zip(model.weights, other.weights, strict=True):
@@ -108,7 +108,7 @@ def test_muon_goes_on_from_a_file_as_if_nothing_had_happened(tmp_path):
 def test_muon_makes_all_directions_of_a_step_about_equally_strong():
     kernel = np.random.default_rng(1).normal(size=(288, 32)).astype("float32")
     kernel[:, 0] *= 50  # one direction Adam would follow alone
-    strengths = np.linalg.svd(muon.equally_strong(kernel), compute_uv=False)
+    strengths = np.linalg.svd(muon.orthogonalize(kernel), compute_uv=False)
     assert strengths.min() > 0.6 and strengths.max() < 1.3
 
 

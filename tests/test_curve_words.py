@@ -4,16 +4,16 @@ import fakes
 import pytest
 
 from catdog_core import runs
-from catdog_core.analysis.contrast import Point
+from catdog_core.analysis.contrast import LearningCurvePoint
 from catdog_ui import captions
-from catdog_ui.charts import Curve
+from catdog_ui.charts import LearningCurve
 
-ROWS = [{"epoch": number, **row} for number, row in enumerate(fakes.ROWS)]
+ROWS = [{"epoch": number, **row} for number, row in enumerate(fakes.METRIC_ROWS)]
 
 
 def curve(*changes, name="first"):
     rows = [{**row, **change} for row, change in zip(ROWS, changes or ({},) * 3, strict=True)]
-    return Curve(epochs=rows, planned=3, name=name)
+    return LearningCurve(epochs=rows, planned=3, name=name)
 
 
 def test_a_runs_chart_tells_both_lines_the_gap_and_the_best():
@@ -26,10 +26,10 @@ def test_a_runs_chart_tells_both_lines_the_gap_and_the_best():
 
 
 def test_a_chart_without_an_epoch_says_when_it_begins():
-    empty = Curve(epochs=[], planned=3)
+    empty = LearningCurve(epochs=[], planned=3)
     assert "first whole epoch" in captions.live_caption("loss", empty)
     assert "first whole epoch" in captions.overlay_caption("loss", [empty])
-    assert "when both have" in captions.twins_caption("loss", curve(), empty)
+    assert "when both have" in captions.paired_caption("loss", curve(), empty)
 
 
 def test_epochs_whose_numbers_are_none_are_passed_over():
@@ -48,10 +48,10 @@ def test_of_several_runs_the_best_and_the_next_are_named():
 
 
 def test_twins_are_compared_at_the_last_epoch_both_have():
-    short = Curve(epochs=ROWS[:2], planned=3)
-    told = captions.twins_caption("accuracy", curve(), short)
+    short = LearningCurve(epochs=ROWS[:2], planned=3)
+    told = captions.paired_caption("accuracy", curve(), short)
     assert told == "At epoch 2 the gap is -2.0 points plain and -2.0 points augmented."
-    assert "At epoch 3 the validation loss is 0.660" in captions.twins_caption(
+    assert "At epoch 3 the validation loss is 0.660" in captions.paired_caption(
         "loss", curve(), curve()
     )
 
@@ -59,23 +59,23 @@ def test_twins_are_compared_at_the_last_epoch_both_have():
 def test_accuracy_against_data_names_the_highest_and_the_lowest_point():
     line = ("notes", False)
     points = [
-        Point(100, line, 0.61, 0.5, 0.7, 100, True),
-        Point(2000, line, 0.75, 0.7, 0.8, 100, False),
+        LearningCurvePoint(100, line, 0.61, 0.5, 0.7, 100, True),
+        LearningCurvePoint(2000, line, 0.75, 0.7, 0.8, 100, False),
     ]
-    told = captions.data_caption(points, {line: "notes, plain"})
+    told = captions.data_size_caption(points, {line: "notes, plain"})
     assert "Highest: notes, plain with 2,000 photos, 75.0%." in told
     assert "Lowest: notes, plain with 100 photos, 61.0%." in told
-    assert "Lowest" not in captions.data_caption(points[:1], {line: "notes, plain"})
+    assert "Lowest" not in captions.data_size_caption(points[:1], {line: "notes, plain"})
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "loss"])
 def test_each_chart_of_train_and_compare_is_told_on_its_page(workspace, metric):
-    folder = fakes.run()
-    curve = Curve(epochs=runs.load(folder).epochs, planned=3, name="first")
+    folder = fakes.make_run()
+    curve = LearningCurve(epochs=runs.load_run(folder).epochs, planned=3, name="first")
     for path, how, now in (
-        ("3_Train", captions.LIVE, captions.live_caption(metric, curve)),
-        ("4_Compare", captions.OVERLAY, captions.overlay_caption(metric, [curve])),
+        ("3_Train", captions.LIVE_HINTS, captions.live_caption(metric, curve)),
+        ("4_Compare", captions.OVERLAY_HINTS, captions.overlay_caption(metric, [curve])),
     ):
-        app = fakes.page(path, run=folder.name)
+        app = fakes.open_page(path, run=folder.name)
         assert not app.exception
-        assert f"{how[metric]} **{now}**" in fakes.said(app.caption)
+        assert f"{how[metric]} **{now}**" in fakes.joined_text(app.caption)

@@ -13,7 +13,7 @@ from catdog_core.base.errors import DatasetError
 from catdog_core.data import content_hashes, datasets
 from catdog_core.imaging import decode
 
-JPEG = decode.encode(np.full((8, 8, 3), 90, np.uint8))
+JPEG = decode.encode_photo(np.full((8, 8, 3), 90, np.uint8))
 
 
 def tree(root, *names):
@@ -29,7 +29,7 @@ def classes_of(folder, *per_class):
 
 
 def test_the_demo_set_is_split_and_balanced(demo):
-    found = datasets.scan(demo)
+    found = datasets.scan_folder(demo)
     assert found.classes == ("cats", "dogs")
     assert found.counts() == {
         "train": {"cats": 24, "dogs": 24},
@@ -40,21 +40,21 @@ def test_the_demo_set_is_split_and_balanced(demo):
 
 def test_class_folders_are_divided_by_a_seeded_rule(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("cats", 8), ("dogs", 12)))
-    found = datasets.scan(tmp_path)
+    found = datasets.scan_folder(tmp_path)
     assert found.note["layout"] == "seeded"
     assert found.counts() == {
         "train": {"cats": 6, "dogs": 9},
         "validation": {"cats": 2, "dogs": 3},
     }
-    assert found.items() == datasets.scan(tmp_path).items()
-    assert found.items("train") != datasets.scan(tmp_path, seed=1).items("train")
+    assert found.items() == datasets.scan_folder(tmp_path).items()
+    assert found.items("train") != datasets.scan_folder(tmp_path, seed=1).items("train")
 
 
 def test_one_photo_more_changes_no_other_ones_side_but_at_the_border(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("cats", 40), ("dogs", 40)))
-    before = {item.file: item.split for item in datasets.scan(tmp_path).items()}
+    before = {item.file: item.split for item in datasets.scan_folder(tmp_path).items()}
     tree(tmp_path, "cats/new.jpg")
-    after = {item.file: item.split for item in datasets.scan(tmp_path).items()}
+    after = {item.file: item.split for item in datasets.scan_folder(tmp_path).items()}
     assert sum(before[file] != after[file] for file in before) <= 1
 
 
@@ -70,7 +70,7 @@ def test_wrappers_junk_mixed_case_and_other_names_of_splits_are_understood(tmp_p
         "data_v2/Training/Dogs/notes.txt",
         "__MACOSX/data_v2/Training/Cats/._a.JPG",
     )
-    found = datasets.scan(tmp_path)
+    found = datasets.scan_folder(tmp_path)
     assert found.root.name == "data_v2"
     assert found.classes == ("Cats", "Dogs")
     assert {item.split for item in found.items()} == {"train", "validation"}
@@ -79,7 +79,7 @@ def test_wrappers_junk_mixed_case_and_other_names_of_splits_are_understood(tmp_p
 
 def test_a_given_class_order_gives_the_label_numbers(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
-    found = datasets.scan(tmp_path, classes=("dogs", "cats"))
+    found = datasets.scan_folder(tmp_path, classes=("dogs", "cats"))
     assert {item.file[0]: item.label for item in found.items()} == {"c": 1, "d": 0}
 
 
@@ -101,37 +101,37 @@ def test_a_given_class_order_gives_the_label_numbers(tmp_path):
 def test_what_is_no_dataset_is_refused_in_a_sentence(tmp_path, names, words):
     tree(tmp_path, *names)
     with pytest.raises(DatasetError, match=words):
-        datasets.scan(tmp_path)
+        datasets.scan_folder(tmp_path)
 
 
 def test_a_missing_folder_and_a_file_are_told_apart(tmp_path):
     with pytest.raises(DatasetError, match="does not exist"):
-        datasets.scan(tmp_path / "gone")
+        datasets.scan_folder(tmp_path / "gone")
     (tmp_path / "a.jpg").touch()
     with pytest.raises(DatasetError, match="is a file"):
-        datasets.scan(tmp_path / "a.jpg")
+        datasets.scan_folder(tmp_path / "a.jpg")
 
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
     tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
     (tmp_path / "secret.jpg").write_bytes(JPEG)
     (tmp_path / "set" / "cats" / "link.jpg").symlink_to(tmp_path / "secret.jpg")
-    assert len(datasets.scan(tmp_path / "set").items()) == 4
+    assert len(datasets.scan_folder(tmp_path / "set").items()) == 4
 
 
 def test_an_opened_folder_is_remembered_and_untouched(workspace, demo):
     before = sorted(demo.rglob("*"))
     first = datasets.open_folder(demo)
     assert datasets.open_folder(demo).id == first.id
-    assert datasets.load(first.id) == first
-    assert [dataset.id for dataset in datasets.listing()] == [first.id]
+    assert datasets.load_dataset(first.id) == first
+    assert [dataset.id for dataset in datasets.list_datasets()] == [first.id]
     assert sorted(demo.rglob("*")) == before
 
 
 def test_deleting_a_dataset_keeps_the_users_photos_and_a_copy_of_the_record(workspace, demo):
     found = datasets.open_folder(demo)
-    entry = trash.get(runs.remove_dataset(found.id))
-    assert datasets.listing() == []
+    entry = trash.get_trash_entry(runs.remove_dataset(found.id))
+    assert datasets.list_datasets() == []
     assert demo.is_dir()
     assert (entry.parts[0][0] / "dataset.json").is_file()
 
@@ -141,27 +141,27 @@ def test_a_dataset_whose_photos_are_gone_is_told_and_others_go_on(workspace, dem
     shutil.copytree(demo, copy)
     gone, good = datasets.open_folder(copy), datasets.open_folder(demo)
     shutil.rmtree(copy)
-    assert [dataset.id for dataset in datasets.listing()] == [good.id]
-    assert [name for name, _ in datasets.damaged()] == [gone.id]
+    assert [dataset.id for dataset in datasets.list_datasets()] == [good.id]
+    assert [name for name, _ in datasets.list_damaged_datasets()] == [gone.id]
     with pytest.raises(DatasetError, match="are gone"):
-        datasets.load(gone.id)
+        datasets.load_dataset(gone.id)
 
 
 @pytest.mark.parametrize("name", ["../runs", "no-such", "", "A", "/etc"])
 def test_an_id_is_never_taken_for_a_path(workspace, name):
     with pytest.raises(DatasetError, match="no dataset"):
-        datasets.load(name)
+        datasets.load_dataset(name)
 
 
 def test_trains_may_be_a_class_beside_planes(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("train", 3), ("plane", 3)))
-    assert datasets.scan(tmp_path).classes == ("plane", "train")
+    assert datasets.scan_folder(tmp_path).classes == ("plane", "train")
 
 
 def test_a_train_folder_alone_is_divided_and_its_test_photos_stay(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("train/c", 8), ("train/d", 8), ("test/c", 2)))
     tree(tmp_path, *classes_of(tmp_path, ("test/d", 2)))
-    found = datasets.scan(tmp_path)
+    found = datasets.scan_folder(tmp_path)
     assert found.note["layout"] == "train-divided"
     assert {k: sum(v.values()) for k, v in found.counts().items()} == {
         "train": 12,
@@ -173,14 +173,14 @@ def test_a_train_folder_alone_is_divided_and_its_test_photos_stay(tmp_path):
 def test_some_classes_may_be_chosen_of_a_split_dataset(tmp_path):
     names = [(f"{split}/{c}", 2) for split in ("train", "val") for c in "abc"]
     tree(tmp_path, *classes_of(tmp_path, *names))
-    found = datasets.scan(tmp_path, classes=("c", "a"))
+    found = datasets.scan_folder(tmp_path, classes=("c", "a"))
     assert found.classes == ("c", "a")
     assert len(found.items()) == 8
 
 
 def test_a_path_too_long_to_exist_does_not_exist(tmp_path):
     with pytest.raises(DatasetError, match="does not exist"):
-        datasets.scan(tmp_path / ("a" * 5000))
+        datasets.scan_folder(tmp_path / ("a" * 5000))
 
 
 def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
@@ -189,7 +189,7 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
     with pytest.raises(DatasetError, match="cannot be read: Permission denied"):
-        datasets.scan(tmp_path)
+        datasets.scan_folder(tmp_path)
 
 
 def test_a_linked_class_folder_outside_is_no_class_and_a_link_inside_is_a_photo(tmp_path):
@@ -197,7 +197,7 @@ def test_a_linked_class_folder_outside_is_no_class_and_a_link_inside_is_a_photo(
     tree(tmp_path / "private", "a.jpg", "b.jpg")
     (root / "private").symlink_to(tmp_path / "private")
     (root / "cats" / "again.jpg").symlink_to(root / "cats" / "0.jpg")
-    found = datasets.scan(root)
+    found = datasets.scan_folder(root)
     assert found.classes == ("cats", "dogs")
     assert len(found.items()) == 5
 
@@ -206,7 +206,7 @@ def test_a_linked_class_folder_outside_is_no_class_and_a_link_inside_is_a_photo(
 def test_a_pipe_named_like_a_photo_is_left_out(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
     os.mkfifo(tmp_path / "cats" / "pipe.jpg")
-    found = datasets.scan(tmp_path)
+    found = datasets.scan_folder(tmp_path)
     assert (len(found.items()), found.note["ignored"]) == (4, 1)
 
 
@@ -215,7 +215,7 @@ def test_names_that_are_no_utf8_are_remembered(workspace, tmp_path):
     root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 2), ("dogs", 2)))
     (root / "cats" / os.fsdecode(b"\xb0\xed.jpg")).write_bytes(JPEG)
     found = datasets.open_folder(root)
-    assert datasets.load(found.id) == found
+    assert datasets.load_dataset(found.id) == found
     assert all(item.path.is_file() for item in found.items())
 
 
@@ -224,27 +224,27 @@ def test_the_same_photos_are_split_alike_however_a_system_spells_an_accent(tmp_p
     for number, name in enumerate(("\u00e9", "e\u0301")):
         root = tmp_path / str(number)
         tree(root, *[f"{c}/{name}{i}.jpg" for c in ("cats", "dogs") for i in range(8)])
-        splits.append([item.split for item in datasets.scan(root).items()])
+        splits.append([item.split for item in datasets.scan_folder(root).items()])
     assert splits[0] == splits[1]
 
 
 def test_another_photo_label_or_split_gives_another_fingerprint(tmp_path):
     tree(tmp_path, *classes_of(tmp_path, ("cats", 4), ("dogs", 4)))
-    first = datasets.scan(tmp_path).fingerprint
-    assert first == datasets.scan(tmp_path).fingerprint
-    assert first != datasets.scan(tmp_path, seed=3).fingerprint
-    assert first != datasets.scan(tmp_path, classes=("dogs", "cats")).fingerprint
+    first = datasets.scan_folder(tmp_path).fingerprint
+    assert first == datasets.scan_folder(tmp_path).fingerprint
+    assert first != datasets.scan_folder(tmp_path, seed=3).fingerprint
+    assert first != datasets.scan_folder(tmp_path, classes=("dogs", "cats")).fingerprint
     (tmp_path / "cats" / "0.jpg").write_bytes(JPEG + b"changed")
-    assert first != datasets.scan(tmp_path).fingerprint
+    assert first != datasets.scan_folder(tmp_path).fingerprint
 
 
 def test_a_second_look_reads_only_what_changed(workspace, tmp_path, monkeypatch):
     root = tree(tmp_path / "set", *classes_of(tmp_path, ("cats", 3), ("dogs", 3)))
     first = datasets.open_folder(root)
     (root / "cats" / "0.jpg").write_bytes(JPEG + b"other")
-    read, digest = [], content_hashes.digest
+    read, digest = [], content_hashes.digest_file
     monkeypatch.setattr(
-        content_hashes, "digest", lambda path: read.append(path.name) or digest(path)
+        content_hashes, "digest_file", lambda path: read.append(path.name) or digest(path)
     )
     assert datasets.open_folder(root).fingerprint != first.fingerprint
     assert read == ["0.jpg"]
@@ -257,7 +257,7 @@ def test_a_damaged_record_is_told_and_damaged_digests_are_made_anew(workspace, d
     assert datasets.open_folder(demo).fingerprint == found.fingerprint
     (folder / "dataset.json").write_text('{"format": 1}')
     with pytest.raises(DatasetError, match="is damaged"):
-        datasets.load(found.id)
+        datasets.load_dataset(found.id)
 
 
 def test_a_record_is_read_without_a_look_at_its_photos(workspace, tmp_path):
@@ -265,13 +265,13 @@ def test_a_record_is_read_without_a_look_at_its_photos(workspace, tmp_path):
     found = datasets.open_folder(root)
     for photo in root.rglob("*.jpg"):
         photo.unlink()
-    assert len(datasets.load(found.id).items()) == 30
+    assert len(datasets.load_dataset(found.id).items()) == 30
 
 
 @pytest.mark.parametrize("other", ["cats", "CATS"])
 def test_a_class_written_otherwise_in_another_split_is_that_class(tmp_path, other):
     tree(tmp_path, "train/Cats/a.jpg", "train/dogs/b.jpg", f"val/{other}/c.jpg", "val/dogs/d.jpg")
-    found = datasets.scan(tmp_path)
+    found = datasets.scan_folder(tmp_path)
     assert found.counts()["validation"] == {"Cats": 1, "dogs": 1}
     ((message, values),) = found.note["warnings"]
     assert message.format(**values).startswith(f"val/{other} is taken for the class Cats")
@@ -282,7 +282,7 @@ def test_spellings_beside_each_other_are_one_class_and_named(tmp_path, others):
     classes = ["Cats", "dogs"]
     train = [f"train/{c}/{i}.jpg" for c in [*classes, "cats "] for i in range(2)]
     tree(tmp_path, *train, *[f"val/{c}/0.jpg" for c in [*others, "dogs"]])
-    found = datasets.scan(tmp_path)
+    found = datasets.scan_folder(tmp_path)
     assert found.counts() == {
         "train": {"Cats": 4, "dogs": 2},
         "validation": {"Cats": len(others), "dogs": 1},
@@ -293,9 +293,9 @@ def test_spellings_beside_each_other_are_one_class_and_named(tmp_path, others):
 
 def test_pictures_in_formats_that_cannot_be_read_are_not_left_out_in_silence(tmp_path):
     tree(tmp_path, "cats/a.jpg", "cats/b.jpg", "dogs/c.jpg", "dogs/d.jpg", "dogs/notes.txt")
-    assert datasets.scan(tmp_path).note["warnings"] == []
+    assert datasets.scan_folder(tmp_path).note["warnings"] == []
     tree(tmp_path, "cats/IMG_1.HEIC", "dogs/e.avif")
-    found = datasets.scan(tmp_path)
+    found = datasets.scan_folder(tmp_path)
     ((message, values),) = found.note["warnings"]
     assert "2 pictures are left out" in message.format(**values)
     assert "IMG_1.HEIC, e.avif" in message.format(**values)

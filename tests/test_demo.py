@@ -20,7 +20,7 @@ def test_the_same_seed_draws_the_same_photos(tmp_path):
     for name in ("a", "b"):
         datasets.make_demo(tmp_path / name, train=4, validation=2, size=48, seed=5)
     datasets.make_demo(tmp_path / "c", train=4, validation=2, size=48, seed=6)
-    a, b, c = (datasets.scan(tmp_path / name).fingerprint for name in "abc")
+    a, b, c = (datasets.scan_folder(tmp_path / name).fingerprint for name in "abc")
     assert a == b != c
 
 

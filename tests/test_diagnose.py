@@ -20,7 +20,7 @@ AUGMENTED = RunContext(validation_photos=500, planned=50, dropout=True, augmente
 
 
 def recorded(name):
-    return histories.read_csv(RECORDED / f"{name}.csv")
+    return histories.read_history_csv(RECORDED / f"{name}.csv")
 
 
 def ids(said):
@@ -65,7 +65,7 @@ def test_the_notes_training_overfits_since_its_lowest_validation_loss():
 
 def test_the_notes_augmented_training_is_healthy_and_not_finished():
     verdict = diagnose.diagnose(recorded("notes_augmented_50"), AUGMENTED)
-    assert (verdict.kind, verdict.message) == ("healthy", diagnose.LEARNING)
+    assert (verdict.kind, verdict.message) == ("healthy", diagnose.STILL_LEARNING)
     assert ids(verdict.remarks) == ["easier", "partly", "chance"]
     assert abs(verdict.numbers["gap"]) < 0.03
 
@@ -73,12 +73,12 @@ def test_the_notes_augmented_training_is_healthy_and_not_finished():
 @pytest.mark.parametrize(
     "name, kind, message",
     [
-        ("demo_healthy_30", "healthy", diagnose.LEVEL),
-        ("demo_noisy_40", "healthy", diagnose.LEARNING),
-        ("demo_few_40", "healthy", diagnose.APART),
-        ("demo_slow_12", "underfitting", diagnose.NOTHING),
-        ("photos_strong_40", "underfitting", diagnose.LOW),
-        ("demo_diverged_10", "diverged", diagnose.THROWN),
+        ("demo_healthy_30", "healthy", diagnose.CONVERGED),
+        ("demo_noisy_40", "healthy", diagnose.STILL_LEARNING),
+        ("demo_few_40", "healthy", diagnose.GAP_GROWING),
+        ("demo_slow_12", "underfitting", diagnose.NO_LEARNING),
+        ("photos_strong_40", "underfitting", diagnose.UNDERFITTING),
+        ("demo_diverged_10", "diverged", diagnose.LOSS_SPIKED),
     ],
 )
 def test_recorded_trainings_of_each_kind_are_told_apart(name, kind, message):
@@ -88,7 +88,7 @@ def test_recorded_trainings_of_each_kind_are_told_apart(name, kind, message):
 
 
 @pytest.mark.parametrize("name, facts", [("plain", PLAIN), ("augmented", AUGMENTED)])
-@pytest.mark.parametrize("count", range(diagnose.LEAST))
+@pytest.mark.parametrize("count", range(diagnose.MIN_EPOCHS))
 def test_a_short_beginning_is_too_short_to_tell(name, facts, count):
     verdict = diagnose.diagnose(recorded(f"notes_{name}_50")[:count], facts)
     assert verdict.kind == "too_short"
@@ -151,19 +151,19 @@ def test_a_loss_far_above_guessing_is_a_divergence():
 def test_what_was_learnt_and_lost_again_is_a_divergence():
     accuracy = [0.6, 0.7, 0.8, 0.8, 0.8, 0.5, 0.5, 0.5, 0.5]
     verdict = diagnose.diagnose(rows(0.69, 0.69, accuracy, 0.5))
-    assert (verdict.kind, verdict.message) == ("diverged", diagnose.COLLAPSED)
+    assert (verdict.kind, verdict.message) == ("diverged", diagnose.ACCURACY_COLLAPSED)
 
 
 def test_curves_level_at_a_low_accuracy_are_underfitting():
     flat = 0.6 + 0.005 * np.sin(np.arange(30))
     verdict = diagnose.diagnose(rows(flat, flat, 0.68, 0.67), RunContext(validation_photos=1000))
-    assert (verdict.kind, verdict.message) == ("underfitting", diagnose.LOW)
+    assert (verdict.kind, verdict.message) == ("underfitting", diagnose.UNDERFITTING)
 
 
 def test_curves_level_at_a_high_accuracy_are_healthy():
     flat = 0.1 + 0.003 * np.sin(np.arange(30))
     verdict = diagnose.diagnose(rows(flat, flat, 0.97, 0.96), RunContext(validation_photos=1000))
-    assert (verdict.kind, verdict.message) == ("healthy", diagnose.LEVEL)
+    assert (verdict.kind, verdict.message) == ("healthy", diagnose.CONVERGED)
 
 
 def test_guessing_among_three_classes_is_a_third():
@@ -174,7 +174,7 @@ def test_guessing_among_three_classes_is_a_third():
 def test_twelve_validation_photos_are_too_few_to_tell():
     history = recorded("notes_plain_50")
     verdict = diagnose.diagnose(history, RunContext(validation_photos=12))
-    assert (verdict.kind, verdict.message) == ("too_short", diagnose.FEW_PHOTOS)
+    assert (verdict.kind, verdict.message) == ("too_short", diagnose.TOO_FEW_PHOTOS)
 
 
 def test_early_stopping_that_did_its_work_is_said():
@@ -194,20 +194,20 @@ def test_why_validation_beats_training_fits_the_training(dropout):
     falling = 0.5 - 0.01 * np.arange(12)
     facts = RunContext(dropout=dropout, augmented=False)
     remark = diagnose.diagnose(rows(falling, falling - 0.1), facts).remarks[0]
-    assert remark.message == (diagnose.DROPOUT if dropout else diagnose.EASIER)
+    assert remark.message == (diagnose.DROPOUT if dropout else diagnose.VALIDATION_EASIER)
 
 
 def test_a_run_brings_what_is_known_of_it(workspace):
-    folder = fakes.run(epochs=3, early_stopping=5, learning_rate=1e-3)
-    facts = histories.facts(runs.load(folder))
+    folder = fakes.make_run(epochs=3, early_stopping=5, learning_rate=1e-3)
+    facts = histories.build_run_context(runs.load_run(folder))
     assert (facts.validation_photos, facts.planned, facts.patience) == (100, 3, 5)
     assert (facts.dropout, facts.augmented, facts.learning_rate) == (True, False, 1e-3)
 
 
 def test_a_run_ended_by_its_loss_diverged(workspace):
     error = {"message": "…", "params": {"loss": "inf", "epoch": 4}}
-    folder = fakes.run(status="failed", state={"error": error})
-    verdict = histories.of_run(runs.load(folder))
+    folder = fakes.make_run(status="failed", state={"error": error})
+    verdict = histories.diagnose_run(runs.load_run(folder))
     assert verdict.kind == "diverged"
     assert "epoch 4" in str(verdict)
 
@@ -220,13 +220,13 @@ def test_every_sentence_has_its_values():
 
 
 def test_the_command_judges_a_csv_file(capsys):
-    status, out, _ = fakes.shell(capsys, "diagnose", RECORDED / "notes_plain_50.csv")
+    status, out, _ = fakes.run_cli(capsys, "diagnose", RECORDED / "notes_plain_50.csv")
     assert status == 0
     assert out.startswith("overfitting: It overfits since epoch 21")
 
 
 def test_the_command_judges_a_run_as_json(capsys, workspace):
-    status, out, _ = fakes.shell(capsys, "diagnose", fakes.run(), "--json")
+    status, out, _ = fakes.run_cli(capsys, "diagnose", fakes.make_run(), "--json")
     told = json.loads(out)
     assert (status, told["kind"], told["numbers"]["epochs"]) == (0, "too_short", 3)
 
@@ -235,6 +235,6 @@ def test_a_file_that_is_no_history_is_told(capsys, tmp_path):
     path = tmp_path / "x.csv"
     with open(path, "w", newline="") as file:
         csv.writer(file).writerows([["epoch", "loss"], [0, 1]])
-    status, _, err = fakes.shell(capsys, "diagnose", path)
+    status, _, err = fakes.run_cli(capsys, "diagnose", path)
     assert status == 1
     assert "val_accuracy" in err

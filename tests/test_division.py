@@ -27,7 +27,7 @@ def sides(rows):
 
 
 def test_each_class_gives_its_part_to_validation_and_test():
-    found = splits.divide(photos(40, 80), NAMES, 0, 0.25, 0.1)
+    found = splits.stratified_split(photos(40, 80), NAMES, 0, 0.25, 0.1)
     assert counts(found) == {
         (0, "train"): 26,
         (0, "validation"): 10,
@@ -39,22 +39,22 @@ def test_each_class_gives_its_part_to_validation_and_test():
 
 
 def test_a_test_split_leaves_the_validation_as_it_was():
-    without = sides(splits.divide(photos(40, 40), NAMES, 3, 0.25))
-    with_test = sides(splits.divide(photos(40, 40), NAMES, 3, 0.25, 0.2))
+    without = sides(splits.stratified_split(photos(40, 40), NAMES, 3, 0.25))
+    with_test = sides(splits.stratified_split(photos(40, 40), NAMES, 3, 0.25, 0.2))
     changed = {file for file in without if without[file] != with_test[file]}
     assert {without[file] for file in changed} == {"train"}
     assert {with_test[file] for file in changed} == {"test"}
 
 
 def test_another_seed_divides_otherwise_and_the_same_alike():
-    first = splits.divide(photos(40, 40), NAMES, 0, 0.25)
-    assert splits.divide(photos(40, 40), NAMES, 0, 0.25) == first
-    assert splits.divide(photos(40, 40), NAMES, 1, 0.25) != first
+    first = splits.stratified_split(photos(40, 40), NAMES, 0, 0.25)
+    assert splits.stratified_split(photos(40, 40), NAMES, 0, 0.25) == first
+    assert splits.stratified_split(photos(40, 40), NAMES, 1, 0.25) != first
 
 
 def test_an_earlier_validation_is_divided_anew_and_a_test_folder_stays():
     rows = [*photos(20, 20, split="validation"), ("t/0.jpg", 0, "test"), ("t/1.jpg", 1, "test")]
-    found = splits.divide(rows, NAMES, 0, 0.25)
+    found = splits.stratified_split(rows, NAMES, 0, 0.25)
     assert counts(found)[0, "train"] == 15
     assert [file for file, _, split in found if split == "test"] == ["t/0.jpg", "t/1.jpg"]
 
@@ -64,7 +64,7 @@ def test_like_photos_stay_on_one_side_and_no_side_is_empty(seed, sizes, test):
     rows = photos(40, 40)
     names = iter([file for pair in zip(rows[:40], rows[40:], strict=True) for file, _, _ in pair])
     together = [[next(names) for _ in range(size)] for size in sizes]  # of both classes
-    found = sides(splits.divide(rows, NAMES, seed, 0.25, test, together))
+    found = sides(splits.stratified_split(rows, NAMES, seed, 0.25, test, together))
     assert all(len({found[file] for file in group}) == 1 for group in together)
     wanted = {"train", "validation"} | ({"test"} if test else set())
     assert {found[f"{x}/{i}.jpg"] for x in range(2) for i in range(40)} == wanted
@@ -73,50 +73,50 @@ def test_like_photos_stay_on_one_side_and_no_side_is_empty(seed, sizes, test):
 def test_a_class_of_like_photos_only_is_divided_all_the_same():
     rows = photos(4, 8)
     alike = [file for file, label, _ in rows if label == 0]
-    found = counts(splits.divide(rows, NAMES, 0, 0.25, together=[alike]))
+    found = counts(splits.stratified_split(rows, NAMES, 0, 0.25, together=[alike]))
     assert (found[0, "train"], found[0, "validation"]) == (3, 1)
 
 
 def test_a_group_larger_than_the_part_is_placed_when_there_is_nothing_else():
     rows = photos(8, 8)
     cats = [file for file, label, _ in rows if label == 0]
-    found = sides(splits.divide(rows, NAMES, 0, 0.25, together=[cats[:4], cats[4:]]))
+    found = sides(splits.stratified_split(rows, NAMES, 0, 0.25, together=[cats[:4], cats[4:]]))
     assert {found[file] for file in cats} == {"train", "validation"}
 
 
 @pytest.mark.parametrize("parts", [(0.5, 0.5), (1.0, 0.0), (-0.1, 0.0), (0.3, -0.1), (0.2, 1.0)])
 def test_parts_that_leave_nothing_to_train_are_refused(parts):
     with pytest.raises(DatasetError, match="together below 1"):
-        splits.divide(photos(40, 40), NAMES, 0, *parts)
+        splits.stratified_split(photos(40, 40), NAMES, 0, *parts)
 
 
 def test_too_few_photos_for_three_sides_are_told():
     with pytest.raises(DatasetError, match=r"Class cats holds 2 photos\. Expected at least 3"):
-        splits.divide(photos(2, 9), NAMES, 0, 0.25, 0.25)
+        splits.stratified_split(photos(2, 9), NAMES, 0, 0.25, 0.25)
 
 
 def test_smaller_subsets_lie_within_larger_ones_and_keep_the_proportions():
     rows = photos(900, 1800)
-    chosen = [splits.nested(rows, count, 0, 2) for count in (*splits.SIZES, 2700)]
+    chosen = [splits.nested_subset(rows, count, 0, 2) for count in (*splits.SUBSET_SIZES, 2700)]
     assert all(small < large for small, large in pairwise(chosen))
-    for count, files in zip(splits.SIZES, chosen, strict=False):
+    for count, files in zip(splits.SUBSET_SIZES, chosen, strict=False):
         assert len(files) == count
         assert abs(sum(file[0] == "0" for file in files) - count / 3) <= 1
 
 
 def test_the_smallest_subset_has_a_photo_of_each_class():
-    files = splits.nested(photos(500, 3, 2), 3, 0, 3)
+    files = splits.nested_subset(photos(500, 3, 2), 3, 0, 3)
     assert {file[0] for file in files} == {"0", "1", "2"}
 
 
 def test_another_seed_chooses_others_and_validation_is_never_chosen():
     rows = [*photos(50, 50), ("v/0.jpg", 0, "validation")]
-    first = splits.nested(rows, 20, 0, 2)
-    assert first != splits.nested(rows, 20, 1, 2)
-    assert "v/0.jpg" not in splits.nested(rows, 100, 0, 2)
+    first = splits.nested_subset(rows, 20, 0, 2)
+    assert first != splits.nested_subset(rows, 20, 1, 2)
+    assert "v/0.jpg" not in splits.nested_subset(rows, 100, 0, 2)
 
 
 @pytest.mark.parametrize("count", [1, 101])
 def test_a_subset_larger_than_the_training_or_without_a_class_is_refused(count):
     with pytest.raises(DatasetError, match="Expected from 2 to 100"):
-        splits.nested(photos(50, 50), count, 0, 2)
+        splits.nested_subset(photos(50, 50), count, 0, 2)

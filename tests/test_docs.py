@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core.base.field_specs import controls
+from catdog_core.base.field_specs import describe_fields
 from catdog_core.config import Augmentation, Training
 from docs import generate
 
@@ -25,7 +25,7 @@ def test_generated_pages_are_fresh(name):
 
 @pytest.mark.parametrize("model", [Training, Augmentation])
 def test_every_setting_has_its_row_and_every_flag_its_line(model):
-    for control in controls(model):
+    for control in describe_fields(model):
         assert f"| `{control.name}` |" in text("settings.md")
         assert f"`--{control.name.replace('_', '-')} " in text("cli.md")
 

@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from servers import serving
+from servers import running_site
 
 from catdog_core.base.errors import DownloadError
 from catdog_core.data import download, http_errors
@@ -39,7 +39,7 @@ def ranges(site):
 
 def test_a_whole_download_tells_its_progress_and_leaves_one_file(tmp_path):
     told = []
-    with serving(BODY) as site:
+    with running_site(BODY) as site:
         path = job(site, tmp_path, progress=lambda *now: told.append(now)).run()
     assert path.read_bytes() == BODY
     assert told[0] == (0, len(BODY)) and told[-1] == (len(BODY), len(BODY))
@@ -47,21 +47,21 @@ def test_a_whole_download_tells_its_progress_and_leaves_one_file(tmp_path):
 
 
 def test_a_file_that_is_there_is_not_fetched_again(tmp_path):
-    with serving(BODY) as site:
+    with running_site(BODY) as site:
         job(site, tmp_path).run()
         job(site, tmp_path).run()
     assert len(site.asked) == 1
 
 
 def test_a_connection_cut_half_way_is_taken_up_there(tmp_path):
-    with serving(BODY, cut_at=1_500_000) as site:
+    with running_site(BODY, cut_at=1_500_000) as site:
         assert job(site, tmp_path).run().read_bytes() == BODY
     assert ranges(site) == [None, "bytes=1500000-"]
     assert site.asked[1][1]["If-Range"] == '"v1"'
 
 
 def test_a_later_call_goes_on_where_an_earlier_one_gave_up(tmp_path):
-    with serving(BODY, cut_at=500_000, cuts=3) as site:
+    with running_site(BODY, cut_at=500_000, cuts=3) as site:
         with pytest.raises(DownloadError, match="broke off after 1,500,000 of 3,000,002 bytes"):
             job(site, tmp_path).run()
         told = []
@@ -71,19 +71,19 @@ def test_a_later_call_goes_on_where_an_earlier_one_gave_up(tmp_path):
 
 
 def test_every_connection_that_brings_a_megabyte_counts_anew(tmp_path):
-    with serving(BODY, cut_at=1_100_000, cuts=2) as site:
+    with running_site(BODY, cut_at=1_100_000, cuts=2) as site:
         assert job(site, tmp_path, tries=2).run().read_bytes() == BODY
 
 
 def test_a_server_that_ignores_the_range_is_read_from_the_start(tmp_path):
-    with serving(BODY, cut_at=1_500_000, ignores_range=True) as site:
+    with running_site(BODY, cut_at=1_500_000, ignores_range=True) as site:
         assert job(site, tmp_path).run().read_bytes() == BODY
     assert ranges(site) == [None, "bytes=1500000-"]
 
 
 @pytest.mark.parametrize("ignores_mark", [False, True])
 def test_another_version_between_is_fetched_whole(tmp_path, ignores_mark):
-    with serving(BODY, cut_at=1_500_000, ignores_mark=ignores_mark) as site:
+    with running_site(BODY, cut_at=1_500_000, ignores_mark=ignores_mark) as site:
         with pytest.raises(DownloadError):
             job(site, tmp_path, tries=1).run()
         site.body, site.etag = b"PK" + BODY[::-1], '"v2"'
@@ -92,13 +92,13 @@ def test_another_version_between_is_fetched_whole(tmp_path, ignores_mark):
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'])
 def test_without_a_sure_mark_nothing_is_joined(tmp_path, etag):
-    with serving(BODY, cut_at=1_500_000, etag=etag) as site:
+    with running_site(BODY, cut_at=1_500_000, etag=etag) as site:
         assert job(site, tmp_path).run().read_bytes() == BODY
     assert ranges(site) == [None, None]
 
 
 def test_a_part_longer_than_the_file_is_thrown_away(tmp_path):
-    with serving(BODY) as site:
+    with running_site(BODY) as site:
         (tmp_path / "pets.zip.part").write_bytes(BODY + b"more")
         (tmp_path / "pets.zip.json").write_text(json.dumps({"url": site.url, "mark": '"v1"'}))
         assert job(site, tmp_path).run().read_bytes() == BODY
@@ -109,30 +109,36 @@ def test_a_part_longer_than_the_file_is_thrown_away(tmp_path):
 def test_a_damaged_record_begins_anew(tmp_path, record):
     (tmp_path / "pets.zip.part").write_bytes(b"PK" + bytes(100))
     (tmp_path / "pets.zip.json").write_text(record)
-    with serving(BODY) as site:
+    with running_site(BODY) as site:
         assert job(site, tmp_path).run().read_bytes() == BODY
 
 
 def test_a_server_that_stalls_is_given_up_and_asked_again(tmp_path):
-    with serving(BODY, stall_at=1_000_000) as site:
+    with running_site(BODY, stall_at=1_000_000) as site:
         assert job(site, tmp_path, timeout=0.3).run().read_bytes() == BODY
     assert ranges(site)[1].startswith("bytes=")
 
 
 def test_a_server_that_never_answers_costs_a_bounded_time(tmp_path):
-    with serving(BODY, stall_at=0) as site, pytest.raises(DownloadError, match="next to nothing"):
+    with (
+        running_site(BODY, stall_at=0) as site,
+        pytest.raises(DownloadError, match="next to nothing"),
+    ):
         job(site, tmp_path, timeout=0.2, tries=1).run()
 
 
 def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tmp_path):
-    with serving(BODY, trickle=0.02) as site, pytest.raises(DownloadError, match="next to nothing"):
+    with (
+        running_site(BODY, trickle=0.02) as site,
+        pytest.raises(DownloadError, match="next to nothing"),
+    ):
         job(site, tmp_path, patience=0.2, tries=2).run()
     assert len(site.asked) == 2
 
 
 def test_a_log_in_page_is_told_at_its_first_bytes(tmp_path):
     with (
-        serving(b"<html>Log in", kind="text/html") as site,
+        running_site(b"<html>Log in", kind="text/html") as site,
         pytest.raises(DownloadError, match=r"something else than the file \(text/html\)"),
     ):
         job(site, tmp_path).run()
@@ -144,7 +150,7 @@ def test_a_log_in_page_is_told_at_its_first_bytes(tmp_path):
     [(404, "not there any more", 1), (403, "refuses", 1), (503, "too busy", 3), (500, "busy", 3)],
 )
 def test_a_refusal_is_told_in_words(tmp_path, status, words, asked):
-    with serving(BODY, status=status) as site, pytest.raises(DownloadError, match=words):
+    with running_site(BODY, status=status) as site, pytest.raises(DownloadError, match=words):
         job(site, tmp_path).run()
     assert len(site.asked) == asked
 
@@ -152,14 +158,14 @@ def test_a_refusal_is_told_in_words(tmp_path, status, words, asked):
 def test_a_file_larger_than_expected_is_refused_even_without_a_length(tmp_path):
     for length in (True, False):
         with (
-            serving(BODY, length=length) as site,
+            running_site(BODY, length=length) as site,
             pytest.raises(DownloadError, match="Expected at most 9,000"),
         ):
             job(site, tmp_path, limit=9000).run()
 
 
 def test_the_checksum_the_server_gives_is_compared(tmp_path):
-    with serving(BODY) as site:
+    with running_site(BODY) as site:
         site.md5 = site.sum()
         assert job(site, tmp_path / "good").run().is_file()
         site.body = BODY[:-1] + b"?"
@@ -169,7 +175,7 @@ def test_the_checksum_the_server_gives_is_compared(tmp_path):
 
 
 def test_no_network_is_one_sentence_at_once_and_names_the_demo_set(tmp_path, monkeypatch):
-    with serving(BODY) as site:
+    with running_site(BODY) as site:
         gone = site.url
     for url in (gone, "http://no-such-host.invalid/pets.zip"):
         with pytest.raises(DownloadError, match=r"no connection to .*demo dataset") as caught:
@@ -178,7 +184,7 @@ def test_no_network_is_one_sentence_at_once_and_names_the_demo_set(tmp_path, mon
 
 
 def test_a_proxy_of_the_environment_is_used(tmp_path, monkeypatch):
-    with serving(BODY) as proxy:
+    with running_site(BODY) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/pets.zip"))
         url = "http://datasets.example/pets.zip"
         assert job(url, tmp_path).run().read_bytes() == BODY
@@ -186,7 +192,7 @@ def test_a_proxy_of_the_environment_is_used(tmp_path, monkeypatch):
 
 
 def test_a_proxy_that_wants_a_password_is_named_without_one(tmp_path, monkeypatch):
-    with serving(BODY, status=407) as proxy:
+    with running_site(BODY, status=407) as proxy:
         address = proxy.url.removesuffix("/pets.zip").replace("http://", "http://me:secret@")
         monkeypatch.setenv("http_proxy", address)
         with pytest.raises(DownloadError, match="wants a name and password") as caught:
@@ -195,7 +201,7 @@ def test_a_proxy_that_wants_a_password_is_named_without_one(tmp_path, monkeypatc
 
 
 def test_a_proxy_that_lets_nothing_through_is_named(tmp_path, monkeypatch):
-    with serving(BODY) as proxy:  # it knows no CONNECT, and answers 501
+    with running_site(BODY) as proxy:  # it knows no CONNECT, and answers 501
         monkeypatch.setenv("https_proxy", proxy.url.removesuffix("/pets.zip"))
         with pytest.raises(DownloadError, match=r"proxy 127\.0\.0\.1:\d+ gave no way"):
             job("https://datasets.example/pets.zip", tmp_path, pause=60).run()
@@ -209,7 +215,7 @@ def test_an_address_that_is_not_encrypted_is_not_followed_from_one_that_is():
 
 
 def test_a_redirection_is_followed(tmp_path):
-    with serving(BODY) as site, serving(location=site.url) as first:
+    with running_site(BODY) as site, running_site(location=site.url) as first:
         assert job(first, tmp_path).run().read_bytes() == BODY
 
 
@@ -228,14 +234,14 @@ def test_a_certificate_nobody_vouches_for_is_refused(tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     words = r"certificate of 127\.0\.0\.1 cannot be verified"
-    with serving(BODY, tls=context) as site, pytest.raises(DownloadError, match=words):
+    with running_site(BODY, tls=context) as site, pytest.raises(DownloadError, match=words):
         job(site, tmp_path / "x", pause=60).run()
     assert site.asked == []
 
 
 def test_a_full_disk_is_told_before_and_during(tmp_path, monkeypatch):
     full = shutil._ntuple_diskusage(10, 10, 0)
-    with serving(BODY) as site:
+    with running_site(BODY) as site:
         monkeypatch.setattr(download.shutil, "disk_usage", lambda _: full)
         with pytest.raises(DownloadError, match="only 0 are free"):
             job(site, tmp_path).run()
@@ -244,14 +250,14 @@ def test_a_full_disk_is_told_before_and_during(tmp_path, monkeypatch):
         def refuse(*_):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(download, "_append", refuse)
+        monkeypatch.setattr(download, "_append_bytes", refuse)
         with pytest.raises(DownloadError, match="No space left on device"):
             job(site, tmp_path, pause=60).run()
 
 
 def test_a_stop_is_heard_and_what_came_is_kept(tmp_path):
     stop = threading.Event()
-    with serving(BODY) as site:
+    with running_site(BODY) as site:
         with pytest.raises(DownloadError, match="was stopped"):
             job(site, tmp_path, progress=lambda *_: stop.set(), stopped=stop.is_set).run()
         kept = Path(tmp_path / "pets.zip.part").stat().st_size
@@ -261,7 +267,7 @@ def test_a_stop_is_heard_and_what_came_is_kept(tmp_path):
 
 
 def test_a_second_download_of_the_same_file_is_refused(tmp_path):
-    with serving(BODY, stall_at=1000) as site:
+    with running_site(BODY, stall_at=1000) as site:
         going = threading.Event()
         first = job(site, tmp_path, progress=lambda done, _: done and going.set())
         thread = threading.Thread(target=first.run, daemon=True)

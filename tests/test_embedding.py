@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from catdog_core.analysis import embedding, evaluate, predict, predictions
-from catdog_core.analysis.embedding_recorder import WIDEST, Watch
+from catdog_core.analysis.embedding_recorder import MAX_UNPROJECTED, EmbeddingRecorder
 from catdog_core.config import Network
 from catdog_core.data import datasets
-from catdog_core.data.datasets import Choice
+from catdog_core.data.datasets import PhotoEdit
 from catdog_core.models import keras_models
 from catdog_core.runs import default_model
 
@@ -27,7 +27,9 @@ def clusters(n=60, width=40, apart=8.0, seed=0):
 
 def made(features, values=None):
     names = [f"{row:04}.jpg" for row in range(len(features))]
-    return embedding.make(names, features, [SMALL] * len(names), values or features.shape[1])
+    return embedding.build_embedding(
+        names, features, [SMALL] * len(names), values or features.shape[1]
+    )
 
 
 def test_the_first_component_parts_two_clusters():
@@ -63,13 +65,13 @@ def test_few_photos_have_a_map_too(n):
     assert found.parts.shape[0] == n and found.parts.shape[1] >= 2
     assert np.isfinite(found.parts).all()
     assert found.nearest.shape == (n, min(n - 1, embedding.NEIGHBOURS))
-    assert embedding.layout(found, "tsne").shape == (n, 2)
+    assert embedding.layout_embedding(found, "tsne").shape == (n, 2)
 
 
 def test_a_network_that_sees_all_photos_alike_has_a_map_of_one_point():
     found = made(np.ones((9, 5), np.float32))
     assert not found.parts.any() and not found.shares.any()
-    assert not embedding.layout(found, "tsne").any()
+    assert not embedding.layout_embedding(found, "tsne").any()
 
 
 def test_one_value_a_photo_makes_a_line():
@@ -87,16 +89,16 @@ def test_the_class_around_a_photo_is_that_of_most_of_its_neighbours():
     found = made(clusters())
     labels = np.arange(60) % 2
     labels[4] = 1  # a wrong label among those of the other cluster
-    around = embedding.kindred(found, found.files, labels)
+    around = embedding.neighbour_labels(found, found.files, labels)
     assert around[4] == 0
     assert (np.delete(around, 4) == np.delete(labels, 4)).all()
-    assert set(embedding.kindred(found, found.files[:1], [1])) <= {-1, 1}
+    assert set(embedding.neighbour_labels(found, found.files[:1], [1])) <= {-1, 1}
 
 
 def test_tsne_keeps_clusters_apart_and_is_the_same_each_time():
     found = made(clusters(40, 10, apart=30))
-    xy = embedding.layout(found, "tsne")
-    assert (xy == embedding.layout(found, "tsne")).all()
+    xy = embedding.layout_embedding(found, "tsne")
+    assert (xy == embedding.layout_embedding(found, "tsne")).all()
     centres = xy[::2].mean(axis=0), xy[1::2].mean(axis=0)
     wide = max(xy[::2].std(axis=0).max(), xy[1::2].std(axis=0).max())
     assert np.linalg.norm(centres[0] - centres[1]) > 2 * wide
@@ -104,15 +106,15 @@ def test_tsne_keeps_clusters_apart_and_is_the_same_each_time():
 
 def test_a_large_part_is_drawn_by_lot_the_same_each_time():
     names = [f"{n}.jpg" for n in range(5000)]
-    drawn = embedding.sample(names)
-    assert len(drawn) == embedding.MOST and drawn == embedding.sample(names)
+    drawn = embedding.sample_files(names)
+    assert len(drawn) == embedding.MAX_PHOTOS and drawn == embedding.sample_files(names)
     assert drawn == [name for name in names if name in set(drawn)]
-    assert embedding.sample(names[:10]) == names[:10]
+    assert embedding.sample_files(names[:10]) == names[:10]
 
 
 @pytest.fixture
 def run(workspace):
-    folder = fakes.run()
+    folder = fakes.make_run()
     (folder / "best.keras").write_bytes(b"a model")
     return folder
 
@@ -120,15 +122,15 @@ def run(workspace):
 def kept(run, dataset):
     names = [item.file for item in dataset.items("validation")]
     pictures = [bytes([n]) * n for n in range(len(names))]
-    found = embedding.make(names, clusters(len(names)), pictures, 40)
-    digest = predictions.digest(run / "best.keras")
-    embedding.write(run, dataset, "validation", found, digest)
+    found = embedding.build_embedding(names, clusters(len(names)), pictures, 40)
+    digest = predictions.digest_model(run / "best.keras")
+    embedding.write_embedding(run, dataset, "validation", found, digest)
     return found
 
 
 def test_what_is_kept_is_read_back(run, dataset):
     found = kept(run, dataset)
-    again = embedding.read(run, dataset, "validation")
+    again = embedding.read_embedding(run, dataset, "validation")
     assert again.files == found.files and again.thumbnails == found.thumbnails
     assert (again.parts == found.parts).all() and (again.nearest == found.nearest).all()
     assert (again.key, again.values) == (found.key, 40)
@@ -136,11 +138,11 @@ def test_what_is_kept_is_read_back(run, dataset):
 
 def test_nothing_is_read_of_another_model_or_of_other_photos(run, dataset):
     kept(run, dataset)
-    assert embedding.read(run, dataset, "train") is None
-    changed = datasets.change(dataset.id, [Choice(dataset.items()[0].file, "exclude")])
-    assert embedding.read(run, changed, "validation") is not None
+    assert embedding.read_embedding(run, dataset, "train") is None
+    changed = datasets.edit_photos(dataset.id, [PhotoEdit(dataset.items()[0].file, "exclude")])
+    assert embedding.read_embedding(run, changed, "validation") is not None
     (run / "best.keras").write_bytes(b"another model")
-    assert embedding.read(run, dataset, "validation") is None
+    assert embedding.read_embedding(run, dataset, "validation") is None
 
 
 @pytest.mark.parametrize("cut", [0, 10, 300, -1])
@@ -149,7 +151,7 @@ def test_a_torn_file_is_not_believed(run, dataset, cut):
     embedding.write_layout(run, dataset, "validation", "tsne", found, found.parts[:, :2])
     for place in (run / "predictions").glob("*.npz"):
         place.write_bytes(place.read_bytes()[:cut])
-    assert embedding.read(run, dataset, "validation") is None
+    assert embedding.read_embedding(run, dataset, "validation") is None
     assert embedding.read_layout(run, dataset, "validation", "tsne", found) is None
 
 
@@ -165,8 +167,8 @@ def test_a_layout_belongs_to_the_map_it_was_made_of(run, dataset):
 
 
 def saved(model, path, classes=("cats", "dogs"), **about):
-    keras_models.save(model, path, {"format": 1, "classes": list(classes), **about})
-    return predict.load(path)
+    keras_models.save_model(model, path, {"format": 1, "classes": list(classes), **about})
+    return predict.load_predictor(path)
 
 
 def watched(predictor, n=8):
@@ -174,14 +176,14 @@ def watched(predictor, n=8):
     photos = np.random.default_rng(0).integers(0, 256, (n, predictor.size, predictor.size, 3))
     photos = photos.astype(np.uint8)
     names = [f"{row}.jpg" for row in range(n)]
-    watch = Watch(predictor, names)
+    watch = EmbeddingRecorder(predictor, names)
     found = watch.predictor.predict(photos)
     watch.take(names, list(photos))
     return predictor.predict(photos), found, watch
 
 
 def test_the_model_that_comes_with_the_lab_is_watched(workspace):
-    predictor = predict.load(default_model.folder())  # a transfer network
+    predictor = predict.load_predictor(default_model.default_model_folder())  # a transfer network
     plain, found, watch = watched(predictor, n=3)
     assert found == pytest.approx(plain, abs=1e-6)
     assert watch.embedding().values == 1280
@@ -190,7 +192,7 @@ def test_the_model_that_comes_with_the_lab_is_watched(workspace):
 @pytest.mark.parametrize("head", ["flatten", "average"])
 def test_a_network_of_ones_own_is_watched(tmp_path, head):
     network = Network(filters=(8, 16), batch_norm=True, head=head)
-    model = keras_models.build("custom", 48, network=network)
+    model = keras_models.build_model("custom", 48, network=network)
     plain, found, watch = watched(saved(model, tmp_path / "m.keras"))
     assert found == pytest.approx(plain, abs=1e-6)
     assert len(watch.embedding()) == 8
@@ -198,7 +200,7 @@ def test_a_network_of_ones_own_is_watched(tmp_path, head):
 
 @pytest.mark.parametrize("name", ["notes", "notes-deep", "compact"])
 def test_the_labs_networks_are_watched_without_changing_what_they_say(tmp_path, name):
-    predictor = saved(keras_models.build(name, 96), tmp_path / "m.keras")
+    predictor = saved(keras_models.build_model(name, 96), tmp_path / "m.keras")
     plain, found, watch = watched(predictor)
     assert found == pytest.approx(plain, abs=1e-6)
     seen = watch.embedding()
@@ -245,33 +247,33 @@ def test_models_from_elsewhere_are_watched_too(tmp_path, kind, values):
     assert found == pytest.approx(plain, abs=1e-6)
     seen = watch.embedding()
     assert seen.values == values
-    assert seen.parts.shape[1] <= 8 and (values <= WIDEST or kind == "flat")
+    assert seen.parts.shape[1] <= 8 and (values <= MAX_UNPROJECTED or kind == "flat")
 
 
 def test_a_pass_keeps_the_map_and_a_look_makes_it_anew(dataset, run, tmp_path):
-    saved(keras_models.build("notes", 32), run / "best.keras")
-    evaluate.keep(run, predict.load, dataset, "validation")
-    first = embedding.read(run, dataset, "validation")
+    saved(keras_models.build_model("notes", 32), run / "best.keras")
+    evaluate.evaluate_and_cache(run, predict.load_predictor, dataset, "validation")
+    first = embedding.read_embedding(run, dataset, "validation")
     assert set(first.files) == {item.file for item in dataset.items("validation")}
     for place in (run / "predictions").glob("*-map.npz"):
         place.unlink()
-    evaluate.look(run, predict.load, dataset, "validation")
-    again = embedding.read(run, dataset, "validation")
+    evaluate.compute_embeddings(run, predict.load_predictor, dataset, "validation")
+    again = embedding.read_embedding(run, dataset, "validation")
     assert again.parts == pytest.approx(first.parts, abs=1e-3)
 
 
 def test_a_large_part_is_sampled_in_the_pass(dataset, run, monkeypatch):
-    monkeypatch.setattr(embedding, "MOST", 10)
-    monkeypatch.setattr(embedding.sample, "__defaults__", (10, 0))
-    saved(keras_models.build("notes", 32), run / "best.keras")
-    table = evaluate.keep(run, predict.load, dataset, "validation")
-    assert len(table) == 24 and len(embedding.read(run, dataset, "validation")) == 10
+    monkeypatch.setattr(embedding, "MAX_PHOTOS", 10)
+    monkeypatch.setattr(embedding.sample_files, "__defaults__", (10, 0))
+    saved(keras_models.build_model("notes", 32), run / "best.keras")
+    table = evaluate.evaluate_and_cache(run, predict.load_predictor, dataset, "validation")
+    assert len(table) == 24 and len(embedding.read_embedding(run, dataset, "validation")) == 10
 
 
 def test_the_command_line_writes_the_map(tmp_path, demo, capsys, workspace):
-    saved(keras_models.build("notes", 32), tmp_path / "m.keras")
+    saved(keras_models.build_model("notes", 32), tmp_path / "m.keras")
     out = tmp_path / "map.csv"
-    status, said, _ = fakes.shell(
+    status, said, _ = fakes.run_cli(
         capsys, "evaluate", tmp_path / "m.keras", demo, "--embedding", out
     )
     assert status == 0 and "24 photos" in said

@@ -32,9 +32,11 @@ def mapped(folder, dataset, lost=1):
     sides[:lost] = [1] * lost
     features[:, 0] += 25 * np.array(sides)
     names = [item.file for item in items]
-    found = embedding.make(names, features.astype(np.float32), [b"\xff\xd8"] * len(names), 30)
-    digest = predictions.digest(folder / "best.keras")
-    embedding.write(folder, dataset, "validation", found, digest)
+    found = embedding.build_embedding(
+        names, features.astype(np.float32), [b"\xff\xd8"] * len(names), 30
+    )
+    digest = predictions.digest_model(folder / "best.keras")
+    embedding.write_embedding(folder, dataset, "validation", found, digest)
     return found
 
 
@@ -48,7 +50,7 @@ def shown(dataset, **keep):
 
 
 def ended(key):
-    return waited(jobs.get(key))
+    return waited(jobs.get_job(key))
 
 
 def test_the_map_is_drawn_at_once_and_told_in_words(dataset):
@@ -70,14 +72,14 @@ def test_photos_chosen_on_the_map_are_decided_about(dataset, monkeypatch):
     folder = run(dataset)
     table = answer(folder, dataset)
     mapped(folder, dataset)
-    monkeypatch.setattr(evaluate_map, "_chosen", lambda selection, xy, rows: rows[:2])
+    monkeypatch.setattr(evaluate_map, "_selected_rows", lambda selection, xy, rows: rows[:2])
     app = page(run=folder.name)
     assert "Photos chosen on the map: 2" in captions(app)
     app.button("evaluate_map_choose0").click().run()
     app.menu_button("evaluate_map_several").click_index(0).run()
     app.run()
     assert not app.exception
-    assert set(datasets.load(dataset.id).excluded) == set(table.files[:2])
+    assert set(datasets.load_dataset(dataset.id).excluded) == set(table.files[:2])
     assert "of the 22 photos lie among" in captions(app)
 
 
@@ -85,7 +87,7 @@ def test_what_is_chosen_are_points_clicked_and_those_in_the_rectangle():
     xy = np.array([[0, 0], [1, 1], [2, 2], [9, 9]], np.float32)
     rows = np.array([10, 11, 12, 13])
     area = {"x": [2.5, 0.5], "y": [0.5, 2.5]}
-    pick = evaluate_map._chosen
+    pick = evaluate_map._selected_rows
     assert list(pick({}, xy, rows)) == []
     assert list(pick({"points": [{"row": 13}], "area": {}}, xy, rows)) == [13]
     assert list(pick({"points": [{"row": 10}], "area": area}, xy, rows)) == [10, 11, 12]
@@ -93,7 +95,7 @@ def test_what_is_chosen_are_points_clicked_and_those_in_the_rectangle():
 
 def test_tsne_is_worked_out_in_the_background_and_kept(dataset, monkeypatch):
     folder, app = shown(dataset)
-    monkeypatch.setattr(projections, "methods", lambda: ["pca", "tsne"])
+    monkeypatch.setattr(projections, "available_methods", lambda: ["pca", "tsne"])
     app.segmented_control("evaluate_map_method").set_value("tsne").run()
     app.button("evaluate_map_tsne").click().run()
     job = ended(f"map-tsne-evaluate-{folder.name}-{dataset.id}-validation")
@@ -115,7 +117,7 @@ def test_tsne_can_be_stopped_and_begun_anew(dataset, monkeypatch):
             time.sleep(0.02)
         raise CatDogError("The layout was stopped. Nothing of it is kept.")
 
-    monkeypatch.setattr(projections, "apart", wait)
+    monkeypatch.setattr(projections, "compute_layout_in_subprocess", wait)
     app.segmented_control("evaluate_map_method").set_value("tsne").run()
     app.button("evaluate_map_tsne").click().run()
     assert started.wait(60)
@@ -124,7 +126,7 @@ def test_tsne_can_be_stopped_and_begun_anew(dataset, monkeypatch):
     job = ended(f"map-tsne-evaluate-{folder.name}-{dataset.id}-validation")
     assert job.status == "stopped"
     app.run()
-    assert not app.exception and "was stopped" in fakes.said(app.info)
+    assert not app.exception and "was stopped" in fakes.joined_text(app.info)
     assert [button for button in app.button if button.key == "evaluate_map_tsne"]
 
 
@@ -135,7 +137,7 @@ def test_answers_from_before_there_were_maps_are_looked_at_once_more(dataset, mo
     def look(run_dir, dataset, split, job):
         mapped(run_dir, dataset)
 
-    monkeypatch.setattr(loaders, "embed", look)
+    monkeypatch.setattr(loaders, "compute_run_embeddings", look)
     app = page(run=folder.name)
     assert "looks at 24 photos once more" in captions(app)
     app.button("evaluate_map_look").click().run()
@@ -154,12 +156,12 @@ def test_a_look_that_failed_says_why(dataset, monkeypatch):
     def look(*_):
         raise ModelError("The model is broken.")
 
-    monkeypatch.setattr(loaders, "embed", look)
+    monkeypatch.setattr(loaders, "compute_run_embeddings", look)
     app = page(run=folder.name)
     app.button("evaluate_map_look").click().run()
     ended(f"look-evaluate-{folder.name}-{dataset.id}-validation")
     app.run()
-    assert "The model is broken." in fakes.said(app.error)
+    assert "The model is broken." in fakes.joined_text(app.error)
 
 
 def table_of(classes, n=300, seed=0):
@@ -167,7 +169,7 @@ def table_of(classes, n=300, seed=0):
     names = tuple(f"class {label:02}" for label in range(classes))
     rows = rng.dirichlet(np.ones(classes), n)
     files = tuple(f"{number}.jpg" for number in range(n))
-    return predictions.Table(files, names, rng.integers(classes, size=n), rows)
+    return predictions.PredictionTable(files, names, rng.integers(classes, size=n), rows)
 
 
 def test_of_many_classes_those_with_most_mistakes_have_a_colour_of_their_own():
@@ -189,5 +191,5 @@ def test_mistakes_differ_in_shape_not_in_colour_alone():
 
 def test_a_map_without_neighbours_says_so():
     table = table_of(2, n=1)
-    found = embedding.make(table.files, np.ones((1, 4), np.float32), [b""], 4)
+    found = embedding.build_embedding(table.files, np.ones((1, 4), np.float32), [b""], 4)
     assert "too few" in evaluate_map.map_caption(found, table, np.zeros(1, int), "pca")

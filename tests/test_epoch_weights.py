@@ -15,38 +15,46 @@ from catdog_core.training import epoch_weights, training_loop
 
 
 def test_epochs_are_spread_and_never_more_than_asked_for():
-    assert epoch_weights.kept(3, 8) == {0, 1, 2, 3}
-    assert epoch_weights.kept(8, 8) == {0, 2, 4, 6, 8}
-    assert epoch_weights.kept(49, 8) == {0, 8, 16, 24, 32, 40, 48, 49}
-    assert epoch_weights.kept(5, 1) == {5} and epoch_weights.kept(5, 0) == set()
+    assert epoch_weights.select_stored_epochs(3, 8) == {0, 1, 2, 3}
+    assert epoch_weights.select_stored_epochs(8, 8) == {0, 2, 4, 6, 8}
+    assert epoch_weights.select_stored_epochs(49, 8) == {0, 8, 16, 24, 32, 40, 48, 49}
+    assert (
+        epoch_weights.select_stored_epochs(5, 1) == {5}
+        and epoch_weights.select_stored_epochs(5, 0) == set()
+    )
     for most in range(1, 17):
         for epoch in range(200):
-            kept = epoch_weights.kept(epoch, most)
+            kept = epoch_weights.select_stored_epochs(epoch, most)
             assert len(kept) <= most and epoch in kept
             # Never one that was dropped before: it must have been there an epoch earlier.
-            assert not epoch or kept - {epoch} <= epoch_weights.kept(epoch - 1, most)
+            assert not epoch or kept - {epoch} <= epoch_weights.select_stored_epochs(
+                epoch - 1, most
+            )
 
 
 def test_only_small_networks_keep_epochs_where_nothing_is_said():
-    assert epoch_weights.wanted(Training(), 1_000_000) == 8
-    assert epoch_weights.wanted(Training(), 10_000_000) == 0
-    assert epoch_weights.wanted(Training(epoch_weights=3), 10_000_000) == 3
-    assert epoch_weights.wanted(Training(epoch_weights=0), 1_000) == 0
+    assert epoch_weights.max_stored_epochs(Training(), 1_000_000) == 8
+    assert epoch_weights.max_stored_epochs(Training(), 10_000_000) == 0
+    assert epoch_weights.max_stored_epochs(Training(epoch_weights=3), 10_000_000) == 3
+    assert epoch_weights.max_stored_epochs(Training(epoch_weights=0), 1_000) == 0
 
 
 def test_a_folder_holds_no_more_than_asked_for(tmp_path):
     for epoch in range(30):
-        epoch_weights.keep(tmp_path, epoch, [np.full(3, epoch, np.float32)], 4)
-    found = epoch_weights.listing(tmp_path)
+        epoch_weights.save_epoch_weights(tmp_path, epoch, [np.full(3, epoch, np.float32)], 4)
+    found = epoch_weights.list_epoch_weights(tmp_path)
     assert list(found) == [0, 16, 29]
     assert len(list((tmp_path / "epochs").iterdir())) == 3
-    assert epoch_weights.load(found[16], [np.zeros(3, np.float32)])[0].tolist() == [16] * 3
+    assert (
+        epoch_weights.load_epoch_weights(found[16], [np.zeros(3, np.float32)])[0].tolist()
+        == [16] * 3
+    )
 
 
 def test_a_resume_that_does_epochs_over_again_drops_the_later_ones(tmp_path):
     for epoch in (0, 1, 2, 3, 2):
-        epoch_weights.keep(tmp_path, epoch, [np.zeros(1, np.float32)], 8)
-    assert list(epoch_weights.listing(tmp_path)) == [0, 1, 2]
+        epoch_weights.save_epoch_weights(tmp_path, epoch, [np.zeros(1, np.float32)], 8)
+    assert list(epoch_weights.list_epoch_weights(tmp_path)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"text" * 99])
@@ -54,13 +62,15 @@ def test_what_is_no_file_of_weights_is_told(tmp_path, content):
     path = tmp_path / "epoch-0000.npz"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="could not be read"):
-        epoch_weights.load(path, [])
+        epoch_weights.load_epoch_weights(path, [])
 
 
 def test_weights_of_another_network_are_told(tmp_path):
-    epoch_weights.keep(tmp_path, 0, [np.zeros(3, np.float32)], 1)
+    epoch_weights.save_epoch_weights(tmp_path, 0, [np.zeros(3, np.float32)], 1)
     with pytest.raises(ModelError, match="another network"):
-        epoch_weights.load(epoch_weights.listing(tmp_path)[0], [np.zeros(4, np.float32)])
+        epoch_weights.load_epoch_weights(
+            epoch_weights.list_epoch_weights(tmp_path)[0], [np.zeros(4, np.float32)]
+        )
 
 
 def test_a_training_keeps_the_model_of_each_epoch(workspace, demo):
@@ -69,20 +79,23 @@ def test_a_training_keeps_the_model_of_each_epoch(workspace, demo):
     chosen = Training(
         epochs=3, steps_per_epoch=2, validation_steps=1, image_size=48, weight_averaging=0.5
     )
-    folder = runs.create(datasets.open_folder(demo), chosen, None)
-    training_loop.train(
-        runs.load(folder), SimpleNamespace(stop_wanted=False, update=lambda **_: None)
+    folder = runs.create_run(datasets.open_folder(demo), chosen, None)
+    training_loop.train_model(
+        runs.load_run(folder), SimpleNamespace(stop_wanted=False, update=lambda **_: None)
     )
-    found = epoch_weights.listing(folder)
+    found = epoch_weights.list_epoch_weights(folder)
     assert list(found) == [0, 1, 2]
-    best = runs.load(folder).best_epoch
-    model = keras_models.load(folder / "best.keras")
-    weights = epoch_weights.load(found[best], model.get_weights())
+    best = runs.load_run(folder).best_epoch
+    model = keras_models.load_model(folder / "best.keras")
+    weights = epoch_weights.load_epoch_weights(found[best], model.get_weights())
     for one, other in zip(weights, model.get_weights(), strict=True):
         assert np.array_equal(one, other)
     photos = np.full((1, 48, 48, 3), 90, np.uint8)
-    asked = {epoch: predict.at_epoch(folder / "best.keras", path) for epoch, path in found.items()}
+    asked = {
+        epoch: predict.load_predictor_at_epoch(folder / "best.keras", path)
+        for epoch, path in found.items()
+    }
     answers = {epoch: model.predict(photos)[0, 0] for epoch, model in asked.items()}
-    assert answers[best] == predict.load(folder).predict(photos)[0, 0]
+    assert answers[best] == predict.load_predictor(folder).predict(photos)[0, 0]
     assert len(set(answers.values())) == 3
     keras.backend.clear_session()

@@ -10,7 +10,7 @@ import pytest
 from catdog_core.analysis import evaluate, predict, predictions
 from catdog_core.base.errors import CatDogError, DatasetError
 from catdog_core.data import datasets
-from catdog_core.data.datasets import Choice
+from catdog_core.data.datasets import PhotoEdit
 from catdog_core.models import keras_models
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -19,23 +19,25 @@ pytestmark = pytest.mark.usefixtures("workspace")
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "best.keras"
-    keras_models.save(
-        keras_models.build("notes", 32), path, {"format": 1, "classes": ["cats", "dogs"]}
+    keras_models.save_model(
+        keras_models.build_model("notes", 32), path, {"format": 1, "classes": ["cats", "dogs"]}
     )
     return path
 
 
 @pytest.fixture
 def run(model_file):
-    folder = fakes.run()
+    folder = fakes.make_run()
     (folder / "best.keras").write_bytes(model_file.read_bytes())
     return folder
 
 
 def test_a_pass_is_kept_in_the_runs_folder(run, dataset):
     seen = []
-    table = evaluate.keep(run, predict.load, dataset, "validation", lambda *at: seen.append(at))
-    found = predictions.read(run, dataset, "validation").table
+    table = evaluate.evaluate_and_cache(
+        run, predict.load_predictor, dataset, "validation", lambda *at: seen.append(at)
+    )
+    found = predictions.read_predictions(run, dataset, "validation").table
     assert (found.probabilities == table.probabilities).all()
     assert len(found) == 24 and seen[-1] == (24, 24)
     told = evaluate.evaluate(run, dataset, "validation")
@@ -44,11 +46,15 @@ def test_a_pass_is_kept_in_the_runs_folder(run, dataset):
 
 
 def test_only_photos_that_came_are_asked_about(run, dataset):
-    before = evaluate.keep(run, predict.load, dataset, "validation")
+    before = evaluate.evaluate_and_cache(run, predict.load_predictor, dataset, "validation")
     moved = [item.file for item in dataset.items("train")[:3]]
-    changed = datasets.change(dataset.id, [Choice(file, "move", "validation") for file in moved])
+    changed = datasets.edit_photos(
+        dataset.id, [PhotoEdit(file, "move", "validation") for file in moved]
+    )
     seen = []
-    after = evaluate.keep(run, predict.load, changed, "validation", lambda *at: seen.append(at))
+    after = evaluate.evaluate_and_cache(
+        run, predict.load_predictor, changed, "validation", lambda *at: seen.append(at)
+    )
     assert seen == [(3, 3)] and len(after) == 27
     same = [after.files.index(file) for file in before.files]
     assert (after.probabilities[same] == before.probabilities).all()
@@ -58,19 +64,20 @@ def test_only_photos_that_came_are_asked_about(run, dataset):
 
 
 def test_a_pass_that_is_stopped_leaves_what_was_there(run, dataset):
-    before = evaluate.keep(run, predict.load, dataset, "validation")
+    before = evaluate.evaluate_and_cache(run, predict.load_predictor, dataset, "validation")
 
     def stop(done, total):
         raise CatDogError("stopped")
 
-    place = predictions.path(run, dataset.id, "validation")
+    place = predictions.predictions_path(run, dataset.id, "validation")
     with pytest.raises(CatDogError, match="stopped"):
-        evaluate.keep(run, predict.load, dataset, "train", stop)
+        evaluate.evaluate_and_cache(run, predict.load_predictor, dataset, "train", stop)
     assert sorted(path.name for path in place.parent.iterdir()) == [
         f"{place.stem}{end}" for end in ("-map.npz", ".csv", ".json")
     ]
     assert (
-        predictions.read(run, dataset, "validation").table.probabilities == before.probabilities
+        predictions.read_predictions(run, dataset, "validation").table.probabilities
+        == before.probabilities
     ).all()
 
 
@@ -79,19 +86,21 @@ def test_unreadable_photos_are_left_out_by_name(run, demo, tmp_path):
 
     folder = shutil.copytree(demo, tmp_path / "set")
     (folder / "validation" / "cats" / "bad.jpg").write_bytes(b"no photo")
-    table = evaluate.keep(run, predict.load, datasets.open_folder(folder), "validation")
+    table = evaluate.evaluate_and_cache(
+        run, predict.load_predictor, datasets.open_folder(folder), "validation"
+    )
     assert table.unreadable == ("validation/cats/bad.jpg",) and len(table) == 24
 
 
 def test_an_empty_part_is_told_and_nothing_written(run, dataset):
     with pytest.raises(DatasetError, match="no readable photo in test"):
-        evaluate.keep(run, predict.load, dataset, "test")
+        evaluate.evaluate_and_cache(run, predict.load_predictor, dataset, "test")
     assert not (run / "predictions").exists()
 
 
 def test_the_command_writes_the_table(run, demo, tmp_path, capsys):
     out = tmp_path / "table.csv"
-    status, told, _ = fakes.shell(capsys, "evaluate", run, demo, "--json", "--csv", out)
+    status, told, _ = fakes.run_cli(capsys, "evaluate", run, demo, "--json", "--csv", out)
     assert status == 0
     told = json.loads(told)
     assert set(told) == {"accuracy", "loss", "n", "classes", "confusion"}

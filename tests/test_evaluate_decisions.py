@@ -6,7 +6,7 @@ from asked import answer, captions, evaluated, page, run, ticked
 
 from catdog_core import runs
 from catdog_core.data import datasets
-from catdog_core.data.datasets import Choice
+from catdog_core.data.datasets import PhotoEdit
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -16,7 +16,7 @@ def test_a_photo_is_excluded_and_taken_back_without_a_new_pass(dataset):
     app.menu_button[0].click_index(0).run()
     app.run()
     assert not app.exception
-    assert len(datasets.load(dataset.id).excluded) == 1
+    assert len(datasets.load_dataset(dataset.id).excluded) == 1
     assert "17 of 23" not in captions(app) and "16 of 23 photos are right" in captions(app)
     app.button("decision_undo").click().run()
     app.run()
@@ -32,12 +32,12 @@ def test_several_photos_are_left_out_at_once_and_come_back_at_once(dataset):
     app.menu_button("evaluate_loss_several").click_index(0).run()
     app.run()
     assert not app.exception
-    assert len(datasets.load(dataset.id).excluded) == 3
-    assert len(datasets.load(dataset.id).changes) == 1
+    assert len(datasets.load_dataset(dataset.id).excluded) == 3
+    assert len(datasets.load_dataset(dataset.id).changes) == 1
     assert "16 of 21 photos are right" in captions(app) and not ticked(app)
     app.button("decision_undo").click().run()
     app.run()
-    assert not datasets.load(dataset.id).excluded
+    assert not datasets.load_dataset(dataset.id).excluded
     assert "16 of 24 photos are right" in captions(app)
 
 
@@ -50,7 +50,7 @@ def test_several_photos_are_relabelled_at_once_those_of_that_class_aside(dataset
     assert menu.label == "Decide about 8"
     menu.click_index(1 + dataset.classes.index("dogs")).run()
     app.run()
-    (change,) = datasets.load(dataset.id).changes
+    (change,) = datasets.load_dataset(dataset.id).changes
     assert {(c.action, c.to) for c in change.choices} == {("relabel", "dogs")}
     assert all("cats" in c.file for c in change.choices) and len(change.choices) == 4
 
@@ -67,16 +67,18 @@ def test_all_photos_of_a_list_are_chosen_and_let_go(dataset):
 def test_a_relabelled_photo_counts_as_what_it_is_now(dataset):
     folder = run(dataset)
     table = answer(folder, dataset)
-    datasets.change(dataset.id, [Choice(table.files[0], "relabel", "dogs")])
+    datasets.edit_photos(dataset.id, [PhotoEdit(table.files[0], "relabel", "dogs")])
     assert "17 of 24 photos are right" in captions(page(run=folder.name))
 
 
 def test_photos_the_model_was_trained_with_are_told(dataset):
     folder = run(dataset)
     moved = [item.file for item in dataset.items("train")[:2]]
-    changed = datasets.change(dataset.id, [Choice(file, "move", "validation") for file in moved])
+    changed = datasets.edit_photos(
+        dataset.id, [PhotoEdit(file, "move", "validation") for file in moved]
+    )
     answer(folder, changed)
-    assert "trained with 2 of these photos" in fakes.said(page(run=folder.name).warning)
+    assert "trained with 2 of these photos" in fakes.joined_text(page(run=folder.name).warning)
 
 
 def test_training_again_fills_the_form_from_this_run(dataset):
@@ -89,9 +91,9 @@ def test_training_again_fills_the_form_from_this_run(dataset):
 def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypatch):
     def start(folder):
         (folder / "best.keras").write_bytes(b"second")
-        answer(folder, datasets.load(dataset.id), wrong=range(1))
+        answer(folder, datasets.load_dataset(dataset.id), wrong=range(1))
 
-    monkeypatch.setattr("catdog_core.runs.start", start)
+    monkeypatch.setattr("catdog_core.runs.start_run", start)
     app = evaluated(dataset)
     app.segmented_control("evaluate_list").set_value("wrong").run()
     for box in [box for box in app.checkbox if box.key.startswith("evaluate_wrong")][:2]:
@@ -101,9 +103,9 @@ def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypa
     app.button("evaluate_again").click().run()
     app.switch_page("pages/3_Train.py").run()  # where the button led; AppTest would go back
     app.button("train_start").click().run()
-    (old,) = (run for run in runs.listing() if run.name == "first")
-    (new,) = (run for run in runs.listing() if run.name == "first again")
-    assert new.dataset_fingerprint == datasets.load(dataset.id).fingerprint
+    (old,) = (run for run in runs.list_runs() if run.name == "first")
+    (new,) = (run for run in runs.list_runs() if run.name == "first again")
+    assert new.dataset_fingerprint == datasets.load_dataset(dataset.id).fingerprint
     steps = {"steps_per_epoch", "validation_steps"}  # they follow the photos that are left
     assert new.training.model_dump(exclude=steps) == old.training.model_dump(exclude=steps)
     app.switch_page("pages/5_Evaluate.py")

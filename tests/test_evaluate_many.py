@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from catdog_core.analysis import metrics
-from catdog_core.analysis.predictions import Table
+from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.data import datasets
 from catdog_ui.evaluate import evaluate_charts, evaluate_view
 
@@ -26,24 +26,24 @@ def table(classes, n=400, seed=0):
     raw = rng.normal(size=(n, classes)) + 2.0 * np.eye(classes)[labels]
     rows = np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True)
     names = tuple(f"class <{label}>" for label in range(classes))
-    return Table(tuple(f"{i}.jpg" for i in range(n)), names, labels, rows)
+    return PredictionTable(tuple(f"{i}.jpg" for i in range(n)), names, labels, rows)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 12, MANY])
 def test_plotly_finds_no_fault_with_the_figures(classes):
     found = table(classes)
-    result = metrics.at(found, 0.4)
+    result = metrics.metrics_at_threshold(found, 0.4)
     labels = list(range(min(classes, evaluate_charts.MOST_CLASSES)))
-    curves = metrics.roc(found), metrics.precision_recall(found)
-    some = [0, 1] if classes == 2 else evaluate_charts.drawn(curves[0])
+    curves = metrics.roc_curves(found), metrics.precision_recall_curves(found)
+    some = [0, 1] if classes == 2 else evaluate_charts.drawn_classes(curves[0])
     colors = evaluate_charts.line_colors(found.classes, some)
     kept = [[curve for curve in every if curve.label in colors] for every in curves]
     figures = [
-        evaluate_charts.matrix(result.confusion, found.classes, labels, (0, 1)),
-        evaluate_charts.roc(kept[0], found, result, colors),
-        evaluate_charts.precision_recall(kept[1], found, result, colors),
-        evaluate_charts.calibration(metrics.calibration(found), found),
-        *([evaluate_charts.spread(found, 0.4)] if classes == 2 else []),
+        evaluate_charts.confusion_matrix_figure(result.confusion, found.classes, labels, (0, 1)),
+        evaluate_charts.roc_figure(kept[0], found, result, colors),
+        evaluate_charts.precision_recall_figure(kept[1], found, result, colors),
+        evaluate_charts.calibration_figure(metrics.compute_calibration(found), found),
+        *([evaluate_charts.histogram_figure(found, 0.4)] if classes == 2 else []),
     ]
     for figure in figures:
         checked = go.Figure(figure.to_dict())
@@ -54,18 +54,20 @@ def test_plotly_finds_no_fault_with_the_figures(classes):
 def test_zeros_are_left_out_of_a_large_matrix():
     counts = np.diag(np.arange(1, 13))
     names = [f"class {label}" for label in range(12)]
-    figure = evaluate_charts.matrix(counts, names, list(range(12)), None)
+    figure = evaluate_charts.confusion_matrix_figure(counts, names, list(range(12)), None)
     assert len(figure.layout.annotations) == 12
-    small = evaluate_charts.matrix(counts[:3, :3], names, [0, 1, 2], None)
+    small = evaluate_charts.confusion_matrix_figure(counts[:3, :3], names, [0, 1, 2], None)
     assert len(small.layout.annotations) == 9
 
 
 def test_the_most_frequent_mistakes_come_first():
     labels = np.array([0, 0, 0, 1, 1, 2])
     rows = np.eye(3)[[1, 1, 0, 2, 1, 2]]
-    result = metrics.at(Table(tuple("abcdef"), ("x", "y", "z"), labels, rows))
-    assert metrics.mix_ups(result) == [(0, 1, 2), (1, 2, 1)]
-    assert metrics.mix_ups(result, most=1) == [(0, 1, 2)]
+    result = metrics.metrics_at_threshold(
+        PredictionTable(tuple("abcdef"), ("x", "y", "z"), labels, rows)
+    )
+    assert metrics.confusions(result) == [(0, 1, 2), (1, 2, 1)]
+    assert metrics.confusions(result, most=1) == [(0, 1, 2)]
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def tables(draw):
     raw = np.array(draw(st.lists(whole, min_size=n, max_size=n)), float) + 0.01
     names = tuple(f"class {label}" for label in range(classes))
     rows = raw / raw.sum(axis=1, keepdims=True)
-    return Table(tuple(f"{i}.jpg" for i in range(n)), names, labels, rows)
+    return PredictionTable(tuple(f"{i}.jpg" for i in range(n)), names, labels, rows)
 
 
 def test_a_line_of_the_mistakes_opens_its_photos(monkeypatch):
@@ -115,14 +117,14 @@ def test_a_line_of_the_mistakes_opens_its_photos(monkeypatch):
 
     state = State(evaluate_cell_page=3)
     monkeypatch.setattr(streamlit, "session_state", state)
-    evaluate_view.choose_mix_up(("x", "y", "z"), [(0, 1, 5), (2, 0, 4)])
+    evaluate_view.choose_confusion(("x", "y", "z"), [(0, 1, 5), (2, 0, 4)])
     assert state == {"evaluate_truth": "z", "evaluate_guess": "x", "evaluate_list": "cell"}
 
 
 @settings(max_examples=25, deadline=None)
 @given(tables(), st.floats(0, 1))
 def test_figures_of_any_table_are_those_of_scikit_learn(found, threshold):
-    result = metrics.at(found, threshold)
+    result = metrics.metrics_at_threshold(found, threshold)
     called = found.probabilities.argmax(axis=1)
     if len(found.classes) == 2:
         called = (found.probabilities[:, 1] > threshold).astype(int)
@@ -134,7 +136,7 @@ def test_figures_of_any_table_are_those_of_scikit_learn(found, threshold):
         score = getattr(sklearn_metrics, f"{name}_score")
         each = score(found.labels, called, labels=every, average=None, zero_division=np.nan)
         assert getattr(result, name) == pytest.approx(each, nan_ok=True)
-    losses = metrics.losses(found)
+    losses = metrics.photo_losses(found)
     assert losses.mean() == pytest.approx(
         sklearn_metrics.log_loss(found.labels, found.probabilities, labels=every)
     )
@@ -143,22 +145,22 @@ def test_figures_of_any_table_are_those_of_scikit_learn(found, threshold):
 @settings(max_examples=25, deadline=None)
 @given(tables())
 def test_curves_of_any_table_have_the_areas_of_scikit_learn(found):
-    for curve in metrics.roc(found):
+    for curve in metrics.roc_curves(found):
         true = found.labels == curve.label
         area = sklearn_metrics.roc_auc_score(true, found.probabilities[:, curve.label])
         assert curve.area == pytest.approx(area) and (np.diff(curve.x) >= 0).all()
-    for curve in metrics.precision_recall(found):
+    for curve in metrics.precision_recall_curves(found):
         true = found.labels == curve.label
         area = sklearn_metrics.average_precision_score(true, found.probabilities[:, curve.label])
         assert curve.area == pytest.approx(area)
-    assert 0 <= metrics.calibration(found).error <= 1
+    assert 0 <= metrics.compute_calibration(found).error <= 1
 
 
 @settings(max_examples=25, deadline=None)
 @given(tables(), st.integers(1, 60))
 def test_the_mistakes_listed_are_those_of_the_matrix_the_most_frequent_first(found, most):
-    result = metrics.at(found)
-    listed = metrics.mix_ups(result, most)
+    result = metrics.metrics_at_threshold(found)
+    listed = metrics.confusions(result, most)
     counts = [count for _, _, count in listed]
     assert counts == sorted(counts, reverse=True) and len(listed) <= most
     assert all(t != g and result.confusion[t, g] == count > 0 for t, g, count in listed)

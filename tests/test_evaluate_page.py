@@ -17,19 +17,19 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def test_an_empty_lab_says_what_to_do(monkeypatch):
-    assert "There is no dataset yet" in fakes.said(page().info)
-    monkeypatch.setattr("catdog_core.runs.default_model.run", lambda: None)
-    assert "no model to look at yet" in fakes.said(page().info)
+    assert "There is no dataset yet" in fakes.joined_text(page().info)
+    monkeypatch.setattr("catdog_core.runs.default_model.load_default_run", lambda: None)
+    assert "no model to look at yet" in fakes.joined_text(page().info)
 
 
 def test_a_run_without_a_model_is_told(dataset):
-    folder = fakes.run()
-    assert "no model yet" in fakes.said(page(run=folder.name).info)
+    folder = fakes.make_run()
+    assert "no model yet" in fakes.joined_text(page(run=folder.name).info)
 
 
 def test_classes_that_fit_no_dataset_are_told(dataset):
     folder = run(dataset, classes=["birds", "fish"])
-    assert "birds, fish" in fakes.said(page(run=folder.name).info)
+    assert "birds, fish" in fakes.joined_text(page(run=folder.name).info)
 
 
 def test_a_model_is_asked_in_the_background_and_the_page_follows(dataset, monkeypatch):
@@ -38,11 +38,11 @@ def test_a_model_is_asked_in_the_background_and_the_page_follows(dataset, monkey
     def evaluate(run_dir, dataset, split, job):
         answer(run_dir, dataset, split)
 
-    monkeypatch.setattr(loaders, "evaluate", evaluate)
+    monkeypatch.setattr(loaders, "evaluate_run", evaluate)
     app = page(run=folder.name)
     assert "has not been asked" in captions(app)
     app.button(f"start_evaluate-{folder.name}-{dataset.id}-validation").click().run()
-    waited(jobs.get(f"evaluate-{folder.name}-{dataset.id}-validation"))
+    waited(jobs.get_job(f"evaluate-{folder.name}-{dataset.id}-validation"))
     app.run()
     assert not app.exception
     assert "16 of 24 photos are right" in captions(app)
@@ -55,18 +55,18 @@ def test_a_pass_that_failed_says_why(dataset, monkeypatch):
     def evaluate(*_):
         raise ModelError("The model is broken.")
 
-    monkeypatch.setattr(loaders, "evaluate", evaluate)
+    monkeypatch.setattr(loaders, "evaluate_run", evaluate)
     app = page(run=folder.name)
     app.button(f"start_evaluate-{folder.name}-{dataset.id}-validation").click().run()
-    waited(jobs.get(f"evaluate-{folder.name}-{dataset.id}-validation"))
+    waited(jobs.get_job(f"evaluate-{folder.name}-{dataset.id}-validation"))
     app.run()
-    assert "The model is broken." in fakes.said(app.error)
+    assert "The model is broken." in fakes.joined_text(app.error)
 
 
 def test_a_torn_table_is_told_and_can_be_made_anew(dataset):
     folder = run(dataset)
     answer(folder, dataset)
-    place = predictions.path(folder, dataset.id, "validation")
+    place = predictions.predictions_path(folder, dataset.id, "validation")
     place.write_bytes(place.read_bytes()[:100])
     app = page(run=folder.name)
     assert "is damaged" in captions(app)

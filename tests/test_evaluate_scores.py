@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from catdog_core.analysis import metrics
-from catdog_core.analysis.predictions import Table
+from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base.errors import ModelError
 
 NAMES = ("cats", "dogs", "foxes", "owls")
@@ -19,7 +19,7 @@ def table(n=300, classes=2, seed=0, labels=None, probabilities=None):
         raw = rng.normal(size=(n, classes)) + 1.2 * np.eye(classes)[labels]
         probabilities = np.exp(raw) / np.exp(raw).sum(1, keepdims=True)
     files = tuple(f"{i}.jpg" for i in range(n))
-    return Table(files, NAMES[:classes], labels, np.array(probabilities, float))
+    return PredictionTable(files, NAMES[:classes], labels, np.array(probabilities, float))
 
 
 def of_second(*chances, labels):
@@ -30,11 +30,11 @@ def of_second(*chances, labels):
 
 def test_at_a_half_the_likeliest_class_is_called_also_where_both_are_equal():
     found = of_second(0.5, 0.5000001, 0.4999999, labels=[0, 1, 0])
-    assert list(metrics.guesses(found)) == list(found.probabilities.argmax(1)) == [0, 1, 0]
+    assert list(metrics.predicted_labels(found)) == list(found.probabilities.argmax(1)) == [0, 1, 0]
 
 
 def test_a_class_nobody_is_called_has_no_precision():
-    result = metrics.at(of_second(0.1, 0.2, 0.3, labels=[0, 1, 0]))
+    result = metrics.metrics_at_threshold(of_second(0.1, 0.2, 0.3, labels=[0, 1, 0]))
     assert np.isnan(result.precision[1])
     assert result.recall[1] == 0
 
@@ -45,34 +45,34 @@ def test_a_class_nobody_is_called_has_no_precision():
     [(5, 10, 0.2365931, 0.7634069), (0, 10, 0, 0.2775328), (10, 10, 0.7224672, 1)],
 )
 def test_wilson_intervals_are_the_known_ones(right, n, low, high):
-    assert metrics.wilson(right, n) == pytest.approx((low, high), abs=1e-6)
+    assert metrics.wilson_interval(right, n) == pytest.approx((low, high), abs=1e-6)
 
 
 @pytest.mark.parametrize(("right", "n"), [(3, 7), (97, 100), (10, 10), (716, 1000)])
 def test_wilson_intervals_are_those_of_scipy(right, n):
     known = stats.binomtest(right, n).proportion_ci(0.95, "wilson")
-    assert metrics.wilson(right, n) == pytest.approx((known.low, known.high))
+    assert metrics.wilson_interval(right, n) == pytest.approx((known.low, known.high))
 
 
 def test_no_photo_tells_nothing_of_accuracy():
-    assert metrics.wilson(0, 0) == (0, 1)
+    assert metrics.wilson_interval(0, 0) == (0, 1)
 
 
 def test_curves_of_a_part_with_one_class_only_are_left_out():
     found = of_second(0.2, 0.7, labels=[1, 1])
-    assert metrics.roc(found) == []
-    assert [curve.label for curve in metrics.precision_recall(found)] == [1]
+    assert metrics.roc_curves(found) == []
+    assert [curve.label for curve in metrics.precision_recall_curves(found)] == [1]
 
 
 def test_a_perfectly_honest_model_has_no_calibration_error():
     labels = [0] * 8 + [1] * 2 + [0] * 2 + [1] * 8
-    found = metrics.calibration(of_second(*[0.2] * 10, *[0.8] * 10, labels=labels))
+    found = metrics.compute_calibration(of_second(*[0.2] * 10, *[0.8] * 10, labels=labels))
     assert found.error == pytest.approx(0)
     assert list(found.counts) == [10, 10]
 
 
 def test_a_boasting_model_is_off_by_what_it_boasts():
-    found = metrics.calibration(of_second(*[0.95] * 10, labels=[1] * 7 + [0] * 3))
+    found = metrics.compute_calibration(of_second(*[0.95] * 10, labels=[1] * 7 + [0] * 3))
     assert found.error == pytest.approx(0.25)
 
 
@@ -86,43 +86,43 @@ def test_the_calibration_error_is_the_weighted_distance_of_all_bins(classes):
         inside = (said > low) & (said <= low + 0.1)
         if inside.any():
             total += inside.sum() * abs(said[inside].mean() - came[inside].mean())
-    assert metrics.calibration(found).error == pytest.approx(total / 500)
+    assert metrics.compute_calibration(found).error == pytest.approx(total / 500)
 
 
 def test_photos_are_ranked_by_what_they_tell():
     found = of_second(0.9, 0.45, 0.99, 0.1, labels=[0, 0, 0, 1])
-    assert list(metrics.ranked(found, "loss")) == [2, 0, 3, 1]
-    assert metrics.ranked(found, "uncertain")[0] == 1
-    assert list(metrics.ranked(found, "wrong")) == [2, 0, 3]
-    assert list(metrics.ranked(found, "wrong", 0.95)) == [2, 3]
-    assert list(metrics.ranked(found, "uncertain", 0.95)[:2]) == [2, 0]
+    assert list(metrics.rank_photos(found, "loss")) == [2, 0, 3, 1]
+    assert metrics.rank_photos(found, "uncertain")[0] == 1
+    assert list(metrics.rank_photos(found, "wrong")) == [2, 0, 3]
+    assert list(metrics.rank_photos(found, "wrong", 0.95)) == [2, 3]
+    assert list(metrics.rank_photos(found, "uncertain", 0.95)[:2]) == [2, 0]
 
 
 def test_of_several_classes_the_two_likeliest_tell_how_certain_an_answer_is():
     rows = [[0.5, 0.3, 0.2], [0.4, 0.39, 0.21], [0.9, 0.05, 0.05]]
     found = table(3, 3, labels=[0, 1, 2], probabilities=rows)
-    assert list(metrics.ranked(found, "uncertain")) == [1, 0, 2]
+    assert list(metrics.rank_photos(found, "uncertain")) == [1, 0, 2]
 
 
 def test_the_best_threshold_is_found_and_the_middle_one_of_equals():
     found = of_second(0.1, 0.2, 0.3, 0.9, labels=[0, 0, 1, 1])
-    threshold, accuracy = metrics.best_threshold(found)
+    threshold, accuracy = metrics.find_best_threshold(found)
     assert accuracy == 1
     assert threshold == pytest.approx(0.29)
-    assert metrics.best_threshold(of_second(0.1, 0.9, labels=[0, 1])) == (0.5, 1)
+    assert metrics.find_best_threshold(of_second(0.1, 0.9, labels=[0, 1])) == (0.5, 1)
 
 
 @pytest.mark.parametrize(("b", "c"), [(0, 0), (1, 9), (9, 1), (12, 5), (40, 40), (300, 211)])
 def test_mcnemar_is_the_exact_binomial_test(b, c):
     known = stats.binomtest(b, b + c).pvalue if b + c else 1
-    assert metrics.mcnemar(b, c) == pytest.approx(known)
+    assert metrics.mcnemar_test(b, c) == pytest.approx(known)
 
 
 def test_two_models_are_compared_photo_by_photo_whatever_their_order():
     first = of_second(0.9, 0.9, 0.1, 0.1, labels=[1, 0, 1, 0])
     turned = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.1, 0.9]])
     files, names = ("2.jpg", "0.jpg", "9.jpg", "1.jpg"), ("dogs", "cats")
-    second = Table(files, names, np.array([0, 0, 0, 1]), turned)
+    second = PredictionTable(files, names, np.array([0, 0, 0, 1]), turned)
     found = metrics.compare_models(first, second)
     assert found.n == 3
     assert (list(found.both), list(found.only_second)) == ([0], [1, 2])
@@ -133,6 +133,6 @@ def test_models_with_other_classes_or_photos_are_not_compared():
     first, second = table(5), table(5, classes=3)
     with pytest.raises(ModelError, match="other cats, dogs, foxes"):
         metrics.compare_models(first, second)
-    elsewhere = Table(("x",), first.classes, first.labels[:1], first.probabilities[:1])
+    elsewhere = PredictionTable(("x",), first.classes, first.labels[:1], first.probabilities[:1])
     with pytest.raises(ModelError, match="no photo in common"):
         metrics.compare_models(first, elsewhere)

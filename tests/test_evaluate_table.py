@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from catdog_core.analysis import predictions
-from catdog_core.analysis.predictions import DAMAGED, Table
+from catdog_core.analysis.predictions import DAMAGED, PredictionTable
 from catdog_core.data import datasets
-from catdog_core.data.datasets import Choice
+from catdog_core.data.datasets import PhotoEdit
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -28,18 +28,20 @@ def answered(dataset, split="validation", unreadable=()):
     items = [item for item in dataset.items(split) if item.file not in unreadable]
     rows = rng.dirichlet(np.ones(len(dataset.classes)), len(items))
     answers = {item.file: row for item, row in zip(items, rows, strict=True)}
-    return predictions.make(dataset, split, answers, unreadable)
+    return predictions.build_prediction_table(dataset, split, answers, unreadable)
 
 
 def kept(run, dataset, split="validation", unreadable=()):
     table = answered(dataset, split, unreadable)
-    predictions.write(run, dataset, split, table, predictions.digest(run / "best.keras"))
+    predictions.write_predictions(
+        run, dataset, split, table, predictions.digest_model(run / "best.keras")
+    )
     return table
 
 
 def test_what_is_kept_is_read_back_to_the_last_digit(run, dataset):
     table = kept(run, dataset)
-    found = predictions.read(run, dataset, "validation")
+    found = predictions.read_predictions(run, dataset, "validation")
     assert found.table.files == table.files
     assert (found.table.probabilities == table.probabilities).all()
     assert (found.table.labels == table.labels).all()
@@ -47,14 +49,17 @@ def test_what_is_kept_is_read_back_to_the_last_digit(run, dataset):
 
 
 def test_nothing_kept_is_told(run, dataset):
-    assert predictions.read(run, dataset, "validation").problem == predictions.ABSENT
+    assert (
+        predictions.read_predictions(run, dataset, "validation").problem
+        == predictions.NOT_PREDICTED
+    )
     kept(run, dataset)
-    assert predictions.read(run, dataset, "train").problem == predictions.ABSENT
+    assert predictions.read_predictions(run, dataset, "train").problem == predictions.NOT_PREDICTED
 
 
 def test_the_table_is_one_people_can_read(run, dataset):
     kept(run, dataset)
-    place = predictions.path(run, dataset.id, "validation")
+    place = predictions.predictions_path(run, dataset.id, "validation")
     with open(place, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 24
@@ -66,42 +71,44 @@ def test_the_table_is_one_people_can_read(run, dataset):
 @pytest.mark.parametrize("cut", [0, 10, 500, -1])
 def test_a_torn_table_is_not_believed(run, dataset, cut):
     kept(run, dataset)
-    place = predictions.path(run, dataset.id, "validation")
+    place = predictions.predictions_path(run, dataset.id, "validation")
     place.write_bytes(place.read_bytes()[:cut])
-    found = predictions.read(run, dataset, "validation")
+    found = predictions.read_predictions(run, dataset, "validation")
     assert found.table is None and found.problem == DAMAGED
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff", b'{"format": 1}', b'{"format": "x"}'])
 def test_a_torn_side_file_is_not_believed(run, dataset, text):
     kept(run, dataset)
-    predictions.path(run, dataset.id, "validation").with_suffix(".json").write_bytes(text)
-    assert predictions.read(run, dataset, "validation").problem == DAMAGED
+    predictions.predictions_path(run, dataset.id, "validation").with_suffix(".json").write_bytes(
+        text
+    )
+    assert predictions.read_predictions(run, dataset, "validation").problem == DAMAGED
 
 
 def test_a_table_that_is_gone_or_another_ones_is_not_believed(run, dataset):
     kept(run, dataset)
     kept(run, dataset, "train")
-    place = predictions.path(run, dataset.id, "validation")
-    os.replace(predictions.path(run, dataset.id, "train"), place)
-    assert predictions.read(run, dataset, "validation").problem == DAMAGED
+    place = predictions.predictions_path(run, dataset.id, "validation")
+    os.replace(predictions.predictions_path(run, dataset.id, "train"), place)
+    assert predictions.read_predictions(run, dataset, "validation").problem == DAMAGED
     place.unlink()
-    assert predictions.read(run, dataset, "validation").problem == DAMAGED
+    assert predictions.read_predictions(run, dataset, "validation").problem == DAMAGED
 
 
 def test_a_table_of_a_newer_version_is_told(run, dataset):
     kept(run, dataset)
-    side = predictions.path(run, dataset.id, "validation").with_suffix(".json")
+    side = predictions.predictions_path(run, dataset.id, "validation").with_suffix(".json")
     side.write_text(json.dumps({**json.loads(side.read_text()), "format": 99}))
-    assert predictions.read(run, dataset, "validation").problem == predictions.NEWER
+    assert predictions.read_predictions(run, dataset, "validation").problem == predictions.NEWER
 
 
 def test_a_model_that_learnt_more_makes_the_table_stale_a_copied_run_does_not(run, dataset):
     kept(run, dataset)
     os.utime(run / "best.keras", ns=(1, 1))
-    assert predictions.read(run, dataset, "validation").table is not None
+    assert predictions.read_predictions(run, dataset, "validation").table is not None
     (run / "best.keras").write_bytes(b"another model")
-    found = predictions.read(run, dataset, "validation")
+    found = predictions.read_predictions(run, dataset, "validation")
     assert found.table is None and found.answers is None
     assert found.problem == predictions.OTHER_MODEL
 
@@ -114,30 +121,32 @@ def test_a_photo_whose_content_changed_makes_the_table_stale(run, demo, tmp_path
     kept(run, dataset)
     photo = dataset.items("validation")[0].path
     photo.write_bytes(photo.read_bytes() + b"\0")
-    found = predictions.read(run, datasets.open_folder(folder), "validation")
+    found = predictions.read_predictions(run, datasets.open_folder(folder), "validation")
     assert found.table is None and found.problem == predictions.OTHER_PHOTOS
 
 
 def test_excluded_and_relabelled_photos_need_no_new_pass(run, dataset):
     table = kept(run, dataset)
     out, other = table.files[0], table.files[1]
-    changed = datasets.change(
-        dataset.id, [Choice(out, "exclude"), Choice(other, "relabel", "dogs")]
+    changed = datasets.edit_photos(
+        dataset.id, [PhotoEdit(out, "exclude"), PhotoEdit(other, "relabel", "dogs")]
     )
-    found = predictions.read(run, changed, "validation").table
+    found = predictions.read_predictions(run, changed, "validation").table
     assert out not in found.files and len(found) == 23
     row = found.files.index(other)
     assert found.classes[found.labels[row]] == "dogs"
     assert (found.probabilities[row] == table.probabilities[1]).all()
-    undone = predictions.read(run, datasets.undo(dataset.id), "validation").table
+    undone = predictions.read_predictions(
+        run, datasets.undo_last_edit(dataset.id), "validation"
+    ).table
     assert (undone.labels == table.labels).all()
 
 
 def test_photos_that_came_into_the_part_are_asked_for_and_the_others_still_known(run, dataset):
     kept(run, dataset)
     moved = dataset.items("train")[0].file
-    changed = datasets.change(dataset.id, [Choice(moved, "move", "validation")])
-    found = predictions.read(run, changed, "validation")
+    changed = datasets.edit_photos(dataset.id, [PhotoEdit(moved, "move", "validation")])
+    found = predictions.read_predictions(run, changed, "validation")
     assert found.table is None and found.problem == predictions.MORE_PHOTOS
     assert len(found.answers) == 24 and moved not in found.answers
 
@@ -145,7 +154,7 @@ def test_photos_that_came_into_the_part_are_asked_for_and_the_others_still_known
 def test_classes_in_another_order_turn_the_columns(run, dataset):
     table = kept(run, dataset)
     turned = datasets.order_classes(dataset.id, ["dogs", "cats"])
-    found = predictions.read(run, turned, "validation").table
+    found = predictions.read_predictions(run, turned, "validation").table
     assert found.classes == ("dogs", "cats")
     assert (found.probabilities == table.probabilities[:, ::-1]).all()
 
@@ -153,16 +162,16 @@ def test_classes_in_another_order_turn_the_columns(run, dataset):
 def test_unreadable_photos_are_not_asked_for_again(run, dataset):
     bad = dataset.items("validation")[3].file
     kept(run, dataset, unreadable=(bad,))
-    found = predictions.read(run, dataset, "validation")
+    found = predictions.read_predictions(run, dataset, "validation")
     assert found.table.unreadable == (bad,) and len(found.table) == 23
 
 
 def test_names_are_kept_raw_and_escaped_in_downloads_only(run, dataset):
     names = ("=cmd()", 'a,\n"b".jpg', "\udcff.jpg")
-    table = Table(names, ("@cats", "dogs"), np.array([0, 1, 1]), np.full((3, 2), 0.5))
-    raw = predictions.encoded(table).decode("utf-8", "surrogateescape")
+    table = PredictionTable(names, ("@cats", "dogs"), np.array([0, 1, 1]), np.full((3, 2), 0.5))
+    raw = predictions.encode_predictions_csv(table).decode("utf-8", "surrogateescape")
     rows = list(csv.reader(raw.splitlines(keepends=True)))
     assert [row[0] for row in rows[1:]] == list(names)
-    safe = predictions.encoded(table, np.array([1, 1, 0]), for_spreadsheet=True)
+    safe = predictions.encode_predictions_csv(table, np.array([1, 1, 0]), for_spreadsheet=True)
     assert b"'=cmd(),'@cats,dogs,0.5" in safe
     assert b"dogs,'@cats" in safe

@@ -14,26 +14,26 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_beside_it(dataset):
-    ready = default_model.run()
-    before = sorted(default_model.folder().rglob("*"))
+    ready = default_model.load_default_run()
+    before = sorted(default_model.default_model_folder().rglob("*"))
     answer(ready.folder, dataset, wrong=())
     app = page(run="default")
     assert "24 of 24 photos are right" in captions(app)
     assert "another dataset than this one" in captions(app)
-    assert sorted(default_model.folder().rglob("*")) == before
-    assert predictions.path(ready.folder, dataset.id, "validation").is_relative_to(
-        files.workspace()
+    assert sorted(default_model.default_model_folder().rglob("*")) == before
+    assert predictions.predictions_path(ready.folder, dataset.id, "validation").is_relative_to(
+        files.workspace_folder()
     )
 
 
 def test_a_run_is_set_against_the_model_that_comes_with_the_lab(dataset):
-    answer(default_model.folder(), dataset, wrong=())
+    answer(default_model.default_model_folder(), dataset, wrong=())
     text = captions(evaluated(dataset))
     assert "“default, comes with the lab” is right on 8 photos where “first” is wrong" in text
 
 
 def test_training_again_as_the_model_that_comes_with_the_lab(dataset):
-    answer(default_model.folder(), dataset)
+    answer(default_model.default_model_folder(), dataset)
     app = page(run="default")
     app.button("evaluate_again").click().run()
     assert not app.exception
@@ -44,7 +44,7 @@ def test_the_run_trained_again_is_the_one_compared_with(dataset):
     old, other, new = (run(dataset, name) for name in ("old", "other", "new"))
     answer(new, dataset)
     assert page(run=new.name).selectbox("evaluate_other").value == other.name
-    app = fakes.page("3_Train", run=new.name)
+    app = fakes.open_page("3_Train", run=new.name)
     app.session_state["evaluate_before"] = old.name
     app.switch_page("pages/5_Evaluate.py").run()
     assert app.selectbox("evaluate_other").value == old.name
@@ -67,8 +67,8 @@ def test_a_second_model_that_was_not_asked_yet_can_be(dataset):
 
 
 def test_a_difference_that_chance_explains_is_called_so():
-    from catdog_core.analysis.metrics import ModelComparison, mcnemar
+    from catdog_core.analysis.metrics import ModelComparison, mcnemar_test
 
     rows = np.arange(4)
-    found = ModelComparison(rows, rows[:2], rows[:3], rows, mcnemar(2, 3))
-    assert "can well be chance" in evaluate_charts.versus_caption(found, "a", "b")
+    found = ModelComparison(rows, rows[:2], rows[:3], rows, mcnemar_test(2, 3))
+    assert "can well be chance" in evaluate_charts.comparison_caption(found, "a", "b")

@@ -6,7 +6,7 @@ import pytest
 from keras import layers as kl
 
 from catdog_core.analysis import gradcam, predict
-from catdog_core.analysis.heatmap import framed, overlay, with_inset
+from catdog_core.analysis.heatmap import add_inset, draw_frame, overlay_heatmap
 from catdog_core.base.errors import ModelError
 from catdog_core.config import Network
 from catdog_core.data.synthetic import draw_pet
@@ -16,7 +16,7 @@ SIDE = 32
 
 
 def predictor(model, classes=("cats", "dogs")):
-    return predict.describe("model", model, {"classes": list(classes)})
+    return predict.build_predictor("model", model, {"classes": list(classes)})
 
 
 def red_and_blue(units=1):
@@ -98,7 +98,7 @@ def test_nested_models_and_all_ends_give_the_same_map(end):
 def test_every_network_of_the_lab_has_maps(name, classes):
     size = 96
     network = Network(batch_norm=True, pooling="stride") if name == "custom" else None
-    model = predictor(keras_models.build(name, size, classes, network), classes)
+    model = predictor(keras_models.build_model(name, size, classes, network), classes)
     photos = np.random.default_rng(0).integers(0, 255, (3, size, size, 3)).astype(np.uint8)
     found = gradcam.heat_maps(model, photos, [0, 1, len(classes) - 1])
     assert found.shape == (3, size, size)
@@ -106,7 +106,7 @@ def test_every_network_of_the_lab_has_maps(name, classes):
 
 
 def test_a_map_does_not_depend_on_the_photos_beside_it():
-    model = predictor(keras_models.build("compact", 64))
+    model = predictor(keras_models.build_model("compact", 64))
     photos = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3)).astype(np.uint8)
     alone = gradcam.heat_maps(model, photos[37:38], 1)
     assert gradcam.heat_maps(model, photos, 1)[37:38] == pytest.approx(alone, abs=1e-3)
@@ -127,15 +127,15 @@ def test_an_overlay_mixes_photo_and_map():
     photo = np.full((30, 40, 3), 100, np.uint8)
     heat = np.zeros((10, 10), np.float32)
     heat[:, 5:] = 1
-    assert np.array_equal(overlay(photo, heat, 0.0), photo)
-    mixed = overlay(photo, heat, 0.5)
+    assert np.array_equal(overlay_heatmap(photo, heat, 0.0), photo)
+    mixed = overlay_heatmap(photo, heat, 0.5)
     assert mixed.shape == photo.shape and mixed.dtype == np.uint8
     assert mixed[15, 2].mean() < 60 < 100 < mixed[15, 38].mean()
 
 
 def test_a_frame_dims_what_is_outside_and_is_cut_at_the_edge():
     photo = np.full((30, 40, 3), 90, np.uint8)
-    found = framed(photo, (-5, 10, 12, 20))
+    found = draw_frame(photo, (-5, 10, 12, 20))
     assert found[6, 15, 0] == 90 and found[20, 15, 0] == 30
     assert found[5, 9, 0] == found[5, 20, 0] == found[12, 15, 0] == 255
 
@@ -143,11 +143,11 @@ def test_a_frame_dims_what_is_outside_and_is_cut_at_the_edge():
 def test_a_small_part_stands_enlarged_in_the_corner_away_from_it():
     photo = np.full((50, 50, 3), 100, np.uint8)
     photo[4:6, 4:6] = (10, 220, 30)
-    found = with_inset(photo, (4, 4, 6, 6))
+    found = add_inset(photo, (4, 4, 6, 6))
     assert found[5, 5].tolist() == [10, 220, 30] and found[40, 40].tolist() == [10, 220, 30]
     assert found[45, 5].tolist() == [70] * 3
-    large = with_inset(photo, (0, 0, 40, 40))
-    assert np.array_equal(large, framed(photo, (0, 0, 40, 40), dim=0.7))
+    large = add_inset(photo, (0, 0, 40, 40))
+    assert np.array_equal(large, draw_frame(photo, (0, 0, 40, 40), dim=0.7))
 
 
 def test_the_heat_map_of_a_drawn_cat_lands_on_a_planted_cue():

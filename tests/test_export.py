@@ -38,7 +38,7 @@ def exported(model, tmp_path_factory):
     def of(kind):
         if kind not in found:
             extension = "" if export.FORMATS[kind].is_folder else export.FORMATS[kind].extension
-            found[kind] = export.save(model, kind, folder / f"{kind}{extension}")
+            found[kind] = export.export_in_process(model, kind, folder / f"{kind}{extension}")
         return found[kind]
 
     return of
@@ -48,7 +48,7 @@ def exported(model, tmp_path_factory):
 def test_an_exported_model_answers_as_the_keras_model_does(kind, model, exported, workspace):
     from catdog_core.export import parity
 
-    told = parity.measure(model, kind, exported(kind))
+    told = parity.measure_parity(model, kind, exported(kind))
     assert told["photos"] == 50 and told["dataset"] == ""
     # Eight bits give a probability in 256 steps.
     assert told["difference"] <= (0.1 if kind == "litert_int8" else CLOSE)
@@ -56,14 +56,16 @@ def test_an_exported_model_answers_as_the_keras_model_does(kind, model, exported
         from catdog_core.analysis import predict
 
         found = parity.parity_photos.of(model, ("cats", "dogs"), 64, "validation", 50)
-        assert predict.load(model).predict(found.photos)[:, 1].std() > 0.02  # tells photos apart
+        assert (
+            predict.load_predictor(model).predict(found.photos)[:, 1].std() > 0.02
+        )  # tells photos apart
 
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_an_exported_model_takes_any_number_of_photos(kind, model, exported):
     from catdog_core.export import runtimes
 
-    _, ask = runtimes.opened(kind, exported(kind))
+    _, ask = runtimes.load_in_runtime(kind, exported(kind))
     photos = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.float32)
     one, three = ask(photos[:1]), ask(photos)
     assert one.shape == (1, 1) and three.shape == (3, 1)
@@ -78,9 +80,9 @@ def test_the_lines_shown_for_a_format_print_the_labs_label(kind, model, exported
     photo = photo if photo.is_file() else next((demo / "validation" / "dogs").iterdir())
     (tmp_path / "photo.jpg").write_bytes(photo.read_bytes())
     file = exported(kind)
-    code = usage.text(kind, str(file), ("cats", "dogs"), 64)
+    code = usage.build_usage_code(kind, str(file), ("cats", "dogs"), 64)
     out = _run(code, tmp_path)
-    own = predict.photos(predict.load(model), [("photo", photo.read_bytes())])[0]
+    own = predict.predict_photos(predict.load_predictor(model), [("photo", photo.read_bytes())])[0]
     label, value = out.split()[0], float(re.search(r"\[([\d.e-]+)", out)[1])
     assert abs(value - own.probabilities[1]) < (0.1 if kind == "litert_int8" else 0.03)
     assert label == ("dogs" if value > 0.5 else "cats")
@@ -100,23 +102,23 @@ def _run(code, folder):
 
 def test_the_lines_for_several_classes_name_the_likeliest(tmp_path, photo):
     made = made_model(tmp_path, "notes", ("cats", "dogs", "owls"))
-    images_ = decode.encode(decode.decode(photo.read_bytes()))
+    images_ = decode.encode_photo(decode.decode(photo.read_bytes()))
     (tmp_path / "photo.jpg").write_bytes(images_)
-    out = _run(usage.text("keras", str(made), ("cats", "dogs", "owls"), 64), tmp_path)
+    out = _run(usage.build_usage_code("keras", str(made), ("cats", "dogs", "owls"), 64), tmp_path)
     shares = [float(x) for x in re.findall(r"[\d.]+(?:e-\d+)?", out)]
     assert out.split()[0] == ("cats", "dogs", "owls")[int(np.argmax(shares))]
 
 
 def test_a_model_that_wants_values_up_to_one_is_given_them(exported):
-    code = usage.text("onnx", "m.onnx", ("cats", "dogs"), 64, rescales=False)
+    code = usage.build_usage_code("onnx", "m.onnx", ("cats", "dogs"), 64, rescales=False)
     assert "/ 255" in code
-    assert "/ 255" not in usage.text("onnx", "m.onnx", ("cats", "dogs"), 64)
+    assert "/ 255" not in usage.build_usage_code("onnx", "m.onnx", ("cats", "dogs"), 64)
 
 
 def test_class_names_cannot_break_out_of_the_lines_shown():
     nasty = ("cats", "'); import os #", "</script>\n")
     for kind in MODELS:
-        compile(usage.text(kind, "m", nasty, 64), kind, "exec")
+        compile(usage.build_usage_code(kind, "m", nasty, 64), kind, "exec")
 
 
 @pytest.mark.parametrize("kind", ["onnx", "litert"])
@@ -130,10 +132,10 @@ def test_scores_without_an_activation_leave_the_lab_as_probabilities(kind, tmp_p
     )
     made.save(tmp_path / "raw.keras")
     extension = export.FORMATS[kind].extension
-    out = export.save(tmp_path / "raw.keras", kind, tmp_path / f"raw{extension}")
-    _, ask = runtimes.opened(kind, out)
+    out = export.export_in_process(tmp_path / "raw.keras", kind, tmp_path / f"raw{extension}")
+    _, ask = runtimes.load_in_runtime(kind, out)
     assert ask(np.ones((2, 32, 32, 3), np.float32)).sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
-    assert parity.measure(tmp_path / "raw.keras", kind, out)["difference"] < CLOSE
+    assert parity.measure_parity(tmp_path / "raw.keras", kind, out)["difference"] < CLOSE
 
 
 @pytest.mark.parametrize("kind", ["onnx", "litert"])
@@ -147,10 +149,10 @@ def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
         made = made_model(tmp_path, "notes")
     finally:
         keras.config.set_dtype_policy("float32")
-    found, _ = inference.model(made)
+    found, _ = inference.load_inference_model(made)
     assert {layer.compute_dtype for layer in found.layers} == {"float32"}
     extension = export.FORMATS[kind].extension
-    assert export.save(made, kind, tmp_path / f"m{extension}").stat().st_size > 100_000
+    assert export.export_in_process(made, kind, tmp_path / f"m{extension}").stat().st_size > 100_000
 
 
 def test_eight_bits_take_a_quarter_of_the_size_and_tell_their_accuracy(
@@ -160,7 +162,7 @@ def test_eight_bits_take_a_quarter_of_the_size_and_tell_their_accuracy(
 
     assert exported("litert_int8").stat().st_size < exported("litert").stat().st_size / 3
     datasets.open_folder(demo)
-    told = parity.measure(model, "litert_int8", exported("litert_int8"))
+    told = parity.measure_parity(model, "litert_int8", exported("litert_int8"))
     assert told["counted"] == 24 and told["dataset"] == "cartoons"
     assert all(0 <= share <= 1 for share in told["accuracy"])
 
@@ -175,7 +177,9 @@ def test_the_command_tells_size_and_parity(model, workspace, tmp_path, capsys):
 
 @pytest.mark.long
 def test_a_folder_is_written_as_one_or_as_a_zip_where_the_name_asks(model, workspace, tmp_path):
-    made = export.make(model, "saved_model", tmp_path, lambda phase: None, packed=True)
+    made = export.export_in_subprocess(
+        model, "saved_model", tmp_path, lambda phase: None, packed=True
+    )
     with zipfile.ZipFile(made.path) as archive:
         assert "model/saved_model.pb" in archive.namelist()
     taken = tmp_path / "taken"
@@ -185,7 +189,7 @@ def test_a_folder_is_written_as_one_or_as_a_zip_where_the_name_asks(model, works
     folder.mkdir()
     (folder / "saved_model.pb").write_bytes(b"x")
     with pytest.raises(CatDogError, match="already holds something"):
-        export.place(folder, taken)
+        export.install_export(folder, taken)
     assert [p.name for p in taken.iterdir()] == ["mine.txt"]
 
 
@@ -196,7 +200,7 @@ def test_an_export_that_is_stopped_leaves_no_process(model, workspace, tmp_path)
         raise CatDogError("Stopped.")
 
     with pytest.raises(CatDogError, match=r"Stopped\."):
-        export.make(model, "keras", tmp_path, stop)
+        export.export_in_subprocess(model, "keras", tmp_path, stop)
     children = psutil.Process().children(recursive=True)
     assert not any("catdog_core.export" in " ".join(child.cmdline()) for child in children)
 
@@ -221,9 +225,9 @@ def test_a_mistake_of_the_user_is_told_before_tensorflow_loads(tmp_path, capsys)
     assert main(["export", str(tmp_path / "nothing"), "onnx", str(tmp_path / "o")]) == 1
     assert "There is no model at" in capsys.readouterr().err
     with pytest.raises(CatDogError, match="Expected one of: keras, h5"):
-        formats.format_of("pickle")
+        formats.get_format("pickle")
     with pytest.raises(ModelError):
-        export.save(tmp_path / "nothing", "keras", tmp_path / "out.keras")
+        export.export_in_process(tmp_path / "nothing", "keras", tmp_path / "out.keras")
 
 
 def test_exported_keras_files_name_nothing_of_the_lab(exported):
@@ -245,14 +249,14 @@ def test_every_network_of_the_lab_leaves_it_as_it_is(kind, name, workspace, tmp_
 
     if name == "default":
         datasets.open_folder(photos)
-        source = default_model.folder()
+        source = default_model.default_model_folder()
     elif name == "three":
         source = made_model(tmp_path, "notes-deep", ("a", "b", "c"))
     else:
         source = made_model(tmp_path, name)
     extension = "" if export.FORMATS[kind].is_folder else export.FORMATS[kind].extension
-    out = export.save(source, kind, tmp_path / f"out{extension}")
-    told = parity.measure(source, kind, out)
+    out = export.export_in_process(source, kind, tmp_path / f"out{extension}")
+    told = parity.measure_parity(source, kind, out)
     if kind == "litert_int8":
         if name == "default":
             ours, theirs = told["accuracy"]

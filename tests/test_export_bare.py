@@ -54,18 +54,18 @@ def test_an_exported_file_has_no_optimizer_and_gives_the_same_answers(
 ):
     whole = trained / source
     assert any("optimizer" in name or "adam" in name for name in names_in(whole))
-    out = export.save(whole, kind, tmp_path / f"out.{kind}")
+    out = export.export_in_process(whole, kind, tmp_path / f"out.{kind}")
     found = names_in(out)
     for word in ("optimizer", "adam", "training_config", "compile_config", "averages"):
         assert not [name for name in found if word in name]
     assert out.stat().st_size < 0.5 * whole.stat().st_size
     photos = np.random.default_rng(1).integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
-    one, other = (predict.load(path).predict(photos) for path in (whole, out))
+    one, other = (predict.load_predictor(path).predict(photos) for path in (whole, out))
     assert np.abs(one - other).max() < 1e-6
 
 
 def test_a_file_that_is_bare_is_copied_byte_for_byte(trained, tmp_path, workspace):
     for kind in ("keras", "h5"):
-        once = export.save(trained / "whole.h5", kind, tmp_path / f"once.{kind}")
-        again = export.save(once, kind, tmp_path / f"again.{kind}")
+        once = export.export_in_process(trained / "whole.h5", kind, tmp_path / f"once.{kind}")
+        again = export.export_in_process(once, kind, tmp_path / f"again.{kind}")
         assert again.read_bytes() == once.read_bytes()

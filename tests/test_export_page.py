@@ -8,7 +8,7 @@ import pytest
 from catdog_core import export, runs
 from catdog_core.base import jobs
 from catdog_core.base.errors import CatDogError
-from catdog_core.export import Made, export_cache
+from catdog_core.export import ExportResult, export_cache
 from catdog_core.runs import default_model
 from catdog_core.storage import shard_cache
 from catdog_ui.export import export_view
@@ -26,8 +26,8 @@ PARITY = {
 @pytest.fixture
 def folder():
     """A run with a model that nobody loads."""
-    made = fakes.run("first")
-    fakes.model(made)
+    made = fakes.make_run("first")
+    fakes.add_fake_model(made)
     return made
 
 
@@ -35,7 +35,7 @@ def folder():
 def forget():
     yield
     for key in list(jobs._jobs):
-        jobs.forget(key)
+        jobs.forget_job(key)
 
 
 @pytest.fixture
@@ -49,14 +49,14 @@ def quick(monkeypatch):
         path = folder / f"model{export.FORMATS[kind].extension}"
         path.write_bytes(kind.encode())
         parity = PARITY if export.FORMATS[kind].group == "model" else None
-        return Made(path, 1_234_567, parity)
+        return ExportResult(path, 1_234_567, parity)
 
-    monkeypatch.setattr(export, "make", make)
+    monkeypatch.setattr(export, "export_in_subprocess", make)
     return asked
 
 
 def page(folder):
-    app = fakes.page("7_Export", run=folder.name)
+    app = fakes.open_page("7_Export", run=folder.name)
     assert not app.exception
     return app
 
@@ -65,24 +65,24 @@ def ended(app, folder, kind):
     """The page after a job has ended."""
     key = f"export-{kind}-{folder.name}"
     waiting = threading.Event()
-    while jobs.get(key).status == "running":
+    while jobs.get_job(key).status == "running":
         waiting.wait(0.05)
     return app.run()
 
 
 def texts(app):
-    return fakes.said([*app.markdown, *app.caption])
+    return fakes.joined_text([*app.markdown, *app.caption])
 
 
 def test_a_run_without_a_model_says_where_it_comes_from(monkeypatch):
-    monkeypatch.setattr(default_model, "run", lambda: None)
-    assert "no run yet" in fakes.said(fakes.page("7_Export").info)
-    app = page(fakes.run("bare"))
-    assert "no model yet" in fakes.said(app.info)
+    monkeypatch.setattr(default_model, "load_default_run", lambda: None)
+    assert "no run yet" in fakes.joined_text(fakes.open_page("7_Export").info)
+    app = page(fakes.make_run("bare"))
+    assert "no model yet" in fakes.joined_text(app.info)
 
 
 def test_the_model_that_comes_with_the_lab_can_be_exported_too():
-    app = fakes.page("7_Export")
+    app = fakes.open_page("7_Export")
     assert not app.exception
     assert any(button.key == "make_export-onnx-default" for button in app.button)
 
@@ -101,17 +101,17 @@ def test_a_file_is_made_by_a_click_and_then_offered(folder, quick):
     assert not app.exception and not app.error
     assert "1.2 MB" in texts(app) and "At most **2e-07** off" in texts(app)
     assert "All are called the same." in texts(app)
-    assert "import onnxruntime" in fakes.said(app.code)
+    assert "import onnxruntime" in fakes.joined_text(app.code)
     assert quick == ["onnx"]
     page(folder)  # another window makes nothing anew
     assert quick == ["onnx"]
 
 
 def test_an_export_goes_with_its_model(folder, quick):
-    shelf = export_cache.Shelf(folder, ("cats", "dogs"))
+    shelf = export_cache.ExportCache(folder, ("cats", "dogs"))
     assert shelf.make("keras", lambda phase: None).path.read_bytes() == b"keras"
     (folder / "best.keras").write_bytes(b"another model, of the next epoch")
-    later = export_cache.Shelf(folder, ("cats", "dogs"))
+    later = export_cache.ExportCache(folder, ("cats", "dogs"))
     assert later.find("keras") is None
     later.make("keras", lambda phase: None)
     assert quick == ["keras", "keras"]
@@ -126,48 +126,50 @@ def test_a_stopped_export_leaves_nothing(folder, monkeypatch):
         while True:
             phase("Writing the file…")
 
-    monkeypatch.setattr(export, "make", make)
+    monkeypatch.setattr(export, "export_in_subprocess", make)
     app = page(folder)
     app.button(key=f"make_export-onnx-{folder.name}").click().run()
     assert begun.wait(60)
     app.run()
     app.button(key=f"stop_export-onnx-{folder.name}").click().run()
     app = ended(app, folder, "onnx")
-    assert "stopped" in fakes.said(app.info)
-    assert list(export_cache.root().iterdir()) == []
+    assert "stopped" in fakes.joined_text(app.info)
+    assert list(export_cache.export_cache_root().iterdir()) == []
 
 
 def test_a_failed_export_says_why_and_can_be_tried_again(folder, monkeypatch):
     def make(*_args, **_more):
         raise CatDogError("The model could not be written as {kind}: too odd.", kind="onnx")
 
-    monkeypatch.setattr(export, "make", make)
+    monkeypatch.setattr(export, "export_in_subprocess", make)
     app = page(folder)
     app.button(key=f"make_export-onnx-{folder.name}").click().run()
     app = ended(app, folder, "onnx")
-    assert "could not be written as onnx" in fakes.said(app.error)
+    assert "could not be written as onnx" in fakes.joined_text(app.error)
     assert any(button.key == f"make_export-onnx-{folder.name}" for button in app.button)
 
 
 def test_old_exports_make_room_for_new_ones(folder, quick, monkeypatch):
-    shelf = export_cache.Shelf(folder, ("cats", "dogs"))
+    shelf = export_cache.ExportCache(folder, ("cats", "dogs"))
     monkeypatch.setattr(export_cache, "MAX_BYTES", 300)
     shelf.make("keras", lambda phase: None)
     newest = shelf.make("h5", lambda phase: None)
-    assert [place.name for place in export_cache.root().iterdir()] == [newest.path.parent.name]
+    assert [place.name for place in export_cache.export_cache_root().iterdir()] == [
+        newest.path.parent.name
+    ]
 
 
 def test_exports_are_shown_and_cleared_with_the_cache(folder, quick):
-    shelf = export_cache.Shelf(folder, ("cats", "dogs"))
+    shelf = export_cache.ExportCache(folder, ("cats", "dogs"))
     shelf.make("keras", lambda phase: None)
-    (entry,) = shard_cache.usage()
+    (entry,) = shard_cache.list_cache_entries()
     assert (entry.kind, entry.whole) == ("exports", True) and entry.bytes > 5
-    assert shard_cache.clear() == entry.bytes
-    assert shard_cache.usage() == [] and shelf.find("keras") is None
+    assert shard_cache.clear_cache() == entry.bytes
+    assert shard_cache.list_cache_entries() == [] and shelf.find("keras") is None
 
 
 def test_a_damaged_entry_of_the_cache_is_made_anew(folder, quick):
-    shelf = export_cache.Shelf(folder, ("cats", "dogs"))
+    shelf = export_cache.ExportCache(folder, ("cats", "dogs"))
     made = shelf.make("keras", lambda phase: None)
     (made.path.parent / "export.json").write_text('{"format": 1, "file": "../../x", "bytes": 1')
     assert shelf.find("keras") is None
@@ -185,16 +187,16 @@ def test_what_was_not_compared_is_said_with_the_package_that_would():
 
 
 def test_a_bundle_dropped_on_the_page_becomes_a_run(folder, workspace, tmp_path):
-    made = export.save("default", "bundle", tmp_path / "b.zip")
+    made = export.export_in_process("default", "bundle", tmp_path / "b.zip")
     app = page(folder)
     app.file_uploader(key="export_bundle").upload("b.zip", made.read_bytes(), "application/zip")
     app.run()
     app.button(key="export_bring").click().run()
     assert not app.exception and not app.error
-    assert "is here, with 15 trained epochs" in fakes.said(app.success)
-    assert len(runs.listing()) == 2
+    assert "is here, with 15 trained epochs" in fakes.joined_text(app.success)
+    assert len(runs.list_runs()) == 2
     app.run()  # nothing is brought in twice
-    assert len(runs.listing()) == 2
+    assert len(runs.list_runs()) == 2
 
 
 def test_a_bundle_that_is_none_is_refused_in_words(folder):
@@ -202,5 +204,5 @@ def test_a_bundle_that_is_none_is_refused_in_words(folder):
     app.file_uploader(key="export_bundle").upload("b.zip", b"PK no zip", "application/zip")
     app.run()
     app.button(key="export_bring").click().run()
-    assert "cannot be brought in" in fakes.said(app.error) and not app.exception
-    assert len(runs.listing()) == 1
+    assert "cannot be brought in" in fakes.joined_text(app.error) and not app.exception
+    assert len(runs.list_runs()) == 1

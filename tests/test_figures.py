@@ -11,13 +11,13 @@ from catdog_core.augmentation import augment
 from catdog_core.augmentation.mixing import Mix
 from catdog_core.augmentation.transform import Transform
 from catdog_core.base import plot_fonts
-from catdog_core.base.field_specs import controls
+from catdog_core.base.field_specs import describe_fields
 from catdog_core.config import NO_AUGMENTATION, PRESETS, Augmentation
 
 PHOTO = np.full((150, 150, 3), 90, np.uint8)
 EVERYTHING = Augmentation(
-    **{c.name: c.high for c in controls(Augmentation) if c.kind == "float"},
-    **{c.name: (0.5, 3.0) for c in controls(Augmentation) if c.kind == "range"},
+    **{c.name: c.high for c in describe_fields(Augmentation) if c.kind == "float"},
+    **{c.name: (0.5, 3.0) for c in describe_fields(Augmentation) if c.kind == "range"},
     fill_mode="constant",
 )
 
@@ -26,14 +26,16 @@ EVERYTHING = Augmentation(
 def drawn(monkeypatch):
     """The figures that were about to be written, in place of files."""
     kept = []
-    monkeypatch.setattr(plots, "_save", lambda sheets, out, kind: kept.extend(sheets))
+    monkeypatch.setattr(plots, "_save_figures", lambda sheets, out, kind: kept.extend(sheets))
     return kept
 
 
 def sheet(kind="png", count=3, **more):
     """The bytes of a contact sheet."""
     file = io.BytesIO()
-    plots.contact_sheet(augment.variants(PHOTO, Augmentation(), count), file, kind=kind, **more)
+    plots.write_contact_sheet(
+        augment.variants(PHOTO, Augmentation(), count), file, kind=kind, **more
+    )
     return file.getvalue()
 
 
@@ -48,7 +50,7 @@ def inches(figure, text):
 @pytest.mark.parametrize("count", [1, 7, 20, 61])
 def test_every_caption_stands_whole_under_its_variant(drawn, tmp_path, settings, count):
     variants, mixes = augment.variants(PHOTO, settings, count), [Mix(0.3, (0, 0, 9, 9))] * count
-    plots.contact_sheet(variants, tmp_path / "sheet.png", mixes=mixes)
+    plots.write_contact_sheet(variants, tmp_path / "sheet.png", mixes=mixes)
     (figure,) = drawn
     figure.canvas.draw()
     axes = figure.axes[0]
@@ -64,8 +66,8 @@ def test_every_caption_stands_whole_under_its_variant(drawn, tmp_path, settings,
 
 
 def test_a_head_shows_the_originals_and_a_title_of_any_length(drawn, tmp_path):
-    for title in ("short", plots.describe(EVERYTHING), "a" * 900):
-        plots.contact_sheet(
+    for title in ("short", plots.describe_augmentation(EVERYTHING), "a" * 900):
+        plots.write_contact_sheet(
             augment.variants(PHOTO, Augmentation(), 1),
             tmp_path / "sheet.png",
             originals=[PHOTO, PHOTO],
@@ -83,7 +85,7 @@ def test_a_head_shows_the_originals_and_a_title_of_any_length(drawn, tmp_path):
 
 
 def test_a_caption_tells_every_drawn_value():
-    told = plots.caption(
+    told = plots.format_transform(
         Transform(
             theta=-12,
             shift_x=3,
@@ -107,35 +109,35 @@ def test_a_caption_tells_every_drawn_value():
 
 
 def test_a_caption_leaves_out_what_changes_no_value():
-    assert plots.caption(Transform()) == "+0°  x +0 px  y +0 px\nzoom 1.00 × 1.00"
+    assert plots.format_transform(Transform()) == "+0°  x +0 px  y +0 px\nzoom 1.00 × 1.00"
 
 
 def test_mixed_variants_tell_the_shares_of_both_photos(drawn, tmp_path):
     mixes = [Mix(0.7), Mix(0.25, (0, 0, 130, 130))]
     variants = augment.variants(PHOTO, NO_AUGMENTATION, 2)
-    plots.contact_sheet(variants, tmp_path / "sheet.png", mixes=mixes)
+    plots.write_contact_sheet(variants, tmp_path / "sheet.png", mixes=mixes)
     told = [text.get_text().splitlines()[-1] for text in drawn[0].axes[0].texts if text.get_text()]
     assert told == ["MixUp 70 : 30 %", "CutMix 25 : 75 %"]
 
 
 def test_a_settings_line_tells_what_changes_something():
-    assert plots.describe(NO_AUGMENTATION) == "nothing is changed"
-    assert plots.describe(
+    assert plots.describe_augmentation(NO_AUGMENTATION) == "nothing is changed"
+    assert plots.describe_augmentation(
         NO_AUGMENTATION.model_copy(
             update={"rotation_range": 20, "contrast_range": (0.5, 2.0), "mixup_alpha": 0.2}
         )
     ) == ("rotation 20°, contrast 0.5–2\u00a0×, MixUp 0.2\u00a0α, fill mode nearest")
-    assert "erased area" in plots.describe(EVERYTHING)
-    assert "erased area" not in plots.describe(Augmentation())
+    assert "erased area" in plots.describe_augmentation(EVERYTHING)
+    assert "erased area" not in plots.describe_augmentation(Augmentation())
 
 
 def test_many_variants_make_a_wider_picture_and_more_pages(drawn, tmp_path):
     variants = augment.variants(np.full((8, 8, 3), 90, np.uint8), NO_AUGMENTATION, 200)
-    plots.contact_sheet(variants, tmp_path / "sheet.png")
+    plots.write_contact_sheet(variants, tmp_path / "sheet.png")
     assert [len(figure.axes[0].images) for figure in drawn] == [200]
     assert max(drawn[0].get_size_inches() * drawn[0].dpi) < 2**14
     drawn.clear()
-    plots.contact_sheet(variants, tmp_path / "sheet.pdf")
+    plots.write_contact_sheet(variants, tmp_path / "sheet.pdf")
     assert [len(figure.axes[0].images) for figure in drawn] == [20] * 10
 
 
@@ -163,14 +165,16 @@ def test_a_file_is_written_by_its_extension_else_as_png(tmp_path):
         ("a.any", b"\x89PNG"),
         ("a", b"\x89P"),
     ):
-        plots.contact_sheet(variants, tmp_path / name)
+        plots.write_contact_sheet(variants, tmp_path / name)
         assert (tmp_path / name).read_bytes().startswith(head)
     assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_history_shows_training_red_and_validation_blue_from_epoch_1(drawn, tmp_path):
     numbers = {"accuracy": 0.6, "val_accuracy": 0.5, "loss": 0.6, "val_loss": 0.7}
-    plots.history([{"epoch": n, **numbers} for n in range(3)], 1, tmp_path / "curves.png")
+    plots.write_history_plot(
+        [{"epoch": n, **numbers} for n in range(3)], 1, tmp_path / "curves.png"
+    )
     left, right = drawn[0].axes
     assert (left.get_title(), right.get_title()) == ("Accuracy", "Loss")
     training, validation = left.lines[:2]
@@ -186,28 +190,30 @@ def test_curves_speak_korean_without_an_empty_box(tmp_path, monkeypatch):
     def say(message, **params):
         return words.get(message, message)
 
-    plots.history(rows, 1, tmp_path / "curves.svg", say)  # a sign without a glyph would warn
-    left, _ = plots.curves(rows, 1, say).axes
+    plots.write_history_plot(
+        rows, 1, tmp_path / "curves.svg", say
+    )  # a sign without a glyph would warn
+    left, _ = plots.plot_history(rows, 1, say).axes
     assert left.get_title() == "정확도"
 
 
 def test_without_a_font_with_hangul_curves_are_in_english(monkeypatch):
     numbers = {"accuracy": 0.6, "val_accuracy": 0.5, "loss": 0.6, "val_loss": 0.7}
-    for cached in (plot_fonts.hangul, plot_fonts.signs):
+    for cached in (plot_fonts.find_hangul_font, plot_fonts.drawable_code_points):
         cached.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr(plot_fonts, "_PACKAGE", "no_such_package")
         patched.setattr(plot_fonts, "_SYSTEM", ())
-        left, _ = plots.curves([{"epoch": 0, **numbers}], 0, lambda _: "한글").axes
-        assert left.get_title() == "Accuracy" and plot_fonts.drawable("고a") == "□a"
-    for cached in (plot_fonts.hangul, plot_fonts.signs):
+        left, _ = plots.plot_history([{"epoch": 0, **numbers}], 0, lambda _: "한글").axes
+        assert left.get_title() == "Accuracy" and plot_fonts.replace_undrawable("고a") == "□a"
+    for cached in (plot_fonts.find_hangul_font, plot_fonts.drawable_code_points):
         cached.cache_clear()
 
 
 def test_a_font_of_the_system_serves_where_the_package_is_missing(monkeypatch):
-    plot_fonts.hangul.cache_clear()
+    plot_fonts.find_hangul_font.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr(plot_fonts, "_PACKAGE", "no_such_package")
         patched.setattr(plot_fonts, "_SYSTEM", ("Not there", "DejaVu Serif"))
-        assert plot_fonts.hangul() == "DejaVu Serif"
-    plot_fonts.hangul.cache_clear()
+        assert plot_fonts.find_hangul_font() == "DejaVu Serif"
+    plot_fonts.find_hangul_font.cache_clear()

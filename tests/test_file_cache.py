@@ -16,14 +16,16 @@ from catdog_core.data import datasets
 def reads(workspace, monkeypatch):
     """The names of the JSON and JSON-lines files read since, in order."""
     seen = []
-    whole, lines = files.read_json, files.read_lines
+    whole, lines = files.read_json, files.read_json_lines
 
     def read_json(path, known=None):
         seen.append(path.name)
         return whole(path, known)
 
     monkeypatch.setattr(files, "read_json", read_json)
-    monkeypatch.setattr(files, "read_lines", lambda path: (seen.append(path.name), lines(path))[1])
+    monkeypatch.setattr(
+        files, "read_json_lines", lambda path: (seen.append(path.name), lines(path))[1]
+    )
     return seen
 
 
@@ -76,52 +78,55 @@ def test_what_making_raises_is_passed_on_and_not_kept(tmp_path):
 
 def test_a_second_look_at_all_runs_reads_no_file(reads):
     for number in range(20):
-        fakes.run(f"run {number}")
-    assert len(runs.listing()) == 20
+        fakes.make_run(f"run {number}")
+    assert len(runs.list_runs()) == 20
     assert len(reads) >= 80
     reads.clear()
-    assert len(runs.listing()) == 20
+    assert len(runs.list_runs()) == 20
     assert reads == []
 
 
 def test_a_changed_run_alone_is_read_again(reads):
-    folders = [fakes.run(f"run {number}") for number in range(5)]
-    runs.listing()
-    runs.rename(folders[2], "another name")
+    folders = [fakes.make_run(f"run {number}") for number in range(5)]
+    runs.list_runs()
+    runs.rename_run(folders[2], "another name")
     reads.clear()
-    assert "another name" in {run.name for run in runs.listing()}
+    assert "another name" in {run.name for run in runs.list_runs()}
     assert 4 <= len(reads) < 15  # one of the five, and once for the change itself
 
 
 def test_who_changes_what_was_listed_changes_no_later_look(workspace):
-    folder = fakes.run("first")
-    run = runs.load(folder)
+    folder = fakes.make_run("first")
+    run = runs.load_run(folder)
     run.epochs.clear()
     run.state.clear()
-    assert len(runs.load(folder).epochs) == 3 and runs.load(folder).state
+    assert len(runs.load_run(folder).epochs) == 3 and runs.load_run(folder).state
 
 
 def test_a_second_look_at_the_datasets_reads_no_record(reads, demo):
     datasets.open_folder(demo)
-    datasets.listing()
+    datasets.list_datasets()
     reads.clear()
-    first, second = datasets.listing()[0], datasets.load(datasets.listing()[0].id)
+    first, second = (
+        datasets.list_datasets()[0],
+        datasets.load_dataset(datasets.list_datasets()[0].id),
+    )
     assert reads == [] and first is second
 
 
 def test_a_decision_about_a_dataset_is_seen_at_the_next_look(workspace, demo):
     dataset = datasets.open_folder(demo)
-    assert not datasets.load(dataset.id).excluded
-    datasets.change(dataset.id, [datasets.Choice(dataset.photos[0][0], "exclude")])
-    assert datasets.load(dataset.id).excluded == (dataset.photos[0][0],)
+    assert not datasets.load_dataset(dataset.id).excluded
+    datasets.edit_photos(dataset.id, [datasets.PhotoEdit(dataset.photos[0][0], "exclude")])
+    assert datasets.load_dataset(dataset.id).excluded == (dataset.photos[0][0],)
 
 
 def test_a_damaged_record_stays_told_until_it_is_mended(workspace, demo):
     dataset = datasets.open_folder(demo)
-    record = datasets.root() / dataset.id / "dataset.json"
+    record = datasets.datasets_folder() / dataset.id / "dataset.json"
     sound = record.read_text()
     record.write_text("[]")
-    assert len(datasets.damaged()) == 1
+    assert len(datasets.list_damaged_datasets()) == 1
     record.write_text(sound)
-    assert datasets.load(dataset.id).photos == dataset.photos
+    assert datasets.load_dataset(dataset.id).photos == dataset.photos
     assert json.loads(sound)["id"] == dataset.id

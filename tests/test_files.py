@@ -9,7 +9,7 @@ from catdog_core.base.errors import CatDogError
 def test_a_failed_write_leaves_the_earlier_file_and_no_litter(tmp_path):
     path = tmp_path / "model.keras"
     files.write_bytes(path, b"good")
-    with pytest.raises(ValueError, match="half way"), files.replacing(path) as temporary:
+    with pytest.raises(ValueError, match="half way"), files.atomic_replace(path) as temporary:
         temporary.write_bytes(b"half")
         raise ValueError("half way")
     assert path.read_bytes() == b"good"
@@ -28,19 +28,19 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path, monkeypatch):
 
 
 def test_the_temporary_name_keeps_the_extension(tmp_path):
-    with files.replacing(tmp_path / "model.keras") as temporary:
+    with files.atomic_replace(tmp_path / "model.keras") as temporary:
         assert temporary.suffix == ".keras"
         temporary.touch()
 
 
 def test_a_torn_last_line_is_left_out_and_closed_by_the_next(tmp_path):
     path = tmp_path / "m.jsonl"
-    files.append_line(path, {"epoch": 0})
+    files.append_json_line(path, {"epoch": 0})
     with path.open("ab") as file:
         file.write(b'{"epoch": 1, "lo')
-    assert files.read_lines(path) == [{"epoch": 0}]
-    files.append_line(path, {"epoch": 1})
-    assert files.read_lines(path) == [{"epoch": 0}, {"epoch": 1}]
+    assert files.read_json_lines(path) == [{"epoch": 0}]
+    files.append_json_line(path, {"epoch": 1})
+    assert files.read_json_lines(path) == [{"epoch": 0}, {"epoch": 1}]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 200_000])
@@ -54,11 +54,11 @@ def test_a_damaged_json_file_is_told_in_a_sentence(tmp_path, content):
     "name", ["../../etc", "CON", "", "a/b\\c", "고양이", " . ", "x" * 500, "\u202egpj"]
 )
 def test_a_slug_is_a_plain_short_name(name):
-    made = files.slug(name)
+    made = files.slugify(name)
     assert made.replace("-", "").isalnum()
     assert len(made) <= 40
 
 
 def test_shown_escapes_control_and_direction_marks():
-    assert files.shown("a\nb\x00\u202ec") == "a\\nb\\x00\\u202ec"
-    assert len(files.shown("x" * 5000)) == 80
+    assert files.truncate_for_display("a\nb\x00\u202ec") == "a\\nb\\x00\\u202ec"
+    assert len(files.truncate_for_display("x" * 5000)) == 80

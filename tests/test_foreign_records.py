@@ -23,7 +23,7 @@ def int_(value):
 
 
 def picture(number, kind="jpeg"):
-    return decode.encode(np.full((20, 30, 3), number * 9 % 256, np.uint8), kind)
+    return decode.encode_photo(np.full((20, 30, 3), number * 9 % 256, np.uint8), kind)
 
 
 def example(number, label, text=b"", name=b"", **more):
@@ -65,7 +65,7 @@ def flowers(tmp_path):
 
 def test_a_set_of_the_common_schema_becomes_a_dataset(workspace, flowers):
     before = sorted(flowers.iterdir())
-    found = tfrecord_import.import_foreign(flowers)
+    found = tfrecord_import.import_tfrecords(flowers)
     assert (found.name, found.source, found.classes) == ("flowers", "tfrecord", ("tulip", "daisy"))
     assert found.counts() == {
         "train": {"tulip": 8, "daisy": 8},
@@ -74,14 +74,14 @@ def test_a_set_of_the_common_schema_becomes_a_dataset(workspace, flowers):
     item = next(item for item in found.items() if item.file.endswith("IMG_17.jpg"))
     assert (item.split, item.label) == ("validation", 1)
     assert item.path.read_bytes() == picture(17)
-    assert datasets.load(found.id).fingerprint == found.fingerprint
+    assert datasets.load_dataset(found.id).fingerprint == found.fingerprint
     assert sorted(flowers.iterdir()) == before
 
 
 def test_a_look_tells_the_same_and_writes_nothing(workspace, flowers):
-    seen = tfrecord_import.look(flowers)
+    seen = tfrecord_import.preview_tfrecords(flowers)
     assert not workspace.exists()
-    found = tfrecord_import.import_foreign(flowers)
+    found = tfrecord_import.import_tfrecords(flowers)
     assert (seen.name, seen.counts) == (found.name, found.counts())
 
 
@@ -98,20 +98,20 @@ def test_the_command_line_brings_them(workspace, flowers, capsys):
 
 
 def test_it_is_packed_as_any_other(workspace, flowers):
-    packed = tfrecord.cached(tfrecord_import.import_foreign(flowers), 16)
+    packed = tfrecord.pack_to_cache(tfrecord_import.import_tfrecords(flowers), 16)
     assert packed.counts == {"train": 16, "validation": 8}
     assert packed.unreadable == []
 
 
 def test_what_was_assumed_of_the_labels_is_told(workspace, flowers):
-    warnings = tfrecord_import.import_foreign(flowers).note["warnings"]
+    warnings = tfrecord_import.import_tfrecords(flowers).note["warnings"]
     told = [message.format(**params) for message, params in warnings]
     assert "The records count their labels from 1, not from 0: 1 is tulip." in told
 
 
 def test_without_names_the_labels_are_called_by_their_numbers(workspace, tmp_path):
     path = write(tmp_path / "a.tfrecord", [example(n, n % 2 * 5) for n in range(8)])
-    found = tfrecord_import.import_foreign(path)
+    found = tfrecord_import.import_tfrecords(path)
     assert found.classes == ("class 000", "class 005")
     assert found.note["layout"] == "seeded"
     assert any("do not name" in message for message, _ in found.note["warnings"])
@@ -120,32 +120,32 @@ def test_without_names_the_labels_are_called_by_their_numbers(workspace, tmp_pat
 @pytest.mark.parametrize("first", [0, 1])
 def test_names_come_from_a_list_beside_or_from_the_caller(workspace, tmp_path, first):
     path = write(tmp_path / "a.tfrecord", [example(n, n % 2 + first) for n in range(8)])
-    given = tfrecord_import.import_foreign(path, classes=["cats", "dogs"])
+    given = tfrecord_import.import_tfrecords(path, classes=["cats", "dogs"])
     (tmp_path / "labels.txt").write_text(f"{first}:cats\n{first + 1}:dogs\n")
-    assert tfrecord_import.import_foreign(path).classes == given.classes == ("cats", "dogs")
+    assert tfrecord_import.import_tfrecords(path).classes == given.classes == ("cats", "dogs")
 
 
 def test_labels_without_a_given_name_are_refused(workspace, tmp_path):
     path = write(tmp_path / "a.tfrecord", [example(n, n % 3 + 1) for n in range(9)])
     with pytest.raises(DatasetError, match="labels from 1 to 3, but 2 class names"):
-        tfrecord_import.import_foreign(path, classes=["cats", "dogs"])
+        tfrecord_import.import_tfrecords(path, classes=["cats", "dogs"])
 
 
 def test_two_labels_of_one_name_stay_two_classes(workspace, tmp_path):
     rows = [example(n, 134 + n % 2, b"crane") for n in range(8)]
-    found = tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", rows))
+    found = tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", rows))
     assert found.classes == ("crane (134)", "crane (135)")
 
 
 def test_one_label_of_two_names_is_refused(workspace, tmp_path):
     rows = [example(n, n % 2, b"cat" if n < 4 else b"dog") for n in range(8)]
     with pytest.raises(DatasetError, match="called cat in one record and dog in another"):
-        tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", rows))
+        tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", rows))
 
 
 def test_names_never_lead_out_of_the_dataset(workspace, tmp_path):
     rows = [example(n, n % 2, (b"../../a", b"/etc")[n % 2], b"../../../evil.jpg") for n in range(8)]
-    found = tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", rows))
+    found = tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", rows))
     assert found.classes == ("../../a", "/etc")
     assert all(item.path.resolve().is_relative_to(found.root.resolve()) for item in found.items())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tfrecord", "workspace"]
@@ -154,7 +154,9 @@ def test_names_never_lead_out_of_the_dataset(workspace, tmp_path):
 def test_what_is_no_photo_is_left_out_and_counted(workspace, tmp_path):
     rows = [example(n, n % 2) for n in range(8)]
     rows.append(example(9, 0) | {"image/encoded": bytes_(b"no photo")})
-    assert tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", rows)).note["ignored"] == 1
+    assert (
+        tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", rows)).note["ignored"] == 1
+    )
 
 
 SOUND = [example(n, n % 2) for n in range(8)]
@@ -199,8 +201,8 @@ def test_a_spoilt_file_is_refused_in_a_sentence(workspace, tmp_path, spoil, word
     path = tmp_path / "a.tfrecord"
     path.write_bytes(spoil(sound(tmp_path)))
     with pytest.raises(DatasetError, match=words):
-        tfrecord_import.import_foreign(path)
-    assert datasets.listing() == []
+        tfrecord_import.import_tfrecords(path)
+    assert datasets.list_datasets() == []
     assert not list((workspace).rglob("*.jpg"))
 
 
@@ -215,29 +217,29 @@ def test_a_spoilt_file_is_refused_in_a_sentence(workspace, tmp_path, spoil, word
 )
 def test_another_schema_is_named(workspace, tmp_path, row, words):
     with pytest.raises(DatasetError, match=words):
-        tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", [row]))
+        tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", [row]))
 
 
 def test_records_that_are_no_examples_are_told(workspace, tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
         writer.write(b"\xff\xfe not an example")
     with pytest.raises(DatasetError, match="another kind"):
-        tfrecord_import.import_foreign(tmp_path / "a.tfrecord")
+        tfrecord_import.import_tfrecords(tmp_path / "a.tfrecord")
 
 
 def test_a_folder_without_tfrecords_is_told(workspace, tmp_path):
     (tmp_path / "a.txt").write_text("a")
-    assert not tfrecord_frames.found_in(tmp_path)
+    assert not tfrecord_frames.holds_tfrecords(tmp_path)
     with pytest.raises(DatasetError, match="holds no TFRecord"):
-        tfrecord_import.import_foreign(tmp_path)
+        tfrecord_import.import_tfrecords(tmp_path)
     with pytest.raises(DatasetError, match=r"gone\.tfrecord cannot be read"):
-        tfrecord_import.import_foreign(tmp_path / "gone.tfrecord")
+        tfrecord_import.import_tfrecords(tmp_path / "gone.tfrecord")
 
 
 def test_too_many_records_are_refused(workspace, tmp_path, allow):
     allow(archive_entries=5)
     with pytest.raises(DatasetError, match="6 records or more"):
-        tfrecord_import.import_foreign(write(tmp_path / "a.tfrecord", SOUND))
+        tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", SOUND))
 
 
 @pytest.mark.parametrize(
@@ -254,4 +256,4 @@ def test_too_many_records_are_refused(workspace, tmp_path, allow):
     ],
 )
 def test_tfrecords_are_known_by_their_names(tmp_path, name, is_one):
-    assert tfrecord_frames.named_so(tmp_path / name) == is_one
+    assert tfrecord_frames.is_tfrecord_name(tmp_path / name) == is_one

@@ -17,7 +17,7 @@ SECONDS, MEGABYTES = {"photos": 3, "archives": 3, "models": 10}, 300
 
 
 def replay(kind, first, count, tmp_path):
-    told = loop.run(kind, first, count, tmp_path / kind)
+    told = loop.run_cases(kind, first, count, tmp_path / kind)
     assert told.hits == []
     assert told.cases == count == told.accepted + told.refused
     assert told.slowest[0] < SECONDS[kind]
@@ -41,7 +41,7 @@ def test_a_tenth_of_the_mutations(tmp_path, kind):
 @pytest.mark.timeout(7200)
 def test_all_of_the_mutations(tmp_path):
     start = time.monotonic()
-    told = [loop.run(kind, 0, count, tmp_path / kind) for kind, count in WHOLE.items()]
+    told = [loop.run_cases(kind, 0, count, tmp_path / kind) for kind, count in WHOLE.items()]
     if place := os.environ.get("CATDOG_FUZZ_REPORT"):
         table = "".join(line(one) for one in told)
         minutes = (time.monotonic() - start) / 60
@@ -75,11 +75,15 @@ def report(place, table, minutes):
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_the_same_seed_gives_the_same_files():
-    photos, archives = seeds.photos(), seeds.archives()
+    photos, archives = seeds.seed_photos(), seeds.seed_archives()
     for number in range(20):
-        assert mutations.photo(photos, 1, number) == mutations.photo(photos, 1, number)
-        assert mutations.archive(archives, 1, number) == mutations.archive(archives, 1, number)
-    assert mutations.photo(photos, 1, 3) != mutations.photo(photos, 2, 3)
+        assert mutations.mutate_photo(photos, 1, number) == mutations.mutate_photo(
+            photos, 1, number
+        )
+        assert mutations.mutate_archive(archives, 1, number) == mutations.mutate_archive(
+            archives, 1, number
+        )
+    assert mutations.mutate_photo(photos, 1, 3) != mutations.mutate_photo(photos, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -94,5 +98,5 @@ def test_the_same_seed_gives_the_same_files():
 )
 def test_the_loop_sees_what_it_is_there_to_see(tmp_path, monkeypatch, code, words):
     monkeypatch.setenv("CATDOG_FUZZ_SELFTEST", code)
-    told = loop.run("selftest", 0, 3, tmp_path / "home")
+    told = loop.run_cases("selftest", 0, 3, tmp_path / "home")
     assert any(words in hit[2] for hit in told.hits), told.hits

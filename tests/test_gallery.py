@@ -12,24 +12,28 @@ HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 
 @pytest.fixture
 def picture():
-    return decode.encode(np.zeros((8, 8, 3), dtype=np.uint8))
+    return decode.encode_photo(np.zeros((8, 8, 3), dtype=np.uint8))
 
 
 def test_captions_tooltips_and_alts_are_escaped(picture):
-    text = gallery.grid_html([picture], [HOSTILE], [HOSTILE], alts=[HOSTILE], colors=[HOSTILE])
+    text = gallery.image_grid_html(
+        [picture], [HOSTILE], [HOSTILE], alts=[HOSTILE], colors=[HOSTILE]
+    )
     assert text.count("<img") == 1
     assert "<script" not in text
 
 
 def test_pictures_travel_inside_the_page(picture):
-    text = gallery.grid_html([picture, decode.encode(np.zeros((8, 8, 3), np.uint8), "png")])
+    text = gallery.image_grid_html(
+        [picture, decode.encode_photo(np.zeros((8, 8, 3), np.uint8), "png")]
+    )
     assert "data:image/jpeg;base64," in text
     assert "data:image/png;base64," in text
 
 
 def test_the_caption_is_the_description_unless_there_is_one(picture):
-    assert 'alt="a cat"' in gallery.grid_html([picture], ["a cat"])
-    assert 'alt="asleep"' in gallery.grid_html([picture], ["a cat"], alts=["asleep"])
+    assert 'alt="a cat"' in gallery.image_grid_html([picture], ["a cat"])
+    assert 'alt="asleep"' in gallery.image_grid_html([picture], ["a cat"], alts=["asleep"])
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,9 @@ DRAWN = {
 
 
 def made(values, training=None, augmentation=None):
-    return plans.sweep(None, grid.parse(values), training or Training(), augmentation).runs
+    return plans.plan_sweep(
+        None, grid.parse_grid(values), training or Training(), augmentation
+    ).runs
 
 
 def test_all_combinations_are_made_and_named_by_what_differs():
@@ -35,7 +37,7 @@ def test_all_combinations_are_made_and_named_by_what_differs():
 def test_what_has_one_value_is_set_but_names_nothing():
     members = made({"settings": {"learning_rate": [1e-4, 1e-3], "epochs": [3]}})
     assert {m.training.epochs for m in members} == {3}
-    assert grid.parse({"settings": {"seed": [1, 1, 2], "epochs": [3]}}).varied == ("seed",)
+    assert grid.parse_grid({"settings": {"seed": [1, 1, 2], "epochs": [3]}}).varied == ("seed",)
     assert "epochs" not in members[0].name
 
 
@@ -55,7 +57,7 @@ def test_whole_numbers_are_drawn_whole():
 
 
 def test_more_samples_than_combinations_are_all_of_them():
-    assert grid.parse({**RATES, "samples": 9}).size == len(made({**RATES, "samples": 9})) == 2
+    assert grid.parse_grid({**RATES, "samples": 9}).size == len(made({**RATES, "samples": 9})) == 2
 
 
 def test_an_augmentation_starts_from_what_is_given_or_from_none():
@@ -102,7 +104,7 @@ def test_a_part_of_the_network_makes_it_one_of_the_users_own():
 )
 def test_a_mistake_is_named_with_what_is_expected(values, told):
     with pytest.raises(SettingsError, match=told):
-        grid.parse(values)
+        grid.parse_grid(values)
 
 
 def test_successive_halving_is_counted_by_hand():
@@ -113,10 +115,10 @@ def test_successive_halving_is_counted_by_hand():
 
 def test_a_grid_survives_its_file(tmp_path):
     path = tmp_path / "grid.json"
-    wanted = grid.parse({**DRAWN, "asha": {"grace": 3}})
+    wanted = grid.parse_grid({**DRAWN, "asha": {"grace": 3}})
     path.write_text(wanted.model_dump_json())
-    assert grid.read(path) == wanted
+    assert grid.load_grid(path) == wanted
     assert wanted.asha.reduction == 3
     path.write_text(json.dumps(DRAWN)[:-1])
     with pytest.raises(CatDogError, match="damaged"):
-        grid.read(path)
+        grid.load_grid(path)

@@ -17,15 +17,17 @@ from catdog_core.config import NO_AUGMENTATION, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.runs import run_worker, status
 from catdog_core.tuning import grid, groups, plans, ray_session
-from catdog_core.tuning.groups import Cluster, Mark
+from catdog_core.tuning.groups import Cluster, TrialState
 
 SMALL = Training(epochs=4, batch_size=8, image_size=32, seed=3)
-GRID = grid.parse({"settings": {"learning_rate": [1e-4, 1e-3], "batch_size": [8, 16]}})
+GRID = grid.parse_grid({"settings": {"learning_rate": [1e-4, 1e-3], "batch_size": [8, 16]}})
 RECORDED = Path(__file__).parent / "histories"
 PLANS = {
-    "sweep": lambda pets: plans.sweep(pets, GRID, SMALL, None),
-    "twin": lambda pets: plans.twin(pets, SMALL, Augmentation()),
-    "small-data": lambda pets: plans.small_data(pets, [SMALL], [16, 48], [None, Augmentation()]),
+    "sweep": lambda pets: plans.plan_sweep(pets, GRID, SMALL, None),
+    "twin": lambda pets: plans.plan_paired_experiment(pets, SMALL, Augmentation()),
+    "small-data": lambda pets: plans.plan_small_data(
+        pets, [SMALL], [16, 48], [None, Augmentation()]
+    ),
 }
 KINDS = pytest.mark.parametrize("kind", PLANS)
 
@@ -38,7 +40,9 @@ def dataset(workspace, demo):
 @pytest.fixture
 def make(dataset):
     """A group of a kind, trained one after another or on a cluster."""
-    return lambda kind="sweep", cluster=None: groups.create(PLANS[kind](dataset), "mine", cluster)
+    return lambda kind="sweep", cluster=None: groups.create_group(
+        PLANS[kind](dataset), "mine", cluster
+    )
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def key(make):
 def started(monkeypatch):
     """The folders of the runs that would have been started."""
     found = []
-    monkeypatch.setattr(runs, "start", lambda folder, follow=False: found.append(folder.name))
+    monkeypatch.setattr(runs, "start_run", lambda folder, follow=False: found.append(folder.name))
     return found
 
 
@@ -71,58 +75,58 @@ def trained(folder, epochs, word="stopped"):
     fields = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
     for epoch in range(epochs):
         row = {"epoch": epoch, **dict.fromkeys(fields, 0.5), "seconds": 2.0}
-        files.append_line(folder / "metrics.jsonl", row)
+        files.append_json_line(folder / "metrics.jsonl", row)
     files.write_json(folder / "state.json", {"status": word, "time": time.time()})
 
 
 def statuses(key):
-    return [trial.status for trial in groups.load(key).trials.values()]
+    return [trial.status for trial in groups.load_group(key).trials.values()]
 
 
 @KINDS
 def test_all_runs_lie_there_from_the_start_and_name_their_group(make, kind):
     key = make(kind)
-    group = groups.load(key)
+    group = groups.load_group(key)
     assert (group.kind, group.name, group.status) == (kind, "mine", "stopped")
     assert group.waiting == group.left == group.runs and len(group.runs) > 1
     assert {run.group["kind"] for run in group.runs} == {kind}
     assert set(statuses(key)) == {"waiting"}
     assert (group.grid, group.cluster) == (GRID if kind == "sweep" else None, None)
-    assert [group.id for group in groups.listing()] == [key]
+    assert [group.id for group in groups.list_groups()] == [key]
 
 
 @KINDS
 def test_an_address_that_is_none_leaves_no_runs_behind(make, kind):
     with pytest.raises(ClusterError, match="Expected local, auto, HOST:PORT"):
         make(kind, Cluster("somewhere"))
-    assert runs.listing() == []
+    assert runs.list_runs() == []
 
 
 @KINDS
 def test_a_start_trains_the_first_run_and_each_end_the_next(make, started, kind):
     key = make(kind)
-    members = groups.load(key).runs
-    groups.start(key)
+    members = groups.load_group(key).runs
+    groups.start_group(key)
     for number, run in enumerate(members):
         trained(run.folder, 0, "failed" if number == 0 else "done")  # a failed one holds up nobody
-        groups.follow(run.folder)
+        groups.start_next_run(run.folder)
     assert started == [run.id for run in members]
-    assert groups.load(key).status == "done"
+    assert groups.load_group(key).status == "done"
     with pytest.raises(RunError, match="nothing left"):
-        groups.start(key)
+        groups.start_group(key)
 
 
 @KINDS
 @pytest.mark.parametrize("by", ["run", "group"])
 def test_after_a_stop_nothing_starts(make, started, kind, by):
     key = make(kind)
-    first = groups.load(key).runs[0]
+    first = groups.load_group(key).runs[0]
     if by == "group":
-        groups.stop(key)
+        groups.stop_group(key)
     trained(first.folder, 0, "stopped" if by == "run" else "done")  # it may just have ended
-    groups.follow(first.folder)
+    groups.start_next_run(first.folder)
     assert started == []
-    groups.start(key)
+    groups.start_group(key)
     assert len(started) == 1
 
 
@@ -131,27 +135,27 @@ def test_any_group_asks_for_a_driver_once(make, spawned, kind):
     key = make(kind)
     groups.start_driver(key, "127.0.0.1:6379", at_once=3)
     assert spawned[0] == ["-m", "catdog_core.tuning.driver", key]
-    group = groups.load(key)
+    group = groups.load_group(key)
     assert (group.status, group.cluster) == ("queued", Cluster("127.0.0.1:6379", 3))
     assert group.grid == (GRID if kind == "sweep" else None)
     with pytest.raises(RunError, match="running already"):
         groups.start_driver(key)
-    groups.stop(key)
+    groups.stop_group(key)
     assert (group.folder / "stop").exists()
 
 
 def test_a_driver_is_started_for_what_has_failed_but_not_for_what_has_ended(make, spawned):
     key = make("twin", Cluster())
-    first, second = groups.load(key).runs
+    first, second = groups.load_group(key).runs
     trained(first.folder, 4, "done")
     trained(second.folder, 1, "failed")
     with pytest.raises(RunError, match="nothing left"):
-        groups.start(key)
-    (groups.root() / key / "stop").touch()
+        groups.start_group(key)
+    (groups.sweeps_folder() / key / "stop").touch()
     groups.start_driver(key)
-    assert len(spawned) == 1 and not (groups.root() / key / "stop").exists()
+    assert len(spawned) == 1 and not (groups.sweeps_folder() / key / "stop").exists()
     key = make("twin", Cluster())
-    for run in groups.load(key).runs:
+    for run in groups.load_group(key).runs:
         trained(run.folder, 4, "done")
     with pytest.raises(RunError, match="nothing left"):
         groups.start_driver(key)
@@ -161,41 +165,43 @@ def test_without_ray_a_driver_says_what_to_install(key, monkeypatch):
     monkeypatch.setattr(ray_session, "is_installed", lambda: False)
     with pytest.raises(ClusterError, match=r"pip install -r requirements-cluster\.txt"):
         groups.start_driver(key)
-    assert groups.load(key).status == "stopped"
+    assert groups.load_group(key).status == "stopped"
 
 
-@pytest.mark.parametrize("act", [groups.load, groups.stop, groups.start, groups.remove])
+@pytest.mark.parametrize(
+    "act", [groups.load_group, groups.stop_group, groups.start_group, groups.remove_group]
+)
 def test_an_unknown_group_is_told(workspace, act):
     with pytest.raises(RunError, match="no group of runs 'x'"):
         act("x")
 
 
 def test_a_group_that_its_driver_trains_is_stopped_by_it_and_not_deleted(key):
-    with FileLock(groups.root() / key / "lock"):
-        assert groups.load(key).is_active
-        for refused in (groups.start, groups.remove):
+    with FileLock(groups.sweeps_folder() / key / "lock"):
+        assert groups.load_group(key).is_active
+        for refused in (groups.start_group, groups.remove_group):
             with pytest.raises(RunError, match="is running"):
                 refused(key)
-        groups.stop(key)
-        assert (groups.root() / key / "stop").exists()
+        groups.stop_group(key)
+        assert (groups.sweeps_folder() / key / "stop").exists()
     with pytest.raises(RunError, match="nothing to stop"):
-        groups.stop(key)
+        groups.stop_group(key)
 
 
 def test_a_group_whose_runs_are_in_the_trash_is_not_listed(key):
-    groups.remove(key)
-    assert groups.listing() == []
+    groups.remove_group(key)
+    assert groups.list_groups() == []
 
 
 def test_trials_follow_from_their_runs_and_what_is_remembered(key):
-    group = groups.load(key)
+    group = groups.load_group(key)
     done, pruned, failed, waiting = (run.folder for run in group.runs)
     trained(done, 4, "done")
     trained(pruned, 2)
     trained(failed, 1, "failed")
-    groups.prune(group.folder, pruned.name, 2, 0.5)
-    groups.write_mark(group.folder, done.name, Mark("d", 2, 2, 10.0, 2.0, "here"))
-    found = groups.load(key)
+    groups.record_pruned(group.folder, pruned.name, 2, 0.5)
+    groups.write_trial_state(group.folder, done.name, TrialState("d", 2, 2, 10.0, 2.0, "here"))
+    found = groups.load_group(key)
     assert statuses(key) == ["done", "pruned", "failed", "waiting"]
     assert (found.core_seconds, found.trials[done.name].tries) == (20.0, 2)
     assert [run.folder for run in found.left] == [failed, waiting]
@@ -206,10 +212,10 @@ def test_trials_follow_from_their_runs_and_what_is_remembered(key):
     ("by", "here", "wanted"), [("d", 1, "waiting"), ("d", 3, "failed"), ("before", 3, "waiting")]
 )
 def test_a_failed_trial_waits_while_its_driver_has_tries_left(key, by, here, wanted):
-    group = groups.load(key)
+    group = groups.load_group(key)
     trained(group.runs[0].folder, 1, "failed")
     files.write_json(group.folder / "state.json", {"status": "running", "driver": "d"})
-    groups.write_mark(group.folder, group.runs[0].id, Mark(by, 5, here))
+    groups.write_trial_state(group.folder, group.runs[0].id, TrialState(by, 5, here))
     with FileLock(group.folder / "lock"):
         assert statuses(key)[0] == wanted
 
@@ -226,50 +232,50 @@ def test_a_failed_trial_waits_while_its_driver_has_tries_left(key, by, here, wan
     ],
 )
 def test_a_group_with_a_driver_has_its_status(key, state, locked, wanted):
-    folder = groups.root() / key
+    folder = groups.sweeps_folder() / key
     if state:
         error = {"message": "Because of {why}.", "params": {"why": "rain"}}
         told = {"status": state, "time": time.time(), "beat": 3, "error": error}
         files.write_json(folder / "state.json", told)
     with FileLock(folder / "lock") if locked else open(os.devnull):
-        found = groups.load(key)
+        found = groups.load_group(key)
     assert (found.status, found.is_active) == (wanted, locked)
     assert bool(found.error) == (wanted == "failed")
 
 
 def test_damaged_files_of_a_group_lose_no_runs(key):
-    folder = groups.root() / key
+    folder = groups.sweeps_folder() / key
     (folder / "state.json").write_text("{")
     (folder / "about.json").write_text("[]")
     (folder / "trials").mkdir()
-    for run in groups.load(key).runs:
+    for run in groups.load_group(key).runs:
         (folder / "trials" / f"{run.id}.json").write_text('{"tries": "x", "seconds": -1}')
     assert statuses(key) == ["waiting"] * 4
     (folder / "sweep.json").write_text('{"format": 99}')
     with pytest.raises(Exception, match="newer program"):
-        groups.load(key)
-    assert len(groups.listing()) == 1
+        groups.load_group(key)
+    assert len(groups.list_groups()) == 1
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", 3])
 def test_a_damaged_name_of_a_group_reads_no_other_folder(workspace, name):
-    folder = fakes.run()
+    folder = fakes.make_run()
     files.write_json(folder / "about.json", {"name": "a", "group": {"id": name, "kind": "sweep"}})
-    assert all(not group.cluster for group in groups.listing())
+    assert all(not group.cluster for group in groups.list_groups())
 
 
 def test_the_rest_is_told_from_the_epochs_so_far(key):
-    group = groups.load(key)
+    group = groups.load_group(key)
     assert group.eta is None
     first, second, *_ = group.runs
     trained(first.folder, 4, "done")
     trained(second.folder, 1)
     rest = (3 + 4 + 4) * 2.0
-    assert groups.load(key).eta == rest
+    assert groups.load_group(key).eta == rest
     with FileLock(group.folder / "lock"):
         for at_once, wanted in ((2, rest / 2), (9, 4 * 2.0)):  # not less than the longest run
             files.write_json(group.folder / "state.json", {"at_once": at_once})
-            assert groups.load(key).eta == wanted
+            assert groups.load_group(key).eta == wanted
 
 
 def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, capsys):
@@ -279,19 +285,19 @@ def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, cap
     def later(seconds):
         clock[0] += seconds
 
-    patron = run_worker.Patron(key)
+    patron = run_worker.DriverMonitor(key)
     assert not patron.is_there()
-    files.write_json(groups.root() / key / "state.json", {"beat": 7})
+    files.write_json(groups.sweeps_folder() / key / "state.json", {"beat": 7})
     later(2)
     assert patron.is_there()  # on another machine, whose locks are not seen: its beat grows
-    later(status.SILENCE + 2)
+    later(status.STALL_TIMEOUT + 2)
     assert patron.is_gone()
     assert "driver of this run's sweep has ended" in capsys.readouterr().err
     monkeypatch.setattr(locks, "is_locked", lambda path: path.name == "lock")
     later(2)
     assert patron.is_there()
-    assert not run_worker.Patron("").is_there()
-    assert not run_worker.Patron("../elsewhere").is_there()
+    assert not run_worker.DriverMonitor("").is_there()
+    assert not run_worker.DriverMonitor("../elsewhere").is_there()
 
 
 class Impatient:
@@ -313,35 +319,35 @@ class Impatient:
 
 @pytest.mark.parametrize("count_ahead", [None, lambda: 0, lambda: 2], ids=["sweep", "run", "later"])
 def test_who_finds_training_locked_waits_and_can_be_stopped(workspace, count_ahead):
-    (runs.root()).mkdir(parents=True, exist_ok=True)
+    (runs.runs_folder()).mkdir(parents=True, exist_ok=True)
     state = Impatient()
     waiting = run_worker.training_lock(state, count_ahead)
-    with FileLock(runs.root() / "active.lock"), pytest.raises(run_worker.Stopped), waiting:
+    with FileLock(runs.runs_folder() / "active.lock"), pytest.raises(run_worker.Stopped), waiting:
         pass
     assert state.looks == 4
     assert state.values["ahead"] >= 1
 
 
 def test_runs_that_cannot_all_be_made_leave_none_behind(dataset):
-    plan = plans.small_data(dataset, [SMALL], [16, 4800], [None])
+    plan = plans.plan_small_data(dataset, [SMALL], [16, 4800], [None])
     with pytest.raises(Exception, match="4800"):
-        groups.create(plan)
-    assert runs.listing() == []
+        groups.create_group(plan)
+    assert runs.list_runs() == []
 
 
 def test_a_twin_differs_in_augmentation_alone(make, dataset):
-    plain, augmented = groups.load(make("twin")).runs
+    plain, augmented = groups.load_group(make("twin")).runs
     assert plain.training == augmented.training
     assert plain.dataset_fingerprint == augmented.dataset_fingerprint
     assert (plain.augmentation, augmented.augmentation) == (None, Augmentation())
     with pytest.raises(RunError, match="would be the same"):
-        plans.twin(dataset, SMALL, NO_AUGMENTATION)
+        plans.plan_paired_experiment(dataset, SMALL, NO_AUGMENTATION)
 
 
 @pytest.mark.parametrize(("budget", "steps"), [("steps", [6, 6]), ("epochs", [2, 6])])
 def test_small_data_runs_have_changes_of_weights_or_epochs_in_common(dataset, budget, steps):
-    plan = plans.small_data(dataset, [SMALL], [16, 48], [None], budget)
-    made = groups.load(groups.create(plan)).runs
+    plan = plans.plan_small_data(dataset, [SMALL], [16, 48], [None], budget)
+    made = groups.load_group(groups.create_group(plan)).runs
     assert [run.train_photos for run in made] == [16, 48]
     assert [run.training.steps_per_epoch for run in made] == steps
 
@@ -355,46 +361,52 @@ def test_a_smaller_choice_lies_within_the_larger(dataset):
 
 
 def test_sizes_are_what_the_data_can_give(dataset):
-    assert plans.sizes(dataset) == [48]
+    assert plans.available_sizes(dataset) == [48]
     with pytest.raises(RunError, match="at least two sizes"):
-        plans.small_data(dataset, [SMALL], [48], [None])
+        plans.plan_small_data(dataset, [SMALL], [48], [None])
 
 
 def test_the_time_a_group_takes_follows_from_earlier_runs(dataset):
     plan = PLANS["twin"](dataset)
-    assert plans.seconds(plan, []) is None
-    known = [runs.load(fakes.run(image_size=32, batch_size=8))]  # 2.5 s for 200 and 100 photos
+    assert plans.estimate_plan_seconds(plan, []) is None
+    known = [
+        runs.load_run(fakes.make_run(image_size=32, batch_size=8))
+    ]  # 2.5 s for 200 and 100 photos
     epoch = 2.5 * (48 + 24 / 3) / (200 + 100 / 3)
-    assert plans.seconds(plan, known) == pytest.approx(2 * (plans.START + 4 * epoch), rel=0.01)
+    assert plans.estimate_plan_seconds(plan, known) == pytest.approx(
+        2 * (plans.STARTUP_SECONDS + 4 * epoch), rel=0.01
+    )
 
 
 def test_the_notes_twins_differ_in_their_gap_and_not_in_accuracy(workspace):
     pair = []
     for name, augmentation in (("plain", None), ("augmented", Augmentation())):
-        folder = fakes.run(name, epochs=0, augmentation=augmentation)
-        for row in histories.read_csv(RECORDED / f"notes_{name}_50.csv"):
-            files.append_line(folder / "metrics.jsonl", {**row, "seconds": 2.0})
-        pair.append(runs.load(folder))
-    gap, level = contrast.twins(*pair)
+        folder = fakes.make_run(name, epochs=0, augmentation=augmentation)
+        for row in histories.read_history_csv(RECORDED / f"notes_{name}_50.csv"):
+            files.append_json_line(folder / "metrics.jsonl", {**row, "seconds": 2.0})
+        pair.append(runs.load_run(folder))
+    gap, level = contrast.compare_pair(*pair)
     assert gap.id == "gap_closed"
     assert "19.5 points at the end without it, 1.4 with it" in str(gap)
     assert "no difference can be told" in str(level)
 
 
 def test_twins_are_not_compared_before_both_have_five_epochs(workspace):
-    plain, other = (runs.load(fakes.run(str(n), epochs=n)) for n in (9, 4))
-    assert [said.id for said in contrast.twins(plain, other)] == ["wait"]
+    plain, other = (runs.load_run(fakes.make_run(str(n), epochs=n)) for n in (9, 4))
+    assert [said.id for said in contrast.compare_pair(plain, other)] == ["wait"]
 
 
 def test_points_of_the_curve_have_wilson_intervals(workspace):
-    point = contrast.points([runs.load(fakes.run())])[0]
+    point = contrast.learning_curve_points([runs.load_run(fakes.make_run())])[0]
     assert (point.photos, point.line, point.accuracy) == (200, ("notes", False), 0.70)
     assert (round(point.low, 3), round(point.high, 3)) == (0.604, 0.781)  # 70 of 100
 
 
 def test_lines_are_compared_where_both_are_done(workspace):
-    found = contrast.points([runs.load(fakes.run()), runs.load(fakes.run(model="notes-deep"))])
-    (said,) = [str(said) for _, _, said in contrast.ahead(found)]
+    found = contrast.learning_curve_points(
+        [runs.load_run(fakes.make_run()), runs.load_run(fakes.make_run(model="notes-deep"))]
+    )
+    (said,) = [str(said) for _, _, said in contrast.compare_lines(found)]
     assert said.startswith("notes-deep, plain against notes, plain at 200 photos: +0.0")
 
 
@@ -413,7 +425,7 @@ def test_lines_are_compared_where_both_are_done(workspace):
 )
 def test_a_command_refuses_in_one_line(workspace, demo, spawned, capsys, words, told):
     words = [word.format(demo=demo) for word in words]
-    status, out, err = fakes.shell(capsys, *words)
+    status, out, err = fakes.run_cli(capsys, *words)
     assert (status, out) == (1, "")
     assert told in err
     assert err.count("\n") == 1
@@ -438,27 +450,29 @@ def test_a_cluster_that_cannot_be_used_makes_no_runs(
     with socket.socket() as bound:  # a port that is taken, and not listened on
         bound.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{bound.getsockname()[1]}"
-        status, _, err = fakes.shell(capsys, *words, *more, "--address", address)
+        status, _, err = fakes.run_cli(capsys, *words, *more, "--address", address)
     assert status == 1
     assert ("No Ray cluster answers" if is_installed else "Ray is not installed") in err
-    assert runs.listing() == []
+    assert runs.list_runs() == []
 
 
 def test_commands_list_groups(key, capsys):
     listed = f"{key}  stopped  0/4 trials ended  0 core-seconds  mine\n"
-    assert fakes.shell(capsys, "sweeps")[1] == listed
-    assert fakes.shell(capsys, "experiment", "list")[1] == f"{key}  stopped  0/4 runs done  mine\n"
+    assert fakes.run_cli(capsys, "sweeps")[1] == listed
+    assert (
+        fakes.run_cli(capsys, "experiment", "list")[1] == f"{key}  stopped  0/4 runs done  mine\n"
+    )
 
 
 @pytest.mark.long
 def test_a_started_group_trains_all_its_runs_in_processes_of_their_own(make):
     key = make("twin")
-    groups.start(key)
+    groups.start_group(key)
     limit = time.monotonic() + 200
-    while groups.load(key).status != "done":
+    while groups.load_group(key).status != "done":
         assert time.monotonic() < limit
         time.sleep(0.5)
-    members = groups.load(key).runs
+    members = groups.load_group(key).runs
     assert [len(run.epochs) for run in members] == [4, 4]
     assert all(run.state["pid"] != os.getpid() for run in members)
 
@@ -468,8 +482,8 @@ def test_the_command_trains_small_data_runs_and_tells_accuracy_against_data(
     capsys, demo, workspace
 ):
     options = ("--sizes=16,48", "--variants=plain", "--epochs=1", "--image-size=32")
-    status, out, _ = fakes.shell(capsys, "experiment", "small-data", demo, *options)
+    status, out, _ = fakes.run_cli(capsys, "experiment", "small-data", demo, *options)
     assert status == 0
     assert "notes, plain, 48 photos: 0." in out
-    status, out, _ = fakes.shell(capsys, "experiment", "list")
+    status, out, _ = fakes.run_cli(capsys, "experiment", "list")
     assert "done  2/2 runs done" in out

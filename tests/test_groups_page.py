@@ -15,13 +15,13 @@ from catdog_core.base.errors import AccessError
 from catdog_core.config import PRESETS, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.tuning import grid, groups, plans, ray_session
-from catdog_core.tuning.groups import Cluster, Mark
+from catdog_core.tuning.groups import Cluster, TrialState
 from catdog_ui.compare import grid_form, group_charts, group_form, run_table
 
 pytestmark = pytest.mark.usefixtures("workspace")
 RECORDED = Path(__file__).parent / "histories"
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
-GRID = grid.parse(
+GRID = grid.parse_grid(
     {
         "settings": {"learning_rate": [1e-4, 1e-3, 1e-2], "batch_size": [10, 20]},
         "asha": {"grace": 2, "reduction": 3},
@@ -38,7 +38,7 @@ def with_ray(monkeypatch):
 
 @pytest.fixture
 def dataset(demo, workspace, monkeypatch):
-    monkeypatch.setattr(plans, "SIZES", (12, 24, 48))
+    monkeypatch.setattr(plans, "SUBSET_SIZES", (12, 24, 48))
     return datasets.open_folder(demo)
 
 
@@ -48,13 +48,13 @@ def started(monkeypatch):
     found = []
     monkeypatch.setattr(groups, "start_driver", lambda key, **more: found.append(("ray", key)))
     monkeypatch.setattr(
-        runs, "start", lambda folder, follow=False: found.append(("turn", folder.name))
+        runs, "start_run", lambda folder, follow=False: found.append(("turn", folder.name))
     )
     return found
 
 
 def page(**query):
-    return fakes.page("4_Compare", **query)
+    return fakes.open_page("4_Compare", **query)
 
 
 def form(kind="twin", **query):
@@ -66,13 +66,13 @@ def form(kind="twin", **query):
 
 
 def sweep(dataset, cluster=None):
-    plan = plans.sweep(dataset, GRID, Training(epochs=9, image_size=32), None)
-    return groups.create(plan, "which rate?", cluster or Cluster())
+    plan = plans.plan_sweep(dataset, GRID, Training(epochs=9, image_size=32), None)
+    return groups.create_group(plan, "which rate?", cluster or Cluster())
 
 
 def driver(key, **state):
     """A driver's state as it would have left it."""
-    folder = groups.root() / key
+    folder = groups.sweeps_folder() / key
     files.write_json(folder / "about.json", {"format": 1, "asked": time.time() - 100, "after": 0})
     files.write_json(folder / "state.json", {"format": 1, "beat": 5, "time": time.time(), **state})
 
@@ -81,18 +81,18 @@ def trained(run, epochs, status="done", accuracy=0.7):
     for epoch in range(epochs):
         row = {"epoch": epoch, "loss": 0.5, "accuracy": 0.8, "val_loss": 0.5}
         line = {**row, "val_accuracy": accuracy, "seconds": 1.0}
-        files.append_line(run.folder / "metrics.jsonl", line)
+        files.append_json_line(run.folder / "metrics.jsonl", line)
     files.write_json(run.folder / "state.json", {"format": 1, "status": status, "beat": 1})
 
 
 def member(kind, name, accuracies=(), augmentation=None, group="does it help?", **training):
     """A run of a group made by hand, whose id is its kind."""
     status = "done" if accuracies else None
-    folder = fakes.run(name, epochs=0, augmentation=augmentation, status=status, **training)
+    folder = fakes.make_run(name, epochs=0, augmentation=augmentation, status=status, **training)
     for epoch, accuracy in enumerate(accuracies):
         row = {"epoch": epoch, "loss": 0.5, "accuracy": 0.8, "val_loss": 0.5, "seconds": 1.0}
-        files.append_line(folder / "metrics.jsonl", {**row, "val_accuracy": accuracy})
-    runs.join(folder, {"id": kind, "kind": kind, "name": group})
+        files.append_json_line(folder / "metrics.jsonl", {**row, "val_accuracy": accuracy})
+    runs.add_to_group(folder, {"id": kind, "kind": kind, "name": group})
     return folder.name
 
 
@@ -104,9 +104,9 @@ def rates(accuracies=(0.6, 0.65, 0.7, 0.75, 0.8, 0.85)):
 def twins():
     """The runs of the class notes."""
     for name, augmentation in (("plain", None), ("augmented", PRESETS["notes"])):
-        run = runs.load(member("twin", name, augmentation=augmentation))
-        for row in histories.read_csv(RECORDED / f"notes_{name}_50.csv"):
-            files.append_line(run.folder / "metrics.jsonl", {**row, "seconds": 1.0})
+        run = runs.load_run(member("twin", name, augmentation=augmentation))
+        for row in histories.read_history_csv(RECORDED / f"notes_{name}_50.csv"):
+            files.append_json_line(run.folder / "metrics.jsonl", {**row, "seconds": 1.0})
 
 
 def more_data():
@@ -122,12 +122,12 @@ MADE = {"sweep": rates, "twin": twins, "small-data": more_data}
 def halfway(dataset):
     """A sweep whose driver is gone: one trial done, one ended early, one begun, three to come."""
     key = sweep(dataset)
-    folder, members = groups.root() / key, groups.load(key).runs
+    folder, members = groups.sweeps_folder() / key, groups.load_group(key).runs
     trained(members[0], 9, accuracy=0.9)
     trained(members[1], 2, "stopped")
-    groups.prune(folder, members[1].id, 2, 0.7)
+    groups.record_pruned(folder, members[1].id, 2, 0.7)
     trained(members[2], 4, "stopped")
-    groups.write_mark(folder, members[0].id, Mark("d", 2, 1, 90, 2))
+    groups.write_trial_state(folder, members[0].id, TrialState("d", 2, 1, 90, 2))
     driver(key, status="running", driver="d")
     return key
 
@@ -140,8 +140,8 @@ def progress(app):
 def test_a_lab_without_groups_shows_the_form_and_without_photos_says_what_to_do(kind):
     app = form(kind)
     assert not app.exception
-    assert "A new experiment" in fakes.said(app.subheader)
-    assert "There is no dataset yet" in fakes.said(app.info)
+    assert "A new experiment" in fakes.joined_text(app.subheader)
+    assert "There is no dataset yet" in fakes.joined_text(app.info)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_an_address_opens_its_group_with_what_it_showed(kind, shows, runs_in_tab
     MADE[kind]()
     app = page(group=kind)
     assert not app.exception
-    assert shows in fakes.said([*app.markdown, *app.caption])
+    assert shows in fakes.joined_text([*app.markdown, *app.caption])
     assert len(app.dataframe[0].value) == runs_in_table
     assert app.query_params["group"] in (kind, [kind])
 
@@ -179,7 +179,7 @@ def test_a_name_cannot_bring_markdown(kind):
     app = page(group=kind)
     assert not app.exception
     assert r"\*\*" in app.subheader[0].value
-    assert " *x*" not in fakes.said([*app.markdown, *app.caption])
+    assert " *x*" not in fakes.joined_text([*app.markdown, *app.caption])
 
 
 MAKES = {"sweep": 9, "twin": 2, "small-data": 6}
@@ -192,14 +192,14 @@ def test_a_click_makes_the_runs_and_starts_them(dataset, started, monkeypatch, k
         monkeypatch.setattr(ray_session, "is_installed", lambda: False)
     app = form(kind, dataset=dataset.id)
     if where == "without ray":
-        assert "Ray is not installed here" in fakes.said(app.info)
+        assert "Ray is not installed here" in fakes.joined_text(app.info)
     else:
         app.segmented_control(f"experiment_{kind}_where").set_value(where).run()
-    assert f"**{MAKES[kind]} runs.**" in fakes.said(app.markdown)
+    assert f"**{MAKES[kind]} runs.**" in fakes.joined_text(app.markdown)
     app.text_input("experiment_name").set_value("mine").run()
     app.button("experiment_start").click().run()
     assert not app.exception
-    (group,) = groups.listing()
+    (group,) = groups.list_groups()
     assert (group.kind, group.name, len(group.runs)) == (kind, "mine", MAKES[kind])
     by_ray = where == "local"
     assert started == [("ray", group.id) if by_ray else ("turn", group.runs[0].id)]
@@ -211,11 +211,11 @@ def test_a_click_makes_the_runs_and_starts_them(dataset, started, monkeypatch, k
 def test_the_runs_of_each_kind_are_those_of_the_form(dataset, started):
     app = form(dataset=dataset.id)
     app.button("experiment_start").click().run()
-    (twin,) = groups.listing()
+    (twin,) = groups.list_groups()
     assert [run.augmentation for run in twin.runs] == [None, PRESETS["notes"]]
     app = form("small-data", dataset=dataset.id)
     app.button("experiment_start").click().run()
-    found = next(group for group in groups.listing() if group.kind == "small-data").runs
+    found = next(group for group in groups.list_groups() if group.kind == "small-data").runs
     assert [run.train_photos for run in found] == [12, 12, 24, 24, 48, 48]
     assert {run.training.steps_per_epoch for run in found} == {3}
 
@@ -223,7 +223,7 @@ def test_the_runs_of_each_kind_are_those_of_the_form(dataset, started):
 def test_a_dataset_too_small_for_parts_says_so(demo, monkeypatch):
     app = form("small-data", dataset=datasets.open_folder(demo).id)
     assert not app.exception
-    assert "has 48 training photos" in fakes.said(app.info)
+    assert "has 48 training photos" in fakes.joined_text(app.info)
 
 
 def test_more_data_shows_its_points_as_they_come():
@@ -236,7 +236,7 @@ def test_more_data_shows_its_points_as_they_come():
 def test_twins_are_judged():
     twins()
     app = page(group="twin")
-    assert "It overfits since epoch 21" in fakes.said(app.caption)
+    assert "It overfits since epoch 21" in fakes.joined_text(app.caption)
     assert list(app.dataframe[0].value["Verdict"]) == ["overfitting", "healthy"]
 
 
@@ -244,7 +244,7 @@ def test_twins_are_judged():
 def test_a_paused_group_goes_on_by_its_button(started, kind):
     first = member(kind, "first")
     member(kind, "second", augmentation=PRESETS["notes"])
-    files.write_json(runs.load(first).folder / "state.json", {"status": "stopped"})
+    files.write_json(runs.load_run(first).folder / "state.json", {"status": "stopped"})
     app = page(group=kind)
     app.button("group_start").click().run()
     assert not app.exception
@@ -255,7 +255,7 @@ def test_trials_are_counted_and_what_they_cost_and_try_is_told(halfway):
     app = page(group=halfway)
     assert not app.exception
     assert "6 runs · waiting: 3 · done: 1 · ended early: 1 · stopped: 1" in progress(app)
-    said = fakes.said(app.caption)
+    said = fakes.joined_text(app.caption)
     assert "Cost so far: 3.0 core-minutes" in said
     assert "All combinations of Learning rate: 0.0001, 0.001, 0.01; Batch size: 10, 20" in said
     assert "Trials are judged after so many epochs: 2, 6" in said
@@ -267,7 +267,7 @@ def test_trials_are_counted_and_what_they_cost_and_try_is_told(halfway):
 
 def test_a_group_whose_driver_is_gone_says_so_and_goes_on(halfway, started):
     app = page(group=halfway)
-    assert "The process that drives this sweep is gone" in fakes.said(app.warning)
+    assert "The process that drives this sweep is gone" in fakes.joined_text(app.warning)
     app.button("group_start").click().run()
     assert not app.exception
     assert started == [("ray", halfway)]
@@ -276,16 +276,16 @@ def test_a_group_whose_driver_is_gone_says_so_and_goes_on(halfway, started):
 def test_without_ray_it_goes_on_one_run_after_another(halfway, started, monkeypatch):
     monkeypatch.setattr(ray_session, "is_installed", lambda: False)
     app = page(group=halfway)
-    assert "pip install -r requirements-cluster.txt" in fakes.said(app.info)
+    assert "pip install -r requirements-cluster.txt" in fakes.joined_text(app.info)
     app.button("group_start").click().run()
     assert not app.exception
-    assert started == [("turn", groups.load(halfway).runs[2].id)]
+    assert started == [("turn", groups.load_group(halfway).runs[2].id)]
 
 
 def test_why_a_driver_failed_is_told_as_plain_text(dataset):
     key = sweep(dataset)
     driver(key, status="failed", error={"message": "No cluster at {at}", "params": {"at": "*x*"}})
-    assert "No cluster at \\*x\\*" in fakes.said(page(group=key).error)
+    assert "No cluster at \\*x\\*" in fakes.joined_text(page(group=key).error)
 
 
 def test_a_group_is_deleted_after_a_question_and_comes_back(halfway):
@@ -293,20 +293,20 @@ def test_a_group_is_deleted_after_a_question_and_comes_back(halfway):
     app.button("group_delete").click().run()
     app.button("group_delete_sure").click().run()
     assert not app.exception
-    assert not groups.listing()
+    assert not groups.list_groups()
     app.button("trash_undo_page").click().run()
-    group = groups.load(halfway)
+    group = groups.load_group(halfway)
     assert len(group.runs) == 6 and group.grid is not None
 
 
 def test_a_range_is_drawn_from_at_random(dataset, started):
     app = form("sweep", dataset=dataset.id)
     app.segmented_control("sweep_learning_rate_kind").set_value("range").run()
-    assert "drawn at random" in fakes.said(app.caption)
-    assert "**8 runs.**" in fakes.said(app.markdown)
+    assert "drawn at random" in fakes.joined_text(app.caption)
+    assert "**8 runs.**" in fakes.joined_text(app.markdown)
     app.number_input("sweep_samples").set_value(5).run()
     app.button("experiment_start").click().run()
-    (group,) = groups.listing()
+    (group,) = groups.list_groups()
     found = {run.training.learning_rate for run in group.runs}
     assert len(found) == 5 and all(1e-5 <= rate <= 1e-3 for rate in found)
 
@@ -315,28 +315,28 @@ def test_a_value_out_of_range_is_told_by_its_setting(dataset):
     app = form("sweep", dataset=dataset.id)
     app.session_state["sweep_batch_size_values"] = ["20", "9000"]
     app.run()
-    assert "'9000'. Expected a whole number from 1 to 512" in fakes.said(app.error)
+    assert "'9000'. Expected a whole number from 1 to 512" in fakes.joined_text(app.error)
 
 
-OFFERED = {**grid_form.offered("notes"), **grid_form.offered("transfer")}
+OFFERED = {**grid_form.tunable_settings("notes"), **grid_form.tunable_settings("transfer")}
 
 
 @pytest.mark.parametrize("name", [n for n, (_, c) in OFFERED.items() if c.kind in ("int", "float")])
 def test_every_number_offers_two_values_or_more_within_its_range(name):
     part, control = OFFERED[name]
-    every, first = grid_form.suggested(control, control.default)
+    every, first = grid_form.suggested_values(control, control.default)
     assert len(every) >= 2 and set(first) <= set(every)
-    assert grid.parse({part: {name: [str(value) for value in every]}}).varied
+    assert grid.parse_grid({part: {name: [str(value) for value in every]}}).varied
 
 
 def test_what_a_network_does_not_have_is_not_offered_for_it(dataset):
-    assert "unfreeze" not in grid_form.offered("notes")
-    assert "dropout" not in grid_form.offered("compact")
+    assert "unfreeze" not in grid_form.tunable_settings("notes")
+    assert "dropout" not in grid_form.tunable_settings("compact")
     app = form("sweep", dataset=dataset.id)
     app.multiselect("sweep_varied").set_value(["dropout"]).run()
     app.selectbox("experiment_model").set_value("compact").run()
     assert not app.exception and not app.error
-    assert "Choose at least one setting" in fakes.said(app.info)
+    assert "Choose at least one setting" in fakes.joined_text(app.info)
 
 
 def test_a_range_stays_where_it_was_when_what_it_was_suggested_from_changes(dataset):
@@ -350,15 +350,15 @@ def test_a_range_stays_where_it_was_when_what_it_was_suggested_from_changes(data
 
 
 def test_a_training_too_short_to_judge_trials_is_told():
-    assert "nobody is judged" in group_form.asha_words(grid.Asha(grace=2), 2)
+    assert "nobody is judged" in group_form.asha_text(grid.Asha(grace=2), 2)
 
 
 # The chart of settings and results.
 
 
 def chart(members, chosen=()):
-    found = sweep_table.table([runs.load(key) for key in members])
-    figure = group_charts.parallel(found, found.columns, chosen)
+    found = sweep_table.build_sweep_table([runs.load_run(key) for key in members])
+    figure = group_charts.parallel_figure(found, found.columns, chosen)
     return {trace.customdata[0]: trace for trace in figure.data}
 
 
@@ -374,7 +374,7 @@ def chart(members, chosen=()):
 )
 def test_the_words_name_the_setting_that_goes_with_the_result(accuracies, told):
     rates(accuracies)
-    assert told in fakes.said(page(group="sweep").caption)
+    assert told in fakes.joined_text(page(group="sweep").caption)
 
 
 def test_runs_without_a_result_are_drawn_to_their_last_setting():
@@ -404,7 +404,7 @@ def test_the_axis_of_a_rate_is_logarithmic():
 def test_what_is_picked_on_the_chart_is_drawn_strongly_and_fills_the_table():
     trials = rates()
     picked = {"selection": {"points": [{"customdata": [trials[1]]}, {"customdata": trials[1]}]}}
-    assert run_table.picked(picked) == [trials[1]]
+    assert run_table.picked_run_ids(picked) == [trials[1]]
     lines = chart(trials, [trials[1]])
     assert [key for key, trace in lines.items() if trace.opacity == 1] == [trials[1]]
 
@@ -422,7 +422,7 @@ def test_the_best_run_of_a_sweep_comes_first_and_the_best_open_side_by_side():
     [("rate 1 · does it", "rate 1"), ("a · b", "a · b"), ("plain", "plain")],
 )
 def test_a_run_is_called_without_the_name_of_its_group_even_where_that_is_cut_off(name, told):
-    assert group_charts.name(runs.load(member("sweep", name))) == told
+    assert group_charts.short_run_name(runs.load_run(member("sweep", name))) == told
 
 
 def test_names_of_runs_are_never_rendered_in_a_chart():
@@ -432,7 +432,7 @@ def test_names_of_runs_are_never_rendered_in_a_chart():
 
 def test_runs_ticked_on_compare_have_the_chart_too():
     keys = [
-        fakes.run(f"r{n}", batch_size=10 + n, augmentation=Augmentation() if n else None).name
+        fakes.make_run(f"r{n}", batch_size=10 + n, augmentation=Augmentation() if n else None).name
         for n in range(3)
     ]
     app = page(runs=",".join(keys))
@@ -451,7 +451,7 @@ def shared(workspace, monkeypatch):
 
     def sits(name, role):
         (workspace / access.FILE).write_text(text)
-        monkeypatch.setattr(access, "_ask", lambda: Visitor(name, role))
+        monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor(name, role))
 
     return sits
 
@@ -464,18 +464,20 @@ def test_the_audience_starts_nothing(dataset, shared, started, kind):
     assert "as the audience" in app.button("experiment_start").help
     with pytest.raises(AccessError, match="as the audience"):
         sweep(dataset)
-    assert not runs.listing() and not started
+    assert not runs.list_runs() and not started
 
 
 def test_a_students_group_keeps_to_the_quota_and_leaves_nothing_behind(dataset, shared, started):
     shared("ada", "student")
     app = form("sweep", dataset=dataset.id)
     app.button("experiment_start").click().run()
-    assert "You have 6 runs already" in fakes.said(app.error)
-    assert not runs.listing() and not started
+    assert "You have 6 runs already" in fakes.joined_text(app.error)
+    assert not runs.list_runs() and not started
 
 
-@pytest.mark.parametrize("act", [groups.start, groups.start_driver, groups.stop, groups.remove])
+@pytest.mark.parametrize(
+    "act", [groups.start_group, groups.start_driver, groups.stop_group, groups.remove_group]
+)
 def test_a_student_neither_stops_nor_takes_over_the_group_of_another(dataset, shared, act):
     key = sweep(dataset)
     shared("ada", "student")
@@ -487,8 +489,8 @@ def test_a_student_names_no_cluster_and_trains_no_more_at_once_than_the_quota(da
     shared("ada", "student")
     with pytest.raises(AccessError, match="Only a teacher"):
         sweep(dataset, Cluster("ray://example.org:10001"))
-    assert not runs.listing()
-    assert access.most_at_once(None) == access.most_at_once(7) == 1
+    assert not runs.list_runs()
+    assert access.max_parallel_runs(None) == access.max_parallel_runs(7) == 1
     app = form("sweep", dataset=dataset.id)
     app.segmented_control("experiment_sweep_where").set_value("cluster").run()
     assert "experiment_address" not in [each.key for each in app.text_input]

@@ -9,12 +9,12 @@ from PIL import Image
 
 from catdog_core.base.errors import PhotoError
 from catdog_core.data import audit, datasets
-from catdog_core.data.datasets import Choice
+from catdog_core.data.datasets import PhotoEdit
 from catdog_core.imaging import decode as images
 
 
 def photo(shade, side=50):
-    return images.encode(np.full((side, side, 3), shade, np.uint8))
+    return images.encode_photo(np.full((side, side, 3), shade, np.uint8))
 
 
 @pytest.fixture
@@ -30,7 +30,9 @@ def sound(tmp_path):
 
 
 def checked(folder):
-    return {finding.kind: finding.files for finding in audit.check(datasets.scan(folder))}
+    return {
+        finding.kind: finding.files for finding in audit.audit_dataset(datasets.scan_folder(folder))
+    }
 
 
 def test_a_clean_dataset_has_no_findings(demo, sound):
@@ -41,16 +43,16 @@ def test_a_clean_dataset_has_no_findings(demo, sound):
 @pytest.mark.parametrize("data", [b"", b"no photo", photo(7)[:200]])
 def test_a_damaged_photo_is_told_with_its_reason(sound, data):
     (sound / "train/cats/0.jpg").write_bytes(data)
-    (found,) = audit.check(datasets.scan(sound))
+    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
     assert (found.kind, found.files) == ("unreadable", ("train/cats/0.jpg",))
     assert isinstance(found.params["reason"], PhotoError)
     assert str(found.params["reason"]) in str(found)
 
 
 def test_a_photo_that_vanishes_after_the_scan_is_told(sound):
-    dataset = datasets.scan(sound)
+    dataset = datasets.scan_folder(sound)
     (sound / "val/dogs/2.jpg").unlink()
-    (found,) = audit.check(dataset)
+    (found,) = audit.audit_dataset(dataset)
     assert (found.kind, found.files) == ("unreadable", ("val/dogs/2.jpg",))
 
 
@@ -70,7 +72,7 @@ def test_copies_are_told_apart_by_where_they_lie(sound, kind, copy, of):
 
 def test_a_tiny_photo_is_told_with_its_size(sound):
     (sound / "train/cats/0.jpg").write_bytes(photo(3, side=16))
-    (found,) = audit.check(datasets.scan(sound))
+    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
     assert found.kind == "tiny"
     assert "16 × 16 px" in str(found)
 
@@ -78,7 +80,7 @@ def test_a_tiny_photo_is_told_with_its_size(sound):
 def test_unequal_classes_are_told_with_their_numbers(sound):
     for index in range(3, 6):
         (sound / f"train/dogs/{index}.jpg").unlink()
-    (found,) = audit.check(datasets.scan(sound))
+    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
     assert found.kind == "imbalance"
     assert (found.params["high"], found.params["low"]) == (6, 3)
 
@@ -87,19 +89,19 @@ def test_troubles_come_worst_first(sound):
     (sound / "train/cats/0.jpg").write_bytes(photo(3, side=16))
     (sound / "train/cats/1.jpg").write_bytes((sound / "train/cats/2.jpg").read_bytes())
     (sound / "val/cats/0.jpg").write_bytes(b"no photo")
-    kinds = [finding.kind for finding in audit.check(datasets.scan(sound))]
+    kinds = [finding.kind for finding in audit.audit_dataset(datasets.scan_folder(sound))]
     assert kinds == ["unreadable", "duplicate", "tiny"]
 
 
 def test_progress_ends_at_the_number_of_photos(sound):
     told = []
-    audit.check(datasets.scan(sound), progress=lambda *numbers: told.append(numbers))
+    audit.audit_dataset(datasets.scan_folder(sound), progress=lambda *numbers: told.append(numbers))
     assert told[-1] == (18, 18)
 
 
 def test_a_name_made_to_deceive_is_shown_escaped(sound):
     (sound / "train/cats/cat\u202egpj.jpg").write_bytes(b"no photo")
-    (found,) = audit.check(datasets.scan(sound))
+    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
     assert "\u202e" not in str(found)
     assert "\u202e" in found.files[0]
 
@@ -112,7 +114,9 @@ def drawn(demo, tmp_path):
 
 def changed_copy(source, target):
     photo = images.decode(source.read_bytes())
-    target.write_bytes(images.encode(cv2.resize(photo[1:-1, 1:-1, ::1], (70, 60)), quality=60))
+    target.write_bytes(
+        images.encode_photo(cv2.resize(photo[1:-1, 1:-1, ::1], (70, 60)), quality=60)
+    )
 
 
 CAT = "train/cats/cat.0000.jpg"
@@ -141,7 +145,7 @@ def test_an_exact_and_a_changed_copy_are_told_as_what_they_are(drawn):
 
 def test_a_copy_in_the_test_split_is_told_of_the_test(drawn):
     shutil.copytree(drawn / "validation", drawn / "test")
-    found = audit.check(datasets.scan(drawn))
+    found = audit.audit_dataset(datasets.scan_folder(drawn))
     assert {finding.kind for finding in found} == {"leak"}
     assert "The test is too kind" in str(found[0])
 
@@ -168,14 +172,14 @@ ODD = {
 @pytest.mark.parametrize("kind", ODD)
 def test_odd_photos_are_told_and_usable_all_the_same(sound, kind):
     ODD[kind](sound / "train/cats/0.jpg")
-    (found,) = audit.check(datasets.scan(sound))
+    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
     assert (found.kind, found.files) == (kind, ("train/cats/0.jpg",))
-    assert images.load((sound / "train/cats/0.jpg").read_bytes(), 32).shape == (32, 32, 3)
+    assert images.decode_and_fit((sound / "train/cats/0.jpg").read_bytes(), 32).shape == (32, 32, 3)
 
 
 def test_the_size_of_a_turned_photo_is_that_seen(sound):
     as_jpeg(np.tile(PICTURE, (1, 3, 1)), exif=TURNED)(sound / "train/cats/0.jpg")
-    told = {finding.kind: finding for finding in audit.check(datasets.scan(sound))}
+    told = {finding.kind: finding for finding in audit.audit_dataset(datasets.scan_folder(sound))}
     assert "60 × 240 px" in str(told["extreme_shape"])
 
 
@@ -184,7 +188,7 @@ def test_a_photo_without_its_end_is_told_as_cut_off(sound, kind):
     path = sound / "train/cats/0.jpg"
     Image.fromarray(PICTURE).save(path, kind)
     path.write_bytes(path.read_bytes()[:-2000])
-    (found,) = audit.check(datasets.scan(sound))
+    (found,) = audit.audit_dataset(datasets.scan_folder(sound))
     assert (found.kind, found.files) == ("truncated", ("train/cats/0.jpg",))
 
 
@@ -192,38 +196,40 @@ def test_a_kept_finding_is_told_no_more_others_of_its_photos_are(workspace, draw
     changed_copy(drawn / CAT, drawn / "validation/cats/copy.jpg")
     (drawn / "train/dogs/small.jpg").write_bytes(photo(3, side=16))
     opened = datasets.open_folder(drawn)
-    (leak, tiny) = audit.check(opened)
-    kept = datasets.change(opened.id, [Choice(file, "keep", leak.kind) for file in leak.files])
-    assert audit.check(kept) == [tiny]
+    (leak, tiny) = audit.audit_dataset(opened)
+    kept = datasets.edit_photos(
+        opened.id, [PhotoEdit(file, "keep", leak.kind) for file in leak.files]
+    )
+    assert audit.audit_dataset(kept) == [tiny]
     shutil.copy(drawn / CAT, drawn / "train/cats/same.jpg")
-    again = [finding.kind for finding in audit.check(datasets.open_folder(drawn))]
+    again = [finding.kind for finding in audit.audit_dataset(datasets.open_folder(drawn))]
     assert again == ["near_leak", "duplicate", "tiny"]
 
 
 def test_an_excluded_photo_is_found_no_more(workspace, drawn):
     changed_copy(drawn / CAT, drawn / "validation/cats/copy.jpg")
     opened = datasets.open_folder(drawn)
-    clean = datasets.change(opened.id, [Choice("validation/cats/copy.jpg", "exclude")])
-    assert audit.check(clean) == []
+    clean = datasets.edit_photos(opened.id, [PhotoEdit("validation/cats/copy.jpg", "exclude")])
+    assert audit.audit_dataset(clean) == []
 
 
 def test_a_second_check_decodes_only_what_changed(workspace, drawn, monkeypatch):
-    first = audit.check(datasets.open_folder(drawn))
+    first = audit.audit_dataset(datasets.open_folder(drawn))
     (drawn / CAT).write_bytes(photo(3))
     decoded, decode = [], images.decode
     monkeypatch.setattr(images, "decode", lambda *a, **k: decoded.append(1) or decode(*a, **k))
-    assert audit.check(datasets.open_folder(drawn)) == first == []
+    assert audit.audit_dataset(datasets.open_folder(drawn)) == first == []
     assert len(decoded) == 1
 
 
 def test_a_damaged_memory_of_looks_costs_nothing_but_time(workspace, drawn):
     changed_copy(drawn / CAT, drawn / "train/cats/copy.jpg")
     opened = datasets.open_folder(drawn)
-    first = audit.check(opened)
-    memory = datasets.root() / opened.id / "looks-2.npy"
+    first = audit.audit_dataset(opened)
+    memory = datasets.datasets_folder() / opened.id / "looks-2.npy"
     for damage in (b"", b"junk", memory.read_bytes()[:200], memory.read_bytes()[:-9]):
         memory.write_bytes(damage)
-        assert audit.check(opened) == first
+        assert audit.audit_dataset(opened) == first
 
 
 def test_a_check_given_up_ends_soon(sound):
@@ -231,11 +237,13 @@ def test_a_check_given_up_ends_soon(sound):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        audit.check(datasets.scan(sound), progress=give_up)
+        audit.audit_dataset(datasets.scan_folder(sound), progress=give_up)
 
 
 @pytest.mark.long
 def test_the_leak_nobody_planted_is_found_in_the_real_photos(photos):
-    found = {finding.kind: finding.files for finding in audit.check(datasets.scan(photos))}
+    found = {
+        finding.kind: finding.files for finding in audit.audit_dataset(datasets.scan_folder(photos))
+    }
     assert found["near_leak"] == ("train/dogs/dog.980.jpg", "validation/dogs/dog.1273.jpg")
     assert found["near_duplicate"] == ("train/dogs/dog.180.jpg", "train/dogs/dog.74.jpg")

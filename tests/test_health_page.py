@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from catdog_core.data import datasets
-from catdog_core.data.datasets import Choice
+from catdog_core.data.datasets import PhotoEdit
 from catdog_core.imaging import decode
 from catdog_ui.data import edit_actions
 
@@ -22,7 +22,7 @@ def folder(demo, tmp_path):
 
 
 def page(folder, **query):
-    app = fakes.page("1_Data", dataset=datasets.open_folder(folder).id, part="health", **query)
+    app = fakes.open_page("1_Data", dataset=datasets.open_folder(folder).id, part="health", **query)
     assert not app.exception
     return app
 
@@ -36,7 +36,7 @@ def press(app, start):
 
 
 def dataset():
-    return datasets.listing()[0]
+    return datasets.list_datasets()[0]
 
 
 def titles(app):
@@ -56,7 +56,7 @@ def spoil(folder, count):
 
 def test_a_sound_dataset_is_told_so(folder):
     app = page(folder)
-    assert "All 72 photos can be read" in fakes.said(app.success)
+    assert "All 72 photos can be read" in fakes.joined_text(app.success)
 
 
 def test_a_leak_shows_both_photos_and_one_click_keeps_the_training_copy(folder):
@@ -68,7 +68,7 @@ def test_a_leak_shows_both_photos_and_one_click_keeps_the_training_copy(folder):
     assert press(app, "only_") == "Keep the training copy, exclude the others"
     assert dataset().excluded == (copy,)
     assert "The same photo on both sides of the split (1)" not in titles(app)
-    assert "copy.jpg** is left out" in fakes.said(app.markdown)
+    assert "copy.jpg** is left out" in fakes.joined_text(app.markdown)
     assert (folder / copy).is_file()
 
 
@@ -79,7 +79,7 @@ def test_what_was_decided_is_undone_by_one_click(folder):
     press(app, "decision_undo")
     assert dataset().excluded == ()
     assert "The same photo on both sides of the split (1)" in titles(app)
-    assert "Taken back" in fakes.said(app.info)
+    assert "Taken back" in fakes.joined_text(app.info)
 
 
 def test_an_opened_kind_stays_open_when_its_count_changes(folder):
@@ -108,11 +108,11 @@ def test_photos_are_moved_and_relabelled_from_the_menu(folder):
     leak(folder)
     app = page(folder)
     menu = next(m for m in app.menu_button if "copy" not in (m.key or ""))
-    menu.click(Choice(TRAIN, "move", "test")).run()
+    menu.click(PhotoEdit(TRAIN, "move", "test")).run()
     assert not app.exception
     assert dataset().counts()["test"] == {"cats": 1, "dogs": 0}
-    app.menu_button[0].click(Choice(TRAIN, "relabel", "dogs")).run()
-    assert "counts as dogs now" in fakes.said(app.markdown)
+    app.menu_button[0].click(PhotoEdit(TRAIN, "relabel", "dogs")).run()
+    assert "counts as dogs now" in fakes.joined_text(app.markdown)
 
 
 def test_many_unreadable_files_are_paged_and_excluded_at_once(folder):
@@ -133,13 +133,13 @@ def test_a_choice_that_empties_a_class_is_refused_in_a_sentence(folder):
     last.write_bytes(b"no photo")
     app = page(folder)
     press(app, "exclude_")
-    assert "No photo of cats would be left in validation" in fakes.said(app.error)
+    assert "No photo of cats would be left in validation" in fakes.joined_text(app.error)
     assert dataset().changes == ()
 
 
 def test_all_decisions_are_listed_and_an_excluded_photo_is_restored(folder):
     opened = datasets.open_folder(folder)
-    datasets.change(opened.id, [Choice(TRAIN, "exclude")])
+    datasets.edit_photos(opened.id, [PhotoEdit(TRAIN, "exclude")])
     app = page(folder)
     app.session_state[f"decisions_{opened.id}"] = True
     app.run()
@@ -158,7 +158,7 @@ def test_a_group_under_two_labels_is_settled_by_naming_the_class(folder):
 def test_of_copies_the_largest_stays(folder):
     photo = decode.decode((folder / TRAIN).read_bytes())
     large = np.repeat(np.repeat(photo, 2, axis=0), 2, axis=1)
-    (folder / "train/cats/large.png").write_bytes(decode.encode(large, "png"))
+    (folder / "train/cats/large.png").write_bytes(decode.encode_photo(large, "png"))
     app = page(folder)
     press(app, "only_")
     assert dataset().excluded == (TRAIN,)
@@ -166,11 +166,11 @@ def test_of_copies_the_largest_stays(folder):
 
 def test_decisions_in_force_forget_what_was_restored_or_divided_anew(folder):
     name = datasets.open_folder(folder).id
-    datasets.change(
-        name, [Choice(TRAIN, "move", "test"), Choice("train/dogs/dog.0001.jpg", "keep")]
+    datasets.edit_photos(
+        name, [PhotoEdit(TRAIN, "move", "test"), PhotoEdit("train/dogs/dog.0001.jpg", "keep")]
     )
-    assert len(edit_actions.standing_edits(dataset())) == 2
+    assert len(edit_actions.list_active_edits(dataset())) == 2
     datasets.resplit(name)
-    assert list(edit_actions.standing_edits(dataset())) == ["train/dogs/dog.0001.jpg"]
-    datasets.change(name, [Choice("train/dogs/dog.0001.jpg", "restore")])
-    assert edit_actions.standing_edits(dataset()) == {}
+    assert list(edit_actions.list_active_edits(dataset())) == ["train/dogs/dog.0001.jpg"]
+    datasets.edit_photos(name, [PhotoEdit("train/dogs/dog.0001.jpg", "restore")])
+    assert edit_actions.list_active_edits(dataset()) == {}

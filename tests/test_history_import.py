@@ -38,7 +38,7 @@ def test_json_is_read_as_lists_or_as_rows(tmp_path):
     ]
     for found in (HISTORY, {"history": HISTORY}, rows):
         path = stored(tmp_path / "h.json", json.dumps(found).encode())
-        assert [row["loss"] for row in history_import.read(path)] == HISTORY["loss"]
+        assert [row["loss"] for row in history_import.read_history(path)] == HISTORY["loss"]
 
 
 class Runs:
@@ -89,8 +89,8 @@ def test_a_pickle_is_refused_whatever_its_name_with_the_line_that_writes_json(
     monkeypatch.setattr(pickle, "_Unpickler", None)
     path = stored(tmp_path / f"h.{end}", {**PICKLES, **PACKED}[name])
     with pytest.raises(RunError) as caught:
-        history_import.read(path)
-    assert history_import.AS_JSON in str(caught.value)
+        history_import.read_history(path)
+    assert history_import.JSON_EXPORT_LINE in str(caught.value)
     assert ("is a pickle" in str(caught.value)) == (name in PICKLES)
     assert not (tmp_path / "harmed").exists()
 
@@ -102,8 +102,10 @@ def test_the_line_a_refusal_names_writes_what_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with contextlib.ExitStack() as closed:
         opened = lambda *given: closed.enter_context(open(*given))  # noqa: E731
-        exec(history_import.AS_JSON, {"json": json, "history": Keras, "open": opened})
-    assert history_import.read(Path("history.json"))[1]["val_loss"] == HISTORY["val_loss"][1]
+        exec(history_import.JSON_EXPORT_LINE, {"json": json, "history": Keras, "open": opened})
+    assert (
+        history_import.read_history(Path("history.json"))[1]["val_loss"] == HISTORY["val_loss"][1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_the_line_a_refusal_names_writes_what_is_read(tmp_path, monkeypatch):
 )
 def test_a_table_is_no_pickle_because_of_how_its_first_column_is_called(tmp_path, start):
     text = f"{start},accuracy,val_loss,val_accuracy\n1,0.5,0.5,0.5,0.\n1,2,3,4,1."
-    assert len(history_import.read(stored(tmp_path / "h.csv", text.encode()))) == 2
+    assert len(history_import.read_history(stored(tmp_path / "h.csv", text.encode()))) == 2
 
 
 @pytest.mark.parametrize(
@@ -120,21 +122,21 @@ def test_a_table_is_no_pickle_because_of_how_its_first_column_is_called(tmp_path
 )
 def test_json_that_is_no_history_is_refused_in_words(tmp_path, text):
     with pytest.raises(RunError):
-        history_import.read(stored(tmp_path / "h.json", text.encode()))
+        history_import.read_history(stored(tmp_path / "h.json", text.encode()))
 
 
 def test_lists_of_different_lengths_are_refused(tmp_path):
     path = stored(tmp_path / "h.json", json.dumps({**HISTORY, "loss": [1.0]}).encode())
     with pytest.raises(RunError, match="1 to 3 entries"):
-        history_import.read(path)
+        history_import.read_history(path)
 
 
 def test_it_becomes_a_run_with_a_verdict_and_a_report(workspace, tmp_path):
-    folder = history_import.bring(RECORDED, "from the class", validation_photos=1000)
-    run = runs.load(folder)
+    folder = history_import.import_history(RECORDED, "from the class", validation_photos=1000)
+    run = runs.load_run(folder)
     assert (run.status, run.is_history, run.model, run.best_model) == ("done", True, "", None)
     assert (len(run.epochs), run.validation_photos) == (50, 1000)
-    verdict = histories.of_run(run)
+    verdict = histories.diagnose_run(run)
     assert (verdict.kind, verdict.since) == ("overfitting", 20)
     report.html(folder, tmp_path / "r.html")
     told = (tmp_path / "r.html").read_text(encoding="utf-8")
@@ -142,25 +144,25 @@ def test_it_becomes_a_run_with_a_verdict_and_a_report(workspace, tmp_path):
 
 
 def test_it_cannot_be_resumed_or_asked_about_photos_and_says_why(workspace):
-    folder = history_import.bring(RECORDED)
+    folder = history_import.import_history(RECORDED)
     with pytest.raises(RunError, match="a history from a file"):
-        runs.start(folder)
+        runs.start_run(folder)
     with pytest.raises(ModelError, match="a history from a file"):
-        model_registry.find(folder)
+        model_registry.find_model_file(folder)
 
 
 def test_numbers_out_of_range_are_refused_before_anything_is_written(workspace):
     with pytest.raises(RunError, match="1 classes"):
-        history_import.bring(RECORDED, classes=1)
+        history_import.import_history(RECORDED, classes=1)
     assert not (workspace / "runs").exists()
 
 
 def test_the_command_brings_it_in_and_diagnose_judges_every_kind(workspace, tmp_path, capsys):
-    status, told, _ = fakes.shell(capsys, "history", RECORDED, "--name", "from the class")
+    status, told, _ = fakes.run_cli(capsys, "history", RECORDED, "--name", "from the class")
     assert status == 0 and told.startswith("Run ")
-    assert runs.listing()[0].name == "from the class"
+    assert runs.list_runs()[0].name == "from the class"
     path = stored(tmp_path / "h.json", json.dumps(HISTORY).encode())
-    assert fakes.shell(capsys, "diagnose", path)[1].startswith("too_short")
+    assert fakes.run_cli(capsys, "diagnose", path)[1].startswith("too_short")
 
 
 @pytest.mark.parametrize("command", ["diagnose", "history"])
@@ -168,40 +170,44 @@ def test_the_command_says_in_one_line_how_a_pickle_becomes_json(
     workspace, tmp_path, capsys, command
 ):
     path = stored(tmp_path / "h.pkl", PICKLES["protocol 0"])
-    status, _, err = fakes.shell(capsys, command, path)
-    assert status == 1 and history_import.AS_JSON in err and len(err.strip().splitlines()) == 1
+    status, _, err = fakes.run_cli(capsys, command, path)
+    assert (
+        status == 1
+        and history_import.JSON_EXPORT_LINE in err
+        and len(err.strip().splitlines()) == 1
+    )
 
 
 def test_the_compare_page_takes_a_file_and_shows_the_run(workspace):
-    fakes.run()
-    page = fakes.page("4_Compare")
+    fakes.make_run()
+    page = fakes.open_page("4_Compare")
     page.file_uploader(key="history_file").upload(RECORDED.name, RECORDED.read_bytes(), "text/csv")
     page.number_input(key="history_photos").set_value(1000)
     next(b for b in page.button if b.label == "Bring it in").click().run()
-    assert not page.exception and "is a run now" in fakes.said(page.success)
-    assert page.multiselect(key="compare_runs").value[0] == runs.listing()[0].id
-    assert "It overfits since epoch 21" in fakes.said(page.caption)
+    assert not page.exception and "is a run now" in fakes.joined_text(page.success)
+    assert page.multiselect(key="compare_runs").value[0] == runs.list_runs()[0].id
+    assert "It overfits since epoch 21" in fakes.joined_text(page.caption)
 
 
 def test_the_compare_page_says_what_is_wrong_with_a_file(workspace):
-    page = fakes.page("4_Compare")
+    page = fakes.open_page("4_Compare")
     page.file_uploader(key="history_file").upload("<b>.pkl", PICKLES["a program, 2"], "")
     next(b for b in page.button if b.label == "Bring it in").click().run()
-    assert "is a pickle" in fakes.said(page.error) and not runs.listing()
-    assert "json.dump" in fakes.said(page.error)
+    assert "is a pickle" in fakes.joined_text(page.error) and not runs.list_runs()
+    assert "json.dump" in fakes.joined_text(page.error)
 
 
 def test_the_export_page_offers_its_report_and_no_model(workspace):
-    folder = history_import.bring(RECORDED)
-    page = fakes.page("7_Export", run=folder.name)
-    assert not page.exception and "it has no model" in fakes.said(page.info)
+    folder = history_import.import_history(RECORDED)
+    page = fakes.open_page("7_Export", run=folder.name)
+    assert not page.exception and "it has no model" in fakes.joined_text(page.info)
     assert [b.label for b in page.get("download_button")] == ["Download the report"]
 
 
 def test_the_train_page_tells_what_it_is_and_takes_no_speed_from_it(workspace, demo):
     datasets.open_folder(demo)
-    folder = history_import.bring(RECORDED)
-    page = fakes.page("3_Train", run=folder.name)
-    assert not page.exception and "A history from a file" in fakes.said(page.info)
-    told = fakes.said([*page.markdown, *page.caption])
+    folder = history_import.import_history(RECORDED)
+    page = fakes.open_page("3_Train", run=folder.name)
+    assert not page.exception and "A history from a file" in fakes.joined_text(page.info)
+    told = fakes.joined_text([*page.markdown, *page.caption])
     assert "its settings are not known" in told and "at the speed of" not in told

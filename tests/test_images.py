@@ -69,8 +69,8 @@ def test_a_large_jpeg_is_decoded_smaller_but_never_below_the_wish():
 def slowly(monkeypatch, data, at_least):
     """Decode as if there were no quick way; None for a file that is refused."""
     with monkeypatch.context() as patch:
-        patch.setattr(jpeg, "decode", lambda *_: None)
-        patch.setattr(jpeg, "decode_plainest", lambda *_: None)
+        patch.setattr(jpeg, "decode_plain_jpeg", lambda *_: None)
+        patch.setattr(jpeg, "decode_plainest_jpeg", lambda *_: None)
         try:
             return decode.decode(data, at_least)
         except PhotoError:
@@ -79,14 +79,14 @@ def slowly(monkeypatch, data, at_least):
 
 def quickest(data, at_least):
     """Decode without Pillow; None for a file that is left to the other ways."""
-    return jpeg.decode_plainest(data, at_least, 40_000_000)
+    return jpeg.decode_plainest_jpeg(data, at_least, 40_000_000)
 
 
 def quickly(data, at_least):
     """Decode by the quick way alone; None for a file that it leaves to the usual one."""
     try:
         with Image.open(BytesIO(data)) as head:
-            return jpeg.decode(head, data, at_least)
+            return jpeg.decode_plain_jpeg(head, data, at_least)
     except Exception:
         return None
 
@@ -135,7 +135,7 @@ def test_a_photo_with_marks_of_its_own_is_taken_by_the_quick_way_but_not_by_the_
     data = saved(texture, "JPEG", exif=upright)
     assert quickly(data, None).shape == (301, 402, 3)
     assert quickest(data, None) is None
-    assert jpeg.decode_plainest(saved(texture, "JPEG"), None, 301 * 402 - 1) is None
+    assert jpeg.decode_plainest_jpeg(saved(texture, "JPEG"), None, 301 * 402 - 1) is None
 
 
 @pytest.mark.parametrize("way", [quickly, quickest])
@@ -200,7 +200,7 @@ def test_files_are_read_in_order_and_a_bad_one_is_told(scene, tmp_path):
     for name, data in (("a.png", saved(scene)), ("b.png", b"no"), ("c.png", saved(scene))):
         (tmp_path / name).write_bytes(data)
     names = ["a.png", "b.png", "gone.png", "c.png"]
-    found = list(decode.load_all([tmp_path / name for name in names], 32))
+    found = list(decode.load_photos([tmp_path / name for name in names], 32))
     assert [isinstance(f, PhotoError) for f in found] == [False, True, True, False]
 
 
@@ -209,7 +209,7 @@ def test_a_file_that_comes_in_pieces_is_read_whole(scene, tmp_path, monkeypatch)
     path.write_bytes(saved(scene))
     whole, read = path.read_bytes(), os.read
     monkeypatch.setattr(decode.os, "read", lambda file, size: read(file, min(size, 50)))
-    assert decode.read(path) == whole
+    assert decode.read_photo_bytes(path) == whole
 
 
 def test_a_file_beyond_the_limit_is_refused_unread(tmp_path, monkeypatch):
@@ -217,12 +217,12 @@ def test_a_file_beyond_the_limit_is_refused_unread(tmp_path, monkeypatch):
         file.truncate(50_000_001)
     monkeypatch.setattr(decode.os, "read", None)
     with pytest.raises(PhotoError, match="50,000,001 bytes"):
-        decode.read(tmp_path / "large.jpg")
+        decode.read_photo_bytes(tmp_path / "large.jpg")
 
 
 def test_whoever_stops_asking_for_photos_ends_their_reading(scene, tmp_path):
     (tmp_path / "a.png").write_bytes(saved(scene))
-    photos = decode.load_all([tmp_path / "a.png"] * 5_000, 32)
+    photos = decode.load_photos([tmp_path / "a.png"] * 5_000, 32)
     before = threading.active_count()
     assert next(photos).shape == (32, 32, 3)
     photos.close()

@@ -133,7 +133,7 @@ def until_held(process):
 def left(tmp_path):
     """What lies about: among the temporary files, in the workspace, beside the output."""
     inside = [p for p in (tmp_path / "temporary").rglob("*") if "catdog" in p.name]
-    hidden = [p for p in tmp_path.rglob(".*") if processes.state_of(p.name)]
+    hidden = [p for p in tmp_path.rglob(".*") if processes.maker_state(p.name)]
     return [*inside, *hidden, *tmp_path.glob("out*"), *tmp_path.glob(".out*.packing")]
 
 
@@ -265,10 +265,13 @@ def test_a_child_is_ended_with_what_it_has_started():
     code = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', "
     code += "'import time; time.sleep(100)']).pid, flush=True); import time; time.sleep(100)"
     child = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, **processes.apart()
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        **processes.process_group_options(),
     )
     grandchild = psutil.Process(int(child.stdout.readline()))
-    processes.register(child)
+    processes.register_child(child)
     processes.end_children()
     child.stdout.close()
     assert child.returncode is not None
@@ -284,19 +287,21 @@ def test_threads_have_ended_when_a_look_at_photos_is_interrupted(tmp_path, monke
         begun.append(path)
         time.sleep(0.01)
         ended.append(path)
-        return photo_scan.Unusable(None, False)
+        return photo_scan.UnusablePhoto(None, False)
 
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(photo_scan, "_look", look)
+    monkeypatch.setattr(photo_scan, "_scan_photo", look)
     with pytest.raises(KeyboardInterrupt):
-        photo_scan.take(tmp_path, [str(number) for number in range(500)], tmp_path, interrupt)
+        photo_scan.scan_photos(
+            tmp_path, [str(number) for number in range(500)], tmp_path, interrupt
+        )
     assert len(begun) == len(ended) < 400  # waited for; the others never began
 
 
 def test_the_patience_of_a_command_is_bounded():
-    assert 0 < interruption.PATIENCE <= 15
+    assert 0 < interruption.GRACE_SECONDS <= 15
 
 
 @pytest.mark.parametrize(
@@ -365,7 +370,7 @@ def test_temporary_files_of_this_process_go_with_it(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with files.temporary_folder("test") as folder:
         (folder / "file").touch()
-        assert processes.state_of(folder.name) == "alive"
+        assert processes.maker_state(folder.name) == "alive"
         begun = time.monotonic()
         files.remove_temporaries()
         assert list(tmp_path.iterdir()) == [] and time.monotonic() - begun < 10

@@ -18,7 +18,7 @@ from filelock import FileLock
 from keras import layers
 
 from catdog_core.analysis import activations, gradcam, isolated_models, predict
-from catdog_core.analysis.embedding_recorder import Watch
+from catdog_core.analysis.embedding_recorder import EmbeddingRecorder
 from catdog_core.base import files
 from catdog_core.base.errors import ModelError
 from catdog_core.models import model_sandbox
@@ -54,33 +54,36 @@ def photos():
 def ended():
     """No process is left after a test."""
     yield
-    isolated_models.end_all()
-    assert not isolated_models.alive()
+    isolated_models.end_all_processes()
+    assert not isolated_models.list_process_ids()
 
 
 def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
-    own, apart = predict.load(file), isolated_models.load(file)
+    own, apart = predict.load_predictor(file), isolated_models.load_isolated(file)
     assert (apart.classes, apart.size, apart.batch) == (own.classes, own.size, own.batch)
     assert np.allclose(apart.predict(photos), own.predict(photos))
-    pids = isolated_models.alive()
+    pids = isolated_models.list_process_ids()
     labels = [0, 1, 0, 1, 1]
     assert np.allclose(
         gradcam.heat_maps(apart, photos, labels), gradcam.heat_maps(own, photos, labels)
     )
-    found = activations.layers(apart)
-    assert found == activations.layers(own) and len(found) == 4
+    found = activations.list_map_layers(apart)
+    assert found == activations.list_map_layers(own) and len(found) == 4
     place = found[2].place
-    assert np.allclose(activations.maps(apart, photos, place), activations.maps(own, photos, place))
-    assert activations.pooling(apart, place) == activations.pooling(own, place)
+    assert np.allclose(
+        activations.compute_activations(apart, photos, place),
+        activations.compute_activations(own, photos, place),
+    )
+    assert activations.pooling_of_layer(apart, place) == activations.pooling_of_layer(own, place)
     assert activations.receptive_field(apart, 3, 1, 2) == activations.receptive_field(own, 3, 1, 2)
-    assert np.allclose(activations.filters(apart), activations.filters(own))
-    best = [activations.strongest(model, photos, place, 1) for model in (apart, own)]
+    assert np.allclose(activations.first_layer_filters(apart), activations.first_layer_filters(own))
+    best = [activations.top_activations(model, photos, place, 1) for model in (apart, own)]
     assert [one.photo for one in best[0]] == [one.photo for one in best[1]]
-    watch = Watch(apart, list("abcde"))
+    watch = EmbeddingRecorder(apart, list("abcde"))
     watch.predictor.predict(photos)
     watch.take(list("abcde"), photos)
     assert watch.embedding().values == 13 * 13 * 4
-    assert isolated_models.alive() == pids  # one process for all of it
+    assert isolated_models.list_process_ids() == pids  # one process for all of it
     os.kill(pids[0], signal.SIGKILL)
     until(lambda: not psutil.pid_exists(pids[0]) or psutil.Process(pids[0]).status() == "zombie")
     with pytest.raises(ModelError, match="broke off"):
@@ -90,17 +93,19 @@ def test_a_process_apart_answers_as_this_one_does(file, photos, ended):
 
 def test_pages_of_a_shared_lab_ask_models_from_elsewhere_apart(file, workspace, monkeypatch):
     asked = []
-    monkeypatch.setattr(isolated_models, "load", lambda path: asked.append(path) or "apart")
-    monkeypatch.setattr(predict, "load", lambda path: "here")
+    monkeypatch.setattr(
+        isolated_models, "load_isolated", lambda path: asked.append(path) or "apart"
+    )
+    monkeypatch.setattr(predict, "load_predictor", lambda path: "here")
     own = workspace / "runs" / "first" / "best.keras"
     own.parent.mkdir(parents=True)
     shutil.copy(file, own)
-    assert loaders._opened(file) == "here"
+    assert loaders._open_model(file) == "here"
     monkeypatch.setenv("CATDOG_ACCESS", json.dumps({"shared": True}))
-    assert loaders._opened(file) == "apart" and loaders._opened(own) == "here"
+    assert loaders._open_model(file) == "apart" and loaders._open_model(own) == "here"
     assert asked == [file]
     files.write_json(own.parent / "about.json", {"format": 1, "imported": True})
-    assert loaders._opened(own) == "apart"  # it came in as a bundle
+    assert loaders._open_model(own) == "apart"  # it came in as a bundle
 
 
 _LINES = (
@@ -162,7 +167,7 @@ def test_a_process_that_takes_too_long_or_too_much_is_ended(scripted, monkeypatc
     assert quick.ask("describe") == 1
     with pytest.raises(ModelError, match="more than 0 s"):
         quick.ask("layers")
-    assert not isolated_models.alive() and quick.ask("describe") == 1
+    assert not isolated_models.list_process_ids() and quick.ask("describe") == 1
 
 
 def test_at_most_two_are_alive_and_the_one_not_asked_for_longest_goes(scripted):
@@ -170,23 +175,23 @@ def test_at_most_two_are_alive_and_the_one_not_asked_for_longest_goes(scripted):
     first, second = (model.ask("layers") for model in models[:2])
     assert models[0].ask("layers") == first
     third = models[2].ask("layers")
-    assert isolated_models.alive() == [first, third] and not psutil.pid_exists(second)
+    assert isolated_models.list_process_ids() == [first, third] and not psutil.pid_exists(second)
 
 
 def test_an_idle_process_ends_by_itself(scripted, monkeypatch):
-    monkeypatch.setattr(isolated_models, "IDLE", 0.2)
+    monkeypatch.setattr(isolated_models, "IDLE_SECONDS", 0.2)
     pid = scripted("say(value=os.getpid())").ask("layers")
-    until(lambda: not isolated_models.alive() and not psutil.pid_exists(pid))
+    until(lambda: not isolated_models.list_process_ids() and not psutil.pid_exists(pid))
 
 
 def test_a_question_that_waits_too_long_for_others_is_told_so(scripted, monkeypatch):
-    monkeypatch.setattr(isolated_models, "PATIENCE", 0.1)
+    monkeypatch.setattr(isolated_models, "BUSY_TIMEOUT", 0.1)
     model = scripted("say(value=1)")
     assert model.ask("layers") == 1
-    process = isolated_models._taken(model)
+    process = isolated_models._acquire_process(model)
     with pytest.raises(ModelError, match="busy"):
         model.ask("layers")
-    isolated_models._let_go(process)
+    isolated_models._release_process(process)
     assert model.ask("layers") == 1
 
 
@@ -224,23 +229,26 @@ def test_one_model_is_checked_at_a_time_and_the_next_is_told(workspace, file, ap
         until(lambda: told or len(most) > 1)
         at_work.pop()
 
-    monkeypatch.setattr(model_sandbox, "_ask", check)
-    monkeypatch.setattr(model_sandbox, "_on_wait", lambda: told.append(model_sandbox.is_busy()))
+    monkeypatch.setattr(model_sandbox, "_run_check", check)
+    monkeypatch.setattr(
+        model_sandbox, "_wait_callback", lambda: told.append(model_sandbox.is_check_running())
+    )
     threads = [
-        threading.Thread(target=model_sandbox.check, args=(file, "a", name * 64)) for name in "abc"
+        threading.Thread(target=model_sandbox.check_model, args=(file, "a", name * 64))
+        for name in "abc"
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1, 1, 1] and all(told) and not model_sandbox.is_busy()
+    assert most == [1, 1, 1] and all(told) and not model_sandbox.is_check_running()
 
 
 def test_a_queue_that_does_not_move_is_told_in_a_sentence(workspace, file, apart, monkeypatch):
-    monkeypatch.setattr(model_sandbox, "_QUEUE", 0.1)
-    monkeypatch.setattr(model_sandbox, "_ask", lambda *_: pytest.fail("checked"))
+    monkeypatch.setattr(model_sandbox, "_QUEUE_SECONDS", 0.1)
+    monkeypatch.setattr(model_sandbox, "_run_check", lambda *_: pytest.fail("checked"))
     with FileLock(model_sandbox._lock_file()), pytest.raises(ModelError, match="one at a time"):
-        model_sandbox.check(file, "a", "d" * 64)
+        model_sandbox.check_model(file, "a", "d" * 64)
 
 
 def test_a_check_that_was_killed_keeps_nobody_waiting(workspace):
@@ -252,10 +260,10 @@ def test_a_check_that_was_killed_keeps_nobody_waiting(workspace):
         stdout=subprocess.PIPE,
     )
     holder.stdout.readline()
-    assert model_sandbox.is_busy()
+    assert model_sandbox.is_check_running()
     holder.kill()
     holder.communicate()
-    assert not model_sandbox.is_busy()
+    assert not model_sandbox.is_check_running()
 
 
 def test_the_queue_is_this_users_where_the_workspace_is_read_only(workspace, monkeypatch):

@@ -22,10 +22,10 @@ def ended(job):
 
 
 def test_a_result_and_progress_are_kept():
-    job = jobs.start("x", lambda job: job.tell("Doing", 3, 4) or 42)
+    job = jobs.start_background_job("x", lambda job: job.tell("Doing", 3, 4) or 42)
     assert ended(job) == "done"
     assert (job.result, job.phase, job.done, job.total) == (42, "Doing", 3, 4)
-    assert jobs.get("x") is job
+    assert jobs.get_job("x") is job
 
 
 def test_a_second_click_starts_no_second_one():
@@ -35,11 +35,11 @@ def test_a_second_click_starts_no_second_one():
         calls.append(job)
         go.wait(60)
 
-    first = jobs.start("x", work)
-    assert all(jobs.start("x", work) is first for _ in range(20))
+    first = jobs.start_background_job("x", work)
+    assert all(jobs.start_background_job("x", work) is first for _ in range(20))
     go.set()
     assert ended(first) == "done" and calls == [first]
-    assert ended(jobs.start("x", work)) == "done" and len(calls) == 2
+    assert ended(jobs.start_background_job("x", work)) == "done" and len(calls) == 2
 
 
 def test_twenty_windows_that_click_at_once_start_one():
@@ -47,7 +47,7 @@ def test_twenty_windows_that_click_at_once_start_one():
 
     def click():
         barrier.wait()
-        jobs.start("x", lambda job: calls.append(1) or go.wait(60))
+        jobs.start_background_job("x", lambda job: calls.append(1) or go.wait(60))
 
     threads = [threading.Thread(target=click) for _ in range(20)]
     for thread in threads:
@@ -55,7 +55,7 @@ def test_twenty_windows_that_click_at_once_start_one():
     for thread in threads:
         thread.join()
     go.set()
-    assert ended(jobs.get("x")) == "done" and len(calls) == 1
+    assert ended(jobs.get_job("x")) == "done" and len(calls) == 1
 
 
 def test_a_users_mistake_and_one_of_the_lab_are_told_apart(caplog):
@@ -65,9 +65,9 @@ def test_a_users_mistake_and_one_of_the_lab_are_told_apart(caplog):
 
         return work
 
-    known = jobs.start("x", fail(DownloadError("No network.")))
+    known = jobs.start_background_job("x", fail(DownloadError("No network.")))
     assert ended(known) == "failed" and str(known.error) == "No network."
-    slip = jobs.start("y", fail(KeyError("slip")))
+    slip = jobs.start_background_job("y", fail(KeyError("slip")))
     assert ended(slip) == "failed" and "server's log" in str(slip.error)
     assert "slip" in caplog.text
 
@@ -78,20 +78,20 @@ def test_a_stopped_job_says_so():
             time.sleep(0.005)
         raise DownloadError("It goes on from there.")
 
-    job = jobs.start("x", work)
+    job = jobs.start_background_job("x", work)
     job.stop()
     assert ended(job) == "stopped" and "goes on" in str(job.error)
 
 
 def test_only_a_job_that_ended_is_forgotten():
     go = threading.Event()
-    job = jobs.start("x", lambda job: go.wait(60))
-    jobs.forget("x")
-    assert jobs.get("x") is job
+    job = jobs.start_background_job("x", lambda job: go.wait(60))
+    jobs.forget_job("x")
+    assert jobs.get_job("x") is job
     go.set()
     ended(job)
-    jobs.forget("x")
-    assert jobs.get("x") is None
+    jobs.forget_job("x")
+    assert jobs.get_job("x") is None
 
 
 def test_the_rate_is_that_of_the_last_seconds(monkeypatch):

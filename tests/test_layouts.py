@@ -28,12 +28,12 @@ def at_work():
     return found
 
 
-@pytest.mark.parametrize("method", projections.methods())
+@pytest.mark.parametrize("method", projections.available_methods())
 def test_a_process_of_its_own_gives_the_very_same_places(method):
     parts = clusters(60)
-    apart = projections.apart(parts, method, lambda: False)
+    apart = projections.compute_layout_in_subprocess(parts, method, lambda: False)
     assert apart.shape == (60, 2)
-    assert (apart == projections.place(parts, method)).all()
+    assert (apart == projections.compute_layout(parts, method)).all()
     left, right = apart[::2], apart[1::2]
     wide = max(left.std(axis=0).max(), right.std(axis=0).max())
     assert np.linalg.norm(left.mean(axis=0) - right.mean(axis=0)) > 2 * wide
@@ -49,24 +49,29 @@ def test_a_layout_that_is_stopped_ends_its_process_and_gives_nothing():
         return True
 
     with pytest.raises(CatDogError, match=r"was stopped. Nothing of it is kept"):
-        projections.apart(clusters(2000, 50), "tsne", stopped)  # 5 s and more, would it go on
+        projections.compute_layout_in_subprocess(
+            clusters(2000, 50), "tsne", stopped
+        )  # 5 s and more, would it go on
     assert wish.is_set() and at_work() == []
 
 
 def test_a_process_that_breaks_off_is_told_in_a_sentence(monkeypatch):
     monkeypatch.setattr(projections, "__name__", "catdog_core.analysis.no_such_module")
     with pytest.raises(CatDogError, match="broke off"):
-        projections.apart(clusters(60), "tsne", lambda: False)
+        projections.compute_layout_in_subprocess(clusters(60), "tsne", lambda: False)
 
 
 def test_what_needs_no_work_starts_no_process(monkeypatch):
     monkeypatch.setattr(projections.subprocess_jobs, "run_subprocess", None)
     for parts, method in ((clusters(60), "pca"), (clusters(4), "tsne"), (np.zeros((9, 3)), "tsne")):
-        assert projections.apart(parts, method, lambda: False).shape == (len(parts), 2)
+        assert projections.compute_layout_in_subprocess(parts, method, lambda: False).shape == (
+            len(parts),
+            2,
+        )
 
 
 def test_umap_is_offered_where_it_is_installed(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert projections.methods() == ["pca", "tsne"]
+    assert projections.available_methods() == ["pca", "tsne"]
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    assert projections.methods() == ["pca", "tsne", "umap"]
+    assert projections.available_methods() == ["pca", "tsne", "umap"]

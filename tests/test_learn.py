@@ -11,7 +11,7 @@ from catdog_core import runs
 from catdog_core.config import PRESETS, RECIPES, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.learn import numpy_ops, run_facts
-from catdog_core.learn.curriculum import CHAPTERS, SECTIONS, STATEMENTS, chapter_of
+from catdog_core.learn.curriculum import CHAPTERS, NOTES_STATEMENTS, SECTIONS, find_chapter
 from catdog_core.learn.glossary import TERMS
 from catdog_core.models import architecture
 from tests.conftest import SHARED
@@ -41,7 +41,7 @@ SAID = {
 
 
 def told(statement):
-    return " ".join(SECTIONS[name].text for name in STATEMENTS[statement])
+    return " ".join(SECTIONS[name].text for name in NOTES_STATEMENTS[statement])
 
 
 @pytest.mark.parametrize("statement", SAID)
@@ -51,12 +51,12 @@ def test_every_statement_of_the_class_is_retold(statement):
 
 
 def test_no_statement_is_left_out_and_no_section_stands_without_one():
-    assert set(STATEMENTS) == set(SAID)
-    assert {name for names in STATEMENTS.values() for name in names} == set(SECTIONS)
+    assert set(NOTES_STATEMENTS) == set(SAID)
+    assert {name for names in NOTES_STATEMENTS.values() for name in names} == set(SECTIONS)
     assert sum(len(sections) for _, sections in CHAPTERS.values()) == len(SECTIONS)
     if NOTES.is_file():
         numbered = re.findall(r"^(\d+)\. ", NOTES.read_text("utf-8"), re.M)
-        assert [int(number) for number in numbered] == list(STATEMENTS)
+        assert [int(number) for number in numbered] == list(NOTES_STATEMENTS)
 
 
 def test_sections_are_retold_not_copied():
@@ -74,7 +74,7 @@ def test_each_section_has_two_to_four_sentences_a_way_to_see_it_and_two_or_three
         assert 2 <= len(sentences) <= 5, section.id
         assert section.shows and 2 <= len(section.questions) <= 3
         assert set(section.terms) <= set(TERMS)
-        assert chapter_of(section.id) in CHAPTERS
+        assert find_chapter(section.id) in CHAPTERS
 
 
 def test_what_buttons_set_are_settings_that_exist():
@@ -91,8 +91,14 @@ def test_the_notes_augmentation_of_the_sections_is_the_preset():
 
 
 def test_explanations_can_be_told_with_any_runs_numbers(workspace, demo):
-    dataset, run = datasets.open_folder(demo), runs.load(fakes.run("one", learning_rate=0.01))
-    for facts in (run_facts.of(None, None), run_facts.of(dataset, run)):
+    dataset, run = (
+        datasets.open_folder(demo),
+        runs.load_run(fakes.make_run("one", learning_rate=0.01)),
+    )
+    for facts in (
+        run_facts.collect_run_facts(None, None),
+        run_facts.collect_run_facts(dataset, run),
+    ):
         for section in SECTIONS.values():
             for question in section.questions:
                 assert 0 <= question.right < len(question.options)
@@ -100,19 +106,21 @@ def test_explanations_can_be_told_with_any_runs_numbers(workspace, demo):
 
 
 def test_numbers_are_the_runs_own_and_else_the_notes(workspace, demo):
-    notes = run_facts.of(None, None)
+    notes = run_facts.collect_run_facts(None, None)
     assert (notes["steps"], notes["validation_steps"], notes["parameters"]) == (100, 50, 130_241)
-    own = run_facts.of(None, runs.load(fakes.run("one", epochs=2, batch_size=40)))
+    own = run_facts.collect_run_facts(
+        None, runs.load_run(fakes.make_run("one", epochs=2, batch_size=40))
+    )
     assert (own["steps"], own["updates"], own["shown"]) == (5, 10, 200)
-    assert own["val_accuracy"] == fakes.ROWS[1]["val_accuracy"]
-    mine = run_facts.of(datasets.open_folder(demo), None)
+    assert own["val_accuracy"] == fakes.METRIC_ROWS[1]["val_accuracy"]
+    mine = run_facts.collect_run_facts(datasets.open_folder(demo), None)
     assert (mine["photos"], mine["validation_photos"]) == (48, 24)
 
 
 def test_a_diverged_run_gives_numbers_all_the_same(workspace):
-    folder = fakes.run("wild", epochs=1)
+    folder = fakes.make_run("wild", epochs=1)
     (folder / "metrics.jsonl").write_text('{"epoch": 0, "loss": NaN, "accuracy": null}\n')
-    assert run_facts.of(None, runs.load(folder))["loss"] == pytest.approx(0.4929)
+    assert run_facts.collect_run_facts(None, runs.load_run(folder))["loss"] == pytest.approx(0.4929)
 
 
 def test_terms_lead_to_sections_and_say_one_sentence():
@@ -133,7 +141,9 @@ def test_convolution_by_hand_is_opencvs():
 def test_pooling_keeps_the_largest_and_leaves_an_odd_rim_out():
     values = np.array([[3.0, 9, 5], [1, 4, 7], [8, 8, 8]])
     assert numpy_ops.max_pool(values).tolist() == [[9.0]]
-    shapes = [row.output_shape for row in architecture.layers("notes") if row.kind != "Dense"]
+    shapes = [
+        row.output_shape for row in architecture.list_model_layers("notes") if row.kind != "Dense"
+    ]
     assert numpy_ops.max_pool(numpy_ops.convolve(np.zeros((150, 150)), "blur")).shape == (74, 74)
     assert (148, 148, 32) in shapes and (74, 74, 32) in shapes
 
@@ -146,22 +156,22 @@ def test_sigmoid_and_softmax_of_two_agree():
 
 
 def test_dropout_drops_its_share_and_keeps_the_mean():
-    left = numpy_ops.dropped(np.ones(36_992), 0.5, seed=1)
+    left = numpy_ops.apply_dropout(np.ones(36_992), 0.5, seed=1)
     assert (left == 0).mean() == pytest.approx(0.5, abs=0.02)
     assert left.mean() == pytest.approx(1, abs=0.03)
 
 
 def test_descent_arrives_with_a_fitting_rate_and_leaves_with_one_too_large():
-    assert abs(numpy_ops.descent(0.2)[-1]) < 0.01
-    assert abs(numpy_ops.descent(1.02)[-1]) > 0.9
+    assert abs(numpy_ops.gradient_descent(0.2)[-1]) < 0.01
+    assert abs(numpy_ops.gradient_descent(1.02)[-1]) > 0.9
 
 
 def test_batches_of_an_epoch_show_each_photo_once_and_never_end():
-    first = [n for number in (1, 2, 3) for n in numpy_ops.batch_numbers(50, 20, number)]
+    first = [n for number in (1, 2, 3) for n in numpy_ops.batch_indices(50, 20, number)]
     assert sorted(first) == list(range(50))
-    again = [n for number in (4, 5, 6) for n in numpy_ops.batch_numbers(50, 20, number)]
+    again = [n for number in (4, 5, 6) for n in numpy_ops.batch_indices(50, 20, number)]
     assert sorted(again) == list(range(50)) and again != first
-    assert len(numpy_ops.batch_numbers(50, 20, 3000)) == 10
+    assert len(numpy_ops.batch_indices(50, 20, 3000)) == 10
 
 
 def test_terms_that_pages_explain_are_in_the_glossary():

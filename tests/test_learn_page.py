@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def page(**query):
-    app = fakes.page("8_Learn", lang="en", **query)
+    app = fakes.open_page("8_Learn", lang="en", **query)
     assert not app.exception
     return app
 
@@ -20,7 +20,7 @@ def page(**query):
 @pytest.fixture
 def own(demo):
     """The learner's dataset and run: their query."""
-    run = fakes.run("mine", learning_rate=0.003)
+    run = fakes.make_run("mine", learning_rate=0.003)
     return {"dataset": datasets.open_folder(demo).id, "run": run.name}
 
 
@@ -40,8 +40,8 @@ def test_every_section_is_alive_with_the_learners_own_data(own):
     app = page(**own)
     for name, section in SECTIONS.items():
         turn(app, section=name)
-        assert not app.error, (name, fakes.said(app.error))
-        assert section.title in fakes.said(app.header)
+        assert not app.error, (name, fakes.joined_text(app.error))
+        assert section.title in fakes.joined_text(app.header)
         alive = [app.get(kind) for kind in ("html", "plotly_chart", "dataframe", "code")]
         assert any(alive), name
 
@@ -50,7 +50,7 @@ def test_every_section_says_what_to_do_in_an_empty_lab():
     app = page()
     for name, section in SECTIONS.items():
         turn(app, section=name)
-        assert not app.error, (name, fakes.said(app.error))
+        assert not app.error, (name, fakes.joined_text(app.error))
         if section.needs != "nothing":
             assert app.button("learn_demo_here"), name
 
@@ -58,9 +58,9 @@ def test_every_section_says_what_to_do_in_an_empty_lab():
 def test_a_wrong_answer_tells_the_right_one_with_the_numbers_of_the_own_run(own):
     app = page(section="steps", **own)
     app.radio("learn_quiz_steps_0").set_value(0).run()
-    assert "**30**" in fakes.said(app.info) and "200 / 20" in fakes.said(app.info)
+    assert "**30**" in fakes.joined_text(app.info) and "200 / 20" in fakes.joined_text(app.info)
     app.radio("learn_quiz_steps_0").set_value(1).run()
-    assert fakes.said(app.success).startswith("Right.")
+    assert fakes.joined_text(app.success).startswith("Right.")
 
 
 @pytest.mark.long
@@ -70,7 +70,7 @@ def test_a_wrong_answer_tells_the_right_one_with_the_numbers_of_the_own_run(own)
 )
 def test_each_button_leads_to_a_page_that_opens(own, section, number):
     app = press(own, section, number)
-    assert not app.error and not fakes.said(app.warning)
+    assert not app.error and not fakes.joined_text(app.warning)
     assert app.title[0].value != "Learn"
 
 
@@ -105,16 +105,16 @@ def test_compare_opens_with_the_small_data_experiment(own):
 
 def test_the_data_page_opens_at_the_part_a_section_speaks_of(own):
     app = press(own, "tfrecord", 0)
-    assert "TFRecord" in fakes.said(app.subheader)
+    assert "TFRecord" in fakes.joined_text(app.subheader)
 
 
 def test_a_term_of_the_address_stands_first_and_a_search_finds_it(own):
     app = page(term="overfitting", **own)
-    assert fakes.said(app.markdown).startswith("**overfitting**")
+    assert fakes.joined_text(app.markdown).startswith("**overfitting**")
     app.text_input("learn_search").set_value("one-hot").run()
     assert len([m for m in app.markdown if "one-hot" in m.value]) == 1
     app.text_input("learn_search").set_value("qqq").run()
-    assert "Try fewer" in fakes.said(app.info)
+    assert "Try fewer" in fakes.joined_text(app.info)
 
 
 def test_an_address_that_asks_for_what_is_not_there_opens_the_first_section(own):

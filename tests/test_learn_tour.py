@@ -13,17 +13,17 @@ def is_open(app):
 
 
 def test_the_tour_is_there_at_a_first_visit_and_goes_step_by_step():
-    app = fakes.page(lang="en")
-    assert is_open(app) and "1 of 4" in fakes.said(app.markdown)
+    app = fakes.open_page(lang="en")
+    assert is_open(app) and "1 of 4" in fakes.joined_text(app.markdown)
     for place in ("2 of 4", "3 of 4", "4 of 4"):
         app.button("tour_next").click().run()
-        assert place in fakes.said(app.markdown)
+        assert place in fakes.joined_text(app.markdown)
     app.button("tour_next").click().run()
     assert not is_open(app)
 
 
 def test_a_closed_tour_stays_closed_in_the_session_and_can_be_opened_again():
-    app = fakes.page(lang="en")
+    app = fakes.open_page(lang="en")
     app.button("tour_close").click().run()
     assert not is_open(app)
     app.switch_page("pages/1_Data.py").run()
@@ -35,4 +35,4 @@ def test_a_closed_tour_stays_closed_in_the_session_and_can_be_opened_again():
 
 def test_where_something_is_already_the_tour_waits_to_be_asked(demo):
     datasets.open_folder(demo)
-    assert not is_open(fakes.page(lang="en"))
+    assert not is_open(fakes.open_page(lang="en"))

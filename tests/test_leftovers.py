@@ -38,7 +38,7 @@ def temporary(tmp_path, monkeypatch):
 
 def dead_maker():
     ended = subprocess.Popen([sys.executable, "-c", ""])
-    maker = processes._maker.__wrapped__(ended.pid)
+    maker = processes._build_maker_tag.__wrapped__(ended.pid)
     ended.wait()
     return maker
 
@@ -55,11 +55,11 @@ def test_what_a_killed_process_made_goes_and_what_a_living_one_made_stays(
     process = subprocess.Popen(command, cwd=files.PROJECT, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "HELD\n"
     made = [*temporary.iterdir(), *(workspace / area).iterdir()]
-    assert len(made) == 3 and leftovers.sweep() == 0
+    assert len(made) == 3 and leftovers.remove_leftovers() == 0
     process.kill()
     process.wait()
     process.stdout.close()
-    assert leftovers.sweep() == 3
+    assert leftovers.remove_leftovers() == 3
     assert not any(path.exists() for path in made)
 
 
@@ -72,18 +72,21 @@ def test_a_command_sweeps_at_its_start(temporary, workspace):
 
 
 def test_a_folder_with_a_short_name_tells_its_maker_inside(temporary, workspace):
-    for name, maker in (("catdog-abcd1234", dead_maker()), ("catdog-x_y_z_12", processes.maker())):
+    for name, maker in (
+        ("catdog-abcd1234", dead_maker()),
+        ("catdog-x_y_z_12", processes.maker_tag()),
+    ):
         (temporary / name).mkdir()
-        (temporary / name / leftovers.MAKER).write_text(f"-{maker}-00000000")
-    assert leftovers.sweep() == 1
+        (temporary / name / leftovers.MAKER_FILE).write_text(f"-{maker}-00000000")
+    assert leftovers.remove_leftovers() == 1
     assert [path.name for path in temporary.iterdir()] == ["catdog-x_y_z_12"]
 
 
 def test_a_number_that_is_used_again_does_not_save_what_was_left(temporary, workspace):
-    mine = processes.maker().rsplit("-", 1)[0]
+    mine = processes.maker_tag().rsplit("-", 1)[0]
     left = temporary / f"catdog-model-{mine}-000000-0123abcd"  # this process's number, no start
     left.mkdir()
-    assert processes.state_of(left.name) == "dead" and leftovers.sweep() == 1
+    assert processes.maker_state(left.name) == "dead" and leftovers.remove_leftovers() == 1
 
 
 @pytest.mark.parametrize(
@@ -96,9 +99,9 @@ def test_a_number_that_is_used_again_does_not_save_what_was_left(temporary, work
 )
 def test_where_no_maker_can_be_looked_up_the_age_decides(temporary, workspace, name):
     (temporary / name).mkdir()
-    assert leftovers.sweep() == 0
-    age(temporary / name, leftovers.OLD + 60)
-    assert leftovers.sweep() == 1
+    assert leftovers.remove_leftovers() == 0
+    age(temporary / name, leftovers.STALE_SECONDS + 60)
+    assert leftovers.remove_leftovers() == 1
 
 
 @pytest.mark.parametrize(
@@ -106,8 +109,8 @@ def test_where_no_maker_can_be_looked_up_the_age_decides(temporary, workspace, n
 )
 def test_files_of_others_stay_however_old(temporary, workspace, name):
     (temporary / name).mkdir()
-    age(temporary / name, 100 * leftovers.OLD)
-    assert leftovers.sweep() == 0 and (temporary / name).is_dir()
+    age(temporary / name, 100 * leftovers.STALE_SECONDS)
+    assert leftovers.remove_leftovers() == 0 and (temporary / name).is_dir()
 
 
 @pytest.mark.skipif(not hasattr(os, "chown") or os.geteuid() != 0, reason="needs another user")
@@ -115,7 +118,7 @@ def test_what_another_user_left_stays(temporary, workspace):
     left = temporary / f"catdog-model-{dead_maker()}-0123abcd"
     left.mkdir()
     os.chown(left, 12_345, 12_345)
-    assert leftovers.sweep() == 0 and left.is_dir()
+    assert leftovers.remove_leftovers() == 0 and left.is_dir()
 
 
 def test_a_link_is_removed_and_not_followed(temporary, workspace, tmp_path):
@@ -123,7 +126,7 @@ def test_a_link_is_removed_and_not_followed(temporary, workspace, tmp_path):
     (tmp_path / "precious" / "photo.jpg").touch()
     link = temporary / f"catdog-model-{dead_maker()}-0123abcd"
     link.symlink_to(tmp_path / "precious")
-    leftovers.sweep()
+    leftovers.remove_leftovers()
     assert (tmp_path / "precious" / "photo.jpg").is_file() and not link.is_symlink()
 
 
@@ -132,8 +135,8 @@ def test_hidden_names_of_earlier_versions_go_by_age_and_locks_and_photos_stay(te
     stay = ["runs/.pets-0123abcd.lock", "datasets/pets/photos/.cat-0123abcd", "runs/.gitignore"]
     for name in (*names, *stay):
         (workspace / name).mkdir(parents=True)
-        age(workspace / name, leftovers.OLD + 60)
-    assert leftovers.sweep() == len(names)
+        age(workspace / name, leftovers.STALE_SECONDS + 60)
+    assert leftovers.remove_leftovers() == len(names)
     assert all((workspace / name).is_dir() for name in stay)
 
 
@@ -143,8 +146,8 @@ def test_a_packing_goes_unless_a_shard_of_it_is_whole_or_somebody_packs(temporar
         folder.mkdir(parents=True)
         (folder / "train-00000.tfrecord").touch()
     (some / "train-00000.json").touch()
-    with locks.exclusive(Path(workspace / "cache" / f"{'c' * 20}-32")):
-        assert leftovers.sweep() == 1
+    with locks.hold_path_lock(Path(workspace / "cache" / f"{'c' * 20}-32")):
+        assert leftovers.remove_leftovers() == 1
     assert (none.exists(), some.exists(), busy.exists()) == (False, True, True)
 
 
@@ -152,5 +155,5 @@ def test_a_sweep_of_a_large_workspace_is_quick(temporary, workspace):
     for number in range(300):
         (workspace / "runs" / f"run-{number}").mkdir(parents=True)
     begun = time.process_time()
-    leftovers.sweep()
+    leftovers.remove_leftovers()
     assert time.process_time() - begun < 1

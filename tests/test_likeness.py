@@ -10,7 +10,9 @@ from catdog_core.imaging import decode
 
 @pytest.fixture(scope="module")
 def pictures(demo):
-    return [decode.decode(item.path.read_bytes()) for item in datasets.scan(demo).items("train")]
+    return [
+        decode.decode(item.path.read_bytes()) for item in datasets.scan_folder(demo).items("train")
+    ]
 
 
 def smaller(photo):
@@ -25,7 +27,7 @@ def turned(photo):
 
 COPIES = {
     "smaller": smaller,
-    "recompressed": lambda photo: decode.decode(decode.encode(photo, quality=20)),
+    "recompressed": lambda photo: decode.decode(decode.encode_photo(photo, quality=20)),
     "brighter": lambda photo: cv2.add(photo, (40, 40, 40, 0)),
     "grey": lambda photo: np.repeat(photo.mean(axis=2, keepdims=True).astype(np.uint8), 3, 2),
     "cropped": lambda photo: photo[1:-1, 1:-1],
@@ -35,7 +37,9 @@ COPIES = {
 
 
 def groups(photos):
-    return duplicates.groups(np.stack([duplicates.thumb(photo) for photo in photos]))
+    return duplicates.find_duplicate_groups(
+        np.stack([duplicates.make_thumbnail(photo) for photo in photos])
+    )
 
 
 @pytest.mark.parametrize("copy", COPIES.values(), ids=COPIES)
@@ -54,9 +58,9 @@ def test_pictures_without_structure_are_like_no_other():
 
 def test_likeness_is_passed_on_and_joined_with_known_copies(pictures):
     photos = [*pictures[:5], smaller(pictures[2]), turned(pictures[2])]
-    thumbs = np.stack([duplicates.thumb(photo) for photo in photos])
-    assert duplicates.groups(thumbs) == [[2, 5, 6]]
-    assert duplicates.groups(thumbs, known=[[0, 4], [4, 6]]) == [[0, 2, 4, 5, 6]]
+    thumbs = np.stack([duplicates.make_thumbnail(photo) for photo in photos])
+    assert duplicates.find_duplicate_groups(thumbs) == [[2, 5, 6]]
+    assert duplicates.find_duplicate_groups(thumbs, known=[[0, 4], [4, 6]]) == [[0, 2, 4, 5, 6]]
 
 
 def test_large_sets_are_compared_in_parts_with_the_same_result(pictures, monkeypatch):

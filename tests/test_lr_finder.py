@@ -28,69 +28,71 @@ def losses(fall, rise, depth=0.2, noise=0.02, seed=0):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_rate_lies_where_the_loss_falls_and_well_below_where_it_rises(seed):
-    found = lr_finder.suggest(losses(1e-3, 0.1, seed=seed))
+    found = lr_finder.suggest_rate(losses(1e-3, 0.1, seed=seed))
     assert found.falls
     assert 2e-4 <= found.rate <= 5e-3
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_where_no_fall_stands_out_the_rate_keeps_away_from_the_rise(seed):
-    found = lr_finder.suggest(losses(1e-3, 0.03, depth=0.0, noise=0.05, seed=seed))
+    found = lr_finder.suggest_rate(losses(1e-3, 0.03, depth=0.0, noise=0.05, seed=seed))
     assert 3e-4 <= found.rate <= 1e-2
 
 
 def test_losses_after_a_network_broke_do_not_count():
     points = losses(1e-3, 0.01, depth=0.0)
     broken = [(rate, 0.1 if rate > 0.2 else loss) for rate, loss in points]
-    assert lr_finder.suggest(broken).rate <= 5e-3
+    assert lr_finder.suggest_rate(broken).rate <= 5e-3
 
 
 def test_losses_that_are_no_numbers_end_the_search():
     points = [(rate, loss if rate < 0.01 else math.nan) for rate, loss in losses(1, 9, depth=0)]
-    assert lr_finder.suggest(points).rate == pytest.approx(1e-3)
-    assert lr_finder.is_over([0.7, math.nan])
-    assert not lr_finder.is_over([0.7] * 50)
-    assert lr_finder.is_over([0.7] * 30 + [9.0] * 3)
+    assert lr_finder.suggest_rate(points).rate == pytest.approx(1e-3)
+    assert lr_finder.has_diverged([0.7, math.nan])
+    assert not lr_finder.has_diverged([0.7] * 50)
+    assert lr_finder.has_diverged([0.7] * 30 + [9.0] * 3)
 
 
 def test_nothing_is_suggested_where_nothing_happens():
     flat = [(lr_finder.rate_at(n), 0.69 + 0.001 * (n % 2)) for n in range(100)]
     with pytest.raises(CatDogError, match="neither fell nor rose"):
-        lr_finder.suggest(flat)
+        lr_finder.suggest_rate(flat)
     with pytest.raises(CatDogError):
-        lr_finder.suggest([])
+        lr_finder.suggest_rate([])
 
 
 def test_the_time_of_a_training_follows_from_its_steps():
     training = Training(epochs=10, batch_size=20)
     counts = {"train": 2000, "validation": 1000}
-    assert time_estimate.seconds(training, counts, Speed(0.5, 0.1, 8)) == 8 + 10 * (50 + 5)
+    assert time_estimate.estimate_seconds(training, counts, Speed(0.5, 0.1, 8)) == 8 + 10 * (50 + 5)
     fewer = training.model_copy(update={"train_photos": 100})
-    assert time_estimate.seconds(fewer, {**counts, "train": 100}, Speed(0.5, 0.1, 0)) == 10 * (
-        2.5 + 5
-    )
+    assert time_estimate.estimate_seconds(
+        fewer, {**counts, "train": 100}, Speed(0.5, 0.1, 0)
+    ) == 10 * (2.5 + 5)
 
 
 def test_earlier_runs_of_the_same_kind_tell_the_time(workspace):
-    fakes.run("slow", model="notes-deep")
-    fakes.run("mine")
+    fakes.make_run("slow", model="notes-deep")
+    fakes.make_run("mine")
     counts = {"train": 400, "validation": 200}  # twice the photos of those runs
     training = Training(epochs=8)
-    seconds, run = time_estimate.from_runs(training, None, counts, runs.listing())
+    seconds, run = time_estimate.estimate_from_runs(training, None, counts, runs.list_runs())
     assert run.name == "mine" and seconds == pytest.approx(8 * 2 * 2.5)
     for other in ({"image_size": 96}, {"batch_size": 64}, {"optimizer": "sgd"}):
         changed = training.model_copy(update=other)
-        assert time_estimate.from_runs(changed, None, counts, runs.listing()) is None
-    assert time_estimate.from_runs(training, Augmentation(), counts, runs.listing()) is None
+        assert time_estimate.estimate_from_runs(changed, None, counts, runs.list_runs()) is None
+    assert (
+        time_estimate.estimate_from_runs(training, Augmentation(), counts, runs.list_runs()) is None
+    )
 
 
 def test_a_measured_speed_is_remembered_by_kind(workspace):
-    one = time_estimate.kind(Training(model="custom", network=Network()), None)
-    other = time_estimate.kind(Training(model="custom", network=Network(dense=9)), None)
-    assert one != other and time_estimate.measured(one) is None
-    time_estimate.remember(one, Speed(1, 2, 3))
-    assert time_estimate.measured(one) == Speed(1, 2, 3)
-    assert time_estimate.measured(other) is None
+    one = time_estimate.speed_key(Training(model="custom", network=Network()), None)
+    other = time_estimate.speed_key(Training(model="custom", network=Network(dense=9)), None)
+    assert one != other and time_estimate.load_speed(one) is None
+    time_estimate.store_speed(one, Speed(1, 2, 3))
+    assert time_estimate.load_speed(one) == Speed(1, 2, 3)
+    assert time_estimate.load_speed(other) is None
 
 
 SMALL = Training(batch_size=8, image_size=32, label_smoothing=0.1, class_weights=True)
@@ -99,7 +101,7 @@ SMALL = Training(batch_size=8, image_size=32, label_smoothing=0.1, class_weights
 @pytest.mark.slow
 def test_a_trial_in_its_own_process_tells_its_progress_and_ends(dataset):
     lines = []
-    speed = speed_probe.speed(dataset, SMALL, Augmentation(), lines.append)
+    speed = speed_probe.probe_speed(dataset, SMALL, Augmentation(), lines.append)
     assert 0 < speed.step < 5 and 0 < speed.validation < 5 and speed.start > 0
     assert {line.get("phase") for line in lines} >= {"starting", "packing", "timing"}
 
@@ -113,7 +115,7 @@ def test_a_search_that_is_stopped_leaves_no_process(dataset):
             raise CatDogError("Stopped.")
 
     with pytest.raises(CatDogError, match=r"Stopped\."):
-        speed_probe.rates(dataset, SMALL, None, stop)
+        speed_probe.probe_learning_rates(dataset, SMALL, None, stop)
     living = [
         child
         for child in psutil.Process().children()
@@ -127,6 +129,6 @@ def test_a_search_that_is_stopped_leaves_no_process(dataset):
 def test_what_goes_wrong_in_a_trial_is_told_in_its_words(dataset):
     training = Training(model="notes-deep", image_size=40)
     with pytest.raises(CatDogError, match="shrink to nothing"):
-        speed_probe.rates(dataset, training, None, lambda line: None)
+        speed_probe.probe_learning_rates(dataset, training, None, lambda line: None)
     with pytest.raises(CatDogError, match="looks at the photos once"):
-        speed_probe.speed(dataset, Training(model="transfer"), None, lambda line: None)
+        speed_probe.probe_speed(dataset, Training(model="transfer"), None, lambda line: None)

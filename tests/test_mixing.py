@@ -37,13 +37,15 @@ def test_mixup_blends_and_cutmix_keeps_every_pixel_whole(batch):
 def test_both_at_once_take_turns():
     rng = np.random.default_rng(2)
     settings = Augmentation(mixup_alpha=0.4, cutmix_alpha=1.0)
-    cuts = [mixing.draw(settings, (50, 50), rng).box is not None for _ in range(1000)]
+    cuts = [mixing.sample_mix(settings, (50, 50), rng).box is not None for _ in range(1000)]
     assert 0.45 < np.mean(cuts) < 0.55
 
 
 def test_shares_follow_the_beta_distribution():
     rng = np.random.default_rng(3)
-    shares = [mixing.draw(Augmentation(mixup_alpha=0.3), (9, 9), rng).share for _ in range(4000)]
+    shares = [
+        mixing.sample_mix(Augmentation(mixup_alpha=0.3), (9, 9), rng).share for _ in range(4000)
+    ]
     assert abs(np.mean(shares) - 0.5) < 0.02
     assert abs(np.var(shares) - 1 / (4 * (2 * 0.3 + 1))) < 0.01  # variance of Beta(a, a)
 

@@ -28,7 +28,7 @@ MEGABYTE = 1_000_000
 
 
 def described(model, classes=("cats", "dogs")):
-    return predict.describe("model", model, {"classes": list(classes)})
+    return predict.build_predictor("model", model, {"classes": list(classes)})
 
 
 def needed(model, count, size=None):
@@ -40,9 +40,9 @@ def needed(model, count, size=None):
 
 
 def test_the_shipped_model_is_asked_about_32_photos_at_once():
-    model = predict.load(default_model.folder() / "best.keras")
+    model = predict.load_predictor(default_model.default_model_folder() / "best.keras")
     assert model.batch == 32
-    assert gradcam._mapper(model.model, model.size).batch >= 8
+    assert gradcam._compile_gradcam(model.model, model.size).batch >= 8
 
 
 @pytest.mark.parametrize("kind", ["upsampled", "attention", "any_size"])
@@ -50,8 +50,10 @@ def test_a_wide_model_gets_fewer_photos_at_once_everywhere(allow, kind):
     allow(model_batch_bytes=150 * MEGABYTE)
     model = described(costly_models.KINDS[kind]())
     assert 1 <= model.batch < 32
-    assert 1 <= embedding_recorder.Watch(model, []).predictor.batch < 32
-    last = [layer.place for layer in activations.layers(model)][-1:]  # attention keeps no map
+    assert 1 <= embedding_recorder.EmbeddingRecorder(model, []).predictor.batch < 32
+    last = [layer.place for layer in activations.list_map_layers(model)][
+        -1:
+    ]  # attention keeps no map
     assert all(activations.photos_at_once(model, place) < 32 for place in last)
 
 
@@ -68,10 +70,14 @@ def test_photos_reach_the_network_in_parts_that_fit(allow):
     wide = layers.UpSampling2D(6)(layers.Conv2D(3, 3)(Seen()(x)))
     model = described(keras.Model(x, costly_models._end(layers.Conv2D(2, 3)(wide))))
     photos = np.zeros((20, 64, 64, 3), np.uint8)
-    rows = predict.photos(model, [])
+    rows = predict.predict_photos(model, [])
     model.predict(photos)
     gradcam.heat_maps(model, photos, 1)
-    list(activations.strongest(model, iter(photos), activations.layers(model)[-1].place, 0))
+    list(
+        activations.top_activations(
+            model, iter(photos), activations.list_map_layers(model)[-1].place, 0
+        )
+    )
     assert rows == [] and sum(seen) == 60 and 1 <= max(seen) <= model.batch < 20
 
 
@@ -137,7 +143,7 @@ def test_a_gradient_through_a_loop_counts_every_round():
 
 def test_a_wide_flattened_map_is_embedded_without_a_matrix_of_gigabytes():
     values = np.random.default_rng(0).standard_normal((6, 300_000)).astype(np.float32)
-    folded = embedding_recorder._folded(values)
+    folded = embedding_recorder._count_sketch(values)
     assert folded.shape == (6, 65_536)
     before, after = (np.linalg.norm(x[0] - x[1]) for x in (values, folded))
     assert after == pytest.approx(before, rel=0.05)
@@ -259,11 +265,11 @@ def test_without_limits_of_the_system_the_declared_shapes_decide(
     x = keras.Input((32, 32, 3))
     path = tmp_path / "hostile.keras"
     keras.Model(x, costly_models._end(HOSTILE[kind](x))).save(path)
-    held = untrusted_models.held(path)
+    held = untrusted_models.count_model_weights(path)
     assert path.stat().st_size < 400_000
     monkeypatch.setattr(predict.Predictor, "answer", lambda *_: pytest.fail("it was computed"))
     with pytest.raises(ModelError, match=r"more than the 1,000 MB|Expected at most 100,000,000"):
-        model_sandbox_process.try_out(path, "hostile.keras", held)
+        model_sandbox_process.try_model(path, "hostile.keras", held)
 
 
 def test_numbers_that_layers_lay_out_beside_their_weights_are_counted(tmp_path, unpatched):
@@ -280,4 +286,6 @@ def test_numbers_that_layers_lay_out_beside_their_weights_are_counted(tmp_path, 
 
     large = strange_models.rewritten(path, tmp_path / "large.keras", change)
     with pytest.raises(ModelError, match="values for one photo"):
-        model_sandbox_process.try_out(large, "large.keras", untrusted_models.held(large))
+        model_sandbox_process.try_model(
+            large, "large.keras", untrusted_models.count_model_weights(large)
+        )

@@ -72,7 +72,7 @@ QUICK = ("int8", "int4", "float8", "float16", "mixed_float16", "lora", "map")
 def test_a_model_of_any_number_format_of_keras_predicts(tmp_path, name):
     path = tmp_path / "model.keras"
     MADE[name]().save(path)
-    found = predict.load(path).predict(np.full((2, 16, 16, 3), 90, np.uint8))
+    found = predict.load_predictor(path).predict(np.full((2, 16, 16, 3), 90, np.uint8))
     assert np.isfinite(found).all() and np.allclose(found.sum(axis=1), 1)
 
 
@@ -84,7 +84,9 @@ def test_the_list_of_number_formats_is_that_of_the_keras_installed():
     abstract = {"Quantizer", "QuantizationConfig"}
     found = {(module, kind) for module, kind in found if kind not in abstract}
     old = {"keras", "keras.mixed_precision"}
-    assert {pair for pair in layer_allowlist.EXACT if pair[0] not in old} == found
+    assert {
+        pair for pair in layer_allowlist.ALLOWED_PRECISION_CLASSES if pair[0] not in old
+    } == found
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_a_number_format_of_another_module_is_refused(tmp_path, module, kind):
 
     path = strange_models.rewritten(tmp_path / "model.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match=f"'{kind}'"):
-        untrusted_models.inspect(path)
+        untrusted_models.inspect_model_file(path)
 
 
 LAMBDA = {"class_name": "__lambda__", "config": {"code": "x", "defaults": None, "closure": None}}
@@ -132,9 +134,9 @@ def test_what_only_training_needs_keeps_no_model_from_being_asked(tmp_path, kind
         path.write_bytes(first.read_bytes())
         with h5py.File(path, "a") as file:
             file.attrs["training_config"] = json.dumps(SETTINGS[name])
-    assert predict.load(path).batch == 32
+    assert predict.load_predictor(path).batch == 32
     with pytest.raises(ModelError, match=r"Own|RMSprop|lambda"):
-        keras_models.load(path, compiled=True)
+        keras_models.load_model(path, compiled=True)
 
 
 def test_training_settings_of_a_model_within_are_still_looked_at(tmp_path):
@@ -148,7 +150,7 @@ def test_training_settings_of_a_model_within_are_still_looked_at(tmp_path):
 
     path = strange_models.rewritten(tmp_path / "model.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="Own"):
-        untrusted_models.inspect(path)
+        untrusted_models.inspect_model_file(path)
 
 
 @pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`")  # as Keras 2 wrote them
@@ -156,6 +158,6 @@ def test_training_settings_of_a_model_within_are_still_looked_at(tmp_path):
     "name", ["files/int8.keras", "models/customloss.h5", "models/notes_k2.tf215.h5"]
 )
 def test_models_that_people_sent_predict(field, name):
-    found = predict.load(field / name)
+    found = predict.load_predictor(field / name)
     photos = np.zeros((2, found.size, found.size, 3), np.uint8)
     assert found.predict(photos).shape == (2, len(found.classes))

@@ -29,9 +29,12 @@ def model(tmp_path):
 def test_the_process_knows_no_secrets_and_holds_no_files(tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     monkeypatch.setenv("PYTHONSTARTUP", "x")
-    known = model_sandbox.environment(tmp_path)
+    known = model_sandbox.child_environment(tmp_path)
     assert "hush" not in known.values()
-    assert set(known) <= {*model_sandbox._KEPT, *model_sandbox.environment(tmp_path)}
+    assert set(known) <= {
+        *model_sandbox._PASSED_ENVIRONMENT,
+        *model_sandbox.child_environment(tmp_path),
+    }
     assert not [key for key in known if "KEY" in key or "TOKEN" in key or key == "PYTHONSTARTUP"]
     assert known["HOME"] == str(tmp_path)
 
@@ -50,7 +53,7 @@ def test_a_real_process_sees_neither_secrets_nor_files_nor_our_folder(
     monkeypatch.setattr(model_sandbox, "_START", told.replace("{", "{{").replace("}", "}}"))
     with open(tmp_path / "secret") as file, pytest.raises(ModelError) as found:
         os.set_inheritable(file.fileno(), True)
-        model_sandbox._ask(model, "a.h5", Limits())
+        model_sandbox._run_check(model, "a.h5", Limits())
     assert "catdog-check-" in str(found.value) and "[]" in str(found.value)
     for private in ("hush", str(tmp_path / "secret"), str(Path.cwd())):
         assert private not in str(found.value).replace(str(Path(sys.executable).parent), "")
@@ -88,7 +91,7 @@ sys.addaudithook(process._warden(Path.cwd()))
     ],
 )
 def test_whatever_runs_in_the_process_cannot_leave_it(tmp_path, marker, code):
-    assert prisoner(tmp_path, code.format(marker=marker)) == model_sandbox_process.BREACH
+    assert prisoner(tmp_path, code.format(marker=marker)) == model_sandbox_process.BREACH_STATUS
     assert not marker.exists()
 
 
@@ -106,7 +109,7 @@ def test_it_may_write_in_its_own_folder(tmp_path):
         (-11, b"", "break off"),
         (-24, b"", "more than 10 s"),
         (0, b'{"memory": true}', "bytes of memory"),
-        (model_sandbox_process.BREACH, b'{"ok": true}', "reach outside"),
+        (model_sandbox_process.BREACH_STATUS, b'{"ok": true}', "reach outside"),
         (0, b'{"message": "{x.__class__}", "params": {"x": "a"}}', "break off"),
         (0, b'{"message": "{x:>9999999999}", "params": {"x": "a"}}', "break off"),
         (0, b'{"message": "{y}", "params": {"x": "a"}}', "break off"),
@@ -116,7 +119,7 @@ def test_it_may_write_in_its_own_folder(tmp_path):
 )
 def test_only_the_form_of_an_answer_is_believed(status, answer, words):
     with pytest.raises(ModelError, match=words):
-        model_sandbox._judge("a.keras", Limits(), status, answer)
+        model_sandbox._raise_for_outcome("a.keras", Limits(), status, answer)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds these limits")
@@ -132,7 +135,7 @@ def test_memory_and_time_are_bounded_by_the_system(tmp_path):
 def test_a_process_that_sleeps_or_grows_is_ended_from_here(model, workspace, monkeypatch):
     def start(code, allowed):
         monkeypatch.setattr(model_sandbox, "_START", code + "  # {path}")
-        model_sandbox._ask(model, "a.h5", allowed)
+        model_sandbox._run_check(model, "a.h5", allowed)
 
     hog = "import time; x = bytearray(200_000_000); time.sleep(60)"
     with pytest.raises(ModelError, match="bytes of memory"):

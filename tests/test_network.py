@@ -41,30 +41,30 @@ def drawn(seed):
 def test_the_table_agrees_with_the_keras_model_for_networks_drawn_at_random(seed):
     network, size, classes = drawn(seed)
     try:
-        rows = architecture.layers("custom", size, classes, network=network)
+        rows = architecture.list_model_layers("custom", size, classes, network=network)
     except SettingsError as error:
-        least = network_table.smallest_size(network)
+        least = network_table.min_network_image_size(network)
         assert size < least and f"at least {least} px" in str(error)
         size = least
-        rows = architecture.layers("custom", size, classes, network=network)
-    model = keras_models.build("custom", size, tuple("abcd"[:classes]), network)
+        rows = architecture.list_model_layers("custom", size, classes, network=network)
+    model = keras_models.build_model("custom", size, tuple("abcd"[:classes]), network)
     assert [type(layer).__name__ for layer in model.layers] == [row.kind for row in rows]
     assert [row.output_shape for row in rows] == [tuple(x.output.shape[1:]) for x in model.layers]
     assert [row.parameters for row in rows] == [layer.count_params() for layer in model.layers]
 
 
 def test_the_notes_networks_are_presets_and_multiply_adds_are_those_of_their_layers():
-    rows = architecture.layers("notes")
-    assert rows == architecture.layers("custom", network=NETWORKS["notes"])
-    assert architecture.parameters(rows) == 130_241
+    rows = architecture.list_model_layers("notes")
+    assert rows == architecture.list_model_layers("custom", network=NETWORKS["notes"])
+    assert architecture.count_parameters(rows) == 130_241
     first = 148 * 148 * 32 * 27
     second, third = 72 * 72 * 64 * 32 * 9, 34 * 34 * 128 * 64 * 9
-    assert architecture.operations(rows) == first + second + third + 36_992
+    assert architecture.count_operations(rows) == first + second + third + 36_992
 
 
 def test_a_preset_begins_with_the_very_weights_of_the_model_it_is_a_preset_of():
-    one = keras_models.fresh(Training(model="notes", image_size=40, seed=5))
-    other = keras_models.fresh(
+    one = keras_models.build_initialized(Training(model="notes", image_size=40, seed=5))
+    other = keras_models.build_initialized(
         Training(model="custom", network=NETWORKS["notes"], image_size=40, seed=5)
     )
     pairs = zip(one.get_weights(), other.get_weights(), strict=True)
@@ -74,24 +74,24 @@ def test_a_preset_begins_with_the_very_weights_of_the_model_it_is_a_preset_of():
 def test_a_network_that_shrinks_to_nothing_says_where_and_what_to_do():
     network = Network(filters=(8,) * 6, kernel=5)
     with pytest.raises(SettingsError, match=r"block 5 of 6.*at least 316 px.*'same'"):
-        architecture.layers("custom", 128, network=network)
+        architecture.list_model_layers("custom", 128, network=network)
 
 
 def test_a_network_that_fits_no_memory_is_refused():
     network = Network(filters=(1024,), dense=4096)
     with pytest.raises(SettingsError, match="at most 200,000,000"):
-        architecture.layers("custom", 150, network=network)
+        architecture.list_model_layers("custom", 150, network=network)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_smallest_size_is_the_smallest(seed):
     network, _, _ = drawn(seed)
-    least = network_table.smallest_size(network)
-    assert network_table.rows(network, least)
+    least = network_table.min_network_image_size(network)
+    assert network_table.list_sequential_layers(network, least)
     if least > 1:
         with pytest.raises(SettingsError):
-            network_table.rows(network, least - 1)
+            network_table.list_sequential_layers(network, least - 1)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_the_smallest_size_is_the_smallest(seed):
 )
 def test_a_bad_network_in_a_file_is_refused_by_name(values, part):
     with pytest.raises(SettingsError, match=r"mine\.json") as caught:
-        field_specs.parse(Training, {"model": "custom", "network": values}, "mine.json")
+        field_specs.parse_settings(Training, {"model": "custom", "network": values}, "mine.json")
     assert part in str(caught.value)
 
 
@@ -125,34 +125,36 @@ SMALL = Training(
 def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
     from catdog_core.analysis import predict
 
-    whole = runs.create(dataset, SMALL, None)
+    whole = runs.create_run(dataset, SMALL, None)
     assert files.read_json(whole / "settings.json")["training"]["network"]["filters"] == [4, 8]
     execute_run(whole)
     photo = dataset.items("validation")[0].path
-    model = predict.load(whole / "best.keras")
-    assert predict.photos(model, [("cat", photo.read_bytes())])[0].label in ("cats", "dogs")
+    model = predict.load_predictor(whole / "best.keras")
+    assert predict.predict_photos(model, [("cat", photo.read_bytes())])[0].label in ("cats", "dogs")
 
-    parent = runs.load(whole)
-    child = runs.create(
+    parent = runs.load_run(whole)
+    child = runs.create_run(
         dataset, SMALL.model_copy(update={"learning_rate": 1e-6}), None, parent=parent
     )
-    assert runs.load(child).parent == {
+    assert runs.load_run(child).parent == {
         "id": whole.name,
         "name": parent.name,
         "epoch": parent.best_epoch,
     }
-    start = keras_models.fresh(SMALL, start=child / warm_start.START).get_weights()
-    best = keras_models.load(whole / "best.keras").get_weights()
+    start = keras_models.build_initialized(
+        SMALL, start=child / warm_start.INITIAL_WEIGHTS_FILE
+    ).get_weights()
+    best = keras_models.load_model(whole / "best.keras").get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(start, best, strict=True))
-    runs.remove(whole)  # what becomes of the parent does not matter
+    runs.remove_run(whole)  # what becomes of the parent does not matter
     execute_run(child)
-    assert runs.load(child).status == "done"
+    assert runs.load_run(child).status == "done"
 
 
 def test_weights_that_do_not_fit_are_refused_by_what_differs(dataset):
-    parent = runs.create(dataset, SMALL, None)
+    parent = runs.create_run(dataset, SMALL, None)
     with pytest.raises(RunError, match="no model yet"):
-        runs.create(dataset, SMALL, None, parent=runs.load(parent))
+        runs.create_run(dataset, SMALL, None, parent=runs.load_run(parent))
     (parent / "best.keras").write_bytes(b"model")
     for change, what in (
         ({"image_size": 48}, "image_size is 48 here and 32 there"),
@@ -160,18 +162,20 @@ def test_weights_that_do_not_fit_are_refused_by_what_differs(dataset):
         ({"model": "notes"}, "model is notes"),
     ):
         with pytest.raises(RunError, match=what):
-            runs.create(dataset, SMALL.model_copy(update=change), None, parent=runs.load(parent))
+            runs.create_run(
+                dataset, SMALL.model_copy(update=change), None, parent=runs.load_run(parent)
+            )
 
 
 def test_the_command_line_takes_a_network_from_a_file(dataset, demo, tmp_path, monkeypatch, capsys):
     import fakes
 
-    monkeypatch.setattr("catdog_core.cli.program._work", lambda folder: None)
+    monkeypatch.setattr("catdog_core.cli.program._train_and_report", lambda folder: None)
     path = tmp_path / "mine.json"
     path.write_text(json.dumps({"filters": [4, 4], "head": "average"}))
-    status, out, _ = fakes.shell(capsys, "train", demo, "--network", path)
+    status, out, _ = fakes.run_cli(capsys, "train", demo, "--network", path)
     assert status == 0
-    made = runs.load(out.split()[-1]).training
+    made = runs.load_run(out.split()[-1]).training
     assert made.model == "custom" and made.network.filters == (4, 4)
-    status, _, error = fakes.shell(capsys, "train", demo, "--network", "nowhere.json")
+    status, _, error = fakes.run_cli(capsys, "train", demo, "--network", "nowhere.json")
     assert status == 1 and "no network 'nowhere.json'" in error

@@ -19,7 +19,7 @@ from catdog_core.data import datasets
 from catdog_core.export import notebook
 from catdog_core.models import architecture
 from catdog_core.training.execution import execute_run
-from tests.fakes import shell
+from tests.fakes import run_cli
 
 TINY = {"image_size": 64, "epochs": 2, "batch_size": 12}
 COMPACT = RECIPES["compact"]
@@ -59,7 +59,7 @@ CASES = {
 
 def made(demo, training, augmentation, name="first"):
     """A new run on the demo set, not trained."""
-    return runs.create(datasets.open_folder(demo), training, augmentation, name=name)
+    return runs.create_run(datasets.open_folder(demo), training, augmentation, name=name)
 
 
 def written(run, folder):
@@ -96,7 +96,7 @@ def executed(path, cwd):
 
 
 def parameters(training):
-    return f"{architecture.parameters(architecture.of(training)):,} parameters in model.keras"
+    return f"{architecture.count_parameters(architecture.list_training_layers(training)):,} parameters in model.keras"
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -152,13 +152,13 @@ def test_a_run_whose_photos_are_gone_says_so(demo, workspace, tmp_path):
 def test_a_history_from_a_file_has_no_code(workspace, tmp_path):
     recorded = Path(__file__).parent / "histories" / "notes_plain_50.csv"
     with pytest.raises(RunError, match="no settings"):
-        notebook.write_notebook(history_import.bring(recorded), tmp_path / "run.ipynb")
+        notebook.write_notebook(history_import.import_history(recorded), tmp_path / "run.ipynb")
 
 
 def test_the_command_line_writes_both(demo, workspace, tmp_path, capsys):
     run = made(demo, *CASES["plain"])
-    assert shell(capsys, "export", run, "script", tmp_path / "run.py")[0] == 0
-    assert shell(capsys, "export", run, "notebook", tmp_path / "run.ipynb")[0] == 0
+    assert run_cli(capsys, "export", run, "script", tmp_path / "run.py")[0] == 0
+    assert run_cli(capsys, "export", run, "notebook", tmp_path / "run.ipynb")[0] == 0
     assert (tmp_path / "run.py").is_file() and (tmp_path / "run.ipynb").is_file()
 
 
@@ -191,7 +191,7 @@ def test_the_curves_come_out_alike(workspace, tmp_path, kind):
     execute_run(run)
     path, _ = written(run, tmp_path / "code")
     _, history = executed(path, tmp_path / "out")
-    here, there = runs.load(run).epochs, history
+    here, there = runs.load_run(run).epochs, history
     for name, tolerance in (("val_accuracy", 0.15), ("val_loss", 0.2), ("loss", 0.2)):
         ours = sum(float(row[name]) for row in here[-3:]) / 3
         theirs = sum(float(row[name]) for row in there[-3:]) / 3

@@ -25,24 +25,24 @@ def old(workspace):
 
 
 def named(name):
-    return next(run for run in runs.listing() if run.name == name)
+    return next(run for run in runs.list_runs() if run.name == name)
 
 
 def test_all_of_it_is_listed_and_nothing_is_damaged(old):
-    assert {run.name: run.status for run in runs.listing()} == {
+    assert {run.name: run.status for run in runs.list_runs()} == {
         "Old finished run": "done",
         "Old stopped run": "stopped",
         "plain · Old twin": "done",
         "augmented · Old twin": "done",
     }
-    assert [run.problem for run in runs.listing()] == [None] * 4
-    (dataset,) = datasets.listing()
-    assert datasets.damaged() == []
+    assert [run.problem for run in runs.list_runs()] == [None] * 4
+    (dataset,) = datasets.list_datasets()
+    assert datasets.list_damaged_datasets() == []
     assert (len(dataset.photos), len(dataset.excluded)) == (19, 1)
-    (group,) = groups.listing()
+    (group,) = groups.list_groups()
     assert (group.name, group.kind, group.status) == ("Old twin", "twin", "done")
-    assert [preset.name for preset in presets.listing()] == ["Old preset"]
-    assert {(entry.kind, entry.name) for entry in trash.listing()} == {
+    assert [preset.name for preset in presets.list_presets()] == ["Old preset"]
+    assert {(entry.kind, entry.name) for entry in trash.list_trash()} == {
         ("run", "Old deleted run"),
         ("preset", "Old deleted preset"),
     }
@@ -60,44 +60,44 @@ def test_its_settings_are_read_as_they_were_meant(old):
     ["", "1_Data", "2_Augment", "3_Train", "4_Compare", "5_Evaluate", "6_Predict", "7_Export"],
 )
 def test_every_page_opens_it(old, page):
-    app = fakes.page(page, run=named("Old finished run").id)
+    app = fakes.open_page(page, run=named("Old finished run").id)
     assert not app.exception
     assert [error.value for error in app.error] == []
 
 
 def test_its_table_of_predictions_is_taken_as_it_is(old):
     run = named("Old finished run")
-    found = predictions.read(run.folder, datasets.listing()[0], "validation")
+    found = predictions.read_predictions(run.folder, datasets.list_datasets()[0], "validation")
     assert found.problem == "" and len(found.table) == 8
 
 
 def test_what_was_deleted_comes_back(old):
-    for entry in trash.listing():
-        trash.restore(entry.id)
+    for entry in trash.list_trash():
+        trash.restore_from_trash(entry.id)
     assert named("Old deleted run").status == "stopped"
-    assert presets.find("Old deleted preset")
-    assert trash.listing() == []
+    assert presets.find_preset("Old deleted preset")
+    assert trash.list_trash() == []
 
 
 def test_decisions_of_then_are_undone_now(old):
-    (dataset,) = datasets.listing()
-    assert datasets.undo(dataset.id).excluded == ()
+    (dataset,) = datasets.list_datasets()
+    assert datasets.undo_last_edit(dataset.id).excluded == ()
 
 
 @pytest.mark.slow
 def test_its_models_answer_and_its_stopped_run_goes_on(old, capsys):
     run = named("Old finished run")
-    (dataset,) = datasets.listing()
-    table = predictions.read(run.folder, dataset, "validation").table
+    (dataset,) = datasets.list_datasets()
+    table = predictions.read_predictions(run.folder, dataset, "validation").table
     again = evaluate.evaluate(run.folder, dataset, "validation").table
     assert again.files == table.files
     assert again.probabilities == pytest.approx(table.probabilities, abs=1e-5)
     photo = dataset.items("validation")[0].path
-    assert len(predict.load(run.folder).classes) == 2
-    assert fakes.shell(capsys, "predict", run.id, photo)[0] == 0
-    assert fakes.shell(capsys, "runs")[0] == 0
-    assert fakes.shell(capsys, "diagnose", run.id)[0] == 0
-    assert fakes.shell(capsys, "experiment", "list")[0] == 0
+    assert len(predict.load_predictor(run.folder).classes) == 2
+    assert fakes.run_cli(capsys, "predict", run.id, photo)[0] == 0
+    assert fakes.run_cli(capsys, "runs")[0] == 0
+    assert fakes.run_cli(capsys, "diagnose", run.id)[0] == 0
+    assert fakes.run_cli(capsys, "experiment", "list")[0] == 0
     stopped = named("Old stopped run")
     execute_run(stopped.folder)
     assert [row["epoch"] for row in named("Old stopped run").epochs] == [0, 1, 2, 3]
@@ -112,9 +112,9 @@ def newer(path):
 @pytest.mark.parametrize(
     ("place", "act"),
     [
-        ("datasets/*/dataset.json", lambda: datasets.load("pets-903f3878")),
-        ("presets/old-preset.json", lambda: presets.load("old-preset")),
-        ("runs/*-d63b/settings.json", lambda: runs.start("20261126-211434-custom-d63b")),
+        ("datasets/*/dataset.json", lambda: datasets.load_dataset("pets-903f3878")),
+        ("presets/old-preset.json", lambda: presets.load_preset("old-preset")),
+        ("runs/*-d63b/settings.json", lambda: runs.start_run("20261126-211434-custom-d63b")),
     ],
 )
 def test_what_a_newer_program_made_is_told_and_left_alone(old, place, act):
@@ -129,22 +129,22 @@ def test_what_a_newer_program_made_is_told_and_left_alone(old, place, act):
 def test_a_folder_whose_record_a_newer_program_wrote_keeps_its_history(old, tmp_path):
     datasets.make_demo(tmp_path / "pets", train=4, validation=4, size=32)
     made = datasets.open_folder(tmp_path / "pets")
-    path = datasets.root() / made.id / "dataset.json"
+    path = datasets.datasets_folder() / made.id / "dataset.json"
     newer(path)
     before = path.read_bytes()
     with pytest.raises(CatDogError, match="newer program"):
         datasets.open_folder(tmp_path / "pets")
     assert path.read_bytes() == before
-    assert "newer program" in next(str(error) for _, error in datasets.damaged())
+    assert "newer program" in next(str(error) for _, error in datasets.list_damaged_datasets())
 
 
 def test_the_drawn_set_of_a_newer_program_goes_to_the_trash_not_away(workspace, monkeypatch):
     monkeypatch.setattr(datasets.synthetic, "make_demo", lambda to, progress=None: _few(to))
     datasets.create_demo()
-    path = datasets.root() / datasets.DEMO_ID / "dataset.json"
+    path = datasets.datasets_folder() / datasets.DEMO_ID / "dataset.json"
     newer(path)
     datasets.create_demo()
-    assert [entry.kind for entry in trash.listing()] == ["dataset"]
+    assert [entry.kind for entry in trash.list_trash()] == ["dataset"]
 
 
 def _few(to):
@@ -154,7 +154,7 @@ def _few(to):
 def test_a_table_of_predictions_of_a_newer_program_is_told(old):
     run = named("Old finished run")
     newer(next((run.folder / "predictions").glob("*.json")))
-    found = predictions.read(run.folder, datasets.listing()[0], "validation")
+    found = predictions.read_predictions(run.folder, datasets.list_datasets()[0], "validation")
     assert found.table is None and found.problem == predictions.NEWER
 
 
@@ -175,4 +175,4 @@ def test_a_model_of_a_newer_program_is_told(old, tmp_path):
         for name, data in members.items():
             archive.writestr(name, data)
     with pytest.raises(CatDogError, match="newer program"):
-        keras_models.about(tmp_path / "new.keras")
+        keras_models.read_metadata(tmp_path / "new.keras")

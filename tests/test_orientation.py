@@ -6,7 +6,7 @@ from io import BytesIO
 import flat_photos
 import numpy as np
 import pytest
-from fuzz.seeds import chunk
+from fuzz.seeds import png_chunk
 from PIL import Image
 
 from catdog_core.imaging import decode, image_header
@@ -55,7 +55,7 @@ def after_the_head(data, part):
 
 
 def text(value):
-    return chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(value))
+    return png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(value))
 
 
 def packed_tiff(compression, value):
@@ -76,7 +76,7 @@ WAYS = {
     "jpeg xmp": lambda n: saved("JPEG", quality=100, subsampling=0, xmp=xmp(n)),
     "mpo": lambda n: saved("MPO", save_all=True, append_images=[scene()], exif=exif(n)),
     "png": lambda n: saved("PNG", exif=exif(n)),
-    "png after its pixels": lambda n: before_the_end(saved("PNG"), chunk(b"eXIf", exif(n)[6:])),
+    "png after its pixels": lambda n: before_the_end(saved("PNG"), png_chunk(b"eXIf", exif(n)[6:])),
     "png xmp": lambda n: after_the_head(saved("PNG"), text(n)),
     "png xmp after its pixels": lambda n: before_the_end(saved("PNG"), text(n)),
     "png with a palette": lambda n: saved("PNG", scene().quantize(), exif=exif(n)),
@@ -86,9 +86,9 @@ WAYS = {
     "tiff lzw": lambda n: packed_tiff("tiff_lzw", n),
     "tiff jpeg": lambda n: packed_tiff("jpeg", n),
     "tiff xmp": lambda n: saved("TIFF", tiffinfo={700: xmp(n)}),
-    "tiff of floats": lambda n: flat_photos.tiff(48, 32, (32,), numbers=3, tags=tiff_tag(n)),
-    "tiff in tiles": lambda n: flat_photos.tiff(48, 32, tile=16, tags=tiff_tag(n)),
-    "tiff in planes": lambda n: flat_photos.tiff(48, 32, planar=True, tags=tiff_tag(n)),
+    "tiff of floats": lambda n: flat_photos.flat_tiff(48, 32, (32,), numbers=3, tags=tiff_tag(n)),
+    "tiff in tiles": lambda n: flat_photos.flat_tiff(48, 32, tile=16, tags=tiff_tag(n)),
+    "tiff in planes": lambda n: flat_photos.flat_tiff(48, 32, planar=True, tags=tiff_tag(n)),
     "gif": lambda n: saved("GIF"),
     "bmp": lambda n: saved("BMP"),
 }
@@ -100,7 +100,7 @@ def sizes(data, path):
     """As decoded, whole and small; as told by each reader of heads: widths and heights."""
     path.write_bytes(data)
     whole, small = decode.decode(data), decode.decode(data, 150)
-    told = decode.dimensions(path), image_header.head(data).shown_size
+    told = decode.read_dimensions(path), image_header.read_image_header(data).shown_size
     return [photo.shape[1::-1] for photo in (whole, small)] + list(told)
 
 
@@ -146,7 +146,7 @@ def test_a_mark_that_is_odd_counts_alike_for_size_and_pixels(kind, name, tmp_pat
 
 @pytest.mark.parametrize("kind", [1, 2, 4, 7, 9])
 def test_an_odd_tag_of_a_tiff_counts_alike_for_size_and_pixels(kind, tmp_path):
-    data = flat_photos.tiff(48, 32, tags=[(274, kind, 1, b"\6")])
+    data = flat_photos.flat_tiff(48, 32, tags=[(274, kind, 1, b"\6")])
     assert len(set(sizes(data, tmp_path / "photo"))) == 1
 
 

@@ -29,7 +29,7 @@ def refused(kind="websocket", scheme="ws", method="GET", path="/_stcore/stream",
         for value in ([values] if isinstance(values, str) else values)
     ]
     scope = {"type": kind, "scheme": scheme, "path": path, "headers": pairs}
-    return bool(server.refusal({**scope, "method": method, "server": ("127.0.0.1", 8501)}))
+    return bool(server.refusal_reason({**scope, "method": method, "server": ("127.0.0.1", 8501)}))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ PAGES = ["", *sorted(p.stem for p in (Path(__file__).parents[1] / "pages").glob(
 
 
 def page(path="", **query):
-    app = fakes.page(path, **query)
+    app = fakes.open_page(path, **query)
     assert not app.exception
     return app
 
@@ -35,15 +35,17 @@ def test_every_page_of_an_empty_lab_opens_and_says_what_to_do(path):
     assert not app.error
     ways = [button for button in app.main.button if not button.disabled]
     assert ways or app.main.get("page_link")
-    assert app.info or "Make the demo dataset" in fakes.said(app.markdown) or path[:1] in "67"
+    assert (
+        app.info or "Make the demo dataset" in fakes.joined_text(app.markdown) or path[:1] in "67"
+    )
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_damaged_run_and_record_break_no_page(path, demo):
-    for folder in (runs.root() / "broken", datasets.root() / "broken"):
+    for folder in (runs.runs_folder() / "broken", datasets.datasets_folder() / "broken"):
         folder.mkdir(parents=True)
-    (runs.root() / "broken" / "settings.json").write_text("{")
-    (datasets.root() / "broken" / "dataset.json").write_text("[]")
+    (runs.runs_folder() / "broken" / "settings.json").write_text("{")
+    (datasets.datasets_folder() / "broken" / "dataset.json").write_text("[]")
     datasets.open_folder(demo)
     page(path)
 
@@ -53,24 +55,24 @@ def test_home_makes_the_demo_set_with_one_click(monkeypatch, demo):
     app = page()
     app.button("home_demo").click().run()
     assert not app.exception
-    assert one(app.query_params["dataset"]) == datasets.listing()[0].id
+    assert one(app.query_params["dataset"]) == datasets.list_datasets()[0].id
 
 
 def test_home_starts_a_short_training_with_one_click(monkeypatch, demo):
     started = []
-    monkeypatch.setattr(runs, "start", started.append)
+    monkeypatch.setattr(runs, "start_run", started.append)
     dataset = datasets.open_folder(demo)
     app = page(dataset=dataset.id)
     app.button("home_train").click().run()
     assert not app.exception
-    run = runs.load(started[0])
+    run = runs.load_run(started[0])
     assert run.dataset_id == dataset.id
     assert 2 <= run.training.epochs <= 10
 
 
 def test_home_lists_datasets_and_runs(demo):
     datasets.open_folder(demo)
-    fakes.run("my run")
+    fakes.make_run("my run")
     app = page()
     links = " ".join(link.proto.label for link in app.get("page_link"))
     assert "cartoons" in links and "my run" in links
@@ -98,10 +100,10 @@ def test_a_new_batch_is_another_and_the_first_comes_again(demo):
 def test_a_dataset_is_removed_only_after_a_question(demo):
     app = page("1_Data", dataset=datasets.open_folder(demo).id)
     app.button("dataset_remove").click().run()
-    assert datasets.listing()
+    assert datasets.list_datasets()
     app.button("dataset_remove_sure").click().run()
     assert not app.exception
-    assert not datasets.listing() and demo.is_dir()
+    assert not datasets.list_datasets() and demo.is_dir()
 
 
 def test_the_language_comes_from_the_address_and_a_bad_one_is_english():

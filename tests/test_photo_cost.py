@@ -3,7 +3,7 @@
 import flat_photos
 import numpy as np
 import pytest
-from flat_photos import FULL, jpeg, segment, tiff
+from flat_photos import FULL_FACTORS, flat_jpeg, flat_tiff, jpeg_segment
 from PIL import Image
 from strange_photos import costs, stored, too_costly
 
@@ -21,8 +21,8 @@ TURNED = [(274, 3, 1, b"\6\0")]
 @pytest.mark.parametrize(
     ("factors", "width", "height", "blocks"),
     [
-        (FULL, 16, 16, 12),
-        (FULL, 17, 1, 9),
+        (FULL_FACTORS, 16, 16, 12),
+        (FULL_FACTORS, 17, 1, 9),
         (HALVED, 16, 16, 6),
         (HALVED, 17, 17, 24),
         (((4, 1), (1, 1), (1, 1)), 33, 8, 12),
@@ -34,26 +34,28 @@ TURNED = [(274, 3, 1, b"\6\0")]
 )
 @pytest.mark.parametrize("kind", [0xC0, 0xC1, 0xC2, 0xC9, 0xCA])
 def test_coefficients_are_counted_by_sampling_and_scans(factors, width, height, blocks, kind):
-    data = jpeg(width, height, factors, kind, each=len(factors) > 1)
+    data = flat_jpeg(width, height, factors, kind, each=len(factors) > 1)
     several = len(factors) > 1 or kind in (0xC2, 0xCA)
-    assert jpegs.frame(data).kept_bytes == blocks * 128 * several
+    assert jpegs.read_jpeg_frame(data).kept_bytes == blocks * 128 * several
     if len(factors) == 3 and kind in (0xC0, 0xC1, 0xC9):
-        assert jpegs.frame(jpeg(width, height, factors, kind)).kept_bytes == 0
+        assert jpegs.read_jpeg_frame(flat_jpeg(width, height, factors, kind)).kept_bytes == 0
 
 
 REFUSED = {
-    "progressive": lambda: jpeg(LARGE, LARGE, FULL, 0xC2),
-    "a scan each": lambda: jpeg(LARGE, LARGE, FULL, 0xC0, each=True),
-    "extended, 16-bit tables": lambda: jpeg(LARGE, LARGE, FULL, 0xC1, each=True, deep_tables=True),
-    "arithmetic, a scan each": lambda: jpeg(LARGE, LARGE, FULL, 0xC9, each=True),
-    "arithmetic, progressive": lambda: jpeg(LARGE, LARGE, FULL, 0xCA),
-    "inks, a scan each": lambda: jpeg(LARGE, LARGE, INKS, 0xC0, each=True),
-    "inks, progressive": lambda: jpeg(LARGE, LARGE, INKS, 0xC2),
-    "tiff of 16 bits in one strip": lambda: tiff(LARGE, LARGE, (16,) * 3),
-    "tiff with alpha in one strip": lambda: tiff(LARGE, LARGE, (8,) * 4, tags=ALPHA),
-    "tiff of 16 bits in one tile": lambda: tiff(LARGE, LARGE, (16,) * 3, tile=6336),
-    "tiff of floats in one strip": lambda: tiff(LARGE, LARGE, (32,), numbers=3),
-    "tiff of inks in one strip": lambda: tiff(LARGE, LARGE, (8,) * 4, colours=5),
+    "progressive": lambda: flat_jpeg(LARGE, LARGE, FULL_FACTORS, 0xC2),
+    "a scan each": lambda: flat_jpeg(LARGE, LARGE, FULL_FACTORS, 0xC0, each=True),
+    "extended, 16-bit tables": lambda: flat_jpeg(
+        LARGE, LARGE, FULL_FACTORS, 0xC1, each=True, deep_tables=True
+    ),
+    "arithmetic, a scan each": lambda: flat_jpeg(LARGE, LARGE, FULL_FACTORS, 0xC9, each=True),
+    "arithmetic, progressive": lambda: flat_jpeg(LARGE, LARGE, FULL_FACTORS, 0xCA),
+    "inks, a scan each": lambda: flat_jpeg(LARGE, LARGE, INKS, 0xC0, each=True),
+    "inks, progressive": lambda: flat_jpeg(LARGE, LARGE, INKS, 0xC2),
+    "tiff of 16 bits in one strip": lambda: flat_tiff(LARGE, LARGE, (16,) * 3),
+    "tiff with alpha in one strip": lambda: flat_tiff(LARGE, LARGE, (8,) * 4, tags=ALPHA),
+    "tiff of 16 bits in one tile": lambda: flat_tiff(LARGE, LARGE, (16,) * 3, tile=6336),
+    "tiff of floats in one strip": lambda: flat_tiff(LARGE, LARGE, (32,), numbers=3),
+    "tiff of inks in one strip": lambda: flat_tiff(LARGE, LARGE, (8,) * 4, colours=5),
 }
 
 
@@ -68,28 +70,31 @@ def test_what_would_take_too_much_is_refused_at_any_size_asked(name, monkeypatch
 
 
 def test_the_same_kinds_are_read_where_they_are_smaller():
-    for factors, kind in ((FULL, 0xC2), (HALVED, 0xC0), (INKS, 0xC9)):
+    for factors, kind in ((FULL_FACTORS, 0xC2), (HALVED, 0xC0), (INKS, 0xC9)):
         assert (
-            decode.decode(jpeg(900, 700, factors, kind, each=True and kind != 0xC2)).shape[2] == 3
+            decode.decode(flat_jpeg(900, 700, factors, kind, each=True and kind != 0xC2)).shape[2]
+            == 3
         )
 
 
 def test_segments_count_as_well():
-    profile = segment(0xE2, bytes(65_000)) * 400
+    profile = jpeg_segment(0xE2, bytes(65_000)) * 400
     with pytest.raises(PhotoError, match="MB of memory"):
-        decode.decode(jpeg(LARGE, LARGE, HALVED, 0xC2, segments=profile))
+        decode.decode(flat_jpeg(LARGE, LARGE, HALVED, 0xC2, segments=profile))
 
 
 TAKEN = {
-    "halved": lambda: jpeg(LARGE, LARGE, HALVED, 0xC2),
-    "as large as may be": lambda: jpeg(5400, 5400, FULL, 0xC2),
-    "as large as may be, a scan each": lambda: jpeg(5400, 5400, FULL, 0xC0, each=True),
-    "inks as large as may be": lambda: jpeg(4900, 4900, INKS, 0xCA),
-    "tiff turned": lambda: tiff(LARGE, LARGE, rows=64, tags=TURNED),
-    "tiff of floats turned": lambda: tiff(LARGE, LARGE, (32,), numbers=3, rows=64, tags=TURNED),
-    "tiff of 16 bits": lambda: tiff(5350, 5350, (16,) * 3),
-    "tiff in planes": lambda: tiff(LARGE, LARGE, planar=True),
-    "tiff of lab": lambda: tiff(LARGE, LARGE, colours=8),
+    "halved": lambda: flat_jpeg(LARGE, LARGE, HALVED, 0xC2),
+    "as large as may be": lambda: flat_jpeg(5400, 5400, FULL_FACTORS, 0xC2),
+    "as large as may be, a scan each": lambda: flat_jpeg(5400, 5400, FULL_FACTORS, 0xC0, each=True),
+    "inks as large as may be": lambda: flat_jpeg(4900, 4900, INKS, 0xCA),
+    "tiff turned": lambda: flat_tiff(LARGE, LARGE, rows=64, tags=TURNED),
+    "tiff of floats turned": lambda: flat_tiff(
+        LARGE, LARGE, (32,), numbers=3, rows=64, tags=TURNED
+    ),
+    "tiff of 16 bits": lambda: flat_tiff(5350, 5350, (16,) * 3),
+    "tiff in planes": lambda: flat_tiff(LARGE, LARGE, planar=True),
+    "tiff of lab": lambda: flat_tiff(LARGE, LARGE, colours=8),
 }
 
 
@@ -112,4 +117,4 @@ def test_the_collected_photo_of_many_scans_is_refused(photos):
         pytest.skip("the collected photo is not beside this checkout")
     with pytest.raises(PhotoError, match="MB of memory"):
         decode.decode(path.read_bytes())
-    assert flat_photos.jpeg(8, 8)[:2] == path.read_bytes()[:2]
+    assert flat_photos.flat_jpeg(8, 8)[:2] == path.read_bytes()[:2]

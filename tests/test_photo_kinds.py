@@ -6,7 +6,7 @@ import struct
 import flat_photos
 import numpy as np
 import pytest
-from flat_photos import FULL, jpeg, tiff
+from flat_photos import FULL_FACTORS, flat_jpeg, flat_tiff
 from PIL import Image
 
 from catdog_core.base.errors import PhotoError
@@ -18,21 +18,21 @@ def box(brand):
 
 
 NAMED = {
-    "12 bits": jpeg(16, 16, FULL, 0xC1, bits=12),
-    "16 bits": jpeg(16, 16, FULL, 0xC3, bits=16),
-    "hierarchical": jpeg(16, 16, FULL, 0xC5),
-    "2 colours": jpeg(16, 16, FULL[:2], 0xC0),
-    "3 floating-point numbers of 32 bits": tiff(9, 9, (32,) * 3, numbers=3),
-    "4 floating-point numbers of 32 bits": tiff(9, 9, (32,) * 4, numbers=3),
-    "3 floating-point numbers of 16 bits": tiff(9, 9, (16,) * 3, numbers=3),
-    "1 floating-point numbers of 16 bits": tiff(9, 9, (16,), numbers=3, packed=False),
-    "1 floating-point numbers of 64 bits": tiff(9, 9, (64,), numbers=3),
-    "3 whole numbers of 32 bits": tiff(9, 9, (32,) * 3),
-    "1 whole numbers of 64 bits": tiff(9, 9, (64,)),
-    "7 whole numbers of 8 bits": tiff(9, 9, (8,) * 7, colours=1),
-    "number 34712": tiff(9, 9, tags=[(259, 3, 1, struct.pack("<H", 34712))]),
-    "number 52546": tiff(9, 9, order=">", tags=[(259, 3, 1, struct.pack(">H", 52546))]),
-    r"camera raw \(TIFF\)": tiff(9, 9, (16,), colours=32803),
+    "12 bits": flat_jpeg(16, 16, FULL_FACTORS, 0xC1, bits=12),
+    "16 bits": flat_jpeg(16, 16, FULL_FACTORS, 0xC3, bits=16),
+    "hierarchical": flat_jpeg(16, 16, FULL_FACTORS, 0xC5),
+    "2 colours": flat_jpeg(16, 16, FULL_FACTORS[:2], 0xC0),
+    "3 floating-point numbers of 32 bits": flat_tiff(9, 9, (32,) * 3, numbers=3),
+    "4 floating-point numbers of 32 bits": flat_tiff(9, 9, (32,) * 4, numbers=3),
+    "3 floating-point numbers of 16 bits": flat_tiff(9, 9, (16,) * 3, numbers=3),
+    "1 floating-point numbers of 16 bits": flat_tiff(9, 9, (16,), numbers=3, packed=False),
+    "1 floating-point numbers of 64 bits": flat_tiff(9, 9, (64,), numbers=3),
+    "3 whole numbers of 32 bits": flat_tiff(9, 9, (32,) * 3),
+    "1 whole numbers of 64 bits": flat_tiff(9, 9, (64,)),
+    "7 whole numbers of 8 bits": flat_tiff(9, 9, (8,) * 7, colours=1),
+    "number 34712": flat_tiff(9, 9, tags=[(259, 3, 1, struct.pack("<H", 34712))]),
+    "number 52546": flat_tiff(9, 9, order=">", tags=[(259, 3, 1, struct.pack(">H", 52546))]),
+    r"camera raw \(TIFF\)": flat_tiff(9, 9, (16,), colours=32803),
     "JPEG-LS": b"\xff\xd8\xff\xf7\0\x0b\x08\0\x09\0\x09\1\1\x11\0\xff\xda\0\0",
     "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(99),
     "JPEG XL": b"\xff\x0a" + bytes(99),
@@ -58,7 +58,10 @@ NAMED = {
 @pytest.mark.parametrize("kind", NAMED)
 def test_the_kind_is_named_by_every_reader(kind, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(NAMED[kind])
-    for read, given in ((decode.decode, NAMED[kind]), (decode.dimensions, tmp_path / "photo.jpg")):
+    for read, given in (
+        (decode.decode, NAMED[kind]),
+        (decode.read_dimensions, tmp_path / "photo.jpg"),
+    ):
         if read is decode.decode or kind not in ("hierarchical", "16 bits"):
             with pytest.raises(PhotoError, match=kind) as told:
                 read(given)
@@ -73,14 +76,14 @@ def test_the_sentence_says_what_to_do(kind):
 
 def test_a_lossless_jpeg_is_decoded_or_named():
     try:
-        assert decode.decode(jpeg(16, 16, FULL, 0xC3)).shape == (16, 16, 3)
+        assert decode.decode(flat_jpeg(16, 16, FULL_FACTORS, 0xC3)).shape == (16, 16, 3)
     except PhotoError as error:
         assert "lossless" in str(error)
 
 
 @pytest.mark.parametrize("kind", [0xC9, 0xCA])
 def test_arithmetic_codes_are_decoded(kind):
-    assert decode.decode(jpeg(32, 16, FULL, kind)).shape == (16, 32, 3)
+    assert decode.decode(flat_jpeg(32, 16, FULL_FACTORS, kind)).shape == (16, 32, 3)
 
 
 @pytest.mark.parametrize(
@@ -89,20 +92,20 @@ def test_arithmetic_codes_are_decoded(kind):
 )
 def test_deep_tiffs_that_can_be_decoded_still_are(bits, numbers, value):
     half = {"<H": 32_768, "<i": 128, "<f": 0.5, "<B": 128}[value]
-    photo = decode.decode(tiff(9, 9, bits, numbers=numbers, value=struct.pack(value, half)))
+    photo = decode.decode(flat_tiff(9, 9, bits, numbers=numbers, value=struct.pack(value, half)))
     assert photo.shape == (9, 9, 3) and np.abs(photo.astype(int) - 128).max() <= 1
 
 
 def test_a_photo_of_a_usual_kind_that_is_cut_is_damaged_not_of_another_kind():
     buffer = io.BytesIO()
     Image.fromarray(np.zeros((99, 99), np.uint16)).save(buffer, "TIFF")
-    for data in (buffer.getvalue()[:5000], flat_photos.jpeg(99, 99)[:-50]):
+    for data in (buffer.getvalue()[:5000], flat_photos.flat_jpeg(99, 99)[:-50]):
         with pytest.raises(PhotoError, match=r"damaged|no photo"):
             decode.decode(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"II*\0", b"MM\0+", b"<svgx", b"P6", b"hello"])
 def test_what_only_begins_like_a_kind_is_told_in_a_sentence(data):
-    for read in (decode.decode, image_header.head):
+    for read in (decode.decode, image_header.read_image_header):
         with pytest.raises(PhotoError):
             read(data)

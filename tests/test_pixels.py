@@ -22,28 +22,32 @@ def photo():
 )
 def test_contrast_and_saturation_equal_pillows(photo, name, peer, factor):
     expected = np.asarray(peer(Image.fromarray(photo)).enhance(factor)).astype(int)
-    difference = np.abs(augment.apply(photo, Transform(**{name: factor})).astype(int) - expected)
+    difference = np.abs(
+        augment.apply_transform(photo, Transform(**{name: factor})).astype(int) - expected
+    )
     assert difference.max() <= 2
 
 
 def test_contrast_is_about_the_mean_after_brightness(photo):
-    both = augment.apply(photo, Transform(brightness=0.5, contrast=1.5)).astype(int)
-    steps = augment.apply(augment.apply(photo, Transform(brightness=0.5)), Transform(contrast=1.5))
+    both = augment.apply_transform(photo, Transform(brightness=0.5, contrast=1.5)).astype(int)
+    steps = augment.apply_transform(
+        augment.apply_transform(photo, Transform(brightness=0.5)), Transform(contrast=1.5)
+    )
     assert np.abs(both - steps).max() <= 2
 
 
 def test_hue_turns_colours_and_leaves_grey():
     grey = np.full((2, 2, 3), 90, np.uint8)
     red = np.full((2, 2, 3), (200, 60, 60), np.uint8)
-    assert np.array_equal(augment.apply(grey, Transform(hue=120)), grey)
-    turned = augment.apply(red, Transform(hue=120))[0, 0]
+    assert np.array_equal(augment.apply_transform(grey, Transform(hue=120)), grey)
+    turned = augment.apply_transform(red, Transform(hue=120))[0, 0]
     assert turned[1] > turned[0]  # red has become green
     grey_of = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[0, 0] for image in (red, turned[None, None])]
     assert abs(int(grey_of[0]) - int(grey_of[1])) <= 3
 
 
 def test_blur_lowers_detail_and_keeps_the_mean(photo):
-    blurred = augment.apply(photo, Transform(blur=2.0))
+    blurred = augment.apply_transform(photo, Transform(blur=2.0))
     assert (
         np.abs(np.diff(blurred.astype(int), axis=1)).mean()
         < 0.6 * np.abs(np.diff(photo.astype(int), axis=1)).mean()
@@ -53,17 +57,19 @@ def test_blur_lowers_detail_and_keeps_the_mean(photo):
 
 def test_noise_has_the_standard_deviation_drawn_and_repeats_by_its_seed():
     flat = np.full((150, 150, 3), 128, np.uint8)
-    noisy = augment.apply(flat, Transform(noise=12.0, noise_seed=7))
+    noisy = augment.apply_transform(flat, Transform(noise=12.0, noise_seed=7))
     assert abs(noisy.std() - 12) < 0.3
     assert abs(noisy.mean() - 128) < 0.3
-    assert np.array_equal(noisy, augment.apply(flat, Transform(noise=12.0, noise_seed=7)))
-    assert not np.array_equal(noisy, augment.apply(flat, Transform(noise=12.0, noise_seed=8)))
+    assert np.array_equal(noisy, augment.apply_transform(flat, Transform(noise=12.0, noise_seed=7)))
+    assert not np.array_equal(
+        noisy, augment.apply_transform(flat, Transform(noise=12.0, noise_seed=8))
+    )
 
 
 def test_erasing_paints_one_rectangle_of_the_area_asked_for():
     settings = Augmentation(erasing_probability=1.0, erasing_area=0.4)
     rng = np.random.default_rng(0)
-    draws = [augment.draw(settings, (100, 160), rng) for _ in range(500)]
+    draws = [augment.sample_transform(settings, (100, 160), rng) for _ in range(500)]
     shares = []
     for drawn in draws:
         left, top, width, height = drawn.erased
@@ -71,7 +77,7 @@ def test_erasing_paints_one_rectangle_of_the_area_asked_for():
         shares.append(width * height / 16000)
     assert min(shares) > 0.01 and max(shares) <= 0.41
     assert 0.15 < np.mean(shares) < 0.22
-    picture = augment.apply(
+    picture = augment.apply_transform(
         np.zeros((100, 160, 3), np.uint8), Transform(erased=(5, 6, 7, 8), paint=(1, 2, 3))
     )
     assert np.argwhere((picture == (1, 2, 3)).all(axis=2)).min(axis=0).tolist() == [6, 5]
@@ -81,14 +87,16 @@ def test_erasing_paints_one_rectangle_of_the_area_asked_for():
 def test_erasing_happens_as_often_as_asked():
     rng = np.random.default_rng(1)
     settings = Augmentation(erasing_probability=0.25)
-    hit = [augment.draw(settings, (50, 50), rng).erased is not None for _ in range(2000)]
+    hit = [
+        augment.sample_transform(settings, (50, 50), rng).erased is not None for _ in range(2000)
+    ]
     assert 0.22 < np.mean(hit) < 0.28
 
 
 def test_new_changes_are_off_by_default():
     rng = np.random.default_rng(2)
     for _ in range(50):
-        drawn = augment.draw(Augmentation(), (150, 150), rng)
+        drawn = augment.sample_transform(Augmentation(), (150, 150), rng)
         assert (drawn.contrast, drawn.saturation, drawn.hue) == (1.0, 1.0, 0.0)
         assert (drawn.blur, drawn.noise, drawn.erased) == (0.0, 0.0, None)
 
@@ -106,7 +114,8 @@ def test_new_changes_are_off_by_default():
 def test_drawn_values_are_uniform_in_their_range(settings, name, low, high):
     rng = np.random.default_rng(3)
     drawn = [
-        getattr(augment.draw(Augmentation(**settings), (9, 9), rng), name) for _ in range(3000)
+        getattr(augment.sample_transform(Augmentation(**settings), (9, 9), rng), name)
+        for _ in range(3000)
     ]
     scaled = (np.array(drawn) - low) / (high - low)
     assert scaled.min() >= 0 and scaled.max() <= 1

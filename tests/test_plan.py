@@ -24,7 +24,9 @@ def of(*folders, count=3):
 
 
 def photo(number):
-    return decode.encode(np.full((16, 16, 3), number * 7 % 256, np.uint8)) + bytes([number % 256])
+    return decode.encode_photo(np.full((16, 16, 3), number * 7 % 256, np.uint8)) + bytes(
+        [number % 256]
+    )
 
 
 def zipped(names, empty=(), same=()):
@@ -99,16 +101,16 @@ def test_copies_and_empty_files_are_counted_alike(workspace, pack, same):
 
 def agree(data, name):
     """Hold preview, record, stored files, health and the folder itself against each other."""
-    seen = archives.look(io.BytesIO(data), name)
-    found = imports.archive(io.BytesIO(data), name)
+    seen = archives.inspect_archive(io.BytesIO(data), name)
+    found = imports.import_archive(io.BytesIO(data), name)
     assert seen.counts == found.counts() and seen.warnings == found.note["warnings"]
-    again = datasets.load(found.id)
+    again = datasets.load_dataset(found.id)
     assert again == found and set(seen.counts["train"]) == set(again.classes)
     stored = {path for path in found.root.rglob("*") if path.is_file()}
     assert stored == {item.path for item in found.items()}
     folders = [path for path in found.root.rglob("*") if path.is_dir()]
     assert all(any(path.is_file() for path in folder.rglob("*")) for folder in folders)
-    kinds = {finding.kind for finding in audit.check(found)}
+    kinds = {finding.kind for finding in audit.audit_dataset(found)}
     assert not kinds & {"unreadable", "truncated"}
     return found
 
@@ -122,8 +124,8 @@ def test_a_folder_is_previewed_checked_and_opened_alike(workspace, tmp_path, nam
     root = tmp_path / "set"
     with zipfile.ZipFile(io.BytesIO(zipped(GENERATED[name]))) as archive:
         archive.extractall(root)
-    seen = preview.of_folder(root)
-    assert seen.counts == datasets.scan(root).counts() == datasets.open_folder(root).counts()
+    seen = preview.preview_folder(root)
+    assert seen.counts == datasets.scan_folder(root).counts() == datasets.open_folder(root).counts()
     assert seen.warnings == datasets.read_folder(root).note["warnings"]
 
 
@@ -131,10 +133,12 @@ def test_copies_and_empty_files_of_a_folder_are_counted_alike(workspace, tmp_pat
     data = zipped([*TWO, "cats/e.jpg"], ["cats/e.jpg"], ["cats/0.jpg", "cats/1.jpg", "dogs/2.jpg"])
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         archive.extractall(tmp_path / "set")
-    seen = preview.of_folder(tmp_path / "set")
+    seen = preview.preview_folder(tmp_path / "set")
     found = datasets.open_folder(tmp_path / "set")
-    assert seen.counts == found.counts() == archives.look(io.BytesIO(data), "x.zip").counts
-    kinds = {finding.kind: finding.files for finding in audit.check(found)}
+    assert (
+        seen.counts == found.counts() == archives.inspect_archive(io.BytesIO(data), "x.zip").counts
+    )
+    kinds = {finding.kind: finding.files for finding in audit.audit_dataset(found)}
     assert kinds["unreadable"] == ("cats/e.jpg",)
     assert kinds["two_labels"] == ("cats/0.jpg", "cats/1.jpg", "dogs/2.jpg")
 
@@ -150,8 +154,8 @@ def test_the_command_prints_what_is_stored_and_a_training_packs(workspace, tmp_p
     looked = capsys.readouterr().out
     assert cli.main(["import", str(path)]) == 0
     assert capsys.readouterr().out.startswith(looked)
-    (found,) = datasets.listing()
-    packed = tfrecord.cached(found, 16)
+    (found,) = datasets.list_datasets()
+    packed = tfrecord.pack_to_cache(found, 16)
     assert packed.counts == {"train": 8, "validation": 4} and packed.unreadable == []
     assert "train: 4 Cat, 4 Dog" in looked
 
@@ -160,14 +164,14 @@ def test_the_command_prints_what_is_stored_and_a_training_packs(workspace, tmp_p
 def test_a_dataset_of_empty_files_only_is_refused(workspace, tmp_path, pack):
     name = "x.zip" if pack is zipped else "x.tar"
     with pytest.raises(DatasetError, match="All 8 photos are empty files"):
-        archives.look(io.BytesIO(pack(TWO, TWO)), name)
+        archives.inspect_archive(io.BytesIO(pack(TWO, TWO)), name)
     with pytest.raises(DatasetError, match="All 8 photos are empty files"):
-        imports.archive(io.BytesIO(pack(TWO, TWO)), name)
+        imports.import_archive(io.BytesIO(pack(TWO, TWO)), name)
     for photo_name in TWO:
         (tmp_path / photo_name).parent.mkdir(exist_ok=True)
         (tmp_path / photo_name).touch()
     with pytest.raises(DatasetError, match="All 8 photos are empty files"):
-        datasets.scan(tmp_path)
+        datasets.scan_folder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -183,9 +187,9 @@ def test_a_dataset_of_empty_files_only_is_refused(workspace, tmp_path, pack):
 )
 def test_splits_nobody_can_be_sure_of_are_refused(workspace, folders, words):
     with pytest.raises(DatasetError, match=words):
-        archives.look(io.BytesIO(zipped(of(*folders))), "x.zip")
+        archives.inspect_archive(io.BytesIO(zipped(of(*folders))), "x.zip")
     with pytest.raises(DatasetError, match=words):
-        imports.archive(io.BytesIO(zipped(of(*folders))), "x.zip")
+        imports.import_archive(io.BytesIO(zipped(of(*folders))), "x.zip")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +202,7 @@ def test_splits_nobody_can_be_sure_of_are_refused(workspace, folders, words):
     ],
 )
 def test_the_names_of_splits(name, split):
-    assert layout.split_named(name) == split
+    assert layout.split_from_name(name) == split
 
 
 def test_only_folders_that_receive_photos_are_made(workspace):
@@ -206,7 +210,7 @@ def test_only_folders_that_receive_photos_are_made(workspace):
     found = agree(zipped(names), "x.zip")
     assert len([path for path in found.root.rglob("*") if path.is_dir()]) == 2
     with pytest.raises(DatasetError, match="Class empty holds no photo"):
-        imports.archive(io.BytesIO(zipped([*TWO, "empty/"])), "x.zip")
+        imports.import_archive(io.BytesIO(zipped([*TWO, "empty/"])), "x.zip")
 
 
 def test_true_names_are_in_the_record(workspace):
@@ -227,10 +231,10 @@ def test_every_collected_archive_is_stored_as_it_was_previewed(workspace, bad_in
     good = 0
     for path in [*sorted(field.glob("*.zip")), *(bad_inputs / "files" / row for row in rows)]:
         try:
-            archives.look(path, path.name)
+            archives.inspect_archive(path, path.name)
         except DatasetError as error:
             with pytest.raises(DatasetError) as refused:
-                imports.archive(path, path.name)
+                imports.import_archive(path, path.name)
             assert str(refused.value) == str(error), path.name
         else:
             agree(path.read_bytes(), path.name)

@@ -24,7 +24,9 @@ def own(tmp_path_factory):
     """A model file as the lab writes it."""
     keras.utils.set_random_seed(0)
     path = tmp_path_factory.mktemp("own") / "best.keras"
-    keras_models.save(keras_models.build("notes", 32), path, {"classes": ["cats", "dogs"]})
+    keras_models.save_model(
+        keras_models.build_model("notes", 32), path, {"classes": ["cats", "dogs"]}
+    )
     return path
 
 
@@ -52,14 +54,14 @@ def photo():
 
 
 def test_a_lab_model_knows_its_classes_size_and_scale(own):
-    found = predict.load(own)
+    found = predict.load_predictor(own)
     assert (found.classes, found.size, found.input_scale) == (("cats", "dogs"), 32, "0..255")
     assert found.names_known
     assert found.warnings == ()
 
 
 def test_the_notes_own_model_is_fed_values_of_0_to_1(foreign, photo):
-    found = predict.load(foreign)
+    found = predict.load_predictor(foreign)
     assert (found.classes, found.size, found.input_scale) == (("p_0", "p_1"), 40, None)
     fitted = decode.fit(photo, 40)[None]
     direct = float(keras.models.load_model(foreign, compile=False)(fitted / 255.0)[0, 0])
@@ -69,7 +71,7 @@ def test_the_notes_own_model_is_fed_values_of_0_to_1(foreign, photo):
 
 def test_probabilities_equal_kerass_own(own, photo):
     fitted = np.stack([decode.fit(photo, 32)] * 70)
-    rows = predict.load(own).predict(fitted)
+    rows = predict.load_predictor(own).predict(fitted)
     direct = keras.models.load_model(own).predict(fitted.astype("float32"), verbose=0)[:, 0]
     assert rows[:, 1] == pytest.approx(direct, abs=1e-6)
     assert rows.sum(axis=1) == pytest.approx(np.ones(70))
@@ -78,15 +80,17 @@ def test_probabilities_equal_kerass_own(own, photo):
 def test_h5_and_keras_exports_predict_the_same(own, photo, tmp_path):
     fitted = decode.fit(photo, 32)[None]
     for kind, name in (("h5", "model.h5"), ("keras", "model.keras"), ("h5", "model.anything")):
-        export.save(own, kind, tmp_path / name)
-        again = predict.load(tmp_path / name)
+        export.export_in_process(own, kind, tmp_path / name)
+        again = predict.load_predictor(tmp_path / name)
         assert again.classes == ("cats", "dogs")
-        assert np.array_equal(again.predict(fitted), predict.load(own).predict(fitted))
+        assert np.array_equal(again.predict(fitted), predict.load_predictor(own).predict(fitted))
 
 
 def test_an_unreadable_photo_is_reported_and_the_others_go_on(own, photo):
-    good = decode.encode(photo)
-    rows = predict.photos(predict.load(own), [("a", good), ("b", b"no"), ("c", good)] * 20)
+    good = decode.encode_photo(photo)
+    rows = predict.predict_photos(
+        predict.load_predictor(own), [("a", good), ("b", b"no"), ("c", good)] * 20
+    )
     assert [bool(row.error) for row in rows] == [False, True, False] * 20
     assert rows[0].label in ("cats", "dogs")
     assert rows[0].probabilities == pytest.approx(rows[-1].probabilities, abs=1e-6)
@@ -94,16 +98,16 @@ def test_an_unreadable_photo_is_reported_and_the_others_go_on(own, photo):
 
 def test_csv_has_a_row_a_photo_and_is_safe_in_a_spreadsheet():
     rows = [predict.Prediction("=cmd.jpg", "cats", (0.75, 0.25)), predict.Prediction('a",b.jpg')]
-    raw = list(csv.reader(io.StringIO(predict.to_csv(rows, ("cats", "dogs"), False))))
+    raw = list(csv.reader(io.StringIO(predict.predictions_to_csv(rows, ("cats", "dogs"), False))))
     assert raw[0] == ["file", "label", "p_cats", "p_dogs"]
     assert raw[1] == ["=cmd.jpg", "cats", "0.750000", "0.250000"]
     assert raw[2] == ['a",b.jpg', "", "", ""]
-    safe = predict.to_csv(rows, ("cats", "dogs"), True)
+    safe = predict.predictions_to_csv(rows, ("cats", "dogs"), True)
     assert "'=cmd.jpg" in safe
 
 
 def test_class_names_can_be_given_to_a_foreign_model(foreign):
-    found = predict.load(foreign).with_classes(["Katze", "Hund"])
+    found = predict.load_predictor(foreign).with_classes(["Katze", "Hund"])
     assert found.classes == ("Katze", "Hund")
     for names in (["one"], ["same", "same"]):
         with pytest.raises(ModelError, match="Expected 2 different names"):
@@ -113,7 +117,7 @@ def test_class_names_can_be_given_to_a_foreign_model(foreign):
 def test_raw_scores_are_turned_into_probabilities_and_it_is_said(tmp_path):
     stack = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3)]
     keras.Sequential(stack).save(tmp_path / "logits.keras")
-    found = predict.load(tmp_path / "logits.keras")
+    found = predict.load_predictor(tmp_path / "logits.keras")
     rows = found.predict(np.full((1, 32, 32, 3), 200, np.uint8))
     assert rows.sum() == pytest.approx(1)
     assert "raw scores" in found.warnings[0]
@@ -124,27 +128,29 @@ def test_weights_that_are_no_numbers_are_refused(own, tmp_path):
     model.layers[-1].bias.assign([float("nan")])
     model.save(tmp_path / "nan.keras")
     with pytest.raises(ModelError, match="NaN"):
-        predict.load(tmp_path / "nan.keras")
+        predict.load_predictor(tmp_path / "nan.keras")
 
 
 @pytest.mark.parametrize("data", [b"", b"text" * 100, b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"])
 def test_what_is_no_model_is_refused_in_a_sentence(tmp_path, data):
     (tmp_path / "m.keras").write_bytes(data)
     with pytest.raises(ModelError, match="Expected"):
-        predict.load(tmp_path / "m.keras")
+        predict.load_predictor(tmp_path / "m.keras")
 
 
 @pytest.mark.parametrize("name", ["gone.keras", "no/run"])
 def test_a_missing_model_is_told(name):
     with pytest.raises(ModelError, match="no model at"):
-        predict.load(name)
+        predict.load_predictor(name)
 
 
 def test_evaluation_counts_what_the_model_says(own, demo):
-    dataset = datasets.scan(demo)
+    dataset = datasets.scan_folder(demo)
     found = evaluate.evaluate(own, dataset, "validation")
-    direct = predict.load(own).predict(
-        np.stack([decode.load(i.path.read_bytes(), 32) for i in dataset.items("validation")])
+    direct = predict.load_predictor(own).predict(
+        np.stack(
+            [decode.decode_and_fit(i.path.read_bytes(), 32) for i in dataset.items("validation")]
+        )
     )
     truth = np.array([item.label for item in dataset.items("validation")])
     assert found.n == 24 == sum(map(sum, found.confusion))
@@ -154,8 +160,10 @@ def test_evaluation_counts_what_the_model_says(own, demo):
 
 
 def test_classes_are_matched_by_name_not_by_order(own, demo):
-    straight = evaluate.evaluate(own, datasets.scan(demo), "validation")
-    turned = evaluate.evaluate(own, datasets.scan(demo, classes=("dogs", "cats")), "validation")
+    straight = evaluate.evaluate(own, datasets.scan_folder(demo), "validation")
+    turned = evaluate.evaluate(
+        own, datasets.scan_folder(demo, classes=("dogs", "cats")), "validation"
+    )
     assert turned.classes == ("dogs", "cats")
     assert turned.accuracy == straight.accuracy
     assert turned.confusion == [row[::-1] for row in straight.confusion[::-1]]
@@ -168,7 +176,7 @@ def test_other_classes_than_the_models_are_refused(own, demo, tmp_path):
     for split in ("train", "validation"):
         (tmp_path / "set" / split / "dogs").rename(tmp_path / "set" / split / "birds")
     with pytest.raises(ModelError, match=r"knows cats, dogs, the dataset holds birds, cats"):
-        evaluate.evaluate(own, datasets.scan(tmp_path / "set"))
+        evaluate.evaluate(own, datasets.scan_folder(tmp_path / "set"))
 
 
 def test_every_collected_model_ends_as_its_manifest_says(bad_inputs):
@@ -177,7 +185,7 @@ def test_every_collected_model_ends_as_its_manifest_says(bad_inputs):
     assert len(rows) > 20
     for row in rows:
         try:
-            found = predict.load(bad_inputs / "files" / row["file"])
+            found = predict.load_predictor(bad_inputs / "files" / row["file"])
             outcome = "accept with warning" if found.warnings else "accept"
         except CatDogError:
             outcome = "reject"
@@ -189,5 +197,5 @@ def test_every_collected_model_ends_as_its_manifest_says(bad_inputs):
 def test_what_is_no_model_is_never_exported_as_one(tmp_path, kind):
     (tmp_path / "m.keras").write_bytes(b"text" * 100)
     with pytest.raises(ModelError, match="no Keras model"):
-        export.save(tmp_path / "m.keras", kind, tmp_path / "out")
+        export.export_in_process(tmp_path / "m.keras", kind, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -26,14 +26,16 @@ pytestmark = pytest.mark.usefixtures("workspace")
 def photo(value=120):
     photo = np.full((40, 50, 3), value, dtype=np.uint8)
     photo[10:30, 10:30] = (250, 40, 90)
-    return decode.encode(photo)
+    return decode.encode_photo(photo)
 
 
 def opened(model, count=2):
     """The page with a run of this model and some photos."""
-    folder = fakes.run()
-    keras_models.save(model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
-    app = fakes.page("6_Predict", run=folder.name)
+    folder = fakes.make_run()
+    keras_models.save_model(
+        model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]}
+    )
+    app = fakes.open_page("6_Predict", run=folder.name)
     files = [(f"{n}.jpg", photo(100 + n), "image/jpeg") for n in range(count)]
     app.file_uploader("predict_photos").set_value(files).run()
     assert not app.exception
@@ -51,7 +53,7 @@ def pictures(app, size=(40, 50)):
 @pytest.fixture(scope="module")
 def notes():
     keras.utils.set_random_seed(0)
-    return keras_models.build("notes", 32)
+    return keras_models.build_model("notes", 32)
 
 
 def test_heat_maps_lie_over_the_photos_as_much_as_the_slider_says(notes):
@@ -63,7 +65,7 @@ def test_heat_maps_lie_over_the_photos_as_much_as_the_slider_says(notes):
     app.slider("predict_heat_opacity").set_value(0).run()
     assert plain.shape == half.shape and not np.allclose(plain, half, atol=20)
     assert np.array_equal(pictures(app), plain)
-    assert "Grad-CAM" in fakes.said(app.caption)
+    assert "Grad-CAM" in fakes.joined_text(app.caption)
 
 
 def test_maps_of_many_photos_come_later_and_the_cards_are_there_meanwhile(notes, monkeypatch):
@@ -73,13 +75,15 @@ def test_maps_of_many_photos_come_later_and_the_cards_are_there_meanwhile(notes,
     plain_cards = pictures(app)
     app.toggle("predict_heat").set_value(True).run()
     assert not app.exception
-    assert np.array_equal(pictures(app), plain_cards) and "Grad-CAM" not in fakes.said(app.caption)
+    assert np.array_equal(pictures(app), plain_cards) and "Grad-CAM" not in fakes.joined_text(
+        app.caption
+    )
     begin.set()
     while any(job.status == "running" for job in jobs._jobs.values()):
         time.sleep(0.05)
     app.run()
     assert not np.allclose(pictures(app), plain_cards, atol=20)
-    assert "Grad-CAM" in fakes.said(app.caption)
+    assert "Grad-CAM" in fakes.joined_text(app.caption)
 
 
 def test_both_classes_have_maps_of_their_own(notes):
@@ -98,17 +102,17 @@ def test_a_network_without_places_is_told_in_a_sentence_and_the_photos_stay():
     app = opened(keras.Sequential(layers))
     app.toggle("predict_heat").set_value(True).run()
     assert not app.exception
-    assert "no convolution" in fakes.said(app.warning)
+    assert "no convolution" in fakes.joined_text(app.warning)
     assert len(pictures(app)) == 2
 
 
 def test_photos_below_the_threshold_are_unsure_and_told(notes):
     app = opened(notes)
-    assert "unsure" not in fakes.said(app.caption)
+    assert "unsure" not in fakes.joined_text(app.caption)
     app.slider("predict_least_2").set_value(100).run()
     assert not app.exception
-    assert "2 of 2 photos are unsure" in fakes.said(app.caption)
-    assert "no answer for what is none of its classes" in fakes.said(app.caption)
+    assert "2 of 2 photos are unsure" in fakes.joined_text(app.caption)
+    assert "no answer for what is none of its classes" in fakes.joined_text(app.caption)
     table = app.dataframe[0].value
     assert list(table["Class"]) == ["unsure"] * 2
     assert all(0 < bits <= 1 for bits in table["Entropy, bits"])
@@ -119,7 +123,7 @@ def test_photos_are_downloaded_in_folders():
         ("a.jpg", b"1", Prediction("a.jpg", "cats", (0.9, 0.1))),
         ("b.jpg", b"2", Prediction("b.jpg", "dogs", (0.4, 0.6))),
     ]
-    data = predict_panels._zip(("cats", "dogs"), 0.7, rows)
+    data = predict_panels._build_zip(("cats", "dogs"), 0.7, rows)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert archive.namelist() == ["cats/a.jpg", "unsure/b.jpg"]
         assert archive.read("unsure/b.jpg") == b"2"
@@ -129,7 +133,9 @@ def test_twenty_variants_vote_with_their_spread(notes):
     app = opened(notes)
     app.toggle("predict_vote").set_value(True).run()
     assert not app.exception
-    assert "of 20" in fakes.said(app.caption) and "on average" in fakes.said(app.caption)
+    assert "of 20" in fakes.joined_text(app.caption) and "on average" in fakes.joined_text(
+        app.caption
+    )
     assert len(pictures(app, (32, 32))) == 20
 
 
@@ -143,27 +149,29 @@ def test_votes_are_those_of_the_preview_and_the_model():
 
     photo = np.full((8, 8, 3), 204, np.uint8)
     dim = Augmentation(brightness_range=(0.1, 1.0))
-    made = predict_panels.vote(Model(), photo, dim)
+    made = predict_panels.predict_variants(Model(), photo, dim)
     assert made.original == pytest.approx([0.2, 0.8])
     assert len(made.labels) == 20 and set(made.labels) == {0, 1}
     assert made.probabilities[:, 1].std() > 0.1
 
 
 def test_pictures_of_no_pets_can_be_tried_and_put_away_by_photos(notes):
-    folder = fakes.run()
-    keras_models.save(notes, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
-    app = fakes.page("6_Predict", run=folder.name)
+    folder = fakes.make_run()
+    keras_models.save_model(
+        notes, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]}
+    )
+    app = fakes.open_page("6_Predict", run=folder.name)
     app.button("predict_neither").click().run()
     assert not app.exception
     assert list(app.dataframe[0].value["Photo"])[-1] == "a car.jpg"
-    assert "right" not in fakes.said(app.caption)
-    assert "no answer for what is none of its classes" in fakes.said(app.caption)
+    assert "right" not in fakes.joined_text(app.caption)
+    assert "no answer for what is none of its classes" in fakes.joined_text(app.caption)
     app.file_uploader("predict_photos").set_value([("a.jpg", photo(), "image/jpeg")]).run()
     assert list(app.dataframe[0].value["Photo"]) == ["a.jpg"]
 
 
 def test_the_pictures_are_the_same_each_time_and_differ():
-    drawn = [ood_examples.draw(name) for name in ood_examples.TITLES]
+    drawn = [ood_examples.draw_example(name) for name in ood_examples.TITLES]
     assert all(one.shape == (320, 320, 3) and one.dtype == np.uint8 for one in drawn)
-    assert np.array_equal(drawn, [ood_examples.draw(name) for name in ood_examples.TITLES])
+    assert np.array_equal(drawn, [ood_examples.draw_example(name) for name in ood_examples.TITLES])
     assert len({one.tobytes() for one in drawn}) == len(drawn)

@@ -11,7 +11,7 @@ from catdog_core.base import jobs
 from catdog_core.imaging import decode
 from catdog_core.runs import default_model
 from catdog_ui.predict import predict_results
-from catdog_ui.predict.predict_inputs import Photo
+from catdog_ui.predict.predict_inputs import InputPhoto
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -22,8 +22,8 @@ def model_file(tmp_path_factory):
     from catdog_core.models import keras_models
 
     path = tmp_path_factory.mktemp("model") / "best.keras"
-    keras_models.save(
-        keras_models.build("notes", 32), path, {"format": 1, "classes": ["cats", "dogs"]}
+    keras_models.save_model(
+        keras_models.build_model("notes", 32), path, {"format": 1, "classes": ["cats", "dogs"]}
     )
     return path
 
@@ -40,15 +40,15 @@ def foreign_file(tmp_path_factory):
 
 
 def photo(value=120):
-    return decode.encode(np.full((40, 50, 3), value, dtype=np.uint8))
+    return decode.encode_photo(np.full((40, 50, 3), value, dtype=np.uint8))
 
 
 def page(**query):
-    return fakes.page("6_Predict", **query)
+    return fakes.open_page("6_Predict", **query)
 
 
 def run_with_model(model_file):
-    folder = fakes.run()
+    folder = fakes.make_run()
     (folder / "best.keras").write_bytes(model_file.read_bytes())
     return folder
 
@@ -57,22 +57,22 @@ def test_without_a_run_the_model_that_comes_with_the_lab_is_ready():
     app = page()
     assert not app.exception
     assert app.selectbox(key="predict_run").value == "default"
-    assert "cats and dogs only" in fakes.said(app.caption)
+    assert "cats and dogs only" in fakes.joined_text(app.caption)
 
 
 def test_without_any_model_the_page_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(default_model, "run", lambda: None)
+    monkeypatch.setattr(default_model, "load_default_run", lambda: None)
     app = page()
     assert not app.exception
-    assert "No run has a model yet" in fakes.said(app.info)
+    assert "No run has a model yet" in fakes.joined_text(app.info)
 
 
 def test_a_model_is_not_loaded_before_there_are_photos():
-    folder = fakes.run()
+    folder = fakes.make_run()
     (folder / "best.keras").write_bytes(b"no model, but nobody looks")
     app = page(run=folder.name)
     assert not app.exception and not app.error
-    assert "Drop in one or more photos" in fakes.said(app.caption)
+    assert "Drop in one or more photos" in fakes.joined_text(app.caption)
 
 
 def test_photos_get_a_row_each_and_unreadable_ones_a_reason(model_file):
@@ -83,7 +83,7 @@ def test_photos_get_a_row_each_and_unreadable_ones_a_reason(model_file):
     table = app.dataframe[0].value
     assert list(table["Photo"]) == ["a.jpg"]
     assert table["p_0"][0] + table["p_1"][0] == pytest.approx(1)
-    assert "1 of 2 photos could not be read" in fakes.said(app.warning)
+    assert "1 of 2 photos could not be read" in fakes.joined_text(app.warning)
 
 
 def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
@@ -94,16 +94,16 @@ def test_photos_of_the_validation_set_can_be_tried(model_file, demo):
     app.button("predict_try").click().run()
     assert not app.exception
     assert len(app.dataframe[0].value) == 12
-    assert "of 12 right" in fakes.said(app.caption)
+    assert "of 12 right" in fakes.joined_text(app.caption)
 
 
 def test_two_sessions_share_one_model(model_file, monkeypatch):
     from catdog_core.analysis import predict
     from catdog_ui import loaders
 
-    loads, plain = [], predict.load
-    monkeypatch.setattr(predict, "load", lambda path: loads.append(path) or plain(path))
-    loaders._from_file.clear()
+    loads, plain = [], predict.load_predictor
+    monkeypatch.setattr(predict, "load_predictor", lambda path: loads.append(path) or plain(path))
+    loaders._load_from_file.clear()
     folder = run_with_model(model_file)
     for _ in range(2):
         app = page(run=folder.name)
@@ -119,13 +119,13 @@ def many(count):
 def test_many_photos_are_looked_at_in_the_background(model_file, monkeypatch):
     from catdog_core.analysis import predict
 
-    begin, plain = threading.Event(), predict.photos
+    begin, plain = threading.Event(), predict.predict_photos
 
     def slowly(model, files):
         begin.wait(60)
         return plain(model, files)
 
-    monkeypatch.setattr(predict, "photos", slowly)
+    monkeypatch.setattr(predict, "predict_photos", slowly)
     app = page(run=run_with_model(model_file).name)
     app.file_uploader("predict_photos").set_value(many(70)).run()
     assert not app.exception and not app.dataframe  # the page is drawn, and can be used
@@ -137,17 +137,17 @@ def test_many_photos_are_looked_at_in_the_background(model_file, monkeypatch):
 def test_a_stopped_look_keeps_what_it_has(model_file, monkeypatch):
     from catdog_core.analysis import predict
 
-    plain = predict.photos
+    plain = predict.predict_photos
 
     def stopping(model, files):
         next(job for job in jobs._jobs.values() if job.status == "running").stop()
         return plain(model, files)
 
-    monkeypatch.setattr(predict, "photos", stopping)
+    monkeypatch.setattr(predict, "predict_photos", stopping)
     app = page(run=run_with_model(model_file).name)
     app.file_uploader("predict_photos").set_value(many(70)).run()
     settled(app)
-    assert "Stopped after 32 of 70 photos" in fakes.said(app.info)
+    assert "Stopped after 32 of 70 photos" in fakes.joined_text(app.info)
     assert len(app.dataframe[0].value) == 32
 
 
@@ -163,7 +163,7 @@ def test_photos_can_be_pasted_and_put_away():
     app = page()
     app.segmented_control("predict_source").set_value("clipboard").run()
     assert not app.exception
-    app.session_state.predict_pasted = [Photo("shot.png", "one", photo())]
+    app.session_state.predict_pasted = [InputPhoto("shot.png", "one", photo())]
     app.run()
     assert app.dataframe[0].value["Photo"][0] == "shot.png"
     app.button("predict_unpaste").click().run()
@@ -180,8 +180,8 @@ def test_the_energy_stands_beside_the_entropy(model_file):
     )
     cards = " ".join(element.value for element in app.get("html"))
     assert 'nowrap">entropy ' in cards and 'nowrap">energy ' in cards  # no word on a line alone
-    assert "before the sigmoid" in fakes.said(app.caption)
-    assert "highest for" in fakes.said(app.caption)
+    assert "before the sigmoid" in fakes.joined_text(app.caption)
+    assert "highest for" in fakes.joined_text(app.caption)
 
 
 def test_a_foreign_model_is_asked_for_its_scale_and_names(foreign_file):
@@ -201,7 +201,7 @@ def test_a_file_that_is_no_model_is_refused_in_one_sentence():
     app.segmented_control("predict_kind").set_value("file").run()
     app.file_uploader("predict_model").set_value([("cat.keras", b"meow", "")]).run()
     assert not app.exception
-    assert "is no Keras model" in fakes.said(app.error)
+    assert "is no Keras model" in fakes.joined_text(app.error)
 
 
 def test_texts_on_cards_are_escaped():

@@ -22,22 +22,24 @@ pytestmark = pytest.mark.usefixtures("workspace")
 def photo(value=120):
     photo = np.full((40, 50, 3), value, dtype=np.uint8)
     photo[10:30, 10:30] = (250, 40, 90)
-    return decode.encode(photo)
+    return decode.encode_photo(photo)
 
 
 @pytest.fixture(scope="module")
 def notes():
     keras.utils.set_random_seed(0)
-    return keras_models.build("notes", 48)
+    return keras_models.build_model("notes", 48)
 
 
 def opened(model, epochs=(), **query):
     """The X-ray of a run with this model."""
-    folder = fakes.run()
-    keras_models.save(model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
+    folder = fakes.make_run()
+    keras_models.save_model(
+        model, folder / "best.keras", {"format": 1, "classes": ["cats", "dogs"]}
+    )
     for epoch, weights in enumerate(epochs):
-        epoch_weights.keep(folder, epoch, weights, 8)
-    app = fakes.page("6_Predict", run=folder.name, **query)
+        epoch_weights.save_epoch_weights(folder, epoch, weights, 8)
+    app = fakes.open_page("6_Predict", run=folder.name, **query)
     files = [(f"{n}.jpg", photo(100 + n), "image/jpeg") for n in range(2)]
     app.file_uploader("predict_photos").set_value(files).run()
     app.toggle("predict_xray").set_value(True).run()
@@ -50,7 +52,7 @@ def look(app, name):
     control = next(x for x in app.segmented_control if x.key.startswith("predict_xray_look"))
     control.set_value(name).run()
     assert not app.exception and not app.error
-    return fakes.said(app.caption)
+    return fakes.joined_text(app.caption)
 
 
 def settled(app):
@@ -63,7 +65,7 @@ def settled(app):
 
 def test_each_closer_look_says_how_to_read_it_and_what_it_shows(notes):
     app = opened(notes)
-    said = fakes.said(app.caption)
+    said = fakes.joined_text(app.caption)
     assert "channels that answer most" in said
     assert "sees 3 × 3 px of 48 × 48" in said and "Now the frame holds 0.39% of the photo" in said
     assert "Filters of the first convolution" in look(app, "filters")
@@ -84,15 +86,15 @@ def test_the_strongest_photos_come_from_the_validation_set(notes, demo):
 def test_an_earlier_epoch_shows_what_the_network_was_then(notes):
     last = notes.get_weights()
     app = opened(notes, [[0 * one for one in last], last])
-    said = fakes.said(app.caption)
+    said = fakes.joined_text(app.caption)
     assert "with 0, the strongest with 0" not in said
     slider = next(x for x in app.select_slider if x.key.startswith("predict_xray_epoch"))
     slider.set_value(0).run()
     assert not app.exception
-    assert "with 0, the strongest with 0" in fakes.said(app.caption)
+    assert "with 0, the strongest with 0" in fakes.joined_text(app.caption)
     look(app, "epochs")
     settled(app)
-    assert "the same everywhere" in fakes.said(app.caption)
+    assert "the same everywhere" in fakes.joined_text(app.caption)
 
 
 def test_damaged_weights_of_an_epoch_are_told(notes):
@@ -102,13 +104,13 @@ def test_damaged_weights_of_an_epoch_are_told(notes):
     slider = next(x for x in app.select_slider if x.key.startswith("predict_xray_epoch"))
     slider.set_value(0).run()
     assert not app.exception
-    assert "could not be read" in fakes.said(app.error)
+    assert "could not be read" in fakes.joined_text(app.error)
 
 
 def epoch_files():
     from catdog_core import runs
 
-    return runs.root().glob("*/epochs/*.npz")
+    return runs.runs_folder().glob("*/epochs/*.npz")
 
 
 def test_a_network_with_skip_connections_and_without_pooling(notes):
@@ -118,14 +120,14 @@ def test_a_network_with_skip_connections_and_without_pooling(notes):
     out = kl.Dense(2, "softmax")(kl.GlobalAveragePooling2D()(x))
     app = opened(keras.Model(photos, out))
     look(app, "pooling")
-    assert "No max pooling follows" in fakes.said(app.info)
+    assert "No max pooling follows" in fakes.joined_text(app.info)
 
 
 def test_the_map_can_be_clicked_wherever_it_is_and_shows_the_chosen_unit(notes):
-    model = predict.describe("model", notes, {"classes": ["cats", "dogs"]})
-    layer = activations.layers(model)[1]
+    model = predict.build_predictor("model", notes, {"classes": ["cats", "dogs"]})
+    layer = activations.list_map_layers(model)[1]
     fitted = np.zeros((48, 48, 3), np.uint8)
-    values = activations.maps(model, fitted[None], layer.place)[0]
+    values = activations.compute_activations(model, fitted[None], layer.place)[0]
     what = Selection(None, model, fitted, [], [layer], layer, 3, values, {})
     chart = activations_view.channel_figure(what, 7, 11)
     assert len(chart.data[0].x) == 46 * 46

@@ -9,7 +9,7 @@ import pytest
 from catdog_core.augmentation import presets, url_params
 from catdog_core.base import files, trash
 from catdog_core.base.errors import CatDogError, SettingsError
-from catdog_core.base.field_specs import controls
+from catdog_core.base.field_specs import describe_fields
 from catdog_core.config import PRESETS, Augmentation
 
 MINE = Augmentation(rotation_range=33, brightness_range=(0.7, 1.3), fill_mode="reflect")
@@ -32,120 +32,120 @@ def any_settings(count=300):
     """Many valid augmentations, the same each time."""
     rng = random.Random(0)
     for _ in range(count):
-        yield Augmentation(**{c.name: any_value(c, rng) for c in controls(Augmentation)})
+        yield Augmentation(**{c.name: any_value(c, rng) for c in describe_fields(Augmentation)})
 
 
 def test_a_saved_preset_is_listed_loaded_and_found_by_name(workspace):
-    saved = presets.save("  My cats ", MINE)
+    saved = presets.save_preset("  My cats ", MINE)
     assert (saved.name, saved.id, saved.settings) == ("My cats", "my-cats", MINE)
-    assert presets.listing() == [saved] == [presets.load("my-cats")]
-    assert presets.find("My cats") == saved
-    assert presets.find("other") is None
+    assert presets.list_presets() == [saved] == [presets.load_preset("my-cats")]
+    assert presets.find_preset("My cats") == saved
+    assert presets.find_preset("other") is None
 
 
 def test_a_taken_name_is_replaced_only_when_asked(workspace):
-    presets.save("mine", MINE)
+    presets.save_preset("mine", MINE)
     with pytest.raises(SettingsError, match="'mine' already"):
-        presets.save("mine", Augmentation())
-    presets.save("mine", Augmentation(), replace=True)
-    assert [preset.settings for preset in presets.listing()] == [Augmentation()]
+        presets.save_preset("mine", Augmentation())
+    presets.save_preset("mine", Augmentation(), replace=True)
+    assert [preset.settings for preset in presets.list_presets()] == [Augmentation()]
 
 
 def test_names_that_make_one_file_name_do_not_overwrite_each_other(workspace):
     names = ["고양이", "강아지", "A b", "a-b", "A/B"]
     for name in names:
-        presets.save(name, MINE)
-    assert sorted(preset.name for preset in presets.listing()) == sorted(names)
-    assert len({preset.id for preset in presets.listing()}) == 5
+        presets.save_preset(name, MINE)
+    assert sorted(preset.name for preset in presets.list_presets()) == sorted(names)
+    assert len({preset.id for preset in presets.list_presets()}) == 5
 
 
 def test_a_name_typed_in_pieces_is_the_same_name(workspace):
-    presets.save("Gro\u0308ße", MINE)
-    assert presets.find("Gr\u00f6ße").settings == MINE
+    presets.save_preset("Gro\u0308ße", MINE)
+    assert presets.find_preset("Gr\u00f6ße").settings == MINE
 
 
 def test_sessions_that_save_at_once_keep_a_file_each(workspace):
     names = ["a b", "a-b", "a.b", "a_b"]
-    threads = [threading.Thread(target=presets.save, args=(name, MINE)) for name in names]
+    threads = [threading.Thread(target=presets.save_preset, args=(name, MINE)) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(presets.listing()) == 4
+    assert len(presets.list_presets()) == 4
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, "a\nb", "a\x00b", "a\u202eb", "\ud800"])
 def test_an_unfit_name_is_refused_with_what_fits(workspace, name):
     with pytest.raises(SettingsError, match="1 to 60 characters"):
-        presets.save(name, MINE)
-    assert presets.listing() == []
+        presets.save_preset(name, MINE)
+    assert presets.list_presets() == []
 
 
 @pytest.mark.parametrize("name", ["notes", "Strong"])
 def test_a_built_in_name_is_refused(workspace, name):
     with pytest.raises(SettingsError, match="other than notes, gentle, strong, none"):
-        presets.save(name, MINE)
+        presets.save_preset(name, MINE)
 
 
 def test_a_removed_preset_lies_in_the_trash_and_can_be_read_there(workspace):
-    presets.save("mine", MINE)
-    entry = trash.get(presets.remove("mine"))
-    assert presets.listing() == []
-    assert presets.read(entry.parts[0][0]) == ("mine", MINE)
+    presets.save_preset("mine", MINE)
+    entry = trash.get_trash_entry(presets.remove_preset("mine"))
+    assert presets.list_presets() == []
+    assert presets.read_preset(entry.parts[0][0]) == ("mine", MINE)
 
 
-@pytest.mark.parametrize("act", [presets.load, presets.remove])
+@pytest.mark.parametrize("act", [presets.load_preset, presets.remove_preset])
 @pytest.mark.parametrize("preset_id", ["gone", "../outside", "", "sub/inside"])
 def test_an_id_leads_nowhere_but_into_the_folder(workspace, act, preset_id):
-    presets.save("mine", MINE)
-    (files.workspace() / "outside.json").write_text(presets.dump("x", MINE))
+    presets.save_preset("mine", MINE)
+    (files.workspace_folder() / "outside.json").write_text(presets.dump_preset("x", MINE))
     with pytest.raises(SettingsError, match="no saved preset"):
         act(preset_id)
 
 
 def test_damaged_files_are_told_beside_the_list_and_can_be_removed(workspace):
-    presets.save("mine", MINE)
-    (presets.root() / "torn.json").write_text('{"format": 1, "ki')
-    (presets.root() / ".mine-1234.json").write_text("half written")
-    (presets.root() / "folder.json").mkdir()
-    assert [preset.name for preset in presets.listing()] == ["mine"]
-    ((name, error),) = presets.damaged()
+    presets.save_preset("mine", MINE)
+    (presets.presets_folder() / "torn.json").write_text('{"format": 1, "ki')
+    (presets.presets_folder() / ".mine-1234.json").write_text("half written")
+    (presets.presets_folder() / "folder.json").mkdir()
+    assert [preset.name for preset in presets.list_presets()] == ["mine"]
+    ((name, error),) = presets.list_damaged_presets()
     assert name == "torn.json" and "torn.json cannot be read" in str(error)
-    presets.save("torn", MINE)  # takes another file
-    presets.remove("torn")
-    assert presets.damaged() == []
-    assert [preset.name for preset in presets.listing()] == ["mine", "torn"]
+    presets.save_preset("torn", MINE)  # takes another file
+    presets.remove_preset("torn")
+    assert presets.list_damaged_presets() == []
+    assert [preset.name for preset in presets.list_presets()] == ["mine", "torn"]
 
 
 def test_no_folder_yet_is_an_empty_list(workspace):
-    assert presets.listing() == presets.damaged() == []
+    assert presets.list_presets() == presets.list_damaged_presets() == []
 
 
 def test_a_full_disk_leaves_the_earlier_preset(workspace, monkeypatch):
-    presets.save("mine", MINE)
+    presets.save_preset("mine", MINE)
 
     def full(path):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files, "_sync", full)
     with pytest.raises(CatDogError, match="No space left"):
-        presets.save("mine", Augmentation(), replace=True)
-    assert presets.load("mine").settings == MINE
+        presets.save_preset("mine", Augmentation(), replace=True)
+    assert presets.load_preset("mine").settings == MINE
 
 
 def test_a_download_read_again_is_the_same():
     for settings in any_settings():
-        text = presets.dump("Tom & Jerry", settings)
-        assert presets.parse(text, "x.json") == ("Tom & Jerry", settings)
+        text = presets.dump_preset("Tom & Jerry", settings)
+        assert presets.parse_preset(text, "x.json") == ("Tom & Jerry", settings)
 
 
 def test_a_bare_object_takes_its_name_from_its_file():
     text = b'\xef\xbb\xbf{"zoom_range": 0.3}'  # as an editor on Windows saves it
-    assert presets.parse(text, "lesson 3.json") == ("lesson 3", Augmentation(zoom_range=0.3))
+    assert presets.parse_preset(text, "lesson 3.json") == ("lesson 3", Augmentation(zoom_range=0.3))
 
 
 def envelope(**changes):
-    return json.dumps({**json.loads(presets.dump("mine", MINE)), **changes})
+    return json.dumps({**json.loads(presets.dump_preset("mine", MINE)), **changes})
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def envelope(**changes):
 )
 def test_a_file_from_elsewhere_is_refused_by_name(data, parts):
     with pytest.raises(SettingsError) as caught:
-        presets.parse(data, "from\nelsewhere.json")
+        presets.parse_preset(data, "from\nelsewhere.json")
     told = str(caught.value)
     assert "\n" not in told and len(told) < 700
     assert [part for part in parts if part not in told] == []
@@ -195,20 +195,20 @@ def test_a_file_from_elsewhere_is_refused_by_name(data, parts):
 
 def test_errors_about_a_file_name_it(workspace, tmp_path):
     with pytest.raises(SettingsError, match=r"gone\.json cannot be read: No such file"):
-        presets.read(tmp_path / "gone.json")
+        presets.read_preset(tmp_path / "gone.json")
     with pytest.raises(SettingsError, match=r"elsewhere\.json: zoom_range is 5"):
-        presets.parse('{"zoom_range": 5}', "elsewhere.json")
+        presets.parse_preset('{"zoom_range": 5}', "elsewhere.json")
 
 
 def test_whatever_is_made_of_a_preset_s_file_is_read_or_refused():
     rng = random.Random(0)
-    whole = presets.dump("mine", MINE).encode()
+    whole = presets.dump_preset("mine", MINE).encode()
     for _ in range(500):
         data = bytearray(whole)
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(len(data))] = rng.randrange(256)
         try:
-            _, settings = presets.parse(bytes(data), "any.json")
+            _, settings = presets.parse_preset(bytes(data), "any.json")
         except SettingsError as error:
             assert str(error)
         else:
@@ -216,23 +216,26 @@ def test_whatever_is_made_of_a_preset_s_file_is_read_or_refused():
 
 
 def test_a_link_tells_only_what_differs():
-    assert url_params.to_query(Augmentation()) == {}
-    assert url_params.to_query(MINE) == {
+    assert url_params.settings_to_query(Augmentation()) == {}
+    assert url_params.settings_to_query(MINE) == {
         "rotation_range": "33",
         "brightness_range": "0.7-1.3",
         "fill_mode": "reflect",
     }
-    assert url_params.to_query(PRESETS["none"])["vertical_flip"] == "false"
+    assert url_params.settings_to_query(PRESETS["none"])["vertical_flip"] == "false"
 
 
 def test_a_link_brings_back_the_very_settings():
     for settings in any_settings():
-        assert url_params.from_query(url_params.to_query(settings)) == (settings, [])
+        assert url_params.settings_from_query(url_params.settings_to_query(settings)) == (
+            settings,
+            [],
+        )
 
 
 def test_a_bad_value_in_a_link_is_named_and_replaced_by_the_default():
     query = {"zoom_range": "0.4", "rotation_range": "900", "fill_mode": "mirror", "lang": "ko"}
-    settings, refused = url_params.from_query(query)
+    settings, refused = url_params.settings_from_query(query)
     assert settings == Augmentation(zoom_range=0.4)
     assert [str(error) for error in refused] == [
         "URL: rotation_range is '900'. Expected a number from 0 to 180. The default, 20, is used"
@@ -244,7 +247,7 @@ def test_a_bad_value_in_a_link_is_named_and_replaced_by_the_default():
 
 @pytest.mark.parametrize("text", ["", "1.3-0.7", "0.7", "-1-2", "0.7-1.3-2", "nan-1", "0-9", "x-y"])
 def test_a_bad_pair_in_a_link_is_refused(text):
-    settings, (error,) = url_params.from_query({"brightness_range": text})
+    settings, (error,) = url_params.settings_from_query({"brightness_range": text})
     assert settings == Augmentation()
     assert "two numbers from 0 to 3, the smaller first" in str(error)
     assert "default, 1-1," in str(error)
@@ -252,6 +255,8 @@ def test_a_bad_pair_in_a_link_is_refused(text):
 
 @pytest.mark.parametrize("text", ["", " ", "\x00", "1e999", "-0", "٣", "9" * 5000, "[]", "None"])
 def test_any_text_in_a_link_gives_settings_or_is_told(text):
-    settings, refused = url_params.from_query(dict.fromkeys(Augmentation.model_fields, text))
+    settings, refused = url_params.settings_from_query(
+        dict.fromkeys(Augmentation.model_fields, text)
+    )
     assert isinstance(settings, Augmentation)
     assert all(len(str(error)) < 250 for error in refused)

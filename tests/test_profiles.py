@@ -6,13 +6,13 @@ from io import BytesIO
 import colour_profiles as icc
 import numpy as np
 import pytest
-from flat_photos import tiff
+from flat_photos import flat_tiff
 from PIL import Image, ImageCms
 
 from catdog_core.imaging import color_profiles, decode, jpeg
 
-SWAPPED = icc.rgb([icc.SRGB[1], icc.SRGB[0], icc.SRGB[2]])
-WIDE = icc.rgb(icc.P3)
+SWAPPED = icc.rgb_profile([icc.SRGB[1], icc.SRGB[0], icc.SRGB[2]])
+WIDE = icc.rgb_profile(icc.P3)
 
 
 def scene():
@@ -51,7 +51,7 @@ FORMATS = {
 
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize(
-    "profile", [WIDE, icc.rgb(icc.ADOBE, 2.2), SWAPPED, icc.rgb(icc.SRGB, 1.8)]
+    "profile", [WIDE, icc.rgb_profile(icc.ADOBE, 2.2), SWAPPED, icc.rgb_profile(icc.SRGB, 1.8)]
 )
 def test_colours_are_as_without_the_profile(kind, profile):
     data = saved(under(profile), kind, icc_profile=profile, **FORMATS[kind])
@@ -83,7 +83,7 @@ def test_a_palette_and_transparency_follow_it_and_paper_stays_white():
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
 def test_grey_follows_a_grey_profile(kind):
     ramp = Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (64, 1)))
-    photo = decode.decode(saved(ramp, kind, icc_profile=icc.grey(1.0)))
+    photo = decode.decode(saved(ramp, kind, icc_profile=icc.grey_profile(1.0)))
     linear = np.arange(256) / 255
     expected = 255 * np.where(
         linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
@@ -94,7 +94,7 @@ def test_grey_follows_a_grey_profile(kind):
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_inks_follow_their_profile(kind):
-    profile = icc.inks()
+    profile = icc.cmyk_profile()
     printed = scene().convert("CMYK")
     options = {"quality": 100} if kind == "JPEG" else {}
     photo = decode.decode(saved(printed, kind, icc_profile=profile, **options))
@@ -109,7 +109,7 @@ def test_lab_follows_its_profile_or_the_usual_meaning():
         scene(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
     assert error(decode.decode(saved(lab, "TIFF")), scene()) < 3
-    dark = icc.table(
+    dark = icc.lut_profile(
         b"Lab ", 3, 9, lambda v: np.stack([v[:, 0] * 50, v[:, 1] * 0, v[:, 2] * 0], axis=1)
     )
     assert decode.decode(saved(lab, "TIFF", icc_profile=dark)).mean() < 90
@@ -117,7 +117,7 @@ def test_lab_follows_its_profile_or_the_usual_meaning():
 
 SRGBS = {
     "littlecms's": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
-    "of numbers": icc.rgb(icc.SRGB),
+    "of numbers": icc.rgb_profile(icc.SRGB),
 }
 _long = bytearray(WIDE)
 _long[0:4] = (len(WIDE) + 9).to_bytes(4, "big")
@@ -127,13 +127,13 @@ IGNORED = {
     "cut in two": WIDE[: len(WIDE) // 2],
     "longer than it is": bytes(_long),
     "no mark": WIDE.replace(b"acsp", b"xxxx"),
-    "of inks": icc.inks(5),
-    "of greys": icc.grey(1.0),
+    "of inks": icc.cmyk_profile(5),
+    "of greys": icc.grey_profile(1.0),
     "a link of two devices": WIDE.replace(b"mntr", b"link"),
     "too large": WIDE + bytes(color_profiles.MAX_BYTES),
     "a million tags": WIDE[:128] + b"\0\x0f\x42\x40" + WIDE[132:],
-    "steps without end": icc.profile({b"D2B0": b"mpet" + bytes(200)}, b"RGB "),
-    "without primaries": icc.profile({b"wtpt": icc.xyz((1, 1, 1))}, b"RGB "),
+    "steps without end": icc.make_profile({b"D2B0": b"mpet" + bytes(200)}, b"RGB "),
+    "without primaries": icc.make_profile({b"wtpt": icc.xyz_tag((1, 1, 1))}, b"RGB "),
     "tags beyond it": WIDE[:148] + b"\x7f\xff\xff\xff" + WIDE[152:],
     **SRGBS,
 }
@@ -149,7 +149,7 @@ def test_a_profile_that_is_srgb_damaged_or_of_other_colours_changes_no_pixel(nam
 
 def test_a_profile_for_colours_is_ignored_on_grey():
     grey = scene().convert("L")
-    photo = decode.decode(saved(grey, "PNG", icc_profile=icc.rgb(icc.SRGB, 1.0)))
+    photo = decode.decode(saved(grey, "PNG", icc_profile=icc.rgb_profile(icc.SRGB, 1.0)))
     assert np.array_equal(photo, decode.decode(saved(grey, "PNG")))
 
 
@@ -160,17 +160,17 @@ def test_conversions_are_made_once_and_few_are_kept(monkeypatch):
         ImageCms, "buildTransform", lambda *a, **k: made.append(1) or build(*a, **k)
     )
     for _ in range(3):
-        color_profiles.conversion(icc.rgb(icc.P3, 1.23), "RGB")
+        color_profiles.get_srgb_transform(icc.rgb_profile(icc.P3, 1.23), "RGB")
     assert len(made) == 1
     for gamma in np.linspace(1, 3, 40):
-        color_profiles.conversion(icc.rgb(icc.P3, gamma), "RGB")
-    assert len(color_profiles._conversions) <= color_profiles._MOST
+        color_profiles.get_srgb_transform(icc.rgb_profile(icc.P3, gamma), "RGB")
+    assert len(color_profiles._conversions) <= color_profiles._CACHE_SIZE
 
 
 def test_a_plain_photo_without_profile_never_meets_the_conversion(monkeypatch):
     data = saved(scene(), "JPEG")
-    monkeypatch.setattr(color_profiles, "conversion", None)
-    assert jpeg.decode_plainest(data, None, 10**6) is not None
+    monkeypatch.setattr(color_profiles, "get_srgb_transform", None)
+    assert jpeg.decode_plainest_jpeg(data, None, 10**6) is not None
     assert decode.decode(data).shape == (64, 96, 3)
 
 
@@ -178,8 +178,8 @@ def test_a_large_photo_under_a_table_of_colours_is_refused_before_it_takes_long(
     def lab(values):
         return values * (100, 50, 50)
 
-    profile = icc.table(b"RGB ", 3, 5, lab)
-    data = tiff(5600, 5600, rows=64, tags=[(34675, 7, len(profile), profile)])
+    profile = icc.lut_profile(b"RGB ", 3, 5, lab)
+    data = flat_tiff(5600, 5600, rows=64, tags=[(34675, 7, len(profile), profile)])
     start = time.process_time()
     with pytest.raises(decode.PhotoError, match="28,000,000 pixels"):
         decode.decode(data)

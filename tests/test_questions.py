@@ -2,8 +2,8 @@
 
 import pytest
 
-from catdog_core.augmentation.warnings import questions
-from catdog_core.base.field_specs import controls
+from catdog_core.augmentation.warnings import list_setting_warnings
+from catdog_core.base.field_specs import describe_fields
 from catdog_core.config import NO_AUGMENTATION, PRESETS, Augmentation
 
 ODD = {
@@ -28,34 +28,34 @@ ODD = {
 
 
 def told(settings, classes=("cats", "dogs")):
-    return [q.text.format(**q.params) for q in questions(settings, classes)]
+    return [q.text.format(**q.params) for q in list_setting_warnings(settings, classes)]
 
 
 @pytest.mark.parametrize("name", ["gentle", "strong", "none"])
 def test_usual_settings_raise_no_question(name):
-    assert questions(PRESETS[name]) == []
+    assert list_setting_warnings(PRESETS[name]) == []
 
 
 def test_the_notes_own_preset_asks_about_cats_upside_down():
-    (question,) = questions(Augmentation())
+    (question,) = list_setting_warnings(Augmentation())
     assert question.setting == "vertical_flip"
     assert "cats, dogs upside down?" in question.text.format(**question.params)
 
 
 def test_typical_values_raise_no_question():
-    typical = {c.name: c.typical for c in controls(Augmentation) if c.typical}
+    typical = {c.name: c.typical for c in describe_fields(Augmentation) if c.typical}
     values = {
         name: pair if name in ("brightness_range", "contrast_range", "saturation_range") else top
         for name, pair in typical.items()
         for top in [pair[1]]
     }
-    assert questions(NO_AUGMENTATION.model_copy(update=values)) == []
+    assert list_setting_warnings(NO_AUGMENTATION.model_copy(update=values)) == []
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_value_is_asked_about_under_its_setting(name):
     settings = NO_AUGMENTATION.model_copy(update={"erasing_probability": 0.1, name: ODD[name]})
-    found = questions(settings)
+    found = list_setting_warnings(settings)
     assert {question.setting for question in found} == {name}
     assert len(found) == (2 if isinstance(ODD[name], tuple) else 1)
 
@@ -71,8 +71,8 @@ def test_every_question_asks_and_names_an_experiment():
 
 def test_wrap_is_asked_about_only_where_borders_come_into_view():
     still = NO_AUGMENTATION.model_copy(update={"fill_mode": "wrap"})
-    assert questions(still) == []
-    (question,) = questions(still.model_copy(update={"zoom_range": 0.1}))
+    assert list_setting_warnings(still) == []
+    (question,) = list_setting_warnings(still.model_copy(update={"zoom_range": 0.1}))
     assert question.setting == "fill_mode"
 
 

@@ -48,4 +48,4 @@ def test_a_damaged_photo_leaves_one_line_at_most_in_a_servers_log():
     lines = done.stderr.splitlines()
     assert done.returncode == 0 and done.stdout == b""
     assert 0 < len(lines) <= 60, "with none, SECURITY.md and `quiet` tell of what is no more"
-    assert all(library_output._OF_DECODERS.match(line) and len(line) < 100 for line in lines)
+    assert all(library_output._DECODER_MESSAGES.match(line) and len(line) < 100 for line in lines)

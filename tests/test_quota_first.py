@@ -43,7 +43,7 @@ def shared(workspace, monkeypatch):
     workspace.mkdir()
     told = {"format": 1, "shared": True, "runs_each": 1}
     (workspace / access.FILE).write_text(json.dumps(told))
-    folder = fakes.run("adas")
+    folder = fakes.make_run("adas")
     about = files.read_json(folder / "about.json")
     files.write_json(folder / "about.json", {**about, "owner": "ada"})
 
@@ -51,7 +51,7 @@ def shared(workspace, monkeypatch):
 @pytest.fixture(params=["the audience", "a student whose quota is used up"])
 def visitor(request, monkeypatch):
     who = Visitor("ada", "student" if "student" in request.param else "audience")
-    monkeypatch.setattr(access, "_ask", lambda: who)
+    monkeypatch.setattr(access, "_visitor_provider", lambda: who)
     return who
 
 
@@ -59,33 +59,33 @@ def visitor(request, monkeypatch):
 def test_a_bundle_is_not_opened_for_who_may_not_have_a_run(tmp_path):
     file = Untouched()
     with pytest.raises(AccessError):
-        bundle_import.bring(file)
+        bundle_import.import_bundle(file)
     assert not file.touched
     with pytest.raises(AccessError):
-        bundle_import.bring(tmp_path / "is not even there.zip")
-    assert len(runs.listing()) == 1
+        bundle_import.import_bundle(tmp_path / "is not even there.zip")
+    assert len(runs.list_runs()) == 1
 
 
 @pytest.mark.usefixtures("visitor")
 def test_a_history_is_not_opened_for_who_may_not_have_a_run(tmp_path):
     with pytest.raises(AccessError):
-        history_import.bring(tmp_path / "is not even there.csv")
-    assert len(runs.listing()) == 1
+        history_import.import_history(tmp_path / "is not even there.csv")
+    assert len(runs.list_runs()) == 1
 
 
 @pytest.mark.parametrize(
     "read",
     [
-        lambda file, tmp_path: archives.look(file, "photos.zip"),
-        lambda file, tmp_path: imports.archive(file, "photos.zip"),
-        lambda file, tmp_path: imports.look_at_photos({"cats": [("a.jpg", file)]}, "x"),
-        lambda file, tmp_path: tfrecord_import.look(tmp_path / "gone.tfrecord"),
-        lambda file, tmp_path: tfrecord_import.import_foreign(tmp_path / "gone.tfrecord"),
-        lambda file, tmp_path: presets.save("x", Augmentation()),
+        lambda file, tmp_path: archives.inspect_archive(file, "photos.zip"),
+        lambda file, tmp_path: imports.import_archive(file, "photos.zip"),
+        lambda file, tmp_path: imports.preview_photos({"cats": [("a.jpg", file)]}, "x"),
+        lambda file, tmp_path: tfrecord_import.preview_tfrecords(tmp_path / "gone.tfrecord"),
+        lambda file, tmp_path: tfrecord_import.import_tfrecords(tmp_path / "gone.tfrecord"),
+        lambda file, tmp_path: presets.save_preset("x", Augmentation()),
     ],
 )
 def test_photos_and_presets_are_not_looked_at_for_the_audience(read, tmp_path, monkeypatch):
-    monkeypatch.setattr(access, "_ask", lambda: Visitor("", "audience"))
+    monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("", "audience"))
     file = Untouched()
     with pytest.raises(AccessError):
         read(file, tmp_path)
@@ -97,21 +97,21 @@ def test_a_bundle_that_would_pass_the_quota_of_the_disk_is_not_unpacked(
 ):
     told = {"format": 1, "shared": True, "runs_each": 9, "megabytes_each": 1}
     (workspace / access.FILE).write_text(json.dumps(told))
-    monkeypatch.setattr(access, "_ask", lambda: Visitor("bob", "student"))
+    monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("bob", "student"))
     with pytest.raises(AccessError, match="This run takes"):
-        bundle_import.bring(travelled[1])
-    assert len(runs.listing()) == 1 and not list(runs.root().glob(".*"))
+        bundle_import.import_bundle(travelled[1])
+    assert len(runs.list_runs()) == 1 and not list(runs.runs_folder().glob(".*"))
     told["megabytes_each"] = 1000
     (workspace / access.FILE).write_text(json.dumps(told))
-    assert bundle_import.bring(travelled[1]).run.owner == "bob"
+    assert bundle_import.import_bundle(travelled[1]).run.owner == "bob"
 
 
 @pytest.mark.parametrize("path", GATED)
 def test_what_a_page_takes_up_is_off_for_the_audience(path, demo, monkeypatch):
     datasets.open_folder(demo)
-    monkeypatch.setattr(access, "_ask", lambda: Visitor("", "audience"))
+    monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("", "audience"))
     radio, value, key = GATED[path]
-    page = fakes.page(path)
+    page = fakes.open_page(path)
     if radio:
         page.session_state[radio] = value
         page.run()
@@ -123,18 +123,18 @@ def test_a_history_that_is_sent_all_the_same_is_not_read(monkeypatch):
     def gate(action, owner=None, disabled=False, help=None):
         return {"disabled": disabled, "help": help}
 
-    monkeypatch.setattr(visitors, "gate", gate)
-    monkeypatch.setattr(access, "_ask", lambda: Visitor("ada", "student"))
-    monkeypatch.setattr(history_import, "read", None)
-    page = fakes.page("4_Compare")
+    monkeypatch.setattr(visitors, "permission_kwargs", gate)
+    monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("ada", "student"))
+    monkeypatch.setattr(history_import, "read_history", None)
+    page = fakes.open_page("4_Compare")
     page.file_uploader(key="history_file").upload("h.csv", b"loss\n1\n", "text/csv")
     next(b for b in page.button if b.label == "Bring it in").click().run()
-    assert "You have 1 runs already" in fakes.said(page.error)
+    assert "You have 1 runs already" in fakes.joined_text(page.error)
 
 
 def test_the_code_that_is_tried_has_a_length(workspace):
     code = "meow" * 20
-    told = {"format": 1, "shared": True, "student_code": access.hashed(code)}
+    told = {"format": 1, "shared": True, "student_code": access.hash_code(code)}
     (workspace / access.FILE).write_text(json.dumps(told))
     assert access.role_by_code(code) == "student"
     assert access.role_by_code(code + " " * 50_000_000) is None
@@ -146,7 +146,7 @@ def test_a_file_of_settings_without_end_shuts_and_says_so(workspace, name, text)
     from catdog_core.base import limits
 
     (workspace / name).write_text(text)
-    limits._of.cache_clear()
+    limits._load_limits.cache_clear()
     with pytest.raises(CatDogError):
-        access.settings() if name == access.FILE else limits.current()
-    limits._of.cache_clear()
+        access.load_access_settings() if name == access.FILE else limits.current_limits()
+    limits._load_limits.cache_clear()

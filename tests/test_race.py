@@ -33,7 +33,9 @@ def folder_of(place, kind, count=8):
 @on_linux
 def test_every_reader_comes_to_figures_cold_and_warm_and_only_reads(workspace, demo, capfd):
     seen, before = [], {path: path.stat() for path in demo.rglob("*")}
-    lanes = loading_benchmark.run(datasets.scan(demo), **QUICK, on_progress=seen.append)
+    lanes = loading_benchmark.run_loading_benchmark(
+        datasets.scan_folder(demo), **QUICK, on_progress=seen.append
+    )
     after = {path: path.stat() for path in demo.rglob("*")}
     assert [(p, s.st_mtime_ns, s.st_ctime_ns, s.st_nlink) for p, s in before.items()] == [
         (p, s.st_mtime_ns, s.st_ctime_ns, s.st_nlink) for p, s in after.items()
@@ -50,7 +52,9 @@ def test_every_reader_comes_to_figures_cold_and_warm_and_only_reads(workspace, d
 
 @pytest.mark.parametrize("reader", loading_readers.READERS, ids=lambda reader: reader.key)
 def test_every_reader_gives_batches_as_the_network_takes_them(workspace, demo, tmp_path, reader):
-    stage = loading_readers.lay_out(datasets.scan(demo), tmp_path, 32, 4, 16, lambda *_: None)
+    stage = loading_readers.prepare_benchmark_data(
+        datasets.scan_folder(demo), tmp_path, 32, 4, 16, lambda *_: None
+    )
     batch = np.asarray(next(reader.open(stage)))
     assert (batch.shape, batch.dtype) == ((4, 32, 32, 3), np.float32)
     assert 100 < batch.max() <= 255
@@ -59,7 +63,7 @@ def test_every_reader_gives_batches_as_the_network_takes_them(workspace, demo, t
 def test_a_photo_nobody_can_read_ends_the_peers_and_not_the_lab(workspace, tmp_path):
     folder = folder_of(tmp_path / "set", "png")
     (folder / "train" / "cats" / "0.png").write_bytes(b"no photo")
-    lanes = by_key(loading_benchmark.run(datasets.scan(folder), **QUICK))
+    lanes = by_key(loading_benchmark.run_loading_benchmark(datasets.scan_folder(folder), **QUICK))
     for key in ("generator", "keras"):
         assert "broke off" in str(lanes[key].left_out)
         assert lanes[key].warm is None
@@ -68,7 +72,9 @@ def test_a_photo_nobody_can_read_ends_the_peers_and_not_the_lab(workspace, tmp_p
 
 def test_peers_that_know_no_webp_are_left_out_with_the_reason(workspace, tmp_path):
     lanes = by_key(
-        loading_benchmark.run(datasets.scan(folder_of(tmp_path / "set", "webp")), **QUICK)
+        loading_benchmark.run_loading_benchmark(
+            datasets.scan_folder(folder_of(tmp_path / "set", "webp")), **QUICK
+        )
     )
     assert lanes["keras"].left_out is not None
     assert lanes["folder"].warm > 0
@@ -79,12 +85,12 @@ def test_where_no_photo_can_be_read_there_is_no_race(workspace, tmp_path):
     for path in folder.rglob("*.png"):
         path.write_bytes(b"no photo")
     with pytest.raises(CatDogError, match="None of the"):
-        loading_benchmark.run(datasets.scan(folder), **QUICK)
+        loading_benchmark.run_loading_benchmark(datasets.scan_folder(folder), **QUICK)
 
 
 def test_a_system_that_keeps_files_in_memory_has_no_cold_figures(workspace, demo, monkeypatch):
-    monkeypatch.setattr(loading_readers, "forget", lambda paths: False)
-    lanes = loading_benchmark.run(datasets.scan(demo), **QUICK)
+    monkeypatch.setattr(loading_readers, "drop_from_page_cache", lambda paths: False)
+    lanes = loading_benchmark.run_loading_benchmark(datasets.scan_folder(demo), **QUICK)
     assert all(lane.cold is None and lane.warm > 0 for lane in lanes)
 
 
@@ -94,12 +100,12 @@ def test_forgotten_files_are_not_in_memory_until_they_are_read(tmp_path):
     with open(path, "wb") as file:
         file.write(bytes(100_000))
         os.fsync(file.fileno())
-    if not loading_readers.forget([path]):
+    if not loading_readers.drop_from_page_cache([path]):
         pytest.skip("this file system keeps its files in memory")
     path.read_bytes()
-    assert loading_readers._in_memory(path)
-    assert loading_readers.forget([path])
-    assert not loading_readers._in_memory(path)
+    assert loading_readers._is_page_cached(path)
+    assert loading_readers.drop_from_page_cache([path])
+    assert not loading_readers._is_page_cached(path)
 
 
 def test_without_links_the_photos_are_copied(demo, tmp_path, monkeypatch):
@@ -107,7 +113,9 @@ def test_without_links_the_photos_are_copied(demo, tmp_path, monkeypatch):
         raise OSError("a required privilege is not held by the client")
 
     monkeypatch.setattr(loading_readers.Path, "symlink_to", refused)
-    stage = loading_readers.lay_out(datasets.scan(demo), tmp_path, 32, 4, 16, lambda *_: None)
+    stage = loading_readers.prepare_benchmark_data(
+        datasets.scan_folder(demo), tmp_path, 32, 4, 16, lambda *_: None
+    )
     assert len(stage.files) == 16
     assert all(path.is_file() and not path.is_symlink() for path in stage.files)
 
@@ -116,13 +124,13 @@ def test_a_full_disk_ends_the_race_in_a_sentence(workspace, demo, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(loading_readers, "_link", full)
+    monkeypatch.setattr(loading_readers, "_link_or_copy", full)
     with pytest.raises(CatDogError, match="No space left on device"):
-        loading_benchmark.run(datasets.scan(demo), **QUICK)
+        loading_benchmark.run_loading_benchmark(datasets.scan_folder(demo), **QUICK)
 
 
 def test_rounds_begin_with_another_reader_each_and_none_is_named_twice():
-    course = loading_benchmark._Race(None)
+    course = loading_benchmark._Benchmark(None)
     course.runners[1].left_out = CatDogError("gone")
     keys = [runner.reader.key for runner in course._turns("warm", 3)]
     assert keys[0::4] == ["generator", "folder", "folder"]
@@ -135,18 +143,20 @@ def test_a_race_that_is_stopped_leaves_nothing_behind(workspace, demo):
             raise CatDogError("stopped")
 
     with pytest.raises(CatDogError, match="stopped"):
-        loading_benchmark.run(datasets.scan(demo), **QUICK, on_progress=stop)
+        loading_benchmark.run_loading_benchmark(
+            datasets.scan_folder(demo), **QUICK, on_progress=stop
+        )
     assert not (workspace / "cache" / ".race").exists()
-    loading_benchmark.run(datasets.scan(demo), **QUICK)
+    loading_benchmark.run_loading_benchmark(datasets.scan_folder(demo), **QUICK)
 
 
 def test_a_second_race_is_refused_while_one_runs(workspace, demo):
-    dataset = datasets.scan(demo)
+    dataset = datasets.scan_folder(demo)
 
     def again(_):
         with pytest.raises(CatDogError, match="already running"):
-            loading_benchmark.run(dataset, **QUICK)
+            loading_benchmark.run_loading_benchmark(dataset, **QUICK)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        loading_benchmark.run(dataset, **QUICK, on_progress=again)
+        loading_benchmark.run_loading_benchmark(dataset, **QUICK, on_progress=again)

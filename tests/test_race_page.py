@@ -8,14 +8,16 @@ from streamlit.testing.v1 import AppTest
 from catdog_core.base import jobs
 from catdog_core.base.errors import CatDogError
 from catdog_core.data import datasets
-from catdog_core.training.loading_benchmark import Lane, Standing
+from catdog_core.training.loading_benchmark import BenchmarkProgress, ReaderResult
 from catdog_ui import loaders
 from catdog_ui.data import race_view
 
 LANES = [
-    Lane("generator", "ImageDataGenerator", False, 500.0, 1000.0, 1.0, 1.0, 9000),
-    Lane("keras", "image_dataset_from_directory", False, left_out=CatDogError("<b>odd</b> photo")),
-    Lane("memory", "The lab, memory", True, 4000.0, 20000.0, 1.0, 0.5, 9000),
+    ReaderResult("generator", "ImageDataGenerator", False, 500.0, 1000.0, 1.0, 1.0, 9000),
+    ReaderResult(
+        "keras", "image_dataset_from_directory", False, left_out=CatDogError("<b>odd</b> photo")
+    ),
+    ReaderResult("memory", "The lab, memory", True, 4000.0, 20000.0, 1.0, 0.5, 9000),
 ]
 
 
@@ -25,7 +27,7 @@ def script(folder):
     from catdog_core.data import datasets
     from catdog_ui.data import race_view
 
-    race_view.show(datasets.open_folder(Path(folder)))
+    race_view.show_race(datasets.open_folder(Path(folder)))
 
 
 @pytest.fixture
@@ -33,12 +35,12 @@ def section(workspace, demo):
     """The section on its own, before any race of the dataset."""
     yield AppTest.from_function(script, kwargs={"folder": str(demo)}, default_timeout=30).run()
     for key in [key for key in jobs._jobs if key.startswith("race-")]:
-        jobs.forget(key)
+        jobs.forget_job(key)
 
 
 def raced_by(monkeypatch, work):
     """Let `work(job)` stand for the race."""
-    monkeypatch.setattr(loaders, "race", lambda dataset, job: work(job))
+    monkeypatch.setattr(loaders, "run_loading_benchmark", lambda dataset, job: work(job))
 
 
 def ended():
@@ -73,14 +75,14 @@ def test_a_race_that_runs_shows_who_is_at_it_and_cannot_be_started_twice(section
 
     def work(job):
         started.append(job)
-        job.result = Standing("warm", 0.5, tuple(LANES), "memory")
+        job.result = BenchmarkProgress("warm", 0.5, tuple(LANES), "memory")
         going.wait(60)
         return LANES
 
     raced_by(monkeypatch, work)
     section.button(key="race_start").click().run()
     section.run()
-    race_view._start(datasets.listing()[0])  # a second window, or a click that came late
+    race_view._start_race(datasets.list_datasets()[0])  # a second window, or a click that came late
     assert section.button(key="race_start").disabled
     assert "The lab, memory ▸" in html(section)
     assert len(started) == 1
@@ -116,7 +118,7 @@ def test_an_error_ends_as_a_sentence(section, monkeypatch):
 
 
 def test_bars_grow_with_the_part_done_and_hold_no_foreign_markup():
-    drawn = race_view.bars(LANES)
+    drawn = race_view.render_bars(LANES)
     assert "width:50.00%" in drawn  # of the fastest, half done
     assert "width:5.00%" in drawn
     assert "&lt;b&gt;odd" in drawn
@@ -124,7 +126,7 @@ def test_bars_grow_with_the_part_done_and_hold_no_foreign_markup():
 
 
 def test_where_nothing_is_cold_it_is_said_why(section, monkeypatch):
-    warm = [Lane("memory", "The lab, memory", True, None, 20000.0, 0.0, 1.0, 9000)]
+    warm = [ReaderResult("memory", "The lab, memory", True, None, 20000.0, 0.0, 1.0, 9000)]
     raced_by(monkeypatch, lambda job: warm)
     section.button(key="race_start").click().run()
     ended()

@@ -15,30 +15,32 @@ from catdog_core.training import pipeline
 
 @pytest.fixture(scope="module")
 def packed(demo, tmp_path_factory):
-    return tfrecord.pack(datasets.scan(demo), tmp_path_factory.mktemp("packed") / "out", size=32)
+    return tfrecord.pack_dataset(
+        datasets.scan_folder(demo), tmp_path_factory.mktemp("packed") / "out", size=32
+    )
 
 
 @pytest.fixture(scope="module")
 def photos(packed):
-    return tfrecord.load(packed, "train")
+    return tfrecord.load_split(packed, "train")
 
 
 def test_shards_hold_what_the_decoder_gives(demo, packed, photos):
-    items = {item.file: item for item in datasets.scan(demo).items("train")}
+    items = {item.file: item for item in datasets.scan_folder(demo).items("train")}
     assert sorted(photos.files) == sorted(items)
     assert photos.images.shape == (48, 32, 32, 3)
     for image, label, file in zip(photos.images[:5], photos.labels, photos.files, strict=False):
         assert label == items[file].label
-        assert np.array_equal(image, decode.load(items[file].path.read_bytes(), 32))
+        assert np.array_equal(image, decode.decode_and_fit(items[file].path.read_bytes(), 32))
 
 
 def test_a_part_of_the_validation_sees_every_class(packed):
-    labels = tfrecord.load(packed, "validation").labels
+    labels = tfrecord.load_split(packed, "validation").labels
     assert 3 <= labels[:12].sum() <= 9
 
 
 def test_the_index_describes_the_shards(packed):
-    assert tfrecord.opened(packed.path) == packed
+    assert tfrecord.open_packed(packed.path) == packed
     assert packed.classes == ("cats", "dogs")
     assert packed.counts == {"train": 48, "validation": 24}
     stems = ["index", "train-00000", "train-00000", "validation-00000", "validation-00000"]
@@ -63,9 +65,9 @@ def test_anybodys_tensorflow_reads_the_shards(packed, photos):
 
 def test_shards_are_split_by_size(demo, tmp_path, monkeypatch):
     monkeypatch.setattr(shard_writer, "SHARD_BYTES", 20 * 32 * 32 * 3)
-    many = tfrecord.pack(datasets.scan(demo), tmp_path / "out", size=32)
+    many = tfrecord.pack_dataset(datasets.scan_folder(demo), tmp_path / "out", size=32)
     assert len(list(many.path.glob("train-*.tfrecord"))) == 3
-    assert len(tfrecord.load(many, "train").labels) == 48
+    assert len(tfrecord.load_split(many, "train").labels) == 48
 
 
 def test_an_unreadable_photo_is_named_and_left_out(demo, tmp_path):
@@ -73,20 +75,22 @@ def test_an_unreadable_photo_is_named_and_left_out(demo, tmp_path):
 
     shutil.copytree(demo, tmp_path / "set")
     (tmp_path / "set/train/cats/cat.0003.jpg").write_bytes(b"no")
-    found = tfrecord.pack(datasets.scan(tmp_path / "set"), tmp_path / "out", size=32)
+    found = tfrecord.pack_dataset(datasets.scan_folder(tmp_path / "set"), tmp_path / "out", size=32)
     assert [file for file, _ in found.unreadable] == ["train/cats/cat.0003.jpg"]
     assert found.counts["train"] == 47
-    assert [file for file, _ in tfrecord.opened(found.path).unreadable] == [found.unreadable[0][0]]
+    assert [file for file, _ in tfrecord.open_packed(found.path).unreadable] == [
+        found.unreadable[0][0]
+    ]
 
 
 def test_nothing_is_packed_over_something(demo, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(DatasetError, match="already holds something"):
-        tfrecord.pack(datasets.scan(demo), tmp_path, size=32)
+        tfrecord.pack_dataset(datasets.scan_folder(demo), tmp_path, size=32)
 
 
 def test_photos_read_when_indexed_are_those_kept_in_memory(packed, photos):
-    stored = tfrecord.load(packed, "train", in_memory=False)
+    stored = tfrecord.load_split(packed, "train", in_memory=False)
     assert not isinstance(stored.images, np.ndarray)
     assert (stored.labels.tolist(), stored.files) == (photos.labels.tolist(), photos.files)
     for key in (5, -1, slice(3, 40, 7), [7, 7, 0], photos.labels == 1, slice(0, 0)):
@@ -97,14 +101,14 @@ def test_photos_read_when_indexed_are_those_kept_in_memory(packed, photos):
 
 
 def test_only_a_small_split_is_kept_in_memory(packed, photos, monkeypatch):
-    assert isinstance(tfrecord.load(packed, "train").images, np.ndarray)
+    assert isinstance(tfrecord.load_split(packed, "train").images, np.ndarray)
     monkeypatch.setattr(tfrecord, "IN_MEMORY", photos.images.nbytes - 1)
-    assert not isinstance(tfrecord.load(packed, "train").images, np.ndarray)
-    assert isinstance(tfrecord.load(packed, "validation").images, np.ndarray)
+    assert not isinstance(tfrecord.load_split(packed, "train").images, np.ndarray)
+    assert isinstance(tfrecord.load_split(packed, "validation").images, np.ndarray)
 
 
 def test_batches_are_the_same_from_memory_and_from_shards(packed, photos):
-    stored = tfrecord.load(packed, "train", in_memory=False)
+    stored = tfrecord.load_split(packed, "train", in_memory=False)
     both = zip(batches(stored, Augmentation()), batches(photos, Augmentation()), strict=True)
     assert all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in both)
 
@@ -152,11 +156,11 @@ def test_training_photos_are_augmented_and_validation_photos_never(photos, monke
     monkeypatch.setattr(augment, "batch", lambda *a: calls.append(1) or real(*a))
     batches(photos, Augmentation(), last=3)
     assert len(calls) == 3
-    plain = list(pipeline.plain_batches(photos, 20))
+    plain = list(pipeline.eval_batches(photos, 20))
     assert len(calls) == 3
     assert [len(labels) for _, labels in plain] == [20, 20, 8]
     assert np.array_equal(np.concatenate([x for x, _ in plain]), photos.images)
-    assert len(list(pipeline.plain_batches(photos, 20, steps=2))) == 2
+    assert len(list(pipeline.eval_batches(photos, 20, steps=2))) == 2
 
 
 @pytest.mark.parametrize(("classes", "shape"), [(2, (8,)), (3, (8, 3))])
@@ -168,7 +172,7 @@ def test_mixed_batches_carry_shares_and_their_validation_fits_them(photos, class
     images, labels = next(iter(batches))
     assert labels.shape == shape and images.dtype == "float32"
     assert ((labels.numpy() > 0.01) & (labels.numpy() < 0.99)).any()
-    plain = pipeline.plain_batches(photos, 8, classes=classes, shares=True)
+    plain = pipeline.eval_batches(photos, 8, classes=classes, shares=True)
     assert next(iter(plain))[1].shape == shape
     again = pipeline.training_batches(
         photos, settings, batch_size=8, seed=1, first_step=0, last_step=3, classes=classes

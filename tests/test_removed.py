@@ -64,32 +64,38 @@ def at_url(workspace, demo):
 
 
 def test_a_dataset_opened_at_a_url_says_what_to_do_and_others_are_not_touched(at_url):
-    assert [each.name for each in datasets.listing()] == ["cartoons"]
-    said = dict(datasets.damaged())
+    assert [each.name for each in datasets.list_datasets()] == ["cartoons"]
+    said = dict(datasets.list_damaged_datasets())
     assert sorted(said) == sorted(at_url)
     for name in at_url:
         assert "import URL" in str(said[name]) and f"s3://bucket/{name[:6]}" in str(said[name])
-        for use in (datasets.load, datasets.undo, lambda n: datasets.resplit(n, 1)):
+        for use in (
+            datasets.load_dataset,
+            datasets.undo_last_edit,
+            lambda n: datasets.resplit(n, 1),
+        ):
             with pytest.raises(DatasetError, match="import URL"):
                 use(name)
-        datasets.remove(name)
-    assert datasets.damaged() == [] and len(datasets.listing()) == 1
+        datasets.remove_dataset(name)
+    assert datasets.list_damaged_datasets() == [] and len(datasets.list_datasets()) == 1
 
 
 def test_the_data_page_lists_a_dataset_opened_at_a_url_and_deletes_it(at_url):
-    app = fakes.page("1_Data")
+    app = fakes.open_page("1_Data")
     assert not app.exception and len(app.error) == 2
     assert all("import URL" in error.value for error in app.error)
     app.button(f"damaged_{at_url[0]}").click().run()
     app.button("record_delete_sure").click().run()
-    assert not app.exception and [name for name, _ in datasets.damaged()] == at_url[1:]
+    assert (
+        not app.exception and [name for name, _ in datasets.list_damaged_datasets()] == at_url[1:]
+    )
 
 
 def test_a_run_trained_at_a_url_goes_on_once_its_photos_are_imported(at_url, demo, capsys):
     """Here its own dataset is taken away, and its record names the URL."""
     here = datasets.open_folder(demo)
-    run = runs.create(here, SMALL, None)
-    record = datasets.root() / here.id / "dataset.json"
+    run = runs.create_run(here, SMALL, None)
+    record = datasets.datasets_folder() / here.id / "dataset.json"
     files.write_json(record, {**files.read_json(record), "root": "memory://gone"})
     assert main(["resume", str(run)]) == 1
     said = capsys.readouterr().err
@@ -97,14 +103,14 @@ def test_a_run_trained_at_a_url_goes_on_once_its_photos_are_imported(at_url, dem
     pytest.importorskip("fsspec", reason="URLs are an option of the lab")
     assert main(["import", demo.as_uri()]) == 0
     assert main(["resume", str(run)]) == 0
-    assert len(runs.load(run).epochs) == 2
+    assert len(runs.load_run(run).epochs) == 2
 
 
 def test_a_limit_that_was_removed_is_told_and_passed_over(workspace, caplog):
     workspace.mkdir()
     (workspace / limits.FILE).write_text('{"shard_cache_bytes": 5, "photo_bytes": 200000}')
-    limits._of.cache_clear()
-    assert limits.current().photo_bytes == limits.current().photo_bytes == 200_000
+    limits._load_limits.cache_clear()
+    assert limits.current_limits().photo_bytes == limits.current_limits().photo_bytes == 200_000
     assert [each.getMessage() for each in caplog.records] == [
         "shard_cache_bytes was removed. Delete it from limits.json."
     ]
@@ -113,19 +119,21 @@ def test_a_limit_that_was_removed_is_told_and_passed_over(workspace, caplog):
 @pytest.fixture
 def of_two_workers(workspace, demo):
     """A run as an earlier version left it, to be trained by two workers together."""
-    folder = runs.create(datasets.open_folder(demo), SMALL, None)
+    folder = runs.create_run(datasets.open_folder(demo), SMALL, None)
     settings = files.read_json(folder / "settings.json")
     files.write_json(folder / "settings.json", {**settings, "workers": 2, "address": "auto"})
     return folder
 
 
 def test_a_run_of_two_workers_trains_with_one_and_says_so(of_two_workers, capsys):
-    alone = runs.create(datasets.load(runs.load(of_two_workers).dataset_id), SMALL, None)
+    alone = runs.create_run(
+        datasets.load_dataset(runs.load_run(of_two_workers).dataset_id), SMALL, None
+    )
     execute_run(alone)
     assert main(["resume", str(of_two_workers)]) == 0
     assert "This run had 2 workers. It now trains with one." in capsys.readouterr().out
     numbers = [
-        [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load(each).epochs]
+        [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load_run(each).epochs]
         for each in (alone, of_two_workers)
     ]
     assert numbers[0] == numbers[1] and len(numbers[0]) == 2
@@ -137,5 +145,5 @@ def test_a_run_of_two_workers_trains_with_one_and_says_so(of_two_workers, capsys
 def test_the_number_of_workers_that_was_asked_for_last_counts(of_two_workers, stored, workers):
     about = files.read_json(of_two_workers / "about.json")
     files.write_json(of_two_workers / "about.json", {**about, **stored})
-    run = runs.load(of_two_workers)
+    run = runs.load_run(of_two_workers)
     assert run.workers == workers and run.problem is None and run.can_resume

@@ -10,7 +10,7 @@ import pytest
 
 from catdog_core import runs
 from catdog_core.analysis import histories, metrics
-from catdog_core.analysis.predictions import Table
+from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base import files, report_language
 from catdog_core.base.errors import RunError
 from catdog_core.config import Training
@@ -52,7 +52,7 @@ def trained(demo, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("CATDOG_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
         training = Training(image_size=64, epochs=2, batch_size=12)
-        folder = runs.create(datasets.open_folder(pets), training, None, name=HOSTILE)
+        folder = runs.create_run(datasets.open_folder(pets), training, None, name=HOSTILE)
         execute_run(folder)
         yield folder
 
@@ -62,7 +62,7 @@ def test_a_report_tells_verdict_curves_matrix_mistakes_and_settings(trained, tmp
     _, found = page(trained, tmp_path)
     for said in ("The verdict", "Curves", "Confusion matrix", "Worst mistakes", "Settings"):
         assert said in found.text
-    right = report_text.gather(trained).result.right
+    right = report_text.gather_report_data(trained).result.right
     assert f"{right} of 24 photos are right" in found.text
     assert len([tag for tag, _ in found.tags if tag == "svg"]) == 2
     pictures = [a for tag, a in found.tags if tag == "img"]
@@ -93,43 +93,47 @@ def test_a_report_is_in_the_readers_language(workspace, tmp_path):
     def say(message, **values):
         return f"«{message.format(**values)}»" if values else f"«{message}»"
 
-    _, found = page(fakes.run(), tmp_path, say=say)
+    _, found = page(fakes.make_run(), tmp_path, say=say)
     assert "«Settings»" in found.text and "«The verdict»" in found.text
 
 
 def test_a_run_whose_photos_are_gone_still_has_its_curves(workspace, tmp_path):
-    folder = fakes.run()
+    folder = fakes.make_run()
     (folder / "best.keras").write_bytes(b"PK\x05\x06" + b"\0" * 18)
     _, found = page(folder, tmp_path)
     assert "There is no dataset 'cartoons'" in found.text and "66.0%" in found.text
 
 
 def test_many_classes_get_their_mistakes_named_and_no_huge_table(workspace, tmp_path):
-    run, count = runs.load(fakes.run()), 60
+    run, count = runs.load_run(fakes.make_run()), 60
     classes = tuple(f"kind {n}" for n in range(count))
     labels = np.arange(count)
     shares = np.eye(count)[np.roll(labels, 1)]
-    table = Table(tuple(map(str, labels)), classes, labels, shares)
-    facts = report_text.Facts(run, histories.of_run(run), table, metrics.at(table))
-    found = Tags(report.html_page(facts, report_language.english, "en", live=False))
+    table = PredictionTable(tuple(map(str, labels)), classes, labels, shares)
+    facts = report_text.ReportData(
+        run, histories.diagnose_run(run), table, metrics.metrics_at_threshold(table)
+    )
+    found = Tags(report.render_page(facts, report_language.format_english, "en", live=False))
     assert "kind 0 called kind 59: 1 of 1" in found.text
     assert len([tag for tag, _ in found.tags if tag == "td"]) < 500
 
 
 def test_a_run_without_an_epoch_has_no_report(workspace, tmp_path):
     with pytest.raises(RunError, match="no whole epoch"):
-        report.html(fakes.run(epochs=0), tmp_path / "report.html")
+        report.html(fakes.make_run(epochs=0), tmp_path / "report.html")
 
 
 def test_a_loss_that_broke_is_told_as_a_dash(workspace, tmp_path):
-    folder = fakes.run()
+    folder = fakes.make_run()
     row = {"epoch": 3, "loss": None, "accuracy": 0.5, "val_loss": None, "val_accuracy": 0.5}
-    files.append_line(folder / "metrics.jsonl", row)
+    files.append_json_line(folder / "metrics.jsonl", row)
     text, found = page(folder, tmp_path)
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL).lower()
     assert "–" in found.text
 
 
 def test_the_command_line_writes_a_report(workspace, tmp_path, capsys):
-    status, _, error = fakes.shell(capsys, "export", fakes.run(), "report", tmp_path / "r.html")
+    status, _, error = fakes.run_cli(
+        capsys, "export", fakes.make_run(), "report", tmp_path / "r.html"
+    )
     assert (status, error) == (0, "") and "<!doctype html>" in (tmp_path / "r.html").read_text()

@@ -28,12 +28,12 @@ def wait_until(condition, seconds=90):
 
 
 def without_seconds(run):
-    rows = runs.load(run).epochs
+    rows = runs.load_run(run).epochs
     return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
 
 def test_a_new_run_keeps_every_setting_resolved(dataset):
-    run = runs.load(runs.create(dataset, Training(), Augmentation(), name="first"))
+    run = runs.load_run(runs.create_run(dataset, Training(), Augmentation(), name="first"))
     assert (run.training.steps_per_epoch, run.training.validation_steps) == (3, 2)
     assert (run.name, run.status, run.classes) == ("first", "stopped", ("cats", "dogs"))
     assert run.augmentation == Augmentation()
@@ -46,7 +46,7 @@ def test_a_folder_with_something_in_it_is_never_made_a_run(dataset, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(RunError, match="already holds something"):
-        runs.create(dataset, SMALL, None, folder=tmp_path / "mine")
+        runs.create_run(dataset, SMALL, None, folder=tmp_path / "mine")
 
 
 @pytest.mark.slow
@@ -55,8 +55,8 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset
 
     augmentation = Augmentation(mixup_alpha=0.4, noise_range=9)
 
-    whole = runs.create(dataset, SMALL, augmentation)
-    broken = runs.create(dataset, SMALL, augmentation)
+    whole = runs.create_run(dataset, SMALL, augmentation)
+    broken = runs.create_run(dataset, SMALL, augmentation)
     execute_run(whole)
 
     def stop_in_second_epoch(state):
@@ -64,10 +64,10 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset
             (broken / "stop").touch()
 
     execute_run(broken, stop_in_second_epoch)
-    assert runs.load(broken).status == "stopped"
-    assert [row["epoch"] for row in runs.load(broken).epochs] == [0]
+    assert runs.load_run(broken).status == "stopped"
+    assert [row["epoch"] for row in runs.load_run(broken).epochs] == [0]
     execute_run(broken)
-    assert runs.load(broken).status == "done"
+    assert runs.load_run(broken).status == "done"
     assert without_seconds(broken) == without_seconds(whole)
 
     one, two = (keras.models.load_model(run / "backup.keras") for run in (whole, broken))
@@ -84,39 +84,39 @@ def test_a_run_stopped_in_mid_epoch_and_resumed_equals_one_never_stopped(dataset
 
 @pytest.mark.slow
 def test_a_run_in_its_own_process_is_stopped_at_the_next_batch_and_resumed(dataset):
-    run = runs.create(dataset, SMALL.model_copy(update={"epochs": 400}), None)
-    runs.start(run)
-    wait_until(lambda: len(runs.load(run).epochs) >= 1)
-    assert runs.load(run).status == "running"
-    assert runs.batches(run)
-    runs.stop(run)
-    wait_until(lambda: runs.load(run).status == "stopped", 90)
-    done = len(runs.load(run).epochs)
-    runs.start(run)
-    wait_until(lambda: len(runs.load(run).epochs) > done)
-    runs.stop(run)
-    wait_until(lambda: runs.load(run).status == "stopped", 90)
+    run = runs.create_run(dataset, SMALL.model_copy(update={"epochs": 400}), None)
+    runs.start_run(run)
+    wait_until(lambda: len(runs.load_run(run).epochs) >= 1)
+    assert runs.load_run(run).status == "running"
+    assert runs.read_batches(run)
+    runs.stop_run(run)
+    wait_until(lambda: runs.load_run(run).status == "stopped", 90)
+    done = len(runs.load_run(run).epochs)
+    runs.start_run(run)
+    wait_until(lambda: len(runs.load_run(run).epochs) > done)
+    runs.stop_run(run)
+    wait_until(lambda: runs.load_run(run).status == "stopped", 90)
     assert "Traceback" not in (run / "log.txt").read_text()
 
 
 @pytest.mark.long  # tests/faults/test_fault_workers.py kills one that loads no TensorFlow
 def test_a_second_run_waits_its_turn_and_a_killed_one_is_lost_then_resumed(dataset):
-    first = runs.create(dataset, SMALL.model_copy(update={"epochs": 400}), None)
-    runs.start(first)
-    wait_until(lambda: len(runs.load(first).epochs) >= 1)
-    second = runs.create(dataset, SMALL, None)
-    runs.start(second)
-    wait_until(lambda: runs.load(second).ahead == 1)
-    assert runs.load(second).status == "queued"
+    first = runs.create_run(dataset, SMALL.model_copy(update={"epochs": 400}), None)
+    runs.start_run(first)
+    wait_until(lambda: len(runs.load_run(first).epochs) >= 1)
+    second = runs.create_run(dataset, SMALL, None)
+    runs.start_run(second)
+    wait_until(lambda: runs.load_run(second).ahead == 1)
+    assert runs.load_run(second).status == "queued"
 
-    psutil.Process(runs.load(first).state["pid"]).kill()
-    wait_until(lambda: runs.load(first).status == "lost", 90)
-    wait_until(lambda: runs.load(second).status == "done")
-    kept = len(runs.load(first).epochs)
-    runs.start(first)
-    wait_until(lambda: len(runs.load(first).epochs) > kept)
-    runs.stop(first)
-    wait_until(lambda: runs.load(first).status == "stopped", 90)
+    psutil.Process(runs.load_run(first).state["pid"]).kill()
+    wait_until(lambda: runs.load_run(first).status == "lost", 90)
+    wait_until(lambda: runs.load_run(second).status == "done")
+    kept = len(runs.load_run(first).epochs)
+    runs.start_run(first)
+    wait_until(lambda: len(runs.load_run(first).epochs) > kept)
+    runs.stop_run(first)
+    wait_until(lambda: runs.load_run(first).status == "stopped", 90)
 
 
 @pytest.mark.slow
@@ -126,9 +126,11 @@ def test_early_stopping_ends_the_run_so_many_epochs_after_its_best(dataset, monk
     # Whether a later epoch of a real training is better is chance; here the second one stays best.
     best = lambda epochs, monitor: min(1, len(epochs) - 1)  # noqa: E731
     monkeypatch.setattr(callbacks.runs, "best_epoch", best)
-    run = runs.create(dataset, SMALL.model_copy(update={"epochs": 30, "early_stopping": 2}), None)
+    run = runs.create_run(
+        dataset, SMALL.model_copy(update={"epochs": 30, "early_stopping": 2}), None
+    )
     execute_run(run)
-    found = runs.load(run)
+    found = runs.load_run(run)
     assert found.status == "done"
     assert [row["epoch"] for row in found.epochs] == [0, 1, 2, 3]
 
@@ -136,34 +138,34 @@ def test_early_stopping_ends_the_run_so_many_epochs_after_its_best(dataset, monk
 @pytest.mark.slow
 def test_a_diverging_training_fails_with_its_remedy(dataset):
     training = SMALL.model_copy(update={"epochs": 60, "learning_rate": 0.1, "steps_per_epoch": 40})
-    run = runs.create(dataset, training, None)
+    run = runs.create_run(dataset, training, None)
     with pytest.MonkeyPatch.context() as patch:
         from catdog_core.training import callbacks
 
-        def infinite(self, batch, logs=None, real=callbacks.Progress.on_train_batch_end):
+        def infinite(self, batch, logs=None, real=callbacks.ProgressLogger.on_train_batch_end):
             real(self, batch, {**logs, "loss": float("inf")} if batch == 3 else logs)
 
-        patch.setattr(callbacks.Progress, "on_train_batch_end", infinite)
+        patch.setattr(callbacks.ProgressLogger, "on_train_batch_end", infinite)
         with pytest.raises(RunError, match="diverged"):
             execute_run(run)
-    found = runs.load(run)
+    found = runs.load_run(run)
     assert found.status == "failed"
     assert "lower learning rate" in found.state["error"]["message"]
 
 
 def test_changed_photos_are_noticed_before_training(dataset, monkeypatch):
-    run = runs.create(dataset, SMALL, None)
-    record = datasets.root() / dataset.id / "dataset.json"
+    run = runs.create_run(dataset, SMALL, None)
+    record = datasets.datasets_folder() / dataset.id / "dataset.json"
     stored = json.loads(record.read_text())
     record.write_text(json.dumps({**stored, "fingerprint": "another"}))
     with pytest.raises(CatDogError, match="have changed"):
         execute_run(run)
-    assert runs.load(run).status == "failed"
+    assert runs.load_run(run).status == "failed"
 
 
 def test_a_run_that_ended_lets_go_of_its_lock_at_once(dataset):
-    run = runs.create(dataset, SMALL, None)
-    record = datasets.root() / dataset.id / "dataset.json"
+    run = runs.create_run(dataset, SMALL, None)
+    record = datasets.datasets_folder() / dataset.id / "dataset.json"
     files.write_json(record, {**files.read_json(record), "fingerprint": "another"})
     with pytest.raises(CatDogError) as kept:  # its traceback keeps the lock object alive
         execute_run(run)
@@ -172,21 +174,21 @@ def test_a_run_that_ended_lets_go_of_its_lock_at_once(dataset):
 
 
 def test_a_damaged_run_is_listed_beside_the_others(dataset):
-    good = runs.create(dataset, SMALL, None)
-    bad = runs.create(dataset, SMALL, None)
+    good = runs.create_run(dataset, SMALL, None)
+    bad = runs.create_run(dataset, SMALL, None)
     (bad / "settings.json").write_text("{")
-    found = {run.id: run.status for run in runs.listing()}
+    found = {run.id: run.status for run in runs.list_runs()}
     assert found == {good.name: "stopped", bad.name: "damaged"}
     with pytest.raises(RunError, match="damaged"):
-        runs.start(bad)
+        runs.start_run(bad)
 
 
 def test_the_last_line_of_an_epoch_counts(dataset):
-    run = runs.create(dataset, SMALL, None)
+    run = runs.create_run(dataset, SMALL, None)
     for epoch, accuracy in ((0, 0.5), (1, 0.6), (1, 0.7)):
         row = {"epoch": epoch, "val_accuracy": accuracy, "val_loss": 0.6, "seconds": 1}
-        files.append_line(run / "metrics.jsonl", row)
-    found = runs.load(run)
+        files.append_json_line(run / "metrics.jsonl", row)
+    found = runs.load_run(run)
     assert [row["val_accuracy"] for row in found.epochs] == [0.5, 0.7]
     assert (found.best_epoch, found.duration) == (1, 2)
 
@@ -204,64 +206,64 @@ def test_the_best_epoch_is_the_earliest_of_equals_with_the_lower_loss():
 
 
 def test_names_notes_and_trash(dataset):
-    run = runs.create(dataset, SMALL, None)
-    runs.rename(run, "  <b>Mimi</b> ")
-    runs.annotate(run, "with more light")
-    assert (runs.load(run).name, runs.load(run).note) == ("<b>Mimi</b>", "with more light")
-    key = runs.remove(run)
+    run = runs.create_run(dataset, SMALL, None)
+    runs.rename_run(run, "  <b>Mimi</b> ")
+    runs.set_note(run, "with more light")
+    assert (runs.load_run(run).name, runs.load_run(run).note) == ("<b>Mimi</b>", "with more light")
+    key = runs.remove_run(run)
     assert not run.exists()
-    assert [(entry.id, entry.name) for entry in trash.listing()] == [(key, "<b>Mimi</b>")]
+    assert [(entry.id, entry.name) for entry in trash.list_trash()] == [(key, "<b>Mimi</b>")]
     with pytest.raises(RunError, match="no run"):
-        runs.load(run)
+        runs.load_run(run)
 
 
 def test_a_run_that_works_cannot_be_deleted_or_started_again(dataset, monkeypatch):
-    run = runs.create(dataset, SMALL, None)
+    run = runs.create_run(dataset, SMALL, None)
     files.write_json(run / "state.json", {"status": "running", "beat": 1, "time": 1.0})
     monkeypatch.setattr(locks, "is_locked", lambda path: True)
-    for action in (runs.remove, runs.start):
+    for action in (runs.remove_run, runs.start_run):
         with pytest.raises(RunError, match="running"):
             action(run)
 
 
 def test_a_run_that_another_process_trains_is_told_to_be_busy(dataset, monkeypatch):
-    monkeypatch.setattr(execution, "_BUSY", 0)
-    run = runs.create(dataset, SMALL, None)
+    monkeypatch.setattr(execution, "_LOCK_TIMEOUT", 0)
+    run = runs.create_run(dataset, SMALL, None)
     with FileLock(run / "lock"), pytest.raises(RunError, match="already being trained"):
         execute_run(run)
 
 
 def test_only_a_running_run_can_be_stopped(dataset):
-    run = runs.create(dataset, SMALL, None)
+    run = runs.create_run(dataset, SMALL, None)
     with pytest.raises(RunError, match="nothing to stop"):
-        runs.stop(run)
+        runs.stop_run(run)
     assert not (run / "stop").exists()
 
 
 def test_a_stop_wished_while_the_worker_wakes_up_is_kept(dataset, monkeypatch):
-    run = runs.create(dataset, SMALL, None)
+    run = runs.create_run(dataset, SMALL, None)
     monkeypatch.setattr(subprocess_jobs.subprocess, "Popen", lambda *_, **__: psutil.Process())
     monkeypatch.setattr(psutil.Process, "nice", lambda *_: None)
-    runs.start(run)  # asked for; its process is still on the way
-    runs.stop(run)
+    runs.start_run(run)  # asked for; its process is still on the way
+    runs.stop_run(run)
     subprocess_jobs._detached.clear()
     execute_run(run)
-    assert runs.load(run).status == "stopped"
-    assert runs.load(run).epochs == []
+    assert runs.load_run(run).status == "stopped"
+    assert runs.load_run(run).epochs == []
 
 
 @pytest.mark.slow
 def test_a_stop_left_over_from_a_killed_worker_stops_no_new_one(dataset):
-    run = runs.create(dataset, SMALL, None)
+    run = runs.create_run(dataset, SMALL, None)
     (run / "stop").touch()
     execute_run(run)
-    assert runs.load(run).status == "done"
+    assert runs.load_run(run).status == "done"
 
 
 def test_a_damaged_resume_point_is_told_and_left_as_it_is(dataset):
-    run = runs.create(dataset, SMALL, None)
+    run = runs.create_run(dataset, SMALL, None)
     (run / "backup.keras").write_bytes(b"PK\x03\x04 half a model")
     with pytest.raises(CatDogError, match=r"backup\.keras is damaged"):
         execute_run(run)
-    assert runs.load(run).status == "damaged"
+    assert runs.load_run(run).status == "damaged"
     assert (run / "backup.keras").is_file()

@@ -18,13 +18,13 @@ SMALL = Training(epochs=3, batch_size=8, image_size=32, steps_per_epoch=4, seed=
 def rates(steps=4, rows=(), **settings):
     training = Training(learning_rate=0.01, **settings)
     total = training.epochs * steps
-    return [schedules.learning_rate(training, step, steps, rows) for step in range(total)]
+    return [schedules.learning_rate_at(training, step, steps, rows) for step in range(total)]
 
 
 def test_constant_stays_and_needs_no_steering():
     assert set(rates(epochs=5)) == {0.01}
-    assert schedules.is_fixed(Training())
-    assert not schedules.is_fixed(Training(warmup_epochs=1))
+    assert schedules.is_constant(Training())
+    assert not schedules.is_constant(Training(warmup_epochs=1))
 
 
 def test_step_falls_to_a_tenth_after_a_half_and_again_after_three_quarters():
@@ -52,14 +52,14 @@ def test_a_plateau_halves_the_rate_after_its_patience_and_only_by_earlier_epochs
 @pytest.mark.parametrize("schedule", ["constant", "step", "cosine", "plateau"])
 def test_the_curve_before_the_start_is_what_the_steps_get(schedule):
     training = Training(epochs=7, schedule=schedule, warmup_epochs=1)
-    for epoch, rate in schedules.curve(training, 13, points=50):
-        assert rate == schedules.learning_rate(training, round(epoch * 13), 13)
+    for epoch, rate in schedules.learning_rate_curve(training, 13, points=50):
+        assert rate == schedules.learning_rate_at(training, round(epoch * 13), 13)
         assert 0 <= rate <= training.learning_rate
 
 
 def test_settings_of_an_older_lab_still_open():
     old = {"model": "notes", "epochs": 5, "optimizer": "adam", "learning_rate": 1e-3}
-    assert field_specs.parse(Training, old) == Training(epochs=5, learning_rate=1e-3)
+    assert field_specs.parse_settings(Training, old) == Training(epochs=5, learning_rate=1e-3)
 
 
 def test_every_recipe_is_of_its_own_model():
@@ -76,7 +76,7 @@ def weights(run):
 
 
 def numbers(run):
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load(run).epochs]
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load_run(run).epochs]
 
 
 def stopping(run, epoch):
@@ -112,11 +112,11 @@ def stopping(run, epoch):
 )
 def test_with_everything_on_a_resumed_run_equals_one_never_stopped(dataset, settings, augmentation):
     training = SMALL.model_copy(update=settings)
-    whole, broken = (runs.create(dataset, training, augmentation) for _ in range(2))
+    whole, broken = (runs.create_run(dataset, training, augmentation) for _ in range(2))
     execute_run(whole)
     for epoch in (1, 2):
         execute_run(broken, stopping(broken, epoch))
-        assert len(runs.load(broken).epochs) == epoch
+        assert len(runs.load_run(broken).epochs) == epoch
     execute_run(broken)
     assert numbers(broken) == numbers(whole)
     assert all(np.array_equal(a, b) for a, b in zip(weights(whole), weights(broken), strict=True))
@@ -136,17 +136,17 @@ def test_what_is_validated_and_kept_as_best_is_the_average(dataset):
     from catdog_core.training import ema
 
     training = SMALL.model_copy(update={"epochs": 1, "weight_averaging": 0.9})
-    run = runs.create(dataset, training, None)
+    run = runs.create_run(dataset, training, None)
     execute_run(run)
-    raw = [weight.numpy() for weight in keras_models.load(run / "backup.keras").weights[:-1]]
-    averages = ema.read(run / "backup.keras")
+    raw = [weight.numpy() for weight in keras_models.load_model(run / "backup.keras").weights[:-1]]
+    averages = ema.read_averages(run / "backup.keras")
     best = _best(run / "best.keras")
     assert not np.array_equal(raw[0], averages[0])
     assert np.array_equal(best[0], averages[0])
 
 
 def test_fewer_photos_are_trained_on_and_the_run_tells(dataset):
-    run = runs.create(
+    run = runs.create_run(
         dataset, SMALL.model_copy(update={"train_photos": 16, "steps_per_epoch": None}), None
     )
     stored = files.read_json(run / "settings.json")
@@ -155,7 +155,7 @@ def test_fewer_photos_are_trained_on_and_the_run_tells(dataset):
     assert stored["dataset"]["train"] == 16 and stored["dataset"]["validation"] == 24
     assert stored["dataset"]["fingerprint"] == dataset.fingerprint
     with pytest.raises(DatasetError, match="from 2 to 48"):
-        runs.create(dataset, SMALL.model_copy(update={"train_photos": 49}), None)
+        runs.create_run(dataset, SMALL.model_copy(update={"train_photos": 49}), None)
 
 
 @pytest.mark.slow
@@ -163,10 +163,10 @@ def test_only_the_chosen_photos_reach_the_network(dataset):
     from catdog_core.storage import tfrecord
     from catdog_core.training import pipeline, subset
 
-    packed = tfrecord.cached(dataset, 32)
-    photos = tfrecord.load(packed, "train", in_memory=False)
+    packed = tfrecord.pack_to_cache(dataset, 32)
+    photos = tfrecord.load_split(packed, "train", in_memory=False)
     chosen = {item.file for item in dataset.subset(10, 3).items("train")}
-    few = subset.of(photos, chosen)
+    few = subset.subset_by_files(photos, chosen)
     assert set(few.files) == chosen and len(few.labels) == len(few.images) == 10
     batches = pipeline.training_batches(few, None, batch_size=10, seed=0, first_step=0, last_step=2)
     shown = {image.numpy().astype("uint8").tobytes() for image, _ in batches.unbatch()}
@@ -229,7 +229,7 @@ def test_biases_and_batch_norms_are_spared_by_weight_decay():
         ]
     )
     keras_models.compile_for_training(
-        model, optimizers.make(Training(optimizer="adamw", weight_decay=0.1))
+        model, optimizers.build_optimizer(Training(optimizer="adamw", weight_decay=0.1))
     )
     decayed = [v.name for v in model.trainable_variables if model.optimizer._use_weight_decay(v)]
     assert decayed == ["kernel", "kernel"]
@@ -242,10 +242,10 @@ def test_mixed_precision_trains_and_predicts_in_32_bits_and_leaves_the_lab_as_it
     from catdog_core.models import keras_models
 
     training = SMALL.model_copy(update={"epochs": 1, "mixed_precision": True})
-    run = runs.create(dataset, training, None)
+    run = runs.create_run(dataset, training, None)
     execute_run(run)
     assert keras.config.dtype_policy().name == "float32"
-    model = keras_models.load(run / "best.keras")
+    model = keras_models.load_model(run / "best.keras")
     assert model.layers[-1].compute_dtype == "float32"
     assert model.layers[1].compute_dtype != "float32"
     assert json.loads((run / "metrics.jsonl").read_text())["loss"] > 0

@@ -17,21 +17,21 @@ FORMULAS = ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "\
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_what_begins_as_a_formula_begins_with_an_apostrophe(name):
-    assert csv_safety.cell(name) == f"'{name}"
-    assert csv_safety.cell(name, for_spreadsheet=False) == name
+    assert csv_safety.escape_cell(name) == f"'{name}"
+    assert csv_safety.escape_cell(name, for_spreadsheet=False) == name
 
 
 @pytest.mark.parametrize("name", ["", "cat.jpg", "train/cats/cat.1.jpg", "2=2", "'=1"])
 def test_any_other_name_stays_as_it_is(name):
-    assert csv_safety.cell(name) == name
+    assert csv_safety.escape_cell(name) == name
 
 
 def test_a_table_of_answers_keeps_its_cells_whatever_is_in_the_names():
     names = tuple(f'{formula}"; x,{number}' for number, formula in enumerate(FORMULAS))
-    table = predictions.Table(
+    table = predictions.PredictionTable(
         names, ("=cats", "+dogs"), np.zeros(len(names), np.int64), np.full((len(names), 2), 0.5)
     )
-    text = predictions.encoded(table, for_spreadsheet=True).decode()
+    text = predictions.encode_predictions_csv(table, for_spreadsheet=True).decode()
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert rows[0] == ["file", "truth", "label", "p_=cats", "p_+dogs"]
     assert [row[0] for row in rows[1:]] == [f"'{name}" for name in names]

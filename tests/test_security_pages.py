@@ -35,16 +35,16 @@ def hostile(workspace, tmp_path):
             for number in range(count):
                 photo = rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)
                 path = folder / split / name / f"{number} {HOSTILE}.jpg"
-                path.write_bytes(decode.encode(photo))
+                path.write_bytes(decode.encode_photo(photo))
     (folder / "train" / f"a {HOSTILE}" / f"bad {HOSTILE}.jpg").write_bytes(b"no photo")
     dataset = datasets.open_folder(folder)
-    run = fakes.run(HOSTILE)
+    run = fakes.make_run(HOSTILE)
     settings = files.read_json(run / "settings.json")
     settings["dataset"] |= {"id": dataset.id, "name": HOSTILE}
     settings["classes"] = list(dataset.classes)
     files.write_json(run / "settings.json", settings)
-    runs.annotate(run, HOSTILE)
-    presets.save(HOSTILE[:60], Augmentation(rotation_range=40))
+    runs.set_note(run, HOSTILE)
+    presets.save_preset(HOSTILE[:60], Augmentation(rotation_range=40))
     return {"dataset": dataset.id, "run": run.name}
 
 
@@ -70,7 +70,7 @@ def harmless(text):
 @pytest.mark.parametrize("path", PAGES)
 def test_hostile_names_are_text_on_every_page(path, hostile):
     app = page(path, **hostile)
-    assert not fakes.said(app.error)
+    assert not fakes.joined_text(app.error)
     shown = rendered(app)
     for text in shown:
         assert harmless(text), text
@@ -96,8 +96,8 @@ def test_a_fault_inside_a_page_is_one_sentence_without_its_details(workspace, mo
     def fail():
         raise RuntimeError("secret-4711 in /home/teacher")
 
-    monkeypatch.setattr(datasets, "listing", fail)
+    monkeypatch.setattr(datasets, "list_datasets", fail)
     for path in PAGES:
-        app = fakes.page(path)
-        shown = "".join(str(each) for each in app.main) + fakes.said(app.error)
+        app = fakes.open_page(path)
+        shown = "".join(str(each) for each in app.main) + fakes.joined_text(app.error)
         assert "secret-4711" not in shown and "Traceback" not in shown

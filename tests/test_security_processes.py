@@ -53,12 +53,12 @@ def test_a_training_takes_memory_of_a_graphics_card_as_the_server_does(workspace
 
     monkeypatch.setattr(subprocess, "Popen", Process)
     monkeypatch.setattr(run_process.psutil.Process, "nice", lambda *_: None)
-    run_process.start_worker(fakes.run(status=None, epochs=0))
+    run_process.start_worker(fakes.make_run(status=None, epochs=0))
     assert started[0][GROWTH] == "true"
 
 
 def test_no_secret_of_the_environment_comes_into_a_run(workspace, monkeypatch):
-    folder = fakes.run(status=None, epochs=0)
+    folder = fakes.make_run(status=None, epochs=0)
     environment = {
         **server.with_workspace(workspace),
         "OPENAI_API_KEY": SECRET,
@@ -70,14 +70,14 @@ def test_no_secret_of_the_environment_comes_into_a_run(workspace, monkeypatch):
         subprocess.run(
             command, cwd=server.PROJECT, env=environment, stdout=log, stderr=log, timeout=120
         )
-    assert runs.load(folder).status == "failed"
+    assert runs.load_run(folder).status == "failed"
     written = [path.read_bytes() for path in workspace.rglob("*") if path.is_file()]
     assert len(written) >= 4
     assert not any(SECRET.encode() in text for text in written)
 
 
 def test_no_code_of_a_class_is_written_anywhere(workspace, monkeypatch):
-    monkeypatch.setenv(access.OVERRIDES, f'{{"student_code": "{access.hashed(SECRET)}"}}')
+    monkeypatch.setenv(access.OVERRIDES, f'{{"student_code": "{access.hash_code(SECRET)}"}}')
     assert access.role_by_code(SECRET) == "student"
     assert SECRET not in os.environ[access.OVERRIDES]
     assert not workspace.exists() or SECRET not in "".join(map(str, workspace.rglob("*")))

@@ -3,7 +3,7 @@
 import pytest
 
 from catdog_core.base.errors import SettingsError
-from catdog_core.base.field_specs import controls, parse
+from catdog_core.base.field_specs import describe_fields, parse_settings
 from catdog_core.config import PRESETS, RECIPES, Augmentation, Training
 
 
@@ -52,13 +52,13 @@ def test_defaults_of_training_are_the_notes():
 )
 def test_bad_values_are_refused_by_name(values, parts):
     with pytest.raises(SettingsError) as caught:
-        parse(Augmentation, values, "preset.json")
+        parse_settings(Augmentation, values, "preset.json")
     assert all(part in str(caught.value) for part in ["preset.json", *parts])
 
 
 @pytest.mark.parametrize("model", [Augmentation, Training])
 def test_every_field_tells_its_label_help_and_range(model):
-    for control in controls(model):
+    for control in describe_fields(model):
         assert control.label
         assert control.help.endswith(".")
         if control.kind in ("int", "float", "range"):

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def page(**query):
-    app = fakes.page("1_Data", part="tfrecord", **query)
+    app = fakes.open_page("1_Data", part="tfrecord", **query)
     assert not app.exception
     return app
 
@@ -30,7 +30,7 @@ def wait_for(job):
 
 def pack(app, dataset):
     app.button("shards_pack").click().run()
-    wait_for(jobs.get(shards_view._key(dataset, 150)))
+    wait_for(jobs.get_job(shards_view._job_key(dataset, 150)))
     app.run()
 
 
@@ -43,7 +43,7 @@ def test_one_click_packs_and_a_second_verifies(demo):
     app = page(dataset=dataset.id)
     pack(app, dataset)
     assert "written now" in told(app)
-    assert (shard_cache.place(dataset.fingerprint, 150) / "index.json").is_file()
+    assert (shard_cache.packed_folder(dataset.fingerprint, 150) / "index.json").is_file()
     pack(app, dataset)
     assert "all right" in told(app)
 
@@ -52,7 +52,7 @@ def test_a_damaged_shard_is_mended(demo):
     dataset = datasets.open_folder(demo)
     app = page(dataset=dataset.id)
     pack(app, dataset)
-    shard = next(shard_cache.place(dataset.fingerprint, 150).glob("train-*.tfrecord"))
+    shard = next(shard_cache.packed_folder(dataset.fingerprint, 150).glob("train-*.tfrecord"))
     good = shard.read_bytes()
     shard.write_bytes(good[:5000] + b"\x00" * 100 + good[5100:])
     pack(app, dataset)
@@ -64,20 +64,20 @@ def test_the_cache_is_shown_and_cleared(demo):
     dataset = datasets.open_folder(demo)
     app = page(dataset=dataset.id)
     pack(app, dataset)
-    jobs.forget(shards_view._key(dataset, 150))
+    jobs.forget_job(shards_view._job_key(dataset, 150))
     app.run()
     assert dataset.name in list(app.dataframe[-1].value["Dataset"])
     app.button("shards_clear").click().run()
-    assert not app.exception and shard_cache.usage() == []
+    assert not app.exception and shard_cache.list_cache_entries() == []
 
 
 def test_a_failed_packing_says_why(demo, monkeypatch):
     dataset = datasets.open_folder(demo)
     app = page(dataset=dataset.id)
-    shard_cache.place(dataset.fingerprint, 150).parent.parent.mkdir(exist_ok=True)
-    shard_cache.root().write_text("in the way")  # a file where the cache's folder should be
+    shard_cache.packed_folder(dataset.fingerprint, 150).parent.parent.mkdir(exist_ok=True)
+    shard_cache.cache_root().write_text("in the way")  # a file where the cache's folder should be
     pack(app, dataset)
-    assert "could not be written" in fakes.said(app.error)
+    assert "could not be written" in fakes.joined_text(app.error)
 
 
 @pytest.mark.slow
@@ -85,9 +85,9 @@ def test_the_code_shown_runs_and_gives_the_photos(demo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(demo / "train", tmp_path / "train")
     names = {"classes": "['cats', 'dogs']", "size": 32}
-    exec(compile(shards_view._WRITE.format(**names), "<write>", "exec"), {})
+    exec(compile(shards_view._WRITE_CODE.format(**names), "<write>", "exec"), {})
     scope = {}
-    code = shards_view._READ.format(size=32, pattern=str(tmp_path / "train*.tfrecord"))
+    code = shards_view._READ_CODE.format(size=32, pattern=str(tmp_path / "train*.tfrecord"))
     exec(compile(code, "<read>", "exec"), scope)
     images, labels = zip(*scope["batches"].as_numpy_iterator(), strict=True)
     assert np.concatenate(images).shape == (48, 32, 32, 3)

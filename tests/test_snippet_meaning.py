@@ -8,7 +8,7 @@ from PIL import Image
 
 from catdog_core.augmentation import augment
 from catdog_core.augmentation.augment import Transform
-from catdog_core.augmentation.code_templates import LIBRARIES, snippets
+from catdog_core.augmentation.code_templates import LIBRARIES, make_snippets
 from catdog_core.data.synthetic import draw_pet
 
 # Keras itself calls SciPy by a name SciPy deprecates.
@@ -114,7 +114,7 @@ def test_a_factor_is_the_labs_own(library, name):
     settings = only(**{f"{name}_range": (0.5, 0.5)})
     photo = np.asarray(draw_pet(1, 150, np.random.default_rng(3)))
     variants = np.asarray(run(library, settings, photo)["variants"], np.float64)
-    assert np.abs(variants - augment.apply(photo, Transform(**{name: 0.5}))).max() <= 2
+    assert np.abs(variants - augment.apply_transform(photo, Transform(**{name: 0.5}))).max() <= 2
     assert name != "brightness" or abs(variants.mean() - photo.mean() / 2) < 1
 
 
@@ -162,7 +162,7 @@ def test_mixed_labels_are_the_shares_of_the_pixels(library, alphas):
     for colour in ("black", "white"):
         Image.new("RGB", (150, 150), colour).save(f"{colour}.png")
     settings, names = only(mixup_alpha=alphas[0], cutmix_alpha=alphas[1]), {}
-    code = snippets(settings)[library].code
+    code = make_snippets(settings)[library].code
     exec(code.replace('"photo.jpg", "photo.jpg"', '"black.png", "white.png"'), names)
     white = np.asarray(names["variants"], np.float64).mean(axis=(1, 2, 3)) / 255
     assert np.abs(white - names["labels"][:, 1]).max() < 0.02

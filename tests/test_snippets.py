@@ -8,7 +8,7 @@ import pytest
 from pasted import PET, only, run
 
 from catdog_core.augmentation import augment
-from catdog_core.augmentation.code_templates import LIBRARIES, snippets
+from catdog_core.augmentation.code_templates import LIBRARIES, make_snippets
 from catdog_core.config import NO_AUGMENTATION, PRESETS, Augmentation
 
 # Keras itself calls SciPy by a name SciPy deprecates.
@@ -108,7 +108,7 @@ def test_the_same_seed_gives_the_same_variants(library):
 @pytest.mark.parametrize("field", [name for name in ALONE if not name.endswith("alpha")])
 def test_a_setting_is_either_at_work_or_named_as_missing(library, field):
     settings = only(**{field: ALONE[field]})
-    missing = field in snippets(settings)[library].missing
+    missing = field in make_snippets(settings)[library].missing
     names = run(library, settings)
     differ = np.abs(names["variants"] - PET.astype(np.float64)).mean(axis=(1, 2, 3)) > 1
     assert differ.any() != missing
@@ -121,7 +121,7 @@ def test_every_setting_on_is_either_written_or_named_as_missing():
         settings = EVERYTHING.model_copy(
             update={**only(**chosen).model_dump(), "fill_mode": rng.choice(["reflect", "constant"])}
         )
-        for library, snippet in snippets(settings).items():
+        for library, snippet in make_snippets(settings).items():
             ast.parse(snippet.code)
             assert max(map(len, snippet.code.splitlines())) <= 100
             left_out, code = split(snippet.code)
@@ -129,7 +129,7 @@ def test_every_setting_on_is_either_written_or_named_as_missing():
             assert {*snippet.missing, *snippet.approximate} <= {*settings.active}
             for name in settings.active:
                 other = settings.model_copy(update={name: another(getattr(settings, name))})
-                changes = split(snippets(other)[library].code)[1] != code
+                changes = split(make_snippets(other)[library].code)[1] != code
                 assert changes != (name in snippet.missing), (library, name)
 
 
@@ -165,7 +165,7 @@ def test_the_labs_own_text_holds_exactly_the_settings():
         chosen = {name: value for name, value in OTHERS.items() if rng.random() < 0.5}
         given.append(only(**{**chosen, "rotation_range": float(rng.uniform(0, 180))}))
     for settings in given:
-        code = snippets(settings)["CatDog Lab"].code
+        code = make_snippets(settings)["CatDog Lab"].code
         call = re.search(r"settings = (Augmentation\(.*?\n?\))\n", code, re.DOTALL)[1]
         assert eval(call, {"Augmentation": Augmentation}) == settings
 
@@ -174,7 +174,7 @@ def test_the_labs_own_text_holds_exactly_the_settings():
 @pytest.mark.parametrize("settings", [PRESETS["strong"], EVERYTHING], ids=["strong", "everything"])
 def test_the_lines_for_a_folder_run_too(demo, library, settings):
     names = run(library, settings)
-    comment = snippets(settings)[library].code.split("one folder a class:\n")[1]
+    comment = make_snippets(settings)[library].code.split("one folder a class:\n")[1]
     exec(comment.replace("# ", "").replace('"train"', repr(str(demo / "train"))), names)
     photos, labels = next(iter(names["train"]))
     assert photos.shape == (20, 150, 150, 3)

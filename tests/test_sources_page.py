@@ -14,7 +14,7 @@ import pytest
 from catdog_core.base import jobs
 from catdog_core.base.errors import DownloadError
 from catdog_core.data import cats_vs_dogs, datasets, tfds
-from catdog_core.data.tfds import Found
+from catdog_core.data.tfds import TfdsInfo
 from catdog_core.imaging import decode
 
 pytestmark = pytest.mark.usefixtures("workspace")
@@ -28,11 +28,11 @@ def no_jobs():
         end = time.monotonic() + 60
         while job.status == "running" and time.monotonic() < end:
             time.sleep(0.01)
-        jobs.forget(key)
+        jobs.forget_job(key)
 
 
 def page(source, path="1_Data"):
-    app = fakes.page(path)
+    app = fakes.open_page(path)
     if source:
         app.pills("source_kind").set_value(source).run()
     assert not app.exception
@@ -51,7 +51,7 @@ def chosen(app):
 
 
 def photo(shade):
-    return decode.encode(np.full((30, 40, 3), shade, np.uint8))
+    return decode.encode_photo(np.full((30, 40, 3), shade, np.uint8))
 
 
 @pytest.mark.parametrize("source", ["demo", "class", "archive", "photos", "folder", "tfds"])
@@ -64,11 +64,11 @@ def test_a_folder_is_understood_then_added(demo):
     app = page("folder")
     app.text_input("source_path").set_value(str(demo))
     press(app, "Look inside")
-    assert "| cats | 24 | 12 |" in fakes.said(app.markdown)
-    assert datasets.listing() == []
+    assert "| cats | 24 | 12 |" in fakes.joined_text(app.markdown)
+    assert datasets.list_datasets() == []
     app.button("source_open").click().run()
     assert not app.exception
-    assert chosen(app) == datasets.listing()[0].id
+    assert chosen(app) == datasets.list_datasets()[0].id
     assert list(app.dataframe[0].value["Class"]) == ["cats", "dogs"]
 
 
@@ -76,7 +76,7 @@ def test_a_folder_that_is_none_is_refused_in_a_sentence():
     app = page("folder")
     app.text_input("source_path").set_value("/nowhere/at/all")
     press(app, "Look inside")
-    assert "does not exist" in fakes.said(app.error)
+    assert "does not exist" in fakes.joined_text(app.error)
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
@@ -94,19 +94,19 @@ def test_an_archive_is_understood_then_imported(demo, kind):
     app = page("archive")
     name = "pets.zip" if kind == "zip" else "pets.tar.gz"
     app.file_uploader("source_zip").set_value([(name, data.getvalue(), "application/zip")]).run()
-    assert "| dogs | 24 | 12 |" in fakes.said(app.markdown)
-    assert "folder wrapped around them is skipped" in fakes.said(app.caption)
-    assert ("1 other files" in fakes.said(app.caption)) == (kind == "zip")
-    assert datasets.listing() == []
+    assert "| dogs | 24 | 12 |" in fakes.joined_text(app.markdown)
+    assert "folder wrapped around them is skipped" in fakes.joined_text(app.caption)
+    assert ("1 other files" in fakes.joined_text(app.caption)) == (kind == "zip")
+    assert datasets.list_datasets() == []
     app.button("source_import").click().run()
     assert not app.exception
-    assert (datasets.listing()[0].source, datasets.listing()[0].name) == (kind, "pets")
+    assert (datasets.list_datasets()[0].source, datasets.list_datasets()[0].name) == (kind, "pets")
 
 
 def test_an_archive_that_is_none_is_refused_in_a_sentence():
     app = page("archive")
     app.file_uploader("source_zip").set_value([("x.zip", b"text", "application/zip")]).run()
-    assert "no complete archive" in fakes.said(app.error)
+    assert "no complete archive" in fakes.joined_text(app.error)
     assert not [b for b in app.button if b.key == "source_import"]
 
 
@@ -122,7 +122,7 @@ def test_photos_dropped_class_by_class_become_a_dataset():
     app.text_input("pile_title").set_value("Mine").run()
     app.button("pile_make").click().run()
     assert not app.exception
-    found = datasets.load(chosen(app))
+    found = datasets.load_dataset(chosen(app))
     assert (found.name, found.source, found.classes) == ("Mine", "photos", ("cats", "dogs *x*"))
     assert len(found.items()) == 6
 
@@ -134,7 +134,7 @@ def test_a_class_of_one_photo_is_told_and_can_be_taken_away():
         some = [(f"{i}.jpg", photo(40 * i + 7 * n), "image/jpeg") for i in range(count)]
         app.file_uploader(f"pile_files_{n}").set_value(some).run()
         app.button("pile_add").click().run()
-    assert "Class class1 holds 1 photo" in fakes.said(app.error)
+    assert "Class class1 holds 1 photo" in fakes.joined_text(app.error)
     app.button("pile_drop_1").click().run()
     assert not app.exception and not app.error
 
@@ -161,7 +161,7 @@ def test_the_class_dataset_comes_by_one_click_in_the_background(monkeypatch, dem
         go.wait(60)
         return datasets.open_folder(demo)
 
-    monkeypatch.setattr(cats_vs_dogs, "dataset", fetched)
+    monkeypatch.setattr(cats_vs_dogs, "fetch_cats_vs_dogs", fetched)
     app = page("class" if path else "", path)
     key = "source_class" if path else "home_class"
     app.button(key).click().run()
@@ -170,18 +170,18 @@ def test_the_class_dataset_comes_by_one_click_in_the_background(monkeypatch, dem
     assert page("", "2_Augment").title  # another window, another page: all as ever
     go.set()
     settle(app, lambda app: "dataset" in app.query_params)
-    assert chosen(app) == datasets.listing()[0].id
+    assert chosen(app) == datasets.list_datasets()[0].id
 
 
 def test_without_a_network_a_sentence_points_at_the_demo_set(monkeypatch):
     def fail(fetch):
         raise DownloadError("There is no connection. The demo dataset needs no network.")
 
-    monkeypatch.setattr(cats_vs_dogs, "dataset", fail)
+    monkeypatch.setattr(cats_vs_dogs, "fetch_cats_vs_dogs", fail)
     app = page("class")
     app.button("source_class").click().run()
     settle(app, lambda app: app.error)
-    assert "demo dataset needs no network" in fakes.said(app.error)
+    assert "demo dataset needs no network" in fakes.joined_text(app.error)
     app.button("job_dismiss_class_set").click().run()
     assert not app.error
 
@@ -192,11 +192,11 @@ def test_a_download_is_stopped_and_can_go_on(monkeypatch):
             time.sleep(0.01)
         raise DownloadError("It goes on from where it was.")
 
-    monkeypatch.setattr(cats_vs_dogs, "dataset", wait)
+    monkeypatch.setattr(cats_vs_dogs, "fetch_cats_vs_dogs", wait)
     app = page("class")
     app.button("source_class").click().run()
     app.button("job_stop_class_set").click().run()
-    settle(app, lambda app: "goes on from where" in fakes.said(app.info))
+    settle(app, lambda app: "goes on from where" in fakes.joined_text(app.info))
     assert app.button("job_again").label == "Try again"
 
 
@@ -209,22 +209,22 @@ def test_a_class_dataset_that_is_here_is_chosen_not_fetched(monkeypatch, demo):
 
 
 def test_tensorflow_datasets_that_is_not_installed_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(tfds, "is_installed", lambda: False)
+    monkeypatch.setattr(tfds, "is_tfds_installed", lambda: False)
     app = page("tfds")
-    assert "not installed" in fakes.said(app.caption)
-    assert "pip install tensorflow-datasets" in fakes.said(app.code)
+    assert "not installed" in fakes.joined_text(app.caption)
+    assert "pip install tensorflow-datasets" in fakes.joined_text(app.code)
 
 
 def test_a_name_of_tensorflow_datasets_is_looked_up_then_fetched(monkeypatch, demo):
-    found = Found("beans", ("a", "b"), {"train": 1034}, 180_000_000, "image", "label", None)
-    monkeypatch.setattr(tfds, "is_installed", lambda: True)
-    monkeypatch.setattr(tfds, "look", lambda name: found)
-    monkeypatch.setattr(tfds, "dataset", lambda name, tell: datasets.open_folder(demo))
+    found = TfdsInfo("beans", ("a", "b"), {"train": 1034}, 180_000_000, "image", "label", None)
+    monkeypatch.setattr(tfds, "is_tfds_installed", lambda: True)
+    monkeypatch.setattr(tfds, "inspect_tfds_dataset", lambda name: found)
+    monkeypatch.setattr(tfds, "import_tfds_dataset", lambda name, tell: datasets.open_folder(demo))
     app = page("tfds")
     app.text_input("tfds_name").set_value("beans")
     press(app, "Look it up")
-    settle(app, lambda app: re.search("1,034 train", fakes.said(app.markdown)))
-    assert "180 MB" in fakes.said(app.caption)
+    settle(app, lambda app: re.search("1,034 train", fakes.joined_text(app.markdown)))
+    assert "180 MB" in fakes.joined_text(app.caption)
     app.button("tfds_fetch").click().run()
     settle(app, lambda app: "dataset" in app.query_params)
-    assert chosen(app) == datasets.listing()[0].id
+    assert chosen(app) == datasets.list_datasets()[0].id

@@ -121,9 +121,9 @@ def test_every_reader_refuses_it_at_once(kind, tmp_path):
     path = make(kind, tmp_path)["json"]
     for read in (files.open_regular, files.read_regular):
         assert isinstance(ended(lambda read=read: read(path)), OSError)
-    for read in (decode.read, decode.dimensions, files.read_json):
+    for read in (decode.read_photo_bytes, decode.read_dimensions, files.read_json):
         assert isinstance(ended(lambda read=read: read(path)), CatDogError)
-    assert ended(lambda: files.read_lines(path)) == []
+    assert ended(lambda: files.read_json_lines(path)) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these")

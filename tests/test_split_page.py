@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def page(folder, part="split"):
-    app = fakes.page("1_Data", dataset=datasets.open_folder(folder).id, part=part)
+    app = fakes.open_page("1_Data", dataset=datasets.open_folder(folder).id, part=part)
     assert not app.exception
     return app
 
@@ -23,7 +23,7 @@ def press(app, key):
 
 
 def dataset():
-    return datasets.listing()[0]
+    return datasets.list_datasets()[0]
 
 
 def table(app):
@@ -39,7 +39,7 @@ def three(tmp_path):
         (tmp_path / "three" / name).mkdir(parents=True)
         for n in range(8):
             photo = rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)
-            (tmp_path / "three" / name / f"{n}.jpg").write_bytes(decode.encode(photo))
+            (tmp_path / "three" / name / f"{n}.jpg").write_bytes(decode.encode_photo(photo))
     return tmp_path / "three"
 
 
@@ -52,7 +52,7 @@ def test_the_photos_are_divided_anew_and_back(demo):
     counts = dataset().counts()
     assert counts["test"] == {"cats": 4, "dogs": 4}
     assert list(table(app)["Validation (19%)"]) == ["12 → 7", "12 → 7", "24 → 14"]
-    assert "seed 3, 20% to validate, 10% to test" in fakes.said(app.markdown)
+    assert "seed 3, 20% to validate, 10% to test" in fakes.joined_text(app.markdown)
     press(app, "decision_undo")
     assert "test" not in dataset().counts()
 
@@ -66,15 +66,15 @@ def test_a_division_that_cannot_be_is_refused_in_a_sentence(tmp_path):
     app = page(tmp_path / "few")
     app.slider("split_test").set_value(20)
     press(app, "split_divide")
-    assert "at least 3" in fakes.said(app.error)
+    assert "at least 3" in fakes.joined_text(app.error)
 
 
 def test_two_classes_swap_their_numbers(demo):
     app = page(demo)
-    assert "**0** = cats" in fakes.said(app.markdown)
+    assert "**0** = cats" in fakes.joined_text(app.markdown)
     press(app, "labels_swap")
     assert dataset().classes == ("dogs", "cats")
-    assert "**0** = dogs" in fakes.said(app.markdown)
+    assert "**0** = dogs" in fakes.joined_text(app.markdown)
     press(app, "labels_sort")
     assert dataset().classes == ("cats", "dogs")
 
@@ -88,7 +88,7 @@ def test_a_class_of_several_gets_the_number_wanted(three):
 
 def test_each_class_mode_shows_its_array_layer_and_loss(demo):
     app = page(demo)
-    code = fakes.said(app.code)
+    code = fakes.joined_text(app.code)
     assert "(6, 2)" in code and code.count("(6,)") == 2
     assert 'Dense(1, activation="sigmoid")\nloss="binary_crossentropy"' in code
     assert 'Dense(2, activation="softmax")\nloss="sparse_categorical_crossentropy"' in code
@@ -96,8 +96,8 @@ def test_each_class_mode_shows_its_array_layer_and_loss(demo):
 
 def test_three_classes_have_no_binary_mode_and_are_told_why(three):
     app = page(three)
-    assert "tells two classes apart, no more. This dataset has 3" in fakes.said(app.info)
-    assert "sigmoid" not in fakes.said(app.code)
+    assert "tells two classes apart, no more. This dataset has 3" in fakes.joined_text(app.info)
+    assert "sigmoid" not in fakes.joined_text(app.code)
 
 
 def test_the_sample_takes_turns_among_the_classes(three):

@@ -29,7 +29,9 @@ from catdog_core.runs import status
 def test_every_status_follows_from_state_lock_and_time(
     stored, locked, since_asked, since_beat, expected
 ):
-    found = status.derive(stored, locked=locked, since_asked=since_asked, since_beat=since_beat)
+    found = status.derive_status(
+        stored, locked=locked, since_asked=since_asked, since_beat=since_beat
+    )
     assert found == expected
 
 
@@ -46,7 +48,7 @@ def test_silence_is_counted_by_the_readers_own_clock(tmp_path, monkeypatch):
     monkeypatch.setattr(status.time, "monotonic", lambda: now)
     state = {"status": "running", "beat": 7, "time": 5.0}
     with FileLock(tmp_path / "lock"):
-        assert status.of(tmp_path, state, asked=0) == "running"
+        assert status.current_status(tmp_path, state, asked=0) == "running"
         now = 116.0
-        assert status.of(tmp_path, state, asked=0) == "stalled"
-        assert status.of(tmp_path, {**state, "beat": 8}, asked=0) == "running"
+        assert status.current_status(tmp_path, state, asked=0) == "stalled"
+        assert status.current_status(tmp_path, {**state, "beat": 8}, asked=0) == "running"

@@ -42,8 +42,11 @@ def marker(tmp_path):
 
 def test_the_list_of_classes_is_that_of_the_keras_installed():
     found = {name for name in dir(keras.layers) if isinstance(getattr(keras.layers, name), type)}
-    assert found - layer_allowlist.LAYERS - layer_allowlist.REFUSED == {"InputSpec", "Layer"}
-    assert found >= layer_allowlist.LAYERS
+    assert found - layer_allowlist.ALLOWED_LAYERS - layer_allowlist.REFUSED_LAYERS == {
+        "InputSpec",
+        "Layer",
+    }
+    assert found >= layer_allowlist.ALLOWED_LAYERS
 
 
 NAMES = sorted(strange_models.escapes(files.PROJECT))
@@ -54,7 +57,7 @@ def test_a_known_escape_is_refused_as_data(plain, tmp_path, marker, name):
     change = strange_models.escapes(marker)[name]
     path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="Expected a"):
-        untrusted_models.inspect(path, compiled=True)
+        untrusted_models.inspect_model_file(path, compiled=True)
     assert not marker.exists()
 
 
@@ -75,7 +78,7 @@ def test_a_small_file_that_asks_for_much_is_refused_as_data(plain, tmp_path, nam
     change = strange_models.floods()[name]
     path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="Expected"):
-        untrusted_models.inspect(path)
+        untrusted_models.inspect_model_file(path)
 
 
 def test_weights_are_counted_before_they_are_allocated(plain, tmp_path, monkeypatch):
@@ -88,7 +91,7 @@ def test_weights_are_counted_before_they_are_allocated(plain, tmp_path, monkeypa
     change = strange_models.floods()["units that the weights do not hold"]
     path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="weights or more, but holds"):
-        model_sandbox_process.try_out(path, path.name, untrusted_models.held(path))
+        model_sandbox_process.try_model(path, path.name, untrusted_models.count_model_weights(path))
 
 
 @pytest.mark.long
@@ -98,7 +101,7 @@ def test_a_small_file_that_asks_for_much_costs_little(plain, tmp_path, workspace
     path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
     before = cpu()
     with pytest.raises(ModelError, match="Expected"):
-        predict.load(path)
+        predict.load_predictor(path)
     assert cpu() - before < SECONDS
 
 
@@ -113,17 +116,17 @@ def test_tricks_of_hdf5_are_refused(plain, tmp_path):
     harmless = {"circle", "a trillion paths", "no weights"}
     for name, path in tricks.items():
         if name in harmless:
-            assert untrusted_models.inspect(path) == ".h5"
+            assert untrusted_models.inspect_model_file(path) == ".h5"
             continue
         with pytest.raises(ModelError):
-            untrusted_models.inspect(path, compiled=True)
+            untrusted_models.inspect_model_file(path, compiled=True)
             pytest.fail(name)
 
 
 def test_tricks_of_zips_are_refused(plain, tmp_path):
     for name, path in strange_models.zip_tricks(plain / "plain.keras", tmp_path).items():
         with pytest.raises(ModelError):
-            untrusted_models.inspect(path)
+            untrusted_models.inspect_model_file(path)
             pytest.fail(name)
 
 
@@ -131,69 +134,69 @@ def test_a_good_model_passes_within_seconds_and_is_checked_once(
     plain, workspace, apart, monkeypatch
 ):
     start = cpu()
-    assert predict.load(plain / "plain.keras").size == 32
+    assert predict.load_predictor(plain / "plain.keras").size == 32
     assert cpu() - start < SECONDS
-    monkeypatch.setattr(model_sandbox, "_ask", lambda *_: pytest.fail("asked"))
-    assert predict.load(plain / "plain.keras").size == 32
+    monkeypatch.setattr(model_sandbox, "_run_check", lambda *_: pytest.fail("asked"))
+    assert predict.load_predictor(plain / "plain.keras").size == 32
     assert len(list((workspace / "models_checked").glob("*.json"))) == 1
 
 
 def test_other_limits_have_a_model_checked_anew(plain, workspace, apart, allow, monkeypatch):
     asked = []
-    monkeypatch.setattr(model_sandbox, "_ask", lambda *args: asked.append(args))
-    model_sandbox.check(plain / "plain.h5", "a", "d" * 64)
-    model_sandbox.check(plain / "plain.h5", "a", "d" * 64)
+    monkeypatch.setattr(model_sandbox, "_run_check", lambda *args: asked.append(args))
+    model_sandbox.check_model(plain / "plain.h5", "a", "d" * 64)
+    model_sandbox.check_model(plain / "plain.h5", "a", "d" * 64)
     allow(model_seconds=5)
-    model_sandbox.check(plain / "plain.h5", "a", "d" * 64)
+    model_sandbox.check_model(plain / "plain.h5", "a", "d" * 64)
     assert len(asked) == 2
 
 
 def test_the_labs_own_models_are_looked_at_but_not_opened_apart(
     plain, workspace, apart, monkeypatch
 ):
-    monkeypatch.setattr(model_sandbox, "_ask", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(model_sandbox, "_run_check", lambda *_: pytest.fail("asked"))
     own = workspace / "runs" / "first" / "best.keras"
     own.parent.mkdir(parents=True)
     own.write_bytes((plain / "plain.keras").read_bytes())
-    assert predict.load(own).size == 32
+    assert predict.load_predictor(own).size == 32
 
 
 def test_what_this_process_wrote_is_its_own_until_it_changes(plain, workspace, tmp_path):
     path = tmp_path / "mine.keras"
-    keras_models.save(keras.models.load_model(plain / "plain.h5", compile=False), path, {})
-    assert model_sandbox.is_own(path)
+    keras_models.save_model(keras.models.load_model(plain / "plain.h5", compile=False), path, {})
+    assert model_sandbox.is_own_model(path)
     path.write_bytes((plain / "plain.keras").read_bytes())
-    assert not model_sandbox.is_own(path)
+    assert not model_sandbox.is_own_model(path)
 
 
 def test_a_model_uploaded_to_the_page_is_checked_apart(plain, workspace, apart, monkeypatch):
     asked = []
-    monkeypatch.setattr(model_sandbox, "_ask", lambda *args: asked.append(args))
-    app = fakes.page("6_Predict")
+    monkeypatch.setattr(model_sandbox, "_run_check", lambda *args: asked.append(args))
+    app = fakes.open_page("6_Predict")
     app.segmented_control("predict_kind").set_value("file").run()
     upload = ("plain.h5", (plain / "plain.h5").read_bytes(), "")
     app.file_uploader("predict_model").set_value([upload]).run()
     assert not app.exception and not app.error
-    assert "32 × 32" in fakes.said(app.caption) and len(asked) == 1
+    assert "32 × 32" in fakes.joined_text(app.caption) and len(asked) == 1
 
 
 def test_a_link_among_the_runs_to_a_strangers_model_is_a_strangers(plain, workspace):
     (workspace / "runs").mkdir(parents=True)
     (workspace / "runs" / "link.keras").symlink_to(plain / "plain.keras")
-    assert not model_sandbox.is_own(workspace / "runs" / "link.keras")
+    assert not model_sandbox.is_own_model(workspace / "runs" / "link.keras")
 
 
 def test_limits_come_from_the_workspace_and_are_named_when_wrong(workspace):
     workspace.mkdir()
     (workspace / "limits.json").write_text(json.dumps({"model_bytes": 2_000_000}))
-    limits._of.cache_clear()
-    assert limits.current().model_bytes == 2_000_000
+    limits._load_limits.cache_clear()
+    assert limits.current_limits().model_bytes == 2_000_000
     for text, words in (('{"x": 1}', "no setting 'x'"), ('{"photo_scans": 0}', "Expected a whole")):
         (workspace / "limits.json").write_text(text)
-        limits._of.cache_clear()
+        limits._load_limits.cache_clear()
         with pytest.raises(Exception, match=words):
-            limits.current()
-    limits._of.cache_clear()
+            limits.current_limits()
+    limits._load_limits.cache_clear()
 
 
 @pytest.mark.long
@@ -203,7 +206,7 @@ def test_every_collected_model_is_judged_apart_as_its_manifest_says(bad_inputs, 
     for row in rows:
         before = cpu()
         try:
-            found = predict.load(bad_inputs / "files" / row["file"])
+            found = predict.load_predictor(bad_inputs / "files" / row["file"])
             outcome = "accept with warning" if found.warnings else "accept"
         except ModelError:
             outcome = "reject"
@@ -231,7 +234,7 @@ def test_a_member_with_two_names_is_refused_or_has_one_for_all(plain, tmp_path, 
     with zipfile.ZipFile(path) as archive:
         plainly_named = sorted(archive.namelist()) == names
     if plainly_named:
-        untrusted_models.inspect(path)
+        untrusted_models.inspect_model_file(path)
     else:
         with pytest.raises(ModelError, match=r"in two ways|twice|has no"):
-            untrusted_models.inspect(path)
+            untrusted_models.inspect_model_file(path)

@@ -15,15 +15,15 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def trained(name, accuracy, augmentation=None, **training):
-    folder = fakes.run(name, epochs=0, augmentation=augmentation, **training)
+    folder = fakes.make_run(name, epochs=0, augmentation=augmentation, **training)
     if accuracy is not None:
         row = {"epoch": 0, "loss": 0.5, "accuracy": 0.8, "val_loss": 0.5, "val_accuracy": accuracy}
-        files.append_line(folder / "metrics.jsonl", {**row, "seconds": 1.0})
-    return runs.load(folder)
+        files.append_json_line(folder / "metrics.jsonl", {**row, "seconds": 1.0})
+    return runs.load_run(folder)
 
 
 def columns(*members):
-    return {column.name: column for column in sweep_table.table(members).columns}
+    return {column.name: column for column in sweep_table.build_sweep_table(members).columns}
 
 
 def test_only_settings_that_differ_become_columns_each_on_its_scale():
@@ -80,14 +80,16 @@ def test_off_and_none_are_the_same_augmentation():
 
 
 def test_runs_without_an_epoch_have_no_result_and_stand_last():
-    found = sweep_table.table([trained("a", None), trained("b", 0.6), trained("c", 0.9)])
+    found = sweep_table.build_sweep_table(
+        [trained("a", None), trained("b", 0.6), trained("c", 0.9)]
+    )
     assert found.results == (None, 0.6, 0.9)
-    assert sweep_table.best(found) == [2, 1, 0]
+    assert sweep_table.rank_runs(found) == [2, 1, 0]
     assert found.measured == 2
 
 
 def test_a_result_that_is_no_number_is_none():
-    assert sweep_table.result(trained("a", float("nan"))) is None
+    assert sweep_table.best_accuracy(trained("a", float("nan"))) is None
 
 
 def test_the_rank_correlation_is_spearmans_with_mean_ranks_for_ties():
@@ -97,7 +99,7 @@ def test_the_rank_correlation_is_spearmans_with_mean_ranks_for_ties():
         trained(f"r{number}", result, learning_rate=rate)
         for number, (rate, result) in enumerate(zip(rates, results, strict=True))
     ]
-    (link,) = sweep_table.links(sweep_table.table(members))
+    (link,) = sweep_table.rank_correlations(sweep_table.build_sweep_table(members))
     by_hand = np.corrcoef([1.5, 1.5, 3.5, 3.5, 5.5, 5.5], [1, 2.5, 4, 2.5, 6, 5])[0, 1]
     assert link.rho == pytest.approx(by_hand)
     assert (link.column.name, link.n) == ("learning_rate", 6)
@@ -118,7 +120,7 @@ def test_many_settings_of_no_meaning_make_none_look_sure():
         )
         for number in range(12)
     ]
-    found = sweep_table.links(sweep_table.table(members))
+    found = sweep_table.rank_correlations(sweep_table.build_sweep_table(members))
     assert len(found) == 5
     assert found[0].chance > 0.05
     assert abs(found[0].rho) >= abs(found[-1].rho)
@@ -126,6 +128,6 @@ def test_many_settings_of_no_meaning_make_none_look_sure():
 
 def test_too_few_runs_and_equal_results_have_no_correlation():
     few = [trained(f"f{n}", 0.5 + n / 10, seed=n) for n in range(4)]
-    assert sweep_table.links(sweep_table.table(few)) == []
+    assert sweep_table.rank_correlations(sweep_table.build_sweep_table(few)) == []
     alike = [trained(f"a{n}", 0.5, seed=n) for n in range(6)]
-    assert sweep_table.links(sweep_table.table(alike)) == []
+    assert sweep_table.rank_correlations(sweep_table.build_sweep_table(alike)) == []

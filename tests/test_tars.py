@@ -25,7 +25,7 @@ def packed(names=PLAIN, *members, format=tarfile.PAX_FORMAT, encoding="utf-8"):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=format, encoding=encoding) as archive:
         for number, name in enumerate(names):
-            data = decode.encode(np.full((20, 20, 3), 8 * number % 256, np.uint8))
+            data = decode.encode_photo(np.full((20, 20, 3), 8 * number % 256, np.uint8))
             member = tarfile.TarInfo(name)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
@@ -36,7 +36,7 @@ def packed(names=PLAIN, *members, format=tarfile.PAX_FORMAT, encoding="utf-8"):
 
 
 def bring(data, name="x.tar"):
-    return imports.archive(io.BytesIO(data), name)
+    return imports.import_archive(io.BytesIO(data), name)
 
 
 def left_behind(workspace):
@@ -54,7 +54,7 @@ def test_every_compression_becomes_a_dataset(workspace, kind):
     found = bring(KINDS[kind](packed()), f"my pets.{kind}")
     assert (found.name, found.source, found.classes) == ("my pets", "tar", ("cats", "dogs"))
     assert len(found.items()) == 8 and found.root.is_relative_to(workspace)
-    assert datasets.load(found.id) == found
+    assert datasets.load_dataset(found.id) == found
 
 
 @pytest.mark.parametrize("name", ["x.tar", "x.tgz", "X.TAR.GZ"])
@@ -111,7 +111,7 @@ def test_what_pythons_own_filter_refuses_is_refused(tmp_path):
             tarfile.data_filter(member, str(tmp_path))
         except tarfile.FilterError:
             with pytest.raises(DatasetError):
-                archives.look(io.BytesIO(packed(PLAIN, (member, b""))), "x.tar")
+                archives.inspect_archive(io.BytesIO(packed(PLAIN, (member, b""))), "x.tar")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_maps_of_holes_are_refused(headers):
     member = tarfile.TarInfo("cats/holes.jpg")
     member.pax_headers = headers
     with pytest.raises(DatasetError, match="link or device"):
-        archives.look(io.BytesIO(packed(PLAIN, (member, b"1\n0\n"))), "x.tar")
+        archives.inspect_archive(io.BytesIO(packed(PLAIN, (member, b"1\n0\n"))), "x.tar")
 
 
 @pytest.mark.parametrize("kind", ["tar.gz", "tar.bz2", "tar.xz"])
@@ -142,7 +142,7 @@ def test_a_size_no_disk_could_hold_is_refused_unread():
     huge.size = 10**13
     data[:512] = huge.tobuf(tarfile.GNU_FORMAT)
     with pytest.raises(DatasetError, match=r"unpacks to 10,000,000,000,000 bytes"):
-        archives.look(io.BytesIO(data), "x.tar")
+        archives.inspect_archive(io.BytesIO(data), "x.tar")
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
@@ -150,7 +150,7 @@ def test_a_header_of_megabytes_is_refused_unread(kind):
     member = special(kind)
     member.size = 100_000_000
     with pytest.raises(DatasetError, match="header of 100,000,000 bytes"):
-        archives.look(io.BytesIO(member.tobuf(tarfile.GNU_FORMAT)), "x.tar")
+        archives.inspect_archive(io.BytesIO(member.tobuf(tarfile.GNU_FORMAT)), "x.tar")
 
 
 def test_a_chain_of_headers_is_refused():
@@ -158,20 +158,20 @@ def test_a_chain_of_headers_is_refused():
     one.size = 12
     chain = one.tobuf(tarfile.GNU_FORMAT) + b"12 path=abc\n".ljust(512, b"\0")
     with pytest.raises(DatasetError, match="unusual way"):
-        archives.look(io.BytesIO(chain * 5000), "x.tar")
+        archives.inspect_archive(io.BytesIO(chain * 5000), "x.tar")
 
 
 def test_a_dictionary_larger_than_photos_need_is_refused():
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 28}]
     data = lzma.compress(packed(), filters=filters)
     with pytest.raises(DatasetError, match=r"[Mm]emory"):
-        archives.look(io.BytesIO(data), "x.tar.xz")
+        archives.inspect_archive(io.BytesIO(data), "x.tar.xz")
 
 
 def test_too_many_entries_are_refused(allow):
     allow(archive_entries=7)
     with pytest.raises(DatasetError, match="8 entries or more"):
-        archives.look(io.BytesIO(packed()), "x.tar")
+        archives.inspect_archive(io.BytesIO(packed()), "x.tar")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -188,10 +188,12 @@ def test_an_archive_cut_anywhere_is_refused(workspace, kind):
 @pytest.mark.parametrize("at", [512 * 3, 512 * 6 + 100])
 def test_a_damaged_header_is_no_end_of_the_archive(at):
     data = bytearray(packed())
-    whole = archives.look(io.BytesIO(data), "x.tar")
+    whole = archives.inspect_archive(io.BytesIO(data), "x.tar")
     data[at] ^= 0xFF
     try:
-        assert archives.look(io.BytesIO(data), "x.tar") == whole  # it was a byte of a photo
+        assert (
+            archives.inspect_archive(io.BytesIO(data), "x.tar") == whole
+        )  # it was a byte of a photo
     except DatasetError as error:
         assert "damaged" in str(error)
 
@@ -201,14 +203,14 @@ def test_a_wrong_checksum_is_told(kind):
     data = bytearray(KINDS[kind](packed()))
     data[-6 if kind == "tar.gz" else -30] ^= 0xFF
     with pytest.raises(DatasetError, match="damaged"):
-        archives.look(io.BytesIO(data), f"x.{kind}")
+        archives.inspect_archive(io.BytesIO(data), f"x.{kind}")
 
 
 def test_several_compressed_parts_are_read_as_one():
     data = packed()
     for pack in (gzip.compress, bz2.compress, lzma.compress):
         parts = pack(data[:5000]) + pack(data[5000:])
-        assert archives.look(io.BytesIO(parts), "x.tar").total == 8
+        assert archives.inspect_archive(io.BytesIO(parts), "x.tar").total == 8
 
 
 def test_a_zip_named_tar_and_a_tar_named_zip_are_told_apart(workspace):
@@ -251,7 +253,7 @@ def test_what_is_understood_is_told_before_anything_is_written(workspace):
     junk = ["__MACOSX/x/._0.jpg", "x/Train/.DS_Store", "x/read.me", "x/Train/cats/film.mp4"]
     names = [f"x/{part}/{name}" for part in ("Train", "val") for name in PLAIN]
     data = packed([*names, *junk])
-    told = archives.look(io.BytesIO(data), "pets.tar")
+    told = archives.inspect_archive(io.BytesIO(data), "pets.tar")
     assert told.counts == {
         "train": {"cats": 4, "dogs": 4},
         "validation": {"cats": 4, "dogs": 4},
@@ -272,4 +274,4 @@ def test_whatever_is_made_of_an_archive_is_read_or_refused_in_a_sentence(kind):
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(len(data))] = rng.randrange(256)
         with suppress(DatasetError):
-            assert archives.look(io.BytesIO(data), "x.tar").total <= 8
+            assert archives.inspect_archive(io.BytesIO(data), "x.tar").total <= 8

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from catdog_core.data import archive_safety, archives, imports
-from catdog_core.data.text_encoding import judge
+from catdog_core.data.text_encoding import guess_encoding
 
 
 @pytest.mark.parametrize(
@@ -39,20 +39,20 @@ from catdog_core.data.text_encoding import judge
 )
 def test_the_encoding_follows_from_all_names(encoding, names):
     data = [f"{name}/0.jpg".encode(encoding) for name in names]
-    found = judge(data).encoding
+    found = guess_encoding(data).encoding
     assert [name.decode(found) for name in data] == [f"{name}/0.jpg" for name in names]
 
 
 def test_one_encoding_is_chosen_though_a_name_alone_would_be_another():
     # Alone, the bytes of the second are sound UTF-8.
     names = ["고양이/0.jpg".encode("cp949"), b"\xc3\xa8/0.jpg"]
-    assert judge(names[1:]).encoding == "utf-8"
-    assert judge(names).encoding == "cp949"
+    assert guess_encoding(names[1:]).encoding == "utf-8"
+    assert guess_encoding(names).encoding == "cp949"
 
 
 def test_what_fits_nothing_well_is_unsure():
-    assert not judge(["고양이/0.jpg".encode(), "강아지/0.jpg".encode("cp949")]).sure
-    assert judge([b"cats/0.jpg"]).sure
+    assert not guess_encoding(["고양이/0.jpg".encode(), "강아지/0.jpg".encode("cp949")]).sure
+    assert guess_encoding([b"cats/0.jpg"]).sure
 
 
 def zipped(names):
@@ -76,8 +76,8 @@ def zipped(names):
 def test_declared_and_other_names_of_a_folder_are_one_class(workspace, encoding):
     names = [(f"{c}/{i}.jpg", (None, encoding)[i % 2]) for c in ("고양이", "개") for i in range(4)]
     data = zipped(names)
-    seen = archives.look(io.BytesIO(data), "x.zip")
-    found = imports.archive(io.BytesIO(data), "x.zip")
+    seen = archives.inspect_archive(io.BytesIO(data), "x.zip")
+    found = imports.import_archive(io.BytesIO(data), "x.zip")
     assert found.classes == ("개", "고양이") and seen.counts == found.counts()
     assert seen.warnings == [] and len(found.items()) == 8
 
@@ -91,7 +91,7 @@ def test_an_extra_field_declares_a_name():
         info = zipfile.ZipInfo("AAAA.jpg")
         info.extra = struct.pack("<HH", 0x7075, len(field)) + field
         archive.writestr(info, b"photo")
-    (entry,) = archive_safety.Zip(io.BytesIO(buffer.getvalue().replace(b"AAAA", raw[:4])))
+    (entry,) = archive_safety.ZipEntries(io.BytesIO(buffer.getvalue().replace(b"AAAA", raw[:4])))
     assert (str(entry.path), entry.raw) == ("고양이/0.jpg", None)
 
 
@@ -105,13 +105,13 @@ def test_names_of_a_tar_are_read_in_one_encoding(workspace, format, encoding):
             member = tarfile.TarInfo(name)
             member.size = 5
             archive.addfile(member, io.BytesIO(b"abcd%d" % number))
-    found = imports.archive(io.BytesIO(buffer.getvalue()), "x.tar")
+    found = imports.import_archive(io.BytesIO(buffer.getvalue()), "x.tar")
     assert set(found.classes) == set(classes) and len(found.items()) == 6
 
 
 def test_an_unsure_encoding_is_told_with_the_names(workspace):
     data = zipped([(f"{c}/{i}.jpg", "cp1250") for c in ("kočky", "psi") for i in range(2)])
-    seen = archives.look(io.BytesIO(data), "x.zip")
+    seen = archives.inspect_archive(io.BytesIO(data), "x.zip")
     (told,) = [text.format(**values) for text, values in seen.warnings]
     assert "does not say how its names are encoded" in told
     assert len(seen.counts["train"]) == 2

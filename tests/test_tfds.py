@@ -23,7 +23,7 @@ class ClassLabel:
 
 
 def photo(shade):
-    return decode.encode(np.full((20, 24, 3), shade, np.uint8))
+    return decode.encode_photo(np.full((20, 24, 3), shade, np.uint8))
 
 
 class Builder:
@@ -78,46 +78,46 @@ def package(monkeypatch, workspace):
 def test_splits_and_labels_become_a_dataset(package):
     package["pets"] = Builder({"train": rows(8), "test": rows(4)}, FEATURES)
     told = []
-    found = tfds.dataset("pets", lambda *now: told.append(now))
+    found = tfds.import_tfds_dataset("pets", lambda *now: told.append(now))
     assert (found.name, found.source, found.classes) == ("pets", "tfds", ("cat", "dog-wolf"))
     assert found.counts()["test"] == {"cat": 2, "dog-wolf": 2}
     assert sum(found.counts()["train"].values()) + sum(found.counts()["validation"].values()) == 8
     assert told[0][0] == tfds.PREPARING and told[-1][1] == told[-1][2] > 0
-    decode.load(found.items()[0].path.read_bytes(), 20)
+    decode.decode_and_fit(found.items()[0].path.read_bytes(), 20)
 
 
 def test_what_was_fetched_goes_after_the_import_and_stays_when_it_fails(package):
-    tfds.folder().mkdir(parents=True)
-    (tfds.folder() / "part").write_bytes(b"half")
+    tfds.tfds_folder().mkdir(parents=True)
+    (tfds.tfds_folder() / "part").write_bytes(b"half")
     package["pets"] = Builder({"train": rows(8)}, FEATURES, prepare=OSError("no network"))
     with pytest.raises(DatasetError, match="no network"):
-        tfds.dataset("pets")
-    assert [entry.bytes for entry in shard_cache.usage()] == [4]
+        tfds.import_tfds_dataset("pets")
+    assert [entry.bytes for entry in shard_cache.list_cache_entries()] == [4]
     package["pets"].prepare = None
-    tfds.dataset("pets")
-    assert shard_cache.usage() == []
+    tfds.import_tfds_dataset("pets")
+    assert shard_cache.list_cache_entries() == []
 
 
 def test_splits_of_other_names_are_divided_by_the_lab(package):
     package["pets"] = Builder({"all": rows(8)}, FEATURES)
-    found = tfds.dataset("pets")
+    found = tfds.import_tfds_dataset("pets")
     assert found.note["layout"] == "seeded" and len(found.items()) == 8
 
 
 def test_splits_known_only_after_the_fetch_are_all_taken(package):
     package["pets"] = Builder({"train": rows(8), "test": rows(4)}, FEATURES, known=False)
-    assert len(tfds.dataset("pets").items()) == 12
+    assert len(tfds.import_tfds_dataset("pets").items()) == 12
 
 
 def test_photos_without_a_label_are_left_out(package):
     secret = [{"image": photo(9), "label": -1, "id": 0}]
     package["pets"] = Builder({"train": rows(8), "test": secret + rows(2)}, FEATURES)
-    assert sum(tfds.dataset("pets").counts()["test"].values()) == 2
+    assert sum(tfds.import_tfds_dataset("pets").counts()["test"].values()) == 2
 
 
 def test_a_look_tells_classes_counts_and_size_and_fetches_nothing(package, workspace):
     package["pets"] = Builder({"train": rows(8)}, FEATURES, prepare=AssertionError())
-    found = tfds.look("pets")
+    found = tfds.inspect_tfds_dataset("pets")
     assert (found.classes, found.counts, found.size) == (
         ("cat", "dog-wolf"),
         {"train": 8},
@@ -128,7 +128,7 @@ def test_a_look_tells_classes_counts_and_size_and_fetches_nothing(package, works
 
 def test_an_unknown_name_is_one_sentence(package):
     with pytest.raises(DatasetError, match=r"no dataset 'nope' \(Dataset nope not found\.\)"):
-        tfds.look("nope")
+        tfds.inspect_tfds_dataset("nope")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_an_unknown_name_is_one_sentence(package):
 def test_what_is_not_photos_with_one_label_is_refused(package, features):
     package["odd"] = Builder({"train": rows(2)}, features)
     with pytest.raises(DatasetError, match="one of each"):
-        tfds.look("odd")
+        tfds.inspect_tfds_dataset("odd")
 
 
 @pytest.mark.parametrize("classes", [1, 201])
@@ -150,19 +150,19 @@ def test_too_few_and_too_many_classes_are_refused_before_anything_is_fetched(pac
     features = {**FEATURES, "label": ClassLabel(*map(str, range(classes)))}
     package["odd"] = Builder({"train": rows(4)}, features)
     with pytest.raises(DatasetError, match=f"in {classes} classes"):
-        tfds.look("odd")
+        tfds.inspect_tfds_dataset("odd")
 
 
 def test_a_fetch_that_fails_is_one_sentence(package):
     package["pets"] = Builder({"train": rows(4)}, FEATURES, prepare=OSError("no route to host"))
     with pytest.raises(DatasetError, match=r"could not fetch 'pets' \(no route to host\)"):
-        tfds.dataset("pets")
+        tfds.import_tfds_dataset("pets")
 
 
 def test_without_the_package_a_sentence_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(DatasetError, match="pip install tensorflow-datasets"):
-        tfds.look("pets")
+        tfds.inspect_tfds_dataset("pets")
 
 
 def test_the_command_tells_then_brings(package, capsys):

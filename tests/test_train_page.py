@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def page(**query):
-    return fakes.page("3_Train", **query)
+    return fakes.open_page("3_Train", **query)
 
 
 def tiles(app):
@@ -28,12 +28,12 @@ def test_the_form_shows_the_sum_behind_the_steps(demo):
     dataset = datasets.open_folder(demo)
     app = page(dataset=dataset.id)
     assert not app.exception
-    assert "48 photos / 20 = 2.4, rounded up to 3 steps" in fakes.said(app.caption)
+    assert "48 photos / 20 = 2.4, rounded up to 3 steps" in fakes.joined_text(app.caption)
 
 
 def test_the_form_shows_the_network_and_its_130241_parameters(demo):
     app = page(dataset=datasets.open_folder(demo).id)
-    assert "130,241 parameters" in fakes.said(app.markdown)
+    assert "130,241 parameters" in fakes.joined_text(app.markdown)
     assert "36,992" in list(app.dataframe[0].value["Output"])
 
 
@@ -43,44 +43,44 @@ def test_the_form_shows_the_network_and_its_130241_parameters(demo):
 def test_the_loss_that_fits_the_labels_is_told(demo, augmentation, why):
     state = {"train_augmentation": augmentation}
     app = page(state=state, dataset=datasets.open_folder(demo).id)
-    said = fakes.said(app.caption)
+    said = fakes.joined_text(app.caption)
     assert "binary_crossentropy" in said and why in said
 
 
 def test_a_start_makes_the_run_that_was_set(demo, monkeypatch):
     started = []
-    monkeypatch.setattr(runs, "start", started.append)
+    monkeypatch.setattr(runs, "start_run", started.append)
     app = page(dataset=datasets.open_folder(demo).id)
     app.text_input("train_name").set_value("my run")
     app.button("train_start").click().run()
     assert not app.exception
-    run = runs.load(started[0])
+    run = runs.load_run(started[0])
     assert (run.name, run.training.steps_per_epoch) == ("my run", 3)
     assert app.query_params["run"] in (run.id, [run.id])
 
 
 def test_the_augmentation_of_its_page_is_used(demo, monkeypatch):
-    monkeypatch.setattr(runs, "start", lambda _folder: None)
+    monkeypatch.setattr(runs, "start_run", lambda _folder: None)
     state = {"train_augmentation": {"rotation_range": 33}}
     app = page(state=state, dataset=datasets.open_folder(demo).id)
-    assert "Rotation ±33°" in fakes.said(app.caption)
+    assert "Rotation ±33°" in fakes.joined_text(app.caption)
     app.button("train_start").click().run()
-    assert runs.listing()[0].augmentation.rotation_range == 33
+    assert runs.list_runs()[0].augmentation.rotation_range == 33
 
 
 def test_a_done_run_shows_its_best_epoch_and_both_downloads():
-    folder = fakes.run()
-    fakes.model(folder)
+    folder = fakes.make_run()
+    fakes.add_fake_model(folder)
     app = page(run=folder.name)
     assert not app.exception
     assert tiles(app)["Best, epoch 2"] == "70.0%"
-    assert "best epoch is 2" in fakes.said(app.success)
+    assert "best epoch is 2" in fakes.joined_text(app.success)
     assert {"download_keras", "download_h5"} <= {b.key for b in app.get("download_button")}
 
 
 def test_a_running_run_shows_where_it_is_and_can_be_stopped():
     state = {"epoch": 1, "batch": 4, "steps": 10, "phase": "train", "eta_seconds": 75.0}
-    folder = fakes.run(status="running", epochs=1, state={**state, "images_per_second": 512.3})
+    folder = fakes.make_run(status="running", epochs=1, state={**state, "images_per_second": 512.3})
     with FileLock(folder / "lock"):
         app = page(run=folder.name)
         shown = tiles(app)
@@ -91,53 +91,55 @@ def test_a_running_run_shows_where_it_is_and_can_be_stopped():
 
 
 def test_a_run_of_several_workers_tells_that_it_resumes_with_one():
-    folder = fakes.run(status="stopped", epochs=1, state={"phase": "workers", "restarted": 1})
+    folder = fakes.make_run(status="stopped", epochs=1, state={"phase": "workers", "restarted": 1})
     settings = files.read_json(folder / "settings.json")
     files.write_json(folder / "settings.json", {**settings, "workers": 2, "address": "local"})
-    assert "This run had 2 workers. It resumes with one." in fakes.said(
+    assert "This run had 2 workers. It resumes with one." in fakes.joined_text(
         page(run=folder.name).caption
     )
 
 
 def test_a_waiting_run_says_who_is_first_and_for_how_long():
     state = {"queued": 1.0, "eta_seconds": 75.0}
-    first = fakes.run("hers", status="running", epochs=1, state=state)
+    first = fakes.make_run("hers", status="running", epochs=1, state=state)
     files.write_json(first / "about.json", {"format": 1, "name": "hers", "owner": "*Ada*"})
-    folder = fakes.run(status="queued", epochs=0, state={"ahead": 1, "queued": 2.0})
+    folder = fakes.make_run(status="queued", epochs=0, state={"ahead": 1, "queued": 2.0})
     with FileLock(first / "lock"), FileLock(folder / "lock"):
-        told = fakes.said(page(run=folder.name).info)
+        told = fakes.joined_text(page(run=folder.name).info)
     assert "“hers” of \\*Ada\\*" in told and "1 min 15 s" in told
 
 
 def test_a_lost_run_offers_to_go_on():
-    folder = fakes.run(status="running", epochs=2)
+    folder = fakes.make_run(status="running", epochs=2)
     app = page(run=folder.name)
-    assert "go on after epoch 2" in fakes.said(app.warning)
+    assert "go on after epoch 2" in fakes.joined_text(app.warning)
     assert app.button("resume_run").label == "Resume"
 
 
 def test_a_failed_run_shows_its_reason_and_the_log():
     error = {"message": "The loss became {loss}.", "params": {"loss": "nan"}}
-    folder = fakes.run(status="failed", epochs=1, state={"error": error})
+    folder = fakes.make_run(status="failed", epochs=1, state={"error": error})
     (folder / "log.txt").write_text("last words")
     app = page(run=folder.name)
-    assert "The loss became nan." in fakes.said(app.error)
-    assert "last words" in fakes.said(app.code)
+    assert "The loss became nan." in fakes.joined_text(app.error)
+    assert "last words" in fakes.joined_text(app.code)
 
 
 def test_a_damaged_run_does_not_hide_the_form(demo):
-    (runs.root() / "broken").mkdir(parents=True)
+    (runs.runs_folder() / "broken").mkdir(parents=True)
     app = page(run="broken", dataset=datasets.open_folder(demo).id)
     assert not app.exception
-    assert "damaged" in fakes.said(app.error)
+    assert "damaged" in fakes.joined_text(app.error)
     assert app.button("train_start")
 
 
 def test_a_run_that_has_ended_is_judged_in_words():
-    folder = fakes.run(epochs=0, status="done")
-    for row in histories.read_csv(Path(__file__).parent / "histories" / "notes_plain_50.csv"):
-        files.append_line(folder / "metrics.jsonl", {**row, "seconds": 1.0})
+    folder = fakes.make_run(epochs=0, status="done")
+    for row in histories.read_history_csv(
+        Path(__file__).parent / "histories" / "notes_plain_50.csv"
+    ):
+        files.append_json_line(folder / "metrics.jsonl", {**row, "seconds": 1.0})
     app = page(run=folder.name)
     assert not app.exception
-    assert "It overfits since epoch 21" in fakes.said(app.markdown)
-    assert "Augment the training photos" in fakes.said(app.caption)
+    assert "It overfits since epoch 21" in fakes.joined_text(app.markdown)
+    assert "Augment the training photos" in fakes.joined_text(app.caption)

@@ -14,25 +14,25 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 @pytest.fixture
 def app(demo):
-    return fakes.page("3_Train", dataset=datasets.open_folder(demo).id)
+    return fakes.open_page("3_Train", dataset=datasets.open_folder(demo).id)
 
 
 @pytest.fixture
 def started(monkeypatch):
     found = []
-    monkeypatch.setattr(runs, "start", found.append)
+    monkeypatch.setattr(runs, "start_run", found.append)
     return found
 
 
 def test_a_built_network_changes_its_table_live_and_is_trained(app, started):
     app.selectbox("train_model").set_value("custom").run()
-    assert "130,241 parameters" in fakes.said(app.markdown)
+    assert "130,241 parameters" in fakes.joined_text(app.markdown)
     app.slider("network_blocks").set_value(2).run()
     app.selectbox("network_head").set_value("average").run()
-    assert "19,457 parameters" in fakes.said(app.markdown)
+    assert "19,457 parameters" in fakes.joined_text(app.markdown)
     app.button("train_start").click().run()
     assert not app.exception
-    training = runs.load(started[0]).training
+    training = runs.load_run(started[0]).training
     assert training.network == Network(filters=(32, 64), head="average")
 
 
@@ -47,7 +47,7 @@ def test_the_builder_starts_from_the_notes_networks(app):
 def test_a_network_that_shrinks_to_nothing_is_told_and_cannot_be_started(app):
     app.selectbox("train_model").set_value("custom").run()
     app.slider("network_blocks").set_value(8).run()
-    assert "shrink to nothing" in fakes.said(app.error)
+    assert "shrink to nothing" in fakes.joined_text(app.error)
     assert "train_start" not in {button.key for button in app.button}
 
 
@@ -61,36 +61,36 @@ def test_mixed_precision_is_told_to_gain_nothing_where_it_does_not(app, monkeypa
     for ability in ("has_graphics_card", "computes_in_16_bits"):
         monkeypatch.setattr(f"catdog_core.base.hardware.{ability}", lambda: False)
     app.toggle("train_mixed_precision").set_value(True).run()
-    assert "gain nothing" in fakes.said(app.warning)
+    assert "gain nothing" in fakes.joined_text(app.warning)
 
 
 def test_a_measured_speed_tells_how_long_it_will_take(app):
     assert app.button("train_time")
-    time_estimate.remember(
-        time_estimate.kind(Training(), None), Speed(step=1.0, validation=0.5, start=8)
+    time_estimate.store_speed(
+        time_estimate.speed_key(Training(), None), Speed(step=1.0, validation=0.5, start=8)
     )
     app.run()
-    assert "50 epochs: about 3 min 28 s here" in fakes.said(app.markdown)
+    assert "50 epochs: about 3 min 28 s here" in fakes.joined_text(app.markdown)
 
 
 def test_another_run_of_the_kind_tells_how_long_it_will_take(app):
-    fakes.run("before")
+    fakes.make_run("before")
     app.run()
-    assert "at the speed of “before”" in fakes.said(app.markdown)
+    assert "at the speed of “before”" in fakes.joined_text(app.markdown)
 
 
 def test_a_run_is_gone_on_from_with_its_settings_and_weights(demo, started):
     dataset = datasets.open_folder(demo)
     training = Training(epochs=4, image_size=64, train_photos=20)
-    folder = runs.create(dataset, training, None, name="first")
+    folder = runs.create_run(dataset, training, None, name="first")
     (folder / "best.keras").write_bytes(b"model")
-    app = fakes.page("3_Train", dataset=dataset.id, run=folder.name)
+    app = fakes.open_page("3_Train", dataset=dataset.id, run=folder.name)
     app.button("continue_run").click().run()
     assert not app.exception
-    assert "Begins with the weights of “first”" in fakes.said(app.info)
+    assert "Begins with the weights of “first”" in fakes.joined_text(app.info)
     assert app.selectbox("train_train_photos").value == 20
     app.button("train_start").click().run()
-    child = runs.load(started[0])
+    child = runs.load_run(started[0])
     assert child.parent["id"] == folder.name
-    assert child.training == runs.load(folder).training
+    assert child.training == runs.load_run(folder).training
     assert (child.folder / "start.keras").read_bytes() == b"model"

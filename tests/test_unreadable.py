@@ -10,7 +10,7 @@ from catdog_core.base.errors import DatasetError
 from catdog_core.data import audit, datasets, preview
 from catdog_core.imaging import decode
 
-JPEG = decode.encode(np.full((16, 16, 3), 90, np.uint8))
+JPEG = decode.encode_photo(np.full((16, 16, 3), 90, np.uint8))
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def pets(tmp_path):
 
 def agreed(root):
     """What preview, check and opening say of a folder, which is the same."""
-    seen, found = preview.of_folder(root), datasets.open_folder(root)
-    assert seen.counts == found.counts() == datasets.scan(root).counts()
+    seen, found = preview.preview_folder(root), datasets.open_folder(root)
+    assert seen.counts == found.counts() == datasets.scan_folder(root).counts()
     assert seen.warnings == found.note["warnings"]
     return found, " ".join(text.format(**values) for text, values in seen.warnings)
 
@@ -90,8 +90,10 @@ def test_files_that_may_not_be_opened_are_named_and_in_the_check(
     left_out = ["cats/11.jpg", "cats/5.jpg", "dogs/6.jpg", "dogs/more/0.jpg"]
     assert found.note["unusable"] == left_out
     assert cli.main(["check", str(pets)]) == 0
-    again = audit.check(datasets.load(found.id))
-    assert [(f.kind, f.files) for f in audit.check(found)] == [(f.kind, f.files) for f in again]
+    again = audit.audit_dataset(datasets.load_dataset(found.id))
+    assert [(f.kind, f.files) for f in audit.audit_dataset(found)] == [
+        (f.kind, f.files) for f in again
+    ]
     out = capsys.readouterr().out
     assert "4 files or folders cannot be read" in out and "No problems" not in out
 
@@ -111,7 +113,7 @@ def test_broken_links_circles_and_links_that_lead_out_are_named(workspace, pets,
 def test_a_class_that_cannot_be_listed_is_no_empty_class(workspace, pets, monkeypatch):
     refuse(monkeypatch, os, "scandir", "cats")
     with pytest.raises(DatasetError, match="cats cannot be read: Permission denied"):
-        preview.of_folder(pets)
+        preview.preview_folder(pets)
     with pytest.raises(DatasetError, match="cats cannot be read: Permission denied"):
         datasets.open_folder(pets)
 
@@ -119,4 +121,4 @@ def test_a_class_that_cannot_be_listed_is_no_empty_class(workspace, pets, monkey
 def test_the_folder_itself_that_cannot_be_listed_is_refused(workspace, pets, monkeypatch):
     refuse(monkeypatch, os, "scandir", "pets", error=BROKEN)
     with pytest.raises(DatasetError, match="cannot be read: Input/output error"):
-        datasets.scan(pets)
+        datasets.scan_folder(pets)

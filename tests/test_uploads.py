@@ -190,7 +190,7 @@ def test_uploads_of_a_closed_session_are_freed(running):
 def test_an_upload_that_stops_coming_is_given_up(monkeypatch):
     monkeypatch.setattr(uploads, "SILENCE", 0.05)
     with pytest.raises(HTTPException) as told:
-        asyncio.run(uploads._Body(asyncio.Event().wait, MB).read())
+        asyncio.run(uploads._LimitedBody(asyncio.Event().wait, MB).read())
     assert told.value.status_code == 408
 
 

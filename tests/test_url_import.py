@@ -31,14 +31,14 @@ WEIRD = ("1 #%.jpg", "ünï & cö.jpg", "con.jpg", ".hidden.jpg", "Thumbs.db", "
 @pytest.fixture(autouse=True)
 def quick(monkeypatch, workspace):
     monkeypatch.setattr(url_import, "_PAUSE", 0.0)
-    jobs.forget("url_import")
+    jobs.forget_job("url_import")
     for name in (
         "http_proxy",
         "https_proxy",
         "all_proxy",
         "no_proxy",
-        allowed_roots.ROOTS,
-        allowed_roots.URLS,
+        allowed_roots.ROOTS_VARIABLE,
+        allowed_roots.URLS_VARIABLE,
     ):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -92,7 +92,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 def held(dataset):
     """Class, split and content of each photo."""
-    return sorted((i.label, i.split, content_hashes.digest(i.path)) for i in dataset.items())
+    return sorted((i.label, i.split, content_hashes.digest_file(i.path)) for i in dataset.items())
 
 
 def left(workspace):
@@ -106,33 +106,33 @@ def test_what_is_at_a_url_is_the_dataset_that_it_is_here(
     workspace, capsys, pets, shared, bases, protocol, what
 ):
     url = f"{bases[protocol]}/{what}"
-    status, out, err = fakes.shell(capsys, "import", url, "--look")
+    status, out, err = fakes.run_cli(capsys, "import", url, "--look")
     assert (status, err) == (0, "") and "train:" in out
     assert left(workspace) in ([], ["datasets"])
-    status, out, err = fakes.shell(capsys, "import", url)
+    status, out, err = fakes.run_cli(capsys, "import", url)
     assert (status, err) == (0, "")
-    (made,) = datasets.listing()
+    (made,) = datasets.list_datasets()
     assert f"{len(made.photos)} photos in {made.root}" in out
     assert [path.name for path in made.root.parent.parent.iterdir()] == [made.id]
-    here = imports.archive(shared / "pets.zip", "pets.zip")
+    here = imports.import_archive(shared / "pets.zip", "pets.zip")
     assert (made.name, made.classes, made.counts()) == (here.name, here.classes, here.counts())
     assert sorted(made.names.values()) == sorted(here.names.values())
     assert {"1 #%.jpg", "con.jpg"} <= set(made.names.values())
     assert held(made) == held(here)
     said = [[message for message, _ in each.note["warnings"]] for each in (made, here)]
     assert said[0] == said[1]
-    loaded = decode.load_all([item.path for item in datasets.load(made.id).items()], 16)
+    loaded = decode.load_photos([item.path for item in datasets.load_dataset(made.id).items()], 16)
     assert sum(isinstance(photo, Exception) for photo in loaded) == 1
 
 
 def test_a_folder_of_plain_names_has_the_fingerprint_it_has_here(demo):
     """So a run that was trained on it, here or at the URL, goes on."""
-    assert imports.url(demo.as_uri()).fingerprint == datasets.scan(demo).fingerprint
+    assert imports.import_url(demo.as_uri()).fingerprint == datasets.scan_folder(demo).fingerprint
 
 
 def test_progress_is_told_in_bytes_by_phase(bases):
     told = []
-    imports.url(f"{bases['memory']}/pets", lambda *now: told.append(now))
+    imports.import_url(f"{bases['memory']}/pets", lambda *now: told.append(now))
     for phase in ("Downloading", "Unpacking"):
         done = [row[1] for row in told if row[0] == phase]
         assert done == sorted(done) and done[-1] == told[-1][2] > 0
@@ -141,7 +141,7 @@ def test_progress_is_told_in_bytes_by_phase(bases):
 def refused(capsys, workspace, url, words, *flags):
     """An import fails with one line and leaves nothing."""
     before = left(workspace)
-    status, out, err = fakes.shell(capsys, "import", url, *flags)
+    status, out, err = fakes.run_cli(capsys, "import", url, *flags)
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert words in err and "hunter2" not in err and "error of its own" not in err
     assert set(left(workspace)) <= {*before, "datasets"}
@@ -317,10 +317,10 @@ def test_a_server_that_gives_something_else_is_told_by_its_answer(
 
 
 def test_a_server_may_not_lead_out_of_what_is_allowed(workspace, odd, monkeypatch):
-    monkeypatch.setenv(allowed_roots.URLS, f"{odd}/inside")
+    monkeypatch.setenv(allowed_roots.URLS_VARIABLE, f"{odd}/inside")
     assert allowed_roots.is_allowed_url(f"{odd}/inside/pets")
     with pytest.raises(DatasetError, match="may not be opened here"):
-        imports.url(f"{odd}/inside/out.zip", is_allowed=allowed_roots.is_allowed_url)
+        imports.import_url(f"{odd}/inside/out.zip", is_allowed=allowed_roots.is_allowed_url)
     assert left(workspace) in ([], ["datasets"])
 
 
@@ -331,7 +331,7 @@ def test_a_stop_is_heard_before_a_silent_server_is_asked_again(workspace, monkey
         quiet.listen()
         url = f"http://127.0.0.1:{quiet.getsockname()[1]}/pets.zip"
         with pytest.raises(CatDogError, match="was stopped"):
-            imports.url(url, stopped=lambda: True)
+            imports.import_url(url, stopped=lambda: True)
         quiet.setblocking(False)
         with pytest.raises(BlockingIOError):
             quiet.accept()  # nobody came
@@ -358,7 +358,7 @@ def test_a_photo_that_breaks_off_once_is_downloaded_again(bases, monkeypatch):
         return true_open(self, path, *more, **options)
 
     monkeypatch.setattr(fsspec.get_filesystem_class("memory"), "open", failing)
-    made = imports.url(f"{bases['memory']}/pets")
+    made = imports.import_url(f"{bases['memory']}/pets")
     assert len(failed) == len(made.photos)
 
 
@@ -402,22 +402,22 @@ def test_an_interruption_leaves_nothing(workspace, bases, what, phase):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        imports.url(f"{bases['memory']}/{what}", interrupt)
+        imports.import_url(f"{bases['memory']}/{what}", interrupt)
     assert left(workspace) == ["datasets"]
 
 
 def test_a_stop_ends_the_download_in_a_sentence(workspace, bases):
     for what in ("pets", "pets.zip"):
         with pytest.raises(CatDogError, match="was stopped"):
-            imports.url(f"{bases['memory']}/{what}", stopped=lambda: True)
+            imports.import_url(f"{bases['memory']}/{what}", stopped=lambda: True)
     assert left(workspace) == ["datasets"]
 
 
 def test_who_may_not_change_data_asks_for_nothing(workspace, class_lab, bases, monkeypatch):
     class_lab()
-    monkeypatch.setattr(access, "_ask", lambda: Visitor("", "audience"))
-    monkeypatch.setattr(url_import, "download", lambda *_: pytest.fail("was asked for"))
-    for look in (imports.url, lambda url: imports.look_at_url(url, lambda *_: None)):
+    monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("", "audience"))
+    monkeypatch.setattr(url_import, "download_url", lambda *_: pytest.fail("was asked for"))
+    for look in (imports.import_url, lambda url: imports.preview_url(url, lambda *_: None)):
         with pytest.raises(AccessError):
             look(f"{bases['memory']}/pets")
     assert left(workspace) == ["access.json"]
@@ -429,7 +429,7 @@ def class_lab(workspace, monkeypatch):
         workspace.mkdir(exist_ok=True)
         (workspace / "access.json").write_text(json.dumps({"shared": True, **settings}))
 
-    monkeypatch.setattr(access, "_ask", lambda: Visitor("Ada", "student"))
+    monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("Ada", "student"))
     return shared
 
 
@@ -438,7 +438,7 @@ def test_ones_own_lab_imports_from_object_stores_but_no_hosts_that_were_not_name
     for url in ("http://169.254.169.254/latest", "sftp://me@host/x", "hdfs://name/x"):
         with pytest.raises(DatasetError, match="may not be opened here"):
             allowed_roots.confine_url(url)
-    monkeypatch.setenv(allowed_roots.URLS, "https://data.example/photos s3://mine")
+    monkeypatch.setenv(allowed_roots.URLS_VARIABLE, "https://data.example/photos s3://mine")
     assert allowed_roots.confine_url("https://data.example/photos/cats")
     for url in ("s3://any/photos", "https://data.example/photoshop", "https://data.example"):
         with pytest.raises(DatasetError, match=r"Expected a place within https://data\.example"):
@@ -469,7 +469,7 @@ def test_a_file_by_its_url_is_confined_as_by_its_path(class_lab, tmp_path):
 
 
 def asked(url):
-    app = fakes.page("1_Data")
+    app = fakes.open_page("1_Data")
     app.pills("source_kind").set_value("url").run()
     app.text_input("url_address").set_value(url)
     next(button for button in app.button if button.label == "Import it").click()
@@ -485,7 +485,7 @@ def test_the_page_imports_a_url_and_chooses_the_dataset(bases):
         thread.join(60)
     app.run()
     assert not app.exception and not app.error
-    (made,) = datasets.listing()
+    (made,) = datasets.list_datasets()
     assert made.source == "zip" and app.query_params["dataset"] in (made.id, [made.id])
 
 
@@ -499,17 +499,17 @@ def test_the_page_imports_a_url_and_chooses_the_dataset(bases):
 )
 def test_the_page_refuses_a_url_before_anything_is_asked_for(url, words):
     app = asked(url)
-    assert words in fakes.said(app.error) and "hunter2" not in fakes.said(app.error)
-    assert jobs.get("url_import") is None
+    assert words in fakes.joined_text(app.error) and "hunter2" not in fakes.joined_text(app.error)
+    assert jobs.get_job("url_import") is None
 
 
 def test_a_url_in_the_place_of_a_folder_is_told_where_it_belongs():
-    app = fakes.page("1_Data")
+    app = fakes.open_page("1_Data")
     app.pills("source_kind").set_value("folder").run()
     app.text_input("source_path").set_value("s3://bucket/photos")
     next(button for button in app.button if button.label == "Look inside").click()
     app.run()
-    assert "Choose the source URL" in fakes.said(app.error)
+    assert "Choose the source URL" in fakes.joined_text(app.error)
 
 
 @pytest.mark.long
@@ -536,11 +536,11 @@ def test_a_bucket_is_imported_and_its_secret_is_written_nowhere(
         system.mkdir("bucket")
         system.put(str(shared), "bucket/shared", recursive=True)
         for what in ("pets", "pets.zip"):
-            assert fakes.shell(capsys, "import", f"s3://bucket/shared/{what}")[0] == 0
+            assert fakes.run_cli(capsys, "import", f"s3://bucket/shared/{what}")[0] == 0
         refused(capsys, workspace, "s3://bucket/nobody", "There is nothing at s3://bucket/nobody")
     finally:
         server.stop()
-    first, second = datasets.listing()
+    first, second = datasets.list_datasets()
     assert held(first) == held(second)
     texts = [path.read_bytes() for path in workspace.rglob("*") if path.is_file()]
     assert not any(SECRET.encode() in text for text in texts)

@@ -43,7 +43,7 @@ def test_it_can_be_switched_off(real_server, monkeypatch):
 def test_pages_in_tests_never_load_it(workspace, monkeypatch):
     monkeypatch.setattr(loaders, "_preload", lambda: pytest.fail("loaded"))
     monkeypatch.setattr(loaders, "_preload_thread", None)
-    app = fakes.page()
+    app = fakes.open_page()
     assert not app.exception and loaders._preload_thread is None
 
 

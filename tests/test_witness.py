@@ -102,8 +102,8 @@ def test_commands_say_what_they_said(lab, name):
 def test_photos_opened_at_a_url_are_imported_and_evaluate_as_they_did(lab):
     pytest.importorskip("fsspec", reason="URLs are an option of the lab")
     assert facts.command("import", facts.URL)[0] == 0
-    (made,) = (each for each in datasets.listing() if each.name == "afar")
-    assert made.fingerprint == runs.load(lab.run("by-url")).dataset_fingerprint
+    (made,) = (each for each in datasets.list_datasets() if each.name == "afar")
+    assert made.fingerprint == runs.load_run(lab.run("by-url")).dataset_fingerprint
     status, out, _ = facts.command("evaluate", lab.run("by-url"), made.root, "--json")
     then = EXPECTED["by url"]["evaluate"]
     got = {name: value for name, value in json.loads(out).items() if name in then}

@@ -13,7 +13,7 @@ from catdog_ui import i18n, translations_tool
 
 @pytest.fixture(scope="module")
 def texts():
-    return translations_tool.extract()
+    return translations_tool.extract_texts()
 
 
 @pytest.fixture
@@ -32,24 +32,24 @@ def test_texts_of_pages_errors_and_settings_are_found(texts):
 
 
 def test_every_text_has_a_korean_translation(texts):
-    assert translations_tool.untranslated("ko", texts) == []
+    assert translations_tool.untranslated_texts("ko", texts) == []
 
 
 def test_translations_keep_the_fields(texts):
-    known = translations_tool.translations("ko")
+    known = translations_tool.read_translations("ko")
     wrong = [text for text in texts if known.get(text) and fields(text) != fields(known[text])]
     assert wrong == []
 
 
 @pytest.mark.parametrize("code", i18n.LANGUAGES)
 def test_the_files_are_what_the_command_writes(code, texts):
-    for path, content in translations_tool.files(code, texts).items():
+    for path, content in translations_tool.catalogue_files(code, texts).items():
         assert path.read_bytes() == content, "run: python -m catdog_ui.translations_tool"
 
 
 def test_extraction_gives_the_same_twice(texts):
-    assert translations_tool.files("ko", texts) == translations_tool.files(
-        "ko", translations_tool.extract()
+    assert translations_tool.catalogue_files("ko", texts) == translations_tool.catalogue_files(
+        "ko", translations_tool.extract_texts()
     )
 
 
@@ -75,10 +75,10 @@ def test_a_slip_in_a_catalogue_falls_back_to_english(monkeypatch):
         def gettext(self, message):
             return "{m}"
 
-    monkeypatch.setattr(report_language, "_catalogue", lambda code: Bad())
-    report_language.of.cache_clear()
+    monkeypatch.setattr(report_language, "_load_catalogue", lambda code: Bad())
+    report_language.get_translator.cache_clear()
     assert i18n.t("{n} photos", n=2) == "2 photos"
-    report_language.of.cache_clear()
+    report_language.get_translator.cache_clear()
 
 
 def test_no_text_hides_inside_an_f_string_where_extraction_may_miss_it():

@@ -49,9 +49,9 @@ def test_a_process_and_its_children_elsewhere_have_one_workspace(tmp_path, named
 def test_the_first_look_settles_where_a_relative_workspace_is(tmp_path, monkeypatch):
     monkeypatch.setenv(files.WORKSPACE, "rel")
     monkeypatch.chdir(tmp_path)
-    assert files.workspace() == tmp_path / "rel"
+    assert files.workspace_folder() == tmp_path / "rel"
     monkeypatch.chdir("/")
-    assert files.workspace() == tmp_path / "rel"
+    assert files.workspace_folder() == tmp_path / "rel"
 
 
 def faulty(tmp_path):
@@ -69,7 +69,7 @@ def test_what_cannot_be_a_workspace_is_told_in_a_sentence(tmp_path, monkeypatch,
         monkeypatch.setenv(files.WORKSPACE, named)
         with pytest.raises(SettingsError, match="CATDOG_WORKSPACE is"):
             files.resolve_workspace()
-        status, _, told = fakes.shell(capsys, "runs")
+        status, _, told = fakes.run_cli(capsys, "runs")
         assert status == 1 and len(told.splitlines()) == 1, named
         assert os.environ[files.WORKSPACE] == named and not (tmp_path / "gone").exists()
 
@@ -83,7 +83,7 @@ def test_a_workspace_nobody_can_make_is_told(tmp_path, monkeypatch):
 
 def test_without_the_variable_it_lies_beside_the_project(monkeypatch):
     monkeypatch.delenv(files.WORKSPACE, raising=False)
-    assert files.resolve_workspace() == files.workspace() == server.PROJECT / "workspace"
+    assert files.resolve_workspace() == files.workspace_folder() == server.PROJECT / "workspace"
 
 
 SERVED = """

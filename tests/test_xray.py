@@ -6,13 +6,13 @@ import pytest
 from keras import layers as kl
 
 from catdog_core.analysis import activations, gradcam, predict
-from catdog_core.analysis.pooling_mask import Pooling, kept
+from catdog_core.analysis.pooling_mask import Pooling, find_pooling_winners
 from catdog_core.base.errors import ModelError
 from catdog_core.models import architecture, keras_models
 
 
 def predictor(model, classes=("cats", "dogs")):
-    return predict.describe("model", model, {"classes": list(classes)})
+    return predict.build_predictor("model", model, {"classes": list(classes)})
 
 
 def noise(size, count=1):
@@ -40,10 +40,10 @@ def foreign():
 
 
 NETWORKS = {
-    "notes": lambda: keras_models.build("notes", 48),
-    "notes-deep": lambda: keras_models.build("notes-deep", 96),
-    "compact": lambda: keras_models.build("compact", 32),
-    "transfer": lambda: keras_models.build("transfer", 64),
+    "notes": lambda: keras_models.build_model("notes", 48),
+    "notes-deep": lambda: keras_models.build_model("notes-deep", 96),
+    "compact": lambda: keras_models.build_model("compact", 32),
+    "transfer": lambda: keras_models.build_model("transfer", 64),
     "foreign functional": skipping,
     "foreign sequential": foreign,
 }
@@ -57,11 +57,11 @@ def network(request):
 
 
 def test_maps_have_the_shapes_told_and_kerass_own(network):
-    found = activations.layers(network)
+    found = activations.list_map_layers(network)
     assert len(found) > 2
     for one in (found[0], found[len(found) // 2], found[-1]):
         layer = next(x for x in network.model._flatten_layers() if x.name == one.name)
-        values = activations.maps(network, noise(network.size, 2), one.place)
+        values = activations.compute_activations(network, noise(network.size, 2), one.place)
         assert values.shape == (2, *one.shape) and one.kind == type(layer).__name__
         if layer in network.model.layers:
             assert one.shape == layer.output.shape[1:]
@@ -69,32 +69,34 @@ def test_maps_have_the_shapes_told_and_kerass_own(network):
 
 def test_pooling_keeps_what_the_layer_gives(network):
     photos = noise(network.size)
-    for one in activations.layers(network):
+    for one in activations.list_map_layers(network):
         if one.kind != "MaxPooling2D":
             continue
-        pooling, before = activations.pooling(network, one.place)
-        given = activations.maps(network, photos, before)[0, ..., 0]
-        found = kept(given, pooling)
-        result = activations.maps(network, photos, one.place)[0, ..., 0]
+        pooling, before = activations.pooling_of_layer(network, one.place)
+        given = activations.compute_activations(network, photos, before)[0, ..., 0]
+        found = find_pooling_winners(given, pooling)
+        result = activations.compute_activations(network, photos, one.place)[0, ..., 0]
         assert np.array_equal(given[found.rows, found.columns], result)
 
 
 def test_every_unit_has_a_field_or_a_reason(network):
-    for one in activations.layers(network):
+    for one in activations.list_map_layers(network):
         box = activations.receptive_field(network, one.place, one.shape[0] - 1, one.shape[1] - 1)
         assert box.bottom - max(box.top, 0) > 0 and box.top < network.size
 
 
 def test_the_strongest_photos_are_found_where_they_answer(network):
     photos = noise(network.size, 40)
-    layer = activations.layers(network)[-1]
-    values = activations.maps(network, photos, layer.place)[..., 1]
+    layer = activations.list_map_layers(network)[-1]
+    values = activations.compute_activations(network, photos, layer.place)[..., 1]
     seen = []
-    found = activations.strongest(network, iter(photos), layer.place, 1, 3, progress=seen.append)
+    found = activations.top_activations(
+        network, iter(photos), layer.place, 1, 3, progress=seen.append
+    )
     assert [one.value for one in found] == sorted(values.max(axis=(1, 2)), reverse=True)[:3]
     assert all(values[one.photo, one.row, one.column] == one.value for one in found)
     assert seen == [32, 40]
-    means = activations.strongest(network, iter(photos), layer.place, 1, 1, by_mean=True)
+    means = activations.top_activations(network, iter(photos), layer.place, 1, 1, by_mean=True)
     assert means[0].photo == values.mean(axis=(1, 2)).argmax()
 
 
@@ -111,7 +113,7 @@ def test_heat_maps_and_scores_of_every_network(network):
 def test_the_network_is_as_it_was_once_it_has_been_opened():
     model = skipping()
     before, names = model.get_config(), [layer.name for layer in model.layers]
-    activations.layers(predictor(model))
+    activations.list_map_layers(predictor(model))
     assert model.get_config() == before and [one.name for one in model.layers] == names
     again = keras.models.clone_model(model)
     again.set_weights(model.get_weights())
@@ -121,7 +123,7 @@ def test_the_network_is_as_it_was_once_it_has_been_opened():
 
 def test_a_unit_behind_a_gate_of_the_whole_sees_the_whole():
     found = predictor(skipping())
-    places = {one.name: one.place for one in activations.layers(found)}
+    places = {one.name: one.place for one in activations.list_map_layers(found)}
     assert activations.receptive_field(found, places["skip"], 0, 0) == activations.Box(-2, -2, 6, 6)
     for name in ("gate", "gated"):
         assert activations.receptive_field(found, places[name], 3, 2) == activations.Box(
@@ -130,12 +132,14 @@ def test_a_unit_behind_a_gate_of_the_whole_sees_the_whole():
 
 
 def test_maps_are_what_the_layers_give():
-    model = keras_models.build("notes", 64)
+    model = keras_models.build_model("notes", 64)
     found = predictor(model)
     layer = model.layers[2]
-    place = next(one.place for one in activations.layers(found) if one.name == layer.name)
+    place = next(one.place for one in activations.list_map_layers(found) if one.name == layer.name)
     direct = keras.Model(model.inputs[0], layer.output)(noise(64).astype(np.float32))
-    assert activations.maps(found, noise(64), place) == pytest.approx(np.asarray(direct), abs=1e-5)
+    assert activations.compute_activations(found, noise(64), place) == pytest.approx(
+        np.asarray(direct), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
@@ -144,7 +148,7 @@ def test_maps_are_what_the_layers_give():
 )
 def test_the_winners_are_those_of_kerass_pooling(padding, pool, strides):
     values = np.random.default_rng(0).normal(size=(11, 14)).astype(np.float32)
-    found = kept(values, Pooling(pool, strides, padding))
+    found = find_pooling_winners(values, Pooling(pool, strides, padding))
     direct = kl.MaxPooling2D(pool, strides, padding)(values[None, ..., None])
     assert np.array_equal(values[found.rows, found.columns], np.asarray(direct)[0, ..., 0])
     assert not found.tied.any()
@@ -152,21 +156,21 @@ def test_the_winners_are_those_of_kerass_pooling(padding, pool, strides):
 
 
 def test_of_equal_values_the_first_stands_for_all():
-    found = kept(np.zeros((4, 4), np.float32), Pooling((2, 2), (2, 2), "valid"))
+    found = find_pooling_winners(np.zeros((4, 4), np.float32), Pooling((2, 2), (2, 2), "valid"))
     assert found.tied.all() and not found.places.any()
     assert found.mask((4, 4)).sum() == 4
 
 
 def test_filters_of_the_notes_network():
-    found = activations.filters(predictor(keras_models.build("notes", 64)))
-    assert found.shape == (architecture.layers("notes", 64)[1].output_shape[-1], 3, 3, 3)
+    found = activations.first_layer_filters(predictor(keras_models.build_model("notes", 64)))
+    assert found.shape == (architecture.list_model_layers("notes", 64)[1].output_shape[-1], 3, 3, 3)
     assert found.min() >= 0 and found.max() <= 1
 
 
 def test_a_model_without_convolutions_has_no_filters():
     model = keras.Sequential([keras.Input((8, 8, 3)), kl.Flatten(), kl.Dense(1, "sigmoid")])
     with pytest.raises(ModelError, match="three colours"):
-        activations.filters(predictor(model))
+        activations.first_layer_filters(predictor(model))
 
 
 def linear(build):
@@ -181,7 +185,9 @@ def linear(build):
 
 def asked(model):
     """The place of the layer of that name."""
-    return next(one.place for one in activations.layers(predictor(model)) if one.name == "asked")
+    return next(
+        one.place for one in activations.list_map_layers(predictor(model)) if one.name == "asked"
+    )
 
 
 def plain(x):

@@ -16,18 +16,18 @@ from keras import layers as kl
 from numpy.typing import NDArray
 
 from ..base.errors import ModelError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..imaging.decode import Photo
 from ..models import memory
-from ..models.memory import Batched
+from ..models.memory import BatchedGraph
 from ..training import epoch_weights
 from . import model_graph
 from .pooling_mask import Pooling
-from .predict import Predictor, load
+from .predict import Predictor, load_predictor
 
 
 @dataclass(frozen=True)
-class Layer:
+class MapLayer:
     """A layer that gives a map: its place among the network's steps, its name, kind and shape.
 
     `kind` is Keras's name of it, `shape` that of its map: (h, w, K).
@@ -50,7 +50,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ChannelActivation:
     """How much a channel answers to a photo: its largest or mean value, and where it is largest.
 
     `photo` counts the photos from 0, `row` and `column` are of the unit that answers most.
@@ -62,59 +62,67 @@ class Answer:
     column: int
 
 
-def layers(predictor: Predictor) -> list[Layer]:
+def list_map_layers(predictor: Predictor) -> list[MapLayer]:
     """The layers with a map, from the first to the last; those of nested models among them."""
     if predictor.remote is not None:
         told = predictor.remote.ask("layers")
-        return [Layer(place, name, kind, tuple(shape)) for place, name, kind, shape in told]
+        return [MapLayer(place, name, kind, tuple(shape)) for place, name, kind, shape in told]
     found = []
-    for place, step in enumerate(model_graph.inside(predictor.model, predictor.size).steps):
+    for place, step in enumerate(
+        model_graph.build_model_graph(predictor.model, predictor.size).steps
+    ):
         if step.has_places:
             height, width, channels = (n or 0 for n in step.shape[1:])
             kind = type(step.layer).__name__
-            found.append(Layer(place, step.layer.name, kind, (height, width, channels)))
+            found.append(MapLayer(place, step.layer.name, kind, (height, width, channels)))
     return found
 
 
-def pooling(predictor: Predictor, place: int) -> tuple[Pooling, int]:
+def pooling_of_layer(predictor: Predictor, place: int) -> tuple[Pooling, int]:
     """How a `MaxPooling2D` goes about, and the place of the step whose map it takes.
 
-    A place below 0 is the photo, as `maps` takes it.
+    A place below 0 is the photo, as `compute_activations` takes it.
     """
     if predictor.remote is not None:
         pool, strides, padding, before = predictor.remote.ask("pooling", place=place)
         return Pooling(tuple(pool), tuple(strides), padding), before
-    step = model_graph.inside(predictor.model, predictor.size).steps[place]
+    step = model_graph.build_model_graph(predictor.model, predictor.size).steps[place]
     layer = step.layer
     return Pooling(layer.pool_size, layer.strides, layer.padding), step.given[0]
 
 
-def maps(predictor: Predictor, photos: NDArray[np.uint8], place: int) -> NDArray[np.float32]:
+def compute_activations(
+    predictor: Predictor, photos: NDArray[np.uint8], place: int
+) -> NDArray[np.float32]:
     """What a layer gives of fitted photos, (N, S, S, 3) uint8 to (N, h, w, K) float32.
 
     Args:
         predictor: the model.
         photos: at most as many as memory can hold maps of.
-        place: of the layer, as `layers` tells it; below 0 for the photo as the network gets it.
+        place: of the layer, as `list_map_layers` tells it; below 0 for the photo as the network gets it.
     """
     values = predictor.values(photos)
     if place < 0:
         return values
     if predictor.remote is not None:
         return np.asarray(predictor.remote.ask("maps", values=values, place=place))
-    run = _run(predictor.model, predictor.size, place)
+    run = _compile_submodel(predictor.model, predictor.size, place)
     parts = [np.asarray(run.run(values[rows])) for rows in run.parts(len(values))]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def photos_at_once(predictor: Predictor, place: int) -> int:
-    """How many photos `maps` may be asked about at once for a layer."""
+    """How many photos `compute_activations` may be asked about at once for a layer."""
     if predictor.remote is not None:
         return int(predictor.remote.ask("photos_at_once", place=place))
-    return predictor.batch if place < 0 else _run(predictor.model, predictor.size, place).batch
+    return (
+        predictor.batch
+        if place < 0
+        else _compile_submodel(predictor.model, predictor.size, place).batch
+    )
 
 
-def filters(predictor: Predictor) -> NDArray[np.float32]:
+def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
     """The filters of the first convolution, (K, k, k, 3), 0..1; a weight of 0 is 0.5.
 
     Each is scaled by itself: trained ones differ in strength by a factor of a hundred.
@@ -136,29 +144,29 @@ def filters(predictor: Predictor) -> NDArray[np.float32]:
     )
 
 
-def through_epochs(
+def activations_by_epoch(
     path: Path, epochs: Iterable[Path], photo: Photo, place: int, channel: int
 ) -> Iterator[NDArray[np.float32]]:
     """A channel's map of a fitted photo after earlier epochs of a run, (h, w) each.
 
     Args:
         path: the run's `best.keras`.
-        epochs: files of weights, as `epoch_weights.listing` tells them.
+        epochs: files of weights, as `epoch_weights.list_epoch_weights` tells them.
         photo: (S, S, 3) uint8.
-        place: of the layer, as `layers` tells it.
+        place: of the layer, as `list_map_layers` tells it.
         channel: of its map, from 0.
 
     Raises:
         ModelError: a file cannot be read.
     """
-    predictor = load(path)  # one of our own: its weights are about to change
+    predictor = load_predictor(path)  # one of our own: its weights are about to change
     like = predictor.model.get_weights()
     for weights in epochs:
-        predictor.model.set_weights(epoch_weights.load(weights, like))
-        yield maps(predictor, photo[None], place)[0, ..., channel]
+        predictor.model.set_weights(epoch_weights.load_epoch_weights(weights, like))
+        yield compute_activations(predictor, photo[None], place)[0, ..., channel]
 
 
-def strongest(
+def top_activations(
     predictor: Predictor,
     photos: Iterable[Photo],
     place: int,
@@ -166,7 +174,7 @@ def strongest(
     most: int = 8,
     by_mean: bool = False,
     progress: Callable[[int], None] | None = None,
-) -> list[Answer]:
+) -> list[ChannelActivation]:
     """The photos a channel answers to most, the first of all first.
 
     Photos are read and let go of in batches, so there may be any number of them.
@@ -174,23 +182,23 @@ def strongest(
     Args:
         predictor: the model.
         photos: fitted photos, (S, S, 3) uint8 each.
-        place: of a layer, as `layers` tells it.
+        place: of a layer, as `list_map_layers` tells it.
         channel: of its map, from 0.
         most: how many to return.
         by_mean: go by the mean of the channel's map, not by its peak.
         progress: called with the number of photos done.
     """
-    found: list[Answer] = []
+    found: list[ChannelActivation] = []
     done, waiting = 0, iter(photos)
     batch = photos_at_once(predictor, place)
     while part := list(islice(waiting, batch)):
         # A copy, so that the other channels are let go of before the next photos come.
-        values = np.array(maps(predictor, np.stack(part), place)[..., channel])
+        values = np.array(compute_activations(predictor, np.stack(part), place)[..., channel])
         flat = values.reshape(len(part), -1)
         height = flat.mean(axis=1) if by_mean else flat.max(axis=1)
         for n, at in enumerate(flat.argmax(axis=1).tolist()):
             row, column = divmod(at, values.shape[2])
-            found.append(Answer(done + n, float(height[n]), row, column))
+            found.append(ChannelActivation(done + n, float(height[n]), row, column))
         found = sorted(found, key=lambda one: -one.value)[:most]
         done += len(part)
         if progress:
@@ -203,7 +211,7 @@ def receptive_field(predictor: Predictor, place: int, row: int, column: int) -> 
 
     Args:
         predictor: the model.
-        place: the layer's, as `layers` tells it.
+        place: the layer's, as `list_map_layers` tells it.
         row: of the unit in the map, from 0.
         column: likewise.
 
@@ -212,24 +220,24 @@ def receptive_field(predictor: Predictor, place: int, row: int, column: int) -> 
     """
     if predictor.remote is not None:
         return Box(*predictor.remote.ask("receptive_field", place=place, row=row, column=column))
-    down, across = (_field(predictor, place, axis) for axis in (0, 1))
+    down, across = (_axis_receptive_field(predictor, place, axis) for axis in (0, 1))
     top, left = (f.start + at * f.step for f, at in ((down, row), (across, column)))
     return Box(top, left, top + down.size, left + across.size)
 
 
 @lru_cache(maxsize=16)
-def _run(model: keras.Model, size: int, place: int) -> Batched:
+def _compile_submodel(model: keras.Model, size: int, place: int) -> BatchedGraph:
     """The network up to a step as one graph: values (B, S, S, 3) to its result, float32."""
-    part = model_graph.inside(model, size).part([place])
+    part = model_graph.build_model_graph(model, size).part([place])
 
     def run(batch: tf.Tensor) -> tf.Tensor:
         return tf.cast(part(batch, training=False), tf.float32)
 
-    return memory.compiled(run, size)
+    return memory.compile_batched(run, size)
 
 
 @dataclass(frozen=True)
-class _Field:
+class _ReceptiveField:
     """Along one axis: a map of `count` units; the first sees `size` pixels from `start` on, and
     each further one begins `step` pixels later; with a step of 0 all see the same, the photo."""
 
@@ -238,11 +246,11 @@ class _Field:
     size: int = 1
     step: int = 1
 
-    def window(self, kernel: int, stride: int, same: bool) -> _Field:
+    def window(self, kernel: int, stride: int, same: bool) -> _ReceptiveField:
         """After a window of `kernel` units that moves by `stride`."""
         count = -(-self.count // stride) if same else (self.count - kernel) // stride + 1
         pad = max((count - 1) * stride + kernel - self.count, 0) // 2 if same else 0
-        return _Field(
+        return _ReceptiveField(
             count,
             self.start - pad * self.step,
             self.size + (kernel - 1) * self.step,
@@ -250,20 +258,20 @@ class _Field:
         )
 
 
-def _field(predictor: Predictor, place: int, axis: int) -> _Field:
+def _axis_receptive_field(predictor: Predictor, place: int, axis: int) -> _ReceptiveField:
     """What the units of a step see along an axis."""
-    found: dict[int, _Field] = {}
-    opened = model_graph.inside(predictor.model, predictor.size)
+    found: dict[int, _ReceptiveField] = {}
+    opened = model_graph.build_model_graph(predictor.model, predictor.size)
     for at, step in enumerate(opened.steps[: place + 1]):
-        given = [_Field(predictor.size) if p < 0 else found[p] for p in step.given]
+        given = [_ReceptiveField(predictor.size) if p < 0 else found[p] for p in step.given]
         if given and (step.has_places):
-            found[at] = _after(step.layer, _join(given), axis)
+            found[at] = _field_after_layer(step.layer, _merge_fields(given), axis)
         else:  # what has lost its places hangs on the whole photo, and so does what it goes into
-            found[at] = _Field(1, size=predictor.size, step=0)
+            found[at] = _ReceptiveField(1, size=predictor.size, step=0)
     return found[place]
 
 
-def _join(fields: list[_Field]) -> _Field:
+def _merge_fields(fields: list[_ReceptiveField]) -> _ReceptiveField:
     """Of maps laid together: from the earliest pixel any of them sees to the latest."""
     if not all(field.step for field in fields):
         return next(field for field in fields if not field.step)
@@ -272,7 +280,7 @@ def _join(fields: list[_Field]) -> _Field:
     return replace(fields[0], start=start, size=end - start)
 
 
-def _after(layer: Any, field: _Field, axis: int) -> _Field:
+def _field_after_layer(layer: Any, field: _ReceptiveField, axis: int) -> _ReceptiveField:
     if isinstance(layer, kl.ZeroPadding2D):
         before, after = layer.padding[axis]
         return replace(
@@ -282,7 +290,7 @@ def _after(layer: Any, field: _Field, axis: int) -> _Field:
         raise ModelError(
             "The layer {name} makes its map larger. Expected a network whose maps only shrink, as"
             " those of classifiers do.",
-            name=shown(layer.name),
+            name=truncate_for_display(layer.name),
         )
     kernel = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
     if kernel is None:

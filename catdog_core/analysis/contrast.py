@@ -9,11 +9,11 @@ from math import sqrt
 from ..base.errors import N_
 from ..runs.run_folder import Run
 from . import diagnose, metrics
-from .diagnose import LEAST, Curves, Message, RunContext, Z, clean_history
+from .diagnose import MIN_EPOCHS, HistoryCurves, Message, RunContext, Z, clean_history
 
 
 @dataclass(frozen=True)
-class Point:
+class LearningCurvePoint:
     """A run of a small-data experiment: its best validation accuracy so far, 95 % interval.
 
     `line` names what it is compared along: (model, whether augmented).
@@ -33,16 +33,16 @@ class Point:
         return diagnose.standard_error(self.accuracy, self.measured)
 
 
-def twins(plain: Run, augmented: Run) -> list[Message]:
+def compare_pair(plain: Run, augmented: Run) -> list[Message]:
     """What augmentation changed, judged at the last epoch both have reached."""
     reached = min(len(plain.epochs), len(augmented.epochs))
-    if reached < LEAST:
-        return [Message("wait", EARLY, {"n": reached, "least": LEAST})]
-    first, second = (_curves(run, reached) for run in (plain, augmented))
-    return [_gap(first, second), _level(first, second)]
+    if reached < MIN_EPOCHS:
+        return [Message("wait", EARLY, {"n": reached, "least": MIN_EPOCHS})]
+    first, second = (_curves_until(run, reached) for run in (plain, augmented))
+    return [_compare_gaps(first, second), _compare_accuracy(first, second)]
 
 
-def points(members: Sequence[Run]) -> list[Point]:
+def learning_curve_points(members: Sequence[Run]) -> list[LearningCurvePoint]:
     """The runs of a small-data experiment that have an epoch, by line and size."""
     found = []
     for run in members:
@@ -50,48 +50,50 @@ def points(members: Sequence[Run]) -> list[Point]:
         if best is None or not run.validation_photos:
             continue
         accuracy, n = float(best["val_accuracy"]), run.validation_photos
-        low, high = metrics.wilson(round(accuracy * n), n)
+        low, high = metrics.wilson_interval(round(accuracy * n), n)
         is_augmented = run.augmentation is not None and not run.augmentation.is_off
         line = (run.model, is_augmented)
         is_final = run.status == "done"
-        found.append(Point(run.train_photos, line, accuracy, low, high, n, is_final))
+        found.append(LearningCurvePoint(run.train_photos, line, accuracy, low, high, n, is_final))
     return sorted(found, key=lambda point: (point.line, point.photos))
 
 
-def growth(found: Sequence[Point]) -> list[Message]:
+def describe_learning_curve(found: Sequence[LearningCurvePoint]) -> list[Message]:
     """What more photos brought each line, of the runs that are done."""
     said = []
     for line in dict.fromkeys(point.line for point in found):
         ready = [point for point in found if point.line == line and point.is_final]
         if len(ready) > 1:
-            said.append(_grown(ready[0], ready[-1]))
+            said.append(_compare_sizes(ready[0], ready[-1]))
     return said
 
 
-def ahead(found: Sequence[Point]) -> Iterator[tuple[Point, Point, Message]]:
+def compare_lines(
+    found: Sequence[LearningCurvePoint],
+) -> Iterator[tuple[LearningCurvePoint, LearningCurvePoint, Message]]:
     """Lines against the first one, at the smallest size at which both are done."""
     lines = list(dict.fromkeys(point.line for point in found))
     for line in lines[1:]:
         for base in (p for p in found if p.line == lines[0] and p.is_final):
             other = [p for p in found if p.line == line and p.photos == base.photos and p.is_final]
             if other:
-                yield base, other[0], _against(base, other[0])
+                yield base, other[0], _compare_points(base, other[0])
                 break
 
 
-def label(line: tuple[str, bool]) -> str:
+def format_line(line: tuple[str, bool]) -> str:
     """A line's name in English: "notes, augmented"."""
     return f"{line[0]}, {'augmented' if line[1] else 'plain'}"
 
 
-def _curves(run: Run, reached: int) -> Curves:
+def _curves_until(run: Run, reached: int) -> HistoryCurves:
     facts = RunContext(
         classes=max(len(run.classes), 2), validation_photos=run.validation_photos or None
     )
-    return Curves.of(clean_history(run.epochs[:reached]), facts)
+    return HistoryCurves.of(clean_history(run.epochs[:reached]), facts)
 
 
-def _gap(plain: Curves, augmented: Curves) -> Message:
+def _compare_gaps(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
     change = augmented.gap - plain.gap
     sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
     params = {
@@ -104,7 +106,7 @@ def _gap(plain: Curves, augmented: Curves) -> Message:
     return Message("gap_wider", GAP_WIDER, params) if change > sure else Message("gap", GAP, params)
 
 
-def _level(plain: Curves, augmented: Curves) -> Message:
+def _compare_accuracy(plain: HistoryCurves, augmented: HistoryCurves) -> Message:
     before, after = (c.end(c.val_accuracy) for c in (plain, augmented))
     sure = Z * sqrt(plain.val_error**2 + augmented.val_error**2)
     params = {
@@ -120,7 +122,7 @@ def _level(plain: Curves, augmented: Curves) -> Message:
     return Message("better", BETTER, params) if after > before else Message("worse", WORSE, params)
 
 
-def _grown(small: Point, large: Point) -> Message:
+def _compare_sizes(small: LearningCurvePoint, large: LearningCurvePoint) -> Message:
     change = large.accuracy - small.accuracy
     sure = Z * sqrt(small.error**2 + large.error**2)
     params = {
@@ -138,12 +140,12 @@ def _grown(small: Point, large: Point) -> Message:
     return Message("grown", GROWN_AUGMENTED if is_augmented else GROWN, params)
 
 
-def _against(base: Point, other: Point) -> Message:
+def _compare_points(base: LearningCurvePoint, other: LearningCurvePoint) -> Message:
     change = other.accuracy - base.accuracy
     sure = Z * sqrt(base.error**2 + other.error**2)
     params = {
-        "other": label(other.line),
-        "base": label(base.line),
+        "other": format_line(other.line),
+        "base": format_line(base.line),
         "photos": base.photos,
         "change": 100 * change,
         "sure": 100 * sure,

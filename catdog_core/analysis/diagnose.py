@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import N_
 
-Kind = Literal["overfitting", "underfitting", "healthy", "diverged", "too_short"]
+VerdictKind = Literal["overfitting", "underfitting", "healthy", "diverged", "too_short"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Verdict:
         steps: what to try next, the most promising first.
     """
 
-    kind: Kind
+    kind: VerdictKind
     message: str
     params: Mapping[str, Any] = field(default_factory=dict)
     since: int | None = None
@@ -62,52 +62,54 @@ class Verdict:
 
 
 NO_EPOCHS = N_("No epoch has ended yet: there is nothing to judge.")
-SHORT = N_("Only {n} of at least {least} epochs so far: too short to tell a trend from chance.")
-FEW_PHOTOS = N_(
+TOO_FEW_EPOCHS = N_(
+    "Only {n} of at least {least} epochs so far: too short to tell a trend from chance."
+)
+TOO_FEW_PHOTOS = N_(
     "Only {n} validation photos: each is worth {points:.1f} points of accuracy, too much to tell"
     " a trend from chance."
 )
-BROKE = N_(
+LOSS_NOT_FINITE = N_(
     "It diverged in epoch {epoch}: the loss became no number any more. The steps were too large."
 )
-BLEW_UP = N_(
+LOSS_EXPLODED = N_(
     "It diverged: the training loss rose from {low:.2f} in epoch {epoch} to {end:.2f}; guessing"
     " alone would give {guess:.2f}. The steps were too large."
 )
-THROWN = N_(
+LOSS_SPIKED = N_(
     "It diverged: the loss shot up to {high:.2f} in epoch {epoch}, and since then the network only"
     " guesses. The steps were too large."
 )
-COLLAPSED = N_(
+ACCURACY_COLLAPSED = N_(
     "It diverged: in epoch {epoch} the training accuracy was {high:.1%}, at the end it is"
     " {end:.1%}, hardly better than guessing. The steps were too large."
 )
-RISING = N_(
+VAL_LOSS_RISING = N_(
     "It overfits since epoch {epoch}: validation loss is up {rise:.2f} from its best"
     " ({best:.2f} to {end:.2f}) while training loss fell from {train_then:.2f} to {train_now:.2f}."
 )
-STANDING = N_(
+VAL_LOSS_PLATEAU = N_(
     "It overfits since epoch {epoch}: training loss fell on from {train_then:.2f} to"
     " {train_now:.2f}, and validation loss has stood still near {end:.2f}. What it learns since"
     " holds for the training photos only."
 )
-NOTHING = N_(
+NO_LEARNING = N_(
     "It underfits: after {n} epochs it has learnt next to nothing. Training accuracy is"
     " {train:.1%}, and guessing gives {guess:.0%}."
 )
-LOW = N_(
+UNDERFITTING = N_(
     "It underfits: training accuracy has levelled off at {train:.1%} and validation accuracy at"
     " {validation:.1%}. It does not even fit the photos it learns from."
 )
-LEVEL = N_(
+CONVERGED = N_(
     "Healthy: training and validation have levelled off close together, at {train:.1%} and"
     " {validation:.1%}."
 )
-LEARNING = N_(
+STILL_LEARNING = N_(
     "Healthy, and not finished: within the last {n} epochs training loss still fell from"
     " {train_then:.2f} to {train_now:.2f}, and validation loss went from {then:.2f} to {now:.2f}."
 )
-APART = N_(
+GAP_GROWING = N_(
     "Healthy so far: validation loss has not risen, but training accuracy is already {gap:.0f}"
     " points above validation accuracy, the first sign of overfitting."
 )
@@ -125,23 +127,23 @@ AUGMENTATION = N_(
     "Validation is better than training: no mistake. Augmentation makes photos harder in training"
     " only, and training is measured while the weights still change; validation has none of this."
 )
-EASIER = N_(
+VALIDATION_EASIER = N_(
     "Validation is better than training, without dropout or augmentation to explain it. Training"
     " is measured while the weights still change, which matters early; or the validation photos"
     " are easier, or some of them are in training too: the Data page looks for those."
 )
-PARTLY = N_("It was so in {n} of {all} epochs.")
-EARLY = N_(
+IN_SOME_EPOCHS = N_("It was so in {n} of {all} epochs.")
+STOPPED_EARLY = N_(
     "Early stopping ended it after epoch {n} of {planned}, {patience} epochs without a better one:"
     " as it should, nothing is lost."
 )
-KEPT = N_("The model that is kept is that of epoch {epoch}.")
-CHANCE = N_(
+KEPT_EPOCH = N_("The model that is kept is that of epoch {epoch}.")
+ACCURACY_MARGIN = N_(
     "With {n} validation photos, chance alone moves the validation accuracy by ±\u00a0{points:.1f}"
     " points (95 %)."
 )
 
-WAIT = N_("It still trains: the verdict may change.")
+STILL_TRAINING = N_("It still trains: the verdict may change.")
 AUGMENT = N_(
     "Augment the training photos: small random changes make more of them, and learning them by"
     " heart gets harder."
@@ -159,13 +161,13 @@ STOP_EARLY = N_(
     "Stop early: {patience} epochs without a better one are enough. This saves time; the model of"
     " the best epoch is kept either way."
 )
-SMALLER = N_("Take a smaller network, or more dropout: less room to learn by heart.")
-LARGER = N_("Take a network that can hold more: compact or transfer, or one block more.")
+SMALLER_NETWORK = N_("Take a smaller network, or more dropout: less room to learn by heart.")
+LARGER_NETWORK = N_("Take a network that can hold more: compact or transfer, or one block more.")
 MORE_EPOCHS = N_("Train longer, for example {n} epochs: it had not levelled off.")
 SLOW_START = N_("Train longer: some trainings take ten or twenty epochs to get going.")
 ENOUGH_EPOCHS = N_("Train at least {n} epochs.")
 LOWER_RATE = N_("Lower the learning rate, for example from {rate:g} to {lower:g}.")
-LOWER = N_("Lower the learning rate, to a third or a tenth.")
+LOWER_UNKNOWN_RATE = N_("Lower the learning rate, to a third or a tenth.")
 RAISE_RATE = N_("Raise the learning rate, for example from {rate:g} to {higher:g}.")
 FIND_RATE = N_("Try another learning rate: the finder on the Train page suggests one.")
 CHECK_LABELS = N_(
@@ -190,17 +192,17 @@ def standard_error(accuracy: float, photos: int) -> float:
     return sqrt(share * (1 - share) / photos)
 
 
-def window(count: int) -> int:
+def window_size(count: int) -> int:
     """Epochs to average of a curve of `count` epochs: 3 of a short one, at most 7."""
     return int(np.clip(2 * (count // 20) + 1, 3, 7))
 
 
-def means(values: Values, size: int) -> Values:
+def moving_average(values: Values, size: int) -> Values:
     """Means over all runs of `size` neighbours: (N,) to (N - size + 1,); the last is the end."""
     return np.convolve(values, np.full(size, 1 / size), mode="valid")
 
 
-def scatter(values: Values) -> float:
+def residual_std(values: Values) -> float:
     """The standard deviation of single values about a smooth curve through them.
 
     Each value is held against the mean of its neighbours. The median makes it robust: a sharp
@@ -212,28 +214,28 @@ def scatter(values: Values) -> float:
     return float(1.4826 * np.median(np.abs(off)) / sqrt(1.5))
 
 
-def halves(values: Values) -> tuple[Values, Values]:
+def split_last_half(values: Values) -> tuple[Values, Values]:
     """The last half of a curve, at least four values where there are, itself halved."""
     late = values[-max(4, len(values) // 2) :]
     return late[: len(late) // 2], late[len(late) // 2 :]
 
 
-def fell_late(values: Values, noise: float) -> bool:
+def is_still_falling(values: Values, noise: float) -> bool:
     """Whether a curve with this scatter surely still fell in its last half."""
-    first, second = halves(values)
+    first, second = split_last_half(values)
     error = noise * sqrt(1 / len(first) + 1 / len(second))
     return bool(first.mean() - second.mean() > 2 * error)
 
 
-def array(values: Sequence[float]) -> Values:
+def to_array(values: Sequence[float]) -> Values:
     """Numbers as an array (N,) of float64."""
     return np.asarray(values, dtype=np.float64)
 
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
-SURE = 3.0
+MIN_STANDARD_ERRORS = 3.0
 """Standard errors a change must have: epochs are looked at one by one, so 2 would be too few."""
-_SPREAD = 0.25  # of the losses of single photos; cautious, since real ones have 0.4 to 0.9
+_LOSS_SPREAD = 0.25  # of the losses of single photos; cautious, since real ones have 0.4 to 0.9
 
 
 def clean_history(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -249,7 +251,7 @@ def clean_history(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Curves:
+class HistoryCurves:
     """The four curves (N,) of a history, and how far chance moves them.
 
     Attributes:
@@ -272,13 +274,13 @@ class Curves:
     easier: int
 
     @classmethod
-    def of(cls, rows: list[dict[str, Any]], facts: RunContext) -> Curves:
+    def of(cls, rows: list[dict[str, Any]], facts: RunContext) -> HistoryCurves:
         loss, accuracy, val_loss, val_accuracy = (
-            array([row[name] for row in rows]) for name in METRICS
+            to_array([row[name] for row in rows]) for name in METRICS
         )
-        size = min(window(len(rows)), len(rows))
+        size = min(window_size(len(rows)), len(rows))
         photos = facts.validation_photos
-        error = scatter(val_accuracy)
+        error = residual_std(val_accuracy)
         if photos:
             error = standard_error(float(val_accuracy[-size:].mean()), photos)
         return cls(
@@ -288,8 +290,8 @@ class Curves:
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             size=size,
-            loss_noise=max(scatter(loss), 1e-3),
-            val_noise=max(scatter(val_loss), _SPREAD / sqrt(photos) if photos else 1e-3),
+            loss_noise=max(residual_std(loss), 1e-3),
+            val_noise=max(residual_std(val_loss), _LOSS_SPREAD / sqrt(photos) if photos else 1e-3),
             val_error=error,
             # Smoothed labels keep the training loss up, and the validation has the true ones.
             easier=int(np.sum(val_accuracy > accuracy if facts.smoothed else val_loss < loss)),
@@ -306,7 +308,7 @@ class Curves:
 
     def sure(self, noise: float) -> float:
         """What two levels must differ by, to be told from chance."""
-        return SURE * noise * sqrt(2 / self.size)
+        return MIN_STANDARD_ERRORS * noise * sqrt(2 / self.size)
 
     @property
     def gap(self) -> float:
@@ -316,17 +318,17 @@ class Curves:
     @property
     def lowest(self) -> int:
         """The window, by its first epoch's place, in which the validation loss was lowest."""
-        return int(np.argmin(means(self.val_loss, self.size)))
+        return int(np.argmin(moving_average(self.val_loss, self.size)))
 
     @property
     def still_learning(self) -> bool:
         """Whether the validation loss surely fell in the last half."""
-        return fell_late(self.val_loss, self.val_noise)
+        return is_still_falling(self.val_loss, self.val_noise)
 
     @property
     def training_falls(self) -> bool:
         """Whether the training loss surely fell in the last half."""
-        return fell_late(self.loss, self.loss_noise)
+        return is_still_falling(self.loss, self.loss_noise)
 
     def wrong(self, facts: RunContext) -> float:
         """The better of the two accuracies' errors, as a part of guessing's error."""
@@ -339,7 +341,7 @@ class Curves:
 
     def numbers(self) -> dict[str, float]:
         """What a verdict rests on; see `diagnose.diagnose`."""
-        best = float(means(self.val_loss, self.size).min())
+        best = float(moving_average(self.val_loss, self.size).min())
         return {
             "epochs": self.count,
             "training_loss": self.end(self.loss),
@@ -354,12 +356,12 @@ class Curves:
             "easier_epochs": self.easier,
         }
 
-    def verdict(self, kind: Kind, message: str, **params: Any) -> Verdict:
+    def verdict(self, kind: VerdictKind, message: str, **params: Any) -> Verdict:
         """A verdict on these curves."""
         return Verdict(kind, message, params, numbers=self.numbers())
 
 
-PATIENCE = 5
+RECOMMENDED_PATIENCE = 5
 """Epochs without a better one that early stopping is advised to wait."""
 
 
@@ -396,104 +398,104 @@ class RunContext:
     smoothed: bool = False
 
 
-def complete(verdict: Verdict, facts: RunContext) -> Verdict:
+def add_remarks(verdict: Verdict, facts: RunContext) -> Verdict:
     """The verdict with the remarks and next steps that fit it."""
     remarks = tuple(_remarks(verdict, facts))
-    return replace(verdict, remarks=remarks, steps=tuple(_steps(verdict, facts)))
+    return replace(verdict, remarks=remarks, steps=tuple(_next_steps(verdict, facts)))
 
 
 def _remarks(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
     numbers = verdict.numbers
     if verdict.kind not in ("diverged", "too_short"):
-        yield from _beaten(verdict, facts)
+        yield from _explain_better_validation(verdict, facts)
     epochs = int(numbers.get("epochs", 0))
     if facts.planned and facts.patience and not facts.going_on and 0 < epochs < facts.planned:
         params = {"n": epochs, "planned": facts.planned, "patience": facts.patience}
         if facts.kept is not None and epochs - 1 - facts.kept >= facts.patience:
-            yield Message("early", EARLY, params)
+            yield Message("early", STOPPED_EARLY, params)
     if verdict.kind in ("overfitting", "diverged") and facts.kept is not None:
-        yield Message("kept", KEPT, {"epoch": facts.kept + 1})
+        yield Message("kept", KEPT_EPOCH, {"epoch": facts.kept + 1})
     if facts.validation_photos and verdict.kind not in ("diverged", "too_short"):
         points = 100 * Z * numbers["validation_error"]
-        yield Message("chance", CHANCE, {"n": facts.validation_photos, "points": points})
+        yield Message("chance", ACCURACY_MARGIN, {"n": facts.validation_photos, "points": points})
 
 
-def _beaten(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+def _explain_better_validation(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
     """Why validation was better than training, where it was in at least half of the epochs."""
     epochs, easier = (int(verdict.numbers[name]) for name in ("epochs", "easier_epochs"))
-    learnt = verdict.message != NOTHING  # two coins tossed differ as well
+    learnt = verdict.message != NO_LEARNING  # two coins tossed differ as well
     if not learnt or 2 * easier < epochs:
         return
     message = {
         (True, True): DROPOUT_AND_AUGMENTATION,
         (True, False): DROPOUT,
         (False, True): AUGMENTATION,
-        (False, False): EASIER,
+        (False, False): VALIDATION_EASIER,
     }[facts.dropout is not False, facts.augmented is not False]
     yield Message("easier", message)
     if easier < epochs:
-        yield Message("partly", PARTLY, {"n": easier, "all": epochs})
+        yield Message("partly", IN_SOME_EPOCHS, {"n": easier, "all": epochs})
 
 
-def _steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+def _next_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
     if facts.going_on:
-        yield Message("wait", WAIT)
+        yield Message("wait", STILL_TRAINING)
     match verdict.kind:
         case "overfitting":
-            yield from _against_overfitting(facts)
+            yield from _overfitting_steps(facts)
         case "underfitting":
-            yield from _against_underfitting(verdict, facts)
+            yield from _underfitting_steps(verdict, facts)
         case "diverged":
-            yield _lower(facts, 10)
+            yield _lower_rate_step(facts, 10)
         case "too_short":
-            yield from _for_evidence(verdict, facts)
+            yield from _too_short_steps(verdict, facts)
         case _:
-            yield from _after_health(verdict, facts)
+            yield from _healthy_steps(verdict, facts)
 
 
-def _against_overfitting(facts: RunContext) -> Iterator[Message]:
+def _overfitting_steps(facts: RunContext) -> Iterator[Message]:
     if facts.augmented:
         yield Message("augment_more", AUGMENT_MORE)
     else:
         yield Message("augment", AUGMENT)
     yield Message("more_data", MORE_DATA)
     if facts.pretrained:
-        yield _lower(facts, 3)
+        yield _lower_rate_step(facts, 3)
     else:
         yield Message("transfer", TRANSFER)
     if not facts.patience:
-        yield Message("stop_early", STOP_EARLY, {"patience": PATIENCE})
+        yield Message("stop_early", STOP_EARLY, {"patience": RECOMMENDED_PATIENCE})
 
 
-def _against_underfitting(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+def _underfitting_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
     rate = facts.learning_rate
-    if verdict.message == NOTHING:
+    if verdict.message == NO_LEARNING:
         wild = rate is not None and rate >= 1e-2
         if verdict.numbers["epochs"] < 20 and not facts.going_on and not wild:
             yield Message("more_epochs", SLOW_START)
         if rate and rate <= 1e-5:
             yield Message("raise_rate", RAISE_RATE, {"rate": rate, "higher": 10 * rate})
         else:
-            yield _lower(facts, 10)
+            yield _lower_rate_step(facts, 10)
         yield Message("check_labels", CHECK_LABELS)
     if not facts.pretrained:
-        yield Message("larger", LARGER)
+        yield Message("larger", LARGER_NETWORK)
     if facts.augmented:
         yield Message("augment_less", AUGMENT_LESS)
     yield Message("find_rate", FIND_RATE)
 
 
-def _for_evidence(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
-    if verdict.message == FEW_PHOTOS:
+def _too_short_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+    if verdict.message == TOO_FEW_PHOTOS:
         yield Message("more_validation", MORE_VALIDATION)
     elif not facts.going_on:
         yield Message("more_epochs", ENOUGH_EPOCHS, {"n": 10})
 
 
-def _after_health(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
-    if verdict.message == LEARNING and not facts.going_on:
+def _healthy_steps(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
+    if verdict.message == STILL_LEARNING and not facts.going_on:
         yield Message("more_epochs", MORE_EPOCHS, {"n": 2 * int(verdict.numbers["epochs"])})
-    elif verdict.message == APART:
+    elif verdict.message == GAP_GROWING:
         yield Message("augment", AUGMENT_MORE if facts.augmented else AUGMENT)
     elif not facts.going_on:
         yield Message("all_well", ALL_WELL)
@@ -502,20 +504,22 @@ def _after_health(verdict: Verdict, facts: RunContext) -> Iterator[Message]:
         yield Message("transfer", TRANSFER)
 
 
-def _lower(facts: RunContext, by: int) -> Message:
+def _lower_rate_step(facts: RunContext, by: int) -> Message:
     if facts.learning_rate is None:
-        return Message("lower_rate", LOWER)
+        return Message("lower_rate", LOWER_UNKNOWN_RATE)
     rate = facts.learning_rate
     return Message("lower_rate", LOWER_RATE, {"rate": rate, "lower": float(f"{rate / by:.1g}")})
 
 
-LEAST = 5
+MIN_EPOCHS = 5
 """Epochs below which nothing but a divergence can be told."""
-FEWEST_PHOTOS = 20
+MIN_VALIDATION_PHOTOS = 20
 """Validation photos below which nothing but a divergence can be told."""
-_LEAST_RISE = 0.05  # of the best validation loss
-_LEAST_GAP = 0.05  # accuracy
-_GOOD = 0.3  # of guessing's error: what fits no better than this and moves no more is underfitting
+_MIN_RISE = 0.05  # of the best validation loss
+_MIN_GAP = 0.05  # accuracy
+_UNDERFITTING_ERROR = (
+    0.3  # of guessing's error: what fits no better than this and moves no more is underfitting
+)
 
 
 def diagnose(history: Iterable[Mapping[str, Any]], facts: RunContext | None = None) -> Verdict:
@@ -536,94 +540,101 @@ def diagnose(history: Iterable[Mapping[str, Any]], facts: RunContext | None = No
     rows = clean_history(history)
     for number, row in enumerate(rows):
         if not all(isfinite(row[name]) for name in METRICS):
-            return complete(_broke(number, row), facts)
+            return add_remarks(_not_finite(number, row), facts)
     if facts.broke_in is not None:
-        return complete(_broke(len(rows), {"epoch": facts.broke_in}), facts)
+        return add_remarks(_not_finite(len(rows), {"epoch": facts.broke_in}), facts)
     if not rows:
-        return complete(Verdict("too_short", NO_EPOCHS), facts)
-    curves = Curves.of(rows, facts)
-    judges = (_diverged, _too_little, _nothing, _rising, _standing, _low)
+        return add_remarks(Verdict("too_short", NO_EPOCHS), facts)
+    curves = HistoryCurves.of(rows, facts)
+    judges = (
+        _diverged,
+        _too_short,
+        _no_learning,
+        _val_loss_rising,
+        _val_loss_plateau,
+        _underfitting,
+    )
     found = next((v for judge in judges if (v := judge(curves, facts))), None)
-    return complete(found or _healthy(curves, facts), facts)
+    return add_remarks(found or _healthy(curves, facts), facts)
 
 
-def _broke(count: int, row: Mapping[str, Any]) -> Verdict:
+def _not_finite(count: int, row: Mapping[str, Any]) -> Verdict:
     numbers = {"epochs": count}
-    return Verdict("diverged", BROKE, {"epoch": row["epoch"] + 1}, numbers=numbers)
+    return Verdict("diverged", LOSS_NOT_FINITE, {"epoch": row["epoch"] + 1}, numbers=numbers)
 
 
-def _diverged(curves: Curves, facts: RunContext) -> Verdict | None:
+def _diverged(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """The loss far above guessing and above where it was, or all that was learnt lost again."""
     guess, low = log(facts.classes), int(np.argmin(curves.loss))
-    end = curves.end(curves.loss) if curves.count >= LEAST else float(curves.loss[-1])
+    end = curves.end(curves.loss) if curves.count >= MIN_EPOCHS else float(curves.loss[-1])
     if end > max(2 * guess, 2 * float(curves.loss[low])):
         return curves.verdict(
             "diverged",
-            BLEW_UP,
+            LOSS_EXPLODED,
             low=float(curves.loss[low]),
             epoch=curves.epochs[low] + 1,
             end=end,
             guess=guess,
         )
-    if curves.count < LEAST or curves.end(curves.accuracy) - 1 / facts.classes > 0.05:
+    if curves.count < MIN_EPOCHS or curves.end(curves.accuracy) - 1 / facts.classes > 0.05:
         return None
-    return _thrown_back(curves, facts)
+    return _collapsed(curves, facts)
 
 
-def _thrown_back(curves: Curves, facts: RunContext) -> Verdict | None:
+def _collapsed(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Of a training that ends with guessing: whether large steps brought it there."""
     worst = int(np.argmax(curves.loss))
     if curves.loss[worst] > 3 * log(facts.classes):
         high, epoch = float(curves.loss[worst]), curves.epochs[worst] + 1
-        return curves.verdict("diverged", THROWN, high=high, epoch=epoch)
-    levels = means(curves.accuracy, curves.size)
+        return curves.verdict("diverged", LOSS_SPIKED, high=high, epoch=epoch)
+    levels = moving_average(curves.accuracy, curves.size)
     high, end = float(levels.max()), curves.end(curves.accuracy)
     if high - 1 / facts.classes < 0.15:
         return None
     epoch = curves.epochs[int(np.argmax(levels)) + curves.size // 2] + 1
-    return curves.verdict("diverged", COLLAPSED, epoch=epoch, high=high, end=end)
+    return curves.verdict("diverged", ACCURACY_COLLAPSED, epoch=epoch, high=high, end=end)
 
 
-def _too_little(curves: Curves, facts: RunContext) -> Verdict | None:
-    if curves.count < LEAST:
-        return curves.verdict("too_short", SHORT, n=curves.count, least=LEAST)
+def _too_short(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
+    if curves.count < MIN_EPOCHS:
+        return curves.verdict("too_short", TOO_FEW_EPOCHS, n=curves.count, least=MIN_EPOCHS)
     photos = facts.validation_photos
-    if photos and photos < FEWEST_PHOTOS:
-        return curves.verdict("too_short", FEW_PHOTOS, n=photos, points=100 / photos)
+    if photos and photos < MIN_VALIDATION_PHOTOS:
+        return curves.verdict("too_short", TOO_FEW_PHOTOS, n=photos, points=100 / photos)
     return None
 
 
-def _nothing(curves: Curves, facts: RunContext) -> Verdict | None:
+def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Neither curve is clearly better than guessing."""
     guess = 1 / facts.classes
     train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
-    if max(train - 0.05, validation - max(0.05, SURE * curves.val_error)) > guess:
+    if max(train - 0.05, validation - max(0.05, MIN_STANDARD_ERRORS * curves.val_error)) > guess:
         return None
-    return curves.verdict("underfitting", NOTHING, n=curves.count, train=train, guess=guess)
+    return curves.verdict("underfitting", NO_LEARNING, n=curves.count, train=train, guess=guess)
 
 
-def _rising(curves: Curves, facts: RunContext) -> Verdict | None:
+def _val_loss_rising(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Validation loss surely above its best while training loss surely fell."""
     place, size = curves.lowest, curves.size
     last = curves.count - size
-    levels = means(curves.val_loss, size)
-    train = means(curves.loss, size)
+    levels = moving_average(curves.val_loss, size)
+    train = moving_average(curves.loss, size)
     rise = float(levels[last] - levels[place])
     if (
         last - place <= size // 2
-        or rise < max(curves.sure(curves.val_noise), _LEAST_RISE * float(levels[place]))
+        or rise < max(curves.sure(curves.val_noise), _MIN_RISE * float(levels[place]))
         or train[place] - train[last] < curves.sure(curves.loss_noise)
     ):
         return None
-    return _overfitting(curves, place, RISING)
+    return _overfitting(curves, place, VAL_LOSS_RISING)
 
 
-def _standing(curves: Curves, facts: RunContext) -> Verdict | None:
+def _val_loss_plateau(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Training loss fell on, validation loss stands, and the accuracies are clearly apart."""
-    if curves.gap < max(_LEAST_GAP, SURE * curves.val_error) or curves.still_learning:
+    if curves.gap < max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error) or curves.still_learning:
         return None
-    levels = means(curves.val_loss, curves.size)
-    train = means(curves.loss, curves.size)
+    levels = moving_average(curves.val_loss, curves.size)
+    train = moving_average(curves.loss, curves.size)
     last = len(levels) - 1
     # No new low for a while; or, for longer, nothing that chance would not make.
     near = float(levels.min()) + curves.sure(curves.val_noise)
@@ -634,13 +645,13 @@ def _standing(curves: Curves, facts: RunContext) -> Verdict | None:
     ):
         fell = float(train[place] - train[last])
         if last - place >= least and fell > curves.sure(curves.loss_noise):
-            return _overfitting(curves, place, STANDING)
+            return _overfitting(curves, place, VAL_LOSS_PLATEAU)
     return None
 
 
-def _overfitting(curves: Curves, place: int, message: str) -> Verdict:
-    train = means(curves.loss, curves.size)
-    best = float(means(curves.val_loss, curves.size)[place])
+def _overfitting(curves: HistoryCurves, place: int, message: str) -> Verdict:
+    train = moving_average(curves.loss, curves.size)
+    best = float(moving_average(curves.val_loss, curves.size)[place])
     since = curves.epochs[curves.best_in(place)]
     numbers = curves.numbers()
     params = {
@@ -654,23 +665,25 @@ def _overfitting(curves: Curves, place: int, message: str) -> Verdict:
     return Verdict("overfitting", message, params, since=since, numbers=numbers)
 
 
-def _low(curves: Curves, facts: RunContext) -> Verdict | None:
+def _underfitting(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Both curves have levelled off where much is still wrong."""
-    if curves.wrong(facts) < _GOOD or curves.still_learning or curves.training_falls:
+    if curves.wrong(facts) < _UNDERFITTING_ERROR or curves.still_learning or curves.training_falls:
         return None
     train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
-    return curves.verdict("underfitting", LOW, train=train, validation=validation)
+    return curves.verdict("underfitting", UNDERFITTING, train=train, validation=validation)
 
 
-def _healthy(curves: Curves, facts: RunContext) -> Verdict:
-    if curves.gap > max(_LEAST_GAP, SURE * curves.val_error):
-        return curves.verdict("healthy", APART, gap=100 * curves.gap)
-    if curves.still_learning or (curves.training_falls and curves.wrong(facts) > _GOOD):
-        then, now = halves(curves.val_loss)
-        train_then, train_now = halves(curves.loss)
+def _healthy(curves: HistoryCurves, facts: RunContext) -> Verdict:
+    if curves.gap > max(_MIN_GAP, MIN_STANDARD_ERRORS * curves.val_error):
+        return curves.verdict("healthy", GAP_GROWING, gap=100 * curves.gap)
+    if curves.still_learning or (
+        curves.training_falls and curves.wrong(facts) > _UNDERFITTING_ERROR
+    ):
+        then, now = split_last_half(curves.val_loss)
+        train_then, train_now = split_last_half(curves.loss)
         return curves.verdict(
             "healthy",
-            LEARNING,
+            STILL_LEARNING,
             n=len(then) + len(now),
             then=float(then.mean()),
             now=float(now.mean()),
@@ -678,4 +691,4 @@ def _healthy(curves: Curves, facts: RunContext) -> Verdict:
             train_now=float(train_now.mean()),
         )
     train, validation = curves.end(curves.accuracy), curves.end(curves.val_accuracy)
-    return curves.verdict("healthy", LEVEL, train=train, validation=validation)
+    return curves.verdict("healthy", CONVERGED, train=train, validation=validation)

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from ..base import file_cache
 from ..data.datasets import Dataset
 from . import predictions, projections
-from .predictions import Table
-from .projections import Method, Numbers
+from .predictions import PredictionTable
+from .projections import LayoutMethod, Numbers
 
-MOST = 2000
+MAX_PHOTOS = 2000
 """Photos on a map at most; of a larger part so many are drawn by lot."""
-PARTS = 50
+MAX_COMPONENTS = 50
 """Principal components kept at most."""
 NEIGHBOURS = 5
 FORMAT = 1
@@ -62,7 +62,7 @@ class Embedding:
         return len(self.files)
 
 
-def sample(names: Sequence[str], most: int = MOST, seed: int = 0) -> list[str]:
+def sample_files(names: Sequence[str], most: int = MAX_PHOTOS, seed: int = 0) -> list[str]:
     """At most so many of some files, drawn by lot, in their order; the same of the same seed."""
     if len(names) <= most:
         return list(names)
@@ -70,7 +70,7 @@ def sample(names: Sequence[str], most: int = MOST, seed: int = 0) -> list[str]:
     return [names[row] for row in sorted(rows)]
 
 
-def make(
+def build_embedding(
     names: Sequence[str], features: Numbers, thumbnails: Sequence[bytes], values: int
 ) -> Embedding:
     """Reduce what a network makes of photos to principal components.
@@ -89,13 +89,13 @@ def make(
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
     values64 = np.asarray(features, np.float64)
-    count = min(PARTS, *values64.shape)
+    count = min(MAX_COMPONENTS, *values64.shape)
     parts, shares = np.zeros((len(names), max(count, 2))), np.zeros(max(count, 2))
     if (values64 != values64[0]).any():  # else the network sees all photos alike
         # Whole it takes ten times as long, for components nobody looks at.
         solver = "full" if count == min(values64.shape) else "randomized"
         pca = PCA(count, svd_solver=solver, random_state=0)
-        with threadpool_limits(1):  # as for `layout`
+        with threadpool_limits(1):  # as for `layout_embedding`
             parts[:, :count] = pca.fit_transform(values64)
         shares[:count] = pca.explained_variance_ratio_
     near = min(NEIGHBOURS, len(names) - 1)
@@ -117,13 +117,15 @@ def make(
     )
 
 
-def layout(found: Embedding, method: Method, seed: int = 0) -> Numbers:
+def layout_embedding(found: Embedding, method: LayoutMethod, seed: int = 0) -> Numbers:
     """(N, 2) places of photos, worked out here; see `layouts.place`."""
-    return projections.place(found.parts, method, seed)
+    return projections.compute_layout(found.parts, method, seed)
 
 
-def write(run_dir: Path, dataset: Dataset, split: str, found: Embedding, model: str) -> None:
-    """Keep an embedding beside the answers of a run; `model` is the `predictions.digest` of it.
+def write_embedding(
+    run_dir: Path, dataset: Dataset, split: str, found: Embedding, model: str
+) -> None:
+    """Keep an embedding beside the answers of a run; `model` is the `predictions.digest_model` of it.
 
     Raises:
         CatDogError: the disk is full or not writable.
@@ -144,16 +146,16 @@ def write(run_dir: Path, dataset: Dataset, split: str, found: Embedding, model: 
         "lengths": lengths,
         "thumbnails": np.frombuffer(b"".join(found.thumbnails), np.uint8),
     }
-    _write(_path(run_dir, dataset, split, ""), about, arrays)
+    _write_arrays(_embedding_path(run_dir, dataset, split, ""), about, arrays)
 
 
-def read(run_dir: Path, dataset: Dataset, split: str) -> Embedding | None:
+def read_embedding(run_dir: Path, dataset: Dataset, split: str) -> Embedding | None:
     """What was kept, where it is whole and of this model and these photos; else None."""
     try:
-        about, arrays = _read(_path(run_dir, dataset, split, ""))
+        about, arrays = _read_arrays(_embedding_path(run_dir, dataset, split, ""))
         if about["format"] > FORMAT or not predictions.same_photos(dataset, about):
             return None
-        if about["model"] != predictions.digest(Path(run_dir) / "best.keras"):
+        if about["model"] != predictions.digest_model(Path(run_dir) / "best.keras"):
             return None
         ends = np.cumsum(arrays["lengths"])
         pictures = arrays["thumbnails"].tobytes()
@@ -171,34 +173,36 @@ def read(run_dir: Path, dataset: Dataset, split: str) -> Embedding | None:
         )
         whole = len(found) == len(found.parts) == len(found.nearest) == len(found.thumbnails)
         return found if whole and found.parts.shape[1] >= 2 else None
-    except (*file_cache.DAMAGED, IndexError):
+    except (*file_cache.ARRAY_READ_ERRORS, IndexError):
         return None
 
 
 def write_layout(
-    run_dir: Path, dataset: Dataset, split: str, method: Method, found: Embedding, xy: Numbers
+    run_dir: Path, dataset: Dataset, split: str, method: LayoutMethod, found: Embedding, xy: Numbers
 ) -> None:
     """Keep a layout of an embedding. Raises CatDogError."""
-    place = _path(run_dir, dataset, split, f"-{method}")
-    _write(place, {"format": FORMAT, "key": found.key}, {"xy": xy})
+    place = _embedding_path(run_dir, dataset, split, f"-{method}")
+    _write_arrays(place, {"format": FORMAT, "key": found.key}, {"xy": xy})
 
 
 def read_layout(
-    run_dir: Path, dataset: Dataset, split: str, method: Method, found: Embedding
+    run_dir: Path, dataset: Dataset, split: str, method: LayoutMethod, found: Embedding
 ) -> Numbers | None:
     """A layout that was kept of this very embedding; PCA's is always there."""
     if method == "pca":
-        return layout(found, "pca")
+        return layout_embedding(found, "pca")
     try:
-        about, arrays = _read(_path(run_dir, dataset, split, f"-{method}"))
+        about, arrays = _read_arrays(_embedding_path(run_dir, dataset, split, f"-{method}"))
         xy = arrays["xy"]
         known = about["format"] <= FORMAT and about["key"] == found.key
         return xy if known and xy.shape == (len(found), 2) else None
-    except (*file_cache.DAMAGED, IndexError):
+    except (*file_cache.ARRAY_READ_ERRORS, IndexError):
         return None
 
 
-def kindred(found: Embedding, names: Iterable[str], labels: Iterable[int]) -> NDArray[np.int64]:
+def neighbour_labels(
+    found: Embedding, names: Iterable[str], labels: Iterable[int]
+) -> NDArray[np.int64]:
     """(N,) the class most of a photo's nearest have; the nearest one's where several tie.
 
     Args:
@@ -219,7 +223,7 @@ def kindred(found: Embedding, names: Iterable[str], labels: Iterable[int]) -> ND
     return np.asarray(around[np.arange(len(found)), best], np.int64)
 
 
-def encoded(found: Embedding, xy: Numbers, table: Table) -> bytes:
+def encode_layout_csv(found: Embedding, xy: Numbers, table: PredictionTable) -> bytes:
     """A layout as a CSV file: one row a photo under ``file,truth,label,x,y``.
 
     Args:
@@ -239,16 +243,16 @@ def encoded(found: Embedding, xy: Numbers, table: Table) -> bytes:
     return out.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _path(run_dir: Path, dataset: Dataset, split: str, method: str) -> Path:
-    place = predictions.path(run_dir, dataset.id, split)
+def _embedding_path(run_dir: Path, dataset: Dataset, split: str, method: str) -> Path:
+    place = predictions.predictions_path(run_dir, dataset.id, split)
     return place.with_name(f"{place.stem}-map{method}.npz")
 
 
-def _write(place: Path, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+def _write_arrays(place: Path, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
     text = np.frombuffer(json.dumps(about).encode(), np.uint8)
     file_cache.write_arrays(place, about=text, **arrays)
 
 
-def _read(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def _read_arrays(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     arrays = file_cache.read_arrays(place)
     return json.loads(arrays.pop("about").tobytes()), arrays

@@ -14,26 +14,26 @@ from numpy.typing import NDArray
 from ..base.errors import ModelError
 from ..imaging import decode
 from ..models import memory
-from ..models.memory import Batched
+from ..models.memory import BatchedGraph
 from . import embedding, predict
 from .embedding import Embedding
-from .model_graph import inside
-from .predict import Predictor, Remote
+from .model_graph import build_model_graph
+from .predict import Predictor, RemoteModel
 
-SIDE = 64
+THUMBNAIL_SIZE = 64
 """Pixels of the longer side of a thumbnail."""
-WIDEST = 2048
+MAX_UNPROJECTED = 2048
 """Values of a photo that are kept as they are; more are projected."""
-_PROJECTED = 512
-_FOLDED = 1 << 16
-"""Values that are left of more than `_MOST`, before they are projected."""
-_MOST = 1 << 17
+_PROJECTED_SIZE = 512
+_SKETCH_SIZE = 1 << 16
+"""Values that are left of more than `_MAX_UNSKETCHED`, before they are projected."""
+_MAX_UNSKETCHED = 1 << 17
 
 
-class Watch:
+class EmbeddingRecorder:
     """A model that is asked as usual, `predictor`, while what its last layer gets is noted.
 
-    Where that is a map of places, its mean over them is taken. More than `WIDEST` values a photo,
+    Where that is a map of places, its mean over them is taken. More than `MAX_UNPROJECTED` values a photo,
     as of a network that flattens a large map, are projected by a random matrix of a fixed seed:
     distances change by a few per cent (Johnson and Lindenstrauss), and memory stays small. Of more
     than 131,072 values those whose places are the same modulo 65,536 are summed before, with
@@ -42,10 +42,10 @@ class Watch:
 
     def __init__(self, predictor: Predictor, wanted: Collection[str]) -> None:
         if predictor.remote is not None:
-            self._both: Callable[..., Any] = partial(_asked, predictor.remote)
+            self._both: Callable[..., Any] = partial(_ask_remote, predictor.remote)
             batch = int(predictor.remote.ask("features_at_once"))
         else:
-            both = features_of(predictor)
+            both = compile_features(predictor)
             self._both, batch = both.run, both.batch
         self.predictor = replace(predictor, run_batch=self._run, batch=batch)
         self._wanted = frozenset(wanted)
@@ -58,7 +58,9 @@ class Watch:
         """Keep what was noted of the last batch: of N fitted photos, (S, S, 3) uint8, by name."""
         for name, photo, row in zip(names, photos, self._latest, strict=True):
             if name in self._wanted:
-                small = decode.encode(decode.thumbnail(photo, SIDE), quality=70)
+                small = decode.encode_photo(
+                    decode.make_thumbnail(photo, THUMBNAIL_SIZE), quality=70
+                )
                 self._found[name] = (row, small)
 
     def embedding(self) -> Embedding | None:
@@ -69,47 +71,47 @@ class Watch:
         if not np.isfinite(features).all():
             return None
         thumbnails = [small for _, small in self._found.values()]
-        return embedding.make(list(self._found), features, thumbnails, self._values)
+        return embedding.build_embedding(list(self._found), features, thumbnails, self._values)
 
     def _run(self, batch: NDArray[np.float32]) -> tuple[Any, Any]:
         said, features = self._both(batch)
         values = np.asarray(features)
         self._values = values.shape[1]
-        if self._values > WIDEST:
-            values = _folded(values) if self._values > _MOST else values
+        if self._values > MAX_UNPROJECTED:
+            values = _count_sketch(values) if self._values > _MAX_UNSKETCHED else values
             if self._matrix is None:
-                shape = (values.shape[1], _PROJECTED)
+                shape = (values.shape[1], _PROJECTED_SIZE)
                 drawn = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-                self._matrix = drawn / np.float32(np.sqrt(_PROJECTED))
+                self._matrix = drawn / np.float32(np.sqrt(_PROJECTED_SIZE))
             values = values @ self._matrix
         self._latest = values
         return said, said[:, :0]
 
 
-def _folded(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _count_sketch(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """A count sketch, (B, D) to (B, 65,536): lengths and distances are kept on average."""
     drawn = np.random.default_rng(1)
-    found = np.zeros((len(values), _FOLDED), np.float32)
-    for start in range(0, values.shape[1], _FOLDED):
-        part = values[:, start : start + _FOLDED]
+    found = np.zeros((len(values), _SKETCH_SIZE), np.float32)
+    for start in range(0, values.shape[1], _SKETCH_SIZE):
+        part = values[:, start : start + _SKETCH_SIZE]
         signs = drawn.integers(0, 2, part.shape[1], np.int8) * 2 - 1
         found[:, : part.shape[1]] += part * signs.astype(np.float32)
     return found
 
 
-def _asked(remote: Remote, batch: NDArray[np.float32]) -> tuple[Any, Any]:
+def _ask_remote(remote: RemoteModel, batch: NDArray[np.float32]) -> tuple[Any, Any]:
     said, features = remote.ask("features", values=batch)
     return said, features
 
 
-def features_of(predictor: Predictor) -> Batched:
+def compile_features(predictor: Predictor) -> BatchedGraph:
     """One graph from a batch to the probabilities and to what the last layer gets, (B, D).
 
     Raises:
         ModelError: no layer has a kernel.
     """
     model, size = predictor.model, predictor.size
-    opened = inside(model, size)
+    opened = build_model_graph(model, size)
     weighing = [step for step in opened.steps if hasattr(step.layer, "kernel")]
     if not weighing:
         raise ModelError(
@@ -120,7 +122,7 @@ def features_of(predictor: Predictor) -> Batched:
     part = opened.part([opened.ends[0], before])
     # A convolution's map becomes its mean over the places; of a flattened one all is projected.
     shape = opened.steps[before].shape if before >= 0 else ()
-    wide = min(shape[-1] or 0, _MOST) if len(shape) == 2 else 0
+    wide = min(shape[-1] or 0, _MAX_UNSKETCHED) if len(shape) == 2 else 0
     raw = predict.gives_raw_scores(model)
 
     def both(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -132,5 +134,7 @@ def features_of(predictor: Predictor) -> Batched:
             said = tf.sigmoid(said) if said.shape[1] == 1 else tf.nn.softmax(said)
         return said, features
 
-    matrix = wide * _PROJECTED * 4 * 2 if wide > WIDEST else 0  # and while it is drawn
-    return memory.compiled(both, size, beside=matrix)
+    matrix = (
+        wide * _PROJECTED_SIZE * 4 * 2 if wide > MAX_UNPROJECTED else 0
+    )  # and while it is drawn
+    return memory.compile_batched(both, size, beside=matrix)

@@ -15,12 +15,12 @@ from ..imaging import decode
 from ..imaging.decode import Photo
 from . import embedding, metrics, predict, predictions
 from .embedding import Embedding
-from .embedding_recorder import Watch
+from .embedding_recorder import EmbeddingRecorder
 from .predict import Predictor
-from .predictions import Table
+from .predictions import PredictionTable
 
 Progress = Callable[[int, int], None]
-Failed = list[tuple[str, CatDogError]]
+UnreadablePhotos = list[tuple[str, CatDogError]]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Evaluation:
     n: int
     classes: tuple[str, ...]
     confusion: list[list[int]]
-    table: Table
-    unreadable: Failed
+    table: PredictionTable
+    unreadable: UnreadablePhotos
     seen: Embedding | None = None
 
 
@@ -62,15 +62,17 @@ def evaluate(
         ModelError: no usable model, or its classes are others than the dataset's.
         DatasetError: the split has no readable photo.
     """
-    predictor = predict.load(model_or_run)
-    watch = _watch(predictor, dataset, split) if see else None
-    answers, unreadable = ask(predictor, dataset, split, progress, watch=watch)
-    table = predictions.make(dataset, split, answers, [file for file, _ in unreadable])
+    predictor = predict.load_predictor(model_or_run)
+    watch = _make_recorder(predictor, dataset, split) if see else None
+    answers, unreadable = predict_split(predictor, dataset, split, progress, watch=watch)
+    table = predictions.build_prediction_table(
+        dataset, split, answers, [file for file, _ in unreadable]
+    )
     counts = np.zeros((len(dataset.classes), len(dataset.classes)), int)
     np.add.at(counts, (table.labels, table.probabilities.argmax(axis=1)), 1)
     return Evaluation(
         accuracy=float(counts.trace() / len(table)),
-        loss=float(metrics.losses(table).mean()),
+        loss=float(metrics.photo_losses(table).mean()),
         n=len(table),
         classes=dataset.classes,
         confusion=counts.tolist(),
@@ -80,13 +82,13 @@ def evaluate(
     )
 
 
-def keep(
+def evaluate_and_cache(
     run_dir: Path,
     load: Callable[[Path], Predictor],
     dataset: Dataset,
     split: str,
     progress: Progress | None = None,
-) -> Table:
+) -> PredictionTable:
     """Ask a run's model about a split, and keep the table; what is known already is not asked.
 
     Where nothing is known, how the model sees the photos is kept as well: it costs no pass.
@@ -99,24 +101,26 @@ def keep(
     Raises:
         CatDogError: as for `evaluate`, or the table could not be written.
     """
-    model = predict.find(run_dir)
-    digest = predictions.digest(model)  # before it is loaded: a newer one makes the table stale
-    found = predictions.read(run_dir, dataset, split)
+    model = predict.find_model_file(run_dir)
+    digest = predictions.digest_model(
+        model
+    )  # before it is loaded: a newer one makes the table stale
+    found = predictions.read_predictions(run_dir, dataset, split)
     known = dict(found.answers or {})
     predictor = load(model)
-    watch = None if known else _watch(predictor, dataset, split)
-    answers, unreadable = ask(predictor, dataset, split, progress, known, watch)
-    table = predictions.make(
+    watch = None if known else _make_recorder(predictor, dataset, split)
+    answers, unreadable = predict_split(predictor, dataset, split, progress, known, watch)
+    table = predictions.build_prediction_table(
         dataset, split, {**known, **answers}, [*found.unreadable, *(file for file, _ in unreadable)]
     )
-    predictions.write(run_dir, dataset, split, table, digest)
+    predictions.write_predictions(run_dir, dataset, split, table, digest)
     seen = watch.embedding() if watch else None
     if seen is not None:
-        embedding.write(run_dir, dataset, split, seen, digest)
+        embedding.write_embedding(run_dir, dataset, split, seen, digest)
     return table
 
 
-def look(
+def compute_embeddings(
     run_dir: Path,
     load: Callable[[Path], Predictor],
     dataset: Dataset,
@@ -126,35 +130,35 @@ def look(
     """Find out and keep how a run's model sees the photos of a split, or a sample of them.
 
     Args:
-        run_dir, load, dataset, split, progress: as for `keep`.
+        run_dir, load, dataset, split, progress: as for `evaluate_and_cache`.
 
     Raises:
-        CatDogError: as for `keep`.
+        CatDogError: as for `evaluate_and_cache`.
     """
-    model = predict.find(run_dir)
-    digest = predictions.digest(model)
+    model = predict.find_model_file(run_dir)
+    digest = predictions.digest_model(model)
     predictor = load(model)
-    wanted = _wanted(dataset, split)
-    watch = Watch(predictor, wanted)
+    wanted = _sample_split(dataset, split)
+    watch = EmbeddingRecorder(predictor, wanted)
     rest = {item.file for item in dataset.items(split)} - set(wanted)
-    ask(predictor, dataset, split, progress, rest, watch)
+    predict_split(predictor, dataset, split, progress, rest, watch)
     seen = watch.embedding()
     if seen is None:
         raise ModelError(
             "The model gives values that are no numbers for these photos. Expected finite ones."
             " Train it again with a lower learning rate."
         )
-    embedding.write(run_dir, dataset, split, seen, digest)
+    embedding.write_embedding(run_dir, dataset, split, seen, digest)
 
 
-def ask(
+def predict_split(
     predictor: Predictor,
     dataset: Dataset,
     split: str | None = None,
     progress: Progress | None = None,
     known: Collection[str] = (),
-    watch: Watch | None = None,
-) -> tuple[dict[str, NDArray[np.float64]], Failed]:
+    watch: EmbeddingRecorder | None = None,
+) -> tuple[dict[str, NDArray[np.float64]], UnreadablePhotos]:
     """A model's probabilities by file, in the dataset's order of classes, and the photos it cannot
     be asked about.
 
@@ -167,13 +171,13 @@ def ask(
     Raises:
         ModelError, DatasetError: as for `evaluate`.
     """
-    columns = _columns(predictor, dataset)
+    columns = _match_columns(predictor, dataset)
     asked = watch.predictor if watch else predictor
     items = [item for item in dataset.items(split) if item.file not in known]
     answers: dict[str, NDArray[np.float64]] = {}
-    unreadable: Failed = []
+    unreadable: UnreadablePhotos = []
     waiting: dict[str, Photo] = {}
-    photos = decode.load_all([item.path for item in items], predictor.size)
+    photos = decode.load_photos([item.path for item in items], predictor.size)
     for number, (item, photo) in enumerate(zip(items, photos, strict=True), start=1):
         if isinstance(photo, CatDogError):
             unreadable.append((item.file, photo))
@@ -196,19 +200,21 @@ def ask(
     return answers, unreadable
 
 
-def _wanted(dataset: Dataset, split: str | None) -> list[str]:
-    return embedding.sample([item.file for item in dataset.items(split)])
+def _sample_split(dataset: Dataset, split: str | None) -> list[str]:
+    return embedding.sample_files([item.file for item in dataset.items(split)])
 
 
-def _watch(predictor: Predictor, dataset: Dataset, split: str | None) -> Watch | None:
+def _make_recorder(
+    predictor: Predictor, dataset: Dataset, split: str | None
+) -> EmbeddingRecorder | None:
     """What takes along how a model sees photos; None where the network does not let it."""
     try:
-        return Watch(predictor, _wanted(dataset, split))
+        return EmbeddingRecorder(predictor, _sample_split(dataset, split))
     except ModelError:
         return None
 
 
-def _columns(predictor: Predictor, dataset: Dataset) -> list[int]:
+def _match_columns(predictor: Predictor, dataset: Dataset) -> list[int]:
     """For each class of the dataset, the model's output column."""
     if set(predictor.classes) == set(dataset.classes):
         return [predictor.classes.index(name) for name in dataset.classes]

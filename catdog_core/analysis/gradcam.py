@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import ModelError
 from ..models import memory
-from ..models.memory import Batched
+from ..models.memory import BatchedGraph
 from . import model_graph
 from .predict import Predictor
 
@@ -49,7 +49,7 @@ def heat_maps(
     if predictor.remote is not None:
         values = predictor.values(photos)
         return np.asarray(predictor.remote.ask("heat_maps", values=values, labels=wanted))
-    maps = _mapper(predictor.model, predictor.size)
+    maps = _compile_gradcam(predictor.model, predictor.size)
     parts = [
         maps.run(predictor.values(photos[rows]), wanted[rows]).numpy()
         for rows in maps.parts(len(photos))
@@ -59,10 +59,10 @@ def heat_maps(
 
 
 @lru_cache(maxsize=8)
-def _mapper(model: keras.Model, size: int) -> Batched:
+def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
     """Values (B, S, S, 3) float32 and labels (B,) int32 to maps (B, S, S), as one graph."""
 
-    opened = model_graph.inside(model, size)
+    opened = model_graph.build_model_graph(model, size)
     if opened.features is None:
         raise ModelError(
             "The model has no convolution whose map a heat map could be made of. Expected"
@@ -75,8 +75,8 @@ def _mapper(model: keras.Model, size: int) -> Batched:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(batch)
             features, before, result = part(batch, training=False)
-            scores = model_graph.score(last.layer, before, result)
-            score = _of_class(result if scores is None else scores, labels)
+            scores = model_graph.compute_logits(last.layer, before, result)
+            score = _class_scores(result if scores is None else scores, labels)
         found = tf.cast(features, tf.float32)  # (B, h, w, K)
         gradient = tf.cast(tape.gradient(score, features), tf.float32)
         weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # (B, 1, 1, K)
@@ -84,10 +84,10 @@ def _mapper(model: keras.Model, size: int) -> Batched:
         heat = tf.image.resize(heat, (size, size))[..., 0]
         return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
 
-    return memory.compiled(maps, size, more=[tf.int32])
+    return memory.compile_batched(maps, size, more=[tf.int32])
 
 
-def _of_class(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def _class_scores(scores: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """The score of each photo's class: (B, units) and (B,) to (B,)."""
     scores = tf.cast(scores, tf.float32)
     if scores.shape[1] == 1:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..imaging.decode import Photo
 
 
-def overlay(photo: Photo, heat: NDArray[np.float32], opacity: float = 0.5) -> Photo:
+def overlay_heatmap(photo: Photo, heat: NDArray[np.float32], opacity: float = 0.5) -> Photo:
     """Lay a heat map over a photo.
 
     The colours are those of "inferno", whose lightness grows evenly with the value: no edge
@@ -26,18 +26,18 @@ def overlay(photo: Photo, heat: NDArray[np.float32], opacity: float = 0.5) -> Ph
     """
     height, width = photo.shape[:2]
     values = np.asarray(cv2.resize(heat, (width, height)), dtype=np.float32)
-    mixed = cv2.addWeighted(photo, 1 - opacity, coloured(values), opacity, 0)
+    mixed = cv2.addWeighted(photo, 1 - opacity, apply_colormap(values), opacity, 0)
     return np.asarray(mixed, dtype=np.uint8)
 
 
-def coloured(values: NDArray[np.float32]) -> Photo:
+def apply_colormap(values: NDArray[np.float32]) -> Photo:
     """Values 0..1 in the colours of "inferno", (h, w) to (h, w, 3) uint8."""
     levels = np.round(np.clip(values, 0, 1) * 255).astype(np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     return np.asarray(colours, dtype=np.uint8)
 
 
-def framed(photo: Photo, box: tuple[int, int, int, int], dim: float = 1 / 3) -> Photo:
+def draw_frame(photo: Photo, box: tuple[int, int, int, int], dim: float = 1 / 3) -> Photo:
     """A photo with a frame around a part of it; what is outside the frame is dimmed.
 
     Args:
@@ -45,21 +45,21 @@ def framed(photo: Photo, box: tuple[int, int, int, int], dim: float = 1 / 3) -> 
         box: top, left, bottom and right of the part in pixels; cut at the photo's edge.
         dim: what is left of the light outside, 0..1.
     """
-    top, left, bottom, right = cut(photo, box)
+    top, left, bottom, right = clip_box(photo, box)
     result = (photo * dim).astype(np.uint8)
     result[top:bottom, left:right] = photo[top:bottom, left:right]
     around = cv2.rectangle(result, (left - 1, top - 1), (right, bottom), (255, 255, 255))
     return np.asarray(around, dtype=np.uint8)
 
 
-def with_inset(photo: Photo, box: tuple[int, int, int, int]) -> Photo:
+def add_inset(photo: Photo, box: tuple[int, int, int, int]) -> Photo:
     """A photo whose framed part stands once more, enlarged, in the corner farthest from it.
 
     A part of more than a third of the photo is large enough as it is, and only framed.
     """
     height, width = photo.shape[:2]
-    top, left, bottom, right = cut(photo, box)
-    result = framed(photo, box, dim=0.7)
+    top, left, bottom, right = clip_box(photo, box)
+    result = draw_frame(photo, box, dim=0.7)
     side = min(height, width) * 2 // 5
     if max(bottom - top, right - left) > side * 5 // 6 or bottom == top or right == left:
         return result
@@ -71,7 +71,7 @@ def with_inset(photo: Photo, box: tuple[int, int, int, int]) -> Photo:
     return result
 
 
-def cut(photo: Photo, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+def clip_box(photo: Photo, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
     """A box without what of it lies beyond the photo: top, left, bottom, right."""
     height, width = photo.shape[:2]
     top, left = min(max(box[0], 0), height), min(max(box[1], 0), width)

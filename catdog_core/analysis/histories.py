@@ -10,27 +10,27 @@ from typing import Any
 
 from ..base import bounded_readers
 from ..base.errors import CatDogError, RunError
-from ..base.files import open_regular, shown
+from ..base.files import open_regular, truncate_for_display
 from ..config import Training
 from ..models import architecture
 from ..runs import Run
 from .diagnose import RunContext, Verdict, diagnose
 
 _COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
-_OLD = {"acc": "accuracy", "val_acc": "val_accuracy"}  # Keras's names before version 2.3
-MOST_BYTES = 5_000_000
+_OLD_NAMES = {"acc": "accuracy", "val_acc": "val_accuracy"}  # Keras's names before version 2.3
+MAX_BYTES = 5_000_000
 """Bytes of a history's file; 10,000 epochs take one million."""
-MOST_EPOCHS = 1000
-MOST_COLUMNS = 1000
-_LAST_EPOCH = 10**6  # a number beyond it counts no epochs
+MAX_EPOCHS = 1000
+MAX_COLUMNS = 1000
+_MAX_EPOCH_NUMBER = 10**6  # a number beyond it counts no epochs
 
 
-def of_run(run: Run) -> Verdict:
+def diagnose_run(run: Run) -> Verdict:
     """What happened in a run, or has so far."""
-    return diagnose(run.epochs, facts(run))
+    return diagnose(run.epochs, build_run_context(run))
 
 
-def facts(run: Run) -> RunContext:
+def build_run_context(run: Run) -> RunContext:
     """What is known of a run besides its numbers."""
     training = run.training
     if training is None:
@@ -52,21 +52,21 @@ def facts(run: Run) -> RunContext:
         patience=training.early_stopping,
         learning_rate=training.learning_rate,
         augmented=run.augmentation is not None and not run.augmentation.is_off,
-        dropout=_drops(training),
+        dropout=_uses_dropout(training),
         pretrained=str(training.model) == "transfer",
         smoothed=training.label_smoothing > 0,
     )
 
 
-def _drops(training: Training) -> bool | None:
+def _uses_dropout(training: Training) -> bool | None:
     try:
-        rows = architecture.of(training)
+        rows = architecture.list_training_layers(training)
     except CatDogError:
         return None
     return any("Dropout" in row.kind for row in rows)
 
 
-def read_csv(path: Path) -> list[dict[str, Any]]:
+def read_history_csv(path: Path) -> list[dict[str, Any]]:
     """Read a history as Keras's `CSVLogger` writes it: a header, then a row an epoch from 0.
 
     Without a column epoch, rows are counted. What is no number becomes infinity: a loss that broke.
@@ -76,27 +76,27 @@ def read_csv(path: Path) -> list[dict[str, Any]]:
     """
     try:
         with open_regular(path) as file:
-            return rows_of_csv(path, file.read(MOST_BYTES + 1))
+            return parse_history_csv(path, file.read(MAX_BYTES + 1))
     except OSError as error:
-        raise _no_csv(path, error.strerror or str(error)) from error
+        raise _csv_error(path, error.strerror or str(error)) from error
 
 
-def rows_of_csv(path: Path, data: bytes) -> list[dict[str, Any]]:
-    """The content of a CSV file as `read_csv` gives it. Raises RunError, naming the file `path`."""
+def parse_history_csv(path: Path, data: bytes) -> list[dict[str, Any]]:
+    """The content of a CSV file as `read_history_csv` gives it. Raises RunError, naming the file `path`."""
     try:
-        if len(data) > MOST_BYTES:
-            raise bounded_readers.BoundError("it has more than {most:,} bytes", most=MOST_BYTES)
-        header, lines = bounded_readers.csv_rows(
-            data.decode("utf-8-sig"), MOST_COLUMNS, MOST_EPOCHS
+        if len(data) > MAX_BYTES:
+            raise bounded_readers.BoundError("it has more than {most:,} bytes", most=MAX_BYTES)
+        header, lines = bounded_readers.parse_bounded_csv(
+            data.decode("utf-8-sig"), MAX_COLUMNS, MAX_EPOCHS
         )
     except bounded_readers.BoundError as error:
-        raise _no_csv(path, error) from error
+        raise _csv_error(path, error) from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise _no_csv(path, type(error).__name__) from error
-    return checked(path, header, [dict(zip(header, line, strict=False)) for line in lines])
+        raise _csv_error(path, type(error).__name__) from error
+    return validate_rows(path, header, [dict(zip(header, line, strict=False)) for line in lines])
 
 
-def _no_csv(path: Path, reason: object) -> RunError:
+def _csv_error(path: Path, reason: object) -> RunError:
     return RunError(
         "{file} could not be read as CSV: {reason}. Expected a run folder, or a history with a"
         " row an epoch.",
@@ -105,7 +105,7 @@ def _no_csv(path: Path, reason: object) -> RunError:
     )
 
 
-def checked(
+def validate_rows(
     path: Path, names: Sequence[Any], rows: Sequence[Mapping[Any, Any]]
 ) -> list[dict[str, Any]]:
     """Rows of a stranger's table of epochs as the lab's own.
@@ -118,7 +118,7 @@ def checked(
     Raises:
         RunError: a column is missing.
     """
-    header = [_OLD.get(str(name), str(name)) for name in names if name]
+    header = [_OLD_NAMES.get(str(name), str(name)) for name in names if name]
     missing = [name for name in _COLUMNS if name not in header]
     if missing:
         raise RunError(
@@ -127,20 +127,20 @@ def checked(
             file=path,
             missing=", ".join(missing),
             names=", ".join(_COLUMNS),
-            found=shown(", ".join(header)) or "none",
+            found=truncate_for_display(", ".join(header)) or "none",
         )
-    return [_row(number, row) for number, row in enumerate(rows)]
+    return [_parse_row(number, row) for number, row in enumerate(rows)]
 
 
-def _row(number: int, row: Mapping[Any, Any]) -> dict[str, Any]:
-    named = {_OLD.get(name, name): value for name, value in row.items()}
-    epoch = _number(named.get("epoch"))
-    return {"epoch": int(epoch) if 0 <= epoch <= _LAST_EPOCH else number} | {
-        name: _number(named.get(name)) for name in _COLUMNS
+def _parse_row(number: int, row: Mapping[Any, Any]) -> dict[str, Any]:
+    named = {_OLD_NAMES.get(name, name): value for name, value in row.items()}
+    epoch = _parse_number(named.get("epoch"))
+    return {"epoch": int(epoch) if 0 <= epoch <= _MAX_EPOCH_NUMBER else number} | {
+        name: _parse_number(named.get(name)) for name in _COLUMNS
     }
 
 
-def _number(text: Any) -> float:
+def _parse_number(text: Any) -> float:
     try:
         value = float(text)
     except (TypeError, ValueError, OverflowError):

@@ -21,24 +21,24 @@ from ..base import access, bounded_readers, files
 from ..base.errors import RunError
 from ..config import Training
 from . import histories
-from .histories import MOST_BYTES, MOST_EPOCHS
+from .histories import MAX_BYTES, MAX_EPOCHS
 
-MOST_CLASSES = 200
-AS_JSON = (
+MAX_CLASSES = 200
+JSON_EXPORT_LINE = (
     "json.dump({k: [float(x) for x in v] for k, v in history.history.items()},"
     ' open("history.json", "w"))'
 )
 """The line of Python that writes a Keras history as a file this module reads."""
-_PACKED = (
+_ARCHIVE_MAGIC = (
     *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"]\0\0", b'\x04"M\x18', b"PK"),  # gzip to zip, npz
     *(b"x\x01", b"x\x5e", b"x\x9c", b"x\xda", b"ZF"),  # zlib, as joblib packs
     *(b"\x93NUMPY", b"\x89HDF"),
 )
-_FIRST = b"(])}cVSIFNKJMGXU"  # instructions that an old pickle can begin with
-_LOOKED_AT = 50  # instructions of a pickle
+_PICKLE_START_BYTES = b"(])}cVSIFNKJMGXU"  # instructions that an old pickle can begin with
+_PICKLE_OPCODES_READ = 50  # instructions of a pickle
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read_history(path: Path) -> list[dict[str, Any]]:
     """The rows of a history, an epoch each, in their order.
 
     Raises:
@@ -46,19 +46,19 @@ def read(path: Path) -> list[dict[str, Any]]:
     """
     try:
         with files.open_regular(path) as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise RunError(
             "{file} could not be read: {reason}. Expected the history of a training.",
             file=path,
             reason=error.strerror or str(error),
         ) from error
-    _refuse_pickle(path, data)
+    _check_not_pickle(path, data)
     start = data.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"")[:200].lstrip(b"\xff\xfe \t\r\n")
     if start[:1] in (b"{", b"["):
-        rows = _of_columns(path, _from_json(path, data))
+        rows = _rows_from_columns(path, _parse_json(path, data))
     else:
-        rows = histories.rows_of_csv(path, data)
+        rows = histories.parse_history_csv(path, data)
     if not rows:
         raise RunError(
             "{file} holds no epoch. Train for one epoch at least, then save the history again.",
@@ -67,21 +67,21 @@ def read(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _refuse_pickle(path: Path, data: bytes) -> None:
+def _check_not_pickle(path: Path, data: bytes) -> None:
     """Refuse what can run code, or hides it, with the line that writes JSON. Nothing is loaded."""
     if is_pickle(data):
         raise RunError(
             "{file} is a pickle, which can run any program. Write the history as JSON instead:"
             " {line}",
             file=path,
-            line=AS_JSON,
+            line=JSON_EXPORT_LINE,
         )
-    if data.startswith(_PACKED) and not _is_text(data):
+    if data.startswith(_ARCHIVE_MAGIC) and not _is_text(data):
         raise RunError(
             "{file} is packed or binary, and the lab reads plain text only. Write the history as"
             " JSON instead: {line}",
             file=path,
-            line=AS_JSON,
+            line=JSON_EXPORT_LINE,
         )
 
 
@@ -89,16 +89,16 @@ def is_pickle(data: bytes) -> bool:
     """Whether bytes are a pickle of any protocol, by their content; nothing is loaded."""
     if data[:1] == b"\x80":  # protocols 2 to 5 say so; no text begins with this byte
         return True
-    if data[:1] not in {bytes([one]) for one in _FIRST} or data.rstrip()[-1:] != b".":
+    if data[:1] not in {bytes([one]) for one in _PICKLE_START_BYTES} or data.rstrip()[-1:] != b".":
         return False
     try:
-        found = list(itertools.islice(pickletools.genops(data), _LOOKED_AT))
+        found = list(itertools.islice(pickletools.genops(data), _PICKLE_OPCODES_READ))
     except Exception:  # text fails in as many ways as there are instructions
         return False
     return len(found) > 1
 
 
-def bring(
+def import_history(
     path: Path,
     name: str = "",
     classes: int = 2,
@@ -108,29 +108,29 @@ def bring(
     """Keep a history as a run folder of the workspace, for Compare, its verdict and its report.
 
     Args:
-        path: as for `read`.
+        path: as for `read_history`.
         name: shown in lists; by default the file's.
         classes: how many there were; it fixes what guessing gives.
         validation_photos: photos each validation measured, where that is known.
         file_name: the file's name where it came from, if that is another one.
 
     Raises:
-        RunError: as `read`, or a number is out of its range.
+        RunError: as `read_history`, or a number is out of its range.
         CatDogError: the workspace cannot be written, or is full for this user.
     """
-    if not 2 <= classes <= MOST_CLASSES or not 0 <= (validation_photos or 0) <= 10**9:
+    if not 2 <= classes <= MAX_CLASSES or not 0 <= (validation_photos or 0) <= 10**9:
         raise RunError(
             "{classes} classes and {photos} validation photos. Expected 2 to {most} classes, and"
             " photos that can be counted.",
             classes=classes,
             photos=validation_photos or 0,
-            most=MOST_CLASSES,
+            most=MAX_CLASSES,
         )
-    access.check_quota(runs.listing)  # before any of the file is read
-    rows = read(path)
-    now, said = time.time(), files.shown(file_name or path.name)
+    access.check_quota(runs.list_runs)  # before any of the file is read
+    rows = read_history(path)
+    now, said = time.time(), files.truncate_for_display(file_name or path.name)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
-    folder = runs.root() / f"{stamp}-history-{uuid4().hex[:4]}"
+    folder = runs.runs_folder() / f"{stamp}-history-{uuid4().hex[:4]}"
     photos = {"train": 0, "validation": validation_photos or 0}
     dataset = {"id": "", "name": said, "folder": "", "fingerprint": "", **photos}
     settings = {
@@ -144,11 +144,11 @@ def bring(
         "parent": None,
         "versions": {},
     }
-    about = {"name": name.strip()[:80] or said, "note": "", "owner": access.visitor().name}
+    about = {"name": name.strip()[:80] or said, "note": "", "owner": access.current_visitor().name}
     state = {"status": "done", "beat": 0, "time": now}
     lines = "".join(json.dumps({**row, "epoch": n}) + "\n" for n, row in enumerate(rows))
     # It appears whole or not at all.
-    with files.making(folder) as building:
+    with files.atomic_directory(folder) as building:
         files.write_bytes(building / "metrics.jsonl", lines.encode())
         for file, values in (("settings", settings), ("about", about), ("state", state)):
             files.write_json(building / f"{file}.json", {"format": runs.FORMAT, **values})
@@ -162,16 +162,16 @@ def _is_text(data: bytes) -> bool:
         return False
 
 
-def _from_json(path: Path, data: bytes) -> Any:
+def _parse_json(path: Path, data: bytes) -> Any:
     try:
-        return bounded_readers.json_value(data, MOST_BYTES)
+        return bounded_readers.parse_bounded_json(data, MAX_BYTES)
     except bounded_readers.BoundError as error:
-        raise _no_history(path, "JSON", error) from error
+        raise _history_error(path, "JSON", error) from error
     except ValueError as error:
-        raise _no_history(path, "JSON", files.shown(str(error), 120)) from error
+        raise _history_error(path, "JSON", files.truncate_for_display(str(error), 120)) from error
 
 
-def _no_history(path: Path, kind: str, reason: object) -> RunError:
+def _history_error(path: Path, kind: str, reason: object) -> RunError:
     return RunError(
         "{file} is no {kind} of a history: {reason}. Expected history.history, a dict with a list"
         " a metric, and nothing else in it.",
@@ -181,35 +181,37 @@ def _no_history(path: Path, kind: str, reason: object) -> RunError:
     )
 
 
-def _of_columns(path: Path, found: Any) -> list[dict[str, Any]]:
+def _rows_from_columns(path: Path, found: Any) -> list[dict[str, Any]]:
     """The rows of a dict of lists, or of a list of dicts."""
     if isinstance(found, Mapping) and isinstance(found.get("history"), Mapping):
         found = found["history"]  # a History object written down whole
     if isinstance(found, list) and all(isinstance(row, Mapping) for row in found):
-        _refuse_many(path, len(found), max(map(len, found), default=0))
+        _check_limits(path, len(found), max(map(len, found), default=0))
         names = list(found[0]) if found else []
-        return histories.checked(path, names, found)
+        return histories.validate_rows(path, names, found)
     if not isinstance(found, Mapping):
-        raise _no_history(path, "file", f"it holds a {type(found).__name__}")
+        raise _history_error(path, "file", f"it holds a {type(found).__name__}")
     columns = {str(k): v for k, v in found.items() if isinstance(v, (list, tuple))}
     lengths = {len(column) for column in columns.values()}
-    _refuse_many(path, max(lengths, default=0), len(columns))
+    _check_limits(path, max(lengths, default=0), len(columns))
     if len(lengths) > 1:
-        raise _no_history(path, "file", f"its lists have {min(lengths)} to {max(lengths)} entries")
+        raise _history_error(
+            path, "file", f"its lists have {min(lengths)} to {max(lengths)} entries"
+        )
     rows = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
-    return histories.checked(path, list(columns), rows)
+    return histories.validate_rows(path, list(columns), rows)
 
 
-def _refuse_many(path: Path, epochs: int, columns: int) -> None:
-    if epochs > MOST_EPOCHS or columns > histories.MOST_COLUMNS:
+def _check_limits(path: Path, epochs: int, columns: int) -> None:
+    if epochs > MAX_EPOCHS or columns > histories.MAX_COLUMNS:
         raise RunError(
             "{file} holds {epochs:,} epochs of {columns:,} numbers each. Keep at most {most:,}"
             " epochs of {widest:,} numbers.",
             file=path,
             epochs=epochs,
             columns=columns,
-            most=MOST_EPOCHS,
-            widest=histories.MOST_COLUMNS,
+            most=MAX_EPOCHS,
+            widest=histories.MAX_COLUMNS,
         )

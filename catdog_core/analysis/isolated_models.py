@@ -1,7 +1,7 @@
 """Models from elsewhere that answer from a process of their own, for a lab that many share.
 
 The process has the limits of the one that checks models: no secrets, no open files, an empty
-folder, bounded memory. It stays for the next question; at most `MOST` are alive, the one not asked
+folder, bounded memory. It stays for the next question; at most `MAX_PROCESSES` are alive, the one not asked
 for longest goes first. It ends when it is not asked for a while, when a question takes too long or
 too much, and when this process ends, however that happens. What it answers is a stranger's word:
 only arrays of the right shape and plain values are believed. Light.
@@ -24,27 +24,27 @@ from numpy.typing import NDArray
 
 from ..base import files, limits
 from ..base.errors import ModelError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..base.limits import Limits
 from ..models import model_sandbox
 from .predict import Predictor
 
-MOST = 2
+MAX_PROCESSES = 2
 """Processes alive at once; each may take `model_memory`."""
-IDLE = 300.0
+IDLE_SECONDS = 300.0
 """Seconds without a question after which a process ends."""
-PATIENCE = 60.0
+BUSY_TIMEOUT = 60.0
 """Seconds to wait for a process that answers others."""
 _POLL = 0.05
 
 
-def load(path: Path) -> Predictor:
-    """As `predict.load`, but the model is opened and asked in a process of its own.
+def load_isolated(path: Path) -> Predictor:
+    """As `predict.load_predictor`, but the model is opened and asked in a process of its own.
 
     Raises:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
-    with model_sandbox.opened(path) as safe:
+    with model_sandbox.checked_model_file(path) as safe:
         model = Isolated(safe, path.name)
     told = model.ask("describe")
     try:
@@ -61,7 +61,7 @@ def load(path: Path) -> Predictor:
             remote=model,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise _broke_off(path.name) from error
+        raise _broke_off_error(path.name) from error
 
 
 class Isolated:
@@ -92,23 +92,23 @@ class Isolated:
             ModelError: the model cannot answer; or its process broke off, or took too long or too
                 much. The next question starts another one.
         """
-        process = _taken(self)
+        process = _acquire_process(self)
         try:
             return process.ask(what, given)
         finally:
-            _let_go(process)
+            _release_process(process)
 
 
-class _Process:
+class _ModelProcess:
     """One process and the pipes to it. Who sets `busy` may use it."""
 
     def __init__(self, model: Isolated) -> None:
         self.name, self.path = model.name, model.path
-        self.allowed: Limits = limits.current()
+        self.allowed: Limits = limits.current_limits()
         self.busy, self.asked, self.ended = True, time.monotonic(), False
         self._held = ExitStack()
         home = self._held.enter_context(files.temporary_folder("model"))
-        self._process = self._held.enter_context(model_sandbox.start(home))
+        self._process = self._held.enter_context(model_sandbox.start_model_process(home))
         assert self._process.stdin is not None and self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._begun = False
@@ -142,16 +142,16 @@ class _Process:
             watch.join()
         if answer is None:
             self.end()
-            raise reason[0] if reason else _broke_off(self.name)
+            raise reason[0] if reason else _broke_off_error(self.name)
         said, found = answer[0], list(answer[1].values())
         if said.get("memory"):
             self.end()
-            raise model_sandbox.too_much_memory(self.name, self.allowed)
+            raise model_sandbox.too_much_memory_error(self.name, self.allowed)
         if "message" in said:
-            raise model_sandbox.told(said) or _broke_off(self.name)
-        if not _fits(what, found, given):
+            raise model_sandbox.error_from_message(said) or _broke_off_error(self.name)
+        if not _has_expected_shape(what, found, given):
             self.end()
-            raise _broke_off(self.name)
+            raise _broke_off_error(self.name)
         return said.get("value") if not found else found[0] if len(found) == 1 else tuple(found)
 
     def end(self) -> None:
@@ -164,14 +164,14 @@ class _Process:
     def _watch(self, seconds: float, done: threading.Event, reason: list[ModelError]) -> None:
         until = time.monotonic() + seconds
         while not done.wait(_POLL):
-            error = model_sandbox.exceeded(self.pid, until, self.name, self.allowed)
+            error = model_sandbox.exceeded_limit_error(self.pid, until, self.name, self.allowed)
             if error is not None:
                 reason.append(error)
                 self._process.kill()
                 return
 
 
-def _fits(what: str, found: list[NDArray[Any]], given: dict[str, Any]) -> bool:
+def _has_expected_shape(what: str, found: list[NDArray[Any]], given: dict[str, Any]) -> bool:
     """Whether arrays have the shape that answers of the kind have."""
     ranks = {"answer": (2, 2), "features": (2, 2), "heat_maps": (3,), "maps": (4,), "filters": (4,)}
     if tuple(x.ndim for x in found) != ranks.get(what, ()):
@@ -180,85 +180,85 @@ def _fits(what: str, found: list[NDArray[Any]], given: dict[str, Any]) -> bool:
     return count is None or all(len(x) == count for x in found)
 
 
-def _broke_off(name: str) -> ModelError:
+def _broke_off_error(name: str) -> ModelError:
     return ModelError(
         "The process that asks {name} broke off. Ask again, or use another model.",
-        name=shown(name),
+        name=truncate_for_display(name),
     )
 
 
-_alive: OrderedDict[Path, _Process] = OrderedDict()
+_processes: OrderedDict[Path, _ModelProcess] = OrderedDict()
 """By the file, the one that was asked last at the end."""
-_changed = threading.Condition()
-_sweeper: threading.Thread | None = None
+_processes_changed = threading.Condition()
+_idle_thread: threading.Thread | None = None
 
 
-def alive() -> list[int]:
+def list_process_ids() -> list[int]:
     """The ids of the processes that are alive."""
-    with _changed:
-        return [process.pid for process in _alive.values() if not process.ended]
+    with _processes_changed:
+        return [process.pid for process in _processes.values() if not process.ended]
 
 
-def end_all() -> None:
+def end_all_processes() -> None:
     """End all processes; those that are asked just now break off."""
-    with _changed:
-        for process in _alive.values():
+    with _processes_changed:
+        for process in _processes.values():
             process.end()
-        _alive.clear()
-        _changed.notify_all()
+        _processes.clear()
+        _processes_changed.notify_all()
 
 
-atexit.register(end_all)
+atexit.register(end_all_processes)
 
 
-def _taken(model: Isolated) -> _Process:
+def _acquire_process(model: Isolated) -> _ModelProcess:
     """The process of a model, for the caller alone; started where there is none."""
-    until = time.monotonic() + PATIENCE
-    with _changed:
+    until = time.monotonic() + BUSY_TIMEOUT
+    with _processes_changed:
         while True:
-            found = _alive.get(model.path)
+            found = _processes.get(model.path)
             if found is not None and not found.busy:
                 found.busy = True
-                _alive.move_to_end(model.path)
+                _processes.move_to_end(model.path)
                 return found
             if found is None:
-                idle = [key for key, process in _alive.items() if not process.busy]
-                if len(_alive) >= MOST and idle:
-                    _alive.pop(idle[0]).end()
-                if len(_alive) < MOST:
-                    _alive[model.path] = found = _Process(model)
-                    _sweep()
+                idle = [key for key, process in _processes.items() if not process.busy]
+                if len(_processes) >= MAX_PROCESSES and idle:
+                    _processes.pop(idle[0]).end()
+                if len(_processes) < MAX_PROCESSES:
+                    _processes[model.path] = found = _ModelProcess(model)
+                    _start_idle_thread()
                     return found
             left = until - time.monotonic()
-            if left <= 0 or not _changed.wait(left):
+            if left <= 0 or not _processes_changed.wait(left):
                 raise ModelError(
                     "{name} is busy with other questions. Try again in a minute.",
-                    name=shown(model.name),
+                    name=truncate_for_display(model.name),
                 )
 
 
-def _let_go(process: _Process) -> None:
-    with _changed:
+def _release_process(process: _ModelProcess) -> None:
+    with _processes_changed:
         process.busy, process.asked = False, time.monotonic()
-        if process.ended and _alive.get(process.path) is process:
-            del _alive[process.path]
-        _changed.notify_all()
+        if process.ended and _processes.get(process.path) is process:
+            del _processes[process.path]
+        _processes_changed.notify_all()
 
 
-def _sweep() -> None:
-    """Have a thread end what is not asked for `IDLE` seconds; the lock is held."""
+def _start_idle_thread() -> None:
+    """Have a thread end what is not asked for `IDLE_SECONDS` seconds; the lock is held."""
     global _sweeper
-    if _sweeper is None or not _sweeper.is_alive():
-        _sweeper = threading.Thread(target=_end_idle, name="isolated-models", daemon=True)
-        _sweeper.start()
+    if _idle_thread is None or not _idle_thread.is_alive():
+        _idle_thread = threading.Thread(target=_end_idle, name="isolated-models", daemon=True)
+        _idle_thread.start()
 
 
 def _end_idle() -> None:
-    with _changed:
-        while _alive:
+    with _processes_changed:
+        while _processes:
             now = time.monotonic()
-            for key, process in list(_alive.items()):
-                if not process.busy and now - process.asked >= IDLE:
-                    _alive.pop(key).end()
-            oldest = min((process.asked for process in _alive.values()), default=now)
-            _changed.wait(max(_POLL, oldest + IDLE - now))
+            for key, process in list(_processes.items()):
+                if not process.busy and now - process.asked >= IDLE_SECONDS:
+                    _processes.pop(key).end()
+            oldest = min((process.asked for process in _processes.values()), default=now)
+            _processes_changed.wait(max(_POLL, oldest + IDLE_SECONDS - now))

@@ -16,18 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import ModelError
-from .predictions import Table
+from .predictions import PredictionTable
 
-Order = Literal["loss", "uncertain", "wrong"]
+RankingOrder = Literal["loss", "uncertain", "wrong"]
 Numbers = NDArray[np.float64]
 _Z = NormalDist().inv_cdf(0.975)
-_LEAST = 1e-7  # how far Keras's cross-entropy keeps probabilities from 0 and 1
-STEPS = 100
+_EPSILON = 1e-7  # how far Keras's cross-entropy keeps probabilities from 0 and 1
+THRESHOLD_STEPS = 100
 """Thresholds are tried in this many steps from 0 to 1."""
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class ThresholdMetrics:
     """A table at one threshold, N photos of C classes.
 
     Attributes:
@@ -56,7 +56,7 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class ClassCurve:
     """A curve of one class against the others: points from 0 to 1 and the area under them."""
 
     label: int
@@ -84,7 +84,7 @@ class Calibration:
     label: int | None
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
+def wilson_interval(right: int, n: int) -> tuple[float, float]:
     """The 95 % interval of a fraction `right / n`, after Wilson; (0, 1) for no photo."""
     if not n:
         return 0.0, 1.0
@@ -94,29 +94,29 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def guesses(table: Table, threshold: float = 0.5) -> NDArray[np.int64]:
+def predicted_labels(table: PredictionTable, threshold: float = 0.5) -> NDArray[np.int64]:
     """(N,) the class each photo is called."""
     if len(table.classes) == 2:
         return np.asarray(table.probabilities[:, 1] > threshold, np.int64)
     return np.asarray(table.probabilities.argmax(axis=1), np.int64)
 
 
-def at(table: Table, threshold: float = 0.5) -> Result:
+def metrics_at_threshold(table: PredictionTable, threshold: float = 0.5) -> ThresholdMetrics:
     """Counts and figures of a table at a threshold, 0..1."""
     from sklearn import metrics
 
-    called = guesses(table, threshold)
+    called = predicted_labels(table, threshold)
     every = np.arange(len(table.classes))
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
         table.labels, called, labels=every, zero_division=np.nan
     )
     right = int((called == table.labels).sum())
-    return Result(
+    return ThresholdMetrics(
         guesses=called,
         confusion=metrics.confusion_matrix(table.labels, called, labels=every),
         right=right,
         n=len(table),
-        interval=wilson(right, len(table)),
+        interval=wilson_interval(right, len(table)),
         precision=precision,
         recall=recall,
         f1=f1,
@@ -124,13 +124,13 @@ def at(table: Table, threshold: float = 0.5) -> Result:
     )
 
 
-def losses(table: Table) -> Numbers:
+def photo_losses(table: PredictionTable) -> Numbers:
     """(N,) the cross-entropy of each photo in nats, as Keras counts it."""
     true = table.probabilities[np.arange(len(table)), table.labels]
-    return np.asarray(-np.log(np.clip(true, _LEAST, 1 - _LEAST)))
+    return np.asarray(-np.log(np.clip(true, _EPSILON, 1 - _EPSILON)))
 
 
-def margins(table: Table, threshold: float = 0.5) -> Numbers:
+def decision_margins(table: PredictionTable, threshold: float = 0.5) -> Numbers:
     """(N,) how far each photo is from another answer, in probability."""
     if len(table.classes) == 2:
         return np.asarray(np.abs(table.probabilities[:, 1] - threshold))
@@ -138,22 +138,24 @@ def margins(table: Table, threshold: float = 0.5) -> Numbers:
     return np.asarray(top[:, -1] - top[:, -2])
 
 
-def ranked(table: Table, order: Order, threshold: float = 0.5) -> NDArray[np.int64]:
+def rank_photos(
+    table: PredictionTable, order: RankingOrder, threshold: float = 0.5
+) -> NDArray[np.int64]:
     """Row numbers, the most telling first: largest "loss", least certain, or most surely "wrong".
 
     "loss" and "uncertain" rank all photos, "wrong" only those whose answer is wrong.
     """
     if order == "loss":
-        return np.argsort(-losses(table), kind="stable")
+        return np.argsort(-photo_losses(table), kind="stable")
     if order == "uncertain":
-        return np.argsort(margins(table, threshold), kind="stable")
-    called = guesses(table, threshold)
+        return np.argsort(decision_margins(table, threshold), kind="stable")
+    called = predicted_labels(table, threshold)
     wrong = np.flatnonzero(called != table.labels)
     sure = table.probabilities[wrong, called[wrong]]
     return wrong[np.argsort(-sure, kind="stable")]
 
 
-def mix_ups(result: Result, most: int = 10) -> list[tuple[int, int, int]]:
+def confusions(result: ThresholdMetrics, most: int = 10) -> list[tuple[int, int, int]]:
     """The most frequent mistakes: (true class, answer, photos), the most first."""
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
@@ -164,7 +166,7 @@ def mix_ups(result: Result, most: int = 10) -> list[tuple[int, int, int]]:
     ]
 
 
-def roc(table: Table) -> list[Curve]:
+def roc_curves(table: PredictionTable) -> list[ClassCurve]:
     """False against true positive rate: of the second of two classes, else of each class."""
     from sklearn import metrics
 
@@ -173,11 +175,11 @@ def roc(table: Table) -> list[Curve]:
         true = table.labels == label
         if 0 < true.sum() < len(true):
             x, y, _ = metrics.roc_curve(true, table.probabilities[:, label])
-            found.append(Curve(label, x, y, float(metrics.auc(x, y))))
+            found.append(ClassCurve(label, x, y, float(metrics.auc(x, y))))
     return found
 
 
-def precision_recall(table: Table) -> list[Curve]:
+def precision_recall_curves(table: PredictionTable) -> list[ClassCurve]:
     """Recall against precision of each class; the area is the average precision."""
     from sklearn import metrics
 
@@ -188,11 +190,11 @@ def precision_recall(table: Table) -> list[Curve]:
             scores = table.probabilities[:, label]
             precision, recall, _ = metrics.precision_recall_curve(true, scores)
             area = metrics.average_precision_score(true, scores)
-            found.append(Curve(label, recall[::-1], precision[::-1], float(area)))
+            found.append(ClassCurve(label, recall[::-1], precision[::-1], float(area)))
     return found
 
 
-def calibration(table: Table, bins: int = 10) -> Calibration:
+def compute_calibration(table: PredictionTable, bins: int = 10) -> Calibration:
     """Sort photos by what the model said: of the second of two classes, else of its answer."""
     from sklearn.calibration import calibration_curve
 
@@ -211,9 +213,9 @@ def calibration(table: Table, bins: int = 10) -> Calibration:
     return Calibration(mean, true, counts, error, label)
 
 
-def best_threshold(table: Table) -> tuple[float, float]:
+def find_best_threshold(table: PredictionTable) -> tuple[float, float]:
     """The threshold by which most photos are right, the nearest to a half, and that accuracy."""
-    tried = np.arange(STEPS + 1) / STEPS
+    tried = np.arange(THRESHOLD_STEPS + 1) / THRESHOLD_STEPS
     called = table.probabilities[:, 1] > tried[:, None]
     right = (called == (table.labels == 1)).mean(axis=1)
     best = np.flatnonzero(right == right.max())
@@ -243,7 +245,9 @@ class ModelComparison:
         return sum(map(len, (self.both, self.only_first, self.only_second, self.neither)))
 
 
-def compare_models(first: Table, second: Table, threshold: float = 0.5) -> ModelComparison:
+def compare_models(
+    first: PredictionTable, second: PredictionTable, threshold: float = 0.5
+) -> ModelComparison:
     """Set two models against each other, photo by photo.
 
     Args:
@@ -265,24 +269,24 @@ def compare_models(first: Table, second: Table, threshold: float = 0.5) -> Model
         raise ModelError("The two models were asked about no photo in common. Expected some.")
     others = np.array([places[first.files[row]] for row in rows])
     columns = [second.classes.index(name) for name in first.classes]
-    turned = Table(
+    turned = PredictionTable(
         tuple(first.files[row] for row in rows),
         first.classes,
         first.labels[rows],
         second.probabilities[others][:, columns],
     )
-    one = (guesses(first, threshold) == first.labels)[rows]
-    two = guesses(turned, threshold) == turned.labels
+    one = (predicted_labels(first, threshold) == first.labels)[rows]
+    two = predicted_labels(turned, threshold) == turned.labels
     return ModelComparison(
         both=rows[one & two],
         only_first=rows[one & ~two],
         only_second=rows[~one & two],
         neither=rows[~one & ~two],
-        p=mcnemar(int((one & ~two).sum()), int((~one & two).sum())),
+        p=mcnemar_test(int((one & ~two).sum()), int((~one & two).sum())),
     )
 
 
-def mcnemar(only_first: int, only_second: int) -> float:
+def mcnemar_test(only_first: int, only_second: int) -> float:
     """McNemar's exact test, two-sided: the chance of a split as uneven, by tossing a coin.
 
     Args:

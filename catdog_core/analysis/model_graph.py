@@ -12,13 +12,13 @@ import tensorflow as tf
 from keras import layers as kl
 
 _CONVOLUTIONS = (kl.Conv2D, kl.DepthwiseConv2D, kl.SeparableConv2D, kl.Conv2DTranspose)
-_COARSER = (kl.MaxPooling2D, kl.AveragePooling2D, kl.Dropout, kl.SpatialDropout2D)
+_COARSENING_LAYERS = (kl.MaxPooling2D, kl.AveragePooling2D, kl.Dropout, kl.SpatialDropout2D)
 """Layers that say nothing new of the map before them, and show less of where it was."""
-_ENDS = ("sigmoid", "softmax")
+_OUTPUT_ACTIVATIONS = ("sigmoid", "softmax")
 
 
 @dataclass(frozen=True)
-class Step:
+class GraphNode:
     """A layer at work: `given` are the places of the steps whose results it takes.
 
     A place below 0 is an input of the network: -1 the first one. `shape` is that of its result,
@@ -36,24 +36,24 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Inside:
+class ModelGraph:
     """A network opened: its steps in an order in which they can be done.
 
     `whole` shares the network's layers and gives the results of all steps; `ends` are the places
     of those that are the network's own.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[GraphNode, ...]
     whole: keras.Model
     ends: tuple[int, ...]
 
     def part(self, places: Sequence[int]) -> keras.Model:
         """A model of the same layers that gives the results of these steps, or of the only one."""
         results = [self.whole.outputs[p] if p >= 0 else self.whole.inputs[-1 - p] for p in places]
-        return keras.Model(_alone(self.whole.inputs), results)
+        return keras.Model(_unwrap_single(self.whole.inputs), results)
 
     @property
-    def last(self) -> Step:
+    def last(self) -> GraphNode:
         """The step that gives the network's answer."""
         return self.steps[self.ends[0]]
 
@@ -63,23 +63,23 @@ class Inside:
         found, convolved = None, False
         for place, step in enumerate(self.steps):
             convolved = convolved or isinstance(step.layer, _CONVOLUTIONS)
-            if convolved and step.has_places and not isinstance(step.layer, _COARSER):
+            if convolved and step.has_places and not isinstance(step.layer, _COARSENING_LAYERS):
                 found = place
         return found
 
 
 @lru_cache(maxsize=16)
-def inside(model: keras.Model, size: int | None = None) -> Inside:
+def build_model_graph(model: keras.Model, size: int | None = None) -> ModelGraph:
     """Open a functional or sequential model whose layers may be such models themselves.
 
     Args:
         model: the network.
         size: side of the photos for one that takes any.
     """
-    return _Opening(model, size).done()
+    return _GraphBuilder(model, size).done()
 
 
-def score(layer: Any, inputs: tf.Tensor, result: tf.Tensor) -> tf.Tensor | None:
+def compute_logits(layer: Any, inputs: tf.Tensor, result: tf.Tensor) -> tf.Tensor | None:
     """What the last layer gives before its sigmoid or softmax, (B, units).
 
     Args:
@@ -91,24 +91,26 @@ def score(layer: Any, inputs: tf.Tensor, result: tf.Tensor) -> tf.Tensor | None:
         The scores; None where the layer is of a kind whose inside is not known.
     """
     name = getattr(getattr(layer, "activation", None), "__name__", "")
-    if isinstance(layer, kl.Softmax) or (isinstance(layer, kl.Activation) and name in _ENDS):
+    if isinstance(layer, kl.Softmax) or (
+        isinstance(layer, kl.Activation) and name in _OUTPUT_ACTIVATIONS
+    ):
         return inputs
-    if isinstance(layer, kl.Dense) and name in _ENDS:
+    if isinstance(layer, kl.Dense) and name in _OUTPUT_ACTIVATIONS:
         scores = tf.matmul(tf.cast(inputs, tf.float32), tf.cast(layer.kernel, tf.float32))
         return scores + tf.cast(layer.bias, tf.float32) if layer.use_bias else scores
     return result if isinstance(layer, kl.Dense) and name == "linear" else None
 
 
-def _alone(found: list[Any]) -> Any:
+def _unwrap_single(found: list[Any]) -> Any:
     """The one input of a model without a list around it, which Keras would expect at calls."""
     return found[0] if len(found) == 1 else found
 
 
-class _Opening:
+class _GraphBuilder:
     """The layers of a model called once more, by symbols, with what they take and give noted."""
 
     def __init__(self, model: keras.Model, size: int | None) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[GraphNode] = []
         self.results: list[Any] = []
         self.inputs: list[Any] = []
         self.places: dict[int, int] = {}  # of symbols, by their identity
@@ -128,9 +130,11 @@ class _Opening:
             )
             self.outputs = again.outputs
 
-    def done(self) -> Inside:
+    def done(self) -> ModelGraph:
         ends = tuple(self.places[id(x)] for x in self.outputs)
-        return Inside(tuple(self.steps), keras.Model(_alone(self.inputs), self.results), ends)
+        return ModelGraph(
+            tuple(self.steps), keras.Model(_unwrap_single(self.inputs), self.results), ends
+        )
 
     def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         flat = keras.tree.flatten(args)
@@ -138,19 +142,19 @@ class _Opening:
         if not (isinstance(layer, keras.Model) and hasattr(layer, "outputs")):
             result = layer(*args, **kwargs)
             for x in keras.tree.flatten(result):
-                self._note(Step(layer, given, tuple(x.shape)), x)
+                self._note(GraphNode(layer, given, tuple(x.shape)), x)
             return result
-        inner = inside(layer)
+        inner = build_model_graph(layer)
         offset = len(self.steps)
         results = inner.whole(*args)  # a single one comes without a list around it
         results = results if isinstance(results, list) else [results]
         for step, x in zip(inner.steps, results, strict=True):
             places = tuple(p + offset if p >= 0 else given[-1 - p] for p in step.given)
-            self._note(Step(step.layer, places, tuple(x.shape)), x)
+            self._note(GraphNode(step.layer, places, tuple(x.shape)), x)
         ends = [self.results[place + offset] for place in inner.ends]
         return ends[0] if len(ends) == 1 else ends
 
-    def _note(self, step: Step, result: Any) -> None:
+    def _note(self, step: GraphNode, result: Any) -> None:
         self.places[id(result)] = len(self.steps)
         self.steps.append(step)
         self.results.append(result)

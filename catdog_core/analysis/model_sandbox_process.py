@@ -24,10 +24,10 @@ import numpy as np
 
 from ..base import subprocess_jobs
 from ..base.errors import ModelError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..base.limits import Limits
 from ..models import config_validator, untrusted_models
-from ..models.model_sandbox import BREACH, read_message, unloadable, write_message
+from ..models.model_sandbox import BREACH_STATUS, read_message, unloadable_error, write_message
 
 START_SECONDS = 60  # CPU time for the look at the file and for TensorFlow's start
 _TRIAL = 3  # times the seconds for the first photo that asking several at once may take
@@ -37,24 +37,24 @@ _CONSTANTS = 10_000_000  # numbers that layers may lay out beside their weights
 _HOLES = 4_000_000_000  # bytes of address space that libraries map and never touch
 _SPARE = 10_000  # numbers of weights that a file need not hold, such as random states
 _SIDE = 150  # pixels, for a network that takes photos of any size
-OUTSIDE = (
+FORBIDDEN_EVENTS = (
     *("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.startfile"),
     *("subprocess.Popen", "pty.spawn", "socket.connect", "socket.bind", "socket.getaddrinfo"),
     *("urllib.Request", "pickle.find_class", "webbrowser.open", "ftplib.connect"),
 )
 """What no model needs to open: other programs, the net, pickles. Names of audit events."""
 
-_Question = dict[str, Any]
+_Request = dict[str, Any]
 
 
 def main() -> None:
     """Check the model, or answer until nobody asks any more."""
     out = os.fdopen(subprocess_jobs.take_stdout(), "wb")
-    first = _read()
+    first = _read_request()
     if first is None:
         return
-    questions: queue.SimpleQueue[_Question] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(questions,), daemon=True).start()
+    questions: queue.SimpleQueue[_Request] = queue.SimpleQueue()
+    threading.Thread(target=_read_requests, args=(questions,), daemon=True).start()
     allowed = Limits.model_validate(first["limits"])
     path, name = Path(first["path"]), str(first["name"])
     bound(allowed.model_memory)
@@ -64,31 +64,31 @@ def main() -> None:
     try:
         if first["check"]:
             _bound_cpu(START_SECONDS, more)
-        held = untrusted_models.held(path, name, allowed)
-        restricted(allowed)
+        held = untrusted_models.count_model_weights(path, name, allowed)
+        restrict_process(allowed)
         if first["check"]:
             _bound_cpu(allowed.model_seconds, more)
-            try_out(path, name, held, lambda: _bound_cpu(more))
+            try_model(path, name, held, lambda: _bound_cpu(more))
         else:
-            model = loaded(path, name, held)
+            model = load_model(path, name, held)
     except (ModelError, MemoryError) as error:
-        problem = _told(error)
+        problem = _error_message(error)
     if first["check"]:
-        _write(out, problem or {"ok": True})
+        _write_answer(out, problem or {"ok": True})
         os._exit(0)  # nothing of the model's runs at the end
     while True:
         asked = questions.get()
-        _write(out, problem or _answered(model, name, asked))
+        _write_answer(out, problem or _respond(model, name, asked))
 
 
-def _answered(model: Any, name: str, asked: _Question) -> dict[str, Any]:
+def _respond(model: Any, name: str, asked: _Request) -> dict[str, Any]:
     try:
-        return {"value": ANSWERS[asked["what"]](model, **asked["given"])}
+        return {"value": REQUEST_HANDLERS[asked["what"]](model, **asked["given"])}
     except Exception as error:
-        return _told(in_words(name, error))
+        return _error_message(as_model_error(name, error))
 
 
-def _told(error: Exception) -> dict[str, Any]:
+def _error_message(error: Exception) -> dict[str, Any]:
     if isinstance(error, ModelError):
         params = {k: v if isinstance(v, int) else str(v) for k, v in error.params.items()}
         return {"message": error.message, "params": params}
@@ -100,11 +100,11 @@ def _describe(model: Any) -> dict[str, Any]:
     return {name: getattr(model, name) for name in names}
 
 
-def _answer(model: Any, values: Any) -> list[Any]:
+def _predict(model: Any, values: Any) -> list[Any]:
     return [np.asarray(x) for x in model.run_batch(values)]
 
 
-def _as_given(model: Any) -> Any:
+def _with_raw_input(model: Any) -> Any:
     """The model, which takes values as they come for photos."""
     return replace(model, input_scale="0..255")
 
@@ -112,26 +112,26 @@ def _as_given(model: Any) -> Any:
 def _heat_maps(model: Any, values: Any, labels: Any) -> list[Any]:
     from . import gradcam
 
-    return [gradcam.heat_maps(_as_given(model), values, labels)]
+    return [gradcam.heat_maps(_with_raw_input(model), values, labels)]
 
 
 def _layers(model: Any) -> Any:
     from . import activations
 
-    return [astuple(layer) for layer in activations.layers(model)]
+    return [astuple(layer) for layer in activations.list_map_layers(model)]
 
 
 def _pooling(model: Any, place: int) -> Any:
     from . import activations
 
-    how, before = activations.pooling(model, place)
+    how, before = activations.pooling_of_layer(model, place)
     return [*astuple(how), before]
 
 
 def _maps(model: Any, values: Any, place: int) -> list[Any]:
     from . import activations
 
-    return [activations.maps(_as_given(model), values, place)]
+    return [activations.compute_activations(_with_raw_input(model), values, place)]
 
 
 def _photos_at_once(model: Any, place: int) -> int:
@@ -143,7 +143,7 @@ def _photos_at_once(model: Any, place: int) -> int:
 def _filters(model: Any) -> list[Any]:
     from . import activations
 
-    return [activations.filters(model)]
+    return [activations.first_layer_filters(model)]
 
 
 def _receptive_field(model: Any, place: int, row: int, column: int) -> Any:
@@ -156,16 +156,16 @@ def _receptive_field(model: Any, place: int, row: int, column: int) -> Any:
 def _features_of(model: Any) -> Any:
     from . import embedding_recorder
 
-    return embedding_recorder.features_of(model)
+    return embedding_recorder.compile_features(model)
 
 
 def _features(model: Any, values: Any) -> list[Any]:
     return [np.asarray(x) for x in _features_of(model).run(values)]
 
 
-ANSWERS: dict[str, Callable[..., Any]] = {
+REQUEST_HANDLERS: dict[str, Callable[..., Any]] = {
     "describe": _describe,
-    "answer": _answer,
+    "answer": _predict,
     "heat_maps": _heat_maps,
     "layers": _layers,
     "pooling": _pooling,
@@ -179,14 +179,14 @@ ANSWERS: dict[str, Callable[..., Any]] = {
 """What can be asked, by name. Arrays are values as the network gets them."""
 
 
-def _listen(questions: queue.SimpleQueue[_Question]) -> None:
+def _read_requests(questions: queue.SimpleQueue[_Request]) -> None:
     """Take questions in; a thread of its own, so that the end is noticed during work, too."""
-    while (found := _read()) is not None:
+    while (found := _read_request()) is not None:
         questions.put(found)
     os._exit(0)
 
 
-def _read() -> _Question | None:
+def _read_request() -> _Request | None:
     message = read_message(sys.stdin.buffer, sys.maxsize)
     if message is None:
         return None
@@ -195,7 +195,7 @@ def _read() -> _Question | None:
     return head
 
 
-def _write(out: IO[bytes], answer: dict[str, Any]) -> None:
+def _write_answer(out: IO[bytes], answer: dict[str, Any]) -> None:
     value = answer.get("value")
     arrays = value if isinstance(value, list) and value and hasattr(value[0], "dtype") else []
     if arrays:
@@ -203,7 +203,7 @@ def _write(out: IO[bytes], answer: dict[str, Any]) -> None:
     write_message(out, answer, {str(number): x for number, x in enumerate(arrays)})
 
 
-def restricted(allowed: Limits) -> None:
+def restrict_process(allowed: Limits) -> None:
     """Import all that opening a model needs, then let this process reach nothing outside."""
     from ..base import library_output
 
@@ -211,11 +211,11 @@ def restricted(allowed: Limits) -> None:
     from ..base import limits
     from . import gradcam  # noqa: F401 - imported while files may be opened
 
-    limits.current = lambda: allowed
+    limits.current_limits = lambda: allowed
     sys.addaudithook(_warden(Path.cwd()))
 
 
-def try_out(path: Path, name: str, held: int, opened: Callable[[], None] = lambda: None) -> Any:
+def try_model(path: Path, name: str, held: int, opened: Callable[[], None] = lambda: None) -> Any:
     """Load a model and do with it what will be done: as many photos at once as will be asked, and
     a heat map. For a process that does nothing else, since Keras counts weights from then on.
 
@@ -228,50 +228,50 @@ def try_out(path: Path, name: str, held: int, opened: Callable[[], None] = lambd
         opened: called once it is loaded and has answered to one photo.
 
     Returns:
-        The model, as `predict.load` gives it.
+        The model, as `predict.load_predictor` gives it.
 
     Raises:
         ModelError: Keras cannot load it, or it asks for more than it holds.
         MemoryError: it takes more than there is.
     """
-    predictor = loaded(path, name, held)
+    predictor = load_model(path, name, held)
     try:
-        _use(predictor, name, opened)
+        _run_trial_predictions(predictor, name, opened)
     except Exception as error:
-        raise in_words(name, error) from error
+        raise as_model_error(name, error) from error
     return predictor
 
 
-def loaded(path: Path, name: str, held: int) -> Any:
-    """Load a model as `try_out` does, but ask it nothing. Raises as that does."""
+def load_model(path: Path, name: str, held: int) -> Any:
+    """Load a model as `try_model` does, but ask it nothing. Raises as that does."""
     import keras
 
     from ..models import keras_models
     from . import predict
 
     refused: list[ModelError] = []
-    keras.Layer.add_weight = _counted(keras.Layer.add_weight, name, held + _SPARE, refused)
-    _count_constants(name, refused)
+    keras.Layer.add_weight = _count_weights(keras.Layer.add_weight, name, held + _SPARE, refused)
+    _limit_constants(name, refused)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
-        _refuse_wide(name, model)
-        return predict.describe(name, model, keras_models.about(path))
+        _refuse_wide_layers(name, model)
+        return predict.build_predictor(name, model, keras_models.read_metadata(path))
     except Exception as error:
         if refused:  # Keras wraps it in an error of its own
             raise refused[0] from None
-        raise in_words(name, error) from error
+        raise as_model_error(name, error) from error
 
 
-def in_words(name: str, error: Exception) -> Exception:
+def as_model_error(name: str, error: Exception) -> Exception:
     """An error of Keras or TensorFlow as a ModelError or MemoryError."""
     if isinstance(error, (ModelError, MemoryError)):
         return error
     if type(error).__name__ == "ResourceExhaustedError":
         return MemoryError()
-    return unloadable(name, error)
+    return unloadable_error(name, error)
 
 
-def _counted(
+def _count_weights(
     add: Callable[..., Any], name: str, most: int, refused: list[ModelError]
 ) -> Callable[..., Any]:
     """`Layer.add_weight`, which counts before it allocates: a file must hold what it declares."""
@@ -286,7 +286,7 @@ def _counted(
                 ModelError(
                     "{name} declares {total:,} weights or more, but holds {held:,}. Expected a"
                     " complete model file.",
-                    name=shown(name),
+                    name=truncate_for_display(name),
                     total=total,
                     held=max(most - _SPARE, 0),
                 )
@@ -297,17 +297,17 @@ def _counted(
     return add_weight
 
 
-def _refuse_wide(name: str, model: Any) -> None:
+def _refuse_wide_layers(name: str, model: Any) -> None:
     """Refuse layers that give more numbers for one photo than memory should hold."""
     for layer in model._flatten_layers(include_self=False):
         for node in getattr(layer, "_inbound_nodes", ()):
             for tensor in node.output_tensors:
                 sides = [_SIDE if side is None else int(side) for side in tensor.shape[1:]]
                 if prod(sides) > config_validator.MAX_VALUES:
-                    raise config_validator.too_wide(name, sides)
+                    raise config_validator.too_wide_layer_error(name, sides)
 
 
-def _count_constants(name: str, refused: list[ModelError]) -> None:
+def _limit_constants(name: str, refused: list[ModelError]) -> None:
     """Have the layers that lay out numbers which are no weights refuse to lay out many."""
     import keras
 
@@ -318,7 +318,7 @@ def _count_constants(name: str, refused: list[ModelError]) -> None:
             nonlocal total
             total += count(self, shape)
             if total > _CONSTANTS:
-                refused.append(config_validator.too_wide(name, [total]))
+                refused.append(config_validator.too_wide_layer_error(name, [total]))
                 raise refused[-1]
             return build(self, shape, *args, **options)
 
@@ -339,7 +339,7 @@ def _count_constants(name: str, refused: list[ModelError]) -> None:
         kind.build = counting(kind.build, count)
 
 
-def _use(predictor: Any, name: str, opened: Callable[[], None]) -> None:
+def _run_trial_predictions(predictor: Any, name: str, opened: Callable[[], None]) -> None:
     """Grey photos through the network, as many at once as will be asked, and a heat map of them.
 
     Where these would take longer than a check may, they are fewer: time is for whoever asks to
@@ -348,9 +348,9 @@ def _use(predictor: Any, name: str, opened: Callable[[], None]) -> None:
     from ..base import limits
     from . import gradcam
 
-    allowed = limits.current()
+    allowed = limits.current_limits()
     photos = np.full((predictor.batch, predictor.size, predictor.size, 3), 128, np.uint8)
-    before = _most_memory()
+    before = _peak_memory()
     predictor.answer(photos[:1])
     began = time.process_time()
     predictor.answer(photos[:1])
@@ -362,18 +362,18 @@ def _use(predictor: Any, name: str, opened: Callable[[], None]) -> None:
         gradcam.heat_maps(predictor, photos[: min(count, _MAPS)], 0)
     except ModelError:
         pass  # it has no map of places, or one that takes too much: told to whoever asks for it
-    taken = _most_memory() - before - _TENSORFLOW
+    taken = _peak_memory() - before - _TENSORFLOW
     if taken > allowed.model_batch_bytes:
         raise ModelError(
             "{name} takes {size:,} MB of memory to predict, more than the {limit:,} MB allowed."
             " Use a smaller network or smaller photos.",
-            name=shown(name),
+            name=truncate_for_display(name),
             size=taken // 1_000_000,
             limit=allowed.model_batch_bytes // 1_000_000,
         )
 
 
-def _most_memory() -> int:
+def _peak_memory() -> int:
     """The most memory this process has held so far, in bytes."""
     try:
         import resource
@@ -391,14 +391,14 @@ def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event in OUTSIDE:
-            os._exit(BREACH)
+        if event in FORBIDDEN_EVENTS:
+            os._exit(BREACH_STATUS)
         if event == "open" and isinstance(args[2], int) and args[2] & writing:
             place = args[0]
             if isinstance(place, (str, bytes)) and not (
                 os.path.realpath(os.fsdecode(place)).startswith(inside)
             ):
-                os._exit(BREACH)
+                os._exit(BREACH_STATUS)
 
     return hook
 

@@ -12,16 +12,16 @@ from ..augmentation.mixing import Mix
 from ..augmentation.transform import Transform
 from ..base import files, plot_fonts, report_language
 from ..base.errors import N_
-from ..base.field_specs import Control, controls
+from ..base.field_specs import FieldSpec, describe_fields
 from ..base.palette import TRAIN, VALIDATION
-from ..base.report_language import Say
+from ..base.report_language import Translator
 from ..config import Augmentation
 from ..imaging.decode import Photo
 
 _FORMATS = ("png", "jpg", "jpeg", "webp", "pdf", "svg")
-_CAPTION = 32  # signs that fit under a variant
-_LONG = 12  # rows of variants in a picture
-_WORDS = (
+_CAPTION_WIDTH = 32  # signs that fit under a variant
+_MAX_ROWS = 12  # rows of variants in a picture
+_FIGURE_LABELS = (
     N_("Accuracy"),
     N_("Loss"),
     N_("Training"),
@@ -31,7 +31,7 @@ _WORDS = (
 )
 
 
-def contact_sheet(
+def write_contact_sheet(
     variants: Sequence[tuple[Photo, Transform]],
     out: Path | BinaryIO,
     columns: int = 5,
@@ -50,27 +50,29 @@ def contact_sheet(
         kind: "png", "pdf" or another format; by default by the file's extension, else PNG.
         originals: what the variants were made of, shown small above them.
         mixes: how each variant was mixed, where they were.
-        title: a line above; `describe` makes one of settings.
+        title: a line above; `describe_augmentation` makes one of settings.
 
     Raises:
         CatDogError: the file cannot be written.
     """
-    kind = _kind(kind or (out.suffix if isinstance(out, Path) else ""))
-    captions = [caption(drawn) for _, drawn in variants]
+    kind = _file_format(kind or (out.suffix if isinstance(out, Path) else ""))
+    captions = [format_transform(drawn) for _, drawn in variants]
     if mixes:
-        captions = [f"{text}\n{_shares(mix)}" for text, mix in zip(captions, mixes, strict=True)]
+        captions = [
+            f"{text}\n{_format_mix(mix)}" for text, mix in zip(captions, mixes, strict=True)
+        ]
     cells = list(zip((photo for photo, _ in variants), captions, strict=True))
-    if kind != "pdf" and len(cells) > _LONG * columns:
+    if kind != "pdf" and len(cells) > _MAX_ROWS * columns:
         columns *= 2
     a_page = 4 * columns if kind == "pdf" else len(cells)
     sheets = [
-        _sheet(cells[start : start + a_page], columns, originals, title, kind)
+        _draw_page(cells[start : start + a_page], columns, originals, title, kind)
         for start in range(0, len(cells), a_page)
     ]
-    _save(sheets, out, kind)
+    _save_figures(sheets, out, kind)
 
 
-def _sheet(
+def _draw_page(
     cells: Sequence[tuple[Photo, str]],
     columns: int,
     originals: Sequence[Photo],
@@ -90,7 +92,7 @@ def _sheet(
     row = side + 0.06 + lines * line + gap
     height = top + -(-len(cells) // columns) * row
 
-    figure = empty(width, height, dpi=150)
+    figure = new_figure(width, height, dpi=150)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
 
@@ -112,18 +114,20 @@ def _sheet(
     return figure
 
 
-def describe(settings: Augmentation) -> str:
+def describe_augmentation(settings: Augmentation) -> str:
     """The settings that change something, in one line of English."""
     on = settings.active
     parts = [
-        _part(control, getattr(settings, control.name))
-        for control in sorted(controls(Augmentation), key=lambda control: control.kind == "choice")
+        _describe_setting(control, getattr(settings, control.name))
+        for control in sorted(
+            describe_fields(Augmentation), key=lambda control: control.kind == "choice"
+        )
         if control.name in on
     ]
     return ", ".join(parts) or "nothing is changed"
 
 
-def _part(control: Control, value: Any) -> str:
+def _describe_setting(control: FieldSpec, value: Any) -> str:
     label = control.label if control.unit == "α" else control.label.lower()  # MixUp, CutMix
     if control.kind == "bool":
         return label
@@ -134,8 +138,8 @@ def _part(control: Control, value: Any) -> str:
     return f"{label} {number}{space}{control.unit}"
 
 
-def history(
-    epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path, say: Say | None = None
+def write_history_plot(
+    epochs: Sequence[Mapping[str, Any]], best: int | None, out: Path, say: Translator | None = None
 ) -> None:
     """Write the overfitting plots of a run: accuracy left, loss right, training red.
 
@@ -149,44 +153,53 @@ def history(
     Raises:
         CatDogError: the file cannot be written.
     """
-    _save([curves(epochs, best, say)], out, _kind(out.suffix))
+    _save_figures([plot_history(epochs, best, say)], out, _file_format(out.suffix))
 
 
-def curves(epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say | None = None) -> Any:
-    """The figure that `history` writes."""
-    say = _drawn_in(say)
-    figure = empty(10, 4, layout="constrained")
+def plot_history(
+    epochs: Sequence[Mapping[str, Any]], best: int | None, say: Translator | None = None
+) -> Any:
+    """The figure that `write_history_plot` writes."""
+    say = _choose_language(say)
+    figure = new_figure(10, 4, layout="constrained")
     for axes, metric in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        draw_curves(axes, metric, epochs, best, say)
+        draw_metric(axes, metric, epochs, best, say)
     return figure
 
 
-def curve(
-    metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say | None = None
+def plot_metric(
+    metric: str,
+    epochs: Sequence[Mapping[str, Any]],
+    best: int | None,
+    say: Translator | None = None,
 ) -> Any:
     """One half of it, "accuracy" or "loss", see-through and for a narrow place."""
-    figure = empty(5.2, 3.6, layout="constrained")
+    figure = new_figure(5.2, 3.6, layout="constrained")
     axes = figure.subplots()
-    draw_curves(axes, metric, epochs, best, _drawn_in(say))
+    draw_metric(axes, metric, epochs, best, _choose_language(say))
     for patch in (figure.patch, axes.patch):
         patch.set_alpha(0)
     axes.get_legend().set_frame_on(False)
     return figure
 
 
-def _drawn_in(say: Say | None) -> Say:
+def _choose_language(say: Translator | None) -> Translator:
     """The language of a figure's words: the one asked for, where a font can draw them."""
-    say = say or report_language.current()
-    return say if plot_fonts.can_draw("".join(map(say, _WORDS))) else report_language.english
+    say = say or report_language.get_current_translator()
+    return (
+        say
+        if plot_fonts.can_draw("".join(map(say, _FIGURE_LABELS)))
+        else report_language.format_english
+    )
 
 
-def draw_curves(
-    axes: Any, metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say
+def draw_metric(
+    axes: Any, metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Translator
 ) -> None:
     """Draw one metric over the epochs, training against validation, into axes."""
     x = [row["epoch"] + 1 for row in epochs]
-    validation, label = _numbers(epochs, f"val_{metric}"), say("Validation")
-    axes.plot(x, _numbers(epochs, metric), color=TRAIN, label=say("Training"))
+    validation, label = _metric_column(epochs, f"val_{metric}"), say("Validation")
+    axes.plot(x, _metric_column(epochs, metric), color=TRAIN, label=say("Training"))
     axes.plot(x, validation, color=VALIDATION, label=label, marker="o", markersize=3)
     if best is not None:
         told = say("Best epoch")
@@ -198,12 +211,12 @@ def draw_curves(
     axes.legend()
 
 
-def _numbers(epochs: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+def _metric_column(epochs: Sequence[Mapping[str, Any]], name: str) -> list[float]:
     """A column of the metrics; what is missing leaves a hole in its curve."""
     return [nan if row.get(name) is None else float(row[name]) for row in epochs]
 
 
-def empty(
+def new_figure(
     width: float, height: float, layout: Literal["constrained"] | None = None, dpi: int = 100
 ) -> Any:
     """An empty figure of so many inches that no other thread's pyplot can touch."""
@@ -215,23 +228,23 @@ def empty(
     return figure
 
 
-def _kind(name: str) -> str:
+def _file_format(name: str) -> str:
     kind = name.lower().lstrip(".")
     return kind if kind in _FORMATS else "png"
 
 
-def _save(figures: Sequence[Any], out: Path | BinaryIO, kind: str) -> None:
+def _save_figures(figures: Sequence[Any], out: Path | BinaryIO, kind: str) -> None:
     """Write figures: each a page of a PDF; other formats hold one."""
     for figure in figures:
-        plot_fonts.dress(figure)
+        plot_fonts.apply_fallback_fonts(figure)
     if isinstance(out, Path):
-        with files.replacing(out) as temporary, open(temporary, "wb") as file:
-            _write(figures, file, kind)
+        with files.atomic_replace(out) as temporary, open(temporary, "wb") as file:
+            _write_figures(figures, file, kind)
     else:
-        _write(figures, out, kind)
+        _write_figures(figures, out, kind)
 
 
-def _write(figures: Sequence[Any], file: BinaryIO, kind: str) -> None:
+def _write_figures(figures: Sequence[Any], file: BinaryIO, kind: str) -> None:
     if kind != "pdf":
         # The usual compression of PNG takes most of the time, for 12 % less.
         options = {"pil_kwargs": {"compress_level": 3}} if kind == "png" else {}
@@ -244,7 +257,7 @@ def _write(figures: Sequence[Any], file: BinaryIO, kind: str) -> None:
             pages.savefig(figure)
 
 
-def caption(drawn: Transform) -> str:
+def format_transform(drawn: Transform) -> str:
     """The drawn values in a few short lines: degrees, pixels, factors."""
     flips = "".join(
         arrow
@@ -252,16 +265,16 @@ def caption(drawn: Transform) -> str:
         if is_on
     )
     lines = [
-        f"{_whole(drawn.theta)}°  x {_whole(drawn.shift_x)} px  y {_whole(drawn.shift_y)} px",
+        f"{_format_rounded(drawn.theta)}°  x {_format_rounded(drawn.shift_x)} px  y {_format_rounded(drawn.shift_y)} px",
         f"zoom {drawn.zx:.2f} × {drawn.zy:.2f}  {flips}".rstrip(),
     ]
     others = [
-        (drawn.shear, f"shear {_whole(drawn.shear)}°"),
+        (drawn.shear, f"shear {_format_rounded(drawn.shear)}°"),
         (drawn.brightness != 1.0, f"light × {drawn.brightness:.2f}"),
-        (drawn.channel_shift, f"shift {_whole(drawn.channel_shift)}"),
+        (drawn.channel_shift, f"shift {_format_rounded(drawn.channel_shift)}"),
         (drawn.contrast != 1.0, f"contrast × {drawn.contrast:.2f}"),
         (drawn.saturation != 1.0, f"saturation × {drawn.saturation:.2f}"),
-        (drawn.hue, f"hue {_whole(drawn.hue)}°"),
+        (drawn.hue, f"hue {_format_rounded(drawn.hue)}°"),
         (drawn.blur, f"blur {drawn.blur:.1f} px"),
         (drawn.noise, f"noise {drawn.noise:.0f}"),
         (drawn.erased, "erased {2} × {3} px".format(*drawn.erased or (0, 0, 0, 0))),
@@ -269,18 +282,18 @@ def caption(drawn: Transform) -> str:
     line = ""
     for said in [text for is_on, text in others if is_on]:
         longer = f"{line}  {said}".lstrip()
-        if len(longer) > _CAPTION:
+        if len(longer) > _CAPTION_WIDTH:
             lines.append(line)
             longer = said
         line = longer
     return "\n".join([*lines, line]).rstrip()
 
 
-def _shares(mix: Mix) -> str:
+def _format_mix(mix: Mix) -> str:
     """The shares of the two photos in a mixed one, and how they were mixed."""
     first = round(100 * mix.share)
     return f"{'MixUp' if mix.box is None else 'CutMix'} {first} : {100 - first} %"
 
 
-def _whole(value: float) -> str:
+def _format_rounded(value: float) -> str:
     return f"{round(value):+d}"  # an int has no "-0"

@@ -22,7 +22,7 @@ class Pooling:
 
 
 @dataclass(frozen=True)
-class Kept:
+class PoolingWinners:
     """The winners of max pooling's windows on one channel of a map.
 
     Attributes:
@@ -44,7 +44,7 @@ class Kept:
         return kept
 
 
-def kept(values: NDArray[np.float32], pooling: Pooling) -> Kept:
+def find_pooling_winners(values: NDArray[np.float32], pooling: Pooling) -> PoolingWinners:
     """Find the winners as Keras's `MaxPooling2D` does; of equal values the first one.
 
     Args:
@@ -66,7 +66,7 @@ def kept(values: NDArray[np.float32], pooling: Pooling) -> Kept:
     places = flat.argmax(axis=-1)
     down, across = np.indices(places.shape)
     inside = np.where(np.isfinite(flat), flat, np.nan)
-    return Kept(
+    return PoolingWinners(
         rows=down * strides[0] + places // pool[1] - before[0],
         columns=across * strides[1] + places % pool[1] - before[1],
         places=places,

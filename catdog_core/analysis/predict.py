@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 
 from ..base import csv_safety
 from ..base.errors import N_, CatDogError, ModelError, PhotoError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..imaging import decode
 from ..models import keras_models, memory
-from ..models.memory import Batched
-from ..runs.model_registry import find as find  # part of this door
+from ..models.memory import BatchedGraph
+from ..runs.model_registry import find_model_file as find  # part of this door
 from ..training import epoch_weights
 from . import model_graph
 from .uncertainty import energy
 
-Scale = Literal["0..255", "0..1"]
-_FREE_SIZE = 150  # the notes' size, for a network that takes any
+InputScale = Literal["0..255", "0..1"]
+_DEFAULT_SIZE = 150  # the notes' size, for a network that takes any
 _MAX_SIZE = 1024
 
 
-class Remote(Protocol):
+class RemoteModel(Protocol):
     """A model in a process apart, which the rooms that look into networks ask."""
 
     def ask(self, what: str, **given: Any) -> Any:
@@ -57,14 +57,14 @@ class Predictor:
     classes: tuple[str, ...]
     size: int
     names_known: bool
-    input_scale: Scale | None
+    input_scale: InputScale | None
     warnings: tuple[str, ...]
     run_batch: Callable[[NDArray[np.float32]], tuple[Any, Any]]
     batch: int
     units: int
-    remote: Remote | None = None
+    remote: RemoteModel | None = None
 
-    def with_scale(self, scale: Scale) -> Predictor:
+    def with_scale(self, scale: InputScale) -> Predictor:
         """The same model, fed values of another range."""
         return replace(self, input_scale=scale)
 
@@ -122,32 +122,34 @@ class Prediction:
     error: CatDogError | None = None
 
 
-def load(path: Path) -> Predictor:
+def load_predictor(path: Path) -> Predictor:
     """Load a model file and find out how to ask it.
 
     Raises:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
     path = find(path)
-    return describe(path.name, keras_models.load(path), keras_models.about(path))
+    return build_predictor(
+        path.name, keras_models.load_model(path), keras_models.read_metadata(path)
+    )
 
 
-def at_epoch(path: Path, weights: Path) -> Predictor:
+def load_predictor_at_epoch(path: Path, weights: Path) -> Predictor:
     """A run's model as it was after an epoch.
 
     Args:
         path: of its `best.keras`.
-        weights: of the epoch, as `epoch_weights.listing` tells.
+        weights: of the epoch, as `epoch_weights.list_epoch_weights` tells.
 
     Raises:
         ModelError: either cannot be read, or they do not belong together.
     """
-    model = keras_models.load(path)
-    model.set_weights(epoch_weights.load(weights, model.get_weights()))
-    return describe(path.name, model, keras_models.about(path))
+    model = keras_models.load_model(path)
+    model.set_weights(epoch_weights.load_epoch_weights(weights, model.get_weights()))
+    return build_predictor(path.name, model, keras_models.read_metadata(path))
 
 
-def photos(
+def predict_photos(
     predictor: Predictor,
     files: Iterable[tuple[str, bytes]],
     progress: Callable[[int], None] | None = None,
@@ -176,7 +178,7 @@ def photos(
     for done, (name, data) in enumerate(files, start=1):
         rows.append(Prediction(name))
         try:
-            waiting.append((done - 1, decode.load(data, predictor.size)))
+            waiting.append((done - 1, decode.decode_and_fit(data, predictor.size)))
         except PhotoError as error:
             rows[-1] = Prediction(name, error=error)
         if len(waiting) == predictor.batch:
@@ -188,7 +190,9 @@ def photos(
     return rows
 
 
-def to_csv(rows: Sequence[Prediction], classes: Sequence[str], for_spreadsheet: bool) -> str:
+def predictions_to_csv(
+    rows: Sequence[Prediction], classes: Sequence[str], for_spreadsheet: bool
+) -> str:
     """One row a photo under ``file,label,p_<class>…``; unreadable photos have empty cells.
 
     Args:
@@ -199,7 +203,7 @@ def to_csv(rows: Sequence[Prediction], classes: Sequence[str], for_spreadsheet: 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = [name if name.startswith("p_") else f"p_{name}" for name in classes]
-    cell = partial(csv_safety.cell, for_spreadsheet=for_spreadsheet)
+    cell = partial(csv_safety.escape_cell, for_spreadsheet=for_spreadsheet)
     writer.writerow(["file", "label", *map(cell, names)])
     for row in rows:
         numbers = [f"{p:.6f}" for p in row.probabilities] or [""] * len(classes)
@@ -207,7 +211,7 @@ def to_csv(rows: Sequence[Prediction], classes: Sequence[str], for_spreadsheet: 
     return out.getvalue()
 
 
-def describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
+def build_predictor(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     """How a loaded model is asked.
 
     Args:
@@ -225,21 +229,21 @@ def describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
         raise ModelError(
             "{name} takes {inputs} and gives {outputs}. Expected a model from colour photos"
             " (height, width, 3) to one probability or one a class.",
-            name=shown(name),
-            inputs=shown(str([tuple(x.shape[1:]) for x in inputs])),
-            outputs=shown(str([tuple(x.shape[1:]) for x in outputs])),
+            name=truncate_for_display(name),
+            inputs=truncate_for_display(str([tuple(x.shape[1:]) for x in inputs])),
+            outputs=truncate_for_display(str([tuple(x.shape[1:]) for x in outputs])),
         )
-    height, width = shape[1] or shape[2] or _FREE_SIZE, shape[2] or shape[1] or _FREE_SIZE
+    height, width = shape[1] or shape[2] or _DEFAULT_SIZE, shape[2] or shape[1] or _DEFAULT_SIZE
     if height != width or height > _MAX_SIZE:
         raise ModelError(
             "{name} takes photos of {width} × {height} px. Expected a square of at most {limit}"
             " px.",
-            name=shown(name),
+            name=truncate_for_display(name),
             width=width,
             height=height,
             limit=_MAX_SIZE,
         )
-    _refuse_not_finite(name, model)
+    _check_finite_weights(name, model)
     units = int(out[1])
     count = 2 if units == 1 else units
     names = about.get("classes")
@@ -250,7 +254,7 @@ def describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     )
     raw = gives_raw_scores(model)
     warnings = [_RAW_SCORES] if raw else []
-    answer = _compiled(model, int(height), raw, shown(name))
+    answer = _compile_forward(model, int(height), raw, truncate_for_display(name))
     return Predictor(
         model=model,
         classes=given or tuple(f"p_{i}" for i in range(count)),
@@ -264,12 +268,12 @@ def describe(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     )
 
 
-def _refuse_not_finite(name: str, model: Any) -> None:
+def _check_finite_weights(name: str, model: Any) -> None:
     if not all(np.isfinite(np.asarray(weight)).all() for weight in model.weights):
         raise ModelError(
             "{name} holds weights that are no numbers (NaN or infinite). Its training diverged."
             " Train it again with a lower learning rate.",
-            name=shown(name),
+            name=truncate_for_display(name),
         )
 
 
@@ -288,17 +292,17 @@ def gives_raw_scores(model: Any) -> bool:
     return activation is not None and activation.__name__ == "linear"
 
 
-def _compiled(model: Any, size: int, raw: bool, name: str) -> Batched:
+def _compile_forward(model: Any, size: int, raw: bool, name: str) -> BatchedGraph:
     """The forward pass as one compiled graph: `model.predict` has a high fixed cost a call."""
-    opened = model_graph.inside(model, size)
+    opened = model_graph.build_model_graph(model, size)
     last = opened.last
     part = opened.part([last.given[0], opened.ends[0]])
 
     def forward(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         before, result = part(batch, training=False)
-        scores = model_graph.score(last.layer, before, result)
+        scores = model_graph.compute_logits(last.layer, before, result)
         if raw:
             result = tf.sigmoid(result) if result.shape[1] == 1 else tf.nn.softmax(result)
         return result, result[:, :0] if scores is None else scores
 
-    return memory.compiled(forward, size, name=name)
+    return memory.compile_batched(forward, size, name=name)

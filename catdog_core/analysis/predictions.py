@@ -5,7 +5,7 @@
 
 The table holds names as they are; only downloads are escaped for spreadsheets. A probability does
 not depend on what a photo is called, so answers go on to hold when photos are excluded, moved or
-relabelled: `read` puts them together with the dataset as it is now.
+relabelled: `read_predictions` puts them together with the dataset as it is now.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from ..data.layout import MAX_CLASSES
 from ..runs import default_model
 
 FORMAT = 1
-MOST_ROWS = 2_000_000
+MAX_ROWS = 2_000_000
 """Photos of a table, as many as a dataset may have at most."""
-_ABOUT_BYTES = 500_000_000  # of what is told beside a table; it names the photos that failed
+_MAX_METADATA_BYTES = 500_000_000  # of what is told beside a table; it names the photos that failed
 _digests: FileCache[str] = FileCache(64)
-ABSENT = N_("This model has not been asked about these photos yet.")
+NOT_PREDICTED = N_("This model has not been asked about these photos yet.")
 OTHER_MODEL = N_("The model has learnt more since it was asked about these photos.")
 OTHER_PHOTOS = N_("The photos have changed since the model was asked about them.")
 MORE_PHOTOS = N_("Photos have come to this part since the model was asked about it.")
@@ -45,7 +45,7 @@ NEWER = N_("The table of this model's answers was written by a newer version. As
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class PredictionTable:
     """What a model says of N photos of C classes.
 
     Attributes:
@@ -67,28 +67,30 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class StoredPredictions:
     """What is known of a split: the table, or why there is none.
 
     `problem` is a message of the catalogue, empty with a table. `answers` are those that still
     hold, by file, even where others are missing; `unreadable` those that could not be read.
     """
 
-    table: Table | None
+    table: PredictionTable | None
     problem: str = ""
     answers: Mapping[str, NDArray[np.float64]] | None = None
     unreadable: tuple[str, ...] = ()
 
 
-def path(run_dir: Path, dataset_id: str, split: str) -> Path:
+def predictions_path(run_dir: Path, dataset_id: str, split: str) -> Path:
     """Where the table of a run for a split lies: in its folder, unless that came with the lab."""
     folder = Path(run_dir)
-    if folder == default_model.folder():  # an installation may be read-only, and is not the user's
-        folder = files.workspace() / "models" / default_model.NAME
+    if (
+        folder == default_model.default_model_folder()
+    ):  # an installation may be read-only, and is not the user's
+        folder = files.workspace_folder() / "models" / default_model.DEFAULT_MODEL_NAME
     return folder / "predictions" / f"{dataset_id}-{split}.csv"
 
 
-def digest(model: Path) -> str:
+def digest_model(model: Path) -> str:
     """Name a model file's content."""
 
     def read() -> str:
@@ -98,7 +100,9 @@ def digest(model: Path) -> str:
     return _digests.get(str(model), [model], read)
 
 
-def write(run_dir: Path, dataset: Dataset, split: str, table: Table, model: str) -> None:
+def write_predictions(
+    run_dir: Path, dataset: Dataset, split: str, table: PredictionTable, model: str
+) -> None:
     """Keep a table in a run's folder.
 
     Args:
@@ -106,13 +110,13 @@ def write(run_dir: Path, dataset: Dataset, split: str, table: Table, model: str)
         dataset: what was asked about, in the state the table's true classes are of.
         split: the part of it.
         table: a row each of its photos that can be read.
-        model: the `digest` of the model that was asked.
+        model: the `digest_model` of the model that was asked.
 
     Raises:
         CatDogError: the disk is full or not writable.
     """
-    place = path(run_dir, dataset.id, split)
-    data = encoded(table)
+    place = predictions_path(run_dir, dataset.id, split)
+    data = encode_predictions_csv(table)
     files.write_bytes(place, data)
     about = {
         "format": FORMAT,
@@ -129,41 +133,41 @@ def write(run_dir: Path, dataset: Dataset, split: str, table: Table, model: str)
     files.write_bytes(place.with_suffix(".json"), json.dumps(about, indent=1).encode())
 
 
-def read(run_dir: Path, dataset: Dataset, split: str) -> Found:
+def read_predictions(run_dir: Path, dataset: Dataset, split: str) -> StoredPredictions:
     """A run's table for the photos of a split as the dataset is now.
 
     Nothing is raised: a table that is missing, torn, of another model or of other photos is told
     as a problem, and asking the model again mends it.
     """
-    place = path(run_dir, dataset.id, split)
+    place = predictions_path(run_dir, dataset.id, split)
     if not place.with_suffix(".json").is_file():
-        return Found(None, ABSENT)
+        return StoredPredictions(None, NOT_PREDICTED)
     try:
-        about, answers = stored(place)
-        if about["model"] != digest(Path(run_dir) / "best.keras"):
-            return Found(None, OTHER_MODEL)
+        about, answers = read_table_file(place)
+        if about["model"] != digest_model(Path(run_dir) / "best.keras"):
+            return StoredPredictions(None, OTHER_MODEL)
         columns = [about["classes"].index(name) for name in dataset.classes]
         if len(columns) != len(about["classes"]) or not same_photos(dataset, about):
-            return Found(None, OTHER_PHOTOS)
+            return StoredPredictions(None, OTHER_PHOTOS)
         unreadable = tuple(map(str, about["unreadable"]))
     except CatDogError as error:
-        return Found(None, error.message)
+        return StoredPredictions(None, error.message)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error):
-        return Found(None, DAMAGED)
+        return StoredPredictions(None, DAMAGED)
     holds = {file: row[columns] for file, row in answers.items()}
-    return _as_now(dataset, split, holds, unreadable)
+    return _match_dataset(dataset, split, holds, unreadable)
 
 
-def make(
+def build_prediction_table(
     dataset: Dataset,
     split: str | None,
     answers: Mapping[str, NDArray[np.float64]],
     unreadable: Sequence[str] = (),
-) -> Table:
+) -> PredictionTable:
     """The table of a split as the dataset is now, from answers by file."""
     items = [item for item in dataset.items(split) if item.file in answers]
     empty = np.empty((0, len(dataset.classes)))
-    return Table(
+    return PredictionTable(
         files=tuple(item.file for item in items),
         classes=dataset.classes,
         labels=np.array([item.label for item in items], np.int64),
@@ -172,8 +176,8 @@ def make(
     )
 
 
-def encoded(
-    table: Table, guesses: NDArray[np.int64] | None = None, for_spreadsheet: bool = False
+def encode_predictions_csv(
+    table: PredictionTable, guesses: NDArray[np.int64] | None = None, for_spreadsheet: bool = False
 ) -> bytes:
     """A table as a CSV file: one row a photo under ``file,truth,label,p_<class>…``.
 
@@ -186,7 +190,7 @@ def encoded(
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = [name if name.startswith("p_") else f"p_{name}" for name in table.classes]
-    cell = partial(csv_safety.cell, for_spreadsheet=for_spreadsheet)
+    cell = partial(csv_safety.escape_cell, for_spreadsheet=for_spreadsheet)
     writer.writerow(["file", "truth", "label", *map(cell, names)])
     for file, label, guess, row in zip(
         table.files, table.labels, called, table.probabilities.tolist(), strict=True
@@ -196,21 +200,23 @@ def encoded(
     return out.getvalue().encode("utf-8", "surrogateescape")
 
 
-def _as_now(
+def _match_dataset(
     dataset: Dataset,
     split: str,
     answers: Mapping[str, NDArray[np.float64]],
     unreadable: tuple[str, ...],
-) -> Found:
+) -> StoredPredictions:
     now = {item.file for item in dataset.items(split)}
     left_out = tuple(file for file in unreadable if file in now)
     if now - answers.keys() - set(left_out):
-        return Found(None, MORE_PHOTOS, answers, left_out)
-    table = make(dataset, split, answers, left_out)
-    return Found(table if len(table) else None, "" if len(table) else ABSENT, answers, left_out)
+        return StoredPredictions(None, MORE_PHOTOS, answers, left_out)
+    table = build_prediction_table(dataset, split, answers, left_out)
+    return StoredPredictions(
+        table if len(table) else None, "" if len(table) else NOT_PREDICTED, answers, left_out
+    )
 
 
-def stored(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+def read_table_file(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
     """A table as it was written: what it was made of, and the answers by file.
 
     Raises:
@@ -218,20 +224,20 @@ def stored(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]
     """
     told = place.with_suffix(".json")
     try:
-        about = bounded_readers.json_file(told, _ABOUT_BYTES, MOST_ROWS)
+        about = bounded_readers.read_bounded_json(told, _MAX_METADATA_BYTES, MAX_ROWS)
     except bounded_readers.BoundError as error:
         raise ModelError(DAMAGED) from error
     if about["format"] > FORMAT:
         raise ModelError(NEWER)
     count, photos = len(about["classes"]), about["photos"]
-    if type(photos) is not int or not 0 <= photos <= MOST_ROWS or not 2 <= count <= MAX_CLASSES:
+    if type(photos) is not int or not 0 <= photos <= MAX_ROWS or not 2 <= count <= MAX_CLASSES:
         raise ModelError(DAMAGED)
     data = place.read_bytes()
     if hashlib.blake2b(data, digest_size=20).hexdigest() != about["table"]:
         raise ModelError(DAMAGED)
     text = data.decode("utf-8", "surrogateescape")
     try:
-        rows = bounded_readers.csv_rows(text, 3 + count, photos)[1]
+        rows = bounded_readers.parse_bounded_csv(text, 3 + count, photos)[1]
     except bounded_readers.BoundError as error:
         raise ModelError(DAMAGED) from error
     answers = {row[0]: np.array(row[3:], np.float64) for row in rows}
@@ -245,7 +251,7 @@ def same_photos(dataset: Dataset, about: Mapping[str, Any]) -> bool:
     if about["fingerprint"] == dataset.fingerprint:
         return True
     try:
-        datasets.as_of(dataset.id, about["fingerprint"])
+        datasets.load_dataset_as_of(dataset.id, about["fingerprint"])
     except CatDogError:
         return False
     return True

@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from ..base import subprocess_jobs
 from ..base.errors import CatDogError
 
-Method = Literal["pca", "tsne", "umap"]
+LayoutMethod = Literal["pca", "tsne", "umap"]
 Numbers = NDArray[np.float32]
 
 
-def methods() -> list[Method]:
+def available_methods() -> list[LayoutMethod]:
     """The ways there are; UMAP only where the package `umap-learn` is installed."""
-    found: list[Method] = ["pca", "tsne"]
+    found: list[LayoutMethod] = ["pca", "tsne"]
     return [*found, "umap"] if importlib.util.find_spec("umap") else found
 
 
-def place(parts: Numbers, method: Method, seed: int = 0) -> Numbers:
+def compute_layout(parts: Numbers, method: LayoutMethod, seed: int = 0) -> Numbers:
     """(N, 2) places of photos; axes have no unit.
 
     "pca" takes the first two components. "tsne" (scikit-learn) and "umap" (umap-learn) keep near
@@ -35,11 +35,11 @@ def place(parts: Numbers, method: Method, seed: int = 0) -> Numbers:
 
     Args:
         parts: (N, P) principal components, the largest first, P ≥ 2.
-        method: one of `methods`.
+        method: one of `available_methods`.
         seed: the same gives the same places.
     """
     n = len(parts)
-    if is_ready(parts, method):
+    if is_trivial_layout(parts, method):
         return parts[:, :2]
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
@@ -56,23 +56,25 @@ def place(parts: Numbers, method: Method, seed: int = 0) -> Numbers:
         return np.asarray(reducer.fit_transform(parts), np.float32)
 
 
-def is_ready(parts: Numbers, method: Method) -> bool:
+def is_trivial_layout(parts: Numbers, method: LayoutMethod) -> bool:
     """Whether nothing is left to work out: PCA's, of a handful of photos, of all alike."""
     return method == "pca" or len(parts) < 5 or not parts.any()
 
 
-def apart(parts: Numbers, method: Method, stopped: Callable[[], bool]) -> Numbers:
-    """As `place`, by a process of its own, which ends at once when it was asked to stop.
+def compute_layout_in_subprocess(
+    parts: Numbers, method: LayoutMethod, stopped: Callable[[], bool]
+) -> Numbers:
+    """As `compute_layout`, by a process of its own, which ends at once when it was asked to stop.
 
     Args:
-        parts, method: as for `place`.
+        parts, method: as for `compute_layout`.
         stopped: asked twice a second.
 
     Raises:
         CatDogError: it was stopped, or the process broke off.
     """
-    if is_ready(parts, method):
-        return place(parts, method)
+    if is_trivial_layout(parts, method):
+        return compute_layout(parts, method)
     told: dict[str, Any] = {}
 
     def tell(line: dict[str, Any]) -> None:
@@ -80,28 +82,28 @@ def apart(parts: Numbers, method: Method, stopped: Callable[[], bool]) -> Number
             raise CatDogError("The layout was stopped. Nothing of it is kept.")
         told.update(line)
 
-    asked = {"parts": _packed(parts), "width": parts.shape[1], "method": method}
+    asked = {"parts": _encode_array(parts), "width": parts.shape[1], "method": method}
     silent = (
         "The process that lays the photos out broke off, perhaps because memory ran out. Close"
         " other programs and try again."
     )
     subprocess_jobs.run_subprocess(__name__, asked, tell, silent, quiet=True)
-    return _unpacked(told["places"], 2)
+    return _decode_array(told["places"], 2)
 
 
-def _answer(request: dict[str, Any]) -> None:
+def _handle_request(request: dict[str, Any]) -> None:
     """Lay out "parts" of a "width" by a "method", and emit the "places"; in the subprocess."""
-    parts = _unpacked(request["parts"], request["width"])
-    subprocess_jobs.emit(places=_packed(place(parts, request["method"])))
+    parts = _decode_array(request["parts"], request["width"])
+    subprocess_jobs.emit(places=_encode_array(compute_layout(parts, request["method"])))
 
 
-def _packed(values: Numbers) -> str:
+def _encode_array(values: Numbers) -> str:
     return base64.b64encode(np.ascontiguousarray(values, np.float32).tobytes()).decode()
 
 
-def _unpacked(text: str, width: int) -> Numbers:
+def _decode_array(text: str, width: int) -> Numbers:
     return np.frombuffer(base64.b64decode(text), np.float32).reshape(-1, width)
 
 
 if __name__ == "__main__":
-    subprocess_jobs.handle_request(_answer)
+    subprocess_jobs.handle_request(_handle_request)

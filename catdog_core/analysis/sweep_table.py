@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from ..base.errors import N_
-from ..base.field_specs import Control, controls
+from ..base.field_specs import FieldSpec, describe_fields
 from ..config import NO_AUGMENTATION, Augmentation, Network, Training
 from ..runs.run_folder import Run
 
-Scale = Literal["linear", "log", "named"]
-FEWEST = 5
+AxisScale = Literal["linear", "log", "named"]
+MIN_RESULTS = 5
 """Fewer results than this have no rank correlation worth telling: of four runs any order at all
 comes about in one of 24 shuffles."""
 SHUFFLES = 2000
-_WIDE = 49.0  # largest over smallest value from which a linear axis would press the small ones flat
+_LOG_SCALE_RATIO = (
+    49.0  # largest over smallest value from which a linear axis would press the small ones flat
+)
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,14 @@ class Column:
     """
 
     name: str
-    control: Control | None
+    control: FieldSpec | None
     values: tuple[Any, ...]
-    scale: Scale
+    scale: AxisScale
 
     @property
     def label(self) -> str:
         """What people call it; a message id."""
-        return self.control.label if self.control else _WHOLE[self.name]
+        return self.control.label if self.control else _GROUP_LABELS[self.name]
 
     @property
     def order(self) -> tuple[Any, ...]:
@@ -67,11 +69,11 @@ class Column:
         return tuple(float(order.index(v)) for v in self.values) if len(order) == 2 else None
 
 
-_WHOLE = {"augmentation": N_("Augmentation"), "dataset": N_("Dataset")}
+_GROUP_LABELS = {"augmentation": N_("Augmentation"), "dataset": N_("Dataset")}
 
 
 @dataclass(frozen=True)
-class Table:
+class SweepTable:
     """Runs, what differs between them, and their results.
 
     Attributes:
@@ -91,7 +93,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Link:
+class Correlation:
     """How one setting goes with the results.
 
     Attributes:
@@ -107,29 +109,31 @@ class Link:
     n: int
 
 
-def table(members: Sequence[Run]) -> Table:
+def build_sweep_table(members: Sequence[Run]) -> SweepTable:
     """What differs between runs, and what came of it.
 
     A setting that is the same in all of them is left out. Augmentations of which more than one
     part differs, and all parts alike (as with and without), are one column.
     """
     known = tuple(run for run in members if run.training and not run.is_history)
-    columns = _differing(Training, len(known), lambda n, name: _value(known[n], name))
-    columns += [*_network(known), *_augmentation(known)]
+    columns = _differing_columns(
+        Training, len(known), lambda n, name: _setting_value(known[n], name)
+    )
+    columns += [*_network_columns(known), *_augmentation_columns(known)]
     datasets = tuple(run.dataset_name for run in known)
     if len(set(datasets)) > 1:
         columns.append(Column("dataset", None, datasets, "named"))
-    return Table(known, tuple(columns), tuple(result(run) for run in known))
+    return SweepTable(known, tuple(columns), tuple(best_accuracy(run) for run in known))
 
 
-def result(run: Run) -> float | None:
+def best_accuracy(run: Run) -> float | None:
     """The validation accuracy of a run's best epoch, None before it has one."""
     row = next((row for row in run.epochs if row["epoch"] == run.best_epoch), {})
     value = row.get("val_accuracy")
     return float(value) if isinstance(value, (int, float)) and isfinite(value) else None
 
 
-def links(found: Table, seed: int = 0) -> list[Link]:
+def rank_correlations(found: SweepTable, seed: int = 0) -> list[Correlation]:
     """How the settings go with the results, the strongest first; nothing of too few runs.
 
     Spearman's rank correlation (1904) with mean ranks for ties, over the runs that have a result.
@@ -142,13 +146,13 @@ def links(found: Table, seed: int = 0) -> list[Link]:
         seed: of the shuffles.
     """
     kept = [place for place, value in enumerate(found.results) if value is not None]
-    if len(kept) < FEWEST:
+    if len(kept) < MIN_RESULTS:
         return []
-    results = _standing([found.results[place] or 0.0 for place in kept])
+    results = _normalized_ranks([found.results[place] or 0.0 for place in kept])
     rows, columns = [], []
     for column in found.columns:
         if column.ranked is not None:
-            row = _standing([column.ranked[place] for place in kept])
+            row = _normalized_ranks([column.ranked[place] for place in kept])
             if row.any():
                 rows.append(row)
                 columns.append(column)
@@ -161,39 +165,41 @@ def links(found: Table, seed: int = 0) -> list[Link]:
     reached = (strongest[None, :] >= np.abs(told)[:, None] - 1e-9).sum(axis=1)
     chances = (1 + reached) / (1 + SHUFFLES)
     every = [
-        Link(column, float(rho), float(chance), len(kept))
+        Correlation(column, float(rho), float(chance), len(kept))
         for column, rho, chance in zip(columns, told, chances, strict=True)
     ]
     return sorted(every, key=lambda link: -abs(link.rho))
 
 
-def best(found: Table) -> list[int]:
+def rank_runs(found: SweepTable) -> list[int]:
     """The places of the runs by their result, the best first; those without one come last."""
     return sorted(range(len(found.runs)), key=lambda place: -(found.results[place] or -1.0))
 
 
-def _differing(
+def _differing_columns(
     settings: type[BaseModel], count: int, read: Callable[[int, str], Any], prefix: str = ""
 ) -> list[Column]:
     """The fields of settings that differ between runs, read by the run's number and their name."""
     columns = []
-    for control in controls(settings):
+    for control in describe_fields(settings):
         values = tuple(read(n, control.name) for n in range(count))
         if len(set(values)) > 1:
-            columns.append(Column(prefix + control.name, control, values, _scale(control, values)))
+            columns.append(
+                Column(prefix + control.name, control, values, _choose_scale(control, values))
+            )
     return columns
 
 
-def _network(known: Sequence[Run]) -> list[Column]:
+def _network_columns(known: Sequence[Run]) -> list[Column]:
     """What differs between networks of one's own, where all runs have one."""
     trainings = [run.training for run in known if run.training]
     if any(training.model != "custom" for training in trainings):
         return []
     built = [training.network or Network() for training in trainings]
-    return _differing(Network, len(built), lambda n, name: getattr(built[n], name))
+    return _differing_columns(Network, len(built), lambda n, name: getattr(built[n], name))
 
 
-def _value(run: Run, name: str) -> Any:
+def _setting_value(run: Run, name: str) -> Any:
     """A setting as it was meant: all photos are a number, and steps that follow from these none."""
     training, value = run.training, getattr(run.training, name)
     assert training is not None
@@ -210,10 +216,10 @@ def _value(run: Run, name: str) -> Any:
     return value
 
 
-def _augmentation(known: Sequence[Run]) -> list[Column]:
+def _augmentation_columns(known: Sequence[Run]) -> list[Column]:
     every = [run.augmentation or NO_AUGMENTATION for run in known]
     every = [NO_AUGMENTATION if settings.is_off else settings for settings in every]
-    columns = _differing(
+    columns = _differing_columns(
         Augmentation, len(every), lambda n, name: getattr(every[n], name), "augmentation."
     )
     if len(columns) > 1 and len({_partition(column.values) for column in columns}) == 1:
@@ -227,15 +233,15 @@ def _partition(values: Sequence[Any]) -> tuple[int, ...]:
     return tuple(order.index(value) for value in values)
 
 
-def _scale(control: Control, values: Sequence[Any]) -> Scale:
+def _choose_scale(control: FieldSpec, values: Sequence[Any]) -> AxisScale:
     if control.kind not in ("int", "float") or None in values:
         return "named"
-    if min(values) > 0 and (control.scale == "log" or max(values) > _WIDE * min(values)):
+    if min(values) > 0 and (control.scale == "log" or max(values) > _LOG_SCALE_RATIO * min(values)):
         return "log"
     return "linear"
 
 
-def _standing(values: Sequence[float]) -> NDArray[np.float64]:
+def _normalized_ranks(values: Sequence[float]) -> NDArray[np.float64]:
     """Ranks (N,) with ties at their mean, centred and of length 1; zeros where all are equal."""
     _, group, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[group]

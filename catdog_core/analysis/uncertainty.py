@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from math import exp, log, log2
 from pathlib import PurePosixPath
 
-UNSURE = "unsure"
+UNSURE_FOLDER = "unsure"
 """The folder of photos without a label."""
 
 
@@ -40,7 +40,7 @@ def is_unsure(probabilities: Sequence[float], least: float) -> bool:
     return max(probabilities) < least
 
 
-def sorted_zip(photos: Iterable[tuple[str, str | None, bytes]], classes: Sequence[str]) -> bytes:
+def zip_by_label(photos: Iterable[tuple[str, str | None, bytes]], classes: Sequence[str]) -> bytes:
     """A zip archive with a folder a class, and one of the photos without a label.
 
     Files of the same name get a number. Names are made safe for every system: what may not stand
@@ -51,19 +51,19 @@ def sorted_zip(photos: Iterable[tuple[str, str | None, bytes]], classes: Sequenc
         classes: all labels there may be; two that differ stay apart.
     """
     taken: set[str] = set()
-    folders: dict[str | None, str] = {None: _free(UNSURE, "", taken)}
+    folders: dict[str | None, str] = {None: _unique_name(UNSURE_FOLDER, "", taken)}
     for name in classes:
-        folders[name] = _free(_safe(name), "", taken)
+        folders[name] = _unique_name(_safe_name(name), "", taken)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:  # photos shrink no further
         for name, label, data in photos:
-            path = PurePosixPath(_safe(name.replace("\\", "/").rsplit("/", 1)[-1]))
-            file = _free(f"{folders[label]}/{path.stem}", path.suffix, taken)
+            path = PurePosixPath(_safe_name(name.replace("\\", "/").rsplit("/", 1)[-1]))
+            file = _unique_name(f"{folders[label]}/{path.stem}", path.suffix, taken)
             archive.writestr(zipfile.ZipInfo(file), data)  # without a date: the same bytes again
     return out.getvalue()
 
 
-def _free(stem: str, suffix: str, taken: set[str]) -> str:
+def _unique_name(stem: str, suffix: str, taken: set[str]) -> str:
     """The first of "a.jpg", "a (2).jpg", … that is not taken; systems may ignore the case."""
     name, number = f"{stem}{suffix}", 1
     while name.casefold() in taken:
@@ -73,7 +73,7 @@ def _free(stem: str, suffix: str, taken: set[str]) -> str:
     return name
 
 
-def _safe(name: str) -> str:
+def _safe_name(name: str) -> str:
     clean = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]', "-", name).strip(" .")[-100:]
     # Windows keeps these names for devices, with any extension.
     reserved = re.match(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)", clean)

@@ -5,7 +5,7 @@ Meaning and units are those `ImageDataGenerator` documents. The matrix is the on
 centre, read as a map from a pixel of the result to the pixel it is taken from. Flips join the
 same matrix, so a photo is resampled once; OpenCV does it on uint8. `pixels` does the rest.
 
-The preview draws with `variants`, the training with `batch`; both call `draw` and `apply`. What
+The preview draws with `variants`, the training with `batch`; both call `draw` and `apply_transform`. What
 mixes photos with each other, and so changes labels, is `mix`.
 """
 
@@ -21,15 +21,15 @@ from ..config import Augmentation, FillMode
 from ..imaging.decode import Photo
 from . import color
 from .mixing import mix
-from .transform import Transform, draw
+from .transform import Transform, sample_transform
 
 __all__ = [
     "Transform",
-    "apply",
+    "affine_matrix",
+    "apply_transform",
     "batch",
-    "draw",
-    "matrix",
     "mix",
+    "sample_transform",
     "variants",
 ]
 
@@ -41,7 +41,7 @@ _BORDERS: dict[FillMode, int] = {
 }
 
 
-def matrix(transform: Transform, size: tuple[int, int]) -> NDArray[np.float64]:
+def affine_matrix(transform: Transform, size: tuple[int, int]) -> NDArray[np.float64]:
     """The (2, 3) map from (x, y) of the result to (x, y) of the source, in pixels."""
     height, width = size
     theta, shear = radians(transform.theta), radians(transform.shear)
@@ -64,7 +64,7 @@ def matrix(transform: Transform, size: tuple[int, int]) -> NDArray[np.float64]:
     return np.array([[xx, xy, move_x], [yx, yy, move_y]], dtype=np.float64)
 
 
-def apply(image: Photo, transform: Transform) -> Photo:
+def apply_transform(image: Photo, transform: Transform) -> Photo:
     """Apply one transform to one photo: (H, W, 3) uint8 in and out."""
     return _apply_into(image, transform, np.empty_like(image))
 
@@ -77,8 +77,10 @@ def variants(
     Variant i depends on (seed, i) alone, so asking for more keeps the first ones.
     """
     size = image.shape[:2]
-    drawn = [draw(settings, size, np.random.default_rng((seed, i))) for i in range(count)]
-    return [(apply(image, transform), transform) for transform in drawn]
+    drawn = [
+        sample_transform(settings, size, np.random.default_rng((seed, i))) for i in range(count)
+    ]
+    return [(apply_transform(image, transform), transform) for transform in drawn]
 
 
 def batch(images: Photo, settings: Augmentation, rng: np.random.Generator) -> Photo:
@@ -86,7 +88,7 @@ def batch(images: Photo, settings: Augmentation, rng: np.random.Generator) -> Ph
     size = images.shape[1:3]
     result = np.empty_like(images)
     for source, target in zip(images, result, strict=True):
-        _apply_into(source, draw(settings, size, rng), target)
+        _apply_into(source, sample_transform(settings, size, rng), target)
     return result
 
 
@@ -94,12 +96,12 @@ def _apply_into(image: Photo, transform: Transform, target: Photo) -> Photo:
     height, width = image.shape[:2]
     cv2.warpAffine(
         image,
-        matrix(transform, (height, width)),
+        affine_matrix(transform, (height, width)),
         (width, height),
         dst=target,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=_BORDERS[transform.fill_mode],
         borderValue=(transform.cval,) * 3,
     )
-    color.finish(target, transform)
+    color.apply_pixel_ops(target, transform)
     return target

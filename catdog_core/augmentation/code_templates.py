@@ -45,7 +45,7 @@ for number, step in enumerate(augment.transforms):
 """
 
 
-def left_out(library: str, names: Names) -> str:
+def missing_settings_comment(library: str, names: Names) -> str:
     """A comment that names the settings a library lacks, or nothing."""
     if not names:
         return ""
@@ -53,14 +53,14 @@ def left_out(library: str, names: Names) -> str:
     return fill(text, 88, initial_indent="# ", subsequent_indent="# ") + "\n"
 
 
-def image_data_generator(s: Augmentation, on: Names, seed: int) -> str:
+def image_data_generator_code(s: Augmentation, on: Names, seed: int) -> str:
     """Code for `tf.keras.preprocessing.image.ImageDataGenerator`."""
     return f"""\
 import numpy as np
 from tensorflow.keras.preprocessing.image import ImageDataGenerator, img_to_array, load_img
 
 {ONE_PHOTO}
-{generator(s, on)}  # needs SciPy beside TensorFlow
+{generator_definition(s, on)}  # needs SciPy beside TensorFlow
 
 photo = img_to_array(load_img(PHOTO, target_size=(150, 150)))
 photos = np.repeat(photo[None], 20, axis=0)
@@ -71,7 +71,7 @@ variants = next(generator.flow(photos, batch_size=20, shuffle=False, seed={seed}
 """
 
 
-def generator(s: Augmentation, on: Names) -> str:
+def generator_definition(s: Augmentation, on: Names) -> str:
     """The line that makes the generator: ``generator = ImageDataGenerator(…)``."""
     shifts = ""
     if s.width_shift_range != s.height_shift_range:
@@ -79,20 +79,20 @@ def generator(s: Augmentation, on: Names) -> str:
         shifts = (
             "# Keras 3 moves rows for width_shift_range and columns for height_shift_range\n"
             "# (tensorflow issue 82838), so the two are swapped here: the photo moves by up to\n"
-            f"# {typed(s.width_shift_range)} of its width across,"
-            f" {typed(s.height_shift_range)} of its height up and down.\n"
-            f"width_shift_range={typed(s.height_shift_range)},\n"
-            f"height_shift_range={typed(s.width_shift_range)},"
+            f"# {format_literal(s.width_shift_range)} of its width across,"
+            f" {format_literal(s.height_shift_range)} of its height up and down.\n"
+            f"width_shift_range={format_literal(s.height_shift_range)},\n"
+            f"height_shift_range={format_literal(s.width_shift_range)},"
         )
-    arguments = [shifts, *(f"{name}={typed(getattr(s, name))}," for name in on)]
-    return f"generator = {call('ImageDataGenerator', arguments)}"
+    arguments = [shifts, *(f"{name}={format_literal(getattr(s, name))}," for name in on)]
+    return f"generator = {format_call('ImageDataGenerator', arguments)}"
 
 
-def catdog_lab(s: Augmentation, on: Names, seed: int) -> str:
+def catdog_lab_code(s: Augmentation, on: Names, seed: int) -> str:
     """Code for this project's own engine."""
     fields = type(s).model_fields
     said = [
-        f"{name}={typed(value)},"
+        f"{name}={format_literal(value)},"
         for name, value in s.model_dump().items()
         if name in on or value != fields[name].default
     ]
@@ -106,7 +106,7 @@ from catdog_core.imaging import decode
 from catdog_core.config import Augmentation
 
 {TWO_PHOTOS if s.mixes else ONE_PHOTO}
-settings = {call("Augmentation", said)}
+settings = {format_call("Augmentation", said)}
 """
     if not s.mixes:
         return f"""{head}
@@ -124,7 +124,7 @@ variants, labels = augment.mix(variants, labels, settings, chance)
 """
 
 
-def albumentations(s: Augmentation, on: Names, seed: int) -> str:
+def albumentations_code(s: Augmentation, on: Names, seed: int) -> str:
     """Code for albumentations."""
     steps = [
         _affine(s) if "fill_mode" in on else "",
@@ -134,16 +134,16 @@ def albumentations(s: Augmentation, on: Names, seed: int) -> str:
     if s.channel_shift_range:
         steps += [
             "# One number added to all values; stops at 0 and 255, not at the photo's extremes.",
-            f"A.RandomBrightnessContrast({_around(s.channel_shift_range, 255)}, (0, 0), p=1),",
+            f"A.RandomBrightnessContrast({_symmetric_range(s.channel_shift_range, 255)}, (0, 0), p=1),",
         ]
     if {"brightness_range", "contrast_range", "saturation_range", "hue_range"} & {*on}:
-        steps.append(_colours(s))
+        steps.append(_color_jitter(s))
     if s.blur_range:
-        steps.append(f"A.GaussianBlur(sigma_limit=(0, {typed(s.blur_range)}), p=1),")
+        steps.append(f"A.GaussianBlur(sigma_limit=(0, {format_literal(s.blur_range)}), p=1),")
     if s.noise_range:
-        steps.append(f"A.GaussNoise(std_range=(0, {typed(s.noise_range)} / 255), p=1),")
+        steps.append(f"A.GaussNoise(std_range=(0, {format_literal(s.noise_range)} / 255), p=1),")
     if s.erasing_probability:
-        area, share = typed(s.erasing_area), typed(s.erasing_probability)
+        area, share = format_literal(s.erasing_area), format_literal(s.erasing_probability)
         steps += [
             "# Covers at most 0.3 of a square photo, whatever the scale.",
             f'A.Erasing(scale=(0.02, {area}), fill="random_uniform", p={share}),',
@@ -154,7 +154,7 @@ import cv2
 import numpy as np
 
 {ONE_PHOTO}
-augment = A.Compose({listed(steps)})
+augment = A.Compose({format_list(steps)})
 {_SEEDS.format(seed=seed) if on else ""}
 photo = cv2.cvtColor(cv2.imread(PHOTO), cv2.COLOR_BGR2RGB)
 photo = cv2.resize(photo, (150, 150), interpolation=cv2.INTER_AREA)
@@ -166,19 +166,19 @@ def _affine(s: Augmentation) -> str:
     """Turn, move, slant and zoom by one warp of albumentations."""
     arguments = ["# In an order of its own: zoom, rotation, shear, shift."]
     if s.rotation_range:
-        arguments.append(f"rotate={_around(s.rotation_range)},")
+        arguments.append(f"rotate={_symmetric_range(s.rotation_range)},")
     if s.width_shift_range or s.height_shift_range:
-        x, y = _around(s.width_shift_range), _around(s.height_shift_range)
+        x, y = _symmetric_range(s.width_shift_range), _symmetric_range(s.height_shift_range)
         arguments.append(f'translate_percent={{"x": {x}, "y": {y}}},  # cut to whole pixels')
     if s.shear_range:
         slant = round(degrees(atan(sin(radians(s.shear_range)))), 2)
         arguments += [
-            f"# Slants as {typed(s.shear_range)} degrees do in ImageDataGenerator, which stretches",
+            f"# Slants as {format_literal(s.shear_range)} degrees do in ImageDataGenerator, which stretches",
             "# the height besides, by 1 / cosine.",
-            f'shear={{"x": {_around(slant)}, "y": (0, 0)}},',
+            f'shear={{"x": {_symmetric_range(slant)}, "y": (0, 0)}},',
         ]
     if s.zoom_range:
-        zoom = f"(1 / {worked_out(1 + s.zoom_range)}, 1 / {worked_out(1 - s.zoom_range)})"
+        zoom = f"(1 / {format_rounded(1 + s.zoom_range)}, 1 / {format_rounded(1 - s.zoom_range)})"
         arguments += [
             "# Keras's zoom tells how much of the scene is seen, the inverse of a scale. Half the",
             "# draws zoom in and half out, as there, but evenly by scale.",
@@ -187,52 +187,53 @@ def _affine(s: Augmentation) -> str:
         ]
     arguments.append(f"border_mode={_BORDERS[s.fill_mode]},")
     if s.fill_mode == "constant":
-        arguments.append(f"fill={typed(s.cval)},")
-    return f"{call('A.Affine', [*arguments, 'p=1,'])},"
+        arguments.append(f"fill={format_literal(s.cval)},")
+    return f"{format_call('A.Affine', [*arguments, 'p=1,'])},"
 
 
-def _colours(s: Augmentation) -> str:
+def _color_jitter(s: Augmentation) -> str:
     """Brightness, contrast, saturation and hue by one step of albumentations."""
     arguments = [
         "# One after the other, in an order drawn each time.",
-        f"brightness={typed(s.brightness_range or (1, 1))},",
-        f"contrast={typed(s.contrast_range or (1, 1))},",
-        f"saturation={typed(s.saturation_range or (1, 1))},",
-        f"hue={_around(s.hue_range, 360)}," + ("  # the hue of HSV" if s.hue_range else ""),
+        f"brightness={format_literal(s.brightness_range or (1, 1))},",
+        f"contrast={format_literal(s.contrast_range or (1, 1))},",
+        f"saturation={format_literal(s.saturation_range or (1, 1))},",
+        f"hue={_symmetric_range(s.hue_range, 360)},"
+        + ("  # the hue of HSV" if s.hue_range else ""),
         "p=1,",
     ]
-    return f"{call('A.ColorJitter', arguments)},"
+    return f"{format_call('A.ColorJitter', arguments)},"
 
 
-def _around(most: float, whole: int = 1) -> str:
+def _symmetric_range(most: float, whole: int = 1) -> str:
     """The range from -most to most, in parts of a whole."""
     if not most:
         return "(0, 0)"
-    end = typed(most) + (f" / {whole}" if whole > 1 else "")
+    end = format_literal(most) + (f" / {whole}" if whole > 1 else "")
     return f"(-{end}, {end})"
 
 
-def typed(value: object) -> str:
+def format_literal(value: object) -> str:
     """A value as a person would type it: 20 rather than 20.0."""
     if isinstance(value, tuple):
-        return f"({', '.join(typed(part) for part in value)})"
+        return f"({', '.join(format_literal(part) for part in value)})"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def worked_out(value: float) -> str:
+def format_rounded(value: float) -> str:
     """A number that was reckoned, without the crumbs of binary fractions."""
-    return typed(round(float(value), 4))
+    return format_literal(round(float(value), 4))
 
 
-def call(name: str, arguments: list[str]) -> str:
+def format_call(name: str, arguments: list[str]) -> str:
     """A call with one argument a line."""
     inside = _indented(arguments)
     return f"{name}(\n{inside})" if inside else f"{name}()"
 
 
-def listed(items: list[str]) -> str:
+def format_list(items: list[str]) -> str:
     """A list with one item a line."""
     inside = _indented(items)
     return f"[\n{inside}]" if inside else "[]"
@@ -300,63 +301,63 @@ variants, labels = map(ops.convert_to_numpy, mixed(photos, labels))
 """
 
 
-def keras_layers(s: Augmentation, on: Names, seed: int) -> str:
+def keras_layers_code(s: Augmentation, on: Names, seed: int) -> str:
     """Code for Keras's preprocessing layers."""
     return "\n".join(
         (
             "import keras\nimport numpy as np\nfrom keras import layers, ops\n",
             f"{TWO_PHOTOS if s.mixes else ONE_PHOTO}",
             f"keras.utils.set_random_seed({seed})  # the same variants every time\n",
-            definition(s, on),
+            keras_layers_definition(s, on),
             f"\n{_MIXED if s.mixes else _ALONE}",
         )
     )
 
 
-def definition(s: Augmentation, on: Names) -> str:
+def keras_layers_definition(s: Augmentation, on: Names) -> str:
     """The code that defines `augment`, and where photos are mixed a function `mixed`."""
-    steps = [*_moves(s), *_values(s, on)]
+    steps = [*_geometric_layers(s), *_color_layers(s, on)]
     return "\n".join(
         (
             *([_VARY] if any("Vary(" in step for step in steps) else []),
-            *([f"fill = {_fill(s)}  # what comes into view"] if "fill_mode" in on else []),
-            f"augment = keras.Sequential({listed(steps or ['layers.Identity(),'])})",
-            *([_mixing(s)] if s.mixes else []),
+            *([f"fill = {_fill_options(s)}  # what comes into view"] if "fill_mode" in on else []),
+            f"augment = keras.Sequential({format_list(steps or ['layers.Identity(),'])})",
+            *([_mixing_layers(s)] if s.mixes else []),
         )
     )
 
 
-def _fill(s: Augmentation) -> str:
-    value = f', "fill_value": {typed(s.cval)}' if s.fill_mode == "constant" else ""
+def _fill_options(s: Augmentation) -> str:
+    value = f', "fill_value": {format_literal(s.cval)}' if s.fill_mode == "constant" else ""
     return f'{{"fill_mode": "{s.fill_mode}"{value}}}'
 
 
-def _mixing(s: Augmentation) -> str:
+def _mixing_layers(s: Augmentation) -> str:
     """The layers that mix, and a function `mixed` that goes through them."""
     cut = min(s.cutmix_alpha, 1.0)
     note = "  # Keras takes no α above 1" if s.cutmix_alpha > 1 else ""
-    mixup = f"layers.MixUp(alpha={typed(s.mixup_alpha)})"
-    cutmix = f"layers.CutMix(factor=({typed(cut)}, {typed(cut)})){note}"
+    mixup = f"layers.MixUp(alpha={format_literal(s.mixup_alpha)})"
+    cutmix = f"layers.CutMix(factor=({format_literal(cut)}, {format_literal(cut)})){note}"
     if not (s.mixup_alpha and s.cutmix_alpha):
         return f"mix = {mixup if s.mixup_alpha else cutmix}\n\n\n{_MIX}"
     return f"mixup = {mixup}\ncutmix = {cutmix}\n\n\n{_MIX_BOTH}"
 
 
-def _moves(s: Augmentation) -> list[str]:
+def _geometric_layers(s: Augmentation) -> list[str]:
     """Layers that turn, move, slant, zoom and mirror, in the order of Keras's one matrix."""
-    across, down = typed(s.width_shift_range), typed(s.height_shift_range)
+    across, down = format_literal(s.width_shift_range), format_literal(s.height_shift_range)
     shifts = s.width_shift_range or s.height_shift_range
-    zoom, steps = typed(s.zoom_range), []
+    zoom, steps = format_literal(s.zoom_range), []
     if sum(map(bool, (s.rotation_range, shifts, s.shear_range, s.zoom_range))) > 1:
         steps.append("# Each of these samples the photo anew, and so softens it a little.")
     if s.rotation_range:
-        steps.append(f"layers.RandomRotation({typed(s.rotation_range)} / 360, **fill),")
+        steps.append(f"layers.RandomRotation({format_literal(s.rotation_range)} / 360, **fill),")
     if shifts:
         steps.append(f"layers.RandomTranslation({down}, {across}, **fill),  # height, width")
     if s.shear_range:
-        slant = worked_out(sin(radians(s.shear_range)))
+        slant = format_rounded(sin(radians(s.shear_range)))
         steps += [
-            f"# The sine of {typed(s.shear_range)} degrees. Slants about the top left corner, not",
+            f"# The sine of {format_literal(s.shear_range)} degrees. Slants about the top left corner, not",
             "# the centre, and does not stretch the height as ImageDataGenerator does.",
             f"layers.RandomShear({slant}, **fill),",
         ]
@@ -371,19 +372,19 @@ def _moves(s: Augmentation) -> list[str]:
     return steps
 
 
-def _values(s: Augmentation, on: Names) -> list[str]:
+def _color_layers(s: Augmentation, on: Names) -> list[str]:
     """Layers that change values, in the order in which the lab does."""
     steps: list[str] = []
     if s.channel_shift_range:
         steps += [
             "# One number added to all values; stops at 0 and 255, not at the photo's extremes.",
-            f"layers.RandomBrightness({typed(s.channel_shift_range)} / 255),",
+            f"layers.RandomBrightness({format_literal(s.channel_shift_range)} / 255),",
         ]
     if s.brightness_range and "brightness_range" in on:
-        low, high = map(typed, s.brightness_range)
+        low, high = map(format_literal, s.brightness_range)
         steps.append(f"Vary(lambda photos, by: by * photos, {low}, {high}),")
     if s.contrast_range and "contrast_range" in on:
-        low, high = map(typed, s.contrast_range)
+        low, high = map(format_literal, s.contrast_range)
         steps += [
             "# About the mean grey. RandomContrast takes each channel's and sorts its factors.",
             "Vary(",
@@ -394,22 +395,24 @@ def _values(s: Augmentation, on: Names) -> list[str]:
             "),",
         ]
     if s.saturation_range and "saturation_range" in on:
-        low, high = map(typed, s.saturation_range)
+        low, high = map(format_literal, s.saturation_range)
         grey = "ops.image.rgb_to_grayscale(photos)"
         steps.append(f"Vary(lambda photos, by: by * photos + (1 - by) * {grey}, {low}, {high}),")
     if s.hue_range:
-        steps.append(f"layers.RandomHue({typed(s.hue_range)} / 180),  # the hue of HSV")
+        steps.append(f"layers.RandomHue({format_literal(s.hue_range)} / 180),  # the hue of HSV")
     if s.blur_range:
         steps += [
             "# One draw a batch, across and down apart; outside the photo it takes black.",
             f"layers.RandomGaussianBlur((1, 1), {2 * ceil(3 * s.blur_range) + 1},"
-            f" sigma=(0, {typed(s.blur_range)})),",
+            f" sigma=(0, {format_literal(s.blur_range)})),",
         ]
     if s.noise_range:
         noise = "keras.random.normal(ops.shape(photos))"
-        steps.append(f"Vary(lambda photos, by: photos + by * {noise}, 0, {typed(s.noise_range)}),")
+        steps.append(
+            f"Vary(lambda photos, by: photos + by * {noise}, 0, {format_literal(s.noise_range)}),"
+        )
     if s.erasing_probability:
-        share, area = typed(s.erasing_probability), typed(s.erasing_area)
+        share, area = format_literal(s.erasing_probability), format_literal(s.erasing_area)
         steps += [
             "# Filled with noise, not with one colour; one number would mean 'up to this often'.",
             f"layers.RandomErasing(({share}, {share}), scale=(0.02, {area})),",
@@ -417,7 +420,7 @@ def _values(s: Augmentation, on: Names) -> list[str]:
     return steps
 
 
-NEWER = (
+NOT_IN_GENERATOR = (
     "contrast_range",
     "saturation_range",
     "hue_range",
@@ -453,15 +456,15 @@ class _Library:
 
 _LIBRARIES = {
     "ImageDataGenerator": _Library(
-        image_data_generator,
+        image_data_generator_code,
         N_(
             "ImageDataGenerator, as in the class notes: part of Keras, deprecated, still met"
             " everywhere."
         ),
-        lacks=(*NEWER, *MIXES),
+        lacks=(*NOT_IN_GENERATOR, *MIXES),
     ),
     "Keras layers": _Library(
-        keras_layers,
+        keras_layers_code,
         N_("Layers for a model or a tf.data pipeline; what Keras has in the generator's place."),
         nearly=(
             "shear_range",
@@ -473,20 +476,20 @@ _LIBRARIES = {
         ),
     ),
     "albumentations": _Library(
-        albumentations,
+        albumentations_code,
         N_("A library of many changes to NumPy photos, for any framework."),
         lacks=MIXES,
         nearly=("zoom_range", "shear_range", "channel_shift_range", "hue_range", "erasing_area"),
     ),
     "CatDog Lab": _Library(
-        catdog_lab,
+        catdog_lab_code,
         N_("This project's own engine, which draws this page and feeds the training."),
     ),
 }
 LIBRARIES = tuple(_LIBRARIES)
 
 
-def snippets(settings: Augmentation, seed: int = 0) -> dict[str, Snippet]:
+def make_snippets(settings: Augmentation, seed: int = 0) -> dict[str, Snippet]:
     """The augmentation as code, by the name of the library, one for each of `LIBRARIES`.
 
     Args:
@@ -500,7 +503,7 @@ def snippets(settings: Augmentation, seed: int = 0) -> dict[str, Snippet]:
         written = tuple(field for field in on if field not in missing)
         code = library.write(settings, written, seed)
         result[name] = Snippet(
-            code=left_out(name, missing) + code,
+            code=missing_settings_comment(name, missing) + code,
             about=library.about,
             missing=missing,
             approximate=tuple(field for field in on if field in library.nearly),

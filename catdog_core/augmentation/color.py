@@ -18,13 +18,13 @@ from ..imaging.decode import Photo
 from .transform import Transform
 
 _YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
-_EVERY = np.arange(256, dtype=np.float64)
+_LEVELS = np.arange(256, dtype=np.float64)
 
 
-def finish(target: Photo, transform: Transform) -> None:
+def apply_pixel_ops(target: Photo, transform: Transform) -> None:
     """Change the values of a (H, W, 3) uint8 photo in place."""
     if transform.brightness != 1.0 or transform.channel_shift or transform.contrast != 1.0:
-        cv2.LUT(target, _table(target, transform), dst=target)
+        cv2.LUT(target, _lookup_table(target, transform), dst=target)
     if transform.saturation != 1.0 or transform.hue:
         cv2.transform(target, colour_matrix(transform.saturation, transform.hue), dst=target)
     if transform.blur:
@@ -39,14 +39,14 @@ def finish(target: Photo, transform: Transform) -> None:
         target[top : top + height, left : left + width] = transform.paint
 
 
-def _table(target: Photo, transform: Transform) -> NDArray[np.uint8]:
+def _lookup_table(target: Photo, transform: Transform) -> NDArray[np.uint8]:
     """New value by old value.
 
     A channel shift stays within the values the photo has, as `keras.preprocessing.image.
     apply_channel_shift` keeps it. Contrast is about the mean grey of what came before it, as in
     `PIL.ImageEnhance.Contrast`.
     """
-    values = _EVERY
+    values = _LEVELS
     if transform.channel_shift:
         low, high, _, _ = cv2.minMaxLoc(target.reshape(target.shape[0], -1))
         values = (values + transform.channel_shift).clip(low, high)

@@ -33,7 +33,7 @@ class Mix:
     box: tuple[int, int, int, int] | None = None
 
 
-def draw(settings: Augmentation, size: tuple[int, int], rng: np.random.Generator) -> Mix:
+def sample_mix(settings: Augmentation, size: tuple[int, int], rng: np.random.Generator) -> Mix:
     """Draw how to mix one photo; where both ways are on, each has half the photos.
 
     MixUp is Zhang et al. 2017 (arXiv:1710.09412), CutMix Yun et al. 2019 (arXiv:1905.04899).
@@ -50,10 +50,10 @@ def draw(settings: Augmentation, size: tuple[int, int], rng: np.random.Generator
     if not alpha:
         return Mix()
     share = float(rng.beta(alpha, alpha))
-    return Mix(share) if not cuts else _cut(share, size, across, down)
+    return Mix(share) if not cuts else _cutmix(share, size, across, down)
 
 
-def _cut(share: float, size: tuple[int, int], across: float, down: float) -> Mix:
+def _cutmix(share: float, size: tuple[int, int], across: float, down: float) -> Mix:
     """A rectangle of the photo's shape about a random centre; what juts out is cut off.
 
     The share is then that of the pixels left, as in the paper's own code.
@@ -67,7 +67,7 @@ def _cut(share: float, size: tuple[int, int], across: float, down: float) -> Mix
     return Mix(1 - (right - left) * (bottom - top) / (width * height), (left, top, right, bottom))
 
 
-def apply(image: Photo, other: Photo, mix: Mix) -> Photo:
+def apply_mix(image: Photo, other: Photo, mix: Mix) -> Photo:
     """Mix two photos: (H, W, 3) uint8 each, and the result."""
     if mix.box is None:
         mixed = np.empty_like(image)
@@ -79,7 +79,7 @@ def apply(image: Photo, other: Photo, mix: Mix) -> Photo:
     return result
 
 
-def variants(
+def make_mixed_variants(
     photos: Sequence[Photo], others: Sequence[Photo], settings: Augmentation, seed: int = 0
 ) -> list[tuple[Photo, Mix]]:
     """Mix each photo with the other of its place, for a preview; both are augmented before.
@@ -94,8 +94,8 @@ def variants(
     """
     made = []
     for n, (photo, other) in enumerate(zip(photos, others, strict=True)):
-        drawn = draw(settings, photo.shape[:2], np.random.default_rng((seed, n, _STREAM)))
-        made.append((apply(photo, other, drawn), drawn))
+        drawn = sample_mix(settings, photo.shape[:2], np.random.default_rng((seed, n, _STREAM)))
+        made.append((apply_mix(photo, other, drawn), drawn))
     return made
 
 
@@ -130,7 +130,7 @@ def mix(
         return images, labels
     mixed, shares = np.empty_like(images), np.empty_like(labels, np.float32)
     for number, other in enumerate(rng.permutation(len(images)).tolist()):
-        drawn = draw(settings, images.shape[1:3], rng)
-        mixed[number] = apply(images[number], images[other], drawn)
+        drawn = sample_mix(settings, images.shape[1:3], rng)
+        mixed[number] = apply_mix(images[number], images[other], drawn)
         shares[number] = drawn.share * labels[number] + (1 - drawn.share) * labels[other]
     return mixed, shares

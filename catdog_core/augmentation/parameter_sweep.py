@@ -1,6 +1,6 @@
 """One setting swept from end to end while all others change nothing: what does it do?
 
-Made by `augment.apply` and `mixing.apply`, as the variants and the training photos are; how far
+Made by `augment.apply_transform` and `mixing.apply_mix`, as the variants and the training photos are; how far
 a sweep goes is read off the setting's own control.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import N_, SettingsError
-from ..base.field_specs import Control, controls
+from ..base.field_specs import FieldSpec, describe_fields
 from ..config import Augmentation
 from ..imaging.decode import Photo
 from . import augment, mixing
@@ -25,7 +25,7 @@ Value = float | bool | str
 
 
 @dataclass(frozen=True)
-class Step:
+class SweepStep:
     """One place of a sweep.
 
     `label` is the value with its unit, or the message id of a word; `image` is (H, W, 3) uint8;
@@ -59,23 +59,23 @@ _TRANSFORMS: dict[str, Callable[[Any, int, int], Transform]] = {
     "hue_range": lambda v, h, w: Transform(hue=v),
     "blur_range": lambda v, h, w: Transform(blur=v),
     "noise_range": lambda v, h, w: Transform(noise=v),
-    "erasing_area": lambda v, h, w: Transform(erased=_middle(v, h, w), paint=_PAINT),
+    "erasing_area": lambda v, h, w: Transform(erased=_centered_rectangle(v, h, w), paint=_PAINT),
 }
 _MIXES: dict[str, Callable[[float, int, int], Mix]] = {
     "mixup_alpha": lambda share, h, w: Mix(share),
-    "cutmix_alpha": lambda share, h, w: _cut(share, h, w),
+    "cutmix_alpha": lambda share, h, w: _centered_cutmix(share, h, w),
 }
 
 
-def sweepable(with_other: bool = True) -> list[str]:
+def list_sweepable_settings(with_other: bool = True) -> list[str]:
     """The settings a sweep can show, in their order; MixUp and CutMix only with another photo."""
     known = {**_TRANSFORMS, **_MIXES} if with_other else _TRANSFORMS
-    return [control.name for control in controls(Augmentation) if control.name in known]
+    return [control.name for control in describe_fields(Augmentation) if control.name in known]
 
 
-def sweep(
+def sweep_setting(
     image: Photo, name: str, settings: Augmentation, count: int = 9, other: Photo | None = None
-) -> list[Step]:
+) -> list[SweepStep]:
     """One photo under one setting, from the least value it can draw to the greatest.
 
     A setting that draws either way goes from minus to plus its maximum, an odd `count` having the
@@ -83,7 +83,7 @@ def sweep(
 
     Args:
         image: (H, W, 3) uint8.
-        name: one of `sweepable()`.
+        name: one of `list_sweepable_settings()`.
         settings: which values lie inside; they change no image, but for the grey of `fill_mode`.
         count: steps of a number, at least 2; flips have two steps, fill modes one each.
         other: for MixUp and CutMix, a photo of the same shape.
@@ -91,41 +91,43 @@ def sweep(
     Raises:
         SettingsError: no sweep shows this setting, or it takes another photo.
     """
-    control = next((c for c in controls(Augmentation) if c.name == name), None)
-    if control is None or name not in sweepable():
+    control = next((c for c in describe_fields(Augmentation) if c.name == name), None)
+    if control is None or name not in list_sweepable_settings():
         raise SettingsError(
             "There is no sweep of '{name}'. Expected one of: {names}.",
             name=name[:60],
-            names=", ".join(sweepable()),
+            names=", ".join(list_sweepable_settings()),
         )
     if name in _MIXES:
-        return list(_mixed(image, name, settings, count, other))
+        return list(_sweep_mix(image, name, settings, count, other))
     height, width = image.shape[:2]
     steps = []
-    for value in _values(control, count):
+    for value in _sweep_values(control, count):
         transform = _TRANSFORMS[name](value, height, width)
         if name == "fill_mode":
             transform = replace(transform, cval=settings.cval)
-        shown = augment.apply(image, transform)
-        steps.append(Step(value, _label(control, value), shown, _inside(control, settings, value)))
+        shown = augment.apply_transform(image, transform)
+        steps.append(
+            SweepStep(value, _label(control, value), shown, _can_be_drawn(control, settings, value))
+        )
     return steps
 
 
-def _mixed(
+def _sweep_mix(
     image: Photo, name: str, settings: Augmentation, count: int, other: Photo | None
-) -> Iterator[Step]:
+) -> Iterator[SweepStep]:
     if other is None:
         raise SettingsError(
             "A sweep of {name} mixes two photos. Expected another photo beside this one.", name=name
         )
     height, width = image.shape[:2]
     for share in np.linspace(1.0, 0.0, count).tolist():
-        mixed = mixing.apply(image, other, _MIXES[name](share, height, width))
+        mixed = mixing.apply_mix(image, other, _MIXES[name](share, height, width))
         inside = share == 1.0 or getattr(settings, name) > 0  # Beta(α, α) draws any share
-        yield Step(share, f"{100 * share:.0f} %", mixed, inside)
+        yield SweepStep(share, f"{100 * share:.0f} %", mixed, inside)
 
 
-def _values(control: Control, count: int) -> list[Any]:
+def _sweep_values(control: FieldSpec, count: int) -> list[Any]:
     if control.kind == "bool":
         return [False, True]
     if control.kind == "choice":
@@ -136,14 +138,14 @@ def _values(control: Control, count: int) -> list[Any]:
     if control.kind == "range":
         low, neutral, high = control.low, 1.0, control.high
     else:
-        neutral = _neutral(control)
+        neutral = _neutral_value(control)
         low, high = neutral - control.high, neutral + control.high
     # Half the steps to either side of what changes nothing, however far the sides go.
     places = np.interp(np.linspace(-1, 1, count), [-1, 0, 1], [low, neutral, high])
     return list(places.tolist())
 
 
-def _inside(control: Control, settings: Augmentation, value: Any) -> bool:
+def _can_be_drawn(control: FieldSpec, settings: Augmentation, value: Any) -> bool:
     """Whether `augment.draw` could give this value; the flips keep half the photos as they are."""
     now = getattr(settings, control.name)
     if control.kind == "bool":
@@ -159,15 +161,15 @@ def _inside(control: Control, settings: Augmentation, value: Any) -> bool:
     elif control.one_way:
         low, high = control.low, now
     else:
-        low, high = _neutral(control) - now, _neutral(control) + now
+        low, high = _neutral_value(control) - now, _neutral_value(control) + now
     return bool(low - 1e-9 <= value <= high + 1e-9)
 
 
-def _neutral(control: Control) -> float:
+def _neutral_value(control: FieldSpec) -> float:
     return 1.0 if control.name == "zoom_range" else 0.0
 
 
-def _label(control: Control, value: Any) -> str:
+def _label(control: FieldSpec, value: Any) -> str:
     if control.kind == "bool":
         return N_("on") if value else N_("off")
     if control.kind == "choice":
@@ -179,13 +181,13 @@ def _label(control: Control, value: Any) -> str:
     return f"{value:{sign}.3g}{space}{control.unit}".rstrip()
 
 
-def _middle(share: float, height: int, width: int) -> tuple[int, int, int, int]:
+def _centered_rectangle(share: float, height: int, width: int) -> tuple[int, int, int, int]:
     """A rectangle of the photo's shape in its middle: (left, top, width, height) in pixels."""
     side = sqrt(share)
     w, h = round(width * side), round(height * side)
     return (width - w) // 2, (height - h) // 2, w, h
 
 
-def _cut(share: float, height: int, width: int) -> Mix:
-    left, top, w, h = _middle(1 - share, height, width)
+def _centered_cutmix(share: float, height: int, width: int) -> Mix:
+    left, top, w, h = _centered_rectangle(1 - share, height, width)
     return Mix(share, (left, top, left + w, top + h))

@@ -37,37 +37,37 @@ class Preset:
     id: str
 
 
-def root() -> Path:
+def presets_folder() -> Path:
     """Where the presets of this workspace lie."""
-    return files.workspace() / "presets"
+    return files.workspace_folder() / "presets"
 
 
-def listing() -> list[Preset]:
+def list_presets() -> list[Preset]:
     """The saved presets by name; those of `settings.PRESETS` and damaged files are not among them.
 
-    `damaged` tells of the latter.
+    `list_damaged_presets` tells of the latter.
     """
-    return everything()[0]
+    return scan_presets()[0]
 
 
-def damaged() -> list[tuple[str, CatDogError]]:
+def list_damaged_presets() -> list[tuple[str, CatDogError]]:
     """Files among the presets that are none, by file name, each with what is wrong with it."""
-    return everything()[1]
+    return scan_presets()[1]
 
 
-def everything() -> tuple[list[Preset], list[tuple[str, CatDogError]]]:
-    """What `listing` and `damaged` tell, by one reading of the folder."""
+def scan_presets() -> tuple[list[Preset], list[tuple[str, CatDogError]]]:
+    """What `list_presets` and `list_damaged_presets` tell, by one reading of the folder."""
     found: list[Preset] = []
     broken: list[tuple[str, CatDogError]] = []
-    for path in _paths():
+    for path in _preset_paths():
         try:
-            found.append(Preset(*read(path), id=path.stem))
+            found.append(Preset(*read_preset(path), id=path.stem))
         except CatDogError as error:
             broken.append((path.name, error))
     return sorted(found, key=lambda preset: (preset.name.casefold(), preset.id)), broken
 
 
-def save(name: str, settings: Augmentation, replace: bool = False) -> Preset:
+def save_preset(name: str, settings: Augmentation, replace: bool = False) -> Preset:
     """Keep settings under a name.
 
     Args:
@@ -79,8 +79,8 @@ def save(name: str, settings: Augmentation, replace: bool = False) -> Preset:
         SettingsError: the name is unfit or taken.
         CatDogError: the file cannot be written.
     """
-    access.check("keep presets")
-    name = _fit(name)
+    access.check_permission("keep presets")
+    name = _validate_name(name)
     if name.lower() in PRESETS:
         raise SettingsError(
             "'{name}' is a preset of the lab itself. Expected a name other than {names}.",
@@ -88,52 +88,56 @@ def save(name: str, settings: Augmentation, replace: bool = False) -> Preset:
             names=", ".join(PRESETS),
         )
     with _SAVING:
-        known = find(name)
+        known = find_preset(name)
         if known and not replace:
             raise SettingsError(
                 "There is a preset '{name}' already. Expected a new name. Choose another one, or"
                 " replace the preset.",
                 name=name,
             )
-        preset = Preset(name, settings, known.id if known else _free(files.slug(name)))
-        files.write_json(root() / f"{preset.id}.json", _envelope(name, settings))
+        preset = Preset(name, settings, known.id if known else _unused_id(files.slugify(name)))
+        files.write_json(presets_folder() / f"{preset.id}.json", _envelope(name, settings))
     return preset
 
 
-def find(name: str) -> Preset | None:
+def find_preset(name: str) -> Preset | None:
     """A saved preset by its name."""
-    name = _normal(name)
-    return next((preset for preset in listing() if preset.name == name), None)
+    name = _normalize_name(name)
+    return next((preset for preset in list_presets() if preset.name == name), None)
 
 
-def load(preset_id: str) -> Preset:
+def load_preset(preset_id: str) -> Preset:
     """A saved preset by its id.
 
     Raises:
         SettingsError: there is none, or its file is damaged.
     """
-    path = _path(preset_id)
-    return Preset(*read(path), id=path.stem)
+    path = _preset_path(preset_id)
+    return Preset(*read_preset(path), id=path.stem)
 
 
-def remove(preset_id: str) -> str:
+def remove_preset(preset_id: str) -> str:
     """Move a preset, damaged or not, to the workspace's trash; return the id of its entry there.
 
     Raises:
         SettingsError: there is none of this id.
         CatDogError: it cannot be moved.
     """
-    access.check("keep presets")
-    path = _path(preset_id)
-    return trash.put("preset", str(files.read_object(path).get("name") or path.stem), [path])
+    access.check_permission("keep presets")
+    path = _preset_path(preset_id)
+    return trash.move_to_trash(
+        "preset", str(files.read_json_object(path).get("name") or path.stem), [path]
+    )
 
 
-def dump(name: str, settings: Augmentation) -> str:
+def dump_preset(name: str, settings: Augmentation) -> str:
     """The text of a preset's file, for a download."""
-    return json.dumps(_envelope(_fit(name), settings), ensure_ascii=False, indent=1) + "\n"
+    return (
+        json.dumps(_envelope(_validate_name(name), settings), ensure_ascii=False, indent=1) + "\n"
+    )
 
 
-def read(path: Path) -> tuple[str, Augmentation]:
+def read_preset(path: Path) -> tuple[str, Augmentation]:
     """The name and settings in a preset's file; a user's own file, wherever it lies.
 
     Raises:
@@ -145,32 +149,32 @@ def read(path: Path) -> tuple[str, Augmentation]:
     except OSError as error:
         raise SettingsError(
             "{origin} cannot be read: {reason}. Expected a JSON file of augmentation settings.",
-            origin=files.shown(path.name),
+            origin=files.truncate_for_display(path.name),
             reason=error.strerror or str(error),
         ) from error
-    return parse(data, path.name)
+    return parse_preset(data, path.name)
 
 
-def parse(data: str | bytes, origin: str) -> tuple[str, Augmentation]:
+def parse_preset(data: str | bytes, origin: str) -> tuple[str, Augmentation]:
     """The name and settings in the content of a preset's file.
 
     Args:
-        data: what `dump` gives, or a JSON object of settings alone.
+        data: what `dump_preset` gives, or a JSON object of settings alone.
         origin: the file's name, said in errors; a bare object takes its name from it.
 
     Raises:
         SettingsError: naming what was received and what is accepted.
     """
-    values = _values(data, files.shown(origin))
+    values = _parse_json(data, files.truncate_for_display(origin))
     name: object = "".join(c for c in Path(origin).stem if c.isprintable())[:MAX_NAME] or "preset"
-    origin = files.shown(origin)
+    origin = files.truncate_for_display(origin)
     if isinstance(values, dict) and values.keys() & {"format", "kind", "settings"}:
         _check_envelope(values, origin)
         name, values = values.get("name", name), values.get("settings")
-    return _fit(name), field_specs.parse(Augmentation, values, origin)
+    return _validate_name(name), field_specs.parse_settings(Augmentation, values, origin)
 
 
-def _values(data: str | bytes, origin: str) -> Any:
+def _parse_json(data: str | bytes, origin: str) -> Any:
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
     if len(data) > MAX_BYTES:
@@ -180,8 +184,8 @@ def _values(data: str | bytes, origin: str) -> Any:
             limit=MAX_BYTES,
         )
     try:
-        values = bounded_readers.json_value(data.decode("utf-8-sig"), MAX_BYTES)
-        too_deep = _deeper(values, _DEPTH)
+        values = bounded_readers.parse_bounded_json(data.decode("utf-8-sig"), MAX_BYTES)
+        too_deep = _is_nested_deeper(values, _DEPTH)
     except bounded_readers.BoundError as error:
         raise SettingsError(
             "{origin} is no preset: {reason}. Expected an object of augmentation settings, such as"
@@ -208,12 +212,12 @@ def _values(data: str | bytes, origin: str) -> Any:
     return values
 
 
-def _deeper(value: Any, levels: int) -> bool:
+def _is_nested_deeper(value: Any, levels: int) -> bool:
     """Whether lists and objects lie in each other more than so many levels deep."""
     if not isinstance(value, (dict, list)):
         return False
     inner = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_deeper(item, levels - 1) for item in inner)
+    return levels == 0 or any(_is_nested_deeper(item, levels - 1) for item in inner)
 
 
 def _check_envelope(values: dict[str, Any], origin: str) -> None:
@@ -247,7 +251,7 @@ def _check_envelope(values: dict[str, Any], origin: str) -> None:
             raise SettingsError(
                 "{origin}: there is no field '{name}' in a preset. Expected {names}.",
                 origin=origin,
-                name=files.shown(field, 60),
+                name=files.truncate_for_display(field, 60),
                 names=", ".join(_FIELDS),
             )
 
@@ -256,13 +260,13 @@ def _envelope(name: str, settings: Augmentation) -> dict[str, Any]:
     return {"format": FORMAT, "kind": KIND, "name": name, "settings": settings.model_dump()}
 
 
-def _normal(name: str) -> str:
+def _normalize_name(name: str) -> str:
     # Some systems type an accent or a Korean syllable in pieces; both ways are one name.
     return unicodedata.normalize("NFC", name).strip()
 
 
-def _fit(name: object) -> str:
-    normal = _normal(name) if isinstance(name, str) else ""
+def _validate_name(name: object) -> str:
+    normal = _normalize_name(name) if isinstance(name, str) else ""
     if not 0 < len(normal) <= MAX_NAME or not normal.isprintable():
         raise SettingsError(
             "The preset's name is {received}. Expected 1 to {limit} characters, no control"
@@ -273,9 +277,9 @@ def _fit(name: object) -> str:
     return normal
 
 
-def _free(slug: str) -> str:
+def _unused_id(slug: str) -> str:
     """A file name no preset has yet: different names can have one slug."""
-    taken = {path.stem for path in _paths()}
+    taken = {path.stem for path in _preset_paths()}
     number, free = 1, slug
     while free in taken:
         number += 1
@@ -283,17 +287,17 @@ def _free(slug: str) -> str:
     return free
 
 
-def _paths() -> list[Path]:
+def _preset_paths() -> list[Path]:
     # A name that starts with a dot is a file about to be renamed.
-    return sorted(p for p in root().glob("*.json") if p.name[0] != "." and p.is_file())
+    return sorted(p for p in presets_folder().glob("*.json") if p.name[0] != "." and p.is_file())
 
 
-def _path(preset_id: str) -> Path:
+def _preset_path(preset_id: str) -> Path:
     # Looked up in the folder, so that no id leads out of it.
-    for path in _paths():
+    for path in _preset_paths():
         if path.stem == preset_id:
             return path
     raise SettingsError(
         "There is no saved preset '{id}'. It may have been deleted; choose another one.",
-        id=files.shown(preset_id),
+        id=files.truncate_for_display(preset_id),
     )

@@ -52,7 +52,9 @@ class Transform:
         return asdict(self)
 
 
-def draw(settings: Augmentation, size: tuple[int, int], rng: np.random.Generator) -> Transform:
+def sample_transform(
+    settings: Augmentation, size: tuple[int, int], rng: np.random.Generator
+) -> Transform:
     """Draw one transform.
 
     Every value takes its turn in the generator whether or not its range is zero, so that moving

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..base.errors import SettingsError
-from ..base.field_specs import controls, parse
+from ..base.field_specs import describe_fields, parse_settings
 from ..config import Augmentation
 
 # Each character fits one part only: what fits two is tried in all ways, of a long text for ever.
@@ -16,19 +16,19 @@ _LONGEST = 100  # characters of a value
 _PAIR = re.compile(rf"({_NUMBER})-({_NUMBER})", re.ASCII)
 
 
-def to_query(settings: Augmentation) -> dict[str, str]:
+def settings_to_query(settings: Augmentation) -> dict[str, str]:
     """The settings that differ from `Augmentation()`, as short texts by name.
 
     Numbers are "30", truths "true" or "false", factors "0.7-1.3", choices their names.
     """
     return {
-        control.name: _text(getattr(settings, control.name))
-        for control in controls(Augmentation)
+        control.name: _format_value(getattr(settings, control.name))
+        for control in describe_fields(Augmentation)
         if getattr(settings, control.name) != control.default
     }
 
 
-def from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[SettingsError]]:
+def settings_from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[SettingsError]]:
     """The settings in a link's query; keys that are no setting belong to others.
 
     Returns:
@@ -36,7 +36,7 @@ def from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[SettingsErr
     """
     values: dict[str, Any] = {}
     refused = []
-    for control in controls(Augmentation):
+    for control in describe_fields(Augmentation):
         if control.name not in query:
             continue
         text = query[control.name]
@@ -45,25 +45,25 @@ def from_query(query: Mapping[str, str]) -> tuple[Augmentation, list[SettingsErr
         pair = _PAIR.fullmatch(text) if control.kind == "range" else None
         value = {control.name: pair.groups() if pair else text}
         try:
-            parse(Augmentation, value, "URL")
+            parse_settings(Augmentation, value, "URL")
         except SettingsError as error:
             refused.append(
                 SettingsError(
                     "{reason} The default, {default}, is used instead.",
                     reason=error,
-                    default=_text(control.default),
+                    default=_format_value(control.default),
                 )
             )
         else:
             values |= value
-    return parse(Augmentation, values, "URL"), refused
+    return parse_settings(Augmentation, values, "URL"), refused
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return "1-1"  # no range of factors: the one that changes nothing
     if isinstance(value, tuple):
-        return "-".join(map(_text, value))
+        return "-".join(map(_format_value, value))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

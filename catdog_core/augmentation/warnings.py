@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.errors import N_
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..config import Augmentation
 
 
 @dataclass(frozen=True)
-class Question:
+class SettingWarning:
     """A message id and the values to fill in, and the setting it is about."""
 
     setting: str
@@ -24,9 +24,9 @@ class Question:
     params: dict[str, Any]
 
 
-Rule = tuple[str, Callable[[Augmentation], bool], str]
+WarningRule = tuple[str, Callable[[Augmentation], bool], str]
 
-_RULES: tuple[Rule, ...] = (
+_RULES: tuple[WarningRule, ...] = (
     (
         "rotation_range",
         lambda s: s.rotation_range > 60,
@@ -147,7 +147,7 @@ _RULES: tuple[Rule, ...] = (
     ),
     (
         "fill_mode",
-        lambda s: s.fill_mode == "wrap" and _moves(s),
+        lambda s: s.fill_mode == "wrap" and _shows_borders(s),
         N_(
             "What leaves the photo on one side comes back on the other: is a second tail at the"
             " edge part of {classes}? Train once with 'wrap' and once with 'reflect', and compare"
@@ -208,7 +208,9 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
-def questions(settings: Augmentation, classes: Sequence[str] = ()) -> list[Question]:
+def list_setting_warnings(
+    settings: Augmentation, classes: Sequence[str] = ()
+) -> list[SettingWarning]:
     """What to ask oneself about these settings, in the order of the settings.
 
     Args:
@@ -216,9 +218,11 @@ def questions(settings: Augmentation, classes: Sequence[str] = ()) -> list[Quest
         classes: the names of the dataset's classes, as the texts shall say them; cats and dogs
             where nothing is known. They are a user's own: escape them before showing.
     """
-    named = ", ".join(shown(name, 40) for name in classes[:4]) + (", …" if len(classes) > 4 else "")
+    named = ", ".join(truncate_for_display(name, 40) for name in classes[:4]) + (
+        ", …" if len(classes) > 4 else ""
+    )
     return [
-        Question(name, text, _params(getattr(settings, name), named or "cats, dogs"))
+        SettingWarning(name, text, _params(getattr(settings, name), named or "cats, dogs"))
         for name, applies, text in _RULES
         if applies(settings)
     ]
@@ -230,7 +234,7 @@ def _params(value: Any, classes: str) -> dict[str, Any]:
     return {"value": value, "classes": classes}
 
 
-def _moves(settings: Augmentation) -> bool:
+def _shows_borders(settings: Augmentation) -> bool:
     """Whether a photo is ever moved so that its borders come into view."""
     return bool(
         settings.rotation_range

@@ -6,8 +6,8 @@ Without that file the lab belongs to the one who sits at it, who may do everythi
 ``"shared": true``, or `serve --lan` started the server, which says so in ``CATDOG_ACCESS``, each
 visitor has a role: a teacher may do everything; a student may start trainings within a quota, and
 stop, rename and delete those of their own; the audience looks, moves sliders and asks models.
-`check` is the one guard: the rooms that start, change or delete call it, so that no hidden button
-is what keeps anyone out. It asks `visitor` who it is for; pages tell that through `ask_of`, while
+`check_permission` is the one guard: the rooms that start, change or delete call it, so that no hidden button
+is what keeps anyone out. It asks `current_visitor` who it is for; pages tell that through `set_visitor_provider`, while
 commands and workers, which only who has the machine can start, are its owner's.
 """
 
@@ -42,7 +42,7 @@ Action = Literal[
     "train", "manage run", "change data", "run a job", "keep presets", "empty", "choose a cluster"
 ]
 
-_STUDENTS: frozenset[str] = frozenset(
+_STUDENT_ACTIONS: frozenset[str] = frozenset(
     ("train", "manage run", "change data", "run a job", "keep presets")
 )
 _ROUNDS = 2**14  # of scrypt: 50 ms and 16 MB a guess
@@ -51,7 +51,7 @@ _LONGEST_CODE = 100
 _FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that look like spaces
 _LONGEST_ADDRESS = 254
 _DOMAIN = re.compile(r"(?!-)[a-z0-9*-]+(?:\.[a-z0-9*-]+)*")
-_CLOCKS = 300.0
+_CLOCK_SKEW = 300.0
 """Seconds that the clocks of a provider and of this machine may differ."""
 
 
@@ -82,7 +82,7 @@ class Access(Settings):
     """The settings in access.json.
 
     `everyone` is the role of a visitor who told nothing. Who knows a code has its role; codes are
-    kept as `hashed` makes them. `teachers` and `students` are e-mail addresses of those who sign
+    kept as `hash_code` makes them. `teachers` and `students` are e-mail addresses of those who sign
     in: * stands for any part of a name, or of one label of a domain. Only addresses a provider says
     it has verified count. `trust_unverified_addresses` is for a provider that never says so:
     anyone who can open an account there under any address then has the role of that address. A
@@ -112,7 +112,7 @@ class Access(Settings):
     def _check_code(cls, kept: str) -> str:
         if kept and not _HASH.fullmatch(kept):
             raise ValueError("this is no hash of a code, as access.hashed makes it")
-        if kept and _matches("", kept):
+        if kept and _matches_hash("", kept):
             raise ValueError("this is the hash of an empty code")
         return kept
 
@@ -121,7 +121,7 @@ class Access(Settings):
     def _check_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in patterns:
             if pattern != "*" and _split_address(pattern, "*") is None:
-                raise ValueError(f"{files.shown(pattern)!r} is no e-mail address")
+                raise ValueError(f"{files.truncate_for_display(pattern)!r} is no e-mail address")
         return patterns
 
     @model_validator(mode="after")
@@ -132,20 +132,20 @@ class Access(Settings):
 
 
 _cache: FileCache[Access] = FileCache(4)
-_ask: Callable[[], Visitor | None] = lambda: None  # noqa: E731 - replaced by pages
+_visitor_provider: Callable[[], Visitor | None] = lambda: None  # noqa: E731 - replaced by pages
 
 
-def settings() -> Access:
+def load_access_settings() -> Access:
     """The settings of this workspace; a file that changes holds at once.
 
     Raises:
         SettingsError, CatDogError: the file is damaged, or names what is no setting.
     """
-    path, more = files.workspace() / FILE, os.environ.get(OVERRIDES, "")
-    return _cache.get((path, more), [path], lambda: _read(path, more))
+    path, more = files.workspace_folder() / FILE, os.environ.get(OVERRIDES, "")
+    return _cache.get((path, more), [path], lambda: _read_access_file(path, more))
 
 
-def _read(path: Path, more: str) -> Access:
+def _read_access_file(path: Path, more: str) -> Access:
     told = files.read_json(path, most=bounded_readers.SMALL_BYTES) if os.path.lexists(path) else {}
     overrides = _read_overrides(more) if more else {}
     if isinstance(told, dict):
@@ -186,42 +186,42 @@ def _read_overrides(text: str) -> dict[str, Any]:
     return value
 
 
-def ask_of(who: Callable[[], Visitor | None]) -> None:
+def set_visitor_provider(who: Callable[[], Visitor | None]) -> None:
     """Let a function tell who the present thread works for; None means the owner."""
     global _ask
-    _ask = who
+    _visitor_provider = who
 
 
-def visitor() -> Visitor:
+def current_visitor() -> Visitor:
     """Who the present thread works for."""
-    return _ask() or OWNER
+    return _visitor_provider() or OWNER
 
 
-def may(action: Action, owner: str | None = None) -> bool:
+def is_allowed(action: Action, owner: str | None = None) -> bool:
     """Whether the visitor may do something.
 
     Args:
         action: what.
         owner: of the run it is done to, where it is done to one.
     """
-    if not settings().shared:
+    if not load_access_settings().shared:
         return True
-    who = visitor()
+    who = current_visitor()
     if who.role == "teacher":
         return True
     mine = owner is None or (bool(who.name) and owner == who.name)
-    return who.role == "student" and action in _STUDENTS and mine
+    return who.role == "student" and action in _STUDENT_ACTIONS and mine
 
 
-def check(action: Action, owner: str | None = None) -> None:
+def check_permission(action: Action, owner: str | None = None) -> None:
     """The guard before whatever starts, changes or deletes something.
 
     Raises:
         AccessError: the visitor may not do it; with what they may, and who could.
     """
-    if may(action, owner):
+    if is_allowed(action, owner):
         return
-    if visitor().role == "audience":
+    if current_visitor().role == "audience":
         raise AccessError(
             "You are here as the audience: you may look, move sliders and ask models, but not"
             " start, change or delete anything. Give the class code, or sign in, to do more."
@@ -249,8 +249,8 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> Non
     Raises:
         AccessError: a student has as many as are allowed.
     """
-    check("train")
-    who, limits = visitor(), settings()
+    check_permission("train")
+    who, limits = current_visitor(), load_access_settings()
     if not limits.shared or who.role == "teacher":
         return
     mine = [run for run in listing() if run.owner == who.name]
@@ -268,7 +268,7 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> Non
             n=len(mine),
             most=limits.runs_each,
         )
-    taken = sum(files.size(run.folder) for run in mine) / 1e6
+    taken = sum(files.disk_usage(run.folder) for run in mine) / 1e6
     if more and taken + more / 1e6 > limits.megabytes_each:
         raise AccessError(
             "This run takes {more:,.0f} MB, and your runs take {n:,.0f} of {most:,} MB. Delete one"
@@ -286,19 +286,19 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> Non
         )
 
 
-def most_at_once(wanted: int | None) -> int | None:
+def max_parallel_runs(wanted: int | None) -> int | None:
     """How many runs of one sweep may train at once: a student's quota holds for them, too.
 
     Args:
         wanted: how many are asked for, None for as many as there is room for.
     """
-    limits = settings()
-    if not limits.shared or visitor().role == "teacher":
+    limits = load_access_settings()
+    if not limits.shared or current_visitor().role == "teacher":
         return wanted
     return min(wanted or limits.waiting_each, limits.waiting_each)
 
 
-def hashed(code: str) -> str:
+def hash_code(code: str) -> str:
     """A code as access.json keeps it: salt and scrypt hash, from which it cannot be told.
 
     Raises:
@@ -325,13 +325,13 @@ def check_codes(teacher: str, student: str) -> None:
     Raises:
         SettingsError: they are the same.
     """
-    if _simple(teacher) == _simple(student):
+    if _normalize_code(teacher) == _normalize_code(student):
         raise SettingsError(
             "The teacher's code and the class code are the same. Choose two different ones."
         )
 
 
-def _simple(code: str) -> str:
+def _normalize_code(code: str) -> str:
     return "".join(unicodedata.normalize("NFKC", code).casefold().split())
 
 
@@ -344,10 +344,10 @@ def role_by_code(code: str) -> Role | None:
     if is_blank(code) or len(code) > _LONGEST_CODE:
         return None
     known: tuple[tuple[Role, str], ...] = (
-        ("teacher", settings().teacher_code),
-        ("student", settings().student_code),
+        ("teacher", load_access_settings().teacher_code),
+        ("student", load_access_settings().student_code),
     )
-    found: list[Role] = [role for role, kept in known if kept and _matches(code, kept)]
+    found: list[Role] = [role for role, kept in known if kept and _matches_hash(code, kept)]
     if len(found) > 1:
         raise SettingsError(
             "The teacher's code and the class code are the same. Choose two different ones."
@@ -355,9 +355,12 @@ def role_by_code(code: str) -> Role | None:
     return found[0] if found else None
 
 
-def code_of(role: Role) -> str:
+def get_code_hash(role: Role) -> str:
     """What access.json keeps of the code of a role now; empty where the role has none."""
-    return {"teacher": settings().teacher_code, "student": settings().student_code}.get(role, "")
+    return {
+        "teacher": load_access_settings().teacher_code,
+        "student": load_access_settings().student_code,
+    }.get(role, "")
 
 
 def verified_address(claims: Mapping[str, Any], now: float | None = None) -> str:
@@ -381,7 +384,7 @@ def verified_address(claims: Mapping[str, Any], now: float | None = None) -> str
             "Your sign-in names no e-mail address the lab can use, so it gives you no role. Ask the"
             " teacher for the class code."
         )
-    trusted = "email_verified" not in claims and settings().trust_unverified_addresses
+    trusted = "email_verified" not in claims and load_access_settings().trust_unverified_addresses
     if claims.get("email_verified") is not True and not trusted:
         raise AccessError(
             "Your identity provider doesn't say that it verified your e-mail address, so it gives"
@@ -395,19 +398,19 @@ def verified_address(claims: Mapping[str, Any], now: float | None = None) -> str
 def _is_recent(issued: Any, now: float) -> bool:
     if isinstance(issued, bool) or not isinstance(issued, (int, float)):
         return False
-    return -_CLOCKS <= now - issued <= settings().sign_in_hours * 3600 + _CLOCKS
+    return -_CLOCK_SKEW <= now - issued <= load_access_settings().sign_in_hours * 3600 + _CLOCK_SKEW
 
 
 def role_by_email(email: str) -> Role:
     """The role of somebody who signed in with a verified address."""
     lists: tuple[tuple[Role, tuple[str, ...]], ...] = (
-        ("teacher", settings().teachers),
-        ("student", settings().students),
+        ("teacher", load_access_settings().teachers),
+        ("student", load_access_settings().students),
     )
     for role, patterns in lists:
         if any(matches_address(email, pattern) for pattern in patterns):
             return role
-    return settings().everyone
+    return load_access_settings().everyone
 
 
 def matches_address(email: str, pattern: str) -> bool:
@@ -422,11 +425,14 @@ def matches_address(email: str, pattern: str) -> bool:
     wanted = ("*", "*") if pattern == "*" else _split_address(pattern, "*")
     if address is None or wanted is None:
         return False
-    names = _any_but("@", wanted[0]), _any_but("@" if wanted[1] == "*" else "@.", wanted[1])
+    names = (
+        _wildcard_regex("@", wanted[0]),
+        _wildcard_regex("@" if wanted[1] == "*" else "@.", wanted[1]),
+    )
     return all(re.fullmatch(*each) for each in zip(names, address, strict=True))
 
 
-def _any_but(borders: str, pattern: str) -> str:
+def _wildcard_regex(borders: str, pattern: str) -> str:
     return f"[^{borders}]*".join(map(re.escape, re.split(r"\*+", pattern)))
 
 
@@ -451,7 +457,7 @@ def _split_address(text: str, more: str = "") -> tuple[str, str] | None:
     whole = ".".join(label or "" for label in labels)
     if not all(labels) or not _DOMAIN.fullmatch(whole) or ("*" in whole and "*" not in more):
         return None
-    return _lower(name), whole
+    return _lower_ascii(name), whole
 
 
 def _ascii_label(label: str) -> str | None:
@@ -465,12 +471,12 @@ def _ascii_label(label: str) -> str | None:
     return code.lower() if code.startswith("xn--") else None
 
 
-def _lower(name: str) -> str:
+def _lower_ascii(name: str) -> str:
     """Only ASCII letters become small: `str.lower` turns others into ASCII ones."""
     return "".join(each.lower() if each.isascii() else each for each in name)
 
 
-def _matches(code: str, kept: str) -> bool:
+def _matches_hash(code: str, kept: str) -> bool:
     try:
         salt, known = (bytes.fromhex(part) for part in kept.split(":"))
     except ValueError:

@@ -31,7 +31,9 @@ class BoundError(CatDogError, ValueError):
     """An input asks for more work than it may; its sentence says which bound it passes."""
 
 
-def json_value(data: str | bytes, most: int = SMALL_BYTES, values: int | None = None) -> Any:
+def parse_bounded_json(
+    data: str | bytes, most: int = SMALL_BYTES, values: int | None = None
+) -> Any:
     """Read JSON of bounded size, depth and number of values.
 
     Args:
@@ -58,24 +60,24 @@ def json_value(data: str | bytes, most: int = SMALL_BYTES, values: int | None = 
     try:
         found = json.loads(data)
     except RecursionError:
-        raise _too_deep() from None
+        raise _depth_error() from None
     if _is_deeper(found, MOST_DEPTH):
-        raise _too_deep()
+        raise _depth_error()
     return found
 
 
-def json_file(path: Path, most: int = SMALL_BYTES, values: int | None = None) -> Any:
-    """Read a JSON file as `json_value`, and no more than `most` bytes of it.
+def read_bounded_json(path: Path, most: int = SMALL_BYTES, values: int | None = None) -> Any:
+    """Read a JSON file as `parse_bounded_json`, and no more than `most` bytes of it.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: as `json_value`.
+        ValueError: as `parse_bounded_json`.
     """
     with open_regular(path) as file:
-        return json_value(file.read(most + 1), most, values)
+        return parse_bounded_json(file.read(most + 1), most, values)
 
 
-def csv_rows(text: str, columns: int, rows: int) -> tuple[list[str], list[list[str]]]:
+def parse_bounded_csv(text: str, columns: int, rows: int) -> tuple[list[str], list[list[str]]]:
     """Read a CSV table of bounded width and length: its header, and the rows that aren't empty.
 
     Args:
@@ -114,5 +116,5 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return True
 
 
-def _too_deep() -> BoundError:
+def _depth_error() -> BoundError:
     return BoundError("its values are nested more than {most} levels deep", most=MOST_DEPTH)

@@ -5,7 +5,7 @@ from __future__ import annotations
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def cell(text: str, for_spreadsheet: bool = True) -> str:
+def escape_cell(text: str, for_spreadsheet: bool = True) -> str:
     """A text as a cell of a CSV file, which no spreadsheet takes for a formula.
 
     Args:

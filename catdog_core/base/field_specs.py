@@ -13,7 +13,7 @@ from .errors import SettingsError
 
 
 @dataclass(frozen=True)
-class Control:
+class FieldSpec:
     """What a form or a flag needs to know of one settings field."""
 
     name: str
@@ -33,15 +33,17 @@ class Control:
 
 
 @cache
-def controls(model: type[BaseModel]) -> tuple[Control, ...]:
+def describe_fields(model: type[BaseModel]) -> tuple[FieldSpec, ...]:
     """Describe every field of a settings model that has a label, in its order.
 
     Others, such as a network within a training, are values of many parts: no flag or slider.
     """
-    return tuple(_control(name, field) for name, field in model.model_fields.items() if field.title)
+    return tuple(
+        _describe_field(name, field) for name, field in model.model_fields.items() if field.title
+    )
 
 
-def _control(name: str, field: Any) -> Control:
+def _describe_field(name: str, field: Any) -> FieldSpec:
     extra = field.json_schema_extra or {}
     options = get_args(field.annotation)
     optional = type(None) in options
@@ -55,7 +57,7 @@ def _control(name: str, field: Any) -> Control:
         kind = "range"
     else:
         kind = {bool: "bool", int: "int", float: "float"}[base]
-    return Control(
+    return FieldSpec(
         name=name,
         label=extra["label"],
         help=field.description or "",
@@ -76,7 +78,7 @@ def _control(name: str, field: Any) -> Control:
 S = TypeVar("S", bound=BaseModel)
 
 
-def parse(model: type[S], values: Any, origin: str = "the settings") -> S:
+def parse_settings(model: type[S], values: Any, origin: str = "the settings") -> S:
     """Check values from outside (a file, a form, a link) and make settings of them.
 
     Args:
@@ -97,10 +99,10 @@ def parse(model: type[S], values: Any, origin: str = "the settings") -> S:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise _explain(model, error.errors()[0], origin) from error
+        raise _explain_validation_error(model, error.errors()[0], origin) from error
 
 
-def accepted(control: Control) -> str:
+def describe_accepted_values(control: FieldSpec) -> str:
     """The values a control accepts, in words: "0 to 180", "one of nearest, reflect, …"."""
     if control.kind == "bool":
         return "true or false"
@@ -118,15 +120,17 @@ def is_settings(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _explain(model: type[BaseModel], problem: ErrorDetails, origin: str) -> SettingsError:
+def _explain_validation_error(
+    model: type[BaseModel], problem: ErrorDetails, origin: str
+) -> SettingsError:
     name, *inner = (str(part) for part in problem["loc"] or ("",))
-    known = {control.name: control for control in controls(model)}
+    known = {control.name: control for control in describe_fields(model)}
     part = model.model_fields.get(name)
     if part is not None and name not in known:
         nested = next((kind for kind in get_args(part.annotation) if is_settings(kind)), None)
         if nested is not None and inner:
             problem = {**problem, "loc": tuple(inner)}
-            return _explain(nested, problem, f"{origin}, {name}")
+            return _explain_validation_error(nested, problem, f"{origin}, {name}")
         return SettingsError(
             "{origin}: {name} is {received}: {reason}.",
             origin=origin,
@@ -146,5 +150,5 @@ def _explain(model: type[BaseModel], problem: ErrorDetails, origin: str) -> Sett
         origin=origin,
         name=name,
         received=repr(problem["input"])[:60],
-        accepted=accepted(known[name]),
+        accepted=describe_accepted_values(known[name]),
     )

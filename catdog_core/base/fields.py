@@ -44,7 +44,7 @@ def field(
     return Field(default, ge=low, le=high, title=label, description=help, json_schema_extra=extra)
 
 
-def factors(label: str, help: str, *, high: float, typical: tuple[float, float]) -> Any:
+def factor_range_field(label: str, help: str, *, high: float, typical: tuple[float, float]) -> Any:
     """A field for a range of factors, (lowest, highest) from 0 to `high`; None changes nothing."""
     extra = _extra(label, "×", 0.0, high, 0.05, "linear", typical)
     return Field(None, title=label, description=help, json_schema_extra=extra)

@@ -84,12 +84,20 @@ def _signature(path: Path | str) -> tuple[int, int, int, int] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-DAMAGED = (OSError, ValueError, TypeError, KeyError, EOFError, zlib.error, zipfile.BadZipFile)
+ARRAY_READ_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 """What `read_arrays`, and using what it gives, may raise where a file is missing or damaged."""
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Read the arrays of an ``.npz`` file by name. Raises one of `DAMAGED`."""
+    """Read the arrays of an ``.npz`` file by name. Raises one of `ARRAY_READ_ERRORS`."""
     import numpy as np
 
     # NumPy leaves a damaged file open that it has opened itself; Windows could not replace it.
@@ -101,5 +109,5 @@ def write_arrays(path: Path, *arrays: ArrayLike, **named: ArrayLike) -> None:
     """Replace an ``.npz`` file whole. Raises CatDogError where it cannot be written."""
     import numpy as np
 
-    with files.replacing(path) as temporary:
+    with files.atomic_replace(path) as temporary:
         np.savez(temporary, *arrays, **named)  # type: ignore[arg-type]

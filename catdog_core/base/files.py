@@ -33,11 +33,11 @@ WORKSPACE = "CATDOG_WORKSPACE"
 """The environment variable that names the workspace."""
 _temporaries: dict[Path, int] = {}  # and the process that made each
 _unfinished: dict[Path, tuple[int, str]] = {}  # and a pattern of what is worth keeping in each
-LINES_BYTES = 200_000_000
+MAX_LINES_BYTES = 200_000_000
 """Bytes of JSON lines that are read of a file; a run of 1,000 epochs writes 20 million at most."""
 
 
-def workspace() -> Path:
+def workspace_folder() -> Path:
     """The folder everything the lab writes lives under; ``CATDOG_WORKSPACE`` moves it.
 
     Raises:
@@ -52,12 +52,12 @@ def workspace() -> Path:
 
 def runs_folder() -> Path:
     """The folder of this workspace's runs, one folder each."""
-    return workspace() / "runs"
+    return workspace_folder() / "runs"
 
 
 def cache_folder() -> Path:
     """The folder of what can be made or downloaded again."""
-    return workspace() / "cache"
+    return workspace_folder() / "cache"
 
 
 def resolve_workspace() -> Path:
@@ -77,7 +77,7 @@ def resolve_workspace() -> Path:
         raise SettingsError("CATDOG_WORKSPACE is empty. Name a folder in it, or unset it.")
     try:
         folder = Path(named).expanduser().absolute()
-        fault = _why_no_folder(folder)
+        fault = _explain_unusable_folder(folder)
         if not (fault or Path(named).is_absolute()):
             folder = folder.resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, an unknown ~user
@@ -86,14 +86,14 @@ def resolve_workspace() -> Path:
         raise SettingsError(
             "CATDOG_WORKSPACE is {path}, which can't be the workspace: {reason}. Name a folder you"
             " can write to, or unset it.",
-            path=shown(str(folder), 200),
+            path=truncate_for_display(str(folder), 200),
             reason=fault,
         )
     os.environ[WORKSPACE] = str(folder)
     return folder
 
 
-def _why_no_folder(path: Path) -> str:
+def _explain_unusable_folder(path: Path) -> str:
     """Why nothing can be kept in a folder; empty where it can. A folder may be missing yet."""
     if path.is_dir():
         return ""  # one that may only be read can be looked at
@@ -103,12 +103,12 @@ def _why_no_folder(path: Path) -> str:
         return "it is no folder"
     parent = next(each for each in path.parents if os.path.lexists(each))
     if not parent.is_dir():
-        return f"{shown(str(parent), 200)} is no folder"
+        return f"{truncate_for_display(str(parent), 200)} is no folder"
     return "" if os.access(parent, os.W_OK | os.X_OK) else "it can't be made"
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_replace(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; when the block ends well, it becomes `path`.
 
     The temporary name keeps the extension, because Keras, LiteRT and matplotlib choose the format
@@ -125,7 +125,7 @@ def replacing(path: Path) -> Iterator[Path]:
             _sync(temporary)
             _rename(temporary, path)
         except OSError as error:
-            raise unwritten(path, error) from error
+            raise write_error(path, error) from error
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def temporary_beside(path: Path, suffix: str = "") -> Iterator[Path]:
     """
     suffix = suffix if len(suffix) < 20 else ""
     stem = path.stem if suffix else path.name
-    name = f".{stem.lstrip('.')[:40]}-{processes.maker()}-{uuid4().hex[:8]}{suffix}"
+    name = f".{stem.lstrip('.')[:40]}-{processes.maker_tag()}-{uuid4().hex[:8]}{suffix}"
     temporary = path.with_name(name)
     _temporaries[temporary.absolute()] = os.getpid()
     try:
@@ -159,11 +159,11 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
     Raises:
         CatDogError: the folder cannot be made.
     """
-    name = f"catdog-{purpose}-{processes.maker()}-{uuid4().hex[:8]}"
+    name = f"catdog-{purpose}-{processes.maker_tag()}-{uuid4().hex[:8]}"
     folder = Path(tempfile.gettempdir()).absolute() / name
     _temporaries[folder] = os.getpid()
     try:
-        with telling(folder):
+        with wrap_os_errors(folder):
             folder.mkdir(mode=0o700)
         yield folder
     finally:
@@ -171,7 +171,7 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
 
 
 @contextmanager
-def unfinished(folder: Path, kept: str = "") -> Iterator[None]:
+def remove_if_interrupted(folder: Path, kept: str = "") -> Iterator[None]:
     """Have a folder that is made in this block go where the process is ended meanwhile.
 
     Args:
@@ -197,7 +197,7 @@ def remove_temporaries() -> None:
 
 
 def _remove_temporary(path: Path) -> None:
-    discard(path)
+    remove_if_exists(path)
     if not os.path.lexists(path):  # else it is tried again at the end of the process
         _temporaries.pop(path, None)
 
@@ -206,7 +206,7 @@ atexit.register(remove_temporaries)
 
 
 @contextmanager
-def making(folder: Path) -> Iterator[Path]:
+def atomic_directory(folder: Path) -> Iterator[Path]:
     """Give a folder to fill beside `folder`; when the block ends well, it becomes `folder`, whole.
 
     Args:
@@ -217,10 +217,10 @@ def making(folder: Path) -> Iterator[Path]:
     """
     folder = Path(folder).absolute()
     with temporary_beside(folder) as building:
-        with telling(folder):
+        with wrap_os_errors(folder):
             building.mkdir(parents=True)
         yield building
-        with telling(folder):
+        with wrap_os_errors(folder):
             if folder.is_dir():
                 rename_all([(path, folder / path.name) for path in building.iterdir()])
             else:
@@ -246,7 +246,7 @@ def rename_all(pairs: Sequence[tuple[Path, Path]]) -> None:
 
 
 @contextmanager
-def telling(path: Path) -> Iterator[None]:
+def wrap_os_errors(path: Path) -> Iterator[None]:
     """Turn what the system says of a change on the disk into a sentence.
 
     Raises:
@@ -255,10 +255,10 @@ def telling(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise unwritten(path, error) from error
+        raise write_error(path, error) from error
 
 
-def unwritten(path: Path | str, error: OSError) -> CatDogError:
+def write_error(path: Path | str, error: OSError) -> CatDogError:
     """The sentence that tells why `path` could not be written, or moved, and what to do."""
     return CatDogError(
         "{path} could not be written: {reason}. Earlier files are intact. Free some disk space"
@@ -276,7 +276,7 @@ def _reason(error: OSError) -> str:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace `path` whole with `data`."""
-    with replacing(path) as temporary:
+    with atomic_replace(path) as temporary:
         temporary.write_bytes(data)
 
 
@@ -301,7 +301,7 @@ def read_json(path: Path, known: int | None = None, most: int | None = None) -> 
         if most is None:
             found = json.loads(read_regular(path).decode("utf-8"))
         else:
-            found = bounded_readers.json_file(Path(path), most)
+            found = bounded_readers.read_bounded_json(Path(path), most)
     except bounded_readers.BoundError as error:
         raise CatDogError(
             "{path} asks for too much work: {reason}. Restore it from a copy, or delete it.",
@@ -323,11 +323,11 @@ def read_json(path: Path, known: int | None = None, most: int | None = None) -> 
             path=path,
         ) from error
     if known is not None:
-        refuse_newer(path, found, known)
+        check_format_version(path, found, known)
     return found
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object, empty when the file is missing, damaged or something else."""
     with suppress(CatDogError):
         found = read_json(path)
@@ -336,7 +336,7 @@ def read_object(path: Path) -> dict[str, Any]:
     return {}
 
 
-def refuse_newer(path: Path, found: Any, known: int) -> None:
+def check_format_version(path: Path, found: Any, known: int) -> None:
     """Raise CatDogError when what a file holds is of a format this program does not know yet."""
     version = found.get("format") if isinstance(found, dict) else None
     if isinstance(version, int) and version > known:
@@ -349,14 +349,14 @@ def refuse_newer(path: Path, found: Any, known: int) -> None:
         )
 
 
-def append_line(path: Path, value: Any) -> None:
+def append_json_line(path: Path, value: Any) -> None:
     """Append one JSON line. A torn last line left by a killed writer is closed off first.
 
     Raises:
         CatDogError: the disk is full or the file may not be written; it is as it was before.
     """
     line = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    with telling(path), open(path, "ab+", buffering=0) as file:
+    with wrap_os_errors(path), open(path, "ab+", buffering=0) as file:
         end = file.tell()
         if end > 0:
             file.seek(-1, os.SEEK_END)
@@ -371,7 +371,7 @@ def append_line(path: Path, value: Any) -> None:
             raise
 
 
-def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
+def read_json_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
     """Read JSON lines; lines that are torn or no object are left out, a missing file is empty.
 
     Args:
@@ -379,7 +379,7 @@ def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
         most: rows that are read, of a file that the lab did not write itself.
     """
     rows: list[dict[str, Any]] = []
-    left = LINES_BYTES
+    left = MAX_LINES_BYTES
     with suppress(OSError), open_regular(path) as file:
         while (
             left > 0 and len(rows) != most and (line := file.readline(left))
@@ -392,12 +392,12 @@ def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
     return rows
 
 
-def is_taken(folder: Path) -> bool:
+def exists_nonempty(folder: Path) -> bool:
     """Whether a place is no new or empty folder: nothing may be made there."""
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
-def discard(path: Path) -> None:
+def remove_if_exists(path: Path) -> None:
     """Remove a file that marks something, whatever lies under its name; never raises."""
     with suppress(OSError):
         path.unlink(missing_ok=True)
@@ -405,7 +405,7 @@ def discard(path: Path) -> None:
         remove_tree(path)
 
 
-def number(value: Any, default: float = 0.0) -> float:
+def float_or_default(value: Any, default: float = 0.0) -> float:
     """A number out of a file that may hold anything; what is no finite number is the default."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return default
@@ -421,7 +421,7 @@ def free_name(path: Path) -> Path:
     return free
 
 
-def size(path: Path) -> int:
+def disk_usage(path: Path) -> int:
     """The bytes of a file, or of all files in a folder; what is gone meanwhile counts nothing."""
     total = 0
     for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
@@ -436,13 +436,13 @@ def remove_tree(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def slug(name: str, limit: int = 40) -> str:
+def slugify(name: str, limit: int = 40) -> str:
     """A file name made of lower-case letters, digits and dashes; never empty, never a path."""
     words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return words[:limit].strip("-") or "untitled"
 
 
-def shown(name: str, limit: int = 80) -> str:
+def truncate_for_display(name: str, limit: int = 80) -> str:
     """A stranger's file name made safe to print: control characters escaped, length bounded.
 
     Bidirectional overrides count as control characters, since they turn ``gpj.exe`` around.

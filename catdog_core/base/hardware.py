@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-_SHORT = {"amx_bf16", "avx512_bf16"}
+_BF16_FLAGS = {"amx_bf16", "avx512_bf16"}
 """What a processor tells in /proc/cpuinfo when it multiplies 16-bit numbers by itself."""
 
 
@@ -28,7 +28,7 @@ def computes_in_16_bits() -> bool:
         words = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore").split()
     except OSError:
         return False
-    return not _SHORT.isdisjoint(words)
+    return not _BF16_FLAGS.isdisjoint(words)
 
 
 def is_short_of_memory() -> bool:

@@ -20,12 +20,12 @@ from typing import Any
 
 from .errors import N_
 
-PATIENCE = 10.0
+GRACE_SECONDS = 10.0
 """Seconds between a signal and the end of the process, at most."""
-_SAME = 2.0
+_REPEAT_SECONDS = 2.0
 """Seconds in which a further signal is taken for the same wish: a terminal and a supervisor may
 both send one."""
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+_SIGNAL_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 _at_once = 0  # blocks in which a signal ends the process at once
 _received: int | None = None
@@ -37,34 +37,34 @@ class Interrupted(KeyboardInterrupt):
     """A signal asks this process to end."""
 
 
-def signals() -> list[int]:
+def termination_signals() -> list[int]:
     """The signals that ask a process to end, as far as this system has them."""
-    return [int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)]
+    return [int(getattr(signal, name)) for name in _SIGNAL_NAMES if hasattr(signal, name)]
 
 
-def install() -> None:
+def install_handlers() -> None:
     """Have signals end this process in order, from now on; to be called in the main thread.
 
-    A signal that is ignored, as by `nohup`, stays ignored. Until `ready` the process ends at once.
+    A signal that is ignored, as by `nohup`, stays ignored. Until `enable_interrupts` the process ends at once.
     """
     global _at_once, _stderr
     _at_once = 1
     with suppress(OSError):
         _stderr = os.dup(2)  # the other one is turned elsewhere now and then, see `quiet`
-    for number in signals():
+    for number in termination_signals():
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _handle)
-    sys.unraisablehook = _unraisable
+            signal.signal(number, _handle_signal)
+    sys.unraisablehook = _unraisable_hook
 
 
-def ready() -> None:
+def enable_interrupts() -> None:
     """The imports are done: a signal raises `Interrupted` from now on."""
     global _at_once
     _at_once = 0
 
 
 @contextmanager
-def at_once() -> Iterator[None]:
+def exit_on_signal() -> Iterator[None]:
     """End the process at once where a signal comes while the block runs.
 
     For native code that calls Python: what is raised there can be lost, or end as a crash.
@@ -77,7 +77,7 @@ def at_once() -> Iterator[None]:
         _at_once -= 1
 
 
-def streams() -> None:
+def open_missing_streams() -> None:
     """Open what this process was started without, of input, output and errors, to nothing.
 
     Else the next file opened would get its number, and with it what is printed.
@@ -95,34 +95,34 @@ def streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
-def guarded(run: Callable[[], int]) -> int:
+def run_guarded(run: Callable[[], int]) -> int:
     """What a command returns; where it is interrupted outside of its own guards, a sentence."""
     global _at_once
     try:
         code = run()
         _at_once += 1  # nobody takes care of what is raised from here on
     except Interrupted:
-        end()
+        exit_now()
     return code
 
 
-def received() -> int | None:
+def received_signal() -> int | None:
     """The signal that asks this process to end, None where none came."""
     return _received
 
 
-def obeyed() -> None:
+def clear_received_signal() -> None:
     """Forget the signal: the command does in its own way what it asks for."""
     global _received
     _received = None
 
 
-def status() -> int:
+def exit_status() -> int:
     """The exit status of a process that was interrupted: 128 and the number of the signal."""
     return 128 + (_received or signal.SIGINT)
 
 
-def sentence(say: Callable[..., str] | None = None) -> str:
+def interruption_message(say: Callable[..., str] | None = None) -> str:
     """What is said on stderr about the interruption; by default in English."""
     say = say or (lambda message, **params: message.format(**params))
     if _received in (None, signal.SIGINT):
@@ -130,34 +130,36 @@ def sentence(say: Callable[..., str] | None = None) -> str:
     return say(N_("Interrupted by {signal}."), signal=signal.Signals(_received or 0).name)
 
 
-def end(text: str = "") -> None:
+def exit_now(text: str = "") -> None:
     """End this process now: its children, its temporary files, and with a sentence itself."""
     with suppress(BaseException):
         sys.modules["catdog_core.base.processes"].end_children()
     with suppress(BaseException):
         sys.modules["catdog_core.base.files"].remove_temporaries()
     with suppress(OSError):
-        os.write(_stderr, f"{text or 'Error: ' + sentence(_current())}\n".encode())
-    os._exit(status())
+        os.write(
+            _stderr, f"{text or 'Error: ' + interruption_message(_current_translator())}\n".encode()
+        )
+    os._exit(exit_status())
 
 
 @contextmanager
-def noted() -> Iterator[None]:
-    """Know of signals that other code handles, while the block runs: `received` tells the first.
+def record_signals() -> Iterator[None]:
+    """Know of signals that other code handles, while the block runs: `received_signal` tells the first.
 
-    The process ends at the latest after `PATIENCE`, whatever the handler does.
+    The process ends at the latest after `GRACE_SECONDS`, whatever the handler does.
     """
     usual = signal.signal
 
     def wrapped(number: int, handler: Any) -> Any:
-        if number not in signals() or not callable(handler):
+        if number not in termination_signals() or not callable(handler):
             return usual(number, handler)
 
         def called(got: int, frame: object) -> None:
             global _received, _since
             if _received is None:
                 _received, _since = got, time.monotonic()
-                watch()
+                start_watchdog()
             handler(got, frame)
 
         return usual(number, called)
@@ -169,33 +171,35 @@ def noted() -> Iterator[None]:
         signal.signal = usual
 
 
-def watch() -> None:
-    """Give the process `PATIENCE` seconds to end in order, from now on."""
-    _thread.start_new_thread(_watch, (_since,))  # takes no lock the interrupted code may hold
+def start_watchdog() -> None:
+    """Give the process `GRACE_SECONDS` seconds to end in order, from now on."""
+    _thread.start_new_thread(
+        _run_watchdog, (_since,)
+    )  # takes no lock the interrupted code may hold
 
 
-def _handle(number: int, _frame: object) -> None:
+def _handle_signal(number: int, _frame: object) -> None:
     global _received, _since
     now = time.monotonic()
-    if now - _since < _SAME:
+    if now - _since < _REPEAT_SECONDS:
         return
     again, _received, _since = _received is not None, number, now
     if _at_once or again:
-        end()
-    watch()
+        exit_now()
+    start_watchdog()
     raise Interrupted
 
 
-def _watch(since: float) -> None:
+def _run_watchdog(since: float) -> None:
     while True:
         time.sleep(0.2)
         if _received is None or _since != since:
             return
-        if time.monotonic() - since > PATIENCE:
-            end()
+        if time.monotonic() - since > GRACE_SECONDS:
+            exit_now()
 
 
-def _unraisable(told: Any) -> None:
+def _unraisable_hook(told: Any) -> None:
     """Raise again what came up where nothing can be raised, as while an object is removed."""
     if not isinstance(told.exc_value, Interrupted):
         sys.__unraisablehook__(told)
@@ -211,7 +215,7 @@ def _unraisable(told: Any) -> None:
     _thread.start_new_thread(again, ())
 
 
-def _current() -> Callable[..., str] | None:
+def _current_translator() -> Callable[..., str] | None:
     with suppress(BaseException):
         return sys.modules["catdog_core.base.report_language"].current()  # type: ignore[no-any-return]
     return None

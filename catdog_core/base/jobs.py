@@ -18,7 +18,7 @@ from .errors import N_, CatDogError
 
 log = logging.getLogger("catdog")
 
-Status = Literal["running", "done", "failed", "stopped"]
+JobStatus = Literal["running", "done", "failed", "stopped"]
 _FAILED = N_(
     "Something went wrong inside the lab, and was written to the server's log. Try again; nothing"
     " that was there before is lost."
@@ -36,7 +36,7 @@ class Job:
 
     key: str
     action: access.Action | None = None
-    status: Status = "running"
+    status: JobStatus = "running"
     phase: str = ""
     done: int = 0
     total: int = 0
@@ -63,7 +63,7 @@ class Job:
             AccessError: the visitor may not.
         """
         if self.action is not None:
-            access.check(self.action)
+            access.check_permission(self.action)
         self._stop.set()
 
     def stopped(self) -> bool:
@@ -77,7 +77,7 @@ _jobs: dict[str, Job] = {}
 _guard = threading.Lock()
 
 
-def start(key: str, work: Work, action: access.Action | None = "run a job") -> Job:
+def start_background_job(key: str, work: Work, action: access.Action | None = "run a job") -> Job:
     """Begin a piece of work, unless one of this key is at it.
 
     Args:
@@ -92,22 +92,22 @@ def start(key: str, work: Work, action: access.Action | None = "run a job") -> J
         AccessError: the visitor may not run jobs.
     """
     if action is not None:
-        access.check(action)
+        access.check_permission(action)
     with _guard:
         found = _jobs.get(key)
         if found is not None and found.status == "running":
             return found
         job = _jobs[key] = Job(key, action)
-    threading.Thread(target=_run, args=(job, work), name=f"job-{key}", daemon=True).start()
+    threading.Thread(target=_run_job, args=(job, work), name=f"job-{key}", daemon=True).start()
     return job
 
 
-def get(key: str) -> Job | None:
+def get_job(key: str) -> Job | None:
     """The latest job of a key."""
     return _jobs.get(key)
 
 
-def forget(key: str) -> None:
+def forget_job(key: str) -> None:
     """Drop a job that has ended, with its result or error."""
     with _guard:
         found = _jobs.get(key)
@@ -115,7 +115,7 @@ def forget(key: str) -> None:
             del _jobs[key]
 
 
-def _run(job: Job, work: Work) -> None:
+def _run_job(job: Job, work: Work) -> None:
     try:
         job.result = work(job)
         job.status = "done"

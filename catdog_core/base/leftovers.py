@@ -1,6 +1,6 @@
 """What a killed process of the lab left behind, removed at the next start.
 
-Temporary files and folders tell in their names which process made them (`processes.maker`). Those
+Temporary files and folders tell in their names which process made them (`processes.maker_tag`). Those
 of a process that lives are never touched, nor those of another user. Where nothing tells the maker,
 as in names of earlier versions, or where it ran on another machine, their age decides.
 """
@@ -18,86 +18,90 @@ from pathlib import Path
 
 from . import files, processes
 
-OLD = 86_400.0
+STALE_SECONDS = 86_400.0
 """Seconds without a change after which what tells no maker that can be looked up is removed."""
-MAKER = "maker"
+MAKER_FILE = "maker"
 """A file that tells the maker of a folder whose name must be short."""
 _SHORT = re.compile(r"catdog-[a-z0-9_]{8}")
 _OWN = re.compile(r"catdog-[a-z]+-p\d+-")
 _EARLIER = re.compile(r"catdog-(model|check)-[a-z0-9_]{8}")
 # In the workspace: `.NAME-<hex>` of earlier versions; a lock is none.
 _EARLIER_HIDDEN = re.compile(r"\..+-[0-9a-f]{6,8}(\.[a-z0-9]+)?")
-_DEEP = 3  # folders below the workspace: runs/<id>/ has the last ones
-_PHOTOS = {"photos", "photo"}
+_SCAN_DEPTH = 3  # folders below the workspace: runs/<id>/ has the last ones
+_PHOTO_FOLDERS = {"photos", "photo"}
 
 
 @cache
-def sweep_once() -> None:
-    """`sweep`, at the first call in this process; for starts of the pages."""
-    sweep()
+def remove_leftovers_once() -> None:
+    """`remove_leftovers`, at the first call in this process; for starts of the pages."""
+    remove_leftovers()
 
 
-def sweep() -> int:
+def remove_leftovers() -> int:
     """Remove what killed processes left among the system's temporary files and in the workspace.
 
     Returns:
         How many files and folders went.
     """
-    found = [path for path in _temporary() if _is_left(path)]
-    found += [path for path in _hidden(files.workspace(), _DEEP) if _is_left(path)]
+    found = [path for path in _iter_system_temporaries() if _is_leftover(path)]
+    found += [
+        path
+        for path in _iter_hidden_temporaries(files.workspace_folder(), _SCAN_DEPTH)
+        if _is_leftover(path)
+    ]
     for path in found:
-        files.discard(path)
-    return sum(not os.path.lexists(path) for path in found) + _packings()
+        files.remove_if_exists(path)
+    return sum(not os.path.lexists(path) for path in found) + _remove_unfinished_packings()
 
 
-def _temporary() -> Iterator[Path]:
-    for entry in _entries(Path(tempfile.gettempdir())):
-        short = _SHORT.fullmatch(entry.name) and _told(Path(entry.path))
+def _iter_system_temporaries() -> Iterator[Path]:
+    for entry in _list_entries(Path(tempfile.gettempdir())):
+        short = _SHORT.fullmatch(entry.name) and _read_maker(Path(entry.path))
         if short or _OWN.match(entry.name) or _EARLIER.fullmatch(entry.name):
             yield Path(entry.path)
 
 
-def _hidden(folder: Path, deep: int) -> Iterator[Path]:
+def _iter_hidden_temporaries(folder: Path, deep: int) -> Iterator[Path]:
     """Files and folders whose names say that they are temporary, down to a depth."""
-    for entry in _entries(folder):
+    for entry in _list_entries(folder):
         if entry.name[0] == "." and not entry.name.endswith(".lock"):
-            if processes.state_of(entry.name) or _EARLIER_HIDDEN.fullmatch(entry.name):
+            if processes.maker_state(entry.name) or _EARLIER_HIDDEN.fullmatch(entry.name):
                 yield Path(entry.path)
                 continue
             if not entry.name.endswith(".packing"):
                 continue
-        if deep > 1 and entry.name not in _PHOTOS and entry.is_dir(follow_symlinks=False):
-            yield from _hidden(Path(entry.path), deep - 1)
+        if deep > 1 and entry.name not in _PHOTO_FOLDERS and entry.is_dir(follow_symlinks=False):
+            yield from _iter_hidden_temporaries(Path(entry.path), deep - 1)
 
 
-def _is_left(path: Path) -> bool:
+def _is_leftover(path: Path) -> bool:
     try:
         seen = path.lstat()
     except OSError:
         return False
     if hasattr(os, "getuid") and seen.st_uid != os.getuid():
         return False
-    state = processes.state_of(path.name) or processes.state_of(_told(path))
+    state = processes.maker_state(path.name) or processes.maker_state(_read_maker(path))
     if state in ("alive", "dead"):
         return state == "dead"
-    return time.time() - seen.st_mtime > OLD
+    return time.time() - seen.st_mtime > STALE_SECONDS
 
 
-def _told(folder: Path) -> str:
+def _read_maker(folder: Path) -> str:
     """The maker a folder tells in a file, empty where there is none."""
     if folder.is_symlink():
         return ""
     with suppress(OSError, ValueError):
-        return (folder / MAKER).read_text()[:100]
+        return (folder / MAKER_FILE).read_text()[:100]
     return ""
 
 
-def _packings() -> int:
+def _remove_unfinished_packings() -> int:
     """Remove packings in the cache that broke off before a shard was whole; others go on later."""
     from filelock import FileLock, Timeout
 
     removed = 0
-    for entry in _entries(files.workspace() / "cache"):
+    for entry in _list_entries(files.workspace_folder() / "cache"):
         path = Path(entry.path)
         if not entry.name.endswith(".packing") or any(path.glob("[!.]*.json")):
             continue
@@ -110,7 +114,7 @@ def _packings() -> int:
     return removed
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
     with suppress(OSError), os.scandir(folder) as entries:
         return list(entries)
     return []

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 from . import interruption
 
-_BALLAST = ("matplotlib", "pandas", "sklearn")
+_UNNEEDED_PACKAGES = ("matplotlib", "pandas", "sklearn")
 """Packages that Keras loads where they are installed, for features nobody asks for here: 148 of
 738 MB, and a third of the import's time."""
 
@@ -28,7 +28,7 @@ def import_tensorflow() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
-    with interruption.at_once(), _deaf(), _without(_BALLAST):
+    with interruption.exit_on_signal(), _silence_stderr(), _hide_packages(_UNNEEDED_PACKAGES):
         import keras  # noqa: F401
         import tensorflow as tf
 
@@ -36,7 +36,7 @@ def import_tensorflow() -> None:
         tf.constant(0)
 
 
-_OF_DECODERS = re.compile(
+_DECODER_MESSAGES = re.compile(
     rb"(Corrupt JPEG|Premature end|Invalid (SOS|JPEG|component)|Unsupported marker|Bogus |libpng "
     rb"|Inconsistent progression|Warning: unknown JFIF|\S*TIFF\w*: |\[ *WARN:)"
 )
@@ -44,7 +44,7 @@ _OF_DECODERS = re.compile(
 
 
 @contextmanager
-def decoders() -> Iterator[None]:
+def suppress_decoder_warnings() -> Iterator[None]:
     """Drop what picture libraries write about damaged files: the lab says it in its own words.
 
     They write to the process's file 2, past Python. Until the block ends that is a file on the
@@ -68,14 +68,14 @@ def decoders() -> Iterator[None]:
             sys.stderr = python
             notes.seek(0)
             for line in notes:
-                if not _OF_DECODERS.match(line):
+                if not _DECODER_MESSAGES.match(line):
                     with suppress(OSError):
                         os.write(2, line)
             os.close(kept)
 
 
 @contextmanager
-def _without(names: tuple[str, ...]) -> Iterator[None]:
+def _hide_packages(names: tuple[str, ...]) -> Iterator[None]:
     """Have the import of packages that are not loaded yet fail, as if they were not installed."""
     hidden = [name for name in names if name not in sys.modules]
     modules: dict[str, object] = sys.modules  # type: ignore[assignment]
@@ -88,7 +88,7 @@ def _without(names: tuple[str, ...]) -> Iterator[None]:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _silence_stderr() -> Iterator[None]:
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)

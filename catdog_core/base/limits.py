@@ -113,22 +113,22 @@ class Limits(Settings):
     )
 
 
-def current() -> Limits:
+def current_limits() -> Limits:
     """The limits in force in this workspace.
 
     Raises:
         SettingsError, CatDogError: `limits.json` is damaged, or names what is no limit.
     """
-    return _of(os.environ.get("CATDOG_WORKSPACE"))  # cheap: asked for every photo
+    return _load_limits(os.environ.get("CATDOG_WORKSPACE"))  # cheap: asked for every photo
 
 
 @cache
-def _of(workspace: str | None) -> Limits:
-    path = files.workspace() / FILE
+def _load_limits(workspace: str | None) -> Limits:
+    path = files.workspace_folder() / FILE
     if not os.path.lexists(path):
         return Limits()
     values = files.read_json(path, most=bounded_readers.SMALL_BYTES)
     if isinstance(values, dict) and _REMOVED in values:
         log.warning("%s was removed. Delete it from %s.", _REMOVED, FILE)
         values = {name: value for name, value in values.items() if name != _REMOVED}
-    return field_specs.parse(Limits, values, FILE)
+    return field_specs.parse_settings(Limits, values, FILE)

@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_PATIENCE = 0.3  # seconds between two looks at whether somebody wants to stop waiting
+_POLL_SECONDS = 0.3  # seconds between two looks at whether somebody wants to stop waiting
 
 
 def is_locked(path: Path) -> bool:
@@ -53,7 +53,7 @@ def _cannot_be_locked(path: Path) -> bool:
 
 
 @contextmanager
-def locked(path: Path, busy: CatDogError, timeout: float) -> Iterator[None]:
+def hold_lock_file(path: Path, busy: CatDogError, timeout: float) -> Iterator[None]:
     """Hold a lock file while the block runs.
 
     Args:
@@ -65,7 +65,7 @@ def locked(path: Path, busy: CatDogError, timeout: float) -> Iterator[None]:
         CatDogError: `busy`, or the lock file cannot be written.
     """
     lock = FileLock(path)
-    with files.telling(path):
+    with files.wrap_os_errors(path):
         try:
             lock.acquire(timeout=timeout)
         except Timeout as error:
@@ -77,7 +77,7 @@ def locked(path: Path, busy: CatDogError, timeout: float) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def hold_path_lock(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock of a file or folder that is made or removed, so that one process does.
 
     Args:
@@ -89,7 +89,7 @@ def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator
     lock = FileLock(lock_path)
     while True:
         with suppress(Timeout):
-            lock.acquire(timeout=_PATIENCE)
+            lock.acquire(timeout=_POLL_SECONDS)
             break
         if waiting:
             waiting()

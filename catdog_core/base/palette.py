@@ -12,13 +12,13 @@ NEUTRAL = "#888888"
 """Grey that is seen on white and on black: what is no part of the comparison."""
 
 TRAIN, VALIDATION, TEST = VERMILION, BLUE, NEUTRAL
-WITHIN = GREEN
+IN_RANGE = GREEN
 """Marks what a setting allows."""
 BEST = "#F0B400"
 """The star of the best epoch; it has a dark outline."""
 ON_LIGHT, ON_DARK = "#0E1517", "#E6ECEB"
 """Text upon a light and upon a dark cell of a table."""
-QUIET = "#7A8583"
+MUTED = "#7A8583"
 """Words that are read on white and on black."""
 WHITE, BLACK = "#FFFFFF", "#000000"
 

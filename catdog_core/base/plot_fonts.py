@@ -20,12 +20,12 @@ _SYSTEM = (  # what Linux, Windows and macOS have, each under the name matplotli
     "Apple SD Gothic Neo",
     "AppleGothic",
 )
-OWN = "DejaVu Sans"
+DEFAULT_FONT = "DejaVu Sans"
 """matplotlib's own font."""
 
 
 @cache
-def hangul() -> str:
+def find_hangul_font() -> str:
     """The name of a font with Hangul that matplotlib can draw with; empty where there is none.
 
     The package is not imported, since that would change every figure of the process.
@@ -46,31 +46,31 @@ def hangul() -> str:
 
 
 @cache
-def signs() -> frozenset[int]:
+def drawable_code_points() -> frozenset[int]:
     """The signs that figures can draw, as code points."""
     from matplotlib.font_manager import findfont, get_font
 
-    names = [OWN, *([hangul()] if hangul() else [])]
+    names = [DEFAULT_FONT, *([find_hangul_font()] if find_hangul_font() else [])]
     return frozenset(sign for name in names for sign in get_font(findfont(name)).get_charmap())
 
 
-def drawable(text: str) -> str:
+def replace_undrawable(text: str) -> str:
     """A text with a box for each sign that no font here has, which would raise a warning."""
-    return "".join(c if c == "\n" or ord(c) in signs() else "□" for c in text)
+    return "".join(c if c == "\n" or ord(c) in drawable_code_points() else "□" for c in text)
 
 
 def can_draw(text: str) -> bool:
     """Whether a text can be drawn without a box."""
-    return drawable(text) == text
+    return replace_undrawable(text) == text
 
 
-def dress(figure: Any) -> None:
+def apply_fallback_fonts(figure: Any) -> None:
     """Let all texts of a figure be drawn with both fonts, whatever is in neither as a box."""
     from matplotlib.text import Text
 
-    families = [OWN, *([hangul()] if hangul() else [])]
+    families = [DEFAULT_FONT, *([find_hangul_font()] if find_hangul_font() else [])]
     for text in figure.findobj(Text):
         said = text.get_text()
         if not (said.isascii() and said.isprintable()):
-            text.set_text(drawable(said))
+            text.set_text(replace_undrawable(said))
             text.set_fontfamily(families)

@@ -18,12 +18,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-_LOOK = 0.5  # seconds between two looks at the parent process
+_POLL_SECONDS = 0.5  # seconds between two looks at the parent process
 _MAKER = re.compile(r"-p(\d{1,10})-([0-9a-f]{6})-([0-9a-f]{6})-[0-9a-f]{8}(?=\.|$)")
 _children: set[subprocess.Popen[Any]] = set()
 
 
-def identity(pid: int) -> str:
+def process_identity(pid: int) -> str:
     """What tells a process from a later one of the same number; empty when there is none.
 
     On Linux the boot's own id and the start in ticks since then, which setting the clock does not
@@ -51,12 +51,12 @@ def identity(pid: int) -> str:
         return ""
 
 
-def maker() -> str:
+def maker_tag() -> str:
     """A part of a file name that tells which process of which machine made the file."""
-    return _maker(os.getpid())
+    return _build_maker_tag(os.getpid())
 
 
-def state_of(name: str) -> Literal["", "alive", "dead", "unknown"]:
+def maker_state(name: str) -> Literal["", "alive", "dead", "unknown"]:
     """What became of the process that made a temporary file or folder.
 
     Args:
@@ -69,19 +69,19 @@ def state_of(name: str) -> Literal["", "alive", "dead", "unknown"]:
     if found is None:
         return ""
     pid, machine, started = found.groups()
-    if machine != _machine():
+    if machine != _machine_id():
         return "unknown"
-    born = identity(int(pid))
+    born = process_identity(int(pid))
     return "alive" if born and _digest(born) == started else "dead"
 
 
-def register(process: subprocess.Popen[Any]) -> None:
+def register_child(process: subprocess.Popen[Any]) -> None:
     """Have a child process ended with this one; see `end_children`."""
     _children.add(process)
 
 
-def end(process: subprocess.Popen[Any]) -> None:
-    """Kill a child that was started with `apart`, and what it has started; wait for its end."""
+def end_child(process: subprocess.Popen[Any]) -> None:
+    """Kill a child that was started with `process_group_options`, and what it has started; wait for its end."""
     with suppress(OSError):
         if hasattr(os, "killpg"):
             # Its number is its own until it was waited for, and so is that of its group.
@@ -98,10 +98,10 @@ def end_children() -> None:
     """Kill the registered children that still run."""
     for process in list(_children):
         with suppress(OSError):
-            end(process)
+            end_child(process)
 
 
-def apart() -> dict[str, Any]:
+def process_group_options() -> dict[str, Any]:
     """Arguments of `subprocess.Popen` for a child in a process group of its own.
 
     Ctrl-C in the terminal reaches this process alone, which then ends the child.
@@ -114,15 +114,15 @@ def apart() -> dict[str, Any]:
 def end_with_parent() -> None:
     """Have this child process end when its parent has, even where that was killed."""
     parent = os.getppid()
-    born = identity(parent) if os.name == "nt" else ""
-    threading.Thread(target=_watch, args=(parent, born), name="parent", daemon=True).start()
+    born = process_identity(parent) if os.name == "nt" else ""
+    threading.Thread(target=_watch_parent, args=(parent, born), name="parent", daemon=True).start()
 
 
-def _watch(parent: int, born: str) -> None:
+def _watch_parent(parent: int, born: str) -> None:
     pause = threading.Event()
-    while not pause.wait(_LOOK):
+    while not pause.wait(_POLL_SECONDS):
         # On POSIX an orphan gets another parent; on Windows the number stays as it was.
-        gone = identity(parent) != born if born else os.getppid() != parent
+        gone = process_identity(parent) != born if born else os.getppid() != parent
         if not gone:
             continue
         if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
@@ -141,12 +141,12 @@ def _end_tree(pid: int) -> None:
 
 
 @cache
-def _maker(pid: int) -> str:
-    return f"p{pid}-{_machine()}-{_digest(identity(pid))}"
+def _build_maker_tag(pid: int) -> str:
+    return f"p{pid}-{_machine_id()}-{_digest(process_identity(pid))}"
 
 
 @cache
-def _machine() -> str:
+def _machine_id() -> str:
     """This machine, or container: process numbers of another one say nothing here."""
     space = ""
     with suppress(OSError):

@@ -82,12 +82,12 @@ _DEVICES |= {f"{port}{number}" for port in ("COM", "LPT") for number in "1234567
 def _refuse_special(told: os.stat_result, path: Path | str) -> None:
     if stat.S_ISDIR(told.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(told.st_mode) or told.st_dev in _made_up():
+    if not stat.S_ISREG(told.st_mode) or told.st_dev in _virtual_filesystems():
         raise SpecialFileError(path)
 
 
 @lru_cache(maxsize=1)
-def _made_up() -> frozenset[int]:
+def _virtual_filesystems() -> frozenset[int]:
     """The devices of file systems whose files the system makes up while they are read."""
     found = set()
     for folder in ("/proc", "/sys") if sys.platform == "linux" else ():

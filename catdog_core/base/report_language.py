@@ -10,26 +10,26 @@ from functools import cache
 from . import files
 from .errors import CatDogError
 
-Say = Callable[..., str]
+Translator = Callable[..., str]
 """Says a message with its values in a language, as `catdog_ui.i18n.t` does."""
-VARIABLE = "CATDOG_LANGUAGE"
+LANGUAGE_VARIABLE = "CATDOG_LANGUAGE"
 """The variable of the environment that names the language, such as "ko"."""
 
 
-def english(message: str, **params: object) -> str:
+def format_english(message: str, **params: object) -> str:
     """A message with its values, in English."""
     return message.format(**params) if params else message
 
 
-def current() -> Say:
+def get_current_translator() -> Translator:
     """The language the environment asks for; English where it asks for none that is known."""
-    return of(os.environ.get(VARIABLE, ""))
+    return get_translator(os.environ.get(LANGUAGE_VARIABLE, ""))
 
 
 @cache
-def of(code: str) -> Say:
+def get_translator(code: str) -> Translator:
     """The language of a code such as "ko"; English for an unknown one."""
-    catalogue = _catalogue(code[:2].lower())
+    catalogue = _load_catalogue(code[:2].lower())
 
     def say(message: str, **params: object) -> str:
         said = catalogue.gettext(message) if message else ""
@@ -48,6 +48,6 @@ def of(code: str) -> Say:
 
 
 @cache
-def _catalogue(code: str) -> gettext.NullTranslations:
+def _load_catalogue(code: str) -> gettext.NullTranslations:
     place = files.PROJECT / "assets" / "locale"
     return gettext.translation("catdog", place, languages=[code or "en"], fallback=True)

@@ -43,11 +43,11 @@ def run_subprocess(
     Raises:
         CatDogError: the subprocess's own, or `silent`.
     """
-    with start([sys.executable, "-m", module], quiet=quiet) as process:
+    with start_subprocess([sys.executable, "-m", module], quiet=quiet) as process:
         assert process.stdin is not None and process.stdout is not None
         with suppress(BrokenPipeError), process.stdin as pipe:  # it has ended already: see below
             pipe.write(json.dumps(request).encode())
-        for event in _events(process.stdout):
+        for event in _read_events(process.stdout):
             if "error" in event:
                 raise CatDogError(event["error"], **event["params"])
             on_event(event)
@@ -56,7 +56,7 @@ def run_subprocess(
 
 
 @contextmanager
-def start(
+def start_subprocess(
     command: list[str],
     quiet: bool,
     folder: Path = files.PROJECT,
@@ -77,13 +77,13 @@ def start(
         stderr=subprocess.DEVNULL if quiet else None,
         cwd=folder,
         env=_environment() if environment is None else environment,
-        **processes.apart(),
+        **processes.process_group_options(),
     )
-    processes.register(process)
+    processes.register_child(process)
     try:
         yield process
     finally:
-        processes.end(process)
+        processes.end_child(process)
         for pipe in (process.stdin, process.stdout):
             with suppress(OSError):
                 assert pipe is not None
@@ -101,7 +101,7 @@ def start_detached(arguments: list[str], log: Path) -> int:
         OSError: the system starts no process, or the log cannot be written.
     """
     reap_children()
-    options = processes.apart()
+    options = processes.process_group_options()
     if os.name == "nt":
         options["creationflags"] |= getattr(subprocess, "DETACHED_PROCESS", 0)
     with open(log, "ab") as file:
@@ -169,10 +169,10 @@ def _heartbeat() -> None:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "CATDOG_WORKSPACE": str(files.workspace())}
+    return {**os.environ, "CATDOG_WORKSPACE": str(files.workspace_folder())}
 
 
-def _events(lines: IO[bytes]) -> Iterator[Event]:
+def _read_events(lines: IO[bytes]) -> Iterator[Event]:
     for line in lines:
         if line.startswith(b"{"):  # whatever a library prints is none of ours
             yield json.loads(line)

@@ -22,7 +22,7 @@ from uuid import uuid4
 from . import access, files
 from .errors import CatDogError
 
-Kind = Literal["run", "dataset", "preset", "experiment", "model"]
+TrashKind = Literal["run", "dataset", "preset", "experiment", "model"]
 FORMAT = 1
 _ENTRY, _CONTENT = "entry.json", "content"
 _FOLDERS: dict[str, str] = {
@@ -36,7 +36,7 @@ _OLD = re.compile(r"(.+)-[0-9a-f]{6}(\.json)?")
 
 
 @dataclass(frozen=True)
-class Entry:
+class TrashEntry:
     """Something in the trash.
 
     `at` is when it was deleted, seconds since 1970, `bytes` what it takes on the disk. `parts` are
@@ -44,7 +44,7 @@ class Entry:
     """
 
     id: str
-    kind: Kind
+    kind: TrashKind
     name: str
     at: float
     bytes: int
@@ -52,12 +52,12 @@ class Entry:
     parts: tuple[tuple[Path, str], ...]
 
 
-def root() -> Path:
+def trash_folder() -> Path:
     """Where the trash of this workspace lies."""
-    return files.workspace() / "trash"
+    return files.workspace_folder() / "trash"
 
 
-def put(kind: Kind, name: str, paths: Sequence[Path]) -> str:
+def move_to_trash(kind: TrashKind, name: str, paths: Sequence[Path]) -> str:
     """Move folders or files of the workspace to the trash, together; return the entry's id.
 
     Args:
@@ -69,13 +69,19 @@ def put(kind: Kind, name: str, paths: Sequence[Path]) -> str:
         CatDogError: they cannot be moved; those that were are back.
     """
     key = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:6]}"
-    place, home = root() / key, paths[0].parent
+    place, home = trash_folder() / key, paths[0].parent
     try:
         files.write_json(
             place / _ENTRY,
-            {"format": FORMAT, "kind": kind, "name": name, "at": time.time(), "from": _from(home)},
+            {
+                "format": FORMAT,
+                "kind": kind,
+                "name": name,
+                "at": time.time(),
+                "from": _portable_path(home),
+            },
         )
-        with files.telling(home):
+        with files.wrap_os_errors(home):
             (place / _CONTENT).mkdir()
             files.rename_all([(path, place / _CONTENT / path.name) for path in paths])
     except CatDogError:
@@ -84,29 +90,29 @@ def put(kind: Kind, name: str, paths: Sequence[Path]) -> str:
     return key
 
 
-def listing() -> list[Entry]:
+def list_trash() -> list[TrashEntry]:
     """What is in the trash, the latest first; what nobody can tell anything of is left out."""
-    if not root().is_dir():
+    if not trash_folder().is_dir():
         return []
-    found = [_read(path) for path in root().iterdir() if path.name[0] != "."]
+    found = [_read_entry(path) for path in trash_folder().iterdir() if path.name[0] != "."]
     return sorted((e for e in found if e), key=lambda entry: (entry.at, entry.id), reverse=True)
 
 
-def get(key: str) -> Entry:
+def get_trash_entry(key: str) -> TrashEntry:
     """An entry by its id. Raises CatDogError: there is none."""
-    for entry in listing():
+    for entry in list_trash():
         if entry.id == key:
             return entry
-    if files.slug(key, 80) == key:  # no path that leads elsewhere
-        path = root() / key / _ENTRY
-        files.refuse_newer(path, files.read_object(path), FORMAT)
+    if files.slugify(key, 80) == key:  # no path that leads elsewhere
+        path = trash_folder() / key / _ENTRY
+        files.check_format_version(path, files.read_json_object(path), FORMAT)
     raise CatDogError(
         "There is no '{id}' in the trash. Expected the id of an entry; 'trash list' lists them.",
-        id=files.shown(key),
+        id=files.truncate_for_display(key),
     )
 
 
-def restore(key: str) -> Entry:
+def restore_from_trash(key: str) -> TrashEntry:
     """Put an entry back to where it was.
 
     A preset whose file's name is taken by another one gets another file; nothing else may be there.
@@ -114,10 +120,10 @@ def restore(key: str) -> Entry:
     Raises:
         CatDogError: there is no such entry, something of its name is there, or it cannot be moved.
     """
-    access.check("change data")
-    entry = get(key)
+    access.check_permission("change data")
+    entry = get_trash_entry(key)
     if entry.kind == "preset":
-        _refuse_preset(entry)
+        _refuse_taken_preset_name(entry)
         names = [files.free_name(entry.home / name).name for _, name in entry.parts]
     else:
         names = [name for _, name in entry.parts]
@@ -131,26 +137,26 @@ def restore(key: str) -> Entry:
                 kind=entry.kind,
                 path=target,
             )
-    with files.telling(entry.home):
+    with files.wrap_os_errors(entry.home):
         entry.home.mkdir(parents=True, exist_ok=True)
         parts = [part for part, _ in entry.parts]
         files.rename_all(list(zip(parts, targets, strict=True)))
-    if (root() / key / _ENTRY).exists():
-        files.remove_tree(root() / key)
+    if (trash_folder() / key / _ENTRY).exists():
+        files.remove_tree(trash_folder() / key)
     return entry
 
 
-def empty() -> int:
+def empty_trash() -> int:
     """Remove all that is in the trash for good; the bytes set free.
 
     Raises:
         CatDogError: something cannot be removed.
     """
-    access.check("empty")
+    access.check_permission("empty")
     freed = 0
-    for path in list(root().iterdir()) if root().is_dir() else []:
-        taken = files.size(path)
-        files.discard(path)
+    for path in list(trash_folder().iterdir()) if trash_folder().is_dir() else []:
+        taken = files.disk_usage(path)
+        files.remove_if_exists(path)
         if path.exists():
             raise CatDogError(
                 "{path} could not be removed from the trash. Check that it may be written and that"
@@ -161,36 +167,36 @@ def empty() -> int:
     return freed
 
 
-def _from(home: Path) -> str:
+def _portable_path(home: Path) -> str:
     """A folder as it is remembered: within the workspace, so that this may be moved, else whole."""
     with suppress(ValueError):
-        return home.absolute().relative_to(files.workspace()).as_posix()
+        return home.absolute().relative_to(files.workspace_folder()).as_posix()
     return str(home.absolute())
 
 
-def _read(place: Path) -> Entry | None:
+def _read_entry(place: Path) -> TrashEntry | None:
     if not (place / _ENTRY).is_file():
-        return _read_old(place)
+        return _read_old_entry(place)
     parts = tuple((part, part.name) for part in sorted((place / _CONTENT).glob("*")))
-    record = files.read_object(place / _ENTRY)
+    record = files.read_json_object(place / _ENTRY)
     kind, version = record.get("kind"), record.get("format")
     if not parts or kind not in _FOLDERS or version != FORMAT:
         return None
-    return Entry(
+    return TrashEntry(
         id=place.name,
         kind=kind,
         name=str(record.get("name")),
-        at=files.number(record.get("at")),
-        bytes=files.size(place),
-        home=files.workspace() / str(record.get("from", _FOLDERS[kind])),
+        at=files.float_or_default(record.get("at")),
+        bytes=files.disk_usage(place),
+        home=files.workspace_folder() / str(record.get("from", _FOLDERS[kind])),
         parts=parts,
     )
 
 
-def _read_old(place: Path) -> Entry | None:
+def _read_old_entry(place: Path) -> TrashEntry | None:
     """What an earlier version put there, without an entry: known by what it holds."""
     match = _OLD.fullmatch(place.name)
-    kind: Kind
+    kind: TrashKind
     if place.is_file() and place.suffix == ".json":
         kind, named = "preset", place
     elif (place / "settings.json").is_file():
@@ -202,20 +208,20 @@ def _read_old(place: Path) -> Entry | None:
     if match is None:
         return None
     before = match[1] + (match[2] or "")
-    return Entry(
+    return TrashEntry(
         id=place.name,
         kind=kind,
-        name=str(files.read_object(named).get("name") or match[1]),
+        name=str(files.read_json_object(named).get("name") or match[1]),
         at=place.stat().st_mtime,
-        bytes=files.size(place),
-        home=files.workspace() / _FOLDERS[kind],
+        bytes=files.disk_usage(place),
+        home=files.workspace_folder() / _FOLDERS[kind],
         parts=((place, before),),
     )
 
 
-def _refuse_preset(entry: Entry) -> None:
+def _refuse_taken_preset_name(entry: TrashEntry) -> None:
     for path in sorted(entry.home.glob("*.json")):
-        if files.read_object(path).get("name") == entry.name:
+        if files.read_json_object(path).get("name") == entry.name:
             raise CatDogError(
                 "There is a preset '{name}' already. Delete that one, or save it under another"
                 " name, then restore this.",

@@ -47,13 +47,13 @@ def augment(
 ) -> None:
     """Draw random variants of a photo on one sheet, each with its values, as training sees them."""
     inputs = (photo, partner, Path(start) if Path(start).is_file() else None)
-    target = output_files.resolve(out, output_files.of_figure(out), inputs, force)
-    settings = options.override(options.augmentation(start), flags)
-    shown = [_load(path) for path in (photo, partner) if path]
+    target = output_files.resolve_output(out, output_files.get_figure_kind(out), inputs, force)
+    settings = options.override_settings(options.resolve_augmentation(start), flags)
+    shown = [_load_photo(path) for path in (photo, partner) if path]
     variants: Variants = engine.variants(shown[0], settings, count, seed)
     mixes: list[Mix] = []
     if settings.mixes and partner:
-        variants, mixes = _mixed(variants, shown[1], settings, seed)
+        variants, mixes = _mix_variants(variants, shown[1], settings, seed)
     elif settings.mixes:
         print(
             "MixUp and CutMix need other photos: they are left out here. --with PHOTO gives one.",
@@ -64,25 +64,25 @@ def augment(
         print(
             f"{partner} is not mixed in: --mixup-alpha and --cutmix-alpha are 0.", file=sys.stderr
         )
-    title = f"{photo.name}: {plots.describe(settings)}"
+    title = f"{photo.name}: {plots.describe_augmentation(settings)}"
     originals = shown if mixes else shown[:1]
-    plots.contact_sheet(variants, target, originals=originals, mixes=mixes, title=title)
+    plots.write_contact_sheet(variants, target, originals=originals, mixes=mixes, title=title)
     print(f"{count} variants in {out}")
 
 
-def _load(path: Path) -> Photo:
-    data = models.read(path)
+def _load_photo(path: Path) -> Photo:
+    data = models.read_photo(path)
     try:
-        return decode.load(data, Training().image_size)
+        return decode.decode_and_fit(data, Training().image_size)
     except PhotoError as error:
         raise PhotoError("{file}: {reason}", file=path, reason=error) from error
 
 
-def _mixed(
+def _mix_variants(
     variants: Variants, partner: Photo, settings: Augmentation, seed: int
 ) -> tuple[Variants, list[Mix]]:
     """Each variant mixed with one of the partner: in training too, all are changed, then mixed."""
     others = [other for other, _ in engine.variants(partner, settings, len(variants), seed + 1)]
-    made = mixing.variants([photo for photo, _ in variants], others, settings, seed)
+    made = mixing.make_mixed_variants([photo for photo, _ in variants], others, settings, seed)
     drawn = [transform for _, transform in variants]
     return list(zip([photo for photo, _ in made], drawn, strict=True)), [mix for _, mix in made]

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..data import datasets
 from ..data.datasets import Dataset
-from ..data.edits import ACTIONS, Choice
+from ..data.edits import ACTIONS, PhotoEdit
 from . import output
 from .options import Folder
 
@@ -34,13 +34,15 @@ def decide(
     whatever 'check' says, or restore them to how they lie. All other commands and the pages go by
     it; no file is touched."""
     dataset = datasets.open_folder(folder)
-    chosen = [Choice(_name(dataset, folder, photo), action, to) for photo in photos]
-    _told(datasets.change(dataset.id, chosen))
+    chosen = [
+        PhotoEdit(_resolve_photo_name(dataset, folder, photo), action, to) for photo in photos
+    ]
+    _print_dataset_counts(datasets.edit_photos(dataset.id, chosen))
 
 
 def undo(folder: Folder) -> None:
     """Take back what was decided last about a dataset."""
-    _told(datasets.undo(datasets.open_folder(folder).id))
+    _print_dataset_counts(datasets.undo_last_edit(datasets.open_folder(folder).id))
 
 
 def split(
@@ -53,9 +55,9 @@ def split(
 ) -> None:
     """Divide the photos anew, by class and seed; photos that look alike stay on one side."""
     dataset = datasets.open_folder(folder)
-    with output.bar("looking") as progress:
+    with output.progress_bar("looking") as progress:
         anew = datasets.resplit(dataset.id, seed, validation, test, progress)
-    _told(anew)
+    _print_dataset_counts(anew)
 
 
 def classes(
@@ -69,32 +71,32 @@ def classes(
     if names:
         dataset = datasets.order_classes(datasets.open_folder(folder).id, names)
     for number, name in enumerate(dataset.classes):
-        print(f"{number} {shown(name)}")
+        print(f"{number} {truncate_for_display(name)}")
 
 
-def opened(folder: Path, order: str | None) -> Dataset:
+def open_dataset(folder: Path, order: str | None) -> Dataset:
     """A folder's dataset, remembered; `order`, class names with commas between, is set if given.
 
     Raises:
         DatasetError: the folder is none, or the names are not those of its classes.
     """
     dataset = datasets.open_folder(folder)
-    names = _names(order)
+    names = _parse_order(order)
     if names and names != dataset.classes:
         return datasets.order_classes(dataset.id, names)
     return dataset
 
 
-def read(folder: Path, order: str | None) -> Dataset:
-    """As `opened`, but nothing is written."""
-    return datasets.read_folder(folder, _names(order))
+def read_dataset(folder: Path, order: str | None) -> Dataset:
+    """As `open_dataset`, but nothing is written."""
+    return datasets.read_folder(folder, _parse_order(order))
 
 
-def _names(order: str | None) -> tuple[str, ...]:
+def _parse_order(order: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in order.split(",")) if order else ()
 
 
-def _name(dataset: Dataset, folder: Path, photo: Path) -> str:
+def _resolve_photo_name(dataset: Dataset, folder: Path, photo: Path) -> str:
     """A photo's name in its dataset, given as that, as a path, or as one from the folder on."""
     known = {file for file, _, _ in dataset.photos} | set(dataset.excluded)
     if photo.as_posix() in known:
@@ -107,7 +109,7 @@ def _name(dataset: Dataset, folder: Path, photo: Path) -> str:
     return photo.as_posix()
 
 
-def _told(dataset: Dataset) -> None:
+def _print_dataset_counts(dataset: Dataset) -> None:
     output.print_counts(dataset.counts())
     if dataset.excluded:
         print(f"excluded: {len(dataset.excluded)}")

@@ -12,14 +12,14 @@ import typer
 
 from ..base import library_output
 from ..base.errors import DatasetError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..data import archives, cats_vs_dogs, imports, tfds, tfrecord_frames, url_import
-from ..data.cats_vs_dogs import Fetch, Tell
+from ..data.cats_vs_dogs import Fetch, PhaseProgress
 from ..data.datasets import Dataset
 from ..data.preview import Preview
 from . import output
 
-_TFDS = "tfds:"
+_TFDS_PREFIX = "tfds:"
 _MB = 1_000_000
 
 
@@ -30,22 +30,22 @@ def download(
     ] = None,
 ) -> None:
     """Download the dataset of the class: 3,000 photos of cats and dogs, 68 MB."""
-    with _telling() as (tell, pause):
+    with _show_phase_progress() as (tell, pause):
 
         def looked(found: Preview) -> None:
             pause()
-            _understood(found)
+            _print_preview(found)
 
         fetch = Fetch(tell=tell, looked=looked)
         if folder is None:
-            place, total = (made := cats_vs_dogs.dataset(fetch)).root, len(made.photos)
+            place, total = (made := cats_vs_dogs.fetch_cats_vs_dogs(fetch)).root, len(made.photos)
         else:
-            place, total = folder, cats_vs_dogs.into(folder, fetch).total
+            place, total = folder, cats_vs_dogs.fetch_into_folder(folder, fetch).total
     print(f"{total} photos in {place}")
     print(cats_vs_dogs.ORIGIN)
 
 
-def bring(
+def import_dataset(
     source: Annotated[
         str,
         typer.Argument(
@@ -60,69 +60,71 @@ def bring(
     """Bring a zip or tar of photos, TFRecords (a file, or a folder of them with image/encoded and
     image/class/label), a zip, tar or folder of photos at a URL such as s3://bucket/photos, or a
     dataset of tensorflow_datasets, into the workspace."""
-    if source.startswith(_TFDS):
-        return _bring_tfds(source.removeprefix(_TFDS), look)
+    if source.startswith(_TFDS_PREFIX):
+        return _import_tfds(source.removeprefix(_TFDS_PREFIX), look)
     if url_import.is_url(source):
-        return _bring_url(source, look)
+        return _import_url(source, look)
     path = Path(source)
-    if tfrecord_frames.found_in(path):
-        return _bring_records(path, look)
+    if tfrecord_frames.holds_tfrecords(path):
+        return _import_records(path, look)
     if not path.is_file():
         raise DatasetError(
             "{file} is not there, or is no file. Expected a zip or tar of photos. Check its name.",
             file=path,
         )
-    _understood(archives.look(path, path.name))
+    _print_preview(archives.inspect_archive(path, path.name))
     if not look:
-        with output.bar("unpacking") as progress:
-            found = imports.archive(path, path.name, progress)
-        _made(found)
+        with output.progress_bar("unpacking") as progress:
+            found = imports.import_archive(path, path.name, progress)
+        _print_dataset(found)
     return None
 
 
-def _bring_url(url: str, look: bool) -> None:
-    with _telling() as (tell, _):
-        found = imports.look_at_url(url, tell) if look else imports.url(url, tell)
-    return _understood(found) if isinstance(found, Preview) else _made(found)
+def _import_url(url: str, look: bool) -> None:
+    with _show_phase_progress() as (tell, _):
+        found = imports.preview_url(url, tell) if look else imports.import_url(url, tell)
+    return _print_preview(found) if isinstance(found, Preview) else _print_dataset(found)
 
 
-def _bring_records(path: Path, look: bool) -> None:
+def _import_records(path: Path, look: bool) -> None:
     library_output.import_tensorflow()
     from ..data import tfrecord_import
 
     if look:
-        return _understood(tfrecord_import.look(path))
-    with output.bar("unpacking") as progress:
-        found = tfrecord_import.import_foreign(path, progress=progress)
+        return _print_preview(tfrecord_import.preview_tfrecords(path))
+    with output.progress_bar("unpacking") as progress:
+        found = tfrecord_import.import_tfrecords(path, progress=progress)
     for message, values in found.note["warnings"]:
         print(message.format(**values))
-    return _made(found)
+    return _print_dataset(found)
 
 
-def _bring_tfds(name: str, look: bool) -> None:
-    found = tfds.look(name)
-    counts = ", ".join(f"{n:,} {shown(split)}" for split, n in found.counts.items())
-    print(f"{counts or 'photos not counted yet'}; classes: {shown(', '.join(found.classes), 300)}")
+def _import_tfds(name: str, look: bool) -> None:
+    found = tfds.inspect_tfds_dataset(name)
+    counts = ", ".join(f"{n:,} {truncate_for_display(split)}" for split, n in found.counts.items())
+    print(
+        f"{counts or 'photos not counted yet'}; classes: {truncate_for_display(', '.join(found.classes), 300)}"
+    )
     print(f"{found.size / _MB:,.0f} MB to fetch" if found.size else "Bytes to fetch: not known yet")
     if not look:
         # What the package itself says of its progress is no result.
-        with _telling() as (tell, _), redirect_stdout(sys.stderr):
-            made = tfds.dataset(name, tell)
-        _made(made)
+        with _show_phase_progress() as (tell, _), redirect_stdout(sys.stderr):
+            made = tfds.import_tfds_dataset(name, tell)
+        _print_dataset(made)
 
 
-def _understood(found: Preview) -> None:
+def _print_preview(found: Preview) -> None:
     output.print_counts(found.counts)
     for message, values in found.sentences()[1:]:
         print(message.format(**values))
 
 
-def _made(found: Dataset) -> None:
+def _print_dataset(found: Dataset) -> None:
     print(f"{len(found.photos)} photos in {found.root}")
 
 
 @contextmanager
-def _telling() -> Iterator[tuple[Tell, Callable[[], None]]]:
+def _show_phase_progress() -> Iterator[tuple[PhaseProgress, Callable[[], None]]]:
     """A bar for each phase of the work, in megabytes; and what ends it, to print a line."""
     with ExitStack() as stack:
         now: dict[str, Callable[..., None]] = {}
@@ -130,7 +132,7 @@ def _telling() -> Iterator[tuple[Tell, Callable[[], None]]]:
         def tell(phase: str, done: int, total: int) -> None:
             if phase not in now:
                 stack.close()
-                now[phase] = stack.enter_context(output.bar(f"{phase.lower()}, MB"))
+                now[phase] = stack.enter_context(output.progress_bar(f"{phase.lower()}, MB"))
             now[phase](done // _MB, total // _MB)
 
         yield tell, stack.close

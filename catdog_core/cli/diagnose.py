@@ -30,11 +30,11 @@ def diagnose(
     diverged or too short to tell; and what to try next."""
     if Path(history).is_file():
         facts = RunContext(classes=classes, validation_photos=validation_photos)
-        verdict = judge(history_import.read(Path(history)), facts)
+        verdict = judge(history_import.read_history(Path(history)), facts)
     else:
-        verdict = histories.of_run(runs.load(history))
+        verdict = histories.diagnose_run(runs.load_run(history))
     if as_json:
-        output.print_json(_as_json(verdict))
+        output.print_json(_verdict_to_json(verdict))
         return
     print(f"{verdict.kind}: {verdict}")
     for remark in verdict.remarks:
@@ -52,10 +52,10 @@ def history(
     classes: Annotated[int, typer.Option(min=2, help="Number of classes.")] = 2,
 ) -> None:
     """Bring the history of a training from elsewhere in, as a run without a model, to compare."""
-    print(f"Run {history_import.bring(file, name, classes, validation_photos)}")
+    print(f"Run {history_import.import_history(file, name, classes, validation_photos)}")
 
 
-def _as_json(verdict: Verdict) -> dict[str, object]:
+def _verdict_to_json(verdict: Verdict) -> dict[str, object]:
     """The verdict for programs; epochs count from 1, as in its sentences."""
     numbers = {name: round(value, 6) for name, value in verdict.numbers.items()}
     if "best_epoch" in numbers:
@@ -65,10 +65,10 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
         "message": str(verdict),
         "since_epoch": None if verdict.since is None else verdict.since + 1,
         "numbers": numbers,
-        "remarks": [_said(said) for said in verdict.remarks],
-        "steps": [_said(said) for said in verdict.steps],
+        "remarks": [_message_to_json(said) for said in verdict.remarks],
+        "steps": [_message_to_json(said) for said in verdict.steps],
     }
 
 
-def _said(said: Message) -> dict[str, str]:
+def _message_to_json(said: Message) -> dict[str, str]:
     return {"id": said.id, "message": str(said)}

@@ -9,7 +9,7 @@ import typer
 
 from .. import export as room
 from ..base import files
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..export import bundle_import, formats
 from ..export.formats import FORMATS
 from ..runs import model_registry
@@ -32,25 +32,27 @@ def export(
 ) -> None:
     """Write a run, or its best model, for elsewhere, and compare its answers with Keras's."""
     removed.refuse_format(kind)
-    exporter = formats.format_of(kind)
+    exporter = formats.get_format(kind)
     if not exporter.needs_run:
-        model_registry.find(run)  # a mistake is told at once, not after TensorFlow has loaded
+        model_registry.find_model_file(
+            run
+        )  # a mistake is told at once, not after TensorFlow has loaded
     packed = out.suffix == ".zip"
-    wanted = output_files.of_export(kind, exporter.extension, packed and exporter.is_folder)
+    wanted = output_files.get_export_kind(kind, exporter.extension, packed and exporter.is_folder)
     if exporter.is_folder and not packed:
-        if files.is_taken(out):
-            raise room.taken(out)
+        if files.exists_nonempty(out):
+            raise room.output_exists_error(out)
         wanted = "folder"
-    target = output_files.resolve(out, wanted, [output_files.of_model(run)], force)
+    target = output_files.resolve_output(out, wanted, [output_files.get_model_input(run)], force)
     with files.temporary_folder("export") as folder:
         source = run.absolute() if run.exists() else run
-        made = room.make(source, kind, folder, lambda _phase: None, packed=packed)
-        room.place(made.path, target)
+        made = room.export_in_subprocess(source, kind, folder, lambda _phase: None, packed=packed)
+        room.install_export(made.path, target)
     if as_json:
         told = {"format": kind, "file": str(out), "bytes": made.bytes, "parity": made.parity}
         output.print_json(told)
         return
-    print(f"{kind} in {shown(str(out), 300)}, {made.bytes:,} bytes")
+    print(f"{kind} in {truncate_for_display(str(out), 300)}, {made.bytes:,} bytes")
     if made.parity:
         _print_parity(made.parity)
 
@@ -60,18 +62,20 @@ def import_run(
     as_json: AsJson = False,
 ) -> None:
     """Bring in a run from the zip that 'export RUN_DIR bundle' or the Export page made."""
-    found = bundle_import.bring(file)
+    found = bundle_import.import_bundle(file)
     run = found.run
     if as_json:
         told = {"run": run.id, "folder": str(run.folder), "status": run.status}
         output.print_json({**told, "dataset": found.dataset.id if found.dataset else None})
         return
-    print(f"Run {run.folder}: '{shown(run.name)}', {len(run.epochs)} epochs, {run.status}")
+    print(
+        f"Run {run.folder}: '{truncate_for_display(run.name)}', {len(run.epochs)} epochs, {run.status}"
+    )
     if run.can_resume and found.dataset:
         print(f"Its photos are here: go on with 'resume {run.id}'.")
     elif run.can_resume:
         print(
-            f"Its photos, '{shown(run.dataset_name)}', are not in this workspace. 'resume {run.id}'"
+            f"Its photos, '{truncate_for_display(run.dataset_name)}', are not in this workspace. 'resume {run.id}'"
             " goes on once they are."
         )
 
@@ -81,7 +85,9 @@ def _print_parity(parity: dict[str, Any]) -> None:
         if parity["missing"]:
             print(f"Its answers were not compared: pip install {parity['missing']}")
         return
-    where = f"of {shown(parity['dataset'], 60)}" if parity["dataset"] else "drawn pets"
+    where = (
+        f"of {truncate_for_display(parity['dataset'], 60)}" if parity["dataset"] else "drawn pets"
+    )
     print(
         f"Largest difference from the Keras model: {parity['difference']:.2g} in probability,"
         f" {parity['labels']} labels differ ({parity['photos']} photos, {where};"

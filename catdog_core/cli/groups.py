@@ -17,13 +17,13 @@ from rich.table import Table
 from ..analysis import contrast, sweep_table
 from ..base import interruption
 from ..base.errors import CatDogError, ClusterError, SettingsError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..config import Augmentation, Training
 from ..runs import Run, run_process
 from ..tuning import grid as grids
 from ..tuning import groups, plans, ray_session
 from ..tuning.groups import Cluster, Group
-from ..tuning.plans import Plan
+from ..tuning.plans import GroupPlan
 from . import curate, options, output
 from .options import AsJson, Folder, NetworkFile
 
@@ -32,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=False,
 )
-_LOOK = 0.5  # seconds between two looks
+_POLL_SECONDS = 0.5  # seconds between two looks
 
 Address = Annotated[
     str | None,
@@ -84,25 +84,25 @@ def sweep(
 ) -> None:
     """Train a run for each combination of a grid of settings, as Ray Tune trials; flags are what
     they have in common. Ctrl-C stops it, resumably."""
-    ray_session.refuse_missing()
+    ray_session.check_ray_installed()
     if resume:
         if folder is not None or grid is not None or flags:
             raise SettingsError(
                 "--resume goes on with a sweep as it was made. Expected no DIR, no --grid and no"
                 " settings with it."
             )
-        drive(resume, address, at_once=at_once, tries=tries, as_json=as_json)
+        drive_group(resume, address, at_once=at_once, tries=tries, as_json=as_json)
         return
     if folder is None or grid is None:
         raise SettingsError(
             "A new sweep needs a folder of photos and a grid, such as 'sweep DIR --grid GRID.json'."
         )
-    cluster = Cluster(address or ray_session.LOCAL, at_once, tries or groups.TRIES)
-    ray_session.refuse_silent(cluster.address)
-    wanted = grids.read(grid)
-    training, changes = options.asked(flags, augmentation, network)
-    plan = plans.sweep(curate.opened(folder, None), wanted, training, changes)
-    drive(groups.create(plan, name, cluster), as_json=as_json)
+    cluster = Cluster(address or ray_session.LOCAL, at_once, tries or groups.DEFAULT_TRIES)
+    ray_session.check_reachable(cluster.address)
+    wanted = grids.load_grid(grid)
+    training, changes = options.resolve_settings(flags, augmentation, network)
+    plan = plans.plan_sweep(curate.open_dataset(folder, None), wanted, training, changes)
+    drive_group(groups.create_group(plan, name, cluster), as_json=as_json)
 
 
 def stop_sweep(key: SweepKey) -> None:
@@ -112,12 +112,12 @@ def stop_sweep(key: SweepKey) -> None:
 
 def list_sweeps() -> None:
     """List the sweeps of the workspace, the newest first."""
-    for group in groups.listing():
+    for group in groups.list_groups():
         if group.kind == "sweep" or group.cluster:
             print(
                 f"{group.id}  {group.status}"
                 f"  {group.count('done', 'pruned')}/{len(group.runs)} trials ended"
-                f"  {group.core_seconds:,.0f} core-seconds  {shown(group.name)}"
+                f"  {group.core_seconds:,.0f} core-seconds  {truncate_for_display(group.name)}"
             )
 
 
@@ -132,9 +132,13 @@ def twin(
     flags: dict[str, Any],
 ) -> None:
     """Train the same network twice, plain and augmented, and say what augmentation changed."""
-    cluster = _cluster(address)
-    training, dataset = options.training(flags), curate.opened(folder, None)
-    _train(plans.twin(dataset, training, options.augmentation(augment)), name, cluster)
+    cluster = _resolve_cluster(address)
+    training, dataset = options.resolve_training(flags), curate.open_dataset(folder, None)
+    _train_plan(
+        plans.plan_paired_experiment(dataset, training, options.resolve_augmentation(augment)),
+        name,
+        cluster,
+    )
 
 
 @app.command("small-data")
@@ -163,8 +167,8 @@ def small_data(
     flags: dict[str, Any],
 ) -> None:
     """Train the same network on more and more photos, and show accuracy against data."""
-    cluster = _cluster(address)
-    dataset, changes = curate.opened(folder, None), options.augmentation(augment)
+    cluster = _resolve_cluster(address)
+    dataset, changes = curate.open_dataset(folder, None), options.resolve_augmentation(augment)
     augmentations: dict[str, list[Augmentation | None]]
     augmentations = {"plain": [None], "augmented": [changes], "both": [None, changes]}
     if variants not in augmentations or budget not in ("steps", "epochs"):
@@ -182,82 +186,88 @@ def small_data(
             text=sizes[:60],
         ) from error
     names = [model.strip() for model in models.split(",") if model.strip()]
-    plan = plans.small_data(
+    plan = plans.plan_small_data(
         dataset,
-        [options.training({**flags, "model": model}) for model in names]
-        or [options.training(flags)],
-        chosen or plans.sizes(dataset),
+        [options.resolve_training({**flags, "model": model}) for model in names]
+        or [options.resolve_training(flags)],
+        chosen or plans.available_sizes(dataset),
         augmentations[variants],
         "steps" if budget == "steps" else "epochs",
     )
-    _train(plan, name, cluster)
+    _train_plan(plan, name, cluster)
 
 
 @app.command()
 def resume(key: Key, address: Address = None) -> None:
     """Go on with an experiment that was stopped or broke off."""
-    _work(key, address)
+    _run_group(key, address)
 
 
 @app.command()
 def stop(key: Key) -> None:
     """Ask an experiment to stop: the run that trains, and those that wait."""
-    group = groups.load(key)
+    group = groups.load_group(key)
     if group.is_active or not group.cluster:
-        groups.stop(key)
-    print(f"Asked '{shown(group.name)}' to stop.", flush=True)
+        groups.stop_group(key)
+    print(f"Asked '{truncate_for_display(group.name)}' to stop.", flush=True)
     run_process.wait_for_stops()
 
 
 @app.command("list")
 def list_groups() -> None:
     """List the experiments of the workspace, the newest first."""
-    for group in groups.listing():
+    for group in groups.list_groups():
         done = sum(run.status == "done" for run in group.runs)
         print(f"{group.id}  {group.status}  {done}/{len(group.runs)} runs done  {group.name}")
 
 
-def _cluster(address: str | None) -> Cluster | None:
+def _resolve_cluster(address: str | None) -> Cluster | None:
     """Where to train; raises ClusterError for what cannot be used, before any run is made."""
     if address is None:
         return None
-    ray_session.refuse_missing()
-    ray_session.refuse_silent(address)
+    ray_session.check_ray_installed()
+    ray_session.check_reachable(address)
     return Cluster(address)
 
 
-def _train(plan: Plan, name: str, cluster: Cluster | None) -> None:
-    _work(groups.create(plan, name, cluster), cluster.address if cluster else None)
+def _train_plan(plan: GroupPlan, name: str, cluster: Cluster | None) -> None:
+    _run_group(groups.create_group(plan, name, cluster), cluster.address if cluster else None)
 
 
-def _work(key: str, address: str | None) -> None:
+def _run_group(key: str, address: str | None) -> None:
     print(f"Experiment {key}", flush=True)
     if address is not None:
-        if drive(key, address).left:
+        if drive_group(key, address).left:
             return
     else:
-        for run in groups.release(groups.load(key)):
+        for run in groups.clear_stop_requests(groups.load_group(key)):
             print(f"{run.name}: {run.folder}", flush=True)
-            if output.train(run.folder).can_resume:
+            if output.train_with_progress(run.folder).can_resume:
                 print(f"Stopped. Go on with: python -m catdog_core experiment resume {key}")
                 return
-    for line in _shows(groups.load(key)):
+    for line in _describe_results(groups.load_group(key)):
         print(line)
 
 
-def _shows(group: Group) -> Iterator[str]:
+def _describe_results(group: Group) -> Iterator[str]:
     """What an experiment has shown, line by line."""
     if group.kind == "twin":
-        yield from map(str, contrast.twins(*group.runs[:2]))
+        yield from map(str, contrast.compare_pair(*group.runs[:2]))
         return
-    found = contrast.points(group.runs)
+    found = contrast.learning_curve_points(group.runs)
     for point in found:
-        name, interval = contrast.label(point.line), f"{point.low:.3f} to {point.high:.3f}"
+        name, interval = contrast.format_line(point.line), f"{point.low:.3f} to {point.high:.3f}"
         yield f"{name}, {point.photos} photos: {point.accuracy:.4f} ({interval})"
-    yield from map(str, (*contrast.growth(found), *(said for _, _, said in contrast.ahead(found))))
+    yield from map(
+        str,
+        (
+            *contrast.describe_learning_curve(found),
+            *(said for _, _, said in contrast.compare_lines(found)),
+        ),
+    )
 
 
-def drive(
+def drive_group(
     key: str,
     address: str | None = None,
     *,
@@ -276,65 +286,65 @@ def drive(
         groups.start_driver(key, address, at_once=at_once, tries=tries)
     except KeyboardInterrupt:
         with suppress(CatDogError):
-            groups.stop(key)
+            groups.stop_group(key)
         raise
     console = Console(stderr=True)
     print(f"Sweep {key}", file=sys.stderr if as_json else sys.stdout, flush=True)
     told: set[str] = set()
-    with _live(console) as live:
+    with _show_live_table(console) as live:
         while True:
             try:
-                group = groups.load(key)
+                group = groups.load_group(key)
                 live(group)
                 if not as_json:
-                    _print_ended(group, told, console)
+                    _print_ended_trials(group, told, console)
                 if not group.is_active:
                     break
-                time.sleep(_LOOK)
+                time.sleep(_POLL_SECONDS)
             except KeyboardInterrupt:
-                if (groups.load(key).folder / "stop").exists():
+                if (groups.load_group(key).folder / "stop").exists():
                     raise
-                interruption.obeyed()
-                groups.stop(key)
-    _print_end(group, as_json)
+                interruption.clear_received_signal()
+                groups.stop_group(key)
+    _print_group_result(group, as_json)
     return group
 
 
-def as_table(group: Group) -> Table:
+def build_group_table(group: Group) -> Table:
     """The runs of a group as a table for the terminal."""
     rest = f", about {group.eta:,.0f} s to go" if group.is_active and group.eta else ""
-    title = f"{shown(group.name)}: {group.status}, {group.core_seconds:,.0f} core-seconds{rest}"
+    title = f"{truncate_for_display(group.name)}: {group.status}, {group.core_seconds:,.0f} core-seconds{rest}"
     columns = ("run", "status", "epochs", "best val_accuracy", "tries", "seconds")
     table = Table(*columns, title=title.replace("[", r"\["), box=None)
     for run in group.runs:
-        trial, best = group.trials[run.id], sweep_table.result(run)
+        trial, best = group.trials[run.id], sweep_table.best_accuracy(run)
         total = run.training.epochs if run.training else "?"
-        cells = [_short(group, run), trial.status, f"{trial.epoch}/{total}"]
+        cells = [_short_run_name(group, run), trial.status, f"{trial.epoch}/{total}"]
         cells += [f"{best:.4f}" if best is not None else "", str(trial.tries)]
         table.add_row(*[cell.replace("[", r"\[") for cell in (*cells, f"{trial.seconds:.0f}")])
     return table
 
 
 @contextmanager
-def _live(console: Console) -> Iterator[Any]:
+def _show_live_table(console: Console) -> Iterator[Any]:
     """A table that is drawn anew while the block runs; without a terminal there is none."""
     if not console.is_terminal:
         yield lambda group: None
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        yield lambda group: live.update(as_table(group), refresh=True)
+        yield lambda group: live.update(build_group_table(group), refresh=True)
 
 
-def _print_ended(group: Group, told: set[str], console: Console) -> None:
+def _print_ended_trials(group: Group, told: set[str], console: Console) -> None:
     """A line for each trial that has ended since the last call."""
     for run in group.runs:
-        trial, best = group.trials[run.id], sweep_table.result(run)
-        if run.id in told or trial.status not in groups.ENDED:
+        trial, best = group.trials[run.id], sweep_table.best_accuracy(run)
+        if run.id in told or trial.status not in groups.ENDED_STATUSES:
             continue
         told.add(run.id)
         figure = f", val_accuracy {best:.4f}" if best is not None else ""
         again = f", {trial.tries} tries" if trial.tries > 1 else ""
-        line = f"{_short(group, run)}: {trial.status} after {trial.epoch} epochs{figure}"
+        line = f"{_short_run_name(group, run)}: {trial.status} after {trial.epoch} epochs{figure}"
         line += f", {trial.seconds:.0f} s{again}"
         if console.is_terminal and sys.stdout.isatty():
             console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -342,9 +352,9 @@ def _print_ended(group: Group, told: set[str], console: Console) -> None:
             print(line, flush=True)
 
 
-def _print_end(group: Group, as_json: bool) -> None:
+def _print_group_result(group: Group, as_json: bool) -> None:
     if as_json:
-        output.print_json(_as_json(group))
+        output.print_json(_group_to_json(group))
     if group.error:
         params = group.error.get("params")
         raise ClusterError(
@@ -359,15 +369,17 @@ def _print_end(group: Group, as_json: bool) -> None:
         )
     if as_json:
         return
-    best = max(group.runs, key=lambda run: sweep_table.result(run) or 0.0)
-    if (result := sweep_table.result(best)) is not None:
-        print(f"Best: {_short(group, best)}, validation accuracy {result:.4f}, {best.folder}")
+    best = max(group.runs, key=lambda run: sweep_table.best_accuracy(run) or 0.0)
+    if (result := sweep_table.best_accuracy(best)) is not None:
+        print(
+            f"Best: {_short_run_name(group, best)}, validation accuracy {result:.4f}, {best.folder}"
+        )
     print(f"{group.core_seconds:,.0f} core-seconds")
     if group.left:
         print(f"Stopped. Go on with: python -m catdog_core sweep --resume {group.id}")
 
 
-def _as_json(group: Group) -> dict[str, Any]:
+def _group_to_json(group: Group) -> dict[str, Any]:
     trials = []
     for run in group.runs:
         trial = group.trials[run.id]
@@ -379,13 +391,13 @@ def _as_json(group: Group) -> dict[str, Any]:
                 "epochs": trial.epoch,
                 "tries": trial.tries,
                 "core_seconds": round(trial.core_seconds, 1),
-                "val_accuracy": sweep_table.result(run),
+                "val_accuracy": sweep_table.best_accuracy(run),
             }
         )
     cost = round(group.core_seconds, 1)
     return {"id": group.id, "status": group.status, "core_seconds": cost, "trials": trials}
 
 
-def _short(group: Group, run: Run) -> str:
+def _short_run_name(group: Group, run: Run) -> str:
     """A run's name without the group's, which all of them carry."""
-    return shown(run.name.removesuffix(f" · {group.name}"))
+    return truncate_for_display(run.name.removesuffix(f" · {group.name}"))

@@ -12,7 +12,7 @@ import typer
 from ..analysis import embedding, predictions
 from ..base import library_output, limits
 from ..base.errors import PhotoError, SettingsError
-from ..base.files import open_regular, shown, write_bytes
+from ..base.files import open_regular, truncate_for_display, write_bytes
 from . import curate, output, output_files
 from .options import AsJson, Folder, Force, Order
 
@@ -42,32 +42,34 @@ def evaluate(
         raise SettingsError(
             "There is no split '{split}'. Expected train, validation or test.", split=split
         )
-    inputs = [output_files.of_model(model), folder if isinstance(folder, Path) else None]
-    csv = output_files.resolve(csv, "table", inputs, force) if csv else None
-    see = output_files.resolve(see, "table", [*inputs, csv], force) if see else None
-    dataset = curate.read(folder, order)
+    inputs = [output_files.get_model_input(model), folder if isinstance(folder, Path) else None]
+    csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None
+    see = output_files.resolve_output(see, "table", [*inputs, csv], force) if see else None
+    dataset = curate.read_dataset(folder, order)
     if split is None and dataset.note.get("layout") != "seeded":
         split = "validation"
     library_output.import_tensorflow()
     from ..analysis.evaluate import evaluate as measure
 
-    with output.bar("evaluating") as progress:
+    with output.progress_bar("evaluating") as progress:
         found = measure(model, dataset, split, progress=progress, see=see is not None)
     for file, error in found.unreadable:
-        print(f"Left out {shown(file, 200)}: {error}", file=sys.stderr)
+        print(f"Left out {truncate_for_display(file, 200)}: {error}", file=sys.stderr)
     if csv:
-        write_bytes(csv, predictions.encoded(found.table))
+        write_bytes(csv, predictions.encode_predictions_csv(found.table))
     if see and found.seen:
-        xy = embedding.layout(found.seen, "pca")
-        write_bytes(see, embedding.encoded(found.seen, xy, found.table))
+        xy = embedding.layout_embedding(found.seen, "pca")
+        write_bytes(see, embedding.encode_layout_csv(found.seen, xy, found.table))
     if as_json:
         names = ("accuracy", "loss", "n", "classes", "confusion")
         output.print_json({name: getattr(found, name) for name in names})
         return
     print(f"accuracy {found.accuracy:.4f}, loss {found.loss:.4f}, {found.n} photos")
     for name, counts in zip(found.classes, found.confusion, strict=True):
-        told = ", ".join(f"{n} as {shown(c)}" for c, n in zip(found.classes, counts, strict=True))
-        print(f"{shown(name)}: {told}")
+        told = ", ".join(
+            f"{n} as {truncate_for_display(c)}" for c, n in zip(found.classes, counts, strict=True)
+        )
+        print(f"{truncate_for_display(name)}: {told}")
 
 
 def predict(
@@ -83,29 +85,33 @@ def predict(
             raise PhotoError(
                 "{file} is not there, or is no file. Expected a photo. Check its name.", file=photo
             )
-    inputs = [output_files.of_model(model), *photos]
-    csv = output_files.resolve(csv, "table", inputs, force) if csv else None
+    inputs = [output_files.get_model_input(model), *photos]
+    csv = output_files.resolve_output(csv, "table", inputs, force) if csv else None
     library_output.import_tensorflow()
     from ..analysis import predict
 
-    predictor = predict.load(model)
-    with output.bar("predicting") as progress:
-        named = ((str(photo), read(photo)) for photo in photos)
-        rows = predict.photos(predictor, named, lambda done: progress(done, len(photos)))
+    predictor = predict.load_predictor(model)
+    with output.progress_bar("predicting") as progress:
+        named = ((str(photo), read_photo(photo)) for photo in photos)
+        rows = predict.predict_photos(predictor, named, lambda done: progress(done, len(photos)))
     if csv:
-        write_bytes(csv, predict.to_csv(rows, predictor.classes, for_spreadsheet=False).encode())
+        write_bytes(
+            csv, predict.predictions_to_csv(rows, predictor.classes, for_spreadsheet=False).encode()
+        )
     _refuse_all_unreadable(rows)
     for warning in predictor.warnings:
         print(warning, file=sys.stderr)
     if as_json:
-        told = [_as_json(row, predictor.classes) for row in rows]
+        told = [_prediction_to_json(row, predictor.classes) for row in rows]
         output.print_json({"classes": predictor.classes, "predictions": told})
         return
     for row in rows:
         if row.error:
-            print(f"{shown(row.file, 200)}: {row.error}", file=sys.stderr)
+            print(f"{truncate_for_display(row.file, 200)}: {row.error}", file=sys.stderr)
         else:
-            print(f"{shown(row.file, 200)}: {shown(row.label)} {max(row.probabilities):.4f}")
+            print(
+                f"{truncate_for_display(row.file, 200)}: {truncate_for_display(row.label)} {max(row.probabilities):.4f}"
+            )
 
 
 def _refuse_all_unreadable(rows: Sequence[Any]) -> None:
@@ -115,18 +121,18 @@ def _refuse_all_unreadable(rows: Sequence[Any]) -> None:
         )
 
 
-def _as_json(row: Any, classes: Sequence[str]) -> dict[str, Any]:
+def _prediction_to_json(row: Any, classes: Sequence[str]) -> dict[str, Any]:
     if row.error:
         return {"file": row.file, "error": str(row.error)}
     chances = dict(zip(classes, row.probabilities, strict=True))
     return {"file": row.file, "label": row.label, "probabilities": chances}
 
 
-def read(path: Path) -> bytes:
+def read_photo(path: Path) -> bytes:
     """A photo's bytes. Raises PhotoError when the file cannot be read."""
     try:
         with open_regular(path) as file:  # no more of it than shows that it is too large
-            return file.read(limits.current().photo_bytes + 1)
+            return file.read(limits.current_limits().photo_bytes + 1)
     except OSError as error:
         raise PhotoError(
             "{file} could not be read: {reason}. Expected a photo.",

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from ..augmentation import presets
 from ..base import bounded_readers, files
 from ..base.errors import SettingsError
-from ..base.field_specs import Control, accepted, controls, parse
+from ..base.field_specs import FieldSpec, describe_accepted_values, describe_fields, parse_settings
 from ..config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
 from ..models import architecture
 from ..runs.run_folder import Run
@@ -23,14 +23,15 @@ from . import removed
 S = TypeVar("S", bound=BaseModel)
 
 
-def local_folder(text: str) -> Path:
+def parse_local_folder(text: str) -> Path:
     """The folder an argument names. Raises CatDogError for a URL, which earlier versions read."""
     removed.refuse_url(text)
     return Path(text)
 
 
 Folder = Annotated[
-    Path, typer.Argument(metavar="DIR", parser=local_folder, help="A folder of photos by class.")
+    Path,
+    typer.Argument(metavar="DIR", parser=parse_local_folder, help="A folder of photos by class."),
 ]
 Order = Annotated[
     str | None,
@@ -59,7 +60,7 @@ def with_flags(
     Args:
         model: `Training` or `Augmentation`.
     """
-    fields = controls(model)
+    fields = describe_fields(model)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
@@ -69,7 +70,7 @@ def with_flags(
             command(**values, flags=given)
 
         own = inspect.signature(command, eval_str=True).parameters.values()
-        parameters = [p for p in own if p.name != "flags"] + [_flag(c) for c in fields]
+        parameters = [p for p in own if p.name != "flags"] + [_build_flag(c) for c in fields]
         # Typer reads the signature for names and defaults, the annotations for types.
         made: Any = called
         made.__signature__ = inspect.Signature(parameters)
@@ -80,7 +81,7 @@ def with_flags(
     return decorate
 
 
-def training(flags: dict[str, Any]) -> Training:
+def resolve_training(flags: dict[str, Any]) -> Training:
     """The recipe of the model asked for, with the given flags over it.
 
     Raises:
@@ -88,12 +89,12 @@ def training(flags: dict[str, Any]) -> Training:
     """
     model = flags.get("model", "notes")
     if model not in RECIPES:
-        architecture.layers(model)
+        architecture.list_model_layers(model)
     recipe = RECIPES.get(model, RECIPES["notes"])
-    return override(recipe.training, flags)
+    return override_settings(recipe.training, flags)
 
 
-def asked(
+def resolve_settings(
     flags: dict[str, Any],
     augment: str | None,
     network: str | None = None,
@@ -111,17 +112,17 @@ def asked(
         SettingsError: a flag is out of its range, or the augmentation is unknown.
     """
     if network is not None:
-        flags = {"model": "custom", **flags, "network": built(network).model_dump()}
+        flags = {"model": "custom", **flags, "network": load_network(network).model_dump()}
     if parent is None or parent.training is None:
-        settings = training(flags)
-        changes = augmentation(augment, settings.model)
+        settings = resolve_training(flags)
+        changes = resolve_augmentation(augment, settings.model)
         return settings, None if changes.is_off else changes
-    settings = override(parent.training, {"steps_per_epoch": None, **flags})
-    given = parent.augmentation if augment is None else augmentation(augment)
+    settings = override_settings(parent.training, {"steps_per_epoch": None, **flags})
+    given = parent.augmentation if augment is None else resolve_augmentation(augment)
     return settings, None if given is None or given.is_off else given
 
 
-def built(name: str) -> Network:
+def load_network(name: str) -> Network:
     """The network of a JSON file, or a preset's by its name.
 
     Raises:
@@ -136,17 +137,17 @@ def built(name: str) -> Network:
             name=name,
             names=", ".join(NETWORKS),
         )
-    return parse(
+    return parse_settings(
         Network, files.read_json(Path(name), most=bounded_readers.SMALL_BYTES), Path(name).name
     )
 
 
-def override(base: S, flags: dict[str, Any]) -> S:
+def override_settings(base: S, flags: dict[str, Any]) -> S:
     """Settings with the given flags over them. Raises SettingsError for a bad flag."""
-    return parse(type(base), {**base.model_dump(), **flags}, "the flags")
+    return parse_settings(type(base), {**base.model_dump(), **flags}, "the flags")
 
 
-def augmentation(name: str | None, model: str = "notes") -> Augmentation:
+def resolve_augmentation(name: str | None, model: str = "notes") -> Augmentation:
     """A preset by its name, one of the lab's or a saved one, or the settings in a JSON file.
 
     Args:
@@ -160,7 +161,7 @@ def augmentation(name: str | None, model: str = "notes") -> Augmentation:
         return RECIPES[model].augmentation
     if name in PRESETS:
         return PRESETS[name]
-    saved = presets.find(name)
+    saved = presets.find_preset(name)
     if saved is not None:
         return saved.settings
     path = Path(name)
@@ -169,12 +170,14 @@ def augmentation(name: str | None, model: str = "notes") -> Augmentation:
             "There is no augmentation '{name}'. Expected one of {names}, or a JSON file of"
             " augmentation settings.",
             name=name,
-            names=", ".join([*sorted(PRESETS), *(preset.name for preset in presets.listing())]),
+            names=", ".join(
+                [*sorted(PRESETS), *(preset.name for preset in presets.list_presets())]
+            ),
         )
-    return presets.read(path)[1]
+    return presets.read_preset(path)[1]
 
 
-def _flag(control: Control) -> inspect.Parameter:
+def _build_flag(control: FieldSpec) -> inspect.Parameter:
     dashed = control.name.replace("_", "-")
     kind: Any = str  # numbers stay text here: `parse` says better what is wrong with one
     names = [f"--{dashed}"]
@@ -185,7 +188,11 @@ def _flag(control: Control) -> inspect.Parameter:
         kind, metavar = tuple[str, str], "LOW HIGH"
     elif control.kind == "choice":
         metavar = "|".join(control.choices)
-    words = control.help if control.kind == "bool" else f"{control.help} ({accepted(control)})"
+    words = (
+        control.help
+        if control.kind == "bool"
+        else f"{control.help} ({describe_accepted_values(control)})"
+    )
     return inspect.Parameter(
         control.name,
         inspect.Parameter.KEYWORD_ONLY,

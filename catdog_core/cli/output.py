@@ -17,27 +17,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .. import runs
 from ..base.errors import CatDogError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..training.execution import execute_run
 
-PAUSE = 10.0
+PROGRESS_INTERVAL = 10.0
 """Seconds of work between two lines of progress where there is no terminal."""
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Callable[..., None]]:
+def progress_bar(title: str) -> Iterator[Callable[..., None]]:
     """A progress bar on stderr while the block runs; without a terminal, a line now and then.
 
     Short work says nothing without a terminal, so that stderr stays empty. The value is the
     callback the core asks for: (done, total), or (done) after a first total.
     """
-    with _progress() as progress:
+    with _build_progress() as progress:
         task = progress.add_task(title, total=None)
         told = time.monotonic()
 
         def move(done: int, total: int | None = None) -> None:
             nonlocal told
-            if progress.disable and time.monotonic() - told > PAUSE:
+            if progress.disable and time.monotonic() - told > PROGRESS_INTERVAL:
                 told = time.monotonic()
                 print(f"{title}: {done}{f' of {total}' if total else ''}", file=sys.stderr)
             if total is None:
@@ -77,17 +77,20 @@ def print_json(value: dict[str, Any]) -> None:
 def print_counts(found: dict[str, dict[str, int]]) -> None:
     """Print how many photos each split has of each class."""
     for split, counts in found.items():
-        print(f"{split}: " + ", ".join(f"{n} {shown(name)}" for name, n in counts.items()))
+        print(
+            f"{split}: "
+            + ", ".join(f"{n} {truncate_for_display(name)}" for name, n in counts.items())
+        )
 
 
-def train(folder: Path) -> runs.Run:
+def train_with_progress(folder: Path) -> runs.Run:
     """Train a run in this process: a bar an epoch on a terminal, a line an epoch on stdout.
 
     Raises:
         CatDogError: it cannot be trained or failed; a program error's trace goes to log.txt.
     """
-    with _progress() as progress:
-        teller = _Teller(folder, progress)
+    with _build_progress() as progress:
+        teller = _ProgressPrinter(folder, progress)
         teller.tell_workers()
         try:
             execute_run(folder, teller.tell)
@@ -98,14 +101,14 @@ def train(folder: Path) -> runs.Run:
             raise
         finally:
             teller.tell_epochs()
-    return runs.load(folder)
+    return runs.load_run(folder)
 
 
-class _Teller:
+class _ProgressPrinter:
     """Turns the states of a training into a moving bar and one line a finished epoch."""
 
     def __init__(self, folder: Path, progress: Progress) -> None:
-        run = runs.load(folder)
+        run = runs.load_run(folder)
         self.folder, self.progress, self.workers = folder, progress, run.workers
         self.total = run.training.epochs if run.training else 0
         self.told = {row["epoch"] for row in run.epochs}
@@ -165,7 +168,7 @@ class _Teller:
                 print(line, flush=True)
 
 
-def _progress() -> Progress:
+def _build_progress() -> Progress:
     console = Console(stderr=True)
     return Progress(
         TextColumn("{task.description}", markup=False),

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Literal
 
 from ..base.errors import N_, CatDogError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..runs import model_registry
 
-Kind = Literal[
+OutputKind = Literal[
     "picture", "pdf", "svg", "table", "notebook", "script", "page", "keras", "hdf5", "litert",
     "onnx", "bundle", "model-zip", "zip", "json", "text", "data", "folder",
 ]  # fmt: skip
-_BY_SUFFIX: dict[str, Kind] = {
+_BY_SUFFIX: dict[str, OutputKind] = {
     **dict.fromkeys(("png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "tif"), "picture"),
     **dict.fromkeys(("tiff", "heic", "heif", "avif", "jp2", "ppm", "pgm", "ico"), "picture"),
     **dict.fromkeys(("csv", "tsv"), "table"),
@@ -28,14 +28,14 @@ _BY_SUFFIX: dict[str, Kind] = {
     **{"pdf": "pdf", "svg": "svg", "ipynb": "notebook", "py": "script", "keras": "keras"},
     **{"tflite": "litert", "onnx": "onnx", "zip": "zip", "tfrecord": "data"},
 }
-_BEGINNINGS: tuple[tuple[bytes, Kind], ...] = (
+_SIGNATURES: tuple[tuple[bytes, OutputKind], ...] = (
     (b"\x89PNG\r\n\x1a\n", "picture"),
     (b"\xff\xd8\xff", "picture"),
     *((start, "picture") for start in (b"GIF8", b"BM", b"II*\0", b"MM\0*", b"\0\0\1\0")),
     (b"%PDF", "pdf"),
     (b"\x89HDF\r\n\x1a\n", "hdf5"),
 )
-_NAMES: dict[Kind, str] = {
+_KIND_NAMES: dict[OutputKind, str] = {
     "picture": N_("a picture"),
     "pdf": N_("a PDF"),
     "svg": N_("an SVG drawing"),
@@ -55,17 +55,21 @@ _NAMES: dict[Kind, str] = {
     "data": N_("data of another kind"),
     "folder": N_("a folder"),
 }
-_TEXTS: frozenset[Kind] = frozenset(("table", "notebook", "script", "page", "svg", "json", "text"))
-_LIKE: dict[Kind, tuple[Kind, ...]] = {
+_TEXT_KINDS: frozenset[OutputKind] = frozenset(
+    ("table", "notebook", "script", "page", "svg", "json", "text")
+)
+_COMPATIBLE_KINDS: dict[OutputKind, tuple[OutputKind, ...]] = {
     "table": ("text",),
     "bundle": ("zip",),
     "model-zip": ("zip",),
 }
 """Kinds whose extensions a kind may have, too."""
-_END = 1 << 16  # bytes looked at from the start, and from the end
+_PROBE_BYTES = 1 << 16  # bytes looked at from the start, and from the end
 
 
-def resolve(out: Path, kind: Kind, inputs: Iterable[Path | None] = (), force: bool = False) -> Path:
+def resolve_output(
+    out: Path, kind: OutputKind, inputs: Iterable[Path | None] = (), force: bool = False
+) -> Path:
     """The path to write to, once nothing is lost by it; to be called before any work.
 
     Args:
@@ -80,45 +84,45 @@ def resolve(out: Path, kind: Kind, inputs: Iterable[Path | None] = (), force: bo
     Raises:
         CatDogError: it is one of the inputs, a folder, a device, or holds another kind of thing.
     """
-    path = _target(out)
+    path = _follow_link(out)
     for each in inputs:
         if each is not None and _is_input(path, each):
             raise CatDogError(
                 "{path} is an input of this command, so it's not replaced. Choose another name for"
                 " the output.",
-                path=_said(out),
+                path=_format_path(out),
             )
     if kind == "folder" or not path.exists():
         return path
     if path.is_dir():
         raise CatDogError(
-            "{path} is a folder. Choose the name of a file for the output.", path=_said(out)
+            "{path} is a folder. Choose the name of a file for the output.", path=_format_path(out)
         )
     if not path.is_file():
         raise CatDogError(
             "{path} is a device or pipe, so it's not replaced. Choose the name of a file for the"
             " output.",
-            path=_said(out),
+            path=_format_path(out),
         )
-    found = _found(path, kind)
+    found = _find_conflicting_kind(path, kind)
     if found is not None and not force:
         raise CatDogError(
             "{path} holds {found}, and the output is {wanted}. Choose another name, or add"
             " --force to replace it.",
-            path=_said(out),
-            found=CatDogError(_NAMES[found]),
-            wanted=CatDogError(_NAMES[kind]),
+            path=_format_path(out),
+            found=CatDogError(_KIND_NAMES[found]),
+            wanted=CatDogError(_KIND_NAMES[kind]),
         )
     return path
 
 
-def of_figure(out: Path) -> Kind:
+def get_figure_kind(out: Path) -> OutputKind:
     """The kind of a figure, which follows from the file's extension."""
-    kind = _BY_SUFFIX.get(_suffix(out))
+    kind = _BY_SUFFIX.get(_get_suffix(out))
     return kind if kind in ("pdf", "svg") else "picture"
 
 
-def of_export(kind: str, extension: str, packed: bool) -> Kind:
+def get_export_kind(kind: str, extension: str, packed: bool) -> OutputKind:
     """The kind of an export.
 
     Args:
@@ -131,12 +135,12 @@ def of_export(kind: str, extension: str, packed: bool) -> Kind:
     return "bundle" if kind == "bundle" else _BY_SUFFIX.get(extension[1:], "data")
 
 
-def _target(out: Path) -> Path:
+def _follow_link(out: Path) -> Path:
     try:
         return out.resolve() if out.is_symlink() else out
     except (OSError, RuntimeError) as error:  # a loop of links
         raise CatDogError(
-            "{path} can't be followed as a link. Choose another name.", path=_said(out)
+            "{path} can't be followed as a link. Choose another name.", path=_format_path(out)
         ) from error
 
 
@@ -148,7 +152,7 @@ def _is_input(path: Path, source: Path) -> bool:
     except OSError:
         return False
     if not path.exists():  # another output
-        return not source.exists() and _text(path) == _text(source)
+        return not source.exists() and _normalize_path(path) == _normalize_path(source)
     if not source.is_dir() or not path.is_file():
         return False
     real, folder = path.resolve(), source.resolve()
@@ -156,7 +160,10 @@ def _is_input(path: Path, source: Path) -> bool:
         return False
     if (folder / "settings.json").is_file():  # of a run
         return real.suffix in (".keras", ".json", ".jsonl") or not real.suffix
-    return _content(path)[0] == "picture" or _BY_SUFFIX.get(_suffix(path)) in ("picture", "data")
+    return _detect_content(path)[0] == "picture" or _BY_SUFFIX.get(_get_suffix(path)) in (
+        "picture",
+        "data",
+    )
 
 
 def _is_linked(path: Path, folder: Path) -> bool:
@@ -174,38 +181,38 @@ def _is_linked(path: Path, folder: Path) -> bool:
     return False
 
 
-def _found(path: Path, wanted: Kind) -> Kind | None:
+def _find_conflicting_kind(path: Path, wanted: OutputKind) -> OutputKind | None:
     """What a file holds, where it is not what is wanted."""
-    named = _BY_SUFFIX.get(_suffix(path))
-    content, head = _content(path)
+    named = _BY_SUFFIX.get(_get_suffix(path))
+    content, head = _detect_content(path)
     if content is None:  # empty
-        fits = named in (None, wanted, *_LIKE.get(wanted, ()))
+        fits = named in (None, wanted, *_COMPATIBLE_KINDS.get(wanted, ()))
         return None if fits else named
     if content == wanted:
         return None
-    if content == "text" and wanted in _TEXTS:
+    if content == "text" and wanted in _TEXT_KINDS:
         if named == wanted:
             return None
-        if wanted == "table" and named in (None, *_LIKE["table"]) and _is_table(head):
+        if wanted == "table" and named in (None, *_COMPATIBLE_KINDS["table"]) and _is_table(head):
             return None
     if content == "data" and named == wanted:
         return None
     return named if content in ("text", "data") and named is not None else content
 
 
-def _content(path: Path) -> tuple[Kind | None, bytes]:
+def _detect_content(path: Path) -> tuple[OutputKind | None, bytes]:
     """What a file is by its content, None for an empty one; and its first bytes."""
     try:
         with open(path, "rb") as file:
-            head = file.read(_END)
+            head = file.read(_PROBE_BYTES)
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - _END, 0))
-            ends = head + file.read(_END)
+            file.seek(max(size - _PROBE_BYTES, 0))
+            ends = head + file.read(_PROBE_BYTES)
     except OSError:  # then writing tells
         return None, b""
     if not head:
         return None, b""
-    for start, kind in _BEGINNINGS:
+    for start, kind in _SIGNATURES:
         # A text may begin with these letters, too; a bitmap has zeros in its head.
         if head.startswith(start) and (start != b"BM" or b"\0" in head[:32]):
             return kind, head
@@ -214,11 +221,11 @@ def _content(path: Path) -> tuple[Kind | None, bytes]:
     if head[4:8] == b"TFL3":
         return "litert", head
     if head[:4] in (b"PK\3\4", b"PK\5\6"):
-        return _zipped(ends), head
-    return _written(head, ends), head
+        return _detect_zip_kind(ends), head
+    return _detect_text_kind(head, ends), head
 
 
-def _zipped(ends: bytes) -> Kind:
+def _detect_zip_kind(ends: bytes) -> OutputKind:
     """The kind of a zip, by the names at its start and in the list at its end."""
     if b"config.json" in ends and b"model.weights" in ends:
         return "keras"
@@ -227,7 +234,7 @@ def _zipped(ends: bytes) -> Kind:
     return "model-zip" if b"saved_model.pb" in ends or b"model.json" in ends else "zip"
 
 
-def _written(head: bytes, ends: bytes) -> Kind:
+def _detect_text_kind(head: bytes, ends: bytes) -> OutputKind:
     """The kind of a text; "data" for what is none."""
     if b"\0" in head:
         return "data"
@@ -251,19 +258,19 @@ def _is_table(head: bytes) -> bool:
     return bool(columns) and columns[0] > 0 and len(set(columns)) == 1
 
 
-def _suffix(path: Path) -> str:
+def _get_suffix(path: Path) -> str:
     return path.suffix.lower().lstrip(".")
 
 
-def _text(path: Path) -> str:
+def _normalize_path(path: Path) -> str:
     text = os.path.normcase(os.path.realpath(path))
     return text.casefold() if sys.platform in ("darwin", "win32") else text
 
 
-def _said(path: Path) -> str:
-    return shown(str(path), 300)
+def _format_path(path: Path) -> str:
+    return truncate_for_display(str(path), 300)
 
 
-def of_model(model: Path) -> Path:
+def get_model_input(model: Path) -> Path:
     """The file or folder that is read for a model named on the command line."""
-    return model if model.is_file() else model_registry.folder(model)
+    return model if model.is_file() else model_registry.resolve_run_folder(model)

@@ -10,19 +10,21 @@ import typer
 
 from ..base import library_output
 from ..base.errors import DatasetError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..data import datasets
 from . import curate, output, removed
 from .options import AsJson, Folder, Order
 
 
-def _out(text: str) -> Path:
+def _parse_out_folder(text: str) -> Path:
     """The folder that shards are written to. Raises CatDogError for a URL."""
     removed.refuse_url(text, removed.OUT_URL)
     return Path(text)
 
 
-Out = Annotated[Path, typer.Argument(metavar="OUT", parser=_out, help="A new or empty folder.")]
+Out = Annotated[
+    Path, typer.Argument(metavar="OUT", parser=_parse_out_folder, help="A new or empty folder.")
+]
 
 
 def check(folder: Folder, as_json: AsJson = False) -> None:
@@ -30,8 +32,8 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
     from ..data import audit
 
     dataset = datasets.read_folder(folder)
-    with output.bar("checking") as progress:
-        findings = audit.check(dataset, progress=progress)
+    with output.progress_bar("checking") as progress:
+        findings = audit.audit_dataset(dataset, progress=progress)
     if as_json:
         told = [
             {"kind": f.kind, "files": list(f.files), "message": f.message.format(**f.params)}
@@ -46,7 +48,7 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
     for finding in findings:
         print(f"{finding.kind}: {finding.message.format(**finding.params)}")
         for file in finding.files[:20]:
-            print(f"  {shown(file, 200)}")
+            print(f"  {truncate_for_display(file, 200)}")
         if len(finding.files) > 20:
             print(f"  … and {len(finding.files) - 20} more (--json lists all)")
     if not findings and not dataset.note.get("warnings"):
@@ -61,19 +63,19 @@ def pack(
 ) -> None:
     """Store a dataset as TFRecord shards of decoded photos. If it breaks off, the same command
     goes on from the shards that are whole; on a folder packed before it verifies and mends."""
-    dataset = curate.read(folder, order)
+    dataset = curate.read_dataset(folder, order)
     library_output.import_tensorflow()
     from ..storage import tfrecord
 
     try:
-        with output.bar("packing") as progress:
-            packed = tfrecord.pack(dataset, out, size, progress)
+        with output.progress_bar("packing") as progress:
+            packed = tfrecord.pack_dataset(dataset, out, size, progress)
     except KeyboardInterrupt:
         raise DatasetError(
             "Interrupted. The same command goes on from the shards that are whole."
         ) from None
     for file, error in packed.unreadable:
-        print(f"Left out {shown(file, 200)}: {error}", file=sys.stderr)
+        print(f"Left out {truncate_for_display(file, 200)}: {error}", file=sys.stderr)
     told = ", ".join(f"{number} {split}" for split, number in packed.counts.items())
     print(
         f"{told} photos of {size} px in {out}: {packed.shards} shards, {packed.bytes / 1e6:,.0f} MB"

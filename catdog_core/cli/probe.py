@@ -30,9 +30,9 @@ def find_rate(
     flags: dict[str, Any],
 ) -> None:
     """Suggest a learning rate: up to 100 steps of ever higher ones show where the loss falls."""
-    dataset, training, changes = _asked(folder, flags, augmentation, network)
-    with output.bar("finding a learning rate") as progress:
-        found = speed_probe.rates(
+    dataset, training, changes = _resolve_probe(folder, flags, augmentation, network)
+    with output.progress_bar("finding a learning rate") as progress:
+        found = speed_probe.probe_learning_rates(
             dataset,
             training,
             changes,
@@ -57,16 +57,16 @@ def estimate_time(
     flags: dict[str, Any],
 ) -> None:
     """Time a few steps and say how long the training would take on this machine."""
-    dataset, training, changes = _asked(folder, flags, augmentation, network)
-    with output.bar("timing") as progress:
-        speed = speed_probe.speed(
+    dataset, training, changes = _resolve_probe(folder, flags, augmentation, network)
+    with output.progress_bar("timing") as progress:
+        speed = speed_probe.probe_speed(
             dataset,
             training,
             changes,
             lambda line: progress(line.get("done", 0), line.get("total")),
         )
-    counts = time_estimate.photos(training, dataset)
-    seconds = time_estimate.seconds(training, counts, speed)
+    counts = time_estimate.count_photos(training, dataset)
+    seconds = time_estimate.estimate_seconds(training, counts, speed)
     if as_json:
         output.print_json({"seconds": seconds, "step": speed.step, "validation": speed.validation})
         return
@@ -76,7 +76,7 @@ def estimate_time(
     )
 
 
-def _asked(
+def _resolve_probe(
     folder: Path, flags: dict[str, Any], augment: str | None, network: str | None
 ) -> tuple[Dataset, Training, Augmentation | None]:
     """What is to be tried: the photos, the training, the augmentation.
@@ -84,7 +84,7 @@ def _asked(
     Raises:
         CatDogError: the folder is no dataset, a setting is none, or the network cannot work.
     """
-    training, changes = options.asked(flags, augment, network)
-    dataset = curate.opened(folder, None)
-    architecture.of(training, len(dataset.classes))
+    training, changes = options.resolve_settings(flags, augment, network)
+    dataset = curate.open_dataset(folder, None)
+    architecture.list_training_layers(training, len(dataset.classes))
     return dataset, training, changes

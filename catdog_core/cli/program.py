@@ -21,7 +21,7 @@ from typer.exceptions import TyperException
 from .. import runs
 from ..base import files, interruption, report_language
 from ..base.errors import N_, CatDogError, RunError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..config import Training
 from ..data import allowed_roots, datasets
 from ..models import architecture, model_sandbox
@@ -60,7 +60,7 @@ app = typer.Typer(
 
 _INTERRUPTED = 130
 """What Typer returns for a KeyboardInterrupt."""
-_NOBODY = N_("There is no terminal to ask on. Give the answer with a flag, as --help tells.")
+_NO_TERMINAL = N_("There is no terminal to ask on. Give the answer with a flag, as --help tells.")
 
 RunFolder = Annotated[str, typer.Argument(metavar="RUN_DIR", help="A run's folder or id.")]
 
@@ -71,66 +71,76 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # file names may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
-    model_sandbox.on_wait(_say_queued)
+    model_sandbox.set_wait_callback(_print_queued)
     try:
         if not {"--help", "-h"} & set(arguments):
             files.resolve_workspace()
-            allowed_roots.resolve_named()
+            allowed_roots.resolve_roots_variable()
         code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
         if code == _INTERRUPTED:
-            return _fail(interruption.sentence(report_language.current()), interruption.status())
+            return _print_error(
+                interruption.interruption_message(report_language.get_current_translator()),
+                interruption.exit_status(),
+            )
         sys.stdout.flush()  # while what goes wrong with it can still be told
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt:
-        return _fail(interruption.sentence(report_language.current()), interruption.status())
+        return _print_error(
+            interruption.interruption_message(report_language.get_current_translator()),
+            interruption.exit_status(),
+        )
     except SystemExit as end:  # nobody reads what is printed any more, as with `| head`
-        return _unread() if end.code else 0
+        return _handle_closed_output() if end.code else 0
     except BrokenPipeError:
-        return _unread()
+        return _handle_closed_output()
     except TyperException as error:
-        said = removed.replacement(arguments, getattr(error, "option_name", None))
+        said = removed.find_replacement(arguments, getattr(error, "option_name", None))
         if said is not None:
-            return _fail(report_language.current()(said))
+            return _print_error(report_language.get_current_translator()(said))
         command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
-        return _fail(f"{error.format_message()} '{command} --help' shows what is expected.")
+        return _print_error(f"{error.format_message()} '{command} --help' shows what is expected.")
     except CatDogError as error:
         stopped = isinstance(error.__context__, KeyboardInterrupt)
-        said = report_language.current()(error.message, **error.params)
-        return _fail(said, interruption.status() if stopped else 1)
+        said = report_language.get_current_translator()(error.message, **error.params)
+        return _print_error(said, interruption.exit_status() if stopped else 1)
     except typer.Abort:
-        return _fail(report_language.current()(_NOBODY))
+        return _print_error(report_language.get_current_translator()(_NO_TERMINAL))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{place}{error.strerror or error}.")
+        return _print_error(f"{place}{error.strerror or error}.")
     except Exception as error:
         if os.environ.get("CATDOG_DEBUG"):
             raise
         what = f"{type(error).__name__}: {error}"
-        return _fail(f"The lab failed by an error of its own ({what}). CATDOG_DEBUG=1 shows where.")
+        return _print_error(
+            f"The lab failed by an error of its own ({what}). CATDOG_DEBUG=1 shows where."
+        )
 
 
-def _say_queued() -> None:
+def _print_queued() -> None:
     words = N_("Another model is being checked. This one is next…")
-    print(report_language.current()(words), file=sys.stderr)
+    print(report_language.get_current_translator()(words), file=sys.stderr)
 
 
-def _fail(text: str, status: int = 1) -> int:
-    line = shown(" ".join(text.split()), 2000)
+def _print_error(text: str, status: int = 1) -> int:
+    line = truncate_for_display(" ".join(text.split()), 2000)
     with suppress(OSError):  # the terminal may be gone
         print(
-            report_language.current()(N_("Error: {text}"), text=line), file=sys.stderr, flush=True
+            report_language.get_current_translator()(N_("Error: {text}"), text=line),
+            file=sys.stderr,
+            flush=True,
         )
-    _drop_output()
+    _discard_output()
     return status
 
 
-def _unread() -> int:
+def _handle_closed_output() -> int:
     """The status of a command whose output nobody reads any more; nothing is said of it."""
-    _drop_output()
+    _discard_output()
     return 1
 
 
-def _drop_output() -> None:
+def _discard_output() -> None:
     """Leave nothing in the buffers that the interpreter could fail to write at its end."""
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -149,7 +159,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other drawings.")] = 0,
 ) -> None:
     """Draw the demo dataset of cartoon cats and dogs."""
-    with output.bar("drawing") as progress:
+    with output.progress_bar("drawing") as progress:
         datasets.make_demo(folder, train, validation, size, seed, progress=progress)
     print(f"{train} training and {validation} validation photos in {folder}")
 
@@ -182,13 +192,13 @@ def train(
 ) -> None:
     """Train a network; flags left out follow the model's own recipe, with --from that run's.
     Ctrl-C stops it, resumably."""
-    parent = runs.load(start) if start else None
-    training, changes = options.asked(flags, augmentation, network, parent)
-    dataset = curate.opened(folder, order)
-    architecture.of(training, len(dataset.classes))
-    created = runs.create(dataset, training, changes, name=name, folder=run, parent=parent)
+    parent = runs.load_run(start) if start else None
+    training, changes = options.resolve_settings(flags, augmentation, network, parent)
+    dataset = curate.open_dataset(folder, order)
+    architecture.list_training_layers(training, len(dataset.classes))
+    created = runs.create_run(dataset, training, changes, name=name, folder=run, parent=parent)
     print(f"Run {created}", flush=True)
-    _work(created)
+    _train_and_report(created)
 
 
 @app.command()
@@ -199,16 +209,16 @@ def resume(
     ] = False,
 ) -> None:
     """Go on with a run that was stopped or broke off."""
-    folder = runs.load(run).folder
+    folder = runs.load_run(run).folder
     try:
-        _work(folder)
+        _train_and_report(folder)
     finally:
         if follow:
-            groups.follow(folder)
+            groups.start_next_run(folder)
 
 
-def _work(folder: Path) -> None:
-    ended = output.train(folder)
+def _train_and_report(folder: Path) -> None:
+    ended = output.train_with_progress(folder)
     best = next((row for row in ended.epochs if row["epoch"] == ended.best_epoch), None)
     if best:
         print(f"Best epoch {best['epoch'] + 1}: validation accuracy {best['val_accuracy']:.4f}")
@@ -219,8 +229,8 @@ def _work(folder: Path) -> None:
 @app.command()
 def stop(run: RunFolder) -> None:
     """Ask a running or waiting training to stop at its next batch."""
-    found = runs.load(run)
-    runs.stop(found.folder)
+    found = runs.load_run(run)
+    runs.stop_run(found.folder)
     print(f"Asked '{found.name}' to stop.", flush=True)
     run_process.wait_for_stops()
 
@@ -228,9 +238,9 @@ def stop(run: RunFolder) -> None:
 @app.command("runs")
 def list_runs() -> None:
     """List the runs of the workspace, the newest first."""
-    found = runs.listing()
+    found = runs.list_runs()
     if not found:
-        print(f"No runs yet in {runs.root()}. '{PROGRAM} train DIR' makes one.")
+        print(f"No runs yet in {runs.runs_folder()}. '{PROGRAM} train DIR' makes one.")
         return
     table = Table(
         "id", "name", "status", "model", "dataset", "epochs", "best val_accuracy", box=None
@@ -238,7 +248,13 @@ def list_runs() -> None:
     for run in found:
         total = run.training.epochs if run.training else "?"
         best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
-        cells = [shown(run.id), shown(run.name), run.status, run.model, shown(run.dataset_name)]
+        cells = [
+            truncate_for_display(run.id),
+            truncate_for_display(run.name),
+            run.status,
+            run.model,
+            truncate_for_display(run.dataset_name),
+        ]
         cells += [f"{len(run.epochs)}/{total}", f"{best['val_accuracy']:.4f}" if best else ""]
         table.add_row(*[cell.replace("[", r"\[") for cell in cells])
     console = Console()
@@ -255,14 +271,16 @@ def plot(
     """Draw a run's accuracy and loss, training against validation."""
     from ..analysis import plots
 
-    found = runs.load(run)
+    found = runs.load_run(run)
     if not found.epochs:
         raise RunError(
             "Run '{name}' has no whole epoch yet. Expected at least one to draw. Train it first.",
             name=found.name or found.id,
         )
-    target = output_files.resolve(out, output_files.of_figure(out), [found.folder], force)
-    plots.history(found.epochs, found.best_epoch, target)
+    target = output_files.resolve_output(
+        out, output_files.get_figure_kind(out), [found.folder], force
+    )
+    plots.write_history_plot(found.epochs, found.best_epoch, target)
     print(f"{len(found.epochs)} epochs in {out}")
 
 
@@ -278,9 +296,9 @@ app.command()(serve.serve)
 app.command("find-rate")(probe.find_rate)
 app.command("estimate")(probe.estimate_time)
 app.command()(data.download)
-app.command("import")(data.bring)
+app.command("import")(data.import_dataset)
 app.command("import-run")(export.import_run)
-_DECIDE = (curate.decide, curate.undo, curate.split, curate.classes)
-_MODELS = (models.evaluate, models.predict, export.export)
-for command in (*_DECIDE, *_MODELS):
+_CURATE_COMMANDS = (curate.decide, curate.undo, curate.split, curate.classes)
+_MODEL_COMMANDS = (models.evaluate, models.predict, export.export)
+for command in (*_CURATE_COMMANDS, *_MODEL_COMMANDS):
     app.command()(command)

@@ -41,7 +41,7 @@ OUT_URL = N_("Shards are written to a folder only. Name a folder, then copy it t
 """For a URL in the place of the folder that shards are written to."""
 
 
-def replacement(arguments: list[str], option: str | None) -> str | None:
+def find_replacement(arguments: list[str], option: str | None) -> str | None:
     """Return what to use instead of something that was removed, None for a plain mistake.
 
     Args:

@@ -20,11 +20,11 @@ import typer
 
 from ..base import access, files, interruption, report_language
 from ..base.errors import N_, CatDogError, SettingsError
-from ..data.allowed_roots import ROOTS
+from ..data.allowed_roots import ROOTS_VARIABLE
 
 LOOPBACK = "127.0.0.1"
-_HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look like another one
+_HOST_PATTERN = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+_CODE_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look like another one
 
 
 def serve(
@@ -47,10 +47,10 @@ def serve(
     ] = None,
 ) -> int:
     """Start the lab's pages, on this machine only or, with --lan, for a class."""
-    access.settings()  # tells now what is wrong with them
+    access.load_access_settings()  # tells now what is wrong with them
     environment = dict(os.environ)
     if root:
-        environment[ROOTS] = os.pathsep.join(str(each.absolute()) for each in root)
+        environment[ROOTS_VARIABLE] = os.pathsep.join(str(each.absolute()) for each in root)
     if not lan:
         given = {
             "--address": address,
@@ -65,28 +65,28 @@ def serve(
                     " {flag} out.",
                     flag=flag,
                 )
-        return _run(options(LOOPBACK, port, ["localhost"]), environment)
-    names = [host_name(each) for each in name or []]
-    place = lan_address() if address is None else own_address(address)
+        return _run_streamlit(build_streamlit_options(LOOPBACK, port, ["localhost"]), environment)
+    names = [parse_host_name(each) for each in name or []]
+    place = find_lan_address() if address is None else parse_address(address)
     codes = {
-        "student_code": made_up() if code is None else code,
-        "teacher_code": made_up() if teacher_code is None else teacher_code,
+        "student_code": generate_code() if code is None else code,
+        "teacher_code": generate_code() if teacher_code is None else teacher_code,
     }
     access.check_codes(codes["teacher_code"], codes["student_code"])
     environment[access.OVERRIDES] = json.dumps(
-        {"shared": True, **{role: access.hashed(each) for role, each in codes.items()}}
+        {"shared": True, **{role: access.hash_code(each) for role, each in codes.items()}}
     )
-    check_free(place, port, typed=address is not None)
+    check_port_free(place, port, typed=address is not None)
     print(f"CatDog Lab for a class: http://{f'[{place}]' if ':' in place else place}:{port}")
     print(f"Class code, for who may train:   {codes['student_code']}")
     print(f"Teacher's code, for everything:  {codes['teacher_code']}")
     print("Who tells none may look, move sliders and ask models.")
     print("Everybody in this network can open the page, and nothing is encrypted: docs/class.md")
     print("Ctrl-C stops the pages; a training goes on.", flush=True)
-    return _run(options(place, port, names), environment)
+    return _run_streamlit(build_streamlit_options(place, port, names), environment)
 
 
-def options(address: str, port: int, names: Iterable[str]) -> list[str]:
+def build_streamlit_options(address: str, port: int, names: Iterable[str]) -> list[str]:
     """Streamlit's command line: it listens at one address only and answers to its names alone."""
     hosts = dict.fromkeys((address, *names))
     return [
@@ -95,13 +95,13 @@ def options(address: str, port: int, names: Iterable[str]) -> list[str]:
     ]
 
 
-def made_up() -> str:
+def generate_code() -> str:
     """A code of eight letters and digits, hard to guess and easy to read aloud: 40 bits."""
-    letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
+    letters = "".join(secrets.choice(_CODE_LETTERS) for _ in range(8))
     return f"{letters[:4]}-{letters[4:]}"
 
 
-def own_address(text: str) -> str:
+def parse_address(text: str) -> str:
     """An IP address somebody typed, in its usual spelling; IPv6 also in brackets.
 
     Raises:
@@ -116,7 +116,7 @@ def own_address(text: str) -> str:
         raise SettingsError(
             "'{address}' is no IP address. Name one of this machine, such as 192.168.1.20, or leave"
             " --address out.",
-            address=files.shown(text),
+            address=files.truncate_for_display(text),
         ) from None
     found = getattr(found, "ipv4_mapped", None) or found
     several = (
@@ -126,12 +126,12 @@ def own_address(text: str) -> str:
         raise SettingsError(
             "{address} is not the address of one machine in a network. Name a single one, or leave"
             " --address out.",
-            address=files.shown(text),
+            address=files.truncate_for_display(text),
         )
     return str(found)
 
 
-def host_name(text: str) -> str:
+def parse_host_name(text: str) -> str:
     """A name somebody typed for this machine, as a browser writes it.
 
     Raises:
@@ -142,16 +142,16 @@ def host_name(text: str) -> str:
         name = name if name.isascii() else name.encode("idna").decode()
     except UnicodeError:
         name = ""
-    if not _HOST.fullmatch(name) or len(name) > 253:
+    if not _HOST_PATTERN.fullmatch(name) or len(name) > 253:
         raise SettingsError(
             "'{name}' is no host name. Name one such as lab.local, without http:// and without a"
             " port.",
-            name=files.shown(text),
+            name=files.truncate_for_display(text),
         )
     return name
 
 
-def check_free(address: str, port: int, typed: bool = True) -> None:
+def check_port_free(address: str, port: int, typed: bool = True) -> None:
     """Check that a server can listen at an address.
 
     Args:
@@ -190,15 +190,15 @@ def check_free(address: str, port: int, typed: bool = True) -> None:
             ) from error
 
 
-def lan_address() -> str:
+def find_lan_address() -> str:
     """The address of this machine in its local network.
 
     Raises:
         CatDogError: it is in none, or only in public ones.
     """
-    found = [_on_the_way_out(), *_of_all_cards()]
+    found = [_find_outgoing_address(), *_list_interface_addresses()]
     for address in found:
-        if address and _is_local(address):
+        if address and _is_private_address(address):
             return address
     raise CatDogError(
         "This machine has no address in a local network: found {found}. Connect it, or name one"
@@ -207,7 +207,7 @@ def lan_address() -> str:
     )
 
 
-def _on_the_way_out() -> str:
+def _find_outgoing_address() -> str:
     """The address other machines see; nothing is sent to find it out."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
@@ -217,12 +217,12 @@ def _on_the_way_out() -> str:
             return ""
 
 
-def _of_all_cards() -> list[str]:
+def _list_interface_addresses() -> list[str]:
     cards = psutil.net_if_addrs().values()
     return [each.address for card in cards for each in card if each.family == socket.AF_INET]
 
 
-def _is_local(address: str) -> bool:
+def _is_private_address(address: str) -> bool:
     try:
         place = ipaddress.ip_address(address)
     except ValueError:
@@ -230,22 +230,24 @@ def _is_local(address: str) -> bool:
     return place.is_private and not (place.is_loopback or place.is_link_local)
 
 
-def _run(arguments: list[str], environment: dict[str, str]) -> int:
+def _run_streamlit(arguments: list[str], environment: dict[str, str]) -> int:
     script = files.PROJECT / "streamlit_app.py"
     if not script.is_file():
         raise SettingsError("{file} is missing. Expected the lab's own folder.", file=script)
-    check_free(arguments[1], int(arguments[3]))  # as `options` writes them
+    check_port_free(arguments[1], int(arguments[3]))  # as `build_streamlit_options` writes them
     os.environ.update(environment)
     os.chdir(files.PROJECT)  # Streamlit reads its settings there
     sys.argv = ["streamlit", "run", str(script), *arguments]
     # In this process: whoever ends it, in whatever way, ends the pages, on any system.
     code = 0
-    with interruption.at_once(), interruption.noted():
+    with interruption.exit_on_signal(), interruption.record_signals():
         try:
             runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    if interruption.received() is None:
+    if interruption.received_signal() is None:
         return code
-    interruption.end(report_language.current()(N_("The pages have ended. Trainings continue.")))
-    return interruption.status()
+    interruption.exit_now(
+        report_language.get_current_translator()(N_("The pages have ended. Trainings continue."))
+    )
+    return interruption.exit_status()

@@ -9,7 +9,7 @@ import typer
 
 from .. import runs
 from ..base import library_output
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..training import tensorboard_export
 
 
@@ -24,13 +24,13 @@ def tensorboard(
     ] = None,
 ) -> None:
     """Write TensorBoard's event files of runs, and print the command that shows them."""
-    chosen = [runs.load(run) for run in found or ()]
+    chosen = [runs.load_run(run) for run in found or ()]
     if not found:
-        chosen = [run for run in runs.listing() if run.training is not None and run.epochs]
-    tensorboard_export.refuse_missing()
+        chosen = [run for run in runs.list_runs() if run.training is not None and run.epochs]
+    tensorboard_export.check_tensorboard_installed()
     library_output.import_tensorflow()
-    folder = (logdir or tensorboard_export.root()).absolute()
+    folder = (logdir or tensorboard_export.default_logdir()).absolute()
     for run in chosen:
-        tensorboard_export.write(run, folder)
-        print(f"{len(run.epochs)} epochs of {shown(run.name or run.id)}", flush=True)
-    print(f"Show them with: {tensorboard_export.command(folder)}")
+        tensorboard_export.write_event_files(run, folder)
+        print(f"{len(run.epochs)} epochs of {truncate_for_display(run.name or run.id)}", flush=True)
+    print(f"Show them with: {tensorboard_export.tensorboard_command(folder)}")

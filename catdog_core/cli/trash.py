@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..base import trash
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from . import output
 
 app = typer.Typer(
@@ -21,13 +21,13 @@ app = typer.Typer(
 @app.command("list")
 def list_entries() -> None:
     """List what is in the trash, the latest first."""
-    found = trash.listing()
+    found = trash.list_trash()
     if not found:
         print("The trash is empty.")
     for entry in found:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.at))
         size = f"{entry.bytes / 1e6:,.2f} MB"
-        print(f"{entry.id}  {entry.kind}  {when}  {size}  {shown(entry.name)}")
+        print(f"{entry.id}  {entry.kind}  {when}  {size}  {truncate_for_display(entry.name)}")
 
 
 @app.command()
@@ -35,8 +35,8 @@ def restore(
     entry: Annotated[str, typer.Argument(metavar="ID", help="As 'trash list' tells it.")],
 ) -> None:
     """Put something back to where it was."""
-    found = trash.restore(entry)
-    print(f"The {found.kind} '{shown(found.name)}' is back.")
+    found = trash.restore_from_trash(entry)
+    print(f"The {found.kind} '{truncate_for_display(found.name)}' is back.")
 
 
 @app.command()
@@ -44,7 +44,7 @@ def empty(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove all that is in the trash for good; asks first."""
-    found = trash.listing()
+    found = trash.list_trash()
     if not yes:
         output.confirm(f"Remove {len(found)} things from the trash for good?", "--yes")
-    print(f"{trash.empty() / 1e6:,.1f} MB are free again.")
+    print(f"{trash.empty_trash() / 1e6:,.1f} MB are free again.")

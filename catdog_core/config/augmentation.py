@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from ..base.fields import Settings, factors, field
+from ..base.fields import Settings, factor_range_field, field
 
 FillMode = Literal["nearest", "reflect", "wrap", "constant"]
 _HIGHEST_FACTOR = 3.0
@@ -76,7 +76,7 @@ class Augmentation(Settings):
         unit="°",
         typical=(5, 20),
     )
-    brightness_range: tuple[float, float] | None = factors(
+    brightness_range: tuple[float, float] | None = factor_range_field(
         "Brightness",
         "Multiplies all values by a random factor from this range; 1 changes nothing.",
         high=_HIGHEST_FACTOR,
@@ -112,14 +112,14 @@ class Augmentation(Settings):
         step=1,
         one_way=True,
     )
-    contrast_range: tuple[float, float] | None = factors(
+    contrast_range: tuple[float, float] | None = factor_range_field(
         "Contrast",
         "Moves all values away from the photo's mean grey, or towards it, by a random factor from"
         " this range; 1 changes nothing.",
         high=_HIGHEST_FACTOR,
         typical=(0.7, 1.3),
     )
-    saturation_range: tuple[float, float] | None = factors(
+    saturation_range: tuple[float, float] | None = factor_range_field(
         "Saturation",
         "Makes colours stronger or paler by a random factor from this range; 0 is a grey photo, 1"
         " changes nothing.",

@@ -12,20 +12,20 @@ from typing import Any
 
 from .training import Training
 
-DROP = 0.1
+STEP_FACTOR = 0.1
 """What one drop of the schedule "step" leaves of the learning rate."""
-DROPS_AT = (0.5, 0.75)
+STEP_FRACTIONS = (0.5, 0.75)
 """Parts of the epochs after which it drops."""
-HALF = 0.5
+PLATEAU_FACTOR = 0.5
 """What a plateau leaves of the learning rate."""
 
 
-def is_fixed(training: Training) -> bool:
+def is_constant(training: Training) -> bool:
     """Whether every step has the same learning rate."""
     return training.schedule == "constant" and not training.warmup_epochs
 
 
-def learning_rate(
+def learning_rate_at(
     training: Training, step: int, steps: int, epochs: Sequence[dict[str, Any]] = ()
 ) -> float:
     """The learning rate of a step.
@@ -41,35 +41,39 @@ def learning_rate(
         return top * ((step + 1) / warm)
     epoch, total = step // steps, training.epochs * steps
     if training.schedule == "step":
-        return top * DROP ** sum(epoch >= part * training.epochs for part in DROPS_AT)
+        return top * STEP_FACTOR ** sum(epoch >= part * training.epochs for part in STEP_FRACTIONS)
     if training.schedule == "cosine":
         return top * (1 + cos(pi * (step - warm) / max(total - warm, 1))) / 2
     if training.schedule == "plateau":
         losses = [row.get("val_loss") for row in epochs if row["epoch"] < epoch]
-        return top * HALF ** _plateaus(losses, training.plateau_patience)
+        return top * PLATEAU_FACTOR ** _count_plateaus(losses, training.plateau_patience)
     return top
 
 
-def curve(training: Training, steps: int, points: int = 400) -> list[tuple[float, float]]:
+def learning_rate_curve(
+    training: Training, steps: int, points: int = 400
+) -> list[tuple[float, float]]:
     """The learning rate over the whole plan, for a chart: (epoch from 0, rate) at most `points`.
 
     What a plateau will do is not known before the start: it is drawn as if it never comes.
     """
     total = training.epochs * steps
     every = max(1, total // points)
-    places = sorted({*range(0, total, every), *_corners(training, steps, total), total - 1})
-    return [(step / steps, learning_rate(training, step, steps)) for step in places]
+    places = sorted(
+        {*range(0, total, every), *_breakpoint_steps(training, steps, total), total - 1}
+    )
+    return [(step / steps, learning_rate_at(training, step, steps)) for step in places]
 
 
-def _corners(training: Training, steps: int, total: int) -> set[int]:
+def _breakpoint_steps(training: Training, steps: int, total: int) -> set[int]:
     """The steps at which the rate breaks off, and those before, so that a chart shows it sharp."""
     breaks = [training.warmup_epochs * steps]
     if training.schedule == "step":
-        breaks += [ceil(part * training.epochs) * steps for part in DROPS_AT]
+        breaks += [ceil(part * training.epochs) * steps for part in STEP_FRACTIONS]
     return {place for at in breaks for place in (at - 1, at) if 0 <= place < total}
 
 
-def _plateaus(losses: Sequence[Any], patience: int) -> int:
+def _count_plateaus(losses: Sequence[Any], patience: int) -> int:
     """How often validation loss has not fallen for `patience` epochs in a row."""
     best, waited, found = float("inf"), 0, 0
     for loss in losses:

@@ -13,39 +13,39 @@ from ..base import access, files
 from ..base.errors import DatasetError
 from . import url_import
 
-ROOTS = "CATDOG_ROOTS"
-URLS = "CATDOG_URLS"
-_STORES = ("s3", "gs", "gcs", "az", "abfs", "memory")
+ROOTS_VARIABLE = "CATDOG_ROOTS"
+URLS_VARIABLE = "CATDOG_URLS"
+_OBJECT_STORES = ("s3", "gs", "gcs", "az", "abfs", "memory")
 """Protocols of which a server of one's own may import from any URL: they reach object stores, while
 others reach whatever listens in the network the server is in."""
 
 
-def roots() -> list[Path] | None:
+def allowed_roots() -> list[Path] | None:
     """The folders a person's photos may lie in; None where any may be opened.
 
     ``CATDOG_ROOTS`` names them, as ``PATH`` does its folders; else access.json does. Where neither
     says anything, a lab of one's own may open what its user may read, a shared one nothing.
     """
-    named = os.environ.get(ROOTS)
+    named = os.environ.get(ROOTS_VARIABLE)
     if named:
         places = named.split(os.pathsep)
-    elif access.settings().shared:
-        places = list(access.settings().roots)
+    elif access.load_access_settings().shared:
+        places = list(access.load_access_settings().roots)
     else:
         return None
     return [Path(place).expanduser().resolve() for place in places if place.strip()]
 
 
-def resolve_named() -> None:
+def resolve_roots_variable() -> None:
     """Give ``CATDOG_ROOTS`` absolute paths, when a process starts: a relative one counts from the
     folder it was started in, also for every process started from here."""
-    named = os.environ.get(ROOTS)
+    named = os.environ.get(ROOTS_VARIABLE)
     if named:
         places = [Path(place).expanduser() for place in named.split(os.pathsep) if place.strip()]
-        os.environ[ROOTS] = os.pathsep.join(str(place.absolute()) for place in places)
+        os.environ[ROOTS_VARIABLE] = os.pathsep.join(str(place.absolute()) for place in places)
 
 
-def confine(path: Path) -> Path:
+def confine_path(path: Path) -> Path:
     """A place somebody typed into a page, if it lies where it may.
 
     Args:
@@ -58,34 +58,34 @@ def confine(path: Path) -> Path:
         DatasetError: it, or a link within it, leads out of the allowed folders. It tells nothing
             of what is there.
     """
-    allowed = roots()
+    allowed = allowed_roots()
     if allowed is None:
         return path
     place = path.expanduser().resolve()
-    if all(_lies_in(each, allowed) for each in (place, *_led_to(place))):
+    if all(_is_within_any(each, allowed) for each in (place, *_iter_link_targets(place))):
         return place
     if not allowed:
         raise DatasetError(
             "{folder} may not be opened here: no folder may. Import a zip, or ask the teacher.",
-            folder=files.shown(str(path)),
+            folder=files.truncate_for_display(str(path)),
         )
     raise DatasetError(
         "{folder} may not be opened here. Expected a folder within {allowed}. Choose one there, or"
         " import a zip.",
-        folder=files.shown(str(path)),
+        folder=files.truncate_for_display(str(path)),
         allowed=", ".join(map(str, allowed)),
     )
 
 
-def urls() -> list[str] | None:
+def allowed_urls() -> list[str] | None:
     """The URLs a person may import from; None where any of an object store may be.
 
     ``CATDOG_URLS`` names them, with spaces between; else access.json does. Where neither says
     anything, a shared lab, or one that is confined to folders, imports from none.
     """
-    named = os.environ.get(URLS, "").split() or list(access.settings().urls)
-    if named or roots() is not None:
-        return [url_import.checked(each) for each in named]
+    named = os.environ.get(URLS_VARIABLE, "").split() or list(access.load_access_settings().urls)
+    if named or allowed_roots() is not None:
+        return [url_import.normalize_url(each) for each in named]
     return None
 
 
@@ -95,19 +95,19 @@ def confine_url(url: str) -> str:
     Raises:
         DatasetError: it is no URL, or not within those that are allowed.
     """
-    url = url_import.checked(url)
+    url = url_import.normalize_url(url)
     protocol, _, rest = url.partition("://")
     if protocol == "file":
-        return f"file://{confine(Path(rest))}"
-    allowed = urls()
-    if allowed is None and protocol in _STORES:
+        return f"file://{confine_path(Path(rest))}"
+    allowed = allowed_urls()
+    if allowed is None and protocol in _OBJECT_STORES:
         return url
     if any(url == each or url.startswith(f"{each}/") for each in allowed or ()):
         return url
     raise DatasetError(
         "{url} may not be opened here. Expected a place within {allowed}. Whoever runs the lab may"
         " name it in CATDOG_URLS or access.json.",
-        url=files.shown(url, 200),
+        url=files.truncate_for_display(url, 200),
         allowed=", ".join(allowed or ()) or "those that are named, which are none",
     )
 
@@ -121,7 +121,7 @@ def is_allowed_url(url: str) -> bool:
     return True
 
 
-def _led_to(folder: Path) -> Iterator[Path]:
+def _iter_link_targets(folder: Path) -> Iterator[Path]:
     """Where the links within a folder lead."""
     for place, folders, names in os.walk(folder):  # which follows none
         for name in (*folders, *names):
@@ -130,5 +130,5 @@ def _led_to(folder: Path) -> Iterator[Path]:
                 yield path.resolve()
 
 
-def _lies_in(place: Path, allowed: list[Path]) -> bool:
+def _is_within_any(place: Path, allowed: list[Path]) -> bool:
     return any(place == root or root in place.parents for root in allowed)

@@ -32,14 +32,14 @@ from ..imaging.decode import EXTENSIONS
 from . import text_encoding
 from .virtual_tree import File, Tree, is_junk
 
-FREE = 50_000_000
+FREE_BYTES = 50_000_000
 """Bytes any archive may unpack to, whatever its ratio."""
 MAX_DEPTH = 30
 MAX_NAME = 10_000
 """Bytes of an entry's path with its folders; systems store 4,096 at most."""
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _CHUNK = 1 << 20
-_FOLDERS = 4  # times as many folders as entries may be named by the paths of all entries
+_FOLDERS_PER_ENTRY = 4  # times as many folders as entries may be named by the paths of all entries
 _MAX_LETTERS = 50_000_000  # of all names together
 _MAX_ROW = 512  # bytes of the table for each entry on average, read before it is parsed
 _FREE_TABLE = 1 << 16  # bytes of the table besides
@@ -47,29 +47,29 @@ _SPARE_ROWS = 10  # times as many rows as files are read, to say how many files 
 _MAX_EXTRA = 1024  # bytes of extra fields of a row, which zipfile reads in quadratic time
 _ROW = 46  # bytes of a row without its name, extra fields and comment
 _ZIP64_END = 76  # bytes of the second end of a large archive and of the pointer to it
-_TABLE_SIZE, _END_PLACE = 5, 9  # in the list that zipfile makes of an archive's end
+_TABLE_SIZE, _END_OFFSET = 5, 9  # in the list that zipfile makes of an archive's end
 _XZ_CHUNK = 1 << 18  # bytes of compressed xz read at once
 _MAX_HEADER = 1 << 16  # bytes of PAX values, which are read whole
 _MAX_RECORDS = 200  # PAX values of an entry; programs write a dozen
-_IDLE = 1_000_000  # bytes that may be read without anything unpacked
+_MAX_IDLE_BYTES = 1_000_000  # bytes that may be read without anything unpacked
 _XZ_MEMORY = 100 << 20  # bytes; xz -9 wants 65 MiB
 _LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 _PAX = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
-MAGIC = {b"\x1f\x8b": "tar.gz", b"BZh": "tar.bz2", b"\xfd7zXZ\0": "tar.xz"}
+ARCHIVE_MAGIC = {b"\x1f\x8b": "tar.gz", b"BZh": "tar.bz2", b"\xfd7zXZ\0": "tar.xz"}
 """How compressed files begin."""
-_UNSURE = N_(
+_UNSURE_ENCODING = N_(
     "The archive does not say how its names are encoded, so {names} is read as {encoding}. If that"
     " looks wrong, pack it again with UTF-8 names."
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchiveEntry:
     """A file or folder of an archive.
 
     `size` is what it claims, in bytes. `open` gives the content; for some archives only until the
     next entry is asked for. `raw` is the name as bytes where the archive does not declare its
-    encoding; then `path` is a first guess, and `survey` decides for all names together. `mark` is
+    encoding; then `path` is a first guess, and `survey_entries` decides for all names together. `mark` is
     equal for entries of equal content, where the archive tells. `split` and `label` are set where
     the source knows the class of a photo, whatever the names of its folders.
     """
@@ -95,7 +95,7 @@ class Entry:
 
 
 @dataclass
-class Surveyed:
+class ArchiveSummary:
     """What an archive holds: its tree by true names, what else is to be said of it.
 
     `labelled` are photos whose source knows their split and label; `ignored` counts the others of
@@ -108,8 +108,8 @@ class Surveyed:
     ignored: int = 0
 
 
-class _Seen(NamedTuple):
-    """What is kept of an entry: an `Entry` may hold on to its archive's buffers."""
+class _EntryRecord(NamedTuple):
+    """What is kept of an entry: an `ArchiveEntry` may hold on to its archive's buffers."""
 
     path: PurePosixPath
     raw: bytes | None
@@ -120,7 +120,7 @@ class _Seen(NamedTuple):
     label: int | None
 
 
-def survey(source: Iterable[Entry], name: str) -> Surveyed:
+def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
     """Look at all entries before any is unpacked, and decide how their names are encoded.
 
     Args:
@@ -131,14 +131,14 @@ def survey(source: Iterable[Entry], name: str) -> Surveyed:
         DatasetError: an entry leads out of its folder or is an archive itself, or they are too
             many or too large.
     """
-    listed: list[_Seen] = []
-    total, letters, allowed = 0, 0, limits.current()
+    listed: list[_EntryRecord] = []
+    total, letters, allowed = 0, 0, limits.current_limits()
     for entry in source:
         total, letters = total + entry.size, letters + len(str(entry.path))
         if len(listed) >= allowed.archive_entries:
-            raise too_many(len(listed) + 1)
+            raise too_many_entries_error(len(listed) + 1)
         if total > allowed.archive_bytes:
-            raise too_large(total)
+            raise archive_too_large_error(total)
         if letters > _MAX_LETTERS:
             raise DatasetError(
                 "The archive's names take {letters:,} characters or more, and {limit:,} are"
@@ -149,13 +149,15 @@ def survey(source: Iterable[Entry], name: str) -> Surveyed:
         mark = entry.mark
         fits = 0 < entry.size <= allowed.photo_bytes
         if mark is None and fits and entry.is_photo and not entry.is_junk:
-            mark = _digest(entry)
+            mark = _digest_entry(entry)
         split_label = (entry.split, entry.label)
-        listed.append(_Seen(entry.path, entry.raw, entry.size, entry.is_folder, mark, *split_label))
+        listed.append(
+            _EntryRecord(entry.path, entry.raw, entry.size, entry.is_folder, mark, *split_label)
+        )
     if not listed:
         raise DatasetError("The archive is empty. Expected folders of photos, one a class.")
-    found = Surveyed(Tree(name))
-    paths = _true_paths(listed, found.warnings)
+    found = ArchiveSummary(Tree(name))
+    paths = _decode_paths(listed, found.warnings)
     for number, (seen, path) in enumerate(zip(listed, paths, strict=True)):
         _refuse_unsafe(path)
         if any(map(is_junk, path.parts)):
@@ -164,7 +166,7 @@ def survey(source: Iterable[Entry], name: str) -> Surveyed:
         file = File(path, seen.size, number, seen.mark)
         if seen.label is not None:
             if file.is_photo:
-                _refuse_large(seen)
+                _refuse_large_photo(seen)
                 found.labelled.append((file, seen.split, seen.label))
             else:
                 found.ignored += 1
@@ -172,30 +174,32 @@ def survey(source: Iterable[Entry], name: str) -> Surveyed:
             found.tree.empty_folder(path)
         else:
             if file.is_photo:
-                _refuse_large(seen)
+                _refuse_large_photo(seen)
             found.tree.add(file)
-        if found.tree.count > _FOLDERS * allowed.archive_entries:
+        if found.tree.count > _FOLDERS_PER_ENTRY * allowed.archive_entries:
             raise DatasetError(
                 "The archive's paths name {count:,} folders or more, and {limit:,} are allowed."
                 " Pack it with fewer folders.",
                 count=found.tree.count,
-                limit=_FOLDERS * allowed.archive_entries,
+                limit=_FOLDERS_PER_ENTRY * allowed.archive_entries,
             )
     return found
 
 
-def _true_paths(listed: list[_Seen], warnings: unsupported_formats.Warnings) -> list[PurePosixPath]:
+def _decode_paths(
+    listed: list[_EntryRecord], warnings: unsupported_formats.Warnings
+) -> list[PurePosixPath]:
     """The paths of entries, all names without a declared encoding read in one."""
     unknown = [entry.raw for entry in listed if entry.raw is not None]
     if not unknown:
         return [entry.path for entry in listed]
     declared = [str(entry.path) for entry in listed if entry.raw is None]
-    judged = text_encoding.judge(unknown, declared)
+    judged = text_encoding.guess_encoding(unknown, declared)
 
-    def true(entry: _Seen) -> PurePosixPath:
+    def true(entry: _EntryRecord) -> PurePosixPath:
         if entry.raw is None:
             return entry.path
-        return PurePosixPath(*text_encoding.decoded([entry.raw], judged.encoding))
+        return PurePosixPath(*text_encoding.decode_names([entry.raw], judged.encoding))
 
     paths = [true(entry) for entry in listed]
     if not judged.sure:
@@ -208,12 +212,12 @@ def _true_paths(listed: list[_Seen], warnings: unsupported_formats.Warnings) -> 
             if not part.isascii()
         }
         if odd:
-            names = files.shown(", ".join(sorted(odd)[:3]), 120)
-            warnings.append((_UNSURE, {"names": names, "encoding": judged.encoding}))
+            names = files.truncate_for_display(", ".join(sorted(odd)[:3]), 120)
+            warnings.append((_UNSURE_ENCODING, {"names": names, "encoding": judged.encoding}))
     return paths
 
 
-def _digest(entry: Entry) -> bytes:
+def _digest_entry(entry: ArchiveEntry) -> bytes:
     """What a photo holds, as a digest; no more is read than the entry claims."""
     total, left = hashlib.blake2b(digest_size=16), entry.size
     with entry.open() as file:
@@ -223,38 +227,38 @@ def _digest(entry: Entry) -> bytes:
     return total.digest()
 
 
-def _refuse_large(seen: _Seen) -> None:
-    most = limits.current().photo_bytes
+def _refuse_large_photo(seen: _EntryRecord) -> None:
+    most = limits.current_limits().photo_bytes
     if seen.size > most:
-        raise larger(seen.path, most)
+        raise photo_too_large_error(seen.path, most)
 
 
-def larger(path: PurePosixPath, most: int) -> DatasetError:
+def photo_too_large_error(path: PurePosixPath, most: int) -> DatasetError:
     """The error of a photo with more than `most` bytes, or more than the archive claims."""
     return DatasetError(
         "{name} is larger than allowed or than the archive claims. Expected photos of"
         " at most {limit:,} bytes.",
-        name=files.shown(str(path)),
+        name=files.truncate_for_display(str(path)),
         limit=most,
     )
 
 
-def too_many(count: int, most: int | None = None) -> DatasetError:
+def too_many_entries_error(count: int, most: int | None = None) -> DatasetError:
     """The error of an archive with more entries than `most`, by default those of the limits."""
     return DatasetError(
         "The archive has {count:,} entries or more. Expected at most {limit:,}.",
         count=count,
-        limit=most or limits.current().archive_entries,
+        limit=most or limits.current_limits().archive_entries,
     )
 
 
-def too_large(total: int, packed: int | None = None) -> DatasetError:
+def archive_too_large_error(total: int, packed: int | None = None) -> DatasetError:
     """The error of an archive that would fill the disk, from `packed` bytes where it shrinks."""
     if packed is None:
         return DatasetError(
             "The archive unpacks to {total:,} bytes or more. Expected at most {limit:,}.",
             total=total,
-            limit=limits.current().archive_bytes,
+            limit=limits.current_limits().archive_bytes,
         )
     return DatasetError(
         "The archive unpacks from {packed:,} to {total:,} bytes or more, as a decompression bomb"
@@ -264,11 +268,11 @@ def too_large(total: int, packed: int | None = None) -> DatasetError:
     )
 
 
-def special(name: str) -> DatasetError:
+def special_file_error(name: str) -> DatasetError:
     """The error of an entry that is neither file nor folder."""
     return DatasetError(
         "The archive holds a link or device, {name}. Expected plain files only.",
-        name=files.shown(name),
+        name=files.truncate_for_display(name),
     )
 
 
@@ -277,12 +281,12 @@ def _refuse_unsafe(path: PurePosixPath) -> None:
         raise DatasetError(
             "The archive holds the unsafe path {name}, which leads out of its folder. Expected"
             " plain folders of photos.",
-            name=files.shown(str(path)),
+            name=files.truncate_for_display(str(path)),
         )
     if len(path.parts) > MAX_DEPTH:
         raise DatasetError(
             "The archive holds {name}, {depth} folders deep. Expected at most {limit}.",
-            name=files.shown(str(path)),
+            name=files.truncate_for_display(str(path)),
             depth=len(path.parts),
             limit=MAX_DEPTH,
         )
@@ -293,11 +297,11 @@ def _refuse_nested(path: PurePosixPath, is_folder: bool) -> None:
         raise DatasetError(
             "The archive holds another archive, {name}. Expected folders of photos. Unpack the"
             " inner one and pack its folders.",
-            name=files.shown(str(path)),
+            name=files.truncate_for_display(str(path)),
         )
 
 
-class Zip:
+class ZipEntries:
     """The entries of a zip.
 
     Raises:
@@ -307,7 +311,11 @@ class Zip:
     """
 
     def __init__(
-        self, file: IO[bytes], most: int | None = None, free: int = FREE, ratio: int | None = None
+        self,
+        file: IO[bytes],
+        most: int | None = None,
+        free: int = FREE_BYTES,
+        ratio: int | None = None,
     ) -> None:
         """Read the table of contents.
 
@@ -317,27 +325,27 @@ class Zip:
             free: bytes it may unpack to, whatever its ratio.
             ratio: times its packed bytes that it may unpack to besides; by default of the limits.
         """
-        allowed = limits.current()
+        allowed = limits.current_limits()
         refuse_long_table(file, most or allowed.archive_entries)
         self._archive = zipfile.ZipFile(file)
         infos = self._archive.infolist()
         total, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
         if total > free + (ratio or allowed.archive_ratio) * packed:
-            raise too_large(total, packed)
+            raise archive_too_large_error(total, packed)
         _refuse_overlap(infos)
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[ArchiveEntry]:
         for info in self._archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind and not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-                raise special(info.filename)
+                raise special_file_error(info.filename)
             if info.flag_bits & 0x1:
                 raise DatasetError(
                     "The zip archive is password-protected. Expected one without a password. Pack"
                     " it again without."
                 )
-            path, raw = _zip_name(info)
-            yield Entry(
+            path, raw = _decode_zip_name(info)
+            yield ArchiveEntry(
                 path,
                 info.file_size,
                 info.is_dir(),
@@ -347,40 +355,41 @@ class Zip:
             )
 
 
-def zip_members(
+def read_zip_members(
     file: IO[bytes],
     most: int,
     max_bytes: Callable[[str], int | None],
-    free: int = FREE,
+    free: int = FREE_BYTES,
     ratio: int | None = None,
-) -> dict[str, Entry]:
+) -> dict[str, ArchiveEntry]:
     """Return the entries of a zip by name, where it may hold files of known names only.
 
     Args:
         file: the zip.
         most: files it may hold.
         max_bytes: gives how large the file of a name may be; None where none may have the name.
-        free, ratio: as for `Zip`.
+        free, ratio: as for `ZipEntries`.
 
     Raises:
-        DatasetError: another file, one twice, one too large, or as `Zip`.
+        DatasetError: another file, one twice, one too large, or as `ZipEntries`.
     """
-    found: dict[str, Entry] = {}
-    for entry in Zip(file, _SPARE_ROWS * most, free, ratio):
+    found: dict[str, ArchiveEntry] = {}
+    for entry in ZipEntries(file, _SPARE_ROWS * most, free, ratio):
         name = str(entry.path)
         if len(found) >= most:
             raise DatasetError("it holds more than {limit} files", limit=most)
         limit = None if entry.is_folder else max_bytes(name)
         if limit is None:
             raise DatasetError(
-                "it holds {name}, which does not belong there", name=files.shown(name)
+                "it holds {name}, which does not belong there",
+                name=files.truncate_for_display(name),
             )
         if name in found:
-            raise DatasetError("it holds {name} twice", name=files.shown(name))
+            raise DatasetError("it holds {name} twice", name=files.truncate_for_display(name))
         if entry.size > limit:
             raise DatasetError(
                 "its {name} has {size:,} bytes, and {limit:,} are allowed",
-                name=files.shown(name),
+                name=files.truncate_for_display(name),
                 size=entry.size,
                 limit=limit,
             )
@@ -405,24 +414,24 @@ def refuse_long_table(file: IO[bytes] | Path, most: int) -> None:
         return
     end: Any = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # where zipfile finds the table
     if end:
-        size, place = end[_TABLE_SIZE], end[_END_PLACE] - end[_TABLE_SIZE]
+        size, place = end[_TABLE_SIZE], end[_END_OFFSET] - end[_TABLE_SIZE]
         if size > _FREE_TABLE + most * _MAX_ROW:
-            raise too_many(size // _MAX_ROW, most)
+            raise too_many_entries_error(size // _MAX_ROW, most)
         if end[0] == b"PK\x06\x06":
             place -= _ZIP64_END
         if place >= 0:  # else zipfile refuses it
             file.seek(place)
-            _refuse_rows(file.read(size), most)
+            _refuse_many_rows(file.read(size), most)
     file.seek(0)
 
 
-def _refuse_rows(table: bytes, most: int) -> None:
+def _refuse_many_rows(table: bytes, most: int) -> None:
     at = count = 0
     while at + _ROW <= len(table) and table.startswith(b"PK\x01\x02", at):
         name, extra, comment = struct.unpack_from("<HHH", table, at + 28)
         at, count = at + _ROW + name + extra + comment, count + 1
         if count > most:
-            raise too_many(count, most)
+            raise too_many_entries_error(count, most)
         if extra > _MAX_EXTRA or name > MAX_NAME:
             raise DatasetError(
                 "The zip archive has an entry whose name or extra fields take {size:,} bytes."
@@ -442,11 +451,11 @@ def _refuse_overlap(infos: list[zipfile.ZipInfo]) -> None:
         end = info.header_offset + 30 + info.compress_size
 
 
-def _zip_name(info: zipfile.ZipInfo) -> tuple[PurePosixPath, bytes | None]:
+def _decode_zip_name(info: zipfile.ZipInfo) -> tuple[PurePosixPath, bytes | None]:
     """An entry's path, and its name as bytes where it does not say that it is UTF-8.
 
     Such names are read as cp437 by `zipfile`. Korean Windows packs cp949 that way, macOS UTF-8:
-    `survey` finds one encoding for all of them. The path is a first guess then.
+    `survey_entries` finds one encoding for all of them. The path is a first guess then.
     """
     name = info.orig_filename.partition("\0")[0]
     if name.isascii() or info.flag_bits & 0x800:
@@ -469,7 +478,7 @@ def _unicode_path(extra: bytes, raw: bytes) -> str | None:
     return None
 
 
-class Tar:
+class TarEntries:
     """The entries of a tar file, which may be compressed by gzip, bzip2 or xz.
 
     Raises, on iteration:
@@ -480,8 +489,8 @@ class Tar:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
-    def __iter__(self) -> Iterator[Entry]:
-        stream = _Bounded(self._file)
+    def __iter__(self) -> Iterator[ArchiveEntry]:
+        stream = _BoundedStream(self._file)
         source = cast(IO[bytes], stream)
         with tarfile.open(
             fileobj=source,
@@ -493,13 +502,13 @@ class Tar:
             while (member := archive.next()) is not None:
                 archive.members.clear()  # type: ignore[attr-defined]  # else kept for random access, 150,000 of them
                 if not member.isreg() and not member.isdir():
-                    raise special(member.name)
+                    raise special_file_error(member.name)
                 if member.size < 0:
                     raise tarfile.InvalidHeaderError("size")  # type: ignore[attr-defined]
                 open_ = cast(Any, partial(archive.extractfile, member))
                 size = member.size if member.isreg() else 0
-                path, raw = _tar_name(member)
-                yield Entry(path, size, member.isdir(), open_, raw)
+                path, raw = _decode_tar_name(member)
+                yield ArchiveEntry(path, size, member.isdir(), open_, raw)
         while stream.read(_XZ_CHUNK):  # to the end, where the checksum of the compression stands
             pass
 
@@ -523,16 +532,16 @@ class _TarHeader(tarfile.TarInfo):
     def _proc_member(self, archive: tarfile.TarFile) -> Any:
         most = _MAX_HEADER if self.type in _PAX else MAX_NAME + 1
         if self.type in (*_LONG_NAMES, *_PAX) and self.size > most:
-            raise _too_long(self.size, most)
+            raise _header_too_long_error(self.size, most)
         if self.type == tarfile.GNUTYPE_SPARSE:
-            raise special(self.name)
+            raise special_file_error(self.name)
         return super()._proc_member(archive)  # type: ignore[misc]
 
     def _proc_pax(self, archive: Any) -> Any:
         """Read a PAX header's path and size; tarfile's own way takes quadratic time for digits."""
         values = _pax_values(archive.fileobj.read(self._block(self.size))[: self.size])  # type: ignore[attr-defined]
         if any(key.startswith(b"GNU.sparse.") for key in values):
-            raise special(self.name)
+            raise special_file_error(self.name)
         if self.type == tarfile.XGLTYPE and b"hdrcharset" in values:
             archive.pax_headers["hdrcharset"] = ""
         try:
@@ -546,7 +555,7 @@ class _TarHeader(tarfile.TarInfo):
         if b"path" in values:
             name = values[b"path"].decode("utf-8", "surrogateescape").rstrip("/")
             if len(values[b"path"]) > MAX_NAME:
-                raise _too_long(len(values[b"path"]), MAX_NAME)
+                raise _header_too_long_error(len(values[b"path"]), MAX_NAME)
             member.name = name
         if b"size" in values:
             if not re.fullmatch(rb"[0-9]{1,19}", values[b"size"]):
@@ -558,7 +567,7 @@ class _TarHeader(tarfile.TarInfo):
         return member
 
     def _refuse_sparse(self, *_: object) -> NoReturn:
-        raise special(self.name)
+        raise special_file_error(self.name)
 
     # Maps of holes, which may be millions; no photo has holes.
     _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
@@ -584,7 +593,7 @@ def _pax_values(data: bytes) -> dict[bytes, bytes]:
     return values
 
 
-def _too_long(size: int, limit: int) -> DatasetError:
+def _header_too_long_error(size: int, limit: int) -> DatasetError:
     return DatasetError(
         "The tar archive holds a name or header of {size:,} bytes. Expected at most {limit:,}.",
         size=size,
@@ -592,23 +601,23 @@ def _too_long(size: int, limit: int) -> DatasetError:
     )
 
 
-class _Reads(Protocol):
+class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class _Bounded:
+class _BoundedStream:
     """The unpacked stream of a file from its start, which ends in an error when it is a bomb."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._packed, self._done, self._allowed = file.seek(0, 2), 0, limits.current()
+        self._packed, self._done, self._allowed = file.seek(0, 2), 0, limits.current_limits()
         file.seek(0)
         self._file, self._taken = file, 0
-        self._stream = _decompressed(cast(IO[bytes], _Source(file, self._count)))
+        self._stream = _open_decompressed(cast(IO[bytes], _CountingReader(file, self._count)))
 
     def _count(self, size: int) -> None:
         """Refuse a file that is unpacked without end and gives nothing: of many empty streams."""
         self._taken += size
-        if self._taken > _IDLE + 1.25 * self._done:
+        if self._taken > _MAX_IDLE_BYTES + 1.25 * self._done:
             raise DatasetError(
                 "The archive is made of many packed parts that hold nothing. Pack it again with an"
                 " ordinary program."
@@ -618,14 +627,14 @@ class _Bounded:
         """As of any file."""
         data = self._stream.read(size)
         self._done += len(data)
-        if self._done > FREE + self._allowed.archive_ratio * self._packed:
-            raise too_large(self._done, self._packed)
+        if self._done > FREE_BYTES + self._allowed.archive_ratio * self._packed:
+            raise archive_too_large_error(self._done, self._packed)
         if self._done > 2 * self._allowed.archive_bytes:
-            raise too_large(self._done)
+            raise archive_too_large_error(self._done)
         return data
 
 
-class _Source:
+class _CountingReader:
     """A packed file of which each reading is counted before what was read is unpacked."""
 
     def __init__(self, file: IO[bytes], count: Callable[[int], None]) -> None:
@@ -640,23 +649,23 @@ class _Source:
         return getattr(self._file, name)
 
 
-def _decompressed(file: IO[bytes]) -> _Reads:
+def _open_decompressed(file: IO[bytes]) -> _Readable:
     head = file.read(6)
     file.seek(0)
-    kind = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "tar")
+    kind = next((kind for magic, kind in ARCHIVE_MAGIC.items() if head.startswith(magic)), "tar")
     if kind == "tar.gz":
         return gzip.GzipFile(fileobj=file)
     if kind == "tar.bz2":
         return bz2.BZ2File(file)
-    return _Xz(file) if kind == "tar.xz" else file
+    return _XzReader(file) if kind == "tar.xz" else file
 
 
-class _Xz:
+class _XzReader:
     """As `lzma.LZMAFile`, which takes no limit on the memory of its dictionary."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._rest = file, b""
-        self._decoder = _new_decoder()
+        self._decoder = _new_xz_decoder()
 
     def read(self, size: int) -> bytes:
         while True:
@@ -665,7 +674,7 @@ class _Xz:
                 self._rest = (self._decoder.unused_data or self._file.read(_XZ_CHUNK)).lstrip(b"\0")
                 if not self._rest:
                     return b""
-                self._decoder = _new_decoder()
+                self._decoder = _new_xz_decoder()
             elif self._decoder.needs_input and not self._rest:
                 self._rest = self._file.read(_XZ_CHUNK)
                 if not self._rest:
@@ -675,15 +684,15 @@ class _Xz:
                 return data
 
 
-def _new_decoder() -> lzma.LZMADecompressor:
+def _new_xz_decoder() -> lzma.LZMADecompressor:
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
 
 
-def _tar_name(member: tarfile.TarInfo) -> tuple[PurePosixPath, bytes | None]:
+def _decode_tar_name(member: tarfile.TarInfo) -> tuple[PurePosixPath, bytes | None]:
     """A member's path, and its name as bytes where it does not say that it is UTF-8.
 
     PAX headers hold UTF-8. Other names have the encoding of the system that packed them:
-    `survey` finds one for all of them. The path is a first guess then.
+    `survey_entries` finds one for all of them. The path is a first guess then.
     """
     name = member.name
     declared = "path" in member.pax_headers and "hdrcharset" not in member.pax_headers

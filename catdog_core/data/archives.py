@@ -1,7 +1,7 @@
 """Plan and store photos from outside: planned first, counted while unpacked, never trusted.
 
 Zips, tars and photos dropped one by one are all lists of entries; what is checked here and in
-`archive_safety` holds for each of them. `plan` understands their true names, and `write` stores
+`archive_safety` holds for each of them. `plan_entries` understands their true names, and `store_entries` stores
 exactly the photos of that plan under safe names, with a record of the true ones.
 """
 
@@ -23,22 +23,22 @@ from typing import IO
 from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
 from . import archive_safety, content_hashes, layout, preview
-from .archive_safety import MAGIC, Entry, Tar, Zip
-from .layout import Photos, Plan
+from .archive_safety import ARCHIVE_MAGIC, ArchiveEntry, TarEntries, ZipEntries
+from .layout import DatasetPlan, PhotoRows
 from .preview import Preview
 
 Progress = Callable[[int, int], None]
-SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 """What the names of archives end in."""
 _CHUNK = 1 << 20
-_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_PLAIN_FOLDER = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _PLAIN_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,80}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # Windows devices
 _SAME_PHOTO = N_("The same photo lies in {first} and in {second}: one of the labels is wrong.")
 
 
 @dataclass
-class Stored:
+class StoredPhotos:
     """Photos written by a plan.
 
     `photos` are (file, label, split), files relative to the folder written to; `root` is the
@@ -46,15 +46,15 @@ class Stored:
     each stored path that had to be renamed to its true last name. `known` are the digests.
     """
 
-    plan: Plan
+    plan: DatasetPlan
     root: PurePosixPath
     classes: tuple[str, ...]
-    photos: Photos = field(default_factory=list)
+    photos: PhotoRows = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
-    known: content_hashes.Known = field(default_factory=dict)
+    known: content_hashes.KnownDigests = field(default_factory=dict)
 
 
-class SafeNames:
+class SafePaths:
     """Safe places below a folder for files and folders of any names.
 
     Folders are made when the first file in them is asked for. `names` keeps the true last name of
@@ -100,13 +100,13 @@ class SafeNames:
         return parent / safe
 
     def _safe(self, name: str) -> str:
-        if _PLAIN.fullmatch(name) and not _RESERVED.match(name):
+        if _PLAIN_FOLDER.fullmatch(name) and not _RESERVED.match(name):
             return name
         digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
-        return f"{files.slug(name, 24)}-{digest[:6]}"
+        return f"{files.slugify(name, 24)}-{digest[:6]}"
 
 
-def look(file: IO[bytes] | Path, name: str) -> Preview:
+def inspect_archive(file: IO[bytes] | Path, name: str) -> Preview:
     """Tell what an archive holds. Nothing is written.
 
     Args:
@@ -117,14 +117,14 @@ def look(file: IO[bytes] | Path, name: str) -> Preview:
         AccessError: the visitor may not add a dataset; nothing of the file was read.
         DatasetError: unsafe, damaged, encrypted, too large, no archive, or no dataset inside.
     """
-    access.check("change data")
-    with opened(file, name) as source:
-        return preview.of_plan(plan(source, title(name)), title(name))
+    access.check_permission("change data")
+    with open_archive(file, name) as source:
+        return preview.preview_plan(plan_entries(source, archive_title(name)), archive_title(name))
 
 
-def unpack(
+def unpack_archive(
     file: IO[bytes] | Path, name: str, folder: Path, progress: Progress | None = None
-) -> Stored:
+) -> StoredPhotos:
     """Unpack the photos of an archive into `folder` under safe names.
 
     Args:
@@ -134,17 +134,19 @@ def unpack(
         progress: called with (bytes done, bytes in all).
 
     Raises:
-        DatasetError: as `look`. The caller removes what was written.
+        DatasetError: as `inspect_archive`. The caller removes what was written.
     """
-    with opened(file, name) as source:
-        return write(source, folder, progress, title(name))
+    with open_archive(file, name) as source:
+        return store_entries(source, folder, progress, archive_title(name))
 
 
-def plan(source: Iterable[Entry], name: str, classes: Sequence[str] = ()) -> Plan:
+def plan_entries(
+    source: Iterable[ArchiveEntry], name: str, classes: Sequence[str] = ()
+) -> DatasetPlan:
     """Understand the true names of a list of entries: every photo with its class and split.
 
     Args:
-        source: iterated once, and again by `write`. What does not tell which entries have the same
+        source: iterated once, and again by `store_entries`. What does not tell which entries have the same
             content is read.
         name: of the dataset, for messages.
         classes: names in label order, where the entries tell their labels.
@@ -152,53 +154,53 @@ def plan(source: Iterable[Entry], name: str, classes: Sequence[str] = ()) -> Pla
     Raises:
         DatasetError: unsafe, too large, or no dataset inside.
     """
-    found = archive_safety.survey(source, name)
+    found = archive_safety.survey_entries(source, name)
     if classes:
-        made = layout.labelled(found.labelled, classes, name, found.ignored)
+        made = layout.plan_labelled_photos(found.labelled, classes, name, found.ignored)
     else:
-        made = layout.understand(found.tree)
-    same = layout.copies(made.photos)
-    made = layout.divided(
+        made = layout.detect_layout(found.tree)
+    same = layout.group_equal_photos(made.photos)
+    made = layout.split_plan(
         made,
         [[photo.name for photo in group] for group in same],
-        preview.SEED,
-        preview.FRACTION,
+        preview.DEFAULT_SEED,
+        preview.DEFAULT_VALIDATION_FRACTION,
     )
     made.warnings = found.warnings + made.warnings
     for first, *others in same:
         other = next((each for each in others if each.label != first.label), None)
         if other is not None:
             both = {"first": str(first.file.path), "second": str(other.file.path)}
-            shown = {key: files.shown(path) for key, path in both.items()}
+            shown = {key: files.truncate_for_display(path) for key, path in both.items()}
             made.warnings.append((_SAME_PHOTO, shown))
             break
     return made
 
 
-def title(name: str) -> str:
+def archive_title(name: str) -> str:
     """An archive's file name without its end, fit to be shown."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    end = max((s for s in SUFFIXES if last.lower().endswith(s)), key=len, default="")
-    return files.shown(last[: len(last) - len(end)] or "photos", 60)
+    end = max((s for s in ARCHIVE_SUFFIXES if last.lower().endswith(s)), key=len, default="")
+    return files.truncate_for_display(last[: len(last) - len(end)] or "photos", 60)
 
 
-def kind(name: str) -> str:
+def archive_kind(name: str) -> str:
     """ "zip" or "tar", by the end of a file's name.
 
     Raises:
         DatasetError: it is neither.
     """
-    found = next((s for s in SUFFIXES if name.lower().endswith(s)), None)
+    found = next((s for s in ARCHIVE_SUFFIXES if name.lower().endswith(s)), None)
     if found is None:
         raise DatasetError(
             "{name} is no archive the lab can read. Expected a file that ends in {ends}.",
-            name=files.shown(name),
-            ends=", ".join(SUFFIXES),
+            name=files.truncate_for_display(name),
+            ends=", ".join(ARCHIVE_SUFFIXES),
         )
     return "zip" if found == ".zip" else "tar"
 
 
-def dropped(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[Entry]:
+def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[ArchiveEntry]:
     """The entries of photos that came one by one.
 
     Args:
@@ -214,96 +216,96 @@ def dropped(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[Entry]:
             raise DatasetError(
                 "'{name}' cannot be the name of a class. Expected a word such as cats, without"
                 " slashes and with no dot in front.",
-                name=files.shown(name),
+                name=files.truncate_for_display(name),
             )
         for file, data in some:
             path = place / file.replace("\\", "/").rsplit("/", 1)[-1].lstrip(".")
-            found.append(Entry(path, len(data), False, partial(BytesIO, data)))
+            found.append(ArchiveEntry(path, len(data), False, partial(BytesIO, data)))
     return found
 
 
 @contextmanager
-def opened(file: IO[bytes] | Path, name: str) -> Iterator[Iterable[Entry]]:
+def open_archive(file: IO[bytes] | Path, name: str) -> Iterator[Iterable[ArchiveEntry]]:
     """The entries of an archive; whatever its readers raise within the block becomes a sentence.
 
     Raises:
-        DatasetError: see `look`.
+        DatasetError: see `inspect_archive`.
     """
     if isinstance(file, Path):
-        with files.open_regular(file) as stream, opened(stream, name) as source:
+        with files.open_regular(file) as stream, open_archive(stream, name) as source:
             yield source
         return
     try:
         _refuse_misnamed(file, name)
-        yield Zip(file) if kind(name) == "zip" else Tar(file)
+        yield ZipEntries(file) if archive_kind(name) == "zip" else TarEntries(file)
     except DatasetError:
         raise
     except (zipfile.BadZipFile, tarfile.TarError) as error:
         raise DatasetError(
             "The file is no complete archive ({reason}). Expected a zip or tar of class folders."
             " Pack it again, or upload it again.",
-            reason=files.shown(str(error)),
+            reason=files.truncate_for_display(str(error)),
         ) from error
     except (RuntimeError, NotImplementedError, ValueError, OverflowError) as error:
         raise DatasetError(
             "The archive is damaged or packed in an unusual way ({reason}). Pack it again with an"
             " ordinary program.",
-            reason=files.shown(str(error) or type(error).__name__),
+            reason=files.truncate_for_display(str(error) or type(error).__name__),
         ) from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk, not the archive
         raise DatasetError(
             "The archive is damaged ({reason}). Pack it again, or upload it again.",
-            reason=files.shown(str(error) or type(error).__name__),
+            reason=files.truncate_for_display(str(error) or type(error).__name__),
         ) from error
 
 
 def _refuse_misnamed(file: IO[bytes], name: str) -> None:
     file.seek(0)
     head = file.read(512)
-    found = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
+    found = next((kind for magic, kind in ARCHIVE_MAGIC.items() if head.startswith(magic)), None)
     found = "tar" if head[257:262] == b"ustar" else "zip" if head[:2] == b"PK" else found
-    if found and found[:3] != kind(name):
+    if found and found[:3] != archive_kind(name):
         raise DatasetError(
             "{name} is no {expected}: its content is that of a {found}. Give it the right name,"
             " then try again.",
-            name=files.shown(name),
-            expected=kind(name),
+            name=files.truncate_for_display(name),
+            expected=archive_kind(name),
             found=found,
         )
 
 
-def write(
-    source: Iterable[Entry],
+def store_entries(
+    source: Iterable[ArchiveEntry],
     folder: Path,
     progress: Progress | None,
     name: str = "photos",
     classes: Sequence[str] = (),
-) -> Stored:
-    """Plan all entries, then store the photos of the plan; see `unpack`.
+) -> StoredPhotos:
+    """Plan all entries, then store the photos of the plan; see `unpack_archive`.
 
     Args:
         source: iterated twice.
         folder: made by this call.
         progress: called with (bytes done, bytes in all).
         name: of the dataset, for messages.
-        classes: as for `plan`.
+        classes: as for `plan_entries`.
     """
-    made = plan(source, name, classes)
+    made = plan_entries(source, name, classes)
     folder.mkdir(parents=True)
     refuse_full_disk(folder, made.size)
-    names, done, total = SafeNames(folder), 0, made.size
-    found = Stored(made, names.folder(made.root.parts), ())
+    names, done, total = SafePaths(folder), 0, made.size
+    found = StoredPhotos(made, names.folder(made.root.parts), ())
     planned = {photo.file.number: photo for photo in made.photos}
     for number, entry in enumerate(source):
         photo = planned.pop(number, None)
         if photo is None:
             continue
         if entry.size != photo.file.size:
-            raise _changed(name)
+            raise _changed_error(name)
         file = names.file(photo.folders, photo.file.path.name, number)
-        digest = _stream(entry, folder / file)
+        digest = _write_entry(entry, folder / file)
         stamp = (folder / file).stat()
         found.known[str(file)] = (stamp.st_size, stamp.st_mtime_ns, digest)
         found.photos.append((str(file), photo.label, photo.split))
@@ -311,24 +313,26 @@ def write(
         if progress:
             progress(done, total)
     if planned:
-        raise _changed(name)
+        raise _changed_error(name)
     found.photos.sort()
-    found.classes = tuple(_stored_class(names, made, label) for label in range(len(made.classes)))
+    found.classes = tuple(
+        _stored_class_name(names, made, label) for label in range(len(made.classes))
+    )
     found.names = names.names
     return found
 
 
-def _stored_class(names: SafeNames, made: Plan, label: int) -> str:
+def _stored_class_name(names: SafePaths, made: DatasetPlan, label: int) -> str:
     """The name of the folder in which photos of a class are stored."""
     folders = next(photo.folders for photo in made.photos if photo.label == label)
     ends = (end for end, name in enumerate(folders, 1) if name == made.folders[label])
     return names.folder(folders[: next(ends, len(folders))]).name
 
 
-def _changed(name: str) -> DatasetError:
+def _changed_error(name: str) -> DatasetError:
     return DatasetError(
         "{name} changed while it was read. Try again with a file that no program writes.",
-        name=files.shown(name),
+        name=files.truncate_for_display(name),
     )
 
 
@@ -344,14 +348,14 @@ def refuse_full_disk(folder: Path, total: int) -> None:
         )
 
 
-def _stream(entry: Entry, target: Path) -> str:
+def _write_entry(entry: ArchiveEntry, target: Path) -> str:
     """Write one entry, counting what really comes out; its digest."""
-    digest, size, most = hashlib.blake2b(digest_size=16), 0, limits.current().photo_bytes
+    digest, size, most = hashlib.blake2b(digest_size=16), 0, limits.current_limits().photo_bytes
     with entry.open() as source, open(target, "wb") as file:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
             if size > min(most, entry.size):
-                raise archive_safety.larger(entry.path, most)
+                raise archive_safety.photo_too_large_error(entry.path, most)
             digest.update(chunk)
             file.write(chunk)
     with suppress(OSError):

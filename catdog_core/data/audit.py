@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..imaging.image_header import EXTENSIONS_OF
 from . import photo_scan
-from .dataset_record import Dataset, Item, root
+from .dataset_record import Dataset, Item, datasets_folder
 from .issues import (
     CMYK,
     COPIES,
     EXTREME_SHAPE,
+    FINDING_KINDS,
     GREY,
     IMBALANCE,
-    KINDS,
     LEAK,
     NEAR_COPIES,
     NEAR_LEAK,
@@ -34,9 +34,9 @@ from .issues import (
     WRONG_EXTENSION,
     Finding,
 )
-from .photo_scan import Look, Unusable
+from .photo_scan import PhotoInfo, UnusablePhoto
 
-__all__ = ["KINDS", "Finding", "check"]
+__all__ = ["FINDING_KINDS", "Finding", "audit_dataset"]
 
 TINY_SIDE = 32
 """Pixels of the shorter side below which a photo counts as tiny."""
@@ -46,7 +46,9 @@ IMBALANCE_RATIO = 1.5
 """Ratio of the largest to the smallest class of a split from which it is told."""
 
 
-def check(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
+def audit_dataset(
+    dataset: Dataset, progress: Callable[[int, int], None] | None = None
+) -> list[Finding]:
     """Look at every photo of a dataset; nothing is changed.
 
     Findings that people chose to keep are left out, as are photos they excluded. Files that were
@@ -62,30 +64,32 @@ def check(dataset: Dataset, progress: Callable[[int, int], None] | None = None) 
     items = dataset.items()
     names = [item.file for item in items]
     left_out = [str(file) for file in dataset.note.get("unusable", ())]
-    seen = photo_scan.take(dataset.root, names + left_out, root() / dataset.id, progress)
+    seen = photo_scan.scan_photos(
+        dataset.root, names + left_out, datasets_folder() / dataset.id, progress
+    )
     found = seen[: len(names)]
     told: list[Finding] = []
     for item, look in zip(items, found, strict=True):
-        told += _of_one(item.file, look)
+        told += _photo_findings(item.file, look)
     for file, look in zip(left_out, seen[len(names) :], strict=True):
-        if isinstance(look, Unusable):  # else it was mended since the folder was opened
-            told += _of_one(file, look)
-    exact = photo_scan.copies(found)
-    told += [_copies([items[i] for i in group], near=False) for group in exact]
+        if isinstance(look, UnusablePhoto):  # else it was mended since the folder was opened
+            told += _photo_findings(file, look)
+    exact = photo_scan.group_exact_copies(found)
+    told += [_duplicate_finding([items[i] for i in group], near=False) for group in exact]
     whole = {tuple(group) for group in exact}
     told += [
-        _copies([items[i] for i in group], near=True)
-        for group in photo_scan.alike(found)
+        _duplicate_finding([items[i] for i in group], near=True)
+        for group in photo_scan.group_similar_photos(found)
         if tuple(group) not in whole
     ]
-    told += _imbalances(dataset)
-    told = [finding for finding in told if not _is_kept(dataset, finding)]
-    return sorted(told, key=lambda finding: (KINDS.index(finding.kind), finding.files))
+    told += _imbalance_findings(dataset)
+    told = [finding for finding in told if not _is_dismissed(dataset, finding)]
+    return sorted(told, key=lambda finding: (FINDING_KINDS.index(finding.kind), finding.files))
 
 
-def _of_one(file: str, look: Look | Unusable) -> Iterator[Finding]:
-    name = shown(file, 120)
-    if isinstance(look, Unusable):
+def _photo_findings(file: str, look: PhotoInfo | UnusablePhoto) -> Iterator[Finding]:
+    name = truncate_for_display(file, 120)
+    if isinstance(look, UnusablePhoto):
         if look.cut_off:
             yield Finding("truncated", (file,), TRUNCATED, {"file": name})
         else:
@@ -109,7 +113,7 @@ def _of_one(file: str, look: Look | Unusable) -> Iterator[Finding]:
         yield Finding("grey", (file,), GREY, {"file": name})
 
 
-def _copies(group: Sequence[Item], near: bool) -> Finding:
+def _duplicate_finding(group: Sequence[Item], near: bool) -> Finding:
     names = tuple(sorted(item.file for item in group))
     splits = {item.split for item in group}
     if len({item.label for item in group}) > 1:
@@ -120,19 +124,23 @@ def _copies(group: Sequence[Item], near: bool) -> Finding:
         kind, message = "leak", NEAR_LEAK if near else LEAK
     else:
         kind, message = "duplicate", NEAR_COPIES if near else COPIES
-    listed = {"files": shown(", ".join(names[:5]), 240)}
+    listed = {"files": truncate_for_display(", ".join(names[:5]), 240)}
     return Finding(f"near_{kind}" if near else kind, names, message, listed)
 
 
-def _imbalances(dataset: Dataset) -> Iterator[Finding]:
+def _imbalance_findings(dataset: Dataset) -> Iterator[Finding]:
     for split, counts in dataset.counts().items():
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         if counts[most] > IMBALANCE_RATIO * counts[least]:
-            params = {"split": split, "most": shown(most), "least": shown(least)}
+            params = {
+                "split": split,
+                "most": truncate_for_display(most),
+                "least": truncate_for_display(least),
+            }
             numbers = {"high": counts[most], "low": counts[least]}
             yield Finding("imbalance", (), IMBALANCE, params | numbers)
 
 
-def _is_kept(dataset: Dataset, finding: Finding) -> bool:
+def _is_dismissed(dataset: Dataset, finding: Finding) -> bool:
     kept = (dataset.kept.get(file, frozenset()) for file in finding.files)
     return bool(finding.files) and all({"", finding.kind} & kinds for kinds in kept)

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..base import files
 from ..base.errors import N_, CatDogError, DatasetError, DownloadError
 from . import archives, datasets, download
-from .archives import Stored
+from .archives import StoredPhotos
 from .datasets import Dataset
 from .download import Download
 from .preview import Preview
@@ -39,7 +39,7 @@ TERMS = N_(
 )
 
 Counts = dict[str, dict[str, int]]
-Tell = Callable[[str, int, int], None]
+PhaseProgress = Callable[[str, int, int], None]
 """Called with what is being done, one of the messages above, and with how much of how much."""
 
 
@@ -51,7 +51,7 @@ class Fetch:
     now and then whether to give up.
     """
 
-    tell: Tell = lambda phase, done, total: None
+    tell: PhaseProgress = lambda phase, done, total: None
     looked: Callable[[Preview], None] = lambda found: None
     stopped: Callable[[], bool] = lambda: False
     url: str = URL
@@ -65,7 +65,7 @@ class Fetch:
         """
         path = Download(
             self.url,
-            download.folder(),
+            download.downloads_folder(),
             LIMIT,
             magic=b"PK",
             progress=lambda done, total: self.tell(DOWNLOADING, done, total or SIZE),
@@ -73,7 +73,7 @@ class Fetch:
         ).run()
         found: Preview | DatasetError
         try:
-            found = archives.look(path, path.name)
+            found = archives.inspect_archive(path, path.name)
         except DatasetError as error:
             found = error
         if isinstance(found, DatasetError) or found.counts != self.counts:
@@ -89,7 +89,7 @@ class Fetch:
         return path, found
 
 
-def dataset(fetch: Fetch) -> Dataset:
+def fetch_cats_vs_dogs(fetch: Fetch) -> Dataset:
     """The dataset of the class in the workspace, fetched at the first call.
 
     Raises:
@@ -97,21 +97,23 @@ def dataset(fetch: Fetch) -> Dataset:
         DatasetError: it cannot be unpacked.
     """
     with suppress(CatDogError):
-        return datasets.load(ID)
+        return datasets.load_dataset(ID)
     path, _ = fetch.zip()
-    made = datasets.adopt(ID, NAME, "download", lambda folder: _unpack(path, folder, fetch.tell))
+    made = datasets.register_dataset(
+        ID, NAME, "download", lambda folder: _unpack_photos(path, folder, fetch.tell)
+    )
     path.unlink()
     return made
 
 
-def into(folder: Path, fetch: Fetch) -> Preview:
+def fetch_into_folder(folder: Path, fetch: Fetch) -> Preview:
     """Put the photos into a new or empty folder, as ``train/cats/…`` and so on.
 
     Raises:
         DatasetError: the folder holds something.
         DownloadError: the photos cannot be fetched.
     """
-    if files.is_taken(folder):
+    if files.exists_nonempty(folder):
         raise DatasetError(
             "{folder} already holds something. Expected a new or empty folder for the photos. Name"
             " another.",
@@ -120,7 +122,7 @@ def into(folder: Path, fetch: Fetch) -> Preview:
     path, found = fetch.zip()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with files.temporary_beside(folder.absolute()) as building:
-        stored = _unpack(path, building, fetch.tell)
+        stored = _unpack_photos(path, building, fetch.tell)
         if folder.exists():
             folder.rmdir()
         os.replace(building / stored.root, folder)
@@ -128,7 +130,7 @@ def into(folder: Path, fetch: Fetch) -> Preview:
     return found
 
 
-def _unpack(path: Path, folder: Path, tell: Tell) -> Stored:
-    return archives.unpack(
+def _unpack_photos(path: Path, folder: Path, tell: PhaseProgress) -> StoredPhotos:
+    return archives.unpack_archive(
         path, path.name, folder, lambda done, total: tell(UNPACKING, done, total)
     )

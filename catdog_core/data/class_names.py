@@ -4,11 +4,11 @@ The rule, for folders beside each other and for those of different splits alike:
 
 - One class, with a warning that names the spellings: names that are equal after Unicode's NFC,
   without case, without characters of no width, without spaces and dots at the end, without spaces
-  in front, and with runs of spaces taken as one. See `key`.
+  in front, and with runs of spaces taken as one. See `class_key`.
 - Two classes, displayed so that they clearly differ, with a warning: names that only look alike,
   through compatibility forms (full-width letters, ligatures), other spaces or dashes, letters of
   other scripts, direction marks, or because they differ only where a long name is shortened.
-  See `displayed`.
+  See `display_names`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from ..base.files import shown
+from ..base.files import truncate_for_display
 
 _NO_WIDTH = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u206a-\u206f"
@@ -26,7 +26,7 @@ _NO_WIDTH = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_TWINS = {
+_LOOKALIKES = {
     # Cyrillic
     **dict(zip("аеорсухіјѕһԁԛԝӏкгѵѡ", "aeopcyxijshdqwlkrvw", strict=True)),
     **dict(zip("АВЕКМНОРСТУХЅІЈԌҮ", "ABEKMHOPCTYXSIJGY", strict=True)),
@@ -54,11 +54,11 @@ _TWINS = {
     "\u0327": "\u0326",  # cedilla and comma below
     "\u030c": "\u0306",  # caron and breve
 }
-_SIMILAR = {ord(odd): plain for odd, plain in _TWINS.items()}
+_LOOKALIKE_TABLE = {ord(odd): plain for odd, plain in _LOOKALIKES.items()}
 _LEADS, _AROUND, _ENDS = 14, 26, 11  # characters of a long name displayed around its difference
 
 
-def key(name: str) -> str:
+def class_key(name: str) -> str:
     """What two folder names of one class have in common; see the rule above."""
     if name.isascii() and name.isalnum():  # most are
         return name.lower()
@@ -70,7 +70,7 @@ def key(name: str) -> str:
     return text or name
 
 
-def best(spellings: Iterable[str]) -> str:
+def plainest_spelling(spellings: Iterable[str]) -> str:
     """Of the spellings of one class the plainest, which names it."""
 
     def oddness(name: str) -> tuple[bool, bool, str]:
@@ -84,19 +84,19 @@ def best(spellings: Iterable[str]) -> str:
     return min(spellings, key=oddness)
 
 
-def looks(name: str) -> str:
+def lookalike_key(name: str) -> str:
     """What two names have in common that look alike, though they are two classes."""
     text = _DIRECTION.sub("", _NO_WIDTH.sub("", name))
     for _ in range(2):
-        text = unicodedata.normalize("NFKD", text).translate(_SIMILAR)
+        text = unicodedata.normalize("NFKD", text).translate(_LOOKALIKE_TABLE)
         text = unicodedata.normalize("NFC", text)
-        text = text.translate(_SIMILAR)
-        folded = text.casefold().translate(_SIMILAR)
+        text = text.translate(_LOOKALIKE_TABLE)
+        folded = text.casefold().translate(_LOOKALIKE_TABLE)
         text = folded
     return re.sub(r"\s+", " ", text).strip(" .")
 
 
-def displayed(names: Sequence[str], limit: int = 60) -> tuple[list[str], list[tuple[str, str]]]:
+def display_names(names: Sequence[str], limit: int = 60) -> tuple[list[str], list[tuple[str, str]]]:
     """How classes are displayed, each so that nobody takes it for another.
 
     Args:
@@ -107,59 +107,63 @@ def displayed(names: Sequence[str], limit: int = 60) -> tuple[list[str], list[tu
         The displayed names, in order and no two alike; pairs of them whose true names look alike.
     """
     plain = [unicodedata.normalize("NFC", name) for name in names]
-    found = [shown(name, limit) for name in plain]
+    found = [truncate_for_display(name, limit) for name in plain]
     groups: dict[str, list[int]] = defaultdict(list)
     for number, name in enumerate(found):
-        groups[looks(name)].append(number)
+        groups[lookalike_key(name)].append(number)
     for name in plain:  # "\u202ecats" is displayed escaped, and still meant
-        group = groups[looks(shown(name, limit))]
-        twin = groups.get(looks(name), group)
+        group = groups[lookalike_key(truncate_for_display(name, limit))]
+        twin = groups.get(lookalike_key(name), group)
         if twin is not group:
             twin += [each for each in group if each not in twin]
     pairs = []
-    for group in (sorted(each, key=lambda n: _rank(plain[n])) for each in groups.values()):
+    for group in (sorted(each, key=lambda n: _oddness_rank(plain[n])) for each in groups.values()):
         if len(group) < 2:
             continue
-        cut = len({looks(plain[number]) for number in group}) == len(group)
+        cut = len({lookalike_key(plain[number]) for number in group}) == len(group)
         for number in group if cut else group[1:]:
             others = [plain[other] for other in group if other != number]
-            found[number] = _cut(plain[number], others) if cut else _marked(plain[number], limit)
+            found[number] = (
+                _shorten_name(plain[number], others)
+                if cut
+                else _mark_code_points(plain[number], limit)
+            )
         pairs += [(group[0], number) for number in group[1:]]
     seen: set[str] = set()
-    for number in sorted(range(len(found)), key=lambda n: _rank(plain[n])):
+    for number in sorted(range(len(found)), key=lambda n: _oddness_rank(plain[n])):
         text, count = found[number], 1
-        while looks(text) in seen:
+        while lookalike_key(text) in seen:
             count += 1
             text = f"{found[number]} ({count})"
-        seen.add(looks(text))
+        seen.add(lookalike_key(text))
         found[number] = text
     return found, [(found[first], found[second]) for first, second in dict.fromkeys(pairs)]
 
 
-def _rank(name: str) -> tuple[int, str]:
+def _oddness_rank(name: str) -> tuple[int, str]:
     return sum(not (c.isascii() and c.isprintable()) for c in name), name
 
 
-def _marked(name: str, limit: int) -> str:
+def _mark_code_points(name: str, limit: int) -> str:
     """A name with the code points of what is odd in it."""
     odd = [c for c in name if not c.isascii() or not c.isprintable()] or list(name[-1:])
     points = " ".join(dict.fromkeys(f"U+{ord(c):04X}" for c in odd[:4]))
-    return f"{shown(name, limit)} ({points})"
+    return f"{truncate_for_display(name, limit)} ({points})"
 
 
-def _cut(name: str, others: Sequence[str]) -> str:
+def _shorten_name(name: str, others: Sequence[str]) -> str:
     """A long name with the part that tells it from the others."""
-    start = max(_common(name, other) for other in others)
+    start = max(_common_prefix_length(name, other) for other in others)
     if start <= _LEADS:
-        return shown(name, _LEADS + _AROUND + _ENDS + 2)
+        return truncate_for_display(name, _LEADS + _AROUND + _ENDS + 2)
     # A difference in a number or word is displayed with the word it belongs to.
     begin = max(_LEADS, start - 8)
-    part = shown(name[begin : begin + _AROUND], 4 * _AROUND)
+    part = truncate_for_display(name[begin : begin + _AROUND], 4 * _AROUND)
     end = name[max(begin + _AROUND, len(name) - _ENDS) :]
-    return f"{shown(name[:_LEADS])}…{part}{'…' + shown(end) if end else ''}"
+    return f"{truncate_for_display(name[:_LEADS])}…{part}{'…' + truncate_for_display(end) if end else ''}"
 
 
-def _common(first: str, second: str) -> int:
+def _common_prefix_length(first: str, second: str) -> int:
     """How many characters two names have in common at their beginning."""
     length = 0
     for a, b in zip(first, second, strict=False):

@@ -17,7 +17,7 @@ from ..base import files
 from ..base.errors import CatDogError
 
 FORMAT = 1
-Known = dict[str, tuple[int, int, str]]
+KnownDigests = dict[str, tuple[int, int, str]]
 """By file relative to the root: size in bytes, time of change in ns, digest."""
 UNREADABLE = "unreadable"
 """Stands for the digest of a file that cannot be read."""
@@ -25,10 +25,10 @@ EMPTY = hashlib.blake2b(digest_size=16).hexdigest()
 """The digest of an empty file."""
 _NO_FILE = (-1, -1)
 _NOTHING = (*_NO_FILE, "")
-_END = 4096  # bytes at the end of a photo in which photos of one size differ
+_END_BYTES = 4096  # bytes at the end of a photo in which photos of one size differ
 
 
-def fingerprint(
+def fingerprint_content(
     photos: Sequence[tuple[str, int, str]], classes: Sequence[str], found: Sequence[str]
 ) -> str:
     """Name the content of a dataset: other photos, labels, classes or split, another name.
@@ -38,13 +38,13 @@ def fingerprint(
         classes: class names in label order.
         found: the photos' digests.
     """
-    total = hashlib.blake2b(_bytes("\0".join(classes)), digest_size=20)
+    total = hashlib.blake2b(_encode_name("\0".join(classes)), digest_size=20)
     for (file, label, split), digest in zip(photos, found, strict=True):
-        total.update(_bytes(f"{file}\0{label}\0{split}\0{digest}\0"))
+        total.update(_encode_name(f"{file}\0{label}\0{split}\0{digest}\0"))
     return total.hexdigest()
 
 
-def digests(root: Path, names: Sequence[str], known: Known) -> list[str]:
+def digest_files(root: Path, names: Sequence[str], known: KnownDigests) -> list[str]:
     """The digests of files.
 
     Args:
@@ -54,7 +54,7 @@ def digests(root: Path, names: Sequence[str], known: Known) -> list[str]:
     """
 
     def look(name: str) -> tuple[int, int, str]:
-        return _look(root / name, known.get(name, _NOTHING))
+        return _digest_if_changed(root / name, known.get(name, _NOTHING))
 
     with ThreadPoolExecutor(2) as pool:
         found = dict(zip(names, pool.map(look, names), strict=True))
@@ -63,7 +63,7 @@ def digests(root: Path, names: Sequence[str], known: Known) -> list[str]:
     return [digest for _, _, digest in found.values()]
 
 
-def twins(root: Path, photos: Sequence[tuple[str, int]]) -> list[list[str]]:
+def find_equal_files(root: Path, photos: Sequence[tuple[str, int]]) -> list[list[str]]:
     """Groups of files with the same content, found without reading all of them.
 
     Only files of one size are looked at, of these the ends, and those that end alike are read.
@@ -73,28 +73,28 @@ def twins(root: Path, photos: Sequence[tuple[str, int]]) -> list[list[str]]:
         photos: (file relative to it, size in bytes) of each.
 
     Returns:
-        The groups, as `copies` finds them.
+        The groups, as `group_copies` finds them.
     """
-    for look in (lambda name, size: size, lambda name, size: (size, _end(root / name, size))):
+    for look in (lambda name, size: size, lambda name, size: (size, _read_end(root / name, size))):
         marks = [look(name, size) for name, size in photos]
         times = Counter(marks)
         photos = [row for row, mark in zip(photos, marks, strict=True) if times[mark] > 1]
     names = [name for name, _ in photos]
-    return copies(names, digests(root, names, {}) if names else [])
+    return group_copies(names, digest_files(root, names, {}) if names else [])
 
 
-def _end(path: Path, size: int) -> bytes:
+def _read_end(path: Path, size: int) -> bytes:
     """The last bytes of a file; nothing where it cannot be read."""
-    start = max(0, size - _END)
+    start = max(0, size - _END_BYTES)
     try:
         with files.open_regular(path) as file:
             file.seek(start)
-            return file.read(_END)
+            return file.read(_END_BYTES)
     except OSError:
         return b""
 
 
-def digest(path: Path) -> str:
+def digest_file(path: Path) -> str:
     """What a file holds, as 32 hexadecimal digits of BLAKE2b, or `UNREADABLE`."""
     try:
         with files.open_regular(path) as file:
@@ -103,7 +103,7 @@ def digest(path: Path) -> str:
         return UNREADABLE
 
 
-def copies(names: Sequence[str], found: Sequence[str]) -> list[list[str]]:
+def group_copies(names: Sequence[str], found: Sequence[str]) -> list[list[str]]:
     """Groups of two or more files with the same digest; empty ones are no copies of a photo."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name, digest in zip(names, found, strict=True):
@@ -112,7 +112,7 @@ def copies(names: Sequence[str], found: Sequence[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def unchanged(path: Path, stamp: tuple[int, int, str] | None) -> str:
+def remembered_digest(path: Path, stamp: tuple[int, int, str] | None) -> str:
     """The digest remembered of a file, if it is as it was then; else nothing."""
     with suppress(OSError):
         now = path.stat()
@@ -121,7 +121,7 @@ def unchanged(path: Path, stamp: tuple[int, int, str] | None) -> str:
     return ""
 
 
-def read(folder: Path) -> Known:
+def read_digests(folder: Path) -> KnownDigests:
     """The digests remembered in a dataset's folder; none where there is no sound file."""
     with suppress(CatDogError, KeyError, TypeError, ValueError):
         record = files.read_json(folder / "contents.json")
@@ -133,22 +133,22 @@ def read(folder: Path) -> Known:
     return {}
 
 
-def write(folder: Path, known: Known) -> None:
+def write_digests(folder: Path, known: KnownDigests) -> None:
     """Remember digests in a dataset's folder."""
     text = json.dumps({"format": FORMAT, "files": known}, separators=(",", ":"))
     files.write_bytes(folder / "contents.json", text.encode())
 
 
-def _look(path: Path, known: tuple[int, int, str]) -> tuple[int, int, str]:
+def _digest_if_changed(path: Path, known: tuple[int, int, str]) -> tuple[int, int, str]:
     with suppress(OSError):
         stamp = path.stat()
         size, changed, found = known
         if (size, changed) != (stamp.st_size, stamp.st_mtime_ns):
-            found = digest(path)
+            found = digest_file(path)
         if found != UNREADABLE:
             return stamp.st_size, stamp.st_mtime_ns, found
     return *_NO_FILE, UNREADABLE  # tried again the next time
 
 
-def _bytes(text: str) -> bytes:
+def _encode_name(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")  # names that are no UTF-8 are still names

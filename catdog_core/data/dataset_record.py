@@ -26,7 +26,7 @@ from ..base import files
 from ..base.errors import CatDogError, DatasetError
 from ..base.file_cache import FileCache
 from . import edits, splits, url_import
-from .edits import Change
+from .edits import DatasetEdit
 
 FORMAT = 1
 Events = list[dict[str, Any]]
@@ -70,7 +70,7 @@ class Dataset:
     fingerprint: str
     note: dict[str, Any] = field(default_factory=dict)
     photos: tuple[tuple[str, int, str], ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[DatasetEdit, ...] = ()
     excluded: tuple[str, ...] = ()
     kept: dict[str, frozenset[str]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Dataset:
         Raises:
             DatasetError: there are fewer training photos, or `count` is below the classes.
         """
-        chosen = splits.nested(list(self.photos), count, seed, len(self.classes))
+        chosen = splits.nested_subset(list(self.photos), count, seed, len(self.classes))
         photos = tuple(row for row in self.photos if row[2] != "train" or row[0] in chosen)
         if photos == self.photos:
             return self
@@ -128,9 +128,9 @@ _cache: FileCache[Dataset] = FileCache(200_000, lambda dataset: len(dataset.phot
 """As many photos as two large datasets have, about 400 bytes each once their items are listed."""
 
 
-def changed(dataset: Dataset, changes: Sequence[Change]) -> Dataset:
+def apply_edits(dataset: Dataset, changes: Sequence[DatasetEdit]) -> Dataset:
     """A dataset as its folders say, after the changes."""
-    outcome = edits.apply(list(dataset.photos), dataset.classes, changes)
+    outcome = edits.replay_edits(list(dataset.photos), dataset.classes, changes)
     note = dataset.note
     if outcome.division:
         made = outcome.division
@@ -143,7 +143,7 @@ def changed(dataset: Dataset, changes: Sequence[Change]) -> Dataset:
     return replace(
         dataset,
         classes=outcome.classes,
-        fingerprint=edits.fingerprint(
+        fingerprint=edits.fingerprint_edits(
             dataset.fingerprint,
             list(dataset.photos),
             outcome.photos,
@@ -158,40 +158,40 @@ def changed(dataset: Dataset, changes: Sequence[Change]) -> Dataset:
     )
 
 
-def root() -> Path:
+def datasets_folder() -> Path:
     """Where the records of this workspace lie."""
-    return files.workspace() / "datasets"
+    return files.workspace_folder() / "datasets"
 
 
-def load(dataset_id: str) -> Dataset:
+def load_dataset(dataset_id: str) -> Dataset:
     """Read a dataset's record.
 
     Raises:
         DatasetError: there is none, it is damaged, or its photos are gone.
     """
-    folder = root() / dataset_id
-    if files.slug(dataset_id, 80) != dataset_id or not (folder / "dataset.json").is_file():
+    folder = datasets_folder() / dataset_id
+    if files.slugify(dataset_id, 80) != dataset_id or not (folder / "dataset.json").is_file():
         raise DatasetError(
             "There is no dataset '{id}'. Expected one of the workspace. Choose or make one on the"
             " Data page.",
-            id=files.shown(dataset_id),
+            id=files.truncate_for_display(dataset_id),
         )
-    dataset = _cache.get(folder, [folder / "dataset.json"], lambda: _after_changes(folder))
+    dataset = _cache.get(folder, [folder / "dataset.json"], lambda: _load_with_edits(folder))
     if not dataset.root.is_dir():
-        url = str(files.read_object(folder / "dataset.json").get("root"))
+        url = str(files.read_json_object(folder / "dataset.json").get("root"))
         if url_import.is_url(url) and dataset.source == "shards":
             raise DatasetError(
                 "'{name}' was opened at {url}, where the lab no longer reads shards. Run 'import"
                 " URL' with the photos that they were packed from.",
                 name=dataset.name,
-                url=files.shown(url_import.without_secrets(url), 200),
+                url=files.truncate_for_display(url_import.strip_url_secrets(url), 200),
             )
         if url_import.is_url(url):
             raise DatasetError(
                 "'{name}' was opened at {url}, where the lab no longer reads photos. Add it again"
                 " by the source URL, or run 'import URL'.",
                 name=dataset.name,
-                url=files.shown(url_import.without_secrets(url), 200),
+                url=files.truncate_for_display(url_import.strip_url_secrets(url), 200),
             )
         raise DatasetError(
             "The photos of '{name}' are gone from {folder}. Put them back, or delete the dataset.",
@@ -201,12 +201,12 @@ def load(dataset_id: str) -> Dataset:
     return dataset
 
 
-def _after_changes(folder: Path) -> Dataset:
-    dataset, events = read(folder)
-    return changed(dataset, edits.in_force(events))
+def _load_with_edits(folder: Path) -> Dataset:
+    dataset, events = read_dataset_record(folder)
+    return apply_edits(dataset, edits.active_edits(events))
 
 
-def read(folder: Path) -> tuple[Dataset, Events]:
+def read_dataset_record(folder: Path) -> tuple[Dataset, Events]:
     """The dataset of a folder's record as its folders say, and the events of its history.
 
     Raises:
@@ -221,12 +221,12 @@ def read(folder: Path) -> tuple[Dataset, Events]:
             classes=tuple(map(str, record["classes"])),
             source=str(record["source"]),
             fingerprint=str(record["fingerprint"]),
-            note=_note(record),
+            note=_parse_note(record),
             photos=tuple((str(f), int(label), str(s)) for f, label, s in record["photos"]),
             names={str(f): str(name) for f, name in record.get("names", {}).items()},
         )
         events = list(record.get("history", []))
-        edits.in_force(events)
+        edits.active_edits(events)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(
             "The record of dataset '{id}' is damaged. Delete the dataset and add it again; its"
@@ -236,14 +236,14 @@ def read(folder: Path) -> tuple[Dataset, Events]:
     return dataset, events
 
 
-def _note(record: dict[str, Any]) -> dict[str, Any]:
+def _parse_note(record: dict[str, Any]) -> dict[str, Any]:
     note = dict(record["note"])
     if "warnings" in note:
         note["warnings"] = [(str(message), dict(params)) for message, params in note["warnings"]]
     return note
 
 
-def write(folder: Path, dataset: Dataset, events: Events) -> None:
+def write_dataset_record(folder: Path, dataset: Dataset, events: Events) -> None:
     """Write a record.
 
     Args:
@@ -271,40 +271,40 @@ def write(folder: Path, dataset: Dataset, events: Events) -> None:
     files.write_bytes(folder / "dataset.json", text.encode())
 
 
-def history(folder: Path) -> Events:
+def read_edit_history(folder: Path) -> Events:
     """The events of a folder's record; none where there is no sound one.
 
     Raises:
         CatDogError: the record was made by a newer program, whose history must not get lost.
     """
     path = folder / "dataset.json"
-    files.refuse_newer(path, files.read_object(path), FORMAT)
+    files.check_format_version(path, files.read_json_object(path), FORMAT)
     with suppress(CatDogError):
-        return read(folder)[1]
+        return read_dataset_record(folder)[1]
     return []
 
 
-def set_aside(folder: Path) -> None:
+def quarantine_record(folder: Path) -> None:
     """Keep a record that cannot be read under another name, for whoever can mend it."""
     try:
-        read(folder)
+        read_dataset_record(folder)
     except CatDogError:
         path = folder / "dataset.json"
         if path.exists():
-            with files.telling(path):
+            with files.wrap_os_errors(path):
                 os.replace(path, folder / "dataset-damaged.json")
 
 
 @contextmanager
-def writing(dataset_id: str) -> Iterator[Path]:
+def lock_dataset_folder(dataset_id: str) -> Iterator[Path]:
     """A dataset's folder, for one writer at a time: two pages may decide at once.
 
     Raises:
         CatDogError: the workspace may not be written.
     """
-    folder = root() / dataset_id
+    folder = datasets_folder() / dataset_id
     lock = FileLock(folder / "dataset.lock")
-    with files.telling(folder):
+    with files.wrap_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:

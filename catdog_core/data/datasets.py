@@ -17,32 +17,39 @@ from typing import Any
 from ..base import access, files, trash
 from ..base.errors import CatDogError, DatasetError
 from . import content_hashes, dataset_record, edits, folder_ids, layout, synthetic
-from .archives import Stored
-from .dataset_record import Dataset, Item, load, root
-from .edit_log import as_of, change, order_classes, refuse_second_test, resplit, undo
-from .edits import Choice
+from .archives import StoredPhotos
+from .dataset_record import Dataset, Item, datasets_folder, load_dataset
+from .edit_log import (
+    edit_photos,
+    load_dataset_as_of,
+    order_classes,
+    refuse_second_test,
+    resplit,
+    undo_last_edit,
+)
+from .edits import PhotoEdit
 
 __all__ = [
     "DEMO_ID",
-    "Choice",
     "Dataset",
     "Item",
-    "adopt",
-    "as_of",
-    "change",
+    "PhotoEdit",
     "create_demo",
-    "damaged",
-    "listing",
-    "load",
+    "datasets_folder",
+    "edit_photos",
+    "list_damaged_datasets",
+    "list_datasets",
+    "load_dataset",
+    "load_dataset_as_of",
     "make_demo",
     "open_folder",
     "order_classes",
     "read_folder",
-    "remove",
+    "register_dataset",
+    "remove_dataset",
     "resplit",
-    "root",
-    "scan",
-    "undo",
+    "scan_folder",
+    "undo_last_edit",
 ]
 
 VALIDATION_FRACTION = 0.25
@@ -52,12 +59,12 @@ Progress = Callable[[int, int], None]
 make_demo = synthetic.make_demo
 
 
-def scan(
+def scan_folder(
     folder: Path,
     classes: tuple[str, ...] | None = None,
     seed: int = 0,
     validation_fraction: float = VALIDATION_FRACTION,
-    known: content_hashes.Known | None = None,
+    known: content_hashes.KnownDigests | None = None,
     test_fraction: float = 0.0,
 ) -> Dataset:
     """Understand a folder of photos, as it is: what was decided about it is left aside.
@@ -76,25 +83,25 @@ def scan(
     Raises:
         DatasetError: it is no folder, or its layout is none of these.
     """
-    plan = layout.understand(layout.tree_of(Path(folder)), classes)
+    plan = layout.detect_layout(layout.read_folder_tree(Path(folder)), classes)
     root = Path(folder).resolve() / plan.root
     listed = [file for file, _, _ in plan.rows]
-    digests = content_hashes.digests(root, listed, known if known is not None else {})
+    digests = content_hashes.digest_files(root, listed, known if known is not None else {})
     if plan.layout != "split" and test_fraction:
         refuse_second_test(plan.rows)
-    same = content_hashes.copies(listed, digests)
-    plan = layout.divided(plan, same, seed, validation_fraction, test_fraction)
+    same = content_hashes.group_copies(listed, digests)
+    plan = layout.split_plan(plan, same, seed, validation_fraction, test_fraction)
     note = plan.note()
     unusable = [*plan.empty, *plan.unreadable]
     if unusable:
         note["unusable"] = unusable
     return Dataset(
-        id=folder_ids.of(root),
-        name=files.shown(root.name, 60),
+        id=folder_ids.folder_dataset_id(root),
+        name=files.truncate_for_display(root.name, 60),
         root=root,
         classes=plan.classes,
         source="folder",
-        fingerprint=content_hashes.fingerprint(plan.rows, plan.folders, digests),
+        fingerprint=content_hashes.fingerprint_content(plan.rows, plan.folders, digests),
         note=note,
         photos=tuple(plan.rows),
     )
@@ -107,21 +114,21 @@ def open_folder(folder: Path) -> Dataset:
     in the workspace are that dataset, and no other.
 
     Raises:
-        DatasetError: as `scan`.
+        DatasetError: as `scan_folder`.
     """
-    if own := folder_ids.own(folder):
-        return load(own)
-    access.check("change data")
+    if own := folder_ids.workspace_dataset_id(folder):
+        return load_dataset(own)
+    access.check_permission("change data")
     folder = Path(folder).absolute()
     # The true root, known after the scan, is nearly always the folder given.
-    earlier = content_hashes.read(root() / folder_ids.of(folder))
-    dataset = scan(folder, known=earlier)
-    with dataset_record.writing(dataset.id) as place:
-        events = dataset_record.history(place)
-        dataset_record.set_aside(place)
-        dataset_record.write(place, dataset, events)
-        content_hashes.write(place, earlier)
-    return dataset_record.changed(dataset, edits.in_force(events))
+    earlier = content_hashes.read_digests(datasets_folder() / folder_ids.folder_dataset_id(folder))
+    dataset = scan_folder(folder, known=earlier)
+    with dataset_record.lock_dataset_folder(dataset.id) as place:
+        events = dataset_record.read_edit_history(place)
+        dataset_record.quarantine_record(place)
+        dataset_record.write_dataset_record(place, dataset, events)
+        content_hashes.write_digests(place, earlier)
+    return dataset_record.apply_edits(dataset, edits.active_edits(events))
 
 
 def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
@@ -134,43 +141,50 @@ def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
         order: all class names in another order, for this once.
 
     Raises:
-        DatasetError: as `scan`, or `order` is not one of its classes.
+        DatasetError: as `scan_folder`, or `order` is not one of its classes.
     """
-    if own := folder_ids.own(folder):
-        load(own)  # tells when the photos are gone
-        dataset, events = dataset_record.read(root() / own)
+    if own := folder_ids.workspace_dataset_id(folder):
+        load_dataset(own)  # tells when the photos are gone
+        dataset, events = dataset_record.read_dataset_record(datasets_folder() / own)
     else:
         place = Path(folder).absolute()
-        dataset = scan(place, known=content_hashes.read(root() / folder_ids.of(place)))
-        events = dataset_record.history(root() / dataset.id)
-    changes = edits.in_force(events)
+        dataset = scan_folder(
+            place,
+            known=content_hashes.read_digests(
+                datasets_folder() / folder_ids.folder_dataset_id(place)
+            ),
+        )
+        events = dataset_record.read_edit_history(datasets_folder() / dataset.id)
+    changes = edits.active_edits(events)
     if order:
-        edits.refuse_order(order, dataset.classes)
-        changes = (*changes, edits.Change(time.time(), "", order=tuple(order)))
-    return dataset_record.changed(dataset, changes)
+        edits.refuse_class_order(order, dataset.classes)
+        changes = (*changes, edits.DatasetEdit(time.time(), "", order=tuple(order)))
+    return dataset_record.apply_edits(dataset, changes)
 
 
 def create_demo(progress: Progress | None = None) -> Dataset:
     """The drawn demo set of 400 training and 200 validation photos, drawn at the first call."""
     with suppress(CatDogError):
-        return load(DEMO_ID)
-    return adopt(
+        return load_dataset(DEMO_ID)
+    return register_dataset(
         DEMO_ID, "Demo", "demo", lambda folder: synthetic.make_demo(folder, progress=progress)
     )
 
 
-def listing() -> list[Dataset]:
+def list_datasets() -> list[Dataset]:
     """The datasets of the workspace, the newest first; damaged ones are left out."""
-    return [dataset for dataset in map(_try_load, _records()) if isinstance(dataset, Dataset)]
+    return [
+        dataset for dataset in map(_try_load, _record_folders()) if isinstance(dataset, Dataset)
+    ]
 
 
-def damaged() -> list[tuple[str, CatDogError]]:
+def list_damaged_datasets() -> list[tuple[str, CatDogError]]:
     """The records that cannot be used, each with the reason."""
-    found = ((folder.name, _try_load(folder)) for folder in _records())
+    found = ((folder.name, _try_load(folder)) for folder in _record_folders())
     return [(name, error) for name, error in found if isinstance(error, CatDogError)]
 
 
-def remove(dataset_id: str) -> str:
+def remove_dataset(dataset_id: str) -> str:
     """Move a dataset's record to the trash and return the id of its entry there.
 
     Photos of a user's folder stay where they are; those in the workspace go with the record.
@@ -181,38 +195,42 @@ def remove(dataset_id: str) -> str:
         AccessError: the visitor may not change data.
         CatDogError: it cannot be moved.
     """
-    access.check("change data")
-    folder = root() / dataset_id
-    if files.slug(dataset_id, 80) != dataset_id or not folder.is_dir():
-        raise DatasetError("There is no dataset '{id}' to delete.", id=files.shown(dataset_id))
-    name = files.read_object(folder / "dataset.json").get("name")
-    return trash.put("dataset", str(name or dataset_id), [folder])
+    access.check_permission("change data")
+    folder = datasets_folder() / dataset_id
+    if files.slugify(dataset_id, 80) != dataset_id or not folder.is_dir():
+        raise DatasetError(
+            "There is no dataset '{id}' to delete.", id=files.truncate_for_display(dataset_id)
+        )
+    name = files.read_json_object(folder / "dataset.json").get("name")
+    return trash.move_to_trash("dataset", str(name or dataset_id), [folder])
 
 
-def adopt(dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]) -> Dataset:
+def register_dataset(
+    dataset_id: str, name: str, source: str, fill: Callable[[Path], Any]
+) -> Dataset:
     """Make a dataset whose photos lie in the workspace; it appears whole or not at all."""
-    access.check("change data")
-    folder = root() / dataset_id
+    access.check_permission("change data")
+    folder = datasets_folder() / dataset_id
     with files.temporary_beside(folder) as building:
-        return _adopted(dataset_id, name, source, fill, building)
+        return _build_dataset(dataset_id, name, source, fill, building)
 
 
-def _adopted(
+def _build_dataset(
     dataset_id: str, name: str, source: str, fill: Callable[[Path], Any], building: Path
 ) -> Dataset:
-    folder = root() / dataset_id
+    folder = datasets_folder() / dataset_id
     try:
         building.mkdir(parents=True)
         made = fill(building / "photos")
-        if isinstance(made, Stored):
-            dataset, known = _of_stored(made), made.known
+        if isinstance(made, StoredPhotos):
+            dataset, known = _dataset_from_stored(made), made.known
         else:
-            dataset, known = _of_folder(building / "photos", name)
+            dataset, known = _dataset_from_folder(building / "photos", name)
         dataset = replace(dataset, id=dataset_id, name=name, root=folder / "photos", source=source)
-        dataset_record.write(building, dataset, [])
-        content_hashes.write(building, known)
+        dataset_record.write_dataset_record(building, dataset, [])
+        content_hashes.write_digests(building, known)
         if folder.exists():  # a record that cannot be used, perhaps of a newer program
-            trash.put("dataset", name, [folder])
+            trash.move_to_trash("dataset", name, [folder])
         os.replace(building, folder)
     except OSError as error:
         raise DatasetError(
@@ -223,7 +241,7 @@ def _adopted(
     return dataset
 
 
-def _of_stored(made: Stored) -> Dataset:
+def _dataset_from_stored(made: StoredPhotos) -> Dataset:
     """The dataset of photos that were stored by a plan, which is not understood a second time."""
     inner = [
         (PurePosixPath(file).relative_to(made.root).as_posix(), label, split)
@@ -236,18 +254,18 @@ def _of_stored(made: Stored) -> Dataset:
         root=Path(),
         classes=made.plan.classes,
         source="",
-        fingerprint=content_hashes.fingerprint(inner, made.classes, digests),
+        fingerprint=content_hashes.fingerprint_content(inner, made.classes, digests),
         note=made.plan.note(),
         photos=tuple(made.photos),
         names=made.names,
     )
 
 
-def _of_folder(folder: Path, name: str) -> tuple[Dataset, content_hashes.Known]:
+def _dataset_from_folder(folder: Path, name: str) -> tuple[Dataset, content_hashes.KnownDigests]:
     """The dataset of a folder of the lab's own making, with files named from that folder."""
-    known: content_hashes.Known = {}
+    known: content_hashes.KnownDigests = {}
     try:
-        found = scan(folder, known=known)
+        found = scan_folder(folder, known=known)
     except DatasetError as error:  # it names the folder as it is here, not as the user knows it
         params = {k: name if str(v) == "photos" else v for k, v in error.params.items()}
         raise DatasetError(error.message, **params) from error
@@ -256,14 +274,16 @@ def _of_folder(folder: Path, name: str) -> tuple[Dataset, content_hashes.Known]:
     return replace(found, photos=photos), {(inside / f).as_posix(): known[f] for f in known}
 
 
-def _records() -> list[Path]:
-    if not root().is_dir():
+def _record_folders() -> list[Path]:
+    if not datasets_folder().is_dir():
         return []
-    folders = [path for path in root().iterdir() if path.is_dir() and path.name[0] != "."]
-    return sorted(folders, key=lambda path: (-_changed_at(path), path.name))
+    folders = [
+        path for path in datasets_folder().iterdir() if path.is_dir() and path.name[0] != "."
+    ]
+    return sorted(folders, key=lambda path: (-_record_mtime(path), path.name))
 
 
-def _changed_at(folder: Path) -> float:
+def _record_mtime(folder: Path) -> float:
     # Caches beside the record come and go; only the record tells when a dataset was touched.
     with suppress(OSError):
         return (folder / "dataset.json").stat().st_mtime
@@ -272,6 +292,6 @@ def _changed_at(folder: Path) -> float:
 
 def _try_load(folder: Path) -> Dataset | CatDogError:
     try:
-        return load(folder.name)
+        return load_dataset(folder.name)
     except CatDogError as error:
         return error

@@ -35,17 +35,17 @@ TRIES = 5
 """Connections in a row that bring nothing new before the download is given up."""
 PAUSE = 1.0
 """Seconds before the second try; doubled for each further one."""
-PATIENCE = 60.0
+STALL_SECONDS = 60.0
 """Seconds in which at least `_CHUNK` bytes must come, or the connection counts as broken."""
 FORMAT = 1
 _CHUNK = 1 << 16
-_NEWS = 1 << 20  # bytes that make a broken connection worth another try
+_MIN_PROGRESS_BYTES = 1 << 20  # bytes that make a broken connection worth another try
 _TOO_BUSY = {408, 425, 429, 500, 502, 503, 504}
 
 Progress = Callable[[int, int], None]
 
 
-def folder() -> Path:
+def downloads_folder() -> Path:
     """The cache folder of downloads."""
     return files.cache_folder() / "downloads"
 
@@ -62,7 +62,7 @@ class _BrokenError(Exception):
 class Download:
     """One file to fetch; `run` does it.
 
-    `folder` is where it is kept, `limit` the most bytes accepted, `magic` what its content begins
+    `downloads_folder` is where it is kept, `limit` the most bytes accepted, `magic` what its content begins
     with. `progress` is called with (bytes done, bytes in all, 0 where unknown), `stopped` is asked
     now and then whether to give up. `timeout`, `pause` and `patience` are seconds.
     """
@@ -76,27 +76,27 @@ class Download:
     timeout: float = TIMEOUT
     tries: int = TRIES
     pause: float = PAUSE
-    patience: float = PATIENCE
+    patience: float = STALL_SECONDS
     _news: int = field(default=0, init=False)
 
     def run(self) -> Path:
         """Fetch the file, or what is missing of it.
 
         Returns:
-            Its path, `folder` / the last part of the URL. A whole file there is left as it is.
+            Its path, `downloads_folder` / the last part of the URL. A whole file there is left as it is.
 
         Raises:
             DownloadError: no network, refused, gone, too large, another content, a full disk, or
                 stopped. What has come so far is kept, and the next call goes on from there.
         """
         target = self.folder / self._name
-        with http_errors.disk(self.folder):
+        with http_errors.wrap_disk_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(self.folder / f"{self._name}.lock", timeout=0):
                 if not target.is_file():
                     self._persist()
-                    with http_errors.disk(self.folder):
+                    with http_errors.wrap_disk_errors(self.folder):
                         self._verify()
                         os.replace(self._part, target)
                         self._record.unlink(missing_ok=True)
@@ -127,7 +127,7 @@ class Download:
             try:
                 return self._connect()
             except _BrokenError as broken:
-                failed = 1 if self._news - before >= _NEWS else failed + 1
+                failed = 1 if self._news - before >= _MIN_PROGRESS_BYTES else failed + 1
                 if failed >= self.tries:
                     raise broken.told from broken
             self._wait(self.pause * 2 ** (failed - 1))
@@ -152,26 +152,26 @@ class Download:
             request.add_header("Range", f"bytes={have}-")
             request.add_header("If-Range", known["mark"])
         try:
-            with http_errors.opener().open(request, timeout=self.timeout) as response:
+            with http_errors.make_url_opener().open(request, timeout=self.timeout) as response:
                 self._take(cast(HTTPResponse, response), have, known)
         except HTTPError as error:
             error.close()
-            told = http_errors.status(self.url, error.code)
+            told = http_errors.status_error(self.url, error.code)
             if error.code == 416:  # more is here than there: not the file it was
                 self._forget()
             elif error.code not in _TOO_BUSY:
                 raise told from error
             raise _BrokenError(told) from error
         except (OSError, HTTPException) as error:
-            told = http_errors.network(self.url, error)
-            if not self._news and not http_errors.is_passing(error):
+            told = http_errors.connection_error(self.url, error)
+            if not self._news and not http_errors.is_transient_error(error):
                 raise told from error
             raise _BrokenError(told) from error
 
     def _known(self) -> dict[str, Any]:
         """What is known of the part that is here; nothing where it cannot be gone on with."""
         with suppress(OSError, TypeError, KeyError):
-            known = files.read_object(self._record)
+            known = files.read_json_object(self._record)
             if known.get("format", 1) > FORMAT:  # of a newer program: fetched anew
                 return {}
             if known["url"] == self.url and known["mark"] and self._part.stat().st_size:
@@ -179,21 +179,21 @@ class Download:
         return {}
 
     def _forget(self) -> None:
-        with http_errors.disk(self.folder):
+        with http_errors.wrap_disk_errors(self.folder):
             self._part.unlink(missing_ok=True)
             self._record.unlink(missing_ok=True)
 
     def _take(self, response: HTTPResponse, have: int, known: dict[str, Any]) -> None:
         """Append what comes to what is here, or begin anew where the server sends all of it."""
         if response.status == 206:
-            start, total = _range(response)
-            if start != have or _mark(response) not in ("", known["mark"]):
+            start, total = _content_range(response)
+            if start != have or _version_mark(response) not in ("", known["mark"]):
                 self._forget()
-                raise _BrokenError(http_errors.changed(self.url))
+                raise _BrokenError(http_errors.changed_error(self.url))
         else:
-            have, total = 0, _length(response)
+            have, total = 0, _content_length(response)
             self._forget()
-            mark, md5 = _mark(response), _md5(response)
+            mark, md5 = _version_mark(response), _md5(response)
             known = {"format": FORMAT, "url": self.url, "mark": mark, "md5": md5}
             files.write_json(self._record, known)
         self._refuse_size(total, total - have)
@@ -201,9 +201,9 @@ class Download:
         since, then = time.monotonic(), have
         while chunk := response.read1(_CHUNK):
             if have == 0 and not self.magic.startswith(chunk[: len(self.magic)]):
-                raise http_errors.content(self.url, response.headers.get_content_type())
-            with http_errors.disk(self.folder):
-                _append(self._part, chunk)
+                raise http_errors.wrong_content_error(self.url, response.headers.get_content_type())
+            with http_errors.wrap_disk_errors(self.folder):
+                _append_bytes(self._part, chunk)
             have += len(chunk)
             self._news += len(chunk)
             self._refuse_size(have, 0)
@@ -211,10 +211,10 @@ class Download:
             self._refuse_stopped()
             if (now := time.monotonic()) - since > self.patience:
                 if have - then < _CHUNK:
-                    raise _BrokenError(http_errors.slow(self.url))
+                    raise _BrokenError(http_errors.slow_error(self.url))
                 since, then = now, have
         if have < total:
-            raise _BrokenError(http_errors.short(self.url, have, total))
+            raise _BrokenError(http_errors.cut_short_error(self.url, have, total))
 
     def _refuse_size(self, total: int, wanted: int) -> None:
         if total > self.limit:
@@ -247,12 +247,12 @@ class Download:
             )
 
 
-def _append(path: Path, data: bytes) -> None:
+def _append_bytes(path: Path, data: bytes) -> None:
     with open(path, "ab") as file:
         file.write(data)
 
 
-def _mark(response: HTTPResponse) -> str:
+def _version_mark(response: HTTPResponse) -> str:
     """What names this version of the file; empty where nothing does so to the byte."""
     mark = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
     return "" if mark.startswith("W/") else mark
@@ -265,13 +265,13 @@ def _md5(response: HTTPResponse) -> str | None:
     return base64.b64decode(found[1]).hex() if found else None
 
 
-def _length(response: HTTPResponse) -> int:
+def _content_length(response: HTTPResponse) -> int:
     """Bytes of the whole, 0 where the server doesn't say them in up to 15 digits."""
     told = (response.headers.get("Content-Length") or "").strip()
     return int(told) if re.fullmatch(r"[0-9]{1,15}", told) else 0
 
 
-def _range(response: HTTPResponse) -> tuple[int, int]:
+def _content_range(response: HTTPResponse) -> tuple[int, int]:
     """First byte and length of the whole, of an answer that is a part; (-1, 0) if it says none."""
     told = re.fullmatch(
         r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15})",

@@ -17,31 +17,35 @@ from numpy.typing import NDArray
 
 from ..imaging.decode import Photo
 
-SIDE = 16
+THUMB_SIDE = 16
 """Pixels of a thumbnail's side."""
-Thumb = NDArray[np.uint8]
+Thumbnail = NDArray[np.uint8]
 """A small grey picture: (SIDE, SIDE) uint8."""
 
-BITS = 14
+MAX_HASH_BITS = 14
 """Of 64 bits of hash, so many may differ. Two photos at random differ in 32."""
-CORRELATION = 0.9
+MIN_CORRELATION = 0.9
 """Least correlation of the pixels. Of the 3,000 real photos' 4.5 million pairs, the two pairs of
 the same picture reach 0.998, and no other that is close by hash reaches 0.85."""
-MIRRORED = 0.96
-"""As `CORRELATION`, of mirrored copies: animals look like themselves from both sides."""
+MIN_MIRRORED_CORRELATION = 0.96
+"""As `MIN_CORRELATION`, of mirrored copies: animals look like themselves from both sides."""
 _FLAT = 3.0  # grey levels of spread below which a thumbnail has no picture to compare
 _CELLS = 2_000_000  # of the table of hash distances that are held at once
 _CHECKED = 50_000  # pairs whose pixels are compared at once
 
 
-def thumb(photo: Photo) -> Thumb:
+def make_thumbnail(photo: Photo) -> Thumbnail:
     """Shrink a photo, (H, W, 3) uint8, to (SIDE, SIDE) uint8 grey, whatever its shape."""
-    small = cv2.resize(photo, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(photo, (2 * THUMB_SIDE, 2 * THUMB_SIDE), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(grey, (THUMB_SIDE, THUMB_SIDE), interpolation=cv2.INTER_AREA), np.uint8
+    )
 
 
-def groups(thumbs: NDArray[np.uint8], known: Iterable[Sequence[int]] = ()) -> list[list[int]]:
+def find_duplicate_groups(
+    thumbs: NDArray[np.uint8], known: Iterable[Sequence[int]] = ()
+) -> list[list[int]]:
     """Find the pictures among thumbnails that are there more than once, also mirrored.
 
     Likeness is passed on: when A is like B and B like C, the three are one group. Pictures without
@@ -58,42 +62,44 @@ def groups(thumbs: NDArray[np.uint8], known: Iterable[Sequence[int]] = ()) -> li
     parents = np.arange(len(thumbs))
     for group in known:
         for place in group[1:]:
-            _join(parents, group[0], place)
+            _join_groups(parents, group[0], place)
     places = np.nonzero(thumbs.reshape(len(thumbs), -1).std(axis=1) >= _FLAT)[0]
     pictures = thumbs[places].astype(np.float32)
     mirrored = np.ascontiguousarray(pictures[:, :, ::-1])
-    straight, own = _hashes(pictures), _unit(pictures)
+    straight, own = _perceptual_hashes(pictures), _unit_rows(pictures)
     rows = max(1, _CELLS // max(1, len(places)))
-    turned = (_hashes(mirrored), _unit(mirrored), MIRRORED)
-    for others, theirs, least in ((straight, own, CORRELATION), turned):
+    turned = (_perceptual_hashes(mirrored), _unit_rows(mirrored), MIN_MIRRORED_CORRELATION)
+    for others, theirs, least in ((straight, own, MIN_CORRELATION), turned):
         for start in range(0, len(places), rows):
             part = straight[start : start + rows, None] ^ others[None, start:]
-            pairs = np.argwhere(np.bitwise_count(part) <= BITS) + start
-            for first, second in _alike(pairs[pairs[:, 0] < pairs[:, 1]], own, theirs, least):
-                _join(parents, int(places[first]), int(places[second]))
+            pairs = np.argwhere(np.bitwise_count(part) <= MAX_HASH_BITS) + start
+            for first, second in _correlated_pairs(
+                pairs[pairs[:, 0] < pairs[:, 1]], own, theirs, least
+            ):
+                _join_groups(parents, int(places[first]), int(places[second]))
     found: dict[int, list[int]] = {}
     for place in range(len(thumbs)):
-        found.setdefault(_top(parents, place), []).append(place)
+        found.setdefault(_group_root(parents, place), []).append(place)
     return [group for group in found.values() if len(group) > 1]
 
 
-def _hashes(pictures: NDArray[np.float32]) -> NDArray[np.uint64]:
-    steps, places = np.arange(8)[:, None], np.arange(SIDE)[None]
-    basis = np.cos(np.pi * steps * (2 * places + 1) / (2 * SIDE)).astype(np.float32)  # DCT-II
+def _perceptual_hashes(pictures: NDArray[np.float32]) -> NDArray[np.uint64]:
+    steps, places = np.arange(8)[:, None], np.arange(THUMB_SIDE)[None]
+    basis = np.cos(np.pi * steps * (2 * places + 1) / (2 * THUMB_SIDE)).astype(np.float32)  # DCT-II
     waves = (basis @ pictures @ basis.T).reshape(len(pictures), 64)
     bits = waves > np.median(waves[:, 1:], axis=1, keepdims=True)
     bits[:, 0] = False  # the mean brightness is no mark of a picture
     return np.packbits(bits, axis=1).view(np.uint64).ravel()
 
 
-def _unit(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit_rows(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows of mean 0 and length 1, so that a product of two is their correlation."""
-    rows = pictures.reshape(len(pictures), SIDE * SIDE)
+    rows = pictures.reshape(len(pictures), THUMB_SIDE * THUMB_SIDE)
     rows = rows - rows.mean(axis=1, keepdims=True)
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def _alike(
+def _correlated_pairs(
     pairs: NDArray[Any], own: NDArray[np.float32], theirs: NDArray[np.float32], least: float
 ) -> NDArray[Any]:
     """Those of the pairs, (P, 2), whose pixels correlate by `least` or more."""
@@ -105,12 +111,12 @@ def _alike(
     return np.concatenate(kept)
 
 
-def _join(parents: NDArray[Any], first: int, second: int) -> None:
-    a, b = _top(parents, first), _top(parents, second)
+def _join_groups(parents: NDArray[Any], first: int, second: int) -> None:
+    a, b = _group_root(parents, first), _group_root(parents, second)
     parents[max(a, b)] = min(a, b)
 
 
-def _top(parents: NDArray[Any], place: int) -> int:
+def _group_root(parents: NDArray[Any], place: int) -> int:
     while parents[place] != place:
         parents[place] = parents[parents[place]]
         place = int(parents[place])

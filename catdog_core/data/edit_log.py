@@ -11,30 +11,30 @@ from ..base import access
 from ..base.errors import DatasetError
 from . import dataset_record, edits, photo_scan
 from .dataset_record import Dataset
-from .edits import Change, Choice
+from .edits import DatasetEdit, PhotoEdit
 
 Progress = Callable[[int, int], None]
 
 
-def change(dataset_id: str, chosen: Sequence[Choice]) -> Dataset:
-    """Decide about some photos of a dataset; no file is touched, and `undo` takes it back.
+def edit_photos(dataset_id: str, chosen: Sequence[PhotoEdit]) -> Dataset:
+    """Decide about some photos of a dataset; no file is touched, and `undo_last_edit` takes it back.
 
     Raises:
         DatasetError: there is no such dataset, photo, action, split or class, or a split would be
             left without a class.
     """
-    dataset_record.load(dataset_id)
-    with dataset_record.writing(dataset_id) as folder:
-        content, events = dataset_record.read(folder)
-        made = Change(time.time(), "", choices=tuple(chosen))
-        found = dataset_record.changed(content, (*edits.in_force(events), made))
-        after = edits.renumbered(found.photos, found.classes, content.classes)
-        edits.refuse_unusable(chosen, list(content.photos), after, content.classes)
-        return _decided(folder, content, events, made)
+    dataset_record.load_dataset(dataset_id)
+    with dataset_record.lock_dataset_folder(dataset_id) as folder:
+        content, events = dataset_record.read_dataset_record(folder)
+        made = DatasetEdit(time.time(), "", choices=tuple(chosen))
+        found = dataset_record.apply_edits(content, (*edits.active_edits(events), made))
+        after = edits.renumber_labels(found.photos, found.classes, content.classes)
+        edits.refuse_unusable_edits(chosen, list(content.photos), after, content.classes)
+        return _append_edit(folder, content, events, made)
 
 
 def order_classes(dataset_id: str, names: Sequence[str]) -> Dataset:
-    """Set which class has the number 0, which 1 and so on; `undo` takes it back.
+    """Set which class has the number 0, which 1 and so on; `undo_last_edit` takes it back.
 
     By default they count in the order of their names. What a model of two classes tells is the
     probability of number 1. Runs keep the order they were made with, and models know their class
@@ -47,11 +47,13 @@ def order_classes(dataset_id: str, names: Sequence[str]) -> Dataset:
     Raises:
         DatasetError: there is no such dataset, or the names are not those of its classes.
     """
-    dataset_record.load(dataset_id)
-    with dataset_record.writing(dataset_id) as folder:
-        content, events = dataset_record.read(folder)
-        edits.refuse_order(names, content.classes)
-        return _decided(folder, content, events, Change(time.time(), "", order=tuple(names)))
+    dataset_record.load_dataset(dataset_id)
+    with dataset_record.lock_dataset_folder(dataset_id) as folder:
+        content, events = dataset_record.read_dataset_record(folder)
+        edits.refuse_class_order(names, content.classes)
+        return _append_edit(
+            folder, content, events, DatasetEdit(time.time(), "", order=tuple(names))
+        )
 
 
 def resplit(
@@ -63,7 +65,7 @@ def resplit(
 ) -> Dataset:
     """Divide a dataset's photos anew, by class and seed; photos that are alike stay on one side.
 
-    Photos of a test folder stay there; what was moved before is divided with the others. `undo`
+    Photos of a test folder stay there; what was moved before is divided with the others. `undo_last_edit`
     takes it back.
 
     Args:
@@ -77,49 +79,55 @@ def resplit(
         DatasetError: there is no such dataset, the parts are none, a class has too few photos, or
             there is a test folder already and `test_fraction` is not 0.
     """
-    now = dataset_record.load(dataset_id)
+    now = dataset_record.load_dataset(dataset_id)
     listed = [file for file, _, _ in now.photos]
-    found = photo_scan.take(now.root, listed, dataset_record.root() / dataset_id, progress)
-    together = tuple(tuple(listed[i] for i in group) for group in photo_scan.alike(found))
+    found = photo_scan.scan_photos(
+        now.root, listed, dataset_record.datasets_folder() / dataset_id, progress
+    )
+    together = tuple(
+        tuple(listed[i] for i in group) for group in photo_scan.group_similar_photos(found)
+    )
     values = edits.Division(seed, validation_fraction, test_fraction, together)
-    with dataset_record.writing(dataset_id) as folder:
-        content, events = dataset_record.read(folder)
+    with dataset_record.lock_dataset_folder(dataset_id) as folder:
+        content, events = dataset_record.read_dataset_record(folder)
         if test_fraction:
             refuse_second_test(content.photos)
         edits.refuse_division(content.photos, now.photos, now.classes, values)
-        made = Change(time.time(), "", division=values)
-        return _decided(folder, content, events, made)
+        made = DatasetEdit(time.time(), "", division=values)
+        return _append_edit(folder, content, events, made)
 
 
-def undo(dataset_id: str) -> Dataset:
+def undo_last_edit(dataset_id: str) -> Dataset:
     """Take back the last change, whatever it was. Raises DatasetError when there is none."""
-    access.check("change data")
-    dataset_record.load(dataset_id)
-    with dataset_record.writing(dataset_id) as folder:
-        content, events = dataset_record.read(folder)
-        left = edits.in_force(events)[:-1]
-        if not edits.in_force(events):
+    access.check_permission("change data")
+    dataset_record.load_dataset(dataset_id)
+    with dataset_record.lock_dataset_folder(dataset_id) as folder:
+        content, events = dataset_record.read_dataset_record(folder)
+        left = edits.active_edits(events)[:-1]
+        if not edits.active_edits(events):
             raise DatasetError(
                 "Nothing was changed in '{name}'. Expected a change to take back.",
                 name=content.name,
             )
-        found = dataset_record.changed(content, left)
+        found = dataset_record.apply_edits(content, left)
         event = {"at": time.time(), "fingerprint": found.fingerprint, "undo": True}
-        dataset_record.write(folder, content, [*events, event])
+        dataset_record.write_dataset_record(folder, content, [*events, event])
     return found
 
 
-def as_of(dataset_id: str, fingerprint: str) -> Dataset:
+def load_dataset_as_of(dataset_id: str, fingerprint: str) -> Dataset:
     """A dataset in the state that had this fingerprint, such as the one a run was trained on.
 
     Raises:
         DatasetError: it never had it, or photos of its folder have changed since.
     """
-    now = dataset_record.load(dataset_id)
-    content, events = dataset_record.read(dataset_record.root() / dataset_id)
+    now = dataset_record.load_dataset(dataset_id)
+    content, events = dataset_record.read_dataset_record(
+        dataset_record.datasets_folder() / dataset_id
+    )
     steps = [n for n, event in enumerate(events, 1) if event["fingerprint"] == fingerprint]
     for step in [0, *steps]:
-        then = dataset_record.changed(content, edits.in_force(events[:step]))
+        then = dataset_record.apply_edits(content, edits.active_edits(events[:step]))
         if then.fingerprint == fingerprint:
             return then
     raise DatasetError(
@@ -138,13 +146,13 @@ def refuse_second_test(photos: Sequence[tuple[str, int, str]]) -> None:
         )
 
 
-def _decided(
-    folder: Path, content: Dataset, events: dataset_record.Events, made: Change
+def _append_edit(
+    folder: Path, content: Dataset, events: dataset_record.Events, made: DatasetEdit
 ) -> Dataset:
     """Add a change to a record; the dataset after it."""
-    access.check("change data")
-    before = edits.in_force(events)
-    fingerprint = dataset_record.changed(content, (*before, made)).fingerprint
+    access.check_permission("change data")
+    before = edits.active_edits(events)
+    fingerprint = dataset_record.apply_edits(content, (*before, made)).fingerprint
     made = replace(made, fingerprint=fingerprint)
-    dataset_record.write(folder, content, [*events, made.event()])
-    return dataset_record.changed(content, (*before, made))
+    dataset_record.write_dataset_record(folder, content, [*events, made.event()])
+    return dataset_record.apply_edits(content, (*before, made))

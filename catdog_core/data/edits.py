@@ -9,7 +9,7 @@ and with it what a run of last week was trained on. An event is one of
     {"at", "fingerprint", "order": [class, …]}
     {"at", "fingerprint", "undo": true}
 
-where `at` is the time, seconds since 1970, and `fingerprint` that of the dataset afterwards.
+where `at` is the time, seconds since 1970, and `fingerprint_edits` that of the dataset afterwards.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..base.errors import DatasetError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from . import splits
-from .splits import Photos
+from .splits import PhotoRows
 
 ACTIONS = ("exclude", "move", "relabel", "keep", "restore")
 SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Choice:
+class PhotoEdit:
     """One decision about one photo.
 
     Actions: "exclude" it from everything; "move" it to the split `to`; "relabel" it as the class
@@ -55,16 +55,16 @@ class Division:
 
 
 @dataclass(frozen=True)
-class Change:
+class DatasetEdit:
     """What was decided at once, and is undone at once: one of the last three.
 
-    `at` is the time, seconds since 1970, `fingerprint` that of the dataset afterwards, `order` the
+    `at` is the time, seconds since 1970, `fingerprint_edits` that of the dataset afterwards, `order` the
     class names in the order of their numbers.
     """
 
     at: float
     fingerprint: str
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[PhotoEdit, ...] = ()
     division: Division | None = None
     order: tuple[str, ...] = ()
 
@@ -79,20 +79,20 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EditOutcome:
     """Photos after some changes, sorted by file, with labels that count in `classes`; the excluded;
     kinds of finding kept, by file; the last division."""
 
-    photos: Photos
+    photos: PhotoRows
     classes: tuple[str, ...]
     excluded: tuple[str, ...] = ()
     kept: dict[str, frozenset[str]] = field(default_factory=dict)
     division: Division | None = None
 
 
-def in_force(events: Iterable[dict[str, Any]]) -> tuple[Change, ...]:
+def active_edits(events: Iterable[dict[str, Any]]) -> tuple[DatasetEdit, ...]:
     """The changes that events leave, the oldest first. Raises KeyError, TypeError, ValueError."""
-    found: list[Change] = []
+    found: list[DatasetEdit] = []
     for event in events:
         if event.get("undo"):
             found.pop()
@@ -100,10 +100,10 @@ def in_force(events: Iterable[dict[str, Any]]) -> tuple[Change, ...]:
         made = event.get("division")
         together = tuple(tuple(group) for group in made["together"]) if made else ()
         found.append(
-            Change(
+            DatasetEdit(
                 float(event["at"]),
                 str(event["fingerprint"]),
-                tuple(Choice(*map(str, choice)) for choice in event.get("choices", ())),
+                tuple(PhotoEdit(*map(str, choice)) for choice in event.get("choices", ())),
                 Division(**{**made, "together": together}) if made else None,
                 tuple(map(str, event.get("order", ()))),
             )
@@ -111,7 +111,9 @@ def in_force(events: Iterable[dict[str, Any]]) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def apply(photos: Photos, classes: Sequence[str], changes: Iterable[Change]) -> Outcome:
+def replay_edits(
+    photos: PhotoRows, classes: Sequence[str], changes: Iterable[DatasetEdit]
+) -> EditOutcome:
     """What changes make of a dataset as its folders say. Files that are gone are passed over."""
     now = {file: (label, split) for file, label, split in photos}
     laid, given = dict(now), {file for file, _, split in photos if split == "test"}
@@ -120,11 +122,11 @@ def apply(photos: Photos, classes: Sequence[str], changes: Iterable[Change]) -> 
     for change in changes:
         for choice in change.choices:
             if choice.file in laid:
-                _apply(choice, classes, now, laid, kept)
+                _apply_edit(choice, classes, now, laid, kept)
         if change.division:
             last = change.division
             with suppress(DatasetError):  # the folder has lost photos since: they stay as they are
-                for file, side in _divided(now, given, classes, last).items():
+                for file, side in _split_sides(now, given, classes, last).items():
                     now[file] = (now[file][0], side)
                     laid[file] = (laid[file][0], side)
         if change.order:  # classes may have come and gone since
@@ -132,12 +134,12 @@ def apply(photos: Photos, classes: Sequence[str], changes: Iterable[Change]) -> 
             order = (*stayed, *(name for name in classes if name not in stayed))
     rows = [(file, label, split) for file, (label, split) in sorted(now.items())]
     excluded = tuple(sorted(file for file in laid if file not in now))
-    return Outcome(renumbered(rows, classes, order), order, excluded, kept, last)
+    return EditOutcome(renumber_labels(rows, classes, order), order, excluded, kept, last)
 
 
-def renumbered(
+def renumber_labels(
     photos: Iterable[tuple[str, int, str]], classes: Sequence[str], order: Sequence[str]
-) -> Photos:
+) -> PhotoRows:
     """Photos whose labels count in `classes`, with labels that count in `order`."""
     if tuple(order) == tuple(classes):  # also where two folders are shown by the same name
         return list(photos)
@@ -145,8 +147,8 @@ def renumbered(
     return [(file, number[label], split) for file, label, split in photos]
 
 
-def fingerprint(
-    content: str, before: Photos, after: Photos, classes: Sequence[str], order: Sequence[str]
+def fingerprint_edits(
+    content: str, before: PhotoRows, after: PhotoRows, classes: Sequence[str], order: Sequence[str]
 ) -> str:
     """Name a dataset's state: the fingerprint of its content, if the changes come to nothing.
 
@@ -158,27 +160,27 @@ def fingerprint(
         order: the same in the order of today.
     """
     if tuple(order) != tuple(classes):
-        content = _digest([content, "order", *order])
-        after = renumbered(after, order, classes)
+        content = _digest_json([content, "order", *order])
+        after = renumber_labels(after, order, classes)
     known = {file: (label, split) for file, label, split in before}
     changed = [row for row in after if known.pop(row[0], None) != row[1:]]
     if not changed and not known:
         return content
-    return _digest([content, sorted(changed), sorted(known)])
+    return _digest_json([content, sorted(changed), sorted(known)])
 
 
-def refuse_order(order: Sequence[str], classes: Sequence[str]) -> None:
+def refuse_class_order(order: Sequence[str], classes: Sequence[str]) -> None:
     """Raise DatasetError unless `order` names each of the classes once."""
     if len(order) != len(set(order)) or sorted(order) != sorted(classes):
         raise DatasetError(
             "The order {order} was asked for. Expected each of the classes once: {classes}.",
-            order=shown(", ".join(order), 200),
-            classes=shown(", ".join(classes), 200),
+            order=truncate_for_display(", ".join(order), 200),
+            classes=truncate_for_display(", ".join(classes), 200),
         )
 
 
-def refuse_unusable(
-    chosen: Iterable[Choice], before: Photos, after: Photos, classes: Sequence[str]
+def refuse_unusable_edits(
+    chosen: Iterable[PhotoEdit], before: PhotoRows, after: PhotoRows, classes: Sequence[str]
 ) -> None:
     """Raise DatasetError for choices that cannot be, or that leave a split without a class."""
     known = {file for file, _, _ in before}
@@ -187,7 +189,7 @@ def refuse_unusable(
         if choice.file not in known:
             raise DatasetError(
                 "There is no photo '{file}' in the dataset. Expected one of its files.",
-                file=shown(choice.file, 120),
+                file=truncate_for_display(choice.file, 120),
             )
         if choice.action not in ACTIONS or choice.to not in targets.get(
             choice.action, (choice.to,)
@@ -195,8 +197,8 @@ def refuse_unusable(
             raise DatasetError(
                 "A photo cannot be told to {action} '{to}'. Expected one of {actions}; to move it,"
                 " a split; to relabel it, a class of the dataset.",
-                action=shown(choice.action),
-                to=shown(choice.to),
+                action=truncate_for_display(choice.action),
+                to=truncate_for_display(choice.to),
                 actions=", ".join(ACTIONS),
             )
     filled = {(label, split) for _, label, split in after}
@@ -204,7 +206,7 @@ def refuse_unusable(
         raise DatasetError(
             "No photo of {name} would be left in {split}. Expected at least one of each class to"
             " train and to validate. Leave one, or add photos.",
-            name=shown(classes[label]),
+            name=truncate_for_display(classes[label]),
             split=split,
         )
 
@@ -217,15 +219,15 @@ def refuse_division(
 ) -> None:
     """Raise DatasetError when photos `now` cannot be divided so; `before` are those as they lie."""
     given = {file for file, _, split in before if split == "test"}
-    _divided({file: (label, split) for file, label, split in now}, given, classes, values)
+    _split_sides({file: (label, split) for file, label, split in now}, given, classes, values)
 
 
-def _digest(value: list[Any]) -> str:
+def _digest_json(value: list[Any]) -> str:
     return hashlib.blake2b(json.dumps(value).encode(), digest_size=20).hexdigest()
 
 
-def _apply(
-    choice: Choice,
+def _apply_edit(
+    choice: PhotoEdit,
     classes: Sequence[str],
     now: dict[str, tuple[int, str]],
     laid: dict[str, tuple[int, str]],
@@ -246,12 +248,12 @@ def _apply(
         kept[file] = kept.get(file, frozenset()) | {choice.to}
 
 
-def _divided(
+def _split_sides(
     now: dict[str, tuple[int, str]], given: set[str], classes: Sequence[str], values: Division
 ) -> dict[str, str]:
     """Sides by file; photos that lie in a test folder of the user's stay there."""
     rows = [(f, label, "test" if f in given else "train") for f, (label, _) in now.items()]
-    divided = splits.divide(
+    divided = splits.stratified_split(
         rows,
         classes,
         values.seed,

@@ -37,12 +37,12 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
                 "{url} leads to {other}, which is not encrypted. Expected an https address. The"
                 " network between may be changing answers; try from another one.",
                 url=req.full_url,
-                other=files.shown(newurl),
+                other=files.truncate_for_display(newurl),
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def opener() -> urllib.request.OpenerDirector:
+def make_url_opener() -> urllib.request.OpenerDirector:
     """Opens addresses by the proxy the environment names, and verifies certificates."""
     context = ssl.create_default_context()
     return urllib.request.build_opener(
@@ -51,7 +51,7 @@ def opener() -> urllib.request.OpenerDirector:
 
 
 @contextmanager
-def disk(folder: Path) -> Iterator[None]:
+def wrap_disk_errors(folder: Path) -> Iterator[None]:
     """Tell a mistake of the disk from one of the network, which is an OSError as well."""
     try:
         yield
@@ -64,9 +64,9 @@ def disk(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def is_passing(error: Exception) -> bool:
+def is_transient_error(error: Exception) -> bool:
     """Whether another try in a second may do better, before anything has come."""
-    cause = _cause(error)
+    cause = _root_cause(error)
     return not isinstance(cause, ssl.SSLCertVerificationError | socket.gaierror) and (
         not isinstance(cause, ConnectionRefusedError)
         and getattr(cause, "errno", None) not in _OFFLINE
@@ -74,10 +74,10 @@ def is_passing(error: Exception) -> bool:
     )
 
 
-def network(url: str, error: Exception) -> DownloadError:
+def connection_error(url: str, error: Exception) -> DownloadError:
     """Why there is no connection, or no longer."""
-    cause, host, proxy = _cause(error), urlsplit(url).hostname or url, _proxy(url)
-    values = {"host": host, "reason": _reason(cause)}
+    cause, host, proxy = _root_cause(error), urlsplit(url).hostname or url, _proxy_for(url)
+    values = {"host": host, "reason": _describe_cause(cause)}
     if isinstance(cause, ssl.SSLCertVerificationError):
         return DownloadError(
             "The certificate of {host} cannot be verified ({reason}), so nothing was downloaded. A"
@@ -86,7 +86,7 @@ def network(url: str, error: Exception) -> DownloadError:
             **values,
         )
     if "Tunnel connection failed: 407" in str(cause):
-        return _wants_password(proxy)
+        return _proxy_password_error(proxy)
     if proxy:
         return DownloadError(
             "The proxy {proxy} gave no way to {host}: {reason}. Check HTTPS_PROXY and HTTP_PROXY,"
@@ -95,7 +95,7 @@ def network(url: str, error: Exception) -> DownloadError:
             **values,
         )
     if isinstance(cause, TimeoutError):
-        return slow(url)
+        return slow_error(url)
     return DownloadError(
         "There is no connection to {host} ({reason}). Check the network; behind a proxy, set"
         " HTTPS_PROXY. The demo dataset needs no network.",
@@ -103,10 +103,10 @@ def network(url: str, error: Exception) -> DownloadError:
     )
 
 
-def status(url: str, code: int) -> DownloadError:
+def status_error(url: str, code: int) -> DownloadError:
     """What a server's refusal means."""
     if code == 407:
-        return _wants_password(_proxy(url))
+        return _proxy_password_error(_proxy_for(url))
     if code in (404, 410):
         return DownloadError(
             "{url} is not there any more (status {code}). Look for a new version of the lab, or"
@@ -129,7 +129,7 @@ def status(url: str, code: int) -> DownloadError:
     )
 
 
-def slow(url: str) -> DownloadError:
+def slow_error(url: str) -> DownloadError:
     """Nothing comes, or next to nothing."""
     return DownloadError(
         "{host} has sent next to nothing for a while. Try again, and it goes on from where it was;"
@@ -138,12 +138,12 @@ def slow(url: str) -> DownloadError:
     )
 
 
-def changed(url: str) -> DownloadError:
+def changed_error(url: str) -> DownloadError:
     """The file is another one than at the start."""
     return DownloadError("{url} changed while it was downloaded. Try again.", url=url)
 
 
-def short(url: str, have: int, total: int) -> DownloadError:
+def cut_short_error(url: str, have: int, total: int) -> DownloadError:
     """The connection ended early."""
     return DownloadError(
         "{host} broke off after {have:,} of {total:,} bytes. Try again, and it goes on from there.",
@@ -153,17 +153,17 @@ def short(url: str, have: int, total: int) -> DownloadError:
     )
 
 
-def content(url: str, kind: str) -> DownloadError:
+def wrong_content_error(url: str, kind: str) -> DownloadError:
     """Something else came than what was asked for, such as the log-in page of a hotel."""
     return DownloadError(
         "{host} sent something else than the file ({kind}). Perhaps the network wants you to log in"
         " first: open any web page, then try again.",
         host=urlsplit(url).hostname,
-        kind=files.shown(kind, 40),
+        kind=files.truncate_for_display(kind, 40),
     )
 
 
-def _wants_password(proxy: str) -> DownloadError:
+def _proxy_password_error(proxy: str) -> DownloadError:
     return DownloadError(
         "The proxy {proxy} wants a name and password. Set HTTPS_PROXY to"
         " http://NAME:PASSWORD@HOST:PORT, then start the lab again.",
@@ -171,20 +171,20 @@ def _wants_password(proxy: str) -> DownloadError:
     )
 
 
-def _cause(error: Exception) -> Exception:
+def _root_cause(error: Exception) -> Exception:
     reason = error.reason if isinstance(error, URLError) else error
     return reason if isinstance(reason, Exception) else error
 
 
-def _reason(cause: Exception) -> str:
+def _describe_cause(cause: Exception) -> str:
     told = getattr(cause, "verify_message", "") or getattr(cause, "strerror", None) or str(cause)
-    return files.shown(" ".join(str(told).split()) or type(cause).__name__, 120)
+    return files.truncate_for_display(" ".join(str(told).split()) or type(cause).__name__, 120)
 
 
-def _proxy(url: str) -> str:
+def _proxy_for(url: str) -> str:
     """The proxy on the way to an address, without its password; empty where there is none."""
     parts = urlsplit(url)
     found = urllib.request.getproxies().get(parts.scheme, "")
     if not found or urllib.request.proxy_bypass(parts.hostname or ""):
         return ""
-    return files.shown(found.rsplit("@", 1)[-1].removeprefix("http://").rstrip("/"))
+    return files.truncate_for_display(found.rsplit("@", 1)[-1].removeprefix("http://").rstrip("/"))

@@ -10,17 +10,17 @@ from uuid import uuid4
 
 from ..base import access, files
 from . import archives, datasets, preview, url_import
-from .archive_safety import Entry
+from .archive_safety import ArchiveEntry
 from .archives import Progress
-from .cats_vs_dogs import DOWNLOADING, UNPACKING, Tell
+from .cats_vs_dogs import DOWNLOADING, UNPACKING, PhaseProgress
 from .datasets import Dataset
 from .preview import Preview
 
-Photos = Mapping[str, Sequence[tuple[str, bytes]]]
+PhotosByClass = Mapping[str, Sequence[tuple[str, bytes]]]
 """(file name, content) of each photo, by class name."""
 
 
-def archive(file: IO[bytes] | Path, name: str, progress: Progress | None = None) -> Dataset:
+def import_archive(file: IO[bytes] | Path, name: str, progress: Progress | None = None) -> Dataset:
     """Unpack a zip or tar of photos into the workspace and remember it.
 
     Args:
@@ -31,100 +31,102 @@ def archive(file: IO[bytes] | Path, name: str, progress: Progress | None = None)
     Raises:
         DatasetError: unsafe, damaged, too large, or no dataset inside.
     """
-    title = archives.title(name)
-    return datasets.adopt(
-        _new_id(title),
+    title = archives.archive_title(name)
+    return datasets.register_dataset(
+        _new_dataset_id(title),
         title,
-        archives.kind(name),
-        lambda folder: archives.unpack(file, name, folder, progress),
+        archives.archive_kind(name),
+        lambda folder: archives.unpack_archive(file, name, folder, progress),
     )
 
 
-def url(
+def import_url(
     address: str,
-    tell: Tell = lambda phase, done, total: None,
+    tell: PhaseProgress = lambda phase, done, total: None,
     stopped: Callable[[], bool] = lambda: False,
     is_allowed: Callable[[str], bool] = lambda url: True,
 ) -> Dataset:
     """Download an archive, or a folder of photos, at a URL, and make a dataset of it.
 
     Args:
-        address: see `url_import.checked`.
+        address: see `url_import.normalize_url`.
         tell: learns what is done, and how much of how much.
         stopped: asked now and then whether to give up.
         is_allowed: asked of each address that the server redirects to.
 
     Raises:
         AccessError: the visitor may not change data; nothing was asked for.
-        CatDogError: see `url_import.download`, `archive` and `entries`.
+        CatDogError: see `url_import.download_url`, `import_archive` and `import_entries`.
     """
 
     def unpacking(done: int, total: int) -> None:
         tell(UNPACKING, done, total)
 
-    with _downloaded(address, tell, stopped, is_allowed) as (found, name):
+    with _download_source(address, tell, stopped, is_allowed) as (found, name):
         if isinstance(found, Path):
-            return archive(found, name, unpacking)
-        return entries(found, name, "url", unpacking)
+            return import_archive(found, name, unpacking)
+        return import_entries(found, name, "url", unpacking)
 
 
-def look_at_url(address: str, tell: Tell) -> Preview:
-    """Tell what `url` would make a dataset of; what is downloaded for that goes again."""
-    with _downloaded(address, tell) as (found, name):
+def preview_url(address: str, tell: PhaseProgress) -> Preview:
+    """Tell what `import_url` would make a dataset of; what is downloaded for that goes again."""
+    with _download_source(address, tell) as (found, name):
         if isinstance(found, Path):
-            return archives.look(found, name)
-        return preview.of_plan(archives.plan(found, name), name)
+            return archives.inspect_archive(found, name)
+        return preview.preview_plan(archives.plan_entries(found, name), name)
 
 
 @contextmanager
-def _downloaded(
+def _download_source(
     address: str,
-    tell: Tell,
+    tell: PhaseProgress,
     stopped: Callable[[], bool] = lambda: False,
     is_allowed: Callable[[str], bool] = lambda url: True,
-) -> Iterator[tuple[Path | list[Entry], str]]:
+) -> Iterator[tuple[Path | list[ArchiveEntry], str]]:
     """What is at a URL, and its name; the files go with the block."""
-    access.check("change data")
+    access.check_permission("change data")
 
     def downloading(done: int, total: int) -> None:
         tell(DOWNLOADING, done, total)
 
-    with files.temporary_beside(datasets.root() / "url") as folder:
-        found = url_import.download(address, folder, downloading, stopped, is_allowed)
-        yield found, url_import.file_name(url_import.checked(address))
+    with files.temporary_beside(datasets.datasets_folder() / "url") as folder:
+        found = url_import.download_url(address, folder, downloading, stopped, is_allowed)
+        yield found, url_import.url_file_name(url_import.normalize_url(address))
 
 
-def look_at_photos(photos: Photos, name: str) -> Preview:
-    """Tell what photos dropped one by one would become. Raises DatasetError as `photos`."""
-    access.check("change data")
-    return preview.of_plan(archives.plan(archives.dropped(photos), name), name)
+def preview_photos(photos: PhotosByClass, name: str) -> Preview:
+    """Tell what photos dropped one by one would become. Raises DatasetError as `import_photos`."""
+    access.check_permission("change data")
+    return preview.preview_plan(
+        archives.plan_entries(archives.entries_from_photos(photos), name), name
+    )
 
 
-def photos(photos: Photos, name: str, progress: Progress | None = None) -> Dataset:
+def import_photos(photos: PhotosByClass, name: str, progress: Progress | None = None) -> Dataset:
     """Make a dataset of photos that came one by one.
 
     Raises:
         DatasetError: a bad class name, fewer than two classes, or a class with too few photos.
     """
-    return entries(archives.dropped(photos), name, "photos", progress)
+    return import_entries(archives.entries_from_photos(photos), name, "photos", progress)
 
 
-def entries(
-    source: Iterable[Entry],
+def import_entries(
+    source: Iterable[ArchiveEntry],
     name: str,
     kind: str,
     progress: Progress | None = None,
     classes: Sequence[str] = (),
 ) -> Dataset:
-    """Make a dataset of a list of entries, iterated twice; `classes` as for `archives.plan`."""
-    title = files.shown(" ".join(name.split()) or "photos", 60)
-    return datasets.adopt(
-        _new_id(title),
+    """Make a dataset of a list of entries, iterated twice; `classes` as for `archives.plan_entries`."""
+    title = files.truncate_for_display(" ".join(name.split()) or "photos", 60)
+    return datasets.register_dataset(
+        _new_dataset_id(title),
         title,
         kind,
-        lambda folder: archives.write(source, folder, progress, title, classes),
+        lambda folder: archives.store_entries(source, folder, progress, title, classes),
     )
 
 
-def _new_id(title: str) -> str:
-    return f"{files.slug(title, 24)}-{uuid4().hex[:8]}"
+def _new_dataset_id(title: str) -> str:
+    return f"{files.slugify(title, 24)}-{uuid4().hex[:8]}"

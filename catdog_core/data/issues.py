@@ -7,7 +7,7 @@ from typing import Any
 
 from ..base.errors import N_
 
-KINDS = (
+FINDING_KINDS = (
     "unreadable",
     "truncated",
     "two_labels",

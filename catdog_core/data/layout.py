@@ -1,7 +1,7 @@
 """What folders of photos mean: wrappers, splits, classes. One plan for a preview and an import.
 
-`understand` reads a tree of true names and gives a `Plan`: every photo with its class and split.
-`divided` gives it a validation part where the folders have none. Whoever shows a dataset, checks
+`detect_layout` reads a tree of true names and gives a `DatasetPlan`: every photo with its class and split.
+`split_plan` gives it a validation part where the folders have none. Whoever shows a dataset, checks
 it, opens it or unpacks it goes by that plan; nothing is understood a second time from names that
 were made safe.
 """
@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..base.errors import N_, DatasetError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..imaging import unsupported_formats
 from . import class_names, virtual_tree
 from . import splits as division
@@ -48,7 +48,7 @@ MAX_CLASSES = 200
 _WRAPPERS = 3  # folders around the dataset that are looked through
 _SPELLINGS = 3  # classes written otherwise that get a sentence each
 
-Photos = division.Photos
+PhotoRows = division.PhotoRows
 
 _WRITTEN_OTHERWISE = N_("{here} is taken for the class {train}, which is only written otherwise.")
 _MANY_WRITTEN_OTHERWISE = N_(
@@ -68,7 +68,7 @@ _STRAY = N_("{n} photos are in no class folder and are left out: {names}.")
 
 
 @dataclass(slots=True)
-class Photo:
+class PlannedPhoto:
     """A photo of a plan: its file, the folders it belongs into, label number and split.
 
     `folders` lead from the tree's root, in the plainest spelling of each and the class's own.
@@ -83,7 +83,7 @@ class Photo:
 
 
 @dataclass
-class Plan:
+class DatasetPlan:
     """What a tree means.
 
     `root` is the dataset's folder within the tree, `wrapper` the same as text. `classes` are
@@ -95,7 +95,7 @@ class Plan:
     root: PurePosixPath
     classes: tuple[str, ...]
     folders: tuple[str, ...]
-    photos: list[Photo]
+    photos: list[PlannedPhoto]
     layout: str
     ignored: int = 0
     warnings: unsupported_formats.Warnings = field(default_factory=list)
@@ -114,7 +114,7 @@ class Plan:
         return sum(photo.file.size for photo in self.photos)
 
     @property
-    def rows(self) -> Photos:
+    def rows(self) -> PhotoRows:
         """(name, label, split) of each photo, sorted by name."""
         return sorted((photo.name, photo.label, photo.split) for photo in self.photos)
 
@@ -137,7 +137,7 @@ class Plan:
         return made
 
 
-def tree_of(folder: Path) -> Tree:
+def read_folder_tree(folder: Path) -> Tree:
     """The tree of a folder.
 
     Raises:
@@ -147,25 +147,25 @@ def tree_of(folder: Path) -> Tree:
     if not os.path.exists(folder):  # noqa: PTH110
         raise DatasetError(
             "{folder} does not exist. Expected a folder with one folder of photos a class.",
-            folder=shown(str(folder), 200),
+            folder=truncate_for_display(str(folder), 200),
         )
     if not folder.is_dir():
         raise DatasetError(
             "{folder} is a file. Expected a folder with one folder of photos a class.",
-            folder=shown(str(folder), 200),
+            folder=truncate_for_display(str(folder), 200),
         )
     try:
-        return virtual_tree.of_folder(folder)
+        return virtual_tree.scan_folder_tree(folder)
     except OSError as error:
         raise DatasetError(
             "{folder} cannot be read: {reason}. Expected a folder you may read. Check its"
             " permissions and that its disk is connected.",
-            folder=shown(str(folder), 200),
+            folder=truncate_for_display(str(folder), 200),
             reason=error.strerror or str(error),
         ) from error
 
 
-def understand(found: Tree, order: tuple[str, ...] | None = None) -> Plan:
+def detect_layout(found: Tree, order: tuple[str, ...] | None = None) -> DatasetPlan:
     """Find wrappers, splits and classes in a tree of true names.
 
     Args:
@@ -178,31 +178,31 @@ def understand(found: Tree, order: tuple[str, ...] | None = None) -> Plan:
     Raises:
         DatasetError: the layout is none that is known, or could mean several things.
     """
-    path, above, root = _unwrapped(found.root)
-    splits = _splits(root)
-    reading = _Reading(found, (*path.parts, *above))
+    path, above, root = _unwrap_folder(found.root)
+    splits = _find_split_folders(root)
+    reading = _ClassAssignment(found, (*path.parts, *above))
     if splits:
         layout, names = "split", reading.splits(splits, order)
     else:
         _refuse_unnamed_splits(root)
         layout = "seeded"
-        names, folders = _ordered(_inner(root), order)
+        names, folders = _order_classes(_sorted_subfolders(root), order)
         reading.classes(folders, names, (), "train", root)
     title = path.name or found.name
-    shown_names, alike = class_names.displayed(names)
-    _check(title, found, reading, shown_names, names)
+    shown_names, alike = class_names.display_names(names)
+    _check_classes(title, found, reading, shown_names, names)
     if not any(photo.split == "validation" for photo in reading.photos):
         layout = "train-divided" if splits else "seeded"
-    plan = Plan(path, tuple(shown_names), tuple(names), reading.photos, layout)
+    plan = DatasetPlan(path, tuple(shown_names), tuple(names), reading.photos, layout)
     reading.account(root, plan)
     plan.warnings += _alike_warnings(alike)
-    _name(plan)
+    _name_photos(plan)
     return plan
 
 
-def labelled(
+def plan_labelled_photos(
     photos: Iterable[tuple[File, str, int]], classes: Sequence[str], name: str, ignored: int
-) -> Plan:
+) -> DatasetPlan:
     """A plan for photos whose class and split are known, as records have them.
 
     Args:
@@ -214,31 +214,31 @@ def labelled(
     Raises:
         DatasetError: fewer than two classes, or one without photos.
     """
-    shown_names, alike = class_names.displayed(classes)
-    reading = _Reading(Tree(name), ())
+    shown_names, alike = class_names.display_names(classes)
+    reading = _ClassAssignment(Tree(name), ())
     for file, split, label in photos:
         reading.take(file, file.path.parent.parts, label, split or "train")
-    _check(name, reading.tree, reading, shown_names, classes)
+    _check_classes(name, reading.tree, reading, shown_names, classes)
     splits = {photo.split for photo in reading.photos}
     layout = (
         "split" if "validation" in splits else "train-divided" if "test" in splits else "seeded"
     )
-    plan = Plan(PurePosixPath(), tuple(shown_names), tuple(classes), reading.photos, layout)
+    plan = DatasetPlan(PurePosixPath(), tuple(shown_names), tuple(classes), reading.photos, layout)
     plan.ignored = ignored
     plan.empty = sorted(str(file.path) for file in reading.empty)
-    plan.warnings = _told(_EMPTY, [PurePosixPath(each) for each in plan.empty])
+    plan.warnings = _paths_warning(_EMPTY, [PurePosixPath(each) for each in plan.empty])
     plan.warnings += _alike_warnings(alike)
-    _name(plan)
+    _name_photos(plan)
     return plan
 
 
-def divided(
-    plan: Plan,
+def split_plan(
+    plan: DatasetPlan,
     same: Iterable[Sequence[str]],
     seed: int,
     validation_fraction: float,
     test_fraction: float = 0.0,
-) -> Plan:
+) -> DatasetPlan:
     """Give a plan its validation part, and a test part if asked for; exact copies on one side.
 
     Args:
@@ -254,7 +254,7 @@ def divided(
     plan.split = {"seed": seed, "validation_fraction": validation_fraction}
     if test_fraction:
         plan.split["test_fraction"] = test_fraction
-    rows = division.divide(
+    rows = division.stratified_split(
         plan.rows, plan.classes, seed, validation_fraction, test_fraction, together=same
     )
     sides = {name: split for name, _, split in rows}
@@ -263,31 +263,31 @@ def divided(
     return plan
 
 
-def copies(photos: Iterable[Photo]) -> list[list[Photo]]:
+def group_equal_photos(photos: Iterable[PlannedPhoto]) -> list[list[PlannedPhoto]]:
     """Groups of photos of equal content, by the marks of their files."""
-    groups: dict[Hashable, list[Photo]] = {}
+    groups: dict[Hashable, list[PlannedPhoto]] = {}
     for photo in photos:
         if photo.file.mark is not None:
             groups.setdefault(photo.file.mark, []).append(photo)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def split_named(name: str) -> str | None:
+def split_from_name(name: str) -> str | None:
     """The split a folder's name stands for: "train", "validation", "test", or None.
 
     Words such as training, val, dev, test, 학습, 검증 and 시험 count, also with set, data or images
     behind them and with a number: training_set, Test-Data, val2017.
     """
-    text = re.sub(r"[\s_\-.()\[\]]+", "", class_names.key(name))
+    text = re.sub(r"[\s_\-.()\[\]]+", "", class_names.class_key(name))
     return next((split for split, known in _SPLIT_NAME.items() if known.fullmatch(text)), None)
 
 
-class _Reading:
+class _ClassAssignment:
     """Photos as they are assigned to classes, and what is left over."""
 
     def __init__(self, found: Tree, wrappers: tuple[str, ...]) -> None:
         self.tree, self.wrappers = found, wrappers
-        self.photos: list[Photo] = []
+        self.photos: list[PlannedPhoto] = []
         self.empty: list[File] = []
         self.seen: set[int] = set()  # folders of classes
         self.spelled: list[tuple[str, str]] = []
@@ -297,7 +297,7 @@ class _Reading:
         if file.size == 0:
             self.empty.append(file)
         else:
-            self.photos.append(Photo(file, folders, label, split))
+            self.photos.append(PlannedPhoto(file, folders, label, split))
 
     def classes(
         self,
@@ -326,15 +326,15 @@ class _Reading:
     def splits(self, found: dict[str, Folder], order: tuple[str, ...] | None) -> list[str]:
         """Assign the photos of split folders; the names of their classes."""
         above, train = _inside_split(found["train"], "train")
-        names, folders = _ordered(_inner(train), order)
-        keys = [class_names.key(folder.name) for folder in folders]
+        names, folders = _order_classes(_sorted_subfolders(train), order)
+        keys = [class_names.class_key(folder.name) for folder in folders]
         for split, top in found.items():
             above, place = _inside_split(top, split)
-            here = _inner(place)
-            known = {class_names.key(folder.name): folder for folder in here}
+            here = _sorted_subfolders(place)
+            known = {class_names.class_key(folder.name): folder for folder in here}
             lacking = any(key not in known for key in keys)
             if here and (lacking or (order is None and len(here) > len(keys))):
-                everything, _ = class_names.displayed(
+                everything, _ = class_names.display_names(
                     list(dict.fromkeys([*(f.name for f in here), *names]))
                 )
                 named = dict(
@@ -343,15 +343,19 @@ class _Reading:
                 raise DatasetError(
                     "{split} holds the classes {here}, train holds {train}. Expected the same in"
                     " both. Rename or add the missing folders.",
-                    split=shown(top.name),
-                    here=shown(", ".join(named[f.name] for f in here) or "none", 200),
-                    train=shown(", ".join(named[name] for name in names) or "none", 200),
+                    split=truncate_for_display(top.name),
+                    here=truncate_for_display(
+                        ", ".join(named[f.name] for f in here) or "none", 200
+                    ),
+                    train=truncate_for_display(
+                        ", ".join(named[name] for name in names) or "none", 200
+                    ),
                 )
             if here:
                 self.classes([known[key] for key in keys], names, above, split, place)
         return names
 
-    def account(self, root: Folder, plan: Plan) -> None:
+    def account(self, root: Folder, plan: DatasetPlan) -> None:
         """Count and name all that is in no class, or cannot be used."""
         foreign, stray = [], []
         for _, folder in self.tree.root.walk():
@@ -360,46 +364,54 @@ class _Reading:
                     stray += [file.path] * (id(folder) not in self.seen)
                 else:
                     plan.ignored += 1
-                    foreign += [file.path] * unsupported_formats.is_foreign(file.path)
+                    foreign += [file.path] * unsupported_formats.is_unsupported_picture(file.path)
         plan.ignored += self.tree.special
         plan.warnings += self._spellings()
-        plan.warnings += unsupported_formats.warnings(foreign)
+        plan.warnings += unsupported_formats.unsupported_format_warnings(foreign)
         empty = sorted(file.path for file in self.empty)
         plan.empty = [str(path.relative_to(plan.root)) for path in empty]
-        plan.warnings += _told(_EMPTY, empty)
+        plan.warnings += _paths_warning(_EMPTY, empty)
         unreadable = sorted(path for path, _ in self.tree.unreadable)
         plan.unreadable = [
             str(path.relative_to(plan.root))
             for path in unreadable
             if path.is_relative_to(plan.root) and File(path, 0).is_photo
         ]
-        plan.warnings += _told(_UNREADABLE, unreadable)
-        plan.warnings += _told(_LINKS_OUT, self.tree.links_out)
-        plan.warnings += _told(_STRAY, stray)
+        plan.warnings += _paths_warning(_UNREADABLE, unreadable)
+        plan.warnings += _paths_warning(_LINKS_OUT, self.tree.links_out)
+        plan.warnings += _paths_warning(_STRAY, stray)
 
     def _spellings(self) -> unsupported_formats.Warnings:
         told = list(dict.fromkeys(self.spelled))
         if len(told) <= _SPELLINGS:
             return [
-                (_WRITTEN_OTHERWISE, {"here": shown(here), "train": shown(name)})
+                (
+                    _WRITTEN_OTHERWISE,
+                    {"here": truncate_for_display(here), "train": truncate_for_display(name)},
+                )
                 for here, name in told
             ]
         names = ", ".join(here for here, _ in told[:_SPELLINGS])
-        return [(_MANY_WRITTEN_OTHERWISE, {"n": str(len(told)), "names": shown(names, 200)})]
+        return [
+            (
+                _MANY_WRITTEN_OTHERWISE,
+                {"n": str(len(told)), "names": truncate_for_display(names, 200)},
+            )
+        ]
 
 
-def _told(message: str, paths: Sequence[PurePosixPath]) -> unsupported_formats.Warnings:
+def _paths_warning(message: str, paths: Sequence[PurePosixPath]) -> unsupported_formats.Warnings:
     if not paths:
         return []
     names = ", ".join(str(path) for path in sorted(paths)[:3])
-    return [(message, {"n": str(len(paths)), "names": shown(names, 200)})]
+    return [(message, {"n": str(len(paths)), "names": truncate_for_display(names, 200)})]
 
 
 def _alike_warnings(pairs: Sequence[tuple[str, str]]) -> unsupported_formats.Warnings:
     return [(_LOOK_ALIKE, {"first": first, "second": second}) for first, second in pairs[:3]]
 
 
-def _name(plan: Plan) -> None:
+def _name_photos(plan: DatasetPlan) -> None:
     """Give each photo its name, no two the same."""
     taken: Counter[str] = Counter()
     for photo in plan.photos:
@@ -408,19 +420,19 @@ def _name(plan: Plan) -> None:
         photo.name = name if taken[name] == 1 else f"{name}\0{taken[name]}"
 
 
-def _splits(root: Folder) -> dict[str, Folder]:
+def _find_split_folders(root: Folder) -> dict[str, Folder]:
     """The folders that stand for splits; none where the folders are classes."""
     found: dict[str, Folder] = {}
-    for folder in _inner(root):
-        split = _split_of(folder)
+    for folder in _sorted_subfolders(root):
+        split = _split_of_folder(folder)
         if split is None:
             continue
         if split in found:
             raise DatasetError(
                 "{first} and {second} both stand for {split}. Expected one folder for each split."
                 " Join the two, or rename one.",
-                first=shown(found[split].name),
-                second=shown(folder.name),
+                first=truncate_for_display(found[split].name),
+                second=truncate_for_display(folder.name),
                 split=split,
             )
         found[split] = folder
@@ -428,7 +440,7 @@ def _splits(root: Folder) -> dict[str, Folder]:
         raise DatasetError(
             "Found the folders {found}, but none for training. Expected train/ beside them. Add it,"
             " or open a folder that holds class folders only.",
-            found=shown(", ".join(folder.name for folder in found.values())),
+            found=truncate_for_display(", ".join(folder.name for folder in found.values())),
         )
     if found:
         _refuse_odd_sibling(root, found)
@@ -438,27 +450,34 @@ def _splits(root: Folder) -> dict[str, Folder]:
 def _refuse_odd_sibling(root: Folder, splits: dict[str, Folder]) -> None:
     """A folder that holds the classes of train under a name that is no split's."""
     train = set(_inside_split(splits["train"], "train")[1].folders)
-    for folder in _inner(root):
+    for folder in _sorted_subfolders(root):
         if folder not in splits.values() and len(train & set(folder.folders)) >= 2:
             raise DatasetError(
                 "{odd} holds the same classes as {train}, but its name stands for no split. Rename"
                 " it to validation or test, or remove it.",
-                odd=shown(folder.name),
-                train=shown(splits["train"].name),
+                odd=truncate_for_display(folder.name),
+                train=truncate_for_display(splits["train"].name),
             )
 
 
 def _refuse_unnamed_splits(root: Folder) -> None:
     """Folders beside each other that hold the same folders are splits, whatever their names."""
-    here = [each for each in _inner(root) if len(each.folders) >= 2 and not each.has_photos]
+    here = [
+        each for each in _sorted_subfolders(root) if len(each.folders) >= 2 and not each.has_photos
+    ]
     for number, first in enumerate(here[:MAX_CLASSES]):
         for second in here[number + 1 : MAX_CLASSES]:
             common = [key for key in first.folders if key in second.folders]
             if len(common) < 2:
                 continue
-            inside = {"first": shown(first.name, 60), "second": shown(second.name, 60)}
-            names = shown(", ".join(sorted(first.folders[key].name for key in common)[:4]), 120)
-            if all(split_named(first.folders[key].name) for key in common):
+            inside = {
+                "first": truncate_for_display(first.name, 60),
+                "second": truncate_for_display(second.name, 60),
+            }
+            names = truncate_for_display(
+                ", ".join(sorted(first.folders[key].name for key in common)[:4]), 120
+            )
+            if all(split_from_name(first.folders[key].name) for key in common):
                 raise DatasetError(
                     "{first} and {second} both hold {folders}, with the splits inside the classes."
                     " Put the classes inside the splits, such as train/{first}.",
@@ -473,20 +492,20 @@ def _refuse_unnamed_splits(root: Folder) -> None:
             )
 
 
-def _check(
-    title: str, found: Tree, reading: _Reading, names: Sequence[str], true: Sequence[str]
+def _check_classes(
+    title: str, found: Tree, reading: _ClassAssignment, names: Sequence[str], true: Sequence[str]
 ) -> None:
-    if not names or all(split_named(name) for name in true):
+    if not names or all(split_from_name(name) for name in true):
         raise DatasetError(
             "{folder} holds no class folders. Expected one folder of photos a class, such as"
             " cats/ and dogs/, maybe inside train/ and validation/.",
-            folder=shown(title),
+            folder=truncate_for_display(title),
         )
     if len(names) == 1:
         raise DatasetError(
             "There is only one class, {name}. Expected at least two folders of photos, such as"
             " cats/ and dogs/. Add another class.",
-            name=shown(names[0]),
+            name=truncate_for_display(names[0]),
         )
     if len(names) > MAX_CLASSES:
         raise DatasetError(
@@ -508,7 +527,7 @@ def _check(
                 raise DatasetError(
                     "Class {name} holds no photo in {split}. Expected JPEG, PNG, WebP, BMP, GIF or"
                     " TIFF files. Add some, or remove the folder.",
-                    name=shown(name),
+                    name=truncate_for_display(name),
                     split=split,
                 )
 
@@ -520,31 +539,31 @@ def _refuse_unreadable(found: Tree, name: str) -> None:
             raise DatasetError(
                 "{folder} cannot be read: {reason}. Check its permissions and that its disk is"
                 " connected.",
-                folder=shown(str(path), 200),
+                folder=truncate_for_display(str(path), 200),
                 reason=reason,
             )
 
 
-def _ordered(
+def _order_classes(
     folders: Sequence[Folder], order: tuple[str, ...] | None
 ) -> tuple[list[str], list[Folder]]:
     """The names of classes in label order, and their folders."""
     found = sorted(folders, key=lambda each: unicodedata.normalize("NFC", each.name))
     if order is None:
         return [folder.name for folder in found], found
-    known = {class_names.key(folder.name): folder for folder in found}
-    missing = sorted(name for name in set(order) if class_names.key(name) not in known)
+    known = {class_names.class_key(folder.name): folder for folder in found}
+    missing = sorted(name for name in set(order) if class_names.class_key(name) not in known)
     if missing:
         raise DatasetError(
             "There is no folder for class {names}. Expected some of: {found}.",
-            names=shown(", ".join(missing)),
-            found=shown(", ".join(folder.name for folder in found), 200),
+            names=truncate_for_display(", ".join(missing)),
+            found=truncate_for_display(", ".join(folder.name for folder in found), 200),
         )
-    chosen = [known[class_names.key(name)] for name in order]
+    chosen = [known[class_names.class_key(name)] for name in order]
     return [folder.name for folder in chosen], chosen
 
 
-def _unwrapped(root: Folder) -> tuple[PurePosixPath, tuple[str, ...], Folder]:
+def _unwrap_folder(root: Folder) -> tuple[PurePosixPath, tuple[str, ...], Folder]:
     """Look through folders that hold nothing but one folder of folders.
 
     Returns:
@@ -553,10 +572,10 @@ def _unwrapped(root: Folder) -> tuple[PurePosixPath, tuple[str, ...], Folder]:
     """
     path, above = PurePosixPath(), list[str]()
     for _ in range(_WRAPPERS):
-        inner = _inner(root)
+        inner = _sorted_subfolders(root)
         if len(inner) != 1 or root.has_photos or not inner[0].folders:
             break
-        if _split_of(inner[0]) and not _holds_train(inner[0]):
+        if _split_of_folder(inner[0]) and not _holds_train(inner[0]):
             break
         root = inner[0]
         if above or len(root.spellings) > 1:
@@ -568,7 +587,7 @@ def _unwrapped(root: Folder) -> tuple[PurePosixPath, tuple[str, ...], Folder]:
 
 def _holds_train(folder: Folder) -> bool:
     """Whether a folder named like a split holds splits itself, one of them for training."""
-    inside = [_split_of(inner) for inner in folder.folders.values()]
+    inside = [_split_of_folder(inner) for inner in folder.folders.values()]
     return "train" in inside and len(inside) > 1
 
 
@@ -577,24 +596,24 @@ def _inside_split(folder: Folder, split: str) -> tuple[tuple[str, ...], Folder]:
     training_set/training_set/cats, and with a folder for images inside."""
     names = [folder.name]
     for _ in range(_WRAPPERS):
-        inner = _inner(folder)
+        inner = _sorted_subfolders(folder)
         if len(inner) != 1 or folder.has_photos or not inner[0].folders:
             break
-        key = class_names.key(inner[0].name)
-        if split_named(inner[0].name) != split and key not in _CONTAINERS:
+        key = class_names.class_key(inner[0].name)
+        if split_from_name(inner[0].name) != split and key not in _CONTAINERS:
             break
         folder = inner[0]
         names.append(folder.name)
     return tuple(names), folder
 
 
-def _inner(folder: Folder) -> list[Folder]:
+def _sorted_subfolders(folder: Folder) -> list[Folder]:
     return sorted(folder.folders.values(), key=lambda each: each.name)
 
 
-def _split_of(folder: Folder) -> str | None:
+def _split_of_folder(folder: Folder) -> str | None:
     """The split of a folder named like one that holds folders; trains may also be a class, beside
     planes."""
     if folder.folders or not folder.files:
-        return split_named(folder.name)
+        return split_from_name(folder.name)
     return None

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ..base import files
 from ..base.errors import CatDogError, PhotoError
 from ..imaging import decode, image_header
-from ..imaging.image_header import Head
+from ..imaging.image_header import ImageHeader
 from . import content_hashes, duplicates
 
 Progress = Callable[[int, int], None]
@@ -45,32 +45,32 @@ _ROW = np.dtype(
         ("height", "<u4"),
         ("orientation", "u1"),
         ("grey", "?"),
-        ("thumb", "u1", (duplicates.SIDE, duplicates.SIDE)),
+        ("thumb", "u1", (duplicates.THUMB_SIDE, duplicates.THUMB_SIDE)),
     ]
 )
 
 
 @dataclass(frozen=True)
-class Look:
+class PhotoInfo:
     """What a look at a readable photo saw: digest of the file, head, grey or not, thumbnail."""
 
     digest: str
-    head: Head
+    head: ImageHeader
     grey: bool
-    thumb: duplicates.Thumb
+    thumb: duplicates.Thumbnail
 
 
 @dataclass(frozen=True)
-class Unusable:
+class UnusablePhoto:
     """Why a file is no usable photo; `cut_off` when only its end is missing."""
 
     error: PhotoError
     cut_off: bool
 
 
-def take(
+def scan_photos(
     root: Path, names: Sequence[str], folder: Path, progress: Progress | None = None
-) -> list[Look | Unusable]:
+) -> list[PhotoInfo | UnusablePhoto]:
     """Look at photo files, in order.
 
     Args:
@@ -79,68 +79,68 @@ def take(
         folder: of the dataset's record; where there is none, nothing is kept.
         progress: called with (photos done, photos in all).
     """
-    stamps = content_hashes.read(folder)
-    seen = known(folder)
+    stamps = content_hashes.read_digests(folder)
+    seen = load_photo_infos(folder)
 
-    def one(name: str) -> Look | Unusable:
-        digest = content_hashes.unchanged(root / name, stamps.get(name))
-        return seen.get(digest) or _look(root / name, seen)
+    def one(name: str) -> PhotoInfo | UnusablePhoto:
+        digest = content_hashes.remembered_digest(root / name, stamps.get(name))
+        return seen.get(digest) or _scan_photo(root / name, seen)
 
-    found: list[Look | Unusable] = []
+    found: list[PhotoInfo | UnusablePhoto] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         for start in range(0, len(names), _AHEAD):
             for result in pool.map(one, names[start : start + _AHEAD]):
                 found.append(result)
                 if progress and (len(found) % 25 == 0 or len(found) == len(names)):
                     progress(len(found), len(names))
-    looks = {look.digest: look for look in found if isinstance(look, Look)}
+    looks = {look.digest: look for look in found if isinstance(look, PhotoInfo)}
     if not looks.keys() <= seen.keys():
-        keep(folder, looks)
+        save_photo_infos(folder, looks)
     return found
 
 
-def keep(folder: Path, looks: dict[str, Look]) -> None:
+def save_photo_infos(folder: Path, looks: dict[str, PhotoInfo]) -> None:
     """Keep looks, by digest, beside a dataset's record, if there is one."""
     if (folder / "dataset.json").is_file():
         with suppress(CatDogError):  # a full disk costs the cache, not the answer
-            _write(folder, looks)
+            _write_photo_infos(folder, looks)
 
 
-def copies(found: Sequence[Look | Unusable]) -> list[list[int]]:
+def group_exact_copies(found: Sequence[PhotoInfo | UnusablePhoto]) -> list[list[int]]:
     """Groups of positions of two or more whose files are the same, byte by byte."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, look in enumerate(found):
-        if isinstance(look, Look):
+        if isinstance(look, PhotoInfo):
             places[look.digest].append(place)
     return [group for group in places.values() if len(group) > 1]
 
 
-def alike(found: Sequence[Look | Unusable]) -> list[list[int]]:
-    """Groups of positions of two or more that show the same picture; `copies` are among them."""
+def group_similar_photos(found: Sequence[PhotoInfo | UnusablePhoto]) -> list[list[int]]:
+    """Groups of positions of two or more that show the same picture; `group_exact_copies` are among them."""
     if not found:
         return []
-    blank = np.zeros((duplicates.SIDE, duplicates.SIDE), np.uint8)  # is like no other
-    thumbs = [look.thumb if isinstance(look, Look) else blank for look in found]
-    return duplicates.groups(np.stack(thumbs), copies(found))
+    blank = np.zeros((duplicates.THUMB_SIDE, duplicates.THUMB_SIDE), np.uint8)  # is like no other
+    thumbs = [look.thumb if isinstance(look, PhotoInfo) else blank for look in found]
+    return duplicates.find_duplicate_groups(np.stack(thumbs), group_exact_copies(found))
 
 
-def _look(path: Path, seen: dict[str, Look]) -> Look | Unusable:
+def _scan_photo(path: Path, seen: dict[str, PhotoInfo]) -> PhotoInfo | UnusablePhoto:
     try:
-        data = decode.read(path)
+        data = decode.read_photo_bytes(path)
     except PhotoError as error:
-        return Unusable(error, image_header.is_cut_off(b""))
+        return UnusablePhoto(error, image_header.is_truncated(b""))
     digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-    return seen.get(digest) or look_into(data, digest)
+    return seen.get(digest) or inspect_photo_bytes(data, digest)
 
 
-def look_into(data: bytes, digest: str) -> Look | Unusable:
+def inspect_photo_bytes(data: bytes, digest: str) -> PhotoInfo | UnusablePhoto:
     """What a look at the bytes of a photo file sees."""
     try:
         photo = decode.decode(data, at_least=_PROBE)
-        head = image_header.head(data)
+        head = image_header.read_image_header(data)
     except PhotoError as error:
-        return Unusable(error, image_header.is_cut_off(data))
-    return Look(digest, head, _is_grey(photo), duplicates.thumb(photo))
+        return UnusablePhoto(error, image_header.is_truncated(data))
+    return PhotoInfo(digest, head, _is_grey(photo), duplicates.make_thumbnail(photo))
 
 
 def _is_grey(photo: decode.Photo) -> bool:
@@ -150,7 +150,7 @@ def _is_grey(photo: decode.Photo) -> bool:
     return not flat and float((small.max(axis=2) - small.min(axis=2)).mean()) < _COLOUR
 
 
-def known(folder: Path) -> dict[str, Look]:
+def load_photo_infos(folder: Path) -> dict[str, PhotoInfo]:
     """The looks kept beside a dataset's record, by digest."""
     with suppress(OSError, ValueError, EOFError):
         rows = np.load(folder / "looks-2.npy", allow_pickle=False)
@@ -159,13 +159,13 @@ def known(folder: Path) -> dict[str, Look]:
     return {}
 
 
-def _from_row(row: Any) -> Look:
+def _from_row(row: Any) -> PhotoInfo:
     numbers = (int(row[name]) for name in ("width", "height", "orientation"))
-    head = Head(str(row["kind"]), str(row["mode"]), *numbers)
-    return Look(row["digest"].decode(), head, bool(row["grey"]), row["thumb"])
+    head = ImageHeader(str(row["kind"]), str(row["mode"]), *numbers)
+    return PhotoInfo(row["digest"].decode(), head, bool(row["grey"]), row["thumb"])
 
 
-def _write(folder: Path, looks: dict[str, Look]) -> None:
+def _write_photo_infos(folder: Path, looks: dict[str, PhotoInfo]) -> None:
     rows: NDArray[Any] = np.array([_to_row(look) for look in looks.values()], _ROW)
     buffer = BytesIO()
     np.save(buffer, rows, allow_pickle=False)
@@ -174,7 +174,7 @@ def _write(folder: Path, looks: dict[str, Look]) -> None:
     (folder / "looks-1.npy").unlink(missing_ok=True)
 
 
-def _to_row(look: Look) -> tuple[Any, ...]:
+def _to_row(look: PhotoInfo) -> tuple[Any, ...]:
     head = look.head
     size = (head.width, head.height, head.orientation)
     return (look.digest.encode(), head.kind, head.mode, *size, look.grey, look.thumb)

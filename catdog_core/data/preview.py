@@ -10,10 +10,10 @@ from ..base import files
 from ..base.errors import N_
 from ..imaging import unsupported_formats
 from . import content_hashes, layout
-from .layout import Plan
+from .layout import DatasetPlan
 
-SEED, FRACTION = 0, 0.25
-LAYOUTS = {
+DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION = 0, 0.25
+LAYOUT_MESSAGES = {
     "split": N_("The folders say which photos are for training and which for validation."),
     "seeded": N_(
         "The folders make no such difference, so the lab keeps a quarter of each class for"
@@ -61,13 +61,13 @@ class Preview:
             found.append(
                 (N_("The folder {wrapper} around them is skipped."), {"wrapper": self.wrapper})
             )
-        found.append((LAYOUTS[self.layout], {}))
+        found.append((LAYOUT_MESSAGES[self.layout], {}))
         if self.ignored:
             found.append((N_("{n:,} other files are left out."), {"n": self.ignored}))
         return found + self.warnings
 
 
-def of_plan(plan: Plan, name: str, size: int | None = -1) -> Preview:
+def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview:
     """What a plan makes of its photos.
 
     Args:
@@ -78,7 +78,7 @@ def of_plan(plan: Plan, name: str, size: int | None = -1) -> Preview:
     return Preview(
         name=name,
         counts=plan.counts(),
-        wrapper=files.shown(plan.wrapper),
+        wrapper=files.truncate_for_display(plan.wrapper),
         layout=plan.layout,
         ignored=plan.ignored,
         size=plan.size if size == -1 else size,
@@ -86,12 +86,12 @@ def of_plan(plan: Plan, name: str, size: int | None = -1) -> Preview:
     )
 
 
-def of_folder(folder: Path) -> Preview:
+def preview_folder(folder: Path) -> Preview:
     """Understand a folder of photos. Raises DatasetError: it is no dataset."""
-    found = layout.tree_of(folder)
-    plan = layout.understand(found)
+    found = layout.read_folder_tree(folder)
+    plan = layout.detect_layout(found)
     if plan.layout != "split":
         files_ = [(photo.name, photo.file.size) for photo in plan.photos]
-        same = content_hashes.twins(folder.resolve() / plan.root, files_)
-        plan = layout.divided(plan, same, SEED, FRACTION)
-    return of_plan(plan, files.shown(plan.root.name or found.name, 60), None)
+        same = content_hashes.find_equal_files(folder.resolve() / plan.root, files_)
+        plan = layout.split_plan(plan, same, DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION)
+    return preview_plan(plan, files.truncate_for_display(plan.root.name or found.name, 60), None)

@@ -11,23 +11,23 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from ..base.errors import DatasetError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 
-Photos = list[tuple[str, int, str]]
+PhotoRows = list[tuple[str, int, str]]
 """(file relative to the root, label, split) of each photo, sorted by file."""
 
-SIZES = (100, 250, 500, 1000, 2000)
+SUBSET_SIZES = (100, 250, 500, 1000, 2000)
 """Training sizes of the small-data experiments, photos."""
 
 
-def divide(
-    photos: Photos,
+def stratified_split(
+    photos: PhotoRows,
     names: Sequence[str],
     seed: int,
     validation: float,
     test: float = 0.0,
     together: Iterable[Sequence[str]] = (),
-) -> Photos:
+) -> PhotoRows:
     """Divide the photos that train or validate anew; those of a test split stay there.
 
     Validation takes its part from the front of the seeded order, test from its end: with a test
@@ -48,15 +48,15 @@ def divide(
     _refuse_parts(validation, test)
     pool = {file: label for file, label, split in photos if split != "test"}
     parts = {"validation": validation} | ({"test": test} if test else {})
-    units = _units(pool, names, together, seed, needed=len(parts) + 1)
+    units = _seeded_units(pool, names, together, seed, needed=len(parts) + 1)
     sides = dict.fromkeys(pool, "train")
     for label in range(len(names)):
         mine = [unit for unit in units if pool[unit[0]] == label]
-        _place(mine, parts, {file for file in pool if pool[file] == label}, sides)
+        _assign_sides(mine, parts, {file for file in pool if pool[file] == label}, sides)
     return [(file, label, sides.get(file, split)) for file, label, split in photos]
 
 
-def nested(photos: Photos, count: int, seed: int, classes: int) -> set[str]:
+def nested_subset(photos: PhotoRows, count: int, seed: int, classes: int) -> set[str]:
     """Choose training photos for a small-data experiment: 100 lie within 250, 250 within 500.
 
     Classes keep their proportions, and each has a photo.
@@ -76,7 +76,7 @@ def nested(photos: Photos, count: int, seed: int, classes: int) -> set[str]:
     found: list[tuple[float, int, str]] = []
     for label in range(classes):
         files = [file for file, number, split in photos if (number, split) == (label, "train")]
-        files.sort(key=lambda file: _rank(f"subset {seed}", file))
+        files.sort(key=lambda file: _seeded_rank(f"subset {seed}", file))
         # Evenly spread over the line from 0 to 1, the first of each class before all others.
         places = [(i + 0.5) / len(files) if i else 0.0 for i in range(len(files))]
         found += zip(places, [label] * len(files), files, strict=True)
@@ -91,7 +91,7 @@ def nested(photos: Photos, count: int, seed: int, classes: int) -> set[str]:
     return {file for _, _, file in sorted(found)[:count]}
 
 
-def _units(
+def _seeded_units(
     pool: dict[str, int],
     names: Sequence[str],
     together: Iterable[Sequence[str]],
@@ -102,7 +102,7 @@ def _units(
 
     Where a class has too few of them for `needed` sides, its groups are dissolved.
     """
-    rank = {file: _rank(str(seed), file) for file in pool}
+    rank = {file: _seeded_rank(str(seed), file) for file in pool}
     alone = dict.fromkeys(pool)
     inside = ([file for file in group if file in pool] for group in together)
     units = [sorted(group, key=lambda file: rank[file]) for group in inside if group]
@@ -113,7 +113,7 @@ def _units(
         if sum(pool[unit[0]] == label for unit in units) < needed:
             count = sum(1 for file in pool if pool[file] == label)
             if count < needed:
-                raise _too_few(name, count, needed)
+                raise _too_few_error(name, count, needed)
             mixed = [any(pool[file] == label for file in unit) for unit in units]
             loose = [file for unit, here in zip(units, mixed, strict=True) if here for file in unit]
             units = [unit for unit, here in zip(units, mixed, strict=True) if not here]
@@ -121,7 +121,7 @@ def _units(
     return sorted(units, key=lambda unit: rank[unit[0]])
 
 
-def _place(
+def _assign_sides(
     units: list[list[str]], parts: dict[str, float], own: set[str], sides: dict[str, str]
 ) -> None:
     """Move parts of one class out of training, in `sides`.
@@ -149,7 +149,7 @@ def _place(
                 left -= 1
 
 
-def _rank(seed: str, file: str) -> bytes:
+def _seeded_rank(seed: str, file: str) -> bytes:
     # macOS stores é as two characters: the same photos are to be split alike everywhere.
     name = unicodedata.normalize("NFC", file)
     text = f"{seed}\0{name}".encode("utf-8", "surrogateescape")
@@ -166,17 +166,17 @@ def _refuse_parts(validation: float, test: float) -> None:
         )
 
 
-def _too_few(name: str, count: int, needed: int) -> DatasetError:
+def _too_few_error(name: str, count: int, needed: int) -> DatasetError:
     if needed == 2:
         return DatasetError(
             "Class {name} holds {count} photo. Expected at least 2, one to train on and one to"
             " validate. Add photos.",
-            name=shown(name),
+            name=truncate_for_display(name),
             count=count,
         )
     return DatasetError(
         "Class {name} holds {count} photos. Expected at least 3: one to train on, one to validate"
         " and one to test. Add photos.",
-        name=shown(name),
+        name=truncate_for_display(name),
         count=count,
     )

@@ -22,7 +22,7 @@ from .synthetic_draw import Colour
 
 CLASSES = ("cats", "dogs")
 _Job = tuple[Path, int, tuple[int, int, int]]  # the file, its label, what seeds it
-_SUPER = 2  # drawn this much larger, then shrunk: smooth edges
+_SUPERSAMPLING = 2  # drawn this much larger, then shrunk: smooth edges
 
 
 def make_demo(
@@ -46,7 +46,7 @@ def make_demo(
     Raises:
         DatasetError: the folder already holds something.
     """
-    if files.is_taken(folder):
+    if files.exists_nonempty(folder):
         raise DatasetError(
             "{folder} already holds something. Expected a new or empty folder for the demo dataset."
             " Name another.",
@@ -61,18 +61,18 @@ def make_demo(
 
     def make(job: _Job) -> None:
         path, label, key = job
-        with files.replacing(path) as temporary:
+        with files.atomic_replace(path) as temporary:
             draw_pet(label, size, np.random.default_rng(key)).save(temporary, quality=88)
 
     # Half a set would stand in the way of the next try.
     parts = [folder / "train", folder / "validation"] if folder.is_dir() else [folder]
     with ExitStack() as stack:
         for part in parts:
-            stack.enter_context(files.unfinished(part))
-        _draw(folder, jobs, make, progress, parts)
+            stack.enter_context(files.remove_if_interrupted(part))
+        _draw_photos(folder, jobs, make, progress, parts)
 
 
-def _draw(
+def _draw_photos(
     folder: Path,
     jobs: Sequence[_Job],
     make: Callable[[_Job], None],
@@ -80,7 +80,9 @@ def _draw(
     parts: Sequence[Path],
 ) -> None:
     try:
-        with files.telling(folder):  # first, and by one: of two that fail at once one is quiet
+        with files.wrap_os_errors(
+            folder
+        ):  # first, and by one: of two that fail at once one is quiet
             for place in sorted({path.parent for path, _, _ in jobs}):
                 place.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(2) as pool:
@@ -95,8 +97,8 @@ def _draw(
 
 def draw_pet(label: int, size: int, rng: np.random.Generator) -> Image.Image:
     """Draw one pet: label 0 a cat, 1 a dog; an RGB picture of `size` × `size` pixels."""
-    side = size * _SUPER
-    picture = _scene(side, rng)
+    side = size * _SUPERSAMPLING
+    picture = _draw_scene(side, rng)
     pet = synthetic_draw.Pet(label == 1, rng)
     radius, wide = side * rng.uniform(0.24, 0.31), rng.uniform(0.92, 1.12)
     x, y = side * rng.uniform(0.41, 0.59), side * rng.uniform(0.42, 0.52)
@@ -109,7 +111,7 @@ def draw_pet(label: int, size: int, rng: np.random.Generator) -> Image.Image:
         small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if rng.random() < 0.25:
         small = small.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.4, 1.1))))
-    return _lit(small, rng)
+    return _relight(small, rng)
 
 
 def _paste_head(
@@ -129,20 +131,23 @@ def _paste_head(
     picture.paste(layer, (int(middle[0]) - reach, int(middle[1]) - reach), mask=layer)
 
 
-def _scene(side: int, rng: np.random.Generator) -> Image.Image:
+def _draw_scene(side: int, rng: np.random.Generator) -> Image.Image:
     """A wall, a room, a meadow or spots of light; never a hint of who sits in it."""
     top, bottom = _random_colour(rng), _random_colour(rng)
     fade = np.linspace(0, 1, side)[:, None, None]
     rows = (np.array(top) * (1 - fade) + np.array(bottom) * fade).astype(np.uint8)
     picture = Image.fromarray(np.repeat(rows, side, axis=1))
     pen = ImageDraw.Draw(picture)
-    [_wall, _room, _meadow, _lights][rng.integers(4)](pen, side, bottom, rng)
+    [_draw_wall, _draw_room, _draw_meadow, _draw_lights][rng.integers(4)](pen, side, bottom, rng)
     return picture
 
 
-def _wall(pen: ImageDraw.ImageDraw, side: int, base: Colour, rng: np.random.Generator) -> None:
+def _draw_wall(pen: ImageDraw.ImageDraw, side: int, base: Colour, rng: np.random.Generator) -> None:
     """Wallpaper: stripes or dots a little lighter than the wall."""
-    pattern, step = synthetic_draw.shade(base, 1, white=0.1), side // int(rng.integers(5, 10))
+    pattern, step = (
+        synthetic_draw.shade_colour(base, 1, white=0.1),
+        side // int(rng.integers(5, 10)),
+    )
     if rng.random() < 0.5:
         for x in range(0, side, step):
             pen.rectangle((x, 0, x + step // 2, side), fill=pattern)
@@ -152,28 +157,34 @@ def _wall(pen: ImageDraw.ImageDraw, side: int, base: Colour, rng: np.random.Gene
             pen.ellipse((x - step // 5, y - step // 5, x + step // 5, y + step // 5), fill=pattern)
 
 
-def _room(pen: ImageDraw.ImageDraw, side: int, base: Colour, rng: np.random.Generator) -> None:
+def _draw_room(pen: ImageDraw.ImageDraw, side: int, base: Colour, rng: np.random.Generator) -> None:
     """A floor, and a picture or window on the wall."""
     floor = side * rng.uniform(0.62, 0.85)
     x, y = rng.uniform(0, 0.75 * side, 2) * (1, 0.4)
     w, h = rng.uniform(0.15, 0.35, 2) * side
-    pen.rectangle((x, y, x + w, y + h), fill=synthetic_draw.shade(base, 0.6))
+    pen.rectangle((x, y, x + w, y + h), fill=synthetic_draw.shade_colour(base, 0.6))
     rim = side // 50
     pen.rectangle((x + rim, y + rim, x + w - rim, y + h - rim), fill=_random_colour(rng))
-    pen.rectangle((0, floor, side, side), fill=synthetic_draw.shade(base, 0.75))
+    pen.rectangle((0, floor, side, side), fill=synthetic_draw.shade_colour(base, 0.75))
 
 
-def _meadow(pen: ImageDraw.ImageDraw, side: int, base: Colour, rng: np.random.Generator) -> None:
+def _draw_meadow(
+    pen: ImageDraw.ImageDraw, side: int, base: Colour, rng: np.random.Generator
+) -> None:
     """Hills, and flowers in the grass."""
     for shadow in (0.9, 0.72):
         x, y, w = side * rng.uniform(0, 1), side * rng.uniform(0.9, 1.2), side * rng.uniform(0.6, 1)
-        pen.ellipse((x - w, y - w / 2, x + w, y + w), fill=synthetic_draw.shade(base, shadow))
+        pen.ellipse(
+            (x - w, y - w / 2, x + w, y + w), fill=synthetic_draw.shade_colour(base, shadow)
+        )
     for x, y in rng.uniform((0, 0.7), (1, 1), (12, 2)) * side:
         r = side / 90
         pen.ellipse((x - r, y - r, x + r, y + r), fill=_random_colour(rng))
 
 
-def _lights(pen: ImageDraw.ImageDraw, side: int, base: Colour, rng: np.random.Generator) -> None:
+def _draw_lights(
+    pen: ImageDraw.ImageDraw, side: int, base: Colour, rng: np.random.Generator
+) -> None:
     """Spots out of focus, of all sizes."""
     for x, y in rng.uniform(0, side, (int(rng.integers(3, 10)), 2)):
         r = side * rng.uniform(0.03, 0.2)
@@ -192,12 +203,18 @@ def _occlude(pen: ImageDraw.ImageDraw, side: int, rng: np.random.Generator) -> N
     w, h = rng.uniform(0.08, 0.18, 2) * side
     if kind == 0:
         pen.ellipse((x - w, y - w, x + w, y + w), fill=colour)
-        pen.arc((x - w, y - w / 2, x + w, y + w / 2), 0, 180, synthetic_draw.shade(colour, 0.7), 4)
+        pen.arc(
+            (x - w, y - w / 2, x + w, y + w / 2),
+            0,
+            180,
+            synthetic_draw.shade_colour(colour, 0.7),
+            4,
+        )
     else:
         pen.rounded_rectangle((x - w, y - h, x + w, y + h), side // 40, fill=colour)
 
 
-def _lit(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+def _relight(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Another light, warm or cold, and the grain of a camera."""
     gain = (rng.uniform(0.78, 1.15) * rng.normal(1, 0.03, 3)).astype(np.float32)
     values = np.asarray(picture, np.float32) * gain

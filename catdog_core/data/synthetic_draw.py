@@ -30,13 +30,13 @@ _BLACK: Colour = (30, 26, 28)
 _PINK: Colour = (224, 156, 160)
 
 
-def shade(colour: Colour, factor: float, white: float = 0.0) -> Colour:
+def shade_colour(colour: Colour, factor: float, white: float = 0.0) -> Colour:
     """A colour made darker by `factor`, then mixed with `white` of white."""
     red, green, blue = (min(255, int(c * factor * (1 - white) + 255 * white)) for c in colour)
     return red, green, blue
 
 
-def vary(colour: Colour, rng: np.random.Generator) -> Colour:
+def vary_colour(colour: Colour, rng: np.random.Generator) -> Colour:
     """A natural neighbour of a colour: mostly lighter or darker, hardly another hue."""
     moved = np.clip(np.array(colour) * rng.normal(1, 0.09) + rng.normal(0, 5, 3), 22, 250)
     red, green, blue = (int(value) for value in moved)
@@ -79,9 +79,9 @@ class Pet:
 
     def __init__(self, dog: bool, rng: np.random.Generator) -> None:
         self.dog, self.rng = dog, rng
-        self.fur = vary(FURS[rng.integers(len(FURS))], rng)
-        self.dark, self.light = shade(self.fur, 0.68), shade(self.fur, 1.0, white=0.6)
-        self.body_fur = shade(self.fur, 0.86)
+        self.fur = vary_colour(FURS[rng.integers(len(FURS))], rng)
+        self.dark, self.light = shade_colour(self.fur, 0.68), shade_colour(self.fur, 1.0, white=0.6)
+        self.body_fur = shade_colour(self.fur, 0.86)
         self.marks = ("none", "stripes", "patch", "blaze", "mask", "spots")[rng.integers(6)]
 
     def body(self, pen: Pen) -> None:
@@ -145,7 +145,7 @@ class Pet:
         rng = self.rng
         drop, out = rng.uniform(-0.05, 0.35), rng.uniform(0.8, 1.02)
         long, wide = rng.uniform(0.45, 0.85), rng.uniform(0.22, 0.34)
-        colour = self.dark if rng.random() < 0.8 else shade(self.fur, 0.9)
+        colour = self.dark if rng.random() < 0.8 else shade_colour(self.fur, 0.9)
         for side in (-1, 1):
             pen.oval(side * out, drop - 0.1, wide, long, colour)
             pen.oval(side * (out - 0.12), drop - 0.1 - 0.6 * long, wide, 0.4 * long, colour)

@@ -61,14 +61,14 @@ _GREEK = frozenset("αοιετσνηυρπκμλςθγδχβφωξζψάέήίό
 
 
 @dataclass(frozen=True)
-class Judged:
+class EncodingGuess:
     """An encoding for all names; `sure` is false where another one may be meant."""
 
     encoding: str
     sure: bool
 
 
-def judge(names: Collection[bytes], declared: Iterable[str] = ()) -> Judged:
+def guess_encoding(names: Collection[bytes], declared: Iterable[str] = ()) -> EncodingGuess:
     """Find the encoding of an archive's names.
 
     Args:
@@ -80,31 +80,31 @@ def judge(names: Collection[bytes], declared: Iterable[str] = ()) -> Judged:
     """
     odd = [name for name in names if not name.isascii()]
     if not odd:
-        return Judged("utf-8", True)
+        return EncodingGuess("utf-8", True)
     parts = {part for name in odd for part in name.split(b"/") if not part.isascii()}
     some = sorted(parts, key=lambda part: (len(part), part))[:_RATED]
-    known = {_norm(part) for name in declared for part in re.split(r"[/\\]", name)}
+    known = {_normalize(part) for name in declared for part in re.split(r"[/\\]", name)}
     weight = sum(byte > 127 for part in some for byte in part)
     rated: list[tuple[float, int, str, tuple[str, ...]]] = []
     for number, encoding in enumerate(CANDIDATES):
-        if not all(_decodes(name, encoding) for name in odd):
+        if not all(_can_decode(name, encoding) for name in odd):
             continue
         texts = tuple(part.decode(encoding, "replace") for part in some)
-        points = sum(map(_points, texts)) / weight
+        points = sum(map(_score_name, texts)) / weight
         if encoding == "utf-8":
             points += 3.0  # other encodings hardly ever give valid UTF-8
         if encoding == "latin-1":
             points -= 0.1
-        points += 3.0 * sum(_norm(text) in known for text in texts) / len(texts)
+        points += 3.0 * sum(_normalize(text) in known for text in texts) / len(texts)
         rated.append((points, -number, encoding, texts))
     rated.sort(reverse=True)
     points, _, encoding, texts = rated[0]
     second = next((other for other in rated if other[3] != texts), None)
     clear = second is None or points - second[0] >= _MARGIN
-    return Judged(encoding, points >= _LEAST and clear)
+    return EncodingGuess(encoding, points >= _LEAST and clear)
 
 
-def _decodes(name: bytes, encoding: str) -> bool:
+def _can_decode(name: bytes, encoding: str) -> bool:
     try:
         name.decode(encoding)
     except UnicodeError:
@@ -112,31 +112,37 @@ def _decodes(name: bytes, encoding: str) -> bool:
     return True
 
 
-def _norm(text: str) -> str:
+def _normalize(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def _points(text: str) -> float:
+def _score_name(text: str) -> float:
     """How usual a name is: about 1 point for each byte of ordinary text, less than 0 for debris."""
     total, before = 0.0, ""
     for place, char in enumerate(text):
         if not char.isascii():
             after = text[place + 1 : place + 2]
-            total += _char_points(char, before, after)
+            total += _score_char(char, before, after)
         before = char
     return total
 
 
-def _char_points(char: str, before: str, after: str) -> float:
+def _score_char(char: str, before: str, after: str) -> float:
     code, kind = ord(char), unicodedata.category(char)
     near = [each for each in (before, after) if each]
     if 0xAC00 <= code <= 0xD7A3:
-        return _wide(char in _HANGUL, _fits(char, "euc_kr"), not any(_is_han(c) for c in near))
+        return _score_wide_char(
+            char in _HANGUL, _is_usual_in(char, "euc_kr"), not any(_is_han(c) for c in near)
+        )
     if 0x3041 <= code <= 0x30FE:
         return 2.4 if not any(_is_hangul(c) for c in near) else -1.0
     if _is_han(char):
-        usual = _fits(char, "gb2312") or _fits(char, "shift_jis") or _fits(char, "big5")
-        return _wide(char in _HAN, usual, not any(_is_hangul(c) for c in near)) - 0.4
+        usual = (
+            _is_usual_in(char, "gb2312")
+            or _is_usual_in(char, "shift_jis")
+            or _is_usual_in(char, "big5")
+        )
+        return _score_wide_char(char in _HAN, usual, not any(_is_hangul(c) for c in near)) - 0.4
     if 0xFF61 <= code <= 0xFFDC:
         return -1.0  # half-width forms: debris of two-byte encodings
     if kind[0] == "M" or 0x1100 <= code <= 0x11FF:
@@ -163,12 +169,12 @@ def _char_points(char: str, before: str, after: str) -> float:
     return -0.5
 
 
-def _wide(common: bool, usual: bool, pure: bool) -> float:
+def _score_wide_char(common: bool, usual: bool, pure: bool) -> float:
     """The points of a letter of two bytes: common, usual, or of those that hardly come up."""
     return (2.4 if common else 1.0 if usual else -2.0) - (0.0 if pure else 1.5)
 
 
-def _fits(char: str, encoding: str) -> bool:
+def _is_usual_in(char: str, encoding: str) -> bool:
     try:
         data = char.encode(encoding)
     except UnicodeError:
@@ -186,6 +192,6 @@ def _is_hangul(char: str) -> bool:
     return 0xAC00 <= ord(char) <= 0xD7A3
 
 
-def decoded(names: Sequence[bytes], encoding: str) -> list[str]:
+def decode_names(names: Sequence[bytes], encoding: str) -> list[str]:
     """The names as text, with backslashes as other systems' slashes."""
     return [name.decode(encoding, "replace").replace("\\", "/") for name in names]

@@ -18,19 +18,25 @@ from typing import Any
 from ..base import files, limits, locks
 from ..base.errors import N_, DatasetError
 from . import imports
-from .archive_safety import Entry
+from .archive_safety import ArchiveEntry
 from .datasets import Dataset
 from .layout import MAX_CLASSES, SPLITS
 
 PREPARING, READING = N_("Fetching and preparing"), N_("Reading")
-_MAGIC = {b"\xff\xd8": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"RIFF": ".webp", b"BM": ".bmp"}
+_SUFFIX_BY_MAGIC = {
+    b"\xff\xd8": ".jpg",
+    b"\x89PNG": ".png",
+    b"GIF8": ".gif",
+    b"RIFF": ".webp",
+    b"BM": ".bmp",
+}
 
-Tell = Callable[[str, int, int], None]
+PhaseProgress = Callable[[str, int, int], None]
 """Called with one of the messages above, and with how much of how much is done."""
 
 
 @dataclass(frozen=True)
-class Found:
+class TfdsInfo:
     """What the package says of a dataset: class names, photos by split, bytes to fetch."""
 
     name: str
@@ -42,17 +48,17 @@ class Found:
     _builder: Any = field(repr=False, compare=False)
 
 
-def folder() -> Path:
+def tfds_folder() -> Path:
     """The cache folder of what the package downloads; locked while it does."""
     return files.cache_folder() / "tensorflow_datasets"
 
 
-def is_installed() -> bool:
+def is_tfds_installed() -> bool:
     """Whether the package is there; it is not imported."""
     return importlib.util.find_spec("tensorflow_datasets") is not None
 
 
-def look(name: str) -> Found:
+def inspect_tfds_dataset(name: str) -> TfdsInfo:
     """Ask the package about a dataset of photos with one label each. No photo is fetched.
 
     Args:
@@ -62,60 +68,67 @@ def look(name: str) -> Found:
         DatasetError: the package is not installed or knows no such name, or the dataset is not
             one of photos with labels.
     """
-    tfds = _package()
+    tfds = _import_tfds()
     tfds.disable_progress_bar()
     try:
-        builder = tfds.builder(name, data_dir=str(folder()))
+        builder = tfds.builder(name, data_dir=str(tfds_folder()))
         features = dict(builder.info.features.items())
         size = int(builder.info.download_size or 0)
     except Exception as error:  # of many kinds: an unknown name, a bad version, no network
         raise DatasetError(
             "tensorflow_datasets gives no dataset '{name}' ({reason}). Expected a name of its"
             " catalogue, such as cats_vs_dogs, beans or tf_flowers.",
-            name=files.shown(name),
-            reason=_reason(error),
+            name=files.truncate_for_display(name),
+            reason=_describe_error(error),
         ) from error
-    images, labels = _of_kind(features, "Image"), _of_kind(features, "ClassLabel")
+    images, labels = (
+        _feature_keys_of_kind(features, "Image"),
+        _feature_keys_of_kind(features, "ClassLabel"),
+    )
     if len(images) != 1 or len(labels) != 1:
         raise DatasetError(
             "'{name}' has {images} pictures and {labels} class labels for each example. Expected"
             " one of each. Choose another dataset.",
-            name=files.shown(name),
+            name=files.truncate_for_display(name),
             images=len(images),
             labels=len(labels),
         )
     classes = tuple(str(each).replace("/", "-") for each in features[labels[0]].names)
-    counts = _counts(builder)
+    counts = _split_counts(builder)
     _refuse_large(name, len(classes), sum(counts.values()))
-    return Found(name, classes, counts, size, images[0], labels[0], builder)
+    return TfdsInfo(name, classes, counts, size, images[0], labels[0], builder)
 
 
-def dataset(name: str, tell: Tell = lambda phase, done, total: None) -> Dataset:
+def import_tfds_dataset(
+    name: str, tell: PhaseProgress = lambda phase, done, total: None
+) -> Dataset:
     """Bring a dataset of the package into the workspace; then what was fetched for it goes.
 
     Raises:
-        DatasetError: as `look`, or it cannot be fetched. What has come so far is kept.
+        DatasetError: as `inspect_tfds_dataset`, or it cannot be fetched. What has come so far is kept.
     """
-    found = look(name)
+    found = inspect_tfds_dataset(name)
     tell(PREPARING, 0, 0)
-    with locks.exclusive(folder(), lambda: tell(PREPARING, 0, 0)):
-        made = _fetch(found, tell)
-        files.remove_tree(folder())
+    with locks.hold_path_lock(tfds_folder(), lambda: tell(PREPARING, 0, 0)):
+        made = _fetch_dataset(found, tell)
+        files.remove_tree(tfds_folder())
     return made
 
 
-def _fetch(found: Found, tell: Tell) -> Dataset:
+def _fetch_dataset(found: TfdsInfo, tell: PhaseProgress) -> Dataset:
     try:
         found._builder.download_and_prepare()
     except Exception as error:  # of many kinds: no network, a checksum, a package it wants
         raise DatasetError(
             "tensorflow_datasets could not fetch '{name}' ({reason}). Check the network and the"
             " disk, then try again.",
-            name=files.shown(found.name),
-            reason=_reason(error),
+            name=files.truncate_for_display(found.name),
+            reason=_describe_error(error),
         ) from error
-    source = _Source(replace(found, counts=_counts(found._builder)))  # known for sure only now
-    return imports.entries(
+    source = _TfdsEntries(
+        replace(found, counts=_split_counts(found._builder))
+    )  # known for sure only now
+    return imports.import_entries(
         source,
         found.name,
         "tfds",
@@ -124,10 +137,10 @@ def _fetch(found: Found, tell: Tell) -> Dataset:
     )
 
 
-class _Source:
+class _TfdsEntries:
     """The examples as entries of an archive, one folder a split and class."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: TfdsInfo) -> None:
         self._found = found
         known = [split for split in found.counts if split in SPLITS]
         # Without a split for training, the lab divides what there is.
@@ -135,28 +148,30 @@ class _Source:
             {s: s for s in known} if "train" in known else dict.fromkeys(found.counts, "")
         )
 
-    def __iter__(self) -> Iterator[Entry]:
-        tfds, found = _package(), self._found
+    def __iter__(self) -> Iterator[ArchiveEntry]:
+        tfds, found = _import_tfds(), self._found
         raw = {found._image: tfds.decode.SkipDecoding()}
         for split, folder in self._splits.items():
             rows = found._builder.as_dataset(split=split, decoders=raw, shuffle_files=False)
             for number, row in enumerate(tfds.as_numpy(rows)):
                 label, data = int(row[found._label]), bytes(row[found._image])
                 if label >= 0:  # -1 stands for a test photo whose label is kept secret
-                    end = next((e for magic, e in _MAGIC.items() if data.startswith(magic)), "")
+                    end = next(
+                        (e for magic, e in _SUFFIX_BY_MAGIC.items() if data.startswith(magic)), ""
+                    )
                     path = PurePosixPath(folder, found.classes[label], f"{split}-{number:06d}{end}")
-                    yield Entry(
+                    yield ArchiveEntry(
                         path, len(data), False, partial(BytesIO, data), split=folder, label=label
                     )
 
 
 def _refuse_large(name: str, classes: int, photos: int) -> None:
-    most = limits.current().archive_entries
+    most = limits.current_limits().archive_entries
     if not 2 <= classes <= MAX_CLASSES or photos > most:
         raise DatasetError(
             "'{name}' has {photos:,} photos in {classes} classes. Expected at most {most:,} in 2 to"
             " {limit}. Choose another dataset.",
-            name=files.shown(name),
+            name=files.truncate_for_display(name),
             photos=photos,
             classes=classes,
             most=most,
@@ -164,16 +179,16 @@ def _refuse_large(name: str, classes: int, photos: int) -> None:
         )
 
 
-def _counts(builder: Any) -> dict[str, int]:
+def _split_counts(builder: Any) -> dict[str, int]:
     splits = builder.info.splits
     return {split: int(splits[split].num_examples) for split in splits}
 
 
-def _of_kind(features: dict[str, Any], kind: str) -> list[str]:
+def _feature_keys_of_kind(features: dict[str, Any], kind: str) -> list[str]:
     return [key for key, feature in features.items() if type(feature).__name__ == kind]
 
 
-def _package() -> Any:
+def _import_tfds() -> Any:
     try:
         return importlib.import_module("tensorflow_datasets")
     except ImportError as error:
@@ -183,6 +198,6 @@ def _package() -> Any:
         ) from error
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return files.shown(lines[0], 160)
+    return files.truncate_for_display(lines[0], 160)

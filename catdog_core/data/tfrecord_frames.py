@@ -15,7 +15,7 @@ from typing import IO
 
 from ..base import limits
 from ..base.errors import DatasetError
-from ..base.files import open_regular, shown
+from ..base.files import open_regular, truncate_for_display
 
 MAX_RECORD = 32_000_000
 """Bytes a record may have; a photo has a few million at most."""
@@ -23,19 +23,19 @@ _NAME = re.compile(r"\.(tfrecords?|tfrec|record)(-\d+-of-\d+)?$|-\d{5}-of-\d{5}$
 _HEAD, _TAIL = 12, 4
 
 
-def named_so(path: Path) -> bool:
+def is_tfrecord_name(path: Path) -> bool:
     """Whether a file is a TFRecord by its name: cats.tfrecord, train-00000-of-00002."""
     return _NAME.search(path.name) is not None
 
 
-def found_in(path: Path) -> bool:
+def holds_tfrecords(path: Path) -> bool:
     """Whether a path is a TFRecord by its name, or a folder that holds some."""
     if path.is_dir():
-        return any(named_so(inside) and inside.is_file() for inside in path.iterdir())
-    return named_so(path) and path.is_file()
+        return any(is_tfrecord_name(inside) and inside.is_file() for inside in path.iterdir())
+    return is_tfrecord_name(path) and path.is_file()
 
 
-def check(path: Path) -> list[tuple[int, int]]:
+def index_records(path: Path) -> list[tuple[int, int]]:
     """Where the records of a file begin, and their lengths, in bytes.
 
     Raises:
@@ -44,82 +44,82 @@ def check(path: Path) -> list[tuple[int, int]]:
     """
     try:
         with open_regular(path) as file:
-            most = limits.current().archive_entries
-            found = list(islice(_frames(file, path), most + 1))
+            most = limits.current_limits().archive_entries
+            found = list(islice(_iter_frames(file, path), most + 1))
     except OSError as error:
         raise DatasetError(
             "{file} cannot be read: {reason}. Check its permissions and that its disk is"
             " connected.",
-            file=shown(path.name),
+            file=truncate_for_display(path.name),
             reason=error.strerror or str(error),
         ) from error
     if len(found) > most:
-        raise too_many(len(found))
+        raise too_many_records_error(len(found))
     return found
 
 
-def too_many(count: int) -> DatasetError:
+def too_many_records_error(count: int) -> DatasetError:
     """The error of more records than a dataset may have."""
     return DatasetError(
         "The TFRecords hold {count:,} records or more. Expected at most {limit:,}. Import a part"
         " of the files.",
         count=count,
-        limit=limits.current().archive_entries,
+        limit=limits.current_limits().archive_entries,
     )
 
 
-def _frames(file: IO[bytes], path: Path) -> Iterator[tuple[int, int]]:
+def _iter_frames(file: IO[bytes], path: Path) -> Iterator[tuple[int, int]]:
     end, place = file.seek(0, 2), 0
     while place < end:
         file.seek(place)
         head = file.read(_HEAD)
         if len(head) < _HEAD:
-            raise _cut_short(path, place)
+            raise _cut_short_error(path, place)
         length, crc = struct.unpack("<QI", head)
         if masked_crc32c(head[:8]) != crc:
-            raise _no_records(path, place, head)
+            raise _bad_header_error(path, place, head)
         if length > MAX_RECORD:
             raise DatasetError(
                 "{file} claims a record of {length:,} bytes. Expected photos of at most"
                 " {limit:,} bytes. Make the file again from its photos.",
-                file=shown(path.name),
+                file=truncate_for_display(path.name),
                 length=length,
                 limit=MAX_RECORD,
             )
         if place + _HEAD + length + _TAIL > end:
-            raise _cut_short(path, place)
+            raise _cut_short_error(path, place)
         yield place + _HEAD, length
         place += _HEAD + length + _TAIL
 
 
-def _no_records(path: Path, place: int, head: bytes) -> DatasetError:
+def _bad_header_error(path: Path, place: int, head: bytes) -> DatasetError:
     if head[:2] == b"\x1f\x8b" or head[:1] == b"\x78":
         return DatasetError(
             "{file} is compressed. Expected a plain TFRecord. Unpack it by gunzip, or write it"
             " without compression.",
-            file=shown(path.name),
+            file=truncate_for_display(path.name),
         )
     if place == 0:
         return DatasetError(
             "{file} is no TFRecord. Expected records as tf.io.TFRecordWriter writes them.",
-            file=shown(path.name),
+            file=truncate_for_display(path.name),
         )
-    return _damaged(path, place)
+    return _damaged_error(path, place)
 
 
-def _damaged(path: Path, place: int) -> DatasetError:
+def _damaged_error(path: Path, place: int) -> DatasetError:
     return DatasetError(
         "{file} is damaged at byte {place:,}: the checksum does not fit. Copy the file again.",
-        file=shown(path.name),
+        file=truncate_for_display(path.name),
         place=place,
     )
 
 
-def _cut_short(path: Path, place: int) -> DatasetError:
+def _cut_short_error(path: Path, place: int) -> DatasetError:
     return DatasetError(
         "{file} is cut short: its last record, at byte {place:,}, is not whole. Copy the file"
         " again.",
-        file=shown(path.name),
+        file=truncate_for_display(path.name),
         place=place,
     )
 

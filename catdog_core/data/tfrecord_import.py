@@ -29,12 +29,12 @@ import tensorflow as tf
 from ..base import access, files, limits
 from ..base.errors import DatasetError
 from . import archives, datasets, layout, preview, tfrecord_frames, tfrecord_labels
-from .archive_safety import Entry
-from .archives import Progress, Stored
+from .archive_safety import ArchiveEntry
+from .archives import Progress, StoredPhotos
 from .datasets import Dataset
 from .preview import Preview
 
-_MAGIC = {
+_SUFFIX_BY_MAGIC = {
     b"\xff\xd8\xff": ".jpg",
     b"\x89PNG": ".png",
     b"GIF8": ".gif",
@@ -43,9 +43,9 @@ _MAGIC = {
     b"II*\0": ".tif",
     b"MM\0*": ".tif",
 }
-_OTHER = ".bin"  # of no kind the lab reads: counted as ignored
+_UNKNOWN_SUFFIX = ".bin"  # of no kind the lab reads: counted as ignored
 _NO_LABEL = -(2**63)
-_NAMED_BYTES = 1_000_000  # of a record up to which its features are named in an error
+_MAX_NAMED_BYTES = 1_000_000  # of a record up to which its features are named in an error
 _FEATURES = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string, ""),
     "image/class/label": tf.io.FixedLenFeature([], tf.int64, _NO_LABEL),
@@ -55,7 +55,7 @@ _FEATURES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Photo:
+class _RecordPhoto:
     """A photo within a TFRecord: bytes `start` to `start + size` of `path`."""
 
     path: Path
@@ -72,7 +72,7 @@ class _Photo:
             return BytesIO(file.read(self.size))
 
 
-def import_foreign(
+def import_tfrecords(
     source: Path | Sequence[Path],
     name: str = "",
     classes: Sequence[str] | None = None,
@@ -92,69 +92,77 @@ def import_foreign(
         DatasetError: no TFRecords, damaged ones or of another schema; labels that cannot be
             named; fewer than two classes; too large.
     """
-    access.check("change data")
-    photos, folders, named, warnings = _understood(source, classes)
-    title = _title(source, name)
+    access.check_permission("change data")
+    photos, folders, named, warnings = _read_photos_and_labels(source, classes)
+    title = _dataset_title(source, name)
 
-    def fill(folder: Path) -> Stored:
+    def fill(folder: Path) -> StoredPhotos:
         names = [named[label] for label in sorted(named)]
-        found = archives.write(list(_entries(photos, folders)), folder, progress, title, names)
+        found = archives.store_entries(
+            list(_iter_entries(photos, folders)), folder, progress, title, names
+        )
         found.plan.warnings = warnings + found.plan.warnings
         return found
 
-    return datasets.adopt(f"{files.slug(title, 24)}-{uuid4().hex[:8]}", title, "tfrecord", fill)
+    return datasets.register_dataset(
+        f"{files.slugify(title, 24)}-{uuid4().hex[:8]}", title, "tfrecord", fill
+    )
 
 
-def look(source: Path | Sequence[Path], name: str = "", classes: Sequence[str] = ()) -> Preview:
-    """Tell what `import_foreign` would make of TFRecords; all of them are read, nothing written.
+def preview_tfrecords(
+    source: Path | Sequence[Path], name: str = "", classes: Sequence[str] = ()
+) -> Preview:
+    """Tell what `import_tfrecords` would make of TFRecords; all of them are read, nothing written.
 
     Raises:
-        AccessError, DatasetError: as `import_foreign`.
+        AccessError, DatasetError: as `import_tfrecords`.
     """
-    access.check("change data")
-    photos, folders, named, warnings = _understood(source, classes)
-    title = _title(source, name)
+    access.check_permission("change data")
+    photos, folders, named, warnings = _read_photos_and_labels(source, classes)
+    title = _dataset_title(source, name)
     names = [named[label] for label in sorted(named)]
-    plan = archives.plan(list(_entries(photos, folders)), title, names)
+    plan = archives.plan_entries(list(_iter_entries(photos, folders)), title, names)
     plan.warnings = warnings + plan.warnings
-    return preview.of_plan(plan, title)
+    return preview.preview_plan(plan, title)
 
 
-def _understood(
+def _read_photos_and_labels(
     source: Path | Sequence[Path], classes: Sequence[str] | None
-) -> tuple[list[_Photo], dict[int, str], dict[int, str], tfrecord_labels.Warnings]:
+) -> tuple[list[_RecordPhoto], dict[int, str], dict[int, str], tfrecord_labels.Warnings]:
     """The photos of all files; of each label the folder and the name; what was assumed."""
-    paths = _paths(source)
-    photos: list[_Photo] = []
+    paths = _tfrecord_paths(source)
+    photos: list[_RecordPhoto] = []
     for path in paths:
-        photos += _survey(path)
-        if len(photos) > limits.current().archive_entries:
-            raise tfrecord_frames.too_many(len(photos))
+        photos += _scan_tfrecord(path)
+        if len(photos) > limits.current_limits().archive_entries:
+            raise tfrecord_frames.too_many_records_error(len(photos))
     if not photos:
         raise DatasetError(
             "{file} holds no record. Expected at least two photos of each class.",
-            file=files.shown(paths[0].name),
+            file=files.truncate_for_display(paths[0].name),
         )
     texts = [(photo.label, photo.text) for photo in photos]
-    named, warnings = tfrecord_labels.names(texts, classes, paths[0].parent / "labels.txt")
+    named, warnings = tfrecord_labels.name_labels(texts, classes, paths[0].parent / "labels.txt")
     folders = {
-        label: f"{number:03d}-{files.slug(named[label], 24)}"
+        label: f"{number:03d}-{files.slugify(named[label], 24)}"
         for number, label in enumerate(sorted(named))
     }
     return photos, folders, named, warnings
 
 
-def _title(source: Path | Sequence[Path], name: str) -> str:
-    return files.shown(name or (source if isinstance(source, Path) else source[0]).stem, 60)
+def _dataset_title(source: Path | Sequence[Path], name: str) -> str:
+    return files.truncate_for_display(
+        name or (source if isinstance(source, Path) else source[0]).stem, 60
+    )
 
 
-def _paths(source: Path | Sequence[Path]) -> list[Path]:
+def _tfrecord_paths(source: Path | Sequence[Path]) -> list[Path]:
     given = [source] if isinstance(source, Path) else list(source)
     found = []
     for path in given:
         if path.is_dir():
             found += sorted(
-                p for p in path.iterdir() if p.is_file() and tfrecord_frames.named_so(p)
+                p for p in path.iterdir() if p.is_file() and tfrecord_frames.is_tfrecord_name(p)
             )
         else:
             found.append(path)
@@ -162,22 +170,22 @@ def _paths(source: Path | Sequence[Path]) -> list[Path]:
         raise DatasetError(
             "{folder} holds no TFRecord. Expected files such as train.tfrecord or"
             " train-00000-of-00002.",
-            folder=files.shown(str(given[0]) if given else "-", 200),
+            folder=files.truncate_for_display(str(given[0]) if given else "-", 200),
         )
     total = sum(path.stat().st_size for path in found if path.is_file())
-    if total > limits.current().archive_bytes:
+    if total > limits.current_limits().archive_bytes:
         raise DatasetError(
             "The TFRecords have {total:,} bytes. Expected at most {limit:,}. Import a part of the"
             " files.",
             total=total,
-            limit=limits.current().archive_bytes,
+            limit=limits.current_limits().archive_bytes,
         )
     return found
 
 
-def _survey(path: Path) -> Iterator[_Photo]:
+def _scan_tfrecord(path: Path) -> Iterator[_RecordPhoto]:
     """Read a file once, checksums too, and tell what is in it; of the photos only the place."""
-    places = tfrecord_frames.check(path)
+    places = tfrecord_frames.index_records(path)
     rows = tf.data.TFRecordDataset(str(path)).map(
         lambda record: (record, tf.io.parse_single_example(record, _FEATURES))
     )
@@ -185,16 +193,17 @@ def _survey(path: Path) -> Iterator[_Photo]:
         for (start, _), (record, row) in zip(places, rows.as_numpy_iterator(), strict=True):
             encoded, label = row["image/encoded"], int(row["image/class/label"])
             if not encoded or label == _NO_LABEL:
-                raise _other_schema(path, record)
-            yield _Photo(
+                raise _unknown_schema_error(path, record)
+            yield _RecordPhoto(
                 path=path,
                 start=start + record.index(encoded),
                 size=len(encoded),
                 label=label,
-                text=_words(row["image/class/text"]),
-                name=_words(row["image/filename"]),
+                text=_decode_text(row["image/class/text"]),
+                name=_decode_text(row["image/filename"]),
                 suffix=next(
-                    (s for magic, s in _MAGIC.items() if encoded.startswith(magic)), _OTHER
+                    (s for magic, s in _SUFFIX_BY_MAGIC.items() if encoded.startswith(magic)),
+                    _UNKNOWN_SUFFIX,
                 ),
             )
     except (tf.errors.OpError, ValueError) as error:
@@ -202,29 +211,31 @@ def _survey(path: Path) -> Iterator[_Photo]:
         if "corrupted record" in str(error) or type(error) is ValueError:
             raise DatasetError(
                 "{file} is damaged: the checksum of a record does not fit. Copy the file again.",
-                file=files.shown(path.name),
+                file=files.truncate_for_display(path.name),
             ) from error
         raise DatasetError(
             "{file} holds records of another kind. Expected tf.train.Example with image/encoded, a"
             " photo's bytes, and image/class/label, one whole number.",
-            file=files.shown(path.name),
+            file=files.truncate_for_display(path.name),
         ) from error
 
 
-def _other_schema(path: Path, record: bytes) -> DatasetError:
+def _unknown_schema_error(path: Path, record: bytes) -> DatasetError:
     # A record of many tiny features takes 20 times its size, only to name a few of them.
-    few = len(record) <= _NAMED_BYTES
+    few = len(record) <= _MAX_NAMED_BYTES
     keys = sorted(tf.train.Example.FromString(record).features.feature)[:20] if few else []
     return DatasetError(
         "{file} holds records with {keys}. Expected image/encoded and image/class/label, as in"
         " TensorFlow's image sets.",
-        file=files.shown(path.name),
-        keys=files.shown(", ".join(keys) or "other features", 200),
+        file=files.truncate_for_display(path.name),
+        keys=files.truncate_for_display(", ".join(keys) or "other features", 200),
     )
 
 
-def _entries(photos: Sequence[_Photo], folders: dict[int, str]) -> Iterator[Entry]:
-    splits = {photo.path: _split(photo.path) for photo in photos}
+def _iter_entries(
+    photos: Sequence[_RecordPhoto], folders: dict[int, str]
+) -> Iterator[ArchiveEntry]:
+    splits = {photo.path: _split_from_file_name(photo.path) for photo in photos}
     divided = "train" in splits.values()
     numbers = {label: number for number, label in enumerate(sorted(folders))}
     for number, photo in enumerate(photos):
@@ -232,7 +243,7 @@ def _entries(photos: Sequence[_Photo], folders: dict[int, str]) -> Iterator[Entr
         place = PurePosixPath(split)
         stem = PurePosixPath(photo.name.replace("\\", "/")).stem.lstrip(".") or f"{number:06d}"
         path = place / folders[photo.label] / f"{stem[:80]}{photo.suffix}"
-        yield Entry(
+        yield ArchiveEntry(
             path,
             photo.size,
             False,
@@ -242,10 +253,10 @@ def _entries(photos: Sequence[_Photo], folders: dict[int, str]) -> Iterator[Entr
         )
 
 
-def _split(path: Path) -> str:
+def _split_from_file_name(path: Path) -> str:
     words = re.split(r"[^a-z]+", path.name.lower())
     return next((layout.SPLIT_NAMES[word] for word in words if word in layout.SPLIT_NAMES), "")
 
 
-def _words(data: bytes) -> str:
+def _decode_text(data: bytes) -> str:
     return " ".join(data.decode("utf-8", "replace").split())[:200]

@@ -12,7 +12,7 @@ from ..base import files
 from ..base.errors import N_, DatasetError
 from . import layout
 
-_LISTED = 100_000  # characters of a labels.txt that are read
+_MAX_LABELS_CHARS = 100_000  # characters of a labels.txt that are read
 Warnings = list[tuple[str, dict[str, Any]]]
 """Messages of the catalogue with their values."""
 
@@ -20,7 +20,7 @@ _COUNTED_FROM = N_("The records count their labels from {first}, not from 0: {fi
 _UNNAMED = N_("The records do not name their classes: they are called by their numbers.")
 
 
-def names(
+def name_labels(
     texts: Sequence[tuple[int, str]], classes: Sequence[str] | None, listing: Path
 ) -> tuple[dict[int, str], Warnings]:
     """The name of each label found, each another, and what was assumed.
@@ -36,23 +36,23 @@ def names(
     labels = sorted({label for label, _ in texts})
     warnings: Warnings = []
     if len(labels) > layout.MAX_CLASSES:
-        raise _too_many_classes(len(labels))
+        raise _too_many_classes_error(len(labels))
     if classes:
-        named = _given(labels, classes)
+        named = _names_from_classes(labels, classes)
     else:
-        named = _told(texts) or _listed(listing)
+        named = _names_from_records(texts) or _names_from_labels_file(listing)
         if not set(labels) <= set(named):
             named = {label: f"class {label:03d}" for label in labels}
             warnings.append((_UNNAMED, {}))
     times = Counter(named[label] for label in labels)  # ImageNet knows two cranes
     named = {n: f"{named[n]} ({n})" if times[named[n]] > 1 else named[n] for n in labels}
     if labels[0] != 0:
-        first = {"first": labels[0], "name": files.shown(named[labels[0]])}
+        first = {"first": labels[0], "name": files.truncate_for_display(named[labels[0]])}
         warnings.append((_COUNTED_FROM, first))
     return named, warnings
 
 
-def _given(labels: Sequence[int], classes: Sequence[str]) -> dict[int, str]:
+def _names_from_classes(labels: Sequence[int], classes: Sequence[str]) -> dict[int, str]:
     first = 1 if labels[0] >= 1 and labels[-1] == len(classes) else 0
     named = dict(enumerate(classes, first))
     if not set(labels) <= set(named):
@@ -66,7 +66,7 @@ def _given(labels: Sequence[int], classes: Sequence[str]) -> dict[int, str]:
     return named
 
 
-def _told(texts: Sequence[tuple[int, str]]) -> dict[int, str]:
+def _names_from_records(texts: Sequence[tuple[int, str]]) -> dict[int, str]:
     found: dict[int, str] = {}
     for label, text in texts:
         name = found.setdefault(label, text)
@@ -75,16 +75,16 @@ def _told(texts: Sequence[tuple[int, str]]) -> dict[int, str]:
                 "Label {label} is called {first} in one record and {second} in another. Expected"
                 " one name for each label. Mend the records, or give the names yourself.",
                 label=label,
-                first=files.shown(name or "nothing"),
-                second=files.shown(text or "nothing"),
+                first=files.truncate_for_display(name or "nothing"),
+                second=files.truncate_for_display(text or "nothing"),
             )
     return found if all(found.values()) else {}
 
 
-def _listed(path: Path) -> dict[int, str]:
+def _names_from_labels_file(path: Path) -> dict[int, str]:
     """The names in a ``labels.txt``, a line such as ``0:daisy`` each; none where it is not so."""
     try:
-        lines = files.read_regular(path, 1_000_000).decode("utf-8")[:_LISTED].splitlines()
+        lines = files.read_regular(path, 1_000_000).decode("utf-8")[:_MAX_LABELS_CHARS].splitlines()
     except (OSError, ValueError):
         return {}
     found = {}
@@ -95,7 +95,7 @@ def _listed(path: Path) -> dict[int, str]:
     return found
 
 
-def _too_many_classes(count: int) -> DatasetError:
+def _too_many_classes_error(count: int) -> DatasetError:
     return DatasetError(
         "The records have {count:,} different labels. Expected at most {limit} classes.",
         count=count,

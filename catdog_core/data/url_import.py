@@ -24,10 +24,10 @@ from urllib.parse import unquote, urlsplit
 from ..base import files, limits
 from ..base.errors import N_, CatDogError, DatasetError, DownloadError
 from . import archives
-from .archive_safety import Entry
+from .archive_safety import ArchiveEntry
 from .virtual_tree import is_junk
 
-PACKAGES = {
+FILESYSTEM_PACKAGES = {
     "s3": "s3fs",
     "gs": "gcsfs",
     "gcs": "gcsfs",
@@ -87,7 +87,7 @@ def is_url(text: str) -> bool:
     return re.match(r"[A-Za-z][A-Za-z0-9+.:-]*://", text) is not None
 
 
-def without_secrets(url: str) -> str:
+def strip_url_secrets(url: str) -> str:
     """Return a URL without password, key and query."""
     protocol, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
@@ -99,7 +99,7 @@ def without_secrets(url: str) -> str:
     return f"{protocol}://{host}{slash}{path}"
 
 
-def checked(url: str) -> str:
+def normalize_url(url: str) -> str:
     """Return a URL in its plain form.
 
     Raises:
@@ -107,14 +107,14 @@ def checked(url: str) -> str:
             or leads upwards. The message holds no secret.
     """
     protocol, _, rest = url.partition("://")
-    protocol, shown = protocol.lower(), files.shown(without_secrets(url), 200)
-    if protocol not in PACKAGES:
+    protocol, shown = protocol.lower(), files.truncate_for_display(strip_url_secrets(url), 200)
+    if protocol not in FILESYSTEM_PACKAGES:
         raise DatasetError(
             "{url} is of no protocol known here. Expected one of {known}.",
             url=shown,
-            known=", ".join(f"{name}://" for name in PACKAGES),
+            known=", ".join(f"{name}://" for name in FILESYSTEM_PACKAGES),
         )
-    if without_secrets(url) != url:
+    if strip_url_secrets(url) != url:
         raise DatasetError(
             "The address {url} came with a password or key. Expected one without: what is in an"
             " address stands in records and logs. Give it in the environment instead.",
@@ -128,19 +128,19 @@ def checked(url: str) -> str:
     return f"{protocol}://{rest}"
 
 
-def file_name(url: str) -> str:
+def url_file_name(url: str) -> str:
     """The last part of a URL: the name of the folder or archive."""
     last = url.rsplit("/", 1)[-1]
     return unquote(last) if _is_http(url) else last
 
 
-def download(
+def download_url(
     url: str,
     folder: Path,
     progress: Progress = lambda done, total: None,
     stopped: Callable[[], bool] = lambda: False,
     is_allowed: Callable[[str], bool] = lambda url: True,
-) -> Path | list[Entry]:
+) -> Path | list[ArchiveEntry]:
     """Download an archive, or the photos of a folder.
 
     Args:
@@ -158,10 +158,10 @@ def download(
         DownloadError: the place does not answer, or breaks off.
         CatDogError: stopped, or the disk is full or not writable.
     """
-    url = checked(url)
-    with files.telling(folder):
+    url = normalize_url(url)
+    with files.wrap_os_errors(folder):
         folder.mkdir(parents=True)
-    with _explained(url):
+    with _explain_errors(url):
         import fsspec
 
         # Not of the whole URL: a name may hold what fsspec takes for a URL in a URL.
@@ -169,11 +169,11 @@ def download(
         options = {"client_kwargs": _http_client(is_allowed)} if _is_http(url) else {}
         host = f"{protocol}://{rest.partition('/')[0]}"
         system, _ = fsspec.core.url_to_fs(host, skip_instance_cache=True, **options)
-        work = _Download(url, system, folder, progress, stopped)
-        return work.archive() if url.lower().endswith(archives.SUFFIXES) else work.photos()
+        work = _UrlDownload(url, system, folder, progress, stopped)
+        return work.archive() if url.lower().endswith(archives.ARCHIVE_SUFFIXES) else work.photos()
 
 
-class _Download:
+class _UrlDownload:
     """What is downloaded from a URL, and how much of it has come."""
 
     def __init__(
@@ -197,17 +197,17 @@ class _Download:
         size = None if self._is_http else int(self._system.info(self._top)["size"])
         target = self._folder / "archive"
         self._expect(size or 0)
-        self._fetch(self._top, target, size, limits.current().archive_bytes)
+        self._fetch(self._top, target, size, limits.current_limits().archive_bytes)
         return target
 
-    def photos(self) -> list[Entry]:
+    def photos(self) -> list[ArchiveEntry]:
         """Download the photos of a folder; of other files the names are enough."""
         listed = list(self._listed())
         if not listed:
             raise DatasetError(
                 "{url} holds no files. Expected an archive, or a folder with one folder of photos a"
                 " class.",
-                url=files.shown(self._url, 200),
+                url=files.truncate_for_display(self._url, 200),
             )
         self._expect(sum(entry.size for _, entry in listed if entry.is_photo))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -217,9 +217,9 @@ class _Download:
                 self._failed = True  # those under way end at their next block
                 raise
 
-    def _listed(self) -> Iterator[tuple[str, Entry]]:
+    def _listed(self) -> Iterator[tuple[str, ArchiveEntry]]:
         """What lies below the folder, each with its path in the file system."""
-        most, waiting, count = limits.current().archive_entries, [self._top], 0
+        most, waiting, count = limits.current_limits().archive_entries, [self._top], 0
         while waiting:
             here = waiting.pop()
             for path, info in self._inside(here):
@@ -232,7 +232,7 @@ class _Download:
                 if count > most:
                     raise DatasetError(
                         "{url} holds {count:,} files or more. Expected at most {limit:,}.",
-                        url=files.shown(self._url, 200),
+                        url=files.truncate_for_display(self._url, 200),
                         count=count,
                         limit=most,
                     )
@@ -240,7 +240,7 @@ class _Download:
                 is_folder = info["type"] == "directory"
                 if is_folder:
                     waiting.append(path)
-                yield path, Entry(name, int(info.get("size") or 0), is_folder, BytesIO)
+                yield path, ArchiveEntry(name, int(info.get("size") or 0), is_folder, BytesIO)
 
     def _inside(self, folder: str) -> list[tuple[str, dict[str, Any]]]:
         """The files and folders right inside a folder, by path; no links that lead out of it."""
@@ -259,16 +259,16 @@ class _Download:
             and not (self._is_http and re.search(r"[?#]|/\.\./", path))
         ]
 
-    def _photo(self, number: int, listed: tuple[str, Entry]) -> Entry:
+    def _photo(self, number: int, listed: tuple[str, ArchiveEntry]) -> ArchiveEntry:
         path, entry = listed
         if not entry.is_photo or (self._is_http and _leads_upwards(path)):
             return entry  # a name that leads upwards is refused with all names
-        target, most = self._folder / str(number), limits.current().photo_bytes
+        target, most = self._folder / str(number), limits.current_limits().photo_bytes
         _refuse_large(self._address(path), entry.size, most)
         # A list of links tells no sizes.
         size, mark = self._fetch(path, target, None if self._is_http else entry.size, most)
         copy = partial(files.open_regular, target)
-        return Entry(entry.path, size, False, copy, mark=mark if size else None)
+        return ArchiveEntry(entry.path, size, False, copy, mark=mark if size else None)
 
     def _address(self, path: str) -> str:
         return path if self._is_http else self._url + path[len(self._top) :]
@@ -288,8 +288,8 @@ class _Download:
         options = {"block_size": 0, "size": 1} if self._is_http else {}
         done, digest = 0, hashlib.blake2b(digest_size=16)
         try:
-            with _explained(url), self._system.open(path, "rb", **options) as source:
-                with files.telling(target):
+            with _explain_errors(url), self._system.open(path, "rb", **options) as source:
+                with files.wrap_os_errors(target):
                     file = open(target, "wb")  # noqa: SIM115 - closed by the next line
                 with file:
                     while block := source.read(_BLOCK):
@@ -297,11 +297,13 @@ class _Download:
                         self._came(len(block))
                         _refuse_large(url, done, most)
                         digest.update(block)
-                        with files.telling(target):
+                        with files.wrap_os_errors(target):
                             file.write(block)
                             file.flush()
                 if size is not None and done != size:
-                    raise DownloadError(_BROKE_OFF, url=files.shown(url, 200), host=_host(url))
+                    raise DownloadError(
+                        _BROKE_OFF, url=files.truncate_for_display(url, 200), host=_host(url)
+                    )
         except BaseException:
             with self._lock:
                 self._done -= done
@@ -310,7 +312,7 @@ class _Download:
 
     def _expect(self, total: int) -> None:
         """Take note of how much is to come. Raises DatasetError where it is too much."""
-        _refuse_large(self._url, total, limits.current().archive_bytes)
+        _refuse_large(self._url, total, limits.current_limits().archive_bytes)
         archives.refuse_full_disk(self._folder, total)
         self._total = total
 
@@ -320,7 +322,7 @@ class _Download:
             self._done += count
             if self._failed or self._stopped():
                 raise CatDogError("The download was stopped.")
-            _refuse_large(self._url, self._done, limits.current().archive_bytes)
+            _refuse_large(self._url, self._done, limits.current_limits().archive_bytes)
             self._progress(self._done, self._total)
 
 
@@ -328,7 +330,7 @@ def _refuse_large(url: str, total: int, most: int) -> None:
     if total > most:
         raise DatasetError(
             "{url} has {total:,} bytes or more. Expected at most {limit:,}.",
-            url=files.shown(url, 200),
+            url=files.truncate_for_display(url, 200),
             total=total,
             limit=most,
         )
@@ -344,10 +346,10 @@ def _is_http(url: str) -> bool:
 
 
 def _host(url: str) -> str:
-    return files.shown(urlsplit(url).hostname or url, 200)
+    return files.truncate_for_display(urlsplit(url).hostname or url, 200)
 
 
-def _encrypted(url: Any) -> Any:
+def _as_https(url: Any) -> Any:
     """The same host by https, to which a server may lead."""
     return url.origin().with_scheme("https").with_port(None)
 
@@ -362,18 +364,18 @@ def _http_client(is_allowed: Callable[[str], bool]) -> dict[str, Any]:
         if not location:
             return  # then aiohttp follows nothing
         there = request.url.join(type(request.url)(location))
-        if there.origin() in (request.url.origin(), _encrypted(request.url)):
+        if there.origin() in (request.url.origin(), _as_https(request.url)):
             if is_allowed(f"{request.url.origin()}{there.raw_path}"):
                 return
             raise DatasetError(
                 "{url} leads to {other}, which may not be opened here. Import another address.",
-                url=files.shown(str(request.url), 200),
-                other=files.shown(without_secrets(str(there)), 200),
+                url=files.truncate_for_display(str(request.url), 200),
+                other=files.truncate_for_display(strip_url_secrets(str(there)), 200),
             )
         raise DatasetError(
             "{url} leads to {other}, which is another server. Import that address if you trust it.",
-            url=files.shown(str(request.url), 200),
-            other=files.shown(without_secrets(str(there)), 200),
+            url=files.truncate_for_display(str(request.url), 200),
+            other=files.truncate_for_display(strip_url_secrets(str(there)), 200),
         )
 
     redirects = aiohttp.TraceConfig()
@@ -383,9 +385,9 @@ def _http_client(is_allowed: Callable[[str], bool]) -> dict[str, Any]:
 
 
 @contextmanager
-def _explained(url: str) -> Iterator[None]:
+def _explain_errors(url: str) -> Iterator[None]:
     """Turn what fsspec and the packages behind it raise into a sentence."""
-    shown = files.shown(url, 200)
+    shown = files.truncate_for_display(url, 200)
     try:
         yield
     except CatDogError:
@@ -393,7 +395,9 @@ def _explained(url: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise DatasetError("There is nothing at {url}. Check the address.", url=shown) from error
     except ImportError as error:
-        package = "fsspec" if error.name == "fsspec" else PACKAGES[url.partition("://")[0]]
+        package = (
+            "fsspec" if error.name == "fsspec" else FILESYSTEM_PACKAGES[url.partition("://")[0]]
+        )
         raise DatasetError(
             "{url} needs the package {package}, which is not installed. Install it: pip install"
             " {package}.",
@@ -409,7 +413,7 @@ def _explained(url: str) -> Iterator[None]:
             message,
             url=shown,
             host=_host(url),
-            reason=files.shown(reason, 120),
+            reason=files.truncate_for_display(reason, 120),
             code=getattr(error, "status", 0),
             seconds=int(_SILENCE),
         ) from error

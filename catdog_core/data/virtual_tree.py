@@ -1,7 +1,7 @@
 """A dataset's folders and files by their true names, whatever they come from: a disk, a list, an
 archive.
 
-Folders beside each other whose names mean the same (`class_names.key`) are one folder, at every
+Folders beside each other whose names mean the same (`class_names.class_key`) are one folder, at every
 level. Files of one name stay as many as there are.
 """
 
@@ -54,7 +54,7 @@ class Folder:
     def name(self) -> str:
         """The plainest of its spellings; empty for the root."""
         if len(self.spellings) > 1:
-            return class_names.best(self.spellings)
+            return class_names.plainest_spelling(self.spellings)
         return next(iter(self.spellings), "")
 
     def walk(self) -> Iterator[tuple[tuple[str, ...], Folder]]:
@@ -100,7 +100,7 @@ class Tree:
 
     def inside(self, folder: Folder, name: str) -> Folder:
         """The folder of a name within another, made where it is new."""
-        key = class_names.key(name)
+        key = class_names.class_key(name)
         found = folder.folders.get(key)
         if found is None:
             found = folder.folders[key] = Folder()
@@ -118,7 +118,7 @@ def is_junk(name: str) -> bool:
     return name[:1] == "." or name.lower() in _JUNK
 
 
-def of_folder(folder: Path) -> Tree:
+def scan_folder_tree(folder: Path) -> Tree:
     """The tree of a folder on the disk. What cannot be read is noted and left out.
 
     Links are followed where they stay within the folder, links to folders only near its top.
@@ -140,7 +140,7 @@ def of_folder(folder: Path) -> Tree:
         except OSError as error:
             if not inner.parts:
                 raise
-            tree.unreadable.append((inner, _reason(error)))
+            tree.unreadable.append((inner, _describe_error(error)))
         for entry in sorted(found, key=lambda each: each.name):
             name = inner / entry.name
             if is_junk(entry.name):
@@ -160,17 +160,17 @@ def of_folder(folder: Path) -> Tree:
                 elif stat.S_ISREG(told.st_mode):
                     file = File(name, told.st_size)
                     if file.is_photo and file.size:
-                        _open(entry.path)
+                        _check_readable(entry.path)
                     here.files.append(file)
                 else:  # a pipe or device named like a photo would make its reader wait for ever
                     tree.special += 1
                     tree.unreadable.append((name, "no file"))
             except OSError as error:
-                tree.unreadable.append((name, _reason(error)))
+                tree.unreadable.append((name, _describe_error(error)))
     return tree
 
 
-def _open(path: str) -> None:
+def _check_readable(path: str) -> None:
     """Raises OSError where a file cannot be read."""
     with open_regular(path, buffering=0) as file:
         file.read(1)
@@ -186,5 +186,5 @@ def _is_above(path: str) -> bool:
     return Path(os.path.realpath(Path(path).parent)).is_relative_to(target)
 
 
-def _reason(error: OSError) -> str:
+def _describe_error(error: OSError) -> str:
     return error.strerror or type(error).__name__

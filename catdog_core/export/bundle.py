@@ -32,7 +32,7 @@ from ..base.errors import RunError
 from ..runs import model_registry, run_folder
 from ..runs.run_folder import Run
 
-KIND = "catdog run bundle"
+BUNDLE_KIND = "catdog run bundle"
 FORMAT = 1
 RUN_FILES = (
     "settings.json",
@@ -45,10 +45,16 @@ RUN_FILES = (
     "backup.keras",
     "start.keras",
 )
-MADE = ("README.txt", "labels.txt", "preprocessing.json", "dataset.json", "environment.json")
-TABLE = re.compile(r"[a-z0-9][a-z0-9-]{0,79}-(train|validation|test)\.(csv|json)")
+GENERATED_FILES = (
+    "README.txt",
+    "labels.txt",
+    "preprocessing.json",
+    "dataset.json",
+    "environment.json",
+)
+PREDICTIONS_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,79}-(train|validation|test)\.(csv|json)")
 """What a file of predictions is called: dataset, split, and .json for what it was made of."""
-_STORED = (".keras",)  # weights do not shrink
+_UNCOMPRESSED_SUFFIXES = (".keras",)  # weights do not shrink
 _CHUNK = 1 << 20
 
 
@@ -62,33 +68,33 @@ def write(source: Path, out: Path) -> None:
     Raises:
         RunError: it is no run, is damaged, has no model yet, or is training just now.
     """
-    run = run_folder.load(model_registry.folder(source))
-    _refuse(run)
+    run = run_folder.load_run(model_registry.resolve_run_folder(source))
+    _refuse_unexportable(run)
     made = {
-        "README.txt": _readme(run),
+        "README.txt": _build_readme(run),
         "labels.txt": "".join(f"{name}\n" for name in run.classes),
-        "preprocessing.json": _json(_preprocessing(run)),
-        "dataset.json": _json(_dataset(run)),
-        "environment.json": _json(_environment(run)),
-        "run/settings.json": _json(_settings(run)),
+        "preprocessing.json": _to_json(_describe_preprocessing(run)),
+        "dataset.json": _to_json(_describe_dataset(run)),
+        "environment.json": _to_json(_describe_environment(run)),
+        "run/settings.json": _to_json(_read_shareable_settings(run)),
     }
     listed: dict[str, dict[str, Any]] = {}
-    with files.replacing(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+    with files.atomic_replace(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, text in made.items():
-            listed[name] = _add(archive, name, text.encode())
-        for path in _present(run):
-            listed[name] = _add(archive, name := _place(path), path)
+            listed[name] = _add_file(archive, name, text.encode())
+        for path in _list_run_files(run):
+            listed[name] = _add_file(archive, name := _archive_name(path), path)
         manifest = {
-            "kind": KIND,
+            "kind": BUNDLE_KIND,
             "format": FORMAT,
             "created": time.time(),
             "run": {"id": run.id, "name": run.name, "status": run.status},
             "files": listed,
         }
-        _add(archive, "manifest.json", _json(manifest).encode())
+        _add_file(archive, "manifest.json", _to_json(manifest).encode())
 
 
-def _refuse(run: Run) -> None:
+def _refuse_unexportable(run: Run) -> None:
     if run.training is None:
         raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
     if run.is_active:
@@ -106,34 +112,36 @@ def _refuse(run: Run) -> None:
         )
 
 
-def _present(run: Run) -> list[Path]:
+def _list_run_files(run: Run) -> list[Path]:
     """The files of a run that go along as they are."""
     own = [run.folder / name for name in RUN_FILES if name != "settings.json"]
-    tables = predictions.path(run.folder, "any", "test").parent
+    tables = predictions.predictions_path(run.folder, "any", "test").parent
     found = sorted(tables.glob("*")) if tables.is_dir() else []
-    return [p for p in own if p.is_file()] + [p for p in found if TABLE.fullmatch(p.name)]
+    return [p for p in own if p.is_file()] + [
+        p for p in found if PREDICTIONS_PATTERN.fullmatch(p.name)
+    ]
 
 
-def _place(path: Path) -> str:
-    return f"run/{'predictions/' if TABLE.fullmatch(path.name) else ''}{path.name}"
+def _archive_name(path: Path) -> str:
+    return f"run/{'predictions/' if PREDICTIONS_PATTERN.fullmatch(path.name) else ''}{path.name}"
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> dict[str, Any]:
+def _add_file(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> dict[str, Any]:
     """Put a file into the archive; its size and digest."""
-    how = zipfile.ZIP_STORED if name.endswith(_STORED) else zipfile.ZIP_DEFLATED
+    how = zipfile.ZIP_STORED if name.endswith(_UNCOMPRESSED_SUFFIXES) else zipfile.ZIP_DEFLATED
     info = zipfile.ZipInfo(name, time.localtime()[:6])
     info.compress_type = how
     info.external_attr = 0o644 << 16
     digest, size = hashlib.sha256(), 0
     with archive.open(info, "w", force_zip64=True) as target:
-        for chunk in _chunks(content):
+        for chunk in _read_chunks(content):
             digest.update(chunk)
             size += len(chunk)
             target.write(chunk)
     return {"bytes": size, "sha256": digest.hexdigest()}
 
 
-def _chunks(content: bytes | Path) -> Any:
+def _read_chunks(content: bytes | Path) -> Any:
     if isinstance(content, bytes):
         yield content
         return
@@ -142,18 +150,18 @@ def _chunks(content: bytes | Path) -> Any:
             yield chunk
 
 
-def _json(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
-def _settings(run: Run) -> dict[str, Any]:
+def _read_shareable_settings(run: Run) -> dict[str, Any]:
     """The settings, less where the photos lie: that is nobody else's business."""
     settings: dict[str, Any] = files.read_json(run.folder / "settings.json")
     settings["dataset"] = {**settings["dataset"], "folder": Path(run.dataset_folder).name}
     return settings
 
 
-def _preprocessing(run: Run) -> dict[str, Any]:
+def _describe_preprocessing(run: Run) -> dict[str, Any]:
     assert run.training is not None
     size = run.training.image_size
     return {
@@ -172,7 +180,7 @@ def _preprocessing(run: Run) -> dict[str, Any]:
     }
 
 
-def _dataset(run: Run) -> dict[str, Any]:
+def _describe_dataset(run: Run) -> dict[str, Any]:
     return {
         "name": run.dataset_name,
         "fingerprint": run.dataset_fingerprint,
@@ -182,9 +190,9 @@ def _dataset(run: Run) -> dict[str, Any]:
     }
 
 
-def _environment(run: Run) -> dict[str, Any]:
+def _describe_environment(run: Run) -> dict[str, Any]:
     versions = files.read_json(run.folder / "settings.json").get("versions", {})
-    now = {name: importlib.metadata.version(name) for name in versions if _is_here(name)}
+    now = {name: importlib.metadata.version(name) for name in versions if _is_installed(name)}
     return {
         "training": versions,
         "export": {
@@ -196,7 +204,7 @@ def _environment(run: Run) -> dict[str, Any]:
     }
 
 
-def _is_here(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     try:
         importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -204,7 +212,7 @@ def _is_here(package: str) -> bool:
     return True
 
 
-def _readme(run: Run) -> str:
+def _build_readme(run: Run) -> str:
     assert run.training is not None
     more = (
         " It can also be resumed there, once the lab\nhas the same photos, those whose fingerprint"
@@ -212,7 +220,9 @@ def _readme(run: Run) -> str:
         if run.can_resume and (run.folder / "backup.keras").is_file()
         else " The photos are\nnot in here; dataset.json tells which they were."
     )
-    return _README.format(name=files.shown(run.name), size=run.training.image_size, more=more)
+    return _README.format(
+        name=files.truncate_for_display(run.name), size=run.training.image_size, more=more
+    )
 
 
 _README = """\

@@ -20,39 +20,49 @@ from uuid import uuid4
 from ..analysis import predictions
 from ..base import access, bounded_readers, files, limits
 from ..base.errors import CatDogError, DatasetError, RunError
-from ..base.field_specs import parse
+from ..base.field_specs import parse_settings
 from ..config import Augmentation, Training
 from ..data import fingerprint
-from ..data.archive_safety import Entry, zip_members
+from ..data.archive_safety import ArchiveEntry, read_zip_members
 from ..data.datasets import Dataset
 from ..models import model_sandbox, untrusted_models
 from ..runs import run_folder
 from ..runs.run_folder import Run
-from .bundle import FORMAT, KIND, MADE, RUN_FILES, TABLE
+from .bundle import BUNDLE_KIND, FORMAT, GENERATED_FILES, PREDICTIONS_PATTERN, RUN_FILES
 
-_MOST_EPOCHS = 1000  # the most a training may have
-_MOST_ROWS = 100_000  # of a file of epochs or batches
+_MAX_EPOCHS = 1000  # the most a training may have
+_MAX_ROWS = 100_000  # of a file of epochs or batches
 MAX_FILES = 200
-MAX_TABLE = 100_000_000
+MAX_TABLE_BYTES = 100_000_000
 """Bytes of a table of answers; of models, those of `limits`."""
 _MAX_BYTES = {
     "run/metrics.jsonl": 5_000_000,  # 1,000 epochs take 200,000
     "run/batches.jsonl": 20_000_000,
 }
-_MAX_ANSWERS = 4_000_000  # of what is told beside a table: photos that could not be read, by name
+_MAX_PREDICTIONS_INFO_BYTES = (
+    4_000_000  # of what is told beside a table: photos that could not be read, by name
+)
 _CHUNK = 1 << 20
-_NUMBERS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds", "steps")
+_METRIC_FIELDS = (
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "learning_rate",
+    "seconds",
+    "steps",
+)
 
 
 @dataclass(frozen=True)
-class Brought:
+class ImportedBundle:
     """A run that came in, and the dataset here with the very photos it was trained with, if any."""
 
     run: Run
     dataset: Dataset | None
 
 
-def bring(file: IO[bytes] | Path) -> Brought:
+def import_bundle(file: IO[bytes] | Path) -> ImportedBundle:
     """Make a run of a bundle.
 
     Args:
@@ -63,23 +73,23 @@ def bring(file: IO[bytes] | Path) -> Brought:
         AccessError: the visitor may not make a run, or has as many as are allowed.
         CatDogError: the workspace cannot be written.
     """
-    access.check_quota(run_folder.listing)  # before any of the file is read
+    access.check_quota(run_folder.list_runs)  # before any of the file is read
     if isinstance(file, Path):
         try:
             with files.open_regular(file) as stream:
-                return bring(stream)
+                return import_bundle(stream)
         except OSError as error:
             raise RunError(
                 "{file} could not be read: {reason}. Expected the zip of a run.",
                 file=file,
                 reason=error.strerror or str(error),
             ) from error
-    with files.temporary_beside(run_folder.root() / "importing") as staged:
+    with files.temporary_beside(run_folder.runs_folder() / "importing") as staged:
         try:
             staged.mkdir(parents=True)
-            manifest = _unpack(file, staged)
-            dataset = _settle(staged, manifest["files"])
-            return Brought(_place(staged, manifest), dataset)
+            manifest = _unpack_bundle(file, staged)
+            dataset = _build_run(staged, manifest["files"])
+            return ImportedBundle(_install_run(staged, manifest), dataset)
         except OSError as error:
             raise CatDogError(
                 "{path} could not be written: {reason}. Earlier files are intact. Free some disk"
@@ -89,35 +99,42 @@ def bring(file: IO[bytes] | Path) -> Brought:
             ) from error
 
 
-def _settle(staged: Path, listed: dict[str, Any]) -> Dataset | None:
+def _build_run(staged: Path, listed: dict[str, Any]) -> Dataset | None:
     """Make an ordinary run of what was unpacked; the dataset here it was trained with."""
     for needed in ("settings.json", "metrics.jsonl", "best.keras"):
         if not (staged / needed).is_file():
-            raise _refused(CatDogError("it lacks {name}", name=f"run/{needed}"))
-    settings = _settings(_object_of((staged / "settings.json").read_bytes(), "settings.json"))
-    dataset = fingerprint.find(settings["dataset"]["fingerprint"], settings["dataset"]["id"])
+            raise _bundle_error(CatDogError("it lacks {name}", name=f"run/{needed}"))
+    settings = _validate_settings(
+        _parse_json_object((staged / "settings.json").read_bytes(), "settings.json")
+    )
+    dataset = fingerprint.find_by_fingerprint(
+        settings["dataset"]["fingerprint"], settings["dataset"]["id"]
+    )
     if dataset is not None:
         settings["dataset"] |= {"id": dataset.id, "folder": str(dataset.root)}
     files.write_json(staged / "settings.json", settings)
-    epochs = _rows(staged / "metrics.jsonl", ("epoch",))
-    _rows(staged / "batches.jsonl", ("epoch", "batch"))
+    epochs = _clean_log_rows(staged / "metrics.jsonl", ("epoch",))
+    _clean_log_rows(staged / "batches.jsonl", ("epoch", "batch"))
     for path in sorted(staged.glob("*.keras")):
-        if untrusted_models.inspect(path, compiled=path.name != "best.keras") != ".keras":
-            raise _refused(CatDogError("its {name} is no .keras file", name=path.name))
+        if (
+            untrusted_models.inspect_model_file(path, compiled=path.name != "best.keras")
+            != ".keras"
+        ):
+            raise _bundle_error(CatDogError("its {name} is no .keras file", name=path.name))
         # Once it is a run of this workspace, nobody looks at it so closely again.
-        model_sandbox.check(path, path.name, listed[f"run/{path.name}"]["sha256"])
-    _same_classes(staged / "best.keras", settings["classes"])
-    _about(staged)
-    _state(staged, epochs)
+        model_sandbox.check_model(path, path.name, listed[f"run/{path.name}"]["sha256"])
+    _check_classes(staged / "best.keras", settings["classes"])
+    _write_about(staged)
+    _write_state(staged, epochs)
     for path in sorted(staged.glob("predictions/*")):
         if path.suffix == ".json":
-            _table(path, settings)
+            _validate_predictions(path, settings)
         elif not path.with_suffix(".json").is_file():
-            raise _no_table(path)
+            raise _predictions_error(path)
     return dataset
 
 
-def _settings(found: dict[str, Any]) -> dict[str, Any]:
+def _validate_settings(found: dict[str, Any]) -> dict[str, Any]:
     """Settings of which every part was looked at; what is not known is left out."""
     try:
         dataset, classes, created = found["dataset"], found["classes"], float(found["created"])
@@ -126,59 +143,67 @@ def _settings(found: dict[str, Any]) -> dict[str, Any]:
         told: dict[str, Any] = {
             "format": run_folder.FORMAT,
             "created": created,
-            "training": parse(Training, found["training"]).model_dump(),
-            "augmentation": parse(Augmentation, found["augmentation"]).model_dump()
+            "training": parse_settings(Training, found["training"]).model_dump(),
+            "augmentation": parse_settings(Augmentation, found["augmentation"]).model_dump()
             if found["augmentation"]
             else None,
             "classes": [str(name) for name in classes],
             "dataset": {
                 **{
-                    key: files.shown(str(dataset[key]), 100)
+                    key: files.truncate_for_display(str(dataset[key]), 100)
                     for key in ("id", "name", "folder", "fingerprint")
                 },
                 **{key: int(dataset[key]) for key in ("train", "validation")},
             },
-            "parent": _parent(found.get("parent")),
+            "parent": _validate_parent(found.get("parent")),
             "versions": {
-                files.shown(str(name), 40): files.shown(str(version), 40)
+                files.truncate_for_display(str(name), 40): files.truncate_for_display(
+                    str(version), 40
+                )
                 for name, version in list(dict(found.get("versions") or {}).items())[:40]
             },
         }
         sound = 0 < created < 4e9 and 2 <= len(classes) <= 200 and len(set(classes)) == len(classes)
-        sound = sound and all(name and files.shown(name, 100) == name for name in told["classes"])
+        sound = sound and all(
+            name and files.truncate_for_display(name, 100) == name for name in told["classes"]
+        )
         sound = sound and all(0 < told["dataset"][key] < 10**8 for key in ("train", "validation"))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise _refused(
+        raise _bundle_error(
             CatDogError(
                 "its settings.json lacks what it should hold ({reason})",
-                reason=files.shown(f"{type(error).__name__}: {error}"),
+                reason=files.truncate_for_display(f"{type(error).__name__}: {error}"),
             )
         ) from error
     if not sound:
-        raise _refused(CatDogError("its settings.json holds what no training has"))
+        raise _bundle_error(CatDogError("its settings.json holds what no training has"))
     return told
 
 
-def _parent(found: Any) -> dict[str, Any] | None:
+def _validate_parent(found: Any) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         return None
     epoch = found.get("epoch")
     return {
-        "id": files.shown(str(found.get("id", ""))),
-        "name": files.shown(str(found.get("name", ""))),
+        "id": files.truncate_for_display(str(found.get("id", ""))),
+        "name": files.truncate_for_display(str(found.get("name", ""))),
         "epoch": epoch if isinstance(epoch, int) else None,
     }
 
 
-def _rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]:
+def _clean_log_rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]:
     """Keep of a file of JSON lines what a worker writes, and return it."""
     kept = []
-    for number, row in enumerate(files.read_lines(path, _MOST_ROWS + 1)):
-        most = {"epoch": _MOST_EPOCHS, "batch": 10**6}
+    for number, row in enumerate(files.read_json_lines(path, _MAX_ROWS + 1)):
+        most = {"epoch": _MAX_EPOCHS, "batch": 10**6}
         sound = all(type(row.get(name)) is int and 0 <= row[name] < most[name] for name in counts)
-        if not sound or number >= _MOST_ROWS:
-            raise _refused(CatDogError("its {name} holds what no training writes", name=path.name))
-        numbers = {name: _number(row[name], path.name) for name in _NUMBERS if name in row}
+        if not sound or number >= _MAX_ROWS:
+            raise _bundle_error(
+                CatDogError("its {name} holds what no training writes", name=path.name)
+            )
+        numbers = {
+            name: _validate_number(row[name], path.name) for name in _METRIC_FIELDS if name in row
+        }
         kept.append({name: row[name] for name in counts} | numbers)
     text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in kept)
     if path.is_file():
@@ -186,37 +211,37 @@ def _rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]:
     return kept
 
 
-def _number(value: Any, name: str) -> float | int | None:
+def _validate_number(value: Any, name: str) -> float | int | None:
     if value is None or (type(value) in (int, float) and 0 <= value <= 1e12):
         return value  # type: ignore[no-any-return]
     if isinstance(value, float) and not math.isfinite(value):  # a loss that broke
         return value
-    raise _refused(CatDogError("its {name} holds what no training writes", name=name))
+    raise _bundle_error(CatDogError("its {name} holds what no training writes", name=name))
 
 
-def _same_classes(model: Path, classes: list[str]) -> None:
+def _check_classes(model: Path, classes: list[str]) -> None:
     with zipfile.ZipFile(model) as archive:
         told = archive.read("catdog.json") if "catdog.json" in archive.namelist() else b"{}"
-    if _object_of(told, "best.keras").get("classes") != classes:
-        raise _refused(
+    if _parse_json_object(told, "best.keras").get("classes") != classes:
+        raise _bundle_error(
             CatDogError("the classes in its best.keras are others than in its settings.json")
         )
 
 
-def _about(staged: Path) -> None:
+def _write_about(staged: Path) -> None:
     """Name and note; its experiment stayed where it was."""
-    found = _object(staged, "about.json")
-    name = files.shown(str(found.get("name", "")).strip(), 80) or "imported"
+    found = _read_json_object(staged, "about.json")
+    name = files.truncate_for_display(str(found.get("name", "")).strip(), 80) or "imported"
     note = str(found.get("note", "")).strip()[:2000]
     about = {"format": run_folder.FORMAT, "name": name, "note": note, "imported": True}
-    owner = access.visitor().name
+    owner = access.current_visitor().name
     files.write_json(staged / "about.json", {**about, "owner": owner} if owner else about)
 
 
-def _state(staged: Path, epochs: list[dict[str, Any]]) -> None:
-    done = _object(staged, "state.json").get("status") == "done"
+def _write_state(staged: Path, epochs: list[dict[str, Any]]) -> None:
+    done = _read_json_object(staged, "state.json").get("status") == "done"
     if not epochs:
-        raise _refused(CatDogError("its metrics.jsonl holds no whole epoch"))
+        raise _bundle_error(CatDogError("its metrics.jsonl holds no whole epoch"))
     state = {
         "format": run_folder.FORMAT,
         "status": "done" if done else "stopped",
@@ -225,23 +250,23 @@ def _state(staged: Path, epochs: list[dict[str, Any]]) -> None:
     }
     files.write_json(staged / "state.json", state)
     if (staged / "backup.json").is_file():
-        epoch = _object(staged, "backup.json").get("epoch")
-        if type(epoch) is not int or not 0 <= epoch < _MOST_EPOCHS:
-            raise _refused(CatDogError("its backup.json holds no epoch"))
+        epoch = _read_json_object(staged, "backup.json").get("epoch")
+        if type(epoch) is not int or not 0 <= epoch < _MAX_EPOCHS:
+            raise _bundle_error(CatDogError("its backup.json holds no epoch"))
         files.write_json(staged / "backup.json", {"format": run_folder.FORMAT, "epoch": epoch})
 
 
-def _object(staged: Path, name: str) -> dict[str, Any]:
+def _read_json_object(staged: Path, name: str) -> dict[str, Any]:
     """What a file of the bundle holds, nothing where there is none. Raises RunError: no object."""
     path = staged / name
-    return _object_of(path.read_bytes(), name) if path.is_file() else {}
+    return _parse_json_object(path.read_bytes(), name) if path.is_file() else {}
 
 
-def _table(path: Path, settings: dict[str, Any]) -> None:
+def _validate_predictions(path: Path, settings: dict[str, Any]) -> None:
     """Look at a table of answers, and give it the name of the dataset as it is called here."""
     split, name = path.stem.rpartition("-")[2], settings["dataset"]["id"]
     try:
-        about, answers = predictions.stored(path.with_suffix(".csv"))
+        about, answers = predictions.read_table_file(path.with_suffix(".csv"))
         sound = all(((row >= 0) & (row <= 1)).all() for row in answers.values())
         told = {
             "format": predictions.FORMAT,
@@ -255,13 +280,13 @@ def _table(path: Path, settings: dict[str, Any]) -> None:
         sound = sound and (about["split"], about["classes"]) == (split, told["classes"])
         sound = sound and f"{told['dataset']}-{split}" == path.stem
     except CatDogError as error:
-        raise _no_table(path) from error
+        raise _predictions_error(path) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
-        raise _no_table(path) from error
+        raise _predictions_error(path) from error
     if not sound:
-        raise _no_table(path)
+        raise _predictions_error(path)
     fits = told["fingerprint"] == settings["dataset"]["fingerprint"]
-    if fits and TABLE.fullmatch(f"{name}-{split}.json") and told["dataset"] != name:
+    if fits and PREDICTIONS_PATTERN.fullmatch(f"{name}-{split}.json") and told["dataset"] != name:
         here = path.with_name(f"{name}-{split}.json")
         os.replace(path.with_suffix(".csv"), here.with_suffix(".csv"))
         path.unlink()
@@ -270,22 +295,22 @@ def _table(path: Path, settings: dict[str, Any]) -> None:
     files.write_bytes(path, json.dumps(told, indent=1).encode())
 
 
-def _no_table(path: Path) -> RunError:
-    return _refused(
+def _predictions_error(path: Path) -> RunError:
+    return _bundle_error(
         CatDogError("its {name} is no table of answers", name=f"predictions/{path.name}")
     )
 
 
-def _place(staged: Path, manifest: dict[str, Any]) -> Run:
+def _install_run(staged: Path, manifest: dict[str, Any]) -> Run:
     """Put a finished run where its own id or a new one leads to; none that is there is touched."""
-    read = run_folder.load(staged)
+    read = run_folder.load_run(staged)
     if read.status == "damaged":
         raise RunError("The run in this bundle is damaged: {problem}", problem=read.problem)
     about = manifest.get("run")
     wanted = str(about.get("id", "")) if isinstance(about, dict) else ""
-    name = wanted if files.slug(wanted, 80) == wanted != "untitled" else f"imported-{read.model}"
+    name = wanted if files.slugify(wanted, 80) == wanted != "untitled" else f"imported-{read.model}"
     for attempt in range(20):
-        place = run_folder.root() / (name if not attempt else f"{name}-{uuid4().hex[:4]}")
+        place = run_folder.runs_folder() / (name if not attempt else f"{name}-{uuid4().hex[:4]}")
         if place.exists():
             continue
         try:
@@ -294,94 +319,107 @@ def _place(staged: Path, manifest: dict[str, Any]) -> Run:
             if not place.exists():
                 raise
             continue  # another came first
-        return run_folder.load(place)
-    raise _refused(CatDogError("there is no place left for {name}", name=name))
+        return run_folder.load_run(place)
+    raise _bundle_error(CatDogError("there is no place left for {name}", name=name))
 
 
-def _unpack(file: IO[bytes], staged: Path) -> dict[str, Any]:
+def _unpack_bundle(file: IO[bytes], staged: Path) -> dict[str, Any]:
     """Write the run's files below `staged`, each compared with the manifest, which is returned.
 
     Raises:
-        RunError: see `bring`.
+        RunError: see `import_bundle`.
         OSError: the disk, not the archive.
     """
     try:
-        return _checked_files(file, staged)
+        return _extract_checked_files(file, staged)
     except DatasetError as error:  # limits and forms that hold for every archive
-        raise _refused(error) from error
+        raise _bundle_error(error) from error
     except CatDogError:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         # zipfile and zlib tell damage by a dozen kinds of exception.
-        reason = files.shown(str(error) or type(error).__name__)
-        raise _refused(CatDogError("the archive is damaged ({reason})", reason=reason)) from error
+        reason = files.truncate_for_display(str(error) or type(error).__name__)
+        raise _bundle_error(
+            CatDogError("the archive is damaged ({reason})", reason=reason)
+        ) from error
 
 
-def _checked_files(file: IO[bytes], staged: Path) -> dict[str, Any]:
-    entries = zip_members(file, MAX_FILES, _max_bytes)
+def _extract_checked_files(file: IO[bytes], staged: Path) -> dict[str, Any]:
+    entries = read_zip_members(file, MAX_FILES, _max_entry_bytes)
     if "manifest.json" not in entries:
-        raise _refused(CatDogError("it has no manifest.json"))
-    access.check_quota(run_folder.listing, sum(entry.size for entry in entries.values()))
-    manifest = _manifest(_content(entries.pop("manifest.json"), bounded_readers.SMALL_BYTES))
+        raise _bundle_error(CatDogError("it has no manifest.json"))
+    access.check_quota(run_folder.list_runs, sum(entry.size for entry in entries.values()))
+    manifest = _parse_manifest(
+        _read_entry(entries.pop("manifest.json"), bounded_readers.SMALL_BYTES)
+    )
     listed = manifest["files"]
     odd = sorted(set(entries) ^ set(listed))
     if odd:
-        raise _refused(
-            CatDogError("its manifest and its files differ in {name}", name=files.shown(odd[0]))
+        raise _bundle_error(
+            CatDogError(
+                "its manifest and its files differ in {name}",
+                name=files.truncate_for_display(odd[0]),
+            )
         )
     for name, entry in entries.items():
         target = staged / name.removeprefix("run/") if name.startswith("run/") else None
         if target is not None:
             target.parent.mkdir(exist_ok=True)
-        _write(entry, listed[name], target)
+        _extract_entry(entry, listed[name], target)
     return manifest
 
 
-def _max_bytes(name: str) -> int | None:
+def _max_entry_bytes(name: str) -> int | None:
     """How large a file of a bundle may be; None where no run has one of the name."""
     folder, _, last = name.rpartition("/")
-    ours = name == "manifest.json" or name in MADE or (folder == "run" and last in RUN_FILES)
-    if not ours and not (folder == "run/predictions" and TABLE.fullmatch(last)):
+    ours = (
+        name == "manifest.json"
+        or name in GENERATED_FILES
+        or (folder == "run" and last in RUN_FILES)
+    )
+    if not ours and not (folder == "run/predictions" and PREDICTIONS_PATTERN.fullmatch(last)):
         return None
     if name.endswith(".keras"):
-        return limits.current().model_bytes
+        return limits.current_limits().model_bytes
     if name.endswith(".csv"):
-        return MAX_TABLE
+        return MAX_TABLE_BYTES
     if folder == "run/predictions":
-        return _MAX_ANSWERS
+        return _MAX_PREDICTIONS_INFO_BYTES
     return _MAX_BYTES.get(name, bounded_readers.SMALL_BYTES)
 
 
-def _manifest(data: bytes) -> dict[str, Any]:
-    found = _object_of(data, "manifest.json")
-    if found.get("kind") != KIND:
-        raise _refused(CatDogError("its manifest.json is that of something else"))
+def _parse_manifest(data: bytes) -> dict[str, Any]:
+    found = _parse_json_object(data, "manifest.json")
+    if found.get("kind") != BUNDLE_KIND:
+        raise _bundle_error(CatDogError("its manifest.json is that of something else"))
     version = found.get("format")
     if type(version) is not int or not 1 <= version <= FORMAT:  # True is an int too
-        raise _refused(
+        raise _bundle_error(
             CatDogError(
                 "its format is {received}, and this lab knows {expected}: update the lab",
-                received=files.shown(str(version)),
+                received=files.truncate_for_display(str(version)),
                 expected=FORMAT,
             )
         )
     listed = found.get("files")
     if not isinstance(listed, dict) or not all(isinstance(one, dict) for one in listed.values()):
-        raise _refused(CatDogError("its manifest.json lists no files"))
+        raise _bundle_error(CatDogError("its manifest.json lists no files"))
     return found
 
 
-def _content(entry: Entry, limit: int) -> bytes:
+def _read_entry(entry: ArchiveEntry, limit: int) -> bytes:
     with entry.open() as source:
         data = source.read(limit + 1)
     if len(data) > limit:
-        raise _refused(CatDogError("its {name} is larger than it claims", name=entry.path.name))
+        raise _bundle_error(
+            CatDogError("its {name} is larger than it claims", name=entry.path.name)
+        )
     return data
 
 
-def _write(entry: Entry, promised: Mapping[str, Any], target: Path | None) -> None:
+def _extract_entry(entry: ArchiveEntry, promised: Mapping[str, Any], target: Path | None) -> None:
     """Write an entry, counting and digesting what really comes out."""
     digest, size = hashlib.sha256(), 0
     with entry.open() as source, open(target or os.devnull, "wb") as file:
@@ -392,32 +430,32 @@ def _write(entry: Entry, promised: Mapping[str, Any], target: Path | None) -> No
             digest.update(chunk)
             file.write(chunk)
     if size != promised.get("bytes") or digest.hexdigest() != promised.get("sha256"):
-        raise _refused(
+        raise _bundle_error(
             CatDogError(
                 "its {name} is not what the manifest says (SHA-256): it was damaged or changed",
-                name=files.shown(str(entry.path)),
+                name=files.truncate_for_display(str(entry.path)),
             )
         )
 
 
-def _object_of(
+def _parse_json_object(
     data: bytes, name: str, most: int = bounded_readers.SMALL_BYTES, values: int | None = None
 ) -> dict[str, Any]:
     """The JSON object a file holds. Raises RunError where it holds none, or a larger one."""
     try:
-        found = bounded_readers.json_value(data, most, values)
+        found = bounded_readers.parse_bounded_json(data, most, values)
     except bounded_readers.BoundError as error:
-        raise _refused(
+        raise _bundle_error(
             CatDogError("its {name} cannot be read: {reason}", name=name, reason=error)
         ) from error
     except ValueError as error:
-        raise _refused(CatDogError("its {name} is no JSON", name=name)) from error
+        raise _bundle_error(CatDogError("its {name} is no JSON", name=name)) from error
     if not isinstance(found, dict):
-        raise _refused(CatDogError("its {name} is no JSON object", name=name))
+        raise _bundle_error(CatDogError("its {name} is no JSON object", name=name))
     return found
 
 
-def _refused(problem: CatDogError) -> RunError:
+def _bundle_error(problem: CatDogError) -> RunError:
     """The error of a bundle that is not as it should be; nothing of it was kept."""
     return RunError(
         "This bundle cannot be brought in: {problem}. Expected the zip of a run as the Export page"

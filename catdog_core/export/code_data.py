@@ -13,11 +13,11 @@ from ..data.datasets import Dataset, Item
 from ..models import backbones
 from ..runs import Run
 
-_KERAS_READS = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff"}
+_KERAS_EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
-class Photos:
+class PhotoSource:
     """The photos of a run, and how its code comes by them.
 
     `folders`: of the split its folder, and the folders of the classes in label order, where the
@@ -31,21 +31,21 @@ class Photos:
     generator: bool
 
 
-def photos_of(run: Run, dataset: Dataset) -> Photos:
+def find_photo_source(run: Run, dataset: Dataset) -> PhotoSource:
     """How the code of a run comes by its photos."""
     training = run.training
     assert training is not None and isinstance(dataset.root, Path)
     chosen = dataset.subset(training.train_photos, training.seed) if training.train_photos else None
-    folders = None if chosen or dataset.changes else _folders(dataset)
+    folders = None if chosen or dataset.changes else _find_class_folders(dataset)
     used = chosen or dataset
     listed: dict[str, list[list[str]]] = {}
     for split in ("train", "validation"):
         listed[split] = [[] for _ in dataset.classes]
         for item in used.items(split):
             listed[split][item.label].append(item.file)
-    lacks = (*code_templates.NEWER, *MIXES)
-    plain = not any(name in lacks for name in _active(run.augmentation))
-    return Photos(
+    lacks = (*code_templates.NOT_IN_GENERATOR, *MIXES)
+    plain = not any(name in lacks for name in _list_active_operations(run.augmentation))
+    return PhotoSource(
         root=dataset.root,
         folders=folders,
         listed={} if folders else listed,
@@ -56,7 +56,7 @@ def photos_of(run: Run, dataset: Dataset) -> Photos:
     )
 
 
-def _folders(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]] | None:
+def _find_class_folders(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]] | None:
     """``split/class/`` folders that hold exactly the photos of the dataset; None for others."""
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
     for split in ("train", "validation"):
@@ -64,7 +64,7 @@ def _folders(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]] | None:
         tops: set[str] = set()
         for item in dataset.items(split):
             parts = item.file.split("/")
-            if len(parts) < 3 or not _plain(item):
+            if len(parts) < 3 or not _is_keras_readable(item):
                 return None
             tops.add("/".join(parts[:-2]))
             names.setdefault(item.label, set()).add(parts[-2])
@@ -76,15 +76,15 @@ def _folders(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]] | None:
     return found
 
 
-def _plain(item: Item) -> bool:
-    return PurePosixPath(item.file).suffix.lower() in _KERAS_READS and item.file.isprintable()
+def _is_keras_readable(item: Item) -> bool:
+    return PurePosixPath(item.file).suffix.lower() in _KERAS_EXTENSIONS and item.file.isprintable()
 
 
-def _active(augmentation: Augmentation | None) -> tuple[str, ...]:
+def _list_active_operations(augmentation: Augmentation | None) -> tuple[str, ...]:
     return augmentation.active if augmentation else ()
 
 
-def photos_prose(photos: Photos) -> list[str]:
+def describe_photo_source(photos: PhotoSource) -> list[str]:
     """What is said about the photos."""
     if photos.generator:
         return [
@@ -104,7 +104,7 @@ def photos_prose(photos: Photos) -> list[str]:
     return told
 
 
-def head_code(run: Run, photos: Photos) -> str:
+def generate_setup_code(run: Run, photos: PhotoSource) -> str:
     """Imports and settings."""
     training = run.training
     assert training is not None
@@ -119,8 +119,8 @@ def head_code(run: Run, photos: Photos) -> str:
     else:
         imports.append("from tensorflow.keras.preprocessing.image import ImageDataGenerator")
     settings = [
-        f"DATA = Path({quoted(str(photos.root))})",
-        f"CLASSES = {_list(run.classes)}",
+        f"DATA = Path({quote_python(str(photos.root))})",
+        f"CLASSES = {_format_list(run.classes)}",
         f"SIZE = {training.image_size}",
         f"BATCH = {training.batch_size}",
         f"EPOCHS = {training.epochs}",
@@ -130,26 +130,28 @@ def head_code(run: Run, photos: Photos) -> str:
     return "\n".join([*imports, "", *settings, "", "keras.utils.set_random_seed(SEED)"]) + "\n"
 
 
-def loading_code(run: Run, photos: Photos) -> str:
+def generate_loading_code(run: Run, photos: PhotoSource) -> str:
     """The code that comes by the photos."""
     if photos.generator:
-        return _by_generator(run, photos)
-    return _into_memory(run, photos)
+        return _generate_generator_code(run, photos)
+    return _generate_memory_code(run, photos)
 
 
-def _by_generator(run: Run, photos: Photos) -> str:
+def _generate_generator_code(run: Run, photos: PhotoSource) -> str:
     assert photos.folders is not None and run.training is not None
     mode = "binary" if len(run.classes) == 2 else "sparse"
     changing = ""
-    if _active(run.augmentation):
+    if _list_active_operations(run.augmentation):
         assert run.augmentation is not None
-        made = code_templates.generator(run.augmentation, _active(run.augmentation))
+        made = code_templates.generator_definition(
+            run.augmentation, _list_active_operations(run.augmentation)
+        )
         changing = made.replace("generator = ", "augmenting = ", 1) + "\n"
     reads = "augmenting" if changing else "plain"
-    folder = {split: quoted(name) for split, (name, _) in photos.folders.items()}
-    names = {split: _list(names) for split, (_, names) in photos.folders.items()}
+    folder = {split: quote_python(name) for split, (name, _) in photos.folders.items()}
+    names = {split: _format_list(names) for split, (_, names) in photos.folders.items()}
     partly = run.training.validation_steps or 0
-    whole = -(-_count(run, "validation") // run.training.batch_size)
+    whole = -(-_count_photos(run, "validation") // run.training.batch_size)
     weighted = run.training.class_weights
     mixed = "seed=SEED" if partly < whole else "shuffle=False"
     return f"""\
@@ -166,12 +168,12 @@ train = {reads}.flow_from_directory(
 validation = plain.flow_from_directory(
     DATA / {folder["validation"]}, classes={names["validation"]}, {mixed}, **reading
 )
-{heavy_classes("train.classes") if weighted else ""}
+{generate_class_weights_code("train.classes") if weighted else ""}
 
 def endless(batches):
     \"\"\"A generator never ends: after the last photo it begins again.\"\"\"
     while True:
-        {_WEIGHTED if weighted else "yield next(batches)"}
+        {_WEIGHTED_YIELD if weighted else "yield next(batches)"}
 
 
 unchanged = plain.flow_from_directory(
@@ -182,12 +184,12 @@ print(shown.shape, labels.shape)
 """
 
 
-_WEIGHTED = """\
+_WEIGHTED_YIELD = """\
 photos, labels = next(batches)
         yield photos, labels, heavy[labels.astype(int)]"""
 
 
-def heavy_classes(labels: str) -> str:
+def generate_class_weights_code(labels: str) -> str:
     """The code that makes every class weigh the same, from the class numbers of all photos."""
     return f"""\
 counts = np.bincount({labels}, minlength=len(CLASSES))  # a rare class counts more
@@ -195,11 +197,11 @@ heavy = (counts.sum() / (len(CLASSES) * np.maximum(counts, 1))).astype("float32"
 """
 
 
-def _count(run: Run, split: str) -> int:
+def _count_photos(run: Run, split: str) -> int:
     return run.train_photos if split == "train" else run.validation_photos
 
 
-_READ = '''\
+_READ_CODE = '''\
 def read(names):
     """Photos of the names of each class: (N, SIZE, SIZE, 3) bytes, and (N,) class numbers."""
     photos, labels = [], []
@@ -216,7 +218,7 @@ def read(names):
             labels.append(label)
     return np.stack(photos), np.array(labels)
 '''
-_WALK = '''\
+_LIST_FILES_CODE = '''\
 def names(split, folders):
     """The names of the photos of each class folder, in order."""
     return [
@@ -230,20 +232,20 @@ def names(split, folders):
 '''
 
 
-def _into_memory(run: Run, photos: Photos) -> str:
+def _generate_memory_code(run: Run, photos: PhotoSource) -> str:
     assert run.training is not None
     if photos.folders:
-        find = f"\n\n{_WALK}"
+        find = f"\n\n{_LIST_FILES_CODE}"
         calls = {
-            split: f"names({quoted(name)}, {_list(names)})"
+            split: f"names({quote_python(name)}, {_format_list(names)})"
             for split, (name, names) in photos.folders.items()
         }
     else:
         find = ""
-        calls = {split: _named(lists) for split, lists in photos.listed.items()}
+        calls = {split: _format_file_names(lists) for split, lists in photos.listed.items()}
     steps = run.training.validation_steps
     return f"""\
-{_READ}{find}
+{_READ_CODE}{find}
 
 train_photos, train_labels = read({calls["train"]})
 validation_photos, validation_labels = read({calls["validation"]})
@@ -257,26 +259,26 @@ print(shown.shape, labels.shape)
 """
 
 
-def _named(lists: list[list[str]]) -> str:
+def _format_file_names(lists: list[list[str]]) -> str:
     """Names of photos as Python, a class a list."""
     rows = []
     for names in lists:
-        inside = "".join(f"        {quoted(name)},\n" for name in names)
+        inside = "".join(f"        {quote_python(name)},\n" for name in names)
         rows.append(f"    [\n{inside}    ],\n")
     return "[\n" + "".join(rows) + "]"
 
 
-def quoted(text: str) -> str:
+def quote_python(text: str) -> str:
     """A text as Python writes it, in double quotes where that is simple."""
     made = repr(text)
     return made if '"' in text or made[0] == '"' else f'"{made[1:-1]}"'
 
 
-def _list(names: Sequence[str]) -> str:
-    return f"[{', '.join(map(quoted, names))}]"
+def _format_list(names: Sequence[str]) -> str:
+    return f"[{', '.join(map(quote_python, names))}]"
 
 
-_GRID = '''\
+_GRID_CODE = '''\
 def grid(photos, titles, file):
     """Photos in a grid of four by five, as a picture and on the screen."""
     figure, places = plt.subplots(4, 5, figsize=(10, 8.6), layout="constrained")
@@ -290,16 +292,16 @@ def grid(photos, titles, file):
 '''
 
 
-def batch_grid_code(photos: Photos) -> str:
+def generate_batch_grid_code(photos: PhotoSource) -> str:
     """The code that shows a batch."""
     said = 'f"class {int(label)}"'  # a number: the font of a plot may lack a name's letters
-    return f'{_GRID}\n\ngrid(shown, [{said} for label in labels], "batch.png")\n'
+    return f'{_GRID_CODE}\n\ngrid(shown, [{said} for label in labels], "batch.png")\n'
 
 
-_COMPILED = "augmented = tf.function(lambda photos: augment(photos, training=True))"
+_COMPILED_AUGMENT = "augmented = tf.function(lambda photos: augment(photos, training=True))"
 
 
-def augmented_grid_code(run: Run, photos: Photos) -> str:
+def generate_augmented_grid_code(run: Run, photos: PhotoSource) -> str:
     """The code that shows one photo 20 times changed; empty where nothing is changed."""
     settings = run.augmentation
     if settings is None or settings.is_off:
@@ -311,11 +313,11 @@ variants = next(augmenting.flow(one, batch_size=20, shuffle=False, seed=SEED))
 grid(variants, [""] * 20, "augmented.png")
 """
     if run.model == backbones.TRANSFER:
-        settings = backbones.still(settings)
+        settings = backbones.per_photo_augmentation(settings)
         if settings is None:
             return ""
     mixing = settings.mixes
-    made = code_templates.definition(settings, settings.active)
+    made = code_templates.keras_layers_definition(settings, settings.active)
     sample = (
         """\
 pair = [np.flatnonzero(train_labels == label)[0] for label in (0, 1)] * 10
@@ -333,6 +335,6 @@ variants = augment(one, training=True)
     return f"""\
 {made}
 # As a graph it is several times quicker.
-{"mixed_batch = tf.function(mixed)" if mixing else _COMPILED}
+{"mixed_batch = tf.function(mixed)" if mixing else _COMPILED_AUGMENT}
 {sample}grid(variants, [""] * 20, "augmented.png")
 """

@@ -6,46 +6,50 @@ import ast
 from pathlib import Path
 from typing import Any
 
-from ..augmentation.code_templates import call, listed
+from ..augmentation.code_templates import format_call, format_list
 from ..base.errors import N_, RunError
 from ..config import NETWORKS, Network, Training, schedules
 from ..models import architecture, backbones, compact_table
 from ..runs import Run
-from .code_data import Photos, heavy_classes, quoted
+from .code_data import PhotoSource, generate_class_weights_code, quote_python
 
 Prose = tuple[str, dict[str, Any]]
 """A message of the catalogue and its values; values that are names are escaped where shown."""
 _CORE = Path(__file__).resolve().parent.parent
 
 
-def network(run: Run) -> tuple[list[Prose], str]:
+def generate_network_code(run: Run) -> tuple[list[Prose], str]:
     """What is said of the network of a run, and the code that builds and shows it.
 
     Raises:
         RunError: the pretrained weights are those of the run's model, and it has none.
     """
-    return _transfer_network(run) if run.model == backbones.TRANSFER else _plain_network(run)
+    return (
+        _generate_transfer_network(run)
+        if run.model == backbones.TRANSFER
+        else _generate_plain_network(run)
+    )
 
 
-def _plain_network(run: Run) -> tuple[list[Prose], str]:
+def _generate_plain_network(run: Run) -> tuple[list[Prose], str]:
     training = run.training
     assert training is not None
     units = 1 if len(run.classes) <= 2 else len(run.classes)
-    rows = architecture.of(training, max(len(run.classes), 2))
+    rows = architecture.list_training_layers(training, max(len(run.classes), 2))
     told: list[Prose] = [
         (
             N_("It has {parameters:,} parameters; model.summary() shows in which layers they lie."),
-            {"parameters": architecture.parameters(rows)},
+            {"parameters": architecture.count_parameters(rows)},
         )
     ]
     if training.model == compact_table.COMPACT:
-        made = _compact(units)
+        made = _generate_compact_code(units)
     else:
-        made = _sequential(training, units)
-    return told, f"{_precision(training)}{made}model.summary()\n"
+        made = _generate_sequential_code(training, units)
+    return told, f"{_generate_precision_code(training)}{made}model.summary()\n"
 
 
-def _precision(training: Training) -> str:
+def _generate_precision_code(training: Training) -> str:
     if not training.mixed_precision:
         return ""
     return """\
@@ -54,28 +58,28 @@ keras.config.set_dtype_policy("mixed_float16" if card else "mixed_bfloat16")
 """
 
 
-def output(units: int) -> str:
+def generate_output_layer(units: int) -> str:
     """The last layer as code: one sigmoid unit, or a softmax unit a class."""
     return f'layers.Dense({units}, activation="{"sigmoid" if units == 1 else "softmax"}"'
 
 
-def _sequential(training: Training, units: int) -> str:
+def _generate_sequential_code(training: Training, units: int) -> str:
     built = (training.network or Network()) if training.model == "custom" else None
     net = built or NETWORKS[training.model]
     lines = ["keras.Input((SIZE, SIZE, 3)),", "layers.Rescaling(1 / 255),"]
     for filters in net.filters:
-        lines += _block(net, filters)
+        lines += _generate_block_lines(net, filters)
     flat = net.head == "flatten"
     lines.append("layers.Flatten()," if flat else "layers.GlobalAveragePooling2D(),")
     if net.dropout:
         lines.append(f"layers.Dropout({net.dropout:g}),")
     if net.dense:
         lines.append(f'layers.Dense({net.dense}, activation="{net.activation}"),')
-    lines.append(f'{output(units)}, dtype="float32"),')
-    return f"model = {call('keras.Sequential', [listed(lines)])}\n"
+    lines.append(f'{generate_output_layer(units)}, dtype="float32"),')
+    return f"model = {format_call('keras.Sequential', [format_list(lines)])}\n"
 
 
-def _block(net: Network, filters: int) -> list[str]:
+def _generate_block_lines(net: Network, filters: int) -> list[str]:
     arguments = [str(filters), str(net.kernel)]
     if net.pooling == "stride":
         arguments.append("strides=2")
@@ -95,18 +99,18 @@ def _block(net: Network, filters: int) -> list[str]:
     return made
 
 
-def _compact(units: int) -> str:
+def _generate_compact_code(units: int) -> str:
     constants = "\n".join(
         f"{name} = {getattr(compact_table, name)!r}" for name in ("STEM", "WIDTHS", "DROPOUT")
     )
-    source = copied("models/compact.py")
+    source = copy_source("models/compact.py")
     return (
         f"from keras import KerasTensor\nfrom keras import layers as kl\n\n{constants}\n\n\n"
         f"{source}\n\nmodel = build(SIZE, {units})\n"
     )
 
 
-def copied(room: str) -> str:
+def copy_source(room: str) -> str:
     """The constants, functions and classes of one of the lab's own files, without its imports."""
     text = (_CORE / room).read_text(encoding="utf-8")
     lines = text.splitlines()
@@ -123,7 +127,7 @@ def copied(room: str) -> str:
     return "".join(parts) + "\n"
 
 
-def _transfer_network(run: Run) -> tuple[list[Prose], str]:
+def _generate_transfer_network(run: Run) -> tuple[list[Prose], str]:
     training = run.training
     assert training is not None
     known = backbones.BACKBONES[training.backbone]
@@ -142,7 +146,7 @@ backbone = keras.applications.{known.keras_name}(
                 name=run.name or run.id,
             )
         made = f"""\
-MODEL = {quoted(str(run.best_model))}  # the run's model, as "export … keras" writes it
+MODEL = {quote_python(str(run.best_model))}  # the run's model, as "export … keras" writes it
 whole = keras.models.load_model(MODEL, compile=False)
 backbone = keras.Model(whole.input, whole.layers[-2].output)
 """
@@ -161,12 +165,12 @@ backbone = keras.Model(whole.input, whole.layers[-2].output)
         ),
     ]
     units = 1 if len(run.classes) <= 2 else len(run.classes)
-    return told, f"{made}{_features(run)}{_last(units)}"
+    return told, f"{made}{_generate_features_code(run)}{_generate_last_layer_code(units)}"
 
 
-def _features(run: Run) -> str:
+def _generate_features_code(run: Run) -> str:
     assert run.training is not None
-    looks = backbones.looks(run.training, run.augmentation) - 1
+    looks = backbones.count_feature_passes(run.training, run.augmentation) - 1
     code = """\
 
 
@@ -190,16 +194,16 @@ train_labels = np.tile(train_labels, len(looks))
     return code
 
 
-def _last(units: int) -> str:
+def _generate_last_layer_code(units: int) -> str:
     return f"""\
 model = keras.Sequential(
-    [keras.Input((train_features.shape[1],)), {output(units)})]
+    [keras.Input((train_features.shape[1],)), {generate_output_layer(units)})]
 )
 model.summary()
 """
 
 
-_AVERAGING = '''\
+_AVERAGING_CODE = '''\
 class AveragedWeights(keras.callbacks.Callback):
     """Validates and keeps a moving average of the weights, which is calmer than they are."""
 
@@ -231,7 +235,7 @@ class AveragedWeights(keras.callbacks.Callback):
             weight.assign(average)
             average.assign(now)
 '''
-_SCHEDULE = '''\
+_SCHEDULE_CODE = '''\
 def learning_rate(step):
     """The learning rate of a step, counted from 0."""
 {body}
@@ -248,7 +252,7 @@ class Schedule(keras.callbacks.Callback):
         if rate is not None:
             self.model.optimizer.learning_rate = rate
 '''
-PLOTS = """\
+PLOT_CODE = """\
 epochs = range(1, len(history.history["loss"]) + 1)
 figure, places = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for place, name in zip(places, ("accuracy", "loss")):
@@ -261,16 +265,16 @@ SHOW
 """
 
 
-def callbacks(training: Training) -> str:
+def generate_callbacks_code(training: Training) -> str:
     """The code of the callbacks of a training, and the list of them."""
     parts, names = [], []
     mode = "max" if training.monitor == "val_accuracy" else "min"
     if training.weight_averaging:
-        parts.append(_AVERAGING.replace("{decay:g}", f"{training.weight_averaging:g}"))
+        parts.append(_AVERAGING_CODE.replace("{decay:g}", f"{training.weight_averaging:g}"))
         names.append("AveragedWeights()")
-    if not schedules.is_fixed(training):
+    if not schedules.is_constant(training):
         if training.warmup_epochs or training.schedule != "plateau":
-            parts.append(_schedule(training))
+            parts.append(_generate_schedule_code(training))
             names.append("Schedule()")
         if training.schedule == "plateau":
             names.append(
@@ -278,7 +282,9 @@ def callbacks(training: Training) -> str:
                 f" patience={training.plateau_patience}, min_delta=0)"
             )
     kept = f'"best.weights.h5", "{training.monitor}", mode="{mode}", save_best_only=True'
-    names.append(call("keras.callbacks.ModelCheckpoint", [f"{kept}, save_weights_only=True"]))
+    names.append(
+        format_call("keras.callbacks.ModelCheckpoint", [f"{kept}, save_weights_only=True"])
+    )
     names.append('keras.callbacks.CSVLogger("history.csv")')
     if training.early_stopping:
         names.append(
@@ -286,11 +292,11 @@ def callbacks(training: Training) -> str:
             f" patience={training.early_stopping})"
         )
     body = "".join(f"\n\n{part}" for part in parts)
-    every = listed([f"{name}," for name in names])
+    every = format_list([f"{name}," for name in names])
     return f"{body}{chr(10) * (2 if parts else 0)}callbacks = {every}\n"
 
 
-def _schedule(training: Training) -> str:
+def _generate_schedule_code(training: Training) -> str:
     top = f"{training.learning_rate:g}"
     lines = []
     if training.warmup_epochs:
@@ -307,21 +313,21 @@ def _schedule(training: Training) -> str:
             f"return {top} * (1 + np.cos(np.pi * done)) / 2",
         ]
     elif training.schedule == "step":
-        first, second = schedules.DROPS_AT
+        first, second = schedules.STEP_FRACTIONS
         lines += [
             "epoch = step // STEPS",
             f"drops = (epoch >= {first} * EPOCHS) + (epoch >= {second} * EPOCHS)",
-            f"return {top} * {schedules.DROP} ** int(drops)",
+            f"return {top} * {schedules.STEP_FACTOR} ** int(drops)",
         ]
     elif training.schedule == "plateau":
         lines.append("return None  # ReduceLROnPlateau goes on from here")
     else:
         lines.append(f"return {top}")
-    return _SCHEDULE.replace("{body}", "".join(f"    {line}\n" for line in lines))
+    return _SCHEDULE_CODE.replace("{body}", "".join(f"    {line}\n" for line in lines))
 
 
-_UNDECAYED = 'optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])\n'
-_LARGER_SHARE = '''\
+_NO_DECAY_CODE = 'optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])\n'
+_LARGER_SHARE_CODE = '''\
 def larger_share(truth, said):
     """Accuracy on mixed or smoothed labels: is the class with the larger share recognised?"""
     return keras.metrics.binary_accuracy(ops.round(truth), said)
@@ -330,23 +336,23 @@ def larger_share(truth, said):
 '''
 
 
-def is_soft(run: Run) -> bool:
+def has_soft_labels(run: Run) -> bool:
     """Whether labels are shares of classes: photos are mixed, or labels smoothed."""
     assert run.training is not None
     mixes = run.augmentation is not None and run.augmentation.mixes
     return mixes or run.training.label_smoothing > 0
 
 
-def fit(run: Run, photos: Photos) -> tuple[list[Prose], str]:
+def generate_fit_code(run: Run, photos: PhotoSource) -> tuple[list[Prose], str]:
     """What is said of the training of a run, and its code up to the history."""
     training = run.training
     assert training is not None
     parts = [
-        _optimizer(training),
-        "" if photos.generator else f"\n\n{_batches(run)}\n\n",
-        _compile(run),
-        callbacks(training),
-        _call(run, photos),
+        _generate_optimizer_code(training),
+        "" if photos.generator else f"\n\n{_generate_batches_code(run)}\n\n",
+        _generate_compile_code(run),
+        generate_callbacks_code(training),
+        _generate_fit_call(run, photos),
     ]
     told: list[Prose] = [
         (
@@ -374,12 +380,12 @@ def fit(run: Run, photos: Photos) -> tuple[list[Prose], str]:
     return told, "".join(parts)
 
 
-def _optimizer(training: Training) -> str:
+def _generate_optimizer_code(training: Training) -> str:
     rate, decay = f"{training.learning_rate:g}", f"{training.weight_decay:g}"
     decayed = f", weight_decay={decay}" if training.weight_decay else ""
-    spared = _UNDECAYED if training.weight_decay else ""
+    spared = _NO_DECAY_CODE if training.weight_decay else ""
     if training.optimizer == "muon":
-        source = copied("training/muon.py")
+        source = copy_source("training/muon.py")
         return (
             f"import math\nfrom typing import Any\n\n{source}\n\noptimizer = make({rate},"
             f" {decay})\n{spared}"
@@ -393,12 +399,12 @@ def _optimizer(training: Training) -> str:
     return f"optimizer = keras.optimizers.{call}\n{spared}"
 
 
-def _compile(run: Run) -> str:
+def _generate_compile_code(run: Run) -> str:
     classes = max(len(run.classes), 2)
-    loss = architecture.loss(classes, is_soft(run))
-    own = is_soft(run) and classes == 2
+    loss = architecture.loss_name(classes, has_soft_labels(run))
+    own = has_soft_labels(run) and classes == 2
     metric = 'keras.metrics.MeanMetricWrapper(larger_share, name="accuracy")' if own else ""
-    return f"""{_LARGER_SHARE if own else ""}\
+    return f"""{_LARGER_SHARE_CODE if own else ""}\
 model.compile(
     optimizer=optimizer,
     loss="{loss}",
@@ -408,7 +414,7 @@ model.compile(
 """
 
 
-def _batches(run: Run) -> str:
+def _generate_batches_code(run: Run) -> str:
     """Endless batches from memory, changed as the run changes them."""
     training, settings = run.training, run.augmentation
     assert training is not None
@@ -419,7 +425,7 @@ def _batches(run: Run) -> str:
         "labels = train_labels[chosen]",
     ]
     weighted = training.class_weights
-    soft = is_soft(run)
+    soft = has_soft_labels(run)
     if soft:
         lines.append('labels = np.eye(len(CLASSES), dtype="float32")[labels]')
     if not transfer and settings is not None and not settings.is_off:
@@ -436,7 +442,7 @@ def _batches(run: Run) -> str:
     inside = "".join(f"        {line}\n" for line in lines)
     heavy = ""
     if weighted:
-        heavy = f"{heavy_classes('train_labels')}\n\n"
+        heavy = f"{generate_class_weights_code('train_labels')}\n\n"
     return f'''{heavy}\
 def batches():
     """Endless batches; every photo comes once before any comes again."""
@@ -448,7 +454,7 @@ def batches():
 {inside}'''
 
 
-def _call(run: Run, photos: Photos) -> str:
+def _generate_fit_call(run: Run, photos: PhotoSource) -> str:
     training = run.training
     assert training is not None
     classes = max(len(run.classes), 2)
@@ -459,17 +465,17 @@ def _call(run: Run, photos: Photos) -> str:
     else:
         kind = "features" if run.model == backbones.TRANSFER else "photos"
         labels = "validation_labels"
-        if is_soft(run) and classes > 2:
+        if has_soft_labels(run) and classes > 2:
             labels = 'np.eye(len(CLASSES), dtype="float32")[validation_labels]'
         arguments = ["batches()", f"validation_data=(validation_{kind}, {labels})"]
         arguments.append("validation_batch_size=BATCH")
     arguments += ["steps_per_epoch=STEPS", "epochs=EPOCHS", "callbacks=callbacks"]
     # Keras warns where it is left to shuffle what a generator gives.
     arguments += ["shuffle=False", "verbose=2"]
-    return f"history = {call('model.fit', [f'{argument},' for argument in arguments])}\n"
+    return f"history = {format_call('model.fit', [f'{argument},' for argument in arguments])}\n"
 
 
-def save(run: Run, photos: Photos) -> tuple[list[Prose], str]:
+def generate_save_code(run: Run, photos: PhotoSource) -> tuple[list[Prose], str]:
     """What is said of saving, and the code that keeps the best epoch's model."""
     lines = ['model.load_weights("best.weights.h5")']
     told: list[Prose] = [
@@ -477,8 +483,8 @@ def save(run: Run, photos: Photos) -> tuple[list[Prose], str]:
     ]
     if run.model == backbones.TRANSFER:
         lines.append("model = keras.Model(backbone.input, model(backbone.output))")
-    elif is_soft(run):
-        loss = architecture.loss(max(len(run.classes), 2), True)
+    elif has_soft_labels(run):
+        loss = architecture.loss_name(max(len(run.classes), 2), True)
         lines.append("# So that the file opens without this code.")
         lines.append(f'model.compile(optimizer="adam", loss="{loss}", metrics=["accuracy"])')
     lines += [

@@ -12,13 +12,13 @@ import tensorflow as tf
 from ..base import files
 from . import inference, parity_photos
 
-CALIBRATION = 100
+CALIBRATION_PHOTOS = 100
 """Training photos that tell int8 the range of every layer's values."""
 
 
 def saved_model(source: Path, out: Path) -> None:
     """Write the folder of a SavedModel, whose endpoint `serve` takes (B, S, S, 3) float32."""
-    _export(source, out, "tf_saved_model")
+    _export_keras_model(source, out, "tf_saved_model")
 
 
 def onnx(source: Path, out: Path) -> None:
@@ -26,12 +26,12 @@ def onnx(source: Path, out: Path) -> None:
     with warnings.catch_warnings():
         # Keras looks for NumPy's old np.object there, on purpose.
         warnings.simplefilter("ignore", FutureWarning)
-        _export(source, out, "onnx")
+        _export_keras_model(source, out, "onnx")
 
 
 def litert(source: Path, out: Path) -> None:
     """Write a LiteRT file in float32."""
-    _export(source, out, "litert")
+    _export_keras_model(source, out, "litert")
 
 
 def litert_int8(source: Path, out: Path) -> None:
@@ -39,9 +39,9 @@ def litert_int8(source: Path, out: Path) -> None:
 
     Input and output stay float32: it is asked like `litert`, and its answer is one of 256 steps.
     """
-    model, predictor = inference.model(source)
-    photos = parity_photos.of(
-        source, predictor.classes, predictor.size, "train", CALIBRATION
+    model, predictor = inference.load_inference_model(source)
+    photos = parity_photos.load_parity_photos(
+        source, predictor.classes, predictor.size, "train", CALIBRATION_PHOTOS
     ).photos
     values = predictor.values(photos)
     with files.temporary_folder("export") as folder:
@@ -53,6 +53,6 @@ def litert_int8(source: Path, out: Path) -> None:
         out.write_bytes(converter.convert())
 
 
-def _export(source: Path, out: Path, kind: str) -> None:
-    model: Any = inference.model(source)[0]
+def _export_keras_model(source: Path, out: Path, kind: str) -> None:
+    model: Any = inference.load_inference_model(source)[0]
     model.export(str(out), format=kind, verbose=False)

@@ -23,48 +23,48 @@ from ..data.datasets import Dataset
 from ..runs import model_registry
 from ..storage import shard_cache
 from . import export_files, formats, parity_photos
-from .export_files import Made, Phase
+from .export_files import ExportResult, PhaseCallback
 
 FORMAT = 1
 MAX_BYTES = 2_000_000_000
 """What all of them may take on the disk; the ones made longest ago go first."""
-_TOLD = ("settings.json", "about.json", "metrics.jsonl", "backup.json")
-_WAITS = N_("Waiting for another export to end…")
-_one = threading.Lock()
+_REPORT_INPUT_FILES = ("settings.json", "about.json", "metrics.jsonl", "backup.json")
+_WAITING_MESSAGE = N_("Waiting for another export to end…")
+_export_lock = threading.Lock()
 
 
-def root() -> Path:
+def export_cache_root() -> Path:
     """Where they lie."""
-    return shard_cache.exports()
+    return shard_cache.exports_folder()
 
 
-class Shelf:
+class ExportCache:
     """The exports of one run or model; what is to be read is in the language of the code."""
 
     def __init__(self, source: Path, classes: tuple[str, ...], language: str = "en") -> None:
         self.source, self.language = source, language
-        self._model = predictions.digest(model_registry.find(source))
-        self.dataset: Dataset | None = parity_photos.dataset_of(source, classes)
+        self._model = predictions.digest_model(model_registry.find_model_file(source))
+        self.dataset: Dataset | None = parity_photos.find_training_dataset(source, classes)
 
-    def find(self, kind: str) -> Made | None:
+    def find(self, kind: str) -> ExportResult | None:
         """An export made earlier that still holds."""
-        return _read(self._place(kind))
+        return _read_cached_export(self._place(kind))
 
-    def make(self, kind: str, phase: Phase) -> Made:
+    def make(self, kind: str, phase: PhaseCallback) -> ExportResult:
         """Make it, or take the one made earlier; see `export.make`. One is made at a time."""
-        while not _one.acquire(timeout=0.3):
-            phase(_WAITS)
+        while not _export_lock.acquire(timeout=0.3):
+            phase(_WAITING_MESSAGE)
         try:
             return self.find(kind) or self._make(kind, phase)
         finally:
-            _one.release()
+            _export_lock.release()
 
-    def _make(self, kind: str, phase: Phase) -> Made:
+    def _make(self, kind: str, phase: PhaseCallback) -> ExportResult:
         place = self._place(kind)
-        with files.temporary_beside(root() / "making") as making:
+        with files.temporary_beside(export_cache_root() / "making") as making:
             try:
                 making.mkdir(parents=True)
-                made = export_files.make(
+                made = export_files.export_in_subprocess(
                     self.source, kind, making, phase, packed=True, language=self.language
                 )
                 record = {
@@ -85,35 +85,38 @@ class Shelf:
                     path=place,
                     reason=error.strerror or str(error),
                 ) from error
-        _prune(place)
-        return Made(place / made.path.name, made.bytes, made.parity)
+        _prune_cache(place)
+        return ExportResult(place / made.path.name, made.bytes, made.parity)
 
     def _place(self, kind: str) -> Path:
         digest = hashlib.sha256(self._model.encode())
         if self.dataset is not None:
             digest.update(self.dataset.fingerprint.encode())
-        if formats.format_of(kind).group != "model":
+        if formats.get_format(kind).group != "model":
             digest.update(self.language.encode())
-            folder = model_registry.folder(self.source)
-            for path in [*(folder / name for name in _TOLD), *folder.glob("predictions/*.json")]:
+            folder = model_registry.resolve_run_folder(self.source)
+            for path in [
+                *(folder / name for name in _REPORT_INPUT_FILES),
+                *folder.glob("predictions/*.json"),
+            ]:
                 with suppress(OSError):
                     digest.update(path.read_bytes())
-        return root() / f"{kind}-{digest.hexdigest()[:20]}"
+        return export_cache_root() / f"{kind}-{digest.hexdigest()[:20]}"
 
 
-def _read(place: Path) -> Made | None:
+def _read_cached_export(place: Path) -> ExportResult | None:
     with suppress(CatDogError, KeyError, TypeError, ValueError):
         record = files.read_json(place / "export.json")
         path = place / str(record["file"])
         if record["format"] <= FORMAT and path.parent == place and path.is_file():
-            return Made(path, int(record["bytes"]), record["parity"])
+            return ExportResult(path, int(record["bytes"]), record["parity"])
     return None
 
 
-def _prune(newest: Path) -> None:
+def _prune_cache(newest: Path) -> None:
     """Keep the whole of it below `MAX_BYTES`; what broke off goes, too."""
     taken = 0
-    for place in sorted(root().iterdir(), key=_age, reverse=True):
+    for place in sorted(export_cache_root().iterdir(), key=_modified_time, reverse=True):
         inside = [path for path in place.rglob("*") if path.is_file()]
         with suppress(OSError):
             taken += sum(path.stat().st_size for path in inside)
@@ -121,7 +124,7 @@ def _prune(newest: Path) -> None:
             files.remove_tree(place)
 
 
-def _age(place: Path) -> float:
+def _modified_time(place: Path) -> float:
     with suppress(OSError):
         return place.stat().st_mtime
     return 0.0

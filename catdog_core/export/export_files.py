@@ -1,6 +1,6 @@
 """Runs and models as files for elsewhere. Light; what writes them is imported when it is asked.
 
-As a module it is also the subprocess of `make`: conversion leaves hundreds of megabytes and much
+As a module it is also the subprocess of `export_in_subprocess`: conversion leaves hundreds of megabytes and much
 chatter in its process, and native code that fails takes it down. None of that may happen to a
 server.
 """
@@ -20,23 +20,23 @@ from ..base.errors import N_, CatDogError
 from . import formats
 from .formats import FORMATS, Exporter
 
-__all__ = ["FORMATS", "Exporter", "Made", "make", "save"]
+__all__ = ["FORMATS", "ExportResult", "Exporter", "export_in_process", "export_in_subprocess"]
 
-Phase = Callable[[str], None]
+PhaseCallback = Callable[[str], None]
 """Called with a message of the catalogue, again and again; what it raises ends the work."""
 _PHASES = {
     "starting": N_("Loading TensorFlow…"),
     "writing": N_("Writing the file…"),
     "comparing": N_("Comparing its answers with the Keras model's…"),
 }
-_SILENT = N_(
+_UNEXPLAINED_END = N_(
     "The export ended without saying why; the machine may have run out of memory. Close other"
     " programs, then try again."
 )
 
 
 @dataclass(frozen=True)
-class Made:
+class ExportResult:
     """An export: its file or folder, the bytes it takes, and how it compares.
 
     `parity` is what `exports.parity.measure` tells; None for what is no model.
@@ -47,7 +47,7 @@ class Made:
     parity: dict[str, Any] | None
 
 
-def save(model_or_run: Path, kind: str, out: Path) -> Path:
+def export_in_process(model_or_run: Path, kind: str, out: Path) -> Path:
     """Write a run, or its best model, for elsewhere, in this process; loads TensorFlow.
 
     Args:
@@ -60,32 +60,32 @@ def save(model_or_run: Path, kind: str, out: Path) -> Path:
         ModelError: there is no model yet.
         CatDogError: the format is unknown, needs a package, or the file cannot be written.
     """
-    exporter = formats.format_of(kind)
+    exporter = formats.get_format(kind)
     with files.temporary_folder("export") as folder:
-        return place(_write(exporter, Path(model_or_run), folder), out)
+        return install_export(_write_export(exporter, Path(model_or_run), folder), out)
 
 
-def make(
+def export_in_subprocess(
     model_or_run: Path,
     kind: str,
     folder: Path,
-    phase: Phase,
+    phase: PhaseCallback,
     packed: bool = False,
     language: str = "en",
-) -> Made:
+) -> ExportResult:
     """Write it in a process of its own, and compare its answers with the Keras model's.
 
     Args:
-        model_or_run, kind: as for `save`.
+        model_or_run, kind: as for `export_in_process`.
         folder: where to make the file; it exists.
         phase: told what goes on.
         packed: make a zip of a format that is a folder.
         language: of what is to be read, such as "ko".
 
     Raises:
-        CatDogError: as for `save`.
+        CatDogError: as for `export_in_process`.
     """
-    exporter = formats.format_of(kind)
+    exporter = formats.get_format(kind)
     exporter.refuse_missing()
     asked = {
         "source": str(model_or_run),
@@ -103,13 +103,13 @@ def make(
         now = line.get("phase", now)
         phase(_PHASES[now])
 
-    subprocess_jobs.run_subprocess("catdog_core.export", asked, tell, _SILENT, quiet=True)
+    subprocess_jobs.run_subprocess("catdog_core.export", asked, tell, _UNEXPLAINED_END, quiet=True)
     if not found:
-        raise CatDogError(_SILENT)
-    return Made(folder / found["file"], found["bytes"], found["parity"])
+        raise CatDogError(_UNEXPLAINED_END)
+    return ExportResult(folder / found["file"], found["bytes"], found["parity"])
 
 
-def place(made: Path, out: Path) -> Path:
+def install_export(made: Path, out: Path) -> Path:
     """Put a finished file or folder where it is wanted: whole, or not at all.
 
     Raises:
@@ -117,23 +117,23 @@ def place(made: Path, out: Path) -> Path:
     """
     out = Path(out)
     if made.is_dir():
-        _place_folder(made, out)
+        _install_folder(made, out)
         return out
-    with files.replacing(out) as temporary:
+    with files.atomic_replace(out) as temporary:
         shutil.copyfile(made, temporary)
     return out
 
 
-def taken(out: Path) -> CatDogError:
+def output_exists_error(out: Path) -> CatDogError:
     """The error of a folder that is to be written where something is already."""
     return CatDogError(
         "{path} already holds something. Expected a new or empty folder. Name another.", path=out
     )
 
 
-def _place_folder(made: Path, out: Path) -> None:
-    if files.is_taken(out):
-        raise taken(out)
+def _install_folder(made: Path, out: Path) -> None:
+    if files.exists_nonempty(out):
+        raise output_exists_error(out)
     with files.temporary_beside(out) as beside:
         try:
             beside.parent.mkdir(parents=True, exist_ok=True)
@@ -150,35 +150,37 @@ def _place_folder(made: Path, out: Path) -> None:
             ) from error
 
 
-def _write(exporter: Exporter, source: Path, folder: Path) -> Path:
+def _write_export(exporter: Exporter, source: Path, folder: Path) -> Path:
     # Converters choose the format by the extension, which the user's name need not have.
     made = folder / ("model" if exporter.is_folder else f"model{exporter.extension}")
     exporter.write(source, made)
     return made
 
 
-def _answer(request: dict[str, Any]) -> None:
-    """Convert, then compare, as `make` asks for; in the subprocess."""
-    os.environ[report_language.VARIABLE] = request["language"]
+def _handle_export_request(request: dict[str, Any]) -> None:
+    """Convert, then compare, as `export_in_subprocess` asks for; in the subprocess."""
+    os.environ[report_language.LANGUAGE_VARIABLE] = request["language"]
     source, kind = Path(request["source"]), request["kind"]
     try:
-        exporter = formats.format_of(kind)
+        exporter = formats.get_format(kind)
         if exporter.loads_tensorflow:
             library_output.import_tensorflow()
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
         subprocess_jobs.emit(phase="writing")
-        out = _write(exporter, source, Path(request["folder"]))
+        out = _write_export(exporter, source, Path(request["folder"]))
         parity = None
         if exporter.group == "model":
-            from .parity import measure
+            from .parity import measure_parity
 
             subprocess_jobs.emit(phase="comparing")
-            parity = measure(source, kind, out)
+            parity = measure_parity(source, kind, out)
         if exporter.is_folder and request["packed"]:
             shutil.make_archive(str(out), "zip", out.parent, out.name)
             shutil.rmtree(out)
             out = out.with_suffix(".zip")
-        subprocess_jobs.emit(result={"file": out.name, "bytes": files.size(out), "parity": parity})
+        subprocess_jobs.emit(
+            result={"file": out.name, "bytes": files.disk_usage(out), "parity": parity}
+        )
     except CatDogError:
         raise
     except Exception as error:
@@ -191,4 +193,4 @@ def _answer(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    subprocess_jobs.handle_request(_answer)
+    subprocess_jobs.handle_request(_handle_export_request)

@@ -75,9 +75,9 @@ class Exporter:
         cast("Callable[[Path, Path], None]", getattr(module, function))(source, out)
 
 
-_ONNX = N_("Install it with: pip install tf2onnx onnx")
+_ONNX_INSTALL_HINT = N_("Install it with: pip install tf2onnx onnx")
 
-_ALL = (
+_EXPORTERS = (
     Exporter(
         kind="keras",
         label=N_("Keras"),
@@ -124,7 +124,7 @@ _ALL = (
         extension=".onnx",
         writer="converted:onnx",
         needs=("tf2onnx", "onnx"),
-        install=_ONNX,
+        install=_ONNX_INSTALL_HINT,
     ),
     Exporter(
         kind="bundle",
@@ -189,11 +189,11 @@ _ALL = (
 )
 
 
-FORMATS: dict[str, Exporter] = {exporter.kind: exporter for exporter in _ALL}
+FORMATS: dict[str, Exporter] = {exporter.kind: exporter for exporter in _EXPORTERS}
 """In the order the page shows them."""
 
 
-def format_of(kind: str) -> Exporter:
+def get_format(kind: str) -> Exporter:
     """The format of a name.
 
     Raises:

@@ -12,7 +12,7 @@ from ..analysis import predict
 from ..analysis.predict import Predictor
 
 
-def model(source: Path) -> tuple[Any, Predictor]:
+def load_inference_model(source: Path) -> tuple[Any, Predictor]:
     """The network to convert, and the predictor that says how it is asked.
 
     It gives what the predictor gives: scores of a last layer without an activation become
@@ -21,8 +21,8 @@ def model(source: Path) -> tuple[Any, Predictor]:
     Raises:
         ModelError: there is no usable model.
     """
-    predictor = predict.load(source)
-    found = _in_32_bits(predictor.model)
+    predictor = predict.load_predictor(source)
+    found = _convert_to_float32(predictor.model)
     if predict.gives_raw_scores(found):
         last = "sigmoid" if found.output_shape[-1] == 1 else "softmax"
         found = keras.Sequential([found, keras.layers.Activation(last)])
@@ -31,17 +31,17 @@ def model(source: Path) -> tuple[Any, Predictor]:
     return found, predictor
 
 
-def _in_32_bits(found: Any) -> Any:
+def _convert_to_float32(found: Any) -> Any:
     """The same network where it was trained in mixed precision, which other runtimes lack."""
     config = found.get_config()
-    if not _unmix(config):
+    if not _replace_mixed_precision(config):
         return found
     plain = type(found).from_config(config)
     plain.set_weights(found.get_weights())
     return plain
 
 
-def _unmix(config: Any) -> bool:
+def _replace_mixed_precision(config: Any) -> bool:
     """Turn mixed precision into float32 within a configuration; whether there was any."""
     found = False
     waiting = [config]

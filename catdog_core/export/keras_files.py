@@ -15,24 +15,26 @@ from ..runs import model_registry
 
 def keras(source: Path, out: Path) -> None:
     """Write a run's best model, or a model file, as a `.keras` archive."""
-    _write(source, out, ".keras")
+    _write_model(source, out, ".keras")
 
 
 def h5(source: Path, out: Path) -> None:
     """Write a run's best model, or a model file, as an `.h5` file."""
-    _write(source, out, ".h5")
+    _write_model(source, out, ".h5")
 
 
-def _write(source: Path, out: Path, kind: str) -> None:
+def _write_model(source: Path, out: Path, kind: str) -> None:
     """The model alone: what an optimizer remembers doubles a file and tells of the training."""
-    path = model_registry.find(source)
-    if untrusted_models.inspect(path) == kind and _is_bare(path, kind):
+    path = model_registry.find_model_file(source)
+    if untrusted_models.inspect_model_file(path) == kind and _is_inference_only(path, kind):
         files.write_bytes(out, path.read_bytes())
     else:
-        keras_models.save(keras_models.load(path), out, keras_models.about(path), optimizer=False)
+        keras_models.save_model(
+            keras_models.load_model(path), out, keras_models.read_metadata(path), optimizer=False
+        )
 
 
-def _is_bare(path: Path, kind: str) -> bool:
+def _is_inference_only(path: Path, kind: str) -> bool:
     """Whether a file that was inspected holds nothing of a training."""
     if kind == ".h5":
         with h5py.File(path) as file:
@@ -43,4 +45,4 @@ def _is_bare(path: Path, kind: str) -> bool:
         return not json.loads(archive.read("config.json")).get("compile_config")
 
 
-_MEMBERS = {"config.json", "metadata.json", "model.weights.h5", keras_models.ABOUT}
+_MEMBERS = {"config.json", "metadata.json", "model.weights.h5", keras_models.METADATA_MEMBER}

@@ -19,7 +19,7 @@ from typing import Any
 from .. import runs
 from ..base import files, report_language
 from ..base.errors import N_, CatDogError, DatasetError, RunError
-from ..base.report_language import Say
+from ..base.report_language import Translator
 from ..data import datasets
 from ..models import architecture
 from ..runs import Run, model_registry
@@ -31,7 +31,7 @@ from .code_training import Prose
 class Cell:
     """A step of the code: its title and explanation, messages of the catalogue, and the Python.
 
-    In `code`, a line ``SHOW`` stands where a picture is to be shown.
+    In `code`, a line ``SHOW_LINE`` stands where a picture is to be shown.
     """
 
     title: str
@@ -39,7 +39,7 @@ class Cell:
     code: str
 
 
-def cells_of(source: Path) -> tuple[Run, list[Cell]]:
+def build_cells(source: Path) -> tuple[Run, list[Cell]]:
     """A run, and its code from the first line to the last.
 
     Args:
@@ -49,32 +49,32 @@ def cells_of(source: Path) -> tuple[Run, list[Cell]]:
         RunError: it is damaged, or has no settings to make code of.
         CatDogError: its dataset is gone, so that nobody knows which photos it was trained on.
     """
-    run = runs.load(model_registry.folder(source))
+    run = runs.load_run(model_registry.resolve_run_folder(source))
     if run.training is None or run.is_history:
         raise RunError(
             "Run '{name}' has no settings the code could be made of. Expected one trained here.",
             name=run.name or run.id,
         )
-    photos = code_data.photos_of(run, _dataset(run))
+    photos = code_data.find_photo_source(run, _load_dataset(run))
     return run, [
-        _head(run, photos),
+        _build_head_cell(run, photos),
         Cell(
             N_("The photos"),
-            _told(code_data.photos_prose(photos)),
-            code_data.loading_code(run, photos),
+            _to_prose(code_data.describe_photo_source(photos)),
+            code_data.generate_loading_code(run, photos),
         ),
         Cell(
             N_("One batch"),
-            _told([N_("A batch as the network gets it, in a grid of four by five.")]),
-            code_data.batch_grid_code(photos),
+            _to_prose([N_("A batch as the network gets it, in a grid of four by five.")]),
+            code_data.generate_batch_grid_code(photos),
         ),
-        *_augmented(run, photos),
-        Cell(N_("The network"), *_with(code_training.network(run))),
-        Cell(N_("Training"), *_with(code_training.fit(run, photos))),
-        Cell(N_("Saving"), *_with(code_training.save(run, photos))),
+        *_build_augmented_cells(run, photos),
+        Cell(N_("The network"), *_to_cell_arguments(code_training.generate_network_code(run))),
+        Cell(N_("Training"), *_to_cell_arguments(code_training.generate_fit_code(run, photos))),
+        Cell(N_("Saving"), *_to_cell_arguments(code_training.generate_save_code(run, photos))),
         Cell(
             N_("Overfitting"),
-            _told(
+            _to_prose(
                 [
                     N_(
                         "Training (red) against validation (blue), accuracy left, loss right: where"
@@ -82,14 +82,16 @@ def cells_of(source: Path) -> tuple[Run, list[Cell]]:
                     )
                 ]
             ),
-            code_training.PLOTS,
+            code_training.PLOT_CODE,
         ),
     ]
 
 
-def _head(run: Run, photos: code_data.Photos) -> Cell:
+def _build_head_cell(run: Run, photos: code_data.PhotoSource) -> Cell:
     assert run.training is not None
-    parameters = architecture.parameters(architecture.of(run.training, max(len(run.classes), 2)))
+    parameters = architecture.count_parameters(
+        architecture.list_training_layers(run.training, max(len(run.classes), 2))
+    )
     packages = "tensorflow keras numpy matplotlib pillow scipy"
     prose: list[Prose] = [
         (
@@ -123,32 +125,32 @@ def _head(run: Run, photos: code_data.Photos) -> Cell:
                 {"name": str(run.parent.get("name") or run.parent.get("id") or "")},
             )
         )
-    return Cell(N_("A training as code"), tuple(prose), code_data.head_code(run, photos))
+    return Cell(N_("A training as code"), tuple(prose), code_data.generate_setup_code(run, photos))
 
 
-def _augmented(run: Run, photos: code_data.Photos) -> list[Cell]:
-    code = code_data.augmented_grid_code(run, photos)
+def _build_augmented_cells(run: Run, photos: code_data.PhotoSource) -> list[Cell]:
+    code = code_data.generate_augmented_grid_code(run, photos)
     if not code:
         return []
     prose = [
         N_("Augmentation makes many photos of one: one training photo, changed 20 times."),
         N_("Validation photos are never changed."),
     ]
-    return [Cell(N_("One photo, augmented"), _told(prose), code)]
+    return [Cell(N_("One photo, augmented"), _to_prose(prose), code)]
 
 
-def _told(messages: list[str]) -> tuple[Prose, ...]:
+def _to_prose(messages: list[str]) -> tuple[Prose, ...]:
     return tuple((message, {}) for message in messages)
 
 
-def _with(made: tuple[list[Prose], str]) -> tuple[tuple[Prose, ...], str]:
+def _to_cell_arguments(made: tuple[list[Prose], str]) -> tuple[tuple[Prose, ...], str]:
     prose, code = made
     return tuple(prose), code
 
 
-def _dataset(run: Run) -> datasets.Dataset:
+def _load_dataset(run: Run) -> datasets.Dataset:
     try:
-        found = datasets.as_of(run.dataset_id, run.dataset_fingerprint)
+        found = datasets.load_dataset_as_of(run.dataset_id, run.dataset_fingerprint)
         if isinstance(found.root, Path):
             return found
         raise DatasetError(
@@ -164,13 +166,13 @@ def _dataset(run: Run) -> datasets.Dataset:
         ) from error
 
 
-_WIDTH = 92
-SHOW = re.compile(r"^(\s*)SHOW$", re.MULTILINE)
+_COMMENT_WIDTH = 92
+SHOW_LINE = re.compile(r"^(\s*)SHOW$", re.MULTILINE)
 """The line of a code cell where a picture is to be shown."""
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|~$&!-])")
+_MARKDOWN_CHARACTERS = re.compile(r"([\\`*_{}\[\]()<>#|~$&!-])")
 
 
-def write_script(source: Path, out: Path, say: Say | None = None) -> None:
+def write_script(source: Path, out: Path, say: Translator | None = None) -> None:
     """Write the code of a run as a script, its explanations as comments.
 
     Args:
@@ -179,24 +181,33 @@ def write_script(source: Path, out: Path, say: Say | None = None) -> None:
         say: puts messages into the reader's language; by default that of the environment.
 
     Raises:
-        CatDogError: as `cells_of`, or the file cannot be written.
+        CatDogError: as `build_cells`, or the file cannot be written.
     """
-    text = "\n\n".join(_commented(*each) for each in _translated(source, say, files.shown))
-    _write(out, re.sub(r"\n{4,}", "\n\n\n", text))
+    text = "\n\n".join(
+        _format_commented_cell(*each)
+        for each in _translate_cells(source, say, files.truncate_for_display)
+    )
+    _write_text(out, re.sub(r"\n{4,}", "\n\n\n", text))
 
 
-def write_notebook(source: Path, out: Path, say: Say | None = None) -> None:
+def write_notebook(source: Path, out: Path, say: Translator | None = None) -> None:
     """Write the code of a run as a Jupyter notebook, format 4.5. As `write_script`."""
     made: list[dict[str, Any]] = []
-    for number, (title, *paragraphs, code) in enumerate(_translated(source, say, _escaped)):
+    for number, (title, *paragraphs, code) in enumerate(
+        _translate_cells(source, say, _escape_markdown)
+    ):
         heading = f"{'#' if number == 0 else '##'} {title}"
         text, code = (
             "\n\n".join([heading, *paragraphs]),
-            SHOW.sub(r"\1plt.show()", code).strip("\n"),
+            SHOW_LINE.sub(r"\1plt.show()", code).strip("\n"),
         )
-        made.append(_cell("markdown", f"text-{number}", text))
+        made.append(_build_notebook_cell("markdown", f"text-{number}", text))
         made.append(
-            {**_cell("code", f"code-{number}", code), "outputs": [], "execution_count": None}
+            {
+                **_build_notebook_cell("code", f"code-{number}", code),
+                "outputs": [],
+                "execution_count": None,
+            }
         )
     book = {
         "cells": made,
@@ -207,15 +218,15 @@ def write_notebook(source: Path, out: Path, say: Say | None = None) -> None:
         "nbformat": 4,
         "nbformat_minor": 5,
     }
-    _write(out, json.dumps(book, ensure_ascii=False, indent=1) + "\n")
+    _write_text(out, json.dumps(book, ensure_ascii=False, indent=1) + "\n")
 
 
-def _translated(
-    source: Path, say: Say | None, shown: Callable[[str], str]
+def _translate_cells(
+    source: Path, say: Translator | None, shown: Callable[[str], str]
 ) -> Iterator[tuple[str, ...]]:
     """Of each cell its title, its paragraphs and its code; names in them as `shown` gives them."""
-    _, cells = cells_of(source)
-    say = say or report_language.current()
+    _, cells = build_cells(source)
+    say = say or report_language.get_current_translator()
     for cell in cells:
         paragraphs = []
         for text, values in cell.prose:
@@ -224,24 +235,30 @@ def _translated(
         yield say(cell.title), *paragraphs, cell.code
 
 
-def _commented(title: str, *rest: str) -> str:
+def _format_commented_cell(title: str, *rest: str) -> str:
     *paragraphs, code = rest
     comments = [
-        fill(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
+        fill(
+            text,
+            _COMMENT_WIDTH,
+            initial_indent="# ",
+            subsequent_indent="# ",
+            break_long_words=False,
+        )
         for text in paragraphs
     ]
-    return "\n".join([f"# --- {title}", *comments, "", SHOW.sub(r"\1plt.close()", code)])
+    return "\n".join([f"# --- {title}", *comments, "", SHOW_LINE.sub(r"\1plt.close()", code)])
 
 
-def _escaped(name: str) -> str:
+def _escape_markdown(name: str) -> str:
     """A name as it is: nothing in it is Markdown or HTML."""
-    return _MARKDOWN.sub(r"\\\1", files.shown(name))
+    return _MARKDOWN_CHARACTERS.sub(r"\\\1", files.truncate_for_display(name))
 
 
-def _cell(kind: str, name: str, text: str) -> dict[str, Any]:
+def _build_notebook_cell(kind: str, name: str, text: str) -> dict[str, Any]:
     lines = text.splitlines(keepends=True)
     return {"cell_type": kind, "id": name, "metadata": {}, "source": lines}
 
 
-def _write(out: Path, text: str) -> None:
+def _write_text(out: Path, text: str) -> None:
     files.write_bytes(out, text.encode("utf-8", "backslashreplace"))

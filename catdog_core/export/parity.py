@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from ..analysis import predict
 from ..analysis.predict import Predictor
 from . import parity_photos, runtimes
-from .runtimes import Ask
+from .runtimes import PredictFunction
 
 PHOTOS = 50
 """Validation photos that both are asked about."""
-_COUNTED = 1000  # photos, at most, whose labels int8 and float are measured by
+_ACCURACY_PHOTOS = 1000  # photos, at most, whose labels int8 and float are measured by
 _RUNTIMES = {"onnx": "onnxruntime", "litert": "ai-edge-litert", "litert_int8": "ai-edge-litert"}
 
 
-def measure(source: Path, kind: str, path: Path) -> dict[str, Any]:
+def measure_parity(source: Path, kind: str, path: Path) -> dict[str, Any]:
     """Ask both.
 
     Args:
@@ -34,21 +34,23 @@ def measure(source: Path, kind: str, path: Path) -> dict[str, Any]:
         photos are called otherwise, "runtime"; for int8 also "accuracy", that of the Keras model
         and of the exported one on "counted" photos, where their classes are known.
     """
-    predictor = predict.load(source)  # first: it refuses a stranger's model
-    opened = runtimes.opened(kind, path)
+    predictor = predict.load_predictor(source)  # first: it refuses a stranger's model
+    opened = runtimes.load_in_runtime(kind, path)
     if opened is None:
         return {"missing": _RUNTIMES.get(kind, "")}
     runtime, ask = opened
     counts = kind == "litert_int8"
-    number = _COUNTED if counts else PHOTOS
-    found = parity_photos.of(source, predictor.classes, predictor.size, "validation", number)
+    number = _ACCURACY_PHOTOS if counts else PHOTOS
+    found = parity_photos.load_parity_photos(
+        source, predictor.classes, predictor.size, "validation", number
+    )
     photos = found.photos
     if counts:  # the same photos as other formats are compared by
         places = np.unique(np.linspace(0, len(photos) - 1, PHOTOS).round().astype(int))
         few = photos[places]
     else:
         few = photos
-    ours, theirs = predictor.predict(few), _probabilities(predictor, ask, few)
+    ours, theirs = predictor.predict(few), _predict_probabilities(predictor, ask, few)
     told: dict[str, Any] = {
         "photos": len(few),
         "dataset": found.dataset,
@@ -60,13 +62,16 @@ def measure(source: Path, kind: str, path: Path) -> dict[str, Any]:
         told["counted"] = len(photos)
         told["accuracy"] = [
             float((scores.argmax(axis=1) == found.labels).mean())
-            for scores in (predictor.predict(photos), _probabilities(predictor, ask, photos))
+            for scores in (
+                predictor.predict(photos),
+                _predict_probabilities(predictor, ask, photos),
+            )
         ]
     return told
 
 
-def _probabilities(
-    predictor: Predictor, ask: Ask, photos: NDArray[np.uint8]
+def _predict_probabilities(
+    predictor: Predictor, ask: PredictFunction, photos: NDArray[np.uint8]
 ) -> NDArray[np.float64]:
     parts = [
         ask(predictor.values(photos[start : start + predictor.batch]))

@@ -16,11 +16,11 @@ from ..data.datasets import Dataset, Item
 from ..imaging import decode
 from ..runs import model_registry, run_folder
 
-_DRAWN = 60  # drawn pets of a part, from which a sample is taken
+_DEMO_PHOTOS = 60  # drawn pets of a part, from which a sample is taken
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class PhotoSample:
     """Fitted photos, (N, S, S, 3) uint8.
 
     `labels` are their true classes by the model's numbers, (N,); None where the photos are of
@@ -32,7 +32,9 @@ class Sample:
     dataset: str
 
 
-def of(source: Path, classes: tuple[str, ...], size: int, split: str, count: int) -> Sample:
+def load_parity_photos(
+    source: Path, classes: tuple[str, ...], size: int, split: str, count: int
+) -> PhotoSample:
     """Up to `count` photos of a split, spread evenly over it.
 
     Args:
@@ -41,39 +43,45 @@ def of(source: Path, classes: tuple[str, ...], size: int, split: str, count: int
         size: side of its photos in pixels, S.
         split: "train" or "validation".
     """
-    dataset = dataset_of(source, classes)
+    dataset = find_training_dataset(source, classes)
     if dataset is not None:
-        found = _read(dataset.items(split), size, count)
+        found = _read_photos(dataset.items(split), size, count)
         if len(found[0]):
-            return _labelled(*found, dataset.classes, classes, dataset.name)
+            return _build_sample(*found, dataset.classes, classes, dataset.name)
     with files.temporary_folder("sample") as folder:
-        train, validation = (_DRAWN if split == part else 2 for part in ("train", "validation"))
+        train, validation = (
+            _DEMO_PHOTOS if split == part else 2 for part in ("train", "validation")
+        )
         datasets.make_demo(folder / "pets", train, validation, max(32, size))
-        drawn = datasets.scan(folder / "pets")
-        return _labelled(*_read(drawn.items(split), size, count), drawn.classes, classes, "")
+        drawn = datasets.scan_folder(folder / "pets")
+        return _build_sample(
+            *_read_photos(drawn.items(split), size, count), drawn.classes, classes, ""
+        )
 
 
-def dataset_of(source: Path, classes: tuple[str, ...]) -> Dataset | None:
+def find_training_dataset(source: Path, classes: tuple[str, ...]) -> Dataset | None:
     """The dataset a model was trained with, as it was then; else another of the same classes."""
-    folder = model_registry.folder(source)
+    folder = model_registry.resolve_run_folder(source)
     if not (folder / "settings.json").is_file():
-        return _of_classes(classes)
-    run = run_folder.load(folder)
+        return _find_dataset_by_classes(classes)
+    run = run_folder.load_run(folder)
     with suppress(CatDogError):
-        return datasets.as_of(run.dataset_id, run.dataset_fingerprint)
-    return _of_classes(classes)
+        return datasets.load_dataset_as_of(run.dataset_id, run.dataset_fingerprint)
+    return _find_dataset_by_classes(classes)
 
 
-def _of_classes(classes: tuple[str, ...]) -> Dataset | None:
-    same = (found for found in datasets.listing() if set(found.classes) == set(classes))
+def _find_dataset_by_classes(classes: tuple[str, ...]) -> Dataset | None:
+    same = (found for found in datasets.list_datasets() if set(found.classes) == set(classes))
     return next(same, None)
 
 
-def _read(items: list[Item], size: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _read_photos(
+    items: list[Item], size: int, count: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     places = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
     chosen = [items[place] for place in places]
     photos, labels = [], []
-    for item, photo in zip(chosen, decode.load_all([i.path for i in chosen], size), strict=True):
+    for item, photo in zip(chosen, decode.load_photos([i.path for i in chosen], size), strict=True):
         if not isinstance(photo, CatDogError):
             photos.append(photo)
             labels.append(item.label)
@@ -81,14 +89,14 @@ def _read(items: list[Item], size: int, count: int) -> tuple[NDArray[np.uint8], 
     return np.stack(photos) if photos else empty, np.array(labels, np.int64)
 
 
-def _labelled(
+def _build_sample(
     photos: NDArray[np.uint8],
     labels: NDArray[np.int64],
     theirs: tuple[str, ...],
     classes: tuple[str, ...],
     name: str,
-) -> Sample:
+) -> PhotoSample:
     if set(theirs) != set(classes):
-        return Sample(photos, None, name)
+        return PhotoSample(photos, None, name)
     numbers = np.array([classes.index(one) for one in theirs])
-    return Sample(photos, numbers[labels], name)
+    return PhotoSample(photos, numbers[labels], name)

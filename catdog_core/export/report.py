@@ -19,12 +19,12 @@ import numpy as np
 from ..analysis import heatmap, plots
 from ..base import files, plot_fonts, report_language
 from ..base.errors import N_, CatDogError
-from ..base.palette import BLACK, QUIET, TRAIN, VALIDATION
-from ..base.report_language import Say
+from ..base.palette import BLACK, MUTED, TRAIN, VALIDATION
+from ..base.report_language import Translator
 from ..imaging import decode
-from ..imaging.decode import Photo, encode
+from ..imaging.decode import Photo, encode_photo
 from . import report_text
-from .report_text import Facts, Mistake, name, percent
+from .report_text import Mistake, ReportData, format_name, format_percent
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #0e1517; --soft: #4f5f5e; --line: #d7dedc;
@@ -98,12 +98,14 @@ _SVG_HEAD = re.compile(r"^.*?(?=<svg)|<metadata>.*?</metadata>", re.DOTALL)
 _SVG_SIZE = re.compile(r' (?:width|height)="[^"]*pt"')
 
 
-def svg_curve(metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Say) -> str:
+def render_svg_curve(
+    metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None, say: Translator
+) -> str:
     """One metric over the epochs as an SVG element without a size; its lines are text's colour."""
     from matplotlib import rc_context
 
-    figure = plots.curve(metric, epochs, best, say)
-    plot_fonts.dress(figure)
+    figure = plots.plot_metric(metric, epochs, best, say)
+    plot_fonts.apply_fallback_fonts(figure)
     out = io.StringIO()
     # Texts stay texts: they take the page's font and can be searched. The salt keeps apart what
     # two pictures of one page name alike.
@@ -114,14 +116,14 @@ def svg_curve(metric: str, epochs: Sequence[Mapping[str, Any]], best: int | None
     return (_SVG_SIZE.sub("", head) + end + rest).replace(BLACK, "currentColor")
 
 
-def live_curve(metric: str, epochs: Sequence[Mapping[str, Any]], say: Say) -> str:
+def render_live_curve(metric: str, epochs: Sequence[Mapping[str, Any]], say: Translator) -> str:
     """One metric over the epochs as a script that draws it; `library` comes before it."""
     x = [row["epoch"] + 1 for row in epochs]
     title = say("Accuracy") if metric == "accuracy" else say("Loss")
     traces = [
         {
             "x": x,
-            "y": [_finite(row.get(key)) for row in epochs],
+            "y": [_finite_or_none(row.get(key)) for row in epochs],
             "name": escape(label),
             "mode": "lines+markers",
             "line": {"color": color, "width": 2.5},
@@ -139,21 +141,21 @@ def live_curve(metric: str, epochs: Sequence[Mapping[str, Any]], say: Say) -> st
         "margin": {"l": 48, "r": 12, "t": 48, "b": 44},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": QUIET},
+        "font": {"color": MUTED},
         "legend": {"orientation": "h", "y": -0.2},
         "xaxis": {"title": {"text": escape(say("Epoch"))}, **grid},
         "yaxis": {"tickformat": ".0%" if metric == "accuracy" else "", **grid},
     }
     options = {"responsive": True, "displaylogo": False}
     arguments = ", ".join(
-        _script_value(part) for part in (f"live-{metric}", traces, layout, options)
+        _to_script_json(part) for part in (f"live-{metric}", traces, layout, options)
     )
     # Once the page is laid out: before, it would take the width of what is to come beside it.
     draw = f"addEventListener('load', () => Plotly.newPlot({arguments}))"
     return f'<div id="live-{metric}"></div><script>{draw}</script>'
 
 
-def plotly_script() -> str:
+def load_plotly_script() -> str:
     """plotly's own script, of the package that is installed; it is 4 to 5 MB.
 
     Raises:
@@ -169,29 +171,29 @@ def plotly_script() -> str:
     raise CatDogError("The package plotly is not here. Install it with: pip install plotly")
 
 
-def photo_element(photo: Photo, alt: str) -> str:
+def render_photo(photo: Photo, alt: str) -> str:
     """A photo as an element that holds all of it."""
-    data = base64.b64encode(encode(photo, quality=82)).decode()
+    data = base64.b64encode(encode_photo(photo, quality=82)).decode()
     height, width = photo.shape[:2]
     size = f'width="{width}" height="{height}"'
     return f'<img src="data:image/jpeg;base64,{data}" {size} alt="{escape(alt)}">'
 
 
-def _script_value(value: Any) -> str:
+def _to_script_json(value: Any) -> str:
     """A value inside a script element, which a name in it cannot end."""
     return json.dumps(value).replace("<", "\\u003c")
 
 
-def _finite(value: Any) -> float | None:
+def _finite_or_none(value: Any) -> float | None:
     number = isinstance(value, (int, float)) and isfinite(value)
     return round(float(value), 6) if number else None
 
 
-_MOST_CLASSES = 20  # classes a matrix has room for
+_MAX_MATRIX_CLASSES = 20  # classes a matrix has room for
 _PHOTO_SIDE = 192  # pixels of a photo of a mistake
 
 
-def html_page(facts: Facts, say: Say, language: str, live: bool) -> str:
+def render_page(facts: ReportData, say: Translator, language: str, live: bool) -> str:
     """The whole file.
 
     Args:
@@ -200,12 +202,12 @@ def html_page(facts: Facts, say: Say, language: str, live: bool) -> str:
         language: its code, such as "ko".
         live: with curves that answer the mouse, for which it holds 4 to 5 MB of plotly.
     """
-    title = name(facts.run.name or facts.run.id)
+    title = format_name(facts.run.name or facts.run.id)
     # No file of a stranger's names may load or send anything, whatever they are called.
     policy = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'"
     if live:
         policy += "; script-src 'unsafe-inline'"
-    body = "\n".join(_sections(facts, say, live))
+    body = "\n".join(_render_sections(facts, say, live))
     return f"""<!doctype html>
 <html lang="{escape(language)}">
 <head>
@@ -214,56 +216,58 @@ def html_page(facts: Facts, say: Say, language: str, live: bool) -> str:
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{escape(title)}</title>
 <style>{STYLE}</style>
-{plotly_script() if live else ""}
+{load_plotly_script() if live else ""}
 </head>
 <body><main>
 <header>
 <h1>{escape(title)}</h1>
-{_p(report_text.under_the_title(facts.run), "soft")}
-{_p(" ".join(facts.run.note.split()), "soft") if facts.run.note.strip() else ""}
-{_tiles(report_text.tiles(facts, say))}
+{_render_paragraph(report_text.format_subtitle(facts.run), "soft")}
+{_render_paragraph(" ".join(facts.run.note.split()), "soft") if facts.run.note.strip() else ""}
+{_render_tiles(report_text.list_tiles(facts, say))}
 </header>
 {body}
-<footer>{_p(say(N_("Made by CatDog Lab from the files of the run; nothing is loaded from a net.")))}
+<footer>{_render_paragraph(say(N_("Made by CatDog Lab from the files of the run; nothing is loaded from a net.")))}
 </footer>
 </main></body>
 </html>
 """
 
 
-def _sections(facts: Facts, say: Say, live: bool) -> Iterable[str]:
-    yield _section(say("The verdict"), _verdict(facts, say))
-    yield _section(say("Curves"), _curves(facts, say, live))
+def _render_sections(facts: ReportData, say: Translator, live: bool) -> Iterable[str]:
+    yield _render_section(say("The verdict"), _render_verdict(facts, say))
+    yield _render_section(say("Curves"), _render_curves(facts, say, live))
     if facts.table is not None and facts.result is not None:
-        yield _section(say("Confusion matrix"), _matrix(facts, say))
+        yield _render_section(say("Confusion matrix"), _render_matrix(facts, say))
         if facts.mistakes:
-            yield _section(say("Worst mistakes"), _mistakes(facts, say))
+            yield _render_section(say("Worst mistakes"), _render_mistakes(facts, say))
     else:
-        yield _section(say("Answers"), _p(report_text.problem(facts, say)))
-    yield _section(say("Settings"), _settings(facts, say))
+        yield _render_section(
+            say("Answers"), _render_paragraph(report_text.describe_problem(facts, say))
+        )
+    yield _render_section(say("Settings"), _render_settings(facts, say))
 
 
-def _section(title: str, body: str) -> str:
+def _render_section(title: str, body: str) -> str:
     return f"<section><h2>{escape(title)}</h2>\n{body}</section>"
 
 
-def _p(text: str, kind: str = "") -> str:
+def _render_paragraph(text: str, kind: str = "") -> str:
     return f"<p{f' class={kind}' if kind else ''}>{escape(text)}</p>"
 
 
-def _tiles(items: Sequence[tuple[str, str]]) -> str:
+def _render_tiles(items: Sequence[tuple[str, str]]) -> str:
     inner = "".join(
         f"<div><dt>{escape(label)}</dt><dd>{escape(value)}</dd></div>" for label, value in items
     )
     return f'<dl class="tiles">{inner}</dl>'
 
 
-def _verdict(facts: Facts, say: Say) -> str:
+def _render_verdict(facts: ReportData, say: Translator) -> str:
     verdict = facts.verdict
-    word = say(report_text.VERDICTS[verdict.kind])
-    steps, remarks = report_text.steps(facts, say)
+    word = say(report_text.VERDICT_NAMES[verdict.kind])
+    steps, remarks = report_text.list_advice(facts, say)
     lists = "".join(
-        f"<div><h3>{escape(title)}</h3><ul>{_items(said)}</ul></div>"
+        f"<div><h3>{escape(title)}</h3><ul>{_render_items(said)}</ul></div>"
         for title, said in ((say("What to try next"), steps), (say("Worth knowing"), remarks))
         if said
     )
@@ -274,19 +278,19 @@ def _verdict(facts: Facts, say: Say) -> str:
     )
 
 
-def _items(said: Sequence[str]) -> str:
+def _render_items(said: Sequence[str]) -> str:
     return "".join(f"<li>{escape(text)}</li>" for text in said)
 
 
-def _curves(facts: Facts, say: Say, live: bool) -> str:
+def _render_curves(facts: ReportData, say: Translator, live: bool) -> str:
     run, shown = facts.run, []
     for metric in METRICS:
         if live:
-            drawn = live_curve(metric, run.epochs, say)
+            drawn = render_live_curve(metric, run.epochs, say)
         else:
-            drawn = svg_curve(metric, run.epochs, run.best_epoch, say)
+            drawn = render_svg_curve(metric, run.epochs, run.best_epoch, say)
         what = say("Accuracy") if metric == "accuracy" else say("Loss")
-        alt = f"{what}. {report_text.last_epoch(run, say)}"
+        alt = f"{what}. {report_text.describe_last_epoch(run, say)}"
         shown.append(f'<figure class="card" role="img" aria-label="{escape(alt)}">{drawn}</figure>')
     heads = [
         *(say("Epoch"), say("Training loss"), say("Validation loss")),
@@ -295,27 +299,27 @@ def _curves(facts: Facts, say: Say, live: bool) -> str:
     rows = [
         [
             str(row["epoch"] + 1),
-            *(_number(row.get(key)) for key in ("loss", "val_loss")),
-            *(percent(row.get(key)) for key in ("accuracy", "val_accuracy")),
+            *(_format_number(row.get(key)) for key in ("loss", "val_loss")),
+            *(format_percent(row.get(key)) for key in ("accuracy", "val_accuracy")),
         ]
         for row in run.epochs
     ]
     all_numbers = escape(say("The numbers of all epochs"))
     return (
-        _p(say(report_text.CURVES), "soft")
-        + _p(report_text.last_epoch(run, say))
+        _render_paragraph(say(report_text.CURVES_TEXT), "soft")
+        + _render_paragraph(report_text.describe_last_epoch(run, say))
         + f'<div class="two">{"".join(shown)}</div>'
         + f"<details><summary>{all_numbers}</summary>"
-        + _table(heads, rows)
+        + _render_table(heads, rows)
         + "</details>"
     )
 
 
-def _number(value: object) -> str:
+def _format_number(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, (int, float)) and np.isfinite(value) else "–"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _render_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col" class="n">{escape(text)}</th>' for text in heads)
     body = "".join(
         "<tr>" + "".join(f'<td class="n">{escape(cell)}</td>' for cell in row) + "</tr>"
@@ -325,17 +329,17 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll">{table}</div>'
 
 
-def _matrix(facts: Facts, say: Say) -> str:
+def _render_matrix(facts: ReportData, say: Translator) -> str:
     result, run = facts.result, facts.run
     assert result is not None
     assert facts.table is not None
-    names = [name(text) for text in facts.table.classes]
-    if len(names) > _MOST_CLASSES:
-        matrix = f"<ul>{_items(report_text.confusions(result, names, say))}</ul>"
+    names = [format_name(text) for text in facts.table.classes]
+    if len(names) > _MAX_MATRIX_CLASSES:
+        matrix = f"<ul>{_render_items(report_text.describe_confusions(result, names, say))}</ul>"
     else:
-        matrix = _cells(facts, names, say)
+        matrix = _render_matrix_table(facts, names, say)
     figures = [
-        [names[n], *(percent(float(column[n])) for column in columns)]
+        [names[n], *(format_percent(float(column[n])) for column in columns)]
         for columns in [(result.precision, result.recall, result.f1)]
         for n in range(len(names))
     ]
@@ -346,16 +350,20 @@ def _matrix(facts: Facts, say: Say) -> str:
         n=epoch,
     )
     return (
-        _p(asked, "soft")
-        + _p(report_text.interval(result, say))
-        + (_p(say(report_text.MATRIX), "soft") if len(names) <= _MOST_CLASSES else "")
+        _render_paragraph(asked, "soft")
+        + _render_paragraph(report_text.describe_interval(result, say))
+        + (
+            _render_paragraph(say(report_text.MATRIX_TEXT), "soft")
+            if len(names) <= _MAX_MATRIX_CLASSES
+            else ""
+        )
         + matrix
-        + _p(say(report_text.FIGURES), "soft")
-        + _table(heads, figures)
+        + _render_paragraph(say(report_text.FIGURES_TEXT), "soft")
+        + _render_table(heads, figures)
     )
 
 
-def _cells(facts: Facts, names: Sequence[str], say: Say) -> str:
+def _render_matrix_table(facts: ReportData, names: Sequence[str], say: Translator) -> str:
     """The matrix as a table whose cells are the more coloured, the larger a part of the row."""
     result = facts.result
     assert result is not None
@@ -364,7 +372,7 @@ def _cells(facts: Facts, names: Sequence[str], say: Say) -> str:
     rows = []
     for truth, text in enumerate(names):
         cells = "".join(
-            _cell(int(count), int(result.support[truth]), truth == guess)
+            _render_matrix_cell(int(count), int(result.support[truth]), truth == guess)
             for guess, count in enumerate(result.confusion[truth])
         )
         true = escape(say("is {name}", name=text))
@@ -375,7 +383,7 @@ def _cells(facts: Facts, names: Sequence[str], say: Say) -> str:
     )
 
 
-def _cell(count: int, support: int, is_right: bool) -> str:
+def _render_matrix_cell(count: int, support: int, is_right: bool) -> str:
     """A cell, the more coloured the larger its part of the row."""
     part = count / support if support else 0.0
     color = "0, 158, 115" if is_right else "213, 94, 0"
@@ -383,44 +391,51 @@ def _cell(count: int, support: int, is_right: bool) -> str:
     return f'<td style="{shade}">{count:,}<small>{part:.1%}</small></td>'
 
 
-def _mistakes(facts: Facts, say: Say) -> str:
+def _render_mistakes(facts: ReportData, say: Translator) -> str:
     assert facts.table is not None
-    classes = [name(text) for text in facts.table.classes]
-    cards = "".join(_mistake(mistake, classes, say) for mistake in facts.mistakes)
-    told = _p(say(report_text.MISTAKES), "soft")
+    classes = [format_name(text) for text in facts.table.classes]
+    cards = "".join(_render_mistake(mistake, classes, say) for mistake in facts.mistakes)
+    told = _render_paragraph(say(report_text.MISTAKES_TEXT), "soft")
     return f'{told}<div class="mistakes">{cards}</div>'
 
 
-def _mistake(mistake: Mistake, classes: Sequence[str], say: Say) -> str:
+def _render_mistake(mistake: Mistake, classes: Sequence[str], say: Translator) -> str:
     truth, guess = classes[mistake.truth], classes[mistake.guess]
     said = say("called {name}, {share:.1%}", name=guess, share=mistake.share)
     true = say("is {name}", name=truth)
-    photo = decode.thumbnail(mistake.photo, _PHOTO_SIDE)
-    shown = photo_element(photo, f"{true}, {said}")
+    photo = decode.make_thumbnail(mistake.photo, _PHOTO_SIDE)
+    shown = render_photo(photo, f"{true}, {said}")
     if mistake.heat is not None:
-        over = decode.thumbnail(heatmap.overlay(mistake.photo, mistake.heat), _PHOTO_SIDE)
-        shown += photo_element(over, say("What spoke for {name}", name=guess))
-    file = escape(name(mistake.file))
+        over = decode.make_thumbnail(
+            heatmap.overlay_heatmap(mistake.photo, mistake.heat), _PHOTO_SIDE
+        )
+        shown += render_photo(over, say("What spoke for {name}", name=guess))
+    file = escape(format_name(mistake.file))
     return (
         f'<figure><div class="pair">{shown}</div><figcaption><b>{escape(true)}</b>,'
         f" {escape(said)}<br>{file}</figcaption></figure>"
     )
 
 
-def _settings(facts: Facts, say: Say) -> str:
+def _render_settings(facts: ReportData, say: Translator) -> str:
     run = facts.run
-    parts = [(say("Photos"), report_text.data(run, say))]
+    parts = [(say("Photos"), report_text.list_dataset_properties(run, say))]
     if run.is_history:
-        told = _p(say(N_("A history from a file: the settings of this training are not known.")))
+        told = _render_paragraph(
+            say(N_("A history from a file: the settings of this training are not known."))
+        )
     else:
-        told = _p(say(N_("Bold: other than this network's usual setting.")), "soft")
-        changes = report_text.augmentation(run, say)
-        parts += [(say("Training"), report_text.settings(run, say))]
+        told = _render_paragraph(say(N_("Bold: other than this network's usual setting.")), "soft")
+        changes = report_text.list_augmentation(run, say)
+        parts += [(say("Training"), report_text.list_settings(run, say))]
         parts += [(say("Augmentation"), changes)] if changes else []
-    return told + f'<div class="two settings">{"".join(_pairs(*part) for part in parts)}</div>'
+    return (
+        told
+        + f'<div class="two settings">{"".join(_render_settings_table(*part) for part in parts)}</div>'
+    )
 
 
-def _pairs(title: str, rows: Sequence[tuple[str, str, bool]]) -> str:
+def _render_settings_table(title: str, rows: Sequence[tuple[str, str, bool]]) -> str:
     inner = "".join(
         f'<tr{" class=other" if other else ""}><th scope="row">{escape(label)}</th>'
         f"<td>{escape(value)}</td></tr>"
@@ -429,7 +444,7 @@ def _pairs(title: str, rows: Sequence[tuple[str, str, bool]]) -> str:
     return f"<div><h3>{escape(title)}</h3><table><tbody>{inner}</tbody></table></div>"
 
 
-def html(source: Path, out: Path, say: Say | None = None, language: str = "") -> None:
+def html(source: Path, out: Path, say: Translator | None = None, language: str = "") -> None:
     """Write the report as one HTML file without a script.
 
     Args:
@@ -445,13 +460,13 @@ def html(source: Path, out: Path, say: Say | None = None, language: str = "") ->
     _write_page(source, out, say, language, live=False)
 
 
-def live(source: Path, out: Path, say: Say | None = None, language: str = "") -> None:
+def live(source: Path, out: Path, say: Translator | None = None, language: str = "") -> None:
     """The same with curves that answer the mouse; it holds all of plotly's script. As `html`."""
     _write_page(source, out, say, language, live=True)
 
 
-def _write_page(source: Path, out: Path, say: Say | None, language: str, live: bool) -> None:
-    facts = report_text.gather(source)
-    language = language or os.environ.get(report_language.VARIABLE, "en")[:2]
-    text = html_page(facts, say or report_language.current(), language, live)
+def _write_page(source: Path, out: Path, say: Translator | None, language: str, live: bool) -> None:
+    facts = report_text.gather_report_data(source)
+    language = language or os.environ.get(report_language.LANGUAGE_VARIABLE, "en")[:2]
+    text = render_page(facts, say or report_language.get_current_translator(), language, live)
     files.write_bytes(out, text.encode("utf-8", "backslashreplace"))

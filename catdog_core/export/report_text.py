@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from .. import runs
 from ..analysis import histories, metrics, predictions
 from ..analysis.diagnose import Verdict
-from ..analysis.metrics import Result
-from ..analysis.predictions import Table
+from ..analysis.metrics import ThresholdMetrics
+from ..analysis.predictions import PredictionTable
 from ..base.errors import N_, CatDogError, RunError
-from ..base.field_specs import Control, controls
-from ..base.files import shown
-from ..base.report_language import Say
+from ..base.field_specs import FieldSpec, describe_fields
+from ..base.files import truncate_for_display
+from ..base.report_language import Translator
 from ..config import RECIPES, Augmentation, Training
 from ..data import datasets
 from ..data.datasets import Dataset
@@ -29,7 +29,7 @@ from ..models import architecture, backbones
 from ..runs import Run, model_registry
 
 SPLIT = "validation"
-_MOST_MISTAKES = 12  # mistakes shown
+_MAX_MISTAKES = 12  # mistakes shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +47,18 @@ class Mistake:
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
-    """All of it. Without a table, `problem` says why: a message or an error."""
+class ReportData:
+    """All of it. Without a table, `describe_problem` says why: a message or an error."""
 
     run: Run
     verdict: Verdict
-    table: Table | None = None
-    result: Result | None = None
+    table: PredictionTable | None = None
+    result: ThresholdMetrics | None = None
     mistakes: tuple[Mistake, ...] = ()
     problem: str | CatDogError = ""
 
 
-def gather(source: Path) -> Facts:
+def gather_report_data(source: Path) -> ReportData:
     """What there is to tell of a run; its model is asked where it has not been yet.
 
     Args:
@@ -67,7 +67,7 @@ def gather(source: Path) -> Facts:
     Raises:
         RunError: it is no run, damaged, or has no whole epoch yet.
     """
-    run = runs.load(model_registry.folder(source))
+    run = runs.load_run(model_registry.resolve_run_folder(source))
     if run.status == "damaged" or run.training is None:
         raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
     if not run.epochs:
@@ -75,22 +75,24 @@ def gather(source: Path) -> Facts:
             "Run '{name}' has no whole epoch yet. Expected at least one to report on.",
             name=run.name or run.id,
         )
-    verdict = histories.of_run(run)
+    verdict = histories.diagnose_run(run)
     if run.best_model is None:
-        return Facts(
+        return ReportData(
             run, verdict, problem=N_("This run has no model, so no photo was asked about.")
         )
     try:
-        dataset = datasets.as_of(run.dataset_id, run.dataset_fingerprint)
-        table = _answers(run, dataset)
+        dataset = datasets.load_dataset_as_of(run.dataset_id, run.dataset_fingerprint)
+        table = _load_predictions(run, dataset)
     except CatDogError as error:
-        return Facts(run, verdict, problem=error)
-    result = metrics.at(table)
-    return Facts(run, verdict, table, result, _mistakes(run, dataset, table, result))
+        return ReportData(run, verdict, problem=error)
+    result = metrics.metrics_at_threshold(table)
+    return ReportData(
+        run, verdict, table, result, _find_worst_mistakes(run, dataset, table, result)
+    )
 
 
-def _answers(run: Run, dataset: Dataset) -> Table:
-    found = predictions.read(run.folder, dataset, SPLIT).table
+def _load_predictions(run: Run, dataset: Dataset) -> PredictionTable:
+    found = predictions.read_predictions(run.folder, dataset, SPLIT).table
     if found is not None:
         return found
     from ..analysis.evaluate import evaluate  # lazy: pages take words from here
@@ -99,25 +101,27 @@ def _answers(run: Run, dataset: Dataset) -> Table:
     return evaluate(run.best_model, dataset, SPLIT).table
 
 
-def _mistakes(run: Run, dataset: Dataset, table: Table, result: Result) -> tuple[Mistake, ...]:
-    rows = metrics.ranked(table, "wrong")[:_MOST_MISTAKES]
+def _find_worst_mistakes(
+    run: Run, dataset: Dataset, table: PredictionTable, result: ThresholdMetrics
+) -> tuple[Mistake, ...]:
+    rows = metrics.rank_photos(table, "wrong")[:_MAX_MISTAKES]
     if not len(rows):
         return ()
     from ..analysis import predict  # lazy: pages take words from here
 
     assert run.best_model is not None
-    predictor = predict.load(run.best_model)
+    predictor = predict.load_predictor(run.best_model)
     shown: list[tuple[int, Photo]] = []
     for row in rows.tolist():
         try:
-            data = decode.read(dataset.root / table.files[row])
-            shown.append((row, decode.load(data, predictor.size)))
+            data = decode.read_photo_bytes(dataset.root / table.files[row])
+            shown.append((row, decode.decode_and_fit(data, predictor.size)))
         except CatDogError:  # gone since it was asked about
             continue
     if not shown:
         return ()
     guesses = [int(result.guesses[row]) for row, _ in shown]
-    maps = _maps(predictor, np.stack([photo for _, photo in shown]), guesses)
+    maps = _compute_heat_maps(predictor, np.stack([photo for _, photo in shown]), guesses)
     return tuple(
         Mistake(
             file=table.files[row],
@@ -131,7 +135,7 @@ def _mistakes(run: Run, dataset: Dataset, table: Table, result: Result) -> tuple
     )
 
 
-def _maps(
+def _compute_heat_maps(
     predictor: object, photos: NDArray[np.uint8], guesses: list[int]
 ) -> NDArray[np.float32] | None:
     from ..analysis import gradcam  # lazy: pages take words from here
@@ -142,44 +146,44 @@ def _maps(
         return None
 
 
-_FEW = 12  # mistakes named where a table has no room
-VERDICTS = {
+_MAX_NAMED_CONFUSIONS = 12  # mistakes named where a table has no room
+VERDICT_NAMES = {
     "overfitting": N_("overfitting"),
     "underfitting": N_("underfitting"),
     "healthy": N_("healthy"),
     "diverged": N_("diverged"),
     "too_short": N_("too short to tell"),
 }
-CURVES = N_(
+CURVES_TEXT = N_(
     "Training against validation, accuracy and loss: where the two part, the network learns its"
     " training photos by heart."
 )
-MATRIX = N_(
+MATRIX_TEXT = N_(
     "A row holds the photos that truly are of a class, a column those that are called so; what"
     " lies on the diagonal is right."
 )
-FIGURES = N_(
+FIGURES_TEXT = N_(
     "Precision: of the photos called so, how many are. Recall: of those that are, how many were"
     " found. F1: their harmonic mean."
 )
-MISTAKES = N_(
+MISTAKES_TEXT = N_(
     "The photos called wrong with the most certainty, and beside each the places that spoke most"
     " for the wrong answer. Look whether the photo or its label is to blame."
 )
 
 
-def percent(value: Any) -> str:
+def format_percent(value: Any) -> str:
     """A fraction as a percentage with one decimal, a dash for no number."""
     number = isinstance(value, (int, float)) and np.isfinite(value)
     return f"{value:.1%}" if number else "–"
 
 
-def name(text: str) -> str:
+def format_name(text: str) -> str:
     """A name made by users, in one line that can be printed."""
-    return shown(" ".join(text.split()), 80)
+    return truncate_for_display(" ".join(text.split()), 80)
 
 
-def tiles(facts: Facts, say: Say) -> list[tuple[str, str]]:
+def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
     """The numbers at the top: label and value."""
     run = facts.run
     assert run.training is not None
@@ -189,36 +193,36 @@ def tiles(facts: Facts, say: Say) -> list[tuple[str, str]]:
     if last.get("accuracy") is not None and last.get("val_accuracy") is not None:
         gap = 100 * (last["accuracy"] - last["val_accuracy"])
     found = [
-        (say("Best validation accuracy"), percent(best.get("val_accuracy"))),
+        (say("Best validation accuracy"), format_percent(best.get("val_accuracy"))),
         (say("Best epoch"), str(best["epoch"] + 1) if best else "–"),
         (say("Epochs"), f"{len(run.epochs)} / {run.training.epochs}"),
         (say("Gap"), "–" if gap is None else say("{n:.1f} points", n=gap)),
     ]
     if not run.is_history:
-        rows = architecture.of(run.training, max(len(run.classes), 2))
-        found.append((say("Parameters"), f"{architecture.parameters(rows):,}"))
+        rows = architecture.list_training_layers(run.training, max(len(run.classes), 2))
+        found.append((say("Parameters"), f"{architecture.count_parameters(rows):,}"))
     return found
 
 
-def under_the_title(run: Run) -> str:
+def format_subtitle(run: Run) -> str:
     """Network, dataset and day in one line."""
     day = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.created))
-    parts = [run.model if not run.is_history else "", name(run.dataset_name), day]
+    parts = [run.model if not run.is_history else "", format_name(run.dataset_name), day]
     return " · ".join(part for part in parts if part)
 
 
-def last_epoch(run: Run, say: Say) -> str:
+def describe_last_epoch(run: Run, say: Translator) -> str:
     """Where the curves end."""
     last = run.epochs[-1]
     return say(
         "In epoch {n} training accuracy is {train} and validation accuracy {validation}.",
         n=last["epoch"] + 1,
-        train=percent(last.get("accuracy")),
-        validation=percent(last.get("val_accuracy")),
+        train=format_percent(last.get("accuracy")),
+        validation=format_percent(last.get("val_accuracy")),
     )
 
 
-def interval(result: Result, say: Say) -> str:
+def describe_interval(result: ThresholdMetrics, say: Translator) -> str:
     """The accuracy with what may be expected of other photos."""
     return say(
         "{right:,} of {n:,} photos are right. On other photos of the same kind expect between"
@@ -232,17 +236,19 @@ def interval(result: Result, say: Say) -> str:
     )
 
 
-def confusions(result: Result, classes: Sequence[str], say: Say) -> list[str]:
+def describe_confusions(
+    result: ThresholdMetrics, classes: Sequence[str], say: Translator
+) -> list[str]:
     """The most frequent mistakes, where there are too many classes for a table."""
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
-    places = np.argsort(-wrong, axis=None, kind="stable")[:_FEW]
+    places = np.argsort(-wrong, axis=None, kind="stable")[:_MAX_NAMED_CONFUSIONS]
     found = [np.unravel_index(place, wrong.shape) for place in places]
     return [
         say(
             "{truth} called {guess}: {count:,} of {support:,}",
-            truth=name(classes[truth]),
-            guess=name(classes[guess]),
+            truth=format_name(classes[truth]),
+            guess=format_name(classes[guess]),
             count=int(wrong[truth, guess]),
             support=int(result.support[truth]),
         )
@@ -251,21 +257,25 @@ def confusions(result: Result, classes: Sequence[str], say: Say) -> list[str]:
     ]
 
 
-def problem(facts: Facts, say: Say) -> str:
+def describe_problem(facts: ReportData, say: Translator) -> str:
     """Why there is no table of answers."""
     if isinstance(facts.problem, CatDogError):
         return say(facts.problem.message, **facts.problem.params)
     return say(facts.problem)
 
 
-def settings(run: Run, say: Say) -> list[tuple[str, str, bool]]:
+def list_settings(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
     """The settings of a run: label, value, and whether it is other than usual."""
     assert run.training is not None
     usual = RECIPES[run.training.model].training
     rows = [
-        (say(c.label), _value(c, getattr(run.training, c.name), say), _differs(c, run, usual))
-        for c in controls(Training)
-        if _matters(c.name, run.training)
+        (
+            say(c.label),
+            _format_value(c, getattr(run.training, c.name), say),
+            _differs_from_usual(c, run, usual),
+        )
+        for c in describe_fields(Training)
+        if _has_effect(c.name, run.training)
     ]
     if run.training.model == "custom" and run.training.network:
         built = ", ".join(map(str, run.training.network.filters))
@@ -273,23 +283,23 @@ def settings(run: Run, say: Say) -> list[tuple[str, str, bool]]:
     return rows
 
 
-def augmentation(run: Run, say: Say) -> list[tuple[str, str, bool]]:
+def list_augmentation(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
     """What changes its training photos: label, value."""
     settings = run.augmentation
     if settings is None or settings.is_off:
         return []
     return [
-        (say(c.label), _value(c, getattr(settings, c.name), say), False)
-        for c in controls(Augmentation)
+        (say(c.label), _format_value(c, getattr(settings, c.name), say), False)
+        for c in describe_fields(Augmentation)
         if c.name in settings.active
     ]
 
 
-def data(run: Run, say: Say) -> list[tuple[str, str, bool]]:
+def list_dataset_properties(run: Run, say: Translator) -> list[tuple[str, str, bool]]:
     """The photos of a run: label, value."""
     rows = [
-        (say("Dataset"), name(run.dataset_name)),
-        (say("Classes"), ", ".join(map(name, run.classes))),
+        (say("Dataset"), format_name(run.dataset_name)),
+        (say("Classes"), ", ".join(map(format_name, run.classes))),
         (say("Training photos"), f"{run.train_photos:,}" if run.train_photos else ""),
         (say("Validation photos"), f"{run.validation_photos:,}" if run.validation_photos else ""),
         (say("Fingerprint"), run.dataset_fingerprint[:16]),
@@ -297,7 +307,7 @@ def data(run: Run, say: Say) -> list[tuple[str, str, bool]]:
     return [(label, value, False) for label, value in rows if value]
 
 
-def _matters(field: str, training: Training) -> bool:
+def _has_effect(field: str, training: Training) -> bool:
     """Whether a setting does anything beside the others."""
     if field in ("backbone", "looks", "unfreeze"):
         return training.model == backbones.TRANSFER
@@ -306,14 +316,14 @@ def _matters(field: str, training: Training) -> bool:
     return field != "plateau_patience" or training.schedule == "plateau"
 
 
-def _differs(control: Control, run: Run, usual: Training) -> bool:
+def _differs_from_usual(control: FieldSpec, run: Run, usual: Training) -> bool:
     value = getattr(run.training, control.name)
     if control.name in ("steps_per_epoch", "validation_steps"):  # resolved from the photos
         return False
     return bool(value != getattr(usual, control.name))
 
 
-def _value(control: Control, value: Any, say: Say) -> str:
+def _format_value(control: FieldSpec, value: Any, say: Translator) -> str:
     if control.kind == "bool":
         return say("on") if value else say("off")
     if value is None:
@@ -325,7 +335,7 @@ def _value(control: Control, value: Any, say: Say) -> str:
     return f"{text} {say(control.unit)}" if control.unit else text
 
 
-def steps(facts: Facts, say: Say) -> tuple[list[str], list[str]]:
+def list_advice(facts: ReportData, say: Translator) -> tuple[list[str], list[str]]:
     """What to try next, and what is worth knowing."""
 
     def told(sentences: Sequence[Any]) -> list[str]:

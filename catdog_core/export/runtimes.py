@@ -13,11 +13,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-Ask = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+PredictFunction = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Batches (B, S, S, 3) to the model's outputs, (B, units)."""
 
 
-def opened(kind: str, path: Path) -> tuple[str, Ask] | None:
+def load_in_runtime(kind: str, path: Path) -> tuple[str, PredictFunction] | None:
     """The runtime's name and version, and the model in it; None where it is not installed.
 
     Args:
@@ -25,35 +25,35 @@ def opened(kind: str, path: Path) -> tuple[str, Ask] | None:
         path: the file or folder in that format.
     """
     if kind in ("keras", "h5"):
-        return _named("keras"), _keras(path)
+        return _name_with_version("keras"), _load_keras(path)
     if kind == "saved_model":
-        return _named("tensorflow"), _saved_model(path)
-    if kind in ("litert", "litert_int8") and _is_here("ai_edge_litert"):
-        return _named("ai-edge-litert"), _litert(path)
-    if kind == "onnx" and _is_here("onnxruntime"):
-        return _named("onnxruntime"), _onnx(path)
+        return _name_with_version("tensorflow"), _load_saved_model(path)
+    if kind in ("litert", "litert_int8") and _is_installed("ai_edge_litert"):
+        return _name_with_version("ai-edge-litert"), _load_litert(path)
+    if kind == "onnx" and _is_installed("onnxruntime"):
+        return _name_with_version("onnxruntime"), _load_onnx(path)
     return None
 
 
-def _is_here(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def _named(package: str) -> str:
+def _name_with_version(package: str) -> str:
     return f"{package} {importlib.metadata.version(package)}"
 
 
-def _keras(path: Path) -> Ask:
+def _load_keras(path: Path) -> PredictFunction:
     model = keras.models.load_model(path, compile=False)
     return lambda batch: np.asarray(model(batch, training=False))
 
 
-def _saved_model(path: Path) -> Ask:
+def _load_saved_model(path: Path) -> PredictFunction:
     model = tf.saved_model.load(str(path))
     return lambda batch: np.asarray(model.serve(tf.constant(batch)))
 
 
-def _onnx(path: Path) -> Ask:
+def _load_onnx(path: Path) -> PredictFunction:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -61,7 +61,7 @@ def _onnx(path: Path) -> Ask:
     return lambda batch: np.asarray(session.run(None, {name: batch})[0])
 
 
-def _litert(path: Path) -> Ask:
+def _load_litert(path: Path) -> PredictFunction:
     from ai_edge_litert.interpreter import Interpreter
 
     model: Any = Interpreter(str(path))

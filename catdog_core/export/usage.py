@@ -12,7 +12,7 @@ _IMPORTS = {
     "litert_int8": "from ai_edge_litert.interpreter import Interpreter",
     "onnx": "import onnxruntime",
 }
-_ASK = {
+_PREDICT_LINES = {
     "keras": [
         'model = keras.models.load_model("{file}")',
         "p = model.predict(batch, verbose=0)[0]",
@@ -31,12 +31,14 @@ _ASK = {
         "p = model.run(None, {{model.get_inputs()[0].name: batch}})[0][0]",
     ],
 }
-_ASK |= {"h5": _ASK["keras"], "litert_int8": _ASK["litert"]}
+_PREDICT_LINES |= {"h5": _PREDICT_LINES["keras"], "litert_int8": _PREDICT_LINES["litert"]}
 TENSORFLOW_JS = "tensorflowjs_converter --input_format=tf_saved_model {folder} web_model"
 """The line that makes a TensorFlow.js model of a SavedModel, in an environment of its own."""
 
 
-def text(kind: str, file: str, classes: Sequence[str], size: int, rescales: bool = True) -> str:
+def build_usage_code(
+    kind: str, file: str, classes: Sequence[str], size: int, rescales: bool = True
+) -> str:
     """Code that reads ``photo.jpg``, resizes it as the lab does, and prints a label.
 
     Args:
@@ -46,7 +48,7 @@ def text(kind: str, file: str, classes: Sequence[str], size: int, rescales: bool
         size: side of the square the model takes, in pixels.
         rescales: whether the model takes values 0..255; else it wants 0..1.
     """
-    open_, ask = (line.format(file=file) for line in _ASK[kind])
+    open_, ask = (line.format(file=file) for line in _PREDICT_LINES[kind])
     values = "np.float32(photo)[None]" if rescales else "np.float32(photo)[None] / 255"
     return "\n".join(
         [
@@ -59,12 +61,12 @@ def text(kind: str, file: str, classes: Sequence[str], size: int, rescales: bool
             f"batch = {values}  # (1, {size}, {size}, 3)",
             open_,
             ask,
-            f"print({_python(classes)}, p)",
+            f"print({_label_expression(classes)}, p)",
         ]
     )
 
 
-def _python(classes: Sequence[str]) -> str:
+def _label_expression(classes: Sequence[str]) -> str:
     if len(classes) == 2:
         return f"{classes[1]!r} if p[-1] > 0.5 else {classes[0]!r}"
     return f"{list(classes)!r}[int(np.argmax(p))]"

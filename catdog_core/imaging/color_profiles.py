@@ -27,15 +27,15 @@ _FLOAT = b"D2B"  # tables of any number of steps, of which each colour may cost 
 _TABLE = b"A2B"  # tables of colours, which take longer than three primaries and a curve
 _TABLE_SHARE = {"CMYK": 0.4, "RGB": 0.7, "LAB": 0.7}
 _PROGRESSIVE_SHARE = 0.8
-_SAME = 2  # of 255: colours a profile changes by no more than that are sRGB already
+_TOLERANCE = 2  # of 255: colours a profile changes by no more than that are sRGB already
 _STRIP = 262_144  # pixels
-_MOST = 16  # conversions kept, of a megabyte or two each
+_CACHE_SIZE = 16  # conversions kept, of a megabyte or two each
 
 Pixels = NDArray[np.uint8]
-_conversions: FileCache[ImageCms.ImageCmsTransform | None] = FileCache(_MOST)
+_conversions: FileCache[ImageCms.ImageCmsTransform | None] = FileCache(_CACHE_SIZE)
 
 
-def mode_of(mode: str) -> str:
+def base_mode(mode: str) -> str:
     """The kind of colours a picture of one of Pillow's modes holds: L, RGB, CMYK or LAB."""
     if mode in ("CMYK", "LAB"):
         return mode
@@ -43,7 +43,7 @@ def mode_of(mode: str) -> str:
     return "L" if grey else "RGB"
 
 
-def conversion(profile: object, mode: str) -> ImageCms.ImageCmsTransform | None:
+def get_srgb_transform(profile: object, mode: str) -> ImageCms.ImageCmsTransform | None:
     """What turns colours under a profile into sRGB; None where they should stay as they are.
 
     That is so for a profile that is sRGB itself, and for one that is damaged, too large, or of
@@ -51,22 +51,22 @@ def conversion(profile: object, mode: str) -> ImageCms.ImageCmsTransform | None:
 
     Args:
         profile: as found in a file; None where there is none.
-        mode: of the colours, as `mode_of` gives it.
+        mode: of the colours, as `base_mode` gives it.
     """
     if not isinstance(profile, bytes) or not _is_sound(profile, mode):
         return None
     key = hashlib.blake2b(profile, digest_size=16).digest(), mode
-    return _conversions.get(key, [], partial(_conversion, profile, mode))
+    return _conversions.get(key, [], partial(_build_srgb_transform, profile, mode))
 
 
 @lru_cache(maxsize=1)
-def of_lab() -> ImageCms.ImageCmsTransform:
+def get_lab_transform() -> ImageCms.ImageCmsTransform:
     """What turns Lab colours without a profile into sRGB; made once."""
     source, target = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     return ImageCms.buildTransform(source, target, "LAB", "RGB")
 
 
-def share(profile: object, mode: str, progressive: bool = False) -> float:
+def allowed_pixel_share(profile: object, mode: str, progressive: bool = False) -> float:
     """The part of the pixels allowed at which converting takes as long as others of all of them.
 
     Args:
@@ -74,22 +74,22 @@ def share(profile: object, mode: str, progressive: bool = False) -> float:
         mode: one of Pillow's.
         progressive: whether the pixels alone take long, as those of a JPEG of several scans.
     """
-    space = mode_of(mode)
-    if not isinstance(profile, bytes) or conversion(profile, space) is None:
+    space = base_mode(mode)
+    if not isinstance(profile, bytes) or get_srgb_transform(profile, space) is None:
         return 1.0
     is_table = _TABLE in profile[_HEAD : _HEAD + 4 + 12 * _MAX_TAGS]
     found = _TABLE_SHARE.get(space, 1.0) if is_table else 1.0
     return found * _PROGRESSIVE_SHARE if progressive else found
 
 
-def convert(pixels: Pixels, profile: object) -> Pixels:
+def convert_to_srgb(pixels: Pixels, profile: object) -> Pixels:
     """Turn RGB pixels under a profile into sRGB, in place where there is anything to turn.
 
     Args:
         pixels: (H, W, 3) uint8.
         profile: as found in the file.
     """
-    transform = conversion(profile, "RGB")
+    transform = get_srgb_transform(profile, "RGB")
     if transform is None:
         return pixels
     if not pixels.flags.writeable:
@@ -114,7 +114,7 @@ def _is_sound(profile: bytes, mode: str) -> bool:
     return not any(name.startswith(_FLOAT) for name in names)
 
 
-def _conversion(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _build_srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")
@@ -133,4 +133,4 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
         grid = steps[None]
         expected = np.repeat(grid[:, :, None], 3, axis=2)
     found = np.asarray(transform.apply(Image.fromarray(grid)))
-    return int(np.abs(found.astype(int) - expected).max()) <= _SAME
+    return int(np.abs(found.astype(int) - expected).max()) <= _TOLERANCE

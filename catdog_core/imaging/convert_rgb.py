@@ -21,7 +21,7 @@ _TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False)
 _TURNS |= {8: (1, False)}  # by EXIF mark: quarter turns against the clock, then mirrored or not
 
 
-def to_rgb(
+def convert_to_rgb(
     image: Image.Image, at_least: int | None, orientation: int = 1, profile: object = None
 ) -> NDArray[np.uint8]:
     """Convert a picture whose pixels have been read.
@@ -41,15 +41,17 @@ def to_rgb(
     """
     factor = _factor(image, at_least)
     limits = (
-        high_bit_depth.limits(map(np.asarray, _strips(image, factor))) if _is_deep(image) else None
+        high_bit_depth.find_value_range(map(np.asarray, _strips(image, factor)))
+        if _is_deep(image)
+        else None
     )
     width, height = (-(-side // factor) for side in image.size)
     shown = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
     pixels, top = _as_stored(shown, orientation), 0
-    mode = color_profiles.mode_of(image.mode)
-    transform = color_profiles.conversion(profile, mode)
+    mode = color_profiles.base_mode(image.mode)
+    transform = color_profiles.get_srgb_transform(profile, mode)
     if mode == "LAB" and transform is None:
-        transform = color_profiles.of_lab()
+        transform = color_profiles.get_lab_transform()
     for strip in _strips(image, factor):
         if mode == "LAB" and transform:
             part = _reduced(transform.apply(strip), factor)
@@ -88,7 +90,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _grey(image: Image.Image, limits: tuple[float, float]) -> Image.Image:
-    return Image.fromarray(high_bit_depth.to_rgb(np.asarray(image), *limits))
+    return Image.fromarray(high_bit_depth.grey_to_rgb(np.asarray(image), *limits))
 
 
 def _plain(image: Image.Image) -> Image.Image:

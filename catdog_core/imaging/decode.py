@@ -77,13 +77,13 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
     Raises:
         PhotoError: no photo, a damaged one, or one beyond the limits.
     """
-    allowed = limits.current()
+    allowed = limits.current_limits()
     if len(data) > allowed.photo_bytes:
-        raise decode_errors.too_heavy(len(data), allowed.photo_bytes)
-    format_guard.refuse_many(data)
-    if (quick := jpeg.decode_plainest(data, at_least, allowed.photo_pixels)) is not None:
+        raise decode_errors.file_size_error(len(data), allowed.photo_bytes)
+    format_guard.check_part_count(data)
+    if (quick := jpeg.decode_plainest_jpeg(data, at_least, allowed.photo_pixels)) is not None:
         return quick
-    scans = _refuse_at_sight(data, allowed.photo_scans)
+    scans = _check_scan_count(data, allowed.photo_scans)
     try:
         # Formats are named so that EPS never reaches Ghostscript.
         with Image.open(BytesIO(data), formats=FORMATS) as image:
@@ -91,24 +91,26 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
             profile = image.info.get("icc_profile")
             limit = int(allowed.photo_pixels * (_COSTLY if _is_costly(image) else 1))
             if width * height > limit:
-                raise decode_errors.too_large(width, height, limit)
+                raise decode_errors.pixel_count_error(width, height, limit)
             if max(width, height) > _MAX_SIDE:
-                raise decode_errors.too_long(width, height, _MAX_SIDE)
+                raise decode_errors.side_length_error(width, height, _MAX_SIDE)
             most = _MAX_WORK * allowed.photo_pixels // max(width * height, 1)
             if scans > most:
-                raise decode_errors.too_many_scans(scans, most)
-            part = color_profiles.share(profile, image.mode, "progressive" in image.info)
+                raise decode_errors.scan_count_error(scans, most)
+            part = color_profiles.allowed_pixel_share(
+                profile, image.mode, "progressive" in image.info
+            )
             limit = int(allowed.photo_pixels * part)
             if width * height > limit:
-                raise decode_errors.too_large(width, height, limit)
-            if (quick := jpeg.decode(image, data, at_least)) is not None:
-                return color_profiles.convert(quick, profile)
-            decode_cost.refuse(image, data, allowed.photo_pixels)
+                raise decode_errors.pixel_count_error(width, height, limit)
+            if (quick := jpeg.decode_plain_jpeg(image, data, at_least)) is not None:
+                return color_profiles.convert_to_srgb(quick, profile)
+            decode_cost.check_decode_memory(image, data, allowed.photo_pixels)
             if at_least is not None:
                 image.draft("RGB", (at_least, at_least))
-            turned = orientation.of(image, data)
+            turned = orientation.read_orientation(image, data)
             orientation.load_as_stored(image)
-            return convert_rgb.to_rgb(image, at_least, turned, profile)
+            return convert_rgb.convert_to_rgb(image, at_least, turned, profile)
     except PhotoError:
         raise
     except Image.DecompressionBombError as error:
@@ -119,7 +121,7 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
         ) from error
     except Exception as error:
         # Pillow rejects files by OSError, ValueError, KeyError, SyntaxError and a dozen more.
-        raise file_kinds.explained(data, error) from error
+        raise file_kinds.explain_decode_error(data, error) from error
 
 
 def fit(image: Photo, size: int) -> Photo:
@@ -146,7 +148,7 @@ def fit(image: Photo, size: int) -> Photo:
     return _resized(image, size, size)  # halfway between two samples lies their mean
 
 
-def dimensions(path: Path) -> tuple[int, int]:
+def read_dimensions(path: Path) -> tuple[int, int]:
     """Width and height of a photo as it is shown, in pixels, from the head of its file alone.
 
     Raises:
@@ -157,36 +159,36 @@ def dimensions(path: Path) -> tuple[int, int]:
             files.open_regular(path) as file,
             mmap(file.fileno(), 0, access=ACCESS_READ) as data,
         ):
-            format_guard.refuse_many(data)
+            format_guard.check_part_count(data)
             try:
                 source: Any = data  # of which only what is read is fetched
                 with Image.open(source, formats=FORMATS) as image:
                     return orientation.shown_size(image, data)
             except Exception as error:  # as in `decode`
-                raise file_kinds.not_read(data) from error
+                raise file_kinds.explain_header_error(data) from error
     except PhotoError:
         raise
     except Exception as error:  # of an empty file, or one that cannot be opened
-        raise decode_errors.not_a_photo() from error
+        raise decode_errors.not_a_photo_error() from error
 
 
-def load(data: bytes, size: int) -> Photo:
+def decode_and_fit(data: bytes, size: int) -> Photo:
     """Decode and fit in one step: file bytes to (S, S, 3) uint8. Raises PhotoError."""
     return fit(decode(data, at_least=size), size)
 
 
-def read(path: Path) -> bytes:
+def read_photo_bytes(path: Path) -> bytes:
     """The bytes of a photo file.
 
     Raises:
         PhotoError: it cannot be read, or is too large.
     """
     try:
-        most = limits.current().photo_bytes
+        most = limits.current_limits().photo_bytes
         with files.open_regular(path, buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
             if size > most:
-                raise decode_errors.too_heavy(size, most)
+                raise decode_errors.file_size_error(size, most)
             # Half of what `Path.read_bytes` asks of the system: of many small files that is felt.
             data = os.read(file.fileno(), size + 1)
             while len(data) != size:  # a network's disk may give less at once
@@ -195,7 +197,7 @@ def read(path: Path) -> bytes:
                 if not more:
                     break
         if len(data) > most:
-            raise decode_errors.too_heavy(len(data), most)
+            raise decode_errors.file_size_error(len(data), most)
         return data
     except OSError as error:
         raise PhotoError(
@@ -204,7 +206,7 @@ def read(path: Path) -> bytes:
         ) from error
 
 
-def load_all(paths: Sequence[Path], size: int) -> Generator[Photo | PhotoError]:
+def load_photos(paths: Sequence[Path], size: int) -> Generator[Photo | PhotoError]:
     """Read and fit photo files in parallel, in order, a bounded number ahead.
 
     Args:
@@ -216,7 +218,7 @@ def load_all(paths: Sequence[Path], size: int) -> Generator[Photo | PhotoError]:
     """
 
     def chunk(start: int) -> list[Photo | PhotoError]:
-        return [_load(path, size) for path in paths[start : start + _CHUNK]]
+        return [_load_photo(path, size) for path in paths[start : start + _CHUNK]]
 
     running: deque[Future[list[Photo | PhotoError]]] = deque()
     pool = ThreadPoolExecutor(_DECODERS)
@@ -231,7 +233,7 @@ def load_all(paths: Sequence[Path], size: int) -> Generator[Photo | PhotoError]:
         pool.shutdown(cancel_futures=True)
 
 
-def thumbnail(image: Photo, side: int) -> Photo:
+def make_thumbnail(image: Photo, side: int) -> Photo:
     """Shrink so that the longer side is at most `side` pixels, keeping the shape."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
@@ -241,7 +243,7 @@ def thumbnail(image: Photo, side: int) -> Photo:
     return np.asarray(cv2.resize(image, target, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def encode(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 90) -> bytes:
+def encode_photo(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 90) -> bytes:
     """Encode (H, W, 3) uint8 RGB as JPEG or PNG bytes for display or download."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if kind == "jpeg" else []
     done, buffer = cv2.imencode(
@@ -252,9 +254,9 @@ def encode(image: Photo, kind: Literal["jpeg", "png"] = "jpeg", quality: int = 9
     return buffer.tobytes()
 
 
-def _load(path: Path, size: int) -> Photo | PhotoError:
+def _load_photo(path: Path, size: int) -> Photo | PhotoError:
     try:
-        return load(read(path), size)
+        return decode_and_fit(read_photo_bytes(path), size)
     except PhotoError as error:
         return error
 
@@ -265,14 +267,18 @@ def _resized(image: Photo, width: int, height: int, how: int = cv2.INTER_LINEAR)
     return np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
 
 
-def _refuse_at_sight(data: bytes, most: int) -> int:
+def _check_scan_count(data: bytes, most: int) -> int:
     """Refuse what need not be opened for that; the number of a JPEG's scans."""
     if not data:
         raise PhotoError("The file is empty. Expected a photo. Check that it was copied whole.")
     # Within JPEG's coded data 0xFF is always escaped, so the marks count scans.
-    scans = int(np.count_nonzero(jpeg.marks(data) == 0xDA)) if data[:2] == b"\xff\xd8" else 0
+    scans = (
+        int(np.count_nonzero(jpeg.find_jpeg_markers(data) == 0xDA))
+        if data[:2] == b"\xff\xd8"
+        else 0
+    )
     if scans > most:
-        raise decode_errors.too_many_scans(scans, most)
+        raise decode_errors.scan_count_error(scans, most)
     return scans
 
 

@@ -12,8 +12,8 @@ from PIL import Image, TiffImagePlugin
 
 from . import decode_errors, jpeg, orientation
 
-_EACH = 7.35  # bytes for each pixel allowed: 294 MB of the 300 at the usual 40 million
-_LEAST = 64_000_000  # bytes that are always allowed
+_BYTES_PER_PIXEL = 7.35  # bytes for each pixel allowed: 294 MB of the 300 at the usual 40 million
+_MIN_BUDGET = 64_000_000  # bytes that are always allowed
 _RGB = 3  # bytes of a pixel as it is given away
 _STORED = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # else 4
 _WEBP = 16  # bytes a pixel: its frame, the canvas of an animation, and both kinds of Pillow's
@@ -21,10 +21,10 @@ _TEXT = 1_000_000  # bytes a packed text of a PNG may become, see PngImagePlugin
 _TEXTS = 64_000_000  # and all of them
 _PACKED = 1032  # times a packed text may grow
 _OLD_JPEG, _JPEG, _PIXAR_LOG, _YCC = 6, 7, 32909, 6
-_LOOKED_AT = 64  # strips of a TIFF, of those that are large
+_MAX_CHECKED_STRIPS = 64  # strips of a TIFF, of those that are large
 
 
-def refuse(image: Image.Image, data: bytes, allowed_pixels: int) -> None:
+def check_decode_memory(image: Image.Image, data: bytes, allowed_pixels: int) -> None:
     """Refuse a photo that would take more memory than one of all pixels allowed should.
 
     Args:
@@ -35,13 +35,13 @@ def refuse(image: Image.Image, data: bytes, allowed_pixels: int) -> None:
     Raises:
         PhotoError: naming both numbers.
     """
-    budget = max(int(_EACH * allowed_pixels), _LEAST)
-    needed = of(image, data)
+    budget = max(int(_BYTES_PER_PIXEL * allowed_pixels), _MIN_BUDGET)
+    needed = estimate_decode_memory(image, data)
     if needed > budget:
-        raise decode_errors.too_costly(needed, budget)
+        raise decode_errors.decode_memory_error(needed, budget)
 
 
-def of(image: Image.Image, data: bytes) -> int:
+def estimate_decode_memory(image: Image.Image, data: bytes) -> int:
     """The bytes that decoding a photo takes at most, its file included."""
     width, height = orientation.stored_size(image)
     stored = width * height * _STORED.get(image.mode, 4)
@@ -51,13 +51,13 @@ def of(image: Image.Image, data: bytes) -> int:
     elif isinstance(image, TiffImagePlugin.TiffImageFile):
         while_read = _tiff_buffer(image, data)
     elif data[:2] == b"\xff\xd8":
-        found = jpeg.frame(data)
+        found = jpeg.read_jpeg_frame(data)
         while_read = found.kept_bytes if found else 0
     plain = width * height * _RGB
-    return len(data) + _described(image, data) + stored + max(while_read, plain)
+    return len(data) + _metadata_bytes(image, data) + stored + max(while_read, plain)
 
 
-def _described(image: Image.Image, data: bytes) -> int:
+def _metadata_bytes(image: Image.Image, data: bytes) -> int:
     """The bytes of what a file says beside its pixels, which Pillow copies."""
     if image.format == "PNG":
         return _png_texts(data)
@@ -99,9 +99,9 @@ def _tiff_buffer(image: TiffImagePlugin.TiffImageFile, data: bytes) -> int:
     kept = 0.0
     if packing in (_OLD_JPEG, _PIXAR_LOG):
         kept = across * down * samples * 2
-    elif packing == _JPEG and across * down * _LOOKED_AT > width * height:
+    elif packing == _JPEG and across * down * _MAX_CHECKED_STRIPS > width * height:
         places = places if isinstance(places, tuple) else (places,)
-        frames = [jpeg.frame(data, place) for place in places[:_LOOKED_AT]]
+        frames = [jpeg.read_jpeg_frame(data, place) for place in places[:_MAX_CHECKED_STRIPS]]
         kept = max((each.kept_bytes for each in frames if each), default=0)
     return int(across * down * max(deep, 4 if colours == _YCC else 0) + kept)
 

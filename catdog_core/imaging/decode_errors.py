@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..base.errors import PhotoError
 
 
-def not_a_photo() -> PhotoError:
+def not_a_photo_error() -> PhotoError:
     """The error of a file of a kind that is not read."""
     return PhotoError(
         "This is no photo the lab can read. Expected JPEG, PNG, WebP, BMP, GIF or TIFF. Convert it"
@@ -13,7 +13,7 @@ def not_a_photo() -> PhotoError:
     )
 
 
-def too_heavy(size: int, limit: int) -> PhotoError:
+def file_size_error(size: int, limit: int) -> PhotoError:
     """The error of a file of too many bytes."""
     return PhotoError(
         "The file has {size:,} bytes. Expected at most {limit:,}. Save it smaller and try again.",
@@ -22,7 +22,7 @@ def too_heavy(size: int, limit: int) -> PhotoError:
     )
 
 
-def too_many_scans(scans: int, limit: int) -> PhotoError:
+def scan_count_error(scans: int, limit: int) -> PhotoError:
     """The error of a progressive JPEG that would take minutes."""
     return PhotoError(
         "The JPEG is built of {scans:,} scans. Expected at most {limit}. Open it in an image"
@@ -32,7 +32,7 @@ def too_many_scans(scans: int, limit: int) -> PhotoError:
     )
 
 
-def too_long(width: int, height: int, limit: int) -> PhotoError:
+def side_length_error(width: int, height: int, limit: int) -> PhotoError:
     """The error of a picture of one endless row or column."""
     return PhotoError(
         "The picture has {width:,} × {height:,} pixels. Expected sides of at most {limit:,} pixels."
@@ -43,7 +43,7 @@ def too_long(width: int, height: int, limit: int) -> PhotoError:
     )
 
 
-def too_large(width: int, height: int, limit: int) -> PhotoError:
+def pixel_count_error(width: int, height: int, limit: int) -> PhotoError:
     """The error of a picture of too many pixels."""
     return PhotoError(
         "The picture has {width:,} × {height:,} pixels. Expected at most {limit:,} pixels in all."
@@ -54,7 +54,7 @@ def too_large(width: int, height: int, limit: int) -> PhotoError:
     )
 
 
-def too_costly(needed: int, limit: int) -> PhotoError:
+def decode_memory_error(needed: int, limit: int) -> PhotoError:
     """The error of a picture whose format takes much memory; both in bytes."""
     return PhotoError(
         "The picture takes {needed:,} MB of memory to decode, more than the {limit:,} MB allowed."
@@ -64,7 +64,7 @@ def too_costly(needed: int, limit: int) -> PhotoError:
     )
 
 
-def other_format(kind: str) -> PhotoError:
+def unsupported_format_error(kind: str) -> PhotoError:
     """The error of a file in a format that has a name."""
     return PhotoError(
         "The file's format is {kind}, which the lab can't read. Convert it to JPEG or PNG and try"

@@ -59,21 +59,21 @@ _LATER = (
 )
 """Where, what, and the kind of file it shows."""
 _LETTERED = b"1234567fF"  # after a P: portable maps of Netpbm
-_LOOKED_AT = 1024  # bytes in which an SVG shows itself
+_HEAD_BYTES = 1024  # bytes in which an SVG shows itself
 _RAW_COLOURS = (32803, 34892)  # of a TIFF: what a sensor saw
 _FLOAT = (3, 6)  # of a TIFF's kinds of numbers
-_READ = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 32771, 32809)
+_READABLE_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000, 32771, 32809)
 """Ways of compressing a TIFF for which there is a decoder."""
 
 
-def explained(data: bytes | mmap, error: Exception) -> PhotoError:
+def explain_decode_error(data: bytes | mmap, error: Exception) -> PhotoError:
     """Why a file could not be decoded, given what the decoder said of it."""
     unknown = isinstance(error, UnidentifiedImageError)
-    named = _by_bytes(data, unknown)
+    named = _error_by_content(data, unknown)
     if named is not None:
         return named
     if unknown:
-        return decode_errors.not_a_photo()
+        return decode_errors.not_a_photo_error()
     return PhotoError(
         "The photo is damaged or incomplete ({reason}). Open it in an image viewer and save it"
         " again, or use another copy.",
@@ -81,23 +81,23 @@ def explained(data: bytes | mmap, error: Exception) -> PhotoError:
     )
 
 
-def not_read(data: bytes | mmap) -> PhotoError:
+def explain_header_error(data: bytes | mmap) -> PhotoError:
     """Why the head of a file could not be read."""
-    return _by_bytes(data, True) or decode_errors.not_a_photo()
+    return _error_by_content(data, True) or decode_errors.not_a_photo_error()
 
 
-def _by_bytes(data: bytes | mmap, unknown: bool) -> PhotoError | None:
-    head = data[:_LOOKED_AT]
+def _error_by_content(data: bytes | mmap, unknown: bool) -> PhotoError | None:
+    head = data[:_HEAD_BYTES]
     if head[:2] == b"\xff\xd8":
-        return _of_jpeg(data)
-    if (kind := _named(head)) is not None:
-        return decode_errors.other_format(kind)
+        return _jpeg_error(data)
+    if (kind := _format_name(head)) is not None:
+        return decode_errors.unsupported_format_error(kind)
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _of_tiff(data, unknown)
+        return _tiff_error(data, unknown)
     return None
 
 
-def _named(head: bytes) -> str | None:
+def _format_name(head: bytes) -> str | None:
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "MPEG-4 or QuickTime video")
     for beginning, kind in _BEGINNINGS:
@@ -114,10 +114,10 @@ def _named(head: bytes) -> str | None:
     return None
 
 
-def _of_jpeg(data: bytes | mmap) -> PhotoError | None:
+def _jpeg_error(data: bytes | mmap) -> PhotoError | None:
     if _is_jpeg_ls(data):
-        return decode_errors.other_format("JPEG-LS")
-    frame = jpeg.frame(data)
+        return decode_errors.unsupported_format_error("JPEG-LS")
+    frame = jpeg.read_jpeg_frame(data)
     if frame is None:
         return None
     if frame.bits != 8:
@@ -154,7 +154,7 @@ def _is_jpeg_ls(data: bytes | mmap) -> bool:
     return False
 
 
-def _of_tiff(data: bytes | mmap, unknown: bool) -> PhotoError | None:
+def _tiff_error(data: bytes | mmap, unknown: bool) -> PhotoError | None:
     tags = _tiff_tags(data)
     if not {256, 257} <= tags.keys():
         return None
@@ -162,8 +162,8 @@ def _of_tiff(data: bytes | mmap, unknown: bool) -> PhotoError | None:
     (packing, *_), (colours, *_) = tags.get(259) or [1], tags.get(262) or [1]
     channels = (tags.get(277) or [1])[0]
     if colours in _RAW_COLOURS:
-        return decode_errors.other_format("camera raw (TIFF)")
-    if packing not in _READ:
+        return decode_errors.unsupported_format_error("camera raw (TIFF)")
+    if packing not in _READABLE_COMPRESSIONS:
         return PhotoError(
             "This TIFF is compressed in a way the lab can't read, number {number}. Save it without"
             " compression, or as PNG or JPEG.",

@@ -20,7 +20,7 @@ _BYTES_OF = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17
 _RESTART_OR_FILL = (0xFF, 0x01, *range(0xD0, 0xD8))  # marks of a JPEG without a length
 
 
-def refuse_many(data: bytes | mmap) -> None:
+def check_part_count(data: bytes | mmap) -> None:
     """Refuse a file of more parts than a photo has; others pass, whether they are photos or not.
 
     Args:
@@ -31,20 +31,20 @@ def refuse_many(data: bytes | mmap) -> None:
     """
     head = data[:12]
     if head[:2] == b"\xff\xd8":
-        _jpeg(data)
+        _check_jpeg(data)
     elif head[:8] == b"\x89PNG\r\n\x1a\n":
-        _png(data)
+        _check_png(data)
     elif head[:4] == b"GIF8":
-        _gif(data)
+        _check_gif(data)
     elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        _tiff(data, "<" if head[:1] == b"I" else ">", b"+" in head[2:4])
+        _check_tiff(data, "<" if head[:1] == b"I" else ">", b"+" in head[2:4])
     elif head[:4] == b"RIFF":
-        _webp(data)
+        _check_webp(data)
     elif head[:2] == b"BM" and data[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
         _refuse_metadata(len(data), _MAX_RUNS)
 
 
-def _jpeg(data: bytes | mmap) -> None:
+def _check_jpeg(data: bytes | mmap) -> None:
     place, exif = 2, 0
     for _ in range(MAX_PARTS):
         if data[place : place + 1] != b"\xff":
@@ -63,10 +63,10 @@ def _jpeg(data: bytes | mmap) -> None:
         place += 2 + max(size, 2)
         if place >= len(data):
             return
-    raise _too_many()
+    raise _part_count_error()
 
 
-def _png(data: bytes | mmap) -> None:
+def _check_png(data: bytes | mmap) -> None:
     place = 8
     for _ in range(MAX_PARTS):
         if place + 8 > len(data):
@@ -75,10 +75,10 @@ def _png(data: bytes | mmap) -> None:
         if data[place + 4 : place + 8] == b"eXIf":
             _refuse_metadata(size, _MAX_EXIF)
         place += 12 + size
-    raise _too_many()
+    raise _part_count_error()
 
 
-def _gif(data: bytes | mmap) -> None:
+def _check_gif(data: bytes | mmap) -> None:
     flags = data[10] if len(data) > 12 else 0
     place = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
     inside = False  # of an extension, made of blocks that end with one of no bytes
@@ -94,10 +94,10 @@ def _gif(data: bytes | mmap) -> None:
             return
         else:
             place += 1  # readers skip what they do not know
-    raise _too_many()
+    raise _part_count_error()
 
 
-def _tiff(data: bytes | mmap, order: str, big: bool) -> None:
+def _check_tiff(data: bytes | mmap, order: str, big: bool) -> None:
     """The first directory only: no other is read."""
     count_as, row_as, place_as = ("Q", "HHQQ", "Q") if big else ("H", "HHII", "I")
     try:
@@ -106,7 +106,7 @@ def _tiff(data: bytes | mmap, order: str, big: bool) -> None:
     except (struct.error, OverflowError):  # the second of a place beyond 2**63
         return
     if count > MAX_PARTS:
-        raise _too_many()
+        raise _part_count_error()
     row, numbers = struct.Struct(order + row_as), 0
     start = place + struct.calcsize(order + count_as)
     for number in range(count):
@@ -118,10 +118,10 @@ def _tiff(data: bytes | mmap, order: str, big: bool) -> None:
         if each and where + many * each <= len(data):  # else it is skipped as damaged
             numbers += many
     if numbers > _MAX_NUMBERS:
-        raise _too_many(_MAX_NUMBERS)
+        raise _part_count_error(_MAX_NUMBERS)
 
 
-def _webp(data: bytes | mmap) -> None:
+def _check_webp(data: bytes | mmap) -> None:
     place = 12
     for _ in range(MAX_PARTS):
         if place + 8 > len(data):
@@ -130,7 +130,7 @@ def _webp(data: bytes | mmap) -> None:
         if data[place : place + 4] == b"EXIF":
             _refuse_metadata(size, _MAX_EXIF)
         place += 8 + size + size % 2
-    raise _too_many()
+    raise _part_count_error()
 
 
 def _refuse_metadata(size: int, limit: int) -> None:
@@ -143,7 +143,7 @@ def _refuse_metadata(size: int, limit: int) -> None:
         )
 
 
-def _too_many(limit: int = MAX_PARTS) -> PhotoError:
+def _part_count_error(limit: int = MAX_PARTS) -> PhotoError:
     return PhotoError(
         "The file is built of more than {limit:,} parts. Expected a photo of a few hundred. Open it"
         " in an image editor and save it again.",

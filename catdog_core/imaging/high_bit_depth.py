@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..base.errors import PhotoError
 
 
-def limits(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
+def find_value_range(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
     """The values that stand for black and for white.
 
     16-bit values keep their top eight bits. Float and 32-bit pictures have no fixed range: 0..1
@@ -43,7 +43,7 @@ def limits(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
     return low, high
 
 
-def to_rgb(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+def grey_to_rgb(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     """16-bit, 32-bit and float grey to 8 bits; `convert("RGB")` would clip them to white.
 
     Args:

@@ -22,7 +22,7 @@ EXTENSIONS_OF = {
 
 
 @dataclass(frozen=True)
-class Head:
+class ImageHeader:
     """A photo's kind, one of `images.FORMATS`; Pillow's mode; width and height as stored, pixels;
     and its EXIF orientation, 1..8, where 1 is upright and 5 to 8 swap width and height."""
 
@@ -39,23 +39,23 @@ class Head:
         return (self.height, self.width) if turned else (self.width, self.height)
 
 
-def head(data: bytes) -> Head:
+def read_image_header(data: bytes) -> ImageHeader:
     """Read the head of a photo; its pixels are not decoded.
 
     Raises:
         PhotoError: it is no photo.
     """
-    format_guard.refuse_many(data)
+    format_guard.check_part_count(data)
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             size = orientation.stored_size(image)
-            return Head(kind, image.mode, *size, orientation.of(image, data))
+            return ImageHeader(kind, image.mode, *size, orientation.read_orientation(image, data))
     except Exception as error:  # as in `images.decode`
-        raise file_kinds.not_read(data) from error
+        raise file_kinds.explain_header_error(data) from error
 
 
-def is_cut_off(data: bytes) -> bool:
+def is_truncated(data: bytes) -> bool:
     """Whether a file that cannot be decoded has pixels but lacks its end, as half a download does.
 
     A file cut within its head holds nothing of a picture and counts as no photo at all.

@@ -75,15 +75,15 @@ class Frame:
         for across, down in self.factors:
             row = -(-self.width * across // (8 * widest))
             column = -(-self.height * down // (8 * highest))
-            blocks += _up(row, across) * _up(column, down)
+            blocks += _round_up(row, across) * _round_up(column, down)
         return blocks * 64 * (1 if self.is_lossless else 2)
 
 
-def _up(count: int, step: int) -> int:
+def _round_up(count: int, step: int) -> int:
     return -(-count // max(step, 1)) * step
 
 
-def frame(data: bytes | mmap, start: int = 0) -> Frame | None:
+def read_jpeg_frame(data: bytes | mmap, start: int = 0) -> Frame | None:
     """The frame of a JPEG that begins at `start`; None where there is none before its pixels."""
     found, at = None, start + 2
     while at + 4 <= len(data):
@@ -104,14 +104,14 @@ def frame(data: bytes | mmap, start: int = 0) -> Frame | None:
     return found
 
 
-def marks(data: bytes, start: int = 0) -> NDArray[np.uint8]:
+def find_jpeg_markers(data: bytes, start: int = 0) -> NDArray[np.uint8]:
     """The byte after each 0xFF from `start` on: the kind of mark. Quicker than counting."""
     values = np.frombuffer(data, np.uint8, offset=start)
     return values[np.flatnonzero(values[:-1] == 0xFF) + 1]
 
 
-def decode_plainest(data: bytes, at_least: int | None, limit: int) -> NDArray[np.uint8] | None:
-    """As `decode`, but without Pillow's reading the file's head, which takes a tenth of the time.
+def decode_plainest_jpeg(data: bytes, at_least: int | None, limit: int) -> NDArray[np.uint8] | None:
+    """As `decode_plain_jpeg`, but without Pillow's reading the file's head, which takes a tenth of the time.
 
     Only files are taken whose head holds nothing but what every JPEG holds, as cameras, programs
     and websites write most.
@@ -130,9 +130,9 @@ def decode_plainest(data: bytes, at_least: int | None, limit: int) -> NDArray[np
                 return None
             size = (data[at + 3] << 8 | data[at + 4], data[at + 1] << 8 | data[at + 2])
         start = end
-    if not 0 < size[0] * size[1] <= limit or not _is_one_whole_scan(data, start):
+    if not 0 < size[0] * size[1] <= limit or not _is_single_scan(data, start):
         return None
-    return _pixels(data, size, at_least)
+    return _decode_pixels(data, size, at_least)
 
 
 _JFIF, _TABLES, _CODES, _BASELINE, _RESTARTS, _COMMENT, _SCAN_MARK = (
@@ -163,7 +163,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         place = end
 
 
-def decode(head: Image.Image, data: bytes, at_least: int | None) -> NDArray[np.uint8] | None:
+def decode_plain_jpeg(
+    head: Image.Image, data: bytes, at_least: int | None
+) -> NDArray[np.uint8] | None:
     """Decode an 8-bit baseline colour JPEG in one whole scan that is stored upright.
 
     Args:
@@ -177,12 +179,14 @@ def decode(head: Image.Image, data: bytes, at_least: int | None) -> NDArray[np.u
     if not isinstance(head, JpegImagePlugin.JpegImageFile):
         return None
     start = head.fp.tell() if head.fp else 0
-    if not (_is_plain(head) and _is_one_whole_scan(data, start) and _is_upright(head)):
+    if not (_is_plain(head) and _is_single_scan(data, start) and _is_upright(head)):
         return None
-    return _pixels(data, head.size, at_least)
+    return _decode_pixels(data, head.size, at_least)
 
 
-def _pixels(data: bytes, size: tuple[int, int], at_least: int | None) -> NDArray[np.uint8] | None:
+def _decode_pixels(
+    data: bytes, size: tuple[int, int], at_least: int | None
+) -> NDArray[np.uint8] | None:
     width, height = size
     least = min(width, height) if at_least is None else at_least
     factor = next(f for f in _FLAGS if f == 1 or min(width, height) // least >= f)
@@ -203,7 +207,7 @@ def _is_plain(head: JpegImagePlugin.JpegImageFile) -> bool:
     )
 
 
-def _is_one_whole_scan(data: bytes, start: int) -> bool:
+def _is_single_scan(data: bytes, start: int) -> bool:
     """Whether nothing but coded pixels of one scan lies between `start` and the file's end.
 
     In coded data 0xFF is followed by 0, or it is a restart mark. Any other mark there is where
@@ -211,7 +215,7 @@ def _is_one_whole_scan(data: bytes, start: int) -> bool:
     """
     if not (data.startswith(_SCAN, max(start - _SCAN_HEAD, 0)) and data.endswith(_END)):
         return False
-    found = marks(data, start)[:-1]
+    found = find_jpeg_markers(data, start)[:-1]
     if not found.any():
         return True
     return bool(np.all((found == 0) | ((found >= _FIRST_RESTART) & (found <= _LAST_RESTART))))

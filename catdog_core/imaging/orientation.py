@@ -10,19 +10,19 @@ from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
-_SPEAKING = (b"eXIf", b"iTXt", b"zTXt", b"tEXt")  # chunks of a PNG that may tell an orientation
+_EXIF_CHUNKS = (b"eXIf", b"iTXt", b"zTXt", b"tEXt")  # chunks of a PNG that may tell an orientation
 
 
-def of(image: Image.Image, data: bytes | mmap) -> int:
+def read_orientation(image: Image.Image, data: bytes | mmap) -> int:
     """The EXIF orientation of a photo, 1..8; 1, upright, where its mark is absent or nonsense.
 
     Args:
         image: as opened; its pixels need not have been read.
         data: the whole file.
     """
-    value = _mark(image)
+    value = _exif_orientation(image)
     if value is None and isinstance(image, PngImagePlugin.PngImageFile):
-        value = _late_mark(data)
+        value = _late_exif_orientation(data)
     return int(value) if value in range(1, 9) else 1
 
 
@@ -41,7 +41,7 @@ def stored_size(image: Image.Image) -> tuple[int, int]:
 def shown_size(image: Image.Image, data: bytes | mmap) -> tuple[int, int]:
     """Width and height of a photo as it is decoded, from its head alone."""
     width, height = stored_size(image)
-    return (height, width) if of(image, data) >= 5 else (width, height)
+    return (height, width) if read_orientation(image, data) >= 5 else (width, height)
 
 
 def load_as_stored(image: Image.Image) -> None:
@@ -59,7 +59,7 @@ def load_as_stored(image: Image.Image) -> None:
     image._size = image.im.size  # as `ImageOps.exif_transpose` sets it
 
 
-def _mark(image: Image.Image) -> Any:
+def _exif_orientation(image: Image.Image) -> Any:
     try:
         # A PNG's own `getexif` reads all of its pixels.
         return Image.Image.getexif(image).get(ExifTags.Base.Orientation)
@@ -68,7 +68,7 @@ def _mark(image: Image.Image) -> Any:
         return None
 
 
-def _late_mark(data: bytes | mmap) -> Any:
+def _late_exif_orientation(data: bytes | mmap) -> Any:
     """The mark of a PNG that tells it after its pixels, as ExifTool writes it."""
     head, late, at = len(_PNG), b"", len(_PNG)
     pixels = False
@@ -81,7 +81,7 @@ def _late_mark(data: bytes | mmap) -> Any:
             break
         elif not pixels:
             head = end
-        elif kind in _SPEAKING:
+        elif kind in _EXIF_CHUNKS:
             late += data[at:end]
         at = end
     if not late:
@@ -89,6 +89,6 @@ def _late_mark(data: bytes | mmap) -> Any:
     try:
         # Its head, no pixels, and what comes after them.
         with Image.open(BytesIO(data[:head] + late + _END), formats=("PNG",)) as image:
-            return _mark(image)
+            return _exif_orientation(image)
     except Exception:
         return None

@@ -7,21 +7,21 @@ from pathlib import PurePath
 from typing import TypeAlias
 
 from ..base.errors import N_
-from ..base.files import shown
+from ..base.files import truncate_for_display
 
 _MODERN = (".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd")
 _RAW = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2")
-FOREIGN = (*_MODERN, *_RAW)
+UNSUPPORTED_EXTENSIONS = (*_MODERN, *_RAW)
 Warnings: TypeAlias = list[tuple[str, dict[str, str]]]
 """Messages of the catalogue with their values."""
 
 
-def is_foreign(path: PurePath) -> bool:
+def is_unsupported_picture(path: PurePath) -> bool:
     """Whether a file is a picture by its name, in none of the lab's formats."""
-    return path.suffix.lower() in FOREIGN
+    return path.suffix.lower() in UNSUPPORTED_EXTENSIONS
 
 
-def warnings(found: Sequence[PurePath]) -> Warnings:
+def unsupported_format_warnings(found: Sequence[PurePath]) -> Warnings:
     """What to say of such files."""
     if not found:
         return []
@@ -30,4 +30,4 @@ def warnings(found: Sequence[PurePath]) -> Warnings:
         " to JPEG and add them."
     )
     names = ", ".join(sorted({path.name for path in found})[:3])
-    return [(message, {"n": str(len(found)), "files": shown(names, 120)})]
+    return [(message, {"n": str(len(found)), "files": truncate_for_display(names, 120)})]

@@ -13,7 +13,7 @@ Page = Literal["data", "augment", "train", "compare", "evaluate", "predict", "ex
 
 
 @dataclass(frozen=True)
-class Show:
+class DemoLink:
     """A button that shows a thing happening, with the learner's own data.
 
     Attributes:
@@ -35,7 +35,7 @@ class Show:
 
 
 @dataclass(frozen=True)
-class Question:
+class QuizQuestion:
     """A question with its answers, all message ids; `because` may hold fields of `own_numbers`.
 
     Attributes:
@@ -69,9 +69,9 @@ class Section:
     title: str
     text: str
     needs: Needs
-    shows: tuple[Show, ...]
+    shows: tuple[DemoLink, ...]
     terms: tuple[str, ...]
-    questions: tuple[Question, ...]
+    questions: tuple[QuizQuestion, ...]
 
 
 _PHOTOS = (
@@ -86,22 +86,22 @@ _PHOTOS = (
         ),
         "dataset",
         (
-            Show(
+            DemoLink(
                 N_("Train on 100 to all of your photos"),
                 "compare",
                 state={"compare_view": "experiments", "experiment_kind": "small-data"},
             ),
-            Show(N_("Add photos"), "data"),
+            DemoLink(N_("Add photos"), "data"),
         ),
         ("dataset", "overfitting", "transfer"),
         (
-            Question(
+            QuizQuestion(
                 N_("From how many photos on does a dataset stop being called small?"),
                 ("1,000", "10,000", "100,000"),
                 2,
                 N_("Yours has {photos:,} training photos: with a clear question that can do."),
             ),
-            Question(
+            QuizQuestion(
                 N_("You have few photos. What brings most, without taking new ones?"),
                 (
                     N_("More epochs"),
@@ -125,16 +125,16 @@ _PHOTOS = (
             " makes such arrays from photo files in folders, and so does the lab."
         ),
         "dataset",
-        (Show(N_("See a batch of your photos as arrays"), "data", {"part": "photos"}),),
+        (DemoLink(N_("See a batch of your photos as arrays"), "data", {"part": "photos"}),),
         ("pixel", "channel", "array"),
         (
-            Question(
+            QuizQuestion(
                 N_("How many numbers does a photo of 150 × 150 pixels in colour hold?"),
                 ("22,500", "67,500", "150"),
                 1,
                 N_("150 × 150 × 3. At the {size} pixels of your run it is {values:,} numbers."),
             ),
-            Question(
+            QuizQuestion(
                 N_("A pixel is (255, 255, 255). What colour is it?"),
                 (N_("White"), N_("Black"), N_("Grey")),
                 0,
@@ -151,10 +151,10 @@ _PHOTOS = (
             " meanwhile. This waiting for files, I/O latency, is its weak side."
         ),
         "dataset",
-        (Show(N_("Race five ways to read your photos"), "data", {"part": "race"}),),
+        (DemoLink(N_("Race five ways to read your photos"), "data", {"part": "race"}),),
         ("latency", "epoch", "imagedatagenerator"),
         (
-            Question(
+            QuizQuestion(
                 N_("How often is one photo decoded in a training of 50 epochs read that way?"),
                 (N_("Once"), N_("About 50 times"), N_("Twice")),
                 1,
@@ -163,7 +163,7 @@ _PHOTOS = (
                     " {decoded:,} times. The lab decodes each photo once and keeps the numbers."
                 ),
             ),
-            Question(
+            QuizQuestion(
                 N_("The reader is slow. What does the processor do that trains the network?"),
                 (N_("It waits"), N_("It trains on old photos"), N_("It skips the batch")),
                 0,
@@ -181,10 +181,10 @@ _PHOTOS = (
             " button."
         ),
         "dataset",
-        (Show(N_("Pack your photos as TFRecord"), "data", {"part": "tfrecord"}),),
+        (DemoLink(N_("Pack your photos as TFRecord"), "data", {"part": "tfrecord"}),),
         ("tfrecord", "shard", "latency"),
         (
-            Question(
+            QuizQuestion(
                 N_("Why is one large file of records read faster than thousands of photos?"),
                 (
                     N_("It is read in one go, and the photos are decoded already"),
@@ -197,7 +197,7 @@ _PHOTOS = (
                     " more than as JPEG files. It is the speed that is gained."
                 ),
             ),
-            Question(
+            QuizQuestion(
                 N_("What is hard about TFRecord?"),
                 (N_("Reading it"), N_("Writing code for it"), N_("Its size limit")),
                 1,
@@ -215,16 +215,16 @@ _PHOTOS = (
             " first layer, so that it cannot be forgotten when the network is asked later."
         ),
         "dataset",
-        (Show(N_("See the ranges of your batch"), "data", {"part": "photos"}),),
+        (DemoLink(N_("See the ranges of your batch"), "data", {"part": "photos"}),),
         ("rescaling", "normalisation", "imagedatagenerator"),
         (
-            Question(
+            QuizQuestion(
                 N_("What becomes of the value 51?"),
                 ("0.2", "0.51", "5.1"),
                 0,
                 N_("51 / 255 = 0.2. This holds for each of the {values:,} numbers of your photos."),
             ),
-            Question(
+            QuizQuestion(
                 N_("Must validation photos be rescaled as well?"),
                 (N_("No, only training photos"), N_("Yes, in the same way")),
                 1,
@@ -246,18 +246,18 @@ _PHOTOS = (
         ),
         "dataset",
         (
-            Show(N_("Train on squares of 64 pixels"), "train", training={"image_size": 64}),
-            Show(N_("See the squares of your batch"), "data", {"part": "photos"}),
+            DemoLink(N_("Train on squares of 64 pixels"), "train", training={"image_size": 64}),
+            DemoLink(N_("See the squares of your batch"), "data", {"part": "photos"}),
         ),
         ("target-size", "pixel"),
         (
-            Question(
+            QuizQuestion(
                 N_("From 150 to 75 pixels a side: how many pixels are left?"),
                 (N_("Half"), N_("A quarter"), N_("As many as before")),
                 1,
                 N_("Half in each direction. Your run takes {size} pixels a side."),
             ),
-            Question(
+            QuizQuestion(
                 N_("What happens to a wide photo?"),
                 (
                     N_("It is cut to the middle"),
@@ -278,16 +278,16 @@ _PHOTOS = (
             " takes the names in alphabetical order."
         ),
         "dataset",
-        (Show(N_("See or swap the numbers of your classes"), "data", {"part": "split"}),),
+        (DemoLink(N_("See or swap the numbers of your classes"), "data", {"part": "split"}),),
         ("label", "class", "flow-from-directory"),
         (
-            Question(
+            QuizQuestion(
                 N_("The folders are named `dogs` and `cats`, no order is given. Which one is 1?"),
                 ("cats", "dogs"),
                 1,
                 N_("The alphabet decides, not the order of making. In yours, 1 is {second}."),
             ),
-            Question(
+            QuizQuestion(
                 N_("A sigmoid network answers 0.1. Which class does it mean?"),
                 (N_("Number 0, fairly surely"), N_("Number 1, fairly surely"), N_("Neither")),
                 0,
@@ -304,10 +304,10 @@ _PHOTOS = (
             " in Keras's generator `sparse`: the plain number, for any count of classes."
         ),
         "dataset",
-        (Show(N_("See your photos under all three"), "data", {"part": "split"}),),
+        (DemoLink(N_("See your photos under all three"), "data", {"part": "split"}),),
         ("label", "one-hot", "class-mode"),
         (
-            Question(
+            QuizQuestion(
                 N_("How does `categorical` write the second of three classes?"),
                 ("1", "[0 1 0]", "[1 0]"),
                 1,
@@ -315,7 +315,7 @@ _PHOTOS = (
                     "A place for each class and a 1 in that of its own. You have {classes} classes."
                 ),
             ),
-            Question(
+            QuizQuestion(
                 N_("100 classes: which mode keeps labels short?"),
                 ("binary", "categorical", "sparse"),
                 2,
@@ -333,16 +333,16 @@ _PHOTOS = (
             " The generator shuffles and begins anew for ever, so a loop over it needs a `break`."
         ),
         "dataset",
-        (Show(N_("Draw batch after batch"), "data", {"part": "photos"}),),
+        (DemoLink(N_("Draw batch after batch"), "data", {"part": "photos"}),),
         ("batch", "shape", "generator"),
         (
-            Question(
+            QuizQuestion(
                 N_("What is the first number of the shape (20, 150, 150, 3)?"),
                 (N_("Photos in the batch"), N_("Pixels"), N_("Classes")),
                 0,
                 N_("In your run a batch has the shape ({batch}, {size}, {size}, 3)."),
             ),
-            Question(
+            QuizQuestion(
                 N_("`for photos, labels in generator:` – when does this loop end?"),
                 (N_("After all photos"), N_("After one epoch"), N_("Never, without a break")),
                 2,
@@ -367,22 +367,22 @@ _NETWORK = (
             " itself: 32 in the first layer of the class notes' one, then 64, then 128."
         ),
         "dataset",
-        (Show(N_("See the filters of your model on a photo"), "predict"),),
+        (DemoLink(N_("See the filters of your model on a photo"), "predict"),),
         ("convolution", "filter", "relu"),
         (
-            Question(
+            QuizQuestion(
                 N_("A 3 × 3 filter slides over 150 × 150 pixels. How large is the result?"),
                 ("150 × 150", "148 × 148", "50 × 50"),
                 1,
                 N_("At the rim it would hang over: with your {size} pixels it leaves {conv}."),
             ),
-            Question(
+            QuizQuestion(
                 N_("What does ReLU make of −3?"),
                 ("−3", "0", "3"),
                 1,
                 N_("It lets positive numbers through and makes the others zero."),
             ),
-            Question(
+            QuizQuestion(
                 N_("32 filters of 3 × 3 look at three colours. How many weights and biases?"),
                 ("896", "288", "9"),
                 0,
@@ -400,7 +400,7 @@ _NETWORK = (
         ),
         "dataset",
         (
-            Show(
+            DemoLink(
                 N_("See the shapes shrink, layer by layer"),
                 "train",
                 training={"model": "notes"},
@@ -408,13 +408,13 @@ _NETWORK = (
         ),
         ("max-pooling", "feature-map"),
         (
-            Question(
+            QuizQuestion(
                 N_("What is left of the numbers 3, 9, 1 and 4?"),
                 ("17", "4.25", "9"),
                 2,
                 N_("The largest: not their sum, not their mean."),
             ),
-            Question(
+            QuizQuestion(
                 N_("148 × 148 numbers, pooled by 2 × 2: what is left?"),
                 ("74 × 74", "146 × 146", "37 × 37"),
                 0,
@@ -433,18 +433,18 @@ _NETWORK = (
         ),
         "nothing",
         (
-            Show(N_("Train this network"), "train", training={"model": "notes"}),
-            Show(N_("Train the deeper one"), "train", training={"model": "notes-deep"}),
+            DemoLink(N_("Train this network"), "train", training={"model": "notes"}),
+            DemoLink(N_("Train the deeper one"), "train", training={"model": "notes-deep"}),
         ),
         ("cnn", "parameter", "dense", "flatten"),
         (
-            Question(
+            QuizQuestion(
                 N_("Which layers of it have parameters?"),
                 (N_("All"), N_("Convolutions and Dense"), N_("Pooling and Flatten")),
                 1,
                 N_("Pooling, Flatten and Dropout only rearrange. Your network has {parameters:,}."),
             ),
-            Question(
+            QuizQuestion(
                 N_("Where do the 36,992 numbers before the last layer come from?"),
                 ("17 × 17 × 128", "150 × 150 × 3", "34 × 34 × 32"),
                 0,
@@ -464,10 +464,10 @@ _NETWORK = (
             " makes learning by heart harder. In validation and prediction nothing is dropped."
         ),
         "nothing",
-        (Show(N_("See it in your network's table"), "train", training={"model": "notes"}),),
+        (DemoLink(N_("See it in your network's table"), "train", training={"model": "notes"}),),
         ("dropout", "overfitting", "regularisation"),
         (
-            Question(
+            QuizQuestion(
                 N_("When does Dropout drop?"),
                 (N_("Always"), N_("Only in training"), N_("Only in validation")),
                 1,
@@ -476,7 +476,7 @@ _NETWORK = (
                     " in your run {val_accuracy:.1%} and {accuracy:.1%} in the last epoch."
                 ),
             ),
-            Question(
+            QuizQuestion(
                 N_("Dropout 0.5 on 36,992 numbers: how many are zero in a step?"),
                 (N_("About 18,500"), N_("None"), N_("All")),
                 0,
@@ -495,18 +495,18 @@ _NETWORK = (
         ),
         "nothing",
         (
-            Show(N_("Move the threshold on your model's answers"), "evaluate"),
-            Show(N_("Get probabilities for photos"), "predict"),
+            DemoLink(N_("Move the threshold on your model's answers"), "evaluate"),
+            DemoLink(N_("Get probabilities for photos"), "predict"),
         ),
         ("sigmoid", "softmax", "threshold", "probability"),
         (
-            Question(
+            QuizQuestion(
                 N_("The sum is 0. What does sigmoid make of it?"),
                 ("0", "0.5", "1"),
                 1,
                 N_("Just undecided between {first} and {second}."),
             ),
-            Question(
+            QuizQuestion(
                 N_("Softmax gives 0.7 for the first of two classes. And for the second?"),
                 ("0.3", "0.7", N_("That cannot be told")),
                 0,
@@ -528,10 +528,10 @@ _TRAINING = (
             " loss small; accuracy is what people read."
         ),
         "nothing",
-        (Show(N_("See the photos with the largest loss"), "evaluate"),),
+        (DemoLink(N_("See the photos with the largest loss"), "evaluate"),),
         ("loss", "accuracy", "cross-entropy"),
         (
-            Question(
+            QuizQuestion(
                 N_("Two answers are right, with 0.6 and with 0.99. Which has the smaller loss?"),
                 ("0.6", "0.99", N_("Both the same")),
                 1,
@@ -540,7 +540,7 @@ _TRAINING = (
                     " run, {loss:.2f}, is that of a probability of {likely:.0%}."
                 ),
             ),
-            Question(
+            QuizQuestion(
                 N_("What is the loss of pure guessing with two classes?"),
                 ("0", "0.69", "1"),
                 1,
@@ -559,12 +559,12 @@ _TRAINING = (
         ),
         "nothing",
         (
-            Show(
+            DemoLink(
                 N_("Train with steps that are too large"),
                 "train",
                 training={"model": "notes", "learning_rate": 3e-2, "epochs": 3},
             ),
-            Show(
+            DemoLink(
                 N_("Train with the notes' own 1e-4"),
                 "train",
                 training={"model": "notes", "learning_rate": 1e-4},
@@ -572,13 +572,13 @@ _TRAINING = (
         ),
         ("optimizer", "learning-rate", "gradient"),
         (
-            Question(
+            QuizQuestion(
                 N_("The loss jumps about and rises. What would you change first?"),
                 (N_("A smaller learning rate"), N_("A larger one"), N_("More epochs")),
                 0,
                 N_("Your run has {learning_rate:g}. Steps three to ten times smaller calm it."),
             ),
-            Question(
+            QuizQuestion(
                 N_("How often do the weights change?"),
                 (N_("Once a photo"), N_("Once a batch"), N_("Once an epoch")),
                 1,
@@ -596,12 +596,12 @@ _TRAINING = (
         ),
         "run",
         (
-            Show(
+            DemoLink(
                 N_("Train with larger batches"),
                 "train",
                 training={"batch_size": 40},
             ),
-            Show(
+            DemoLink(
                 N_("Train the notes' 50 epochs"),
                 "train",
                 training={"model": "notes", "batch_size": 20, "epochs": 50, "learning_rate": 1e-4},
@@ -609,7 +609,7 @@ _TRAINING = (
         ),
         ("batch", "step", "epoch"),
         (
-            Question(
+            QuizQuestion(
                 N_("600 photos in batches of 20: how many steps are an epoch?"),
                 ("20", "30", "600"),
                 1,
@@ -618,7 +618,7 @@ _TRAINING = (
                     " {steps}."
                 ),
             ),
-            Question(
+            QuizQuestion(
                 N_("Batches twice as large, as many epochs: how often do the weights change?"),
                 (N_("Half as often"), N_("As often"), N_("Twice as often")),
                 0,
@@ -636,18 +636,18 @@ _TRAINING = (
         ),
         "dataset",
         (
-            Show(N_("See or change your split"), "data", {"part": "split"}),
-            Show(N_("Look for photos on both sides"), "data", {"part": "health"}),
+            DemoLink(N_("See or change your split"), "data", {"part": "split"}),
+            DemoLink(N_("Look for photos on both sides"), "data", {"part": "health"}),
         ),
         ("validation", "split", "leak"),
         (
-            Question(
+            QuizQuestion(
                 N_("Does the network learn from validation photos?"),
                 (N_("Yes, a little"), N_("No")),
                 1,
                 N_("It answers them, and that is all: {validation_photos:,} photos in yours."),
             ),
-            Question(
+            QuizQuestion(
                 N_("The same photo lies in both parts. What does that do to the accuracy told?"),
                 (N_("It is too good"), N_("It is too bad"), N_("Nothing")),
                 0,
@@ -667,8 +667,8 @@ _TRAINING = (
         ),
         "run",
         (
-            Show(N_("Open your run"), "train"),
-            Show(
+            DemoLink(N_("Open your run"), "train"),
+            DemoLink(
                 N_("Train as the class did"),
                 "train",
                 training={"model": "notes", "batch_size": 20, "epochs": 50, "learning_rate": 1e-4},
@@ -676,13 +676,13 @@ _TRAINING = (
         ),
         ("accuracy", "loss", "validation"),
         (
-            Question(
+            QuizQuestion(
                 N_("Training accuracy 0.7521, validation 0.7170: how large is the gap?"),
                 (N_("3.5 points"), N_("35 points"), N_("0.35 points")),
                 0,
                 N_("In your run it is {gap:.1f} points in the last epoch."),
             ),
-            Question(
+            QuizQuestion(
                 N_("Which of the two would you expect on new photos?"),
                 (N_("That of training"), N_("That of validation"), N_("Their mean")),
                 1,
@@ -701,18 +701,18 @@ _TRAINING = (
         ),
         "run",
         (
-            Show(N_("Take your model with you"), "export"),
-            Show(N_("Ask the saved model"), "predict"),
+            DemoLink(N_("Take your model with you"), "export"),
+            DemoLink(N_("Ask the saved model"), "predict"),
         ),
         ("h5", "keras-file", "parameter"),
         (
-            Question(
+            QuizQuestion(
                 N_("What does the file hold?"),
                 (N_("The photos"), N_("Layers and weights"), N_("Only the accuracy")),
                 1,
                 N_("{parameters:,} numbers of 4 bytes in yours, and no photo at all."),
             ),
-            Question(
+            QuizQuestion(
                 N_("Which epoch's weights does the lab keep as the model?"),
                 (N_("The last one's"), N_("The best one's"), N_("The first one's")),
                 1,
@@ -731,12 +731,12 @@ _TRAINING = (
         ),
         "run",
         (
-            Show(N_("Compare your runs"), "compare", state={"compare_view": "runs"}),
-            Show(N_("Open your run"), "train"),
+            DemoLink(N_("Compare your runs"), "compare", state={"compare_view": "runs"}),
+            DemoLink(N_("Open your run"), "train"),
         ),
         ("overfitting", "underfitting", "history", "gap"),
         (
-            Question(
+            QuizQuestion(
                 N_("Training loss falls, validation loss rises. What is it?"),
                 (N_("Underfitting"), N_("Overfitting"), N_("Divergence")),
                 1,
@@ -745,7 +745,7 @@ _TRAINING = (
                     " {val_loss:.2f}."
                 ),
             ),
-            Question(
+            QuizQuestion(
                 N_("Both accuracies stay low, close together. What is it?"),
                 (N_("Underfitting"), N_("Overfitting"), N_("A leak")),
                 0,
@@ -754,7 +754,7 @@ _TRAINING = (
                     " {val_accuracy:.1%}."
                 ),
             ),
-            Question(
+            QuizQuestion(
                 N_("Which curve decides when to stop?"),
                 (N_("Training"), N_("Validation")),
                 1,
@@ -786,8 +786,8 @@ _AUGMENTATION = (
         ),
         "dataset",
         (
-            Show(N_("20 variants, with the notes' settings"), "augment", augmentation=_NOTES),
-            Show(
+            DemoLink(N_("20 variants, with the notes' settings"), "augment", augmentation=_NOTES),
+            DemoLink(
                 N_("Turn by up to 40 degrees only"),
                 "augment",
                 augmentation={"rotation_range": 40},
@@ -795,13 +795,13 @@ _AUGMENTATION = (
         ),
         ("augmentation", "overfitting", "fill-mode"),
         (
-            Question(
+            QuizQuestion(
                 N_("`rotation_range=20`: by which angles is a photo turned?"),
                 (N_("Always by 20°"), N_("By any angle from −20° to 20°"), N_("By 0° or 20°")),
                 1,
                 N_("Drawn anew for each photo in each epoch: no two epochs are quite the same."),
             ),
-            Question(
+            QuizQuestion(
                 N_("Does augmentation make files?"),
                 (N_("Yes, new photos on the disk"), N_("No, the changes are drawn in passing")),
                 1,
@@ -822,7 +822,7 @@ _AUGMENTATION = (
         ),
         "dataset",
         (
-            Show(
+            DemoLink(
                 N_("Train with augmentation"),
                 "train",
                 training={"model": "notes"},
@@ -831,7 +831,7 @@ _AUGMENTATION = (
         ),
         ("augmentation", "validation"),
         (
-            Question(
+            QuizQuestion(
                 N_("Which photos are augmented?"),
                 (N_("Training photos only"), N_("Validation photos only"), N_("Both")),
                 0,
@@ -840,7 +840,7 @@ _AUGMENTATION = (
                     " validation never are."
                 ),
             ),
-            Question(
+            QuizQuestion(
                 N_("With augmentation, training accuracy may lie below validation accuracy. Why?"),
                 (
                     N_("The changed photos are harder than the plain ones"),
@@ -863,12 +863,12 @@ _AUGMENTATION = (
         ),
         "run",
         (
-            Show(
+            DemoLink(
                 N_("Train a pair that differs in this alone"),
                 "compare",
                 state={"compare_view": "experiments", "experiment_kind": "twin"},
             ),
-            Show(
+            DemoLink(
                 N_("Train as the class did, with augmentation"),
                 "train",
                 training={
@@ -884,7 +884,7 @@ _AUGMENTATION = (
         ),
         ("twin", "gap", "seed"),
         (
-            Question(
+            QuizQuestion(
                 N_("Run A: rate 1e-4, plain. Run B: rate 1e-3, augmented. B is better. Why?"),
                 (N_("Augmentation"), N_("The learning rate"), N_("That cannot be told")),
                 2,
@@ -893,13 +893,13 @@ _AUGMENTATION = (
                     " {learning_rate:g}: keep it for the twin."
                 ),
             ),
-            Question(
+            QuizQuestion(
                 N_("What does augmentation do to the gap between training and validation?"),
                 (N_("It usually gets smaller"), N_("It gets larger"), N_("Nothing")),
                 0,
                 N_("In your run the gap is {gap:.1f} points. Train its twin to see the other one."),
             ),
-            Question(
+            QuizQuestion(
                 N_("50 steps of 20 photos: how many photos does an epoch show?"),
                 ("50", "1,000", "2,000"),
                 1,
@@ -922,7 +922,7 @@ SECTIONS: dict[str, Section] = {
     section.id: section for _, sections in CHAPTERS.values() for section in sections
 }
 
-STATEMENTS: dict[int, tuple[str, ...]] = {
+NOTES_STATEMENTS: dict[int, tuple[str, ...]] = {
     1: ("little-data",),
     2: ("photo-array", "read-again"),
     3: ("tfrecord",),
@@ -945,7 +945,7 @@ STATEMENTS: dict[int, tuple[str, ...]] = {
 """The statements of the class notes by number, each with the sections that retell it."""
 
 
-def chapter_of(section_id: str) -> str:
+def find_chapter(section_id: str) -> str:
     """The name of the chapter a section stands in.
 
     Raises:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..base.errors import N_
 from ..imaging.decode import Photo
 
-Grey = NDArray[np.float64]
+GreyImage = NDArray[np.float64]
 """(H, W), 0..1 where it comes from a photo; sums of a convolution may be anything."""
 
 KERNELS: dict[str, tuple[str, tuple[tuple[float, ...], ...]]] = {
@@ -20,37 +20,37 @@ KERNELS: dict[str, tuple[str, tuple[tuple[float, ...], ...]]] = {
 """Filters of 3 × 3 by name; the first three are those of Sobel and Laplace."""
 
 
-def grey(photo: Photo) -> Grey:
+def to_grey(photo: Photo) -> GreyImage:
     """A photo, (H, W, 3) uint8, as one number a pixel, 0..1: the mean of its three colours."""
-    mean: Grey = photo.mean(axis=2) / 255
+    mean: GreyImage = photo.mean(axis=2) / 255
     return mean
 
 
-def convolve(image: Grey, kernel: str) -> Grey:
+def convolve(image: GreyImage, kernel: str) -> GreyImage:
     """The sums of a filter laid on every place of an image: (H, W) to (H - 2, W - 2).
 
     As networks do it, the filter is not turned round, so strictly it is a cross-correlation.
     """
     weights = np.asarray(KERNELS[kernel][1])
     windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3))
-    sums: Grey = np.einsum("ijkl,kl->ij", windows, weights)
+    sums: GreyImage = np.einsum("ijkl,kl->ij", windows, weights)
     return sums
 
 
-def relu(values: Grey) -> Grey:
+def relu(values: GreyImage) -> GreyImage:
     """What is below zero becomes zero."""
     return np.maximum(values, 0)
 
 
-def max_pool(values: Grey) -> Grey:
+def max_pool(values: GreyImage) -> GreyImage:
     """The largest of every 2 × 2 numbers, (H, W) to (H // 2, W // 2); an odd rim is left out."""
     height, width = values.shape[0] // 2, values.shape[1] // 2
     blocks = values[: 2 * height, : 2 * width].reshape(height, 2, width, 2)
-    largest: Grey = blocks.max(axis=(1, 3))
+    largest: GreyImage = blocks.max(axis=(1, 3))
     return largest
 
 
-def as_picture(values: Grey) -> Photo:
+def to_picture(values: GreyImage) -> Photo:
     """Numbers as grey, the smallest black and the largest white: (H, W) to (H, W, 3) uint8."""
     low, high = float(values.min()), float(values.max())
     scaled = (values - low) / (high - low or 1) * 255
@@ -73,14 +73,14 @@ def cross_entropy(probability: float) -> float:
     return float(-np.log(probability))
 
 
-def dropped(values: Grey, rate: float, seed: int) -> Grey:
+def apply_dropout(values: GreyImage, rate: float, seed: int) -> GreyImage:
     """Values after Dropout in training: a share of them 0, the others made larger to make up."""
     keeps = np.random.default_rng(seed).random(values.shape) >= rate
-    left: Grey = values * keeps / (1 - rate)
+    left: GreyImage = values * keeps / (1 - rate)
     return left
 
 
-def descent(rate: float, steps: int = 20, start: float = -0.9) -> list[float]:
+def gradient_descent(rate: float, steps: int = 20, start: float = -0.9) -> list[float]:
     """The places of plain gradient descent in the valley y = x², the start first.
 
     The slope at x is 2x, so a rate above 1 throws it out; it is followed no further than 10.
@@ -94,7 +94,7 @@ def descent(rate: float, steps: int = 20, start: float = -0.9) -> list[float]:
     return places
 
 
-def batch_numbers(photos: int, batch: int, number: int, seed: int = 0) -> list[int]:
+def batch_indices(photos: int, batch: int, number: int, seed: int = 0) -> list[int]:
     """Which photos the batch of this number, from 1, of an endless generator holds.
 
     Each pass over the photos is shuffled anew; the last batch of a pass may be smaller, as Keras's

@@ -12,13 +12,13 @@ from ..data.datasets import Dataset
 from ..models import architecture
 from ..runs import Run
 
-CLASS = {"loss": 0.4929, "accuracy": 0.7521, "val_loss": 0.5377, "val_accuracy": 0.7170}
+NOTES_METRICS = {"loss": 0.4929, "accuracy": 0.7521, "val_loss": 0.5377, "val_accuracy": 0.7170}
 """The last epoch of the class notes' run of 50."""
 _PHOTOS, _VALIDATION = 2000, 1000
 _CLASSES = ("cats", "dogs")
 
 
-def of(dataset: Dataset | None, run: Run | None) -> dict[str, Any]:
+def collect_run_facts(dataset: Dataset | None, run: Run | None) -> dict[str, Any]:
     """What explanations may name, each by its field.
 
     Args:
@@ -36,15 +36,15 @@ def of(dataset: Dataset | None, run: Run | None) -> dict[str, Any]:
         1), seconds (of an epoch).
     """
     training = (run.training if run else None) or Training()
-    photos, validation = _counts(dataset, run)
+    photos, validation = _count_photos(dataset, run)
     last: Mapping[str, Any] = run.epochs[-1] if run and run.epochs else {}
-    scores = {name: _number(last.get(name), CLASS[name]) for name in METRICS}
+    scores = {name: _finite_number(last.get(name), NOTES_METRICS[name]) for name in METRICS}
     steps = training.steps_per_epoch or training.steps(photos)
     epochs = len(run.epochs) if run and run.epochs else training.epochs
     names = (run.classes if run else dataset.classes if dataset else ()) or _CLASSES
     size = training.image_size
-    table = architecture.of(training, max(len(names), 2))
-    seconds = sorted(_number(row.get("seconds"), 0.0) for row in run.epochs) if run else []
+    table = architecture.list_training_layers(training, max(len(names), 2))
+    seconds = sorted(_finite_number(row.get("seconds"), 0.0) for row in run.epochs) if run else []
     return {
         "photos": photos,
         "validation_photos": validation,
@@ -61,7 +61,7 @@ def of(dataset: Dataset | None, run: Run | None) -> dict[str, Any]:
         "conv": size - 2,
         "pooled": (size - 2) // 2,
         "learning_rate": training.learning_rate,
-        "parameters": architecture.parameters(table),
+        "parameters": architecture.count_parameters(table),
         "classes": len(names),
         "first": names[0],
         "second": names[min(1, len(names) - 1)],
@@ -73,7 +73,7 @@ def of(dataset: Dataset | None, run: Run | None) -> dict[str, Any]:
     }
 
 
-def _counts(dataset: Dataset | None, run: Run | None) -> tuple[int, int]:
+def _count_photos(dataset: Dataset | None, run: Run | None) -> tuple[int, int]:
     if run is not None and run.train_photos:
         return run.train_photos, run.validation_photos
     if dataset is not None:
@@ -81,7 +81,7 @@ def _counts(dataset: Dataset | None, run: Run | None) -> tuple[int, int]:
     return _PHOTOS, _VALIDATION
 
 
-def _number(value: Any, otherwise: float) -> float:
+def _finite_number(value: Any, otherwise: float) -> float:
     """A finite number, or what stands in for one: a diverged run writes none."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0:
         return float(value)

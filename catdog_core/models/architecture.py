@@ -9,27 +9,27 @@ from __future__ import annotations
 from ..base.errors import N_, SettingsError
 from ..config import NETWORKS, Network, Training
 from . import backbones, compact_table
-from .network_table import Layer, dense, rows
-from .network_table import smallest_size as _smallest
+from .network_table import LayerRow, dense_row, list_sequential_layers
+from .network_table import min_network_image_size as _smallest
 
 __all__ = [
-    "ABOUT",
     "CUSTOM",
+    "MODEL_DESCRIPTIONS",
     "NETWORKS",
-    "Layer",
-    "layers",
-    "loss",
-    "of",
-    "operations",
-    "parameters",
-    "smallest_size",
+    "LayerRow",
+    "count_operations",
+    "count_parameters",
+    "list_model_layers",
+    "list_training_layers",
+    "loss_name",
+    "min_model_image_size",
 ]
 
 CUSTOM = "custom"
 """The model whose network is built from settings."""
 
 
-def loss(classes: int, mixes: bool) -> str:
+def loss_name(classes: int, mixes: bool) -> str:
     """The cross-entropy that fits the labels, by Keras's name.
 
     Args:
@@ -41,17 +41,17 @@ def loss(classes: int, mixes: bool) -> str:
     return "categorical_crossentropy" if mixes else "sparse_categorical_crossentropy"
 
 
-def layers(
+def list_model_layers(
     name: str,
     image_size: int = 150,
     classes: int = 2,
     backbone: str = backbones.BUNDLED,
     network: Network | None = None,
-) -> list[Layer]:
+) -> list[LayerRow]:
     """The table of a network by name.
 
     Args:
-        name: a key of `ABOUT`.
+        name: a key of `MODEL_DESCRIPTIONS`.
         image_size: side of the square input in pixels.
         classes: number of classes; two share one sigmoid unit, more get a softmax unit each.
         backbone: for "transfer", the pretrained network, whose stages are summed up.
@@ -60,45 +60,47 @@ def layers(
     Raises:
         SettingsError: the name is unknown, or the photos shrink to nothing on the way.
     """
-    if name not in ABOUT:
+    if name not in MODEL_DESCRIPTIONS:
         raise SettingsError(
             "There is no model '{name}'. Expected one of: {names}.",
             name=name,
-            names=", ".join(ABOUT),
+            names=", ".join(MODEL_DESCRIPTIONS),
         )
     if name == backbones.TRANSFER:
-        found = [Layer(*row) for row in backbones.rows(backbone, image_size)]
-        return [*found, _output(classes, found[-1])]
+        found = [LayerRow(*row) for row in backbones.list_backbone_stages(backbone, image_size)]
+        return [*found, _output_row(classes, found[-1])]
     if name == compact_table.COMPACT:
-        found = compact_table.rows(image_size)
-        return [*found, _output(classes, found[-1])]
+        found = compact_table.list_compact_layers(image_size)
+        return [*found, _output_row(classes, found[-1])]
     built = (network or Network()) if name == CUSTOM else NETWORKS[name]
-    found = rows(built, image_size, name)
-    return [*found, _output(classes, found[-1])]
+    found = list_sequential_layers(built, image_size, name)
+    return [*found, _output_row(classes, found[-1])]
 
 
-def of(training: Training, classes: int = 2) -> list[Layer]:
-    """The table of a training's network. Raises SettingsError as `layers`."""
-    return layers(training.model, training.image_size, classes, training.backbone, training.network)
+def list_training_layers(training: Training, classes: int = 2) -> list[LayerRow]:
+    """The table of a training's network. Raises SettingsError as `list_model_layers`."""
+    return list_model_layers(
+        training.model, training.image_size, classes, training.backbone, training.network
+    )
 
 
-def parameters(rows: list[Layer]) -> int:
+def count_parameters(rows: list[LayerRow]) -> int:
     """The number of weights and biases in all."""
     return sum(row.parameters for row in rows)
 
 
-def operations(rows: list[Layer]) -> int | None:
+def count_operations(rows: list[LayerRow]) -> int | None:
     """Multiply-adds for one photo in all; None where they are not counted."""
     counted = [row.operations for row in rows]
     return None if None in counted else sum(count for count in counted if count)
 
 
-def smallest_size(name: str) -> int:
+def min_model_image_size(name: str) -> int:
     """The smallest image size, in pixels, that leaves something after the last pooling."""
     return _smallest(NETWORKS[name])
 
 
-ABOUT: dict[str, str] = {
+MODEL_DESCRIPTIONS: dict[str, str] = {
     "notes": N_("The class notes' network: three convolutions and one output unit."),
     "notes-deep": N_(
         "The layers the notes keep commented out: a fourth convolution and Dense(512)."
@@ -116,6 +118,6 @@ ABOUT: dict[str, str] = {
 """All models by name, with a sentence on each."""
 
 
-def _output(classes: int, before: Layer) -> Layer:
+def _output_row(classes: int, before: LayerRow) -> LayerRow:
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    return dense(units, activation, before)
+    return dense_row(units, activation, before)

@@ -46,7 +46,7 @@ BACKBONES: dict[str, Backbone] = {
 }
 
 
-def refuse(training: Training, augmentation: Augmentation | None) -> None:
+def refuse_transfer_settings(training: Training, augmentation: Augmentation | None) -> None:
     """Raise SettingsError with the reason when a transfer training's settings do not fit."""
     if training.model != TRANSFER:
         return
@@ -73,19 +73,19 @@ def refuse(training: Training, augmentation: Augmentation | None) -> None:
         )
 
 
-def still(augmentation: Augmentation | None) -> Augmentation | None:
+def per_photo_augmentation(augmentation: Augmentation | None) -> Augmentation | None:
     """What an augmentation does to a photo by itself; None where that is nothing."""
     alone = augmentation and augmentation.model_copy(update=dict.fromkeys(MIXES, 0.0))
     return None if alone is None or alone.is_off else alone
 
 
-def looks(training: Training, augmentation: Augmentation | None) -> int:
+def count_feature_passes(training: Training, augmentation: Augmentation | None) -> int:
     """How often the pretrained network looks at each training photo."""
-    return 1 + training.looks if still(augmentation) else 1
+    return 1 + training.looks if per_photo_augmentation(augmentation) else 1
 
 
 @dataclass(frozen=True)
-class Block:
+class Lite0Block:
     """One inverted bottleneck of EfficientNet-Lite0; see `lite0`."""
 
     channels_in: int
@@ -119,17 +119,17 @@ LITE0_STAGES = (  # blocks, kernel, stride of the first, expansion, channels
 )
 
 
-def lite0_blocks() -> tuple[Block, ...]:
+def lite0_blocks() -> tuple[Lite0Block, ...]:
     """The blocks of EfficientNet-Lite0 in their order."""
     found, before = [], LITE0_STEM
     for count, kernel, stride, expand, channels in LITE0_STAGES:
         for turn in range(count):
-            found.append(Block(before, channels, expand, kernel, stride if turn == 0 else 1))
+            found.append(Lite0Block(before, channels, expand, kernel, stride if turn == 0 else 1))
             before = channels
     return tuple(found)
 
 
-def rows(name: str, image_size: int) -> list[tuple[str, str, tuple[int, ...], int]]:
+def list_backbone_stages(name: str, image_size: int) -> list[tuple[str, str, tuple[int, ...], int]]:
     """A network's stages: what it is, its detail, the output's shape, weights and biases.
 
     Args:

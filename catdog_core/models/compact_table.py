@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .network_table import Layer
+from .network_table import LayerRow
 
 COMPACT = "compact"
 """The lab's own small residual network."""
@@ -13,7 +13,7 @@ WIDTHS = (32, 64, 128, 256)
 DROPOUT = 0.2
 
 
-def rows(image_size: int) -> list[Layer]:
+def list_compact_layers(image_size: int) -> list[LayerRow]:
     """The network up to its output unit, a block a row.
 
     A block's numbers are those of its convolutions and batch norms together.
@@ -21,33 +21,38 @@ def rows(image_size: int) -> list[Layer]:
     Args:
         image_size: side of the square input in pixels; every halving rounds up.
     """
-    side, channels = _half(image_size), WIDTHS[0]
+    side, channels = _halve(image_size), WIDTHS[0]
     detail = f"{channels} × {STEM}×{STEM}, step 2, ReLU"
     found = [
-        Layer("Rescaling", "1/64 − 2", (image_size, image_size, 3), 0, 0),
-        Layer("Conv2D", detail, (side, side, channels), *_convolution(STEM, 3, channels, side)),
+        LayerRow("Rescaling", "1/64 − 2", (image_size, image_size, 3), 0, 0),
+        LayerRow(
+            "Conv2D", detail, (side, side, channels), *_count_convolution(STEM, 3, channels, side)
+        ),
     ]
-    side = _half(side)
-    found.append(Layer("MaxPooling2D", "3×3, step 2", (side, side, channels), 0, 0))
+    side = _halve(side)
+    found.append(LayerRow("MaxPooling2D", "3×3, step 2", (side, side, channels), 0, 0))
     for place, filters in enumerate(WIDTHS):
-        side = _half(side) if place else side
+        side = _halve(side) if place else side
         detail = f"2 × {filters} × 3×3" + (", step 2" if place else "") + ", ReLU"
-        parts = [_convolution(3, channels, filters, side), _convolution(3, filters, filters, side)]
+        parts = [
+            _count_convolution(3, channels, filters, side),
+            _count_convolution(3, filters, filters, side),
+        ]
         if place:  # its way past these two has a convolution of its own
-            parts.append(_convolution(1, channels, filters, side))
+            parts.append(_count_convolution(1, channels, filters, side))
         weights, operations = (sum(counts) for counts in zip(*parts, strict=True))
-        found.append(Layer("Residual", detail, (side, side, filters), weights, operations))
+        found.append(LayerRow("Residual", detail, (side, side, filters), weights, operations))
         channels = filters
-    found.append(Layer("GlobalAveragePooling2D", "", (channels,), 0, 0))
-    found.append(Layer("Dropout", f"{DROPOUT:g}", (channels,), 0, 0))
+    found.append(LayerRow("GlobalAveragePooling2D", "", (channels,), 0, 0))
+    found.append(LayerRow("Dropout", f"{DROPOUT:g}", (channels,), 0, 0))
     return found
 
 
-def _convolution(kernel: int, channels: int, filters: int, side: int) -> tuple[int, int]:
+def _count_convolution(kernel: int, channels: int, filters: int, side: int) -> tuple[int, int]:
     """Parameters and multiply-adds of a convolution without a bias and its batch norm."""
     weights = kernel * kernel * channels * filters
     return weights + 4 * filters, (weights + 2 * filters) * side * side
 
 
-def _half(side: int) -> int:
+def _halve(side: int) -> int:
     return -(-side // 2)

@@ -16,14 +16,14 @@ import numpy as np
 from keras import layers as kl
 from numpy.typing import NDArray
 
-from .backbones import LITE0_HEAD, LITE0_STEM, Block, lite0_blocks
+from .backbones import LITE0_HEAD, LITE0_STEM, Lite0Block, lite0_blocks
 
-EPSILON = 1e-3
+BATCH_NORM_EPSILON = 1e-3
 """Of batch normalisation: what TensorFlow's own training added to the variance."""
 
 
-def network(size: int) -> keras.Model:
-    """The network, with weights to be filled by `fill`.
+def build_lite0(size: int) -> keras.Model:
+    """The network, with weights to be filled by `load_lite0_weights`.
 
     Batch normalisation is merged into the convolution before it: the same mathematics in half the
     operations, and a third quicker. Statistics of ImageNet, which a handful of photos would only
@@ -37,26 +37,26 @@ def network(size: int) -> keras.Model:
     """
     photos = keras.Input((size, size, 3), name="photos")
     x = kl.Rescaling(1 / 128, -127 / 128, name="rescale")(photos)
-    x = _conv(x, "stem", LITE0_STEM, 3, 2)
+    x = _lite0_conv(x, "stem", LITE0_STEM, 3, 2)
     for number, block in enumerate(lite0_blocks()):
-        x = _block(x, f"block{number}", block)
-    x = _conv(x, "head", LITE0_HEAD)
+        x = _lite0_block(x, f"block{number}", block)
+    x = _lite0_conv(x, "head", LITE0_HEAD)
     x = kl.GlobalAveragePooling2D(name="pool")(x)
     return keras.Model(photos, x, name="efficientnet_lite0")
 
 
-def _block(x: Any, name: str, block: Block) -> Any:
+def _lite0_block(x: Any, name: str, block: Lite0Block) -> Any:
     before = x
     if block.expand > 1:
-        x = _conv(x, f"{name}_expand", block.channels_in * block.expand)
-    x = _conv(x, f"{name}_depthwise", None, block.kernel, block.stride)
-    x = _conv(x, f"{name}_project", block.channels, active=False)
+        x = _lite0_conv(x, f"{name}_expand", block.channels_in * block.expand)
+    x = _lite0_conv(x, f"{name}_depthwise", None, block.kernel, block.stride)
+    x = _lite0_conv(x, f"{name}_project", block.channels, active=False)
     if block.adds:
         x = kl.Add(name=f"{name}_add")([x, before])
     return x
 
 
-def _conv(
+def _lite0_conv(
     x: Any, name: str, filters: int | None, kernel: int = 1, stride: int = 1, active: bool = True
 ) -> Any:
     """A convolution and ReLU6; depthwise where `filters` is None."""
@@ -68,13 +68,13 @@ def _conv(
     return kl.ReLU(max_value=6.0, name=f"{name}_relu")(x) if active else x
 
 
-def fill(model: keras.Model, weights: Mapping[str, NDArray[Any]]) -> None:
-    """Put pretrained weights, named and laid out as PyTorch does, into a model of `network`."""
-    for name, conv, norm in _places():
+def load_lite0_weights(model: keras.Model, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Put pretrained weights, named and laid out as PyTorch does, into a model of `build_lite0`."""
+    for name, conv, norm in _lite0_weight_names():
         kernel = weights[f"{conv}.weight"]  # (out, in or 1, height, width)
         parts = ("weight", "bias", "running_mean", "running_var")
         scale, shift, mean, variance = (weights[f"{norm}.{part}"] for part in parts)
-        factor = scale / np.sqrt(variance + EPSILON)
+        factor = scale / np.sqrt(variance + BATCH_NORM_EPSILON)
         folded = kernel * factor[:, None, None, None]
         depthwise = name.endswith("_depthwise")
         order = (2, 3, 0, 1) if depthwise else (2, 3, 1, 0)
@@ -83,7 +83,7 @@ def fill(model: keras.Model, weights: Mapping[str, NDArray[Any]]) -> None:
         )
 
 
-def _places() -> list[tuple[str, str, str]]:
+def _lite0_weight_names() -> list[tuple[str, str, str]]:
     """Our name of each convolution, and PyTorch's names of it and of its normalisation."""
     found = [("stem", "_conv_stem", "_bn0")]
     for number, block in enumerate(lite0_blocks()):

@@ -31,13 +31,13 @@ from . import (
 )
 
 FORMAT = 1
-ABOUT = "catdog.json"
+METADATA_MEMBER = "catdog.json"
 """The member of a `.keras` archive, and the attribute of an `.h5` file, with what the lab knows."""
 
-_ABOUT_BYTES = 1_000_000
+_MAX_METADATA_BYTES = 1_000_000
 
 
-def build(
+def build_model(
     name: str,
     image_size: int = 150,
     classes: Sequence[str] = ("cats", "dogs"),
@@ -46,7 +46,7 @@ def build(
     """Build an untrained network; `keras.utils.set_random_seed` first makes it repeatable.
 
     Args:
-        name: a key of `architecture.ABOUT`.
+        name: a key of `architecture.MODEL_DESCRIPTIONS`.
         image_size: side of the square photos in pixels, S.
         classes: class names in label order; two share one sigmoid unit, the probability of the
             second.
@@ -58,17 +58,19 @@ def build(
     Raises:
         SettingsError: unknown name, or an image size too small for the network.
     """
-    rows = architecture.layers(name, image_size, len(classes), network=network)  # may refuse
+    rows = architecture.list_model_layers(
+        name, image_size, len(classes), network=network
+    )  # may refuse
     if name == backbones.TRANSFER:
-        seen = transfer.build(backbones.BUNDLED, image_size)
-        return transfer.together(seen, transfer.head(seen.output_shape[1], len(classes)))
+        seen = transfer.build_backbone(backbones.BUNDLED, image_size)
+        return transfer.attach_head(seen, transfer.build_head(seen.output_shape[1], len(classes)))
     if name == compact_table.COMPACT:
         return compact.build(image_size, rows[-1].output_shape[0])
     made = (network or Network()) if name == architecture.CUSTOM else architecture.NETWORKS[name]
     return custom_network.build(made, image_size, rows[-1].output_shape[0], name)
 
 
-def fresh(
+def build_initialized(
     training: Training, classes: Sequence[str] = ("cats", "dogs"), start: Path | None = None
 ) -> keras.Model:
     """The network of a training as it begins, not compiled: random by its seed.
@@ -79,14 +81,14 @@ def fresh(
         start: a model file of the same network whose weights it takes over.
     """
     keras.utils.set_random_seed(training.seed)
-    model = build(training.model, training.image_size, classes, training.network)
+    model = build_model(training.model, training.image_size, classes, training.network)
     if start is not None:
-        model.set_weights(load(start).get_weights())
+        model.set_weights(load_model(start).get_weights())
     return model
 
 
 @keras.saving.register_keras_serializable("catdog")
-class LargerShare(keras.metrics.BinaryAccuracy):  # type: ignore[misc]
+class SoftLabelAccuracy(keras.metrics.BinaryAccuracy):  # type: ignore[misc]
     """Accuracy on mixed labels of two classes: is the class with the larger share recognised?
 
     Keras's own compares predictions, 0 or 1, with the shares themselves, which are neither.
@@ -112,17 +114,17 @@ def compile_for_training(
         optimizer = keras.optimizers.Adam(optimizer)
     model.compile(
         optimizer=optimizer,
-        loss=architecture.loss(2 if units == 1 else units, shares),
+        loss=architecture.loss_name(2 if units == 1 else units, shares),
         metrics=["accuracy"],
         # XLA was measured 3 to 4 times slower than plain graphs for these networks on a CPU.
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)  # else a file saved before step 1 won't load
     if shares:
-        count_larger_share(model)
+        use_soft_label_accuracy(model)
 
 
-def go_on(
+def recompile_keep_state(
     model: keras.Model, optimizer: keras.optimizers.Optimizer | float, shares: bool = False
 ) -> None:
     """Compile a model loaded with its optimizer as `compile_for_training` did, and keep its state.
@@ -136,7 +138,7 @@ def go_on(
         variable.assign(old)
 
 
-def count_larger_share(model: keras.Model) -> None:
+def use_soft_label_accuracy(model: keras.Model) -> None:
     """Let a compiled model of two classes measure its accuracy on mixed labels.
 
     Files saved from it name Keras's own accuracy, so that they open without this lab.
@@ -147,21 +149,21 @@ def count_larger_share(model: keras.Model) -> None:
     model.compile(
         optimizer=model.optimizer,
         loss=model.loss,
-        metrics=[LargerShare(name="accuracy")],
+        metrics=[SoftLabelAccuracy(name="accuracy")],
         auto_scale_loss=False,  # it is already, where it must be
         jit_compile=False,
     )
     model.get_compile_config = lambda: plain
 
 
-def save(
+def save_model(
     model: keras.Model,
     path: Path,
     about: dict[str, Any],
     optimizer: bool = True,
     members: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Save a model whole, or not at all, with `about` inside it.
+    """Save a model whole, or not at all, with `read_metadata` inside it.
 
     Args:
         model: any Keras model.
@@ -176,20 +178,20 @@ def save(
         bare = type(model).from_config(model.get_config())
         bare.set_weights(model.get_weights())
         model = bare
-    with files.replacing(path) as temporary:
+    with files.atomic_replace(path) as temporary:
         model.save(temporary)
         if path.suffix == ".keras":
             with zipfile.ZipFile(temporary, "a") as archive:
-                archive.writestr(ABOUT, text)
+                archive.writestr(METADATA_MEMBER, text)
                 for name, content in (members or {}).items():
                     archive.writestr(name, content)
         else:
             with h5py.File(temporary, "a") as file:
-                file.attrs[ABOUT] = text
-    model_sandbox.wrote(path)
+                file.attrs[METADATA_MEMBER] = text
+    model_sandbox.remember_own_model(path)
 
 
-def load(path: Path, compiled: bool = False) -> keras.Model:
+def load_model(path: Path, compiled: bool = False) -> keras.Model:
     """Read a model file, once `model_check` has found it harmless; its name does not matter.
 
     Args:
@@ -199,15 +201,15 @@ def load(path: Path, compiled: bool = False) -> keras.Model:
     Raises:
         ModelError: it is no model, unsafe, damaged, or of layers that are not Keras's own.
     """
-    with model_sandbox.opened(path, compiled) as safe:
+    with model_sandbox.checked_model_file(path, compiled) as safe:
         try:
             return keras.models.load_model(safe, compile=compiled, safe_mode=True)
         except Exception as error:
-            raise model_sandbox.unloadable(path.name, error) from error
+            raise model_sandbox.unloadable_error(path.name, error) from error
 
 
-def about(path: Path) -> dict[str, Any]:
-    """What `save` stored beside a model; empty for a model from elsewhere.
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What `save_model` stored beside a model; empty for a model from elsewhere.
 
     Raises:
         CatDogError: a newer program stored it.
@@ -216,19 +218,23 @@ def about(path: Path) -> dict[str, Any]:
         with files.open_regular(path):
             pass  # never a pipe, which the readers would wait for
         if zipfile.is_zipfile(path):
-            archive_safety.refuse_long_table(path, untrusted_models.MOST_MEMBERS)
+            archive_safety.refuse_long_table(path, untrusted_models.MAX_MEMBERS)
             with zipfile.ZipFile(path) as archive:
-                if archive.getinfo(ABOUT).file_size > _ABOUT_BYTES:
+                if archive.getinfo(METADATA_MEMBER).file_size > _MAX_METADATA_BYTES:
                     return {}
-                found = bounded_readers.json_value(archive.read(ABOUT), _ABOUT_BYTES)
+                found = bounded_readers.parse_bounded_json(
+                    archive.read(METADATA_MEMBER), _MAX_METADATA_BYTES
+                )
         else:
             with h5py.File(path) as file:
-                found = bounded_readers.json_value(
-                    untrusted_models.text_attribute(file, ABOUT, _ABOUT_BYTES) or b"", _ABOUT_BYTES
+                found = bounded_readers.parse_bounded_json(
+                    untrusted_models.read_text_attribute(file, METADATA_MEMBER, _MAX_METADATA_BYTES)
+                    or b"",
+                    _MAX_METADATA_BYTES,
                 )
     except (DatasetError, KeyError, OSError, ValueError):
         return {}
     if not isinstance(found, dict):
         return {}
-    files.refuse_newer(path, found, FORMAT)
+    files.check_format_version(path, found, FORMAT)
     return found

@@ -7,17 +7,17 @@ the Keras installed.
 from __future__ import annotations
 
 
-def _names(text: str) -> frozenset[str]:
+def _name_set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-REFUSED = _names(
+REFUSED_LAYERS = _name_set(
     "FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer Lambda StringLookup TFSMLayer"
     " TextVectorization TorchModuleWrapper"
 )
 """Layers that run code, or read files, named by the model file."""
 
-LAYERS = _names(
+ALLOWED_LAYERS = _name_set(
     "Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D"
     " AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add"
     " AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D"
@@ -45,7 +45,7 @@ LAYERS = _names(
     " TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D Wrapper"
     " ZeroPadding1D ZeroPadding2D ZeroPadding3D"
 )
-_PARTS = _names(
+_ALLOWED_PARTS = _name_set(
     "Constant GlorotNormal GlorotUniform HeNormal HeUniform IdentityInitializer LecunNormal"
     " LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform STFT"
     " STFTInitializer TruncatedNormal VarianceScaling Zeros"
@@ -67,25 +67,27 @@ _PARTS = _names(
     " TrueNegatives TruePositives"
     " SeedGenerator"
 )
-_PRECISION = {
-    "keras": _names("DTypePolicy DTypePolicyMap FloatDTypePolicy Policy"),
-    "keras.dtype_policies": _names(
+_PRECISION_CLASSES = {
+    "keras": _name_set("DTypePolicy DTypePolicyMap FloatDTypePolicy Policy"),
+    "keras.dtype_policies": _name_set(
         "AWQDTypePolicy DTypePolicy DTypePolicyMap FloatDTypePolicy GPTQDTypePolicy Int4DTypePolicy"
         " QuantizedDTypePolicy QuantizedFloat8DTypePolicy"
     ),
-    "keras.mixed_precision": _names("DTypePolicy Policy"),
-    "keras.quantizers": _names(
+    "keras.mixed_precision": _name_set("DTypePolicy Policy"),
+    "keras.quantizers": _name_set(
         "AWQConfig AbsMaxQuantizer Float8QuantizationConfig GPTQConfig Int4QuantizationConfig"
         " Int8QuantizationConfig"
     ),
 }
-EXACT = frozenset((module, name) for module, names in _PRECISION.items() for name in names)
+ALLOWED_PRECISION_CLASSES = frozenset(
+    (module, name) for module, names in _PRECISION_CLASSES.items() for name in names
+)
 """Modules and classes of number formats: of float16, int8, int4 and float8 models."""
-_INNER = _names(
+_INNER_CLASSES = _name_set(
     "Functional Sequential Model LayerScale"  # the last is part of ConvNeXt
     " __keras_tensor__ __tensor__ __numpy__ __tuple__ __typespec__ __ellipsis__ __slice__ slice"
 )
-ALLOWED = LAYERS | _PARTS | _INNER
-"""Every class name a configuration may hold in a module of Keras, beside `EXACT`."""
-OPERATIONS = "keras.src.ops."
+ALLOWED_CLASSES = ALLOWED_LAYERS | _ALLOWED_PARTS | _INNER_CLASSES
+"""Every class name a configuration may hold in a module of Keras, beside `ALLOWED_PRECISION_CLASSES`."""
+OPERATIONS_MODULE = "keras.src.ops."
 """Where Keras keeps what ``x / 255`` on a symbolic tensor becomes; all of it only calculates."""

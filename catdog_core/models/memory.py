@@ -19,7 +19,7 @@ import tensorflow as tf
 from ..base import limits
 from ..base.errors import ModelError
 
-MOST = 32
+MAX_BATCH = 32
 """Photos asked at once at most; more was measured no faster."""
 _FACTOR = 1.25
 """What TensorFlow takes beyond the sum: packed copies, results not yet handed on. Measured on the
@@ -46,7 +46,7 @@ _PUSHES = {"TensorListPushBack": 1, "TensorListSetItem": 2}
 
 
 @dataclass(frozen=True)
-class Batched:
+class BatchedGraph:
     """A computation on photos as one graph, and how many photos it may get at once.
 
     `run` takes values (B, S, S, 3) float32 and what else there is, B of each, as arrays.
@@ -61,13 +61,13 @@ class Batched:
             yield slice(start, start + self.batch)
 
 
-def compiled(
+def compile_batched(
     function: Callable[..., Any],
     size: int,
     more: Sequence[Any] = (),
     name: str = "",
     beside: int = 0,
-) -> Batched:
+) -> BatchedGraph:
     """Make a function one graph, and find out how many photos it may get at once.
 
     Args:
@@ -90,7 +90,7 @@ def compiled(
     graph = traced.get_concrete_function()
 
     def needed(count: int) -> int:
-        shaped = _shaped(graph.graph, signature(count))
+        shaped = _with_known_shapes(graph.graph, signature(count))
         if shaped is None:  # loops keep graphs of their own: traced again, for so many photos
             again = tf.function(function, autograph=False).get_concrete_function(*signature(count))
             shaped = again.graph
@@ -98,10 +98,10 @@ def compiled(
         return bytes_needed(shaped) + beside + count * size * size * 3 * 6
 
     batch = photos_at_once(needed, name)
-    return Batched(lambda *arrays: graph(*map(tf.constant, arrays)), batch)
+    return BatchedGraph(lambda *arrays: graph(*map(tf.constant, arrays)), batch)
 
 
-def photos_at_once(needed: Callable[[int], int], name: str = "", most: int = MOST) -> int:
+def photos_at_once(needed: Callable[[int], int], name: str = "", most: int = MAX_BATCH) -> int:
     """The largest number of photos, up to `most`, whose memory stays within the limits.
 
     Args:
@@ -112,15 +112,15 @@ def photos_at_once(needed: Callable[[int], int], name: str = "", most: int = MOS
     Raises:
         ModelError: one photo takes more.
     """
-    limit, count = limits.current().model_batch_bytes, most
+    limit, count = limits.current_limits().model_batch_bytes, most
     while (found := needed(count)) > limit:
         if count == 1:
-            raise _too_much(name, found, limit)
+            raise _too_much_memory_error(name, found, limit)
         count = max(1, min(count // 2, count * limit // found))
     return count
 
 
-def _too_much(name: str, found: int, limit: int) -> ModelError:
+def _too_much_memory_error(name: str, found: int, limit: int) -> ModelError:
     size, most = -(-found // 1_000_000), limit // 1_000_000
     if name:
         return ModelError(
@@ -147,10 +147,10 @@ def bytes_needed(graph: Any) -> int:
     Raises:
         ModelError: the size of a result depends on the values of a photo.
     """
-    return int(_FACTOR * _peak(graph))
+    return int(_FACTOR * _peak_bytes(graph))
 
 
-def _shaped(graph: Any, signature: Sequence[Any]) -> Any:
+def _with_known_shapes(graph: Any, signature: Sequence[Any]) -> Any:
     """A graph with its shapes worked out for inputs of known shapes; None where that fails."""
     proto = graph.as_graph_def(add_shapes=True)
     if proto.library.function:
@@ -182,19 +182,19 @@ def _shaped(graph: Any, signature: Sequence[Any]) -> Any:
     return copy if all(shape.is_fully_defined() for shape in shapes) else None
 
 
-def _peak(graph: Any) -> int:
+def _peak_bytes(graph: Any) -> int:
     """The larger of two orders: as traced, one by one; and all at once that can be done."""
-    operations = _in_order(graph.get_operations())
+    operations = _topological_order(graph.get_operations())
     sizes = _Sizes(graph, operations)
     return max(sizes.peak([[op] for op in operations]), sizes.peak(_waves(operations)))
 
 
-def _before(op: Any) -> set[str]:
+def _dependencies(op: Any) -> set[str]:
     """The operations that one waits for, by name."""
     return {x.op.name for x in op.inputs} | {x.name for x in op.control_inputs}
 
 
-def _in_order(operations: Sequence[Any]) -> list[Any]:
+def _topological_order(operations: Sequence[Any]) -> list[Any]:
     """Operations so that each comes after what it waits for, else as they were traced.
 
     What gradients of loops take is added to a graph late, to operations that were there before.
@@ -206,7 +206,7 @@ def _in_order(operations: Sequence[Any]) -> list[Any]:
         waiting = [first]
         while waiting:
             op = waiting[-1]
-            missing = [] if op.name in done else sorted(_before(op) - done)
+            missing = [] if op.name in done else sorted(_dependencies(op) - done)
             if missing:
                 waiting += [by_name[name] for name in missing]
                 continue
@@ -221,7 +221,7 @@ def _waves(operations: Sequence[Any]) -> list[list[Any]]:
     depth: dict[str, int] = {}
     waves: list[list[Any]] = []
     for op in operations:
-        depth[op.name] = 1 + max((depth[name] for name in _before(op)), default=-1)
+        depth[op.name] = 1 + max((depth[name] for name in _dependencies(op)), default=-1)
         if depth[op.name] == len(waves):
             waves.append([])
         waves[depth[op.name]].append(op)
@@ -238,7 +238,7 @@ class _Sizes:
         self.bytes: Counter[str] = Counter()  # by the tensor that holds it
         self.readers: Counter[str] = Counter()
         self.work: dict[str, int] = {}  # by operation, while it is at work
-        self.rounds = _rounds(graph)
+        self.rounds = _max_loop_rounds(graph)
         for op in operations:
             self._take(op)
         given = [x for op in operations if op.type == "Placeholder" for x in op.outputs]
@@ -268,17 +268,17 @@ class _Sizes:
             buffer = self.buffers[op.inputs[0].name] if view else x.name
             self.buffers[x.name] = buffer
             if not view:
-                self.bytes[buffer] = self._count(op, x) * _width(x)
+                self.bytes[buffer] = self._count(op, x) * _item_bytes(x)
         for x in op.inputs:
             self.readers[self.buffers[x.name]] += 1
         if op.type in _LOOPS:
             self._loop(op)
         elif op.type in (*_CALLS, *_BRANCHES):
-            self.work[op.name] = max(map(_peak, _inner(self.graph, op)))
+            self.work[op.name] = max(map(_peak_bytes, _inner_graphs(self.graph, op)))
         elif op.type == "TensorListFromTensor":
             self.bytes[op.outputs[0].name] = self.bytes[self.buffers[op.inputs[0].name]]
         else:
-            self.work[op.name] = _work(op)
+            self.work[op.name] = _workspace_bytes(op)
 
     def _count(self, op: Any, x: Any) -> int:
         """How many numbers a tensor holds at most."""
@@ -298,14 +298,14 @@ class _Sizes:
 
     def _loop(self, op: Any) -> None:
         """A round of a loop, and what its rounds pile up in lists."""
-        body = _inner(self.graph, op, ("body",))[0]
-        self.work[op.name] = _peak(body)
+        body = _inner_graphs(self.graph, op, ("body",))[0]
+        self.work[op.name] = _peak_bytes(body)
         piled = 0
         for inner in body.get_operations():
             if inner.type in _PUSHES:
                 item = inner.inputs[_PUSHES[inner.type]]
                 variant = item.dtype == tf.variant  # a list itself, of an inner loop
-                piled += self.work[op.name] if variant else prod(item.shape) * _width(item)
+                piled += self.work[op.name] if variant else prod(item.shape) * _item_bytes(item)
         if piled and not self.rounds:
             raise ModelError(
                 "A layer of the model repeats its work a number of times that it does not tell. Use"
@@ -315,11 +315,11 @@ class _Sizes:
             self.bytes[op.outputs[-1].name] += piled * self.rounds
 
 
-def _width(x: Any) -> int:
+def _item_bytes(x: Any) -> int:
     return 0 if x.dtype in (tf.resource, tf.variant) else max(int(x.dtype.size or 8), 1)
 
 
-def _rounds(graph: Any) -> int:
+def _max_loop_rounds(graph: Any) -> int:
     """How often the loops of a graph go round at most: as often as the lists they read are long."""
     found = [0]
     for op in graph.get_operations():
@@ -330,14 +330,16 @@ def _rounds(graph: Any) -> int:
     return max(found)
 
 
-def _inner(graph: Any, op: Any, keys: Sequence[str] = ("f", "then_branch", "else_branch")) -> Any:
+def _inner_graphs(
+    graph: Any, op: Any, keys: Sequence[str] = ("f", "then_branch", "else_branch")
+) -> Any:
     names = [op.get_attr(key).name for key in keys if key in op.node_def.attr]
     if "branches" in op.node_def.attr:
         names += [branch.name for branch in op.get_attr("branches")]
     return [graph._get_function(name).graph for name in names]
 
 
-def _work(op: Any) -> int:
+def _workspace_bytes(op: Any) -> int:
     """Bytes an operation takes for itself while it works, beside what it takes and gives.
 
     A backward convolution, which is also what a transposed one is, lays out every window of a
@@ -349,17 +351,17 @@ def _work(op: Any) -> int:
         if "Filter" in op.type:
             window = op.outputs[0]
         count, *inner, _ = places.shape.as_list()
-        photo = int(prod(inner) * prod(window.shape.as_list()[:-1])) * max(_width(places), 4)
-        return min(int(count) * photo, photo + _CACHE) + _around(op)
+        photo = int(prod(inner) * prod(window.shape.as_list()[:-1])) * max(_item_bytes(places), 4)
+        return min(int(count) * photo, photo + _CACHE) + _input_output_bytes(op)
     copies = op.type == "Einsum"  # turns what it takes before it multiplies
     if op.type in ("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D"):
-        return _around(op) // 2
+        return _input_output_bytes(op) // 2
     if op.type in _PRODUCTS:
-        copies = _width(op.outputs[0]) < 4 or prod(op.inputs[1].shape.as_list()[:-1]) > _WINDOW
-    return _around(op) if copies else 0
+        copies = _item_bytes(op.outputs[0]) < 4 or prod(op.inputs[1].shape.as_list()[:-1]) > _WINDOW
+    return _input_output_bytes(op) if copies else 0
 
 
-def _around(op: Any) -> int:
+def _input_output_bytes(op: Any) -> int:
     """Bytes of what an operation takes and gives, where its shapes are known."""
     known = [x for x in (*op.inputs, *op.outputs) if x.shape.is_fully_defined()]
-    return sum(int(prod(x.shape.as_list())) * _width(x) for x in known)
+    return sum(int(prod(x.shape.as_list())) * _item_bytes(x) for x in known)

@@ -30,20 +30,20 @@ from numpy.typing import NDArray
 
 from ..base import file_cache, files, limits, locks, subprocess_jobs
 from ..base.errors import CatDogError, ModelError
-from ..base.files import shown
+from ..base.files import truncate_for_display
 from ..base.limits import Limits
 from . import untrusted_models
 
 FORMAT = 2
-BREACH = 77
+BREACH_STATUS = 77
 """Exit status of a process whose model tried to leave it."""
 _CHUNK = 1 << 20
 _POLL = 0.05  # seconds between two looks at the process
 _MAX_HEAD = 4_000_000  # bytes of a message's plain values
 _MAX_ANSWER = 10_000  # bytes
-_QUEUE = 300.0  # seconds to wait for other checks at most
+_QUEUE_SECONDS = 300.0  # seconds to wait for other checks at most
 _FIELD = re.compile(r"\{\w+(:,)?\}")
-_KEPT = (
+_PASSED_ENVIRONMENT = (
     # All that the process is given of the environment: where programs and libraries lie.
     *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "SYSTEMDRIVE"),
     *("LANG", "LC_ALL", "LC_CTYPE", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
@@ -51,12 +51,12 @@ _KEPT = (
 _START = "import sys; sys.path[:] = {path!r};"
 _START += " import runpy; runpy.run_module({module!r}, run_name='__main__')"
 _MODULE = "catdog_core.analysis.model_sandbox_process"
-_KINDS = {"uint8": 1, "float16": 2, "float32": 4, "float64": 8, "int32": 4, "int64": 8}
+_DTYPE_BYTES = {"uint8": 1, "float16": 2, "float32": 4, "float64": 8, "int32": 4, "int64": 8}
 Array = NDArray[Any]
 
 
 @contextmanager
-def opened(path: Path, compiled: bool = False) -> Iterator[Path]:
+def checked_model_file(path: Path, compiled: bool = False) -> Iterator[Path]:
     """A model file that may be loaded here, under a name that Keras reads.
 
     The lab's own models, which lie among the runs, came with it or were written by this process,
@@ -71,23 +71,23 @@ def opened(path: Path, compiled: bool = False) -> Iterator[Path]:
         ModelError: it is no model, unsafe, damaged, too large, or of layers that are not Keras's.
     """
     path = Path(path)
-    kind = untrusted_models.kind_of(path)
-    if is_own(path):
-        untrusted_models.inspect(path, compiled=compiled)
+    kind = untrusted_models.detect_model_format(path)
+    if is_own_model(path):
+        untrusted_models.inspect_model_file(path, compiled=compiled)
         if path.suffix == kind:
             yield path
             return
     with files.temporary_folder("model") as folder:
         copy = folder / f"model{kind}"
-        digest = copied(path, copy)
-        if not is_own(path):
+        digest = copy_model(path, copy)
+        if not is_own_model(path):
             if compiled:
-                untrusted_models.inspect(copy, path.name, compiled=True)
-            check(copy, path.name, digest)
+                untrusted_models.inspect_model_file(copy, path.name, compiled=True)
+            check_model(copy, path.name, digest)
         yield copy
 
 
-def check(path: Path, name: str, digest: str) -> None:
+def check_model(path: Path, name: str, digest: str) -> None:
     """Have a process of its own say that a model file can be opened; remembered once it has.
 
     Args:
@@ -98,8 +98,8 @@ def check(path: Path, name: str, digest: str) -> None:
     Raises:
         ModelError: it cannot, with the reason.
     """
-    allowed = limits.current()
-    note = files.workspace() / "models_checked" / f"{digest}.json"
+    allowed = limits.current_limits()
+    note = files.workspace_folder() / "models_checked" / f"{digest}.json"
     terms = {
         "format": FORMAT,
         "keras": metadata.version("keras"),
@@ -113,31 +113,31 @@ def check(path: Path, name: str, digest: str) -> None:
 
     if is_known():
         return
-    with _queue():
+    with _exclusive_check():
         if is_known():  # the check that was waited for was of the same file
             return
-        _ask(path, name, allowed)
+        _run_check(path, name, allowed)
         with suppress(CatDogError):  # a workspace that is read only: checked again the next time
             files.write_json(note, terms)
 
 
-def is_busy() -> bool:
+def is_check_running() -> bool:
     """Whether a model is being checked just now, in any process of this workspace."""
     return locks.is_locked(_lock_file())
 
 
-def on_wait(call: Callable[[], None]) -> None:
+def set_wait_callback(call: Callable[[], None]) -> None:
     """Have a function called when a check of this process has to wait for another."""
     global _on_wait
-    _on_wait = call
+    _wait_callback = call
 
 
-_on_wait: Callable[[], None] = lambda: None  # noqa: E731 - replaced by the command line
+_wait_callback: Callable[[], None] = lambda: None  # noqa: E731 - replaced by the command line
 
 
 def _lock_file() -> Path:
     """The lock that a check holds: the system lets go of it when its process ends."""
-    folder = files.workspace() / "models_checked"
+    folder = files.workspace_folder() / "models_checked"
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
     if os.access(folder, os.W_OK):
@@ -147,7 +147,7 @@ def _lock_file() -> Path:
 
 
 @contextmanager
-def _queue() -> Iterator[None]:
+def _exclusive_check() -> Iterator[None]:
     """Wait until no other model is being checked, and keep others waiting meanwhile.
 
     Raises:
@@ -157,9 +157,9 @@ def _queue() -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        _on_wait()
+        _wait_callback()
         try:
-            lock.acquire(timeout=_QUEUE, poll_interval=_POLL)
+            lock.acquire(timeout=_QUEUE_SECONDS, poll_interval=_POLL)
         except Timeout as error:
             raise ModelError(
                 "Other models are being checked, one at a time. Try again in a few minutes."
@@ -170,9 +170,9 @@ def _queue() -> Iterator[None]:
         lock.release()
 
 
-def environment(home: Path) -> dict[str, str]:
+def child_environment(home: Path) -> dict[str, str]:
     """All that a check's process knows of ours."""
-    kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
+    kept = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ}
     places = dict.fromkeys(
         ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "KERAS_HOME"), str(home)
     )
@@ -186,21 +186,21 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def wrote(path: Path) -> None:
+def remember_own_model(path: Path) -> None:
     """Remember a model file that this process wrote: while it stays so, it is the lab's own."""
-    _written[path.resolve()] = file_cache.file_signature([path])
+    _own_models[path.resolve()] = file_cache.file_signature([path])
 
 
-_written: dict[Path, file_cache.Signature] = {}
+_own_models: dict[Path, file_cache.Signature] = {}
 
 
-def is_own(path: Path) -> bool:
+def is_own_model(path: Path) -> bool:
     """Whether a file is the lab's own: shipped, of a run made here, or written by this process.
 
     A run that came in as a bundle brought its model from outside.
     """
     path = path.resolve()
-    if path in _written and _written[path] == file_cache.file_signature([path]):
+    if path in _own_models and _own_models[path] == file_cache.file_signature([path]):
         return True
     if path.is_relative_to(files.DEFAULT_MODEL.resolve()):
         return True
@@ -208,12 +208,12 @@ def is_own(path: Path) -> bool:
     if not path.is_relative_to(root):
         return False
     run = root.joinpath(*path.relative_to(root).parts[:1])
-    return files.read_object(run / "about.json").get("imported") is not True
+    return files.read_json_object(run / "about.json").get("imported") is not True
 
 
-def copied(path: Path, target: Path) -> str:
+def copy_model(path: Path, target: Path) -> str:
     """Copy a model file; the SHA-256 of what was copied. Raises ModelError."""
-    digest, size, most = hashlib.sha256(), 0, limits.current().model_bytes
+    digest, size, most = hashlib.sha256(), 0, limits.current_limits().model_bytes
     try:
         with files.open_regular(path) as source, open(target, "wb") as file:
             while chunk := source.read(_CHUNK):
@@ -221,7 +221,7 @@ def copied(path: Path, target: Path) -> str:
                 if size > most:
                     raise ModelError(
                         "{name} has {size:,} bytes or more. Expected at most {limit:,}.",
-                        name=shown(path.name),
+                        name=truncate_for_display(path.name),
                         size=size,
                         limit=most,
                     )
@@ -230,25 +230,25 @@ def copied(path: Path, target: Path) -> str:
     except OSError as error:
         raise ModelError(
             "{name} could not be copied to check it: {reason}. Free some disk space and try again.",
-            name=shown(path.name),
+            name=truncate_for_display(path.name),
             reason=error.strerror or str(error),
         ) from error
     return digest.hexdigest()
 
 
-def _ask(path: Path, name: str, allowed: Limits) -> None:
+def _run_check(path: Path, name: str, allowed: Limits) -> None:
     request = {"path": str(path), "name": name, "limits": allowed.model_dump(), "check": True}
-    with files.temporary_folder("check") as home, start(home) as process:
+    with files.temporary_folder("check") as home, start_model_process(home) as process:
         assert process.stdin and process.stdout
         with suppress(OSError):  # it has ended already
             write_message(process.stdin, request, {})
             # Left open: when it closes, the process ends.
-        _wait(process, name, allowed)
+        _wait_for_exit(process, name, allowed)
         answer = process.stdout.read(_MAX_ANSWER)
-    _judge(name, allowed, process.returncode, answer)
+    _raise_for_outcome(name, allowed, process.returncode, answer)
 
 
-def start(home: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+def start_model_process(home: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """Start a process of `model_child` with nothing of ours: no secrets, no open files.
 
     Args:
@@ -257,34 +257,36 @@ def start(home: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
     # Where this process finds its modules, the lab among them.
     import_path = [str(files.PROJECT), *(str(Path(each).absolute()) for each in sys.path if each)]
     command = [sys.executable, "-c", _START.format(path=import_path, module=_MODULE)]
-    return subprocess_jobs.start(command, quiet=True, folder=home, environment=environment(home))
+    return subprocess_jobs.start_subprocess(
+        command, quiet=True, folder=home, environment=child_environment(home)
+    )
 
 
-def _wait(process: subprocess.Popen[bytes], name: str, allowed: Limits) -> None:
+def _wait_for_exit(process: subprocess.Popen[bytes], name: str, allowed: Limits) -> None:
     """Wait for the end, and end what takes too much: where the system knows no such limits."""
     until = time.monotonic() + 120 + 10 * allowed.model_seconds
     while process.poll() is None:
         time.sleep(_POLL)
-        if (error := exceeded(process.pid, until, name, allowed)) is not None:
+        if (error := exceeded_limit_error(process.pid, until, name, allowed)) is not None:
             raise error
 
 
-def exceeded(pid: int, until: float, name: str, allowed: Limits) -> ModelError | None:
+def exceeded_limit_error(pid: int, until: float, name: str, allowed: Limits) -> ModelError | None:
     """Return the error of a process that takes more memory than it may, or until a time of
     `time.monotonic`; None while it may go on."""
     with suppress(psutil.Error):
         if psutil.Process(pid).memory_info().rss > allowed.model_memory:
-            return too_much_memory(name, allowed)
-    return too_long(name, allowed) if time.monotonic() > until else None
+            return too_much_memory_error(name, allowed)
+    return too_long_error(name, allowed) if time.monotonic() > until else None
 
 
-def _judge(name: str, allowed: Limits, status: int, answer: bytes) -> None:
+def _raise_for_outcome(name: str, allowed: Limits, status: int, answer: bytes) -> None:
     """What the process came to. Its answer is a stranger's word too: only its form is believed."""
-    if status == BREACH:
+    if status == BREACH_STATUS:
         raise ModelError(
             "{name} tried to reach outside while it was opened: to start a program, use the net or"
             " write a file. Do not use this file.",
-            name=shown(name),
+            name=truncate_for_display(name),
         )
     try:
         said: Any = json.loads(answer)
@@ -295,21 +297,21 @@ def _judge(name: str, allowed: Limits, status: int, answer: bytes) -> None:
     if status == 0 and said.get("ok") is True:
         return
     if said.get("memory"):
-        raise too_much_memory(name, allowed)
-    if (error := told(said)) is not None:
+        raise too_much_memory_error(name, allowed)
+    if (error := error_from_message(said)) is not None:
         raise error
     # SIGXCPU, or SIGKILL where the hard limit is met; 0 seconds are never reached otherwise.
     if status in (-24, -9):
-        raise too_long(name, allowed)
+        raise too_long_error(name, allowed)
     raise ModelError(
         "{name} made the process that checked it break off (status {status}). Expected a whole"
         " model file. Save or download it again.",
-        name=shown(name),
+        name=truncate_for_display(name),
         status=status,
     )
 
 
-def told(said: dict[str, Any]) -> ModelError | None:
+def error_from_message(said: dict[str, Any]) -> ModelError | None:
     """The error that a process told in words; None where it is in none that can be shown."""
     message, params = said.get("message"), said.get("params")
     if not isinstance(message, str) or not isinstance(params, dict):
@@ -325,32 +327,32 @@ def told(said: dict[str, Any]) -> ModelError | None:
     return None
 
 
-def too_much_memory(name: str, allowed: Limits) -> ModelError:
+def too_much_memory_error(name: str, allowed: Limits) -> ModelError:
     """The error of a model whose process takes more memory than it may."""
     return ModelError(
         "{name} takes more than {limit:,} bytes of memory to open. Expected a smaller model.",
-        name=shown(name),
+        name=truncate_for_display(name),
         limit=allowed.model_memory,
     )
 
 
-def too_long(name: str, allowed: Limits) -> ModelError:
+def too_long_error(name: str, allowed: Limits) -> ModelError:
     """The error of a model whose process takes more time than it may."""
     return ModelError(
         "{name} takes more than {seconds} s to open. Expected a smaller model.",
-        name=shown(name),
+        name=truncate_for_display(name),
         seconds=allowed.model_seconds,
     )
 
 
-def unloadable(name: str, error: Exception) -> ModelError:
+def unloadable_error(name: str, error: Exception) -> ModelError:
     """The error of a model that Keras itself refuses."""
     # It reports unknown layers, bad shapes and damage by many kinds of exception.
     return ModelError(
         "{name} could not be loaded: {reason}. Expected a model of Keras's own layers, saved"
         " whole.",
-        name=shown(name),
-        reason=shown(str(error).strip().split("\n")[0], 160),
+        name=truncate_for_display(name),
+        reason=truncate_for_display(str(error).strip().split("\n")[0], 160),
     )
 
 
@@ -382,7 +384,7 @@ def read_message(pipe: IO[bytes], max_bytes: int) -> tuple[dict[str, Any], dict[
         return None
     head = json.loads(line)
     kinds = [(str(key), str(kind), [int(n) for n in shape]) for key, kind, shape in head["arrays"]]
-    sizes = [_KINDS[kind] * prod(shape) for _, kind, shape in kinds]
+    sizes = [_DTYPE_BYTES[kind] * prod(shape) for _, kind, shape in kinds]
     if min(sizes, default=0) < 0 or sum(sizes) > max_bytes:
         return None
     arrays = {}

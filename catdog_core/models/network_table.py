@@ -8,12 +8,12 @@ from math import prod
 from ..base.errors import SettingsError
 from ..config.network import Network
 
-LARGEST = 200_000_000
+MAX_PARAMETERS = 200_000_000
 """Parameters a network may have: more would not fit the memory of a small machine."""
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerRow:
     """One row of a network's table.
 
     `output_shape` leaves the batch out: (height, width, channels) or (units,). `operations` are
@@ -27,7 +27,9 @@ class Layer:
     operations: int | None = None
 
 
-def rows(network: Network, image_size: int, name: str = "custom") -> list[Layer]:
+def list_sequential_layers(
+    network: Network, image_size: int, name: str = "custom"
+) -> list[LayerRow]:
     """The layers up to the output layer, which depends on the classes.
 
     Args:
@@ -38,9 +40,9 @@ def rows(network: Network, image_size: int, name: str = "custom") -> list[Layer]
     Raises:
         SettingsError: the photos shrink to nothing on the way, or there are too many parameters.
     """
-    found = [Layer("Rescaling", "1/255", (image_size, image_size, 3), 0, 0)]
+    found = [LayerRow("Rescaling", "1/255", (image_size, image_size, 3), 0, 0)]
     for number in range(len(network.filters)):
-        block = _block(network, number, found[-1].output_shape)
+        block = _block_rows(network, number, found[-1].output_shape)
         if min(row.output_shape[0] for row in block) < 1:
             raise SettingsError(
                 "{size} px photos shrink to nothing inside '{name}', in block {block} of {blocks}."
@@ -50,47 +52,49 @@ def rows(network: Network, image_size: int, name: str = "custom") -> list[Layer]
                 name=name,
                 block=number + 1,
                 blocks=len(network.filters),
-                least=smallest_size(network),
+                least=min_network_image_size(network),
             )
         found += block
-    found += _head(network, found[-1].output_shape)
+    found += _head_rows(network, found[-1].output_shape)
     total = sum(row.parameters for row in found)
-    if total > LARGEST:
+    if total > MAX_PARAMETERS:
         raise SettingsError(
             "The network '{name}' has {total:,} parameters. Expected at most {most:,}. Take fewer"
             " dense units or filters, more blocks, or 'average' from map to row.",
             name=name,
             total=total,
-            most=LARGEST,
+            most=MAX_PARAMETERS,
         )
     return found
 
 
-def dense(units: int, activation: str, before: Layer) -> Layer:
+def dense_row(units: int, activation: str, before: LayerRow) -> LayerRow:
     """The row of a dense layer."""
     inputs = before.output_shape[0]
-    return Layer("Dense", f"{units}, {activation}", (units,), (inputs + 1) * units, inputs * units)
+    return LayerRow(
+        "Dense", f"{units}, {activation}", (units,), (inputs + 1) * units, inputs * units
+    )
 
 
-def smallest_size(network: Network) -> int:
+def min_network_image_size(network: Network) -> int:
     """The smallest image size, in pixels, that leaves something after the last block."""
     size = 1
-    while size < 10_000 and not _fits(network, size):
+    while size < 10_000 and not _fits_network(network, size):
         size += 1
     return size
 
 
-def _fits(network: Network, size: int) -> bool:
+def _fits_network(network: Network, size: int) -> bool:
     shape: tuple[int, ...] = (size, size, 3)
     for number in range(len(network.filters)):
-        for row in _block(network, number, shape):
+        for row in _block_rows(network, number, shape):
             shape = row.output_shape
             if shape[0] < 1:
                 return False
     return True
 
 
-def _block(network: Network, number: int, before: tuple[int, ...]) -> list[Layer]:
+def _block_rows(network: Network, number: int, before: tuple[int, ...]) -> list[LayerRow]:
     """The layers of one block; a side below 1 means that nothing is left."""
     filters, kernel, channels = network.filters[number], network.kernel, before[2]
     stride = 2 if network.pooling == "stride" else 1
@@ -102,30 +106,30 @@ def _block(network: Network, number: int, before: tuple[int, ...]) -> list[Layer
     if network.batch_norm:
         # The norm has a shift of its own: a bias before it would do nothing.
         made = [
-            Layer("Conv2D", detail, shape, weights, weights * side * side),
-            Layer("BatchNormalization", "", shape, 4 * filters, 2 * filters * side * side),
-            Layer("Activation", network.activation, shape, 0, 0),
+            LayerRow("Conv2D", detail, shape, weights, weights * side * side),
+            LayerRow("BatchNormalization", "", shape, 4 * filters, 2 * filters * side * side),
+            LayerRow("Activation", network.activation, shape, 0, 0),
         ]
     else:
-        detail += f", {SHOWN.get(network.activation, network.activation)}"
-        made = [Layer("Conv2D", detail, shape, weights + filters, weights * side * side)]
+        detail += f", {ACTIVATION_LABELS.get(network.activation, network.activation)}"
+        made = [LayerRow("Conv2D", detail, shape, weights + filters, weights * side * side)]
     if stride == 1:
         kind = "MaxPooling2D" if network.pooling == "max" else "AveragePooling2D"
-        made.append(Layer(kind, "2×2", (side // 2, side // 2, filters), 0, 0))
+        made.append(LayerRow(kind, "2×2", (side // 2, side // 2, filters), 0, 0))
     return made
 
 
-def _head(network: Network, before: tuple[int, ...]) -> list[Layer]:
+def _head_rows(network: Network, before: tuple[int, ...]) -> list[LayerRow]:
     if network.head == "flatten":
-        made = [Layer("Flatten", "", (prod(before),), 0, 0)]
+        made = [LayerRow("Flatten", "", (prod(before),), 0, 0)]
     else:
-        made = [Layer("GlobalAveragePooling2D", "", (before[2],), 0, 0)]
+        made = [LayerRow("GlobalAveragePooling2D", "", (before[2],), 0, 0)]
     if network.dropout:
-        made.append(Layer("Dropout", f"{network.dropout:g}", made[-1].output_shape, 0, 0))
+        made.append(LayerRow("Dropout", f"{network.dropout:g}", made[-1].output_shape, 0, 0))
     if network.dense:
-        shown = SHOWN.get(network.activation, network.activation)
-        made.append(dense(network.dense, shown, made[-1]))
+        shown = ACTIVATION_LABELS.get(network.activation, network.activation)
+        made.append(dense_row(network.dense, shown, made[-1]))
     return made
 
 
-SHOWN = {"relu": "ReLU"}
+ACTIVATION_LABELS = {"relu": "ReLU"}

@@ -21,15 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import ModelError
-from ..base.files import read_regular, shown
+from ..base.files import read_regular, truncate_for_display
 
-_MAGIC = 0x1950A86A20F9469CFC6C
-_PROTOCOL = 1001
+_TORCH_MAGIC = 0x1950A86A20F9469CFC6C
+_TORCH_PROTOCOL = 1001
 _MAX_DIMENSIONS = 8
 
 
 @dataclass(frozen=True)
-class _Tensor:
+class _TensorLayout:
     """A tensor as the table tells of it: where its numbers begin in a storage, and its layout."""
 
     storage: str
@@ -38,19 +38,21 @@ class _Tensor:
     strides: tuple[int, ...]
 
 
-def _tensor(storage: str, offset: int, shape: Any, strides: Any, *_gradients: Any) -> _Tensor:
-    return _Tensor(str(storage), int(offset), tuple(shape), tuple(strides))
+def _rebuild_tensor(
+    storage: str, offset: int, shape: Any, strides: Any, *_gradients: Any
+) -> _TensorLayout:
+    return _TensorLayout(str(storage), int(offset), tuple(shape), tuple(strides))
 
 
-_ADMITTED: dict[tuple[str, str], Any] = {
+_ALLOWED_GLOBALS: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
     ("torch", "FloatStorage"): np.dtype("<f4"),
     ("torch", "LongStorage"): np.dtype("<i8"),
 }
 
 
-class _Unpickler(pickle.Unpickler):
+class _RestrictedUnpickler(pickle.Unpickler):
     """Knows four names and storages; collects the storages it meets."""
 
     def __init__(self, file: io.BytesIO) -> None:
@@ -58,9 +60,9 @@ class _Unpickler(pickle.Unpickler):
         self.types: dict[str, np.dtype[Any]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ADMITTED:
+        if (module, name) not in _ALLOWED_GLOBALS:
             raise _Unexpected(f"it names {module}.{name}")
-        return _ADMITTED[module, name]
+        return _ALLOWED_GLOBALS[module, name]
 
     def persistent_load(self, pid: Any) -> str:
         kind, dtype, key, _device, _count, view = pid
@@ -74,7 +76,7 @@ class _Unexpected(Exception):  # noqa: N818 - turned into a ModelError at once
     """The file holds what this reader does not admit."""
 
 
-def read(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
+def read_torch_weights(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
     """Read the tensors of a weight file by name.
 
     Args:
@@ -92,7 +94,7 @@ def read(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
     except OSError as error:
         raise ModelError(
             "{name} cannot be read: {reason}. Expected a file of pretrained weights.",
-            name=shown(path.name),
+            name=truncate_for_display(path.name),
             reason=error.strerror or str(error),
         ) from error
     found = hashlib.sha256(data).hexdigest()
@@ -100,42 +102,44 @@ def read(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
         raise ModelError(
             "{name} is not the file of pretrained weights this lab knows: its SHA-256 begins with"
             " {found}. Expected {expected}. Install the package it belongs to again.",
-            name=shown(path.name),
+            name=truncate_for_display(path.name),
             found=found[:12],
             expected=sha256[:12],
         )
-    return parse(data, path.name)
+    return parse_torch_weights(data, path.name)
 
 
-def parse(data: bytes, name: str = "weights") -> dict[str, NDArray[Any]]:
-    """Read the tensors of a file's content; see `read`, which checks that it is the known one."""
+def parse_torch_weights(data: bytes, name: str = "weights") -> dict[str, NDArray[Any]]:
+    """Read the tensors of a file's content; see `read_torch_weights`, which checks that it is the known one."""
     file = io.BytesIO(data)
     try:
-        if (_load(file)[0], _load(file)[0]) != (_MAGIC, _PROTOCOL):
+        if (_unpickle(file)[0], _unpickle(file)[0]) != (_TORCH_MAGIC, _TORCH_PROTOCOL):
             raise _Unexpected("its head is another one")
-        if _load(file)[0].get("little_endian") is not True:
+        if _unpickle(file)[0].get("little_endian") is not True:
             raise _Unexpected("its numbers are not stored lowest byte first")
-        table, types = _load(file)
-        keys, _ = _load(file)
-        storages = {key: _storage(file, types[key]) for key in keys}
-        return {str(key): _array(tensor, storages[tensor.storage]) for key, tensor in table.items()}
+        table, types = _unpickle(file)
+        keys, _ = _unpickle(file)
+        storages = {key: _read_storage(file, types[key]) for key in keys}
+        return {
+            str(key): _to_array(tensor, storages[tensor.storage]) for key, tensor in table.items()
+        }
     except Exception as error:
         # A damaged pickle fails in every way a program can.
         reason = str(error) if isinstance(error, _Unexpected) else type(error).__name__
         raise ModelError(
             "{name} could not be read as weights in PyTorch's legacy format: {reason}. Expected"
             " tensors and nothing else.",
-            name=shown(name),
-            reason=shown(reason),
+            name=truncate_for_display(name),
+            reason=truncate_for_display(reason),
         ) from error
 
 
-def _load(file: io.BytesIO) -> tuple[Any, dict[str, np.dtype[Any]]]:
-    unpickler = _Unpickler(file)
+def _unpickle(file: io.BytesIO) -> tuple[Any, dict[str, np.dtype[Any]]]:
+    unpickler = _RestrictedUnpickler(file)
     return unpickler.load(), unpickler.types
 
 
-def _storage(file: io.BytesIO, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _read_storage(file: io.BytesIO, dtype: np.dtype[Any]) -> NDArray[Any]:
     (count,) = struct.unpack("<q", file.read(8))
     data = file.read(count * dtype.itemsize) if count >= 0 else b""
     if len(data) != count * dtype.itemsize:
@@ -143,7 +147,7 @@ def _storage(file: io.BytesIO, dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.frombuffer(data, dtype)
 
 
-def _array(tensor: _Tensor, storage: NDArray[Any]) -> NDArray[Any]:
+def _to_array(tensor: _TensorLayout, storage: NDArray[Any]) -> NDArray[Any]:
     if len(tensor.shape) > _MAX_DIMENSIONS or len(tensor.shape) != len(tensor.strides):
         raise _Unexpected("a tensor has another layout")
     steps = [(n - 1) * step for n, step in zip(tensor.shape, tensor.strides, strict=True)]

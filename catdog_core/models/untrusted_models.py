@@ -22,26 +22,34 @@ import numpy as np
 
 from ..base import bounded_readers, limits
 from ..base.errors import DatasetError, ModelError
-from ..base.files import open_regular, shown
+from ..base.files import open_regular, truncate_for_display
 from ..base.limits import Limits
 from ..data import archive_safety
-from ..data.archive_safety import Entry
+from ..data.archive_safety import ArchiveEntry
 from . import config_validator
 
-_MEMBERS = {"config.json", "metadata.json", "model.weights.h5", "catdog.json", "averages.npz"}
-_WEIGHTS = ("model.weights.h5", "averages.npz")
+_ALLOWED_MEMBERS = {
+    "config.json",
+    "metadata.json",
+    "model.weights.h5",
+    "catdog.json",
+    "averages.npz",
+}
+_WEIGHT_MEMBERS = ("model.weights.h5", "averages.npz")
 _MAX_ARRAYS = 20_000
 _MAX_ATTRIBUTES = 100_000
-_ATTRIBUTES_BYTES = 50_000_000  # of one attribute, which `limits` bound further for configurations
-_PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)
-_CHUNK_BYTES = 1_000_000  # that a chunk of an array may unpack to, however small the array
-MOST_MEMBERS = 16
+_MAX_ATTRIBUTE_BYTES = (
+    50_000_000  # of one attribute, which `limits` bound further for configurations
+)
+_PLAIN_TYPES = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)
+_MAX_CHUNK_BYTES = 1_000_000  # that a chunk of an array may unpack to, however small the array
+MAX_MEMBERS = 16
 """Rows of a `.keras` archive's table of contents; Keras writes three, the lab two more."""
 _MAX_RATIO = 20  # times its packed bytes that a `.keras` archive may unpack to
-_CHUNK = 1 << 20
+_COPY_CHUNK = 1 << 20
 
 
-def kind_of(path: Path, name: str = "") -> str:
+def detect_model_format(path: Path, name: str = "") -> str:
     """ ".keras" or ".h5", by the first bytes of a file, whatever its own extension.
 
     Raises:
@@ -54,7 +62,7 @@ def kind_of(path: Path, name: str = "") -> str:
     except OSError as error:
         raise ModelError(
             "{name} cannot be read: {reason}. Expected a model file.",
-            name=shown(name),
+            name=truncate_for_display(name),
             reason=error.strerror or str(error),
         ) from error
     if head[:4] == b"PK\x03\x04":
@@ -64,11 +72,11 @@ def kind_of(path: Path, name: str = "") -> str:
     raise ModelError(
         "{name} is no Keras model. Expected a .keras or .h5 file, as model.save('model.keras')"
         " writes it.",
-        name=shown(name),
+        name=truncate_for_display(name),
     )
 
 
-def inspect(
+def inspect_model_file(
     path: Path, name: str = "", allowed: Limits | None = None, compiled: bool = False
 ) -> str:
     """Refuse a model file that is none, runs code, or declares more than it holds.
@@ -86,54 +94,58 @@ def inspect(
     Raises:
         ModelError: naming what was found and what was expected.
     """
-    held(path, name, allowed, compiled)
-    return kind_of(path, name)
+    count_model_weights(path, name, allowed, compiled)
+    return detect_model_format(path, name)
 
 
-def held(path: Path, name: str = "", allowed: Limits | None = None, compiled: bool = False) -> int:
-    """As `inspect`, but returns how many numbers the file's weights hold."""
-    name, allowed = name or path.name, allowed or limits.current()
-    inspector = _inspect_archive if kind_of(path, name) == ".keras" else _inspect_h5
+def count_model_weights(
+    path: Path, name: str = "", allowed: Limits | None = None, compiled: bool = False
+) -> int:
+    """As `inspect_model_file`, but returns how many numbers the file's weights hold."""
+    name, allowed = name or path.name, allowed or limits.current_limits()
+    inspector = _inspect_archive if detect_model_format(path, name) == ".keras" else _inspect_h5
     try:
         texts, shapes = inspector(path, name, allowed, compiled)
     except ModelError:
         raise
     except Exception as error:
         # zipfile, zlib and HDF5 report damage by a dozen exceptions.
-        raise config_validator.damaged(name, error) from error
+        raise config_validator.damaged_model_error(name, error) from error
     widths = {side for shape in shapes for side in shape}
     for text in texts:
-        config_validator.check(name, text, widths)
+        config_validator.check_model_config(name, text, widths)
     return sum(map(prod, shapes))
 
 
-_Found = tuple[list[bytes], list[tuple[int, ...]]]
+_Inspection = tuple[list[bytes], list[tuple[int, ...]]]
 
 
-def _inspect_archive(path: Path, name: str, allowed: Limits, compiled: bool) -> _Found:
+def _inspect_archive(path: Path, name: str, allowed: Limits, compiled: bool) -> _Inspection:
     with open(path, "rb") as file:
-        members = _members(file, name, allowed)
-        weights = sum(members[key].size for key in _WEIGHTS if key in members)
-        other = max(member.size for key, member in members.items() if key not in _WEIGHTS)
+        members = _read_members(file, name, allowed)
+        weights = sum(members[key].size for key in _WEIGHT_MEMBERS if key in members)
+        other = max(member.size for key, member in members.items() if key not in _WEIGHT_MEMBERS)
         _refuse_large(name, other, weights, allowed)
         with members["config.json"].open() as config:
             text = config.read()
         # HDF5 reads here and there, and every step back in a packed member unpacks it anew.
         with tempfile.TemporaryFile() as plain, members["model.weights.h5"].open() as packed:
-            shutil.copyfileobj(packed, plain, _CHUNK)
+            shutil.copyfileobj(packed, plain, _COPY_CHUNK)
             with h5py.File(plain, "r") as found:
-                return [text if compiled else _asked_only(text)], list(_shapes(name, found))
+                return [text if compiled else _drop_compile_config(text)], list(
+                    _iter_array_shapes(name, found)
+                )
 
 
-def _members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, Entry]:
+def _read_members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, ArchiveEntry]:
     """The members of a `.keras` archive; weights hardly shrink, so that it hardly does."""
 
     def max_bytes(member: str) -> int | None:
-        return sys.maxsize if member in _MEMBERS else None  # refused below, with a remedy
+        return sys.maxsize if member in _ALLOWED_MEMBERS else None  # refused below, with a remedy
 
     try:
-        found = archive_safety.zip_members(
-            file, MOST_MEMBERS, max_bytes, allowed.model_config_bytes, _MAX_RATIO
+        found = archive_safety.read_zip_members(
+            file, MAX_MEMBERS, max_bytes, allowed.model_config_bytes, _MAX_RATIO
         )
         # Keras reads by the names of `zipfile`, which newer Pythons take from other fields as well.
         if sorted(zipfile.ZipFile(file).namelist()) != sorted(found):
@@ -145,36 +157,36 @@ def _members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, Entry]:
         raise ModelError(
             "{name} is a zip archive but no plain Keras model ({found}). Expected config.json and"
             " model.weights.h5 in it. Save it again with model.save('model.keras').",
-            name=shown(name),
+            name=truncate_for_display(name),
             found=error,
         ) from error
     return found
 
 
-def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Found:
+def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Inspection:
     with h5py.File(path, "r") as file:
-        config = text_attribute(file, "model_config", allowed.model_config_bytes)
+        config = read_text_attribute(file, "model_config", allowed.model_config_bytes)
         if config is None:
             raise ModelError(
                 "{name} holds weights but no model. Expected a whole model, as"
                 " model.save('model.h5') writes it, not save_weights.",
-                name=shown(name),
+                name=truncate_for_display(name),
             )
         texts = [config]
-        training = text_attribute(file, "training_config", allowed.model_config_bytes)
+        training = read_text_attribute(file, "training_config", allowed.model_config_bytes)
         if training is not None:
             texts.append(training)
         _refuse_large(name, max(map(len, texts)), path.stat().st_size, allowed)
-        return texts if compiled else texts[:1], list(_shapes(name, file))
+        return texts if compiled else texts[:1], list(_iter_array_shapes(name, file))
 
 
-def _asked_only(text: bytes) -> bytes:
+def _drop_compile_config(text: bytes) -> bytes:
     """A configuration without what training needs of it, which Keras drops as well.
 
     That is the model's own: of a model within it Keras would use it.
     """
     try:
-        config = bounded_readers.json_value(
+        config = bounded_readers.parse_bounded_json(
             text, max(len(text), 1), config_validator.MAX_JSON_VALUES
         )
     except (ValueError, RecursionError):
@@ -184,7 +196,7 @@ def _asked_only(text: bytes) -> bytes:
     return json.dumps({**config, "compile_config": None}).encode()
 
 
-def text_attribute(item: Any, name: str, most: int) -> bytes | None:
+def read_text_attribute(item: Any, name: str, most: int) -> bytes | None:
     """Read one text out of an HDF5 attribute; None where there is none.
 
     An attribute may claim any number of texts that share the same bytes, so what it claims is
@@ -224,14 +236,14 @@ def _count_attributes(item: Any, seen: int) -> int:
         seen += 1
         found = h5py.h5a.open(item.id, index=number)
         count, kind = found.get_space().get_simple_extent_npoints(), found.get_type()
-        if seen > _MAX_ATTRIBUTES or count > _MAX_ARRAYS or kind.get_class() not in _PLAIN:
+        if seen > _MAX_ATTRIBUTES or count > _MAX_ARRAYS or kind.get_class() not in _PLAIN_TYPES:
             raise ValueError("attributes other than a model's numbers and texts")
-        if count * kind.get_size() > _ATTRIBUTES_BYTES:
-            raise ValueError(f"an attribute of more than {_ATTRIBUTES_BYTES:,} bytes")
+        if count * kind.get_size() > _MAX_ATTRIBUTE_BYTES:
+            raise ValueError(f"an attribute of more than {_MAX_ATTRIBUTE_BYTES:,} bytes")
     return seen
 
 
-def _shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
+def _iter_array_shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
     """The shapes of all arrays; links out of the file and arrays without content are refused."""
     waiting, seen, count, attributes = [root], set(), 0, 0
     while waiting:
@@ -244,33 +256,37 @@ def _shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
         for key in group:
             count += 1
             if count > _MAX_ARRAYS:
-                raise config_validator.damaged(
+                raise config_validator.damaged_model_error(
                     name, ValueError(f"more than {_MAX_ARRAYS:,} arrays")
                 )
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise ModelError(
                     "{name} links to another file. Expected a model that is complete in itself.",
-                    name=shown(name),
+                    name=truncate_for_display(name),
                 )
             item = group[key]
             if isinstance(item, h5py.Group):
                 waiting.append(item)
             else:
                 attributes = _count_attributes(item, attributes)
-                yield _shape(name, item)
+                yield _check_array(name, item)
 
 
-def _shape(name: str, item: Any) -> tuple[int, ...]:
+def _check_array(name: str, item: Any) -> tuple[int, ...]:
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiubV":
-        raise config_validator.damaged(name, ValueError("an array that holds no numbers"))
+        raise config_validator.damaged_model_error(
+            name, ValueError("an array that holds no numbers")
+        )
     size = prod(item.shape) * item.dtype.itemsize
     chunk = prod(item.chunks or ()) * item.dtype.itemsize
-    if chunk > _CHUNK_BYTES + 20 * item.id.get_storage_size():  # unpacked for one number of it
-        raise config_validator.damaged(name, ValueError(f"an array in chunks of {chunk:,} bytes"))
+    if chunk > _MAX_CHUNK_BYTES + 20 * item.id.get_storage_size():  # unpacked for one number of it
+        raise config_validator.damaged_model_error(
+            name, ValueError(f"an array in chunks of {chunk:,} bytes")
+        )
     if item.external or item.is_virtual or size > 64 + 20 * item.id.get_storage_size():
         raise ModelError(
             "{name} declares weights that it does not hold. Expected a complete model file.",
-            name=shown(name),
+            name=truncate_for_display(name),
         )
     return tuple(item.shape)
 
@@ -280,7 +296,7 @@ def _refuse_large(name: str, config: int, weights: int, allowed: Limits) -> None
         raise ModelError(
             "{name} unpacks to {size:,} bytes. Expected at most {limit:,} of weights and"
             " {config:,} of configuration.",
-            name=shown(name),
+            name=truncate_for_display(name),
             size=config + weights,
             limit=allowed.model_bytes,
             config=allowed.model_config_bytes,

@@ -8,17 +8,17 @@ from ..base import files
 from . import run_folder
 from .run_folder import Run
 
-NAME = "default"
+DEFAULT_MODEL_NAME = "default"
 """What the command line and the Predict page call it."""
 
 
-def folder() -> Path:
+def default_model_folder() -> Path:
     """Where it lies: a run folder with a model card, ``README.md``."""
     return files.DEFAULT_MODEL
 
 
-def run() -> Run | None:
+def load_default_run() -> Run | None:
     """The finished run; None where the assets were left out."""
-    if not (folder() / "best.keras").is_file():
+    if not (default_model_folder() / "best.keras").is_file():
         return None
-    return run_folder.load(folder())
+    return run_folder.load_run(default_model_folder())

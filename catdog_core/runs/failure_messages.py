@@ -9,52 +9,54 @@ from ..base import files, hardware
 from ..base.errors import N_, CatDogError
 
 
-def explain(error: Exception) -> tuple[str, dict[str, Any]]:
+def explain_failure(error: Exception) -> tuple[str, dict[str, Any]]:
     """The message and its values that tell a user why a run failed and what to do."""
     if isinstance(error, CatDogError):
         values = error.params.items()
         return error.message, {
             key: value if isinstance(value, (int, float)) else str(value) for key, value in values
         }
-    if _is_of_memory(error):
-        return NO_MEMORY, {}
+    if _is_out_of_memory(error):
+        return OUT_OF_MEMORY, {}
     if isinstance(error, OSError) and error.filename:
-        told = files.unwritten(error.filename, error)
+        told = files.write_error(error.filename, error)
         return told.message, {key: str(value) for key, value in told.params.items()}
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
-    message = SHORT_OF_MEMORY if hardware.is_short_of_memory() else UNFORESEEN
+    message = LIKELY_OUT_OF_MEMORY if hardware.is_short_of_memory() else UNEXPECTED_ERROR
     return message, {"reason": reason[:300]}
 
 
-def _is_of_memory(error: BaseException | None) -> bool:
+def _is_out_of_memory(error: BaseException | None) -> bool:
     """Whether memory ran out, in the words of Python, of TensorFlow or of the system, or behind
     another error: a library that cannot be loaded is found missing, a thread not to be started."""
     while error is not None:
         said = str(error).lower()
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
             return True
-        if getattr(error, "errno", None) == errno.ENOMEM or any(w in said for w in _SHORT):
+        if getattr(error, "errno", None) == errno.ENOMEM or any(
+            w in said for w in _OUT_OF_MEMORY_TEXTS
+        ):
             return True
         error = error.__cause__ or error.__context__
     return False
 
 
-_SHORT = (
+_OUT_OF_MEMORY_TEXTS = (
     *("cannot allocate memory", "failed to map segment", "bad_alloc", "out of memory"),
     *("can't start new thread", "unable to allocate", "resource temporarily unavailable"),
 )
 
 
-NO_MEMORY = N_(
+OUT_OF_MEMORY = N_(
     "The training ran out of memory. Choose a smaller batch size or image size, or close other"
     " programs, then resume."
 )
-SHORT_OF_MEMORY = N_(
+LIKELY_OUT_OF_MEMORY = N_(
     "The training ended by an error: {reason}. Memory was nearly used up, which is the likeliest"
     " cause. Choose a smaller batch size or image size, or close other programs, then resume."
 )
-UNFORESEEN = N_(
+UNEXPECTED_ERROR = N_(
     "The training ended by an error: {reason}. The end of log.txt tells more; resume goes on from"
     " the last whole epoch."
 )

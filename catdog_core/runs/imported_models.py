@@ -23,16 +23,16 @@ from ..base.errors import CatDogError, ModelError
 from .run_folder import Run
 
 FORMAT = 1
-_MODEL, _ABOUT = "best.keras", "guest.json"
-SCALES = ("0..255", "0..1")
+_MODEL_FILE, _METADATA_FILE = "best.keras", "guest.json"
+INPUT_SCALES = ("0..255", "0..1")
 
 
 @dataclass(frozen=True)
-class Guest:
+class ImportedModel:
     """A model from elsewhere and how it is asked.
 
     `classes` are names in the order of its outputs, `scale` is the range of values it takes, one
-    of `SCALES`. `created` is in seconds since 1970.
+    of `INPUT_SCALES`. `created` is in seconds since 1970.
     """
 
     folder: Path
@@ -56,88 +56,94 @@ class Guest:
         )
 
 
-def root() -> Path:
+def imported_models_folder() -> Path:
     """Where the guests of this workspace lie."""
-    return files.workspace() / "guests"
+    return files.workspace_folder() / "guests"
 
 
-def keep(data: bytes, name: str, classes: Sequence[str], scale: str) -> Guest:
+def register_imported_model(
+    data: bytes, name: str, classes: Sequence[str], scale: str
+) -> ImportedModel:
     """Keep a model file that was opened safely, and how it is to be asked.
 
     Args:
         data: the file's content, `.keras` or `.h5`.
         name: the file's name.
         classes: a name for each of its outputs, two for a single unit.
-        scale: one of `SCALES`.
+        scale: one of `INPUT_SCALES`.
 
     Raises:
         AccessError: the visitor may not keep anything.
         ModelError: the names or the range make no sense.
         CatDogError: the disk is full or not writable.
     """
-    access.check("run a job")
-    if len(set(classes)) < max(2, len(classes)) or scale not in SCALES:
+    access.check_permission("run a job")
+    if len(set(classes)) < max(2, len(classes)) or scale not in INPUT_SCALES:
         raise ModelError(
             "The model was given the class names {names} and values {scale}. Expected two or more"
             " different names, and values of {expected}.",
             names=", ".join(classes),
             scale=scale,
-            expected=" or ".join(SCALES),
+            expected=" or ".join(INPUT_SCALES),
         )
     told = json.dumps([list(classes), scale]).encode()
     digest = hashlib.sha256(hashlib.sha256(data).digest() + told).hexdigest()
-    folder = root() / f"file-{digest[:16]}"
-    found = _read(folder)
+    folder = imported_models_folder() / f"file-{digest[:16]}"
+    found = _read_imported_model(folder)
     if found is not None:
         return found
-    with files.making(folder) as place:
-        files.write_bytes(place / _MODEL, data)
+    with files.atomic_directory(folder) as place:
+        files.write_bytes(place / _MODEL_FILE, data)
         about = {
             "format": FORMAT,
-            "name": files.shown(name),
+            "name": files.truncate_for_display(name),
             "classes": list(classes),
             "scale": scale,
-            "owner": access.visitor().name,
+            "owner": access.current_visitor().name,
             "created": time.time(),
         }
-        files.write_json(place / _ABOUT, about)
-    return _whole(folder)
+        files.write_json(place / _METADATA_FILE, about)
+    return _parse_imported_model(folder)
 
 
-def listing() -> list[Guest]:
+def list_imported_models() -> list[ImportedModel]:
     """The models from elsewhere that are kept, the newest first; damaged ones are left out."""
-    if not root().is_dir():
+    if not imported_models_folder().is_dir():
         return []
-    found = [_read(folder) for folder in root().iterdir()]
+    found = [_read_imported_model(folder) for folder in imported_models_folder().iterdir()]
     return sorted((g for g in found if g), key=lambda guest: guest.created, reverse=True)
 
 
-def of(folder: Path) -> Guest | None:
+def find_imported_model(folder: Path) -> ImportedModel | None:
     """The guest a folder holds, None where it is another kind of folder."""
-    return _read(Path(folder)) if Path(folder).parent == root() else None
+    return (
+        _read_imported_model(Path(folder))
+        if Path(folder).parent == imported_models_folder()
+        else None
+    )
 
 
-def remove(guest: Guest) -> str:
+def remove_imported_model(guest: ImportedModel) -> str:
     """Move a guest with its answers to the trash; the entry's id there. Raises CatDogError."""
-    access.check("manage run", guest.owner)
-    return trash.put("model", guest.name, [guest.folder])
+    access.check_permission("manage run", guest.owner)
+    return trash.move_to_trash("model", guest.name, [guest.folder])
 
 
-def _read(folder: Path) -> Guest | None:
+def _read_imported_model(folder: Path) -> ImportedModel | None:
     try:
-        return _whole(folder)
+        return _parse_imported_model(folder)
     except (CatDogError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _whole(folder: Path) -> Guest:
-    told = files.read_json(folder / _ABOUT, FORMAT)
+def _parse_imported_model(folder: Path) -> ImportedModel:
+    told = files.read_json(folder / _METADATA_FILE, FORMAT)
     scale = str(told["scale"])
-    return Guest(
+    return ImportedModel(
         folder=folder,
         name=str(told["name"]),
         classes=tuple(map(str, told["classes"])),
-        scale=scale if scale in SCALES else SCALES[0],
+        scale=scale if scale in INPUT_SCALES else INPUT_SCALES[0],
         owner=str(told.get("owner", "")),
-        created=files.number(told.get("created")),
+        created=files.float_or_default(told.get("created")),
     )

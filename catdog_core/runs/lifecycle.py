@@ -4,8 +4,8 @@ A training is an operating-system process of its own that writes into its run fo
 shell only read it, so that nothing done to a page can touch a training. The files and their
 writers, of which docs/formats.md tells more:
 
-    settings.json   `create`       all settings, class names, dataset, versions; never changes
-    start.keras     `create`       the weights to begin with, where it goes on from another run
+    settings.json   `create_run`       all settings, class names, dataset, versions; never changes
+    start.keras     `create_run`       the weights to begin with, where it goes on from another run
     about.json      pages, shell   name, note, experiment, when a start was last asked for
     stop            pages, shell   the wish to stop; the worker removes it at its start
     lock            worker         held while it lives; the system frees it when it dies
@@ -39,41 +39,41 @@ from . import run_metadata, run_process, warm_start
 from .run_folder import (
     FORMAT,
     Run,
-    batches,
     best_epoch,
     fingerprints_in_use,
-    listing,
-    load,
+    list_runs,
+    load_run,
+    read_batches,
     read_epochs,
-    root,
+    runs_folder,
 )
 
 __all__ = [
     "FORMAT",
     "Run",
-    "annotate",
-    "batches",
+    "add_to_group",
     "best_epoch",
-    "create",
+    "check_not_finished",
+    "create_run",
     "fingerprints_in_use",
-    "join",
-    "listing",
-    "load",
+    "list_runs",
+    "load_run",
+    "read_batches",
     "read_epochs",
     "reap_children",
-    "refuse_ended",
-    "remove",
     "remove_dataset",
-    "rename",
-    "root",
-    "start",
-    "stop",
+    "remove_run",
+    "rename_run",
+    "runs_folder",
+    "set_note",
+    "start_run",
+    "stop_run",
 ]
 
-_VERSIONS = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
+_RECORDED_PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow")
 
 
-def create(
+def create_run(
     dataset: Dataset,
     training: Training,
     augmentation: Augmentation | None,
@@ -100,10 +100,10 @@ def create(
         AccessError: the visitor may not train, or has as many runs as are allowed.
         CatDogError: the folder cannot be written.
     """
-    access.check_quota(listing)
-    backbones.refuse(training, augmentation)
+    access.check_quota(list_runs)
+    backbones.refuse_transfer_settings(training, augmentation)
     if parent:
-        warm_start.refuse(parent, training, dataset.classes)
+        warm_start.check_warm_start(parent, training, dataset.classes)
     if training.train_photos:
         photos = dataset.subset(training.train_photos, training.seed)
     else:
@@ -120,8 +120,8 @@ def create(
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     if folder is None:
-        folder = root() / f"{stamp}-{training.model}-{uuid4().hex[:4]}"
-    elif files.is_taken(folder):
+        folder = runs_folder() / f"{stamp}-{training.model}-{uuid4().hex[:4]}"
+    elif files.exists_nonempty(folder):
         raise RunError(
             "{folder} already holds something. Expected a new or empty folder for the run. Name"
             " another, or go on with 'resume {folder}'.",
@@ -146,21 +146,21 @@ def create(
             "fingerprint": dataset.fingerprint,
             **counts,
         },
-        "parent": warm_start.record(parent) if parent else None,
-        "versions": {"python": sys.version.split()[0], **_versions()},
+        "parent": warm_start.parent_metadata(parent) if parent else None,
+        "versions": {"python": sys.version.split()[0], **_installed_versions()},
     }
     title = (
         name.strip()[:80] or f"{training.model} {time.strftime('%H:%M:%S', time.localtime(now))}"
     )
-    with files.making(folder) as building:
+    with files.atomic_directory(folder) as building:
         if parent:
-            warm_start.take(parent, building)
+            warm_start.copy_parent_model(parent, building)
         files.write_json(building / "settings.json", settings)
-        run_metadata.begin(building, title)
+        run_metadata.write_initial_metadata(building, title)
     return folder.absolute()
 
 
-def start(run_dir: Path, *, follow: bool = False) -> None:
+def start_run(run_dir: Path, *, follow: bool = False) -> None:
     """Start, or go on with, a run in an operating-system process of its own.
 
     Args:
@@ -170,10 +170,10 @@ def start(run_dir: Path, *, follow: bool = False) -> None:
     Raises:
         RunError: it is running already, or is done.
     """
-    with run_metadata.alone(run_dir):  # two who start it in the same instant: one does
-        run = load(run_dir)
-        access.check("manage run", run.owner)
-        refuse_ended(run)
+    with run_metadata.lock_run(run_dir):  # two who start it in the same instant: one does
+        run = load_run(run_dir)
+        access.check_permission("manage run", run.owner)
+        check_not_finished(run)
         if run.is_active:
             raise RunError(
                 "Run '{name}' is already {status}. Expected one that has stopped. Wait for it, or"
@@ -181,16 +181,16 @@ def start(run_dir: Path, *, follow: bool = False) -> None:
                 name=run.name,
                 status=run.status,
             )
-        beat = int(files.number(run.state.get("beat")))
-        run_metadata.write(run.folder, {"asked": time.time(), "after": beat})
+        beat = int(files.float_or_default(run.state.get("beat")))
+        run_metadata.write_metadata(run.folder, {"asked": time.time(), "after": beat})
         try:
             run_process.start_worker(run.folder, *(["--follow"] if follow else []))
         except RunError:
-            run_metadata.write(run.folder, {"asked": run.asked, "after": run.after})
+            run_metadata.write_metadata(run.folder, {"asked": run.asked, "after": run.after})
             raise
 
 
-def refuse_ended(run: Run) -> None:
+def check_not_finished(run: Run) -> None:
     """Raise RunError with the reason when there is nothing left to train in a run."""
     if run.status == "damaged" and not run.mends:
         raise RunError("Run '{name}' is damaged: {problem}", name=run.id, problem=run.problem)
@@ -207,7 +207,7 @@ def refuse_ended(run: Run) -> None:
         )
 
 
-def stop(run_dir: Path) -> None:
+def stop_run(run_dir: Path) -> None:
     """Ask a run to stop at its next batch; a queued one gives up its place.
 
     A worker that hangs is ended within 10 s. That is seen to by this process.
@@ -215,8 +215,8 @@ def stop(run_dir: Path) -> None:
     Raises:
         RunError: it is not running.
     """
-    run = load(run_dir)
-    access.check("manage run", run.owner)
+    run = load_run(run_dir)
+    access.check_permission("manage run", run.owner)
     if not run.is_active:
         raise RunError(
             "Run '{name}' is {status}, not running. There is nothing to stop.",
@@ -227,38 +227,38 @@ def stop(run_dir: Path) -> None:
     run_process.watch_stop(run.folder)
 
 
-def rename(run_dir: Path, name: str) -> None:
+def rename_run(run_dir: Path, name: str) -> None:
     """Give a run another name, of at most 80 characters."""
-    run_metadata.change(run_dir, {"name": name.strip()[:80] or Path(run_dir).name})
+    run_metadata.update_metadata(run_dir, {"name": name.strip()[:80] or Path(run_dir).name})
 
 
-def join(run_dir: Path, group: Mapping[str, str]) -> None:
+def add_to_group(run_dir: Path, group: Mapping[str, str]) -> None:
     """Make a run part of an experiment: its id, kind and name."""
-    run_metadata.change(run_dir, {"group": dict(group)})
+    run_metadata.update_metadata(run_dir, {"group": dict(group)})
 
 
-def annotate(run_dir: Path, note: str) -> None:
+def set_note(run_dir: Path, note: str) -> None:
     """Keep a note with a run, of at most 2,000 characters."""
-    run_metadata.change(run_dir, {"note": note.strip()[:2000]})
+    run_metadata.update_metadata(run_dir, {"note": note.strip()[:2000]})
 
 
-def remove(run_dir: Path) -> str:
+def remove_run(run_dir: Path) -> str:
     """Move a run to the workspace's trash and return the id of its entry there.
 
     Raises:
         RunError: it is running; stop it first.
         CatDogError: it cannot be moved.
     """
-    with run_metadata.alone(run_dir):
-        run = load(run_dir)
-        access.check("manage run", run.owner)
+    with run_metadata.lock_run(run_dir):
+        run = load_run(run_dir)
+        access.check_permission("manage run", run.owner)
         if run.is_active:
             raise RunError(
                 "Run '{name}' is {status}. Stop it before you delete it.",
                 name=run.name,
                 status=run.status,
             )
-        return trash.put("run", run.name or run.id, [run.folder])
+        return trash.move_to_trash("run", run.name or run.id, [run.folder])
 
 
 def remove_dataset(dataset_id: str) -> str:
@@ -268,10 +268,10 @@ def remove_dataset(dataset_id: str) -> str:
 
     Raises:
         DatasetError: a training uses it now, or there is none.
-        CatDogError: as `datasets.remove`.
+        CatDogError: as `datasets.remove_dataset`.
     """
-    access.check("change data")
-    for run in listing():
+    access.check_permission("change data")
+    for run in list_runs():
         if run.is_active and run.dataset_id == dataset_id:
             raise DatasetError(
                 "Run '{run}' is {status} and uses the dataset '{name}'. Wait for it, or stop it"
@@ -280,14 +280,14 @@ def remove_dataset(dataset_id: str) -> str:
                 status=run.status,
                 name=run.dataset_name,
             )
-    entry = datasets.remove(dataset_id)
-    shard_cache.sweep(fingerprints_in_use())
+    entry = datasets.remove_dataset(dataset_id)
+    shard_cache.remove_unreferenced(fingerprints_in_use())
     return entry
 
 
-def _versions() -> dict[str, str]:
+def _installed_versions() -> dict[str, str]:
     found = {}
-    for package in _VERSIONS:
+    for package in _RECORDED_PACKAGES:
         with suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     return found

@@ -8,7 +8,7 @@ from ..base.errors import ModelError
 from . import default_model, run_folder
 
 
-def find(model_or_run: Path) -> Path:
+def find_model_file(model_or_run: Path) -> Path:
     """The model file meant: a file itself, a run folder's `best.keras`, or the shipped one.
 
     Raises:
@@ -17,11 +17,11 @@ def find(model_or_run: Path) -> Path:
     path = Path(model_or_run)
     if path.is_file():
         return path
-    path = folder(path)
+    path = resolve_run_folder(path)
     if (path / "best.keras").is_file():
         return path / "best.keras"
     if (path / "settings.json").is_file():
-        if run_folder.load(path).is_history:
+        if run_folder.load_run(path).is_history:
             raise ModelError(
                 "Run '{name}' is a history from a file: it has no model. Choose a run that was"
                 " trained here.",
@@ -39,11 +39,11 @@ def find(model_or_run: Path) -> Path:
     )
 
 
-def folder(run: Path) -> Path:
+def resolve_run_folder(run: Path) -> Path:
     """The folder meant by a run's folder, its id in this workspace, or "default"."""
     path = Path(run)
-    if not path.is_dir() and path.name == str(path) and (run_folder.root() / path).is_dir():
-        return run_folder.root() / path
-    if str(path) == default_model.NAME and not path.exists():
-        return default_model.folder()
+    if not path.is_dir() and path.name == str(path) and (run_folder.runs_folder() / path).is_dir():
+        return run_folder.runs_folder() / path
+    if str(path) == default_model.DEFAULT_MODEL_NAME and not path.exists():
+        return default_model.default_model_folder()
     return path

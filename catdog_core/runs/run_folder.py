@@ -17,23 +17,23 @@ from typing import Any
 
 from ..base import files
 from ..base.errors import N_, CatDogError, RunError
-from ..base.field_specs import parse
+from ..base.field_specs import parse_settings
 from ..base.file_cache import FileCache
 from ..config import Augmentation, Training
 from . import status
 
 FORMAT = 1
-_DATASET = ("id", "name", "folder", "fingerprint")
-_READ = (
+_DATASET_FIELDS = ("id", "name", "folder", "fingerprint")
+_CACHE_INPUTS = (
     *("settings.json", "about.json", "state.json", "metrics.jsonl"),
-    *("best.keras", "backup.keras", "backup.json"),  # looked at, for `find_flaw`
+    *("best.keras", "backup.keras", "backup.json"),  # looked at, for `find_integrity_issue`
 )
-_NUMBERS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+_METRIC_NAMES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 _cache: FileCache[Run] = FileCache(limit=5000)
 
 
 @dataclass(frozen=True)
-class Flaw:
+class IntegrityIssue:
     """What is wrong, and whether going on with the run mends it or at least can be tried."""
 
     error: CatDogError
@@ -117,7 +117,9 @@ class Run:
             return path.exists()
         if meant:
             return meant != self.stop_token
-        return not (self.asked and files.number(self.state.get("time")) <= self.asked <= wished)
+        return not (
+            self.asked and files.float_or_default(self.state.get("time")) <= self.asked <= wished
+        )
 
     @property
     def stop_token(self) -> bytes:
@@ -141,12 +143,12 @@ class Run:
         return sum(float(row.get("seconds", 0)) for row in self.epochs)
 
 
-def root() -> Path:
+def runs_folder() -> Path:
     """Where the runs of this workspace lie."""
     return files.runs_folder()
 
 
-def load(run: Path | str) -> Run:
+def load_run(run: Path | str) -> Run:
     """Read a run by its folder or its id in this workspace.
 
     A damaged folder is returned with status "damaged" and its problem, so that lists go on.
@@ -156,25 +158,25 @@ def load(run: Path | str) -> Run:
     """
     folder = Path(run)
     if not (folder / "settings.json").is_file() and isinstance(run, str) and run == folder.name:
-        folder = root() / run
+        folder = runs_folder() / run
     if not folder.is_dir():
         raise RunError(
             "There is no run at {run}. Expected a run folder or the id of a run; 'runs' lists"
             " them.",
             run=run,
         )
-    return _now(folder.absolute())
+    return _load_current(folder.absolute())
 
 
-def _now(folder: Path) -> Run:
+def _load_current(folder: Path) -> Run:
     """What is known of a run folder, and what it does at this moment."""
     here = f"{folder}{os.sep}"  # text: thousands of paths a page would cost half of its time
-    found = _cache.get(folder, [here + name for name in _READ], lambda: _read(folder))
+    found = _cache.get(folder, [here + name for name in _CACHE_INPUTS], lambda: _read_run(folder))
     if found.training is None:
         return found
     now = replace(
         found,
-        status=status.of(folder, found.state, found.asked, found.after),
+        status=status.current_status(folder, found.state, found.asked, found.after),
         epochs=list(found.epochs),
         state=dict(found.state),
     )
@@ -182,23 +184,23 @@ def _now(folder: Path) -> Run:
     return replace(now, status="damaged") if found.problem and not now.is_active else now
 
 
-def _read(folder: Path) -> Run:
+def _read_run(folder: Path) -> Run:
     """A run as its files tell it; only lock and time say what it is doing now."""
     try:
         settings = _read_settings(folder)
     except CatDogError as error:
         return Run(id=folder.name, folder=folder, status="damaged", problem=error)
-    about = files.read_object(folder / "about.json")
-    state = files.read_object(folder / "state.json")
+    about = files.read_json_object(folder / "about.json")
+    state = files.read_json_object(folder / "state.json")
     dataset = settings["dataset"]
     epochs = read_epochs(folder)
-    flaw = find_flaw(folder, epochs, FORMAT)
+    flaw = find_integrity_issue(folder, epochs, FORMAT)
     after = about.get("after")
     return Run(
         id=folder.name,
         folder=folder,
         status="stopped",
-        asked=files.number(about.get("asked")),
+        asked=files.float_or_default(about.get("asked")),
         after=after if isinstance(after, int) else None,
         name=str(about.get("name", folder.name)),
         owner=str(about.get("owner", "")),
@@ -212,20 +214,20 @@ def _read(folder: Path) -> Run:
         dataset_folder=dataset["folder"],
         dataset_fingerprint=dataset["fingerprint"],
         train_photos=dataset["train"],
-        validation_photos=_measured(settings["training"], dataset["validation"]),
-        group=_group(about),
+        validation_photos=_validated_photos(settings["training"], dataset["validation"]),
+        group=_parse_group(about),
         parent=settings["parent"],
         is_history=settings.get("origin") == "history",
-        workers=_workers(settings, about),
+        workers=_stored_workers(settings, about),
         epochs=epochs,
-        state=_explained(folder, state),
-        ahead=int(files.number(state.get("ahead"))),
+        state=_add_crash_error(folder, state),
+        ahead=int(files.float_or_default(state.get("ahead"))),
         problem=flaw.error if flaw else None,
         mends=flaw is not None and flaw.mends,
     )
 
 
-def _explained(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
+def _add_crash_error(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
     """A state with the reason why its worker crashed, which could not say so itself."""
     if state.get("status") in ("queued", "running") and status.has_crashed(folder):
         return {**state, "error": {"message": CRASHED, "params": {}}}
@@ -234,33 +236,33 @@ def _explained(folder: Path, state: dict[str, Any]) -> dict[str, Any]:
 
 def fingerprints_in_use() -> set[str]:
     """First 20 characters of the fingerprints of photos that runs train on or may resume with."""
-    return {run.dataset_fingerprint[:20] for run in listing() if run.is_active or run.can_resume}
+    return {run.dataset_fingerprint[:20] for run in list_runs() if run.is_active or run.can_resume}
 
 
-def listing() -> list[Run]:
+def list_runs() -> list[Run]:
     """All runs of the workspace, the newest first, damaged ones among them."""
-    if not root().is_dir():
+    if not runs_folder().is_dir():
         return []
-    with os.scandir(root()) as entries:
+    with os.scandir(runs_folder()) as entries:
         folders = [Path(entry) for entry in entries if entry.is_dir() and entry.name[0] != "."]
-    every = map(_now, folders)
+    every = map(_load_current, folders)
     # One without settings may be gone since the folder was listed.
     found = [run for run in every if run.training is not None or run.folder.is_dir()]
     return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
 
 
-def _measured(training: Training, photos: int) -> int:
+def _validated_photos(training: Training, photos: int) -> int:
     """Photos of one validation, when there are so many in all."""
     return min(photos, training.validation_batches(photos) * training.batch_size)
 
 
-def _workers(*sources: dict[str, Any]) -> int:
+def _stored_workers(*sources: dict[str, Any]) -> int:
     """How many workers an earlier version was asked to train with last; 1 where none is stored."""
     stored = [source.get("workers") for source in sources]
     return next((n for n in reversed(stored) if type(n) is int and n > 0), 1)
 
 
-def _group(about: dict[str, Any]) -> dict[str, str]:
+def _parse_group(about: dict[str, Any]) -> dict[str, str]:
     group = about.get("group")
     if not isinstance(group, dict) or not all(group.get(key) for key in ("id", "kind")):
         return {}
@@ -273,9 +275,9 @@ def _read_settings(folder: Path) -> dict[str, Any]:
         augmentation = settings["augmentation"]
         return {
             **settings,
-            "training": parse(Training, settings["training"]),
-            "augmentation": parse(Augmentation, augmentation) if augmentation else None,
-            "dataset": {k: str(settings["dataset"][k]) for k in _DATASET}
+            "training": parse_settings(Training, settings["training"]),
+            "augmentation": parse_settings(Augmentation, augmentation) if augmentation else None,
+            "dataset": {k: str(settings["dataset"][k]) for k in _DATASET_FIELDS}
             | {split: int(settings["dataset"][split]) for split in ("train", "validation")},
             "classes": [str(name) for name in settings["classes"]],
             "created": float(settings["created"]),
@@ -299,28 +301,28 @@ def read_epochs(folder: Path) -> list[dict[str, Any]]:
     """The metrics by epoch; of an epoch trained twice, after a resume, the last line counts."""
     rows = {
         row["epoch"]: row
-        for row in files.read_lines(folder / "metrics.jsonl")
-        if _counts(row, "epoch") and _all_numbers(row, _NUMBERS)
+        for row in files.read_json_lines(folder / "metrics.jsonl")
+        if _has_counts(row, "epoch") and _has_numbers(row, _METRIC_NAMES)
     }
     return [rows[epoch] for epoch in sorted(rows)]
 
 
-def batches(run_dir: Path) -> list[dict[str, Any]]:
+def read_batches(run_dir: Path) -> list[dict[str, Any]]:
     """Points inside the epochs: epoch (from 0), batch, steps, loss, accuracy; last word counts."""
     rows = {
         (row["epoch"], row["batch"]): row
-        for row in files.read_lines(Path(run_dir) / "batches.jsonl")
-        if _counts(row, "epoch", "batch") and _all_numbers(row, ("loss", "accuracy", "steps"))
+        for row in files.read_json_lines(Path(run_dir) / "batches.jsonl")
+        if _has_counts(row, "epoch", "batch") and _has_numbers(row, ("loss", "accuracy", "steps"))
     }
     return [rows[key] for key in sorted(rows)]
 
 
-def _counts(row: dict[str, Any], *names: str) -> bool:
+def _has_counts(row: dict[str, Any], *names: str) -> bool:
     """Whether these are counts, from 0 on; a line may hold anything that is JSON."""
     return all(type(row.get(name)) is int and row[name] >= 0 for name in names)
 
 
-def _all_numbers(row: dict[str, Any], names: Sequence[str]) -> bool:
+def _has_numbers(row: dict[str, Any], names: Sequence[str]) -> bool:
     """Whether these are numbers, as far as they are there; a loss that broke is NaN, or null."""
     return all(type(row.get(name)) in (int, float, NoneType) for name in names)
 
@@ -329,17 +331,19 @@ def best_epoch(epochs: list[dict[str, Any]], monitor: str) -> int | None:
     """The best epoch so far by `Training.monitor`; of equals, the earliest."""
     if not epochs:
         return None
-    return int(min(epochs, key=lambda row: _badness(row, monitor))["epoch"])
+    return int(min(epochs, key=lambda row: _ranking_key(row, monitor))["epoch"])
 
 
-def _badness(row: dict[str, Any], monitor: str) -> tuple[float, float]:
+def _ranking_key(row: dict[str, Any], monitor: str) -> tuple[float, float]:
     loss = row.get("val_loss")
     loss = float("inf") if loss is None or loss != loss else float(loss)
     accuracy = -float(row.get("val_accuracy") or 0.0)
     return (accuracy, loss) if monitor == "val_accuracy" else (loss, accuracy)
 
 
-def find_flaw(folder: Path, epochs: list[dict[str, Any]], known: int) -> Flaw | None:
+def find_integrity_issue(
+    folder: Path, epochs: list[dict[str, Any]], known: int
+) -> IntegrityIssue | None:
     """The first thing wrong with a run whose settings are sound; None where all is well.
 
     Args:
@@ -349,22 +353,22 @@ def find_flaw(folder: Path, epochs: list[dict[str, Any]], known: int) -> Flaw | 
     """
     try:
         for name in ("about.json", "state.json"):
-            files.refuse_newer(folder / name, files.read_object(folder / name), known)
-        _archive(folder, "backup.keras")
+            files.check_format_version(folder / name, files.read_json_object(folder / name), known)
+        _check_archive(folder, "backup.keras")
     except CatDogError as error:
-        return Flaw(error, mends=False)
+        return IntegrityIssue(error, mends=False)
     try:
-        _objects(folder, epochs)
-        _metrics(folder, epochs)
-        _archive(folder, "best.keras")
+        _check_json_files(folder, epochs)
+        _check_metrics(folder, epochs)
+        _check_archive(folder, "best.keras")
         if not (folder / "best.keras").exists() and (folder / "backup.keras").exists():
-            raise _lost("best.keras")
+            raise _damaged_file_error("best.keras")
     except CatDogError as error:
-        return Flaw(error, mends=True)
+        return IntegrityIssue(error, mends=True)
     return None
 
 
-def _objects(folder: Path, epochs: list[dict[str, Any]]) -> None:
+def _check_json_files(folder: Path, epochs: list[dict[str, Any]]) -> None:
     for name, needed in (
         ("about.json", True),
         ("state.json", bool(epochs) or (folder / "backup.keras").exists()),
@@ -373,30 +377,30 @@ def _objects(folder: Path, epochs: list[dict[str, Any]]) -> None:
         if not path.exists() and not needed:
             continue
         if not path.exists():
-            raise _lost(name)
+            raise _damaged_file_error(name)
         try:
             found = files.read_json(path)
         except CatDogError as error:
-            raise _lost(name) from error
+            raise _damaged_file_error(name) from error
         if not isinstance(found, dict):
-            raise _lost(name)
+            raise _damaged_file_error(name)
 
 
-def _metrics(folder: Path, epochs: list[dict[str, Any]]) -> None:
-    kept = files.read_object(folder / "backup.json").get("epoch")
+def _check_metrics(folder: Path, epochs: list[dict[str, Any]]) -> None:
+    kept = files.read_json_object(folder / "backup.json").get("epoch")
     there = {row["epoch"] for row in epochs}
     if isinstance(kept, int) and not there.issuperset(range(min(kept + 1, 100_000))):
-        raise _lost("metrics.jsonl")
+        raise _damaged_file_error("metrics.jsonl")
 
 
-def _archive(folder: Path, name: str) -> None:
+def _check_archive(folder: Path, name: str) -> None:
     path = folder / name
     # Its table of contents stands at the end: what was cut off or overwritten has none.
     if path.exists() and not (path.is_file() and zipfile.is_zipfile(path)):
-        raise _lost(name)
+        raise _damaged_file_error(name)
 
 
-def _lost(name: str) -> RunError:
+def _damaged_file_error(name: str) -> RunError:
     match name:
         case "about.json":
             return RunError(

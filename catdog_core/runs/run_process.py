@@ -17,12 +17,12 @@ import psutil
 from ..base import files, locks, processes, subprocess_jobs
 from ..base.errors import RunError
 
-GRACE = 6.0
+STOP_TIMEOUT = 6.0
 """Seconds without a beat after which a worker that was asked to stop is ended; it beats every 2 s,
 also while it computes."""
-_LOOK = 0.25  # seconds between two looks
-_HALTED = 3.0  # seconds between two looks that show that this process did not run meanwhile
-_watching: list[threading.Thread] = []
+_POLL_SECONDS = 0.25  # seconds between two looks
+_MAX_POLL_GAP = 3.0  # seconds between two looks that show that this process did not run meanwhile
+_watch_threads: list[threading.Thread] = []
 
 
 def start_worker(folder: Path, *options: str) -> None:
@@ -57,33 +57,33 @@ def watch_stop(folder: Path) -> threading.Thread:
     Returns:
         The thread that waits for the worker's end; it ends with it, or when the wish is gone.
     """
-    thread = threading.Thread(target=_watch, args=(folder,), name="stopping", daemon=True)
-    _watching[:] = [each for each in _watching if each.is_alive()] + [thread]
+    thread = threading.Thread(target=_kill_if_hung, args=(folder,), name="stopping", daemon=True)
+    _watch_threads[:] = [each for each in _watch_threads if each.is_alive()] + [thread]
     thread.start()
     return thread
 
 
-def wait_for_stops(seconds: float = GRACE + 4) -> None:
+def wait_for_stops(seconds: float = STOP_TIMEOUT + 4) -> None:
     """Let the watches of this process do their work; for a command, which would end before."""
     end = time.monotonic() + seconds
-    for thread in list(_watching):
+    for thread in list(_watch_threads):
         thread.join(max(end - time.monotonic(), 0))
 
 
-def _watch(folder: Path) -> None:
+def _kill_if_hung(folder: Path) -> None:
     beat, since = -1.0, time.monotonic()
     looked = since
     while locks.is_locked(folder / "lock") and (folder / "stop").exists():
-        state = files.read_object(folder / "state.json")
+        state = files.read_json_object(folder / "state.json")
         now = time.monotonic()
         # Where this process was halted itself, as by SIGSTOP, the worker may have been halted, too.
-        was_halted, looked = now - looked > _HALTED, now
-        if files.number(state.get("beat")) != beat or was_halted:
-            beat, since = files.number(state.get("beat")), now
-        elif now - since > GRACE:
+        was_halted, looked = now - looked > _MAX_POLL_GAP, now
+        if files.float_or_default(state.get("beat")) != beat or was_halted:
+            beat, since = files.float_or_default(state.get("beat")), now
+        elif now - since > STOP_TIMEOUT:
             kill_worker(state)
             return
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)
 
 
 def kill_worker(state: dict[str, Any]) -> bool:
@@ -93,12 +93,12 @@ def kill_worker(state: dict[str, Any]) -> bool:
         Whether it was there and was ended. A state that does not tell when its worker started, as
         those of earlier versions, names nobody.
     """
-    pid, started = int(files.number(state.get("pid"))), state.get("started")
+    pid, started = int(files.float_or_default(state.get("pid"))), state.get("started")
     if pid <= 0 or not isinstance(started, str) or not started:
         return False
     try:
         process = psutil.Process(pid)
-        if processes.identity(pid) != started:
+        if processes.process_identity(pid) != started:
             return False
         process.kill()
     except psutil.Error:

@@ -22,18 +22,18 @@ from ..base import files, interruption, locks, processes
 from ..base.errors import CatDogError, RunError
 from . import failure_messages, lifecycle, status
 
-BEAT = 2.0
+HEARTBEAT_SECONDS = 2.0
 """Seconds between two beats of a living worker."""
-_LOOK = 0.3  # seconds between two looks for the training lock
-_RESERVE = "reserve"
-_RESERVED = 32_768  # bytes kept free for the last word, which must be said on a full disk too
+_POLL_SECONDS = 0.3  # seconds between two looks for the training lock
+_RESERVE_FILE = "reserve"
+_RESERVE_BYTES = 32_768  # bytes kept free for the last word, which must be said on a full disk too
 
 
 class Stopped(Exception):  # noqa: N818 - no error: somebody asked for it
     """The training was asked to stop."""
 
 
-class Told(Protocol):
+class ProgressReporter(Protocol):
     """Who is told what a training does, and asked whether to stop."""
 
     @property
@@ -44,7 +44,7 @@ class Told(Protocol):
         """Change what is told."""
 
 
-class Subject(Protocol):
+class RunHandle(Protocol):
     """What a state is told of: a folder, and what its state.json held before."""
 
     @property
@@ -56,14 +56,14 @@ class Subject(Protocol):
         """What was told last."""
 
 
-class State:
+class WorkerState:
     """The worker's state.json: what it is doing, rewritten every two seconds while it lives."""
 
     proof = "settings.json"
     """The file without which there is nothing any more to tell of."""
 
     def __init__(
-        self, run: Subject, on_progress: Callable[[dict[str, Any]], None] | None = None
+        self, run: RunHandle, on_progress: Callable[[dict[str, Any]], None] | None = None
     ) -> None:
         self.folder = run.folder
         self.values: dict[str, Any] = {
@@ -71,10 +71,10 @@ class State:
             "status": "queued",
             "queued": time.time(),
             "pid": os.getpid(),
-            "started": processes.identity(os.getpid()),
-            "beat": int(files.number(run.state.get("beat"))),
+            "started": processes.process_identity(os.getpid()),
+            "beat": int(files.float_or_default(run.state.get("beat"))),
         }
-        self.patron: Patron | None = None
+        self.patron: DriverMonitor | None = None
         self._on_progress = on_progress
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -116,7 +116,7 @@ class State:
 
     @contextmanager
     def beating(self) -> Iterator[None]:
-        """Write the state every `BEAT` seconds while the block runs."""
+        """Write the state every `HEARTBEAT_SECONDS` seconds while the block runs."""
         self._thread.start()
         try:
             yield
@@ -125,15 +125,15 @@ class State:
             self._thread.join()
 
     def _beat(self) -> None:
-        while not self._ended.wait(BEAT):
+        while not self._ended.wait(HEARTBEAT_SECONDS):
             # A full disk, or memory, ends the training where it makes results, not the beat.
             with suppress(CatDogError, MemoryError):
                 self.write()
 
 
-def take(
+def queue_and_train(
     run: lifecycle.Run,
-    train: Callable[[State], None],
+    train: Callable[[WorkerState], None],
     on_progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
     """Train a run once it is the first of those that wait.
@@ -149,16 +149,16 @@ def take(
         RunError: it cannot be started, or failed.
     """
     if run.stop_is_stale:
-        files.discard(run.folder / "stop")
-    state = State(run, on_progress)
-    state.patron = Patron(run.group.get("id", ""))
-    state.values["queued"] = max(state.values["queued"], _last_queued(run) + 0.001)
-    files.write_bytes(run.folder / _RESERVE, bytes(_RESERVED))
-    execute_when_ready(state, lambda: train(state), lambda: _ahead(run, state))
+        files.remove_if_exists(run.folder / "stop")
+    state = WorkerState(run, on_progress)
+    state.patron = DriverMonitor(run.group.get("id", ""))
+    state.values["queued"] = max(state.values["queued"], _latest_queue_time(run) + 0.001)
+    files.write_bytes(run.folder / _RESERVE_FILE, bytes(_RESERVE_BYTES))
+    execute_when_ready(state, lambda: train(state), lambda: _count_ahead(run, state))
 
 
 def execute_when_ready(
-    state: State, train: Callable[[], None], count_ahead: Callable[[], int] | None = None
+    state: WorkerState, train: Callable[[], None], count_ahead: Callable[[], int] | None = None
 ) -> None:
     """Train while holding the workspace's training lock, and write to the state how it ended.
 
@@ -173,7 +173,7 @@ def execute_when_ready(
         CatDogError: as raised by `train`.
     """
     state.write()
-    with signals(state), crash_report(state.folder), state.beating():
+    with stop_on_signals(state), crash_report(state.folder), state.beating():
         try:
             with training_lock(state, count_ahead):
                 state.write(status="running", phase="starting", ahead=0)
@@ -181,23 +181,25 @@ def execute_when_ready(
         except Stopped:
             ending: dict[str, Any] = {"status": "stopped"}
         except Exception as error:
-            message, params = failure_messages.explain(error)
-            finish(state, {"status": "failed", "error": {"message": message, "params": params}})
+            message, params = failure_messages.explain_failure(error)
+            write_final_state(
+                state, {"status": "failed", "error": {"message": message, "params": params}}
+            )
             if isinstance(error, CatDogError):
                 raise
             raise RunError(message, **params) from error
         else:
             ending = {"status": "done"}
-        finish(state, ending)
+        write_final_state(state, ending)
 
 
-def finish(state: State, ending: dict[str, Any]) -> None:
+def write_final_state(state: WorkerState, ending: dict[str, Any]) -> None:
     """Leave the last word on how it ended."""
-    files.discard(state.folder / _RESERVE)
+    files.remove_if_exists(state.folder / _RESERVE_FILE)
     with suppress(CatDogError):
         state.write(**ending, phase="ended", eta_seconds=None)
     if not state.is_gone:
-        files.discard(state.folder / "stop")
+        files.remove_if_exists(state.folder / "stop")
 
 
 @contextmanager
@@ -206,8 +208,8 @@ def crash_report(folder: Path) -> Iterator[None]:
     if faulthandler.is_enabled():  # somebody else in this process wants to hear of it
         yield
         return
-    path = folder / status.CRASH
-    with files.telling(path):
+    path = folder / status.CRASH_FILE
+    with files.wrap_os_errors(path):
         file = open(path, "wb")  # noqa: SIM115 - what training raises is no fault of this file
     faulthandler.enable(file)
     try:
@@ -215,11 +217,13 @@ def crash_report(folder: Path) -> Iterator[None]:
     finally:
         faulthandler.disable()
         file.close()
-        files.discard(path)
+        files.remove_if_exists(path)
 
 
 @contextmanager
-def training_lock(state: State, count_ahead: Callable[[], int] | None = None) -> Iterator[None]:
+def training_lock(
+    state: WorkerState, count_ahead: Callable[[], int] | None = None
+) -> Iterator[None]:
     """Hold the workspace's one lock for training, waiting until it is free and nobody is ahead.
 
     The driver of a sweep holds it for all its runs.
@@ -227,9 +231,9 @@ def training_lock(state: State, count_ahead: Callable[[], int] | None = None) ->
     Raises:
         Stopped: a stop is wanted before.
     """
-    path = lifecycle.root() / "active.lock"
+    path = lifecycle.runs_folder() / "active.lock"
     lock = FileLock(path)
-    with files.telling(path):
+    with files.wrap_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         if state.stop_wanted:
@@ -239,42 +243,46 @@ def training_lock(state: State, count_ahead: Callable[[], int] | None = None) ->
             return
         ahead = count_ahead() if count_ahead else 0
         if not ahead:
-            with files.telling(path), suppress(Timeout):  # it is an OSError, too
+            with files.wrap_os_errors(path), suppress(Timeout):  # it is an OSError, too
                 lock.acquire(timeout=0)
                 break
         state.update(ahead=max(ahead, 1))
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)
     try:
         yield
     finally:
         lock.release()
 
 
-def _ahead(run: lifecycle.Run, state: State) -> int:
+def _count_ahead(run: lifecycle.Run, state: WorkerState) -> int:
     """How many living runs of the workspace asked before this one.
 
     One that hangs is none: if it trains, it holds the place, and if it waits, nobody is to wait
     for it.
     """
     mine = (state.values["queued"], run.id)
-    return sum((_queued(o), o.id) < mine for o in _others(run) if o.status != "stalled")
+    return sum(
+        (_queue_time(o), o.id) < mine for o in _other_active_runs(run) if o.status != "stalled"
+    )
 
 
-def _last_queued(run: lifecycle.Run) -> float:
+def _latest_queue_time(run: lifecycle.Run) -> float:
     """When the last of those that train or wait came; the clock may have been set back since."""
-    return max((_queued(o) for o in _others(run) if "queued" in o.state), default=0.0)
+    return max(
+        (_queue_time(o) for o in _other_active_runs(run) if "queued" in o.state), default=0.0
+    )
 
 
-def _others(run: lifecycle.Run) -> list[lifecycle.Run]:
-    return [other for other in lifecycle.listing() if other.id != run.id and other.is_active]
+def _other_active_runs(run: lifecycle.Run) -> list[lifecycle.Run]:
+    return [other for other in lifecycle.list_runs() if other.id != run.id and other.is_active]
 
 
-def _queued(run: lifecycle.Run) -> float:
-    return files.number(run.state.get("queued"), run.created)
+def _queue_time(run: lifecycle.Run) -> float:
+    return files.float_or_default(run.state.get("queued"), run.created)
 
 
 @contextmanager
-def signals(state: State) -> Iterator[None]:
+def stop_on_signals(state: WorkerState) -> Iterator[None]:
     """Ctrl-C, SIGTERM and a closed terminal ask for a stop; a second Ctrl-C interrupts as usual."""
     before: dict[int, Any] = {}
 
@@ -286,7 +294,7 @@ def signals(state: State) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    for number in interruption.signals():
+    for number in interruption.termination_signals():
         # What is ignored, as the end of the terminal under `nohup`, stays ignored.
         if signal.getsignal(number) != signal.SIG_IGN:
             before[number] = signal.signal(number, handler)
@@ -297,7 +305,7 @@ def signals(state: State) -> Iterator[None]:
             signal.signal(number, previous)
 
 
-class Patron:
+class DriverMonitor:
     """The driver of a run's group, as seen from the run's worker on this machine or another.
 
     It holds the workspace's one place for training. A run that has lost it stops, resumably: nobody
@@ -308,7 +316,7 @@ class Patron:
     def __init__(self, group: str) -> None:
         """Take the id of the run's group, empty where there is none."""
         known = bool(group) and Path(group).name == group
-        self.folder = files.workspace() / "sweeps" / group if known else None
+        self.folder = files.workspace_folder() / "sweeps" / group if known else None
         self._looked, self._is_there = -1.0, False
         self._beat: float | None = None
         self._changed: float | None = None
@@ -330,11 +338,11 @@ class Patron:
         return gone
 
     def _look(self, folder: Path, now: float) -> bool:
-        beat = files.number(files.read_object(folder / "state.json").get("beat"))
+        beat = files.float_or_default(files.read_json_object(folder / "state.json").get("beat"))
         if self._beat is not None and beat != self._beat:
             self._changed = now
         self._beat = beat
         if locks.is_locked(folder / "lock"):
             self._changed = now  # one who is seen to hold it is missed only after a while, too
             return True
-        return self._changed is not None and now - self._changed < status.SILENCE
+        return self._changed is not None and now - self._changed < status.STALL_TIMEOUT

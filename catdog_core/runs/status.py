@@ -10,18 +10,18 @@ from ..base import files, locks
 
 Status = Literal["queued", "running", "stopped", "done", "failed", "lost", "stalled", "damaged"]
 
-GRACE = 15.0
+START_TIMEOUT = 15.0
 """Seconds a worker may take from being asked for to holding its lock."""
-SILENCE = 15.0
+STALL_TIMEOUT = 15.0
 """Seconds without a beat after which a living worker counts as stalled; it beats every 2 s."""
-CRASH = "crash.txt"
+CRASH_FILE = "crash.txt"
 """What the interpreter says when a library ends the worker, which then says nothing itself."""
 
-_beats: dict[Path, tuple[int, float]] = {}
-_asks: dict[Path, tuple[float, float]] = {}
+_last_beats: dict[Path, tuple[int, float]] = {}
+_last_start_requests: dict[Path, tuple[float, float]] = {}
 
 
-def derive(
+def derive_status(
     stored: str | None,
     *,
     locked: bool,
@@ -43,10 +43,10 @@ def derive(
         crashed: whether a library has ended the latest worker, by its own account.
     """
     if locked:
-        if since_beat > SILENCE:
+        if since_beat > STALL_TIMEOUT:
             return "stalled"
         return "running" if stored == "running" else "queued"
-    if since_asked is not None and 0 <= since_asked < GRACE:
+    if since_asked is not None and 0 <= since_asked < START_TIMEOUT:
         return "queued"
     match stored:
         case "stopped" | "done" | "failed":
@@ -58,7 +58,9 @@ def derive(
     return "stopped" if stop_wished else "lost"
 
 
-def of(folder: Path, state: dict[str, Any], asked: float, after: int | None = None) -> Status:
+def current_status(
+    folder: Path, state: dict[str, Any], asked: float, after: int | None = None
+) -> Status:
     """The status of the run in `folder` now.
 
     Args:
@@ -68,17 +70,17 @@ def of(folder: Path, state: dict[str, Any], asked: float, after: int | None = No
         after: the beat of the state at that time; by default the two times are compared, as in
             runs of earlier versions.
     """
-    beat = int(files.number(state.get("beat")))
+    beat = int(files.float_or_default(state.get("beat")))
     if after is None:
-        unanswered = asked > files.number(state.get("time"))
+        unanswered = asked > files.float_or_default(state.get("time"))
     else:  # no clock, which may be set back, has a say in this
         unanswered = asked > 0 and beat <= after
     stored = state.get("status")
-    return derive(
+    return derive_status(
         stored if isinstance(stored, str) else None,
         locked=locks.is_locked(folder / "lock"),
-        since_asked=_since_asked(folder, asked) if unanswered else None,
-        since_beat=_since_beat(folder, beat),
+        since_asked=_seconds_since_request(folder, asked) if unanswered else None,
+        since_beat=_seconds_since_beat(folder, beat),
         stop_wished=(folder / "stop").exists(),
         crashed=has_crashed(folder),
     )
@@ -87,25 +89,25 @@ def of(folder: Path, state: dict[str, Any], asked: float, after: int | None = No
 def has_crashed(folder: Path) -> bool:
     """Whether the latest worker of a run was ended by a library, by its own account."""
     try:
-        return (folder / CRASH).stat().st_size > 0
+        return (folder / CRASH_FILE).stat().st_size > 0
     except OSError:
         return False
 
 
-def _since_asked(folder: Path, asked: float) -> float:
+def _seconds_since_request(folder: Path, asked: float) -> float:
     now = time.monotonic()
-    known = _asks.get(folder)
+    known = _last_start_requests.get(folder)
     if known is None or known[0] != asked:
         # From here on by a clock nobody sets. One set back since has the start lie ahead: it
         # counts from now.
-        known = _asks[folder] = (asked, now - max(time.time() - asked, 0.0))
+        known = _last_start_requests[folder] = (asked, now - max(time.time() - asked, 0.0))
     return now - known[1]
 
 
-def _since_beat(folder: Path, beat: int) -> float:
+def _seconds_since_beat(folder: Path, beat: int) -> float:
     now = time.monotonic()
-    known = _beats.get(folder)
+    known = _last_beats.get(folder)
     if known is None or known[0] != beat:
-        _beats[folder] = (beat, now)
+        _last_beats[folder] = (beat, now)
         return 0.0
     return now - known[1]

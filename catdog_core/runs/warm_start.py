@@ -17,11 +17,11 @@ from ..config import Network, Training
 from ..models import backbones
 from .run_folder import Run
 
-START = "start.keras"
+INITIAL_WEIGHTS_FILE = "start.keras"
 """The file of a run folder that holds the weights to begin with."""
 
 
-def refuse(parent: Run, training: Training, classes: Sequence[str]) -> None:
+def check_warm_start(parent: Run, training: Training, classes: Sequence[str]) -> None:
     """Raise RunError where a training cannot go on from a run's weights, saying what differs."""
     if parent.training is None or parent.best_model is None:
         raise RunError(
@@ -35,7 +35,7 @@ def refuse(parent: Run, training: Training, classes: Sequence[str]) -> None:
         )
     for what, now, then in (
         ("model", training.model, parent.training.model),
-        ("network", _shown(training), _shown(parent.training)),
+        ("network", _network_json(training), _network_json(parent.training)),
         ("image_size", training.image_size, parent.training.image_size),
         ("classes", ", ".join(classes), ", ".join(parent.classes)),
     ):
@@ -50,19 +50,19 @@ def refuse(parent: Run, training: Training, classes: Sequence[str]) -> None:
             )
 
 
-def _shown(training: Training) -> str:
+def _network_json(training: Training) -> str:
     if training.model != "custom":
         return ""
     return (training.network or Network()).model_dump_json()
 
 
-def record(parent: Run) -> dict[str, Any]:
+def parent_metadata(parent: Run) -> dict[str, Any]:
     """What a run remembers of the one it goes on from."""
     return {"id": parent.id, "name": parent.name, "epoch": parent.best_epoch}
 
 
-def take(parent: Run, folder: Path) -> None:
+def copy_parent_model(parent: Run, folder: Path) -> None:
     """Put a copy of a run's best model into the folder of one that goes on from it."""
     assert parent.best_model is not None
-    with files.replacing(folder / START) as temporary:
+    with files.atomic_replace(folder / INITIAL_WEIGHTS_FILE) as temporary:
         shutil.copyfile(parent.best_model, temporary)

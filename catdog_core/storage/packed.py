@@ -15,7 +15,7 @@ from .shard_images import PartImages, ShardImages
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedDataset:
     """A folder of shards, and what its index tells.
 
     `counts` is photos by split; `unreadable` names the files left out, each with its reason;
@@ -48,7 +48,7 @@ class Packed:
 
 
 @dataclass(frozen=True)
-class Photos:
+class PhotoSplit:
     """One split: images (N, S, S, 3) uint8, labels (N,) int64, file names.
 
     The images lie in memory, or are read from the shards when indexed; see `load`. In their place

@@ -28,11 +28,11 @@ from ..base import access, files, locks
 from ..data import datasets, download, tfds
 
 _NAME = re.compile(r"\.?([0-9a-f]{20})-(\d+)(\.packing|-[0-9a-f]{8})?")
-_GOING = ".going-"  # renamed so at the start of their removal
+_REMOVAL_PREFIX = ".going-"  # renamed so at the start of their removal
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """One dataset at one size in the cache, or something fetched.
 
     `bytes` is what it takes on the disk, `size` the side of the photos in pixels, `datasets` the
@@ -53,43 +53,45 @@ class Entry:
     kind: str = "shards"
 
 
-def root() -> Path:
+def cache_root() -> Path:
     """The folder of this workspace's cache."""
     return files.cache_folder()
 
 
-def place(fingerprint: str, size: int) -> Path:
+def packed_folder(fingerprint: str, size: int) -> Path:
     """Where a dataset's content is kept, packed at a size."""
-    return root() / f"{fingerprint[:20]}-{size}"
+    return cache_root() / f"{fingerprint[:20]}-{size}"
 
 
-def exports() -> Path:
+def exports_folder() -> Path:
     """Where `export_cache` keeps runs and models written for elsewhere."""
-    return root() / "exports"
+    return cache_root() / "exports"
 
 
-def usage() -> list[Entry]:
+def list_cache_entries() -> list[CacheEntry]:
     """What the cache holds, the largest first."""
     names = _dataset_names()
-    found = [_entry(path, names) for path in _folders()] + _fetched()
+    found = [_describe_entry(path, names) for path in _entry_folders()] + _download_entries()
     return sorted(found, key=lambda entry: (-entry.bytes, entry.path.name))
 
 
-def clear(half_fetched: bool = False) -> int:
+def clear_cache(half_fetched: bool = False) -> int:
     """Remove every entry that nobody is using; the bytes set free.
 
     Args:
         half_fetched: also what a broken download would go on from.
     """
-    access.check("empty")
-    freed = sum(_remove(path) for path in _folders())
-    for entry in _fetched():
+    access.check_permission("empty")
+    freed = sum(_remove_entry(path) for path in _entry_folders())
+    for entry in _download_entries():
         if half_fetched or entry.whole:
-            freed += _remove_download(entry) if entry.kind == "download" else _remove(entry.path)
+            freed += (
+                _remove_download(entry) if entry.kind == "download" else _remove_entry(entry.path)
+            )
     return freed
 
 
-def sweep(in_use: Collection[str]) -> int:
+def remove_unreferenced(in_use: Collection[str]) -> int:
     """Remove the entries that no dataset and no run refers to; the bytes set free.
 
     Entries that a process reads stay until a later sweep.
@@ -98,11 +100,13 @@ def sweep(in_use: Collection[str]) -> int:
         in_use: the first 20 characters of the fingerprints that runs refer to.
     """
     wanted = {*_dataset_names(), *in_use}
-    return sum(_remove(path) for path in _folders() if _fingerprint(path) not in wanted)
+    return sum(
+        _remove_entry(path) for path in _entry_folders() if _entry_fingerprint(path) not in wanted
+    )
 
 
-def hold(path: Path) -> FileLock | None:
-    """Mark an entry as in use for as long as the value lives; call it inside `locks.exclusive`.
+def hold_entry(path: Path) -> FileLock | None:
+    """Mark an entry as in use for as long as the value lives; call it inside `locks.hold_path_lock`.
 
     None for an entry on a disk that knows no locks or may not be written.
     """
@@ -117,111 +121,118 @@ def hold(path: Path) -> FileLock | None:
     return lock
 
 
-def is_entry(path: Path) -> bool:
+def is_cache_entry(path: Path) -> bool:
     """Whether a folder is an entry of this workspace's cache."""
-    return path.parent == root() and _NAME.fullmatch(path.name) is not None
+    return path.parent == cache_root() and _NAME.fullmatch(path.name) is not None
 
 
-def _folders() -> list[Path]:
-    if not root().is_dir():
+def _entry_folders() -> list[Path]:
+    if not cache_root().is_dir():
         return []
-    inside = [path for path in root().iterdir() if path.is_dir() and not path.is_symlink()]
-    return [p for p in inside if _NAME.fullmatch(p.name) or p.name.startswith(_GOING)]
+    inside = [path for path in cache_root().iterdir() if path.is_dir() and not path.is_symlink()]
+    return [p for p in inside if _NAME.fullmatch(p.name) or p.name.startswith(_REMOVAL_PREFIX)]
 
 
-def _fingerprint(path: Path) -> str:
+def _entry_fingerprint(path: Path) -> str:
     match = _NAME.fullmatch(path.name)
     return match[1] if match else ""
 
 
-def _entry(path: Path, names: dict[str, list[str]]) -> Entry:
+def _describe_entry(path: Path, names: dict[str, list[str]]) -> CacheEntry:
     match = _NAME.fullmatch(path.name)
-    return Entry(
+    return CacheEntry(
         path=path,
-        bytes=_bytes(path),
+        bytes=_folder_size(path),
         size=int(match[2]) if match else 0,
         datasets=tuple(names.get(match[1], ())) if match else (),
         whole=(path / "index.json").is_file() and path.name[0] != ".",
-        in_use=is_used(path) or locks.is_locked(_guard(path)),
+        in_use=is_entry_used(path) or locks.is_locked(_lock_path(path)),
     )
 
 
-def _guard(path: Path) -> Path:
+def _lock_path(path: Path) -> Path:
     """The lock of the entry a folder is, or is going to be."""
-    return path.with_name(f".{_target(path).name}.lock")
+    return path.with_name(f".{_final_path(path).name}.lock")
 
 
-def _target(path: Path) -> Path:
+def _final_path(path: Path) -> Path:
     return path.with_name(path.name.removeprefix(".").removesuffix(".packing"))
 
 
-def is_used(path: Path) -> bool:
+def is_entry_used(path: Path) -> bool:
     """Whether a process reads an entry now."""
     return any(locks.is_locked(lock) for lock in path.glob("in-use-*.lock"))
 
 
-def _remove(path: Path) -> int:
+def _remove_entry(path: Path) -> int:
     """Remove an entry unless somebody uses it; the bytes set free."""
 
     def give_up() -> None:
         raise Timeout(str(path))
 
     freed = 0
-    with suppress(Timeout, OSError), locks.exclusive(_target(path), give_up):
-        if not is_used(path):
-            size = _bytes(path)
+    with suppress(Timeout, OSError), locks.hold_path_lock(_final_path(path), give_up):
+        if not is_entry_used(path):
+            size = _folder_size(path)
             # Gone from its place at once, so that nobody meets it half removed.
-            with files.temporary_beside(root() / _GOING[1:-1]) as going:
+            with files.temporary_beside(cache_root() / _REMOVAL_PREFIX[1:-1]) as going:
                 os.replace(path, going)
             freed = size
     return freed
 
 
-def _fetched() -> list[Entry]:
+def _download_entries() -> list[CacheEntry]:
     """Files that were, or are being, fetched."""
     found = []
     ends = re.compile(r"\.(part|json|lock)$")
-    inside = download.folder().iterdir() if download.folder().is_dir() else ()
+    inside = download.downloads_folder().iterdir() if download.downloads_folder().is_dir() else ()
     for name in sorted({ends.sub("", path.name) for path in inside}):
-        path = download.folder() / name
-        used = locks.is_locked(_beside(path, "lock"))
-        taken = sum(_size(each) for each in (path, _beside(path, "part"), _beside(path, "json")))
+        path = download.downloads_folder() / name
+        used = locks.is_locked(_sibling_path(path, "lock"))
+        taken = sum(
+            _file_size(each)
+            for each in (path, _sibling_path(path, "part"), _sibling_path(path, "json"))
+        )
         if taken or used:
-            found.append(Entry(path, taken, 0, (), path.is_file(), used, "download"))
-    if taken := _bytes(tfds.folder()):
-        used = locks.is_locked(_guard(tfds.folder()))
-        found.append(Entry(tfds.folder(), taken, 0, (), False, used, "tfds"))
-    if taken := _bytes(exports()):
-        made_now = any(exports().glob(".making-*"))
-        found.append(Entry(exports(), taken, 0, (), not made_now, made_now, "exports"))
+            found.append(CacheEntry(path, taken, 0, (), path.is_file(), used, "download"))
+    if taken := _folder_size(tfds.tfds_folder()):
+        used = locks.is_locked(_lock_path(tfds.tfds_folder()))
+        found.append(CacheEntry(tfds.tfds_folder(), taken, 0, (), False, used, "tfds"))
+    if taken := _folder_size(exports_folder()):
+        made_now = any(exports_folder().glob(".making-*"))
+        found.append(CacheEntry(exports_folder(), taken, 0, (), not made_now, made_now, "exports"))
     return found
 
 
-def _remove_download(entry: Entry) -> int:
-    with suppress(Timeout, OSError), FileLock(_beside(entry.path, "lock"), timeout=0):
-        for path in (entry.path, _beside(entry.path, "part"), _beside(entry.path, "json")):
+def _remove_download(entry: CacheEntry) -> int:
+    with suppress(Timeout, OSError), FileLock(_sibling_path(entry.path, "lock"), timeout=0):
+        for path in (
+            entry.path,
+            _sibling_path(entry.path, "part"),
+            _sibling_path(entry.path, "json"),
+        ):
             path.unlink(missing_ok=True)
         return entry.bytes
     return 0
 
 
-def _beside(path: Path, end: str) -> Path:
+def _sibling_path(path: Path, end: str) -> Path:
     return path.with_name(f"{path.name}.{end}")
 
 
-def _size(path: Path) -> int:
+def _file_size(path: Path) -> int:
     with suppress(OSError):  # removed meanwhile, or never there
         return path.stat().st_size
     return 0
 
 
-def _bytes(folder: Path) -> int:
-    return sum(_size(path) for path in folder.rglob("*") if not path.is_dir())
+def _folder_size(folder: Path) -> int:
+    return sum(_file_size(path) for path in folder.rglob("*") if not path.is_dir())
 
 
 def _dataset_names() -> dict[str, list[str]]:
     """Names of the workspace's datasets by the first part of their fingerprints."""
     found: dict[str, list[str]] = {}
-    for dataset in datasets.listing():
+    for dataset in datasets.list_datasets():
         found.setdefault(dataset.fingerprint[:20], []).append(dataset.name)
     return found

@@ -17,7 +17,7 @@ from ..data.datasets import Dataset
 FORMAT = 4
 
 
-def make(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def make_index(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The index of a dataset whose shards are written.
 
     Args:
@@ -53,12 +53,12 @@ def make(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[str, A
     }
 
 
-def to_bytes(index: dict[str, Any]) -> bytes:
+def index_to_bytes(index: dict[str, Any]) -> bytes:
     """An index as it is stored."""
     return json.dumps(index, indent=1).encode()
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read_index(folder: Path) -> dict[str, Any]:
     """Read a folder's index. Raises CatDogError: there is none, damaged, or of another format."""
     index = files.read_json(folder / "index.json")
     if not isinstance(index, dict) or index.get("format") != FORMAT:
@@ -71,28 +71,28 @@ def read(folder: Path) -> dict[str, Any]:
     return index
 
 
-def is_of(folder: Path, dataset: Dataset, size: int) -> bool:
+def has_index_of(folder: Path, dataset: Dataset, size: int) -> bool:
     """Whether a folder has the index of this very dataset at this size."""
     try:
-        index = read(folder)
+        index = read_index(folder)
         return bool((index["fingerprint"], index["size"]) == (dataset.fingerprint, size))
     except (CatDogError, KeyError):
         return False
 
 
-def is_complete(folder: Path) -> bool:
+def are_shards_complete(folder: Path) -> bool:
     """Whether all files are there in their sizes, as far as a glance tells."""
     try:
         return all(
             (folder / row["file"]).stat().st_size == row["bytes"]
             and (folder / row["file"]).with_suffix(".json").is_file()
-            for row in read(folder)["shards"]
+            for row in read_index(folder)["shards"]
         )
     except (CatDogError, OSError, KeyError, TypeError):
         return False
 
 
-def read_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
+def read_shard_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     """Read the table of a shard that the index tells of in `row`; its numbers as arrays.
 
     Raises:
@@ -101,7 +101,9 @@ def read_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     data = (folder / row["file"]).with_suffix(".json").read_bytes()
     if hashlib.sha256(data).hexdigest() != row["table_sha256"]:
         raise ValueError(row["file"])
-    found = dict(bounded_readers.json_value(data, len(data), 100_000 + 40 * int(row["photos"])))
+    found = dict(
+        bounded_readers.parse_bounded_json(data, len(data), 100_000 + 40 * int(row["photos"]))
+    )
     for name in ("offsets", "crc32", "labels"):  # as lists of 100,000 they would be felt
         found[name] = np.array(found[name], np.int64)
     return found

@@ -35,10 +35,10 @@ SHARD_BYTES = 32_000_000
 """A shard's pixels, at most. Larger ones read no quicker; a broken packing would lose more."""
 _MIX_SEED = 20
 _WRITERS = 2
-_TOLD_EVERY = 0.1  # seconds between two reports of progress
+_REPORT_SECONDS = 0.1  # seconds between two reports of progress
 
 Progress = Callable[[int, int], None]
-Mark = str | tuple[int, int, int]
+FileMark = str | tuple[int, int, int]
 """A digest of a photo's file; else its size, time of change and number on the disk."""
 
 
@@ -46,23 +46,23 @@ Mark = str | tuple[int, int, int]
 class Shard:
     """A shard to be written: "train-00000", its photos, and a digest of all that decides it.
 
-    `marks` tell what each photo's file was when the dataset was understood; see `_mark`.
+    `marks` tell what each photo's file was when the dataset was understood; see `_file_mark`.
     """
 
     name: str
     items: Sequence[Item]
     plan: str
-    marks: Sequence[Mark]
+    marks: Sequence[FileMark]
 
 
 class _Cancelled(Exception):  # noqa: N818 - no error: another shard failed, or a stop is wanted
     pass
 
 
-def plan(dataset: Dataset, size: int) -> list[Shard]:
+def plan_shards(dataset: Dataset, size: int) -> list[Shard]:
     """Divide a dataset into shards of about equal length, each split in a seeded mixed order."""
     found = []
-    digests = _digests(dataset)
+    digests = _remembered_digests(dataset)
     for split in sorted(dataset.counts()):
         items = dataset.items(split)
         order = np.random.default_rng(_MIX_SEED).permutation(len(items))
@@ -70,12 +70,12 @@ def plan(dataset: Dataset, size: int) -> list[Shard]:
         for number, part in enumerate(np.array_split(order, min(count, len(items)))):
             name = f"{split}-{number:05d}"
             mixed = [items[place] for place in part]
-            marks = [_mark(item, digests) for item in mixed]
+            marks = [_file_mark(item, digests) for item in mixed]
             found.append(Shard(name, mixed, _plan_digest(dataset, size, name, mixed), marks))
     return found
 
 
-def write_all(
+def write_shards(
     shards: Sequence[Shard],
     folder: Path,
     size: int,
@@ -84,14 +84,14 @@ def write_all(
     """Write the shards that are not yet whole in `folder`, several at a time.
 
     Args:
-        shards: from `plan`.
+        shards: from `plan_shards`.
         folder: exists; may hold shards of an earlier attempt.
         size: side of the stored squares in pixels.
         progress: called in this thread with (photos done, photos in all). What it raises ends
             the writing; whole shards stay.
 
     Returns:
-        The `summary` of each.
+        The `summarize_shard` of each.
     """
     total = sum(len(shard.items) for shard in shards)
     done = 0
@@ -105,10 +105,10 @@ def write_all(
             done += photos
 
     def job(shard: Shard) -> None:
-        if is_whole(folder, shard.name, shard.plan):
+        if is_shard_intact(folder, shard.name, shard.plan):
             count(len(shard.items))
         else:
-            _write(shard, folder, size, count)
+            _write_shard(shard, folder, size, count)
 
     if progress:  # whoever wants to stop says so before anything has begun
         progress(0, total)
@@ -116,7 +116,7 @@ def write_all(
         waiting = {pool.submit(job, shard) for shard in shards}
         try:
             while waiting:
-                ended, waiting = wait(waiting, _TOLD_EVERY, FIRST_COMPLETED)
+                ended, waiting = wait(waiting, _REPORT_SECONDS, FIRST_COMPLETED)
                 for each in ended:
                     each.result()
                 if progress:
@@ -125,10 +125,10 @@ def write_all(
             cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [summary(folder, shard.name) for shard in shards]
+    return [summarize_shard(folder, shard.name) for shard in shards]
 
 
-def is_whole(folder: Path, name: str, wanted_plan: str | None = None) -> bool:
+def is_shard_intact(folder: Path, name: str, wanted_plan: str | None = None) -> bool:
     """Whether a shard lies there with its table and verifies by SHA-256.
 
     Args:
@@ -143,13 +143,13 @@ def is_whole(folder: Path, name: str, wanted_plan: str | None = None) -> bool:
             table["format"] == FORMAT
             and wanted_plan in (None, table["plan"])
             and path.stat().st_size == table["bytes"]
-            and sha256(path) == table["sha256"]
+            and sha256_file(path) == table["sha256"]
         )
     except (OSError, KeyError, TypeError, ValueError, RecursionError):
         return False
 
 
-def summary(folder: Path, name: str) -> dict[str, Any]:
+def summarize_shard(folder: Path, name: str) -> dict[str, Any]:
     """A written shard as the index tells of it."""
     data = (folder / f"{name}.json").read_bytes()
     table = json.loads(data)
@@ -163,37 +163,37 @@ def summary(folder: Path, name: str) -> dict[str, Any]:
     }
 
 
-def sha256(path: Path) -> str:
+def sha256_file(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(shard: Shard, folder: Path, size: int, count: Callable[[int], None]) -> None:
+def _write_shard(shard: Shard, folder: Path, size: int, count: Callable[[int], None]) -> None:
     path = folder / f"{shard.name}.tfrecord"
     columns: dict[str, list[Any]] = {"offsets": [], "crc32": [], "labels": [], "files": []}
     unreadable: list[dict[str, Any]] = []
     end = 0
-    with files.replacing(path) as temporary:
+    with files.atomic_replace(path) as temporary:
         with tf.io.TFRecordWriter(str(temporary)) as writer:
             for item, mark in zip(shard.items, shard.marks, strict=True):
                 count(1)
                 try:
-                    data = _unchanged(item, mark)
-                    pixels = decode.load(data, size).tobytes()
+                    data = _read_unchanged(item, mark)
+                    pixels = decode.decode_and_fit(data, size).tobytes()
                 except PhotoError as error:
                     if not item.path.exists():
-                        raise _gone(item) from error
-                    unreadable.append(_told(item, error))
+                        raise _photo_gone_error(item) from error
+                    unreadable.append(_unreadable_row(item, error))
                     continue
-                record = _example(item, pixels)
+                record = _make_example(item, pixels)
                 writer.write(record)
                 row = (end + _HEAD + record.index(pixels), zlib.crc32(pixels))
                 for column, value in zip(columns, (*row, item.label, item.file), strict=True):
                     columns[column].append(value)
                 end += _HEAD + len(record) + _TAIL
         count(0)  # not to be made whole any more once the packing was given up
-        told = {"bytes": temporary.stat().st_size, "sha256": sha256(temporary)}
+        told = {"bytes": temporary.stat().st_size, "sha256": sha256_file(temporary)}
     table = {"format": FORMAT, "plan": shard.plan, **told, **columns, "unreadable": unreadable}
     # Escaped, since a file's name may hold bytes that are no UTF-8.
     text = json.dumps(table, separators=(",", ":"))
@@ -204,21 +204,23 @@ def _write(shard: Shard, folder: Path, size: int, count: Callable[[int], None]) 
 _HEAD, _TAIL = 12, 4
 
 
-def _digests(dataset: Dataset) -> content_hashes.Known:
+def _remembered_digests(dataset: Dataset) -> content_hashes.KnownDigests:
     """What is remembered of the photos' files, where that is of this very dataset."""
-    record = datasets.root() / dataset.id
-    found = content_hashes.read(record)  # first: whoever opens the dataset again writes it last
+    record = datasets.datasets_folder() / dataset.id
+    found = content_hashes.read_digests(
+        record
+    )  # first: whoever opens the dataset again writes it last
     with suppress(CatDogError):
-        datasets.as_of(dataset.id, dataset.fingerprint)
+        datasets.load_dataset_as_of(dataset.id, dataset.fingerprint)
         return found
     return {}
 
 
-def _mark(item: Item, digests: content_hashes.Known) -> Mark:
-    return digests[item.file][2] if item.file in digests else _stamp(item.path)
+def _file_mark(item: Item, digests: content_hashes.KnownDigests) -> FileMark:
+    return digests[item.file][2] if item.file in digests else _file_stamp(item.path)
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
+def _file_stamp(path: Path) -> tuple[int, int, int]:
     try:
         seen = path.stat()
     except OSError:
@@ -226,7 +228,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return seen.st_size, seen.st_mtime_ns, seen.st_ino
 
 
-def _unchanged(item: Item, mark: Mark) -> bytes:
+def _read_unchanged(item: Item, mark: FileMark) -> bytes:
     """A photo's bytes, which are those of when the dataset was understood.
 
     Else a training on other photos would pass for one on these, and so would what is packed.
@@ -236,35 +238,35 @@ def _unchanged(item: Item, mark: Mark) -> bytes:
         DatasetError: it has changed.
     """
     if item.path.exists() and not item.path.is_file():
-        raise _altered(item)  # a pipe would be waited for
+        raise _photo_changed_error(item)  # a pipe would be waited for
     try:
-        data = decode.read(item.path)
+        data = decode.read_photo_bytes(item.path)
     except PhotoError:
         if (
             item.path.exists()
             and isinstance(mark, str)
-            and content_hashes.digest(item.path) != mark
+            and content_hashes.digest_file(item.path) != mark
         ):
-            raise _altered(item) from None
+            raise _photo_changed_error(item) from None
         raise
     if isinstance(mark, str):
         same = hashlib.blake2b(data, digest_size=16).hexdigest() == mark
     else:
-        same = _stamp(item.path) == mark
+        same = _file_stamp(item.path) == mark
     if not same:
-        raise _altered(item)
+        raise _photo_changed_error(item)
     return data
 
 
-def _altered(item: Item) -> DatasetError:
+def _photo_changed_error(item: Item) -> DatasetError:
     return DatasetError(
         "The photo {file} changed after the dataset was opened. Put it back, or open the dataset"
         " again and start a new run.",
-        file=files.shown(item.file, 200),
+        file=files.truncate_for_display(item.file, 200),
     )
 
 
-def _example(item: Item, pixels: bytes) -> bytes:
+def _make_example(item: Item, pixels: bytes) -> bytes:
     def raw(value: bytes) -> tf.train.Feature:
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 
@@ -276,17 +278,17 @@ def _example(item: Item, pixels: bytes) -> bytes:
     return bytes(example.SerializeToString(deterministic=True))
 
 
-def _gone(item: Item) -> DatasetError:
+def _photo_gone_error(item: Item) -> DatasetError:
     # A photo that was listed and is no more makes another dataset: packed without it, this one
     # would be remembered as it never was.
     return DatasetError(
         "The photo {file} is gone from its folder. Expected the photos as they were when the"
         " dataset was opened. Put it back, or open the folder anew.",
-        file=files.shown(item.file, 200),
+        file=files.truncate_for_display(item.file, 200),
     )
 
 
-def _told(item: Item, error: PhotoError) -> dict[str, Any]:
+def _unreadable_row(item: Item, error: PhotoError) -> dict[str, Any]:
     params = {key: str(value) for key, value in error.params.items()}
     return {"file": item.file, "message": error.message, "params": params}
 

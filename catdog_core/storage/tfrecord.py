@@ -38,10 +38,19 @@ from ..base import files, locks
 from ..base.errors import CatDogError, DatasetError
 from ..data.datasets import Dataset
 from . import shard_cache, shard_index, shard_writer
-from .packed import Packed, Photos
+from .packed import PackedDataset, PhotoSplit
 from .shard_images import ShardImages
 
-__all__ = ["Packed", "Photos", "cached", "fits", "load", "opened", "pack", "verify"]
+__all__ = [
+    "PackedDataset",
+    "PhotoSplit",
+    "fits_in_memory",
+    "load_split",
+    "open_packed",
+    "pack_dataset",
+    "pack_to_cache",
+    "verify_shards",
+]
 
 Progress = Callable[[int, int], None]
 
@@ -52,12 +61,12 @@ That is the class's 2,000 photos at 150 pixels; larger ones are read from the sh
 """
 
 
-def pack(
+def pack_dataset(
     dataset: Dataset,
     out: Path,
     size: int = 150,
     progress: Progress | None = None,
-) -> Packed:
+) -> PackedDataset:
     """Write a dataset as shards. The folder appears whole or not at all.
 
     Until then they lie in a hidden folder beside `out`. After a kill or an interruption the next
@@ -75,30 +84,30 @@ def pack(
         CatDogError: the disk is full or not writable.
     """
     out = Path(out)
-    with _telling(out), locks.exclusive(out, _waiting(dataset, progress)):
-        if shard_index.is_of(out, dataset, size):
-            if not verify(out):
-                return opened(out)
-            _reopen(out)
-        elif files.is_taken(out):
+    with _wrap_disk_errors(out), locks.hold_path_lock(out, _waiting_callback(dataset, progress)):
+        if shard_index.has_index_of(out, dataset, size):
+            if not verify_shards(out):
+                return open_packed(out)
+            _reopen_for_packing(out)
+        elif files.exists_nonempty(out):
             raise DatasetError(
                 "{folder} already holds something. Expected a new or empty folder for the shards."
                 " Name another.",
                 folder=out,
             )
-        return _pack(dataset, out, size, progress)
+        return _pack_shards(dataset, out, size, progress)
 
 
-def cached(
+def pack_to_cache(
     dataset: Dataset,
     size: int,
     progress: Progress | None = None,
     in_use: Collection[str] | None = None,
-) -> Packed:
+) -> PackedDataset:
     """The shards of a dataset in the workspace's cache, packed on first use.
 
     The place is named by the content's fingerprint, so changed photos are packed anew. An entry
-    of an older format, or with a shard missing or damaged, is mended. Raises as `pack`.
+    of an older format, or with a shard missing or damaged, is mended. Raises as `pack_dataset`.
 
     Args:
         dataset: whose photos are packed.
@@ -107,42 +116,46 @@ def cached(
         in_use: what runs refer to, as `cache.sweep` takes it. Where it is given, all else that no
             dataset refers to is removed before packing.
     """
-    out = shard_cache.place(dataset.fingerprint, size)
-    with _telling(out):
-        if in_use is not None and not _holds(out, dataset, size):
-            shard_cache.sweep(in_use)
-        with locks.exclusive(out, _waiting(dataset, progress)):
-            if not _holds(out, dataset, size):
+    out = shard_cache.packed_folder(dataset.fingerprint, size)
+    with _wrap_disk_errors(out):
+        if in_use is not None and not _has_current_shards(out, dataset, size):
+            shard_cache.remove_unreferenced(in_use)
+        with locks.hold_path_lock(out, _waiting_callback(dataset, progress)):
+            if not _has_current_shards(out, dataset, size):
                 if out.exists():
-                    _reopen(out)
-                _pack(dataset, out, size, progress)
-            return replace(opened(out), hold=shard_cache.hold(out))
+                    _reopen_for_packing(out)
+                _pack_shards(dataset, out, size, progress)
+            return replace(open_packed(out), hold=shard_cache.hold_entry(out))
 
 
-def opened(path: Path) -> Packed:
+def open_packed(path: Path) -> PackedDataset:
     """Read the index of a folder of shards.
 
     Raises:
         CatDogError: there is no index, it is damaged, or its format is another.
     """
-    return Packed.of_index(path, shard_index.read(path))
+    return PackedDataset.of_index(path, shard_index.read_index(path))
 
 
-def verify(path: Path) -> list[str]:
+def verify_shards(path: Path) -> list[str]:
     """Read all shards of a folder and compare their SHA-256; the names of the damaged ones.
 
     Raises:
-        CatDogError: as `opened`.
+        CatDogError: as `open_packed`.
     """
-    rows = shard_index.read(path)["shards"]
-    return [row["file"] for row in rows if not shard_writer.is_whole(path, Path(row["file"]).stem)]
+    rows = shard_index.read_index(path)["shards"]
+    return [
+        row["file"]
+        for row in rows
+        if not shard_writer.is_shard_intact(path, Path(row["file"]).stem)
+    ]
 
 
-def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
+def load_split(packed: PackedDataset, split: str, in_memory: bool | None = None) -> PhotoSplit:
     """Open one split for reading; every photo's CRC is checked whenever it is read.
 
     Args:
-        packed: from `pack`, `cached` or `opened`.
+        packed: from `pack_dataset`, `pack_to_cache` or `open_packed`.
         split: "train", "validation" or "test"; one that is not there is empty.
         in_memory: whether to read all of it now; by default when it is small, see `IN_MEMORY`.
 
@@ -151,10 +164,10 @@ def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
     """
 
     def damaged(path: Path) -> DatasetError:
-        return _damaged(packed, path)
+        return _damaged_error(packed, path)
 
     try:
-        index = shard_index.read(packed.path)
+        index = shard_index.read_index(packed.path)
     except CatDogError as error:  # another reader has met the damage, and taken the index away
         raise damaged(packed.path / "index.json") from error
     rows = [row for row in index["shards"] if row["file"].startswith(f"{split}-")]
@@ -162,15 +175,15 @@ def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
     for row in rows:
         path = packed.path / row["file"]
         try:
-            tables.append((path, shard_index.read_table(packed.path, row)))
+            tables.append((path, shard_index.read_shard_table(packed.path, row)))
         except (OSError, ValueError) as error:
             raise damaged(path) from error
     stored = ShardImages(tables, packed.size, damaged)
     if len(stored) != packed.counts.get(split, 0):
         raise damaged(packed.path / "index.json")
     if in_memory is None:
-        in_memory = fits(stored.nbytes)
-    return Photos(
+        in_memory = fits_in_memory(stored.nbytes)
+    return PhotoSplit(
         images=stored[:] if in_memory else stored,
         labels=np.concatenate([np.empty(0, np.int64), *(table["labels"] for _, table in tables)]),
         files=[str(name) for _, table in tables for name in table["files"]],
@@ -178,24 +191,26 @@ def load(packed: Packed, split: str, in_memory: bool | None = None) -> Photos:
     )
 
 
-def fits(size: int) -> bool:
+def fits_in_memory(size: int) -> bool:
     """Whether so many bytes of pixels are kept in memory."""
     return bool(size <= min(IN_MEMORY, psutil.virtual_memory().available // 8))
 
 
-def _pack(dataset: Dataset, out: Path, size: int, progress: Progress | None) -> Packed:
-    building = _building(out)
+def _pack_shards(
+    dataset: Dataset, out: Path, size: int, progress: Progress | None
+) -> PackedDataset:
+    building = _building_folder(out)
     try:
-        with files.unfinished(building, "[!.]*.json"):
+        with files.remove_if_interrupted(building, "[!.]*.json"):
             building.mkdir(parents=True, exist_ok=True)
-            plan = shard_writer.plan(dataset, size)
-            rows = shard_writer.write_all(plan, building, size, progress)
-        index = shard_index.make(dataset, size, rows)
+            plan = shard_writer.plan_shards(dataset, size)
+            rows = shard_writer.write_shards(plan, building, size, progress)
+        index = shard_index.make_index(dataset, size, rows)
         wanted = {f"{shard.name}{suffix}" for shard in plan for suffix in (".tfrecord", ".json")}
         for path in building.iterdir():  # left by a writer that was killed, or by another plan
             if path.name not in wanted:
                 path.unlink()
-        files.write_bytes(building / "index.json", shard_index.to_bytes(index))
+        files.write_bytes(building / "index.json", shard_index.index_to_bytes(index))
         if out.exists():
             out.rmdir()
         os.replace(building, out)
@@ -206,29 +221,29 @@ def _pack(dataset: Dataset, out: Path, size: int, progress: Progress | None) -> 
         if not any(building.glob("[!.]*.json")):
             files.remove_tree(building)
         raise
-    return opened(out)
+    return open_packed(out)
 
 
-def _holds(out: Path, dataset: Dataset, size: int) -> bool:
-    return shard_index.is_of(out, dataset, size) and shard_index.is_complete(out)
+def _has_current_shards(out: Path, dataset: Dataset, size: int) -> bool:
+    return shard_index.has_index_of(out, dataset, size) and shard_index.are_shards_complete(out)
 
 
-def _reopen(out: Path) -> None:
+def _reopen_for_packing(out: Path) -> None:
     """Make a folder of shards that is not whole one that a packing goes on with."""
-    files.remove_tree(_building(out))
-    os.replace(out, _building(out))
+    files.remove_tree(_building_folder(out))
+    os.replace(out, _building_folder(out))
 
 
-def _building(out: Path) -> Path:
+def _building_folder(out: Path) -> Path:
     return out.with_name(f".{out.name}.packing")
 
 
-def _waiting(dataset: Dataset, progress: Progress | None) -> Callable[[], None]:
+def _waiting_callback(dataset: Dataset, progress: Progress | None) -> Callable[[], None]:
     return lambda: progress(0, len(dataset.photos)) if progress else None
 
 
 @contextmanager
-def _telling(out: Path) -> Iterator[None]:
+def _wrap_disk_errors(out: Path) -> Iterator[None]:
     """Turn what the system says of the disk into a sentence."""
     try:
         yield
@@ -241,8 +256,8 @@ def _telling(out: Path) -> Iterator[None]:
         ) from error
 
 
-def _damaged(packed: Packed, path: Path) -> DatasetError:
-    if shard_cache.is_entry(
+def _damaged_error(packed: PackedDataset, path: Path) -> DatasetError:
+    if shard_cache.is_cache_entry(
         packed.path
     ):  # without its index it is verified and mended at the next use
         (packed.path / "index.json").unlink(missing_ok=True)

@@ -18,14 +18,14 @@ from ..base.errors import RunError
 from ..config import Training, schedules
 from ..models import keras_models
 from ..runs import failure_messages
-from ..runs.run_worker import Stopped, Told
+from ..runs.run_worker import ProgressReporter, Stopped
 from . import ema, epoch_weights
 from .ema import AveragedWeights
 
-_POINTS = 20  # points of a live curve inside one epoch
+_POINTS_PER_EPOCH = 20  # points of a live curve inside one epoch
 
 
-class KeyedRandomness(keras.callbacks.Callback):  # type: ignore[misc]
+class ReseedDropout(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets every layer's source of chance, dropout's above all, from (seed, epoch).
 
     Neither a `.keras` file nor `BackupAndRestore` keeps that state, so a resumed training would
@@ -38,29 +38,29 @@ class KeyedRandomness(keras.callbacks.Callback):  # type: ignore[misc]
         self.seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        for number, layer in enumerate(inner_layers(self.model)):
+        for number, layer in enumerate(iter_layers(self.model)):
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
                 mixed = (self.seed * 1_000_003 + epoch * 1_009 + number) % 2**32
                 generator.state.assign([mixed, 0])
 
 
-def inner_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+def iter_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """The layers of a model, and those of the models among them."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from inner_layers(layer)
+            yield from iter_layers(layer)
         else:
             yield layer
 
 
-class Scheduled(keras.callbacks.Callback):  # type: ignore[misc]
+class LearningRateSchedule(keras.callbacks.Callback):  # type: ignore[misc]
     """Sets the learning rate of every step by the training's schedule."""
 
     def __init__(
         self, training: Training, steps: int, epochs: list[dict[str, Any]], first: int = 0
     ) -> None:
-        """Take the rows of whole epochs, to which `Keeper` adds, and where the schedule begins."""
+        """Take the rows of whole epochs, to which `CheckpointSaver` adds, and where the schedule begins."""
         super().__init__()
         last = training.epochs - first
         self.training = training.model_copy(update={"epochs": last})
@@ -72,19 +72,19 @@ class Scheduled(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         step = self.epoch * self.steps + batch
-        rate = schedules.learning_rate(self.training, step, self.steps, self.epochs)
+        rate = schedules.learning_rate_at(self.training, step, self.steps, self.epochs)
         self.model.optimizer.learning_rate = rate
 
 
-class Progress(keras.callbacks.Callback):  # type: ignore[misc]
+class ProgressLogger(keras.callbacks.Callback):  # type: ignore[misc]
     """Tells where the training is after every batch, and ends it when a stop is wanted."""
 
-    def __init__(self, run: runs.Run, state: Told) -> None:
+    def __init__(self, run: runs.Run, state: ProgressReporter) -> None:
         super().__init__()
         assert run.training is not None and run.training.steps_per_epoch is not None
         self.training, self.state, self.folder = run.training, state, run.folder
         self.steps = run.training.steps_per_epoch
-        self.every = max(1, self.steps // _POINTS)
+        self.every = max(1, self.steps // _POINTS_PER_EPOCH)
         self.epoch = 0
         self.rate = 0.0  # photos a second; 0 until two batches have been timed
         self.last: float | None = None
@@ -106,7 +106,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         row: dict[str, float] = {"epoch": self.epoch, "batch": done, "steps": self.steps}
         row |= {"loss": round(loss, 6), "accuracy": round(accuracy, 6)}
         if done % self.every == 0:
-            files.append_line(self.folder / "batches.jsonl", row)
+            files.append_json_line(self.folder / "batches.jsonl", row)
         self._measure()
         self.state.update(
             **row,
@@ -143,7 +143,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         return steps_left * self.training.batch_size / max(self.rate, 1e-6) + validations
 
 
-class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
     """After every epoch: the best model, the resume point, its numbers; and early stopping.
 
     In this order, so that a kill in between loses nothing that was told: an epoch whose numbers
@@ -199,23 +199,23 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         backup, best = self.folder / "backup.keras", self.folder / "best.keras"
         # Epoch and numbers are inside the archive: they and the model cannot come apart.
         about = {**self.about, "epoch": epoch, "row": row}
-        members = {ema.MEMBER: self.averaged.as_bytes()} if self.averaged else None
+        members = {ema.AVERAGES_MEMBER: self.averaged.as_bytes()} if self.averaged else None
         is_copy = not self.averaged and not self.whole
         if is_best and not is_copy:
             with self.averaged.in_place() if self.averaged else nullcontext():
                 model = self.whole(self.model) if self.whole else self.model
-                keras_models.save(model, best, about, optimizer=False)
+                keras_models.save_model(model, best, about, optimizer=False)
         if is_best and is_copy:
-            keras_models.save(self.model, best, about)
-            with files.replacing(backup) as temporary:
+            keras_models.save_model(self.model, best, about)
+            with files.atomic_replace(backup) as temporary:
                 shutil.copyfile(best, temporary)
         else:
-            keras_models.save(self.model, backup, about, members=members)
-        files.append_line(self.folder / "metrics.jsonl", row)
+            keras_models.save_model(self.model, backup, about, members=members)
+        files.append_json_line(self.folder / "metrics.jsonl", row)
         files.write_json(self.folder / "backup.json", {"format": runs.FORMAT, "epoch": epoch})
 
 
-class EpochWeights(keras.callbacks.Callback):  # type: ignore[misc]
+class EpochWeightsSaver(keras.callbacks.Callback):  # type: ignore[misc]
     """After every epoch: the weights of the model that predicts, if they are wanted."""
 
     def __init__(
@@ -225,7 +225,7 @@ class EpochWeights(keras.callbacks.Callback):  # type: ignore[misc]
         averaged: AveragedWeights | None = None,
         whole: Callable[[keras.Model], keras.Model] | None = None,
     ) -> None:
-        """Keep in a run's folder; the other arguments are those of `Keeper`."""
+        """Keep in a run's folder; the other arguments are those of `CheckpointSaver`."""
         super().__init__()
         self.folder, self.training = folder, training
         self.averaged, self.whole = averaged, whole
@@ -239,6 +239,6 @@ class EpochWeights(keras.callbacks.Callback):  # type: ignore[misc]
             weights = model.get_weights()
         if self.most is None:
             size = sum(one.nbytes for one in weights)
-            self.most = epoch_weights.wanted(self.training, size)
+            self.most = epoch_weights.max_stored_epochs(self.training, size)
         if self.most and self.folder.is_dir():  # not where the run was deleted meanwhile
-            epoch_weights.keep(self.folder, epoch, weights, self.most)
+            epoch_weights.save_epoch_weights(self.folder, epoch, weights, self.most)

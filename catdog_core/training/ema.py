@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ..base.errors import ModelError
 
-MEMBER = "averages.npz"
+AVERAGES_MEMBER = "averages.npz"
 """The member of a resume point's archive that holds the averages."""
 
 
@@ -29,7 +29,7 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
         """Average with `decay`, 0..1, from the start or from where a resume point stands."""
         super().__init__()
         self.decay = decay
-        self.stored = None if backup is None else read(backup)
+        self.stored = None if backup is None else read_averages(backup)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.weights = [v for v in self.model.weights if _is_number(v)]
@@ -74,12 +74,12 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
             average.assign(now)
 
 
-def read(backup: Path) -> list[np.ndarray]:
+def read_averages(backup: Path) -> list[np.ndarray]:
     """The averages in a resume point. Raises ModelError when it holds none."""
     try:
         with (
             zipfile.ZipFile(backup) as archive,
-            np.load(io.BytesIO(archive.read(MEMBER)), allow_pickle=False) as stored,
+            np.load(io.BytesIO(archive.read(AVERAGES_MEMBER)), allow_pickle=False) as stored,
         ):
             return [stored[name] for name in stored.files]
     except (KeyError, OSError, ValueError) as error:

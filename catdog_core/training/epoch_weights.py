@@ -17,22 +17,22 @@ from ..base import file_cache
 from ..base.errors import ModelError
 from ..config import Training
 
-FOLDER = "epochs"
-MOST = 8
+EPOCHS_FOLDER = "epochs"
+DEFAULT_MAX_EPOCHS = 8
 """Epochs kept where nothing else is said."""
-SMALL = 2_000_000
+SMALL_WEIGHTS_BYTES = 2_000_000
 """Bytes of one epoch's weights up to which they are kept where nothing else is said."""
-_NAME = re.compile(r"epoch-(\d{4,6})\.npz")
+_FILE_NAME = re.compile(r"epoch-(\d{4,6})\.npz")
 
 
-def wanted(training: Training, size: int) -> int:
+def max_stored_epochs(training: Training, size: int) -> int:
     """How many epochs of a training are kept whose weights take `size` bytes; 0 for none."""
     if training.epoch_weights is None:
-        return MOST if size <= SMALL else 0
+        return DEFAULT_MAX_EPOCHS if size <= SMALL_WEIGHTS_BYTES else 0
     return training.epoch_weights
 
 
-def kept(epoch: int, most: int) -> set[int]:
+def select_stored_epochs(epoch: int, most: int) -> set[int]:
     """The epochs, from 0, that are kept once `epoch` is over: spread, the last among them.
 
     The first is always kept, then every second, fourth, eighth… so that what is left out once is
@@ -46,28 +46,32 @@ def kept(epoch: int, most: int) -> set[int]:
     return {*range(0, epoch + 1, step), epoch}
 
 
-def keep(run: Path, epoch: int, weights: Sequence[NDArray[np.float32]], most: int) -> None:
+def save_epoch_weights(
+    run: Path, epoch: int, weights: Sequence[NDArray[np.float32]], most: int
+) -> None:
     """Write the weights of an epoch that has just ended, and delete those not kept any more."""
-    path = run / FOLDER / f"epoch-{epoch:04d}.npz"
+    path = run / EPOCHS_FOLDER / f"epoch-{epoch:04d}.npz"
     path.parent.mkdir(exist_ok=True)
     file_cache.write_arrays(path, *weights)
-    stay = kept(epoch, most)
-    for other, old in listing(run).items():
+    stay = select_stored_epochs(epoch, most)
+    for other, old in list_epoch_weights(run).items():
         if other not in stay:  # or of an epoch that a resume does over again
             old.unlink(missing_ok=True)
 
 
-def listing(run: Path) -> dict[int, Path]:
+def list_epoch_weights(run: Path) -> dict[int, Path]:
     """The files of a run folder by epoch, from 0, in their order."""
     found = {}
-    for path in (run / FOLDER).glob("epoch-*.npz"):
-        match = _NAME.fullmatch(path.name)
+    for path in (run / EPOCHS_FOLDER).glob("epoch-*.npz"):
+        match = _FILE_NAME.fullmatch(path.name)
         if match:
             found[int(match[1])] = path
     return dict(sorted(found.items()))
 
 
-def load(path: Path, like: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+def load_epoch_weights(
+    path: Path, like: Sequence[NDArray[np.float32]]
+) -> list[NDArray[np.float32]]:
     """Read the weights of an epoch.
 
     Args:
@@ -80,7 +84,7 @@ def load(path: Path, like: Sequence[NDArray[np.float32]]) -> list[NDArray[np.flo
     try:
         arrays = file_cache.read_arrays(path)
         found = [arrays[f"arr_{n}"] for n in range(len(arrays))]
-    except file_cache.DAMAGED as error:
+    except file_cache.ARRAY_READ_ERRORS as error:
         raise ModelError(
             "The weights in {name} could not be read. Expected those of an epoch as the training"
             " keeps them. Choose another epoch.",

@@ -11,7 +11,7 @@ from ..base import library_output, locks
 from ..base.errors import RunError
 from ..runs import run_worker
 
-_BUSY = 3.0  # seconds another process may take to let go of a run
+_LOCK_TIMEOUT = 3.0  # seconds another process may take to let go of a run
 
 
 def execute_run(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | None = None) -> None:
@@ -26,18 +26,18 @@ def execute_run(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | N
     Raises:
         RunError: it cannot be started, another process has it, or it failed; the state says so.
     """
-    run = runs.load(run_dir)
-    runs.refuse_ended(run)
+    run = runs.load_run(run_dir)
+    runs.check_not_finished(run)
     busy = RunError(
         "Run '{name}' is already being trained by another process. Wait for it, or stop it first.",
         name=run.name,
     )
-    with locks.locked(run.folder / "lock", busy, _BUSY):
-        run_worker.take(run, lambda state: _train(run, state), on_progress)
+    with locks.hold_lock_file(run.folder / "lock", busy, _LOCK_TIMEOUT):
+        run_worker.queue_and_train(run, lambda state: _train_run(run, state), on_progress)
 
 
-def _train(run: runs.Run, state: run_worker.State) -> None:
+def _train_run(run: runs.Run, state: run_worker.WorkerState) -> None:
     library_output.import_tensorflow()
     from . import training_loop  # lazy: a run that waits in the queue loads no TensorFlow
 
-    training_loop.train(run, state)
+    training_loop.train_model(run, state)

@@ -23,19 +23,19 @@ from numpy.typing import NDArray
 from ..augmentation import augment
 from ..base import file_cache
 from ..config import Augmentation
-from ..storage.tfrecord import Photos
+from ..storage.tfrecord import PhotoSplit
 
-BATCH = 16
+BATCH_SIZE = 16
 """Photos a forward pass; more was measured no faster on two cores, and takes more memory."""
-SAVED_EVERY = 512
+SAVE_EVERY = 512
 """Photos between two savings: what a kill can cost at most."""
 FORMAT = 1
-_STREAM = 3  # of chance drawn from one seed, see `pipeline`
+_FEATURE_STREAM = 3  # of chance drawn from one seed, see `pipeline`
 Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Pass:
+class FeaturePass:
     """One look at every photo: as it is, or changed by the `number`-th draw of an augmentation."""
 
     augmentation: Augmentation | None = None
@@ -54,24 +54,24 @@ class Pass:
         """A photo (S, S, 3) as this pass sees it; it follows from the seed, pass and name alone."""
         if self.augmentation is None:
             return image
-        keys = (self.seed, _STREAM, self.number, zlib.crc32(name.encode()))
+        keys = (self.seed, _FEATURE_STREAM, self.number, zlib.crc32(name.encode()))
         changed = augment.batch(image[None], self.augmentation, np.random.default_rng(keys))
         return np.asarray(changed[0])
 
 
-def of(
-    photos: Photos,
+def compute_features(
+    photos: PhotoSplit,
     place: Path,
     run: Callable[[tf.Tensor], tf.Tensor],
-    look: Pass,
+    look: FeaturePass,
     progress: Callable[[int], None],
-) -> Photos:
+) -> PhotoSplit:
     """The features of photos, in their order; those not known yet are computed and kept.
 
     Args:
         photos: images (N, S, S, 3) uint8, their labels and names.
         place: the file they are kept in.
-        run: from `compiled`.
+        run: from `compile_forward`.
         look: how the photos are changed before.
         progress: called with the number of photos known so far. What it raises ends it, and what
             has been computed is kept.
@@ -79,29 +79,29 @@ def of(
     Returns:
         The same photos with features (N, D) float32 for images.
     """
-    known = _read(place)
+    known = _read_features(place)
     missing = [row for row, name in enumerate(photos.files) if name not in known]
     saved = len(known)
     try:
-        for start in range(0, len(missing), BATCH):
+        for start in range(0, len(missing), BATCH_SIZE):
             progress(len(photos.files) - len(missing) + start)
-            rows = missing[start : start + BATCH]
+            rows = missing[start : start + BATCH_SIZE]
             names = [photos.files[row] for row in rows]
             images = zip(photos.images[np.array(rows)], names, strict=True)
             batch = np.stack([look.change(image, name) for image, name in images])
-            known.update(zip(names, _forward(run, batch), strict=True))
-            if len(known) - saved >= SAVED_EVERY:
-                _write(place, known)
+            known.update(zip(names, _forward_batch(run, batch), strict=True))
+            if len(known) - saved >= SAVE_EVERY:
+                _write_features(place, known)
                 saved = len(known)
     finally:
         if len(known) > saved:
-            _write(place, known)
+            _write_features(place, known)
     progress(len(photos.files))
     found = np.stack([known[name] for name in photos.files])
     return replace(photos, images=found, hold=None)
 
 
-def joined(looks: list[Photos]) -> Photos:
+def concatenate_passes(looks: list[PhotoSplit]) -> PhotoSplit:
     """Several looks at the same photos, one after the other, as if they were so many photos."""
     return replace(
         looks[0],
@@ -111,35 +111,35 @@ def joined(looks: list[Photos]) -> Photos:
     )
 
 
-def compiled(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+def compile_forward(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     """The network's forward pass as one graph: (B, S, S, 3) float32 to (B, D)."""
     made: Callable[[tf.Tensor], tf.Tensor] = tf.function(
         lambda batch: network(batch, training=False),
-        input_signature=[tf.TensorSpec((BATCH, *network.input_shape[1:]), tf.float32)],
+        input_signature=[tf.TensorSpec((BATCH_SIZE, *network.input_shape[1:]), tf.float32)],
     )
     return made
 
 
-def _forward(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uint8]) -> Features:
-    """Features of at most `BATCH` photos; the batch is filled up, so that sums always agree."""
-    whole = np.zeros((BATCH, *images.shape[1:]), np.float32)
+def _forward_batch(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uint8]) -> Features:
+    """Features of at most `BATCH_SIZE` photos; the batch is filled up, so that sums always agree."""
+    whole = np.zeros((BATCH_SIZE, *images.shape[1:]), np.float32)
     whole[: len(images)] = images
     found: Features = np.asarray(run(tf.constant(whole)), np.float32)[: len(images)]
     return found
 
 
-def _read(place: Path) -> dict[str, Features]:
+def _read_features(place: Path) -> dict[str, Features]:
     """Rows by photo name; empty when there is no file, or it is damaged."""
     try:
         stored = file_cache.read_arrays(place)
         if "format" in stored and int(stored["format"]) > FORMAT:
             return {}  # of a newer program: computed again
         return dict(zip(map(str, stored["files"]), stored["features"], strict=True))
-    except file_cache.DAMAGED:
+    except file_cache.ARRAY_READ_ERRORS:
         return {}
 
 
-def _write(place: Path, known: dict[str, Features]) -> None:
+def _write_features(place: Path, known: dict[str, Features]) -> None:
     features = np.stack(list(known.values()))
     names = np.array(list(known))
     file_cache.write_arrays(place, format=FORMAT, files=names, features=features)

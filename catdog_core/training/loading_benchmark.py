@@ -27,21 +27,21 @@ from ..base.errors import CatDogError, DatasetError
 from ..data.datasets import Dataset
 from ..storage import shard_cache
 from . import loading_readers
-from .loading_readers import Reader, Stage
+from .loading_readers import BenchmarkData, Reader
 
 SAMPLE = 1000
 """Photos raced with, at most: a mixed part of the training photos."""
 _COLD_PASSES = 3
 _LONGEST_PASS = 5.0  # seconds, on a slow disk
-_TURN = 1.0  # seconds
-_FEWEST_TURNS = 3
-_TOLD_EVERY = 0.1  # seconds
+_TURN_SECONDS = 1.0  # seconds
+_MIN_TURNS = 3
+_REPORT_SECONDS = 0.1  # seconds
 
 Phase = Literal["prepare", "cold", "warm"]
 
 
 @dataclass(frozen=True)
-class Lane:
+class ReaderResult:
     """A reader and how far it came.
 
     `name` is a message of the catalogue; `ours` tells whether the reader is the lab's. `cold` and
@@ -63,26 +63,26 @@ class Lane:
 
 
 @dataclass(frozen=True)
-class Standing:
+class BenchmarkProgress:
     """How a race stands: the phase, the part of it done, 0..1, the lanes, and whose turn it is."""
 
     phase: Phase
     done: float
-    lanes: tuple[Lane, ...]
+    lanes: tuple[ReaderResult, ...]
     running: str = ""
 
 
-Progress = Callable[[Standing], None]
+ProgressCallback = Callable[[BenchmarkProgress], None]
 
 
-def run(
+def run_loading_benchmark(
     dataset: Dataset,
     size: int = 150,
     batch: int = 20,
     seconds_each: float = 4.0,
-    on_progress: Progress | None = None,
+    on_progress: ProgressCallback | None = None,
     sample: int = SAMPLE,
-) -> list[Lane]:
+) -> list[ReaderResult]:
     """Race the readers on a part of a dataset's training photos.
 
     Args:
@@ -96,9 +96,11 @@ def run(
     Raises:
         CatDogError: another race is running, the disk is full, or no photo can be read.
     """
-    with _course() as place:
-        race = _Race(on_progress)
-        stage = loading_readers.lay_out(dataset, place, size, batch, sample, race.packing)
+    with _benchmark_folder() as place:
+        race = _Benchmark(on_progress)
+        stage = loading_readers.prepare_benchmark_data(
+            dataset, place, size, batch, sample, race.packing
+        )
         race.warm_up(stage)
         race.cold(stage)
         race.warm(stage, seconds_each)
@@ -106,9 +108,9 @@ def run(
 
 
 @contextmanager
-def _course() -> Iterator[Path]:
+def _benchmark_folder() -> Iterator[Path]:
     """A folder in the workspace for one race at a time; what a killed one left goes first."""
-    place = shard_cache.root() / ".race"
+    place = shard_cache.cache_root() / ".race"
     place.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(place.with_name(".race.lock"))
     try:
@@ -148,8 +150,8 @@ class _Runner:
     photos: int = 0
     left_out: CatDogError | None = None
 
-    def lane(self) -> Lane:
-        return Lane(
+    def lane(self) -> ReaderResult:
+        return ReaderResult(
             key=self.reader.key,
             name=self.reader.name,
             ours=self.reader.ours,
@@ -171,10 +173,10 @@ class _Runner:
         return (len(self.rates[phase]) + part) / self.planned.get(phase, 1)
 
 
-class _Race:
+class _Benchmark:
     """The runners, and whom to tell how they stand."""
 
-    def __init__(self, listener: Progress | None) -> None:
+    def __init__(self, listener: ProgressCallback | None) -> None:
         self.runners = [_Runner(reader) for reader in loading_readers.READERS]
         self._listener, self._told = listener, -inf
         self._phase: Phase = "prepare"
@@ -184,25 +186,25 @@ class _Race:
         self._done = 0.9 * done / total
         self._tell()
 
-    def warm_up(self, stage: Stage) -> None:
+    def warm_up(self, stage: BenchmarkData) -> None:
         """Two batches of each: what is done at the first time only is no part of the race."""
         for runner in self._turns("prepare", 1):
             self._turn(runner, stage, photos=2 * stage.batch)
 
-    def cold(self, stage: Stage) -> None:
+    def cold(self, stage: BenchmarkData) -> None:
         """A few passes over all photos, as far as the system can be made to read the disk."""
         total = sum(stage.packed.counts.values())
         for runner in self._turns("cold", _COLD_PASSES):
-            if not loading_readers.forget(runner.reader.reads(stage)):
+            if not loading_readers.drop_from_page_cache(runner.reader.reads(stage)):
                 return
             self._turn(runner, stage, photos=total, seconds=_LONGEST_PASS)
 
-    def warm(self, stage: Stage, seconds: float) -> None:
+    def warm(self, stage: BenchmarkData, seconds: float) -> None:
         """Turns of about a second, after every file was read once more."""
         for path in (*stage.files, *stage.shards):
             with suppress(OSError), open(path, "rb", buffering=0) as file:
                 file.read()
-        turns = max(round(seconds / _TURN), _FEWEST_TURNS)
+        turns = max(round(seconds / _TURN_SECONDS), _MIN_TURNS)
         for runner in self._turns("warm", turns):
             self._turn(runner, stage, seconds=seconds / turns)
 
@@ -222,11 +224,11 @@ class _Race:
         self._tell(always=True)
 
     def _turn(
-        self, runner: _Runner, stage: Stage, photos: float = inf, seconds: float = inf
+        self, runner: _Runner, stage: BenchmarkData, photos: float = inf, seconds: float = inf
     ) -> None:
         """Let one read until it has so many photos, or for so long."""
         phase = self._phase
-        with closing(_counts(runner.reader, stage)) as counts:
+        with closing(_batch_sizes(runner.reader, stage)) as counts:
             try:
                 start, count, took = time.perf_counter(), 0, 0.0
                 if phase == "warm":
@@ -248,14 +250,14 @@ class _Race:
 
     def _tell(self, runner: _Runner | None = None, always: bool = False) -> None:
         now = time.perf_counter()
-        if self._listener and (always or now - self._told > _TOLD_EVERY):
+        if self._listener and (always or now - self._told > _REPORT_SECONDS):
             self._told = now
             lanes = tuple(each.lane() for each in self.runners)
             running = runner.reader.key if runner else ""
-            self._listener(Standing(self._phase, self._done, lanes, running))
+            self._listener(BenchmarkProgress(self._phase, self._done, lanes, running))
 
 
-def _counts(reader: Reader, stage: Stage) -> Generator[int]:
+def _batch_sizes(reader: Reader, stage: BenchmarkData) -> Generator[int]:
     """Photos of each batch that a reader gives. Raises _Failed."""
     try:
         for batch in reader.open(stage):
@@ -272,7 +274,9 @@ def _counts(reader: Reader, stage: Stage) -> Generator[int]:
             DatasetError(
                 "It broke off: {reason}. One photo it cannot read is enough for that; the lab's"
                 " readers leave such a photo out and go on.",
-                reason=files.shown(" ".join(str(error).split()) or type(error).__name__, 160),
+                reason=files.truncate_for_display(
+                    " ".join(str(error).split()) or type(error).__name__, 160
+                ),
             )
         ) from error
     raise _Failed(

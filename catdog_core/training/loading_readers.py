@@ -22,18 +22,18 @@ from ..base.errors import N_, CatDogError, DatasetError, PhotoError
 from ..data.datasets import Dataset
 from ..imaging import decode
 from ..storage import tfrecord
-from ..storage.tfrecord import Packed
+from ..storage.tfrecord import PackedDataset
 from . import pipeline
 
 _SEED = 20
 _ENDLESS = 10**9  # steps
-_STILL_THERE = 0.05  # share of the files; another program may be reading some of them
+_MAX_CACHED_SHARE = 0.05  # share of the files; another program may be reading some of them
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Stage:
+class BenchmarkData:
     """The photos of a race, twice.
 
     `photos` holds a folder for each class with links to the photos, or copies where the system
@@ -42,7 +42,7 @@ class Stage:
 
     photos: Path
     files: tuple[Path, ...]
-    packed: Packed
+    packed: PackedDataset
     size: int
     batch: int
 
@@ -63,13 +63,13 @@ class Reader:
     key: str
     name: str
     ours: bool
-    open: Callable[[Stage], Iterator[Any]]
-    reads: Callable[[Stage], Sequence[Path]]
+    open: Callable[[BenchmarkData], Iterator[Any]]
+    reads: Callable[[BenchmarkData], Sequence[Path]]
 
 
-def lay_out(
+def prepare_benchmark_data(
     dataset: Dataset, place: Path, size: int, batch: int, sample: int, progress: Progress
-) -> Stage:
+) -> BenchmarkData:
     """Lay the photos of a race out in an empty folder.
 
     Args:
@@ -98,7 +98,7 @@ def lay_out(
                     " race is between readers of files. Choose another dataset.",
                     name=dataset.name,
                 )
-            _link(item.path.absolute(), place / "photos" / name)
+            _link_or_copy(item.path.absolute(), place / "photos" / name)
             names.append((name, item.label, "train"))
     except OSError as error:
         raise CatDogError(
@@ -109,16 +109,16 @@ def lay_out(
         ) from error
     photos = place / "photos"
     same = replace(dataset, root=photos, photos=tuple(names))
-    return Stage(
+    return BenchmarkData(
         photos=photos,
         files=tuple(photos / item.file for item in same.items()),
-        packed=tfrecord.pack(same, place / "shards", size, progress),
+        packed=tfrecord.pack_dataset(same, place / "shards", size, progress),
         size=size,
         batch=batch,
     )
 
 
-def forget(paths: Sequence[Path]) -> bool:
+def drop_from_page_cache(paths: Sequence[Path]) -> bool:
     """Have the system drop the content of files from its memory, so that the disk is read again.
 
     Linux does so for anybody who may read the files. False where it cannot be done.
@@ -129,10 +129,10 @@ def forget(paths: Sequence[Path]) -> bool:
         with suppress(OSError), open(path, "rb", buffering=0) as file:
             os.fsync(file.fileno())  # what was not written to the disk yet is not dropped
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    return sum(map(_in_memory, paths)) <= _STILL_THERE * len(paths)
+    return sum(map(_is_page_cached, paths)) <= _MAX_CACHED_SHARE * len(paths)
 
 
-def _in_memory(path: Path) -> bool:
+def _is_page_cached(path: Path) -> bool:
     """Whether the first page of a file lies in memory, as `mincore` of Linux tells.
 
     `preadv` with RWF_NOWAIT would not do: on a quick disk newer kernels read what is missing.
@@ -155,7 +155,7 @@ def _in_memory(path: Path) -> bool:
         return False
 
 
-def _link(source: Path, target: Path) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
     try:
         target.symlink_to(source)
     except OSError:  # Windows without the right to, or a disk that knows no links
@@ -164,7 +164,7 @@ def _link(source: Path, target: Path) -> None:
             os.fsync(file.fileno())  # else it could not be dropped from memory
 
 
-def _generator(stage: Stage) -> Iterator[Any]:
+def _read_generator(stage: BenchmarkData) -> Iterator[Any]:
     keras.config.disable_interactive_logging()  # in this thread: it would print what it found
     flow = ImageDataGenerator().flow_from_directory(
         stage.photos,
@@ -175,7 +175,7 @@ def _generator(stage: Stage) -> Iterator[Any]:
     return (photos for photos, _ in flow)
 
 
-def _keras(stage: Stage) -> Iterator[Any]:
+def _read_keras(stage: BenchmarkData) -> Iterator[Any]:
     batches = keras.utils.image_dataset_from_directory(
         stage.photos,
         image_size=(stage.size, stage.size),
@@ -185,44 +185,44 @@ def _keras(stage: Stage) -> Iterator[Any]:
     return (photos for photos, _ in batches.repeat())
 
 
-def _folder(stage: Stage) -> Iterator[Any]:
+def _read_folder(stage: BenchmarkData) -> Iterator[Any]:
     while True:
-        with closing(decode.load_all(stage.files, stage.size)) as found:
+        with closing(decode.load_photos(stage.files, stage.size)) as found:
             photos = (photo for photo in found if not isinstance(photo, PhotoError))
             while batch := list(islice(photos, stage.batch)):
                 yield np.stack(batch, dtype=np.float32)
 
 
-def _tfrecord(stage: Stage) -> Iterator[Any]:
-    return _trained_from(stage, in_memory=False)
+def _read_tfrecord(stage: BenchmarkData) -> Iterator[Any]:
+    return _training_batches(stage, in_memory=False)
 
 
-def _memory(stage: Stage) -> Iterator[Any]:
-    return _trained_from(stage, in_memory=True)
+def _read_memory(stage: BenchmarkData) -> Iterator[Any]:
+    return _training_batches(stage, in_memory=True)
 
 
-def _trained_from(stage: Stage, in_memory: bool) -> Iterator[Any]:
+def _training_batches(stage: BenchmarkData, in_memory: bool) -> Iterator[Any]:
     """What a training without augmentation is fed by."""
-    photos = tfrecord.load(stage.packed, "train", in_memory)
+    photos = tfrecord.load_split(stage.packed, "train", in_memory)
     batches = pipeline.training_batches(
         photos, None, batch_size=stage.batch, seed=0, first_step=0, last_step=_ENDLESS
     )
     return (pixels for pixels, _ in batches)
 
 
-def _photo_files(stage: Stage) -> Sequence[Path]:
+def _photo_files(stage: BenchmarkData) -> Sequence[Path]:
     return stage.files
 
 
-def _shard_files(stage: Stage) -> Sequence[Path]:
+def _shard_files(stage: BenchmarkData) -> Sequence[Path]:
     return stage.shards
 
 
 READERS = (
-    Reader("generator", N_("ImageDataGenerator"), False, _generator, _photo_files),
-    Reader("keras", N_("image_dataset_from_directory"), False, _keras, _photo_files),
-    Reader("folder", N_("The lab, photo folder"), True, _folder, _photo_files),
-    Reader("tfrecord", N_("The lab, TFRecord"), True, _tfrecord, _shard_files),
-    Reader("memory", N_("The lab, memory"), True, _memory, _shard_files),
+    Reader("generator", N_("ImageDataGenerator"), False, _read_generator, _photo_files),
+    Reader("keras", N_("image_dataset_from_directory"), False, _read_keras, _photo_files),
+    Reader("folder", N_("The lab, photo folder"), True, _read_folder, _photo_files),
+    Reader("tfrecord", N_("The lab, TFRecord"), True, _read_tfrecord, _shard_files),
+    Reader("memory", N_("The lab, memory"), True, _read_memory, _shard_files),
 )
 """Batches are shuffled by all but the photo folder, whose files lie in mixed order already."""

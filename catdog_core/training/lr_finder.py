@@ -15,23 +15,23 @@ from math import floor, isfinite, log10, sqrt
 from statistics import mean, stdev
 
 from ..base.errors import CatDogError
-from ..base.field_specs import controls
+from ..base.field_specs import describe_fields
 from ..config import Training
 
-LOWEST, HIGHEST = 1e-5, 1.0
+MIN_RATE, MAX_RATE = 1e-5, 1.0
 STEPS = 100
-TOO_HIGH = 1.5
+DIVERGENCE_FACTOR = 1.5
 """The search ends where the smoothed loss is so many times its lowest."""
-_MEMORY = 0.9  # of the moving average that smooths the losses
-_LEAST = 20  # steps to tell anything from; so many at the start tell how noisy the losses are
-_CLEAR = 6.0  # a change of so many standard errors is none of chance
+_SMOOTHING = 0.9  # of the moving average that smooths the losses
+_MIN_STEPS = 20  # steps to tell anything from; so many at the start tell how noisy the losses are
+_MIN_STANDARD_ERRORS = 6.0  # a change of so many standard errors is none of chance
 
 Points = Sequence[tuple[float, float]]
 """(learning rate, loss of its step), the rates rising."""
 
 
 @dataclass(frozen=True)
-class Found:
+class RateSuggestion:
     """The outcome: the points, their smoothed losses, and the rate to use.
 
     `falls`: the rate is where the loss falls; otherwise only where it rises could be seen.
@@ -45,28 +45,28 @@ class Found:
 
 def rate_at(step: int, steps: int = STEPS) -> float:
     """The learning rate of a step of the search, counted from 0; equal factors apart."""
-    return float(LOWEST * (HIGHEST / LOWEST) ** (step / max(steps - 1, 1)))
+    return float(MIN_RATE * (MAX_RATE / MIN_RATE) ** (step / max(steps - 1, 1)))
 
 
-def smooth(losses: Sequence[float]) -> list[float]:
+def smooth_losses(losses: Sequence[float]) -> list[float]:
     """A moving average of the losses that owes nothing to its start."""
     found, mean, weight = [], 0.0, 1.0
     for loss in losses:
-        mean = _MEMORY * mean + (1 - _MEMORY) * loss
-        weight *= _MEMORY
+        mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss
+        weight *= _SMOOTHING
         found.append(mean / (1 - weight))
     return found
 
 
-def is_over(losses: Sequence[float]) -> bool:
+def has_diverged(losses: Sequence[float]) -> bool:
     """Whether longer steps can tell nothing more: the loss has flown away."""
     if not losses or not isfinite(losses[-1]):
         return bool(losses)
-    smoothed = smooth(losses)
-    return len(losses) >= _LEAST and smoothed[-1] > TOO_HIGH * min(smoothed)
+    smoothed = smooth_losses(losses)
+    return len(losses) >= _MIN_STEPS and smoothed[-1] > DIVERGENCE_FACTOR * min(smoothed)
 
 
-def suggest(points: Points) -> Found:
+def suggest_rate(points: Points) -> RateSuggestion:
     """The learning rate to use, rounded to one digit.
 
     Raises:
@@ -74,21 +74,25 @@ def suggest(points: Points) -> Found:
     """
     usable = [(rate, loss) for rate, loss in points if isfinite(loss)]
     losses = [loss for _, loss in usable]
-    smoothed = smooth(losses)
-    if len(usable) >= _LEAST:
-        start = mean(losses[:_LEAST])
-        clear = _CLEAR * stdev(losses[:_LEAST]) * sqrt((1 - _MEMORY) / (1 + _MEMORY))
-        settled = range(_LEAST - 1, len(smoothed))  # before, the average is one of too few
+    smoothed = smooth_losses(losses)
+    if len(usable) >= _MIN_STEPS:
+        start = mean(losses[:_MIN_STEPS])
+        clear = (
+            _MIN_STANDARD_ERRORS
+            * stdev(losses[:_MIN_STEPS])
+            * sqrt((1 - _SMOOTHING) / (1 + _SMOOTHING))
+        )
+        settled = range(_MIN_STEPS - 1, len(smoothed))  # before, the average is one of too few
         # What comes after the loss has risen tells nothing: a network that broke guesses again.
         risen = next((n for n in settled if smoothed[n] > start + clear), len(points))
-        calm = [n for n in settled if n < risen] or [_LEAST - 1]
+        calm = [n for n in settled if n < risen] or [_MIN_STEPS - 1]
         lowest = min(calm, key=smoothed.__getitem__)
         if start - smoothed[lowest] > clear:
-            rate = min(usable[_steepest(smoothed, lowest)][0], usable[lowest][0] / 10)
-            return Found(list(points), smoothed, _round(rate), falls=True)
+            rate = min(usable[_find_steepest(smoothed, lowest)][0], usable[lowest][0] / 10)
+            return RateSuggestion(list(points), smoothed, _round_rate(rate), falls=True)
         if risen < len(points) or len(usable) < len(points):  # or became no number
             rate = usable[min(risen, len(usable) - 1)][0] / 10
-            return Found(list(points), smoothed, _round(rate), falls=False)
+            return RateSuggestion(list(points), smoothed, _round_rate(rate), falls=False)
     raise CatDogError(
         "The loss neither fell nor rose at any of {n} learning rates, so none can be suggested."
         " Expected photos that can be told apart. Check the labels, or try larger batches.",
@@ -96,7 +100,7 @@ def suggest(points: Points) -> Found:
     )
 
 
-def _steepest(smoothed: Sequence[float], lowest: int) -> int:
+def _find_steepest(smoothed: Sequence[float], lowest: int) -> int:
     """Where the losses fall most before their lowest.
 
     Neighbours differ by chance: slopes are taken over a tenth of the way.
@@ -107,8 +111,8 @@ def _steepest(smoothed: Sequence[float], lowest: int) -> int:
     return max(end - reach // 2, 0)
 
 
-def _round(rate: float) -> float:
-    control = next(c for c in controls(Training) if c.name == "learning_rate")
+def _round_rate(rate: float) -> float:
+    control = next(c for c in describe_fields(Training) if c.name == "learning_rate")
     assert control.low is not None and control.high is not None
     rounded = float(f"{rate / 10 ** floor(log10(rate)):.0f}e{floor(log10(rate))}")
     return min(max(rounded, control.low), control.high)

@@ -13,10 +13,10 @@ from typing import Any
 import keras
 from keras import ops
 
-MOMENTUM = 0.95
+MUON_MOMENTUM = 0.95
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # pulls all singular values near 1 in a few steps
-_STEPS = 5
-_LIKE_ADAM = 0.2  # root mean square of Adam's usual step (Liu et al. 2025, arXiv:2502.16982)
+_NEWTON_SCHULZ_STEPS = 5
+_ADAM_STEP_RMS = 0.2  # root mean square of Adam's usual step (Liu et al. 2025, arXiv:2502.16982)
 
 
 def make(rate: float, decay: float) -> keras.optimizers.AdamW:
@@ -36,10 +36,10 @@ def make(rate: float, decay: float) -> keras.optimizers.AdamW:
             adam_step(gradient, variable, learning_rate)
             return
         momentum = made._momentums[made._get_variable_index(variable)]
-        made.assign(momentum, MOMENTUM * momentum + gradient)
-        ahead = gradient + MOMENTUM * momentum  # Nesterov's
-        step = equally_strong(ops.reshape(ahead, (-1, variable.shape[-1])))
-        scale = _LIKE_ADAM * math.sqrt(max(step.shape))
+        made.assign(momentum, MUON_MOMENTUM * momentum + gradient)
+        ahead = gradient + MUON_MOMENTUM * momentum  # Nesterov's
+        step = orthogonalize(ops.reshape(ahead, (-1, variable.shape[-1])))
+        scale = _ADAM_STEP_RMS * math.sqrt(max(step.shape))
         rate_now = ops.cast(learning_rate, variable.dtype) * scale
         made.assign_sub(variable, rate_now * ops.reshape(step, variable.shape))
 
@@ -47,7 +47,7 @@ def make(rate: float, decay: float) -> keras.optimizers.AdamW:
     return made
 
 
-def equally_strong(matrix: Any) -> Any:
+def orthogonalize(matrix: Any) -> Any:
     """Push all singular values of a (rows, columns) matrix near 1, by Newton-Schulz steps.
 
     The steps are taken on the small square of the matrix, whose product with it they end in: for
@@ -58,9 +58,9 @@ def equally_strong(matrix: Any) -> Any:
     x = matrix / (ops.norm(matrix) + 1e-7)
     square = ops.transpose(x) @ x if tall else x @ ops.transpose(x)
     one = total = ops.eye(square.shape[0], dtype=x.dtype)
-    for step in range(_STEPS):
+    for step in range(_NEWTON_SCHULZ_STEPS):
         change = a * one + b * square + c * square @ square
         total = change @ total if step else change
-        if step < _STEPS - 1:
+        if step < _NEWTON_SCHULZ_STEPS - 1:
             square = change @ square @ change
     return x @ total if tall else total @ x

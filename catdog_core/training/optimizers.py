@@ -11,30 +11,30 @@ import tensorflow as tf
 from ..config import Training
 from . import muon
 
-MOMENTUM = 0.9
-_UNDECAYED = ["bias", "gamma", "beta"]
+SGD_MOMENTUM = 0.9
+_NO_DECAY_NAMES = ["bias", "gamma", "beta"]
 """Weights that weight decay spares: it is there to keep kernels small."""
 
 
-def make(training: Training) -> keras.optimizers.Optimizer:
+def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
     """The optimizer of a training, at its highest learning rate and not built yet."""
     decay = training.weight_decay or None
     rate = training.learning_rate
     made: keras.optimizers.Optimizer
     if training.optimizer == "sgd":
-        made = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True, weight_decay=decay)
+        made = keras.optimizers.SGD(rate, momentum=SGD_MOMENTUM, nesterov=True, weight_decay=decay)
     elif training.optimizer == "muon":
         made = muon.make(rate, training.weight_decay)
     elif training.optimizer == "adamw":
         made = keras.optimizers.AdamW(rate, weight_decay=training.weight_decay)
     else:
         made = keras.optimizers.Adam(rate, weight_decay=decay)
-    made.exclude_from_weight_decay(var_names=_UNDECAYED)
+    made.exclude_from_weight_decay(var_names=_NO_DECAY_NAMES)
     return made
 
 
 @contextmanager
-def precision(training: Training) -> Iterator[None]:
+def precision_policy(training: Training) -> Iterator[None]:
     """Build and train inside this: with mixed precision where the training asks for it.
 
     Graphics cards take 16 bits as float16; processors, where they can at all, as bfloat16.

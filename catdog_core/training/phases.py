@@ -17,13 +17,13 @@ from .. import runs
 from ..config import Augmentation, Training
 from ..models import backbones, keras_models, transfer
 from ..runs import warm_start
-from ..runs.run_worker import Stopped, Told
-from ..storage.tfrecord import Packed, Photos
+from ..runs.run_worker import ProgressReporter, Stopped
+from ..storage.tfrecord import PackedDataset, PhotoSplit
 from . import features
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingPhase:
     """Epochs `first` up to `training.epochs` of a run, which goes on counting through them.
 
     `training` holds the settings as they are in this lesson, with steps resolved; `build` makes
@@ -32,16 +32,20 @@ class Lesson:
 
     training: Training
     first: int
-    train: Photos
-    validation: Photos
+    train: PhotoSplit
+    validation: PhotoSplit
     augmentation: Augmentation | None
     build: Callable[[], keras.Model]
     whole: Callable[[keras.Model], keras.Model] | None = None
 
 
-def plan(
-    run: runs.Run, packed: Packed, train: Photos, validation: Photos, state: Told
-) -> list[Lesson]:
+def plan_phases(
+    run: runs.Run,
+    packed: PackedDataset,
+    train: PhotoSplit,
+    validation: PhotoSplit,
+    state: ProgressReporter,
+) -> list[TrainingPhase]:
     """The lessons of a run, in their order.
 
     Args:
@@ -58,33 +62,33 @@ def plan(
     training = run.training
     assert training is not None
     if training.model == backbones.TRANSFER:
-        return _transfer(run, training, packed, train, validation, state)
+        return _transfer_phases(run, training, packed, train, validation, state)
 
     def build() -> keras.Model:
-        start = run.folder / warm_start.START if run.parent else None
-        return keras_models.fresh(training, run.classes, start)
+        start = run.folder / warm_start.INITIAL_WEIGHTS_FILE if run.parent else None
+        return keras_models.build_initialized(training, run.classes, start)
 
-    return [Lesson(training, 0, train, validation, run.augmentation, build)]
+    return [TrainingPhase(training, 0, train, validation, run.augmentation, build)]
 
 
-def _transfer(
+def _transfer_phases(
     run: runs.Run,
     training: Training,
-    packed: Packed,
-    train: Photos,
-    validation: Photos,
-    state: Told,
-) -> list[Lesson]:
-    network = transfer.build(training.backbone, training.image_size)
-    looks = _looks(training, run.augmentation)
-    seen, judged = _see(training, network, packed, train, validation, looks, state)
+    packed: PackedDataset,
+    train: PhotoSplit,
+    validation: PhotoSplit,
+    state: ProgressReporter,
+) -> list[TrainingPhase]:
+    network = transfer.build_backbone(training.backbone, training.image_size)
+    looks = _feature_passes(training, run.augmentation)
+    seen, judged = _extract_features(training, network, packed, train, validation, looks, state)
     head_epochs = training.epochs - (training.unfreeze_epochs if training.unfreeze else 0)
 
     def build_head() -> keras.Model:
         keras.utils.set_random_seed(training.seed)
-        return transfer.head(network.output_shape[1], len(run.classes))
+        return transfer.build_head(network.output_shape[1], len(run.classes))
 
-    head = Lesson(
+    head = TrainingPhase(
         training.model_copy(
             update={
                 "epochs": head_epochs,
@@ -96,52 +100,56 @@ def _transfer(
         judged,
         None,  # the photos were changed before the network looked at them
         build_head,
-        lambda model: transfer.together(network, model),
+        lambda model: transfer.attach_head(network, model),
     )
     if not training.unfreeze:
         return [head]
-    return [head, _unfrozen(run, training, head_epochs, train, validation)]
+    return [head, _fine_tuning_phase(run, training, head_epochs, train, validation)]
 
 
-def _unfrozen(
-    run: runs.Run, training: Training, first: int, train: Photos, validation: Photos
-) -> Lesson:
+def _fine_tuning_phase(
+    run: runs.Run, training: Training, first: int, train: PhotoSplit, validation: PhotoSplit
+) -> TrainingPhase:
     best = run.folder / "best.keras"
 
     def build() -> keras.Model:
-        model = keras_models.load(best)
-        transfer.unfreeze(model, training.backbone, training.unfreeze)
+        model = keras_models.load_model(best)
+        transfer.unfreeze_blocks(model, training.backbone, training.unfreeze)
         return model
 
     calm = {"learning_rate": training.unfreeze_rate, "schedule": "cosine", "warmup_epochs": 0}
     settings = training.model_copy(update=calm)
     # Kept without the optimizer's state, which would double the file.
-    return Lesson(settings, first, train, validation, run.augmentation, build, lambda model: model)
+    return TrainingPhase(
+        settings, first, train, validation, run.augmentation, build, lambda model: model
+    )
 
 
-def _looks(training: Training, augmentation: Augmentation | None) -> list[features.Pass]:
+def _feature_passes(
+    training: Training, augmentation: Augmentation | None
+) -> list[features.FeaturePass]:
     """The photos as they are, and where augmentation is on, changed versions of them."""
-    still = backbones.still(augmentation)
-    count = backbones.looks(training, augmentation) - 1
-    changed = [features.Pass(still, training.seed, n) for n in range(count)]
-    return [features.Pass(), *changed]
+    still = backbones.per_photo_augmentation(augmentation)
+    count = backbones.count_feature_passes(training, augmentation) - 1
+    changed = [features.FeaturePass(still, training.seed, n) for n in range(count)]
+    return [features.FeaturePass(), *changed]
 
 
-def _see(
+def _extract_features(
     training: Training,
     network: keras.Model,
-    packed: Packed,
-    train: Photos,
-    validation: Photos,
-    looks: list[features.Pass],
-    state: Told,
-) -> tuple[Photos, Photos]:
+    packed: PackedDataset,
+    train: PhotoSplit,
+    validation: PhotoSplit,
+    looks: list[features.FeaturePass],
+    state: ProgressReporter,
+) -> tuple[PhotoSplit, PhotoSplit]:
     """Features of all looks at the training photos, one after the other, and of validation's."""
-    forward = features.compiled(network)
+    forward = features.compile_forward(network)
     total = len(train.files) * len(looks) + len(validation.files)
     done = 0
 
-    def see(photos: Photos, split: str, look: features.Pass) -> Photos:
+    def see(photos: PhotoSplit, split: str, look: features.FeaturePass) -> PhotoSplit:
         nonlocal done
         before = done
 
@@ -150,14 +158,14 @@ def _see(
                 raise Stopped
             state.update(phase="features", packed=before + count, photos=total)
 
-        place = _place(packed.path, training.backbone, split, look)
-        found = features.of(photos, place, forward, look, progress)
+        place = _features_path(packed.path, training.backbone, split, look)
+        found = features.compute_features(photos, place, forward, look, progress)
         done += len(photos.files)
         return found
 
-    judged = see(validation, "validation", features.Pass())
-    return features.joined([see(train, "train", look) for look in looks]), judged
+    judged = see(validation, "validation", features.FeaturePass())
+    return features.concatenate_passes([see(train, "train", look) for look in looks]), judged
 
 
-def _place(entry: Path, name: str, split: str, look: features.Pass) -> Path:
+def _features_path(entry: Path, name: str, split: str, look: features.FeaturePass) -> Path:
     return entry / f"features-{name}-{split}{look.key}.npz"

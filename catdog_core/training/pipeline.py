@@ -22,17 +22,17 @@ from numpy.typing import NDArray
 from ..augmentation import augment
 from ..base.errors import CatDogError
 from ..config import Augmentation
-from ..storage.tfrecord import Photos
+from ..storage.tfrecord import PhotoSplit
 
-_ORDER, _AUGMENT = 1, 2  # streams of chance drawn from one seed
+_SHUFFLE_STREAM, _AUGMENT_STREAM = 1, 2  # streams of chance drawn from one seed
 _WORKERS = 2
-_met: list[CatDogError] = []  # in threads that prepare batches
+_batch_errors: list[CatDogError] = []  # in threads that prepare batches
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
 Batch: TypeAlias = tuple[NDArray[Any], Labels] | tuple[NDArray[Any], Labels, NDArray[np.float32]]
 
 
 def training_batches(
-    photos: Photos,
+    photos: PhotoSplit,
     augmentation: Augmentation | None,
     *,
     batch_size: int,
@@ -60,7 +60,7 @@ def training_batches(
         balanced: give each photo a weight that makes its class as heavy as any other.
 
     Yields:
-        images (B, S, S, 3) float32 0..255, labels as `encode` shapes them, and where `balanced`,
+        images (B, S, S, 3) float32 0..255, labels as `encode_labels` shapes them, and where `balanced`,
         weights (B,) float32.
     """
     count = len(photos.labels)
@@ -70,13 +70,13 @@ def training_batches(
 
     @lru_cache(maxsize=4)
     def order(number: int) -> NDArray[np.int64]:
-        return np.random.default_rng((seed, _ORDER, number)).permutation(count)
+        return np.random.default_rng((seed, _SHUFFLE_STREAM, number)).permutation(count)
 
     def batch(step: int) -> Batch:
         places = np.arange(step * batch_size, (step + 1) * batch_size)
         chosen = np.array([order(place // count)[place % count] for place in places])
         images, labels = photos.images[chosen], photos.labels[chosen]
-        rng = np.random.default_rng((seed, _AUGMENT, step))
+        rng = np.random.default_rng((seed, _AUGMENT_STREAM, step))
         if augmentation is not None:
             images = augment.batch(images, augmentation, rng)
         if not shares:
@@ -88,11 +88,11 @@ def training_batches(
         soft = soft * np.float32(1 - label_smoothing) + np.float32(label_smoothing / classes)
         return images, soft[:, 1] if classes == 2 else soft, *heavy
 
-    return _batches(batch, photos, first_step, last_step, classes, shares, balanced)
+    return _build_tf_dataset(batch, photos, first_step, last_step, classes, shares, balanced)
 
 
-def plain_batches(
-    photos: Photos,
+def eval_batches(
+    photos: PhotoSplit,
     batch_size: int,
     steps: int | None = None,
     *,
@@ -113,24 +113,24 @@ def plain_batches(
 
     def batch(step: int) -> Batch:
         part = slice(step * batch_size, (step + 1) * batch_size)
-        return photos.images[part], encode(photos.labels[part], classes, shares)
+        return photos.images[part], encode_labels(photos.labels[part], classes, shares)
 
-    return _batches(batch, photos, 0, min(steps or whole, whole), classes, shares)
+    return _build_tf_dataset(batch, photos, 0, min(steps or whole, whole), classes, shares)
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def reraise_data_errors() -> Iterator[None]:
     """Raise an error met while a batch was prepared as itself, not as TensorFlow tells of it.
 
     Raises:
         CatDogError: such as a damaged shard.
     """
-    _met.clear()
+    _batch_errors.clear()
     try:
         yield
     except tf.errors.OpError as error:
-        if _met:
-            raise _met[0] from error
+        if _batch_errors:
+            raise _batch_errors[0] from error
         raise
 
 
@@ -150,7 +150,7 @@ def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32
     return weights.astype(np.float32)
 
 
-def encode(labels: NDArray[np.int64], classes: int, shares: bool) -> Labels:
+def encode_labels(labels: NDArray[np.int64], classes: int, shares: bool) -> Labels:
     """Class numbers (B,) as the loss takes them.
 
     Returns:
@@ -162,9 +162,9 @@ def encode(labels: NDArray[np.int64], classes: int, shares: bool) -> Labels:
     return one_hot(labels, classes) if classes > 2 else labels.astype(np.float32)
 
 
-def _batches(
+def _build_tf_dataset(
     batch: Callable[[int], Batch],
-    photos: Photos,
+    photos: PhotoSplit,
     first: int,
     last: int,
     classes: int,
@@ -184,7 +184,7 @@ def _batches(
         try:
             return batch(step)
         except CatDogError as error:
-            _met.append(error)
+            _batch_errors.append(error)
             raise
 
     def prepare(step: tf.Tensor) -> tuple[tf.Tensor, ...]:

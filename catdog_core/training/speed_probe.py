@@ -20,13 +20,13 @@ from ..models import backbones
 from ..runs import run_folder
 from . import lr_finder
 
-Kind = Literal["rates", "speed"]
-Tell = subprocess_jobs.OnEvent
+ProbeKind = Literal["rates", "speed"]
+OnProbeEvent = subprocess_jobs.OnEvent
 """Called with {"phase", "done", "total"}, or {"rate", "loss"}. What it raises ends the trial."""
-_STARTED = time.monotonic()
-_WARM = 2  # steps before the clock counts: the first ones build the graph
-_SECONDS = 6.0  # of timed steps, at most
-_STEPS = 30  # of them, at most
+_PROCESS_START = time.monotonic()
+_WARMUP_STEPS = 2  # steps before the clock counts: the first ones build the graph
+_MAX_SECONDS = 6.0  # of timed steps, at most
+_MAX_STEPS = 30  # of them, at most
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Speed:
     start: float
 
 
-def rates(
-    dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: Tell
-) -> lr_finder.Found:
+def probe_learning_rates(
+    dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: OnProbeEvent
+) -> lr_finder.RateSuggestion:
     """Look for a learning rate: up to `lr_finder.STEPS` steps of ever higher ones.
 
     Raises:
@@ -56,14 +56,14 @@ def rates(
             points.append((float(line["rate"]), float(line["loss"])))
         tell(line)
 
-    _run("rates", dataset, training, augmentation, note)
-    return lr_finder.suggest(points)
+    _run_probe("rates", dataset, training, augmentation, note)
+    return lr_finder.suggest_rate(points)
 
 
-def speed(
-    dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: Tell
+def probe_speed(
+    dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: OnProbeEvent
 ) -> Speed:
-    """Time a few steps. Raises CatDogError as `rates`."""
+    """Time a few steps. Raises CatDogError as `probe_learning_rates`."""
     found: list[dict[str, Any]] = []
 
     def note(line: dict[str, Any]) -> None:
@@ -71,14 +71,18 @@ def speed(
             found.append(line)
         tell(line)
 
-    _run("speed", dataset, training, augmentation, note)
+    _run_probe("speed", dataset, training, augmentation, note)
     if not found:
         raise CatDogError("The training could not be timed. Try again.")
     return Speed(**{name: float(found[-1][name]) for name in ("step", "validation", "start")})
 
 
-def _run(
-    kind: Kind, dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: Tell
+def _run_probe(
+    kind: ProbeKind,
+    dataset: Dataset,
+    training: Training,
+    augmentation: Augmentation | None,
+    tell: OnProbeEvent,
 ) -> None:
     if training.model == backbones.TRANSFER:
         raise CatDogError(
@@ -98,54 +102,57 @@ def _run(
             tell(event)
 
     subprocess_jobs.run_subprocess(
-        "catdog_core.training.speed_probe", asked, tell_progress, _SILENT
+        "catdog_core.training.speed_probe", asked, tell_progress, _NO_ANSWER
     )
 
 
-_SILENT = N_(
+_NO_ANSWER = N_(
     "The trial ended without saying why; the machine may have run out of memory. Choose a smaller"
     " batch size or image size, or close other programs, then try again."
 )
 
 
-def _answer(request: dict[str, Any]) -> None:
-    """Do what `_run` asks for, in the subprocess."""
+def _handle_request(request: dict[str, Any]) -> None:
+    """Do what `_run_probe` asks for, in the subprocess."""
     subprocess_jobs.emit(phase="starting", done=0, total=0)
     library_output.import_tensorflow()
-    trial = _Trial(request)
+    trial = _Probe(request)
     if request["kind"] == "rates":
         trial.rates()
     else:
         trial.speed()
 
 
-class _Trial:
+class _Probe:
     """A training set up as the worker would, and not kept."""
 
     def __init__(self, asked: dict[str, Any]) -> None:
-        from ..base.field_specs import parse
+        from ..base.field_specs import parse_settings
         from ..data import datasets
         from ..models import keras_models
         from ..storage import tfrecord
         from . import optimizers, pipeline, subset
 
-        training = self.training = parse(Training, asked["training"])
+        training = self.training = parse_settings(Training, asked["training"])
         changes = asked["augmentation"]
-        augmentation = parse(Augmentation, changes) if changes else None
-        dataset = datasets.as_of(asked["dataset"], asked["fingerprint"])
-        packed = tfrecord.cached(
-            dataset, training.image_size, _packing, run_folder.fingerprints_in_use()
+        augmentation = parse_settings(Augmentation, changes) if changes else None
+        dataset = datasets.load_dataset_as_of(asked["dataset"], asked["fingerprint"])
+        packed = tfrecord.pack_to_cache(
+            dataset, training.image_size, _emit_packing, run_folder.fingerprints_in_use()
         )
-        photos, checked = tfrecord.load(packed, "train"), tfrecord.load(packed, "validation")
+        photos, checked = (
+            tfrecord.load_split(packed, "train"),
+            tfrecord.load_split(packed, "validation"),
+        )
         if training.train_photos:
             chosen = dataset.subset(training.train_photos, training.seed).items("train")
-            photos = subset.of(photos, {item.file for item in chosen})
+            photos = subset.subset_by_files(photos, {item.file for item in chosen})
         mixes = augmentation is not None and augmentation.mixes
         shares, classes = mixes or training.label_smoothing > 0, len(dataset.classes)
-        self.precision = optimizers.precision(training)
+        self.precision = optimizers.precision_policy(training)
         self.precision.__enter__()  # for the rest of this process
-        self.model = keras_models.fresh(training, dataset.classes)
-        keras_models.compile_for_training(self.model, optimizers.make(training), shares)
+        self.model = keras_models.build_initialized(training, dataset.classes)
+        keras_models.compile_for_training(self.model, optimizers.build_optimizer(training), shares)
         self.batches: Iterator[Any] = iter(
             pipeline.training_batches(
                 photos,
@@ -159,7 +166,7 @@ class _Trial:
                 balanced=training.class_weights,
             )
         )
-        self.validation = pipeline.plain_batches(
+        self.validation = pipeline.eval_batches(
             checked, training.batch_size, classes=classes, shares=shares
         )
 
@@ -176,37 +183,37 @@ class _Trial:
             self.model.optimizer.learning_rate = rate
             losses.append(self.step())
             subprocess_jobs.emit(rate=rate, loss=losses[-1], done=number + 1, total=lr_finder.STEPS)
-            if lr_finder.is_over(losses):
+            if lr_finder.has_diverged(losses):
                 break
 
     def speed(self) -> None:
         """Time steps and validation batches, and tell."""
         subprocess_jobs.emit(phase="timing", done=0, total=0)
-        for _ in range(_WARM):
+        for _ in range(_WARMUP_STEPS):
             self.step()
-        start = time.monotonic() - _STARTED
-        step = _timed(lambda _: self.step(), range(_STEPS))
-        whole = list(islice(self.validation, _WARM + 5))
-        for batch in whole[:_WARM]:
+        start = time.monotonic() - _PROCESS_START
+        step = _time_calls(lambda _: self.step(), range(_MAX_STEPS))
+        whole = list(islice(self.validation, _WARMUP_STEPS + 5))
+        for batch in whole[:_WARMUP_STEPS]:
             self.model.test_on_batch(*batch)
-        validation = _timed(lambda batch: self.model.test_on_batch(*batch), whole)
+        validation = _time_calls(lambda batch: self.model.test_on_batch(*batch), whole)
         subprocess_jobs.emit(step=step, validation=validation, start=start)
 
 
-def _timed(work: Any, over: Any) -> float:
-    """Seconds that `work` takes for one of `over`, until `_SECONDS` have gone by."""
+def _time_calls(work: Any, over: Any) -> float:
+    """Seconds that `work` takes for one of `over`, until `_MAX_SECONDS` have gone by."""
     begun, done = time.monotonic(), 0
     for item in over:
         work(item)
         done += 1
-        if time.monotonic() - begun > _SECONDS:
+        if time.monotonic() - begun > _MAX_SECONDS:
             break
     return (time.monotonic() - begun) / max(done, 1)
 
 
-def _packing(done: int, total: int) -> None:
+def _emit_packing(done: int, total: int) -> None:
     subprocess_jobs.emit(phase="packing", done=done, total=total)
 
 
 if __name__ == "__main__":
-    subprocess_jobs.handle_request(_answer)
+    subprocess_jobs.handle_request(_handle_request)

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from ..storage.shard_images import PartImages
-from ..storage.tfrecord import Photos
+from ..storage.tfrecord import PhotoSplit
 
 
-def of(photos: Photos, files: Collection[str]) -> Photos:
+def subset_by_files(photos: PhotoSplit, files: Collection[str]) -> PhotoSplit:
     """The photos with these file names, in their order; unknown names are passed over."""
     wanted = set(files)
     places = np.array([n for n, file in enumerate(photos.files) if file in wanted], np.int64)

@@ -33,24 +33,24 @@ TAGS: dict[str, dict[str, str]] = {
 """By folder: the numbers of an epoch, and what TensorBoard calls them."""
 
 
-def root() -> Path:
+def default_logdir() -> Path:
     """The folder for the event files of this workspace, the default LOGDIR."""
-    return files.workspace() / "tensorboard"
+    return files.workspace_folder() / "tensorboard"
 
 
-def command(logdir: Path) -> str:
+def tensorboard_command(logdir: Path) -> str:
     """The shell line that starts TensorBoard on a folder of event files."""
     parts = ["tensorboard", "--logdir", str(logdir)]
     return subprocess.list2cmdline(parts) if os.name == "nt" else shlex.join(parts)
 
 
-def refuse_missing() -> None:
+def check_tensorboard_installed() -> None:
     """Raise CatDogError when the package is not installed; imports nothing."""
     if importlib.util.find_spec("tensorboard") is None:
         raise CatDogError("TensorBoard is not installed. Install it with: pip install tensorboard")
 
 
-def write(run: Run, logdir: Path) -> Path:
+def write_event_files(run: Run, logdir: Path) -> Path:
     """Write the event files of a run anew, and return their folder.
 
     TensorBoard's writer loads TensorFlow.
@@ -65,15 +65,16 @@ def write(run: Run, logdir: Path) -> Path:
     """
     if not run.epochs or run.training is None:
         raise RunError(
-            "Run '{name}' has no epoch yet. Train it first.", name=files.shown(run.name or run.id)
+            "Run '{name}' has no epoch yet. Train it first.",
+            name=files.truncate_for_display(run.name or run.id),
         )
-    refuse_missing()
+    check_tensorboard_installed()
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.plugins.hparams import api
     from tensorboard.plugins.scalar.summary import scalar_pb
 
     folder = logdir / run.id
-    with files.telling(folder), files.making(folder) as building:
+    with files.wrap_os_errors(folder), files.atomic_directory(folder) as building:
         if not run.is_history:
             values = _hyperparameters(run)
             start = api.hparams_pb(values, trial_id=run.id, start_time_secs=run.created)
@@ -81,7 +82,7 @@ def write(run: Run, logdir: Path) -> Path:
         for part, tags in TAGS.items():
             time, events = run.created, []
             for row in run.epochs:
-                time += files.number(row.get("seconds"))
+                time += files.float_or_default(row.get("seconds"))
                 events += [
                     Event(wall_time=time, step=row["epoch"] + 1, summary=scalar_pb(tag, row[name]))
                     for name, tag in tags.items()

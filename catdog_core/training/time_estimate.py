@@ -17,15 +17,23 @@ from ..data.datasets import Dataset
 from ..runs.run_folder import Run
 from .speed_probe import Speed
 
-SAME = ("model", "image_size", "batch_size", "optimizer", "mixed_precision", "backbone", "unfreeze")
+SPEED_SETTINGS = (
+    "model",
+    "image_size",
+    "batch_size",
+    "optimizer",
+    "mixed_precision",
+    "backbone",
+    "unfreeze",
+)
 """Settings that must agree for one training to tell of another's speed."""
-_FORWARD = 1 / 3
+_VALIDATION_COST = 1 / 3
 """What validating a photo costs, as a part of training on it: one way through instead of both."""
 FORMAT = 1
-_KEPT = 100
+_MAX_SPEEDS = 100
 
 
-def photos(training: Training, dataset: Dataset) -> dict[str, int]:
+def count_photos(training: Training, dataset: Dataset) -> dict[str, int]:
     """How many photos train and validate."""
     counts = {split: len(dataset.items(split)) for split in ("train", "validation")}
     if training.train_photos:
@@ -33,75 +41,75 @@ def photos(training: Training, dataset: Dataset) -> dict[str, int]:
     return counts
 
 
-def seconds(training: Training, counts: Mapping[str, int], speed: Speed) -> float:
+def estimate_seconds(training: Training, counts: Mapping[str, int], speed: Speed) -> float:
     """The time of a whole training at a measured speed."""
     steps = training.steps(counts["train"]) * speed.step
     validation = training.validation_batches(counts["validation"]) * speed.validation
     return speed.start + training.epochs * (steps + validation)
 
 
-def from_runs(
+def estimate_from_runs(
     training: Training,
     augmentation: Augmentation | None,
     counts: Mapping[str, int],
     runs: Sequence[Run],
 ) -> tuple[float, Run] | None:
     """The time that the latest run of the same kind suggests, in seconds, and that run."""
-    mine = kind(training, augmentation)
+    mine = speed_key(training, augmentation)
     for run in runs:
         if run.training is None or run.is_history or run.workers > 1 or not run.epochs:
             continue
-        if kind(run.training, run.augmentation) != mine:
+        if speed_key(run.training, run.augmentation) != mine:
             continue
         there = {"train": run.train_photos, "validation": run.validation_photos}
         epoch = median(float(row.get("seconds", 0)) for row in run.epochs)
-        work = _work(training, counts) / _work(run.training, there)
+        work = _epoch_work(training, counts) / _epoch_work(run.training, there)
         return training.epochs * epoch * work, run
     return None
 
 
-def kind(training: Training, augmentation: Augmentation | None) -> str:
+def speed_key(training: Training, augmentation: Augmentation | None) -> str:
     """What trainings of one speed have in common, as a short digest."""
-    what = {name: getattr(training, name) for name in SAME}
-    what["network"] = _network(training)
+    what = {name: getattr(training, name) for name in SPEED_SETTINGS}
+    what["network"] = _network_json(training)
     what["augmentation"] = sorted(augmentation.active) if augmentation else []
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def remember(key: str, speed: Speed) -> None:
+def store_speed(key: str, speed: Speed) -> None:
     """Keep a measured speed in the workspace."""
-    known = {**_measured(), key: asdict(speed)}
+    known = {**_read_speeds(), key: asdict(speed)}
     with suppress(CatDogError):
-        speeds = dict(list(known.items())[-_KEPT:])
-        files.write_json(_place(), {"format": FORMAT, "speeds": speeds})
+        speeds = dict(list(known.items())[-_MAX_SPEEDS:])
+        files.write_json(_speeds_path(), {"format": FORMAT, "speeds": speeds})
 
 
-def measured(key: str) -> Speed | None:
+def load_speed(key: str) -> Speed | None:
     """The speed measured for trainings of a kind."""
     with suppress(KeyError, TypeError, ValueError):
-        return Speed(**{k: float(v) for k, v in _measured()[key].items()})
+        return Speed(**{k: float(v) for k, v in _read_speeds()[key].items()})
     return None
 
 
-def _measured() -> dict[str, dict[str, float]]:
-    found = files.read_object(_place())
+def _read_speeds() -> dict[str, dict[str, float]]:
+    found = files.read_json_object(_speeds_path())
     if "format" not in found:
         return found  # as it was before it told its format
     return dict(found["speeds"]) if found["format"] == FORMAT else {}
 
 
-def _place() -> Path:
-    return files.workspace() / "cache" / "speeds.json"
+def _speeds_path() -> Path:
+    return files.workspace_folder() / "cache" / "speeds.json"
 
 
-def _work(training: Training, counts: Mapping[str, int]) -> float:
+def _epoch_work(training: Training, counts: Mapping[str, int]) -> float:
     """Training on how many photos an epoch is worth."""
     batch = training.batch_size
     checked = min(training.validation_batches(counts["validation"]) * batch, counts["validation"])
-    return training.steps(counts["train"]) * batch + _FORWARD * checked
+    return training.steps(counts["train"]) * batch + _VALIDATION_COST * checked
 
 
-def _network(training: Training) -> str:
+def _network_json(training: Training) -> str:
     if training.model != "custom":
         return ""
     return (training.network or Network()).model_dump_json()

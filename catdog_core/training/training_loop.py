@@ -14,13 +14,13 @@ from ..config import schedules
 from ..data import datasets, fingerprint
 from ..models import keras_models, untrusted_models
 from ..runs import run_folder
-from ..runs.run_worker import Stopped, Told
+from ..runs.run_worker import ProgressReporter, Stopped
 from ..storage import tfrecord
 from . import callbacks, ema, optimizers, phases, pipeline, subset
-from .phases import Lesson
+from .phases import TrainingPhase
 
 
-def train(run: runs.Run, state: Told) -> None:
+def train_model(run: runs.Run, state: ProgressReporter) -> None:
     """Train a run from its start, or from its last whole epoch, to its end.
 
     Args:
@@ -35,29 +35,31 @@ def train(run: runs.Run, state: Told) -> None:
     assert training is not None
 
     # 1. The photos, decoded and fitted once, kept as uint8.
-    dataset = _dataset(run)
-    packed = tfrecord.cached(
-        dataset, training.image_size, _packing(state), run_folder.fingerprints_in_use()
+    dataset = _load_dataset(run)
+    packed = tfrecord.pack_to_cache(
+        dataset, training.image_size, _packing_progress(state), run_folder.fingerprints_in_use()
     )
-    train_photos = tfrecord.load(packed, "train")  # images (N, S, S, 3) uint8, labels (N,)
-    validation_photos = tfrecord.load(packed, "validation")
+    train_photos = tfrecord.load_split(packed, "train")  # images (N, S, S, 3) uint8, labels (N,)
+    validation_photos = tfrecord.load_split(packed, "validation")
     if training.train_photos:
         some = dataset.subset(training.train_photos, training.seed)
-        train_photos = subset.of(train_photos, {item.file for item in some.items("train")})
+        train_photos = subset.subset_by_files(
+            train_photos, {item.file for item in some.items("train")}
+        )
 
-    next_epoch, rows = _whole_epochs(run)
+    next_epoch, rows = _completed_epochs(run)
 
-    with pipeline.plain_errors():
-        for lesson in phases.plan(run, packed, train_photos, validation_photos, state):
+    with pipeline.reraise_data_errors():
+        for lesson in phases.plan_phases(run, packed, train_photos, validation_photos, state):
             if next_epoch < lesson.training.epochs:
-                _teach(run, state, lesson, rows, next_epoch)
+                _train_phase(run, state, lesson, rows, next_epoch)
                 next_epoch = lesson.training.epochs
 
 
-def _teach(
+def _train_phase(
     run: runs.Run,
-    state: Told,
-    lesson: Lesson,
+    state: ProgressReporter,
+    lesson: TrainingPhase,
     rows: list[dict[str, Any]],
     next_epoch: int,
 ) -> None:
@@ -68,14 +70,14 @@ def _teach(
     shares = mixes or training.label_smoothing > 0  # then labels are shares of the classes
     backup = run.folder / "backup.keras" if next_epoch > lesson.first else None
 
-    with optimizers.precision(training):
+    with optimizers.precision_policy(training):
         # 2. The model: fresh from the seed, or as it was after the last whole epoch.
         if backup:
-            model = keras_models.load(backup, compiled=True)
-            keras_models.go_on(model, optimizers.make(training), shares)
+            model = keras_models.load_model(backup, compiled=True)
+            keras_models.recompile_keep_state(model, optimizers.build_optimizer(training), shares)
         else:
             model = lesson.build()
-            keras_models.compile_for_training(model, optimizers.make(training), shares)
+            keras_models.compile_for_training(model, optimizers.build_optimizer(training), shares)
 
         # 3. The batches: every step follows from (seed, step), so any epoch can be the first.
         batches = pipeline.training_batches(
@@ -89,7 +91,7 @@ def _teach(
             label_smoothing=training.label_smoothing,
             balanced=training.class_weights,
         )
-        validation = pipeline.plain_batches(
+        validation = pipeline.eval_batches(
             lesson.validation,
             training.batch_size,
             training.validation_steps,
@@ -105,35 +107,35 @@ def _teach(
             epochs=training.epochs,
             steps_per_epoch=steps,
             shuffle=False,  # the pipeline has its own, keyed by the seed
-            callbacks=_callbacks(run, state, lesson, rows, backup),
+            callbacks=_build_callbacks(run, state, lesson, rows, backup),
             verbose=0,
         )
 
 
-def _callbacks(
+def _build_callbacks(
     run: runs.Run,
-    state: Told,
-    lesson: Lesson,
+    state: ProgressReporter,
+    lesson: TrainingPhase,
     rows: list[dict[str, Any]],
     backup: Path | None,
 ) -> list[keras.callbacks.Callback]:
     """What steers the training, tells of it and keeps its results."""
     training = lesson.training
     assert training.steps_per_epoch is not None
-    steering: list[Any] = [callbacks.KeyedRandomness(training.seed)]
-    if not schedules.is_fixed(training):
+    steering: list[Any] = [callbacks.ReseedDropout(training.seed)]
+    if not schedules.is_constant(training):
         steps = training.steps_per_epoch
-        steering.append(callbacks.Scheduled(training, steps, rows, lesson.first))
+        steering.append(callbacks.LearningRateSchedule(training, steps, rows, lesson.first))
     averaged = None
     if training.weight_averaging:
         averaged = ema.AveragedWeights(training.weight_averaging, backup)
         steering.append(averaged)
-    keeper = callbacks.Keeper(run, training, rows, averaged, lesson.whole)
-    looks_back = callbacks.EpochWeights(run.folder, training, averaged, lesson.whole)
-    return [*steering, callbacks.Progress(run, state), keeper, looks_back]
+    keeper = callbacks.CheckpointSaver(run, training, rows, averaged, lesson.whole)
+    looks_back = callbacks.EpochWeightsSaver(run.folder, training, averaged, lesson.whole)
+    return [*steering, callbacks.ProgressLogger(run, state), keeper, looks_back]
 
 
-def _whole_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
+def _completed_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
     """The epoch after the last whole one, and the rows of those that are.
 
     A row that was not written before a kill is added to the metrics.
@@ -144,23 +146,23 @@ def _whole_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
     backup = run.folder / "backup.keras"
     if not backup.exists():
         return 0, []
-    untrusted_models.inspect(backup, compiled=True)
-    kept = keras_models.about(backup)
+    untrusted_models.inspect_model_file(backup, compiled=True)
+    kept = keras_models.read_metadata(backup)
     last = int(kept["epoch"])
     rows = [row for row in run.epochs if row["epoch"] <= last]
     if "row" in kept and (not rows or rows[-1]["epoch"] != last):
         rows.append(kept["row"])  # killed after the resume point, before the line of the metrics
-        files.append_line(run.folder / "metrics.jsonl", kept["row"])
+        files.append_json_line(run.folder / "metrics.jsonl", kept["row"])
     return last + 1, rows
 
 
-def _dataset(run: runs.Run) -> datasets.Dataset:
+def _load_dataset(run: runs.Run) -> datasets.Dataset:
     # What was decided about the photos since concerns later runs only. A run that came from another
     # lab knows them by another name.
-    found = fingerprint.find(run.dataset_fingerprint, run.dataset_id)
+    found = fingerprint.find_by_fingerprint(run.dataset_fingerprint, run.dataset_id)
     if found is not None:
         return found
-    dataset = datasets.load(run.dataset_id)
+    dataset = datasets.load_dataset(run.dataset_id)
     raise RunError(
         "The photos of '{name}' have changed since run '{run}' was made. Expected the same ones to"
         " go on with. Start a new run.",
@@ -169,7 +171,7 @@ def _dataset(run: runs.Run) -> datasets.Dataset:
     )
 
 
-def _packing(state: Told) -> tfrecord.Progress:
+def _packing_progress(state: ProgressReporter) -> tfrecord.Progress:
     def progress(done: int, total: int) -> None:
         if state.stop_wanted:
             raise Stopped

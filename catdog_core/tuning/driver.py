@@ -26,17 +26,17 @@ from ..runs import run_worker
 from . import groups, ray_session
 from .groups import Group
 
-_LOOK = 0.3  # seconds between two looks at Ray, and at the last workers
-_CALM = 30.0  # seconds the last workers may take to stop
-_PATIENCE = 300.0  # seconds Ray may take to be there; on a busy machine its start takes a minute
-_HEARING = 5.0  # seconds a stop waits for Ray to be there
-_SILENT = N_(
+_POLL_SECONDS = 0.3  # seconds between two looks at Ray, and at the last workers
+_RUNS_STOP_TIMEOUT = 30.0  # seconds the last workers may take to stop
+_RAY_TIMEOUT = 300.0  # seconds Ray may take to be there; on a busy machine its start takes a minute
+_STOP_TIMEOUT = 5.0  # seconds a stop waits for Ray to be there
+_RAY_NOT_READY = N_(
     "Ray was not there after {seconds} seconds: its cluster listens, but takes no work. Look at its"
     " logs, or use another address, then start the sweep again."
 )
 
 
-class SweepState(run_worker.State):
+class SweepState(run_worker.WorkerState):
     """The driver's state.json: as a worker's, with what its trials do."""
 
     proof = "sweep.json"
@@ -55,7 +55,7 @@ class SweepState(run_worker.State):
     def write(self, **values: Any) -> None:
         """Write the state now, with the trials as they are."""
         with suppress(CatDogError, OSError):
-            found = groups.load(self.key)
+            found = groups.load_group(self.key)
             self.update(
                 seconds=round(time.monotonic() - self.begun, 1),
                 trials={run: asdict(trial) for run, trial in found.trials.items()},
@@ -65,20 +65,20 @@ class SweepState(run_worker.State):
         super().write(**values)
 
 
-def drive(key: str) -> None:
+def drive_group(key: str) -> None:
     """Train what is left of a group, to its end or a stop.
 
     Raises:
         CatDogError: another driver has it, or it failed; the state says so.
     """
-    group = groups.load(key)
+    group = groups.load_group(key)
     busy = RunError("'{name}' is running already. Wait for it, or stop it first.", name=group.name)
-    with locks.locked(group.folder / "lock", busy, timeout=3):
+    with locks.hold_lock_file(group.folder / "lock", busy, timeout=3):
         state = SweepState(group)
-        run_worker.execute_when_ready(state, lambda: _tune(groups.load(group.id), state))
+        run_worker.execute_when_ready(state, lambda: _run_tune(groups.load_group(group.id), state))
 
 
-def _tune(group: Group, state: SweepState) -> None:
+def _run_tune(group: Group, state: SweepState) -> None:
     """Have Ray Tune train what is left."""
     scratch = group.folder / "ray"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -88,55 +88,57 @@ def _tune(group: Group, state: SweepState) -> None:
     if not is_local:  # a machine's Ray was not started from this folder
         options["runtime_env"] = {"env_vars": {"PYTHONPATH": str(files.PROJECT)}}
     waiting = threading.Event()
-    threading.Thread(target=_watch, args=(state, waiting), name="patience", daemon=True).start()
+    threading.Thread(
+        target=_exit_if_unresponsive, args=(state, waiting), name="patience", daemon=True
+    ).start()
     try:
-        with ray_session.connected(address, **options) as ray:
+        with ray_session.ray_session(address, **options) as ray:
             from . import trials
 
             if not is_local:
-                trials.refuse_blind_machines(ray, group)
+                trials.check_shared_storage(ray, group)
             waiting.set()
             state.write(phase="train")
-            problems = trials.run(ray, group, str(state.values["driver"]), state.update)
+            problems = trials.run_trials(ray, group, str(state.values["driver"]), state.update)
     finally:
         waiting.set()
-        _calm(group)
+        _stop_active_runs(group)
         shutil.rmtree(scratch, ignore_errors=True)
     if state.stop_wanted:
         raise run_worker.Stopped
-    _judge(groups.load(group.id), problems)
+    _raise_if_all_failed(groups.load_group(group.id), problems)
 
 
-def _watch(state: SweepState, connected: threading.Event) -> None:
+def _exit_if_unresponsive(state: SweepState, connected: threading.Event) -> None:
     """End this process where Ray neither answers nor gives up, and hears of no stop meanwhile."""
-    end, asked = time.monotonic() + _PATIENCE, 0.0
-    while not connected.wait(_LOOK):
+    end, asked = time.monotonic() + _RAY_TIMEOUT, 0.0
+    while not connected.wait(_POLL_SECONDS):
         now = time.monotonic()
         asked = asked or (now if state.stop_wanted else 0.0)
-        if asked and now - asked > _HEARING:
-            run_worker.finish(state, {"status": "stopped"})
+        if asked and now - asked > _STOP_TIMEOUT:
+            run_worker.write_final_state(state, {"status": "stopped"})
             os._exit(0)
         if now > end:
-            told = {"message": _SILENT, "params": {"seconds": int(_PATIENCE)}}
-            run_worker.finish(state, {"status": "failed", "error": told})
+            told = {"message": _RAY_NOT_READY, "params": {"seconds": int(_RAY_TIMEOUT)}}
+            run_worker.write_final_state(state, {"status": "failed", "error": told})
             os._exit(1)
 
 
-def _calm(group: Group) -> None:
+def _stop_active_runs(group: Group) -> None:
     """See to it that no run of the group trains on without its driver."""
-    end = time.monotonic() + _CALM
+    end = time.monotonic() + _RUNS_STOP_TIMEOUT
     while time.monotonic() < end:
-        active = [run for run in groups.load(group.id).runs if run.is_active]
+        active = [run for run in groups.load_group(group.id).runs if run.is_active]
         if not active:
             return
         for run in active:
             with suppress(CatDogError):
                 if not (run.folder / "stop").exists():
-                    runs.stop(run.folder)
-        time.sleep(_LOOK)
+                    runs.stop_run(run.folder)
+        time.sleep(_POLL_SECONDS)
 
 
-def _judge(group: Group, problems: list[str]) -> None:
+def _raise_if_all_failed(group: Group, problems: list[str]) -> None:
     """Raise ClusterError when nothing came of any trial."""
     for problem in problems:
         print(problem, file=sys.stderr)
@@ -156,7 +158,7 @@ def main(arguments: list[str]) -> int:
     """Drive the group named by the first argument; 0, or 1 after a line on stderr."""
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # a stop is the driver's own matter
     try:
-        drive(arguments[0])
+        drive_group(arguments[0])
     except CatDogError as error:
         if error.__cause__ is not None:
             traceback.print_exception(error.__cause__)

@@ -22,16 +22,16 @@ from pydantic import BaseModel, Field
 
 from ..base import bounded_readers, field_specs, files
 from ..base.errors import SettingsError
-from ..base.field_specs import Control
+from ..base.field_specs import FieldSpec
 from ..base.fields import Settings
 from ..config import Augmentation, Network, Training
 
-MOST_RUNS = 500
+MAX_RUNS = 500
 """Runs of one sweep: what the lists of the pages hold at once."""
-_BYTES = 100_000  # of a grid's file
-_MOST_VALUES = 1000  # of a field, each of which is compared with all others
-_DIGITS = 3  # of a number drawn from a range: finer differences are none to learn from
-_TRIES = 50  # draws for one new combination
+_MAX_BYTES = 100_000  # of a grid's file
+_MAX_VALUES = 1000  # of a field, each of which is compared with all others
+_SIGNIFICANT_DIGITS = 3  # of a number drawn from a range: finer differences are none to learn from
+_DRAWS_PER_SAMPLE = 50  # draws for one new combination
 
 
 class Range(Settings):
@@ -42,7 +42,7 @@ class Range(Settings):
     log: bool = False
 
 
-Choice = tuple[Any, ...] | Range
+ParamSpace = tuple[Any, ...] | Range
 """What one field may be: these values, or numbers of a range."""
 
 
@@ -76,14 +76,14 @@ class Asha(Settings):
 class Grid(Settings):
     """What a sweep tries. `samples` is None for all combinations."""
 
-    settings: dict[str, Choice] = Field(default_factory=dict)
-    augmentation: dict[str, Choice] = Field(default_factory=dict)
-    samples: int | None = Field(None, ge=1, le=MOST_RUNS)
+    settings: dict[str, ParamSpace] = Field(default_factory=dict)
+    augmentation: dict[str, ParamSpace] = Field(default_factory=dict)
+    samples: int | None = Field(None, ge=1, le=MAX_RUNS)
     seed: int = Field(0, ge=0, le=2**31 - 1)
     asha: Asha | None = None
 
     @property
-    def fields(self) -> dict[str, Choice]:
+    def fields(self) -> dict[str, ParamSpace]:
         """All fields; those of the augmentation as ``augmentation.name``."""
         return {
             **self.settings,
@@ -93,44 +93,48 @@ class Grid(Settings):
     @property
     def varied(self) -> tuple[str, ...]:
         """The names of the fields that differ between runs."""
-        return tuple(name for name, choice in self.fields.items() if _size(choice) > 1)
+        return tuple(name for name, choice in self.fields.items() if _count_values(choice) > 1)
 
     @property
     def size(self) -> int:
         """How many combinations there are, or how many are drawn of more."""
-        every = math.prod(map(_size, self.fields.values()))
+        every = math.prod(map(_count_values, self.fields.values()))
         return every if self.samples is None else min(self.samples, every)
 
 
-_MODELS: dict[str, tuple[type[BaseModel], ...]] = {
+_SETTINGS_MODELS: dict[str, tuple[type[BaseModel], ...]] = {
     "settings": (Training, Network),
     "augmentation": (Augmentation,),
 }
 """Whose fields each part of a grid may name."""
 
 
-def known_fields(part: str) -> dict[str, tuple[type[BaseModel], Control]]:
+def searchable_fields(part: str) -> dict[str, tuple[type[BaseModel], FieldSpec]]:
     """The fields one part of a grid may name, with the settings they belong to."""
-    return {c.name: (model, c) for model in _MODELS[part] for c in field_specs.controls(model)}
+    return {
+        c.name: (model, c)
+        for model in _SETTINGS_MODELS[part]
+        for c in field_specs.describe_fields(model)
+    }
 
 
-def read(path: Path | str) -> Grid:
+def load_grid(path: Path | str) -> Grid:
     """The grid in a JSON file.
 
     Raises:
         CatDogError: there is no such file, it is no JSON, or no grid.
     """
     path = Path(path)
-    if path.is_file() and path.stat().st_size > _BYTES:
+    if path.is_file() and path.stat().st_size > _MAX_BYTES:
         raise SettingsError(
             "{path} is larger than {most} bytes. Expected a grid, a small JSON file.",
-            path=files.shown(str(path), 200),
-            most=_BYTES,
+            path=files.truncate_for_display(str(path), 200),
+            most=_MAX_BYTES,
         )
-    return parse(files.read_json(path, most=bounded_readers.SMALL_BYTES))
+    return parse_grid(files.read_json(path, most=bounded_readers.SMALL_BYTES))
 
 
-def parse(values: Any) -> Grid:
+def parse_grid(values: Any) -> Grid:
     """Check a grid from outside.
 
     Raises:
@@ -138,8 +142,10 @@ def parse(values: Any) -> Grid:
     """
     if isinstance(values, dict):
         values = {name: value for name, value in values.items() if value is not None}
-        values |= {part: _choices(values[part], part) for part in _MODELS if values.get(part)}
-    grid = field_specs.parse(Grid, values, "The grid")
+        values |= {
+            part: _parse_part(values[part], part) for part in _SETTINGS_MODELS if values.get(part)
+        }
+    grid = field_specs.parse_settings(Grid, values, "The grid")
     if not grid.varied:
         raise SettingsError(
             "The grid changes nothing. Expected at least one field with two values or a range."
@@ -151,12 +157,12 @@ def parse(values: Any) -> Grid:
             " combinations to draw.",
             name=ranges[0],
         )
-    if grid.size > MOST_RUNS:
+    if grid.size > MAX_RUNS:
         raise SettingsError(
             "The grid has {number} combinations. Expected at most {most}. Give 'samples' to draw so"
             " many of them.",
             number=grid.size,
-            most=MOST_RUNS,
+            most=MAX_RUNS,
         )
     if grid.asha and "monitor" in grid.varied:
         raise SettingsError(
@@ -166,28 +172,28 @@ def parse(values: Any) -> Grid:
     return grid
 
 
-def combinations(grid: Grid) -> list[dict[str, Any]]:
+def sample_grid(grid: Grid) -> list[dict[str, Any]]:
     """What a grid tries, as values by field name, no two the same; the seed decides the draw."""
     fields = grid.fields
-    if grid.samples is None or math.prod(map(_size, fields.values())) <= grid.samples:
+    if grid.samples is None or math.prod(map(_count_values, fields.values())) <= grid.samples:
         lists = [choice for choice in fields.values() if not isinstance(choice, Range)]
         return [dict(zip(fields, values, strict=True)) for values in itertools.product(*lists)]
     rng = random.Random(grid.seed)
     found: dict[tuple[Any, ...], dict[str, Any]] = {}  # by its values, which can be hashed
-    for _ in range(grid.samples * _TRIES):
-        drawn = {name: _draw(name, choice, rng) for name, choice in fields.items()}
+    for _ in range(grid.samples * _DRAWS_PER_SAMPLE):
+        drawn = {name: _draw_value(name, choice, rng) for name, choice in fields.items()}
         found.setdefault(tuple(drawn.values()), drawn)
         if len(found) == grid.samples:
             break
     return list(found.values())
 
 
-def _size(choice: Choice) -> int:
+def _count_values(choice: ParamSpace) -> int:
     """How many values a choice has; of a range, more than anybody tries."""
     return 10**9 if isinstance(choice, Range) else len(choice)
 
 
-def _draw(name: str, choice: Choice, rng: random.Random) -> Any:
+def _draw_value(name: str, choice: ParamSpace, rng: random.Random) -> Any:
     if not isinstance(choice, Range):
         return rng.choice(choice)
     if choice.log:
@@ -195,12 +201,12 @@ def _draw(name: str, choice: Choice, rng: random.Random) -> Any:
     else:
         value = rng.uniform(choice.low, choice.high)
     part, _, own = name.rpartition(".")
-    if known_fields(part or "settings")[own][1].kind == "int":
+    if searchable_fields(part or "settings")[own][1].kind == "int":
         return round(value)
-    return min(max(float(f"{value:.{_DIGITS}g}"), choice.low), choice.high)
+    return min(max(float(f"{value:.{_SIGNIFICANT_DIGITS}g}"), choice.low), choice.high)
 
 
-def _choices(given: Any, part: str) -> dict[str, Any]:
+def _parse_part(given: Any, part: str) -> dict[str, Any]:
     """The choices of one part of a grid, each of their values checked against its field."""
     if not isinstance(given, Mapping):
         raise SettingsError(
@@ -209,28 +215,30 @@ def _choices(given: Any, part: str) -> dict[str, Any]:
             part=part,
             received=repr(given)[:60],
         )
-    known = known_fields(part)
+    known = searchable_fields(part)
     found = {}
     for name, choice in given.items():
         if name not in known:
             raise SettingsError(
                 "The grid: there is no setting '{name}' in {part}. Expected one of: {names}.",
-                name=files.shown(str(name), 60),
+                name=files.truncate_for_display(str(name), 60),
                 part=part,
                 names=", ".join(known),
             )
-        found[name] = _choice(*known[name], choice)
+        found[name] = _parse_param_space(*known[name], choice)
     return found
 
 
-def _choice(model: type[BaseModel], control: Control, choice: Any) -> Any:
+def _parse_param_space(model: type[BaseModel], control: FieldSpec, choice: Any) -> Any:
     """One choice with its values checked: in the end at least one value, or a range with a span."""
 
     def checked(value: Any) -> Any:
-        return getattr(field_specs.parse(model, {control.name: value}, "The grid"), control.name)
+        return getattr(
+            field_specs.parse_settings(model, {control.name: value}, "The grid"), control.name
+        )
 
     is_number = control.kind in ("int", "float")
-    if isinstance(choice, (list, tuple)) and 0 < len(choice) <= _MOST_VALUES:
+    if isinstance(choice, (list, tuple)) and 0 < len(choice) <= _MAX_VALUES:
         values = [checked(value) for value in choice]
         return tuple(value for n, value in enumerate(values) if value not in values[:n])
     if (
@@ -245,8 +253,8 @@ def _choice(model: type[BaseModel], control: Control, choice: Any) -> Any:
     params = {
         "name": control.name,
         "received": repr(dict(choice) if isinstance(choice, Mapping) else choice)[:80],
-        "most": _MOST_VALUES,
-        "accepted": field_specs.accepted(control),
+        "most": _MAX_VALUES,
+        "accepted": field_specs.describe_accepted_values(control),
     }
     if is_number:
         raise SettingsError(

@@ -3,13 +3,13 @@
 A group is nothing but its runs, each of which names it in its about.json, so it outlives server and
 machine. Its runs train in one of two ways:
 
-- One after another (`start`): when a run ends, its own process starts the next one (`follow`).
-  Stopping the run that trains stops the group; a file `stop` in a run that waits keeps it waiting.
+- One after another (`start_group`): when a run ends, its own process starts the next one (`start_next_run`).
+  Stopping the run that trains stops the group; a file `stop_group` in a run that waits keeps it waiting.
 - As trials of Ray Tune (`start_driver`), by a driver in a process of its own, here or on a cluster.
   Ray only decides when and where they train. What there is of it beside the runs:
 
     workspace/sweeps/<group id>/
-        sweep.json           `create`       name, dataset, grid, where and how; never changes
+        sweep.json           `create_group`       name, dataset, grid, where and how; never changes
         about.json           `start_driver` when a start was last asked for, and with what changed
         stop                 pages, shell   the wish to stop
         lock                 driver         held while it lives
@@ -39,15 +39,15 @@ from ..runs import Run, run_process, status
 from . import grid as grids
 from . import ray_session
 from .grid import Grid
-from .plans import Plan
+from .plans import GroupPlan
 
 FORMAT = 1
-TRIES = 3
+DEFAULT_TRIES = 3
 """How often a trial's training is started by one driver, unless said otherwise."""
 TrialStatus = Literal["waiting", "running", "done", "pruned", "stopped", "failed"]
-ENDED: tuple[TrialStatus, ...] = ("done", "pruned", "failed")
-_OVER = ("done", "failed", "damaged")
-_DRIVES = ("queued", "running", "stalled")
+ENDED_STATUSES: tuple[TrialStatus, ...] = ("done", "pruned", "failed")
+_ENDED_RUN_STATUSES = ("done", "failed", "damaged")
+_DRIVER_ACTIVE_STATUSES = ("queued", "running", "stalled")
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class Cluster:
 
     address: str = ray_session.LOCAL
     at_once: int | None = None
-    tries: int = TRIES
+    tries: int = DEFAULT_TRIES
 
 
 @dataclass
-class Mark:
+class TrialState:
     """What is remembered of one trial.
 
     Attributes:
@@ -102,7 +102,7 @@ class Group:
     """A group of runs as it is now.
 
     Attributes:
-        kind: one of `plans.NAMES`, or what a later version has made.
+        kind: one of `plans.KIND_TITLES`, or what a later version has made.
         runs: in the order of their making.
         pruned: the ids of those that ASHA has stopped early for good.
         status: as of a run: of its driver where one lives or has failed, else of its runs.
@@ -128,7 +128,7 @@ class Group:
     @property
     def folder(self) -> Path:
         """Where its driver's files lie, if it has any."""
-        return root() / self.id
+        return sweeps_folder() / self.id
 
     @property
     def active(self) -> Run | None:
@@ -146,7 +146,9 @@ class Group:
         return tuple(
             run
             for run in self.runs
-            if not run.is_active and run.status not in _OVER and run.id not in self.pruned
+            if not run.is_active
+            and run.status not in _ENDED_RUN_STATUSES
+            and run.id not in self.pruned
         )
 
     @property
@@ -175,7 +177,7 @@ class Group:
         parts = []
         for run in self.runs:
             trial, planned = self.trials[run.id], run.training.epochs if run.training else 1
-            parts.append(1.0 if trial.status in ENDED else min(trial.epoch / planned, 1))
+            parts.append(1.0 if trial.status in ENDED_STATUSES else min(trial.epoch / planned, 1))
         return mean(parts)
 
     @property
@@ -193,18 +195,20 @@ class Group:
         }
         if not times:
             return None
-        over = [run for run in self.runs if self.trials[run.id].status in ENDED]
+        over = [run for run in self.runs if self.trials[run.id].status in ENDED_STATUSES]
         beside = [max(self.trials[run.id].seconds - run.duration, 0.0) for run in over]
         start, usual = mean(beside or [0.0]), mean(times.values())
         left = []
         for run in self.runs:
             trial = self.trials[run.id]
-            if trial.status not in ENDED and run.training:
+            if trial.status not in ENDED_STATUSES and run.training:
                 epochs = (run.training.epochs - len(run.epochs)) * times.get(run.id, usual)
                 left.append(epochs + (0 if trial.status == "running" and run.epochs else start))
         if not left:
             return 0.0
-        at_once = max(int(files.number(self.state.get("at_once"))), 1) if self.driven else 1
+        at_once = (
+            max(int(files.float_or_default(self.state.get("at_once"))), 1) if self.driven else 1
+        )
         return round(max(max(left), sum(left) / at_once), 1)
 
     def count(self, *wanted: TrialStatus) -> int:
@@ -212,12 +216,12 @@ class Group:
         return sum(trial.status in wanted for trial in self.trials.values())
 
 
-def root() -> Path:
+def sweeps_folder() -> Path:
     """Where the files of drivers lie in this workspace."""
-    return files.workspace() / "sweeps"
+    return files.workspace_folder() / "sweeps"
 
 
-def create(plan: Plan, name: str = "", cluster: Cluster | None = None) -> str:
+def create_group(plan: GroupPlan, name: str = "", cluster: Cluster | None = None) -> str:
     """Make the runs of a group, none of which starts; return the group's id.
 
     Args:
@@ -228,7 +232,7 @@ def create(plan: Plan, name: str = "", cluster: Cluster | None = None) -> str:
     Raises:
         CatDogError: a run cannot be made, or the address is none; nothing is left behind.
     """
-    cluster = cluster and replace(cluster, address=_allowed(cluster.address))
+    cluster = cluster and replace(cluster, address=_check_address(cluster.address))
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     key = f"{stamp}-{plan.kind}-{uuid4().hex[:4]}"
@@ -237,11 +241,11 @@ def create(plan: Plan, name: str = "", cluster: Cluster | None = None) -> str:
     try:
         for run in plan.runs:
             named = f"{run.name} · {title}"
-            folder = runs.create(plan.dataset, run.training, run.augmentation, name=named)
+            folder = runs.create_run(plan.dataset, run.training, run.augmentation, name=named)
             made.append(folder)
-            runs.join(folder, {"id": key, "kind": plan.kind, "name": title})
+            runs.add_to_group(folder, {"id": key, "kind": plan.kind, "name": title})
         if plan.grid or cluster:
-            _write(key, title, plan.dataset.id, plan.grid, cluster)
+            _write_sweep(key, title, plan.dataset.id, plan.grid, cluster)
     except CatDogError:
         for folder in made:
             files.remove_tree(folder)
@@ -249,70 +253,70 @@ def create(plan: Plan, name: str = "", cluster: Cluster | None = None) -> str:
     return key
 
 
-def listing() -> list[Group]:
+def list_groups() -> list[Group]:
     """The groups of the workspace, the newest first."""
     found: dict[str, list[Run]] = {}
-    for run in runs.listing():
+    for run in runs.list_runs():
         if run.group:
             found.setdefault(run.group["id"], []).append(run)
-    return [_group(key, members) for key, members in found.items()]
+    return [_build_group(key, members) for key, members in found.items()]
 
 
-def load(key: str) -> Group:
+def load_group(key: str) -> Group:
     """A group by its id.
 
     Raises:
         RunError: no run names it.
     """
-    for group in listing():
+    for group in list_groups():
         if group.id == key:
-            files.refuse_newer(group.folder / "sweep.json", _stored(key), FORMAT)
+            files.check_format_version(group.folder / "sweep.json", _read_sweep(key), FORMAT)
             return group
     raise RunError(
         "There is no group of runs '{key}'. Expected an id that 'sweeps' or 'experiment list'"
         " tells.",
-        key=files.shown(key),
+        key=files.truncate_for_display(key),
     )
 
 
-def start(key: str) -> None:
+def start_group(key: str) -> None:
     """Start a group, or go on with it: its runs train in the background, one after another.
 
     Raises:
         RunError: it is running already, or has nothing left to train.
     """
-    group = load(key)
-    access.check("manage run", group.runs[0].owner)
+    group = load_group(key)
+    access.check_permission("manage run", group.runs[0].owner)
     if group.is_active:
-        raise _running(group)
-    released = release(group)
+        raise _already_running_error(group)
+    released = clear_stop_requests(group)
     if not released:
-        raise _nothing_left(group)
-    runs.start(released[0].folder, follow=True)
+        raise _nothing_left_error(group)
+    runs.start_run(released[0].folder, follow=True)
 
 
-def release(group: Group) -> tuple[Run, ...]:
+def clear_stop_requests(group: Group) -> tuple[Run, ...]:
     """Take back the wish to stop from the runs that wait, and return these."""
     for run in group.waiting:
-        files.discard(run.folder / "stop")
+        files.remove_if_exists(run.folder / "stop")
     return group.waiting
 
 
-def follow(folder: Path) -> None:
+def start_next_run(folder: Path) -> None:
     """After a run has ended by itself, start the next of its group that waits.
 
     Nothing starts after a run that was stopped, nor while another of the group trains.
     """
-    run = runs.load(folder)
-    if not run.group or run.status not in _OVER:
+    run = runs.load_run(folder)
+    if not run.group or run.status not in _ENDED_RUN_STATUSES:
         return
     with suppress(RunError):
-        group = load(run.group["id"])
+        group = load_group(run.group["id"])
         if group.is_active or not group.waiting:
             return
         following = group.waiting[0]
         if not (following.folder / "stop").exists():
-            runs.start(following.folder, follow=True)
+            runs.start_run(following.folder, follow=True)
 
 
 def start_driver(
@@ -331,25 +335,25 @@ def start_driver(
         AccessError: it belongs to somebody else, or the visitor may not name this cluster.
         RunError: it is running already, or has nothing left to train.
     """
-    group = load(key)
-    access.check("manage run", group.runs[0].owner)
-    ray_session.refuse_missing()
+    group = load_group(key)
+    access.check_permission("manage run", group.runs[0].owner)
+    ray_session.check_ray_installed()
     if group.driven:
-        raise _running(group)
+        raise _already_running_error(group)
     if not group.left:
-        raise _nothing_left(group)
+        raise _nothing_left_error(group)
     before = group.cluster or Cluster()
     cluster = Cluster(
-        _allowed(address or before.address),
-        access.most_at_once(at_once or before.at_once),
+        _check_address(address or before.address),
+        access.max_parallel_runs(at_once or before.at_once),
         tries or before.tries,
     )
-    if not _stored(key):
-        _write(key, group.name, group.runs[0].dataset_id, None, cluster)
+    if not _read_sweep(key):
+        _write_sweep(key, group.name, group.runs[0].dataset_id, None, cluster)
     about = group.folder / "about.json"
-    earlier = files.read_object(about)
-    asked = {"asked": time.time(), "after": int(files.number(group.state.get("beat")))}
-    files.discard(group.folder / "stop")
+    earlier = files.read_json_object(about)
+    asked = {"asked": time.time(), "after": int(files.float_or_default(group.state.get("beat")))}
+    files.remove_if_exists(group.folder / "stop")
     files.write_json(about, {"format": FORMAT, **asdict(cluster), **asked})
     try:
         arguments = ["-m", "catdog_core.tuning.driver", group.id]
@@ -363,14 +367,14 @@ def start_driver(
         ) from error
 
 
-def stop(key: str) -> None:
+def stop_group(key: str) -> None:
     """Stop a group: what trains at its next batch, what waits, and its driver after them.
 
     Raises:
         RunError: there is no such group, or its driver has ended already.
     """
-    group = load(key)
-    access.check("manage run", group.runs[0].owner)
+    group = load_group(key)
+    access.check_permission("manage run", group.runs[0].owner)
     if group.cluster and not group.is_active:
         raise RunError(
             "'{name}' is {status}, not running. There is nothing to stop.",
@@ -386,10 +390,10 @@ def stop(key: str) -> None:
     for run in group.runs:
         with suppress(RunError):  # it ended meanwhile
             if run.is_active:
-                runs.stop(run.folder)
+                runs.stop_run(run.folder)
 
 
-def remove(key: str) -> str:
+def remove_group(key: str) -> str:
     """Move a group with all its runs to the trash and return the id of its entry there.
 
     Raises:
@@ -397,52 +401,54 @@ def remove(key: str) -> str:
         AccessError: one of its runs belongs to somebody else.
         CatDogError: it cannot be moved.
     """
-    group = load(key)
+    group = load_group(key)
     for run in group.runs:
-        access.check("manage run", run.owner)
+        access.check_permission("manage run", run.owner)
     if group.is_active:
         raise RunError(
             "'{name}' is running. Stop it before you delete it.",
             name=group.name,
         )
-    return trash.put("experiment", group.name, [run.folder for run in group.runs])
+    return trash.move_to_trash("experiment", group.name, [run.folder for run in group.runs])
 
 
-def read_mark(folder: Path, run: str) -> Mark:
+def read_trial_state(folder: Path, run: str) -> TrialState:
     """What is remembered of a trial, nothing where there is no file or a damaged one."""
-    found = files.read_object(folder / "trials" / f"{run}.json")
-    mark = Mark()
-    for each in fields(Mark):
+    found = files.read_json_object(folder / "trials" / f"{run}.json")
+    mark = TrialState()
+    for each in fields(TrialState):
         value: Any = found.get(each.name)
         if each.type == "str":
             setattr(mark, each.name, str(value or ""))
         else:
-            number = max(files.number(value), 0)
+            number = max(files.float_or_default(value), 0)
             setattr(mark, each.name, int(number) if each.type == "int" else number)
     return mark
 
 
-def write_mark(folder: Path, run: str, mark: Mark) -> None:
+def write_trial_state(folder: Path, run: str, mark: TrialState) -> None:
     """Remember a trial. Raises CatDogError when it cannot be written."""
     files.write_json(folder / "trials" / f"{run}.json", {"format": FORMAT, **asdict(mark)})
 
 
-def prune(folder: Path, run: str, epoch: int, score: float) -> None:
+def record_pruned(folder: Path, run: str, epoch: int, score: float) -> None:
     """Note that a run was stopped early for good, after which epoch and at which score."""
     told = {"format": FORMAT, "epoch": epoch, "score": score}
     files.write_json(folder / "pruned" / f"{run}.json", told)
 
 
-def _allowed(address: str) -> str:
+def _check_address(address: str) -> str:
     """An address the visitor may use: who answers at one can run code on this machine, so where
     several share a lab only a teacher names one other than this machine or its own Ray."""
-    said = ray_session.check(address)
+    said = ray_session.parse_address(address)
     if said not in (ray_session.LOCAL, "auto"):
-        access.check("choose a cluster")
+        access.check_permission("choose a cluster")
     return said
 
 
-def _write(key: str, name: str, dataset: str, grid: Grid | None, cluster: Cluster | None) -> None:
+def _write_sweep(
+    key: str, name: str, dataset: str, grid: Grid | None, cluster: Cluster | None
+) -> None:
     stored = {
         "format": FORMAT,
         "id": key,
@@ -450,17 +456,25 @@ def _write(key: str, name: str, dataset: str, grid: Grid | None, cluster: Cluste
         "created": time.time(),
         "dataset": dataset,
         "grid": grid.model_dump(mode="json") if grid else None,
-        **(asdict(cluster) if cluster else {"address": None, "at_once": None, "tries": TRIES}),
+        **(
+            asdict(cluster)
+            if cluster
+            else {"address": None, "at_once": None, "tries": DEFAULT_TRIES}
+        ),
     }
-    files.write_json(root() / key / "sweep.json", stored)
+    files.write_json(sweeps_folder() / key / "sweep.json", stored)
 
 
-def _stored(key: str) -> dict[str, Any]:
+def _read_sweep(key: str) -> dict[str, Any]:
     """The sweep.json of a group, empty where there is none; an id made by hand may be a path."""
-    return files.read_object(root() / key / "sweep.json") if Path(key).name == key else {}
+    return (
+        files.read_json_object(sweeps_folder() / key / "sweep.json")
+        if Path(key).name == key
+        else {}
+    )
 
 
-def _group(key: str, members: list[Run]) -> Group:
+def _build_group(key: str, members: list[Run]) -> Group:
     about = members[0].group
     made = Group(
         id=key,
@@ -471,32 +485,32 @@ def _group(key: str, members: list[Run]) -> Group:
         status="stopped",
         trials={},
     )
-    stored = _stored(key)
+    stored = _read_sweep(key)
     driver: status.Status | None = None
     if stored:
         asked, state = (
-            files.read_object(made.folder / name) for name in ("about.json", "state.json")
+            files.read_json_object(made.folder / name) for name in ("about.json", "state.json")
         )
         after = asked.get("after")
-        driver = status.of(
+        driver = status.current_status(
             made.folder,
             state,
-            files.number(asked.get("asked")),
+            files.float_or_default(asked.get("asked")),
             after if isinstance(after, int) else None,
         )
         made = replace(
             made,
             pruned=frozenset(path.stem for path in (made.folder / "pruned").glob("[!.]*.json")),
-            grid=_grid(stored.get("grid")),
-            cluster=_cluster({**stored, **{k: v for k, v in asked.items() if v}}),
-            driven=driver in _DRIVES,
+            grid=_parse_grid(stored.get("grid")),
+            cluster=_parse_cluster({**stored, **{k: v for k, v in asked.items() if v}}),
+            driven=driver in _DRIVER_ACTIVE_STATUSES,
             state=state,
         )
-    return replace(made, status=_status(made, driver), trials=_trials(made))
+    return replace(made, status=_group_status(made, driver), trials=_build_trials(made))
 
 
-def _status(group: Group, driver: status.Status | None) -> status.Status:
-    if driver in _DRIVES:
+def _group_status(group: Group, driver: status.Status | None) -> status.Status:
+    if driver in _DRIVER_ACTIVE_STATUSES:
         return driver
     if group.active:
         return "running"
@@ -505,12 +519,12 @@ def _status(group: Group, driver: status.Status | None) -> status.Status:
     return "stopped" if group.waiting else "done"
 
 
-def _trials(group: Group) -> dict[str, Trial]:
+def _build_trials(group: Group) -> dict[str, Trial]:
     """The trials of a group as their runs and marks tell."""
     tries = group.cluster.tries if group.cluster else 0
     found = {}
     for run in group.runs:
-        mark = read_mark(group.folder, run.id) if group.cluster else Mark()
+        mark = read_trial_state(group.folder, run.id) if group.cluster else TrialState()
         again = group.driven and (mark.driver != group.state.get("driver") or mark.here < tries)
         found[run.id] = Trial(
             _trial_status(group, run, again),
@@ -534,26 +548,28 @@ def _trial_status(group: Group, run: Run, again: bool) -> TrialStatus:
     return "waiting" if group.is_active or not run.epochs else "stopped"
 
 
-def _cluster(stored: Mapping[str, Any]) -> Cluster | None:
+def _parse_cluster(stored: Mapping[str, Any]) -> Cluster | None:
     if not stored.get("address"):
         return None
-    at_once, tries = (max(int(files.number(stored.get(k))), 0) for k in ("at_once", "tries"))
-    return Cluster(str(stored["address"]), at_once or None, tries or TRIES)
+    at_once, tries = (
+        max(int(files.float_or_default(stored.get(k))), 0) for k in ("at_once", "tries")
+    )
+    return Cluster(str(stored["address"]), at_once or None, tries or DEFAULT_TRIES)
 
 
-def _grid(stored: Any) -> Grid | None:
+def _parse_grid(stored: Any) -> Grid | None:
     try:
-        return grids.parse(stored) if stored else None
+        return grids.parse_grid(stored) if stored else None
     except CatDogError:  # of a lab that knew other settings; the runs tell all the same
         return None
 
 
-def _running(group: Group) -> RunError:
+def _already_running_error(group: Group) -> RunError:
     return RunError(
         "'{name}' is running already. Wait for it, or stop it first.",
         name=group.name,
     )
 
 
-def _nothing_left(group: Group) -> RunError:
+def _nothing_left_error(group: Group) -> RunError:
     return RunError("'{name}' has nothing left to train. Make a new one.", name=group.name)

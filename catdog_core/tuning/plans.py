@@ -10,21 +10,21 @@ from ..base import field_specs
 from ..base.errors import N_, RunError, SettingsError
 from ..config import NETWORKS, NO_AUGMENTATION, PRESETS, Augmentation, Training
 from ..data.datasets import Dataset
-from ..data.splits import SIZES
+from ..data.splits import SUBSET_SIZES
 from ..runs.run_folder import Run
 from ..training import time_estimate
 from . import grid as grids
 from .grid import Grid
 
-Kind = Literal["sweep", "twin", "small-data"]
+GroupKind = Literal["sweep", "twin", "small-data"]
 Budget = Literal["steps", "epochs"]
 
-NAMES: dict[str, str] = {
+KIND_TITLES: dict[str, str] = {
     "sweep": N_("Sweep"),
     "twin": N_("With and without augmentation"),
     "small-data": N_("More data"),
 }
-START = 12.0
+STARTUP_SECONDS = 12.0
 """Seconds until a run's first step: the process, TensorFlow, the graph."""
 
 
@@ -38,21 +38,21 @@ class RunSpec:
 
 
 @dataclass(frozen=True)
-class Plan:
+class GroupPlan:
     """A group to be: on what, and its runs in the order they will train.
 
     `grid` is what a sweep tries, None for other kinds.
     """
 
-    kind: Kind
+    kind: GroupKind
     dataset: Dataset
     runs: tuple[RunSpec, ...]
     grid: Grid | None = None
 
 
-def sweep(
+def plan_sweep(
     dataset: Dataset, grid: Grid, training: Training, augmentation: Augmentation | None
-) -> Plan:
+) -> GroupPlan:
     """Plan a run for each combination of a grid, named by what differs.
 
     Args:
@@ -65,14 +65,18 @@ def sweep(
         SettingsError: a combination does not go together, or the model has no such part.
     """
     found = []
-    for values in grids.combinations(grid):
-        name = ", ".join(f"{_label(key)} {_value(values[key])}" for key in grid.varied)
-        changed = _augmentation(grid, values, augmentation)
-        found.append(RunSpec(name or "as given", _training(grid, values, training), changed))
-    return Plan("sweep", dataset, tuple(found), grid)
+    for values in grids.sample_grid(grid):
+        name = ", ".join(f"{_field_label(key)} {_format_value(values[key])}" for key in grid.varied)
+        changed = _apply_to_augmentation(grid, values, augmentation)
+        found.append(
+            RunSpec(name or "as given", _apply_to_training(grid, values, training), changed)
+        )
+    return GroupPlan("sweep", dataset, tuple(found), grid)
 
 
-def twin(dataset: Dataset, training: Training, augmentation: Augmentation) -> Plan:
+def plan_paired_experiment(
+    dataset: Dataset, training: Training, augmentation: Augmentation
+) -> GroupPlan:
     """Plan the same training twice, on the same photos with the same seed: plain and augmented.
 
     Raises:
@@ -84,23 +88,23 @@ def twin(dataset: Dataset, training: Training, augmentation: Augmentation) -> Pl
             " same. Choose one that does something."
         )
     pair = (RunSpec("plain", training, None), RunSpec("augmented", training, augmentation))
-    return Plan("twin", dataset, pair)
+    return GroupPlan("twin", dataset, pair)
 
 
-def sizes(dataset: Dataset) -> list[int]:
+def available_sizes(dataset: Dataset) -> list[int]:
     """The training sizes a dataset can give: those of `division.SIZES`, and all it has."""
     there = len(dataset.items("train"))
-    found = [size for size in SIZES if len(dataset.classes) <= size <= there]
-    return found if there >= SIZES[-1] or there in found else [*found, there]
+    found = [size for size in SUBSET_SIZES if len(dataset.classes) <= size <= there]
+    return found if there >= SUBSET_SIZES[-1] or there in found else [*found, there]
 
 
-def small_data(
+def plan_small_data(
     dataset: Dataset,
     trainings: Sequence[Training],
     chosen: Sequence[int],
     augmentations: Sequence[Augmentation | None],
     budget: Budget = "steps",
-) -> Plan:
+) -> GroupPlan:
     """Plan the same trainings on more and more photos, a small choice within the larger ones.
 
     Args:
@@ -131,10 +135,10 @@ def small_data(
                 is_plain = augmentation is None or augmentation.is_off
                 name = f"{training.model}, {size} photos, {'plain' if is_plain else 'augmented'}"
                 found.append(RunSpec(name, training.model_copy(update=change), augmentation))
-    return Plan("small-data", dataset, tuple(found))
+    return GroupPlan("small-data", dataset, tuple(found))
 
 
-def seconds(plan: Plan, known: Sequence[Run]) -> float | None:
+def estimate_plan_seconds(plan: GroupPlan, known: Sequence[Run]) -> float | None:
     """Estimate how long a plan takes, one run after another, if nothing else trains.
 
     Args:
@@ -144,24 +148,24 @@ def seconds(plan: Plan, known: Sequence[Run]) -> float | None:
     Returns:
         None where a network of the plan has never been timed.
     """
-    spent = [_seconds(run, plan.dataset, known) for run in plan.runs]
+    spent = [_estimate_run_seconds(run, plan.dataset, known) for run in plan.runs]
     return sum(s for s in spent if s is not None) if None not in spent else None
 
 
-def _seconds(run: RunSpec, dataset: Dataset, known: Sequence[Run]) -> float | None:
-    counts = time_estimate.photos(run.training, dataset)
+def _estimate_run_seconds(run: RunSpec, dataset: Dataset, known: Sequence[Run]) -> float | None:
+    counts = time_estimate.count_photos(run.training, dataset)
     # Augmentation hardly slows a training: any run of the network tells, those most alike first.
     for augmentation in (run.augmentation, None, PRESETS["notes"]):
-        earlier = time_estimate.from_runs(run.training, augmentation, counts, known)
+        earlier = time_estimate.estimate_from_runs(run.training, augmentation, counts, known)
         if earlier is not None:
-            return START + earlier[0]
-        speed = time_estimate.measured(time_estimate.kind(run.training, augmentation))
+            return STARTUP_SECONDS + earlier[0]
+        speed = time_estimate.load_speed(time_estimate.speed_key(run.training, augmentation))
         if speed is not None:
-            return time_estimate.seconds(run.training, counts, speed)
+            return time_estimate.estimate_seconds(run.training, counts, speed)
     return None
 
 
-def _training(grid: Grid, values: dict[str, Any], training: Training) -> Training:
+def _apply_to_training(grid: Grid, values: dict[str, Any], training: Training) -> Training:
     """The training of one run of a sweep; parts of the network make it one of the user's own."""
     fields = Training.model_fields
     change = {name: values[name] for name in grid.settings if name in fields}
@@ -178,25 +182,25 @@ def _training(grid: Grid, values: dict[str, Any], training: Training) -> Trainin
                 names=", ".join(("custom", *NETWORKS)),
             )
         change |= {"model": "custom", "network": {**base.model_dump(), **built}}
-    return field_specs.parse(Training, {**training.model_dump(), **change}, "The grid")
+    return field_specs.parse_settings(Training, {**training.model_dump(), **change}, "The grid")
 
 
-def _augmentation(
+def _apply_to_augmentation(
     grid: Grid, values: dict[str, Any], augmentation: Augmentation | None
 ) -> Augmentation | None:
     if not grid.augmentation:
         return augmentation
     change = {name: values[f"augmentation.{name}"] for name in grid.augmentation}
     base = augmentation or NO_AUGMENTATION
-    made = field_specs.parse(Augmentation, {**base.model_dump(), **change}, "The grid")
+    made = field_specs.parse_settings(Augmentation, {**base.model_dump(), **change}, "The grid")
     return None if made.is_off else made
 
 
-def _label(name: str) -> str:
+def _field_label(name: str) -> str:
     return name.removeprefix("augmentation.").replace("_", " ")
 
 
-def _value(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -1,7 +1,7 @@
 """Ray, where it is wanted: its import, a connection to a cluster, and the end of both.
 
 Ray is an optional dependency: no module may import it at its top, unless it is itself loaded only
-when somebody asked for a cluster. `require` is the way to it.
+when somebody asked for a cluster. `import_ray` is the way to it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from ..base.errors import ClusterError
 LOCAL = "local"
 """The address that starts a Ray of one's own on this machine, for as long as it is needed."""
 LOOPBACK = "127.0.0.1"
-OBJECT_STORE = 100 * 2**20
+OBJECT_STORE_BYTES = 100 * 2**20
 """Bytes of shared memory of a local Ray: the lab sends no photos through it."""
-_PATIENCE = 10.0  # seconds for an address to answer; Ray itself would try for minutes
-_SAID_NOTHING = {
+_CONNECT_TIMEOUT = 10.0  # seconds for an address to answer; Ray itself would try for minutes
+_QUIET_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to anybody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # and CUDA_VISIBLE_DEVICES stays as it is
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
@@ -40,7 +40,7 @@ def is_installed() -> bool:
     return find_spec("ray") is not None
 
 
-def refuse_missing() -> None:
+def check_ray_installed() -> None:
     """Raise ClusterError with what to do when Ray is not installed; imports nothing."""
     if not is_installed():
         raise ClusterError(
@@ -49,15 +49,15 @@ def refuse_missing() -> None:
         )
 
 
-def require() -> Any:
+def import_ray() -> Any:
     """The module `ray`.
 
     Raises:
         ClusterError: it is not installed, or cannot be loaded here.
     """
-    for name, value in _SAID_NOTHING.items():
+    for name, value in _QUIET_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    refuse_missing()
+    check_ray_installed()
     try:
         import ray
     except ImportError as error:
@@ -69,7 +69,7 @@ def require() -> Any:
     return ray
 
 
-def check(address: str) -> str:
+def parse_address(address: str) -> str:
     """An address as it is meant, without spaces.
 
     Args:
@@ -87,26 +87,26 @@ def check(address: str) -> str:
         raise ClusterError(
             "The address of the cluster is '{address}'. Expected local, auto, HOST:PORT such as"
             " 10.0.0.5:6379, or ray://HOST:PORT such as ray://10.0.0.5:10001.",
-            address=files.shown(said) or "nothing",
+            address=files.truncate_for_display(said) or "nothing",
         )
     return said
 
 
-def refuse_silent(address: str) -> None:
+def check_reachable(address: str) -> None:
     """Raise ClusterError for an address where nobody listens, before anything is made for it."""
-    address = check(address)
+    address = parse_address(address)
     if address not in (LOCAL, "auto"):  # these are started, or found, when it comes to it
-        _knock(address)
+        _check_port_open(address)
 
 
 @contextmanager
-def connected(address: str = LOCAL, **options: Any) -> Iterator[Any]:
+def ray_session(address: str = LOCAL, **options: Any) -> Iterator[Any]:
     """Be connected to a cluster while the block runs; a Ray started for it ends with it.
 
     Where this process is connected already, that connection is used and stays.
 
     Args:
-        address: as in `check`.
+        address: as in `parse_address`.
         options: more for `ray.init`, such as ``runtime_env``.
 
     Returns:
@@ -115,16 +115,16 @@ def connected(address: str = LOCAL, **options: Any) -> Iterator[Any]:
     Raises:
         ClusterError: Ray is not installed, or nothing answers at the address.
     """
-    address = check(address)
+    address = parse_address(address)
     if address == LOCAL:
-        _ask_for_a_token()
-    ray = require()
+        _enable_token_auth()
+    ray = import_ray()
     if ray.is_initialized():
         yield ray
         return
-    folder = _temporary() if address == LOCAL else None
+    folder = _temporary_folder() if address == LOCAL else None
     try:
-        _connect(ray, address, folder, options)
+        _init_ray(ray, address, folder, options)
         yield ray
     finally:
         with warnings.catch_warnings():
@@ -134,7 +134,7 @@ def connected(address: str = LOCAL, **options: Any) -> Iterator[Any]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ask_for_a_token() -> None:
+def _enable_token_auth() -> None:
     """Have a Ray of our own refuse other users of this machine, who reach the loopback as well.
 
     Ray reads these variables when it is imported; its processes inherit them.
@@ -142,7 +142,7 @@ def _ask_for_a_token() -> None:
     os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
-def _keep_to_loopback() -> None:
+def _bind_to_loopback() -> None:
     """Have Ray take 127.0.0.1 for this machine's address, in this process.
 
     Told ``_node_ip_address`` alone, it would still listen on all interfaces (Ray 2.60), and run
@@ -157,40 +157,40 @@ def _keep_to_loopback() -> None:
     services.get_node_ip_address = node_address
 
 
-def _connect(ray: Any, address: str, folder: Path | None, options: dict[str, Any]) -> None:
+def _init_ray(ray: Any, address: str, folder: Path | None, options: dict[str, Any]) -> None:
     asked: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, **options}
     if not address.startswith("ray://"):
         asked["log_to_driver"] = False
     if address == LOCAL:
-        _keep_to_loopback()
+        _bind_to_loopback()
         asked |= {
             "include_dashboard": False,
             "_node_ip_address": LOOPBACK,
-            "object_store_memory": OBJECT_STORE,
+            "object_store_memory": OBJECT_STORE_BYTES,
         }
         if folder is not None:
             asked["_temp_dir"] = str(folder)
     elif address != "auto":
-        _knock(address)
+        _check_port_open(address)
     try:
         with warnings.catch_warnings():  # Ray's notes about itself are none of the user's
             warnings.simplefilter("ignore")
             ray.init(**asked)
     except Exception as error:  # Ray raises a dozen kinds, down to plain RuntimeError
-        raise _unreachable(address, f"{type(error).__name__}: {error}") from error
+        raise _unreachable_error(address, f"{type(error).__name__}: {error}") from error
 
 
-def _knock(address: str) -> None:
+def _check_port_open(address: str) -> None:
     """Find out whether anybody listens at an address, which Ray would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE):
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT):
             pass
     except OSError as error:
-        raise _unreachable(address, error.strerror or str(error)) from error
+        raise _unreachable_error(address, error.strerror or str(error)) from error
 
 
-def _unreachable(address: str, reason: str) -> ClusterError:
+def _unreachable_error(address: str, reason: str) -> ClusterError:
     if address == LOCAL:
         return ClusterError(
             "Ray could not be started on this machine: {reason}. Close other programs or free some"
@@ -205,7 +205,7 @@ def _unreachable(address: str, reason: str) -> ClusterError:
     )
 
 
-def _temporary() -> Path | None:
+def _temporary_folder() -> Path | None:
     """A short place for a local Ray's own files: names of sockets may have 107 letters at most."""
     if os.name == "nt":
         return None
@@ -213,6 +213,6 @@ def _temporary() -> Path | None:
         if len(base) <= 30 and os.access(base, os.W_OK):
             made = Path(tempfile.mkdtemp(prefix="catdog-", dir=base))
             # The name has no room for it: see `leftovers`.
-            (made / leftovers.MAKER).write_text(f"-{processes.maker()}-00000000")
+            (made / leftovers.MAKER_FILE).write_text(f"-{processes.maker_tag()}-00000000")
             return made
     return None

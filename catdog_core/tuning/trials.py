@@ -31,23 +31,25 @@ from .groups import Cluster, Group
 
 EPOCH, SCORE = "epochs", "score"
 """What a trial reports: whole epochs so far, and how good the last one was; higher is better."""
-WORST = -1e9
-CORES = 2.0
+WORST_SCORE = -1e9
+CORES_PER_TRIAL = 2.0
 """Processors of one trial, unless told how many trials to have at once: a small network gains
 little from more."""
-_QUIET = {
+_TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # runs keep their own numbers
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # the end of a run comes without an epoch
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
-_LOOK = 0.5  # seconds between two looks at the run
-_NOTE = 5.0  # seconds between two notes of the cost
-_WAKING = 60.0  # seconds a worker may take to its first sign of life, on a busy machine
-_LEAVING = 60.0  # seconds a worker may take to stop
+_POLL_SECONDS = 0.5  # seconds between two looks at the run
+_SAVE_SECONDS = 5.0  # seconds between two notes of the cost
+_WORKER_START_TIMEOUT = (
+    60.0  # seconds a worker may take to its first sign of life, on a busy machine
+)
+_WORKER_STOP_TIMEOUT = 60.0  # seconds a worker may take to stop
 
 
-def run(ray: Any, group: Group, driver: str, tell: Callable[..., None]) -> list[str]:
+def run_trials(ray: Any, group: Group, driver: str, tell: Callable[..., None]) -> list[str]:
     """Train what is left of a group.
 
     Args:
@@ -59,16 +61,16 @@ def run(ray: Any, group: Group, driver: str, tell: Callable[..., None]) -> list[
     Returns:
         What went wrong with trials outside of their runs, in words.
     """
-    os.environ.update(_QUIET)
+    os.environ.update(_TUNE_ENVIRONMENT)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     cluster = group.cluster or Cluster()
-    total, largest = room(ray)
-    each, at_once = share(total, largest, cluster.at_once)
+    total, largest = count_cores(ray)
+    each, at_once = allocate_cores(total, largest, cluster.at_once)
     tell(cores=total, at_once=at_once, cores_each=each)
     shared = {
         "sweep": str(group.folder),
-        "runs": str(runs.root()),
-        "workspace": str(files.workspace()),
+        "runs": str(runs.runs_folder()),
+        "workspace": str(files.workspace_folder()),
         "driver": driver,
         "tries": cluster.tries,
         "cores": each,
@@ -78,12 +80,12 @@ def run(ray: Any, group: Group, driver: str, tell: Callable[..., None]) -> list[
         tune.with_resources(RunTrial, {"CPU": each}),
         param_space={"run": tune.grid_search([run.id for run in group.left]), **shared},
         tune_config=tune.TuneConfig(
-            max_concurrent_trials=at_once, scheduler=_scheduler(group), reuse_actors=False
+            max_concurrent_trials=at_once, scheduler=_build_scheduler(group), reuse_actors=False
         ),
         run_config=tune.RunConfig(
             name="trials",
             storage_path=str(group.folder / "ray"),
-            stop=WishedStop(group.folder),
+            stop=StopFileStopper(group.folder),
             # What a run goes on from lies in its folder.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=max(cluster.tries - 1, 0)),
@@ -97,7 +99,7 @@ def run(ray: Any, group: Group, driver: str, tell: Callable[..., None]) -> list[
     return problems
 
 
-def room(ray: Any) -> tuple[float, float]:
+def count_cores(ray: Any) -> tuple[float, float]:
     """Processors of the whole cluster, and of its largest machine.
 
     Raises:
@@ -112,7 +114,7 @@ def room(ray: Any) -> tuple[float, float]:
     return float(sum(nodes)), float(max(nodes))
 
 
-def share(total: float, largest: float, at_once: int | None) -> tuple[float, int]:
+def allocate_cores(total: float, largest: float, at_once: int | None) -> tuple[float, int]:
     """Processors of one trial, and trials at one time.
 
     Args:
@@ -120,14 +122,14 @@ def share(total: float, largest: float, at_once: int | None) -> tuple[float, int
         largest: those of its largest machine; a trial is on one.
         at_once: how many trials are wanted at one time, None for what there is room for.
     """
-    each = min(CORES, largest) if at_once is None else min(total / at_once, largest)
+    each = min(CORES_PER_TRIAL, largest) if at_once is None else min(total / at_once, largest)
     each = float(int(each)) if each >= 1 else max(each, 0.01)
     return each, at_once or max(int(total // each), 1)
 
 
-def refuse_blind_machines(ray: Any, group: Group) -> None:
+def check_shared_storage(ray: Any, group: Group) -> None:
     """Raise ClusterError when a machine of the cluster does not see the workspace or the photos."""
-    look = ray.remote(_look)
+    look = ray.remote(_check_paths)
     folders = {run.dataset_folder for run in group.left}  # a URL is no place of any machine
     paths = [str(group.folder), *(f for f in sorted(folders) if Path(f).is_dir())]
     asked = []
@@ -151,12 +153,12 @@ def refuse_blind_machines(ray: Any, group: Group) -> None:
         ) from error
 
 
-def _look(paths: list[str]) -> None:
+def _check_paths(paths: list[str]) -> None:
     for path in paths:
-        refuse_unseen(Path(path))
+        check_path_visible(Path(path))
 
 
-def refuse_unseen(path: Path) -> None:
+def check_path_visible(path: Path) -> None:
     """Raise ClusterError when this machine does not see a file of the workspace."""
     if not path.exists():
         raise ClusterError(
@@ -167,7 +169,7 @@ def refuse_unseen(path: Path) -> None:
         )
 
 
-class WishedStop(tune.Stopper):
+class StopFileStopper(tune.Stopper):
     """Ends all trials once the group's folder holds the wish to stop."""
 
     def __init__(self, folder: Path) -> None:
@@ -182,7 +184,7 @@ class WishedStop(tune.Stopper):
         return self.path.exists()
 
 
-class Halving(ASHAScheduler):
+class ResumableASHAScheduler(ASHAScheduler):
     """Asynchronous successive halving over whole epochs, judged by the training's monitor.
 
     Who is stopped is written down at once, so that no later driver goes on with it.
@@ -204,50 +206,50 @@ class Halving(ASHAScheduler):
         """Take note of the epochs of runs that have ended: others are judged by them, too."""
         scheduler: Any = super()
         for run in ended:
-            scheduler.on_trial_add(None, _Past(run.id))
+            scheduler.on_trial_add(None, _EndedTrial(run.id))
             for row in run.epochs:
-                scheduler.on_trial_result(None, _Past(run.id), reported(run, row))
+                scheduler.on_trial_result(None, _EndedTrial(run.id), epoch_result(run, row))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Decide whether a trial goes on."""
         decision: str = super().on_trial_result(tune_controller, trial, result)
         if decision == TrialScheduler.STOP and result[EPOCH] < result["of"]:
-            groups.prune(self.folder, trial.config["run"], result[EPOCH], result[SCORE])
+            groups.record_pruned(self.folder, trial.config["run"], result[EPOCH], result[SCORE])
         return decision
 
 
 @dataclass(frozen=True)
-class _Past:
+class _EndedTrial:
     """A trial that ended before: all the scheduler asks of one is its id."""
 
     trial_id: str
 
 
-def _scheduler(group: Group) -> Halving | None:
+def _build_scheduler(group: Group) -> ResumableASHAScheduler | None:
     if group.grid is None or group.grid.asha is None:
         return None
     most = max(run.training.epochs for run in group.runs if run.training)
-    scheduler = Halving(group.folder, group.grid.asha, most)
+    scheduler = ResumableASHAScheduler(group.folder, group.grid.asha, most)
     left = {run.id for run in group.left}
     scheduler.recall(run for run in group.runs if run.id not in left and run.epochs)
     return scheduler
 
 
-def reported(run: Run, row: dict[str, Any]) -> dict[str, Any]:
+def epoch_result(run: Run, row: dict[str, Any]) -> dict[str, Any]:
     """What a trial reports of an epoch."""
     assert run.training is not None
     monitor = run.training.monitor
     value = row.get(monitor)
     score = float(value) if isinstance(value, (int, float)) else math.nan
     score = -score if monitor == "val_loss" else score
-    score = score if math.isfinite(score) else WORST
+    score = score if math.isfinite(score) else WORST_SCORE
     return {EPOCH: row["epoch"] + 1, SCORE: score, "of": run.training.epochs}
 
 
 class RunTrial(tune.Trainable):
     """Trains one run. A worker that fails or is killed is started again, from its last whole epoch.
 
-    Its configuration: ``run`` its id, ``runs``, ``sweep`` and ``workspace`` the folders,
+    Its configuration: ``run_trials`` its id, ``runs``, ``sweep`` and ``workspace`` the folders,
     ``driver`` which one it is of, ``tries`` how often a worker may be started, ``cores`` how many
     processors it holds, ``threads`` the driver's OMP_NUM_THREADS.
     """
@@ -256,9 +258,9 @@ class RunTrial(tune.Trainable):
         """Find the run. Raises ClusterError where this machine does not see it."""
         self.group_folder, self.folder = Path(config["sweep"]), Path(config["runs"]) / config["run"]
         self.tries = int(config["tries"])
-        _as_at_the_driver(config)
-        refuse_unseen(self.folder / "settings.json")
-        self.mark = groups.read_mark(self.group_folder, config["run"])
+        _restore_environment(config)
+        check_path_visible(self.folder / "settings.json")
+        self.mark = groups.read_trial_state(self.group_folder, config["run"])
         if self.mark.driver != config["driver"]:
             self.mark.driver, self.mark.here = config["driver"], 0
         self.mark.host, self.mark.cores = platform.node(), float(config["cores"])
@@ -273,26 +275,26 @@ class RunTrial(tune.Trainable):
         """Wait for the next whole epoch, or the run's end, and report it."""
         while True:
             self._pay()
-            run = runs.load(self.folder)
+            run = runs.load_run(self.folder)
             self.was_seen = self.was_seen or run.status == "running"
             row = next((row for row in run.epochs if row["epoch"] > self.reported), None)
             is_last = row is not None and run.training and row["epoch"] + 1 >= run.training.epochs
             # The last epoch is told with the end: the worker still has to close its files.
             if row is not None and not (is_last and run.is_active):
                 self.reported = row["epoch"]
-                return {**reported(run, row), "done": bool(is_last and run.status == "done")}
+                return {**epoch_result(run, row), "done": bool(is_last and run.status == "done")}
             if not run.is_active and not self._goes_on(run):
                 return {"done": True}
             if self._stop_wished and run.is_active:
                 self._ask_to_stop()
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
 
     def cleanup(self) -> None:
         """Have the run stop, and wait until it has."""
         self._ask_to_stop()
-        end = time.monotonic() + _LEAVING
-        while runs.load(self.folder).is_active and time.monotonic() < end:
-            time.sleep(_LOOK)
+        end = time.monotonic() + _WORKER_STOP_TIMEOUT
+        while runs.load_run(self.folder).is_active and time.monotonic() < end:
+            time.sleep(_POLL_SECONDS)
         self._pay()
         self._note()
 
@@ -305,7 +307,11 @@ class RunTrial(tune.Trainable):
         now = time.monotonic()
         if self._stop_wished or run.status == "done" or not run.can_resume:
             return False
-        if self.started is not None and not self.was_seen and now - self.started < _WAKING:
+        if (
+            self.started is not None
+            and not self.was_seen
+            and now - self.started < _WORKER_START_TIMEOUT
+        ):
             return run.status == "lost"
         failure = run.state.get("error")
         diverged = isinstance(failure, dict) and failure.get("message") == failure_messages.DIVERGED
@@ -317,28 +323,28 @@ class RunTrial(tune.Trainable):
         self._note()
         self.started, self.was_seen = now, False
         with suppress(RunError):  # somebody else has just started it
-            runs.start(self.folder)
+            runs.start_run(self.folder)
         return True
 
     def _ask_to_stop(self) -> None:
         with suppress(CatDogError):  # it has ended, or the disk is full: the watch sees to it
-            if runs.load(self.folder).is_active:
-                runs.stop(self.folder)
+            if runs.load_run(self.folder).is_active:
+                runs.stop_run(self.folder)
 
     def _pay(self) -> None:
         now = time.monotonic()
         self.mark.seconds += now - self.paid
         self.paid = now
-        if now - self.noted > _NOTE:
+        if now - self.noted > _SAVE_SECONDS:
             self._note()
 
     def _note(self) -> None:
         self.noted = time.monotonic()
         with suppress(CatDogError):  # a full disk ends the training where it makes results
-            groups.write_mark(self.group_folder, self.run_id, self.mark)
+            groups.write_trial_state(self.group_folder, self.run_id, self.mark)
 
 
-def _as_at_the_driver(config: dict[str, Any]) -> None:
+def _restore_environment(config: dict[str, Any]) -> None:
     """Undo what Ray changes for its own processes: a worker is to compute as any other does."""
     os.environ["CATDOG_WORKSPACE"] = config["workspace"]
     os.environ.pop("OMP_NUM_THREADS", None)

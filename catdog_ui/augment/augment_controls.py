@@ -9,10 +9,10 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import streamlit as st
 
 from catdog_core.augmentation import presets, url_params, warnings
-from catdog_core.augmentation.warnings import Question
+from catdog_core.augmentation.warnings import SettingWarning
 from catdog_core.base import files
 from catdog_core.base.errors import CatDogError, SettingsError
-from catdog_core.base.field_specs import controls, parse
+from catdog_core.base.field_specs import describe_fields, parse_settings
 from catdog_core.config import PRESETS, Augmentation
 from catdog_core.data.datasets import Dataset
 
@@ -20,7 +20,7 @@ from .. import format_text, forms, trash_view, uploads, visitors
 from ..i18n import N_, escape, say, t
 
 KEY = "augment"
-_NAMES = tuple(control.name for control in controls(Augmentation))
+_NAMES = tuple(control.name for control in describe_fields(Augmentation))
 _REFUSED = "augment_refused"
 _GROUPS = (
     (
@@ -45,7 +45,7 @@ _GROUPS = (
     ),
     (N_("Mixing with other photos"), ("mixup_alpha", "cutmix_alpha")),
 )
-_OPEN = 2  # the notes' own settings; the others are a click away
+_OPEN_GROUPS = 2  # the notes' own settings; the others are a click away
 
 
 def augmentation_settings() -> Augmentation:
@@ -56,21 +56,23 @@ def augmentation_settings() -> Augmentation:
 
 def show_controls(now: Augmentation, dataset: Dataset | None) -> None:
     """Draw the controls, set to what `settings` gave."""
-    _presets(now)
-    asked = warnings.questions(now, dataset.classes if dataset else ())
+    _preset_controls(now)
+    asked = warnings.list_setting_warnings(now, dataset.classes if dataset else ())
     for place, (title, names) in enumerate(_GROUPS):
-        _group(t(title), names, place < _OPEN, now, [q for q in asked if q.setting in names])
-    _into_address(now)
+        _control_group(
+            t(title), names, place < _OPEN_GROUPS, now, [q for q in asked if q.setting in names]
+        )
+    _write_address(now)
 
 
 def current_settings() -> Augmentation:
     """What the controls are set to, before or after they are drawn."""
-    return parse(Augmentation, forms.current(Augmentation, KEY))
+    return parse_settings(Augmentation, forms.form_values(Augmentation, KEY))
 
 
 def fill_controls(settings: Augmentation) -> None:
     """Set the controls, before they are drawn."""
-    forms.fill(Augmentation, KEY, settings.model_dump())
+    forms.fill_form(Augmentation, KEY, settings.model_dump())
 
 
 def reset_controls() -> None:
@@ -78,7 +80,7 @@ def reset_controls() -> None:
     fill_controls(Augmentation())
 
 
-def _presets(now: Augmentation) -> None:
+def _preset_controls(now: Augmentation) -> None:
     st.session_state["augment_preset"] = next(
         (name for name, preset in PRESETS.items() if preset == now), None
     )
@@ -88,31 +90,31 @@ def _presets(now: Augmentation) -> None:
             list(PRESETS),
             format_func=lambda name: t(format_text.PRESET_NAMES[str(name)]),
             key="augment_preset",
-            on_change=_take_preset,
+            on_change=_apply_preset,
             label_visibility="collapsed",
             wrap=True,
         )
         share_popover(now, fill_controls)
 
 
-def _take_preset() -> None:
+def _apply_preset() -> None:
     name = st.session_state["augment_preset"]
     if name is not None:
         fill_controls(PRESETS[name])
 
 
-def _group(
+def _control_group(
     title: str,
     names: tuple[str, ...],
     is_open: bool,
     now: Augmentation,
-    asked: Sequence[Question],
+    asked: Sequence[SettingWarning],
 ) -> None:
     key = f"augment_group_{names[0]}"
     if key not in st.session_state:
         is_open = is_open or any(getattr(now, n) != getattr(PRESETS["none"], n) for n in names)
     with st.expander(title, expanded=is_open, key=key):
-        forms.form(Augmentation, KEY, names, columns=2, disabled=_without_effect(now))
+        forms.settings_form(Augmentation, KEY, names, columns=2, disabled=_unused_settings(now))
         if "mixup_alpha" in names:
             st.caption(
                 t(
@@ -130,7 +132,7 @@ def _group(
             st.caption(f":material/help: {t(question.text, **params)}")
 
 
-def _without_effect(now: Augmentation) -> tuple[str, ...]:
+def _unused_settings(now: Augmentation) -> tuple[str, ...]:
     unused = [] if now.fill_mode == "constant" else ["cval"]
     return (*unused, *([] if now.erasing_probability else ["erasing_area"]))
 
@@ -141,7 +143,7 @@ def _follow_address() -> None:
         st.session_state["augment_arrived"] = True
         asked = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
         if asked:
-            settings, refused = url_params.from_query(asked)
+            settings, refused = url_params.settings_from_query(asked)
             fill_controls(settings)
             st.session_state[_REFUSED] = (refused, settings)
     refused, at_arrival = st.session_state.get(_REFUSED, ((), None))
@@ -150,14 +152,14 @@ def _follow_address() -> None:
             st.warning(escape(say(error)), icon=":material/link_off:")
 
 
-def _into_address(settings: Augmentation) -> None:
+def _write_address(settings: Augmentation) -> None:
     """Keep the page's address up to date without a step in the browser's history.
 
     `st.query_params` would add one for every move of a slider, and a query sent along with the
     next move before the browser has followed would undo it. So the address is read on arrival
     only, and written by the browser itself; the values are this page's own, numbers and names.
     """
-    query = json.dumps(url_params.to_query(settings))
+    query = json.dumps(url_params.settings_to_query(settings))
     st.html(
         "<script>{const address = new URL(window.location.href);"
         f"const query = {query};"
@@ -169,11 +171,11 @@ def _into_address(settings: Augmentation) -> None:
     )
 
 
-Fill = Callable[[Augmentation], None]
+FillControls = Callable[[Augmentation], None]
 _SHARE_ERROR, _DELETE_ASKED = "augment_preset_said", "augment_preset_asked"
 
 
-def share_popover(now: Augmentation, fill: Fill) -> None:
+def share_popover(now: Augmentation, fill: FillControls) -> None:
     """Draw the button that opens all this.
 
     Args:
@@ -184,16 +186,16 @@ def share_popover(now: Augmentation, fill: Fill) -> None:
         problem = st.session_state.pop(_SHARE_ERROR, None)
         if problem is not None:
             st.error(escape(say(problem)), icon=":material/error:")
-        _save(now)
-        _saved(fill)
-        trash_view.undo(place="presets")
+        _save_controls(now)
+        _saved_presets(fill)
+        trash_view.offer_undo(place="presets")
         st.divider()
         st.caption(t("A link to these settings; the page's address is the same:"))
-        st.code(_link_field(now), language=None, wrap_lines=True)
+        st.code(_settings_link(now), language=None, wrap_lines=True)
         st.download_button(
             t("Download as a file"),
-            _file_fields(now),
-            file_name=f"{files.slug(_name_field() or 'augmentation')}.json",
+            _preset_json(now),
+            file_name=f"{files.slugify(_preset_name() or 'augmentation')}.json",
             mime="application/json",
             icon=":material/download:",
             on_click="ignore",
@@ -202,33 +204,33 @@ def share_popover(now: Augmentation, fill: Fill) -> None:
         st.file_uploader(
             t("Open a preset's file (JSON)"),
             type=["json"],
-            max_upload_size=uploads.limit(1),  # MB; the smallest there is
+            max_upload_size=uploads.register_upload_limit(1),  # MB; the smallest there is
             key="augment_preset_file",
-            on_change=_opened,
+            on_change=_load_preset_file,
             args=(fill,),
         )
 
 
-def _link_field(now: Augmentation) -> str:
+def _settings_link(now: Augmentation) -> str:
     """The address of this page with the settings that differ from the defaults."""
     address = urlsplit(st.context.url or "")
-    query = urlencode(url_params.to_query(now))
+    query = urlencode(url_params.settings_to_query(now))
     return urlunsplit((address.scheme, address.netloc, address.path, query, ""))
 
 
-def _file_fields(now: Augmentation) -> str:
+def _preset_json(now: Augmentation) -> str:
     """A preset's file; a name that is unfit, which is said on saving, does not stand in its way."""
     try:
-        return presets.dump(_name_field(), now)
+        return presets.dump_preset(_preset_name(), now)
     except SettingsError:
-        return presets.dump(t("My settings"), now)
+        return presets.dump_preset(t("My settings"), now)
 
 
-def _name_field() -> str:
+def _preset_name() -> str:
     return str(st.session_state.get("augment_preset_name", "")).strip()
 
 
-def _save(now: Augmentation) -> None:
+def _save_controls(now: Augmentation) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             t("Name"),
@@ -237,36 +239,36 @@ def _save(now: Augmentation) -> None:
             placeholder=t("for example: indoor photos"),
         )
         visitors.action_button(
-            t("Replace") if _name_field() and presets.find(_name_field()) else t("Save"),
+            t("Replace") if _preset_name() and presets.find_preset(_preset_name()) else t("Save"),
             "augment_preset_save",
             "keep presets",
-            _keep,
+            _save_preset,
             now,
             icon="bookmark_add",
         )
 
 
-def _keep(now: Augmentation) -> None:
+def _save_preset(now: Augmentation) -> None:
     try:
-        presets.save(_name_field(), now, replace=True)  # the button has said so
+        presets.save_preset(_preset_name(), now, replace=True)  # the button has said so
     except CatDogError as error:
         st.session_state[_SHARE_ERROR] = error
     else:
-        st.toast(t("Saved: {name}", name=escape(_name_field())), icon=":material/bookmark_added:")
+        st.toast(t("Saved: {name}", name=escape(_preset_name())), icon=":material/bookmark_added:")
 
 
-def _saved(fill: Fill) -> None:
-    listed, broken = presets.everything()
+def _saved_presets(fill: FillControls) -> None:
+    listed, broken = presets.scan_presets()
     found = {preset.id: preset for preset in listed}
     for file, reason in broken:
-        st.warning(f"**{escape(files.shown(file))}**: {escape(say(reason))}")
+        st.warning(f"**{escape(files.truncate_for_display(file))}**: {escape(say(reason))}")
     if not found:
         st.caption(t("Nothing saved yet. Saved presets stay in this workspace."))
         return
     chosen = st.selectbox(
         t("Saved presets"),
         list(found),
-        format_func=lambda key: files.shown(found[key].name),
+        format_func=lambda key: files.truncate_for_display(found[key].name),
         key="augment_preset_saved",
     )
     with st.container(horizontal=True):
@@ -288,7 +290,7 @@ def _saved(fill: Fill) -> None:
             help=t("Moves it to the trash; asks first."),
         )
     if st.session_state.get(_DELETE_ASKED) == chosen:
-        _confirm_delete(chosen, files.shown(found[chosen].name))
+        _confirm_delete(chosen, files.truncate_for_display(found[chosen].name))
 
 
 def _confirm_delete(preset_id: str, name: str) -> None:
@@ -298,7 +300,7 @@ def _confirm_delete(preset_id: str, name: str) -> None:
             t("Delete"),
             type="primary",
             key="augment_preset_delete_sure",
-            on_click=_delete,
+            on_click=_delete_preset,
             args=(preset_id,),
         )
         st.button(
@@ -309,20 +311,20 @@ def _confirm_delete(preset_id: str, name: str) -> None:
         )
 
 
-def _delete(preset_id: str) -> None:
+def _delete_preset(preset_id: str) -> None:
     st.session_state.pop(_DELETE_ASKED, None)
     try:
-        trash_view.deleted(presets.remove(preset_id))
+        trash_view.remember_deleted(presets.remove_preset(preset_id))
     except CatDogError as error:
         st.session_state[_SHARE_ERROR] = error
 
 
-def _opened(fill: Fill) -> None:
+def _load_preset_file(fill: FillControls) -> None:
     file = st.session_state["augment_preset_file"]
     if file is None:
         return
     try:
-        name, settings = presets.parse(file.read(presets.MAX_BYTES + 1), file.name)
+        name, settings = presets.parse_preset(file.read(presets.MAX_BYTES + 1), file.name)
     except CatDogError as error:
         st.session_state[_SHARE_ERROR] = error
         return

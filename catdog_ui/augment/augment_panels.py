@@ -16,9 +16,9 @@ from catdog_core import runs
 from catdog_core.augmentation import code_templates, parameter_sweep
 from catdog_core.augmentation.augment import Transform
 from catdog_core.augmentation.mixing import Mix
-from catdog_core.base.field_specs import controls
-from catdog_core.base.files import shown
-from catdog_core.base.palette import WITHIN, class_color
+from catdog_core.base.field_specs import describe_fields
+from catdog_core.base.files import truncate_for_display
+from catdog_core.base.palette import IN_RANGE, class_color
 from catdog_core.config import Augmentation
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
@@ -37,8 +37,8 @@ _PANELS = {
     "model": N_("Ask a model"),
     "code": N_("Copy as code"),
 }
-_STEPS = 9
-_LABELS = {control.name: control.label for control in controls(Augmentation)}
+_SWEEP_STEPS = 9
+_LABELS = {control.name: control.label for control in describe_fields(Augmentation)}
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class VariantSet:
 
 def ask_model(made: VariantSet, original: Photo) -> VariantSet:
     """The variants with the answers of the model chosen below them, if one is."""
-    chosen = _chosen()
+    chosen = _chosen_run()
     if chosen is None or chosen.best_model is None:
         return made
-    return with_answers(made, original, loaders.predictor(Path(chosen.best_model)))
+    return with_answers(made, original, loaders.load_predictor(Path(chosen.best_model)))
 
 
 def with_answers(made: VariantSet, original: Photo, model: Predictor) -> VariantSet:
@@ -77,7 +77,7 @@ def with_answers(made: VariantSet, original: Photo, model: Predictor) -> Variant
     found = model.predict(asked)
     labels = found.argmax(axis=1)
     answers = [
-        f"{shown(model.classes[label])} {row[label]:.0%}"
+        f"{truncate_for_display(model.classes[label])} {row[label]:.0%}"
         for label, row in zip(labels, found, strict=True)
     ]
     return replace(
@@ -101,28 +101,28 @@ def show_panels(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
         wrap=True,
     )
     if panel == "sweep":
-        _sweep(photo, settings, made)
+        _sweep_panel(photo, settings, made)
     elif panel == "model":
-        _model(made, settings)
+        _model_panel(made, settings)
     else:
-        _code(settings)
+        _code_panel(settings)
 
 
-def _sweep(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
+def _sweep_panel(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
     name = st.selectbox(
         t("Setting"),
-        parameter_sweep.sweepable(made.partner is not None),
+        parameter_sweep.list_sweepable_settings(made.partner is not None),
         format_func=lambda key: t(_LABELS[key]),
         key=_SWEPT,
         label_visibility="collapsed",
         width=260,
     )
-    steps = parameter_sweep.sweep(photo, name, settings, _STEPS, made.partner)
-    gallery.grid(
-        [decode.encode(step.image) for step in steps],
+    steps = parameter_sweep.sweep_setting(photo, name, settings, _SWEEP_STEPS, made.partner)
+    gallery.image_grid(
+        [decode.encode_photo(step.image) for step in steps],
         [t(step.label) for step in steps],
         columns=len(steps),
-        colors=[WITHIN if step.inside else "transparent" for step in steps],
+        colors=[IN_RANGE if step.inside else "transparent" for step in steps],
         least=50,
     )
     st.caption(
@@ -133,18 +133,20 @@ def _sweep(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
     )
 
 
-def _chosen() -> Run | None:
+def _chosen_run() -> Run | None:
     if st.session_state.get(_PANEL) != "model":
         return None
-    return next((run for run in _runs() if run.id == st.session_state.get(_MODEL)), None)
+    return next(
+        (run for run in _runs_with_models() if run.id == st.session_state.get(_MODEL)), None
+    )
 
 
-def _runs() -> list[Run]:
-    return [run for run in runs.listing() if run.best_model is not None]
+def _runs_with_models() -> list[Run]:
+    return [run for run in runs.list_runs() if run.best_model is not None]
 
 
-def _model(made: VariantSet, settings: Augmentation) -> None:
-    found = {run.id: run for run in _runs()}
+def _model_panel(made: VariantSet, settings: Augmentation) -> None:
+    found = {run.id: run for run in _runs_with_models()}
     if not found:
         st.info(
             t("There is no trained model yet. Train one, then see here what it makes of variants."),
@@ -155,7 +157,7 @@ def _model(made: VariantSet, settings: Augmentation) -> None:
         t("Model"),
         list(found),
         index=None,
-        format_func=lambda key: shown(found[key].name or key),
+        format_func=lambda key: truncate_for_display(found[key].name or key),
         placeholder=t("Choose a trained model"),
         key=_MODEL,
         label_visibility="collapsed",
@@ -174,8 +176,8 @@ def _model(made: VariantSet, settings: Augmentation) -> None:
         t(
             "Trained with: {trained}. Shown now: {now}. A model is robust to what it was trained"
             " for; compare one trained without augmentation.",
-            trained=escape(format_text.augmentation(found[chosen].augmentation)),
-            now=escape(format_text.augmentation(settings)),
+            trained=escape(format_text.describe_augmentation(found[chosen].augmentation)),
+            now=escape(format_text.describe_augmentation(settings)),
         )
     )
 
@@ -184,7 +186,7 @@ def show_spread(made: VariantSet) -> None:
     """How far the answers to the variants lie apart: tiles, and a dot a variant on a line."""
     label = int(np.argmax(made.original))
     of = made.probabilities[:, label]
-    name = shown(made.classes[label])
+    name = truncate_for_display(made.classes[label])
     same = sum(answer == label for answer in made.labels)
     gallery.metric_row(
         [
@@ -195,11 +197,11 @@ def show_spread(made: VariantSet) -> None:
         ]
     )
     told = t("Probability of {name} for each variant; the line is the original.", name=name)
-    st.html(strip(of, made.original[label], class_color(label), told))
+    st.html(strip_html(of, made.original[label], class_color(label), told))
     st.caption(escape(told))
 
 
-def strip(values: NDArray[np.float64], original: float, color: str, label: str) -> str:
+def strip_html(values: NDArray[np.float64], original: float, color: str, label: str) -> str:
     """Probabilities as dots on a line from 0 to 100 %, the original's as a tall mark: HTML."""
     dots = "".join(
         f'<span style="position:absolute;left:{value:.2%};top:{6 + 5 * (n % 3)}px;width:9px;'
@@ -224,8 +226,8 @@ def strip(values: NDArray[np.float64], original: float, color: str, label: str) 
     )
 
 
-def _code(settings: Augmentation) -> None:
-    found = code_templates.snippets(settings, st.session_state.get("augment_seed", 0))
+def _code_panel(settings: Augmentation) -> None:
+    found = code_templates.make_snippets(settings, st.session_state.get("augment_seed", 0))
     target = widgets.choose_one(
         t("For"),
         {name: name for name in found},
@@ -237,18 +239,18 @@ def _code(settings: Augmentation) -> None:
     snippet = found[target]
     st.caption(t(snippet.about))
     if snippet.missing:
-        st.caption(t("It has no setting for: {names}.", names=_labels(snippet.missing)))
+        st.caption(t("It has no setting for: {names}.", names=_setting_labels(snippet.missing)))
     if snippet.approximate:
         st.caption(
             t(
                 "Near, but not the same: {names}; the comments in the code say how.",
-                names=_labels(snippet.approximate),
+                names=_setting_labels(snippet.approximate),
             )
         )
     st.code(snippet.code, language="python")
 
 
-def _labels(names: Sequence[str]) -> str:
+def _setting_labels(names: Sequence[str]) -> str:
     return ", ".join(t(_LABELS[name]) for name in names)
 
 

@@ -17,7 +17,7 @@ from catdog_core.analysis import plots
 from catdog_core.augmentation import augment, mixing
 from catdog_core.augmentation.mixing import Mix
 from catdog_core.base.errors import PhotoError
-from catdog_core.base.files import shown, slug
+from catdog_core.base.files import slugify, truncate_for_display
 from catdog_core.base.palette import class_color
 from catdog_core.config import Augmentation
 from catdog_core.data.datasets import Dataset, Item
@@ -26,20 +26,20 @@ from catdog_core.imaging.decode import Photo
 
 from .. import format_text, gallery, state, uploads, widgets
 from ..i18n import escape, say, t
-from ..learn.glossary_view import terms
-from ..startup import fragment
+from ..learn.glossary_view import show_terms
+from ..startup import guarded_fragment
 from . import augment_controls, augment_panels
 from .augment_panels import VariantSet
 
-SIZE = 150
+PHOTO_SIZE = 150
 """Side of the photos shown, in pixels: the size the notes' network takes."""
-COUNT = 20
-_ALL = -1  # in place of a label
-_TRIED = 20  # photos that are opened at most to find one that can be read
+VARIANT_COUNT = 20
+_ALL_CLASSES = -1  # in place of a label
+_MAX_TRIED = 20  # photos that are opened at most to find one that can be read
 
 
 @dataclass(frozen=True)
-class Subject:
+class SubjectPhoto:
     """The photo on the bench: (S, S, 3) uint8, its name, and its label where it is known."""
 
     photo: Photo
@@ -49,23 +49,23 @@ class Subject:
 
 def render_augment_page(dataset: Dataset | None) -> None:
     """The photo and its controls beside 20 variants; a moved slider redraws only this part."""
-    fragment(_page)(dataset)
+    guarded_fragment(_render_page)(dataset)
 
 
-def _page(dataset: Dataset | None) -> None:
+def _render_page(dataset: Dataset | None) -> None:
     # The variants come first, so that on a telephone they are not below a screen of sliders.
     pictures_, controls_ = st.columns([3, 2], gap="large")
     with controls_:
-        subject = _subject(dataset)
+        subject = _choose_subject(dataset)
         place = st.container()  # for the original and the average, which needs the variants
         settings = augment_controls.augmentation_settings()
     made = None
     with pictures_:
         _actions(settings)
         if subject is not None:
-            made = _variants(subject, settings, dataset)
+            made = _draw_variants(subject, settings, dataset)
             made = augment_panels.ask_model(made, subject.photo)
-            _gallery(made, settings)
+            _variant_gallery(made, settings)
     # The 20 pictures are on their way; whatever else there is may follow.
     with controls_:
         augment_controls.show_controls(settings, dataset)
@@ -73,36 +73,36 @@ def _page(dataset: Dataset | None) -> None:
         with place:
             _summary(subject, made)
         with pictures_:
-            _below(subject, made, settings)
-            _told(settings)
-            terms("augmentation", "fill-mode", "overfitting")
+            _gallery_footer(subject, made, settings)
+            _training_note(settings)
+            show_terms("augmentation", "fill-mode", "overfitting")
             augment_panels.show_panels(subject.photo, settings, made)
 
 
-def _subject(dataset: Dataset | None) -> Subject | None:
+def _choose_subject(dataset: Dataset | None) -> SubjectPhoto | None:
     """Let the user take a photo of the dataset or bring one; None, and a sentence, if it is bad."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        item = _pick(dataset) if dataset else None
-        file = _upload()
+        item = _pick_photo(dataset) if dataset else None
+        file = _upload_photo()
     if file is not None:
-        name, found = file.name, gallery.uploaded_photo(file.file_id, file.getvalue(), SIZE)
+        name, found = file.name, gallery.uploaded_photo(file.file_id, file.getvalue(), PHOTO_SIZE)
         label = None
     elif item is not None:
-        name, found, label = item.file, gallery.fitted_photo(item.path, SIZE), item.label
+        name, found, label = item.file, gallery.fitted_photo(item.path, PHOTO_SIZE), item.label
     else:
         return None
     if isinstance(found, PhotoError):
         st.error(f"**{escape(name)}**: {escape(say(found))}", icon=":material/broken_image:")
         return None
-    return Subject(found, name, label)
+    return SubjectPhoto(found, name, label)
 
 
-def _summary(subject: Subject, made: VariantSet) -> None:
+def _summary(subject: SubjectPhoto, made: VariantSet) -> None:
     """The original beside the mean of its variants, pixel by pixel."""
     average = np.mean(made.photos, axis=0).round().astype(np.uint8)
-    gallery.grid(
-        [decode.encode(subject.photo), decode.encode(average)],
-        [t("Original"), t("Average of the {n}", n=COUNT)],
+    gallery.image_grid(
+        [decode.encode_photo(subject.photo), decode.encode_photo(average)],
+        [t("Original"), t("Average of the {n}", n=VARIANT_COUNT)],
         [
             subject.name,
             t("Sharp where the variants agree, blurred where they were moved."),
@@ -113,22 +113,24 @@ def _summary(subject: Subject, made: VariantSet) -> None:
     )
 
 
-def _upload() -> UploadedFile | None:
+def _upload_photo() -> UploadedFile | None:
     with st.popover(t("My own photo"), icon=":material/upload:"):
         file: UploadedFile | None = st.file_uploader(
             t("JPEG, PNG, WebP, BMP, GIF or TIFF"),
-            max_upload_size=uploads.limit(),
+            max_upload_size=uploads.register_upload_limit(),
             key="augment_upload",
         )
     return file
 
 
-def _pick(dataset: Dataset) -> Item:
+def _pick_photo(dataset: Dataset) -> Item:
     """One training photo, of one class if asked; "next" and "random" walk through them."""
     label = st.selectbox(
         t("Class"),
-        [_ALL, *range(len(dataset.classes))],
-        format_func=lambda n: t("all classes") if n == _ALL else shown(dataset.classes[n]),
+        [_ALL_CLASSES, *range(len(dataset.classes))],
+        format_func=lambda n: (
+            t("all classes") if n == _ALL_CLASSES else truncate_for_display(dataset.classes[n])
+        ),
         key=f"augment_class_{dataset.id}",
         label_visibility="collapsed",
         width=150,
@@ -140,17 +142,17 @@ def _pick(dataset: Dataset) -> Item:
         on_click=state.count_up,
         args=("augment_at",),
     )
-    st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_random)
-    items = [item for item in dataset.items("train") if label in (_ALL, item.label)]
+    st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_jump_to_random)
+    items = [item for item in dataset.items("train") if label in (_ALL_CLASSES, item.label)]
     place: int = st.session_state.get("augment_at", 0)
-    for step in range(min(len(items), _TRIED)):
+    for step in range(min(len(items), _MAX_TRIED)):
         item = items[(place + step) % len(items)]
-        if not isinstance(gallery.fitted_photo(item.path, SIZE), PhotoError):
+        if not isinstance(gallery.fitted_photo(item.path, PHOTO_SIZE), PhotoError):
             return item
     return items[place % len(items)]
 
 
-def _random() -> None:
+def _jump_to_random() -> None:
     st.session_state["augment_at"] = random.randrange(1_000_000)
 
 
@@ -163,7 +165,7 @@ def _actions(settings: Augmentation) -> None:
             on_click=state.count_up,
             args=("augment_seed",),
         )
-        st.button(t("Reset"), key="augment_reset", icon=":material/undo:", on_click=_reset)
+        st.button(t("Reset"), key="augment_reset", icon=":material/undo:", on_click=_reset_settings)
         st.toggle(t("Show the values"), key="augment_values", persist_state="session")
         st.space("stretch")
         used = st.session_state.get("train_augmentation") == settings.model_dump()
@@ -173,44 +175,52 @@ def _actions(settings: Augmentation) -> None:
             type="secondary" if used else "primary",
             icon=":material/check:" if used else ":material/model_training:",
             disabled=used,
-            on_click=_use,
+            on_click=_use_in_training,
             args=(settings.model_dump(),),
         )
 
 
-def _told(settings: Augmentation) -> None:
+def _training_note(settings: Augmentation) -> None:
     """That the training uses these settings, with the way there; below all that could jump."""
     if st.session_state.get("train_augmentation") == settings.model_dump():
-        st.caption(t("The next training uses: {words}.", words=format_text.augmentation(settings)))
+        st.caption(
+            t("The next training uses: {words}.", words=format_text.describe_augmentation(settings))
+        )
         widgets.page_link("pages/3_Train.py", t("Go to Train"), "arrow_forward")
 
 
-def _use(values: dict[str, Any]) -> None:
+def _use_in_training(values: dict[str, Any]) -> None:
     st.session_state["train_augmentation"] = values
     st.session_state["train_augment"] = "mine"  # the Train page's own choice between off and this
 
 
-def _reset() -> None:
+def _reset_settings() -> None:
     augment_controls.reset_controls()
     st.session_state["augment_seed"] = 0
 
 
-def _variants(subject: Subject, settings: Augmentation, dataset: Dataset | None) -> VariantSet:
+def _draw_variants(
+    subject: SubjectPhoto, settings: Augmentation, dataset: Dataset | None
+) -> VariantSet:
     """Draw the 20 variants, mixed with other photos where the settings say so."""
     seed = st.session_state.get("augment_seed", 0)
-    drawn = augment.variants(subject.photo, settings, COUNT, seed)
+    drawn = augment.variants(subject.photo, settings, VARIANT_COUNT, seed)
     photos = [image for image, _ in drawn]
     mixes: list[Mix] = []
     words = [augment_panels.transform_text(transform) for _, transform in drawn]
-    partners = _partners(dataset, seed, COUNT if settings.mixes else 1) if dataset else []
+    partners = _partners(dataset, seed, VARIANT_COUNT if settings.mixes else 1) if dataset else []
     if settings.mixes and partners and dataset is not None:
-        own = t("this photo") if subject.label is None else shown(dataset.classes[subject.label])
-        rng = np.random.default_rng((seed, COUNT))
+        own = (
+            t("this photo")
+            if subject.label is None
+            else truncate_for_display(dataset.classes[subject.label])
+        )
+        rng = np.random.default_rng((seed, VARIANT_COUNT))
         others = augment.batch(np.stack([photo for photo, _ in partners]), settings, rng)
-        mixed = mixing.variants(photos, list(others), settings, seed)
+        mixed = mixing.make_mixed_variants(photos, list(others), settings, seed)
         photos, mixes = [photo for photo, _ in mixed], [mix for _, mix in mixed]
         for n, (mix, (_, label)) in enumerate(zip(mixes, partners, strict=True)):
-            other = shown(dataset.classes[label])
+            other = truncate_for_display(dataset.classes[label])
             words[n] = f"{augment_panels.mix_text(mix, own, other)}\n{words[n]}"
     transforms = [transform for _, transform in drawn]
     return VariantSet(photos, transforms, words, mixes, partners[0][0] if partners else None)
@@ -222,7 +232,7 @@ def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]
     rng = np.random.default_rng((seed, len(items)))
     found = []
     for place in rng.permutation(len(items))[: 2 * count].tolist():
-        photo = gallery.fitted_photo(items[place].path, SIZE)
+        photo = gallery.fitted_photo(items[place].path, PHOTO_SIZE)
         if not isinstance(photo, PhotoError):
             found.append((photo, items[place].label))
         if len(found) == count:
@@ -230,13 +240,13 @@ def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]
     return [found[n % len(found)] for n in range(count)] if found else []
 
 
-def _gallery(made: VariantSet, settings: Augmentation) -> None:
+def _variant_gallery(made: VariantSet, settings: Augmentation) -> None:
     long = st.session_state.get("augment_values", False)
     captions = list(made.answers) or ["" for _ in made.words]
     if long:
         captions = [f"{a}\n{b}".strip() for a, b in zip(captions, made.words, strict=True)]
-    gallery.grid(
-        [decode.encode(photo) for photo in made.photos],
+    gallery.image_grid(
+        [decode.encode_photo(photo) for photo in made.photos],
         captions=captions if any(captions) else None,
         tooltips=made.words,
         alts=[t("Variant {n}", n=n + 1) for n in range(len(made.photos))],
@@ -245,7 +255,7 @@ def _gallery(made: VariantSet, settings: Augmentation) -> None:
     )
 
 
-def _below(subject: Subject, made: VariantSet, settings: Augmentation) -> None:
+def _gallery_footer(subject: SubjectPhoto, made: VariantSet, settings: Augmentation) -> None:
     """A word on the variants, and the sheet of them as a file."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if settings.is_off:
@@ -260,8 +270,8 @@ def _below(subject: Subject, made: VariantSet, settings: Augmentation) -> None:
         for kind in ("png", "pdf"):
             st.download_button(
                 kind.upper(),
-                partial(_sheet, subject.photo, made, settings, kind),
-                file_name=f"{slug(Path(subject.name).stem)}-variants.{kind}",
+                partial(_contact_sheet, subject.photo, made, settings, kind),
+                file_name=f"{slugify(Path(subject.name).stem)}-variants.{kind}",
                 mime="application/pdf" if kind == "pdf" else "image/png",
                 key=f"augment_sheet_{kind}",
                 icon=":material/download:",
@@ -270,15 +280,15 @@ def _below(subject: Subject, made: VariantSet, settings: Augmentation) -> None:
             )
 
 
-def _sheet(original: Photo, made: VariantSet, settings: Augmentation, kind: str) -> bytes:
+def _contact_sheet(original: Photo, made: VariantSet, settings: Augmentation, kind: str) -> bytes:
     """The variants as one picture or a PDF; made when asked for, as matplotlib is slow to load."""
     file = io.BytesIO()
-    plots.contact_sheet(
+    plots.write_contact_sheet(
         list(zip(made.photos, made.drawn, strict=True)),
         file,
         kind=kind,
         originals=[original],
         mixes=made.mixes,
-        title=plots.describe(settings),
+        title=plots.describe_augmentation(settings),
     )
     return file.getvalue()

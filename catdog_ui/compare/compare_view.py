@@ -13,17 +13,17 @@ from catdog_core.runs import Run
 
 from .. import captions, charts, format_text
 from ..i18n import t
-from ..learn.glossary_view import terms
+from ..learn.glossary_view import show_terms
 from ..train import run_actions
 from . import import_history, run_table
 
-FIRST = 3
+DEFAULT_RUNS = 3
 """How many runs are shown before anything is picked."""
-BANDS = 3
+MAX_BANDS = 3
 """More runs' bands at once would cover each other."""
 _NAME_WIDTH = 130
 """Pixels: on a phone the best accuracy and the gap are seen beside the names, which stay."""
-MOST = len(charts.RUN_SYMBOLS)
+MAX_RUNS = len(charts.RUN_SYMBOLS)
 """As many runs as there are colours to tell apart."""
 
 
@@ -45,7 +45,7 @@ def choose_view() -> str:
     return str(view)
 
 
-def empty() -> None:
+def show_no_runs() -> None:
     """What to do where nothing has been trained."""
     st.info(t("There is nothing to compare yet: no run has been trained."))
     st.page_link(
@@ -54,41 +54,41 @@ def empty() -> None:
         icon=":material/model_training:",
         query_params=st.query_params.to_dict(),
     )
-    import_history.section()
+    import_history.render_history_import()
 
 
-def show(found: Sequence[Run]) -> None:
+def render_run_comparison(found: Sequence[Run]) -> None:
     """The chosen runs with their curves, verdicts and settings, and the care of one run."""
-    chosen = pick(found)
+    chosen = choose_runs(found)
     if chosen:
-        curves(chosen)
-        verdicts(chosen)
-        table(chosen)
-        _settings(chosen)
+        show_curves(chosen)
+        show_verdicts(chosen)
+        show_run_table(chosen)
+        _show_settings(chosen)
     else:
         st.info(t("Choose one or more runs above to see their curves."))
-    import_history.section()
+    import_history.render_history_import()
     with st.container(border=True):
         st.subheader(t("Name, note, copy or delete a run"), anchor=False)
-        run_actions.run_actions(found)
+        run_actions.show_run_actions(found)
 
 
-def pick(found: Sequence[Run]) -> list[Run]:
+def choose_runs(found: Sequence[Run]) -> list[Run]:
     """Let the user choose runs; the choice is kept in the URL as ``runs=id,id``."""
     by_id = {run.id: run for run in found}
     asked = [key for key in st.query_params.get("runs", "").split(",") if key in by_id]
-    newest = [run.id for run in found if run.epochs][:FIRST]
+    newest = [run.id for run in found if run.epochs][:DEFAULT_RUNS]
     if "compare_runs" in st.session_state:  # a run deleted meanwhile is no option any more
         kept = [key for key in st.session_state.compare_runs if key in by_id]
         st.session_state.compare_runs = kept
         start: dict[str, Any] = {}
     else:
-        start = {"default": (asked or newest)[:MOST]}
+        start = {"default": (asked or newest)[:MAX_RUNS]}
     chosen = st.multiselect(
         t("Runs to compare"),
         list(by_id),
         format_func=lambda key: format_text.run_label(by_id[key]),
-        max_selections=MOST,
+        max_selections=MAX_RUNS,
         key="compare_runs",
         placeholder=t("Choose runs"),
         **start,
@@ -97,23 +97,23 @@ def pick(found: Sequence[Run]) -> list[Run]:
     return [by_id[key] for key in chosen]
 
 
-def curves(chosen: Sequence[Run]) -> None:
+def show_curves(chosen: Sequence[Run]) -> None:
     """Accuracy and loss of the chosen runs, overlaid."""
     shown = [run for run in chosen if run.training and run.epochs]
     if not shown:
         st.info(t("None of the chosen runs has a whole epoch yet; curves appear with the first."))
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(_legend([run.name for run in shown]), width="stretch")
+        st.html(_legend_html([run.name for run in shown]), width="stretch")
         training = st.toggle(t("Show training curves"), value=True, key="compare_training")
-    lines = [_curve(run) for run in shown]
-    since = [histories.of_run(run).since for run in shown]
+    lines = [_learning_curve(run) for run in shown]
+    since = [histories.diagnose_run(run).since for run in shown]
     left, right = st.columns(2)
     metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
     for column, metric in zip((left, right), metrics, strict=True):
-        figure = charts.overlay(metric, lines, training=training)
+        figure = charts.overlay_figure(metric, lines, training=training)
         for number, run in enumerate(shown):
-            if training and len(shown) <= BANDS:
+            if training and len(shown) <= MAX_BANDS:
                 color = charts.run_color(number)
                 charts.draw_gap(figure, metric, run.epochs, color, NEUTRAL)
             charts.mark_overfitting_of_one(figure, metric, run.epochs, number, since[number])
@@ -125,18 +125,18 @@ def curves(chosen: Sequence[Run]) -> None:
                 alt=captions.chart_alt(metric),
             )
             now = captions.overlay_caption(metric, lines)
-            st.caption(captions.caption(captions.OVERLAY[metric], now))
-    terms("overfitting", "gap", "accuracy", "loss", "validation")
+            st.caption(captions.format_caption(captions.OVERLAY_HINTS[metric], now))
+    show_terms("overfitting", "gap", "accuracy", "loss", "validation")
 
 
-def verdicts(chosen: Sequence[Run]) -> None:
+def show_verdicts(chosen: Sequence[Run]) -> None:
     """What happened in each of the runs, and what to try next."""
     for number, run in enumerate(run for run in chosen if run.training and run.epochs):
-        found = histories.of_run(run)
+        found = histories.diagnose_run(run)
         _, color, icon = captions.VERDICTS[found.kind]
         with st.container(gap="xxsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                name = charts.legend([(run.name, charts.run_color(number), "line")])
+                name = charts.legend_html([(run.name, charts.run_color(number), "line")])
                 st.html(name, width="content")
                 st.badge(captions.verdict_word(found), color=color, icon=icon)  # type: ignore[arg-type]
                 with st.popover(t("What to try next"), type="tertiary"):
@@ -144,31 +144,33 @@ def verdicts(chosen: Sequence[Run]) -> None:
             st.caption(captions.verdict_sentence(found))
 
 
-def table(chosen: Sequence[Run]) -> None:
+def show_run_table(chosen: Sequence[Run]) -> None:
     """One row a run: what it was, what came of it, and only the settings that differ."""
     rows = [run for run in chosen if run.training]
-    different = format_text.differing(rows)
+    different = format_text.differing_settings(rows)
     augmented = format_text.differs_in_augmentation(rows)
-    words = ["–" if r.is_history else format_text.preset_or_own(r.augmentation) for r in rows]
+    words = ["–" if r.is_history else format_text.augmentation_label(r.augmentation) for r in rows]
     notes = [run.note for run in rows]
     st.dataframe(
         {
             t("Run"): [run.name for run in rows],
-            t("Best validation accuracy"): [_percent(format_text.best_row(run)) for run in rows],
-            t("Gap"): [format_text.points(format_text.gap(run)) for run in rows],
+            t("Best validation accuracy"): [
+                _format_accuracy(format_text.best_epoch_row(run)) for run in rows
+            ],
+            t("Gap"): [format_text.format_points(format_text.accuracy_gap(run)) for run in rows],
             **{
-                t(c.label): [_value(run, c) for run in rows]
+                t(c.label): [_setting_value(run, c) for run in rows]
                 for c in different
                 if c.name != "epochs"
             },
             **({t("Augmentation"): words} if augmented else {}),
-            t("Best epoch"): [_best(run) for run in rows],
-            t("Last validation accuracy"): [_percent(_last(run)) for run in rows],
-            t("Epochs"): [format_text.trained(run) for run in rows],
-            t("Duration"): [format_text.duration(run.duration or None) for run in rows],
+            t("Best epoch"): [_best_epoch(run) for run in rows],
+            t("Last validation accuracy"): [_format_accuracy(_last_row(run)) for run in rows],
+            t("Epochs"): [format_text.format_epochs(run) for run in rows],
+            t("Duration"): [format_text.format_duration(run.duration or None) for run in rows],
             t("Model"): [run.model or "–" for run in rows],
             t("Dataset"): [run.dataset_name for run in rows],
-            t("Status"): [format_text.status(run) for run in rows],
+            t("Status"): [format_text.format_status(run) for run in rows],
             **({t("Note"): notes} if any(notes) else {}),
         },
         hide_index=True,
@@ -200,18 +202,20 @@ def table(chosen: Sequence[Run]) -> None:
     )
 
 
-def _settings(chosen: Sequence[Run]) -> None:
+def _show_settings(chosen: Sequence[Run]) -> None:
     """Settings against results, where several runs differ in them."""
-    if len(chosen) > 2 and sweep_table.table(chosen).columns:
+    if len(chosen) > 2 and sweep_table.build_sweep_table(chosen).columns:
         with st.expander(t("Settings and results of these runs"), icon=":material/tune:"):
-            run_table.parallel(
-                chosen, "compare", {r.id: {t("Status"): format_text.status(r)} for r in chosen}
+            run_table.show_parallel_coordinates(
+                chosen,
+                "compare",
+                {r.id: {t("Status"): format_text.format_status(r)} for r in chosen},
             )
 
 
-def _curve(run: Run) -> charts.Curve:
+def _learning_curve(run: Run) -> charts.LearningCurve:
     assert run.training is not None
-    return charts.Curve(
+    return charts.LearningCurve(
         epochs=run.epochs,
         planned=len(run.epochs) if not run.is_active else run.training.epochs,
         classes=max(len(run.classes), 2),
@@ -220,24 +224,26 @@ def _curve(run: Run) -> charts.Curve:
     )
 
 
-def _legend(names: Sequence[str]) -> str:
+def _legend_html(names: Sequence[str]) -> str:
     entries = [(name, charts.run_color(number), "line") for number, name in enumerate(names)]
-    return charts.legend([*entries, (t("Validation"), "", "line"), (t("Training"), "", "dots")])
+    return charts.legend_html(
+        [*entries, (t("Validation"), "", "line"), (t("Training"), "", "dots")]
+    )
 
 
-def _value(run: Run, control: Any) -> str:
+def _setting_value(run: Run, control: Any) -> str:
     if run.is_history:
         return "–"
-    return format_text.setting(control, getattr(run.training, control.name))
+    return format_text.format_setting(control, getattr(run.training, control.name))
 
 
-def _best(run: Run) -> int | None:
+def _best_epoch(run: Run) -> int | None:
     return None if run.best_epoch is None else run.best_epoch + 1
 
 
-def _last(run: Run) -> dict[str, Any] | None:
+def _last_row(run: Run) -> dict[str, Any] | None:
     return run.epochs[-1] if run.epochs else None
 
 
-def _percent(row: dict[str, Any] | None) -> str:
-    return format_text.percent(row.get("val_accuracy") if row else None)
+def _format_accuracy(row: dict[str, Any] | None) -> str:
+    return format_text.format_percent(row.get("val_accuracy") if row else None)

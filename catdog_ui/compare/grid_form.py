@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core.base.field_specs import Control
+from catdog_core.base.field_specs import FieldSpec
 from catdog_core.config import NETWORKS, Network
 from catdog_core.models import backbones
 from catdog_core.tuning import grid as grids
@@ -18,15 +18,15 @@ from ..train import train_form
 
 KEY = "sweep"
 _SAMPLES = 8
-MOST = 5
+MAX_VARIED = 5
 """As many settings at once: of more, no number of runs one can wait for tells anything."""
 _LEFT_OUT = ("monitor", "epoch_weights", "steps_per_epoch", "validation_steps", "cval")
 """They change how a run is judged or kept, or how long it is; a grid's file may name some."""
-_FIRST = ("learning_rate", "batch_size")
-_WIDE = 400
+_DEFAULT_SETTINGS = ("learning_rate", "batch_size")
+_MAX_SLIDER_SPAN = 400
 
 
-def offered(model: str) -> dict[str, tuple[str, Control]]:
+def tunable_settings(model: str) -> dict[str, tuple[str, FieldSpec]]:
     """The settings that can be varied here, by name: the part of the grid, and the field.
 
     Args:
@@ -34,39 +34,39 @@ def offered(model: str) -> dict[str, tuple[str, Control]]:
     """
     left_out = [*_LEFT_OUT]
     if model != backbones.TRANSFER:
-        left_out += train_form.PRETRAINED
+        left_out += train_form.PRETRAINED_FIELDS
     if model != "custom" and model not in NETWORKS:
         left_out += Network.model_fields
     return {
         name: (part, control)
         for part in ("settings", "augmentation")
-        for name, (_, control) in grids.known_fields(part).items()
+        for name, (_, control) in grids.searchable_fields(part).items()
         if name not in left_out and control.kind != "range"
     }
 
 
-def chosen() -> Sequence[str]:
+def chosen_settings() -> Sequence[str]:
     """The names of the settings that vary, as they were chosen last."""
-    names: Sequence[str] = st.session_state.get(f"{KEY}_varied", _FIRST)
+    names: Sequence[str] = st.session_state.get(f"{KEY}_varied", _DEFAULT_SETTINGS)
     return names
 
 
-def choose(base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def choose_grid(base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Let the user choose settings and what they may be: a grid's ``settings, augmentation``.
 
     Args:
         base: the settings that all runs share, by name, from which values are suggested.
     """
-    known = offered(base["model"])
+    known = tunable_settings(base["model"])
     key = f"{KEY}_varied"
     if key in st.session_state:  # another network may not have what was chosen
         st.session_state[key] = [name for name in st.session_state[key] if name in known]
     names = st.multiselect(
         t("Settings to vary"),
         list(known),
-        default=_FIRST,
-        format_func=lambda name: _named(*known[name]),
-        max_selections=MOST,
+        default=_DEFAULT_SETTINGS,
+        format_func=lambda name: _setting_label(*known[name]),
+        max_selections=MAX_VARIED,
         key=key,
         persist_state="session",
         placeholder=t("Choose settings"),
@@ -76,11 +76,11 @@ def choose(base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         for name in names:
             part, control = known[name]
             with st.container(border=True, gap="small"):
-                found[part][name] = _choice(control, base.get(name, control.default))
+                found[part][name] = _choose_for_field(control, base.get(name, control.default))
     return found
 
 
-def search(varied: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def choose_search(varied: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """All combinations, or some drawn at random; ranges can only be drawn from."""
     has_range = any(isinstance(c, dict) for part in varied.values() for c in part.values())
     kinds = {"all": t("All combinations"), "random": t("Drawn at random")}
@@ -103,7 +103,7 @@ def search(varied: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             return {}
         shared: dict[str, Any] = {"persist_state": "session", "width": 160}
         samples = st.number_input(
-            t("Runs"), 2, grids.MOST_RUNS, _SAMPLES, key=f"{KEY}_samples", **shared
+            t("Runs"), 2, grids.MAX_RUNS, _SAMPLES, key=f"{KEY}_samples", **shared
         )
         seed = st.number_input(t("Seed of the draw"), 0, 2**31 - 1, 0, key=f"{KEY}_draw", **shared)
     if has_range:
@@ -111,7 +111,7 @@ def search(varied: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {"samples": samples, "seed": seed}
 
 
-def suggested(control: Control, base: Any) -> tuple[list[Any], list[Any]]:
+def suggested_values(control: FieldSpec, base: Any) -> tuple[list[Any], list[Any]]:
     """Values to choose from, and those chosen at first; all lie within the field's range.
 
     Args:
@@ -131,21 +131,21 @@ def suggested(control: Control, base: Any) -> tuple[list[Any], list[Any]]:
         start = control.low if base is None else 0
         every = [start + n for n in range(5)]
         first = every[:3]
-    return _tidy(control, every), _tidy(control, first)
+    return _clean_values(control, every), _clean_values(control, first)
 
 
-def _named(part: str, control: Control) -> str:
+def _setting_label(part: str, control: FieldSpec) -> str:
     label = t(control.label)
     return t("Augmentation: {name}", name=label) if part == "augmentation" else label
 
 
-def _choice(control: Control, base: Any) -> Any:
-    st.markdown(f"**{forms.label(control)}**", help=t(control.help))
+def _choose_for_field(control: FieldSpec, base: Any) -> Any:
+    st.markdown(f"**{forms.field_label(control)}**", help=t(control.help))
     if control.kind == "bool":
         st.caption(t("off and on"))
         return [False, True]
     if control.kind == "choice":
-        return _choices(control, base)
+        return _choose_options(control, base)
     kinds = {"values": t("Values"), "range": t("Range")}
     kind = st.segmented_control(
         t("How {name} is chosen", name=t(control.label)),
@@ -157,10 +157,10 @@ def _choice(control: Control, base: Any) -> Any:
         persist_state="session",
         label_visibility="collapsed",
     )
-    return _values(control, base) if kind == "values" else _range(control, base)
+    return _choose_values(control, base) if kind == "values" else _choose_range(control, base)
 
 
-def _choices(control: Control, base: Any) -> list[str]:
+def _choose_options(control: FieldSpec, base: Any) -> list[str]:
     others = [choice for choice in control.choices if choice != base]
     return st.pills(
         t(control.label),
@@ -173,8 +173,8 @@ def _choices(control: Control, base: Any) -> list[str]:
     )
 
 
-def _values(control: Control, base: Any) -> list[Any]:
-    every, first = ([f"{value:g}" for value in found] for found in suggested(control, base))
+def _choose_values(control: FieldSpec, base: Any) -> list[Any]:
+    every, first = ([f"{value:g}" for value in found] for found in suggested_values(control, base))
     key = f"{KEY}_{control.name}_values"
     typed = [value for value in st.session_state.get(key, []) if value not in every]
     return st.multiselect(
@@ -189,8 +189,8 @@ def _values(control: Control, base: Any) -> list[Any]:
     )
 
 
-def _range(control: Control, base: Any) -> dict[str, Any]:
-    every, _ = suggested(control, base)
+def _choose_range(control: FieldSpec, base: Any) -> dict[str, Any]:
+    every, _ = suggested_values(control, base)
     low, high = every[0], every[-1]
     shared: dict[str, Any] = {
         "label": t("Range of {name}", name=t(control.label)),
@@ -215,7 +215,7 @@ def _range(control: Control, base: Any) -> dict[str, Any]:
         most = min(control.high, max(4 * high, *st.session_state.get(shared["key"], (0,))))
         ends = st.slider(
             min_value=number(control.low),
-            max_value=number(most if control.high > _WIDE else control.high),
+            max_value=number(most if control.high > _MAX_SLIDER_SPAN else control.high),
             value=(number(low), number(high)),
             step=number(control.step or 1),
             **shared,
@@ -223,7 +223,7 @@ def _range(control: Control, base: Any) -> dict[str, Any]:
     return {"low": ends[0], "high": ends[1], **({"log": True} if is_log else {})}
 
 
-def _tidy(control: Control, values: list[Any]) -> list[Any]:
+def _clean_values(control: FieldSpec, values: list[Any]) -> list[Any]:
     """Values within the range, on its steps, in order and each once; at least two."""
     assert control.low is not None and control.high is not None
     step = control.step or 1

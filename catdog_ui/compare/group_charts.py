@@ -17,31 +17,35 @@ from typing import Any
 import plotly.graph_objects as go
 
 from catdog_core.analysis import sweep_table
-from catdog_core.analysis.contrast import Point
-from catdog_core.analysis.sweep_table import Column, Table
-from catdog_core.base.files import shown
+from catdog_core.analysis.contrast import LearningCurvePoint
+from catdog_core.analysis.sweep_table import Column, SweepTable
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
 from catdog_core.runs import Run
 
 from .. import charts, format_text
-from ..charts import Curve, Metric
+from ..charts import LearningCurve, Metric
 from ..i18n import t
 
 _DOMAINS = {"y": (0.55, 0.95), "y2": (0.0, 0.4)}
 """Where plain and augmented stand: parts of the figure's height."""
-_BESIDE = 0.02  # lines at the same number of photos are moved apart by so much of it
-ROW = 92
+_LINE_SHIFT = 0.02  # lines at the same number of photos are moved apart by so much of it
+ROW_HEIGHT = 92
 """Pixels from one axis of parallel coordinates to the next."""
-MOST = 8
+MAX_SETTINGS = 8
 """As many settings are drawn; the table below tells of all."""
-_SPREAD = 0.05
+_MAX_SPREAD = 0.05
 """How far runs with the same value stand apart at most, of the width of the axis."""
-_CLOSE = 0.13  # parts of the axis by which two numbers on it are apart at least
-_LEAST = 0.02  # accuracies that differ by less are not drawn as far apart as the axis is long
-_STEPS = 24  # of the shades on the axis of the result
+_MIN_TICK_GAP = 0.13  # parts of the axis by which two numbers on it are apart at least
+_MIN_RESULT_SPAN = (
+    0.02  # accuracies that differ by less are not drawn as far apart as the axis is long
+)
+_SHADE_STEPS = 24  # of the shades on the axis of the result
 
 
-def twins(metric: Metric, pair: Sequence[tuple[Curve, str, int | None]]) -> go.Figure:
+def paired_figure(
+    metric: Metric, pair: Sequence[tuple[LearningCurve, str, int | None]]
+) -> go.Figure:
     """Two trainings one above the other, with the same axes; pointing at an epoch shows both.
 
     Args:
@@ -56,7 +60,7 @@ def twins(metric: Metric, pair: Sequence[tuple[Curve, str, int | None]]) -> go.F
     figure.update_layout(height=520, hoversubplots="axis")
     figure.update_xaxes(anchor="y2")
     for axis, (curve, title, since) in zip(_DOMAINS, pair, strict=True):
-        for line in charts.live(metric, curve).data:
+        for line in charts.live_figure(metric, curve).data:
             if line.hoverinfo != "skip":  # training and validation, epoch by epoch
                 figure.add_trace(line.update(yaxis=axis, name=f"{title}, {line.name}"))
         charts.draw_gap(figure, metric, curve.epochs, yaxis=axis)
@@ -76,19 +80,19 @@ def twins(metric: Metric, pair: Sequence[tuple[Curve, str, int | None]]) -> go.F
     return figure
 
 
-def against_data(
-    points: Sequence[Point], names: dict[tuple[str, bool], str], classes: int
+def data_size_figure(
+    points: Sequence[LearningCurvePoint], names: dict[tuple[str, bool], str], classes: int
 ) -> go.Figure:
     """Validation accuracy against the number of training photos, with 95 % intervals.
 
     Args:
-        points: those of `contrast.points`; runs that are not done have open marks.
+        points: those of `contrast.learning_curve_points`; runs that are not done have open marks.
         names: the lines' names, in their order.
         classes: of the dataset.
     """
     figure = go.Figure()
     for number, (line, name) in enumerate(names.items()):
-        shift = 1 + _BESIDE * (number - (len(names) - 1) / 2)
+        shift = 1 + _LINE_SHIFT * (number - (len(names) - 1) / 2)
         symbol = charts.RUN_SYMBOLS[number % len(charts.RUN_SYMBOLS)]
         mine = [point for point in points if point.line == line]
         figure.add_scatter(
@@ -117,7 +121,7 @@ def against_data(
     sizes = sorted({point.photos for point in points})
     lowest = min([1 / classes, *(point.low for point in points)])
     figure.update_layout(
-        charts.PLAIN,
+        charts.BASE_LAYOUT,
         height=420,
         hovermode="closest",
         xaxis={
@@ -145,8 +149,8 @@ class Axis:
     ticks: tuple[tuple[float, str], ...]
 
 
-def parallel(
-    found: Table,
+def parallel_figure(
+    found: SweepTable,
     columns: Sequence[Column],
     chosen: Sequence[str] = (),
     is_dark: bool = False,
@@ -159,17 +163,19 @@ def parallel(
         chosen: ids of runs to draw strongly, the others faintly; by default none is.
         is_dark: whether the words stand on a dark page; lines pass behind them.
     """
-    axes = [*(_setting(column) for column in columns), _result(found.results)]
+    axes = [*(_setting_axis(column) for column in columns), _result_axis(found.results)]
     ink, last = ON_DARK if is_dark else ON_LIGHT, len(axes) - 1
-    order = sweep_table.best(found)[::-1]  # the best lie on top
-    spread = [_spread(axis.places, order) for axis in axes]
-    lines = [_run(found, [row[place] for row in spread], place, chosen) for place in order]
+    order = sweep_table.rank_runs(found)[::-1]  # the best lie on top
+    spread = [_separate_equal_runs(axis.places, order) for axis in axes]
+    lines = [_run_trace(found, [row[place] for row in spread], place, chosen) for place in order]
     chart = go.Figure(lines)  # all at once, and so below: one by one takes twice as long
     chart.update_layout(
-        charts.PLAIN,
-        shapes=[line for row in range(len(axes)) for line in _lines(-row, row == last)],
-        annotations=[word for row, axis in enumerate(axes) for word in _words(axis, -row, ink)],
-        height=round(ROW * (len(axes) - 0.25)) + 16,
+        charts.BASE_LAYOUT,
+        shapes=[line for row in range(len(axes)) for line in _axis_lines(-row, row == last)],
+        annotations=[
+            word for row, axis in enumerate(axes) for word in _axis_labels(axis, -row, ink)
+        ],
+        height=round(ROW_HEIGHT * (len(axes) - 0.25)) + 16,
         hovermode="closest",
         xaxis={"visible": False, "range": [-0.06, 1.06], "fixedrange": True},
         yaxis={"visible": False, "range": [0.65 - len(axes), 0.4], "fixedrange": True},
@@ -177,7 +183,7 @@ def parallel(
     return chart
 
 
-def shade(share: float) -> str:
+def result_color(share: float) -> str:
     """The colour of a result, 0 the worst and 1 the best: orange over grey to blue."""
     low, high, part = (
         (TRAIN, NEUTRAL, 2 * share) if share < 0.5 else (NEUTRAL, VALIDATION, 2 * share - 1)
@@ -186,71 +192,74 @@ def shade(share: float) -> str:
     return "#" + "".join(f"{round(a * (1 - part) + b * part):02X}" for a, b in parts)
 
 
-def limits(results: Sequence[float | None]) -> tuple[float, float]:
+def result_limits(results: Sequence[float | None]) -> tuple[float, float]:
     """Where the axis of the result begins and ends: whole percents around all results."""
     there = [result for result in results if result is not None] or [0.5]
     low, high = floor(100 * min(there)) / 100, ceil(100 * max(there)) / 100
-    return (low, high) if high - low >= _LEAST else (high - _LEAST, high)
+    return (low, high) if high - low >= _MIN_RESULT_SPAN else (high - _MIN_RESULT_SPAN, high)
 
 
-def heading(column: Column) -> str:
+def column_heading(column: Column) -> str:
     """A setting's name with its unit, for an axis or a table."""
     unit = column.control.unit if column.control and column.scale != "named" else ""
     return f"{t(column.label)} ({t(unit)})" if unit else t(column.label)
 
 
-def value(column: Column, given: Any) -> str:
+def format_value(column: Column, given: Any) -> str:
     """One value of a setting, without its unit where the axis tells it."""
     if column.name == "augmentation":
-        return format_text.preset_or_own(given)
+        return format_text.augmentation_label(given)
     if column.control is None:
         return str(given)
     if column.scale != "named":
-        return _number(given)
-    return format_text.setting(column.control, given) if given is not None else t("unset")
+        return _format_number(given)
+    return format_text.format_setting(column.control, given) if given is not None else t("unset")
 
 
-def name(run: Run) -> str:
+def short_run_name(run: Run) -> str:
     """A run's name, without that of its sweep, which stands above and may be cut off in it."""
     own, dot, sweep = run.name.rpartition(" · ")
     is_swept = run.group.get("kind") == "sweep" and run.group["name"].startswith(sweep)
     return own if dot and is_swept else run.name or run.id
 
 
-def _number(given: float) -> str:
+def _format_number(given: float) -> str:
     """A number on an axis, short: "0.0001", "1,024"."""
     if isinstance(given, int) or float(given).is_integer():
         return f"{given:,.0f}"
     return f"{given:.3g}"
 
 
-def _setting(column: Column) -> Axis:
-    order, title = column.order, html.escape(heading(column))
+def _setting_axis(column: Column) -> Axis:
+    order, title = column.order, html.escape(column_heading(column))
     if column.scale == "named":
         at = {each: (n + 0.5) / len(order) for n, each in enumerate(order)}
         letters = max(5, 42 // len(order))  # the names' share of the width of a telephone
-        ticks = [(at[v], html.escape(shown(value(column, v), letters))) for v in order]
+        ticks = [
+            (at[v], html.escape(truncate_for_display(format_value(column, v), letters)))
+            for v in order
+        ]
         return Axis(title, tuple(at[each] for each in column.values), tuple(ticks))
     is_log = column.scale == "log"
     scale: Any = log10 if is_log else float
     low, high = scale(order[0]), scale(order[-1])
     places = tuple((scale(each) - low) / (high - low) for each in column.values)
-    marks = order if len(order) <= 6 else _round(order[0], order[-1], is_log)
-    ticks = [((scale(mark) - low) / (high - low), _number(mark)) for mark in marks]
+    marks = order if len(order) <= 6 else _round_ticks(order[0], order[-1], is_log)
+    ticks = [((scale(mark) - low) / (high - low), _format_number(mark)) for mark in marks]
     if is_log:
         title = t("{name}, logarithmic", name=title)
-    return Axis(title, places, _apart(ticks))
+    return Axis(title, places, _thin_ticks(ticks))
 
 
-def _result(results: Sequence[float | None]) -> Axis:
-    low, high = limits(results)
-    marks = _round(low, high, is_log=False)
+def _result_axis(results: Sequence[float | None]) -> Axis:
+    low, high = result_limits(results)
+    marks = _round_ticks(low, high, is_log=False)
     ticks = [((mark - low) / (high - low), f"{100 * mark:.3g}%") for mark in marks]
     places = tuple(None if r is None else (r - low) / (high - low) for r in results)
-    return Axis(t("Best validation accuracy"), places, _apart(ticks))
+    return Axis(t("Best validation accuracy"), places, _thin_ticks(ticks))
 
 
-def _round(low: float, high: float, is_log: bool) -> list[float]:
+def _round_ticks(low: float, high: float, is_log: bool) -> list[float]:
     """Round numbers from `low` to `high`: powers of ten and their parts, or even steps."""
     if is_log:
         powers = range(floor(log10(low)), ceil(log10(high)) + 1)
@@ -264,29 +273,31 @@ def _round(low: float, high: float, is_log: bool) -> list[float]:
     return [mark for mark in marks if low * (1 - 1e-9) <= mark <= high * (1 + 1e-9)] or [low, high]
 
 
-def _apart(ticks: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+def _thin_ticks(ticks: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
     """The numbers that have room, the first and the last before all others."""
     kept = [ticks[0]]
     for at, text in ticks[1:-1]:
-        if at - kept[-1][0] >= _CLOSE and ticks[-1][0] - at >= _CLOSE:
+        if at - kept[-1][0] >= _MIN_TICK_GAP and ticks[-1][0] - at >= _MIN_TICK_GAP:
             kept.append((at, text))
     return (*kept, ticks[-1]) if len(ticks) > 1 else tuple(kept)
 
 
-def _spread(places: Sequence[float | None], order: Sequence[int]) -> list[float | None]:
+def _separate_equal_runs(
+    places: Sequence[float | None], order: Sequence[int]
+) -> list[float | None]:
     """Places with those of equal runs set apart a little, in the order of their results."""
     moved = list(places)
     for at in {place for place in places if place is not None}:
         alike = [run for run in order if places[run] == at]
-        gap = min(_SPREAD / max(len(alike) - 1, 1), 0.012)
+        gap = min(_MAX_SPREAD / max(len(alike) - 1, 1), 0.012)
         for n, run in enumerate(alike):
             moved[run] = at + gap * (n - (len(alike) - 1) / 2)
     return moved
 
 
-def _lines(y: float, is_result: bool) -> list[dict[str, Any]]:
+def _axis_lines(y: float, is_result: bool) -> list[dict[str, Any]]:
     """An axis: one line, or for the result many in the colours of its values."""
-    edges = [n / _STEPS for n in range(_STEPS + 1)] if is_result else [0.0, 1.0]
+    edges = [n / _SHADE_STEPS for n in range(_SHADE_STEPS + 1)] if is_result else [0.0, 1.0]
     return [
         {
             "type": "line",
@@ -296,7 +307,7 @@ def _lines(y: float, is_result: bool) -> list[dict[str, Any]]:
             "y1": y,
             "layer": "below",
             "line": {
-                "color": shade((low + high) / 2) if is_result else NEUTRAL,
+                "color": result_color((low + high) / 2) if is_result else NEUTRAL,
                 "width": 7 if is_result else 1.5,
             },
         }
@@ -304,7 +315,7 @@ def _lines(y: float, is_result: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _words(axis: Axis, y: float, ink: str) -> list[dict[str, Any]]:
+def _axis_labels(axis: Axis, y: float, ink: str) -> list[dict[str, Any]]:
     """The name of an axis above it, and its numbers below."""
     font = {"color": ink, "shadow": "auto", "size": 12}
     shared = {"y": y, "showarrow": False, "font": font}
@@ -313,22 +324,22 @@ def _words(axis: Axis, y: float, ink: str) -> list[dict[str, Any]]:
     return [{**shared, **title, "font": {**font, "size": 13}}, *ticks]
 
 
-def _run(
-    found: Table, places: Sequence[float | None], number: int, chosen: Sequence[str]
+def _run_trace(
+    found: SweepTable, places: Sequence[float | None], number: int, chosen: Sequence[str]
 ) -> go.Scatter:
     """One run as a line over the axes it has a place on."""
     run, result = found.runs[number], found.results[number]
-    low, high = limits(found.results)
-    color = NEUTRAL if result is None else shade((result - low) / (high - low))
+    low, high = result_limits(found.results)
+    color = NEUTRAL if result is None else result_color((result - low) / (high - low))
     is_final, is_chosen = run.status == "done", run.id in chosen
     there = [(x, -row) for row, x in enumerate(places) if x is not None]
-    told = [f"{t(c.label)}: {value(c, c.values[number])}" for c in found.columns]
-    told.append(t("Best validation accuracy: {value}", value=format_text.percent(result)))
+    told = [f"{t(c.label)}: {format_value(c, c.values[number])}" for c in found.columns]
+    told.append(t("Best validation accuracy: {value}", value=format_text.format_percent(result)))
     return go.Scatter(
         x=[x for x, _ in there],
         y=[y for _, y in there],
         mode="lines+markers",
-        name=html.escape(shown(name(run), 60)),
+        name=html.escape(truncate_for_display(short_run_name(run), 60)),
         line={
             "color": color,
             "width": 3.5 if is_chosen else 2,

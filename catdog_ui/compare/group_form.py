@@ -11,22 +11,22 @@ import streamlit as st
 
 from catdog_core import runs
 from catdog_core.base import access
-from catdog_core.base.field_specs import parse
+from catdog_core.base.field_specs import parse_settings
 from catdog_core.config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
 from catdog_core.data.datasets import Dataset
 from catdog_core.tuning import grid as grids
 from catdog_core.tuning import groups, plans, ray_session
 from catdog_core.tuning.grid import Asha
 from catdog_core.tuning.groups import Cluster
-from catdog_core.tuning.plans import Budget, Plan
+from catdog_core.tuning.plans import Budget, GroupPlan
 
 from .. import format_text, forms, state, visitors
 from ..i18n import N_, t
-from ..learn.glossary_view import terms
+from ..learn.glossary_view import show_terms
 from . import grid_form
 
 KEY = "experiment"
-ABOUT: dict[str, str] = {
+KIND_TEXTS: dict[str, str] = {
     "sweep": N_(
         "Many runs of the same network whose settings differ: which of them matter, and where is"
         " the best place?"
@@ -40,11 +40,11 @@ ABOUT: dict[str, str] = {
         " the larger ones. How much would more data bring, and what helps where there is little?"
     ),
 }
-_SHARED = ["model", "epochs", "batch_size", "learning_rate", "image_size", "seed"]
-_EPOCHS = 15  # enough to see the curves part, and not a night's work
-_NAMED = 4
+_SHARED_SETTINGS = ["model", "epochs", "batch_size", "learning_rate", "image_size", "seed"]
+_DEFAULT_EPOCHS = 15  # enough to see the curves part, and not a night's work
+_MAX_NAMED = 4
 """Runs named before they are made."""
-_PLACES: dict[str, str] = {
+_LOCATIONS: dict[str, str] = {
     "local": N_("This machine, several at once"),
     "cluster": N_("A cluster"),
     "turn": N_("One after another"),
@@ -52,37 +52,37 @@ _PLACES: dict[str, str] = {
 _AUTO = "auto"
 
 
-def show() -> None:
+def render_group_form() -> None:
     """Draw the form; starting makes the runs and opens the group above."""
     kind = st.segmented_control(
         t("Kind"),
-        list(ABOUT),
-        format_func=lambda key: t(plans.NAMES[key]),
+        list(KIND_TEXTS),
+        format_func=lambda key: t(plans.KIND_TITLES[key]),
         required=True,
         default="twin",
         key=f"{KEY}_kind",
         persist_state="session",
         label_visibility="collapsed",
     )
-    st.caption(t(ABOUT[kind]))
-    dataset = state.chosen_dataset()
+    st.caption(t(KIND_TEXTS[kind]))
+    dataset = state.choose_dataset()
     if dataset is None:
         return
-    plan = _PLANS[kind](dataset)
+    plan = _PLANNERS[kind](dataset)
     if plan is None:
         return
-    cluster = _where(kind)
+    cluster = _choose_cluster(kind)
     if plan.grid and cluster:
-        asha = _asha(max(run.training.epochs for run in plan.runs))
+        asha = _choose_asha(max(run.training.epochs for run in plan.runs))
         plan = replace(plan, grid=plan.grid.model_copy(update={"asha": asha}))
-    st.markdown(_told(plan, cluster))
-    names = [run.name for run in plan.runs[:_NAMED]]
-    rest = len(plan.runs) - _NAMED
+    st.markdown(_plan_text(plan, cluster))
+    names = [run.name for run in plan.runs[:_MAX_NAMED]]
+    rest = len(plan.runs) - _MAX_NAMED
     st.caption(" · ".join([*names, *([t("and {n} more", n=rest)] if rest > 0 else [])]))
-    _start(plan, cluster)
+    _start_button(plan, cluster)
 
 
-def missing() -> None:
+def show_missing_ray() -> None:
     """What to install for several runs at once, and what goes without."""
     if not ray_session.is_installed():
         st.info(
@@ -96,7 +96,7 @@ def missing() -> None:
         )
 
 
-def asha_words(asha: Asha, epochs: int) -> str:
+def asha_text(asha: Asha, epochs: int) -> str:
     """What early stopping of trials does, in a sentence."""
     rungs = asha.rungs(epochs)
     if not rungs:
@@ -115,11 +115,11 @@ def asha_words(asha: Asha, epochs: int) -> str:
     )
 
 
-def _sweep(dataset: Dataset) -> Plan | None:
-    training = _training(_SHARED, grid_form.chosen())
+def _plan_sweep(dataset: Dataset) -> GroupPlan | None:
+    training = _shared_training(_SHARED_SETTINGS, grid_form.chosen_settings())
     augmentation = None
     if st.toggle(t("Augment the photos"), key=f"{KEY}_augmented", persist_state="session"):
-        augmentation = _augmentation()
+        augmentation = _shared_augmentation()
     network = training.network or NETWORKS.get(training.model, Network())
     base = {
         **network.model_dump(),
@@ -127,15 +127,15 @@ def _sweep(dataset: Dataset) -> Plan | None:
         "train_photos": len(dataset.items("train")) // 2,  # so that all are next
         **(augmentation.model_dump() if augmentation else {}),
     }
-    varied = grid_form.choose(base)
+    varied = grid_form.choose_grid(base)
     if not any(varied.values()):
         st.info(t("Choose at least one setting to vary."))
         return None
-    grid = grids.parse({**varied, **grid_form.search(varied)})
-    return plans.sweep(dataset, grid, training, augmentation)
+    grid = grids.parse_grid({**varied, **grid_form.choose_search(varied)})
+    return plans.plan_sweep(dataset, grid, training, augmentation)
 
 
-def _asha(epochs: int) -> Asha | None:
+def _choose_asha(epochs: int) -> Asha | None:
     """Whether and when bad trials are ended early."""
     if not st.toggle(
         t("End bad trials early (ASHA)"),
@@ -153,18 +153,18 @@ def _asha(epochs: int) -> Asha | None:
             t("One of how many goes on"), 2, 10, 3, key=f"{KEY}_reduction", **shared
         )
     asha = Asha(grace=grace, reduction=reduction)
-    st.caption(asha_words(asha, epochs))
-    terms("sweep", "trial", "asha", key=f"{KEY}_terms")
+    st.caption(asha_text(asha, epochs))
+    show_terms("sweep", "trial", "asha", key=f"{KEY}_terms")
     return asha
 
 
-def _twin(dataset: Dataset) -> Plan:
-    training = _training(["model", "epochs", "learning_rate", "seed"])
-    return plans.twin(dataset, training, _augmentation())
+def _plan_paired(dataset: Dataset) -> GroupPlan:
+    training = _shared_training(["model", "epochs", "learning_rate", "seed"])
+    return plans.plan_paired_experiment(dataset, training, _shared_augmentation())
 
 
-def _small_data(dataset: Dataset) -> Plan | None:
-    there = plans.sizes(dataset)
+def _plan_small_data(dataset: Dataset) -> GroupPlan | None:
+    there = plans.available_sizes(dataset)
     if len(there) < 2:
         st.info(
             t(
@@ -215,65 +215,68 @@ def _small_data(dataset: Dataset) -> Plan | None:
     if len(chosen) < 2 or not variants or not models:
         st.info(t("Choose at least two sizes, one variant and one network."))
         return None
-    epochs = _training(["epochs"]).epochs
+    epochs = _shared_training(["epochs"]).epochs
     trainings = [RECIPES[m].training.model_copy(update={"epochs": epochs}) for m in models]
-    changed = _augmentation() if True in variants else None
+    changed = _shared_augmentation() if True in variants else None
     augmentations = [changed if is_on else None for is_on in sorted(variants)]
-    return plans.small_data(dataset, trainings, chosen, augmentations, budget)
+    return plans.plan_small_data(dataset, trainings, chosen, augmentations, budget)
 
 
-_PLANS: dict[str, Callable[[Dataset], Plan | None]] = {
-    "sweep": _sweep,
-    "twin": _twin,
-    "small-data": _small_data,
+_PLANNERS: dict[str, Callable[[Dataset], GroupPlan | None]] = {
+    "sweep": _plan_sweep,
+    "twin": _plan_paired,
+    "small-data": _plan_small_data,
 }
 
 
-def _training(names: list[str], disabled: Sequence[str] = ()) -> Training:
+def _shared_training(names: list[str], disabled: Sequence[str] = ()) -> Training:
     """The settings runs share: some fields shown, all others as the network's recipe has them.
 
     Args:
         names: the fields to show.
         disabled: fields that are shown but have no effect now.
     """
-    st.session_state.setdefault(f"{KEY}_epochs", _EPOCHS)
+    st.session_state.setdefault(f"{KEY}_epochs", _DEFAULT_EPOCHS)
     model = st.session_state.get(f"{KEY}_model", "notes")
     if st.session_state.get(f"{KEY}_recipe") != model:  # each network with its own rate
         st.session_state[f"{KEY}_recipe"] = model
         rate = RECIPES[model].training.learning_rate
-        forms.fill(Training, KEY, {"learning_rate": rate})
-    shown: dict[str, Any] = forms.form(Training, KEY, names, columns=2, disabled=disabled)
+        forms.fill_form(Training, KEY, {"learning_rate": rate})
+    shown: dict[str, Any] = forms.settings_form(Training, KEY, names, columns=2, disabled=disabled)
     recipe = RECIPES[shown.get("model", model)].training
-    return parse(Training, {**recipe.model_dump(), **shown}, t("the form"))
+    return parse_settings(Training, {**recipe.model_dump(), **shown}, t("the form"))
 
 
-def _augmentation() -> Augmentation:
+def _shared_augmentation() -> Augmentation:
     """The notes' augmentation, or what was set on the Augment page."""
     mine = st.session_state.get("train_augmentation")
     if not mine:
         st.caption(
             t(
                 "Augmentation: {words}. Another one is set on the Augment page.",
-                words=format_text.augmentation(PRESETS["notes"]),
+                words=format_text.describe_augmentation(PRESETS["notes"]),
             )
         )
         return PRESETS["notes"]
-    chosen = parse(Augmentation, mine, t("the Augment page"))
+    chosen = parse_settings(Augmentation, mine, t("the Augment page"))
     st.caption(
-        t("Augmentation, from the Augment page: {words}.", words=format_text.augmentation(chosen))
+        t(
+            "Augmentation, from the Augment page: {words}.",
+            words=format_text.describe_augmentation(chosen),
+        )
     )
     return chosen
 
 
-def _where(kind: str) -> Cluster | None:
+def _choose_cluster(kind: str) -> Cluster | None:
     """Let the user choose where runs train; None for one after another, without Ray."""
     if not ray_session.is_installed():
-        missing()
+        show_missing_ray()
         return None
     place = st.segmented_control(
         t("Where"),
-        list(_PLACES),
-        format_func=lambda name: t(_PLACES[name]),
+        list(_LOCATIONS),
+        format_func=lambda name: t(_LOCATIONS[name]),
         default="local" if kind == "sweep" else "turn",
         required=True,
         key=f"{KEY}_{kind}_where",
@@ -287,7 +290,7 @@ def _where(kind: str) -> Cluster | None:
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         address = ray_session.LOCAL if place == "local" else _AUTO
-        if place == "cluster" and access.may("choose a cluster"):
+        if place == "cluster" and access.is_allowed("choose a cluster"):
             address = st.text_input(
                 t("Address of the cluster"),
                 value=_AUTO,
@@ -316,16 +319,16 @@ def _where(kind: str) -> Cluster | None:
     return Cluster(address, at_once)
 
 
-def _told(plan: Plan, cluster: Cluster | None) -> str:
+def _plan_text(plan: GroupPlan, cluster: Cluster | None) -> str:
     """How many runs a plan makes, and how long they take, as Markdown."""
-    seconds, count = plans.seconds(plan, runs.listing()), len(plan.runs)
+    seconds, count = plans.estimate_plan_seconds(plan, runs.list_runs()), len(plan.runs)
     parts = [t("**{n} runs.**", n=count)]
     if seconds is None:
         parts.append(
             t("How long they take is not known yet: no run of this network has been timed here.")
         )
         return " ".join(parts)
-    time = format_text.duration(seconds)
+    time = format_text.format_duration(seconds)
     if cluster is None:
         parts.append(
             t("One after another about {time} here, while nothing else trains.", time=time)
@@ -346,12 +349,12 @@ def _told(plan: Plan, cluster: Cluster | None) -> str:
         )
     epochs = max(run.training.epochs for run in plan.runs)
     if plan.grid and plan.grid.asha and plan.grid.asha.rungs(epochs):
-        least = format_text.duration(seconds * plan.grid.asha.share(epochs))
+        least = format_text.format_duration(seconds * plan.grid.asha.share(epochs))
         parts.append(t("Ending bad trials early may bring it down to {time}.", time=least))
     return " ".join(parts)
 
 
-def _start(plan: Plan, cluster: Cluster | None) -> None:
+def _start_button(plan: GroupPlan, cluster: Cluster | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
             t("Name of the experiment"),
@@ -364,12 +367,12 @@ def _start(plan: Plan, cluster: Cluster | None) -> None:
             type="primary",
             icon=":material/science:",
             key=f"{KEY}_start",
-            **visitors.gate("train"),
+            **visitors.permission_kwargs("train"),
         ):
-            key = groups.create(plan, name, cluster)
+            key = groups.create_group(plan, name, cluster)
             if cluster:
                 groups.start_driver(key)
             else:
-                groups.start(key)
+                groups.start_group(key)
             st.query_params["group"] = key
             st.rerun()

@@ -12,18 +12,18 @@ from catdog_core.analysis import contrast, histories, sweep_table
 from catdog_core.base.palette import TRAIN, VALIDATION
 from catdog_core.runs import Run
 from catdog_core.tuning import groups, plans, ray_session
-from catdog_core.tuning.grid import Grid, Range, known_fields
+from catdog_core.tuning.grid import Grid, Range, searchable_fields
 from catdog_core.tuning.groups import Group, TrialStatus
 
 from .. import captions, charts, format_text, trash_view, visitors
 from ..i18n import N_, escape, t
-from ..learn.glossary_view import terms
+from ..learn.glossary_view import show_terms
 from ..startup import guard
 from . import group_charts, group_form, run_table
 
-POLL = 2.0
+POLL_SECONDS = 2.0
 """Seconds between two looks at the runs of a group that trains."""
-TRIALS: dict[TrialStatus, str] = {
+TRIAL_STATUS_NAMES: dict[TrialStatus, str] = {
     "waiting": N_("waiting"),
     "running": N_("training"),
     "done": N_("done"),
@@ -31,24 +31,24 @@ TRIALS: dict[TrialStatus, str] = {
     "stopped": N_("stopped"),
     "failed": N_("failed"),
 }
-_BARE = {"displaylogo": False, "displayModeBar": False}
+_PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
-def show(found: Sequence[Group]) -> None:
+def render_groups(found: Sequence[Group]) -> None:
     """The group that is chosen, and the form of a new one."""
     if found:
-        group = _choose(found)
+        group = _choose_group(found)
         # Between two runs that train one after another there is a moment without any.
-        is_quiet = group.status == "done" or (_by_ray(group) and not group.is_active)
+        is_quiet = group.status == "done" or (_uses_ray(group) and not group.is_active)
         with st.container(border=True):
-            panel = st.fragment(_panel, run_every=None if is_quiet else POLL)
+            panel = st.fragment(_group_panel, run_every=None if is_quiet else POLL_SECONDS)
             panel(group.id, group.status)
     with guard(), st.container(border=True):
         st.subheader(t("A new experiment"), anchor=False)
-        group_form.show()
+        group_form.render_group_form()
 
 
-def _choose(found: Sequence[Group]) -> Group:
+def _choose_group(found: Sequence[Group]) -> Group:
     """Let the user choose; the choice is kept in the URL as ``group=id``."""
     by_id = {group.id: group for group in found}
     asked = st.query_params.get("group")
@@ -59,7 +59,7 @@ def _choose(found: Sequence[Group]) -> Group:
     key = st.selectbox(
         t("Experiment"),
         list(by_id),
-        format_func=lambda key: _label(by_id[key]),
+        format_func=lambda key: _group_label(by_id[key]),
         key="chosen_group",
         width=520,
     )
@@ -67,37 +67,37 @@ def _choose(found: Sequence[Group]) -> Group:
     return by_id[key]
 
 
-def _label(group: Group) -> str:
-    kind = t(plans.NAMES.get(group.kind, group.kind))
-    return f"{kind}: {group.name} · {format_text.moment(group.runs[0].created)}"
+def _group_label(group: Group) -> str:
+    kind = t(plans.KIND_TITLES.get(group.kind, group.kind))
+    return f"{kind}: {group.name} · {format_text.format_timestamp(group.runs[0].created)}"
 
 
-def _panel(key: str, drawn_as: str) -> None:
+def _group_panel(key: str, drawn_as: str) -> None:
     with guard():
         runs.reap_children()
-        group = groups.load(key)
+        group = groups.load_group(key)
         if group.status != drawn_as:
             st.rerun()
-        _header(group)
-        _trouble(group)
-        _facts(group)
+        _group_header(group)
+        _show_problem(group)
+        _group_facts(group)
         if group.kind == "sweep":
-            run_table.parallel(group.runs, "group", _columns(group))
+            run_table.show_parallel_coordinates(group.runs, "group", _table_columns(group))
         else:
             if group.kind == "twin" and len(group.runs) > 1:
-                _twins(group)
+                _paired_results(group)
             else:
-                _small_data(group)
-            found = sweep_table.table(group.runs)
+                _small_data_results(group)
+            found = sweep_table.build_sweep_table(group.runs)
             rows, most = range(len(found.runs)), len(charts.RUN_SYMBOLS)
-            run_table.table(found, rows, "group", _columns(group), first=most)
+            run_table.show_result_table(found, rows, "group", _table_columns(group), first=most)
         _remove_button(group)
 
 
-def _header(group: Group) -> None:
+def _group_header(group: Group) -> None:
     """Name, status and buttons of a group, and how far it is."""
-    word, color, icon = format_text.STATUS[group.status]
-    mine = visitors.gate("manage run", group.runs[0].owner)
+    word, color, icon = format_text.STATUS_BADGES[group.status]
+    mine = visitors.permission_kwargs("manage run", group.runs[0].owner)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape(group.name), anchor=False, width="content")
         st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
@@ -107,45 +107,47 @@ def _header(group: Group) -> None:
                 t("Stop the experiment"),
                 icon=":material/stop:",
                 key="group_stop",
-                on_click=_act,
-                args=(groups.stop, group.id),
+                on_click=_run_action,
+                args=(groups.stop_group, group.id),
                 **mine,
             )
-        elif group.left if _by_ray(group) else group.waiting:
+        elif group.left if _uses_ray(group) else group.waiting:
             is_new = not any(run.epochs for run in group.runs)
             on = (
-                t("Go on") if _by_ray(group) or not group.cluster else t("Go on, one after another")
+                t("Go on")
+                if _uses_ray(group) or not group.cluster
+                else t("Go on, one after another")
             )
             st.button(
                 t("Start") if is_new else on,
                 icon=":material/play_arrow:",
                 type="primary",
                 key="group_start",
-                on_click=_act,
-                args=(groups.start_driver if _by_ray(group) else groups.start, group.id),
+                on_click=_run_action,
+                args=(groups.start_driver if _uses_ray(group) else groups.start_group, group.id),
                 **mine,
             )
-    counts = {word: group.count(status) for status, word in TRIALS.items()}
+    counts = {word: group.count(status) for status, word in TRIAL_STATUS_NAMES.items()}
     told = [t("{n} runs", n=len(group.runs)), *(f"{t(w)}: {n}" for w, n in counts.items() if n)]
     if group.is_active and not group.driven and group.active:
-        told.append(t("training: {name}", name=escape(group_charts.name(group.active))))
+        told.append(t("training: {name}", name=escape(group_charts.short_run_name(group.active))))
     if group.status == "done":
         st.caption(" · ".join(told))
     else:
         st.progress(group.share_done, " · ".join(told))
 
 
-def _by_ray(group: Group) -> bool:
+def _uses_ray(group: Group) -> bool:
     """Whether a group goes on by its driver; without Ray its runs train one after another."""
     return group.cluster is not None and ray_session.is_installed()
 
 
-def _act(action: Any, key: str) -> None:
+def _run_action(action: Any, key: str) -> None:
     with guard():
         action(key)
 
 
-def _trouble(group: Group) -> None:
+def _show_problem(group: Group) -> None:
     """Why a group stands still, or waits."""
     lost = next((run for run in group.runs if run.status == "lost"), None)
     if group.status == "queued":
@@ -175,20 +177,20 @@ def _trouble(group: Group) -> None:
             icon=":material/power_off:",
         )
     if group.cluster and group.left and not group.is_active:
-        group_form.missing()
+        group_form.show_missing_ray()
 
 
-def _facts(group: Group) -> None:
+def _group_facts(group: Group) -> None:
     """What a group tries, what it costs and how long it will take."""
     parts = []
     if group.core_seconds:
         is_over = not group.is_active and not group.left
-        cost = _cost(group.core_seconds)
+        cost = _format_cost(group.core_seconds)
         parts.append(
             t("Cost: {cost}", cost=cost) if is_over else t("Cost so far: {cost}", cost=cost)
         )
     if group.is_active and group.eta is not None:
-        parts.append(t("about {time} left", time=format_text.duration(group.eta)))
+        parts.append(t("about {time} left", time=format_text.format_duration(group.eta)))
     if group.cluster:
         is_here = group.cluster.address == ray_session.LOCAL
         where = t("this machine") if is_here else escape(group.cluster.address)
@@ -200,10 +202,10 @@ def _facts(group: Group) -> None:
         st.caption(" · ".join(parts), help=about if group.cluster else None)
     if group.grid:
         epochs = max((run.training.epochs for run in group.runs if run.training), default=1)
-        st.caption(_tried(group.grid, epochs))
+        st.caption(_grid_text(group.grid, epochs))
 
 
-def _cost(core_seconds: float) -> str:
+def _format_cost(core_seconds: float) -> str:
     """What was spent: processors times time."""
     if core_seconds < 36000:
         minutes = core_seconds / 60
@@ -211,12 +213,12 @@ def _cost(core_seconds: float) -> str:
     return t("{n:,.1f} core-hours", n=core_seconds / 3600)
 
 
-def _tried(grid: Grid, epochs: int) -> str:
+def _grid_text(grid: Grid, epochs: int) -> str:
     """What a sweep tries, and when it ends trials early, as Markdown."""
     found = []
     for part, choices in (("settings", grid.settings), ("augmentation", grid.augmentation)):
         for name, choice in choices.items():
-            label = t(known_fields(part)[name][1].label)
+            label = t(searchable_fields(part)[name][1].label)
             if isinstance(choice, Range):
                 words = t("{low:g} to {high:g}", low=choice.low, high=choice.high)
                 words = t("{range}, every factor alike", range=words) if choice.log else words
@@ -234,27 +236,27 @@ def _tried(grid: Grid, epochs: int) -> str:
             what=what,
         )
     )
-    return f"{how} {group_form.asha_words(grid.asha, epochs)}" if grid.asha else how
+    return f"{how} {group_form.asha_text(grid.asha, epochs)}" if grid.asha else how
 
 
-def _columns(group: Group) -> dict[str, dict[str, Any]]:
+def _table_columns(group: Group) -> dict[str, dict[str, Any]]:
     """What the table tells of each run beside its settings and results."""
     found: dict[str, dict[str, Any]] = {}
     for run in group.runs:
         trial = group.trials[run.id]
-        found[run.id] = {t("Status"): t(TRIALS[trial.status])}
+        found[run.id] = {t("Status"): t(TRIAL_STATUS_NAMES[trial.status])}
         if group.kind != "sweep":
-            found[run.id][t("Verdict")] = captions.verdict_word(histories.of_run(run))
+            found[run.id][t("Verdict")] = captions.verdict_word(histories.diagnose_run(run))
         if group.cluster:
             cost = trial.core_seconds / 60
             found[run.id] |= {t("Tries"): trial.tries, t("Core-minutes"): cost}
     return found
 
 
-def _twins(group: Group) -> None:
+def _paired_results(group: Group) -> None:
     pair = list(zip(group.runs, (t("Plain"), t("Augmented")), strict=False))
-    judged = [histories.of_run(run) for run, _ in pair]
-    for said in contrast.twins(*group.runs[:2]):
+    judged = [histories.diagnose_run(run) for run, _ in pair]
+    for said in contrast.compare_pair(*group.runs[:2]):
         st.markdown(t(said.message, **said.params))
     for (_, title), found in zip(pair, judged, strict=True):
         with st.container(horizontal=True, vertical_alignment="top", gap="small"):
@@ -264,18 +266,19 @@ def _twins(group: Group) -> None:
     if not any(run.epochs for run in group.runs):
         return
     lines = ((t("Training"), TRAIN, "line"), (t("Validation"), VALIDATION, "line"))
-    st.html(charts.legend([*lines, (t("Gap"), TRAIN, "band")]))
+    st.html(charts.legend_html([*lines, (t("Gap"), TRAIN, "band")]))
     curves = [
-        (_curve(run), title, found.since) for (run, title), found in zip(pair, judged, strict=True)
+        (_learning_curve(run), title, found.since)
+        for (run, title), found in zip(pair, judged, strict=True)
     ]
     metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
     for column, metric in zip(st.columns(2), metrics, strict=True):
         with column:
-            figure, told = group_charts.twins(metric, curves), captions.chart_alt(metric)
-            st.plotly_chart(figure, key=f"twins_{metric}", config=_BARE, alt=told)
-            now = captions.twins_caption(metric, curves[0][0], curves[1][0])
-            st.caption(captions.caption(captions.TWINS[metric], now))
-    terms("twin", "gap", "augmentation", "confidence-interval")
+            figure, told = group_charts.paired_figure(metric, curves), captions.chart_alt(metric)
+            st.plotly_chart(figure, key=f"twins_{metric}", config=_PLOTLY_CONFIG, alt=told)
+            now = captions.paired_caption(metric, curves[0][0], curves[1][0])
+            st.caption(captions.format_caption(captions.PAIRED_HINTS[metric], now))
+    show_terms("twin", "gap", "augmentation", "confidence-interval")
     st.caption(
         t(
             "Intervals hold with 95 % confidence and count the validation photos as the chance."
@@ -284,13 +287,15 @@ def _twins(group: Group) -> None:
     )
 
 
-def _curve(run: Run) -> charts.Curve:
+def _learning_curve(run: Run) -> charts.LearningCurve:
     planned = run.training.epochs if run.training else len(run.epochs)
-    return charts.Curve(epochs=run.epochs, planned=planned, classes=max(len(run.classes), 2))
+    return charts.LearningCurve(
+        epochs=run.epochs, planned=planned, classes=max(len(run.classes), 2)
+    )
 
 
-def _small_data(group: Group) -> None:
-    found = contrast.points(group.runs)
+def _small_data_results(group: Group) -> None:
+    found = contrast.learning_curve_points(group.runs)
     if not found:
         st.info(t("The curve begins with the first whole epoch of the first run."))
         return
@@ -301,14 +306,16 @@ def _small_data(group: Group) -> None:
         for line in dict.fromkeys(point.line for point in found)
     }
     lines = [(name, charts.run_color(n), "line") for n, name in enumerate(names.values())]
-    st.html(charts.legend(lines))
-    figure = group_charts.against_data(found, names, max(len(group.runs[0].classes), 2))
+    st.html(charts.legend_html(lines))
+    figure = group_charts.data_size_figure(found, names, max(len(group.runs[0].classes), 2))
     told = t("Chart of accuracy against training photos; the words below tell what it shows")
-    st.plotly_chart(figure, key="against_data", config=_BARE, alt=told)
-    st.caption(captions.caption(captions.DATA, captions.data_caption(found, names)))
-    terms("dataset", "augmentation", "confidence-interval", "transfer")
-    sentences = [t(said.message, **said.params) for said in contrast.growth(found)]
-    for base, other, said in contrast.ahead(found):
+    st.plotly_chart(figure, key="against_data", config=_PLOTLY_CONFIG, alt=told)
+    st.caption(
+        captions.format_caption(captions.DATA_SIZE_HINT, captions.data_size_caption(found, names))
+    )
+    show_terms("dataset", "augmentation", "confidence-interval", "transfer")
+    sentences = [t(said.message, **said.params) for said in contrast.describe_learning_curve(found)]
+    for base, other, said in contrast.compare_lines(found):
         words = {"base": names[base.line], "other": names[other.line]}
         sentences.append(t(said.message, **{**said.params, **words}))
     if sentences:
@@ -329,12 +336,12 @@ def _remove_button(group: Group) -> None:
         icon=":material/delete:",
         type="tertiary",
         key="group_delete",
-        **visitors.gate("manage run", group.runs[0].owner, disabled=group.is_active),
+        **visitors.permission_kwargs("manage run", group.runs[0].owner, disabled=group.is_active),
     ):
-        st.dialog(t("Delete this experiment?"))(_confirm)(group)
+        st.dialog(t("Delete this experiment?"))(_confirm_remove)(group)
 
 
-def _confirm(group: Group) -> None:
+def _confirm_remove(group: Group) -> None:
     st.write(
         t(
             "“{name}” and its {n} runs with their models will be moved to the trash, from where"
@@ -345,14 +352,18 @@ def _confirm(group: Group) -> None:
     )
     with st.container(horizontal=True):
         if st.button(
-            t("Delete"), type="primary", key="group_delete_sure", on_click=_remove, args=(group.id,)
+            t("Delete"),
+            type="primary",
+            key="group_delete_sure",
+            on_click=_remove_group,
+            args=(group.id,),
         ):
             st.rerun()
         if st.button(t("Keep it"), key="group_delete_not"):
             st.rerun()
 
 
-def _remove(key: str) -> None:
+def _remove_group(key: str) -> None:
     with guard():
-        trash_view.deleted(groups.remove(key))
+        trash_view.remember_deleted(groups.remove_group(key))
         st.query_params.pop("group", None)

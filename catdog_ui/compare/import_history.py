@@ -8,7 +8,7 @@ from catdog_core import runs
 from catdog_core.analysis import histories, history_import
 from catdog_core.base import access, files
 from catdog_core.base.errors import CatDogError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 
 from .. import uploads, visitors
 from ..i18n import escape, say, t
@@ -17,7 +17,7 @@ from ..startup import guard
 _KEY = "history_file"
 
 
-def section() -> None:
+def render_history_import() -> None:
     """A folded place for the file; the run that is made of it is chosen at once."""
     if made := st.session_state.pop("history_made", None):
         st.success(t("“{name}” is a run now, chosen above.", name=escape(made)))
@@ -30,17 +30,17 @@ def section() -> None:
             )
         )
         with guard():
-            _form()
+            _import_form()
 
 
-def _form() -> None:
+def _import_form() -> None:
     with st.form("history_form", border=False, clear_on_submit=True):
         file = st.file_uploader(
             t("History: CSV or JSON"),
             type=["csv", "json", "pkl", "pickle", "joblib"],  # a pickle is told what to do instead
-            max_upload_size=uploads.limit(5),
+            max_upload_size=uploads.register_upload_limit(5),
             key=_KEY,
-            **visitors.gate("train"),
+            **visitors.permission_kwargs("train"),
         )
         name = st.text_input(t("Name"), max_chars=80, key="history_name")
         left, right = st.columns(2)
@@ -56,40 +56,42 @@ def _form() -> None:
             classes = st.number_input(
                 t("Classes"),
                 min_value=2,
-                max_value=history_import.MOST_CLASSES,
+                max_value=history_import.MAX_CLASSES,
                 value=2,
                 key="history_classes",
             )
         if not st.form_submit_button(
-            t("Bring it in"), icon=":material/input:", **visitors.gate("train")
+            t("Bring it in"), icon=":material/input:", **visitors.permission_kwargs("train")
         ):
             return
     if file is None:
         st.info(t("Choose a file first."))
         return
     try:
-        access.check_quota(runs.listing)  # before any of the file is read
-        data = file.read(histories.MOST_BYTES + 1)
-        run = _bring(file.name, data, name, int(classes), int(photos))
+        access.check_quota(runs.list_runs)  # before any of the file is read
+        data = file.read(histories.MAX_BYTES + 1)
+        run = _import_file(file.name, data, name, int(classes), int(photos))
     except CatDogError as error:
         st.error(escape(say(error)), icon=":material/error:")
         return
-    st.session_state["history_made"] = name.strip() or shown(file.name)
+    st.session_state["history_made"] = name.strip() or truncate_for_display(file.name)
     kept = [key for key in st.query_params.get("runs", "").split(",") if key]
     st.query_params["runs"] = ",".join([run, *kept][:7])
     st.session_state.pop("compare_runs", None)  # chosen anew, from the address
     st.rerun()
 
 
-def _bring(file: str, data: bytes, name: str, classes: int, photos: int) -> str:
+def _import_file(file: str, data: bytes, name: str, classes: int, photos: int) -> str:
     """The id of the run made of an uploaded file, which keeps its name for what is said of it."""
     with files.temporary_folder("upload") as folder:
         path = folder / "history"
         path.write_bytes(data)
         try:
-            made = history_import.bring(path, name, classes, photos or None, file_name=file)
+            made = history_import.import_history(
+                path, name, classes, photos or None, file_name=file
+            )
             return made.name
         except CatDogError as error:
             if error.params.get("file") == path:
-                error.params["file"] = shown(file)
+                error.params["file"] = truncate_for_display(file)
             raise

@@ -9,32 +9,32 @@ from zlib import crc32
 import streamlit as st
 
 from catdog_core.analysis import sweep_table
-from catdog_core.analysis.sweep_table import Column, Link, Table
-from catdog_core.base.files import shown
+from catdog_core.analysis.sweep_table import Column, Correlation, SweepTable
+from catdog_core.base.files import truncate_for_display
 from catdog_core.runs import Run
 
 from .. import captions, charts, format_text, state
 from ..i18n import N_, escape, t
-from ..learn.glossary_view import terms
+from ..learn.glossary_view import show_terms
 from . import group_charts
 
-READ = N_(
+HOW_TO_READ = N_(
     "Each line is a run: it crosses every axis at its value of that setting and ends at the foot"
     " at its best validation accuracy, which also gives it its colour, further right and bluer for"
     " better. A setting matters where lines of one colour keep to one side of its axis; dotted"
     " lines are runs that are not done or were ended early. A click on a line, or a box drawn over"
     " a part of an axis, leaves only such runs in the table."
 )
-SURE = 0.05
+SIGNIFICANCE_LEVEL = 0.05
 """From this chance on a correlation is told as one that may well be none."""
-FIRST = 3
+DEFAULT_RUNS = 3
 """How many of the best are laid over each other where none is chosen."""
 
-Columns = Mapping[str, Mapping[str, Any]]
+ExtraColumns = Mapping[str, Mapping[str, Any]]
 """More columns of a table, by run id and title."""
 
 
-def parallel(members: Sequence[Run], key: str, more: Columns) -> None:
+def show_parallel_coordinates(members: Sequence[Run], key: str, more: ExtraColumns) -> None:
     """The chart of parallel coordinates and the table below it.
 
     Args:
@@ -42,7 +42,7 @@ def parallel(members: Sequence[Run], key: str, more: Columns) -> None:
         key: tells the widgets of one page's part from those of another.
         more: columns of the table beside settings and results.
     """
-    found = sweep_table.table(members)
+    found = sweep_table.build_sweep_table(members)
     if len(found.runs) < 2 or not found.columns:
         st.info(
             t(
@@ -51,10 +51,10 @@ def parallel(members: Sequence[Run], key: str, more: Columns) -> None:
             )
         )
         return
-    columns = _drawn(found)
+    columns = _drawn_columns(found)
     there = {run.id for run in found.runs}
     chosen = [run for run in st.session_state.get(f"{key}_picked", []) if run in there]
-    figure = group_charts.parallel(found, columns, chosen, st.context.theme.type == "dark")
+    figure = group_charts.parallel_figure(found, columns, chosen, st.context.theme.type == "dark")
     # A finger drawn over the chart of a telephone is meant to scroll the page.
     is_telephone = "Mobi" in st.context.headers.get("User-Agent", "")
     figure.update_layout(dragmode=False if is_telephone else "select", clickmode="event+select")
@@ -62,12 +62,12 @@ def parallel(members: Sequence[Run], key: str, more: Columns) -> None:
         figure,
         key=f"{key}_chart",
         config={"displaylogo": False, "displayModeBar": False},
-        on_select=lambda: _pick(key),
+        on_select=lambda: _remember_picked(key),
         selection_mode=("points", "box"),
         alt=t("Parallel coordinates of settings and results; the words below tell what they show"),
     )
-    st.caption(captions.caption(READ, _now(found)))
-    terms("parallel-coordinates", "rank-correlation", "sweep", key=f"{key}_terms")
+    st.caption(captions.format_caption(HOW_TO_READ, _chart_summary(found)))
+    show_terms("parallel-coordinates", "rank-correlation", "sweep", key=f"{key}_terms")
     if chosen:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
@@ -82,23 +82,23 @@ def parallel(members: Sequence[Run], key: str, more: Columns) -> None:
                 on_click=st.session_state.pop,
                 args=(f"{key}_picked", None),
             )
-    rows = [n for n in sweep_table.best(found) if not chosen or found.runs[n].id in chosen]
-    table(found, rows, key, more)
+    rows = [n for n in sweep_table.rank_runs(found) if not chosen or found.runs[n].id in chosen]
+    show_result_table(found, rows, key, more)
 
 
-def picked(selection: Any) -> list[str]:
+def picked_run_ids(selection: Any) -> list[str]:
     """The ids of the runs whose points were clicked or lie in a box drawn on the chart."""
     points = (selection or {}).get("selection", {}).get("points", [])
     found = [point.get("customdata") for point in points]
     return list(dict.fromkeys(one[0] if isinstance(one, list) and one else one for one in found))
 
 
-def table(
-    found: Table,
+def show_result_table(
+    found: SweepTable,
     rows: Sequence[int],
     key: str,
-    more: Columns,
-    first: int = FIRST,
+    more: ExtraColumns,
+    first: int = DEFAULT_RUNS,
 ) -> None:
     """A row a run with what differs and what came of it, and buttons to go on from there.
 
@@ -117,21 +117,21 @@ def table(
             t("Best validation accuracy"): [
                 None if r is None else round(100 * r, 1) for r in results
             ],
-            t("Run"): [group_charts.name(run) for run in runs],
+            t("Run"): [group_charts.short_run_name(run) for run in runs],
             **{title: [more.get(run.id, {}).get(title) for run in runs] for title in titles},
-            t("Epochs"): [format_text.trained(run) for run in runs],
+            t("Epochs"): [format_text.format_epochs(run) for run in runs],
             **{
-                group_charts.heading(column): [_cell(column, n) for n in rows]
+                group_charts.column_heading(column): [_cell_value(column, n) for n in rows]
                 for column in found.columns
             },
-            t("Duration"): [format_text.duration(run.duration or None) for run in runs],
+            t("Duration"): [format_text.format_duration(run.duration or None) for run in runs],
         },
         column_config={
             t("Run"): st.column_config.TextColumn(width="medium"),
             t("Core-minutes"): st.column_config.NumberColumn(format="%.1f"),
             t("Best validation accuracy"): st.column_config.NumberColumn(format="%.1f%%"),
             **{
-                group_charts.heading(column): st.column_config.NumberColumn(format="%.3g")
+                group_charts.column_heading(column): st.column_config.NumberColumn(format="%.3g")
                 for column in found.columns
                 if column.control and column.control.kind == "float" and column.scale != "named"
             },
@@ -145,28 +145,28 @@ def table(
         alt=t("The runs with their settings and results"),
     )
     chosen = [runs[row] for row in event.selection.rows if row < len(runs)]
-    _ways_on(chosen, [run for run in runs if run.epochs][:first], key)
+    _next_steps(chosen, [run for run in runs if run.epochs][:first], key)
 
 
-def lay_over(ids: Sequence[str]) -> None:
+def overlay_runs(ids: Sequence[str]) -> None:
     """Show the curves of these runs over each other, as many as can be told apart."""
     st.session_state.compare_runs = list(ids)[: len(charts.RUN_SYMBOLS)]
     st.session_state.compare_view = "runs"
 
 
-def _pick(key: str) -> None:
+def _remember_picked(key: str) -> None:
     """Remember what was picked on the chart, which forgets it when it is drawn anew."""
-    if found := picked(st.session_state.get(f"{key}_chart")):
+    if found := picked_run_ids(st.session_state.get(f"{key}_chart")):
         st.session_state[f"{key}_picked"] = found
 
 
-def _drawn(found: Table) -> Sequence[Column]:
+def _drawn_columns(found: SweepTable) -> Sequence[Column]:
     """The settings that have room: those most at one with the result first stay."""
-    if len(found.columns) <= group_charts.MOST:
+    if len(found.columns) <= group_charts.MAX_SETTINGS:
         return found.columns
-    strength = {link.column.name: abs(link.rho) for link in sweep_table.links(found)}
+    strength = {link.column.name: abs(link.rho) for link in sweep_table.rank_correlations(found)}
     kept = sorted(found.columns, key=lambda column: -strength.get(column.name, 0.0))
-    names = {column.name for column in kept[: group_charts.MOST]}
+    names = {column.name for column in kept[: group_charts.MAX_SETTINGS]}
     st.caption(
         t(
             "{n} of {all} settings that differ are drawn; the table tells all.",
@@ -177,13 +177,13 @@ def _drawn(found: Table) -> Sequence[Column]:
     return [column for column in found.columns if column.name in names]
 
 
-def _cell(column: Column, row: int) -> Any:
+def _cell_value(column: Column, row: int) -> Any:
     """The value of one run in a table: a number where it is one, so that it sorts as one."""
     given = column.values[row]
-    return group_charts.value(column, given) if column.scale == "named" else given
+    return group_charts.format_value(column, given) if column.scale == "named" else given
 
 
-def _ways_on(chosen: Sequence[Run], first: Sequence[Run], key: str) -> None:
+def _next_steps(chosen: Sequence[Run], first: Sequence[Run], key: str) -> None:
     """Open what is chosen, or the first: their curves side by side, one of them on its page."""
     runs = chosen or first
     if not runs:
@@ -195,29 +195,32 @@ def _ways_on(chosen: Sequence[Run], first: Sequence[Run], key: str) -> None:
             else t("Curves of the first {n} side by side", n=len(runs)),
             icon=":material/stacked_line_chart:",
             key=f"{key}_curves",
-            on_click=lay_over,
+            on_click=overlay_runs,
             args=([run.id for run in runs],),
         ):
             st.rerun()  # the whole page, not the panel alone
         st.page_link(
             "pages/3_Train.py",
-            label=t("Open “{name}”", name=escape(shown(group_charts.name(runs[0]), 40))),
+            label=t(
+                "Open “{name}”",
+                name=escape(truncate_for_display(group_charts.short_run_name(runs[0]), 40)),
+            ),
             icon=":material/model_training:",
-            query_params=state.query(run=runs[0].id),
+            query_params=state.link_query(run=runs[0].id),
         )
     if not chosen:
         st.caption(t("Select rows of the table to open other runs."))
 
 
-def _now(found: Table) -> str:
+def _chart_summary(found: SweepTable) -> str:
     """What the chart shows now: the best run, and which setting goes with the result."""
-    first = sweep_table.best(found)[0]
+    first = sweep_table.rank_runs(found)[0]
     if found.results[first] is None:
         return t("No run has a whole epoch yet; the lines reach the foot with the first.")
     best = t(
         "Best so far: “{name}” with {value}.",
-        name=escape(shown(group_charts.name(found.runs[first]), 40)),
-        value=format_text.percent(found.results[first]),
+        name=escape(truncate_for_display(group_charts.short_run_name(found.runs[first]), 40)),
+        value=format_text.format_percent(found.results[first]),
     )
     ended = [
         run.status == "done"
@@ -230,20 +233,20 @@ def _now(found: Table) -> str:
         n=ended.count(False),
         all=found.measured,
     )
-    return " ".join([best, _strongest(found), *([] if all(ended) else [unfinished])])
+    return " ".join([best, _strongest_link(found), *([] if all(ended) else [unfinished])])
 
 
-def _strongest(found: Table) -> str:
+def _strongest_link(found: SweepTable) -> str:
     """Which setting goes with the result most."""
-    if found.measured < sweep_table.FEWEST:
+    if found.measured < sweep_table.MIN_RESULTS:
         return t(
             "Which setting matters cannot be told from {n} results; it takes {least} at least.",
             n=found.measured,
-            least=sweep_table.FEWEST,
+            least=sweep_table.MIN_RESULTS,
         )
     if len({result for result in found.results if result is not None}) == 1:
         return t("All results are the same, so no setting stands out.")
-    links = sweep_table.links(found)
+    links = sweep_table.rank_correlations(found)
     if not links:
         return t("No setting here has an order that could go with the result.")
     link = links[0]
@@ -256,13 +259,13 @@ def _strongest(found: Table) -> str:
         part=f"{link.chance:.0%}" if link.chance >= 0.01 else t("less than 1 %"),
     )
     chance = t("So it may be chance. More runs tell more.")
-    return f"{most} {chance if link.chance > SURE else _side(link)}"
+    return f"{most} {chance if link.chance > SIGNIFICANCE_LEVEL else _better_side(link)}"
 
 
-def _side(link: Link) -> str:
+def _better_side(link: Correlation) -> str:
     """Which end of the axis does better."""
     column = link.column
     if column.scale != "named":
         return t("Higher did better.") if link.rho > 0 else t("Lower did better.")
     better = column.order[-1] if link.rho > 0 else column.order[0]
-    return t("“{value}” did better.", value=escape(group_charts.value(column, better)))
+    return t("“{value}” did better.", value=escape(group_charts.format_value(column, better)))

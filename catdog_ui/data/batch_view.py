@@ -14,25 +14,27 @@ from catdog_core.imaging.decode import Photo
 
 from .. import gallery, state, widgets
 from ..i18n import escape, say, t
-from ..startup import fragment
+from ..startup import guarded_fragment
 
-BATCH = 20
+BATCH_SIZE = 20
 SIZE = 150
 """Side of the squares in pixels: what the notes' network takes."""
 
 
-def show(dataset: Dataset) -> None:
+def show_batch(dataset: Dataset) -> None:
     """Draw the section; "New batch" redraws this part alone."""
-    fragment(_show)(dataset)
+    guarded_fragment(_show_batch_panel)(dataset)
 
 
-def draw(items: list[Item], seed: int) -> list[Item]:
+def draw_batch_items(items: list[Item], seed: int) -> list[Item]:
     """A batch drawn at random across the classes, as the training draws it."""
-    order = np.random.default_rng(seed).permutation(len(items))[:BATCH]
+    order = np.random.default_rng(seed).permutation(len(items))[:BATCH_SIZE]
     return [items[index] for index in order]
 
 
-def labels(numbers: NDArray[np.int64], classes: int) -> dict[str, NDArray[np.float32] | None]:
+def encode_labels(
+    numbers: NDArray[np.int64], classes: int
+) -> dict[str, NDArray[np.float32] | None]:
     """Labels as `ImageDataGenerator` gives them under each class mode, float32.
 
     Shapes: binary (B,), categorical (B, classes) one-hot, sparse (B,). Binary is None where there
@@ -46,7 +48,7 @@ def labels(numbers: NDArray[np.int64], classes: int) -> dict[str, NDArray[np.flo
     }
 
 
-def _show(dataset: Dataset) -> None:
+def _show_batch_panel(dataset: Dataset) -> None:
     seed = st.session_state.get("batch_seed", 0)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(t("One batch, as the model sees it"), anchor=False, width="content")
@@ -62,27 +64,27 @@ def _show(dataset: Dataset) -> None:
         t(
             "{n} training photos drawn at random across the classes, each squeezed to {size} ×"
             " {size} px.",
-            n=BATCH,
+            n=BATCH_SIZE,
             size=SIZE,
         )
     )
-    drawn = draw(dataset.items("train"), seed)
+    drawn = draw_batch_items(dataset.items("train"), seed)
     read = [(item, gallery.fitted_photo(item.path, SIZE)) for item in drawn]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
-    _unreadable([(item, photo) for item, photo in read if isinstance(photo, PhotoError)])
+    _show_unreadable([(item, photo) for item, photo in read if isinstance(photo, PhotoError)])
     if not good:
         return
     numbers = np.array([item.label for item, _ in good])
     with st.grid(2, min_column_width=340, gap="large"):
         with st.container():
-            _grid(dataset, good)
+            _show_grid(dataset, good)
             st.space("xsmall")
-            _arrays(np.stack([photo for _, photo in good]), numbers, len(dataset.classes))
+            _show_arrays(np.stack([photo for _, photo in good]), numbers, len(dataset.classes))
         with st.container():
-            _labels(dataset, numbers)
+            _show_labels(dataset, numbers)
 
 
-def _unreadable(bad: list[tuple[Item, PhotoError]]) -> None:
+def _show_unreadable(bad: list[tuple[Item, PhotoError]]) -> None:
     if bad:
         lines = [f"- **{escape(item.file)}**: {escape(say(error))}" for item, error in bad]
         st.warning(
@@ -92,9 +94,9 @@ def _unreadable(bad: list[tuple[Item, PhotoError]]) -> None:
         )
 
 
-def _grid(dataset: Dataset, good: list[tuple[Item, Photo]]) -> None:
-    gallery.grid(
-        [decode.encode(photo) for _, photo in good],
+def _show_grid(dataset: Dataset, good: list[tuple[Item, Photo]]) -> None:
+    gallery.image_grid(
+        [decode.encode_photo(photo) for _, photo in good],
         captions=[f"{n + 1} · {dataset.classes[item.label]}" for n, (item, _) in enumerate(good)],
         tooltips=[item.file for item, _ in good],
         alts=[f"{dataset.classes[item.label]}: {item.file}" for item, _ in good],
@@ -102,10 +104,10 @@ def _grid(dataset: Dataset, good: list[tuple[Item, Photo]]) -> None:
     )
 
 
-def _arrays(photos: Photo, numbers: NDArray[np.int64], classes: int) -> None:
+def _show_arrays(photos: Photo, numbers: NDArray[np.int64], classes: int) -> None:
     pixels = photos.astype(np.float32)
     low, high = float(pixels.min()), float(pixels.max())
-    modes = labels(numbers, classes)
+    modes = encode_labels(numbers, classes)
     rows = [
         (t("images"), str(pixels.shape), "float32", f"{low:.0f} … {high:.0f}"),
         (t("after Rescaling"), str(pixels.shape), "float32", f"{low / 255:.1f} … {high / 255:.1f}"),
@@ -116,7 +118,7 @@ def _arrays(photos: Photo, numbers: NDArray[np.int64], classes: int) -> None:
         ),
     ]
     names, shapes, kinds, ranges = zip(*rows, strict=True)
-    widgets.table(
+    widgets.show_table(
         {t("Array"): names, t("Shape"): shapes, t("Type"): kinds, t("Values"): ranges},
         "batch_arrays",
         t("Shapes and value ranges of the arrays of this batch"),
@@ -129,16 +131,18 @@ def _arrays(photos: Photo, numbers: NDArray[np.int64], classes: int) -> None:
     )
 
 
-def _labels(dataset: Dataset, numbers: NDArray[np.int64]) -> None:
-    modes = labels(numbers, len(dataset.classes))
+def _show_labels(dataset: Dataset, numbers: NDArray[np.int64]) -> None:
+    modes = encode_labels(numbers, len(dataset.classes))
     table: dict[str, list[str]] = {
         "#": [str(n + 1) for n in range(len(numbers))],
         t("Class"): [dataset.classes[number] for number in numbers],
     }
     for mode, array in modes.items():
-        table[mode] = ["–"] * len(numbers) if array is None else [_value(row) for row in array]
+        table[mode] = (
+            ["–"] * len(numbers) if array is None else [_format_label(row) for row in array]
+        )
     st.markdown(t("**Its labels under each class mode**"))
-    widgets.table(
+    widgets.show_table(
         table,
         "batch_labels",
         t("Labels of this batch under class mode binary, categorical and sparse"),
@@ -151,7 +155,7 @@ def _labels(dataset: Dataset, numbers: NDArray[np.int64]) -> None:
     )
 
 
-def _value(label: NDArray[np.float32]) -> str:
+def _format_label(label: NDArray[np.float32]) -> str:
     if label.ndim == 0:
         return f"{label:.0f}"
     if len(label) > 6:

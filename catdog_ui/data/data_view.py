@@ -11,21 +11,21 @@ import streamlit as st
 
 from catdog_core import runs
 from catdog_core.base.errors import PhotoError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import SPLIT_COLORS
 from catdog_core.data import cats_vs_dogs, datasets
 from catdog_core.data.datasets import Dataset
-from catdog_core.data.preview import LAYOUTS
+from catdog_core.data.preview import LAYOUT_MESSAGES
 from catdog_core.imaging import decode
 
 from .. import trash_view, visitors, widgets
 from ..i18n import N_, escape, t
-from ..learn.glossary_view import terms
+from ..learn.glossary_view import show_terms
 from ..startup import guard
 from . import batch_view, edit_actions, health_view, race_view, shards_view, sources, split_view
 from .source_widgets import SPLITS
 
-_SOURCES = {
+_SOURCE_NAMES = {
     "demo": N_("drawn by the lab"),
     "folder": N_("a folder of this machine"),
     "zip": N_("an imported zip"),
@@ -36,55 +36,55 @@ _SOURCES = {
     "tfrecord": N_("TFRecords from elsewhere"),
     "url": N_("photos from a URL"),
 }
-_MEASURED = 2000
+_MAX_MEASURED = 2000
 """Photos whose size is looked up at most; the head of a file is enough for it."""
 
 
-def add(count: int) -> None:
+def show_add_dataset(count: int) -> None:
     """The sources: folded away once there are datasets, and again when one was added."""
     if count:
         with st.expander(
             t("Add a dataset"), icon=":material/add_photo_alternate:", key=f"data_add_{count}"
         ):
-            sources.panel()
+            sources.show_sources()
         return
     st.info(
         t("There is no dataset yet. Start with the drawn one, or bring photos of your own."),
         icon=":material/photo_library:",
     )
-    sources.panel("primary")
+    sources.show_sources("primary")
 
 
-def overview(dataset: Dataset) -> None:
+def show_overview(dataset: Dataset) -> None:
     """Counts per class and split, sizes, label numbers, and what was understood of the folder."""
     for message, params in dataset.note.get("warnings", []):
         st.warning(t(message, **{name: escape(value) for name, value in params.items()}))
     counts = dataset.counts()
     with st.grid(2, min_column_width=340, gap="large"):
         with st.container():
-            widgets.plot(
-                _bars(dataset, counts),
+            widgets.plot_figure(
+                _build_counts_chart(dataset, counts),
                 key="data_counts",
                 alt=t("Bars: the photos of each class in each part, as the table tells them"),
             )
-            terms("dataset", "split", "class")
+            show_terms("dataset", "split", "class")
         with st.container():
-            _table(dataset, counts)
-            _sizes(dataset)
-            _about(dataset)
+            _show_counts_table(dataset, counts)
+            _show_photo_sizes(dataset)
+            _show_source(dataset)
 
 
-def damaged() -> None:
+def show_damaged_records() -> None:
     """Records that cannot be used, each with its reason and a way to be rid of it."""
-    for name, error in datasets.damaged():
+    for name, error in datasets.list_damaged_datasets():
         with st.container(border=True):
             with guard():
                 raise error
             if visitors.action_button(t("Delete this record…"), f"damaged_{name}", "change data"):
-                st.dialog(t("Delete this record?"))(_confirm_record)(name)
+                st.dialog(t("Delete this record?"))(_confirm_record_removal)(name)
 
 
-def _confirm_record(name: str) -> None:
+def _confirm_record_removal(name: str) -> None:
     st.markdown(
         t(
             "What is left of “{name}” moves to the trash, from where it can be put back until the"
@@ -92,10 +92,10 @@ def _confirm_record(name: str) -> None:
             name=escape(name),
         )
     )
-    widgets.confirm("record_delete", t("Delete"), _remove, name)
+    widgets.confirm_action("record_delete", t("Delete"), _remove_dataset, name)
 
 
-def _bars(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:
+def _build_counts_chart(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:
     figure = go.Figure()
     for split, row in counts.items():
         figure.add_bar(
@@ -107,7 +107,7 @@ def _bars(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:
             text=list(row.values()) if len(dataset.classes) <= 12 else None,
             hovertemplate="%{y}",
         )
-    names = [html_escape(shown(name, 16)) for name in dataset.classes]
+    names = [html_escape(truncate_for_display(name, 16)) for name in dataset.classes]
     figure.update_layout(
         height=260,
         margin={"t": 40, "b": 0, "l": 0, "r": 0},
@@ -120,10 +120,10 @@ def _bars(dataset: Dataset, counts: dict[str, dict[str, int]]) -> go.Figure:
     return figure
 
 
-def _table(dataset: Dataset, counts: dict[str, dict[str, int]]) -> None:
+def _show_counts_table(dataset: Dataset, counts: dict[str, dict[str, int]]) -> None:
     columns = {t(SPLITS[split]): list(row.values()) for split, row in counts.items()}
     totals = [sum(row[name] for row in counts.values()) for name in dataset.classes]
-    widgets.table(
+    widgets.show_table(
         {
             t("Label"): list(range(len(dataset.classes))),
             t("Class"): list(dataset.classes),
@@ -136,8 +136,8 @@ def _table(dataset: Dataset, counts: dict[str, dict[str, int]]) -> None:
     )
 
 
-def _sizes(dataset: Dataset) -> None:
-    sizes = _measure(dataset.fingerprint, dataset)
+def _show_photo_sizes(dataset: Dataset) -> None:
+    sizes = _count_photo_sizes(dataset.fingerprint, dataset)
     if not sizes:
         return
     widths, heights = (sorted(side) for side in zip(*sizes.elements(), strict=True))
@@ -159,23 +159,25 @@ def _sizes(dataset: Dataset) -> None:
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def _measure(fingerprint: str, _dataset: Dataset) -> Counter[tuple[int, int]]:
+def _count_photo_sizes(fingerprint: str, _dataset: Dataset) -> Counter[tuple[int, int]]:
     """How often each (width, height) occurs, over evenly spread photos of a large dataset."""
     items = _dataset.items()
     found: Counter[tuple[int, int]] = Counter()
-    for item in items[:: -(-len(items) // _MEASURED) or 1]:
+    for item in items[:: -(-len(items) // _MAX_MEASURED) or 1]:
         try:
-            found[decode.dimensions(item.path)] += 1
+            found[decode.read_dimensions(item.path)] += 1
         except PhotoError:
             continue  # the check of all photos tells which and why
     return found
 
 
-def _about(dataset: Dataset) -> None:
-    lines = [t("Source: {source}", source=t(_SOURCES.get(dataset.source, dataset.source)))]
+def _show_source(dataset: Dataset) -> None:
+    lines = [t("Source: {source}", source=t(_SOURCE_NAMES.get(dataset.source, dataset.source)))]
     if dataset.source == "folder":
         lines[0] += f", {escape(dataset.root)}"
-    lines.append(t(LAYOUTS.get(dataset.note.get("layout", "split"), LAYOUTS["split"])))
+    lines.append(
+        t(LAYOUT_MESSAGES.get(dataset.note.get("layout", "split"), LAYOUT_MESSAGES["split"]))
+    )
     if dataset.note.get("ignored"):
         lines.append(t("{n} other files are left out.", n=dataset.note["ignored"]))
     if dataset.source == "download":
@@ -184,10 +186,10 @@ def _about(dataset: Dataset) -> None:
     if visitors.action_button(
         t("Remove…"), "dataset_remove", "change data", icon="delete", type="tertiary"
     ):
-        st.dialog(t("Remove this dataset?"))(_confirm)(dataset)
+        st.dialog(t("Remove this dataset?"))(_confirm_dataset_removal)(dataset)
 
 
-def _confirm(dataset: Dataset) -> None:
+def _confirm_dataset_removal(dataset: Dataset) -> None:
     st.markdown(t("**{name}** will no longer be listed.", name=escape(dataset.name)))
     if dataset.source == "folder":
         st.markdown(t("The photos in your folder stay where they are, untouched."))
@@ -199,28 +201,28 @@ def _confirm(dataset: Dataset) -> None:
             )
         )
     st.markdown(t("Runs trained on it, and their models, are kept."))
-    widgets.confirm("dataset_remove", t("Remove"), _remove, dataset.id)
+    widgets.confirm_action("dataset_remove", t("Remove"), _remove_dataset, dataset.id)
 
 
-def _remove(dataset_id: str) -> None:
+def _remove_dataset(dataset_id: str) -> None:
     with guard():
-        trash_view.deleted(runs.remove_dataset(dataset_id))
+        trash_view.remember_deleted(runs.remove_dataset(dataset_id))
         st.query_params.pop("dataset", None)
 
 
 _PART_KEY = "data_part"
 
 
-def _race_terms(_: Dataset) -> None:
-    terms("latency", "tfrecord", "imagedatagenerator")
+def _show_race_terms(_: Dataset) -> None:
+    show_terms("latency", "tfrecord", "imagedatagenerator")
 
 
 PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
-    "photos": (N_("Photos"), ":material/grid_view:", (batch_view.show,)),
+    "photos": (N_("Photos"), ":material/grid_view:", (batch_view.show_batch,)),
     "health": (
         N_("Health"),
         ":material/health_and_safety:",
-        (edit_actions.show_last_edit, health_view.show, edit_actions.show_edits),
+        (edit_actions.show_last_edit, health_view.show_health, edit_actions.show_edits),
     ),
     "split": (
         N_("Split & labels"),
@@ -232,8 +234,12 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
             edit_actions.show_edits,
         ),
     ),
-    "tfrecord": (N_("TFRecord"), ":material/inventory_2:", (shards_view.show,)),
-    "race": (N_("Loading race"), ":material/sports_score:", (race_view.show, _race_terms)),
+    "tfrecord": (N_("TFRecord"), ":material/inventory_2:", (shards_view.show_tfrecord,)),
+    "race": (
+        N_("Loading race"),
+        ":material/sports_score:",
+        (race_view.show_race, _show_race_terms),
+    ),
 }
 """By their name in the address: name, icon, and what they draw."""
 

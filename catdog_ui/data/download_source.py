@@ -12,23 +12,23 @@ from catdog_core.data import allowed_roots, cats_vs_dogs, datasets, imports, tfd
 from .. import job_fragment, visitors
 from ..i18n import N_, escape, say, t
 from ..startup import guard
-from .source_widgets import choose, demo_button, heading
+from .source_widgets import choose_dataset, demo_button, show_heading
 
-CLASS, LOOK, TFDS, URL = "class_set", "tfds_look", "tfds", "url_import"
+CLASS_SET, TFDS_LOOKUP, TFDS, URL = "class_set", "tfds_look", "tfds", "url_import"
 _TITLES = {
-    CLASS: N_("The dataset of the class"),
-    LOOK: N_("TensorFlow Datasets"),
+    CLASS_SET: N_("The dataset of the class"),
+    TFDS_LOOKUP: N_("TensorFlow Datasets"),
     TFDS: N_("TensorFlow Datasets"),
     URL: N_("Photos at a URL"),
 }
-_MINE = "awaited_jobs"
+_AWAITED = "awaited_jobs"
 _POLL = 1.0  # seconds between two looks at a job
 _MB = 1e6
 
 
 def class_card(kind: str) -> None:
     """The dataset of the class: where it is from, and a button that fetches it."""
-    heading(t("2,000 photos to train on, 1,000 to validate: those of the class"))
+    show_heading(t("2,000 photos to train on, 1,000 to validate: those of the class"))
     st.caption(t(cats_vs_dogs.ORIGIN))
     st.caption(t(cats_vs_dogs.TERMS))
     st.caption(t("From {url}", url=f"`{cats_vs_dogs.URL}`"))
@@ -37,31 +37,31 @@ def class_card(kind: str) -> None:
 
 def class_button(key: str, kind: str = "secondary") -> None:
     """A button that fetches the dataset of the class, or chooses it where it is here."""
-    if class_is_here():
+    if has_class_dataset():
         if st.button(t("It is here: choose it"), icon=":material/check:", key=key):
             with guard():
-                choose(datasets.load(cats_vs_dogs.ID))
+                choose_dataset(datasets.load_dataset(cats_vs_dogs.ID))
         return
-    running = job_fragment.is_running(CLASS)
+    running = job_fragment.is_running(CLASS_SET)
     st.button(
         t("Downloading…") if running else t("Download the class dataset (68 MB)"),
         type=kind,  # type: ignore[arg-type]
         icon=":material/download:",
         key=key,
-        **visitors.gate("run a job", disabled=running),
+        **visitors.permission_kwargs("run a job", disabled=running),
         on_click=_fetch_class,
     )
 
 
-def class_is_here() -> bool:
+def has_class_dataset() -> bool:
     """Whether the dataset of the class is in the workspace."""
-    return any(dataset.id == cats_vs_dogs.ID for dataset in datasets.listing())
+    return any(dataset.id == cats_vs_dogs.ID for dataset in datasets.list_datasets())
 
 
 def tfds_card(_kind: str) -> None:
     """A dataset by its name in the catalogue: looked up, then fetched on a second click."""
-    heading(t("A dataset of tensorflow_datasets, by its name"))
-    if not tfds.is_installed():
+    show_heading(t("A dataset of tensorflow_datasets, by its name"))
+    if not tfds.is_tfds_installed():
         st.caption(
             t(
                 "The package `tensorflow_datasets` is not installed. With it, hundreds of datasets"
@@ -77,20 +77,22 @@ def tfds_card(_kind: str) -> None:
         asked = st.form_submit_button(
             t("Look it up"),
             icon=":material/search:",
-            **visitors.gate("run a job", disabled=job_fragment.is_running(LOOK)),
+            **visitors.permission_kwargs(
+                "run a job", disabled=job_fragment.is_running(TFDS_LOOKUP)
+            ),
         )
     if asked and name.strip():
         wanted = name.strip()
-        _start(LOOK, lambda job: tfds.look(wanted))
+        _start_job(TFDS_LOOKUP, lambda job: tfds.inspect_tfds_dataset(wanted))
         st.rerun()
-    job = jobs.get(LOOK)
-    if job is not None and isinstance(job.result, tfds.Found):
-        _offer(job.result)
+    job = jobs.get_job(TFDS_LOOKUP)
+    if job is not None and isinstance(job.result, tfds.TfdsInfo):
+        _show_tfds_offer(job.result)
 
 
 def url_card(_kind: str) -> None:
     """A zip, tar or folder of photos at a URL, downloaded into the workspace."""
-    heading(t("A zip, tar or folder of photos at a URL"))
+    show_heading(t("A zip, tar or folder of photos at a URL"))
     st.caption(
         t(
             "The photos are downloaded into the workspace. The server's environment holds the"
@@ -107,20 +109,22 @@ def url_card(_kind: str) -> None:
         asked = st.form_submit_button(
             t("Import it"),
             icon=":material/download:",
-            **visitors.gate("run a job", disabled=job_fragment.is_running(URL)),
+            **visitors.permission_kwargs("run a job", disabled=job_fragment.is_running(URL)),
         )
     if asked and address.strip():
         with guard():
-            access.check("change data")  # before anything is asked for
+            access.check_permission("change data")  # before anything is asked for
             url = allowed_roots.confine_url(address.strip())
-            _start(
+            _start_job(
                 URL,
-                lambda job: imports.url(url, job.tell, job.stopped, allowed_roots.is_allowed_url),
+                lambda job: imports.import_url(
+                    url, job.tell, job.stopped, allowed_roots.is_allowed_url
+                ),
             )
             st.rerun()
 
 
-def _offer(found: tfds.Found) -> None:
+def _show_tfds_offer(found: tfds.TfdsInfo) -> None:
     with st.container(border=True):
         counts = ", ".join(f"{n:,} {escape(split)}" for split, n in found.counts.items())
         more = ", …" if len(found.classes) > 12 else ""
@@ -135,38 +139,38 @@ def _offer(found: tfds.Found) -> None:
         type="primary",
         icon=":material/download:",
         key="tfds_fetch",
-        **visitors.gate("run a job", disabled=job_fragment.is_running(TFDS)),
-        on_click=_start,
-        args=(TFDS, lambda job: tfds.dataset(found.name, job.tell)),
+        **visitors.permission_kwargs("run a job", disabled=job_fragment.is_running(TFDS)),
+        on_click=_start_job,
+        args=(TFDS, lambda job: tfds.import_tfds_dataset(found.name, job.tell)),
     )
 
 
-def background() -> None:
+def show_background_jobs() -> None:
     """What is being fetched now, on any page; what was awaited here becomes the chosen dataset."""
     for key in _TITLES:
-        job = jobs.get(key)
+        job = jobs.get_job(key)
         if job is None:
             continue
-        if job.status == "done" and key in _mine():
-            _mine().discard(key)
+        if job.status == "done" and key in _get_awaited_jobs():
+            _get_awaited_jobs().discard(key)
             if isinstance(job.result, datasets.Dataset):
                 st.query_params["dataset"] = job.result.id
                 st.toast(t("{name} is ready.", name=escape(job.result.name)))
         elif job.status != "done":
-            job_fragment.watch_job(key, _show, _POLL)
+            job_fragment.watch_job(key, _show_job, _POLL)
 
 
-def _show(job: Job | None) -> None:
+def _show_job(job: Job | None) -> None:
     if job is None:
         return
     with st.container(border=True):
         if job.status == "running":
-            _bar(job)
+            _show_progress(job)
         else:
-            _ended(job)
+            _show_ended(job)
 
 
-def _bar(job: Job) -> None:
+def _show_progress(job: Job) -> None:
     share = min(job.done / job.total, 1.0) if job.total else 0.0
     words = [t(_TITLES[job.key]), t(job.phase) if job.phase else t("Starting…")]
     if job.total:
@@ -176,57 +180,59 @@ def _bar(job: Job) -> None:
     st.progress(share, " · ".join(words))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(t("You may leave the page; it goes on."))
-        if job.key in (CLASS, URL):
+        if job.key in (CLASS_SET, URL):
             st.button(
                 t("Stop"),
                 type="tertiary",
                 icon=":material/stop:",
                 key=f"job_stop_{job.key}",
-                **visitors.gate(job.action, disabled=job.stopped()),
+                **visitors.permission_kwargs(job.action, disabled=job.stopped()),
                 on_click=job.stop,
             )
 
 
-def _ended(job: Job) -> None:
+def _show_ended(job: Job) -> None:
     error = job.error or CatDogError(N_("The download was stopped."))
     if job.status == "stopped":
         st.info(escape(say(error)), icon=":material/pause_circle:")
     else:
         st.error(escape(say(error)), icon=":material/error:")
     with st.container(horizontal=True):
-        if job.key == CLASS:
+        if job.key == CLASS_SET:
             st.button(
                 t("Try again"),
                 icon=":material/refresh:",
                 key="job_again",
-                **visitors.gate("run a job"),
+                **visitors.permission_kwargs("run a job"),
                 on_click=_fetch_class,
             )
-        if not any(dataset.id == datasets.DEMO_ID for dataset in datasets.listing()):
+        if not any(dataset.id == datasets.DEMO_ID for dataset in datasets.list_datasets()):
             demo_button("job_demo", "secondary")
         st.button(
             t("Dismiss"),
             type="tertiary",
             key=f"job_dismiss_{job.key}",
-            on_click=jobs.forget,
+            on_click=jobs.forget_job,
             args=(job.key,),
         )
 
 
 def _fetch_class() -> None:
-    _start(
-        CLASS,
-        lambda job: cats_vs_dogs.dataset(cats_vs_dogs.Fetch(tell=job.tell, stopped=job.stopped)),
+    _start_job(
+        CLASS_SET,
+        lambda job: cats_vs_dogs.fetch_cats_vs_dogs(
+            cats_vs_dogs.Fetch(tell=job.tell, stopped=job.stopped)
+        ),
     )
 
 
-def _start(key: str, work: jobs.Work) -> None:
+def _start_job(key: str, work: jobs.Work) -> None:
     with guard():
-        jobs.start(key, work)
-        _mine().add(key)
+        jobs.start_background_job(key, work)
+        _get_awaited_jobs().add(key)
 
 
-def _mine() -> set[str]:
+def _get_awaited_jobs() -> set[str]:
     """The jobs this session waits for."""
-    mine: set[str] = st.session_state.setdefault(_MINE, set())
+    mine: set[str] = st.session_state.setdefault(_AWAITED, set())
     return mine

@@ -11,28 +11,28 @@ from pathlib import Path, PurePosixPath
 import streamlit as st
 
 from catdog_core.base.errors import CatDogError, PhotoError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import class_color
 from catdog_core.data import datasets
-from catdog_core.data.datasets import Choice, Dataset, Item
+from catdog_core.data.datasets import Dataset, Item, PhotoEdit
 from catdog_core.data.edits import SPLITS as SPLIT_NAMES
-from catdog_core.data.edits import Change
+from catdog_core.data.edits import DatasetEdit
 from catdog_core.imaging import decode
 
 from .. import gallery, visitors
-from ..format_text import moment
+from ..format_text import format_timestamp
 from ..i18n import N_, escape, say, t
 from .source_widgets import SPLITS
 
-_SAID, _ERROR = "decision_said", "decision_error"
-_ONE = {
+_LAST_EDIT, _EDIT_ERROR = "decision_said", "decision_error"
+_ONE_FILE_TEXTS = {
     "exclude": N_("{file} is left out of everything."),
     "move": N_("{file} is moved to {to}."),
     "relabel": N_("{file} counts as {to} now."),
     "keep": N_("{file} is kept as it is."),
     "restore": N_("{file} is back as it lies in its folder."),
 }
-_MANY = {
+_MANY_FILES_TEXTS = {
     "exclude": N_("{n:,} photos are left out of everything."),
     "move": N_("{n:,} photos are moved to {to}."),
     "relabel": N_("{n:,} photos count as {to} now."),
@@ -41,44 +41,44 @@ _MANY = {
 }
 
 
-def decide(dataset_id: str, chosen: Sequence[Choice]) -> None:
+def apply_edits(dataset_id: str, chosen: Sequence[PhotoEdit]) -> None:
     """The callback of a button that decides about photos."""
     try:
-        remember(datasets.change(dataset_id, chosen))
+        announce_last_edit(datasets.edit_photos(dataset_id, chosen))
     except CatDogError as error:
-        _fail(error)
+        _report_error(error)
 
 
-def order(dataset_id: str, names: Sequence[str]) -> None:
+def set_class_order(dataset_id: str, names: Sequence[str]) -> None:
     """The callback of a button that sets the order of the classes."""
     try:
-        remember(datasets.order_classes(dataset_id, names))
+        announce_last_edit(datasets.order_classes(dataset_id, names))
     except CatDogError as error:
-        _fail(error)
+        _report_error(error)
 
 
-def remember(dataset: Dataset) -> None:
+def announce_last_edit(dataset: Dataset) -> None:
     """Let the last change of a dataset be told, on this page, with a button that takes it back."""
-    _remember_text(dataset, dataset.changes[-1], undone=False)
+    _announce_edit(dataset, dataset.changes[-1], undone=False)
 
 
 def show_last_edit(dataset: Dataset) -> None:
     """What was decided just now, with "Undo", or why it could not be."""
-    error = st.session_state.pop(_ERROR, None)
+    error = st.session_state.pop(_EDIT_ERROR, None)
     if error is not None:
         st.error(escape(say(error)), icon=":material/error:")
-    name, change, undone = st.session_state.get(_SAID, ("", None, False))
+    name, change, undone = st.session_state.get(_LAST_EDIT, ("", None, False))
     if change is None or name != dataset.id:
         return
     if undone:
-        st.info(t("Taken back: {what}", what=edit_sentence(change)), icon=":material/undo:")
+        st.info(t("Taken back: {what}", what=describe_edit(change)), icon=":material/undo:")
     elif dataset.changes and dataset.changes[-1].at == change.at:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/check: {edit_sentence(change)}", width="stretch")
+            st.markdown(f":material/check: {describe_edit(change)}", width="stretch")
             undo_button(dataset, "decision_undo")
 
 
-def edit_sentence(change: Change) -> str:
+def describe_edit(change: DatasetEdit) -> str:
     """A change in words, as Markdown."""
     if change.division:
         made = change.division
@@ -90,64 +90,68 @@ def edit_sentence(change: Change) -> str:
             test=made.test_fraction,
         )
     if change.order:
-        names = escape(shown(", ".join(change.order), 120))
+        names = escape(truncate_for_display(", ".join(change.order), 120))
         return t("The classes count in this order: {names}.", names=names)
     parts = []
     ordered = sorted(change.choices, key=lambda choice: (choice.action, choice.to))
     for (action, to), group in groupby(ordered, key=lambda choice: (choice.action, choice.to)):
         files = [choice.file for choice in group]
-        parts.append(edit_text(action, to, files))
+        parts.append(describe_file_edit(action, to, files))
     return " ".join(parts)
 
 
 def edit_button(
-    label: str, key: str, dataset: Dataset, choices: Sequence[Choice], icon: str = ""
+    label: str, key: str, dataset: Dataset, choices: Sequence[PhotoEdit], icon: str = ""
 ) -> None:
     """Draw the button that decides about photos."""
-    visitors.action_button(label, key, "change data", decide, dataset.id, choices, icon=icon)
+    visitors.action_button(label, key, "change data", apply_edits, dataset.id, choices, icon=icon)
 
 
 def undo_button(dataset: Dataset, key: str) -> None:
     """The button that takes the last decision back."""
-    visitors.action_button(t("Undo"), key, "change data", _take_back, dataset.id, icon="undo")
+    visitors.action_button(t("Undo"), key, "change data", _undo_edit, dataset.id, icon="undo")
 
 
-def _take_back(dataset_id: str) -> None:
+def _undo_edit(dataset_id: str) -> None:
     try:
-        last = datasets.load(dataset_id).changes[-1:]
-        found = datasets.undo(dataset_id)
+        last = datasets.load_dataset(dataset_id).changes[-1:]
+        found = datasets.undo_last_edit(dataset_id)
     except CatDogError as error:
-        _fail(error)
+        _report_error(error)
     else:
-        _remember_text(found, last[0], undone=True)
+        _announce_edit(found, last[0], undone=True)
 
 
-def _remember_text(dataset: Dataset, change: Change, undone: bool) -> None:
-    st.session_state[_SAID] = (dataset.id, change, undone)
-    what = edit_sentence(change)
+def _announce_edit(dataset: Dataset, change: DatasetEdit, undone: bool) -> None:
+    st.session_state[_LAST_EDIT] = (dataset.id, change, undone)
+    what = describe_edit(change)
     st.toast(t("Taken back: {what}", what=what) if undone else what)
 
 
-def _fail(error: CatDogError) -> None:
-    st.session_state[_ERROR] = error
+def _report_error(error: CatDogError) -> None:
+    st.session_state[_EDIT_ERROR] = error
     st.toast(escape(say(error)), icon=":material/error:")
 
 
-def edit_text(action: str, to: str, files: Sequence[str]) -> str:
+def describe_file_edit(action: str, to: str, files: Sequence[str]) -> str:
     """What was decided about some files, as Markdown; `action` and `to` as in a `Choice`."""
     to = t(SPLITS[to]) if action == "move" else escape(to)
     if len(files) == 1:
-        return t(_ONE[action], file=f"**{escape(shown(files[0], 120))}**", to=to)
-    return t(_MANY[action], n=len(files), to=to)
+        return t(
+            _ONE_FILE_TEXTS[action],
+            file=f"**{escape(truncate_for_display(files[0], 120))}**",
+            to=to,
+        )
+    return t(_MANY_FILES_TEXTS[action], n=len(files), to=to)
 
 
-CARD_WIDTH, SMALL = 225, 130
+CARD_WIDTH, SMALL_CARD_WIDTH = 225, 130
 """Width of a card in pixels, at least, and of one in a group."""
 _TEXT = 520  # pixels of a reason; narrower where the page is
 _SIDE = 320  # pixels of the longer side of a thumbnail
 
 
-def photo_card(dataset: Dataset, item: Item, key: str, kept: Sequence[Choice]) -> None:
+def photo_card(dataset: Dataset, item: Item, key: str, kept: Sequence[PhotoEdit]) -> None:
     """A photo and its buttons.
 
     Args:
@@ -159,32 +163,34 @@ def photo_card(dataset: Dataset, item: Item, key: str, kept: Sequence[Choice]) -
     with st.container(gap="xsmall"):
         about = f"{dataset.classes[item.label]} · {t(SPLITS[item.split])}"
         photo_picture(item.path, item.file, [about], class_color(item.label))
-        _buttons(dataset, item, key, kept)
+        _show_photo_buttons(dataset, item, key, kept)
 
 
-def photo_row(dataset: Dataset, item: Item, reason: str, key: str, kept: Sequence[Choice]) -> None:
+def photo_row(
+    dataset: Dataset, item: Item, reason: str, key: str, kept: Sequence[PhotoEdit]
+) -> None:
     """A file that shows nothing: its name and the reason, as Markdown, and its buttons."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         about = f"{escape(dataset.classes[item.label])} · {t(SPLITS[item.split])}"
-        name = escape(shown(PurePosixPath(item.file).name, 80))
+        name = escape(truncate_for_display(PurePosixPath(item.file).name, 80))
         st.markdown(f"**{name}**  :gray[{about}]  \n:small[{reason}]", width=_TEXT)
-        _buttons(dataset, item, key, kept)
+        _show_photo_buttons(dataset, item, key, kept)
 
 
 def photo_picture(path: Path, file: str, lines: Sequence[str], color: str = "") -> None:
     """A photo in its own shape with its name, some lines, width, height and size of the file."""
-    found = _thumbnail(path, str(path), gallery.file_version(path))
-    name = shown(PurePosixPath(file).name, 60)
+    found = _load_thumbnail(path, str(path), gallery.file_version(path))
+    name = truncate_for_display(PurePosixPath(file).name, 60)
     if isinstance(found, PhotoError):
         st.markdown(f"**{escape(name)}**")
         st.caption(escape(say(found)))
         return
     data, width, height, size = found
     below = [name, *lines, t("{w} × {h} px, {n:,.0f} kB", w=width, h=height, n=size / 1000)]
-    gallery.grid(
+    gallery.image_grid(
         [data],
         captions=["\n".join(below)],
-        tooltips=[shown(file, 200)],
+        tooltips=[truncate_for_display(file, 200)],
         alts=[f"{' '.join(lines)}: {name}"],
         columns=1,
         colors=[color],
@@ -198,57 +204,61 @@ def pager(count: int, size: int, key: str) -> int:
     return size * (st.pagination(-(-count // size), key=key) - 1)
 
 
-def short_key(text: str) -> str:
+def hash_key(text: str) -> str:
     """A name for the widgets that belong to a text."""
     data = text.encode("utf-8", "surrogateescape")
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
-def _buttons(dataset: Dataset, item: Item, key: str, kept: Sequence[Choice]) -> None:
+def _show_photo_buttons(dataset: Dataset, item: Item, key: str, kept: Sequence[PhotoEdit]) -> None:
     with st.container(horizontal=True, gap="xsmall"):
-        edit_button(t("Exclude"), f"exclude_{key}", dataset, [Choice(item.file, "exclude")])
+        edit_button(t("Exclude"), f"exclude_{key}", dataset, [PhotoEdit(item.file, "exclude")])
         if kept:
             edit_button(t("Keep"), f"keep_{key}", dataset, kept)
         st.menu_button(
             t("More"),
-            _others(dataset, item),
+            _list_other_choices(dataset, item),
             key=f"more_{key}",
-            **visitors.gate("change data"),
+            **visitors.permission_kwargs("change data"),
             type="tertiary",
-            format_func=_choice_text,
-            on_click=_picked,
+            format_func=_format_choice,
+            on_click=_on_choice_picked,
             args=(f"more_{key}", dataset.id),
         )
 
 
-def _others(dataset: Dataset, item: Item) -> list[Choice]:
-    moves = [Choice(item.file, "move", split) for split in SPLIT_NAMES if split != item.split]
+def _list_other_choices(dataset: Dataset, item: Item) -> list[PhotoEdit]:
+    moves = [PhotoEdit(item.file, "move", split) for split in SPLIT_NAMES if split != item.split]
     own = dataset.classes[item.label]
-    return moves + [Choice(item.file, "relabel", name) for name in dataset.classes if name != own]
+    return moves + [
+        PhotoEdit(item.file, "relabel", name) for name in dataset.classes if name != own
+    ]
 
 
-def _choice_text(choice: Choice) -> str:
+def _format_choice(choice: PhotoEdit) -> str:
     if choice.action == "move":
         return t("Move to {split}", split=t(SPLITS[choice.to]))
-    return t("Is really: {name}", name=escape(shown(choice.to, 40)))
+    return t("Is really: {name}", name=escape(truncate_for_display(choice.to, 40)))
 
 
-def _picked(key: str, dataset_id: str) -> None:
+def _on_choice_picked(key: str, dataset_id: str) -> None:
     choice = st.session_state.get(key)
     if choice is not None:
-        decide(dataset_id, [choice])
+        apply_edits(dataset_id, [choice])
 
 
 @st.cache_data(max_entries=300, show_spinner=False)
-def _thumbnail(_path: Path, path: str, changed: int) -> tuple[bytes, int, int, int] | PhotoError:
+def _load_thumbnail(
+    _path: Path, path: str, changed: int
+) -> tuple[bytes, int, int, int] | PhotoError:
     """A small JPEG of a photo, its width and height in pixels, the bytes of its file."""
     try:
-        data = decode.read(_path)
-        width, height = decode.dimensions(_path)
-        small = decode.thumbnail(decode.decode(data, at_least=_SIDE), _SIDE)
+        data = decode.read_photo_bytes(_path)
+        width, height = decode.read_dimensions(_path)
+        small = decode.make_thumbnail(decode.decode(data, at_least=_SIDE), _SIDE)
     except PhotoError as error:
         return error
-    return decode.encode(small, quality=85), width, height, len(data)
+    return decode.encode_photo(small, quality=85), width, height, len(data)
 
 
 _ROWS, _CARDS = 10, 12
@@ -261,11 +271,11 @@ def show_edits(dataset: Dataset) -> None:
     title = t("What was decided ({n})", n=len(dataset.changes))
     with lazy_expander(title, f"decisions_{dataset.id}", ":material/history:") as is_open:
         if is_open:
-            _edit_list(dataset)
-            _edited_photos(dataset)
+            _show_edit_list(dataset)
+            _show_edited_photos(dataset)
 
 
-def _edit_list(dataset: Dataset) -> None:
+def _show_edit_list(dataset: Dataset) -> None:
     st.caption(
         t(
             "No file is ever deleted or changed: the lab only remembers what to do with it."
@@ -276,14 +286,16 @@ def _edit_list(dataset: Dataset) -> None:
     first = pager(len(changes), _ROWS, "decisions_page")
     for number, change in enumerate(changes[first : first + _ROWS], first):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f":gray[{moment(change.at)}]  {edit_sentence(change)}", width="stretch")
+            st.markdown(
+                f":gray[{format_timestamp(change.at)}]  {describe_edit(change)}", width="stretch"
+            )
             if not number:
                 undo_button(dataset, "decisions_undo")
 
 
-def standing_edits(dataset: Dataset) -> dict[str, list[Choice]]:
+def list_active_edits(dataset: Dataset) -> dict[str, list[PhotoEdit]]:
     """By file, the choices about it that are in force."""
-    found: dict[str, list[Choice]] = {}
+    found: dict[str, list[PhotoEdit]] = {}
     for change in dataset.changes:
         for choice in change.choices:
             if choice.action == "restore":
@@ -296,14 +308,14 @@ def standing_edits(dataset: Dataset) -> dict[str, list[Choice]]:
     return found
 
 
-def _edited_photos(dataset: Dataset) -> None:
-    about = standing_edits(dataset)
+def _show_edited_photos(dataset: Dataset) -> None:
+    about = list_active_edits(dataset)
     if not about:
         return
     st.markdown(t("**The photos it is about**"))
     gone = [file for file in dataset.excluded if file in about]
     if len(gone) > 1:
-        back = [Choice(file, "restore") for file in gone]
+        back = [PhotoEdit(file, "restore") for file in gone]
         label = t("Restore all {n:,} excluded", n=len(gone))
         edit_button(label, "decisions_restore_all", dataset, back, icon="restore")
     files = sorted(about)
@@ -312,10 +324,10 @@ def _edited_photos(dataset: Dataset) -> None:
         for file in files[first : first + _CARDS]:
             with st.container(gap="xsmall"):
                 last = about[file][-1]
-                what = edit_text(last.action, last.to, [file])
+                what = describe_file_edit(last.action, last.to, [file])
                 photo_picture(dataset.root / file, file, [])
                 st.caption(what)
-                back, key = [Choice(file, "restore")], f"restore_{short_key(file)}"
+                back, key = [PhotoEdit(file, "restore")], f"restore_{hash_key(file)}"
                 edit_button(t("As in the folder"), key, dataset, back, icon="restore")
 
 

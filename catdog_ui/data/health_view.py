@@ -10,25 +10,25 @@ from typing import Literal
 import streamlit as st
 
 from catdog_core.base.errors import CatDogError, PhotoError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.data import audit, datasets
-from catdog_core.data.audit import KINDS, Finding
-from catdog_core.data.datasets import Choice, Dataset, Item
+from catdog_core.data.audit import FINDING_KINDS, Finding
+from catdog_core.data.datasets import Dataset, Item, PhotoEdit
 from catdog_core.data.edits import SPLITS as SPLIT_NAMES
 from catdog_core.imaging import decode
 
 from .. import visitors
 from ..i18n import N_, escape, say, t
 from . import edit_actions
-from .edit_actions import decide, lazy_expander
-from .source_widgets import progress
+from .edit_actions import apply_edits, lazy_expander
+from .source_widgets import progress_bar
 
-AT_ONCE = 1000
+AUTO_CHECK_PHOTOS = 1000
 """A dataset of at most this many photos is checked without being asked: it takes seconds."""
-_REMEMBERED = 8  # states of datasets whose findings a session keeps
+_MAX_REMEMBERED = 8  # states of datasets whose findings a session keeps
 _CARDS, _ROWS, _GROUPS, _GROUP = 12, 20, 6, 12
 """Photos, lines and groups on a page; photos of a group that are shown."""
-_KINDS = {
+_KIND_TITLES = {
     "unreadable": (N_("Files that could not be read"), ":material/broken_image:"),
     "truncated": (N_("Files that are cut off"), ":material/broken_image:"),
     "two_labels": (N_("The same photo under two labels"), ":material/rule:"),
@@ -48,7 +48,7 @@ _KINDS = {
     "cmyk": (N_("Photos in printing colours"), ":material/print:"),
     "grey": (N_("Grey photos"), ":material/contrast:"),
 }
-_SENSE = {
+_KIND_EXPLANATIONS = {
     "unreadable": N_("Training passes them over in any case. Excluded, they are not told again."),
     "truncated": N_("Training passes them over in any case. Copy them again, or exclude them."),
     "two_labels": N_("One of the labels is wrong, and the network is told both."),
@@ -72,7 +72,7 @@ _SENSE = {
 }
 
 
-def show(dataset: Dataset) -> None:
+def show_health(dataset: Dataset) -> None:
     """The section: the check, at once or on request; findings by kind, with their photos."""
     st.subheader(t("Is the data sound?"), anchor=False)
     st.caption(
@@ -82,49 +82,53 @@ def show(dataset: Dataset) -> None:
             " is ever deleted or changed."
         )
     )
-    found = _check(dataset)
+    found = _check_dataset(dataset)
     if found is not None:
-        _findings(dataset, found)
+        _show_findings(dataset, found)
 
 
-def known(dataset: Dataset) -> list[Finding] | None:
+def get_known_findings(dataset: Dataset) -> list[Finding] | None:
     """What was found in the dataset as it is now, if this session has looked."""
-    return _memory().get(_state(dataset))
+    return _get_session_findings().get(_get_dataset_state(dataset))
 
 
-def _check(dataset: Dataset) -> list[Finding] | None:
+def _check_dataset(dataset: Dataset) -> list[Finding] | None:
     """The findings; None until the check of a large dataset is asked for."""
     count = len(dataset.items())
     asked = (
-        known(dataset) is not None
-        or count <= AT_ONCE
-        or (datasets.root() / dataset.id / "looks-2.npy").is_file()  # a second look is quick
+        get_known_findings(dataset) is not None
+        or count <= AUTO_CHECK_PHOTOS
+        or (
+            datasets.datasets_folder() / dataset.id / "looks-2.npy"
+        ).is_file()  # a second look is quick
     )
     label = t("Check again") if asked else t("Check all {n:,} photos", n=count)
     if st.button(label, icon=":material/health_and_safety:", key="health_check"):
-        _memory().pop(_state(dataset), None)
+        _get_session_findings().pop(_get_dataset_state(dataset), None)
         asked = True
     if not asked:
         return None
-    if known(dataset) is None:
-        with progress(t("Looking at every photo…")) as tell:
-            _memory()[_state(dataset)] = audit.check(dataset, tell)
-        while len(_memory()) > _REMEMBERED:
-            del _memory()[next(iter(_memory()))]
-    return known(dataset)
+    if get_known_findings(dataset) is None:
+        with progress_bar(t("Looking at every photo…")) as tell:
+            _get_session_findings()[_get_dataset_state(dataset)] = audit.audit_dataset(
+                dataset, tell
+            )
+        while len(_get_session_findings()) > _MAX_REMEMBERED:
+            del _get_session_findings()[next(iter(_get_session_findings()))]
+    return get_known_findings(dataset)
 
 
-def _memory() -> dict[Hashable, list[Finding]]:
+def _get_session_findings() -> dict[Hashable, list[Finding]]:
     found: dict[Hashable, list[Finding]] = st.session_state.setdefault("health_found", {})
     return found
 
 
-def _state(dataset: Dataset) -> Hashable:
+def _get_dataset_state(dataset: Dataset) -> Hashable:
     # What is kept as it is changes what is told, and no fingerprint.
     return dataset.id, dataset.fingerprint, tuple(sorted(map(repr, dataset.kept.items())))
 
 
-def _findings(dataset: Dataset, found: Sequence[Finding]) -> None:
+def _show_findings(dataset: Dataset, found: Sequence[Finding]) -> None:
     if not found:
         st.success(
             t(
@@ -138,94 +142,96 @@ def _findings(dataset: Dataset, found: Sequence[Finding]) -> None:
     by_kind: dict[str, list[Finding]] = defaultdict(list)
     for finding in found:
         by_kind[finding.kind].append(finding)
-    for kind in KINDS:
+    for kind in FINDING_KINDS:
         if kind not in by_kind:
             continue
-        title, icon = _KINDS[kind]
+        title, icon = _KIND_TITLES[kind]
         count = len(by_kind[kind])
         key, first = f"health_{kind}_{dataset.id}", kind == found[0].kind
         with lazy_expander(f"{t(title)} ({count:,})", key, icon, first) as is_open:
             if is_open:
-                st.caption(t(_SENSE[kind]))
+                st.caption(t(_KIND_EXPLANATIONS[kind]))
                 items = items_by_file(dataset)
-                all_actions(dataset, items, kind, by_kind[kind])
-                _SHOWN.get(kind, _cards)(dataset, items, by_kind[kind])
+                show_bulk_actions(dataset, items, kind, by_kind[kind])
+                _KIND_VIEWS.get(kind, _show_cards)(dataset, items, by_kind[kind])
 
 
-def _sentences(_: Dataset, __: Items, findings: Sequence[Finding]) -> None:
-    st.markdown("\n".join("- " + _say(finding) for finding in findings))
+def _show_sentences(_: Dataset, __: Items, findings: Sequence[Finding]) -> None:
+    st.markdown("\n".join("- " + _describe_finding(finding) for finding in findings))
 
 
-def _rows(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None:
+def _show_rows(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None:
     """Files that show nothing, with the reason."""
-    for finding in _some(findings, _ROWS):
+    for finding in _select_page(findings, _ROWS):
         error = finding.params.get("reason")
-        reason = escape(say(error)) if isinstance(error, CatDogError) else _say(finding)
+        reason = (
+            escape(say(error)) if isinstance(error, CatDogError) else _describe_finding(finding)
+        )
         item = items.get(finding.files[0])
         if item is None:  # left out already, so there is nothing to decide
-            st.caption(_say(finding))
+            st.caption(_describe_finding(finding))
             continue
-        edit_actions.photo_row(dataset, item, reason, group_key(finding), keep_buttons(finding))
+        edit_actions.photo_row(dataset, item, reason, finding_key(finding), keep_all(finding))
 
 
-def _cards(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None:
+def _show_cards(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None:
     """Single photos."""
-    shown = _some(findings, _CARDS)
+    shown = _select_page(findings, _CARDS)
     with st.grid(min_column_width=edit_actions.CARD_WIDTH, gap="small"):
         for finding in shown:
             item = items[finding.files[0]]
-            edit_actions.photo_card(dataset, item, group_key(finding), keep_buttons(finding))
+            edit_actions.photo_card(dataset, item, finding_key(finding), keep_all(finding))
 
 
-def _groups(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None:
+def _show_groups(dataset: Dataset, items: Items, findings: Sequence[Finding]) -> None:
     """Photos that are alike, side by side."""
-    shown = _some(findings, _GROUPS)
+    shown = _select_page(findings, _GROUPS)
     with st.grid(2, min_column_width=440, gap="small"):
         for finding in shown:
             with st.container(border=True):
-                _group(dataset, items, finding)
+                _show_group(dataset, items, finding)
 
 
-def _group(dataset: Dataset, items: Items, finding: Finding) -> None:
-    group_actions(dataset, items, finding)
-    with st.grid(min_column_width=edit_actions.SMALL, gap="small"):
+def _show_group(dataset: Dataset, items: Items, finding: Finding) -> None:
+    show_group_actions(dataset, items, finding)
+    with st.grid(min_column_width=edit_actions.SMALL_CARD_WIDTH, gap="small"):
         for file in finding.files[:_GROUP]:
-            key = f"{group_key(finding)}_{edit_actions.short_key(file)}"
+            key = f"{finding_key(finding)}_{edit_actions.hash_key(file)}"
             edit_actions.photo_card(dataset, items[file], key, ())
     if len(finding.files) > _GROUP:
         st.caption(t("and {n} more", n=len(finding.files) - _GROUP))
 
 
-def _some(findings: Sequence[Finding], size: int) -> Sequence[Finding]:
+def _select_page(findings: Sequence[Finding], size: int) -> Sequence[Finding]:
     """Those of the page that is turned to."""
     first = edit_actions.pager(len(findings), size, f"page_{findings[0].kind}")
     return findings[first : first + size]
 
 
-def _say(finding: Finding) -> str:
+def _describe_finding(finding: Finding) -> str:
     return escape(say(CatDogError(finding.message, **finding.params)))
 
 
-_SHOWN: dict[str, Callable[[Dataset, Items, Sequence[Finding]], None]] = {
-    "imbalance": _sentences,
-    "unreadable": _rows,
-    "truncated": _rows,
+_KIND_VIEWS: dict[str, Callable[[Dataset, Items, Sequence[Finding]], None]] = {
+    "imbalance": _show_sentences,
+    "unreadable": _show_rows,
+    "truncated": _show_rows,
     **dict.fromkeys(
         ("two_labels", "near_two_labels", "leak", "near_leak", "duplicate", "near_duplicate"),
-        _groups,
+        _show_groups,
     ),
 }
 """How a kind is shown, where not as single photos."""
 
 
 Items = dict[str, Item]
-Make = Callable[[], list[Choice]]
-Kind = Literal["secondary", "tertiary"]
+MakeChoices = Callable[[], list[PhotoEdit]]
+ButtonKind = Literal["secondary", "tertiary"]
 
-_LABELS = ("two_labels", "near_two_labels")
-_LEAKS = ("leak", "near_leak")
-_USELESS = ("unreadable", "truncated", "tiny", "extreme_shape")
-_CLASSES = 4  # of a group that are offered as the right one
+_LABEL_KINDS = ("two_labels", "near_two_labels")
+_LEAK_KINDS = ("leak", "near_leak")
+_USELESS_KINDS = ("unreadable", "truncated", "tiny", "extreme_shape")
+_MAX_CLASSES = 4  # of a group that are offered as the right one
 
 
 def items_by_file(dataset: Dataset) -> Items:
@@ -233,22 +239,22 @@ def items_by_file(dataset: Dataset) -> Items:
     return {item.file: item for item in dataset.items()}
 
 
-def group_key(finding: Finding) -> str:
+def finding_key(finding: Finding) -> str:
     """A name for the widgets of a finding."""
-    return edit_actions.short_key("\0".join((finding.kind, *finding.files)))
+    return edit_actions.hash_key("\0".join((finding.kind, *finding.files)))
 
 
-def keep_buttons(finding: Finding) -> list[Choice]:
+def keep_all(finding: Finding) -> list[PhotoEdit]:
     """The choices by which the check tells no more of a finding."""
-    return [Choice(file, "keep", finding.kind) for file in finding.files]
+    return [PhotoEdit(file, "keep", finding.kind) for file in finding.files]
 
 
-def exclude_all(finding: Finding) -> list[Choice]:
+def exclude_all(finding: Finding) -> list[PhotoEdit]:
     """The choices that leave all photos of a finding out."""
-    return [Choice(file, "exclude") for file in finding.files]
+    return [PhotoEdit(file, "exclude") for file in finding.files]
 
 
-def single_actions(items: Items, finding: Finding, label: int | None = None) -> list[Choice]:
+def keep_one(items: Items, finding: Finding, label: int | None = None) -> list[PhotoEdit]:
     """The choices that leave one photo of a group: in training, if there is one; the largest.
 
     Args:
@@ -257,85 +263,95 @@ def single_actions(items: Items, finding: Finding, label: int | None = None) -> 
         label: of the class the photo is to be of; by default any.
     """
     mine = [items[file] for file in finding.files if label in (None, items[file].label)]
-    best = min(mine, key=lambda item: (SPLIT_NAMES.index(item.split), -_pixels(item), item.file))
-    return [Choice(file, "exclude") for file in finding.files if file != best.file]
+    best = min(
+        mine, key=lambda item: (SPLIT_NAMES.index(item.split), -_count_pixels(item), item.file)
+    )
+    return [PhotoEdit(file, "exclude") for file in finding.files if file != best.file]
 
 
-def group_actions(dataset: Dataset, items: Items, finding: Finding) -> None:
+def show_group_actions(dataset: Dataset, items: Items, finding: Finding) -> None:
     """The buttons of one group of photos that are alike."""
-    name = group_key(finding)
+    name = finding_key(finding)
     with st.container(horizontal=True, gap="small"):
-        if finding.kind in _LABELS:
-            for label in sorted({items[file].label for file in finding.files})[:_CLASSES]:
-                words = escape(shown(dataset.classes[label], 40))
+        if finding.kind in _LABEL_KINDS:
+            for label in sorted({items[file].label for file in finding.files})[:_MAX_CLASSES]:
+                words = escape(truncate_for_display(dataset.classes[label], 40))
                 text = t("All are {name}: keep one", name=words)
-                _remedy_button(
+                _show_choices_button(
                     text,
                     f"only_{label}_{name}",
                     dataset,
-                    partial(single_actions, items, finding, label),
+                    partial(keep_one, items, finding, label),
                 )
         else:
             splits = {items[file].split for file in finding.files}
-            _remedy_button(
-                _only(finding, splits),
+            _show_choices_button(
+                _keep_one_label(finding, splits),
                 f"only_{name}",
                 dataset,
-                partial(single_actions, items, finding),
+                partial(keep_one, items, finding),
             )
-        _remedy_button(
+        _show_choices_button(
             t("Exclude all"), f"none_{name}", dataset, partial(exclude_all, finding), "tertiary"
         )
-        _remedy_button(
-            t("Fine as it is"), f"fine_{name}", dataset, partial(keep_buttons, finding), "tertiary"
+        _show_choices_button(
+            t("Fine as it is"), f"fine_{name}", dataset, partial(keep_all, finding), "tertiary"
         )
 
 
-def all_actions(dataset: Dataset, items: Items, kind: str, findings: Sequence[Finding]) -> None:
+def show_bulk_actions(
+    dataset: Dataset, items: Items, kind: str, findings: Sequence[Finding]
+) -> None:
     """The buttons that decide about all findings of a kind at once."""
     findings = [each for each in findings if all(file in items for file in each.files)]
     count = len(findings)
     if count < 2 or kind == "imbalance":
         return
     with st.container(horizontal=True, gap="xsmall"):
-        if kind in _USELESS:
+        if kind in _USELESS_KINDS:
             text = t("Exclude all {n:,}", n=count)
-            _remedy_button(
-                text, f"all_out_{kind}", dataset, partial(_of_all, exclude_all, findings)
+            _show_choices_button(
+                text, f"all_out_{kind}", dataset, partial(_collect_choices, exclude_all, findings)
             )
-        elif kind not in _LABELS and len(findings[0].files) > 1:
+        elif kind not in _LABEL_KINDS and len(findings[0].files) > 1:
             text = t("In all {n:,} groups, keep one and exclude the others", n=count)
-            one = partial(single_actions, items)
-            _remedy_button(text, f"all_one_{kind}", dataset, partial(_of_all, one, findings))
+            one = partial(keep_one, items)
+            _show_choices_button(
+                text, f"all_one_{kind}", dataset, partial(_collect_choices, one, findings)
+            )
         text = t("Keep all {n:,}", n=count)
-        _remedy_button(text, f"all_keep_{kind}", dataset, partial(_of_all, keep_buttons, findings))
+        _show_choices_button(
+            text, f"all_keep_{kind}", dataset, partial(_collect_choices, keep_all, findings)
+        )
 
 
-def _only(finding: Finding, splits: set[str]) -> str:
-    if finding.kind not in _LEAKS:
+def _keep_one_label(finding: Finding, splits: set[str]) -> str:
+    if finding.kind not in _LEAK_KINDS:
         return t("Keep one, exclude the others")
     if "train" in splits:
         return t("Keep the training copy, exclude the others")
     return t("Keep the validation copy, exclude the others")
 
 
-def _remedy_button(
-    text: str, name: str, dataset: Dataset, make: Make, kind: Kind = "secondary"
+def _show_choices_button(
+    text: str, name: str, dataset: Dataset, make: MakeChoices, kind: ButtonKind = "secondary"
 ) -> None:
-    visitors.action_button(text, name, "change data", _decide_group, dataset.id, make, type=kind)
+    visitors.action_button(text, name, "change data", _apply_choices, dataset.id, make, type=kind)
 
 
-def _decide_group(dataset_id: str, make: Make) -> None:
-    decide(dataset_id, make())  # made when asked for: to find the largest copy, files are read
+def _apply_choices(dataset_id: str, make: MakeChoices) -> None:
+    apply_edits(dataset_id, make())  # made when asked for: to find the largest copy, files are read
 
 
-def _of_all(make: Callable[[Finding], list[Choice]], findings: Sequence[Finding]) -> list[Choice]:
+def _collect_choices(
+    make: Callable[[Finding], list[PhotoEdit]], findings: Sequence[Finding]
+) -> list[PhotoEdit]:
     return [choice for finding in findings for choice in make(finding)]
 
 
-def _pixels(item: Item) -> int:
+def _count_pixels(item: Item) -> int:
     try:
-        width, height = decode.dimensions(item.path)
+        width, height = decode.read_dimensions(item.path)
     except PhotoError:
         return 0
     return width * height

@@ -19,10 +19,10 @@ from ..i18n import N_, escape, say, t
 from ..startup import guard
 
 if TYPE_CHECKING:
-    from catdog_core.training.loading_benchmark import Lane, Standing
+    from catdog_core.training.loading_benchmark import BenchmarkProgress, ReaderResult
 
-_OURS, _PEERS = VALIDATION, NEUTRAL
-_COLD = "repeating-linear-gradient(135deg,{color} 0 3px,transparent 3px 6px)"
+_LAB_COLOR, _KERAS_COLOR = VALIDATION, NEUTRAL
+_COLD_FILL = "repeating-linear-gradient(135deg,{color} 0 3px,transparent 3px 6px)"
 _PHASES = {
     "prepare": N_("Getting ready: the photos are packed, every reader reads its first batches"),
     "cold": N_("Cold: the system has forgotten the files, so the disk is read"),
@@ -37,7 +37,7 @@ _READERS = {
 }
 
 
-def show(dataset: Dataset) -> None:
+def show_race(dataset: Dataset) -> None:
     """Draw the section; a race that runs redraws this part alone."""
     st.subheader(t("The loading race"), anchor=False)
     st.caption(
@@ -48,19 +48,21 @@ def show(dataset: Dataset) -> None:
             " that reads ahead, or keeps the photos decoded, hardly makes it wait."
         )
     )
-    job_fragment.watch_job(_key(dataset), partial(_show, dataset))
+    job_fragment.watch_job(_job_key(dataset), partial(_show_race_panel, dataset))
 
 
-def _key(dataset: Dataset) -> str:
+def _job_key(dataset: Dataset) -> str:
     return f"race-{dataset.fingerprint[:20]}"
 
 
-def _start(dataset: Dataset) -> None:
+def _start_race(dataset: Dataset) -> None:
     with guard():
-        jobs.start(_key(dataset), lambda job: loaders.race(dataset, job))
+        jobs.start_background_job(
+            _job_key(dataset), lambda job: loaders.run_loading_benchmark(dataset, job)
+        )
 
 
-def _show(dataset: Dataset, job: Job | None) -> None:
+def _show_race_panel(dataset: Dataset, job: Job | None) -> None:
     status = job.status if job is not None else ""
     running = status == "running"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -68,7 +70,7 @@ def _show(dataset: Dataset, job: Job | None) -> None:
             t("Race again") if status == "done" else t("Start the race"),
             "race_start",
             "run a job",
-            _start,
+            _start_race,
             dataset,
             icon="sports_score",
             disabled=running,
@@ -78,25 +80,25 @@ def _show(dataset: Dataset, job: Job | None) -> None:
         elif status != "done":
             st.caption(t("It takes about a minute; the photos are only read."), width="content")
     if job is not None:
-        _race(job)
+        _show_job(job)
 
 
-def _race(job: Job) -> None:
-    found: Standing | list[Lane] | None = job.result
+def _show_job(job: Job) -> None:
+    found: BenchmarkProgress | list[ReaderResult] | None = job.result
     if isinstance(found, list):
-        _result(found)
+        _show_result(found)
     elif job.status == "running":
         if found is None:
             st.progress(0.0, t("TensorFlow is being loaded…"))
             return
         st.progress(found.done, t(_PHASES[found.phase]))
-        st.html(bars(found.lanes, found.running))
+        st.html(render_bars(found.lanes, found.running))
     elif job.error is not None:
         icon = ":material/stop_circle:" if job.status == "stopped" else ":material/error:"
         (st.info if job.status == "stopped" else st.error)(escape(say(job.error)), icon=icon)
 
 
-def bars(lanes: Sequence[Lane], running: str = "") -> str:
+def render_bars(lanes: Sequence[ReaderResult], running: str = "") -> str:
     """The lanes as HTML: two bars each, as long as photos a second times the part done.
 
     Args:
@@ -104,18 +106,18 @@ def bars(lanes: Sequence[Lane], running: str = "") -> str:
         running: key of the one whose turn it is.
     """
     fastest = max((rate for lane in lanes for rate in (lane.cold, lane.warm) if rate), default=1.0)
-    drawn = "".join(_lane(lane, fastest, lane.key == running) for lane in lanes)
-    return f'<div style="display:grid;gap:.8rem">{drawn}{_legend()}</div>'
+    drawn = "".join(_render_lane(lane, fastest, lane.key == running) for lane in lanes)
+    return f'<div style="display:grid;gap:.8rem">{drawn}{_render_legend()}</div>'
 
 
-def _lane(lane: Lane, fastest: float, at_it: bool) -> str:
-    color = _OURS if lane.ours else _PEERS
+def _render_lane(lane: ReaderResult, fastest: float, at_it: bool) -> str:
+    color = _LAB_COLOR if lane.ours else _KERAS_COLOR
     weight = "700" if at_it else "600"
     mark = " ▸" if at_it else ""
     rows = "".join(
-        _bar(label, rate, done, fastest, fill)
+        _render_bar(label, rate, done, fastest, fill)
         for label, rate, done, fill in (
-            (t("cold"), lane.cold, lane.cold_done, _COLD.format(color=color)),
+            (t("cold"), lane.cold, lane.cold_done, _COLD_FILL.format(color=color)),
             (t("warm"), lane.warm, lane.warm_done, color),
         )
         if rate is not None or lane.left_out is None
@@ -129,7 +131,7 @@ def _lane(lane: Lane, fastest: float, at_it: bool) -> str:
     )
 
 
-def _bar(label: str, rate: float | None, done: float, fastest: float, fill: str) -> str:
+def _render_bar(label: str, rate: float | None, done: float, fastest: float, fill: str) -> str:
     share = 100 * (rate or 0.0) * min(done, 1.0) / fastest
     value = t("{n:,.0f} photos/s", n=rate) if rate is not None else "–"
     return (
@@ -145,11 +147,11 @@ def _bar(label: str, rate: float | None, done: float, fastest: float, fill: str)
     )
 
 
-def _legend() -> str:
+def _render_legend() -> str:
     items = (
-        (_OURS, t("the lab's readers")),
-        (_PEERS, t("Keras' readers")),
-        (_COLD.format(color="currentColor"), t("cold: from the disk")),
+        (_LAB_COLOR, t("the lab's readers")),
+        (_KERAS_COLOR, t("Keras' readers")),
+        (_COLD_FILL.format(color="currentColor"), t("cold: from the disk")),
         ("currentColor", t("warm: from the system's memory")),
     )
     drawn = "".join(
@@ -164,10 +166,12 @@ def _legend() -> str:
     )
 
 
-def _result(lanes: Sequence[Lane]) -> None:
-    st.html(bars(lanes))
+def _show_result(lanes: Sequence[ReaderResult]) -> None:
+    st.html(render_bars(lanes))
     first = next((lane for lane in lanes if not lane.ours and lane.warm), None)
-    best = max((lane for lane in lanes if lane.ours and lane.warm), key=_warm, default=None)
+    best = max(
+        (lane for lane in lanes if lane.ours and lane.warm), key=_get_warm_rate, default=None
+    )
     if first is not None and best is not None:
         st.markdown(
             t(
@@ -175,9 +179,9 @@ def _result(lanes: Sequence[Lane]) -> None:
                 " epoch of 2,000 photos waits {short:.1f} s for its data instead of {long:.1f} s.",
                 best=escape(t(best.name)),
                 first=escape(t(first.name)),
-                times=_warm(best) / _warm(first),
-                short=2000 / _warm(best),
-                long=2000 / _warm(first),
+                times=_get_warm_rate(best) / _get_warm_rate(first),
+                short=2000 / _get_warm_rate(best),
+                long=2000 / _get_warm_rate(first),
             )
         )
     st.caption(t(_HOW))
@@ -185,7 +189,7 @@ def _result(lanes: Sequence[Lane]) -> None:
         st.caption(t(_NO_COLD))
 
 
-def _warm(lane: Lane) -> float:
+def _get_warm_rate(lane: ReaderResult) -> float:
     return lane.warm or 0.0
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from catdog_core.base import jobs
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.data.datasets import Dataset
 from catdog_core.storage import shard_cache
@@ -16,9 +16,9 @@ from .. import gallery, job_fragment, loaders, visitors
 from ..i18n import escape, say, t
 from ..startup import guard
 
-_LOWEST, _HIGHEST = 8, 1024
+_MIN_SIDE, _MAX_SIDE = 8, 1024
 _LISTED = 20  # photos left out that are named
-_WRITE = """\
+_WRITE_CODE = """\
 import pathlib
 import tensorflow as tf
 
@@ -41,7 +41,7 @@ with tf.io.TFRecordWriter("train.tfrecord") as writer:
             }}))
             writer.write(example.SerializeToString())
 """
-_READ = """\
+_READ_CODE = """\
 import tensorflow as tf
 
 wanted = {{
@@ -66,7 +66,7 @@ batches = (
 """
 
 
-def show(dataset: Dataset) -> None:
+def show_tfrecord(dataset: Dataset) -> None:
     """Draw the section; a packing that goes on redraws this part alone."""
     st.subheader(t("TFRecord without the difficulty"), anchor=False)
     st.caption(
@@ -78,36 +78,38 @@ def show(dataset: Dataset) -> None:
     )
     size = st.number_input(
         t("Side of the stored photos (px)"),
-        min_value=_LOWEST,
-        max_value=_HIGHEST,
+        min_value=_MIN_SIDE,
+        max_value=_MAX_SIDE,
         value=150,
         key="shards_size",
         width=220,
     )
-    job_fragment.watch_job(_key(dataset, size), partial(_packing, dataset, size))
-    _code(dataset, size)
-    _cache()
+    job_fragment.watch_job(_job_key(dataset, size), partial(_show_packing, dataset, size))
+    _show_code(dataset, size)
+    _show_cache()
 
 
-def _key(dataset: Dataset, size: int) -> str:
+def _job_key(dataset: Dataset, size: int) -> str:
     return f"pack-{dataset.fingerprint[:20]}-{size}"
 
 
-def _start(dataset: Dataset, size: int) -> None:
+def _start_packing(dataset: Dataset, size: int) -> None:
     with guard():
-        jobs.start(_key(dataset, size), lambda job: loaders.pack(dataset, size, job))
+        jobs.start_background_job(
+            _job_key(dataset, size), lambda job: loaders.pack_dataset(dataset, size, job)
+        )
 
 
-def _packing(dataset: Dataset, size: int, job: Job | None) -> None:
+def _show_packing(dataset: Dataset, size: int, job: Job | None) -> None:
     running = job is not None and job.status == "running"
-    whole = (shard_cache.place(dataset.fingerprint, size) / "index.json").is_file()
+    whole = (shard_cache.packed_folder(dataset.fingerprint, size) / "index.json").is_file()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             t("Verify, and mend what is damaged") if whole else t("Make the TFRecord"),
             icon=":material/inventory_2:",
             key="shards_pack",
-            **visitors.gate("run a job", disabled=running),
-            on_click=_start,
+            **visitors.permission_kwargs("run a job", disabled=running),
+            on_click=_start_packing,
             args=(dataset, size),
         )
         if running and job is not None:
@@ -116,7 +118,7 @@ def _packing(dataset: Dataset, size: int, job: Job | None) -> None:
                 icon=":material/stop:",
                 key="shards_stop",
                 on_click=job.stop,
-                **visitors.gate(job.action),
+                **visitors.permission_kwargs(job.action),
             )
     if job is None:
         if whole:
@@ -129,10 +131,10 @@ def _packing(dataset: Dataset, size: int, job: Job | None) -> None:
     elif job.error is not None:
         st.error(escape(say(job.error)), icon=":material/error:")
     else:
-        _result(job.result)
+        _show_result(job.result)
 
 
-def _result(packed: loaders.PackedPhotos) -> None:
+def _show_result(packed: loaders.PackedPhotos) -> None:
     gallery.metric_row(
         [
             (t("Photos"), f"{packed.photos:,}"),
@@ -144,18 +146,18 @@ def _result(packed: loaders.PackedPhotos) -> None:
     if packed.left_out:
         with st.expander(t("{n} files were left out", n=len(packed.left_out))):
             for file, error in packed.left_out[:_LISTED]:
-                st.caption(f"**{escape(shown(file))}**: {escape(say(error))}")
+                st.caption(f"**{escape(truncate_for_display(file))}**: {escape(say(error))}")
     st.caption(t("They lie in {folder}", folder=f"`{packed.folder}`"))
 
 
-def _code(dataset: Dataset, size: int) -> None:
+def _show_code(dataset: Dataset, size: int) -> None:
     with st.expander(t("The code you would have had to write"), icon=":material/code:"):
-        names = ", ".join(repr(shown(name)) for name in dataset.classes)
+        names = ", ".join(repr(truncate_for_display(name)) for name in dataset.classes)
         st.markdown(t("Writing: one `tf.train.Example` a photo."))
-        st.code(_WRITE.format(classes=f"[{names}]", size=size), language="python")
+        st.code(_WRITE_CODE.format(classes=f"[{names}]", size=size), language="python")
         st.markdown(t("Reading, in every training:"))
-        folder = shard_cache.place(dataset.fingerprint, size)
-        st.code(_READ.format(size=size, pattern=str(folder / "train-*.tfrecord")), "python")
+        folder = shard_cache.packed_folder(dataset.fingerprint, size)
+        st.code(_READ_CODE.format(size=size, pattern=str(folder / "train-*.tfrecord")), "python")
         st.caption(
             t(
                 "The lab's own writing is parallel, goes on after a break, keeps a checksum of"
@@ -164,8 +166,8 @@ def _code(dataset: Dataset, size: int) -> None:
         )
 
 
-def _cache() -> None:
-    found = shard_cache.usage()
+def _show_cache() -> None:
+    found = shard_cache.list_cache_entries()
     total = sum(entry.bytes for entry in found)
     label = t("Packed photos and downloads take {n:.1f} MB of the disk", n=total / 1e6)
     with st.expander(label, icon=":material/hard_drive:", key="shards_cache"):
@@ -174,10 +176,10 @@ def _cache() -> None:
             return
         st.dataframe(
             {
-                t("Dataset"): [_what(entry) for entry in found],
+                t("Dataset"): [_format_entry(entry) for entry in found],
                 t("Side"): [t("{n} px", n=entry.size) if entry.size else "" for entry in found],
                 "MB": [round(entry.bytes / 1e6, 1) for entry in found],
-                t("State"): [_state(entry) for entry in found],
+                t("State"): [_format_state(entry) for entry in found],
             },
             hide_index=True,
             height="content",
@@ -189,9 +191,12 @@ def _cache() -> None:
             t("Also what a broken download would go on from"), key="shards_clear_half"
         )
         if st.button(
-            t("Clear"), icon=":material/delete_sweep:", key="shards_clear", **visitors.gate("empty")
+            t("Clear"),
+            icon=":material/delete_sweep:",
+            key="shards_clear",
+            **visitors.permission_kwargs("empty"),
         ):
-            freed = shard_cache.clear(half_fetched=also)
+            freed = shard_cache.clear_cache(half_fetched=also)
             st.toast(t("{n:.1f} MB set free.", n=freed / 1e6))
             st.rerun()
         st.caption(
@@ -202,13 +207,13 @@ def _cache() -> None:
         )
 
 
-def _state(entry: shard_cache.Entry) -> str:
+def _format_state(entry: shard_cache.CacheEntry) -> str:
     if entry.in_use:
         return t("in use")
     return t("whole") if entry.whole else t("broken off")
 
 
-def _what(entry: shard_cache.Entry) -> str:
+def _format_entry(entry: shard_cache.CacheEntry) -> str:
     if entry.kind != "shards":
-        return shown(entry.path.name)
-    return ", ".join(map(shown, entry.datasets)) or "–"
+        return truncate_for_display(entry.path.name)
+    return ", ".join(map(truncate_for_display, entry.datasets)) or "–"

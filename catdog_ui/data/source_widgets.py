@@ -19,12 +19,12 @@ _ROWS = 12
 """Classes listed at most."""
 
 
-def heading(text: str) -> None:
+def show_heading(text: str) -> None:
     """The name of a source."""
     st.markdown(f"**{text}**")
 
 
-def choose(dataset: Dataset) -> None:
+def choose_dataset(dataset: Dataset) -> None:
     """Make a dataset the chosen one on every page, and draw the page again."""
     st.query_params["dataset"] = dataset.id
     st.rerun()
@@ -36,9 +36,9 @@ def demo_button(key: str, kind: str = "primary") -> None:
         t("Make the demo dataset"), key, "change data", icon="brush", type=kind
     ):
         with guard():
-            with progress(t("Drawing cats and dogs…")) as tell:
+            with progress_bar(t("Drawing cats and dogs…")) as tell:
                 dataset = datasets.create_demo(progress=tell)
-            choose(dataset)
+            choose_dataset(dataset)
 
 
 def show_preview(found: Preview) -> None:
@@ -61,7 +61,7 @@ def show_preview(found: Preview) -> None:
         st.caption("  \n".join(told))
 
 
-class progress:  # noqa: N801 - used as a function is
+class progress_bar:  # noqa: N801 - used as a function is
     """A bar that takes (done, total) and moves only when a percent more is done."""
 
     def __init__(self, text: str) -> None:

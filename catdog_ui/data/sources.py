@@ -20,14 +20,14 @@ from .. import uploads, visitors
 from ..i18n import N_, escape, t
 from ..startup import guard
 from . import download_source
-from .source_widgets import choose, demo_button, heading, progress, show_preview
+from .source_widgets import choose_dataset, demo_button, progress_bar, show_heading, show_preview
 
 KINDS: dict[str, tuple[str, str, Callable[[str], None]]]
 """By key: the short name, its icon, and what draws it, given the kind of its first button."""
-_LOOKED = "source_folder_looked"
+_INSPECTED_FOLDER = "source_folder_looked"
 
 
-def panel(first_kind: str = "secondary") -> None:
+def show_sources(first_kind: str = "secondary") -> None:
     """All sources, one of them open.
 
     Args:
@@ -53,8 +53,8 @@ def panel(first_kind: str = "secondary") -> None:
     )
 
 
-def _demo(kind: str) -> None:
-    heading(t("Drawn cats and dogs"))
+def _demo_card(kind: str) -> None:
+    show_heading(t("Drawn cats and dogs"))
     st.caption(
         t(
             "600 cartoons, drawn here in a few seconds: 400 to train, 200 to validate."
@@ -64,8 +64,8 @@ def _demo(kind: str) -> None:
     demo_button("source_demo", kind)
 
 
-def _folder(_kind: str) -> None:
-    heading(t("A folder on this machine"))
+def _folder_card(_kind: str) -> None:
+    show_heading(t("A folder on this machine"))
     st.caption(t("The photos stay where they are, and nothing is written beside them."))
     with st.form("source_folder", border=False):
         path = st.text_input(
@@ -75,21 +75,21 @@ def _folder(_kind: str) -> None:
             width=560,
         )
         asked = st.form_submit_button(
-            t("Look inside"), icon=":material/search:", **visitors.gate("change data")
+            t("Look inside"), icon=":material/search:", **visitors.permission_kwargs("change data")
         )
     if asked:
-        st.session_state.pop(_LOOKED, None)
+        st.session_state.pop(_INSPECTED_FOLDER, None)
         if path.strip():
             with guard(), st.spinner(t("Reading the photos…")):
-                access.check("change data")  # before any photo is read
+                access.check_permission("change data")  # before any photo is read
                 if url_import.is_url(path.strip()):
                     raise DatasetError(
                         "A folder on this machine is expected here. Choose the source URL to import"
                         " a URL."
                     )
-                folder = allowed_roots.confine(Path(path.strip()).expanduser())
-                st.session_state[_LOOKED] = (folder, preview.of_folder(folder))
-    looked = st.session_state.get(_LOOKED)
+                folder = allowed_roots.confine_path(Path(path.strip()).expanduser())
+                st.session_state[_INSPECTED_FOLDER] = (folder, preview.preview_folder(folder))
+    looked = st.session_state.get(_INSPECTED_FOLDER)
     if looked is None:
         return
     show_preview(looked[1])
@@ -98,53 +98,53 @@ def _folder(_kind: str) -> None:
     ):
         with guard():
             with st.spinner(t("Reading the photos…")):
-                dataset = _open(*looked)
-            choose(dataset)
+                dataset = _open_folder(*looked)
+            choose_dataset(dataset)
 
 
-def _open(folder: Path, _looked: preview.Preview) -> Dataset:
-    dataset = datasets.open_folder(allowed_roots.confine(folder))  # looked at a while ago
-    st.session_state.pop(_LOOKED, None)
+def _open_folder(folder: Path, _looked: preview.Preview) -> Dataset:
+    dataset = datasets.open_folder(allowed_roots.confine_path(folder))  # looked at a while ago
+    st.session_state.pop(_INSPECTED_FOLDER, None)
     return dataset
 
 
-_INSPECTED, _PILE, _ROUND = "source_looked", "source_pile", "source_round"
+_INSPECTED_ARCHIVE, _PILE, _ROUND = "source_looked", "source_pile", "source_round"
 
 
 def archive_card(_kind: str) -> None:
     """A zip or tar: uploaded, looked into, and unpacked on a second click."""
-    heading(t("A zip or tar of photos"))
+    show_heading(t("A zip or tar of photos"))
     st.caption(t("It is unpacked into the lab's own workspace, after a check of what is inside."))
     file = st.file_uploader(
         t("A zip or tar of photos"),
-        max_upload_size=uploads.limit(),
+        max_upload_size=uploads.register_upload_limit(),
         key="source_zip",
         label_visibility="collapsed",
-        **visitors.gate("change data"),
+        **visitors.permission_kwargs("change data"),
     )
     if file is None:
         return
     with guard():
-        show_preview(_inspected(file))
+        show_preview(_inspect_archive(file))
         if visitors.action_button(
             t("Import these photos"), "source_import", "change data", icon="add", type="primary"
         ):
-            with progress(t("Unpacking…")) as tell:
-                dataset = imports.archive(file, file.name, tell)
-            choose(dataset)
+            with progress_bar(t("Unpacking…")) as tell:
+                dataset = imports.import_archive(file, file.name, tell)
+            choose_dataset(dataset)
 
 
-def _inspected(file: UploadedFile) -> Preview:
+def _inspect_archive(file: UploadedFile) -> Preview:
     """What is inside a file, looked at once. Raises what was raised then."""
-    known = st.session_state.get(_INSPECTED)
+    known = st.session_state.get(_INSPECTED_ARCHIVE)
     if known is None or known[0] != file.file_id:
         found: Preview | CatDogError
         with st.spinner(t("Looking inside…")):
             try:
-                found = archives.look(file, file.name)
+                found = archives.inspect_archive(file, file.name)
             except CatDogError as error:
                 found = error
-        known = st.session_state[_INSPECTED] = (file.file_id, found)
+        known = st.session_state[_INSPECTED_ARCHIVE] = (file.file_id, found)
     if isinstance(known[1], CatDogError):
         raise known[1]
     return known[1]
@@ -152,14 +152,14 @@ def _inspected(file: UploadedFile) -> Preview:
 
 def photos_card(_kind: str) -> None:
     """A pile of photos by class, added to in rounds, and made a dataset at the end."""
-    heading(t("Photos, class by class"))
+    show_heading(t("Photos, class by class"))
     st.caption(
         t(
             "Name a class, add its photos; then the next class. Two classes or more make a dataset,"
             " of two photos or more each."
         )
     )
-    _round()
+    _show_upload_round()
     pile: dict[str, list[tuple[str, bytes]]] = st.session_state.get(_PILE, {})
     with st.container(horizontal=True):
         for number, (name, photos) in enumerate(pile.items()):
@@ -168,15 +168,15 @@ def photos_card(_kind: str) -> None:
                 icon=":material/close:",
                 help=t("Remove these photos"),
                 key=f"pile_drop_{number}",
-                on_click=_drop,
+                on_click=_drop_class,
                 args=(name,),
             )
     if len(pile) >= 2:
         with guard():
-            _finish(pile)
+            _show_pile_form(pile)
 
 
-def _round() -> None:
+def _show_upload_round() -> None:
     """The fields for one more batch of photos; new ones after each, since files cannot be reset."""
     n = st.session_state.setdefault(_ROUND, 0)
     name = st.text_input(
@@ -186,22 +186,24 @@ def _round() -> None:
         t("Photos of this class"),
         type=[end[1:] for end in EXTENSIONS],
         accept_multiple_files=True,
-        max_upload_size=uploads.limit(limits.current().photo_bytes // 1_000_000),
+        max_upload_size=uploads.register_upload_limit(
+            limits.current_limits().photo_bytes // 1_000_000
+        ),
         key=f"pile_files_{n}",
-        **visitors.gate("change data"),
+        **visitors.permission_kwargs("change data"),
     )
     shot = None
     if st.toggle(t("Use the camera"), key="pile_camera"):
         st.caption(
             t("A browser lends the camera to pages of this machine and to https pages only.")
         )
-        uploads.limit()
+        uploads.register_upload_limit()
         shot = st.camera_input(t("A photo of this class"), key=f"pile_shot_{n}", width=420)
     visitors.action_button(
         t("Add to this class"),
         "pile_add",
         "change data",
-        _add,
+        _add_photos,
         name,
         [*files, *([shot] if shot else [])],
         icon="add_photo_alternate",
@@ -209,38 +211,40 @@ def _round() -> None:
     )
 
 
-def _add(name: str, files: list[UploadedFile]) -> None:
-    if not access.may("change data"):  # before any of the files is read; the button is off as well
+def _add_photos(name: str, files: list[UploadedFile]) -> None:
+    if not access.is_allowed(
+        "change data"
+    ):  # before any of the files is read; the button is off as well
         return
     pile: dict[str, list[Any]] = st.session_state.setdefault(_PILE, {})
     pile.setdefault(name.strip(), []).extend((file.name, file.getvalue()) for file in files)
     st.session_state[_ROUND] += 1
 
 
-def _drop(name: str) -> None:
+def _drop_class(name: str) -> None:
     st.session_state[_PILE].pop(name, None)
 
 
-def _finish(pile: dict[str, list[tuple[str, bytes]]]) -> None:
+def _show_pile_form(pile: dict[str, list[tuple[str, bytes]]]) -> None:
     title = st.text_input(
         t("Name of the dataset"), key="pile_title", value=t("My photos"), max_chars=60, width=360
     )
-    show_preview(imports.look_at_photos(pile, title))
+    show_preview(imports.preview_photos(pile, title))
     if visitors.action_button(
         t("Make the dataset"), "pile_make", "change data", icon="add", type="primary"
     ):
-        with progress(t("Writing…")) as tell:
-            dataset = imports.photos(pile, title, tell)
+        with progress_bar(t("Writing…")) as tell:
+            dataset = imports.import_photos(pile, title, tell)
         st.session_state.pop(_PILE)
-        choose(dataset)
+        choose_dataset(dataset)
 
 
 KINDS = {
-    "demo": (N_("Drawn"), ":material/brush:", _demo),
+    "demo": (N_("Drawn"), ":material/brush:", _demo_card),
     "class": (N_("Class dataset"), ":material/school:", download_source.class_card),
     "archive": (N_("Zip or tar"), ":material/folder_zip:", archive_card),
     "photos": (N_("Single photos"), ":material/photo_camera:", photos_card),
-    "folder": (N_("Folder"), ":material/folder_open:", _folder),
+    "folder": (N_("Folder"), ":material/folder_open:", _folder_card),
     "url": (N_("URL"), ":material/link:", download_source.url_card),
     "tfds": (N_("TensorFlow Datasets"), ":material/dataset:", download_source.tfds_card),
 }

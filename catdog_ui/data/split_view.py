@@ -10,11 +10,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from catdog_core.base.errors import PhotoError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import class_color
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset, Item
-from catdog_core.data.preview import LAYOUTS
+from catdog_core.data.preview import LAYOUT_MESSAGES
 from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import architecture
@@ -23,13 +23,13 @@ from .. import gallery, visitors, widgets
 from ..i18n import N_, escape, t
 from ..startup import guard
 from . import batch_view, edit_actions
-from .edit_actions import order
-from .source_widgets import SPLITS, progress
+from .edit_actions import set_class_order
+from .source_widgets import SPLITS, progress_bar
 
 _BEFORE = "split_before"
-_SEEDS = 2**31 - 1
+_MAX_SEED = 2**31 - 1
 Counts = dict[str, dict[str, int]]
-_WHY = N_(
+_WHY_TEXT = N_(
     "A network is asked about photos it has not seen. So photos that are alike stay on one side:"
     " what was learnt by heart must not be asked again. **Validation** photos tell, after every"
     " epoch, how well it does; whoever chooses among models by them chooses a little luck, too."
@@ -40,18 +40,18 @@ _WHY = N_(
 def show_split(dataset: Dataset) -> None:
     """The section: the split as it is, and a form for another one."""
     st.subheader(t("Who trains, who is asked?"), anchor=False)
-    st.markdown(t(_WHY))
+    st.markdown(t(_WHY_TEXT))
     with st.grid(2, min_column_width=340, gap="large"):
         with st.container():
-            _present(dataset)
+            _show_current_split(dataset)
         with st.container():
-            _split_form(dataset)
+            _show_split_form(dataset)
 
 
-def _present(dataset: Dataset) -> None:
+def _show_current_split(dataset: Dataset) -> None:
     made = dataset.note.get("split")
     st.markdown(t("**As it is now**"))
-    lines = [t(LAYOUTS.get(dataset.note.get("layout", "split"), LAYOUTS["split"]))]
+    lines = [t(LAYOUT_MESSAGES.get(dataset.note.get("layout", "split"), LAYOUT_MESSAGES["split"]))]
     if made:
         lines.append(
             t(
@@ -65,21 +65,23 @@ def _present(dataset: Dataset) -> None:
     st.caption("  \n".join(lines))
     at, before = st.session_state.get(_BEFORE, (0.0, {}))
     last = dataset.changes[-1] if dataset.changes else None
-    _split_table(dataset, before if last and last.at == at else None)
+    _show_split_table(dataset, before if last and last.at == at else None)
 
 
-def _split_table(dataset: Dataset, before: Counts | None) -> None:
+def _show_split_table(dataset: Dataset, before: Counts | None) -> None:
     now = dataset.counts()
     splits = [split for split in SPLITS if split in now or split in (before or {})]
     whole = len(dataset.photos) or 1
-    columns = {t("Class"): [*(shown(name, 60) for name in dataset.classes), t("All")]}
+    columns = {
+        t("Class"): [*(truncate_for_display(name, 60) for name in dataset.classes), t("All")]
+    }
     for split in splits:
         row, was = now.get(split, {}), (before or {}).get(split, {})
         head = f"{t(SPLITS[split])} ({sum(row.values()) / whole:.0%})"
         numbers = [(row.get(name, 0), was.get(name, 0)) for name in dataset.classes]
         numbers.append((sum(row.values()), sum(was.values())))
         columns[head] = [f"{old:,} → {new:,}" if before else f"{new:,}" for new, old in numbers]
-    widgets.table(
+    widgets.show_table(
         columns,
         "split_table",
         t("Photos by split and class"),
@@ -89,7 +91,7 @@ def _split_table(dataset: Dataset, before: Counts | None) -> None:
         st.caption(t("Left of the arrow: the photos before they were divided anew."))
 
 
-def _split_form(dataset: Dataset) -> None:
+def _show_split_form(dataset: Dataset) -> None:
     made = dataset.note.get("split") or {}
     given = any(split == "test" for split in dataset.counts()) and not made.get("test_fraction")
     with st.form("split_form"):
@@ -97,7 +99,7 @@ def _split_form(dataset: Dataset) -> None:
         seed = st.number_input(
             t("Seed"),
             min_value=0,
-            max_value=_SEEDS,
+            max_value=_MAX_SEED,
             value=int(made.get("seed", 0)),
             key="split_seed",
             help=t("The same seed divides the same photos alike, on every computer."),
@@ -122,19 +124,19 @@ def _split_form(dataset: Dataset) -> None:
             t("Divide anew"),
             icon=":material/call_split:",
             key="split_divide",
-            **visitors.gate("change data"),
+            **visitors.permission_kwargs("change data"),
         )
         st.caption(t("Files stay where they are. Runs go on with the photos they began with."))
     if pressed:
         with guard():
-            _divide(dataset, int(seed), validation / 100, test / 100)
+            _resplit(dataset, int(seed), validation / 100, test / 100)
 
 
-def _divide(dataset: Dataset, seed: int, validation: float, test: float) -> None:
+def _resplit(dataset: Dataset, seed: int, validation: float, test: float) -> None:
     before = dataset.counts()
-    with progress(t("Looking for photos that are alike…")) as tell:
+    with progress_bar(t("Looking for photos that are alike…")) as tell:
         found = datasets.resplit(dataset.id, seed, validation, test, tell)
-    edit_actions.remember(found)
+    edit_actions.announce_last_edit(found)
     st.session_state[_BEFORE] = (found.changes[-1].at, before)
     st.rerun()
 
@@ -167,12 +169,12 @@ def show_labels(dataset: Dataset) -> None:
             " order. The lab always shows names, and a model keeps them."
         )
     )
-    _numbers(dataset)
-    _reorder(dataset)
+    _show_numbers(dataset)
+    _show_reorder(dataset)
     st.markdown(t("**The three class modes, for photos of this dataset**"))
     drawn = sample_photos(dataset)
-    _photos(dataset, drawn)
-    _modes(dataset, np.array([item.label for item in drawn]))
+    _show_photos(dataset, drawn)
+    _show_modes(dataset, np.array([item.label for item in drawn]))
 
 
 def sample_photos(dataset: Dataset) -> list[Item]:
@@ -182,25 +184,28 @@ def sample_photos(dataset: Dataset) -> list[Item]:
         of_class[item.label].append(item)
     turns = zip_longest(*(group[:_TRIED] for group in of_class[:_PHOTOS]))
     mixed = (item for turn in turns for item in turn if item is not None)
-    readable = (item for item in mixed if isinstance(_fitted(item), np.ndarray))
+    readable = (item for item in mixed if isinstance(_load_fitted(item), np.ndarray))
     found = list(islice(readable, _PHOTOS))
     return [found[i] for i in np.random.default_rng(0).permutation(len(found))]
 
 
-def _fitted(item: Item) -> Photo | PhotoError:
+def _load_fitted(item: Item) -> Photo | PhotoError:
     return gallery.fitted_photo(item.path, _SIDE)
 
 
-def _numbers(dataset: Dataset) -> None:
+def _show_numbers(dataset: Dataset) -> None:
     shown_names = dataset.classes[:_LISTED]
-    words = [f"**{number}** = {escape(shown(name))}" for number, name in enumerate(shown_names)]
+    words = [
+        f"**{number}** = {escape(truncate_for_display(name))}"
+        for number, name in enumerate(shown_names)
+    ]
     more = [t("and {n} more classes", n=len(dataset.classes) - _LISTED)]
     st.markdown("  ·  ".join(words + (more if len(dataset.classes) > _LISTED else [])))
-    names = ", ".join(repr(shown(name)) for name in shown_names)
+    names = ", ".join(repr(truncate_for_display(name)) for name in shown_names)
     st.code(f"classes=[{names}{', …' if len(dataset.classes) > _LISTED else ''}]", "python")
 
 
-def _reorder(dataset: Dataset) -> None:
+def _show_reorder(dataset: Dataset) -> None:
     names = dataset.classes
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(names) == 2:
@@ -208,19 +213,19 @@ def _reorder(dataset: Dataset) -> None:
                 t("Swap the two"),
                 "labels_swap",
                 "change data",
-                order,
+                set_class_order,
                 dataset.id,
                 names[::-1],
                 icon="swap_horiz",
             )
         else:
-            _one_place(dataset)
+            _show_number_form(dataset)
         if names != tuple(sorted(names)):
             visitors.action_button(
                 t("Sort by name"),
                 "labels_sort",
                 "change data",
-                order,
+                set_class_order,
                 dataset.id,
                 sorted(names),
                 icon="sort_by_alpha",
@@ -228,13 +233,13 @@ def _reorder(dataset: Dataset) -> None:
     st.caption(t("The next training counts so. Earlier runs and their models keep their order."))
 
 
-def _one_place(dataset: Dataset) -> None:
+def _show_number_form(dataset: Dataset) -> None:
     names = dataset.classes
     place = list(range(len(names)))
     label = st.selectbox(
         t("Class"),
         place,
-        format_func=lambda label: shown(names[label]),
+        format_func=lambda label: truncate_for_display(names[label]),
         key="labels_class",
         width=240,
     )
@@ -242,25 +247,31 @@ def _one_place(dataset: Dataset) -> None:
     moved = [name for name in names if name != names[label]]
     moved.insert(target, names[label])
     visitors.action_button(
-        t("Set"), "labels_set", "change data", order, dataset.id, moved, disabled=label == target
+        t("Set"),
+        "labels_set",
+        "change data",
+        set_class_order,
+        dataset.id,
+        moved,
+        disabled=label == target,
     )
 
 
-def _photos(dataset: Dataset, drawn: list[Item]) -> None:
-    photos = [photo for photo in map(_fitted, drawn) if not isinstance(photo, PhotoError)]
-    gallery.grid(
-        [decode.encode(photo) for photo in photos],
-        captions=[shown(dataset.classes[item.label], 30) for item in drawn],
-        tooltips=[shown(item.file, 200) for item in drawn],
+def _show_photos(dataset: Dataset, drawn: list[Item]) -> None:
+    photos = [photo for photo in map(_load_fitted, drawn) if not isinstance(photo, PhotoError)]
+    gallery.image_grid(
+        [decode.encode_photo(photo) for photo in photos],
+        captions=[truncate_for_display(dataset.classes[item.label], 30) for item in drawn],
+        tooltips=[truncate_for_display(item.file, 200) for item in drawn],
         colors=[class_color(item.label) for item in drawn],
         columns=_PHOTOS,
         width=_PHOTOS * (_SIDE + 8),
     )
 
 
-def _modes(dataset: Dataset, numbers: NDArray[Any]) -> None:
-    arrays = batch_view.labels(numbers, len(dataset.classes))
-    used = architecture.loss(len(dataset.classes), mixes=False)
+def _show_modes(dataset: Dataset, numbers: NDArray[Any]) -> None:
+    arrays = batch_view.encode_labels(numbers, len(dataset.classes))
+    used = architecture.loss_name(len(dataset.classes), mixes=False)
     with st.grid(3, min_column_width=300, gap="small"):
         for mode, (what, loss) in _MODES.items():
             with st.container(border=True):
@@ -276,17 +287,21 @@ def _modes(dataset: Dataset, numbers: NDArray[Any]) -> None:
                         )
                     )
                     continue
-                st.code(printed(array), "python")
+                st.code(format_array(array), "python")
                 st.caption(t(what))
-                st.code(_layer(mode, len(dataset.classes), loss), "python", wrap_lines=True)
+                st.code(
+                    _format_output_layer(mode, len(dataset.classes), loss),
+                    "python",
+                    wrap_lines=True,
+                )
 
 
-def printed(labels: NDArray[np.float32]) -> str:
+def format_array(labels: NDArray[np.float32]) -> str:
     """A label array as numpy prints it, in few characters where it is wide."""
     text = np.array2string(labels, threshold=80, edgeitems=3, max_line_width=44)
     return f">>> labels.shape\n{labels.shape}\n>>> print(labels)\n{text}"
 
 
-def _layer(mode: str, classes: int, loss: str) -> str:
+def _format_output_layer(mode: str, classes: int, loss: str) -> str:
     last = (1, "sigmoid") if mode == "binary" else (classes, "softmax")
     return f'Dense({last[0]}, activation="{last[1]}")\nloss="{loss}"'

@@ -8,24 +8,30 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core.analysis.predictions import Table
-from catdog_core.base.files import shown
+from catdog_core.analysis.predictions import PredictionTable
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import class_color
-from catdog_core.data.datasets import Choice
+from catdog_core.data.datasets import PhotoEdit
 
 from .. import visitors
 from ..data import edit_actions
 from ..i18n import escape, t
 from . import evaluate_charts
-from .model_picker import Subject
+from .model_picker import EvaluationSubject
 
 PER_PAGE = 12
-_CARD = 155  # pixels, at least
+_CARD_WIDTH = 155  # pixels, at least
 _CHOSEN = "evaluate_chosen"  # files chosen in each list, by the list's key
 Rows = Sequence[int] | NDArray[np.int64]
 
 
-def show(subject: Subject, table: Table, guesses: NDArray[np.int64], rows: Rows, key: str) -> None:
+def show_photo_cards(
+    subject: EvaluationSubject,
+    table: PredictionTable,
+    guesses: NDArray[np.int64],
+    rows: Rows,
+    key: str,
+) -> None:
     """Photos of a table by row number, some a page, each with its answer and buttons.
 
     A photo that is chosen redraws these cards alone, a decision the whole page.
@@ -38,12 +44,12 @@ def show(subject: Subject, table: Table, guesses: NDArray[np.int64], rows: Rows,
         key: of the list, unique on the page.
     """
     if len(rows):
-        subject.fragment(_cards, table, guesses, rows, key)
+        subject.fragment(_photo_cards, table, guesses, rows, key)
 
 
-def _cards(
-    subject: Subject,
-    table: Table,
+def _photo_cards(
+    subject: EvaluationSubject,
+    table: PredictionTable,
     guesses: NDArray[np.int64],
     rows: Rows,
     key: str,
@@ -55,25 +61,27 @@ def _cards(
     first = edit_actions.pager(len(rows), PER_PAGE, f"{key}_page")
     here = rows[first : first + PER_PAGE]
     with bar:
-        _several(subject, table, rows, here, key)
-    with st.grid(min_column_width=_CARD, gap="small"):
+        _bulk_actions(subject, table, rows, here, key)
+    with st.grid(min_column_width=_CARD_WIDTH, gap="small"):
         for row in here:
-            _card(subject, table, int(row), int(guesses[row]), key)
+            _photo_card(subject, table, int(row), int(guesses[row]), key)
 
 
-def _several(subject: Subject, table: Table, rows: Rows, here: Rows, key: str) -> None:
+def _bulk_actions(
+    subject: EvaluationSubject, table: PredictionTable, rows: Rows, here: Rows, key: str
+) -> None:
     """How many photos are chosen, the ways to choose more or none, and what to do with them."""
-    chosen = set(_chosen(key))
+    chosen = set(_chosen_files(key))
     mine = [int(row) for row in rows if table.files[row] in chosen]
     if mine:
         st.menu_button(
             t("Decide about {n:,}", n=len(mine)),
             ["", *table.classes],
             key=f"{key}_several",
-            **visitors.gate("change data"),
+            **visitors.permission_kwargs("change data"),
             type="primary",
-            format_func=_all_as_words,
-            on_click=_decide,
+            format_func=_bulk_label,
+            on_click=_apply_bulk_edit,
             args=(subject.dataset.id, table, mine, key),
         )
     buttons = [(t("Choose all here"), here)]
@@ -82,62 +90,79 @@ def _several(subject: Subject, table: Table, rows: Rows, here: Rows, key: str) -
     for number, (label, some) in enumerate(buttons):
         files = [table.files[row] for row in some]
         st.button(
-            label, key=f"{key}_choose{number}", on_click=_choose, args=(key, files), type="tertiary"
+            label,
+            key=f"{key}_choose{number}",
+            on_click=_choose_files,
+            args=(key, files),
+            type="tertiary",
         )
     if mine:
-        st.button(t("Choose none"), key=f"{key}_none", on_click=_drop, args=(key,), type="tertiary")
+        st.button(
+            t("Choose none"),
+            key=f"{key}_none",
+            on_click=_clear_chosen,
+            args=(key,),
+            type="tertiary",
+        )
     else:
         st.caption(t("Tick photos to decide about several at once."), width="content")
 
 
-def _card(subject: Subject, table: Table, row: int, guess: int, key: str) -> None:
+def _photo_card(
+    subject: EvaluationSubject, table: PredictionTable, row: int, guess: int, key: str
+) -> None:
     file, truth = table.files[row], int(table.labels[row])
-    widget = f"{key}_{edit_actions.short_key(file)}"
+    widget = f"{key}_{edit_actions.hash_key(file)}"
     with st.container(border=True, gap="xsmall"):
         lines = evaluate_charts.answer_lines(table, row, guess)
         edit_actions.photo_picture(subject.dataset.root / file, file, lines, class_color(truth))
         likely = np.argsort(-table.probabilities[row], kind="stable")
         others = [table.classes[label] for label in likely if label != truth]
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.session_state[f"{widget}_chosen"] = file in _chosen(key)
+            st.session_state[f"{widget}_chosen"] = file in _chosen_files(key)
             st.checkbox(
-                t("Choose {file}", file=escape(shown(file, 80))),
+                t("Choose {file}", file=escape(truncate_for_display(file, 80))),
                 key=f"{widget}_chosen",
                 label_visibility="collapsed",
-                on_change=_toggle,
+                on_change=_toggle_file,
                 args=(key, file),
             )
             st.menu_button(
                 t("Decide"),
-                [Choice(file, "exclude"), *(Choice(file, "relabel", name) for name in others)],
+                [
+                    PhotoEdit(file, "exclude"),
+                    *(PhotoEdit(file, "relabel", name) for name in others),
+                ],
                 key=widget,
-                **visitors.gate("change data"),
-                format_func=_as_words,
-                on_click=_picked,
+                **visitors.permission_kwargs("change data"),
+                format_func=_edit_label,
+                on_click=_apply_edit,
                 args=(widget, subject.dataset.id),
                 width="stretch",
             )
 
 
-def _as_words(choice: Choice) -> str:
+def _edit_label(choice: PhotoEdit) -> str:
     if choice.action == "exclude":
         return t("Leave it out")
-    return t("It is: {name}", name=escape(shown(choice.to, 40)))
+    return t("It is: {name}", name=escape(truncate_for_display(choice.to, 40)))
 
 
-def _all_as_words(name: str) -> str:
+def _bulk_label(name: str) -> str:
     if not name:
         return t("Leave them out")
-    return t("They are: {name}", name=escape(shown(name, 40)))
+    return t("They are: {name}", name=escape(truncate_for_display(name, 40)))
 
 
-def _picked(key: str, dataset_id: str) -> None:
+def _apply_edit(key: str, dataset_id: str) -> None:
     choice = st.session_state.get(key)
     if choice is not None:
-        edit_actions.decide(dataset_id, [choice])
+        edit_actions.apply_edits(dataset_id, [choice])
 
 
-def _decide(dataset_id: str, table: Table, rows: Sequence[int], key: str) -> None:
+def _apply_bulk_edit(
+    dataset_id: str, table: PredictionTable, rows: Sequence[int], key: str
+) -> None:
     """Decide about all chosen photos as one change, so that one undo takes it back."""
     name = st.session_state.get(f"{key}_several")
     if name is None:
@@ -147,29 +172,33 @@ def _decide(dataset_id: str, table: Table, rows: Sequence[int], key: str) -> Non
         rows = [row for row in rows if table.labels[row] != label]
     action = "relabel" if name else "exclude"
     if rows:
-        edit_actions.decide(dataset_id, [Choice(table.files[row], action, name) for row in rows])
+        edit_actions.apply_edits(
+            dataset_id, [PhotoEdit(table.files[row], action, name) for row in rows]
+        )
     else:
-        st.toast(t("The photos chosen are {name} already.", name=escape(shown(name, 40))))
-    _drop(key)
+        st.toast(
+            t("The photos chosen are {name} already.", name=escape(truncate_for_display(name, 40)))
+        )
+    _clear_chosen(key)
 
 
-def _chosen(key: str) -> dict[str, None]:
+def _chosen_files(key: str) -> dict[str, None]:
     """The files chosen in a list, in the order they were."""
     found: dict[str, None] = st.session_state.setdefault(_CHOSEN, {}).setdefault(key, {})
     return found
 
 
-def _choose(key: str, files: Sequence[str]) -> None:
-    _chosen(key).update(dict.fromkeys(files))
+def _choose_files(key: str, files: Sequence[str]) -> None:
+    _chosen_files(key).update(dict.fromkeys(files))
 
 
-def _toggle(key: str, file: str) -> None:
-    chosen = _chosen(key)
+def _toggle_file(key: str, file: str) -> None:
+    chosen = _chosen_files(key)
     if file in chosen:
         del chosen[file]
     else:
         chosen[file] = None
 
 
-def _drop(key: str) -> None:
-    _chosen(key).clear()
+def _clear_chosen(key: str) -> None:
+    _chosen_files(key).clear()

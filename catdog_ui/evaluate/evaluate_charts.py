@@ -16,23 +16,23 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from catdog_core.analysis import metrics
-from catdog_core.analysis.metrics import Calibration, Curve, ModelComparison, Result
-from catdog_core.analysis.predictions import Table
-from catdog_core.base.files import shown
+from catdog_core.analysis.metrics import Calibration, ClassCurve, ModelComparison, ThresholdMetrics
+from catdog_core.analysis.predictions import PredictionTable
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import CLASS_COLORS, ON_DARK, ON_LIGHT, class_color
 
-from ..format_text import percent
+from ..format_text import format_percent
 from ..i18n import N_, escape, t
 
 HEIGHT = 320
 """Pixels; fixed, so that the page does not move with the threshold."""
 MOST_CLASSES = 20
 """Classes drawn in a matrix at most."""
-CURVES = len(CLASS_COLORS)
+MAX_CURVES = len(CLASS_COLORS)
 """Classes drawn as curves at most: as many as there are colours."""
 _SPARSE = 10  # more classes than that leave out the zeros in a matrix
-_POINTS = 300
-_BINS = 20
+_MAX_POINTS = 300
+_HISTOGRAM_BINS = 20
 _NEUTRAL = "rgba(128,128,128,0.75)"
 _RIGHT, _WRONG = "0,158,115", "213,94,0"  # Okabe and Ito's green and vermilion
 
@@ -41,7 +41,7 @@ Colors = Mapping[int, str]
 Trace = dict[str, Any]
 
 
-def matrix(
+def confusion_matrix_figure(
     confusion: NDArray[np.int64],
     classes: Sequence[str],
     labels: Sequence[int],
@@ -58,7 +58,7 @@ def matrix(
         is_dark: whether the page's theme is.
     """
     count = len(labels)
-    names = [html.escape(shown(classes[label], 14)) for label in labels]
+    names = [html.escape(truncate_for_display(classes[label], 14)) for label in labels]
     data: list[Trace] = []
     texts: list[Trace] = []
     size = 16 if count <= 4 else 12 if count <= 10 else 9
@@ -66,7 +66,7 @@ def matrix(
     for place, label in enumerate(labels):
         row = confusion[label].tolist()
         total = max(sum(row), 1)
-        data.append(_cells(row, total, labels, names, place, opened))
+        data.append(_matrix_row(row, total, labels, names, place, opened))
         for column, other in enumerate(labels):
             if not row[other] and count > _SPARSE:
                 continue
@@ -75,7 +75,7 @@ def matrix(
             here = {"x": column, "y": count - 0.5 - place, "showarrow": False}
             texts.append({**here, "text": text, "font": font})
     bare = {"showgrid": False, "zeroline": False}
-    return _figure(
+    return _build_figure(
         t("Confusion matrix"),
         data,
         {
@@ -101,9 +101,9 @@ def matrix(
     )
 
 
-def spread(table: Table, threshold: float) -> go.Figure:
+def histogram_figure(table: PredictionTable, threshold: float) -> go.Figure:
     """How many photos of each of two classes got which probability of the second."""
-    edges = np.linspace(0, 1, _BINS + 1)
+    edges = np.linspace(0, 1, _HISTOGRAM_BINS + 1)
     data: list[Trace] = []
     for label, name in enumerate(table.classes):
         counts, _ = np.histogram(
@@ -115,17 +115,17 @@ def spread(table: Table, threshold: float) -> go.Figure:
                 "x": (edges[:-1] + edges[1:]) / 2,
                 "y": counts,
                 "marker": {"color": class_color(label)},
-                "name": html.escape(shown(name, 30)),
+                "name": html.escape(truncate_for_display(name, 30)),
                 "customdata": np.stack([edges[:-1], edges[1:]], axis=1),
                 "hovertemplate": "%{customdata[0]:.0%} – %{customdata[1]:.0%}: %{y}",
             }
         )
     line = {"color": _NEUTRAL, "width": 2, "dash": "dash"}
     now = {"type": "line", "x0": threshold, "x1": threshold, "y0": 0, "y1": 1, "line": line}
-    return _figure(
+    return _build_figure(
         t("Probabilities given"),
         data,
-        _percent(t("probability of {name}", name=_name(table.classes, 1))),
+        _percent_axis(t("probability of {name}", name=_short_class_name(table.classes, 1))),
         {"title": {"text": t("photos")}, "rangemode": "tozero"},
         barmode="group",
         bargap=0.08,
@@ -133,33 +133,35 @@ def spread(table: Table, threshold: float) -> go.Figure:
     )
 
 
-def roc(curves: Sequence[Curve], table: Table, result: Result, colors: Colors) -> go.Figure:
+def roc_figure(
+    curves: Sequence[ClassCurve], table: PredictionTable, result: ThresholdMetrics, colors: Colors
+) -> go.Figure:
     """False against true positive rate, a line a class; with two classes a dot for now."""
-    data = [_DIAGONAL, *(_line(curve, table.classes, "linear", colors) for curve in curves)]
+    data = [_DIAGONAL, *(_curve_trace(curve, table.classes, "linear", colors) for curve in curves)]
     if len(table.classes) == 2 and curves:
         false = result.confusion[0, 1] / max(result.confusion[0].sum(), 1)
-        data.append(_dot(float(false), float(result.recall[1]), colors[1]))
+        data.append(_dot_trace(float(false), float(result.recall[1]), colors[1]))
     x, y = t("others called so by mistake"), t("found (recall)")
-    return _figure(t("ROC curve"), data, _percent(x), _percent(y))
+    return _build_figure(t("ROC curve"), data, _percent_axis(x), _percent_axis(y))
 
 
-def precision_recall(
-    curves: Sequence[Curve], table: Table, result: Result, colors: Colors
+def precision_recall_figure(
+    curves: Sequence[ClassCurve], table: PredictionTable, result: ThresholdMetrics, colors: Colors
 ) -> go.Figure:
     """Recall against precision, a line a class; with two classes dots for now."""
     data: list[Trace] = []
     for curve in curves:
         label = curve.label
-        data.append(_line(curve, table.classes, "vh", colors))
+        data.append(_curve_trace(curve, table.classes, "vh", colors))
         if len(table.classes) == 2 and np.isfinite(result.precision[label]):
             x, y = float(result.recall[label]), float(result.precision[label])
-            data.append(_dot(x, y, colors[label]))
+            data.append(_dot_trace(x, y, colors[label]))
     right = t("right of those called so (precision)")
-    x_axis, y_axis = _percent(t("found (recall)")), _percent(right)
-    return _figure(t("Precision and recall"), data, x_axis, y_axis)
+    x_axis, y_axis = _percent_axis(t("found (recall)")), _percent_axis(right)
+    return _build_figure(t("Precision and recall"), data, x_axis, y_axis)
 
 
-def calibration(found: Calibration, table: Table) -> go.Figure:
+def calibration_figure(found: Calibration, table: PredictionTable) -> go.Figure:
     """What the model said against what came true; larger dots hold more photos."""
     color = class_color(1 if found.label is None else found.label)
     points = {
@@ -177,14 +179,14 @@ def calibration(found: Calibration, table: Table) -> go.Figure:
     if found.label is None:
         said = t("probability of its answer")
     else:
-        said = t("probability of {name}", name=_name(table.classes, found.label))
-    x, y = _percent(said), _percent(t("came true"))
-    return _figure(t("Calibration"), [_DIAGONAL, points], x, y)
+        said = t("probability of {name}", name=_short_class_name(table.classes, found.label))
+    x, y = _percent_axis(said), _percent_axis(t("came true"))
+    return _build_figure(t("Calibration"), [_DIAGONAL, points], x, y)
 
 
-def drawn(curves: Sequence[Curve]) -> list[int]:
+def drawn_classes(curves: Sequence[ClassCurve]) -> list[int]:
     """The classes there is room for as curves: those with the smallest areas, in their order."""
-    worst = sorted(curves, key=lambda curve: curve.area)[:CURVES]
+    worst = sorted(curves, key=lambda curve: curve.area)[:MAX_CURVES]
     return sorted(curve.label for curve in worst)
 
 
@@ -195,7 +197,7 @@ def line_colors(classes: Sequence[str], labels: Sequence[int]) -> dict[int, str]
     return {label: class_color(place) for place, label in enumerate(labels)}
 
 
-def _cells(
+def _matrix_row(
     row: Sequence[int],
     total: int,
     labels: Sequence[int],
@@ -212,7 +214,7 @@ def _cells(
         "base": [count - 1 - place + 0.02] * count,
         "width": 0.96,
         "marker": {
-            "color": [_shade(other == label, row[other] / total) for other in labels],
+            "color": [_cell_color(other == label, row[other] / total) for other in labels],
             "line": {
                 "color": "rgba(128,128,128,0.9)",
                 "width": [3 if opened == (label, other) else 0 for other in labels],
@@ -227,16 +229,16 @@ def _cells(
     }
 
 
-def _shade(right: bool, share: float) -> str:
+def _cell_color(right: bool, share: float) -> str:
     return f"rgba({_RIGHT if right else _WRONG},{0.07 + 0.5 * share**0.5:.3f})"
 
 
-def _name(classes: Sequence[str], label: int) -> str:
-    return html.escape(shown(classes[label], 20))
+def _short_class_name(classes: Sequence[str], label: int) -> str:
+    return html.escape(truncate_for_display(classes[label], 20))
 
 
-def _line(curve: Curve, classes: Sequence[str], shape: str, colors: Colors) -> Trace:
-    step = max(1, len(curve.x) // _POINTS)
+def _curve_trace(curve: ClassCurve, classes: Sequence[str], shape: str, colors: Colors) -> Trace:
+    step = max(1, len(curve.x) // _MAX_POINTS)
     keep = np.unique([*range(0, len(curve.x), step), len(curve.x) - 1])
     return {
         "type": "scatter",
@@ -244,12 +246,12 @@ def _line(curve: Curve, classes: Sequence[str], shape: str, colors: Colors) -> T
         "y": curve.y[keep],
         "mode": "lines",
         "line": {"color": colors[curve.label], "width": 2.5, "shape": shape},
-        "name": _name(classes, curve.label),
+        "name": _short_class_name(classes, curve.label),
         "hovertemplate": "%{x:.1%}, %{y:.1%}",
     }
 
 
-def _dot(x: float, y: float, color: str) -> Trace:
+def _dot_trace(x: float, y: float, color: str) -> Trace:
     return {
         "type": "scatter",
         "x": [x],
@@ -275,11 +277,11 @@ _DIAGONAL: Trace = {
 }
 
 
-def _percent(title: str) -> dict[str, Any]:
+def _percent_axis(title: str) -> dict[str, Any]:
     return {"title": {"text": title}, "range": [-0.02, 1.02], "tickformat": ".0%", "dtick": 0.25}
 
 
-def _figure(
+def _build_figure(
     title: str,
     data: Sequence[Trace],
     x: dict[str, Any],
@@ -302,34 +304,34 @@ def _figure(
     return go.Figure(whole, _validate=False)
 
 
-MATRIX = N_(
+MATRIX_HINT = N_(
     "A row holds the photos that truly are of a class, a column those that are called so; what"
     " lies on the diagonal is right. Click a cell to see its photos."
 )
-MIX_UPS = N_(
+CONFUSIONS_HINT = N_(
     "Each line is a kind of mistake; the most frequent ones come first. Tick one to see its photos."
 )
-SPREAD = N_(
+HISTOGRAM_HINT = N_(
     "Each bar counts photos by the probability of {name} the model gave them. What lies right of"
     " the dashed line is called {name}; bars of the other colour there are mistakes."
 )
-ROC = N_(
+ROC_HINT = N_(
     "Each point of the line is a threshold: how many photos of a class are found, and how many"
     " others are called so by mistake. Guessing lies on the dotted line, the best corner is the"
     " upper left."
 )
-PR = N_(
+PRECISION_RECALL_HINT = N_(
     "Each point is a threshold: going right more photos of a class are found, going down more of"
     " those called so are wrong. The best corner is the upper right."
 )
-CALIBRATION = N_(
+CALIBRATION_HINT = N_(
     "Photos are sorted by the probability the model gave; the height tells how often it came true,"
     " a larger dot holds more photos. On the dotted line a model keeps its word."
 )
-_SURE = 0.02  # a difference of certainty and accuracy below this is called none
+_MIN_CALIBRATION_GAP = 0.02  # a difference of certainty and accuracy below this is called none
 
 
-def matrix_caption(result: Result, classes: Sequence[str]) -> str:
+def matrix_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
     """The most frequent mistake."""
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
@@ -348,7 +350,7 @@ def matrix_caption(result: Result, classes: Sequence[str]) -> str:
     )
 
 
-def figures_caption(result: Result, classes: Sequence[str]) -> str:
+def figures_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
     """The weakest class."""
     known = np.where(np.isfinite(result.f1), result.f1, np.inf)
     weakest = int(known.argmin())
@@ -358,12 +360,12 @@ def figures_caption(result: Result, classes: Sequence[str]) -> str:
         "The weakest class is {name}: {recall} of them are found, and of what is called so"
         " {precision} is.",
         name=_class_name(classes, weakest),
-        recall=percent(float(result.recall[weakest])),
-        precision=percent(float(result.precision[weakest])),
+        recall=format_percent(float(result.recall[weakest])),
+        precision=format_percent(float(result.precision[weakest])),
     )
 
 
-def mix_ups_caption(result: Result, found: Sequence[tuple[int, int, int]]) -> str:
+def confusions_caption(result: ThresholdMetrics, found: Sequence[tuple[int, int, int]]) -> str:
     """How much of all mistakes the listed ones make."""
     listed = sum(count for _, _, count in found)
     wrong = result.n - result.right
@@ -375,7 +377,7 @@ def mix_ups_caption(result: Result, found: Sequence[tuple[int, int, int]]) -> st
     )
 
 
-def spread_caption(table: Table, result: Result, threshold: float) -> str:
+def histogram_caption(table: PredictionTable, result: ThresholdMetrics, threshold: float) -> str:
     """How many photos are in doubt, and the threshold that would suit these best."""
     doubt = int(((table.probabilities[:, 1] > 0.1) & (table.probabilities[:, 1] < 0.9)).sum())
     told = t(
@@ -384,7 +386,7 @@ def spread_caption(table: Table, result: Result, threshold: float) -> str:
         total=len(table),
         now=threshold,
     )
-    best, accuracy = metrics.best_threshold(table)
+    best, accuracy = metrics.find_best_threshold(table)
     if result.accuracy >= accuracy:
         no_better = t("No other would be right on more of these photos.")
         return f"{told} {no_better}"
@@ -396,12 +398,14 @@ def spread_caption(table: Table, result: Result, threshold: float) -> str:
     return f"{told} {better}"
 
 
-def roc_caption(curves: Sequence[Curve], table: Table, result: Result) -> str:
+def roc_caption(
+    curves: Sequence[ClassCurve], table: PredictionTable, result: ThresholdMetrics
+) -> str:
     """The area, and where the threshold lies."""
     if not curves:
         return t("These photos are all of one class: there is no such curve.")
     if len(table.classes) > 2:
-        return _areas(t("Areas: from {low} to {high}."), curves, table.classes)
+        return _areas_text(t("Areas: from {low} to {high}."), curves, table.classes)
     first, second = (_class_name(table.classes, label) for label in (0, 1))
     return t(
         "The area is {area:.3f}: of one photo each of {second} and {first} at random, the model"
@@ -410,20 +414,20 @@ def roc_caption(curves: Sequence[Curve], table: Table, result: Result) -> str:
         area=curves[0].area,
         first=first,
         second=second,
-        found=percent(float(result.recall[1])),
-        mistaken=percent(float(1 - result.recall[0])),
+        found=format_percent(float(result.recall[1])),
+        mistaken=format_percent(float(1 - result.recall[0])),
     )
 
 
-def precision_recall_caption(curves: Sequence[Curve], table: Table) -> str:
+def precision_recall_caption(curves: Sequence[ClassCurve], table: PredictionTable) -> str:
     """The areas: of each class, or from the worst to the best."""
     if len(table.classes) > 2:
-        return _areas(t("Average precision: from {low} to {high}."), curves, table.classes)
+        return _areas_text(t("Average precision: from {low} to {high}."), curves, table.classes)
     told = ", ".join(f"{_class_name(table.classes, c.label)} {c.area:.3f}" for c in curves)
     return t("The area, called average precision: {told}; 1 would be perfect.", told=told)
 
 
-def calibration_caption(found: Calibration, table: Table) -> str:
+def calibration_caption(found: Calibration, table: PredictionTable) -> str:
     """How far the model is from its word, and in which direction."""
     sure = float(table.probabilities.max(axis=1).mean())
     right = float((table.probabilities.argmax(axis=1) == table.labels).mean())
@@ -434,18 +438,20 @@ def calibration_caption(found: Calibration, table: Table) -> str:
         sure=sure,
         right=right,
     )
-    if abs(sure - right) < _SURE:
+    if abs(sure - right) < _MIN_CALIBRATION_GAP:
         return told
     way = t("It is too sure of itself.") if sure > right else t("It is too cautious.")
     return f"{told} {way}"
 
 
-def ranked_caption(order: str, table: Table, rows: NDArray[np.int64], threshold: float) -> str:
+def ranked_caption(
+    order: str, table: PredictionTable, rows: NDArray[np.int64], threshold: float
+) -> str:
     """What a list of photos holds."""
     if not len(rows):
         return t("There is none.")
     if order == "loss":
-        losses = metrics.losses(table)
+        losses = metrics.photo_losses(table)
         few = max(1, len(rows) // 20)
         return t(
             "The loss is −ln of the probability given to the true class. The first {n:,} of"
@@ -455,14 +461,14 @@ def ranked_caption(order: str, table: Table, rows: NDArray[np.int64], threshold:
             share=float(losses[rows[:few]].sum() / losses.sum()),
         )
     if order == "uncertain":
-        near = int((metrics.margins(table, threshold) < 0.1).sum())
+        near = int((metrics.decision_margins(table, threshold) < 0.1).sum())
         return t(
             "Here a little more or less would change the answer. {n:,} of {total:,} photos lie"
             " within 10 points of another answer.",
             n=near,
             total=len(rows),
         )
-    called = metrics.guesses(table, threshold)[rows]
+    called = metrics.predicted_labels(table, threshold)[rows]
     sure = table.probabilities[rows, called]
     return t(
         "{n:,} answers are wrong, and {sure:,} of them were given with 90 % or more. Look whether"
@@ -472,7 +478,7 @@ def ranked_caption(order: str, table: Table, rows: NDArray[np.int64], threshold:
     )
 
 
-def versus_caption(found: ModelComparison, first: str, second: str) -> str:
+def comparison_caption(found: ModelComparison, first: str, second: str) -> str:
     """Who fixes what, and whether that can be chance."""
     one, two = len(found.only_first), len(found.only_second)
     first, second = escape(first), escape(second)
@@ -496,20 +502,20 @@ def versus_caption(found: ModelComparison, first: str, second: str) -> str:
     return f"{told}: {verdict}"
 
 
-def answer_lines(table: Table, row: int, guess: int) -> tuple[str, str]:
+def answer_lines(table: PredictionTable, row: int, guess: int) -> tuple[str, str]:
     """A photo's answer, and the truth or that it is the truth."""
     said = t(
         "called {name}, {share:.1%}",
-        name=shown(table.classes[guess], 40),
+        name=truncate_for_display(table.classes[guess], 40),
         share=float(table.probabilities[row, guess]),
     )
     truth = int(table.labels[row])
     if truth == guess:
         return said, t("✓ right")
-    return said, t("✗ is {name}", name=shown(table.classes[truth], 40))
+    return said, t("✗ is {name}", name=truncate_for_display(table.classes[truth], 40))
 
 
-def _areas(told: str, curves: Sequence[Curve], classes: Sequence[str]) -> str:
+def _areas_text(told: str, curves: Sequence[ClassCurve], classes: Sequence[str]) -> str:
     low, high = (pick(curves, key=lambda curve: curve.area) for pick in (min, max))
     named = {
         key: f"{_class_name(classes, curve.label)} {curve.area:.3f}"
@@ -519,4 +525,4 @@ def _areas(told: str, curves: Sequence[Curve], classes: Sequence[str]) -> str:
 
 
 def _class_name(classes: Sequence[str], label: int) -> str:
-    return escape(shown(classes[label], 40))
+    return escape(truncate_for_display(classes[label], 40))

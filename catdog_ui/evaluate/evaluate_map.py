@@ -13,62 +13,69 @@ from numpy.typing import NDArray
 
 from catdog_core.analysis import embedding, projections
 from catdog_core.analysis.embedding import Embedding
-from catdog_core.analysis.predictions import Table
-from catdog_core.analysis.projections import Method, Numbers
-from catdog_core.base.files import shown
+from catdog_core.analysis.predictions import PredictionTable
+from catdog_core.analysis.projections import LayoutMethod, Numbers
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.base.palette import CLASS_COLORS, NEUTRAL, ON_DARK, ON_LIGHT, class_color
 
 from .. import charts, gallery, job_fragment, loaders, visitors, widgets
 from ..i18n import N_, t
-from ..learn.glossary_view import terms
+from ..learn.glossary_view import show_terms
 from . import evaluate_cards
-from .model_picker import Subject
+from .model_picker import EvaluationSubject
 
-_NAMES: dict[str, str] = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
+_METHOD_NAMES: dict[str, str] = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 _KEY = "evaluate_map"
 
 
-def read_map(subject: Subject) -> Embedding | None:
+def read_embedding(subject: EvaluationSubject) -> Embedding | None:
     """How the model sees the photos, where that is known."""
-    return embedding.read(*subject.asked)
+    return embedding.read_embedding(*subject.asked)
 
 
 def show_map(
-    subject: Subject, table: Table, guesses: NDArray[np.int64], found: Embedding | None
+    subject: EvaluationSubject,
+    table: PredictionTable,
+    guesses: NDArray[np.int64],
+    found: Embedding | None,
 ) -> None:
     """The section; what is chosen on the map redraws it alone, a decision the whole page."""
     st.subheader(t("How the network sees the photos"), anchor=False)
     if found is None:
-        job_fragment.watch_job(_look_job(subject), partial(_ask, subject))
+        job_fragment.watch_job(_embedding_job(subject), partial(_embedding_panel, subject))
     else:
-        subject.fragment(_map, table, guesses, found)
+        subject.fragment(_render_map, table, guesses, found)
 
 
-def _map(
-    subject: Subject,
-    table: Table,
+def _render_map(
+    subject: EvaluationSubject,
+    table: PredictionTable,
     guesses: NDArray[np.int64],
     found: Embedding,
 ) -> None:
-    method = _method()
+    method = _choose_method()
     xy = embedding.read_layout(*subject.asked, method, found)
     if xy is None:
-        job_fragment.watch_job(_job(subject, method), partial(_lay_out, subject, method, found))
+        job_fragment.watch_job(
+            _layout_job(subject, method), partial(_layout_panel, subject, method, found)
+        )
         return
     places = {file: row for row, file in enumerate(table.files)}
     drawn = [n for n, file in enumerate(found.files) if file in places]
     rows = np.array([places[found.files[n]] for n in drawn], np.int64)
-    chosen = _chart(table, guesses, found, xy[drawn], np.array(drawn, np.int64), rows)
+    chosen = _map_chart(table, guesses, found, xy[drawn], np.array(drawn, np.int64), rows)
     now = map_caption(found, table, guesses, method)
     st.caption(f"{t(MAP_CAPTION)} **{now}**")
     if len(chosen):
         st.caption(t("Photos chosen on the map: {n:,}", n=len(chosen)))
-        evaluate_cards.show(subject, table, guesses, chosen, _KEY)
+        evaluate_cards.show_photo_cards(subject, table, guesses, chosen, _KEY)
 
 
-def _method() -> Method:
-    names: dict[str, str] = {method: _NAMES[method] for method in projections.methods()}
+def _choose_method() -> LayoutMethod:
+    names: dict[str, str] = {
+        method: _METHOD_NAMES[method] for method in projections.available_methods()
+    }
     key = f"{_KEY}_method"
     return cast(
         "Method",
@@ -76,8 +83,8 @@ def _method() -> Method:
     )
 
 
-def _chart(
-    table: Table,
+def _map_chart(
+    table: PredictionTable,
     guesses: NDArray[np.int64],
     found: Embedding,
     xy: Numbers,
@@ -86,8 +93,8 @@ def _chart(
 ) -> NDArray[np.int64]:
     """Draw the map; the rows of the table that are chosen on it."""
     groups = point_groups(table, guesses)
-    entries = [(shown(name, 30), color, "dot") for name, color in groups.legend]
-    st.html(charts.legend([*entries, (t("wrong answer"), "", "cross")]))
+    entries = [(truncate_for_display(name, 30), color, "dot") for name, color in groups.legend]
+    st.html(charts.legend_html([*entries, (t("wrong answer"), "", "cross")]))
     pictures = [found.thumbnails[n] for n in drawn]
     state: Any = st.vega_lite_chart(
         chart_data(table, guesses, groups, pictures, xy, rows),
@@ -97,11 +104,11 @@ def _chart(
         on_select="rerun",
         alt=t("Map of the photos: near to each other lie those that the network sees alike"),
     )
-    terms("embedding", "dense", "class")
-    return _chosen(state.selection if state else {}, xy, rows)
+    show_terms("embedding", "dense", "class")
+    return _selected_rows(state.selection if state else {}, xy, rows)
 
 
-def _chosen(selection: Any, xy: Numbers, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _selected_rows(selection: Any, xy: Numbers, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The rows of points that were clicked or lie in the rectangle that was drawn."""
     clicked = {int(point["row"]) for point in selection.get("points", []) if "row" in point}
     inside = np.isin(rows, list(clicked))
@@ -115,55 +122,57 @@ def _chosen(selection: Any, xy: Numbers, rows: NDArray[np.int64]) -> NDArray[np.
     return rows[inside]
 
 
-def _ask(subject: Subject, job: Job | None) -> None:
+def _embedding_panel(subject: EvaluationSubject, job: Job | None) -> None:
     """The button that lets the model look again, or how far that is."""
     if job is not None and job.status == "running":
         text = t("{done:,} of {n:,} photos", done=job.done, n=job.total)
         job_fragment.progress_row(job, text, f"stop_look_{_KEY}")
         return
-    job_fragment.job_error(job)
+    job_fragment.show_job_error(job)
     visitors.action_button(
         t("Draw the map"),
         f"{_KEY}_look",
         "run a job",
         job_fragment.start_job,
-        _look_job(subject),
-        partial(_embed, subject),
+        _embedding_job(subject),
+        partial(_compute_embedding, subject),
         icon="scatter_plot",
     )
     st.caption(
         t(
             "It shows which photos the network finds alike. These answers were kept without what"
             " that takes: the model looks at {n:,} photos once more.",
-            n=min(len(subject.dataset.items(subject.split)), embedding.MOST),
+            n=min(len(subject.dataset.items(subject.split)), embedding.MAX_PHOTOS),
         )
     )
 
 
-def _look_job(subject: Subject) -> str:
+def _embedding_job(subject: EvaluationSubject) -> str:
     return f"look-{subject.key}"
 
 
-def _embed(subject: Subject, job: Job) -> None:
-    loaders.embed(*subject.asked, job)
+def _compute_embedding(subject: EvaluationSubject, job: Job) -> None:
+    loaders.compute_run_embeddings(*subject.asked, job)
 
 
-def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None) -> None:
+def _layout_panel(
+    subject: EvaluationSubject, method: LayoutMethod, found: Embedding, job: Job | None
+) -> None:
     """The button that begins a layout, or that it is at work."""
-    name = _NAMES[method]
+    name = _METHOD_NAMES[method]
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(1.0, t("{name} lays {n:,} photos out…", name=name, n=len(found)))
             job_fragment.stop_button(job, f"stop_{_KEY}_{method}")
         return
-    job_fragment.job_error(job)
+    job_fragment.show_job_error(job)
     visitors.action_button(
         t("Lay the photos out by {name}", name=name),
         f"{_KEY}_{method}",
         "run a job",
         job_fragment.start_job,
-        _job(subject, method),
-        partial(_write_layout, subject, method, found),
+        _layout_job(subject, method),
+        partial(_compute_layout, subject, method, found),
         icon="scatter_plot",
     )
     st.caption(
@@ -174,12 +183,14 @@ def _lay_out(subject: Subject, method: Method, found: Embedding, job: Job | None
     )
 
 
-def _write_layout(subject: Subject, method: Method, found: Embedding, job: Job) -> None:
-    xy = projections.apart(found.parts, method, job.stopped)
+def _compute_layout(
+    subject: EvaluationSubject, method: LayoutMethod, found: Embedding, job: Job
+) -> None:
+    xy = projections.compute_layout_in_subprocess(found.parts, method, job.stopped)
     embedding.write_layout(*subject.asked, method, found, xy)
 
 
-def _job(subject: Subject, method: Method) -> str:
+def _layout_job(subject: EvaluationSubject, method: LayoutMethod) -> str:
     return f"map-{method}-{subject.key}"
 
 
@@ -188,19 +199,19 @@ HEIGHT = 460
 
 
 @dataclass(frozen=True)
-class Groups:
+class PointGroups:
     """What is told apart by colour: (name, colour) a group, and the group of each class."""
 
     legend: tuple[tuple[str, str], ...]
     of: tuple[int, ...]
 
 
-def point_groups(table: Table, guesses: NDArray[np.int64]) -> Groups:
+def point_groups(table: PredictionTable, guesses: NDArray[np.int64]) -> PointGroups:
     """A colour a class; of more classes than colours, the six with most mistakes, and the rest."""
     count = len(table.classes)
     if count <= len(CLASS_COLORS):
         legend = [(name, class_color(label)) for label, name in enumerate(table.classes)]
-        return Groups(tuple(legend), tuple(range(count)))
+        return PointGroups(tuple(legend), tuple(range(count)))
     wrong = table.labels != guesses
     mistakes = np.bincount(table.labels[wrong], minlength=count)
     mistakes += np.bincount(guesses[wrong], minlength=count)
@@ -208,19 +219,19 @@ def point_groups(table: Table, guesses: NDArray[np.int64]) -> Groups:
     legend = [(table.classes[label], CLASS_COLORS[n]) for n, label in enumerate(first)]
     of = [first.index(label) if label in first else len(first) for label in range(count)]
     rest = t("{n} other classes", n=count - len(first))
-    return Groups((*legend, (rest, NEUTRAL)), tuple(of))
+    return PointGroups((*legend, (rest, NEUTRAL)), tuple(of))
 
 
 def chart_data(
-    table: Table,
+    table: PredictionTable,
     guesses: NDArray[np.int64],
-    grouped: Groups,
+    grouped: PointGroups,
     pictures: Sequence[bytes],
     xy: Numbers,
     rows: NDArray[np.int64],
 ) -> dict[str, list[Any]]:
     """The points by column: N photos of a table by row number, their pictures and places."""
-    names = [shown(name, 40) for name in table.classes]
+    names = [truncate_for_display(name, 40) for name in table.classes]
     labels, called = table.labels[rows], guesses[rows]
     shares = table.probabilities[rows, called]
     return {
@@ -229,14 +240,14 @@ def chart_data(
         "y": xy[:, 1].astype(float).tolist(),
         "group": [grouped.of[label] for label in labels],
         "wrong": (labels != called).astype(int).tolist(),
-        "file": [shown(table.files[row], 60) for row in rows],
+        "file": [truncate_for_display(table.files[row], 60) for row in rows],
         "truth": [names[label] for label in labels],
         "called": [f"{names[c]}, {p:.1%}" for c, p in zip(called, shares, strict=True)],
         "picture": [gallery.data_uri(picture) for picture in pictures],
     }
 
 
-def chart_spec(grouped: Groups, is_dark: bool) -> dict[str, Any]:
+def chart_spec(grouped: PointGroups, is_dark: bool) -> dict[str, Any]:
     """The chart of such points: clicked one by one (Shift: more), or in a rectangle drawn."""
     axis = {"title": None, "labels": False, "ticks": False, "grid": False, "domain": False}
     place = {
@@ -297,10 +308,12 @@ MAP_CAPTION = N_(
 )
 
 
-def map_caption(found: Embedding, table: Table, guesses: NDArray[np.int64], method: str) -> str:
+def map_caption(
+    found: Embedding, table: PredictionTable, guesses: NDArray[np.int64], method: str
+) -> str:
     """How well the classes part on a map, how many photos lie among another class, and why."""
     rows = {file: row for row, file in enumerate(table.files)}
-    around = embedding.kindred(found, table.files, table.labels.tolist())
+    around = embedding.neighbour_labels(found, table.files, table.labels.tolist())
     pairs = [(rows[f], c) for f, c in zip(found.files, around, strict=True) if f in rows and c >= 0]
     if not pairs:
         return t("There are too few photos for a map.")

@@ -12,68 +12,72 @@ from numpy.typing import NDArray
 
 from catdog_core.analysis import metrics, predictions
 from catdog_core.analysis.embedding import Embedding
-from catdog_core.analysis.metrics import Calibration, Curve, Result
-from catdog_core.analysis.predictions import Table
-from catdog_core.base.files import shown, slug
+from catdog_core.analysis.metrics import Calibration, ClassCurve, ThresholdMetrics
+from catdog_core.analysis.predictions import PredictionTable
+from catdog_core.base.files import slugify, truncate_for_display
 from catdog_core.export import report_text
 from catdog_core.runs import Run
 
 from .. import captions, charts, gallery, loaders, state, widgets
 from ..data import edit_actions
 from ..i18n import N_, escape, t
-from ..learn.glossary_view import terms
+from ..learn.glossary_view import show_terms
 from . import evaluate_cards, evaluate_charts, evaluate_map, model_picker
-from .model_picker import GUESS, LIST, THRESHOLD, TRUTH, Subject
+from .model_picker import GUESS_KEY, LIST_KEY, THRESHOLD_KEY, TRUTH_KEY, EvaluationSubject
 
-_FEW = 6
+_FEW_CLASSES = 6
 """With more classes the most frequent mistakes are listed, too."""
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class ScoreCurves:
     """What does not depend on the threshold, worked out once."""
 
-    roc: list[Curve]
-    precision_recall: list[Curve]
+    roc: list[ClassCurve]
+    precision_recall: list[ClassCurve]
     calibration: Calibration
 
 
-def show_results(subject: Subject, table: Table) -> None:
+def show_results(subject: EvaluationSubject, table: PredictionTable) -> None:
     """Draw the results of a table; a moved slider redraws this part alone."""
     with st.spinner(t("Working out the figures…")):
-        curves = Curves(
-            metrics.roc(table), metrics.precision_recall(table), metrics.calibration(table)
+        curves = ScoreCurves(
+            metrics.roc_curves(table),
+            metrics.precision_recall_curves(table),
+            metrics.compute_calibration(table),
         )
-    _settle()
-    model_picker.cautions(subject)
-    seen = evaluate_map.read_map(subject)
-    subject.fragment(_results, table, curves, seen)
+    _freeze_gc_once()
+    model_picker.show_cautions(subject)
+    seen = evaluate_map.read_embedding(subject)
+    subject.fragment(_render_results, table, curves, seen)
 
 
 @cache
-def _settle() -> None:
+def _freeze_gc_once() -> None:
     """Once scikit-learn is there: it would make each step of the threshold wait longer."""
     loaders.freeze_gc()
 
 
-def _results(subject: Subject, table: Table, curves: Curves, seen: Embedding | None) -> None:
-    threshold = _threshold(table)
-    result = metrics.at(table, threshold)
-    _numbers(table, result, curves)
-    _matrix(table, result)
+def _render_results(
+    subject: EvaluationSubject, table: PredictionTable, curves: ScoreCurves, seen: Embedding | None
+) -> None:
+    threshold = _threshold_slider(table)
+    result = metrics.metrics_at_threshold(table, threshold)
+    _summary_metrics(table, result, curves)
+    _matrix_section(table, result)
     show_photos(subject, table, result, threshold)
     evaluate_map.show_map(subject, table, result.guesses, seen)
-    _curves(table, result, curves, threshold)
+    _curve_charts(table, result, curves, threshold)
     show_comparison(subject, table, threshold)
-    _download(subject, table, result)
+    _download_button(subject, table, result)
 
 
-def _threshold(table: Table) -> float:
+def _threshold_slider(table: PredictionTable) -> float:
     """The slider, where there are two classes, with ways to the middle and to the best."""
     if len(table.classes) != 2:
         return 0.5
-    name = escape(shown(table.classes[1], 40))
-    best, _ = metrics.best_threshold(table)
+    name = escape(truncate_for_display(table.classes[1], 40))
+    best, _ = metrics.find_best_threshold(table)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         value = st.slider(
             t("Threshold: a photo is called {name} above this probability", name=name),
@@ -81,7 +85,7 @@ def _threshold(table: Table) -> float:
             1.0,
             value=0.5,
             step=0.01,
-            key=THRESHOLD,
+            key=THRESHOLD_KEY,
             bind="query-params",
             width=520,
             help=t(
@@ -97,21 +101,21 @@ def _threshold(table: Table) -> float:
 
 
 def _set_threshold(value: float) -> None:
-    st.session_state[THRESHOLD] = value
+    st.session_state[THRESHOLD_KEY] = value
 
 
-def _numbers(table: Table, result: Result, curves: Curves) -> None:
+def _summary_metrics(table: PredictionTable, result: ThresholdMetrics, curves: ScoreCurves) -> None:
     low, high = result.interval
     gallery.metric_row(
         [
             (t("Accuracy"), f"{result.accuracy:.1%}"),
             (t("95 % interval"), f"{low:.1%} – {high:.1%}"),
             (t("Wrong"), f"{result.n - result.right:,} / {result.n:,}"),
-            (t("Mean loss"), f"{metrics.losses(table).mean():.3f}"),
+            (t("Mean loss"), f"{metrics.photo_losses(table).mean():.3f}"),
             (t("Calibration error"), f"{curves.calibration.error:.1%}"),
         ]
     )
-    st.caption(report_text.interval(result, t))
+    st.caption(report_text.describe_interval(result, t))
     if table.unreadable:
         st.caption(
             t(
@@ -121,12 +125,12 @@ def _numbers(table: Table, result: Result, curves: Curves) -> None:
         )
 
 
-def _matrix(table: Table, result: Result) -> None:
+def _matrix_section(table: PredictionTable, result: ThresholdMetrics) -> None:
     sides = st.grid(2, min_column_width=340, gap="large")
     with sides.container():
         labels = _shown_labels(result)
-        widgets.plot(
-            evaluate_charts.matrix(
+        widgets.plot_figure(
+            evaluate_charts.confusion_matrix_figure(
                 result.confusion,
                 table.classes,
                 labels,
@@ -147,27 +151,27 @@ def _matrix(table: Table, result: Result) -> None:
                 )
             )
         st.caption(
-            captions.caption(
-                evaluate_charts.MATRIX, evaluate_charts.matrix_caption(result, table.classes)
+            captions.format_caption(
+                evaluate_charts.MATRIX_HINT, evaluate_charts.matrix_caption(result, table.classes)
             )
         )
-        terms("confusion-matrix", "accuracy", "class")
+        show_terms("confusion-matrix", "accuracy", "class")
     with sides.container():
-        _figures(table, result)
-        if len(table.classes) > _FEW:
-            _mix_ups(table, result)
+        _class_metrics_table(table, result)
+        if len(table.classes) > _FEW_CLASSES:
+            _confusions_table(table, result)
 
 
-def _figures(table: Table, result: Result) -> None:
+def _class_metrics_table(table: PredictionTable, result: ThresholdMetrics) -> None:
     """Precision, recall and F1 a class; a click on a column's head sorts by it."""
     columns = {
         t("Precision"): result.precision,
         t("Recall"): result.recall,
         t("F1"): result.f1,
     }
-    widgets.table(
+    widgets.show_table(
         {
-            t("Class"): [shown(name, 60) for name in table.classes],
+            t("Class"): [truncate_for_display(name, 60) for name in table.classes],
             **{name: 100 * values for name, values in columns.items()},
             t("Photos"): result.support,
         },
@@ -177,19 +181,19 @@ def _figures(table: Table, result: Result) -> None:
         height="auto",
     )
     st.caption(
-        captions.caption(
-            report_text.FIGURES, evaluate_charts.figures_caption(result, table.classes)
+        captions.format_caption(
+            report_text.FIGURES_TEXT, evaluate_charts.figures_caption(result, table.classes)
         )
     )
 
 
-def _mix_ups(table: Table, result: Result) -> None:
+def _confusions_table(table: PredictionTable, result: ThresholdMetrics) -> None:
     """The most frequent mistakes as a list: with many classes easier to read than cells."""
-    found = metrics.mix_ups(result)
+    found = metrics.confusions(result)
     if not found:
         return
-    names = [shown(name, 60) for name in table.classes]
-    widgets.table(
+    names = [truncate_for_display(name, 60) for name in table.classes]
+    widgets.show_table(
         {
             t("Truly"): [names[truth] for truth, _, _ in found],
             t("Called"): [names[guess] for _, guess, _ in found],
@@ -198,16 +202,18 @@ def _mix_ups(table: Table, result: Result) -> None:
         },
         "evaluate_mix_ups",
         t("The most frequent mistakes"),
-        on_select=lambda: choose_mix_up(table.classes, found),
+        on_select=lambda: choose_confusion(table.classes, found),
         selection_mode="single-row",
         height="auto",
     )
     st.caption(
-        captions.caption(evaluate_charts.MIX_UPS, evaluate_charts.mix_ups_caption(result, found))
+        captions.format_caption(
+            evaluate_charts.CONFUSIONS_HINT, evaluate_charts.confusions_caption(result, found)
+        )
     )
 
 
-def _shown_labels(result: Result) -> list[int]:
+def _shown_labels(result: ThresholdMetrics) -> list[int]:
     """The classes there is room for: those with most mistakes, in their order."""
     wrong = result.confusion.sum(axis=0) + result.confusion.sum(axis=1)
     wrong = wrong - 2 * result.confusion.diagonal()
@@ -215,13 +221,19 @@ def _shown_labels(result: Result) -> list[int]:
     return sorted(worst[: evaluate_charts.MOST_CLASSES])
 
 
-def _curves(table: Table, result: Result, curves: Curves, threshold: float) -> None:
+def _curve_charts(
+    table: PredictionTable, result: ThresholdMetrics, curves: ScoreCurves, threshold: float
+) -> None:
     st.subheader(t("At every threshold"), anchor=False)
-    labels = evaluate_charts.drawn(curves.roc or curves.precision_recall)
+    labels = evaluate_charts.drawn_classes(curves.roc or curves.precision_recall)
     if len(table.classes) == 2:
         labels = [0, 1]
     colors = evaluate_charts.line_colors(table.classes, labels)
-    st.html(charts.legend([(shown(table.classes[n], 30), colors[n], "line") for n in labels]))
+    st.html(
+        charts.legend_html(
+            [(truncate_for_display(table.classes[n], 30), colors[n], "line") for n in labels]
+        )
+    )
     drawn = [
         [curve for curve in found if curve.label in colors]
         for found in (curves.roc, curves.precision_recall)
@@ -238,44 +250,48 @@ def _curves(table: Table, result: Result, curves: Curves, threshold: float) -> N
     grid = st.grid(2, min_column_width=340, gap="large")
     parts = []
     if len(table.classes) == 2:
-        name = escape(shown(table.classes[1], 40))
-        how = t(evaluate_charts.SPREAD, name=name)
-        figure = evaluate_charts.spread(table, threshold)
+        name = escape(truncate_for_display(table.classes[1], 40))
+        how = t(evaluate_charts.HISTOGRAM_HINT, name=name)
+        figure = evaluate_charts.histogram_figure(table, threshold)
         parts.append(
-            ("spread", figure, how, evaluate_charts.spread_caption(table, result, threshold))
+            ("spread", figure, how, evaluate_charts.histogram_caption(table, result, threshold))
         )
     parts += [
         (
             "calibration",
-            evaluate_charts.calibration(curves.calibration, table),
-            t(evaluate_charts.CALIBRATION),
+            evaluate_charts.calibration_figure(curves.calibration, table),
+            t(evaluate_charts.CALIBRATION_HINT),
             evaluate_charts.calibration_caption(curves.calibration, table),
         ),
         (
             "roc",
-            evaluate_charts.roc(drawn[0], table, result, colors),
-            t(evaluate_charts.ROC),
+            evaluate_charts.roc_figure(drawn[0], table, result, colors),
+            t(evaluate_charts.ROC_HINT),
             evaluate_charts.roc_caption(curves.roc, table, result),
         ),
         (
             "pr",
-            evaluate_charts.precision_recall(drawn[1], table, result, colors),
-            t(evaluate_charts.PR),
+            evaluate_charts.precision_recall_figure(drawn[1], table, result, colors),
+            t(evaluate_charts.PRECISION_RECALL_HINT),
             evaluate_charts.precision_recall_caption(curves.precision_recall, table),
         ),
     ]
     for key, figure, how, now in parts:
         with grid.container():
-            widgets.plot(figure, key=f"evaluate_{key}", alt=how)
+            widgets.plot_figure(figure, key=f"evaluate_{key}", alt=how)
             st.caption(f"{how} **{now}**")
-    terms("roc", "calibration", "threshold", "precision", "recall")
+    show_terms("roc", "calibration", "threshold", "precision", "recall")
 
 
-def _download(subject: Subject, table: Table, result: Result) -> None:
+def _download_button(
+    subject: EvaluationSubject, table: PredictionTable, result: ThresholdMetrics
+) -> None:
     st.download_button(
         t("Download the table as CSV"),
-        data=partial(predictions.encoded, table, result.guesses, for_spreadsheet=True),
-        file_name=f"{slug(subject.run.name)}-{slug(subject.dataset.name)}-{subject.split}.csv",
+        data=partial(
+            predictions.encode_predictions_csv, table, result.guesses, for_spreadsheet=True
+        ),
+        file_name=f"{slugify(subject.run.name)}-{slugify(subject.dataset.name)}-{subject.split}.csv",
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
@@ -283,9 +299,9 @@ def _download(subject: Subject, table: Table, result: Result) -> None:
     )
 
 
-BEFORE = "evaluate_before"
+COMPARE_RUN_KEY = "evaluate_before"
 """Where the session keeps the run to compare with: the one that was to be trained again."""
-_LISTS = {
+_PHOTO_LISTS = {
     "loss": N_("Largest loss"),
     "uncertain": N_("Least certain"),
     "wrong": N_("Most surely wrong"),
@@ -293,14 +309,16 @@ _LISTS = {
 }
 
 
-def show_photos(subject: Subject, table: Table, result: Result, threshold: float) -> None:
+def show_photos(
+    subject: EvaluationSubject, table: PredictionTable, result: ThresholdMetrics, threshold: float
+) -> None:
     """The lists of photos that tell most, one at a time."""
     st.subheader(t("The photos behind it"), anchor=False)
-    st.session_state.setdefault(LIST, "loss")  # a click on the matrix sets it, too
+    st.session_state.setdefault(LIST_KEY, "loss")  # a click on the matrix sets it, too
     kind = widgets.choose_one(
         t("Photos"),
-        {name: t(text) for name, text in _LISTS.items()},
-        LIST,
+        {name: t(text) for name, text in _PHOTO_LISTS.items()},
+        LIST_KEY,
         label_visibility="collapsed",
         wrap=True,
     )
@@ -308,11 +326,11 @@ def show_photos(subject: Subject, table: Table, result: Result, threshold: float
         rows, told = _choose_cell(table, result)
     else:
         model_picker.keep_in_address(truth=None, called=None)
-        rows = metrics.ranked(table, kind, threshold)  # type: ignore[arg-type]
+        rows = metrics.rank_photos(table, kind, threshold)  # type: ignore[arg-type]
         told = evaluate_charts.ranked_caption(kind, table, rows, threshold)
     st.caption(told)
     edit_actions.show_last_edit(subject.dataset)
-    evaluate_cards.show(subject, table, result.guesses, rows, f"evaluate_{kind}")
+    evaluate_cards.show_photo_cards(subject, table, result.guesses, rows, f"evaluate_{kind}")
     if subject.run.training is not None:  # not of a model from elsewhere
         _train_again(subject)
 
@@ -325,7 +343,7 @@ def choose_cell(classes: Sequence[str]) -> None:
         _open_cell(classes[int(truth)], classes[int(guess)])
 
 
-def choose_mix_up(classes: Sequence[str], listed: Sequence[tuple[int, int, int]]) -> None:
+def choose_confusion(classes: Sequence[str], listed: Sequence[tuple[int, int, int]]) -> None:
     """The callback of a line of the list of mistakes: open its cell."""
     for row in st.session_state.evaluate_mix_ups.selection.rows:
         truth, guess, _ = listed[row]
@@ -333,31 +351,36 @@ def choose_mix_up(classes: Sequence[str], listed: Sequence[tuple[int, int, int]]
 
 
 def _open_cell(truth: str, guess: str) -> None:
-    st.session_state[TRUTH], st.session_state[GUESS] = truth, guess
-    st.session_state[LIST] = "cell"
+    st.session_state[TRUTH_KEY], st.session_state[GUESS_KEY] = truth, guess
+    st.session_state[LIST_KEY] = "cell"
     st.session_state.pop("evaluate_cell_page", None)
 
 
 def opened_cell(classes: Sequence[str]) -> tuple[int, int] | None:
     """The cell that is open, as (true class, answer)."""
-    if st.session_state.get(LIST) != "cell":
+    if st.session_state.get(LIST_KEY) != "cell":
         return None
-    names = (st.session_state.get(key) for key in (TRUTH, GUESS))
+    names = (st.session_state.get(key) for key in (TRUTH_KEY, GUESS_KEY))
     found = [classes.index(name) for name in names if name in classes]
     return (found[0], found[1]) if len(found) == 2 else None
 
 
-def _choose_cell(table: Table, result: Result) -> tuple[NDArray[np.int64], str]:
+def _choose_cell(table: PredictionTable, result: ThresholdMetrics) -> tuple[NDArray[np.int64], str]:
     """Let the user choose a cell also without a mouse; its rows and what it is."""
-    start = np.unravel_index(int(_mistakes(result).argmax()), result.confusion.shape)
+    start = np.unravel_index(int(_mistake_counts(result).argmax()), result.confusion.shape)
     fields = st.grid(min_column_width=170, gap="small", width=480)
     picked = []
-    for key, title, place in zip((TRUTH, GUESS), (t("Truly"), t("Called")), start, strict=True):
+    for key, title, place in zip(
+        (TRUTH_KEY, GUESS_KEY), (t("Truly"), t("Called")), start, strict=True
+    ):
         if st.session_state.get(key) not in table.classes:
             st.session_state[key] = table.classes[int(place)]
         with fields.container():
             name = st.selectbox(
-                title, list(table.classes), format_func=lambda name: shown(name, 60), key=key
+                title,
+                list(table.classes),
+                format_func=lambda name: truncate_for_display(name, 60),
+                key=key,
             )
         picked.append(table.classes.index(name))
     truth, guess = picked
@@ -367,19 +390,19 @@ def _choose_cell(table: Table, result: Result) -> tuple[NDArray[np.int64], str]:
     told = t(
         "{n:,} photos of {truth} are called {guess}; the surest come first.",
         n=len(rows),
-        truth=escape(shown(table.classes[truth], 40)),
-        guess=escape(shown(table.classes[guess], 40)),
+        truth=escape(truncate_for_display(table.classes[truth], 40)),
+        guess=escape(truncate_for_display(table.classes[guess], 40)),
     )
     return rows, told
 
 
-def _mistakes(result: Result) -> NDArray[np.int64]:
+def _mistake_counts(result: ThresholdMetrics) -> NDArray[np.int64]:
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
     return wrong
 
 
-def _train_again(subject: Subject) -> None:
+def _train_again(subject: EvaluationSubject) -> None:
     """The way to a new run with the same settings on the photos as they are now."""
     changed = subject.dataset.fingerprint != subject.run.dataset_fingerprint
     whole = str(subject.run.folder)  # the model that comes with the lab is none of the workspace
@@ -391,8 +414,8 @@ def _train_again(subject: Subject) -> None:
             key="evaluate_again",
         ):
             st.session_state["train_clone"] = whole
-            st.session_state[BEFORE] = subject.run.id
-            query = state.query(dataset=subject.dataset.id)
+            st.session_state[COMPARE_RUN_KEY] = subject.run.id
+            query = state.link_query(dataset=subject.dataset.id)
             query.pop("run", None)
             st.switch_page("pages/3_Train.py", query_params=query)
         st.caption(
@@ -406,20 +429,20 @@ def _train_again(subject: Subject) -> None:
         )
 
 
-_COMPARED = {
+_COMPARISON_LISTS = {
     "fixed": N_("Only the other is right"),
     "broken": N_("Only this one is right"),
     "neither": N_("Both are wrong"),
 }
 
 
-def show_comparison(subject: Subject, table: Table, threshold: float) -> None:
+def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshold: float) -> None:
     """The section: the other model, the counts, the sentence and the photos."""
     st.subheader(t("Against another model"), anchor=False)
     other = _choose_other(subject)
     if other is None:
         return
-    second = model_picker.answers(replace(subject, run=other))
+    second = model_picker.load_or_request_answers(replace(subject, run=other))
     if second is None:
         return
     found = metrics.compare_models(table, second, threshold)
@@ -431,31 +454,31 @@ def show_comparison(subject: Subject, table: Table, threshold: float) -> None:
             (t("Both wrong"), f"{len(found.neither):,}"),
         ]
     )
-    st.markdown(evaluate_charts.versus_caption(found, subject.run.name, other.name))
+    st.markdown(evaluate_charts.comparison_caption(found, subject.run.name, other.name))
     if len(table.classes) == 2:
         st.caption(t("Both by the threshold above, {n:.2f}.", n=threshold))
     rows = {"fixed": found.only_second, "broken": found.only_first, "neither": found.neither}
     kind = widgets.choose_one(
         t("Photos"),
-        {name: f"{t(_COMPARED[name])} ({len(some):,})" for name, some in rows.items()},
+        {name: f"{t(_COMPARISON_LISTS[name])} ({len(some):,})" for name, some in rows.items()},
         "evaluate_versus_list",
         default="fixed",
         label_visibility="collapsed",
         wrap=True,
     )
-    guesses = metrics.guesses(table, threshold)
-    evaluate_cards.show(subject, table, guesses, rows[kind], f"versus_{kind}")
+    guesses = metrics.predicted_labels(table, threshold)
+    evaluate_cards.show_photo_cards(subject, table, guesses, rows[kind], f"versus_{kind}")
 
 
-def _choose_other(subject: Subject) -> Run | None:
+def _choose_other(subject: EvaluationSubject) -> Run | None:
     found = {run.id: run for run in model_picker.comparable_models(subject.run)}
     if not found:
         st.caption(
             t("There is no other model for these classes yet. Train one, and see who is right.")
         )
         return None
-    widgets.reset_unknown("evaluate_other", found)
-    before = st.session_state.get(BEFORE)
+    widgets.reset_unknown_choice("evaluate_other", found)
+    before = st.session_state.get(COMPARE_RUN_KEY)
     key = st.selectbox(
         t("The other model"),
         list(found),
@@ -468,4 +491,4 @@ def _choose_other(subject: Subject) -> Run | None:
 
 
 def _short_name(run: Run) -> str:
-    return shown(run.name or run.id, 24)
+    return truncate_for_display(run.name or run.id, 24)

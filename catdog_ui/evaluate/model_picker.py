@@ -12,15 +12,15 @@ import streamlit as st
 
 from catdog_core import runs
 from catdog_core.analysis import predictions
-from catdog_core.analysis.predictions import Table
+from catdog_core.analysis.predictions import PredictionTable
 from catdog_core.base.errors import CatDogError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
 from catdog_core.runs import Run, default_model
 from catdog_core.runs import imported_models as guests
-from catdog_core.runs.imported_models import Guest
+from catdog_core.runs.imported_models import ImportedModel
 
 from .. import (
     format_text,
@@ -34,11 +34,11 @@ from .. import (
 )
 from ..data.source_widgets import SPLITS
 from ..i18n import escape, say, t
-from ..startup import fragment, guard
+from ..startup import guard, guarded_fragment
 
 
 @dataclass(frozen=True)
-class Subject:
+class EvaluationSubject:
     """A run's model and the photos it is asked about."""
 
     run: Run
@@ -57,7 +57,7 @@ class Subject:
 
     def written(self) -> int:
         """When the dataset's record was last written: it tells that it must be read anew."""
-        path = datasets.root() / self.dataset.id / "dataset.json"
+        path = datasets.datasets_folder() / self.dataset.id / "dataset.json"
         return path.stat().st_mtime_ns if path.is_file() else 0
 
     def fragment(self, draw: Callable[..., None], *args: Any) -> None:
@@ -67,31 +67,33 @@ class Subject:
             draw: called with this subject and `args`.
             args: whatever else it needs.
         """
-        fragment(_redraw)(self, self.written(), draw, *args)
+        guarded_fragment(_redraw)(self, self.written(), draw, *args)
 
 
-def _redraw(subject: Subject, written: int, draw: Callable[..., None], *args: Any) -> None:
+def _redraw(
+    subject: EvaluationSubject, written: int, draw: Callable[..., None], *args: Any
+) -> None:
     if subject.written() != written:
         st.rerun()  # something was decided about the photos
     draw(subject, *args)
 
 
-def choose_subject() -> Subject | None:
+def choose_subject() -> EvaluationSubject | None:
     """Choose a run, photos that fit it and a part of them; None where there is none."""
     more = other_models()
-    if not more and not runs.listing():
-        widgets.no_model(
+    if not more and not runs.list_runs():
+        widgets.show_no_model(
             t("There is no model to look at yet: it comes with a run's first whole epoch.")
         )
         import_model()
         return None
-    if not datasets.listing():
-        state.no_dataset()
+    if not datasets.list_datasets():
+        state.show_no_dataset()
         return None
     follow_address()
     fields = st.grid(min_column_width=250, gap="medium")
     with fields.container():
-        run = state.chosen_run(t("Model"), others=more)
+        run = state.choose_run(t("Model"), others=more)
     import_model()
     if run is None:
         return None
@@ -105,20 +107,20 @@ def choose_subject() -> Subject | None:
         st.info(t("This run has no model yet: one appears with the first whole epoch."))
         return None
     with fields.container():
-        dataset = _dataset(run)
+        dataset = _choose_dataset(run)
     if dataset is None:
         return None
     with fields.container():
-        return Subject(run, dataset, _split(dataset))
+        return EvaluationSubject(run, dataset, _choose_split(dataset))
 
 
 def fitting_datasets(run: Run) -> list[Dataset]:
     """The datasets whose classes a run's model knows, its own first."""
-    every = [d for d in datasets.listing() if set(d.classes) == set(run.classes)]
-    return sorted(every, key=lambda dataset: not is_own(run, dataset))
+    every = [d for d in datasets.list_datasets() if set(d.classes) == set(run.classes)]
+    return sorted(every, key=lambda dataset: not is_training_dataset(run, dataset))
 
 
-def is_own(run: Run, dataset: Dataset) -> bool:
+def is_training_dataset(run: Run, dataset: Dataset) -> bool:
     """Whether a run was trained with this dataset, or with one of the very same photos."""
     return dataset.id == run.dataset_id or dataset.fingerprint == run.dataset_fingerprint
 
@@ -127,43 +129,45 @@ def comparable_models(run: Run) -> list[Run]:
     """All other models that tell the same classes apart, the newest runs first."""
     return [
         other
-        for other in [*runs.listing(), *other_models()]
+        for other in [*runs.list_runs(), *other_models()]
         if other.id != run.id and other.best_model and set(other.classes) == set(run.classes)
     ]
 
 
 def other_models() -> list[Run]:
     """The models that were not trained here: the one that comes with the lab, uploaded ones."""
-    ready = default_model.run()
+    ready = default_model.load_default_run()
     own = [replace(ready, name=t("default, comes with the lab"))] if ready else []
     return [*own, *imported_models()]
 
 
 def model_title(run: Run) -> str:
     """A run's name with its time, or what the model that comes with the lab is called."""
-    name = shown(run.name or run.id)
-    return name if is_shipped(run) else f"{name} · {format_text.moment(run.created)}"
+    name = truncate_for_display(run.name or run.id)
+    return (
+        name if is_default_model(run) else f"{name} · {format_text.format_timestamp(run.created)}"
+    )
 
 
-def is_shipped(run: Run) -> bool:
+def is_default_model(run: Run) -> bool:
     """Whether this is the model that comes with the lab."""
-    return run.folder == default_model.folder()
+    return run.folder == default_model.default_model_folder()
 
 
-def answers(subject: Subject) -> Table | None:
+def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | None:
     """What the model says of the photos; where that is not known, why, and how to find out."""
-    found = predictions.read(subject.run.folder, subject.dataset, subject.split)
+    found = predictions.read_predictions(subject.run.folder, subject.dataset, subject.split)
     if found.table is None or job_fragment.is_running(subject.key):
         job_fragment.watch_job(subject.key, partial(_pass_panel, subject, found.problem))
     return found.table
 
 
-def cautions(subject: Subject) -> None:
+def show_cautions(subject: EvaluationSubject) -> None:
     """What to keep in mind about figures on these photos."""
     run, dataset, split = subject.run, subject.dataset, subject.split
     if imported_model_of(run) is not None:
         st.caption(t("Which photos this model has learnt from is not known here."))
-    elif not is_own(run, dataset):
+    elif not is_training_dataset(run, dataset):
         st.caption(t("The model was trained with another dataset than this one."))
     elif split == "train":
         st.caption(
@@ -171,7 +175,7 @@ def cautions(subject: Subject) -> None:
         )
     elif split == "validation":
         st.caption(t("The best epoch was chosen by these photos: on others, expect a little less."))
-    learnt = _learnt(subject)
+    learnt = _count_learnt_photos(subject)
     if split != "train" and learnt:
         st.warning(
             t(
@@ -183,53 +187,53 @@ def cautions(subject: Subject) -> None:
         )
 
 
-def _dataset(run: Run) -> Dataset | None:
+def _choose_dataset(run: Run) -> Dataset | None:
     found = {dataset.id: dataset for dataset in fitting_datasets(run)}
     if not found:
         st.info(
             t(
                 "None of your datasets has the classes this model knows: {names}.",
-                names=escape(shown(", ".join(run.classes), 120)),
+                names=escape(truncate_for_display(", ".join(run.classes), 120)),
             )
         )
         return None
     key = f"evaluate_dataset_{run.id}"
-    widgets.reset_unknown(key, found)
+    widgets.reset_unknown_choice(key, found)
     chosen = st.selectbox(
         t("Photos of"),
         list(found),
-        format_func=lambda key: shown(found[key].name),
+        format_func=lambda key: truncate_for_display(found[key].name),
         key=key,
         persist_state="session",
     )
     return found[chosen]
 
 
-def _split(dataset: Dataset) -> str:
+def _choose_split(dataset: Dataset) -> str:
     counts = {split: sum(row.values()) for split, row in dataset.counts().items()}
-    if st.session_state.get(PART) not in counts:
+    if st.session_state.get(PART_KEY) not in counts:
         start = "validation" if "validation" in counts else next(iter(counts))
-        st.session_state[PART] = start
+        st.session_state[PART_KEY] = start
     names = {split: f"{t(SPLITS[split])} {count:,}" for split, count in counts.items()}
-    split = widgets.choose_one(t("Part"), names, PART, persist_state="session")
+    split = widgets.choose_one(t("Part"), names, PART_KEY, persist_state="session")
     keep_in_address(part=split)
     return split
 
 
-def _learnt(subject: Subject) -> int:
+def _count_learnt_photos(subject: EvaluationSubject) -> int:
     """How many of the photos the model was trained with, as far as can be told."""
     run, dataset = subject.run, subject.dataset
     if run.dataset_id != dataset.id or run.dataset_fingerprint == dataset.fingerprint:
         return 0
     try:
-        then = datasets.as_of(dataset.id, run.dataset_fingerprint)
+        then = datasets.load_dataset_as_of(dataset.id, run.dataset_fingerprint)
     except CatDogError:
         return 0
     trained = {item.file for item in then.items("train")}
     return sum(item.file in trained for item in dataset.items(subject.split))
 
 
-def _pass_panel(subject: Subject, problem: str, job: Job | None) -> None:
+def _pass_panel(subject: EvaluationSubject, problem: str, job: Job | None) -> None:
     """The button that begins a pass, or how far it is."""
     if job is not None and job.status == "running":
         told = (
@@ -244,7 +248,7 @@ def _pass_panel(subject: Subject, problem: str, job: Job | None) -> None:
         )
         job_fragment.progress_row(job, told, f"stop_{subject.key}")
         return
-    job_fragment.job_error(job)
+    job_fragment.show_job_error(job)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         n = len(subject.dataset.items(subject.split))
         visitors.action_button(
@@ -261,8 +265,8 @@ def _pass_panel(subject: Subject, problem: str, job: Job | None) -> None:
         st.caption(f"{t(problem)} {once}", width="content")
 
 
-def _run_pass(subject: Subject, job: Job) -> None:
-    loaders.evaluate(subject.run.folder, subject.dataset, subject.split, job)
+def _run_pass(subject: EvaluationSubject, job: Job) -> None:
+    loaders.evaluate_run(subject.run.folder, subject.dataset, subject.split, job)
 
 
 _IMPORT_ERROR = "evaluate_guest_said"
@@ -270,12 +274,12 @@ _IMPORT_ERROR = "evaluate_guest_said"
 
 def imported_models() -> list[Run]:
     """The models from elsewhere, as the page's choice of models takes them."""
-    return [guest.run for guest in guests.listing()]
+    return [guest.run for guest in guests.list_imported_models()]
 
 
-def imported_model_of(run: Run) -> Guest | None:
+def imported_model_of(run: Run) -> ImportedModel | None:
     """The model from elsewhere that stands behind a run, if one does."""
-    return guests.of(run.folder)
+    return guests.find_imported_model(run.folder)
 
 
 def import_model() -> None:
@@ -286,7 +290,7 @@ def import_model() -> None:
     name = t("A model file from elsewhere")
     with st.expander(name, icon=":material/upload_file:", key="evaluate_guest"), guard():
         found = model_upload.upload_model(
-            "evaluate", [d.classes for d in datasets.listing()], "run a job"
+            "evaluate", [d.classes for d in datasets.list_datasets()], "run a job"
         )
         if found is None:
             st.caption(
@@ -307,7 +311,7 @@ def import_model() -> None:
         )
 
 
-def imported_model_actions(guest: Guest) -> None:
+def imported_model_actions(guest: ImportedModel) -> None:
     """How a chosen model from elsewhere is asked, and the way to let it go."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
@@ -315,7 +319,7 @@ def imported_model_actions(guest: Guest) -> None:
                 "From elsewhere: it takes values of {scale} and calls its outputs, in their order,"
                 " {names}.",
                 scale=guest.scale.replace("..", "–"),
-                names=escape(shown(", ".join(guest.classes), 120)),
+                names=escape(truncate_for_display(", ".join(guest.classes), 120)),
             ),
             width="stretch",
         )
@@ -331,28 +335,32 @@ def imported_model_actions(guest: Guest) -> None:
         )
 
 
-def _keep_model(found: model_upload.Upload) -> None:
+def _keep_model(found: model_upload.UploadedModel) -> None:
     try:
-        guest = guests.keep(found.data, found.name, found.model.classes, found.scale)
+        guest = guests.register_imported_model(
+            found.data, found.name, found.model.classes, found.scale
+        )
     except CatDogError as error:
         st.session_state[_IMPORT_ERROR] = error
     else:
         st.query_params["run"] = guest.folder.name
 
 
-def _remove_model(guest: Guest) -> None:
+def _remove_model(guest: ImportedModel) -> None:
     try:
-        trash_view.deleted(guests.remove(guest))
+        trash_view.remember_deleted(guests.remove_imported_model(guest))
     except CatDogError as error:
         st.session_state[_IMPORT_ERROR] = error
 
 
-PART, TRUTH, GUESS, LIST = (f"evaluate_{name}" for name in ("split", "truth", "guess", "list"))
+PART_KEY, TRUTH_KEY, GUESS_KEY, LIST_KEY = (
+    f"evaluate_{name}" for name in ("split", "truth", "guess", "list")
+)
 """The keys of the page's widgets whose values `keep` writes into the address."""
-THRESHOLD = "threshold"
+THRESHOLD_KEY = "threshold"
 """The key of the slider, and its name in the address, to which it is bound: written by hand, each
 step would be one of the browser's history, too."""
-_ADDRESS_NAMES = {"part": PART, "truth": TRUTH, "called": GUESS}
+_ADDRESS_NAMES = {"part": PART_KEY, "truth": TRUTH_KEY, "called": GUESS_KEY}
 _KNOWN_ADDRESS = "evaluate_link"  # the address as this session last wrote or followed it
 
 
@@ -367,7 +375,7 @@ def follow_address() -> None:
         if text != known.get(name):
             st.session_state[_ADDRESS_NAMES[name]] = text
     if {"truth", "called"} <= asked.keys() and asked != known:
-        st.session_state[LIST] = "cell"
+        st.session_state[LIST_KEY] = "cell"
     st.session_state[_KNOWN_ADDRESS] = asked
 
 

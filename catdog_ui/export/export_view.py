@@ -11,16 +11,16 @@ import streamlit as st
 from catdog_core import export
 from catdog_core.base import files, jobs, report_language
 from catdog_core.base.errors import CatDogError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
-from catdog_core.export import Exporter, Made, bundle_import, report, usage
-from catdog_core.export.bundle_import import Brought
-from catdog_core.export.export_cache import Shelf
+from catdog_core.export import Exporter, ExportResult, bundle_import, report, usage
+from catdog_core.export.bundle_import import ImportedBundle
+from catdog_core.export.export_cache import ExportCache
 from catdog_core.runs import Run, default_model
 
 from .. import format_text, gallery, job_fragment, loaders, state, uploads, visitors, widgets
 from ..i18n import N_, escape, language, say, t
-from ..startup import fragment
+from ..startup import guarded_fragment
 
 _GROUPS = {
     "model": (
@@ -47,28 +47,30 @@ _ICONS = {
 }
 
 
-POLL = 0.7
+POLL_SECONDS = 0.7
 """Seconds between two looks while something is being made."""
 
 
 def choose_run() -> Run | None:
     """Let the user choose a run with a model; None, and what to do, where it has none."""
-    ready = default_model.run()
-    run = state.chosen_run(t("Run"), [ready] if ready else [])
+    ready = default_model.load_default_run()
+    run = state.choose_run(t("Run"), [ready] if ready else [])
     if run is None:
         return None
     if run.is_history:
         offer_report(run)
         return None
     if run.training is None or run.best_model is None:
-        widgets.no_model(t("This run has no model yet: one appears with the first whole epoch."))
+        widgets.show_no_model(
+            t("This run has no model yet: one appears with the first whole epoch.")
+        )
         return None
     size = run.training.image_size
     gallery.metric_row(
         [
             (t("Network"), run.model),
             (t("Photos"), f"{size} × {size} px"),
-            (t("Classes"), shown(", ".join(run.classes), 40)),
+            (t("Classes"), truncate_for_display(", ".join(run.classes), 40)),
         ]
     )
     return run
@@ -76,7 +78,7 @@ def choose_run() -> Run | None:
 
 def show_formats(run: Run) -> None:
     """A card a format, in their groups; they redraw themselves while one is being made."""
-    shelf = Shelf(run.folder, run.classes, language())
+    shelf = ExportCache(run.folder, run.classes, language())
     if shelf.dataset is None:
         st.caption(
             t(
@@ -86,10 +88,10 @@ def show_formats(run: Run) -> None:
         )
     running = _is_any_running(run)
     # One fragment for all: of several clicks in a row the last one draws them all.
-    fragment(_cards, POLL if running else None)(run, shelf, running)
+    guarded_fragment(_format_cards, POLL_SECONDS if running else None)(run, shelf, running)
 
 
-def _cards(run: Run, shelf: Shelf, was_running: bool) -> None:
+def _format_cards(run: Run, shelf: ExportCache, was_running: bool) -> None:
     if _is_any_running(run) != was_running:
         st.rerun()  # the whole page begins to look, or need not any more
     for group, (title, about) in _GROUPS.items():
@@ -101,19 +103,19 @@ def _cards(run: Run, shelf: Shelf, was_running: bool) -> None:
         cards = st.grid(min_column_width=280, gap="medium")
         for kind in kinds:
             with cards.container(), st.container(border=True, height="stretch"):
-                _card(run, shelf, export.FORMATS[kind])
+                _format_card(run, shelf, export.FORMATS[kind])
 
 
 def _is_any_running(run: Run) -> bool:
-    found = (jobs.get(_key(run, kind)) for kind in export.FORMATS)
+    found = (jobs.get_job(_job_key(run, kind)) for kind in export.FORMATS)
     return any(job is not None and job.status == "running" for job in found)
 
 
-def _key(run: Run, kind: str) -> str:
+def _job_key(run: Run, kind: str) -> str:
     return f"export-{kind}-{run.id}"
 
 
-def _card(run: Run, shelf: Shelf, exporter: Exporter) -> None:
+def _format_card(run: Run, shelf: ExportCache, exporter: Exporter) -> None:
     icon = _ICONS.get(exporter.kind, ":material/description:")
     st.markdown(f"{icon} **{t(exporter.label)}** &nbsp; `{exporter.extension}`")
     st.caption(t(exporter.about))
@@ -122,13 +124,13 @@ def _card(run: Run, shelf: Shelf, exporter: Exporter) -> None:
         return
     made = shelf.find(exporter.kind)
     if made is None:
-        _make_button(shelf, exporter, _key(run, exporter.kind))
+        _make_button(shelf, exporter, _job_key(run, exporter.kind))
     else:
         _made_file(run, exporter, made)
 
 
-def _made_file(run: Run, exporter: Exporter, made: Made) -> None:
-    st.markdown(f"**{format_text.size(made.bytes)}**")
+def _made_file(run: Run, exporter: Exporter, made: ExportResult) -> None:
+    st.markdown(f"**{format_text.format_bytes(made.bytes)}**")
     if made.parity is not None:
         st.caption(parity_text(made.parity))
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -142,10 +144,10 @@ def _made_file(run: Run, exporter: Exporter, made: Made) -> None:
             key=f"download_{exporter.kind}",
         )
         with st.popover(t("How to use it"), icon=":material/code:"):
-            _usage(run, exporter)
+            _usage_code(run, exporter)
 
 
-def _usage(run: Run, exporter: Exporter) -> None:
+def _usage_code(run: Run, exporter: Exporter) -> None:
     assert run.training is not None
     name = _file_name(run, exporter)
     if exporter.group != "model":
@@ -154,7 +156,7 @@ def _usage(run: Run, exporter: Exporter) -> None:
     if exporter.is_folder:
         st.caption(t("Unpack the zip first; these lines stand beside the folder `model` in it."))
         name = "model"
-    text = usage.text(exporter.kind, name, run.classes, run.training.image_size)
+    text = usage.build_usage_code(exporter.kind, name, run.classes, run.training.image_size)
     st.code(text, language="python", wrap_lines=True)
     if exporter.kind == "saved_model":
         st.caption(t("For a web page, convert the folder where TensorFlow.js is installed:"))
@@ -167,34 +169,43 @@ def _file_name(run: Run, exporter: Exporter) -> str:
     extensions = [one.extension for one in export.FORMATS.values()]
     unique = extensions.count(exporter.extension) == 1 or exporter.kind == "litert"
     end = "" if unique else f"-{exporter.kind.replace('_', '-')}"
-    return f"{loaders.stem(run)}{end}{exporter.extension}"
+    return f"{loaders.download_stem(run)}{end}{exporter.extension}"
 
 
-def _make_button(shelf: Shelf, exporter: Exporter, key: str) -> None:
+def _make_button(shelf: ExportCache, exporter: Exporter, key: str) -> None:
     """The button that makes a file, or how far it is."""
-    job = jobs.get(key)
+    job = jobs.get_job(key)
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/hourglass_top: {t(job.phase or _STARTS)}", width="stretch")
+            st.markdown(
+                f":material/hourglass_top: {t(job.phase or _STARTING_TEXT)}", width="stretch"
+            )
             job_fragment.stop_button(job, f"stop_{key}")
         return
-    job_fragment.job_error(job)
+    job_fragment.show_job_error(job)
     visitors.action_button(
-        t("Make"), f"make_{key}", "run a job", _start, shelf, exporter.kind, key, icon="build"
+        t("Make"),
+        f"make_{key}",
+        "run a job",
+        _start_export,
+        shelf,
+        exporter.kind,
+        key,
+        icon="build",
     )
 
 
-_STARTS = N_("Loading TensorFlow…")
+_STARTING_TEXT = N_("Loading TensorFlow…")
 
 
-def _start(shelf: Shelf, kind: str, key: str) -> None:
+def _start_export(shelf: ExportCache, kind: str, key: str) -> None:
     try:
-        jobs.start(key, partial(_work, shelf, kind))
+        jobs.start_background_job(key, partial(_run_export, shelf, kind))
     except CatDogError as error:  # a visitor who may not
         st.toast(escape(say(error)), icon=":material/lock:")
 
 
-def _work(shelf: Shelf, kind: str, job: Job) -> Path:
+def _run_export(shelf: ExportCache, kind: str, job: Job) -> Path:
     def phase(message: str) -> None:
         job.tell(message, 0, 0)
         if job.stopped():
@@ -213,7 +224,11 @@ def parity_text(told: dict[str, Any]) -> str:
             package=f"`{told['missing']}`",
         )
     photos = (
-        t("{n} photos of “{name}”", n=told["photos"], name=escape(shown(told["dataset"], 40)))
+        t(
+            "{n} photos of “{name}”",
+            n=told["photos"],
+            name=escape(truncate_for_display(told["dataset"], 40)),
+        )
         if told["dataset"]
         else t("{n} drawn pets", n=told["photos"])
     )
@@ -254,7 +269,7 @@ def offer_report(run: Run) -> None:
     st.download_button(
         t("Download the report"),
         data=lambda: _report_bytes(run, code),
-        file_name=f"{loaders.stem(run)}.html",
+        file_name=f"{loaders.download_stem(run)}.html",
         mime="text/html",
         icon=":material/summarize:",
         type="primary",
@@ -266,14 +281,14 @@ def offer_report(run: Run) -> None:
 def _report_bytes(run: Run, code: str) -> bytes:
     with files.temporary_folder("report") as folder:
         path = folder / "report.html"
-        report.html(run.folder, path, report_language.of(code), code)
+        report.html(run.folder, path, report_language.get_translator(code), code)
         return path.read_bytes()
 
 
-_BROUGHT = "export_brought"
+_IMPORTED = "export_brought"
 
 
-def import_section() -> None:
+def render_bundle_import() -> None:
     """A place for the zip, and what came of it."""
     st.subheader(t("Bring a run in"), anchor=False)
     st.caption(
@@ -285,36 +300,36 @@ def import_section() -> None:
     file = st.file_uploader(
         t("Bundle, a zip"),
         type="zip",
-        max_upload_size=uploads.limit(),
+        max_upload_size=uploads.register_upload_limit(),
         key="export_bundle",
-        **visitors.gate("train"),
+        **visitors.permission_kwargs("train"),
     )
     if file is None:
-        st.session_state.pop(_BROUGHT, None)
+        st.session_state.pop(_IMPORTED, None)
         return
-    if st.session_state.get(_BROUGHT, ("", None))[0] != file.file_id and visitors.action_button(
+    if st.session_state.get(_IMPORTED, ("", None))[0] != file.file_id and visitors.action_button(
         t("Bring it in"), "export_bring", "train", icon="input", type="primary"
     ):
         try:
             with st.spinner(
                 t("Looking at the bundle; its models are tried in a process of their own…")
             ):
-                st.session_state[_BROUGHT] = (file.file_id, bundle_import.bring(file))
+                st.session_state[_IMPORTED] = (file.file_id, bundle_import.import_bundle(file))
         except CatDogError as error:
             st.error(escape(say(error)), icon=":material/error:")
             return
         st.rerun()  # the run stands in every list now
-    known, found = st.session_state.get(_BROUGHT, ("", None))
+    known, found = st.session_state.get(_IMPORTED, ("", None))
     if known == file.file_id:
-        _imported(found)
+        _show_imported_run(found)
 
 
-def _imported(found: Brought) -> None:
+def _show_imported_run(found: ImportedBundle) -> None:
     run = found.run
     st.success(
         t(
             "“{name}” is here, with {n} trained epochs.",
-            name=escape(shown(run.name)),
+            name=escape(truncate_for_display(run.name)),
             n=len(run.epochs),
         ),
         icon=":material/check_circle:",
@@ -324,7 +339,7 @@ def _imported(found: Brought) -> None:
             t(
                 "To resume it, add the photos it was trained with, “{name}”, on the Data page: they"
                 " are recognised by their content.",
-                name=escape(shown(run.dataset_name)),
+                name=escape(truncate_for_display(run.dataset_name)),
             )
         )
     with st.container(horizontal=True):
@@ -334,5 +349,5 @@ def _imported(found: Brought) -> None:
             ("pages/3_Train.py", t("Resume it"), ":material/play_arrow:"),
         ):
             if page != "pages/3_Train.py" or (run.can_resume and found.dataset is not None):
-                query = state.query(run=run.id)
+                query = state.link_query(run=run.id)
                 st.page_link(page, label=label, icon=icon, query_params=query)

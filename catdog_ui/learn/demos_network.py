@@ -9,28 +9,28 @@ from catdog_core.analysis import histories
 from catdog_core.base.errors import SettingsError
 from catdog_core.imaging import decode
 from catdog_core.learn import numpy_ops, run_facts
-from catdog_core.learn.numpy_ops import Grey
+from catdog_core.learn.numpy_ops import GreyImage
 from catdog_core.models import architecture
 
 from .. import captions, charts, format_text, gallery, state, widgets
 from ..data.source_widgets import SPLITS
 from ..i18n import escape, say, t
 from . import learner_context
-from .learner_context import Learner
+from .learner_context import LearnerContext
 
-_ROW = 36_992  # numbers before the last layer of the notes' network
+_LAST_LAYER_INPUTS = 36_992  # numbers before the last layer of the notes' network
 
 
-def convolution(who: Learner) -> None:
+def show_convolution(who: LearnerContext) -> None:
     """A filter on the learner's photo: the sums, and what ReLU leaves of them."""
-    photo = _grey(who)
+    photo = _load_grey_photo(who)
     if photo is None:
         return
     kernels = {name: t(kernel[0]) for name, kernel in numpy_ops.KERNELS.items()}
     kernel = widgets.choose_one(t("Filter"), kernels, "learn_kernel", default="edges", wrap=True)
     sums = numpy_ops.convolve(photo, kernel)
     left = numpy_ops.relu(sums)
-    _pictures(
+    _show_pictures(
         [photo, sums, left],
         [
             t("the photo, {n} × {n}", n=photo.shape[0]),
@@ -50,16 +50,16 @@ def convolution(who: Learner) -> None:
     learner_context.another_photo_button()
 
 
-def pooling(who: Learner) -> None:
+def show_pooling(who: LearnerContext) -> None:
     """A map of edges, pooled twice, and one of its places in numbers."""
-    photo = _grey(who)
+    photo = _load_grey_photo(who)
     if photo is None:
         return
     found = numpy_ops.relu(numpy_ops.convolve(photo, "edges"))
     once = numpy_ops.max_pool(found)
     twice = numpy_ops.max_pool(once)
     maps = [found, once, twice]
-    _pictures(maps, [t("{h} × {w}", h=m.shape[0], w=m.shape[1]) for m in maps])
+    _show_pictures(maps, [t("{h} × {w}", h=m.shape[0], w=m.shape[1]) for m in maps])
     rows, columns = np.unravel_index(int(once.argmax()), once.shape)
     top, left = max(2 * int(rows) - 2, 0), max(2 * int(columns) - 2, 0)
     part = found[top : top + 4, left : left + 4]
@@ -70,7 +70,7 @@ def pooling(who: Learner) -> None:
     learner_context.another_photo_button()
 
 
-def network_table(who: Learner) -> None:
+def show_network_table(who: LearnerContext) -> None:
     """The table of the notes' networks for any size of photos."""
     name = widgets.choose_one(
         t("Network"),
@@ -81,11 +81,11 @@ def network_table(who: Learner) -> None:
     )
     size = st.slider(t("Side of the photos in pixels"), 32, 224, 150, 2, key="learn_side")
     try:
-        rows = architecture.layers(name, size, max(int(who.facts["classes"]), 2))
+        rows = architecture.list_model_layers(name, size, max(int(who.facts["classes"]), 2))
     except SettingsError as error:
         st.warning(escape(say(error)))
         return
-    widgets.table(
+    widgets.show_table(
         {
             t("Layer"): [f"{row.kind} {row.detail}".strip() for row in rows],
             t("Output"): [" × ".join(f"{n:,}" for n in row.output_shape) for row in rows],
@@ -98,34 +98,34 @@ def network_table(who: Learner) -> None:
         t(
             "{n:,} parameters in all. The convolutions' stay the same for any size; the last"
             " layer's follow it.",
-            n=architecture.parameters(rows),
+            n=architecture.count_parameters(rows),
         )
     )
 
 
-def dropout(who: Learner) -> None:
+def show_dropout(who: LearnerContext) -> None:
     """A row of numbers in training, with half of them gone."""
     del who
     rate = st.slider(t("Dropped share"), 0.0, 0.9, 0.5, 0.1, key="learn_rate")
     seed = st.session_state.get("learn_drop", 0)
     values = np.random.default_rng(7).random((16, 16)) * 0.9 + 0.1
-    left = numpy_ops.dropped(values, rate, seed)
+    left = numpy_ops.apply_dropout(values, rate, seed)
     pictures = [
-        np.kron(numpy_ops.as_picture(v), np.ones((12, 12, 1), np.uint8))
+        np.kron(numpy_ops.to_picture(v), np.ones((12, 12, 1), np.uint8))
         for v in (values, np.minimum(left, 1.0))
     ]
-    gallery.grid(
-        [decode.encode(picture, "png") for picture in pictures],
+    gallery.image_grid(
+        [decode.encode_photo(picture, "png") for picture in pictures],
         captions=[t("in validation and prediction"), t("in this training step")],
         columns=2,
         width=420,
     )
-    gone = int((numpy_ops.dropped(np.ones(_ROW), rate, seed) == 0).sum())
+    gone = int((numpy_ops.apply_dropout(np.ones(_LAST_LAYER_INPUTS), rate, seed) == 0).sum())
     st.caption(
         t(
             "Each square is one number, black is zero. Of the {row:,} numbers before the notes'"
             " last layer this step drops {gone:,}.",
-            row=_ROW,
+            row=_LAST_LAYER_INPUTS,
             gone=gone,
         )
     )
@@ -138,7 +138,7 @@ def dropout(who: Learner) -> None:
     )
 
 
-def sigmoid(who: Learner) -> None:
+def show_sigmoid(who: LearnerContext) -> None:
     """A sum, pressed into a probability; softmax of two sums says the same."""
     score = st.slider(t("Sum of the last layer"), -6.0, 6.0, 1.0, 0.1, key="learn_score")
     x = [step / 10 for step in range(-60, 61)]
@@ -168,15 +168,15 @@ def sigmoid(who: Learner) -> None:
     )
 
 
-def _grey(who: Learner) -> Grey | None:
+def _load_grey_photo(who: LearnerContext) -> GreyImage | None:
     assert who.dataset is not None
     found = learner_context.current_photo(who.dataset)
-    return None if found is None else numpy_ops.grey(found[1])
+    return None if found is None else numpy_ops.to_grey(found[1])
 
 
-def _pictures(maps: list[Grey], captions: list[str]) -> None:
-    gallery.grid(
-        [decode.encode(numpy_ops.as_picture(one), "png") for one in maps],
+def _show_pictures(maps: list[GreyImage], captions: list[str]) -> None:
+    gallery.image_grid(
+        [decode.encode_photo(numpy_ops.to_picture(one), "png") for one in maps],
         captions=captions,
         columns=len(maps),
         least=110,
@@ -187,7 +187,7 @@ _RATES = (0.01, 0.05, 0.2, 0.5, 0.9, 1.02)
 _NOTES_SECONDS = 20
 
 
-def loss(who: Learner) -> None:
+def show_loss(who: LearnerContext) -> None:
     """The loss of one answer, by the probability the true class got."""
     given = st.slider(
         t("Probability given to the true class"), 0.01, 0.99, 0.6, 0.01, key="learn_given"
@@ -216,10 +216,10 @@ def loss(who: Learner) -> None:
     )
 
 
-def learning_rate(who: Learner) -> None:
+def show_learning_rate(who: LearnerContext) -> None:
     """Steps down into a valley, too small, fitting or too large."""
     rate = st.select_slider(t("Learning rate"), _RATES, 0.2, key="learn_lr")
-    places = numpy_ops.descent(float(rate))
+    places = numpy_ops.gradient_descent(float(rate))
     x = [step / 20 for step in range(-30, 31)]
     seen = [place for place in places if abs(place) <= 1.5]
     learner_context.draw_curve(
@@ -250,7 +250,7 @@ def learning_rate(who: Learner) -> None:
     )
 
 
-def steps(who: Learner) -> None:
+def show_steps(who: LearnerContext) -> None:
     """What batch size and epochs come to for the learner's photos."""
     facts = who.facts
     batch = st.slider(t("Batch size"), 1, 100, min(int(facts["batch"]), 100), key="learn_size")
@@ -280,7 +280,7 @@ def steps(who: Learner) -> None:
     )
 
 
-def validation(who: Learner) -> None:
+def show_validation_split(who: LearnerContext) -> None:
     """The parts of the learner's dataset."""
     assert who.dataset is not None
     counts = who.dataset.counts()
@@ -299,16 +299,16 @@ def validation(who: Learner) -> None:
     st.caption(t("{share:.0%} of your photos are kept back for validation.", share=share))
 
 
-def result(who: Learner) -> None:
+def show_result(who: LearnerContext) -> None:
     """The class's result beside the learner's."""
-    facts, notes = who.facts, run_facts.CLASS
+    facts, notes = who.facts, run_facts.NOTES_METRICS
     names = {
         "loss": t("training loss"),
         "accuracy": t("training accuracy"),
         "val_loss": t("validation loss"),
         "val_accuracy": t("validation accuracy"),
     }
-    widgets.table(
+    widgets.show_table(
         {
             t("last epoch"): [*names.values(), t("seconds an epoch"), t("epochs")],
             t("the class"): [
@@ -330,12 +330,12 @@ def result(who: Learner) -> None:
         t(
             "Your validation accuracy is {points} away from the class's. Other photos, other"
             " epochs: it says little about which network is better.",
-            points=format_text.points(better),
+            points=format_text.format_points(better),
         )
     )
 
 
-def save(who: Learner) -> None:
+def show_saved_model(who: LearnerContext) -> None:
     """The size of the learner's model file, and where its bytes go."""
     assert who.run is not None
     model = who.run.best_model
@@ -360,24 +360,24 @@ def save(who: Learner) -> None:
     )
 
 
-def overfitting(who: Learner) -> None:
+def show_overfitting(who: LearnerContext) -> None:
     """The two plots of the class, of the learner's run, with the verdict."""
     assert who.run is not None and who.run.training is not None
     run = who.run
-    curve = charts.Curve(
+    curve = charts.LearningCurve(
         epochs=run.epochs,
         planned=len(run.epochs),
         classes=max(len(run.classes), 2),
         best=run.best_epoch,
     )
-    found = histories.of_run(run)
-    st.html(charts.live_legend())
+    found = histories.diagnose_run(run)
+    st.html(charts.live_legend_html())
     with st.grid(2, min_column_width=190, gap="small"):
         for metric in charts.METRICS:
-            figure = charts.live(metric, curve)
+            figure = charts.live_figure(metric, curve)
             charts.draw_gap(figure, metric, run.epochs)
             charts.mark_overfitting(figure, found.since)
-            widgets.plot(
+            widgets.plot_figure(
                 figure,
                 key=f"learn_{metric}",
                 alt=t("Training and validation over the epochs of your run"),

@@ -11,7 +11,7 @@ from catdog_core import runs
 from catdog_core.analysis import heatmap
 from catdog_core.augmentation import augment
 from catdog_core.base.errors import PhotoError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import class_color
 from catdog_core.config import NO_AUGMENTATION, PRESETS, Augmentation
 from catdog_core.data.datasets import Dataset
@@ -24,15 +24,15 @@ from .. import charts, format_text, gallery, widgets
 from ..data import batch_view, split_view
 from ..i18n import escape, t
 from . import learner_context
-from .learner_context import Learner
+from .learner_context import LearnerContext
 
-_PATCH, _AT = 6, (58, 62)  # pixels: the side of the part looked at, and its place
+_PATCH, _PATCH_CORNER = 6, (58, 62)  # pixels: the side of the part looked at, and its place
 _TIMED = 12
 _SQUARES = (150, 64, 32)
 _FEW = 3
 
 
-def little_data(who: Learner) -> None:
+def show_little_data(who: LearnerContext) -> None:
     """The learner's count beside what counts as little and as much."""
     names = [
         t("your training photos"),
@@ -59,18 +59,20 @@ def little_data(who: Learner) -> None:
     )
 
 
-def photo_array(who: Learner) -> None:
+def show_photo_array(who: LearnerContext) -> None:
     """A part of a photo, enlarged, beside its numbers."""
-    found = _learner_photo(who)
+    found = _load_current_photo(who)
     if found is None:
         return
-    photo, patch = found, _patch(found)
-    top, left = _AT
+    photo, patch = found, _cut_patch(found)
+    top, left = _PATCH_CORNER
     large = np.kron(patch, np.ones((25, 25, 1), dtype=np.uint8))
-    gallery.grid(
+    gallery.image_grid(
         [
-            decode.encode(heatmap.framed(photo, (top, left, top + _PATCH, left + _PATCH))),
-            decode.encode(large, "png"),
+            decode.encode_photo(
+                heatmap.draw_frame(photo, (top, left, top + _PATCH, left + _PATCH))
+            ),
+            decode.encode_photo(large, "png"),
         ],
         captions=[
             t("Your photo, {n} pixels a side", n=photo.shape[0]),
@@ -96,12 +98,12 @@ def photo_array(who: Learner) -> None:
     learner_context.another_photo_button()
 
 
-def rescale(who: Learner) -> None:
+def show_rescaling(who: LearnerContext) -> None:
     """The same numbers before and after the network's first layer."""
-    found = _learner_photo(who)
+    found = _load_current_photo(who)
     if found is None:
         return
-    red = _patch(found)[:, :, 0]
+    red = _cut_patch(found)[:, :, 0]
     with st.grid(2, min_column_width=330, gap="small"):
         with st.container():
             st.markdown(t("**As read**"))
@@ -122,13 +124,14 @@ def rescale(who: Learner) -> None:
     learner_context.another_photo_button()
 
 
-def read_again(who: Learner) -> None:
+def show_reading_time(who: LearnerContext) -> None:
     """How long reading takes on this very machine, and what it adds up to."""
     assert who.dataset is not None
     paths = [item.path for item in who.dataset.items("train")[:_TIMED]]
     start = perf_counter()
     good = sum(
-        not isinstance(photo, PhotoError) for photo in decode.load_all(paths, learner_context.SIZE)
+        not isinstance(photo, PhotoError)
+        for photo in decode.load_photos(paths, learner_context.SIZE)
     )
     each = (perf_counter() - start) / max(len(paths), 1)
     epoch, epochs = each * who.facts["photos"], who.facts["epochs"]
@@ -150,14 +153,19 @@ def read_again(who: Learner) -> None:
     st.button(t("Read them again"), icon=":material/refresh:", key="learn_read")
 
 
-def tfrecord(who: Learner) -> None:
+def show_record(who: LearnerContext) -> None:
     """What a record of one photo is made of, byte by byte."""
     assert who.dataset is not None
     found = learner_context.current_photo(who.dataset)
     if found is None:
         return
     item, photo = found
-    gallery.grid([decode.encode(photo)], alts=[shown(item.file, 60)], columns=1, width=120)
+    gallery.image_grid(
+        [decode.encode_photo(photo)],
+        alts=[truncate_for_display(item.file, 60)],
+        columns=1,
+        width=120,
+    )
     file = item.path.stat().st_size if item.path.exists() else 0
     raw = learner_context.SIZE * learner_context.SIZE * 3
     parts = [
@@ -175,7 +183,7 @@ def tfrecord(who: Learner) -> None:
         t(
             "Your photo {file} has {n:,} bytes as a file. As numbers it is larger, but nothing is"
             " left to decode. All {photos:,} training photos take {packed:,.0f} MB.",
-            file=escape(shown(item.file, 60)),
+            file=escape(truncate_for_display(item.file, 60)),
             n=file,
             photos=who.facts["photos"],
             packed=who.facts["photos"] * raw / 1e6,
@@ -184,18 +192,21 @@ def tfrecord(who: Learner) -> None:
     learner_context.another_photo_button()
 
 
-def squares(who: Learner) -> None:
+def show_resizing(who: LearnerContext) -> None:
     """The photo as it is, and as squares of three sizes."""
     assert who.dataset is not None
     found = learner_context.current_photo(who.dataset)
     if found is None:
         return
     item, _ = found
-    whole = decode.decode(decode.read(item.path))
+    whole = decode.decode(decode.read_photo_bytes(item.path))
     height, width = whole.shape[:2]
     small = [decode.fit(whole, side) for side in _SQUARES]
-    gallery.grid(
-        [decode.encode(decode.thumbnail(whole, 240)), *(decode.encode(s, "png") for s in small)],
+    gallery.image_grid(
+        [
+            decode.encode_photo(decode.make_thumbnail(whole, 240)),
+            *(decode.encode_photo(s, "png") for s in small),
+        ],
         captions=[
             t("the file: {width} × {height}", width=width, height=height),
             *(t("{n} × {n}", n=side) for side in _SQUARES),
@@ -215,11 +226,14 @@ def squares(who: Learner) -> None:
     learner_context.another_photo_button()
 
 
-def labels(who: Learner) -> None:
+def show_labels(who: LearnerContext) -> None:
     """The classes of the dataset with their numbers."""
     assert who.dataset is not None
     names = who.dataset.classes
-    rows = [f"| `{number}` | {escape(shown(name, 40))} |" for number, name in enumerate(names[:10])]
+    rows = [
+        f"| `{number}` | {escape(truncate_for_display(name, 40))} |"
+        for number, name in enumerate(names[:10])
+    ]
     number, folder = t("number"), t("folder")
     st.markdown("\n".join([f"| {number} | {folder} |", "|--:|---|", *rows]))
     told = (
@@ -228,24 +242,26 @@ def labels(who: Learner) -> None:
         else t("Not the alphabetical order: you, or the folder's record, have set another one.")
     )
     st.caption(told)
-    st.code(f"flow_from_directory(folder, classes={[shown(name, 40) for name in names[:10]]})")
+    st.code(
+        f"flow_from_directory(folder, classes={[truncate_for_display(name, 40) for name in names[:10]]})"
+    )
 
 
-def class_mode(who: Learner) -> None:
+def show_class_modes(who: LearnerContext) -> None:
     """A few photos and their labels, written in three ways."""
     assert who.dataset is not None
     items = split_view.sample_photos(who.dataset)[:_FEW]
     read = [(item, gallery.fitted_photo(item.path, 112)) for item in items]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
-    gallery.grid(
-        [decode.encode(photo) for _, photo in good],
-        captions=[shown(who.dataset.classes[item.label], 30) for item, _ in good],
+    gallery.image_grid(
+        [decode.encode_photo(photo) for _, photo in good],
+        captions=[truncate_for_display(who.dataset.classes[item.label], 30) for item, _ in good],
         colors=[class_color(item.label) for item, _ in good],
         columns=_FEW,
         width=360,
     )
     numbers = np.array([item.label for item, _ in good], dtype=np.int64)
-    modes = batch_view.labels(numbers, len(who.dataset.classes))
+    modes = batch_view.encode_labels(numbers, len(who.dataset.classes))
     lines = [
         f"{mode:<12}{'–' if array is None else ' '.join(str(array.astype(int)).split())}"
         for mode, array in modes.items()
@@ -255,20 +271,20 @@ def class_mode(who: Learner) -> None:
         st.caption(t("One number of 0 or 1 tells only two classes apart; you have more."))
 
 
-def batch(who: Learner) -> None:
+def show_batch(who: LearnerContext) -> None:
     """Any batch of the endless row of batches: its epoch, its step and its photos."""
     assert who.dataset is not None
     items = who.dataset.items("train")
     size = min(int(who.facts["batch"]), 20)
     steps = -(-len(items) // size)
     number = st.slider(t("Batch number"), 1, 3 * steps, 1, key="learn_batch")
-    chosen = numpy_ops.batch_numbers(len(items), size, number)
+    chosen = numpy_ops.batch_indices(len(items), size, number)
     read = [(items[n], gallery.fitted_photo(items[n].path, learner_context.SIZE)) for n in chosen]
     good = [(item, photo) for item, photo in read if not isinstance(photo, PhotoError)]
-    gallery.grid(
-        [decode.encode(decode.thumbnail(photo, 72)) for _, photo in good],
-        alts=[shown(who.dataset.classes[item.label], 30) for item, _ in good],
-        tooltips=[shown(item.file, 100) for item, _ in good],
+    gallery.image_grid(
+        [decode.encode_photo(decode.make_thumbnail(photo, 72)) for _, photo in good],
+        alts=[truncate_for_display(who.dataset.classes[item.label], 30) for item, _ in good],
+        tooltips=[truncate_for_display(item.file, 100) for item, _ in good],
         columns=5,
         least=44,
         width=400,
@@ -287,22 +303,22 @@ def batch(who: Learner) -> None:
     )
 
 
-def _learner_photo(who: Learner) -> Photo | None:
+def _load_current_photo(who: LearnerContext) -> Photo | None:
     assert who.dataset is not None
     dataset: Dataset = who.dataset
     found = learner_context.current_photo(dataset)
     return None if found is None else found[1]
 
 
-def _patch(photo: Photo) -> Photo:
-    top, left = _AT
+def _cut_patch(photo: Photo) -> Photo:
+    top, left = _PATCH_CORNER
     return photo[top : top + _PATCH, left : left + _PATCH]
 
 
-_VARIANTS, _ROW = 20, 5
+_VARIANTS, _ROW_LENGTH = 20, 5
 
 
-def augmentation(who: Learner) -> None:
+def show_augmentation(who: LearnerContext) -> None:
     """A photo and its variants, with one slider."""
     assert who.dataset is not None
     found = learner_context.current_photo(who.dataset)
@@ -312,16 +328,16 @@ def augmentation(who: Learner) -> None:
     flips = st.toggle(t("Flips, shifts and zoom as well"), key="learn_flips")
     base = PRESETS["notes"] if flips else NO_AUGMENTATION
     settings = base.model_copy(update={"rotation_range": float(degrees)})
-    _variants(found[1], settings, _VARIANTS)
+    _show_variants(found[1], settings, _VARIANTS)
     st.caption(
         t("Nothing is set, so every variant equals the photo.")
         if settings.is_off
-        else t("20 draws of: {words}.", words=format_text.augmentation(settings))
+        else t("20 draws of: {words}.", words=format_text.describe_augmentation(settings))
     )
     learner_context.another_photo_button()
 
 
-def validation_plain(who: Learner) -> None:
+def show_validation_photo(who: LearnerContext) -> None:
     """A training photo over five epochs, and a validation photo."""
     assert who.dataset is not None
     own = who.run.augmentation if who.run else None
@@ -331,24 +347,24 @@ def validation_plain(who: Learner) -> None:
     if found is None:
         return
     st.markdown(t("**A training photo, epoch 1 to 5**"))
-    _variants(found[1], settings, _ROW)
+    _show_variants(found[1], settings, _ROW_LENGTH)
     plain = gallery.fitted_photo(kept.path, learner_context.SIZE) if kept else None
     if plain is None or isinstance(plain, PhotoError):
         st.caption(t("This dataset has no validation photo to show beside it."))
         return
     st.markdown(t("**A validation photo, epoch 1 to 5**"))
-    _variants(plain, NO_AUGMENTATION, _ROW)
-    st.caption(t("Augmentation here: {words}.", words=format_text.augmentation(settings)))
+    _show_variants(plain, NO_AUGMENTATION, _ROW_LENGTH)
+    st.caption(t("Augmentation here: {words}.", words=format_text.describe_augmentation(settings)))
     learner_context.another_photo_button()
 
 
-def twin(who: Learner) -> None:
+def show_paired_runs(who: LearnerContext) -> None:
     """The newest plain and the newest augmented run of the same network, side by side."""
     assert who.run is not None
-    plain, augmented = _twin_runs(who.run)
+    plain, augmented = _find_paired_runs(who.run)
     shown = [run for run in (plain, augmented) if run is not None]
     curves = [
-        charts.Curve(
+        charts.LearningCurve(
             epochs=run.epochs,
             planned=len(run.epochs),
             classes=max(len(run.classes), 2),
@@ -357,23 +373,23 @@ def twin(who: Learner) -> None:
         for run in shown
     ]
     st.html(
-        charts.legend(
+        charts.legend_html(
             [
                 *((run.name, charts.run_color(n), "line") for n, run in enumerate(shown)),
                 (t("Training"), "", "dots"),
             ]
         )
     )
-    widgets.plot(
-        charts.overlay("accuracy", curves),
+    widgets.plot_figure(
+        charts.overlay_figure("accuracy", curves),
         key="learn_twin",
         alt=t("Accuracy of a plain and an augmented run"),
     )
     gallery.metric_row(
         [
-            (t("gap of {name}", name=run.name), format_text.points(gap))
+            (t("gap of {name}", name=run.name), format_text.format_points(gap))
             for run in shown
-            if (gap := format_text.gap(run)) is not None
+            if (gap := format_text.accuracy_gap(run)) is not None
         ]
     )
     if plain is None or augmented is None:
@@ -395,13 +411,13 @@ def twin(who: Learner) -> None:
     )
 
 
-def _twin_runs(run: Run) -> tuple[Run | None, Run | None]:
+def _find_paired_runs(run: Run) -> tuple[Run | None, Run | None]:
     """The chosen run and the newest of the other kind with its network and classes."""
     mine = _is_plain(run)
     other = next(
         (
             found
-            for found in runs.listing()
+            for found in runs.list_runs()
             if found.epochs
             and found.model == run.model
             and found.classes == run.classes
@@ -416,12 +432,12 @@ def _is_plain(run: Run) -> bool:
     return run.augmentation is None or run.augmentation.is_off
 
 
-def _variants(photo: Photo, settings: Augmentation, count: int) -> None:
+def _show_variants(photo: Photo, settings: Augmentation, count: int) -> None:
     drawn = augment.variants(photo, settings, count)
-    gallery.grid(
-        [decode.encode(decode.thumbnail(image, 100)) for image, _ in drawn],
+    gallery.image_grid(
+        [decode.encode_photo(decode.make_thumbnail(image, 100)) for image, _ in drawn],
         alts=[t("Variant {n}", n=n + 1) for n in range(count)],
-        columns=_ROW,
+        columns=_ROW_LENGTH,
         least=44,
         width=400,
     )

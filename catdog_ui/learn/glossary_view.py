@@ -13,7 +13,7 @@ from ..i18n import t
 LEARN_PAGE = "pages/8_Learn.py"
 
 
-def terms(*names: str, key: str = "") -> None:
+def show_terms(*names: str, key: str = "") -> None:
     """A small button that explains terms, for below a chart.
 
     Args:
@@ -40,7 +40,7 @@ def show_glossary(asked: str | None) -> None:
     """
     if asked in TERMS:
         with st.container(border=True):
-            _term(asked)
+            _show_term(asked)
     wanted = st.text_input(
         t("Search the terms"),
         key="learn_search",
@@ -48,16 +48,16 @@ def show_glossary(asked: str | None) -> None:
         placeholder=t("for example: overfitting"),
         width=420,
     )
-    found = [name for name in sorted(TERMS, key=_term_name) if _matches(name, wanted)]
+    found = [name for name in sorted(TERMS, key=_term_sort_key) if _matches(name, wanted)]
     if not found:
         st.info(t("No term of the lab holds these letters. Try fewer of them."))
     with st.grid(2, min_column_width=300, gap="medium"):
         for name in found:
             with st.container(gap=None):
-                _term(name)
+                _show_term(name)
 
 
-def _term(name: str) -> None:
+def _show_term(name: str) -> None:
     term = TERMS[name]
     st.markdown(f"**{t(term.name)}** – {t(term.meaning)}")
     widgets.page_link(
@@ -65,7 +65,7 @@ def _term(name: str) -> None:
     )
 
 
-def _term_name(name: str) -> str:
+def _term_sort_key(name: str) -> str:
     return t(TERMS[name].name).casefold()
 
 

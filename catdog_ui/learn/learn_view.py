@@ -8,17 +8,24 @@ import streamlit as st
 
 from catdog_core.config import NO_AUGMENTATION, PRESETS, RECIPES, Augmentation, Training
 from catdog_core.data import datasets
-from catdog_core.learn.curriculum import CHAPTERS, SECTIONS, Question, Section, Show, chapter_of
+from catdog_core.learn.curriculum import (
+    CHAPTERS,
+    SECTIONS,
+    DemoLink,
+    QuizQuestion,
+    Section,
+    find_chapter,
+)
 from catdog_core.learn.glossary import TERMS
 
 from .. import forms, state, widgets
 from ..augment import augment_controls
 from ..data import source_widgets
 from ..i18n import N_, t
-from ..startup import fragment, guard
+from ..startup import guard, guarded_fragment
 from ..train import run_actions
 from . import demos_network, demos_photos, glossary_view, learner_context
-from .learner_context import Learner, escaped_facts
+from .learner_context import LearnerContext, escaped_facts
 
 _CHAPTER, _SECTION = "learn_chapter", "learn_section"
 _GLOSSARY = "glossary"
@@ -36,19 +43,19 @@ def show_learn() -> None:
     asked = st.query_params.get("section", "")
     term = st.query_params.get("term")
     section = SECTIONS.get(asked) or next(iter(SECTIONS.values()))
-    chapter = _GLOSSARY if term is not None else chapter_of(section.id)
-    _chapters(chapter)
+    chapter = _GLOSSARY if term is not None else find_chapter(section.id)
+    _show_chapters(chapter)
     if chapter == _GLOSSARY:
         glossary_view.show_glossary(term)
         return
-    _sections(chapter, section)
+    _show_section_pills(chapter, section)
     who = learner_context.choose_context(ask=section.needs == "nothing")
     with guard():
-        _section(section, who)
-    _neighbours(section)
+        _show_section(section, who)
+    _show_neighbours(section)
 
 
-def _chapters(now: str) -> None:
+def _show_chapters(now: str) -> None:
     names = {name: title for name, (title, _) in CHAPTERS.items()} | {_GLOSSARY: N_("Glossary")}
     st.session_state[_CHAPTER] = now
     widgets.choose_one(
@@ -66,10 +73,10 @@ def _on_chapter() -> None:
     if chapter == _GLOSSARY:
         st.query_params["term"] = "all"
     else:
-        _open(CHAPTERS[chapter][1][0].id)
+        _open_section(CHAPTERS[chapter][1][0].id)
 
 
-def _sections(chapter: str, now: Section) -> None:
+def _show_section_pills(chapter: str, now: Section) -> None:
     st.session_state[_SECTION] = now.id
     st.pills(
         t("Section"),
@@ -83,30 +90,30 @@ def _sections(chapter: str, now: Section) -> None:
 
 
 def _on_section() -> None:
-    _open(st.session_state[_SECTION])
+    _open_section(st.session_state[_SECTION])
 
 
-def _open(section_id: str) -> None:
+def _open_section(section_id: str) -> None:
     st.query_params["section"] = section_id
     st.query_params.pop("term", None)
 
 
-def _section(section: Section, who: Learner) -> None:
+def _show_section(section: Section, who: LearnerContext) -> None:
     st.header(t(section.title), anchor=False)
     sides = st.grid(2, min_column_width=380, gap="large")
     with sides.container():
         st.markdown(t(section.text))
-        _terms(section)
-        _page_buttons(section, who)
+        _show_section_terms(section)
+        _show_page_buttons(section, who)
     with sides.container(border=True):
         if _is_ready(section, who):
-            fragment(DEMOS[section.id])(who)
+            guarded_fragment(DEMOS[section.id])(who)
     st.subheader(t("Try yourself"), anchor=False)
     with st.grid(2, min_column_width=320, gap="medium"):
-        _quiz(section, who)
+        _show_quiz(section, who)
 
 
-def _is_ready(section: Section, who: Learner) -> bool:
+def _is_ready(section: Section, who: LearnerContext) -> bool:
     """Whether there is what the miniature shows; if not, say how to get it."""
     if section.needs == "dataset" and who.dataset is None:
         st.info(
@@ -122,7 +129,7 @@ def _is_ready(section: Section, who: Learner) -> bool:
         )
         return False
     if section.needs == "run" and who.run is None:
-        found = datasets.listing()
+        found = datasets.list_datasets()
         st.info(
             t("Here you will see the numbers of your own run, once its first epoch has ended."),
             icon=":material/model_training:",
@@ -137,7 +144,7 @@ def _is_ready(section: Section, who: Learner) -> bool:
     return True
 
 
-def _terms(section: Section) -> None:
+def _show_section_terms(section: Section) -> None:
     links = []
     for name in section.terms:
         links.append(f"**{t(TERMS[name].name)}**: {t(TERMS[name].meaning)}")
@@ -145,7 +152,7 @@ def _terms(section: Section) -> None:
         st.markdown("\n".join(f"- {line}" for line in links))
 
 
-def _neighbours(section: Section) -> None:
+def _show_neighbours(section: Section) -> None:
     """The sections before and after."""
     order = list(SECTIONS)
     place = order.index(section.id)
@@ -158,17 +165,17 @@ def _neighbours(section: Section) -> None:
                     label=t(other.title),
                     icon=f":material/{icon}:",
                     icon_position=side,  # type: ignore[arg-type]
-                    query_params=state.query(section=other.id),
+                    query_params=state.link_query(section=other.id),
                 )
 
 
-def _quiz(section: Section, learner: Learner) -> None:
+def _show_quiz(section: Section, learner: LearnerContext) -> None:
     """Draw the questions; none is counted, and each may be answered again."""
     for number, question in enumerate(section.questions):
-        _question(question, f"learn_quiz_{section.id}_{number}", learner)
+        _show_question(question, f"learn_quiz_{section.id}_{number}", learner)
 
 
-def _question(question: Question, key: str, learner: Learner) -> None:
+def _show_question(question: QuizQuestion, key: str, learner: LearnerContext) -> None:
     with st.container(border=True, gap="small"):
         chosen = st.radio(
             t(question.text),
@@ -204,7 +211,7 @@ _PAGES = {
 """By the names sections know them by: file and icon."""
 
 
-def _page_buttons(section: Section, learner: Learner) -> None:
+def _show_page_buttons(section: Section, learner: LearnerContext) -> None:
     """One button for each way to see it."""
     st.caption(t("See it happen with your own data"))
     with st.container(horizontal=True):
@@ -218,16 +225,16 @@ def _page_buttons(section: Section, learner: Learner) -> None:
                 _open_page(show, learner)
 
 
-def _open_page(show: Show, learner: Learner) -> None:
+def _open_page(show: DemoLink, learner: LearnerContext) -> None:
     """Set up the page a button leads to, and turn to it."""
     if show.page == "augment" and show.augmentation is not None:
-        augment_controls.fill_controls(_fill_augmentation(show))
+        augment_controls.fill_controls(_build_augmentation(show))
         st.session_state["augment_arrived"] = True  # so that no address is followed instead
     if show.page == "train":
-        _fill_form(show)
+        _fill_train_form(show)
     for name, value in show.state.items():
         st.session_state[name] = value
-    query = state.query(**show.query)
+    query = state.link_query(**show.query)
     if learner.dataset is not None:
         query["dataset"] = learner.dataset.id
     if learner.run is not None:
@@ -235,11 +242,11 @@ def _open_page(show: Show, learner: Learner) -> None:
     st.switch_page(_PAGES[show.page][0], query_params=query)
 
 
-def _fill_augmentation(show: Show) -> Augmentation:
+def _build_augmentation(show: DemoLink) -> Augmentation:
     return NO_AUGMENTATION.model_copy(update=dict(show.augmentation or {}))
 
 
-def _fill_form(show: Show) -> None:
+def _fill_train_form(show: DemoLink) -> None:
     """Fill the Train form: a named model brings its whole recipe, else one field is changed."""
     if not show.training:
         return
@@ -248,36 +255,36 @@ def _fill_form(show: Show) -> None:
         values = {**RECIPES[values["model"]].training.model_dump(), **values}
         st.session_state["train_recipe"] = values["model"]  # so that it is not filled in again
         st.session_state["train_augment"] = "off"
-    forms.fill(Training, "train", values)
+    forms.fill_form(Training, "train", values)
     if show.augmentation is not None:
-        settings = _fill_augmentation(show)
+        settings = _build_augmentation(show)
         st.session_state["train_augmentation"] = settings.model_dump()
         st.session_state["train_augment"] = "notes" if settings == PRESETS["notes"] else "mine"
 
 
-DEMOS: dict[str, Callable[[Learner], None]] = {
-    "little-data": demos_photos.little_data,
-    "photo-array": demos_photos.photo_array,
-    "read-again": demos_photos.read_again,
-    "tfrecord": demos_photos.tfrecord,
-    "rescale": demos_photos.rescale,
-    "squares": demos_photos.squares,
-    "labels": demos_photos.labels,
-    "class-mode": demos_photos.class_mode,
-    "batch": demos_photos.batch,
-    "convolution": demos_network.convolution,
-    "pooling": demos_network.pooling,
-    "network": demos_network.network_table,
-    "dropout": demos_network.dropout,
-    "sigmoid": demos_network.sigmoid,
-    "loss": demos_network.loss,
-    "learning-rate": demos_network.learning_rate,
-    "steps": demos_network.steps,
-    "validation": demos_network.validation,
-    "result": demos_network.result,
-    "save": demos_network.save,
-    "overfitting": demos_network.overfitting,
-    "augmentation": demos_photos.augmentation,
-    "validation-plain": demos_photos.validation_plain,
-    "twin": demos_photos.twin,
+DEMOS: dict[str, Callable[[LearnerContext], None]] = {
+    "little-data": demos_photos.show_little_data,
+    "photo-array": demos_photos.show_photo_array,
+    "read-again": demos_photos.show_reading_time,
+    "tfrecord": demos_photos.show_record,
+    "rescale": demos_photos.show_rescaling,
+    "squares": demos_photos.show_resizing,
+    "labels": demos_photos.show_labels,
+    "class-mode": demos_photos.show_class_modes,
+    "batch": demos_photos.show_batch,
+    "convolution": demos_network.show_convolution,
+    "pooling": demos_network.show_pooling,
+    "network": demos_network.show_network_table,
+    "dropout": demos_network.show_dropout,
+    "sigmoid": demos_network.show_sigmoid,
+    "loss": demos_network.show_loss,
+    "learning-rate": demos_network.show_learning_rate,
+    "steps": demos_network.show_steps,
+    "validation": demos_network.show_validation_split,
+    "result": demos_network.show_result,
+    "save": demos_network.show_saved_model,
+    "overfitting": demos_network.show_overfitting,
+    "augmentation": demos_photos.show_augmentation,
+    "validation-plain": demos_photos.show_validation_photo,
+    "twin": demos_photos.show_paired_runs,
 }

@@ -24,12 +24,12 @@ from ..i18n import escape, t
 
 SIZE = 150
 """Side of the photos shown, in pixels: what the notes' network takes."""
-_AT = "learn_at"
+_PHOTO_COUNTER = "learn_at"
 _TRIES = 20
 
 
 @dataclass(frozen=True)
-class Learner:
+class LearnerContext:
     """The chosen dataset, the chosen run where it has an epoch, and what may be told of both."""
 
     dataset: Dataset | None
@@ -37,20 +37,20 @@ class Learner:
     facts: Mapping[str, Any]
 
 
-def choose_context(ask: bool) -> Learner:
+def choose_context(ask: bool) -> LearnerContext:
     """Let the learner choose of what there is.
 
     Args:
         ask: offer the demo dataset where there is nothing yet.
     """
-    found, trained = datasets.listing(), runs.listing()
+    found, trained = datasets.list_datasets(), runs.list_runs()
     dataset = run = None
     if found or trained:
         with st.grid(2, min_column_width=260, gap="medium"):
             if found:
-                dataset = state.chosen_dataset(t("Your dataset"))
+                dataset = state.choose_dataset(t("Your dataset"))
             if trained:
-                run = state.chosen_run(t("Your run"))
+                run = state.choose_run(t("Your run"))
     elif ask:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.info(
@@ -63,7 +63,7 @@ def choose_context(ask: bool) -> Learner:
             source_widgets.demo_button("learn_demo")
     if run is not None and (run.training is None or not run.epochs):
         run = None
-    return Learner(dataset, run, run_facts.of(dataset, run))
+    return LearnerContext(dataset, run, run_facts.collect_run_facts(dataset, run))
 
 
 def escaped_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def escaped_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
 def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | None:
     """The photo the page shows, (size, size, 3) uint8, with a button for another one."""
     items = dataset.items("train")
-    start: int = st.session_state.get(_AT, 0)
+    start: int = st.session_state.get(_PHOTO_COUNTER, 0)
     for step in range(min(_TRIES, len(items))):
         item = items[(start + step) * 37 % len(items)]
         found = gallery.fitted_photo(item.path, size)
@@ -91,7 +91,7 @@ def another_photo_button() -> None:
         icon=":material/shuffle:",
         key="learn_another",
         on_click=state.count_up,
-        args=(_AT,),
+        args=(_PHOTO_COUNTER,),
     )
 
 
@@ -174,4 +174,4 @@ def _draw_chart(figure: go.Figure, titles: tuple[str, str], key: str, alt: str) 
     )
     figure.update_xaxes(title={"text": titles[0]}, automargin=True)
     figure.update_yaxes(title={"text": titles[1]}, automargin=True)
-    widgets.plot(figure, key=key, alt=alt)
+    widgets.plot_figure(figure, key=key, alt=alt)

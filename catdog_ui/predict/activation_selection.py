@@ -12,17 +12,17 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core.analysis.heatmap import coloured
+from catdog_core.analysis.heatmap import apply_colormap
 from catdog_core.base.jobs import Job
 from catdog_core.imaging.decode import Photo
 
 from .. import loaders
 from ..i18n import t
-from .predict_inputs import Choice
-from .predict_panels import Photos
+from .predict_inputs import ModelChoice
+from .predict_panels import PhotoFiles
 
 if TYPE_CHECKING:
-    from catdog_core.analysis.activations import Answer, Box, Layer
+    from catdog_core.analysis.activations import Box, ChannelActivation, MapLayer
     from catdog_core.analysis.pooling_mask import Pooling
     from catdog_core.analysis.predict import Predictor
 
@@ -34,12 +34,12 @@ class Selection:
     `values` is the map, (h, w, K); `epochs` are the files of the run's kept epochs, from 0.
     """
 
-    choice: Choice
+    choice: ModelChoice
     model: Predictor
     photo: Photo
-    photos: Photos
-    layers: list[Layer]
-    layer: Layer
+    photos: PhotoFiles
+    layers: list[MapLayer]
+    layer: MapLayer
     channel: int
     values: NDArray[np.float32]
     epochs: dict[int, Path]
@@ -58,85 +58,85 @@ def map_picture(values: NDArray[np.float32], side: int = 96) -> Photo:
         side: pixels the longer side shall have at least about; its squares stay sharp.
     """
     low, high = float(values.min()), float(values.max())
-    return enlarged(coloured((values - low) / (high - low or 1.0)), side)
+    return enlarge_pixels(apply_colormap((values - low) / (high - low or 1.0)), side)
 
 
-def enlarged(small: Photo, side: int) -> Photo:
+def enlarge_pixels(small: Photo, side: int) -> Photo:
     """A picture whose every pixel is a square, as large as fits `side` pixels."""
     factor = max(1, side // max(small.shape[:2]))
     large = cv2.resize(small, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
     return np.asarray(large, dtype=np.uint8)
 
 
-def layers(model: Predictor) -> list[Layer]:
+def map_layers(model: Predictor) -> list[MapLayer]:
     """The layers of a model that give maps."""
     from catdog_core.analysis import activations
 
-    return activations.layers(model)
+    return activations.list_map_layers(model)
 
 
 def layer_map(model: Predictor, photo: Photo, place: int) -> NDArray[np.float32]:
     """What a layer gives of a fitted photo, (S, S, 3) to (h, w, K); below 0 the photo itself."""
     from catdog_core.analysis import activations
 
-    found: NDArray[np.float32] = activations.maps(model, photo[None], place)[0]
+    found: NDArray[np.float32] = activations.compute_activations(model, photo[None], place)[0]
     return found
 
 
-def pooling(model: Predictor, place: int) -> tuple[Pooling, int]:
+def pooling_spec(model: Predictor, place: int) -> tuple[Pooling, int]:
     """How a max pooling layer goes about, and the place of the layer whose map it takes."""
     from catdog_core.analysis import activations
 
-    return activations.pooling(model, place)
+    return activations.pooling_of_layer(model, place)
 
 
-def strongest(
+def top_activations(
     model: Predictor, photos: Iterable[Photo], place: int, channel: int, tell: Callable[[int], None]
-) -> list[Answer]:
+) -> list[ChannelActivation]:
     """The photos a channel of a layer answers to most."""
     from catdog_core.analysis import activations
 
-    return activations.strongest(model, photos, place, channel, progress=tell)
+    return activations.top_activations(model, photos, place, channel, progress=tell)
 
 
-def filters(model: Predictor) -> NDArray[np.float32]:
+def first_filters(model: Predictor) -> NDArray[np.float32]:
     """The filters of the first convolution, (K, k, k, 3), 0..1. Raises ModelError."""
     from catdog_core.analysis import activations
 
-    return activations.filters(model)
+    return activations.first_layer_filters(model)
 
 
-def receptive_field(model: Predictor, place: int, row: int, column: int) -> Box:
+def compute_receptive_field(model: Predictor, place: int, row: int, column: int) -> Box:
     """The pixels that reach a unit of a layer's map. Raises ModelError."""
     from catdog_core.analysis import activations
 
     return activations.receptive_field(model, place, row, column)
 
 
-def through_epochs(
+def maps_through_epochs(
     path: Path, epochs: Sequence[Path], photo: Photo, place: int, channel: int, job: Job
 ) -> list[NDArray[np.float32]]:
     """A channel's map of a fitted photo after earlier epochs of a run. Raises ModelError."""
     from catdog_core.analysis import activations
 
     found = []
-    for one in activations.through_epochs(path, epochs, photo, place, channel):
+    for one in activations.activations_by_epoch(path, epochs, photo, place, channel):
         found.append(one)
         job.tell("", len(found), len(epochs))
     return found
 
 
-def at_epoch(path: Path, weights: Path) -> Predictor:
+def load_at_epoch(path: Path, weights: Path) -> Predictor:
     """A run's model with the weights of an earlier epoch. Raises ModelError."""
     with st.spinner(t("Loading the weights of this epoch…")):
         stamps = path.stat().st_mtime_ns, weights.stat().st_mtime_ns
-        return _at_epoch(str(path), str(weights), stamps)
+        return _load_at_epoch(str(path), str(weights), stamps)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _at_epoch(path: str, weights: str, changed: tuple[int, int]) -> Predictor:
+def _load_at_epoch(path: str, weights: str, changed: tuple[int, int]) -> Predictor:
     from catdog_core.analysis import predict as room
 
-    model = room.at_epoch(Path(path), Path(weights))
+    model = room.load_predictor_at_epoch(Path(path), Path(weights))
     loaders.freeze_gc()
     return model

@@ -17,10 +17,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core.analysis.heatmap import coloured, with_inset
-from catdog_core.analysis.pooling_mask import Kept, kept
+from catdog_core.analysis.heatmap import add_inset, apply_colormap
+from catdog_core.analysis.pooling_mask import PoolingWinners, find_pooling_winners
 from catdog_core.base.errors import ModelError, PhotoError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.base.palette import WHITE
 from catdog_core.imaging import decode
@@ -29,36 +29,36 @@ from catdog_core.training import epoch_weights
 
 from .. import gallery, job_fragment, widgets
 from ..i18n import escape, say, t
-from ..learn.glossary_view import terms
+from ..learn.glossary_view import show_terms
 from . import activation_selection, predict_inputs, predict_panels
-from .activation_selection import Selection, enlarged, map_picture
-from .predict_inputs import Choice
-from .predict_panels import Photos
+from .activation_selection import Selection, enlarge_pixels, map_picture
+from .predict_inputs import ModelChoice
+from .predict_panels import PhotoFiles
 
 if TYPE_CHECKING:
-    from catdog_core.analysis.activations import Layer
+    from catdog_core.analysis.activations import MapLayer
     from catdog_core.analysis.predict import Predictor
 
 
-MOST = 32
+MAX_CHANNELS = 32
 _COLOURFUL = 0.25
 """A filter has colour where its weights of red, green and blue differ by so much of their range."""
 
 
-def show_activations(choice: Choice, model: Predictor, photos: Photos) -> None:
+def show_activations(choice: ModelChoice, model: Predictor, photos: PhotoFiles) -> None:
     """The panel, folded until it is asked for."""
 
     label = t("X-ray: a photo inside the network")
-    predict_panels.toggle_panel(label, "predict_xray", _panel, choice, model, photos)
+    predict_panels.toggle_panel(label, "predict_xray", _activations_panel, choice, model, photos)
 
 
-def _panel(choice: Choice, model: Predictor, photos: Photos) -> None:
-    epochs = epoch_weights.listing(choice.path.parent) if choice.path else {}
+def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles) -> None:
+    epochs = epoch_weights.list_epoch_weights(choice.path.parent) if choice.path else {}
     with st.container(horizontal=True):
         photo = predict_panels.choose_photo(model, photos, "predict_xray_photo")
         if choice.path and epochs:
-            model = _at_epoch(choice.path, model, epochs)
-        found = activation_selection.layers(model)
+            model = _choose_epoch_model(choice.path, model, epochs)
+        found = activation_selection.map_layers(model)
         if not found:
             st.info(t("This network has no layer that keeps places."))
             return
@@ -67,19 +67,19 @@ def _panel(choice: Choice, model: Predictor, photos: Photos) -> None:
                 t("Layer"),
                 range(len(found)),
                 index=_first_convolution(found),
-                format_func=lambda n: _title(found[n], n),
+                format_func=lambda n: _layer_title(found[n], n),
                 key=f"predict_xray_layer_{len(found)}",
                 width=360,
             )
         ]
     values = activation_selection.layer_map(model, photo, layer.place)
     order = np.argsort(-values.max(axis=(0, 1)), kind="stable").tolist()
-    _maps(values, order[:MOST])
+    _channel_maps(values, order[:MAX_CHANNELS])
     looks: dict[str, tuple[str, Callable[[Selection], None]]] = {
         "unit": (t("What a unit sees"), show_receptive_field),
         "strongest": (t("Photos it answers to"), show_top_activations),
         "pooling": (t("What max pooling keeps"), show_pooling),
-        "filters": (t("First filters"), _filters),
+        "filters": (t("First filters"), _show_first_filters),
     }
     if epochs:
         looks["epochs"] = (t("Through the epochs"), show_epochs)
@@ -102,10 +102,10 @@ def _panel(choice: Choice, model: Predictor, photos: Photos) -> None:
                 help=t("In the order in which they answer to this photo."),
             )
     looks[name][1](Selection(choice, model, photo, photos, found, layer, channel, values, epochs))
-    terms("feature-map", "filter", "receptive-field", "max-pooling", "relu")
+    show_terms("feature-map", "filter", "receptive-field", "max-pooling", "relu")
 
 
-def _at_epoch(path: Path, model: Predictor, epochs: dict[int, Path]) -> Predictor:
+def _choose_epoch_model(path: Path, model: Predictor, epochs: dict[int, Path]) -> Predictor:
     """The model as it is, or as it was after an earlier epoch."""
     best = -1
     chosen = st.select_slider(
@@ -117,22 +117,22 @@ def _at_epoch(path: Path, model: Predictor, epochs: dict[int, Path]) -> Predicto
         width=220,
         help=t("Everything below is shown as it was after this epoch."),
     )
-    return model if chosen == best else activation_selection.at_epoch(path, epochs[chosen])
+    return model if chosen == best else activation_selection.load_at_epoch(path, epochs[chosen])
 
 
-def _first_convolution(found: list[Layer]) -> int:
+def _first_convolution(found: list[MapLayer]) -> int:
     return next((n for n, one in enumerate(found) if "Conv" in one.kind), 0)
 
 
-def _title(layer: Layer, place: int) -> str:
+def _layer_title(layer: MapLayer, place: int) -> str:
     height, width, channels = layer.shape
     return f"{place + 1}. {layer.kind} · {height} × {width} × {channels}"
 
 
-def _maps(values: NDArray[np.float32], order: list[int]) -> None:
+def _channel_maps(values: NDArray[np.float32], order: list[int]) -> None:
     """The channels that answer most, the strongest first, each scaled by itself."""
-    gallery.grid(
-        [decode.encode(map_picture(values[..., n]), "png") for n in order],
+    gallery.image_grid(
+        [decode.encode_photo(map_picture(values[..., n]), "png") for n in order],
         captions=[str(n + 1) for n in order],
         columns=16,
         alts=[t("Channel {n}", n=n + 1) for n in order],
@@ -150,19 +150,19 @@ def _maps(values: NDArray[np.float32], order: list[int]) -> None:
     )
 
 
-def _filters(look: Selection) -> None:
+def _show_first_filters(look: Selection) -> None:
     """The first convolution's filters as small colour pictures."""
     try:
-        found = activation_selection.filters(look.model)
+        found = activation_selection.first_filters(look.model)
     except ModelError as error:
         st.caption(escape(say(error)))
         return
     large = [
         cv2.resize(np.round(one * 255).astype(np.uint8), (48, 48), interpolation=cv2.INTER_NEAREST)
-        for one in found[: 2 * MOST]
+        for one in found[: 2 * MAX_CHANNELS]
     ]
-    gallery.grid(
-        [decode.encode(np.asarray(one, dtype=np.uint8), "png") for one in large],
+    gallery.image_grid(
+        [decode.encode_photo(np.asarray(one, dtype=np.uint8), "png") for one in large],
         columns=16,
         alts=[t("Filter {n}", n=n + 1) for n in range(len(large))],
         least=36,
@@ -180,9 +180,9 @@ def _filters(look: Selection) -> None:
     )
 
 
-_CHART = "predict_xray_click"
+_CHART_KEY = "predict_xray_click"
 _HEIGHT = 380
-_MOST = 48
+_MAX_CLICKABLE = 48
 """Places along a side that can be clicked; on larger maps the sliders reach those between."""
 
 
@@ -198,14 +198,14 @@ def show_receptive_field(look: Selection) -> None:
         with chart:
             _channel_chart(look, row, column)
     with right:
-        _receptive_field(look, row, column)
+        _receptive_field_photo(look, row, column)
 
 
 def _channel_chart(look: Selection, row: int, column: int) -> None:
     height, width, _ = look.layer.shape
-    widgets.plot(
+    widgets.plot_figure(
         channel_figure(look, row, column),
-        key=_CHART,
+        key=_CHART_KEY,
         on_select=lambda: _select_unit(height, width),
         selection_mode="points",
         alt=t("The channel's map; a click chooses a unit"),
@@ -225,7 +225,7 @@ def channel_figure(look: Selection, row: int, column: int) -> go.Figure:
     """A channel's map as a picture under a grid of points, which is what can be clicked."""
     values = look.channel_map
     height, width = values.shape
-    step = -(-max(height, width) // _MOST)
+    step = -(-max(height, width) // _MAX_CLICKABLE)
     places = [(y, x) for y in range(step // 2, height, step) for x in range(step // 2, width, step)]
     chart = go.Figure()
     chart.add_scatter(
@@ -258,7 +258,7 @@ def channel_figure(look: Selection, row: int, column: int) -> go.Figure:
         showlegend=False,
     )
     chart.add_layout_image(
-        source=gallery.data_uri(decode.encode(map_picture(values, 240), "png")),
+        source=gallery.data_uri(decode.encode_photo(map_picture(values, 240), "png")),
         xref="x",
         yref="y",
         x=-0.5,
@@ -284,7 +284,7 @@ def channel_figure(look: Selection, row: int, column: int) -> go.Figure:
 
 def _select_unit(height: int, width: int) -> None:
     """Take the clicked unit over into the sliders."""
-    points = st.session_state[_CHART].selection.points
+    points = st.session_state[_CHART_KEY].selection.points
     if points and points[0].get("customdata"):
         row, column = (int(value) for value in points[0]["customdata"][:2])
         st.session_state[_position_key("row", height)] = row + 1
@@ -302,16 +302,18 @@ def _position_slider(label: str, count: int, key: str) -> int:
     return int(st.slider(label, 1, count, key=key, width=180)) - 1
 
 
-def _receptive_field(look: Selection, row: int, column: int) -> None:
+def _receptive_field_photo(look: Selection, row: int, column: int) -> None:
     """The photo with a frame around the pixels that the unit can see; a few of them enlarged."""
     try:
-        box = activation_selection.receptive_field(look.model, look.layer.place, row, column)
+        box = activation_selection.compute_receptive_field(
+            look.model, look.layer.place, row, column
+        )
     except ModelError as error:
         st.caption(escape(say(error)))
         return
-    seen = with_inset(look.photo, (box.top, box.left, box.bottom, box.right))
-    gallery.grid(
-        [decode.encode(enlarged(seen, _HEIGHT))],
+    seen = add_inset(look.photo, (box.top, box.left, box.bottom, box.right))
+    gallery.image_grid(
+        [decode.encode_photo(enlarge_pixels(seen, _HEIGHT))],
         columns=1,
         width=_HEIGHT,
         alts=[t("What the unit sees")],
@@ -335,7 +337,7 @@ def _receptive_field(look: Selection, row: int, column: int) -> None:
 
 MOST_PHOTOS = 500
 _QUICK = 24
-Source: TypeAlias = tuple[str, str, bytes | Path]
+PhotoSource: TypeAlias = tuple[str, str, bytes | Path]
 """A photo's name, its class or nothing, and its file."""
 
 
@@ -353,7 +355,7 @@ def show_top_activations(look: Selection) -> None:
     """Photos of the validation set by how much the channel answers to them at its best place."""
     dataset = predict_inputs.dataset_of_photos(look.choice.dataset_id)
     if dataset is None:
-        sources: list[Source] = [(name, "", data) for name, _, data in look.photos]
+        sources: list[PhotoSource] = [(name, "", data) for name, _, data in look.photos]
         where = t("the photos above")
         key: object = tuple(key for _, key, _ in look.photos)
     else:
@@ -373,12 +375,12 @@ def show_top_activations(look: Selection) -> None:
     if found is None or not found[0]:
         return
     best, looked = found
-    gallery.grid(
+    gallery.image_grid(
         [one.picture for one in best],
-        captions=[f"{one.value:.3g} {shown(one.label, 20)}" for one in best],
-        tooltips=[shown(one.name) for one in best],
+        captions=[f"{one.value:.3g} {truncate_for_display(one.label, 20)}" for one in best],
+        tooltips=[truncate_for_display(one.name) for one in best],
         columns=8,
-        alts=[shown(one.name) for one in best],
+        alts=[truncate_for_display(one.name) for one in best],
         least=120,
     )
     st.caption(
@@ -391,11 +393,11 @@ def show_top_activations(look: Selection) -> None:
             channel=look.channel + 1,
         )
         + " "
-        + _top_now(best)
+        + _top_summary(best)
     )
 
 
-def _top_now(found: list[TopPhoto]) -> str:
+def _top_summary(found: list[TopPhoto]) -> str:
     if found[0].value <= 0:
         return t("Now: it answers to none of them.")
     label, count = Counter(one.label for one in found).most_common(1)[0]
@@ -405,11 +407,13 @@ def _top_now(found: list[TopPhoto]) -> str:
         "Now: {count} of these {n} are {label}.",
         count=count,
         n=len(found),
-        label=escape(shown(label, 40)),
+        label=escape(truncate_for_display(label, 40)),
     )
 
 
-def _search_photos(look: Selection, sources: list[Source], job: Job) -> tuple[list[TopPhoto], int]:
+def _search_photos(
+    look: Selection, sources: list[PhotoSource], job: Job
+) -> tuple[list[TopPhoto], int]:
     """The photos found, and how many were looked at: fewer than all where it was stopped."""
     readable: list[int] = []
 
@@ -424,7 +428,7 @@ def _search_photos(look: Selection, sources: list[Source], job: Job) -> tuple[li
             readable.append(number)
             yield photo
 
-    answers = activation_selection.strongest(
+    answers = activation_selection.top_activations(
         look.model,
         photos(),
         look.layer.place,
@@ -436,26 +440,26 @@ def _search_photos(look: Selection, sources: list[Source], job: Job) -> tuple[li
         name, label, source = sources[readable[one.photo]]
         photo = _read_photo(source, look.model.size)
         with suppress(ModelError):  # where maps grow again the photo is shown without a frame
-            box = activation_selection.receptive_field(
+            box = activation_selection.compute_receptive_field(
                 look.model, look.layer.place, one.row, one.column
             )
-            photo = with_inset(photo, (box.top, box.left, box.bottom, box.right))
-        found.append(TopPhoto(decode.encode(photo), name, label, one.value))
+            photo = add_inset(photo, (box.top, box.left, box.bottom, box.right))
+        found.append(TopPhoto(decode.encode_photo(photo), name, label, one.value))
     return found, len(readable)
 
 
 def _read_photo(source: bytes | Path, size: int) -> Photo:
     data = source if isinstance(source, bytes) else source.read_bytes()
-    return decode.load(data, size)
+    return decode.decode_and_fit(data, size)
 
 
 _SIDE = 480
-_CLOSE = 8  # windows along a side of the close-up
+_CLOSE_UP_WINDOWS = 8  # windows along a side of the close-up
 
 
 def show_pooling(look: Selection) -> None:
     """The map before the pooling, the winners on it, some windows close by, and the map after."""
-    layer = _pooling(look)
+    layer = _next_pooling_layer(look)
     if layer is None:
         st.info(
             t(
@@ -464,22 +468,25 @@ def show_pooling(look: Selection) -> None:
             )
         )
         return
-    how, before = activation_selection.pooling(look.model, layer.place)
+    how, before = activation_selection.pooling_spec(look.model, layer.place)
     values = activation_selection.layer_map(look.model, look.photo, before)
     channel = min(look.channel, values.shape[-1] - 1)
     values = values[..., channel]
-    found = kept(values, how)
+    found = find_pooling_winners(values, how)
     low, high = float(values.min()), float(values.max())
     scaled = (values - low) / (high - low or 1.0)
     marked = _mark_winners(scaled, found)
     top, left = _strongest_part(values, found)
-    close = slice(top, top + _CLOSE * how.strides[0]), slice(left, left + _CLOSE * how.strides[1])
-    after = coloured(scaled[found.rows, found.columns])
-    shown = [coloured(scaled), marked, _gridded(marked[close], how.strides), after]
+    close = (
+        slice(top, top + _CLOSE_UP_WINDOWS * how.strides[0]),
+        slice(left, left + _CLOSE_UP_WINDOWS * how.strides[1]),
+    )
+    after = apply_colormap(scaled[found.rows, found.columns])
+    shown = [apply_colormap(scaled), marked, _with_grid_lines(marked[close], how.strides), after]
     titles = [t("before"), t("kept: bright"), t("a part of it, close"), t("after")]
     sizes = [one.shape[:2] for one in (values, values, marked[close], after)]
-    gallery.grid(
-        [decode.encode(enlarged(one, _SIDE), "png") for one in shown],
+    gallery.image_grid(
+        [decode.encode_photo(enlarge_pixels(one, _SIDE), "png") for one in shown],
         captions=[
             f"{title} · {height} × {width}"
             for title, (height, width) in zip(titles, sizes, strict=True)
@@ -510,25 +517,25 @@ def show_pooling(look: Selection) -> None:
     )
 
 
-def _pooling(look: Selection) -> Layer | None:
+def _next_pooling_layer(look: Selection) -> MapLayer | None:
     """The layer itself if it pools, else the next one that does."""
     after = (one for one in look.layers if one.place >= look.layer.place)
     return next((one for one in after if one.kind == "MaxPooling2D"), None)
 
 
-def _mark_winners(scaled: NDArray[np.float32], found: Kept) -> Photo:
+def _mark_winners(scaled: NDArray[np.float32], found: PoolingWinners) -> Photo:
     """The winners in their colours, all else dark and grey."""
     mask = found.mask((scaled.shape[0], scaled.shape[1]))[..., None]
     grey = np.repeat((30 + 60 * scaled[..., None]).astype(np.uint8), 3, axis=-1)
-    bright = coloured(0.35 + 0.65 * scaled)  # so that a winner of 0 is seen as well
+    bright = apply_colormap(0.35 + 0.65 * scaled)  # so that a winner of 0 is seen as well
     return np.where(mask, bright, grey)
 
 
-def _strongest_part(values: NDArray[np.float32], found: Kept) -> tuple[int, int]:
+def _strongest_part(values: NDArray[np.float32], found: PoolingWinners) -> tuple[int, int]:
     """Row and column of the map where the close-up begins: a window near the largest value."""
     at = np.unravel_index(int(values[found.rows, found.columns].argmax()), found.rows.shape)
     row, column = (
-        min(max(int(place) - _CLOSE // 2, 0), max(count - _CLOSE, 0))
+        min(max(int(place) - _CLOSE_UP_WINDOWS // 2, 0), max(count - _CLOSE_UP_WINDOWS, 0))
         for place, count in zip(at, found.rows.shape, strict=True)
     )
     step_down = values.shape[0] // found.rows.shape[0]
@@ -536,9 +543,9 @@ def _strongest_part(values: NDArray[np.float32], found: Kept) -> tuple[int, int]
     return row * step_down, column * step_across
 
 
-def _gridded(part: Photo, strides: tuple[int, int]) -> Photo:
+def _with_grid_lines(part: Photo, strides: tuple[int, int]) -> Photo:
     """Enlarged, with a line between windows."""
-    large = enlarged(part, _SIDE).copy()
+    large = enlarge_pixels(part, _SIDE).copy()
     factor = large.shape[0] // part.shape[0]
     for line in range(0, large.shape[0], factor * strides[0]):
         large[line : line + 2] = 255
@@ -554,7 +561,7 @@ def show_epochs(look: Selection) -> None:
         "predict_epochs",
         (look.choice.path, *look.epochs, look.photo.tobytes(), look.layer.place, look.channel),
         partial(
-            activation_selection.through_epochs,
+            activation_selection.maps_through_epochs,
             look.choice.path,
             list(look.epochs.values()),
             look.photo,
@@ -567,8 +574,8 @@ def show_epochs(look: Selection) -> None:
     )
     if maps is None:
         return
-    gallery.grid(
-        [decode.encode(map_picture(one, 160), "png") for one in maps],
+    gallery.image_grid(
+        [decode.encode_photo(map_picture(one, 160), "png") for one in maps],
         captions=[t("epoch {n}", n=epoch + 1) for epoch in look.epochs],
         columns=8,
         least=120,

@@ -33,7 +33,7 @@ _QUICK = 32
 
 
 @dataclass(frozen=True)
-class Choice:
+class ModelChoice:
     """The model to ask: a run's, or an uploaded one already loaded."""
 
     key: str
@@ -46,25 +46,25 @@ class Choice:
         if self.model is not None:
             return self.model
         assert self.path is not None
-        return loaders.predictor(self.path)
+        return loaders.load_predictor(self.path)
 
 
-def choose_model() -> Choice | None:
+def choose_model() -> ModelChoice | None:
     """Let the user choose a saved run or upload a model; None while there is none."""
     kinds = {"run": t("A run of this lab"), "file": t("A model file")}
     kind = widgets.choose_one(t("Model"), kinds, "predict_kind", default="run")
     return _choose_run() if kind == "run" else _upload_model()
 
 
-def _choose_run() -> Choice | None:
-    found = {run.id: run for run in runs.listing() if run.training and run.best_model}
-    ready = default_model.run()
+def _choose_run() -> ModelChoice | None:
+    found = {run.id: run for run in runs.list_runs() if run.training and run.best_model}
+    ready = default_model.load_default_run()
     if ready is not None:
-        found.setdefault(default_model.NAME, ready)
+        found.setdefault(default_model.DEFAULT_MODEL_NAME, ready)
     if not found:
-        widgets.no_model(t("No run has a model yet: one appears with the first whole epoch."))
+        widgets.show_no_model(t("No run has a model yet: one appears with the first whole epoch."))
         return None
-    widgets.reset_unknown("predict_run", found)
+    widgets.reset_unknown_choice("predict_run", found)
     asked = st.query_params.get("run")
     key = st.selectbox(
         t("Run"),
@@ -76,13 +76,13 @@ def _choose_run() -> Choice | None:
     run = found[key]
     if run is not ready:
         st.query_params["run"] = key
-    best = format_text.best_row(run)
+    best = format_text.best_epoch_row(run)
     if best and run.best_epoch is not None:
         st.caption(
             t(
                 "Its best epoch, {n}: {accuracy} validation accuracy on “{dataset}”.",
                 n=run.best_epoch + 1,
-                accuracy=format_text.percent(best.get("val_accuracy")),
+                accuracy=format_text.format_percent(best.get("val_accuracy")),
                 dataset=escape(run.dataset_name),
             )
         )
@@ -95,21 +95,23 @@ def _choose_run() -> Choice | None:
         )
     path = run.best_model
     assert path is not None
-    return Choice(f"{path}:{path.stat().st_mtime_ns}", path=path, dataset_id=run.dataset_id)
+    return ModelChoice(f"{path}:{path.stat().st_mtime_ns}", path=path, dataset_id=run.dataset_id)
 
 
 def _run_title(run: runs.Run) -> str:
-    if run.folder == default_model.folder():
+    if run.folder == default_model.default_model_folder():
         return t("default, comes with the lab")
-    return f"{run.name} · {format_text.moment(run.created)}"
+    return f"{run.name} · {format_text.format_timestamp(run.created)}"
 
 
-def _upload_model() -> Choice | None:
+def _upload_model() -> ModelChoice | None:
     found = model_upload.upload_model("predict")
-    return None if found is None else Choice(found.key, model=found.model)
+    return None if found is None else ModelChoice(found.key, model=found.model)
 
 
-def predict(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Prediction] | None]:
+def predict_in_background(
+    choice: ModelChoice, photos: Sequence[Photo]
+) -> tuple[Predictor, list[Prediction] | None]:
     """Predict the photos, many in the background; None while it is at it.
 
     What was predicted just before is not predicted again. Where it was stopped the answers are
@@ -119,7 +121,7 @@ def predict(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Pr
     rows = job_fragment.background_result(
         "predict_answers",
         (choice.key, tuple(photo.key for photo in photos)),
-        partial(loaders.predict, model, [(photo.name, photo.data) for photo in photos]),
+        partial(loaders.predict_photos, model, [(photo.name, photo.data) for photo in photos]),
         len(photos),
         quick=_QUICK,
         words=t("Looking at the photos…"),
@@ -127,14 +129,14 @@ def predict(choice: Choice, photos: Sequence[Photo]) -> tuple[Predictor, list[Pr
     return model, rows
 
 
-SAMPLES = 12
+SAMPLE_COUNT = 12
 MOST_PASTED = 200
-_NEITHER = "no pets"  # in place of a dataset's id, which has no spaces
+_NO_PETS = "no pets"  # in place of a dataset's id, which has no spaces
 _TYPES = [extension.lstrip(".") for extension in decode.EXTENSIONS]
 
 
 @dataclass(frozen=True)
-class Photo:
+class InputPhoto:
     """A photo to ask about: `key` tells it apart from others, `truth` is empty when unknown."""
 
     name: str
@@ -143,7 +145,7 @@ class Photo:
     truth: str = ""
 
 
-def choose_photos(dataset_id: str) -> list[Photo]:
+def choose_photos(dataset_id: str) -> list[InputPhoto]:
     """Photos given by the user, or a few of the validation set of this dataset."""
     sources = {
         "files": t("Files"),
@@ -152,10 +154,10 @@ def choose_photos(dataset_id: str) -> list[Photo]:
     }
     source = widgets.choose_one(t("Photos"), sources, "predict_source", default="files")
     if source == "camera":
-        return _from_camera()
+        return _photos_from_camera()
     if source == "clipboard":
-        return _from_clipboard()
-    return _from_files(dataset_id)
+        return _photos_from_clipboard()
+    return _photos_from_files(dataset_id)
 
 
 def dataset_of_photos(dataset_id: str) -> Dataset | None:
@@ -163,36 +165,36 @@ def dataset_of_photos(dataset_id: str) -> Dataset | None:
     for key in (dataset_id, st.query_params.get("dataset", "")):
         if key:
             try:
-                return datasets.load(key)
+                return datasets.load_dataset(key)
             except CatDogError:
                 continue  # the run outlived its data
     return None
 
 
-def _from_camera() -> list[Photo]:
-    uploads.limit()
+def _photos_from_camera() -> list[InputPhoto]:
+    uploads.register_upload_limit()
     shot = st.camera_input(t("A photo by the camera"), key="predict_camera", width=420)
     if shot is None:
         st.caption(
             t("A browser lends the camera to pages of this machine and to https pages only.")
         )
         return []
-    return [Photo(t("camera.jpg"), shot.file_id, shot.getvalue())]
+    return [InputPhoto(t("camera.jpg"), shot.file_id, shot.getvalue())]
 
 
-def _from_clipboard() -> list[Photo]:
+def _photos_from_clipboard() -> list[InputPhoto]:
     """What was pasted so far; a chat's field is the one that takes pictures from a clipboard."""
-    kept: list[Photo] = st.session_state.setdefault("predict_pasted", [])
+    kept: list[InputPhoto] = st.session_state.setdefault("predict_pasted", [])
     with st.container():  # inside one it stays in its place
         given = st.chat_input(
             t("Click here, paste pictures with Ctrl+V (⌘V on a Mac), then press Enter"),
             key="predict_paste",
             accept_file="multiple",
             file_type=_TYPES,
-            max_upload_size=uploads.limit(_megabytes()),
+            max_upload_size=uploads.register_upload_limit(_photo_megabytes()),
         )
-    for file in _files(given)[: MOST_PASTED - len(kept)]:
-        kept.append(Photo(file.name, uuid4().hex, file.getvalue()))
+    for file in _pasted_files(given)[: MOST_PASTED - len(kept)]:
+        kept.append(InputPhoto(file.name, uuid4().hex, file.getvalue()))
     if not kept:
         st.caption(
             t("Copied pictures and copied files both do, also several, one after the other.")
@@ -207,25 +209,25 @@ def _from_clipboard() -> list[Photo]:
     return list(kept)
 
 
-def _files(given: Any) -> list[Any]:
+def _pasted_files(given: Any) -> list[Any]:
     return list(given.files) if given else []
 
 
-def _megabytes() -> int:
-    return limits.current().photo_bytes // 1_000_000
+def _photo_megabytes() -> int:
+    return limits.current_limits().photo_bytes // 1_000_000
 
 
-def _from_files(dataset_id: str) -> list[Photo]:
+def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     files = st.file_uploader(
         t("Photos: JPEG, PNG, WebP, BMP, GIF or TIFF"),
         accept_multiple_files=True,
-        max_upload_size=uploads.limit(_megabytes()),
+        max_upload_size=uploads.register_upload_limit(_photo_megabytes()),
         key="predict_photos",
         label_visibility="collapsed",
     )
     if files:
         st.session_state.pop("predict_samples", None)
-        return [Photo(file.name, file.file_id, file.getvalue()) for file in files]
+        return [InputPhoto(file.name, file.file_id, file.getvalue()) for file in files]
     found = dataset_of_photos(dataset_id)
     if st.query_params.pop("try", None) and found is not None:  # a link that shows answers at once
         st.session_state.setdefault("predict_samples", (found.id, 0))
@@ -243,13 +245,13 @@ def _from_files(dataset_id: str) -> list[Photo]:
             icon=":material/question_mark:",
             key="predict_neither",
             on_click=_try_samples,
-            args=(_NEITHER,),
+            args=(_NO_PETS,),
         )
     of, turn = st.session_state.get("predict_samples", ("", 0))
-    if of == _NEITHER:
-        return _no_pets()
+    if of == _NO_PETS:
+        return _no_pets_photos()
     if found is not None and of == found.id:
-        return _samples(found, turn)
+        return _sample_photos(found, turn)
     if found is None:
         st.caption(t("Drop in one or more photos to see what the model says of them."))
     else:
@@ -262,16 +264,20 @@ def _try_samples(of: str) -> None:
     st.session_state.predict_samples = (of, turn + 1)
 
 
-def _no_pets() -> list[Photo]:
+def _no_pets_photos() -> list[InputPhoto]:
     return [
-        Photo(f"{t(title)}.jpg", f"{_NEITHER}:{name}", decode.encode(ood_examples.draw(name)))
+        InputPhoto(
+            f"{t(title)}.jpg",
+            f"{_NO_PETS}:{name}",
+            decode.encode_photo(ood_examples.draw_example(name)),
+        )
         for name, title in ood_examples.TITLES.items()
     ]
 
 
-def _samples(found: Dataset, turn: int) -> list[Photo]:
+def _sample_photos(found: Dataset, turn: int) -> list[InputPhoto]:
     items = found.items("validation") or found.items()
-    chosen = random.Random(turn).sample(items, min(SAMPLES, len(items)))
+    chosen = random.Random(turn).sample(items, min(SAMPLE_COUNT, len(items)))
     photos = []
     for item in chosen:
         try:
@@ -279,5 +285,5 @@ def _samples(found: Dataset, turn: int) -> list[Photo]:
         except OSError:
             data = b""  # reported as unreadable beside the others
         key = f"{found.id}:{found.fingerprint}:{item.file}"
-        photos.append(Photo(item.file, key, data, found.classes[item.label]))
+        photos.append(InputPhoto(item.file, key, data, found.classes[item.label]))
     return photos

@@ -13,10 +13,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from catdog_core.analysis.uncertainty import entropy, is_unsure, sorted_zip
+from catdog_core.analysis.uncertainty import entropy, is_unsure, zip_by_label
 from catdog_core.augmentation import augment
 from catdog_core.base.errors import ModelError, PhotoError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.base.palette import class_color
 from catdog_core.config import Augmentation
@@ -27,14 +27,14 @@ from .. import format_text, gallery, job_fragment, loaders
 from ..augment import augment_controls, augment_panels
 from ..augment.augment_panels import VariantSet
 from ..i18n import escape, say, t
-from ..learn.glossary_view import terms
-from ..startup import fragment
+from ..learn.glossary_view import show_terms
+from ..startup import guarded_fragment
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
 
 
-Photos: TypeAlias = Sequence[tuple[str, str, bytes]]
+PhotoFiles: TypeAlias = Sequence[tuple[str, str, bytes]]
 """Name, key and file of each photo that could be read."""
 
 
@@ -47,15 +47,15 @@ def toggle_panel(label: str, key: str, panel: Callable[..., None], *args: Any) -
         panel: called with `args` while it is open.
         args: whatever it needs.
     """
-    fragment(_toggled)(label, key, panel, *args)
+    guarded_fragment(_toggled_panel)(label, key, panel, *args)
 
 
-def _toggled(label: str, key: str, panel: Callable[..., None], *args: Any) -> None:
+def _toggled_panel(label: str, key: str, panel: Callable[..., None], *args: Any) -> None:
     if st.toggle(label, key=key):
         panel(*args)
 
 
-def choose_photo(model: Predictor, photos: Photos, key: str) -> Photo:
+def choose_photo(model: Predictor, photos: PhotoFiles, key: str) -> Photo:
     """Let the user choose a photo; it comes fitted for the model, (S, S, 3) uint8.
 
     Raises:
@@ -64,7 +64,7 @@ def choose_photo(model: Predictor, photos: Photos, key: str) -> Photo:
     chosen = st.selectbox(
         t("Photo"),
         range(len(photos)),
-        format_func=lambda n: shown(photos[n][0]),
+        format_func=lambda n: truncate_for_display(photos[n][0]),
         key=f"{key}_{len(photos)}",  # other photos, another choice
         width=300,
     )
@@ -82,14 +82,16 @@ _OWN_ANSWER = -1
 
 
 @dataclass(frozen=True)
-class Heat:
+class HeatMaps:
     """Maps of the photos on the page, (N, S, S) float32, 0..1; of the first only if stopped."""
 
     maps: NDArray[np.float32]
     opacity: float
 
 
-def ask_heat_maps(model: Predictor, photos: Sequence[tuple[str, bytes, Prediction]]) -> Heat | None:
+def ask_heat_maps(
+    model: Predictor, photos: Sequence[tuple[str, bytes, Prediction]]
+) -> HeatMaps | None:
     """The controls, and the maps they ask for; None while these are off, impossible, or being made.
 
     Args:
@@ -118,14 +120,14 @@ def ask_heat_maps(model: Predictor, photos: Sequence[tuple[str, bytes, Predictio
             width=220,
         )
     try:
-        maps = _heat_maps(model, photos, label)
+        maps = _compute_heat_maps(model, photos, label)
     except ModelError as error:
         st.warning(escape(say(error)))
         return None
-    return None if maps is None else Heat(maps, percent / 100)
+    return None if maps is None else HeatMaps(maps, percent / 100)
 
 
-def explain_heat_maps(heat: Heat | None) -> None:
+def explain_heat_maps(heat: HeatMaps | None) -> None:
     """One sentence on how to read the maps and what they do not say, one on what they show now."""
     if heat is None or not len(heat.maps):
         return
@@ -136,12 +138,12 @@ def explain_heat_maps(heat: Heat | None) -> None:
             " network looked, coarsely; not what it saw there, nor whether that was right."
         )
         + " "
-        + _heat_now(heat.maps)
+        + _heat_summary(heat.maps)
     )
-    terms("heat-map")
+    show_terms("heat-map")
 
 
-def _heat_now(maps: NDArray[np.float32]) -> str:
+def _heat_summary(maps: NDArray[np.float32]) -> str:
     empty = int(sum(not one.any() for one in maps))
     if empty:
         return t(
@@ -153,7 +155,7 @@ def _heat_now(maps: NDArray[np.float32]) -> str:
     return t(
         "Now: half of the full brightness or more covers {share} of a photo, the median of"
         " {total}.",
-        share=format_text.percent(share),
+        share=format_text.format_percent(share),
         total=len(maps),
     )
 
@@ -161,10 +163,10 @@ def _heat_now(maps: NDArray[np.float32]) -> str:
 def _class_title(model: Predictor, label: int) -> str:
     if label == _OWN_ANSWER:
         return t("for its own answer")
-    return t("for {name}", name=shown(model.classes[label]))
+    return t("for {name}", name=truncate_for_display(model.classes[label]))
 
 
-def _heat_maps(
+def _compute_heat_maps(
     model: Predictor, photos: Sequence[tuple[str, bytes, Prediction]], label: int
 ) -> NDArray[np.float32] | None:
     """The maps; those made just before are not made again, since the opacity changes none."""
@@ -173,8 +175,8 @@ def _heat_maps(
     ]
 
     def work(job: Job) -> NDArray[np.float32]:
-        fitted = [_fitted(key, data, model.size) for key, data, _ in photos]
-        return loaders.heat_maps(model, fitted, labels, job)
+        fitted = [_fitted_photo(key, data, model.size) for key, data, _ in photos]
+        return loaders.compute_heat_maps(model, fitted, labels, job)
 
     key = (id(model.run_batch), model.input_scale, tuple(key for key, _, _ in photos), *labels)
     words = t("Looking where it looked…")
@@ -183,7 +185,7 @@ def _heat_maps(
     )
 
 
-def _fitted(key: str, data: bytes, size: int) -> Photo:
+def _fitted_photo(key: str, data: bytes, size: int) -> Photo:
     found = gallery.uploaded_photo(key, data, size)
     assert not isinstance(found, PhotoError)  # the model has answered to it
     return found
@@ -234,7 +236,7 @@ def explain_threshold(
             " entropy (0 bits: sure, {most} bits: a pure guess), finds photos between the"
             " classes; of something it never saw a model can be quite sure.",
             n=len(classes),
-            most=_most_entropy(len(classes)),
+            most=_max_entropy(len(classes)),
         )
     )
 
@@ -264,9 +266,9 @@ def explain_energy(scores: int, rows: Sequence[tuple[str, Prediction]]) -> None:
         (low, best), (high, worst) = min(known), max(known)
         said += " " + t(
             "Now: lowest for {best} ({low}), highest for {worst} ({high}).",
-            best=escape(shown(best, 40)),
+            best=escape(truncate_for_display(best, 40)),
             low=f"{low:.2f}",
-            worst=escape(shown(worst, 40)),
+            worst=escape(truncate_for_display(worst, 40)),
             high=f"{high:.2f}",
         )
     st.caption(said)
@@ -284,7 +286,7 @@ def download_sorted(
     """
     st.download_button(
         t("Download the photos in folders"),
-        data=partial(_zip, tuple(classes), least, photos),
+        data=partial(_build_zip, tuple(classes), least, photos),
         file_name="sorted.zip",
         mime="application/zip",
         icon=":material/folder_zip:",
@@ -294,39 +296,39 @@ def download_sorted(
     )
 
 
-def _zip(
+def _build_zip(
     classes: Sequence[str], least: float, photos: Sequence[tuple[str, bytes, Prediction]]
 ) -> bytes:
     labelled = [
         (name, None if is_unsure(row.probabilities, least) else row.label, data)
         for name, data, row in photos
     ]
-    return sorted_zip(labelled, classes)
+    return zip_by_label(labelled, classes)
 
 
-def _most_entropy(classes: int) -> str:
+def _max_entropy(classes: int) -> str:
     return f"{entropy([1 / classes] * classes):.2g}"
 
 
-VARIANTS = 20
+VARIANT_COUNT = 20
 
 
-def show_votes(model: Predictor, photos: Photos) -> None:
+def show_votes(model: Predictor, photos: PhotoFiles) -> None:
     """The panel, folded until it is asked for."""
     label = t("Let 20 variants of a photo vote")
     toggle_panel(label, "predict_vote", _votes_panel, model, photos)
 
 
-def _votes_panel(model: Predictor, photos: Photos) -> None:
+def _votes_panel(model: Predictor, photos: PhotoFiles) -> None:
     original = choose_photo(model, photos, "predict_vote_photo")
     settings = _vote_settings()
-    made = vote(model, original, settings)
-    gallery.grid(
-        [decode.encode(photo) for photo in made.photos],
+    made = predict_variants(model, original, settings)
+    gallery.image_grid(
+        [decode.encode_photo(photo) for photo in made.photos],
         captions=list(made.answers),
         tooltips=made.words,
         columns=10,
-        alts=[t("Variant {n}", n=n + 1) for n in range(VARIANTS)],
+        alts=[t("Variant {n}", n=n + 1) for n in range(VARIANT_COUNT)],
         colors=[class_color(label) for label in made.labels],
         least=60,
     )
@@ -334,9 +336,9 @@ def _votes_panel(model: Predictor, photos: Photos) -> None:
     _vote_caption(made, settings)
 
 
-def vote(model: Predictor, original: Photo, settings: Augmentation) -> VariantSet:
+def predict_variants(model: Predictor, original: Photo, settings: Augmentation) -> VariantSet:
     """The variants of a fitted photo, (S, S, 3) uint8, with the model's answers to them."""
-    drawn = augment.variants(original, settings, VARIANTS)
+    drawn = augment.variants(original, settings, VARIANT_COUNT)
     transforms = [transform for _, transform in drawn]
     words = [augment_panels.transform_text(transform) for transform in transforms]
     return augment_panels.with_answers(
@@ -358,10 +360,10 @@ def _vote_caption(made: VariantSet, settings: Augmentation) -> None:
         t(
             "The vote: {name}, {count} of {total}; {mean} on average. Variants that disagree tell"
             " of an answer that hangs on chance details, whatever its probability.",
-            name=escape(shown(made.classes[label])),
+            name=escape(truncate_for_display(made.classes[label])),
             count=count,
             total=len(made.labels),
-            mean=format_text.percent(float(mean[label])),
+            mean=format_text.format_percent(float(mean[label])),
         )
     )
     if int(np.argmax(made.original)) != label:
@@ -369,6 +371,6 @@ def _vote_caption(made: VariantSet, settings: Augmentation) -> None:
     st.caption(
         t(
             "Drawn with the settings of the Augment page: {settings}.",
-            settings=escape(format_text.augmentation(settings)),
+            settings=escape(format_text.describe_augmentation(settings)),
         )
     )

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from catdog_core.analysis.heatmap import overlay
+from catdog_core.analysis.heatmap import overlay_heatmap
 from catdog_core.analysis.uncertainty import entropy, is_unsure
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import CLASS_COLORS
 from catdog_core.imaging import decode
 
 from .. import loaders, widgets
 from ..i18n import escape, say, t
-from ..learn.glossary_view import terms
+from ..learn.glossary_view import show_terms
 from . import activations_view, predict_panels
-from .predict_inputs import Choice, Photo
-from .predict_panels import Heat
+from .predict_inputs import InputPhoto, ModelChoice
+from .predict_panels import HeatMaps
 
 if TYPE_CHECKING:
     from catdog_core.analysis.predict import Prediction, Predictor
@@ -32,7 +32,7 @@ PER_PAGE = 24
 
 
 def show_results(
-    choice: Choice, model: Predictor, photos: Sequence[Photo], rows: Sequence[Prediction]
+    choice: ModelChoice, model: Predictor, photos: Sequence[InputPhoto], rows: Sequence[Prediction]
 ) -> None:
     """Cards, what could not be read, panels that look closer, the table and its downloads.
 
@@ -44,7 +44,10 @@ def show_results(
     good = [(p, row) for p, row in asked if row.error is None]
     bad = [(p, row.error) for p, row in asked if row.error is not None]
     if bad:
-        lines = [f"- **{escape(shown(p.name))}**: {escape(say(error))}" for p, error in bad]
+        lines = [
+            f"- **{escape(truncate_for_display(p.name))}**: {escape(say(error))}"
+            for p, error in bad
+        ]
         st.warning(
             t("{n} of {total} photos could not be read:", n=len(bad), total=len(rows))
             + "\n\n"
@@ -64,11 +67,11 @@ def show_results(
     readable = [(p.name, p.key, p.data) for p, _ in good]
     predict_panels.show_votes(model, readable)
     activations_view.show_activations(choice, model, readable)
-    rows_shown = [(shown(p.name), p.truth, row) for p, row in good]
+    rows_shown = [(truncate_for_display(p.name), p.truth, row) for p, row in good]
     answer_table(model.classes, rows_shown, least)
     predict_panels.explain_energy(model.units, [(p.name, row) for p, row in good])
     with st.container(horizontal=True):
-        terms("probability", "entropy", "threshold")
+        show_terms("probability", "entropy", "threshold")
         _download_csv(model, rows)
         predict_panels.download_sorted(
             model.classes, least, [(p.name, p.data, row) for p, row in good]
@@ -78,7 +81,7 @@ def show_results(
 def _download_csv(model: Predictor, rows: Sequence[Prediction]) -> None:
     st.download_button(
         t("Download the table as CSV"),
-        data=loaders.as_csv(rows, model.classes),
+        data=loaders.predictions_csv(rows, model.classes),
         file_name="predictions.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -87,13 +90,15 @@ def _download_csv(model: Predictor, rows: Sequence[Prediction]) -> None:
     )
 
 
-def _photo_card(photo: Photo, row: Prediction, least: float, heat: Heat | None, place: int) -> Card:
+def _photo_card(
+    photo: InputPhoto, row: Prediction, least: float, heat: HeatMaps | None, place: int
+) -> Card:
     picture = _thumbnail(photo.key, photo.data)
     if heat is not None and place < len(heat.maps):
-        picture = overlay(picture, heat.maps[place], heat.opacity)
+        picture = overlay_heatmap(picture, heat.maps[place], heat.opacity)
     return Card(
-        name=shown(Path(photo.name).name, 40),
-        picture=decode.encode(picture, quality=85),
+        name=truncate_for_display(Path(photo.name).name, 40),
+        picture=decode.encode_photo(picture, quality=85),
         label=row.label,
         probabilities=row.probabilities,
         truth=photo.truth,
@@ -104,7 +109,7 @@ def _photo_card(photo: Photo, row: Prediction, least: float, heat: Heat | None, 
 
 @st.cache_data(show_spinner=False, max_entries=100)  # 30 MB
 def _thumbnail(key: str, _data: bytes) -> decode.Photo:
-    return decode.thumbnail(decode.decode(_data, at_least=360), 360)
+    return decode.make_thumbnail(decode.decode(_data, at_least=360), 360)
 
 
 MOST_BARS = 5
@@ -164,7 +169,7 @@ def answer_table(
         )
         for number, name in enumerate(classes)
     }
-    widgets.table(
+    widgets.show_table(
         {
             t("Photo"): [name for name, _, _ in rows],
             t("Class"): [
@@ -172,7 +177,7 @@ def answer_table(
             ],
             **truth,
             t("Entropy, bits"): [round(entropy(row.probabilities), 3) for _, _, row in rows],
-            **_energies([row for _, _, row in rows]),
+            **_energy_column([row for _, _, row in rows]),
             **{
                 f"p_{number}": [row.probabilities[number] for _, _, row in rows]
                 for number in range(len(classes))
@@ -185,7 +190,7 @@ def answer_table(
     )
 
 
-def _energies(rows: Sequence[Prediction]) -> dict[str, list[float]]:
+def _energy_column(rows: Sequence[Prediction]) -> dict[str, list[float]]:
     found = [row.energy for row in rows]
     if any(value is None for value in found):
         return {}

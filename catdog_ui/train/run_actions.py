@@ -22,9 +22,9 @@ NOT_CONTINUED = N_(
 )
 
 
-def run_actions(found: Sequence[Run]) -> None:
+def show_run_actions(found: Sequence[Run]) -> None:
     """Rename, note, clone or delete one run."""
-    trash_view.undo(place="care")
+    trash_view.offer_undo(place="care")
     by_id = {run.id: run for run in found}
     if st.session_state.get("care_run", found[0].id) not in by_id:
         st.session_state["care_run"] = found[0].id  # deleted meanwhile
@@ -41,7 +41,7 @@ def run_actions(found: Sequence[Run]) -> None:
     if run.status == "damaged" and run.problem:
         st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
     if run.training:
-        _name_and_note(run)
+        _show_name_form(run)
     with st.container(horizontal=True):
         if (
             run.training
@@ -69,12 +69,12 @@ def run_actions(found: Sequence[Run]) -> None:
             owner=run.owner,
             disabled=run.is_active,
         ):
-            st.dialog(t("Delete this run?"))(_confirm)(run)
+            st.dialog(t("Delete this run?"))(_confirm_deletion)(run)
         if run.is_active:
             st.caption(t("It is training. Stop it on the Train page before you delete it."))
 
 
-def _name_and_note(run: Run) -> None:
+def _show_name_form(run: Run) -> None:
     with st.form(f"names_{run.id}", border=False):
         name = st.text_input(t("Name"), run.name, max_chars=80, key=f"name_{run.id}")
         note = st.text_area(
@@ -88,15 +88,15 @@ def _name_and_note(run: Run) -> None:
         if st.form_submit_button(
             t("Save name and note"),
             icon=":material/save:",
-            **visitors.gate("manage run", run.owner),
+            **visitors.permission_kwargs("manage run", run.owner),
         ):
-            runs.rename(run.folder, name)
-            runs.annotate(run.folder, note)
+            runs.rename_run(run.folder, name)
+            runs.set_note(run.folder, note)
             st.toast(t("Saved."))
             st.rerun()
 
 
-def _confirm(run: Run) -> None:
+def _confirm_deletion(run: Run) -> None:
     st.write(
         t(
             "“{name}” with {n} trained epochs and its model will be moved to the trash, from"
@@ -105,12 +105,12 @@ def _confirm(run: Run) -> None:
             n=len(run.epochs),
         )
     )
-    widgets.confirm("delete", t("Delete"), _delete, run)
+    widgets.confirm_action("delete", t("Delete"), _delete_run, run)
 
 
-def _delete(run: Run) -> None:
+def _delete_run(run: Run) -> None:
     with guard():
-        trash_view.deleted(runs.remove(run.folder))
+        trash_view.remember_deleted(runs.remove_run(run.folder))
         st.query_params.pop("run", None)
 
 
@@ -135,6 +135,6 @@ def quick_train_button(dataset: Dataset | None, key: str, kind: str = "secondary
         t("Train it now"), key, "train", icon="play_arrow", disabled=dataset is None, type=kind
     )
     if clicked and dataset is not None:
-        folder = runs.create(dataset, QUICK_TRAINING, None, name=t("My first training"))
-        runs.start(folder)
-        st.switch_page("pages/3_Train.py", query_params=state.query(run=folder.name))
+        folder = runs.create_run(dataset, QUICK_TRAINING, None, name=t("My first training"))
+        runs.start_run(folder)
+        st.switch_page("pages/3_Train.py", query_params=state.link_query(run=folder.name))

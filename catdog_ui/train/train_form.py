@@ -9,7 +9,7 @@ import streamlit as st
 from catdog_core import runs
 from catdog_core.base import hardware
 from catdog_core.base.errors import CatDogError, SettingsError
-from catdog_core.base.field_specs import controls, parse
+from catdog_core.base.field_specs import describe_fields, parse_settings
 from catdog_core.config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
 from catdog_core.config.network import MOST_BLOCKS, MOST_FILTERS
 from catdog_core.data import datasets, splits
@@ -22,9 +22,9 @@ from .. import format_text, forms, state, visitors, widgets
 from ..i18n import N_, escape, say, t
 from . import train_plan
 
-KEY = "train"
-MAIN = ["model", "epochs", "batch_size", "learning_rate"]
-GROUPS: dict[str, list[str]] = {
+FORM_KEY = "train"
+MAIN_FIELDS = ["model", "epochs", "batch_size", "learning_rate"]
+FIELD_GROUPS: dict[str, list[str]] = {
     N_("Photos and steps"): [
         "train_photos",
         "image_size",
@@ -48,32 +48,32 @@ GROUPS: dict[str, list[str]] = {
     N_("Chance, speed, keeping"): ["seed", "mixed_precision", "epoch_weights"],
 }
 """The settings that most trainings leave as they are, by what they are for."""
-PRETRAINED = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfreeze_rate"]
+PRETRAINED_FIELDS = ["backbone", "looks", "unfreeze", "unfreeze_epochs", "unfreeze_rate"]
 
 
 def show_form() -> None:
     """Draw the form; starting opens the new run in the panel above."""
-    _take_clone()
-    _follow_model()
+    _fill_from_clone()
+    _fill_model_recipe()
     sides = st.grid(2, min_column_width=400, gap="large")
     left, right = sides.container(), sides.container()
     with left:
-        dataset = state.chosen_dataset()
+        dataset = state.choose_dataset()
         if dataset is None:
             return
-        values = forms.form(Training, KEY, names=MAIN, columns=2)
+        values = forms.settings_form(Training, FORM_KEY, names=MAIN_FIELDS, columns=2)
         if values["model"] == architecture.CUSTOM:
             values["network"] = network_fields()
         if values["model"] == backbones.TRANSFER:
-            values |= _pretrained()
-        augmentation = _augmentation()
+            values |= _show_pretrained_fields()
+        augmentation = _show_augmentation_field()
         finder = st.empty()
-        for title, names in GROUPS.items():
+        for title, names in FIELD_GROUPS.items():
             with st.expander(t(title), expanded=False):
-                values |= _group(names, dataset)
+                values |= _show_field_group(names, dataset)
                 if "schedule" in names:
                     finder = st.container()
-    training = parse(Training, values, t("the form"))
+    training = parse_settings(Training, values, t("the form"))
     asked = train_plan.ProbeSettings(dataset, training, augmentation)
     with right:
         try:
@@ -82,46 +82,48 @@ def show_form() -> None:
             st.error(escape(say(error)), icon=":material/block:")
             return  # nothing that could be started
     with finder:
-        train_plan.find_rate(asked, _use_rate)
+        train_plan.show_rate_finder(asked, _use_rate)
     with left:
-        train_plan.measure_duration(asked)
-        parent = _parent()
-        _start(dataset, training, augmentation, parent)
+        train_plan.show_duration(asked)
+        parent = _show_parent_run()
+        _show_start_button(dataset, training, augmentation, parent)
 
 
-def _pretrained() -> dict[str, Any]:
+def _show_pretrained_fields() -> dict[str, Any]:
     """The settings of a pretrained network; those without an effect now are greyed."""
     with st.container(border=True):
         off = st.session_state.get("train_augment", "off") == "off"
         idle = ["looks"] if off else []
-        if not forms.current(Training, KEY)["unfreeze"]:
+        if not forms.form_values(Training, FORM_KEY)["unfreeze"]:
             idle += ["unfreeze_epochs", "unfreeze_rate"]
-        return forms.form(Training, KEY, names=PRETRAINED, columns=2, disabled=idle)
+        return forms.settings_form(
+            Training, FORM_KEY, names=PRETRAINED_FIELDS, columns=2, disabled=idle
+        )
 
 
-def _group(names: list[str], dataset: Dataset) -> dict[str, Any]:
-    now = forms.current(Training, KEY)
+def _show_field_group(names: list[str], dataset: Dataset) -> dict[str, Any]:
+    now = forms.form_values(Training, FORM_KEY)
     idle = ["plateau_patience"] if now["schedule"] != "plateau" else []
     values: dict[str, Any] = {}
     if "train_photos" in names:
-        values["train_photos"] = _train_photos(len(dataset.items("train")))
+        values["train_photos"] = _show_train_photos_field(len(dataset.items("train")))
     rest = [name for name in names if name != "train_photos"]
-    values |= forms.form(Training, KEY, names=rest, columns=2, disabled=idle)
+    values |= forms.settings_form(Training, FORM_KEY, names=rest, columns=2, disabled=idle)
     if now["mixed_precision"] and "mixed_precision" in names:
-        _tell_precision()
+        _show_precision_hint()
     if now["optimizer"] == "adamw" and not now["weight_decay"] and "optimizer" in names:
         st.caption(t("AdamW without weight decay is Adam: set a weight decay, such as 0.05."))
     return values
 
 
 def _use_rate(rate: float) -> None:
-    st.session_state[f"{KEY}_learning_rate"] = rate
+    st.session_state[f"{FORM_KEY}_learning_rate"] = rate
 
 
-def _parent() -> Run | None:
+def _show_parent_run() -> Run | None:
     """The run whose weights the new one begins with, if any; it can be let go of."""
     run_id = st.session_state.get("train_parent")
-    parent = next((run for run in runs.listing() if run.id == run_id), None)
+    parent = next((run for run in runs.list_runs() if run.id == run_id), None)
     if parent is None:
         st.session_state.pop("train_parent", None)
         return None
@@ -143,17 +145,17 @@ def _parent() -> Run | None:
     return parent
 
 
-def _train_photos(there: int) -> int | None:
+def _show_train_photos_field(there: int) -> int | None:
     """All training photos, or one of the sizes of the small-data experiments."""
-    key, everything = f"{KEY}_train_photos", 0  # None would be shown as no choice at all
-    options = [everything, *(size for size in splits.SIZES if size < there)]
+    key, everything = f"{FORM_KEY}_train_photos", 0  # None would be shown as no choice at all
+    options = [everything, *(size for size in splits.SUBSET_SIZES if size < there)]
     asked = st.session_state.get(key)
     if asked not in options:
         if isinstance(asked, int) and asked < there:
             options.append(asked)
         else:  # another dataset, with fewer; the browser may tell a choice by its old label
             st.session_state[key] = everything
-    control = next(c for c in controls(Training) if c.name == "train_photos")
+    control = next(c for c in describe_fields(Training) if c.name == "train_photos")
     chosen = st.selectbox(
         t(control.label),
         options,
@@ -165,7 +167,7 @@ def _train_photos(there: int) -> int | None:
     return chosen or None
 
 
-def _tell_precision() -> None:
+def _show_precision_hint() -> None:
     if hardware.has_graphics_card():
         st.caption(t("This machine has a graphics card, which computes in 16 bits faster."))
     elif hardware.computes_in_16_bits():
@@ -185,30 +187,34 @@ def _tell_precision() -> None:
         )
 
 
-def _follow_model() -> None:
+def _fill_model_recipe() -> None:
     """When another model is chosen, take over what its recipe has otherwise than the last one's."""
-    model = st.session_state.get(f"{KEY}_model", "notes")
+    model = st.session_state.get(f"{FORM_KEY}_model", "notes")
     before = st.session_state.get("train_recipe", "notes")
     st.session_state["train_recipe"] = model
     if model == before:
         return
     new, old = RECIPES[model], RECIPES[before]
     values, known = new.training.model_dump(), old.training.model_dump()
-    forms.fill(Training, KEY, {n: v for n, v in values.items() if n != "model" and v != known[n]})
+    forms.fill_form(
+        Training, FORM_KEY, {n: v for n, v in values.items() if n != "model" and v != known[n]}
+    )
     if new.augmentation != old.augmentation:
         st.session_state.train_augment = "off" if new.augmentation.is_off else "recipe"
     st.toast(t("The recipe of {model} is filled in.", model=model))
 
 
-def _take_clone() -> None:
+def _fill_from_clone() -> None:
     """Fill the form from the run whose settings the Compare page asked to use again."""
     run_id = st.session_state.pop("train_clone", None)
     if run_id is None:
         return
-    run = runs.load(run_id)
+    run = runs.load_run(run_id)
     if run.training is None or run.is_history:
         return
-    forms.fill(Training, KEY, _as_asked(run.training, run.dataset_id).model_dump())
+    forms.fill_form(
+        Training, FORM_KEY, _unset_default_steps(run.training, run.dataset_id).model_dump()
+    )
     st.session_state["train_recipe"] = run.training.model
     if run.training.network is not None:
         fill_network(run.training.network)
@@ -223,15 +229,15 @@ def _take_clone() -> None:
     st.toast(t("The settings of “{name}” are filled in.", name=escape(run.name)))
 
 
-def _as_asked(training: Training, dataset_id: str) -> Training:
+def _unset_default_steps(training: Training, dataset_id: str) -> Training:
     """Leave steps unset where they are what the data comes to: they follow a new batch size."""
     try:
-        dataset = datasets.load(dataset_id)
+        dataset = datasets.load_dataset(dataset_id)
     except CatDogError:
         return training  # the data is gone: the steps stay as they were
     unset = training.model_copy(update={"steps_per_epoch": None, "validation_steps": None})
     change: dict[str, None] = {}
-    counts = time_estimate.photos(training, dataset)
+    counts = time_estimate.count_photos(training, dataset)
     if training.steps_per_epoch == unset.steps(counts["train"]):
         change["steps_per_epoch"] = None
     if training.validation_steps == unset.validation_batches(counts["validation"]):
@@ -239,9 +245,9 @@ def _as_asked(training: Training, dataset_id: str) -> Training:
     return training.model_copy(update=change)
 
 
-def _augmentation() -> Augmentation | None:
+def _show_augmentation_field() -> Augmentation | None:
     mine = st.session_state.get("train_augmentation")
-    recipe = RECIPES[st.session_state.get(f"{KEY}_model", "notes")].augmentation
+    recipe = RECIPES[st.session_state.get(f"{FORM_KEY}_model", "notes")].augmentation
     kinds = {"off": t("off"), "notes": t("the notes' own")}
     if not recipe.is_off:
         kinds["recipe"] = t("the model's recipe")
@@ -261,12 +267,12 @@ def _augmentation() -> Augmentation | None:
         return None
     settings = PRESETS["notes"] if kind == "notes" else recipe
     if kind == "mine":
-        settings = parse(Augmentation, mine, t("the Augment page"))
-    st.caption(format_text.augmentation(settings))
+        settings = parse_settings(Augmentation, mine, t("the Augment page"))
+    st.caption(format_text.describe_augmentation(settings))
     return settings
 
 
-def _start(
+def _show_start_button(
     dataset: Dataset, training: Training, augmentation: Augmentation | None, parent: Run | None
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -280,8 +286,8 @@ def _start(
         if visitors.action_button(
             t("Start training"), "train_start", "train", icon="play_arrow", type="primary"
         ):
-            folder = runs.create(dataset, training, augmentation, name=name, parent=parent)
-            runs.start(folder)
+            folder = runs.create_run(dataset, training, augmentation, name=name, parent=parent)
+            runs.start_run(folder)
             st.session_state.pop("train_parent", None)
             _open_run(folder.name)
 
@@ -312,24 +318,24 @@ def network_fields() -> Network:
                     args=(preset,),
                     type="tertiary",
                 )
-        filters = _filters()
-        values = forms.form(Network, NETWORK_KEY, columns=2)
-    return parse(Network, {**values, "filters": filters}, t("the form"))
+        filters = _show_filter_fields()
+        values = forms.settings_form(Network, NETWORK_KEY, columns=2)
+    return parse_settings(Network, {**values, "filters": filters}, t("the form"))
 
 
 def fill_network(network: Network) -> None:
     """Set the builder to a network before it is drawn."""
-    grown = _grown(network.filters)
+    grown = _find_growth(network.filters)
     st.session_state[f"{NETWORK_KEY}_blocks"] = len(network.filters)
     st.session_state[f"{NETWORK_KEY}_each"] = grown is None
     st.session_state[f"{NETWORK_KEY}_first"] = network.filters[0]
     st.session_state[f"{NETWORK_KEY}_growth"] = grown or 2.0
     for number, count in enumerate(network.filters):
         st.session_state[f"{NETWORK_KEY}_block_{number}"] = count
-    forms.fill(Network, NETWORK_KEY, network.model_dump())
+    forms.fill_form(Network, NETWORK_KEY, network.model_dump())
 
 
-def _filters() -> tuple[int, ...]:
+def _show_filter_fields() -> tuple[int, ...]:
     """The filters of each block: a first number that grows, or each one by hand."""
     cells = st.grid(2, min_column_width=150)
     with cells:
@@ -346,7 +352,7 @@ def _filters() -> tuple[int, ...]:
             t("Set the filters of each block"), key=f"{NETWORK_KEY}_each", persist_state="session"
         )
     if each:
-        return _by_hand(blocks)
+        return _show_block_fields(blocks)
     with cells:
         options = sorted({*_FIRST_FILTERS, st.session_state[f"{NETWORK_KEY}_first"]})
         first = st.select_slider(
@@ -371,7 +377,7 @@ def _filters() -> tuple[int, ...]:
     return filters
 
 
-def _by_hand(blocks: int) -> tuple[int, ...]:
+def _show_block_fields(blocks: int) -> tuple[int, ...]:
     cells = st.grid(4, min_column_width=80)
     found = []
     for number in range(blocks):
@@ -391,7 +397,7 @@ def _by_hand(blocks: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _grown(filters: tuple[int, ...]) -> float | None:
+def _find_growth(filters: tuple[int, ...]) -> float | None:
     """The growth that gives these filters, None where there is none."""
     for growth in reversed(GROWTHS):
         if Network.grown(len(filters), filters[0], growth).filters == filters:

@@ -22,41 +22,41 @@ from catdog_core.training import lr_finder, speed_probe, time_estimate
 
 from .. import captions, format_text, job_fragment, visitors, widgets
 from ..i18n import N_, escape, say, t
-from ..learn.glossary_view import terms
+from ..learn.glossary_view import show_terms
 
 
 def show_plan(training: Training, dataset: Dataset, augmentation: Augmentation | None) -> None:
     """Draw it. Raises SettingsError for a network that cannot be."""
-    backbones.refuse(training, augmentation)
-    rows = architecture.of(training, len(dataset.classes))
-    _network(training, rows)
-    _loss(len(dataset.classes), augmentation, training.label_smoothing)
+    backbones.refuse_transfer_settings(training, augmentation)
+    rows = architecture.list_training_layers(training, len(dataset.classes))
+    _show_network(training, rows)
+    _show_loss(len(dataset.classes), augmentation, training.label_smoothing)
     if training.model == backbones.TRANSFER:
-        _looks(training, dataset, augmentation)
-    _arithmetic(training, dataset)
-    _rates(training, dataset)
+        _show_feature_passes(training, dataset, augmentation)
+    _show_steps(training, dataset)
+    _show_schedule(training, dataset)
 
 
-def _network(training: Training, rows: list[architecture.Layer]) -> None:
-    st.caption(t(architecture.ABOUT[training.model]))
-    counted = architecture.operations(rows)
+def _show_network(training: Training, rows: list[architecture.LayerRow]) -> None:
+    st.caption(t(architecture.MODEL_DESCRIPTIONS[training.model]))
+    counted = architecture.count_operations(rows)
     table = {
         t("Layer"): [f"{row.kind} {row.detail}".strip() for row in rows],
         t("Output"): [" × ".join(f"{n:,}" for n in row.output_shape) for row in rows],
         t("Parameters"): [f"{row.parameters:,}" for row in rows],
     }
     if counted is not None:
-        table[t("Multiply-adds")] = [_short(row.operations or 0) for row in rows]
-    widgets.table(
+        table[t("Multiply-adds")] = [_format_count(row.operations or 0) for row in rows]
+    widgets.show_table(
         table, "train_layers", t("Layers of the network with output shapes and parameters")
     )
-    text = t("**{n} parameters** in all", n=f"{architecture.parameters(rows):,}")
+    text = t("**{n} parameters** in all", n=f"{architecture.count_parameters(rows):,}")
     if counted is not None:
-        text += ", " + t("**{n} multiply-adds** a photo", n=_short(counted))
+        text += ", " + t("**{n} multiply-adds** a photo", n=_format_count(counted))
     st.markdown(text)
 
 
-def _short(count: int) -> str:
+def _format_count(count: int) -> str:
     """A large number at a glance: "116 M"."""
     if count >= 1_000_000_000:
         return f"{count / 1e9:.2f} G"
@@ -65,7 +65,7 @@ def _short(count: int) -> str:
     return f"{count / 1e3:.1f} k" if count >= 10_000 else f"{count:,}"
 
 
-def _loss(classes: int, augmentation: Augmentation | None, smoothing: float) -> None:
+def _show_loss(classes: int, augmentation: Augmentation | None, smoothing: float) -> None:
     """The loss that fits the labels, and why."""
     mixes = augmentation is not None and augmentation.mixes
     shares = mixes or smoothing > 0
@@ -82,15 +82,17 @@ def _loss(classes: int, augmentation: Augmentation | None, smoothing: float) -> 
         ),
     }
     smooth = t("labels are smoothed to shares of the classes, such as 0.95")
-    name = architecture.loss(classes, shares)
+    name = architecture.loss_name(classes, shares)
     reason = smooth if smoothing and not mixes else why[name, mixes]
     st.caption(t("Loss: `{name}`; {why}.", name=name, why=reason))
 
 
-def _looks(training: Training, dataset: Dataset, augmentation: Augmentation | None) -> None:
+def _show_feature_passes(
+    training: Training, dataset: Dataset, augmentation: Augmentation | None
+) -> None:
     """What is computed once, before the first epoch."""
-    counts = time_estimate.photos(training, dataset)
-    looks = backbones.looks(training, augmentation)
+    counts = time_estimate.count_photos(training, dataset)
+    looks = backbones.count_feature_passes(training, augmentation)
     st.caption(
         t(
             "First the pretrained network looks at {train} × {looks} training and {validation}"
@@ -103,18 +105,18 @@ def _looks(training: Training, dataset: Dataset, augmentation: Augmentation | No
     )
 
 
-def _arithmetic(training: Training, dataset: Dataset) -> None:
+def _show_steps(training: Training, dataset: Dataset) -> None:
     """How many steps the settings come to, as a sum one can follow."""
-    counts = time_estimate.photos(training, dataset)
+    counts = time_estimate.count_photos(training, dataset)
     lines = [
-        _sum(
+        _describe_steps(
             t("Training"),
             counts["train"],
             training.batch_size,
             training.steps(counts["train"]),
             training.steps_per_epoch,
         ),
-        _sum(
+        _describe_steps(
             t("Validation"),
             counts["validation"],
             training.batch_size,
@@ -131,7 +133,7 @@ def _arithmetic(training: Training, dataset: Dataset) -> None:
     st.caption("\n".join(f"- {line}" for line in lines))
 
 
-def _sum(split: str, photos: int, batch: int, steps: int, asked: int | None) -> str:
+def _describe_steps(split: str, photos: int, batch: int, steps: int, asked: int | None) -> str:
     if asked:
         return t(
             "{split}: {steps} steps × {batch} = {seen} photos an epoch, of {photos}",
@@ -159,35 +161,35 @@ def _sum(split: str, photos: int, batch: int, steps: int, asked: int | None) -> 
     )
 
 
-def _rates(training: Training, dataset: Dataset) -> None:
+def _show_schedule(training: Training, dataset: Dataset) -> None:
     """The learning rate over the plan, drawn where it changes."""
-    if schedules.is_fixed(training):
+    if schedules.is_constant(training):
         return
-    steps = training.steps(time_estimate.photos(training, dataset)["train"])
-    points = schedules.curve(training, steps)
-    widgets.plot(
+    steps = training.steps(time_estimate.count_photos(training, dataset)["train"])
+    points = schedules.learning_rate_curve(training, steps)
+    widgets.plot_figure(
         schedule_chart(points),
         key="train_rates",
         config={"displaylogo": False, "displayModeBar": False, "staticPlot": True},
         alt=t("Chart of the learning rate over the steps; the words below tell what it shows"),
     )
-    st.caption(captions.caption(captions.SCHEDULE, captions.schedule_caption(points)))
-    terms("learning-rate", "optimizer", "step")
+    st.caption(captions.format_caption(captions.SCHEDULE_HINT, captions.schedule_caption(points)))
+    show_terms("learning-rate", "optimizer", "step")
     if training.schedule == "plateau":
         st.caption(
             t("Drawn as if validation loss never stops falling; where it does, the rate is halved.")
         )
 
 
-RATES, SPEED = "find-rate", "time-steps"
+RATE_JOB, SPEED_JOB = "find-rate", "time-steps"
 PHASES = {
     "starting": N_("Loading TensorFlow; this takes a few seconds…"),
     "packing": N_("Preparing the photos: {done:,} of {n:,}"),
     "steps": N_("Step {done} of {n}"),
     "timing": N_("Timing a few steps…"),
 }
-_RECKONS = N_("Takes a few steps on this machine, without training anything, and reckons.")
-_SEARCHES = N_(
+_TIMING_HELP = N_("Takes a few steps on this machine, without training anything, and reckons.")
+_SEARCH_HELP = N_(
     "Takes up to 100 steps of ever higher rates, in a process of its own and without touching any"
     " run, and shows where the loss falls."
 )
@@ -217,39 +219,41 @@ class RateSearch:
 
     asked: ProbeSettings
     points: list[tuple[float, float]] = field(default_factory=list)
-    found: lr_finder.Found | None = None
+    found: lr_finder.RateSuggestion | None = None
 
 
-def measure_duration(asked: ProbeSettings) -> None:
+def show_duration(asked: ProbeSettings) -> None:
     """How long the training will take here, or a button that finds out."""
     if asked.training.model == backbones.TRANSFER:
         st.caption(t("Each photo is looked at once, which takes longest; the rest takes seconds."))
         return
-    counts = time_estimate.photos(asked.training, asked.dataset)
-    earlier = time_estimate.from_runs(asked.training, asked.augmentation, counts, runs.listing())
-    speed = time_estimate.measured(time_estimate.kind(asked.training, asked.augmentation))
+    counts = time_estimate.count_photos(asked.training, asked.dataset)
+    earlier = time_estimate.estimate_from_runs(
+        asked.training, asked.augmentation, counts, runs.list_runs()
+    )
+    speed = time_estimate.load_speed(time_estimate.speed_key(asked.training, asked.augmentation))
     if earlier is not None:
         text = t(
             "**{epochs} epochs: about {time} here**, at the speed of “{run}”.",
             epochs=asked.training.epochs,
-            time=format_text.duration(earlier[0]),
+            time=format_text.format_duration(earlier[0]),
             run=escape(earlier[1].name),
         )
     elif speed is not None:
-        seconds = time_estimate.seconds(asked.training, counts, speed)
+        seconds = time_estimate.estimate_seconds(asked.training, counts, speed)
         text = t(
             "**{epochs} epochs: about {time} here**, from a few timed steps.",
             epochs=asked.training.epochs,
-            time=format_text.duration(seconds),
+            time=format_text.format_duration(seconds),
         )
     else:
-        job_fragment.watch_job(SPEED, partial(_timing, asked))
+        job_fragment.watch_job(SPEED_JOB, partial(_show_timing, asked))
         return
     with st.container(key="train_estimate"):
         st.markdown(":material/timer: " + text)
 
 
-def find_rate(asked: ProbeSettings, use: Callable[[float], None]) -> None:
+def show_rate_finder(asked: ProbeSettings, use: Callable[[float], None]) -> None:
     """The learning-rate finder: its button, its curve, its suggestion and a button to use it.
 
     Args:
@@ -265,12 +269,12 @@ def find_rate(asked: ProbeSettings, use: Callable[[float], None]) -> None:
             )
         )
         return
-    job_fragment.watch_job(RATES, partial(_finder, asked, use))
+    job_fragment.watch_job(RATE_JOB, partial(_show_finder, asked, use))
 
 
-def _timing(asked: ProbeSettings, job: Job | None) -> None:
+def _show_timing(asked: ProbeSettings, job: Job | None) -> None:
     if job is not None and job.status == "running":
-        _probe_progress(job)
+        _show_probe_progress(job)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         visitors.action_button(
@@ -278,23 +282,23 @@ def _timing(asked: ProbeSettings, job: Job | None) -> None:
             "train_time",
             "run a job",
             job_fragment.start_job,
-            SPEED,
-            partial(_time, asked),
+            SPEED_JOB,
+            partial(_time_steps, asked),
             icon="timer",
-            help=t(_RECKONS),
+            help=t(_TIMING_HELP),
         )
         if job is not None and job.error is not None:
             st.caption(escape(say(job.error)))
 
 
-def _time(asked: ProbeSettings, job: Job) -> None:
-    speed = speed_probe.speed(
-        asked.dataset, asked.training, asked.augmentation, lambda line: _tell_job(job, line)
+def _time_steps(asked: ProbeSettings, job: Job) -> None:
+    speed = speed_probe.probe_speed(
+        asked.dataset, asked.training, asked.augmentation, lambda line: _update_job(job, line)
     )
-    time_estimate.remember(time_estimate.kind(asked.training, asked.augmentation), speed)
+    time_estimate.store_speed(time_estimate.speed_key(asked.training, asked.augmentation), speed)
 
 
-def _finder(asked: ProbeSettings, use: Callable[[float], None], job: Job | None) -> None:
+def _show_finder(asked: ProbeSettings, use: Callable[[float], None], job: Job | None) -> None:
     running = job is not None and job.status == "running"
     with st.container(horizontal=True, vertical_alignment="center"):
         if running:
@@ -306,45 +310,49 @@ def _finder(asked: ProbeSettings, use: Callable[[float], None], job: Job | None)
                 "train_rate_find",
                 "run a job",
                 job_fragment.start_job,
-                RATES,
-                partial(_search, asked),
+                RATE_JOB,
+                partial(_search_rate, asked),
                 icon="query_stats",
-                help=t(_SEARCHES),
+                help=t(_SEARCH_HELP),
             )
     if job is None:
         return
     if running:
-        _probe_progress(job)
+        _show_probe_progress(job)
     if job.status == "failed" and job.error is not None:
         st.warning(escape(say(job.error)), icon=":material/query_stats:")
     if isinstance(job.result, RateSearch):
-        _outcome(asked, job.result, use)
+        _show_search_result(asked, job.result, use)
 
 
-def _search(asked: ProbeSettings, job: Job) -> RateSearch:
+def _search_rate(asked: ProbeSettings, job: Job) -> RateSearch:
     search = job.result = RateSearch(asked)
 
     def tell(line: dict[str, Any]) -> None:
         if "rate" in line:
             search.points.append((line["rate"], line["loss"]))
-        _tell_job(job, line)
+        _update_job(job, line)
 
-    search.found = speed_probe.rates(asked.dataset, asked.training, asked.augmentation, tell)
+    search.found = speed_probe.probe_learning_rates(
+        asked.dataset, asked.training, asked.augmentation, tell
+    )
     return search
 
 
-def _outcome(asked: ProbeSettings, search: RateSearch, use: Callable[[float], None]) -> None:
+def _show_search_result(
+    asked: ProbeSettings, search: RateSearch, use: Callable[[float], None]
+) -> None:
     if search.points:
         found = search.found
-        smoothed = lr_finder.smooth([loss for _, loss in search.points])
-        widgets.plot(
+        smoothed = lr_finder.smooth_losses([loss for _, loss in search.points])
+        widgets.plot_figure(
             search_chart(search.points, smoothed, found.rate if found else None),
             key="train_rate_chart",
             alt=t("Chart of loss against learning rate; the words below tell what it shows"),
         )
-        now = captions.search_caption(search.points, smoothed)
-        st.caption(captions.caption(captions.SEARCH, now))
-        terms("learning-rate", "loss", "gradient")
+        now = captions.rate_search_caption(search.points, smoothed)
+        st.caption(captions.format_caption(captions.RATE_SEARCH_HINT, now))
+        show_terms("learning-rate", "loss", "gradient")
     if search.found is None:
         return
     why = (
@@ -370,18 +378,18 @@ def _outcome(asked: ProbeSettings, search: RateSearch, use: Callable[[float], No
         st.caption(t("Other settings have changed since: search again to be sure."))
 
 
-def _tell_job(job: Job, line: dict[str, Any]) -> None:
+def _update_job(job: Job, line: dict[str, Any]) -> None:
     job.tell(line.get("phase", "steps"), line.get("done", 0), line.get("total", 0))
     if job.stopped():
         raise CatDogError("Stopped.")
 
 
-def _probe_progress(job: Job) -> None:
+def _show_probe_progress(job: Job) -> None:
     text = t(PHASES.get(job.phase, PHASES["starting"]), done=job.done, n=job.total)
     st.progress(min(job.done / job.total, 1.0) if job.total else 0.0, text)
 
 
-HEIGHT = 170
+CHART_HEIGHT = 170
 """Pixels."""
 
 
@@ -394,7 +402,7 @@ def schedule_chart(points: Sequence[tuple[float, float]]) -> go.Figure:
         mode="lines",
         line={"color": TRAIN, "width": 2.5},
     )
-    _rate_layout(figure, t("Learning rate over the epochs"), HEIGHT)
+    _set_rate_layout(figure, t("Learning rate over the epochs"), CHART_HEIGHT)
     figure.update_xaxes(title={"text": t("Epoch")}, rangemode="tozero", automargin=True)
     figure.update_yaxes(rangemode="tozero", tickformat="~g", nticks=4, automargin=True)
     return figure
@@ -433,7 +441,7 @@ def search_chart(
             xanchor="left",
             yanchor="top",
         )
-    _rate_layout(figure, t("Loss at rising learning rates"), 1.5 * HEIGHT)
+    _set_rate_layout(figure, t("Loss at rising learning rates"), 1.5 * CHART_HEIGHT)
     figure.update_xaxes(
         type="log",
         title={"text": t("Learning rate")},
@@ -447,7 +455,7 @@ def search_chart(
     return figure
 
 
-def _rate_layout(figure: go.Figure, title: str, height: float) -> None:
+def _set_rate_layout(figure: go.Figure, title: str, height: float) -> None:
     figure.update_layout(
         title={"text": title},
         height=height,

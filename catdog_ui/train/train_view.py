@@ -11,61 +11,61 @@ from catdog_core import runs
 from catdog_core.analysis import histories
 from catdog_core.analysis.diagnose import Verdict
 from catdog_core.base.errors import RunError
-from catdog_core.base.files import shown
+from catdog_core.base.files import truncate_for_display
 from catdog_core.models import backbones
 from catdog_core.runs import Run
 from catdog_core.training import queue_position, tensorboard_export
 
 from .. import captions, charts, format_text, gallery, loaders, visitors, widgets
 from ..i18n import N_, escape, say, t
-from ..learn.glossary_view import terms
-from ..startup import fragment, guard
+from ..learn.glossary_view import show_terms
+from ..startup import guard, guarded_fragment
 from . import run_actions
 
-POLL = 1.0
+POLL_SECONDS = 1.0
 """Seconds between two looks at the files of a run that is active."""
-MARK = "rgba(128,128,128,0.95)"
+MARK_COLOR = "rgba(128,128,128,0.95)"
 """Grey that is seen on white and on black."""
-RECENT = 5
+RECENT_EPOCHS = 5
 """Epochs whose inner points are drawn."""
 
 
-def show_run(run_id: str) -> None:
+def show_run_panel(run_id: str) -> None:
     """Show a run; while it is active, look again every second."""
-    run = runs.load(run_id)
-    every = POLL if run.is_active else None
-    fragment(_panel, every)(run_id, run.status)
+    run = runs.load_run(run_id)
+    every = POLL_SECONDS if run.is_active else None
+    guarded_fragment(_show_panel, every)(run_id, run.status)
 
 
-def _panel(run_id: str, drawn_as: str) -> None:
+def _show_panel(run_id: str, drawn_as: str) -> None:
     runs.reap_children()
-    run = runs.load(run_id)
+    run = runs.load_run(run_id)
     if run.is_active != (drawn_as in ("queued", "running", "stalled")):
         st.rerun()  # it ended, or goes on: the whole page tells, and the polling changes
-    _header(run)
+    _show_header(run)
     if run.status == "damaged" and run.problem:
         st.error(t("This run is damaged: {problem}", problem=escape(say(run.problem))))
     if run.training is None:
         return
-    _numbers(run)
-    _run_status(run)
-    found = histories.of_run(run)
-    _curves(run, found)
+    _show_numbers(run)
+    _show_status(run)
+    found = histories.diagnose_run(run)
+    _show_curves(run, found)
     if run.epochs or found.kind == "diverged":
         captions.show_verdict(found, "verdict")
-    _tensorboard_download(run)
+    _show_tensorboard(run)
     if not run.is_active and run.best_model:
-        _results(run)
+        _show_results(run)
 
 
-_CONTINUES = N_(
+_CONTINUE_HELP = N_(
     "Fills the form below with this run's settings. The new run begins with the weights of this"
     " one's best epoch."
 )
 
 
-def _header(run: Run) -> None:
-    word, color, icon = format_text.STATUS[run.status]
+def _show_header(run: Run) -> None:
+    word, color, icon = format_text.STATUS_BADGES[run.status]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape(run.name or run.id), anchor=False, width="content")
         st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
@@ -76,10 +76,10 @@ def _header(run: Run) -> None:
         elif run.is_active and visitors.action_button(
             t("Stop"), "stop_run", "manage run", icon="stop", owner=run.owner
         ):
-            runs.stop(run.folder)
+            runs.stop_run(run.folder)
             st.rerun(scope="fragment")
         elif run.can_resume:
-            _resume_button(run)
+            _show_resume_button(run)
     st.caption(
         t("Data: {dataset}", dataset=escape(run.dataset_name))
         + " · "
@@ -99,24 +99,24 @@ def _header(run: Run) -> None:
         st.caption(escape(run.note))
 
 
-def _resume_button(run: Run) -> None:
+def _show_resume_button(run: Run) -> None:
     started = bool(run.state or run.epochs)
     label = t("Resume") if started else t("Start")
     if visitors.action_button(
         label, "resume_run", "manage run", icon="play_arrow", owner=run.owner, type="primary"
     ):
-        runs.start(run.folder, follow=bool(run.group))
+        runs.start_run(run.folder, follow=bool(run.group))
         st.rerun()
 
 
-def _numbers(run: Run) -> None:
+def _show_numbers(run: Run) -> None:
     assert run.training is not None
-    best, last = format_text.best_row(run), run.epochs[-1] if run.epochs else {}
+    best, last = format_text.best_epoch_row(run), run.epochs[-1] if run.epochs else {}
     best_label = t("Best, epoch {n}", n=best["epoch"] + 1) if best else t("Best epoch")
     accuracies = [
-        (t("Training accuracy"), format_text.percent(last.get("accuracy"))),
-        (t("Validation accuracy"), format_text.percent(last.get("val_accuracy"))),
-        (best_label, format_text.percent(best.get("val_accuracy") if best else None)),
+        (t("Training accuracy"), format_text.format_percent(last.get("accuracy"))),
+        (t("Validation accuracy"), format_text.format_percent(last.get("val_accuracy"))),
+        (best_label, format_text.format_percent(best.get("val_accuracy") if best else None)),
     ]
     if run.is_active:
         gallery.metric_row(_progress_numbers(run) + accuracies[1:])
@@ -124,9 +124,9 @@ def _numbers(run: Run) -> None:
     gallery.metric_row(
         [
             (t("Epochs"), f"{len(run.epochs)} / {run.training.epochs}"),
-            (t("Duration"), format_text.duration(run.duration)),
+            (t("Duration"), format_text.format_duration(run.duration)),
             *accuracies,
-            (t("Gap"), format_text.points(format_text.gap(run))),
+            (t("Gap"), format_text.format_points(format_text.accuracy_gap(run))),
         ]
     )
 
@@ -143,67 +143,67 @@ def _progress_numbers(run: Run) -> list[tuple[str, str]]:
         (t("Epoch"), f"{epoch} / {run.training.epochs}"),
         (t("Batch"), f"{state.get('batch', 0)} / {steps}" if live else "–"),
         (t("Photos a second"), f"{rate:,.0f}" if rate else "–"),
-        (t("Time left"), format_text.duration(eta)),
+        (t("Time left"), format_text.format_duration(eta)),
     ]
 
 
-def _curves(run: Run, found: Verdict) -> None:
+def _show_curves(run: Run, found: Verdict) -> None:
     assert run.training is not None
-    curve = charts.Curve(
+    curve = charts.LearningCurve(
         epochs=run.epochs,
         planned=run.training.epochs,
         classes=max(len(run.classes), 2),
         best=run.best_epoch,
-        batches=_inside(run),
+        batches=_read_recent_batches(run),
     )
-    st.html(charts.live_legend())
+    st.html(charts.live_legend_html())
     for column, metric in zip(st.columns(2), charts.METRICS, strict=True):
         with column:
-            figure = charts.live(metric, curve)
+            figure = charts.live_figure(metric, curve)
             charts.draw_gap(figure, metric, run.epochs)
             charts.mark_overfitting(figure, found.since)
             if run.status == "done" and 0 < len(run.epochs) < run.training.epochs:
-                _mark_end(figure, run.epochs[-1]["epoch"] + 1)
-            widgets.plot(figure, key=f"live_{metric}", alt=captions.chart_alt(metric))
+                _mark_early_stop(figure, run.epochs[-1]["epoch"] + 1)
+            widgets.plot_figure(figure, key=f"live_{metric}", alt=captions.chart_alt(metric))
             now = captions.live_caption(metric, curve)
-            st.caption(captions.caption(captions.LIVE[metric], now))
-    terms("overfitting", "gap", "accuracy", "loss", "epoch", "validation")
+            st.caption(captions.format_caption(captions.LIVE_HINTS[metric], now))
+    show_terms("overfitting", "gap", "accuracy", "loss", "epoch", "validation")
 
 
-def _mark_end(figure: Any, epoch: int) -> None:
+def _mark_early_stop(figure: Any, epoch: int) -> None:
     """Mark the last epoch, from 1, of a run that early stopping has ended."""
     figure.add_vline(
         x=epoch,
-        line={"color": MARK, "width": 1.5, "dash": "dot"},
+        line={"color": MARK_COLOR, "width": 1.5, "dash": "dot"},
         annotation={
             "text": t("stopped early after epoch {n}", n=epoch),
-            "font": {"size": 11, "color": MARK},
+            "font": {"size": 11, "color": MARK_COLOR},
         },
         annotation_position="bottom left",
     )
 
 
-def _inside(run: Run) -> list[dict[str, Any]]:
+def _read_recent_batches(run: Run) -> list[dict[str, Any]]:
     """The points inside the latest epochs; those of all epochs would hide the curves.
 
     An epoch that a resume trains again still has its old points; the ones ahead are left out.
     """
-    rows = runs.batches(run.folder)
+    rows = runs.read_batches(run.folder)
     newest = max((row["epoch"] for row in rows), default=0)
-    if not run.is_active and newest >= RECENT:
+    if not run.is_active and newest >= RECENT_EPOCHS:
         return []
     at = (run.state.get("epoch"), run.state.get("batch"))
     if run.status == "running" and all(isinstance(number, int) for number in at):
         newest = at[0]
         rows = [row for row in rows if (row["epoch"], row["batch"]) <= at]
-    return [row for row in rows if row["epoch"] > newest - RECENT]
+    return [row for row in rows if row["epoch"] > newest - RECENT_EPOCHS]
 
 
-def _continue(run_id: str) -> None:
+def _on_continue(run_id: str) -> None:
     st.session_state["train_clone"] = st.session_state["train_parent"] = run_id
 
 
-def _results(run: Run) -> None:
+def _show_results(run: Run) -> None:
     st.caption(
         t(
             "The model of the best epoch, to take away: Keras' own format, or the older .h5 of the"
@@ -211,7 +211,7 @@ def _results(run: Run) -> None:
         )
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        stem = loaders.stem(run)
+        stem = loaders.download_stem(run)
         best = run.best_model
         assert best is not None
         st.download_button(
@@ -224,7 +224,7 @@ def _results(run: Run) -> None:
         )
         st.download_button(
             t("Download {file}", file=f"{stem}.h5"),
-            data=lambda: loaders.as_h5(run.folder),
+            data=lambda: loaders.export_h5(run.folder),
             file_name=f"{stem}.h5",
             icon=":material/download:",
             on_click="ignore",
@@ -236,10 +236,10 @@ def _results(run: Run) -> None:
             t("Continue with other settings"),
             icon=":material/fork_right:",
             key="continue_run",
-            on_click=_continue,
+            on_click=_on_continue,
             args=(run.id,),
             disabled=is_transfer,
-            help=t(run_actions.NOT_CONTINUED if is_transfer else _CONTINUES),
+            help=t(run_actions.NOT_CONTINUED if is_transfer else _CONTINUE_HELP),
         ):
             st.rerun()  # the form lies outside this part of the page
         widgets.page_link(
@@ -250,13 +250,13 @@ def _results(run: Run) -> None:
         )
 
 
-def _run_status(run: Run) -> None:
+def _show_status(run: Run) -> None:
     """One line, always in this place: progress, or why there is none and what to do."""
     match run.status:
         case "running":
-            st.progress(*_progress(run))
+            st.progress(*_get_progress(run))
         case "queued":
-            st.info(_waiting(run), icon=":material/hourglass_empty:")
+            st.info(_waiting_text(run), icon=":material/hourglass_empty:")
         case "stalled":
             st.warning(
                 t(
@@ -276,11 +276,11 @@ def _run_status(run: Run) -> None:
                 ),
                 icon=":material/power_off:",
             )
-            _log(run)
+            _show_log(run)
         case "failed":
-            _failure(run)
+            _show_failure(run)
         case "stopped":
-            st.info(_stopped(run), icon=":material/pause_circle:")
+            st.info(_stopped_text(run), icon=":material/pause_circle:")
         case "done" if run.is_history:
             st.info(
                 t(
@@ -290,10 +290,10 @@ def _run_status(run: Run) -> None:
                 icon=":material/input:",
             )
         case "done":
-            st.success(_done(run), icon=":material/check_circle:")
+            st.success(_done_text(run), icon=":material/check_circle:")
 
 
-def _progress(run: Run) -> tuple[float, str]:
+def _get_progress(run: Run) -> tuple[float, str]:
     assert run.training is not None
     state, total = run.state, run.training.epochs
     phase, epoch = state.get("phase"), int(state.get("epoch", len(run.epochs)))
@@ -317,13 +317,13 @@ def _progress(run: Run) -> tuple[float, str]:
     return len(run.epochs) / total, t("Loading TensorFlow; this takes a few seconds…")
 
 
-def _waiting(run: Run) -> str:
+def _waiting_text(run: Run) -> str:
     if not run.ahead:
         return t("Starting the training process…")
     return _queue_text(run)
 
 
-def _stopped(run: Run) -> str:
+def _stopped_text(run: Run) -> str:
     if not run.state:
         return t("This run has not been started yet.")
     if not run.epochs:
@@ -331,15 +331,15 @@ def _stopped(run: Run) -> str:
     return t("Stopped. Resume goes on after epoch {n}, the last whole one.", n=len(run.epochs))
 
 
-def _done(run: Run) -> str:
+def _done_text(run: Run) -> str:
     assert run.training is not None
     if run.best_model is None:
         return t("Done, but its model is gone from its folder: best.keras is missing.")
-    best = format_text.best_row(run)
+    best = format_text.best_epoch_row(run)
     text = t(
         "Done. The best epoch is {n}, with {accuracy} validation accuracy; its model is kept.",
         n=best["epoch"] + 1 if best else "–",
-        accuracy=format_text.percent(best.get("val_accuracy") if best else None),
+        accuracy=format_text.format_percent(best.get("val_accuracy") if best else None),
     )
     if len(run.epochs) < run.training.epochs:
         text += " " + t(
@@ -349,7 +349,7 @@ def _done(run: Run) -> str:
     return text
 
 
-def _failure(run: Run) -> None:
+def _show_failure(run: Run) -> None:
     error = run.state.get("error") or {}
     message = str(error.get("message") or N_("The training ended without saying why."))
     try:
@@ -357,17 +357,17 @@ def _failure(run: Run) -> None:
     except (KeyError, ValueError, IndexError, TypeError):
         text = message
     st.error(escape(text), icon=":material/error:")
-    _log(run)
+    _show_log(run)
 
 
-def _log(run: Run) -> None:
-    log = _tail(run.folder / "log.txt")
+def _show_log(run: Run) -> None:
+    log = _read_tail(run.folder / "log.txt")
     if log:
         with st.expander(t("The end of the log")):
             st.code(log, language=None)
 
 
-def _tail(path: Path, size: int = 6000) -> str:
+def _read_tail(path: Path, size: int = 6000) -> str:
     """The last `size` bytes of a text file, empty when there is none."""
     try:
         with open(path, "rb") as file:
@@ -378,35 +378,37 @@ def _tail(path: Path, size: int = 6000) -> str:
         return ""
 
 
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 """Runs named at most."""
 
 
 def _queue_text(run: Run) -> str:
     """A run that waits, in a sentence or two of Markdown."""
-    line = queue_position.before(run, runs.listing())
+    line = queue_position.queue_position(run, runs.list_runs())
     if not line.ahead:
         return t("Starting the training process…")
-    names = [_queued_name(other) for other in line.ahead[:_MOST_NAMED]]
-    if len(line.ahead) > _MOST_NAMED:
-        names.append(t("{n} more", n=len(line.ahead) - _MOST_NAMED))
+    names = [_format_queued_name(other) for other in line.ahead[:_MAX_NAMED]]
+    if len(line.ahead) > _MAX_NAMED:
+        names.append(t("{n} more", n=len(line.ahead) - _MAX_NAMED))
     first = t(
         "It waits for its turn. Before it: {names}.",
         names=", ".join(names),
     )
     if line.seconds is not None:
-        first += " " + t("That may take about {time}.", time=format_text.duration(line.seconds))
+        first += " " + t(
+            "That may take about {time}.", time=format_text.format_duration(line.seconds)
+        )
     return first + " " + t("It starts by itself; you may leave the page.")
 
 
-def _queued_name(run: Run) -> str:
-    name = escape(shown(run.name or run.id))
+def _format_queued_name(run: Run) -> str:
+    name = escape(truncate_for_display(run.name or run.id))
     if not run.owner:
         return f"“{name}”"
-    return t("“{run}” of {owner}", run=name, owner=escape(shown(run.owner)))
+    return t("“{run}” of {owner}", run=name, owner=escape(truncate_for_display(run.owner)))
 
 
-def _tensorboard_download(run: Run) -> None:
+def _show_tensorboard(run: Run) -> None:
     """Render a folded panel; nothing where the run has no epoch."""
     if not run.epochs:
         return
@@ -419,6 +421,12 @@ def _tensorboard_download(run: Run) -> None:
         )
         if clicked:
             with st.spinner(t("Writing…")):
-                folder = tensorboard_export.write(run, tensorboard_export.root())
+                folder = tensorboard_export.write_event_files(
+                    run, tensorboard_export.default_logdir()
+                )
             st.success(t("Written. They hold {n} epochs.", n=len(run.epochs)))
-            st.code(tensorboard_export.command(folder.parent), language=None, wrap_lines=True)
+            st.code(
+                tensorboard_export.tensorboard_command(folder.parent),
+                language=None,
+                wrap_lines=True,
+            )

@@ -18,16 +18,16 @@ from benchmarks import server
 
 PROJECT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = (
+BROWSER_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",
 )
-PATIENCE = 120_000
+TIMEOUT_MS = 120_000
 """Milliseconds to wait for something to appear; a first TensorFlow import is among them."""
-STILL = """() => {
+IS_IDLE_JS = """() => {
   const app = document.querySelector('[data-testid=stApp]'), now = performance.now();
   const idle = app && app.dataset.testScriptState === 'notRunning'
     && !document.querySelector('[data-testid=stSkeleton]');
@@ -57,7 +57,7 @@ class Lab:
             reduced_motion="reduce",
         )
         self._contexts.append(context)
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(TIMEOUT_MS)
         return context.new_page()
 
     def visit(self, page: Any, name: str = "", **query: str) -> Any:
@@ -70,7 +70,7 @@ class Lab:
     def settle(self, page: Any) -> None:
         """Wait until no script of the page runs and all of it is drawn; not while one trains."""
         page.evaluate("() => { window.stillSince = null }")
-        page.wait_for_function(STILL)
+        page.wait_for_function(IS_IDLE_JS)
 
     def command(self, *arguments: str) -> str:
         """Run the lab's command line in the same workspace and return what it says."""
@@ -96,10 +96,10 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
     """A server with an empty workspace, and a browser before it."""
     executable = _browser()
     sync_api = pytest.importorskip("playwright.sync_api")
-    sync_api.expect.set_options(timeout=PATIENCE)
+    sync_api.expect.set_options(timeout=TIMEOUT_MS)
     folder = tmp_path_factory.mktemp("lab")
     with server.running(folder) as address, sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
+        browser = playwright.chromium.launch(executable_path=executable, args=list(BROWSER_FLAGS))
         lab = Lab(f"http://{address}", folder / "workspace", browser)
         yield lab
         lab.close_pages()

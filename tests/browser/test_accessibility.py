@@ -27,7 +27,7 @@ def shown(lab):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
         dataset = datasets.create_demo()
-        folder = runs.create(dataset, SMALL, None, name="small")
+        folder = runs.create_run(dataset, SMALL, None, name="small")
     lab.command("resume", str(folder))
     lab.choice = {"dataset": dataset.id, "run": folder.name, "lang": "en"}
     return lab
@@ -64,9 +64,9 @@ def test_words_can_be_read_and_all_that_is_shown_has_a_name(shown, name, theme):
 def test_a_page_keeps_still_while_its_charts_grow(shown, page):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CATDOG_WORKSPACE", str(shown.workspace))
-        dataset = datasets.load(shown.choice["dataset"])
-        folder = runs.create(dataset, GROWING, None, name="growing")
-        runs.start(folder)
+        dataset = datasets.load_dataset(shown.choice["dataset"])
+        folder = runs.create_run(dataset, GROWING, None, name="growing")
+        runs.start_run(folder)
     shown.visit(page, "Train", **{**shown.choice, "run": folder.name})
     page.locator(".js-plotly-plot").first.wait_for()
     page.evaluate(looks.WATCH_SHIFTS)

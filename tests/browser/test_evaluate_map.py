@@ -36,19 +36,25 @@ def answered(lab):
         for number, item in enumerate(items):  # every tenth is called wrong
             second = abs(item.label - (0.9 if number % 10 == 0 else 0.05))
             answers[item.file] = np.array([1 - second, second])
-        table = predictions.make(dataset, "validation", answers)
-        model = predictions.digest(default_model.folder() / "best.keras")
-        predictions.write(default_model.folder(), dataset, "validation", table, model)
+        table = predictions.build_prediction_table(dataset, "validation", answers)
+        model = predictions.digest_model(default_model.default_model_folder() / "best.keras")
+        predictions.write_predictions(
+            default_model.default_model_folder(), dataset, "validation", table, model
+        )
         rng = np.random.default_rng(0)
         features = rng.normal(size=(len(items), 8)) + [[9 * item.label] + [0] * 7 for item in items]
-        photos = [decode.thumbnail(decode.decode(item.path.read_bytes()), 64) for item in items]
-        found = embedding.make(
+        photos = [
+            decode.make_thumbnail(decode.decode(item.path.read_bytes()), 64) for item in items
+        ]
+        found = embedding.build_embedding(
             [item.file for item in items],
             features.astype(np.float32),
-            [decode.encode(photo) for photo in photos],
+            [decode.encode_photo(photo) for photo in photos],
             8,
         )
-        embedding.write(default_model.folder(), dataset, "validation", found, model)
+        embedding.write_embedding(
+            default_model.default_model_folder(), dataset, "validation", found, model
+        )
     lab.choice = {"dataset": dataset.id, "run": "default"}
     return lab
 

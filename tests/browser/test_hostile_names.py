@@ -35,7 +35,7 @@ def names(lab, tmp_path_factory):
             for number in range(4):
                 photo = rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)
                 (place / f"{number} {HOSTILE}.jpg".replace("/", "")).write_bytes(
-                    decode.encode(photo)
+                    decode.encode_photo(photo)
                 )
     page = lab.visit(lab.page(), "Data")
     page.get_by_text("Folder", exact=True).first.click()
@@ -49,7 +49,7 @@ def names(lab, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
         training = Training(epochs=1, image_size=32, steps_per_epoch=1, validation_steps=1)
-        run = runs.create(datasets.load(query["dataset"]), training, None, name=HOSTILE)
+        run = runs.create_run(datasets.load_dataset(query["dataset"]), training, None, name=HOSTILE)
     lab.command("resume", str(run))
     return {**query, "run": run.name}
 

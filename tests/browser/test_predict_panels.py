@@ -28,7 +28,9 @@ def test_a_pasted_picture_gets_an_answer(lab, page):
     lab.visit(page, "Predict")
     page.get_by_text("Clipboard", exact=True).click()
     page.locator(FIELD).click()
-    picture = base64.b64encode(decode.encode(ood_examples.draw("car"), "png")).decode()
+    picture = base64.b64encode(
+        decode.encode_photo(ood_examples.draw_example("car"), "png")
+    ).decode()
     page.evaluate(PASTE, [FIELD, picture])
     page.locator('[data-testid="stChatInputSubmitButton"]:enabled').wait_for()  # it is uploaded
     page.locator(FIELD).press("Enter")

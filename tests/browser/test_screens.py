@@ -48,7 +48,7 @@ def shown(lab):
         patch.setenv("CATDOG_WORKSPACE", str(lab.workspace))
         dataset = datasets.create_demo()
         folders = [
-            runs.create(dataset, SMALL_TRAINING, augmentation, name=name)
+            runs.create_run(dataset, SMALL_TRAINING, augmentation, name=name)
             for augmentation, name in ((PRESETS["gentle"], "gently augmented"), (None, "as it is"))
         ]
     for folder in folders:

@@ -25,10 +25,10 @@ def dataset(lab, monkeypatch):
     folder = lab.workspace / "cartoons"
     datasets.make_demo(folder, train=24, validation=12, size=32, seed=0)
     yield datasets.open_folder(folder)
-    for sweep in groups.listing():  # nothing of Ray outlives the test, also where it fails
+    for sweep in groups.list_groups():  # nothing of Ray outlives the test, also where it fails
         if sweep.is_active:
-            groups.stop(sweep.id)
-        _wait_for_the_end_of(int(files.number(sweep.state.get("pid"))))
+            groups.stop_group(sweep.id)
+        _wait_for_the_end_of(int(files.float_or_default(sweep.state.get("pid"))))
 
 
 def _wait_for_the_end_of(pid):
@@ -70,7 +70,7 @@ def test_a_sweep_from_its_form_to_the_curves_of_its_trials(lab, page, dataset):
     expect(page.get_by_test_id("stMain")).to_contain_text("Cost")
     expect(bar).to_have_count(0, timeout=LONG)  # the bar goes when all is done
 
-    (sweep,) = groups.listing()
+    (sweep,) = groups.list_groups()
     assert [trial.epoch for trial in sweep.trials.values()] == [2, 2]
     assert {run.training.image_size for run in sweep.runs} == {32}
     expect(page.locator(".st-key-group_chart .scatterlayer .trace")).to_have_count(2)

@@ -30,14 +30,14 @@ def new_run(pets):
 
     def make(**settings):
         values = {"epochs": 1000, "batch_size": 4, "image_size": 32, "steps_per_epoch": 1}
-        return runs.create(pets, Training(**{**values, **settings}), None)
+        return runs.create_run(pets, Training(**{**values, **settings}), None)
 
     return make
 
 
 @pytest.fixture
 def light(monkeypatch):
-    """Let `runs.start` start workers that train nothing; all are ended with the test."""
+    """Let `runs.start_run` start workers that train nothing; all are ended with the test."""
     started = []
 
     def start_detached(arguments, log_path):
@@ -48,7 +48,7 @@ def light(monkeypatch):
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace())},
+                env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace_folder())},
                 start_new_session=True,
             )
         started.append(process)

@@ -18,7 +18,7 @@ import pytest
 _PRIMITIVES = ("replace", "rename", "mkdir", "sendfile", "fsync")
 
 
-class Counter:
+class DiskCallCounter:
     """Counts what changes a disk, and lets the `number`-th such call fail; 0 lets all pass.
 
     Counted are opening for writing, each write, fsync, rename and making a folder, by whatever
@@ -47,7 +47,7 @@ class Counter:
 class _File:
     """A file whose writes are counted."""
 
-    def __init__(self, file: Any, counter: Counter, path: Any) -> None:
+    def __init__(self, file: Any, counter: DiskCallCounter, path: Any) -> None:
         self._file, self._counter, self._path = file, counter, path
 
     def write(self, data: Any) -> Any:
@@ -73,9 +73,9 @@ class _File:
 
 
 @contextmanager
-def failing(under: Path, number: int, code: int = errno.ENOSPC) -> Iterator[Counter]:
+def fail_disk_call(under: Path, number: int, code: int = errno.ENOSPC) -> Iterator[DiskCallCounter]:
     """Let the `number`-th change of the disk under a folder fail while the block runs."""
-    counter = Counter(under, number, code)
+    counter = DiskCallCounter(under, number, code)
     real_open, real_os_open = builtins.open, os.open
 
     def opened(file: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
@@ -120,7 +120,7 @@ def _path_of(descriptor: int) -> Any:
         return descriptor
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
+def snapshot_folder(folder: Path) -> dict[str, bytes]:
     """What lies in a folder, but for locks and caches, which hold nothing of anybody's."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -129,7 +129,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     }
 
 
-def litter(folder: Path) -> list[str]:
+def find_leftovers(folder: Path) -> list[str]:
     """Temporary files and folders somebody has left behind."""
     return [
         path.relative_to(folder).as_posix()
@@ -150,7 +150,7 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
 
 
 @contextmanager
-def read_only(folder: Path) -> Iterator[Path]:
+def read_only_folder(folder: Path) -> Iterator[Path]:
     """Make a folder read only, for root as well; skips where that cannot be mounted."""
     _mount("--bind", str(folder), str(folder))
     try:
@@ -169,7 +169,7 @@ def _mount(*arguments: str) -> None:
         pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
 
 
-def fill(folder: Path, leave: int = 0) -> Path:
+def fill_disk(folder: Path, leave: int = 0) -> Path:
     """Fill the disk a folder lies on, but for `leave` bytes; gives the file that does."""
     filler = folder / "filler"
     with open(filler, "wb", buffering=0) as file:

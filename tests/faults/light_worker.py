@@ -28,5 +28,5 @@ def train(run: runs.Run, state: Any) -> None:
 
 
 if __name__ == "__main__":
-    execution._train = train
+    execution._train_run = train
     execution.execute_run(Path(sys.argv[1]))

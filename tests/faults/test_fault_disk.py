@@ -5,7 +5,7 @@ from __future__ import annotations
 import fakes
 import pytest
 import waiting
-from injection import fill, litter, read_only, small_disk, snapshot
+from injection import fill_disk, find_leftovers, read_only_folder, small_disk, snapshot_folder
 
 from catdog_core import runs
 from catdog_core.augmentation import presets
@@ -13,14 +13,14 @@ from catdog_core.base import files, trash
 from catdog_core.base.errors import CatDogError
 from catdog_core.config import Augmentation
 from catdog_core.data import datasets
-from catdog_core.data.datasets import Choice
+from catdog_core.data.datasets import PhotoEdit
 from catdog_core.models import keras_models
 from catdog_core.runs import run_process
 from catdog_core.training.execution import execute_run
 from catdog_core.tuning import groups, plans
 
 PAGE = 4096  # bytes the disk of these tests gives at a time
-TINY = waiting.TINY.model_copy(update={"epochs": 6})
+TINY = waiting.TINY_TRAINING.model_copy(update={"epochs": 6})
 
 
 @pytest.fixture
@@ -34,32 +34,34 @@ def disk(tmp_path, monkeypatch):
 
 def stocked(tmp_path):
     dataset = datasets.open_folder(tmp_path / "pets")
-    run = fakes.run("mine", status="stopped")
-    fakes.model(run)
-    fakes.model(run, "backup.keras")
-    presets.save("kept", Augmentation())
+    run = fakes.make_run("mine", status="stopped")
+    fakes.add_fake_model(run)
+    fakes.add_fake_model(run, "backup.keras")
+    presets.save_preset("kept", Augmentation())
     return dataset, run
 
 
 def saved(run):
-    model = keras_models.build("custom", 32, network=TINY.network)
+    model = keras_models.build_model("custom", 32, network=TINY.network)
     keras_models.compile_for_training(model, 1e-3)
-    keras_models.save(model, run / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
+    keras_models.save_model(model, run / "best.keras", {"format": 1, "classes": ["cats", "dogs"]})
 
 
 OPERATIONS = {
-    "decide": lambda d, run: datasets.change(d.id, [Choice(d.photos[0][0], "exclude")]),
-    "import": lambda d, run: datasets.adopt(
+    "decide": lambda d, run: datasets.edit_photos(d.id, [PhotoEdit(d.photos[0][0], "exclude")]),
+    "import": lambda d, run: datasets.register_dataset(
         "drawn", "Drawn", "demo", lambda to: datasets.make_demo(to, 4, 4, 64)
     ),
-    "create a run": lambda d, run: runs.create(d, TINY, None),
-    "rename": lambda d, run: runs.rename(run, "another name"),
-    "start": lambda d, run: runs.start(run),
-    "delete": lambda d, run: runs.remove(run),
-    "preset": lambda d, run: presets.save("new", Augmentation()),
-    "experiment": lambda d, run: groups.create(plans.twin(d, TINY, Augmentation())),
+    "create a run": lambda d, run: runs.create_run(d, TINY, None),
+    "rename": lambda d, run: runs.rename_run(run, "another name"),
+    "start": lambda d, run: runs.start_run(run),
+    "delete": lambda d, run: runs.remove_run(run),
+    "preset": lambda d, run: presets.save_preset("new", Augmentation()),
+    "experiment": lambda d, run: groups.create_group(
+        plans.plan_paired_experiment(d, TINY, Augmentation())
+    ),
     "model": lambda d, run: saved(run),
-    "a line": lambda d, run: files.append_line(run / "metrics.jsonl", {"note": "x" * 9000}),
+    "a line": lambda d, run: files.append_json_line(run / "metrics.jsonl", {"note": "x" * 9000}),
 }
 QUICK = ("create a run", "rename", "a line")
 
@@ -77,17 +79,17 @@ def some(*without):
 def test_a_full_disk_is_told_and_leaves_what_was_there(disk, tmp_path, monkeypatch, name):
     monkeypatch.setattr(run_process, "start_worker", lambda *_: None)
     dataset, run = stocked(tmp_path)
-    before, tries = snapshot(disk), 0
+    before, tries = snapshot_folder(disk), 0
     for leave in (0, 1, 2, 4, 8, 12, 24, 40):  # pages that are free: another write fails
-        filler = fill(disk, leave * PAGE)
+        filler = fill_disk(disk, leave * PAGE)
         try:
             OPERATIONS[name](dataset, run)
         except CatDogError as error:
             tries += 1
             assert "No space left on device" in str(error)
-            after = snapshot(disk)
+            after = snapshot_folder(disk)
             assert [file for file in before if after.get(file) != before[file]] == []
-            assert litter(disk) == []
+            assert find_leftovers(disk) == []
         else:
             break
         finally:
@@ -101,17 +103,17 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(disk, tmp_path, monkeypat
 def test_a_disk_that_fills_up_in_training_fails_it_with_its_best_model_whole(disk, tmp_path):
     import keras
 
-    run = runs.create(datasets.open_folder(tmp_path / "pets"), TINY, None)
+    run = runs.create_run(datasets.open_folder(tmp_path / "pets"), TINY, None)
     seen = []
 
     def full_after_two_epochs(state):
         if state.get("epoch") == 2 and state.get("phase") == "train" and not seen:
-            seen.append(snapshot(run))
-            fill(disk)
+            seen.append(snapshot_folder(run))
+            fill_disk(disk)
 
     with pytest.raises(CatDogError, match="No space left on device"):
         execute_run(run, full_after_two_epochs)
-    found = runs.load(run)
+    found = runs.load_run(run)
     assert found.status == "failed"  # its last word is told though nothing fits on the disk
     assert found.state["error"]["params"]["reason"] == "No space left on device"
     assert len(found.epochs) == 2
@@ -120,7 +122,7 @@ def test_a_disk_that_fills_up_in_training_fails_it_with_its_best_model_whole(dis
         assert (run / name).read_bytes() == seen[0][name]
     (disk / "filler").unlink()
     execute_run(run)
-    assert (runs.load(run).status, len(runs.load(run).epochs)) == ("done", 6)
+    assert (runs.load_run(run).status, len(runs.load_run(run).epochs)) == ("done", 6)
 
 
 @pytest.mark.long
@@ -130,9 +132,9 @@ def test_photos_are_packed_again_after_a_disk_was_full(disk, tmp_path):
     dataset = datasets.open_folder(tmp_path / "pets")
     failed = 0
     for leave in range(0, 40, 2):
-        filler = fill(disk, leave * PAGE)
+        filler = fill_disk(disk, leave * PAGE)
         try:
-            tfrecord.cached(dataset, 64)
+            tfrecord.pack_to_cache(dataset, 64)
         except CatDogError as error:
             failed += 1
             assert "No space" in str(error) or "space" in str(error)
@@ -141,15 +143,15 @@ def test_photos_are_packed_again_after_a_disk_was_full(disk, tmp_path):
             filler.unlink()
             break
     assert failed
-    packed = tfrecord.cached(dataset, 64)
-    assert tfrecord.verify(packed.path) == []
+    packed = tfrecord.pack_to_cache(dataset, 64)
+    assert tfrecord.verify_shards(packed.path) == []
     assert packed.counts == {"train": 8, "validation": 8}
 
 
 def opened_read_only(workspace, page, run):
-    app = fakes.page(page, run=run.name)
+    app = fakes.open_page(page, run=run.name)
     assert not app.exception
-    assert "Something went wrong" not in fakes.said(app.error)
+    assert "Something went wrong" not in fakes.joined_text(app.error)
     return app
 
 
@@ -160,7 +162,7 @@ def opened_read_only(workspace, page, run):
 def test_pages_open_on_a_read_only_workspace(workspace, tmp_path, page):
     datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
     _, run = stocked(tmp_path)
-    with read_only(workspace):
+    with read_only_folder(workspace):
         opened_read_only(workspace, page, run)
 
 
@@ -169,21 +171,21 @@ def test_a_read_only_workspace_is_told(workspace, tmp_path, monkeypatch, name):
     monkeypatch.setattr(run_process, "start_worker", lambda *_: None)
     datasets.make_demo(tmp_path / "pets", train=8, validation=8, size=32, seed=0)
     dataset, run = stocked(tmp_path)
-    before = snapshot(workspace)
-    with read_only(workspace):
-        assert [found.name for found in runs.listing()] == ["mine"]
+    before = snapshot_folder(workspace)
+    with read_only_folder(workspace):
+        assert [found.name for found in runs.list_runs()] == ["mine"]
         with pytest.raises(CatDogError, match="Read-only file system"):
             OPERATIONS[name](dataset, run)
         with pytest.raises(CatDogError, match="Read-only file system"):
             execute_run(run)
-    assert snapshot(workspace) == before
+    assert snapshot_folder(workspace) == before
 
 
 def test_the_trash_of_another_disk_is_told(disk, tmp_path, workspace):
     """A run that lies elsewhere cannot be renamed into the workspace."""
     datasets.make_demo(tmp_path / "more", train=8, validation=8, size=32, seed=0)
-    run = runs.create(datasets.open_folder(tmp_path / "more"), TINY, None, folder=disk / "away")
+    run = runs.create_run(datasets.open_folder(tmp_path / "more"), TINY, None, folder=disk / "away")
     with pytest.raises(CatDogError, match="could not be written"):
-        runs.remove(run)
+        runs.remove_run(run)
     assert (run / "settings.json").is_file()
-    assert trash.listing() == []
+    assert trash.list_trash() == []

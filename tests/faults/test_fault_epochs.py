@@ -7,14 +7,14 @@ import zipfile
 
 import pytest
 import waiting
-from injection import failing, litter
+from injection import fail_disk_call, find_leftovers
 
 from catdog_core import runs
 from catdog_core.base.errors import CatDogError
 from catdog_core.data import datasets
 from catdog_core.training.execution import execute_run
 
-TINY = waiting.TINY.model_copy(update={"epochs": 2, "steps_per_epoch": 1})
+TINY = waiting.TINY_TRAINING.model_copy(update={"epochs": 2, "steps_per_epoch": 1})
 OTHERWISE = ("sendfile", "/state.json", "/.state-", "/in-use-")
 """What a training can do without: a beat, a mark for the cache, what is for another program."""
 
@@ -26,7 +26,7 @@ def dataset(workspace, tmp_path):
 
 
 def numbers(run):
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load(run).epochs]
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load_run(run).epochs]
 
 
 def whole(run):
@@ -39,9 +39,9 @@ def whole(run):
 
 def broken_at(dataset, workspace, expected, number, code):
     """Train with one write that fails, then go on; whether there was such a write."""
-    run = runs.create(dataset, TINY, None)
+    run = runs.create_run(dataset, TINY, None)
     error = None
-    with failing(workspace, number, code) as counter:
+    with fail_disk_call(workspace, number, code) as counter:
         try:
             execute_run(run)
         except CatDogError as caught:
@@ -49,7 +49,7 @@ def broken_at(dataset, workspace, expected, number, code):
     if not counter.hit:
         return False
     told = f"write {number}, {counter.hit}"
-    found = runs.load(run)
+    found = runs.load_run(run)
     if error is None:
         assert any(way in counter.hit for way in OTHERWISE), f"{told}: nothing was said"
         assert found.status == "done", told
@@ -57,14 +57,14 @@ def broken_at(dataset, workspace, expected, number, code):
     assert "could not be" in str(error), f"{told}: {error}"
     assert found.status in ("failed", "stopped"), told  # stopped: it never began
     assert whole(run) == expected[: len(found.epochs)], told
-    assert litter(run) == [], told
+    assert find_leftovers(run) == [], told
     execute_run(run)
-    assert runs.load(run).status == "done" and whole(run) == expected, told
+    assert runs.load_run(run).status == "done" and whole(run) == expected, told
     return True
 
 
 def train_with_faults(dataset, workspace, numbers_of_writes, code):
-    reference = runs.create(dataset, TINY, None)
+    reference = runs.create_run(dataset, TINY, None)
     execute_run(reference)
     expected = numbers(reference)
     hits = [broken_at(dataset, workspace, expected, n, code) for n in numbers_of_writes]

@@ -49,9 +49,9 @@ def harm(path, how):
 
 def whole(name):
     """A run that stopped after two epochs, with all its files."""
-    folder = fakes.run(name, status="stopped", epochs=2)
+    folder = fakes.make_run(name, status="stopped", epochs=2)
     for file in ("best.keras", "backup.keras"):
-        fakes.model(folder, file)
+        fakes.add_fake_model(folder, file)
     files.write_json(folder / "backup.json", {"format": 1, "epoch": 1})
     for file in ("lock", "log.txt"):
         (folder / file).write_text("")
@@ -63,20 +63,20 @@ def whole(name):
 def test_a_file_that_came_to_harm_is_told_and_spares_the_others(workspace, capsys, name, how):
     good, bad = whole("good"), whole("bad")
     harm(bad / name, how)
-    found = {run.id: run for run in runs.listing()}
+    found = {run.id: run for run in runs.list_runs()}
     assert found[good.name].status == "stopped" and not found[good.name].problem
     told = found[bad.name]
     assert (told.status == "damaged") == (how in NEEDED.get(name, ())), told.problem
     if told.status == "damaged":
         assert str(told.problem).split(" ")[0] == "its" or str(bad) in str(told.problem)
-    histories.of_run(told)
-    runs.batches(bad)
-    assert groups.listing() == []
+    histories.diagnose_run(told)
+    runs.read_batches(bad)
+    assert groups.list_groups() == []
     assert cli.main(["runs"]) == 0
     assert "good" in capsys.readouterr().out
-    runs.rename(good, "still good")
-    runs.remove(bad)  # what is damaged can be put away
-    assert [run.name for run in runs.listing()] == ["still good"]
+    runs.rename_run(good, "still good")
+    runs.remove_run(bad)  # what is damaged can be put away
+    assert [run.name for run in runs.list_runs()] == ["still good"]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_every_page_opens_beside_damaged_runs(workspace, page):
     good = whole("good")
     for number, name in enumerate(NEEDED):
         harm(whole(f"bad {name}") / name, ("garbage", "folder", "removed")[number % 3])
-    app = fakes.page(page, run=good.name)
+    app = fakes.open_page(page, run=good.name)
     assert not app.exception
     assert not [e.value for e in app.error if "Something went wrong" in e.value]
 
@@ -99,28 +99,28 @@ def test_every_page_opens_beside_damaged_runs(workspace, page):
 def test_the_pages_show_what_is_wrong_and_what_to_do(workspace):
     run = whole("bad")
     harm(run / "state.json", "truncated")
-    app = fakes.page("3_Train", run=run.name)
-    assert "state.json is missing or damaged" in fakes.said(app.error)
+    app = fakes.open_page("3_Train", run=run.name)
+    assert "state.json is missing or damaged" in fakes.joined_text(app.error)
     assert app.button("resume_run")
-    app = fakes.page("4_Compare", run=run.name)
-    assert "state.json is missing or damaged" in fakes.said(app.error)
+    app = fakes.open_page("4_Compare", run=run.name)
+    assert "state.json is missing or damaged" in fakes.joined_text(app.error)
 
 
 def test_naming_a_run_anew_mends_its_lost_name(workspace):
     run = whole("bad")
     harm(run / "about.json", "folder")
-    assert runs.load(run).status == "damaged"
-    runs.rename(run, "mended")
-    assert (runs.load(run).status, runs.load(run).name) == ("stopped", "mended")
+    assert runs.load_run(run).status == "damaged"
+    runs.rename_run(run, "mended")
+    assert (runs.load_run(run).status, runs.load_run(run).name) == ("stopped", "mended")
 
 
 def test_a_half_deleted_folder_is_told_and_one_that_is_no_run_too(workspace):
     half = whole("half")
     for name in ("settings.json", "best.keras", "metrics.jsonl"):
         (half / name).unlink()
-    (runs.root() / "letters").mkdir()
-    (runs.root() / "note.txt").touch()
-    assert {run.id: run.status for run in runs.listing()} == {
+    (runs.runs_folder() / "letters").mkdir()
+    (runs.runs_folder() / "note.txt").touch()
+    assert {run.id: run.status for run in runs.list_runs()} == {
         half.name: "damaged",
         "letters": "damaged",
     }
@@ -131,34 +131,34 @@ def test_a_run_of_a_newer_program_is_told_and_not_touched(workspace, name):
     run = whole("tomorrow")
     files.write_json(run / name, {**files.read_json(run / name), "format": 99})
     before = (run / name).read_bytes()
-    found = runs.load(run)
+    found = runs.load_run(run)
     assert found.status == "damaged"
     assert "made by a newer program" in str(found.problem)
     assert not found.can_resume
     if name == "about.json":
         with pytest.raises(Exception, match="newer program"):
-            runs.rename(run, "mine")
+            runs.rename_run(run, "mine")
     assert (run / name).read_bytes() == before
 
 
 def test_a_run_whose_resume_point_is_damaged_refuses_to_start(workspace):
     run = whole("bad")
     harm(run / "backup.keras", "truncated")
-    assert not runs.load(run).can_resume
+    assert not runs.load_run(run).can_resume
     with pytest.raises(RunError, match="cannot be resumed"):
-        runs.start(run)
+        runs.start_run(run)
 
 
 def test_a_copy_of_a_run_made_by_hand_stands_beside_it(workspace):
     run = whole("one")
-    shutil.copytree(run, runs.root() / "copy")
-    assert sorted(found.id for found in runs.listing()) == sorted([run.name, "copy"])
+    shutil.copytree(run, runs.runs_folder() / "copy")
+    assert sorted(found.id for found in runs.list_runs()) == sorted([run.name, "copy"])
 
 
 def test_what_is_wrong_with_a_run_is_told_in_the_pages_language(workspace):
-    run = fakes.run()
+    run = fakes.make_run()
     (run / "state.json").write_text("[]", encoding="utf-8")
-    app = fakes.page("3_Train", run=run.name, lang="ko")
+    app = fakes.open_page("3_Train", run=run.name, lang="ko")
     assert not app.exception
-    told = fakes.said(app.error)
+    told = fakes.joined_text(app.error)
     assert "state.json" in told and "missing or damaged" not in told

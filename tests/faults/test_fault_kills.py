@@ -18,7 +18,7 @@ from catdog_core.base import files, subprocess_jobs
 from catdog_core.config import Augmentation
 from catdog_core.training.execution import execute_run
 
-TINY = waiting.TINY.model_copy(update={"epochs": 1000, "learning_rate": 1e-3})
+TINY = waiting.TINY_TRAINING.model_copy(update={"epochs": 1000, "learning_rate": 1e-3})
 STARTUP = 9.0  # seconds; most of it is TensorFlow's import
 
 
@@ -35,7 +35,7 @@ def check(run: Path, before: int) -> int:
     """What must hold after each kill; gives the last epoch that is safe."""
     import keras
 
-    found = runs.load(run)
+    found = runs.load_run(run)
     told = found.epochs[-1]["epoch"] if found.epochs else -1
     safe, best = kept(run / "backup.keras"), kept(run / "best.keras")
     assert safe >= before, "a whole epoch was lost"
@@ -49,19 +49,21 @@ def check(run: Path, before: int) -> int:
 
 def killed(run: Path, moment: random.Random) -> float:
     """Start a run, kill its worker at a random moment, and tell how long it took to be lost."""
-    begin = len(runs.load(run).epochs)
-    runs.start(run)
+    begin = len(runs.load_run(run).epochs)
+    runs.start_run(run)
     process = subprocess_jobs._detached[-1]
     if moment.random() < 0.3:
         time.sleep(moment.uniform(0, STARTUP))  # while it wakes up
     else:
-        wait_until(lambda: len(runs.load(run).epochs) > begin or process.poll() is not None, 120)
+        wait_until(
+            lambda: len(runs.load_run(run).epochs) > begin or process.poll() is not None, 120
+        )
         time.sleep(moment.uniform(0, 2))
     assert process.poll() is None, (run / "log.txt").read_text()[-2000:]
     psutil.Process(process.pid).kill()
     process.wait()
     at = time.monotonic()
-    wait_until(lambda: runs.load(run).status == "lost", 20)
+    wait_until(lambda: runs.load_run(run).status == "lost", 20)
     return time.monotonic() - at
 
 
@@ -93,12 +95,12 @@ def stopping(run: Path, epoch: int):
 
 
 def numbers(run: Path) -> list[dict]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load(run).epochs]
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in runs.load_run(run).epochs]
 
 
 @pytest.fixture
 def new(pets):
-    return lambda training, augmentation: runs.create(pets, training, augmentation)
+    return lambda training, augmentation: runs.create_run(pets, training, augmentation)
 
 
 @pytest.mark.long

@@ -38,16 +38,18 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
             stdout=log,
             stderr=log,
             cwd=files.PROJECT,
-            env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace())},
+            env={**os.environ, "CATDOG_WORKSPACE": str(files.workspace_folder())},
             timeout=280,
         )
     assert ended.returncode != 0
-    found = runs.load(run)
+    found = runs.load_run(run)
     assert found.status == "failed", (run / "log.txt").read_text()[-1500:]
     told = found.state["error"]["message"]
-    assert told in (failure_messages.NO_MEMORY, failure_messages.SHORT_OF_MEMORY, CRASHED), (
-        found.state["error"]
-    )
+    assert told in (
+        failure_messages.OUT_OF_MEMORY,
+        failure_messages.LIKELY_OUT_OF_MEMORY,
+        CRASHED,
+    ), found.state["error"]
     assert "smaller batch size" in found.state["error"]["message"]
     assert found.can_resume
 
@@ -64,17 +66,17 @@ def test_a_worker_without_memory_has_failed_with_a_remedy(new_run, megabytes):
     ids=lambda error: type(error).__name__,
 )
 def test_whatever_says_that_memory_ran_out_is_told_with_its_remedy(error):
-    message, _ = failure_messages.explain(error)
-    assert message == failure_messages.NO_MEMORY
+    message, _ = failure_messages.explain_failure(error)
+    assert message == failure_messages.OUT_OF_MEMORY
 
 
 def test_a_crash_is_told_until_the_run_goes_on(new_run):
     run = new_run()
     files.write_json(run / "state.json", {"format": 1, "status": "running", "beat": 4})
-    assert runs.load(run).status == "lost"
+    assert runs.load_run(run).status == "lost"
     (run / "crash.txt").write_text("Fatal Python error: Aborted\n")
     files.write_json(run / "state.json", {"format": 1, "status": "running", "beat": 5})
-    found = runs.load(run)
+    found = runs.load_run(run)
     assert (found.status, found.can_resume) == ("failed", True)
     assert "memory ran out" in found.state["error"]["message"]
 
@@ -92,7 +94,7 @@ def test_a_trial_whose_process_ends_at_once_is_told(monkeypatch, pets):
     real = subprocess_jobs.run_subprocess
     monkeypatch.setattr(subprocess_jobs, "run_subprocess", gone)
     with pytest.raises(CatDogError, match="run out of memory"):
-        speed_probe.speed(pets, Training(), None, lambda line: None)
+        speed_probe.probe_speed(pets, Training(), None, lambda line: None)
 
 
 def test_an_odd_error_in_a_process_at_its_limit_is_told_as_lack_of_memory():

@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from waiting import TINY
+from waiting import TINY_TRAINING
 
 from catdog_core import runs
 from catdog_core.base.errors import CatDogError, DatasetError
@@ -23,7 +23,7 @@ VICTIM = "train/cats/cat.0003.jpg"
 def replaced(path):
     """Another photo in its place, of the same time."""
     seen = path.stat()
-    path.write_bytes(decode.encode(np.full((32, 32, 3), 200, np.uint8)))
+    path.write_bytes(decode.encode_photo(np.full((32, 32, 3), 200, np.uint8)))
     os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
 
 
@@ -59,7 +59,7 @@ def slowly(pets, monkeypatch):
     one = threading.Lock()
 
     def change(how):
-        real = decode.load
+        real = decode.decode_and_fit
         victim = pets.root / VICTIM
 
         def load(*given):
@@ -68,10 +68,10 @@ def slowly(pets, monkeypatch):
                     CHANGES[how.pop()](victim)
             return real(*given)
 
-        monkeypatch.setattr(decode, "load", load)
+        monkeypatch.setattr(decode, "decode_and_fit", load)
 
     last = lambda items: sorted(items, key=lambda item: item.file == VICTIM)  # noqa: E731
-    monkeypatch.setattr(shard_writer, "plan", in_order(shard_writer.plan, last))
+    monkeypatch.setattr(shard_writer, "plan_shards", in_order(shard_writer.plan_shards, last))
     return change
 
 
@@ -95,24 +95,26 @@ def in_order(plan, last):
 def test_a_photo_that_changes_while_it_is_packed_is_told(pets, slowly, how):
     slowly([how])
     with pytest.raises(DatasetError, match=r"cat\.0003\.jpg (changed|is gone)"):
-        tfrecord.cached(pets, 32)
-    assert not shard_cache.place(pets.fingerprint, 32).exists()
-    assert [path for path in shard_cache.root().iterdir() if path.suffix != ".lock"] == []
+        tfrecord.pack_to_cache(pets, 32)
+    assert not shard_cache.packed_folder(pets.fingerprint, 32).exists()
+    assert [path for path in shard_cache.cache_root().iterdir() if path.suffix != ".lock"] == []
 
 
 @pytest.mark.parametrize("how", ["another photo", "garbage", "a folder"])
 def test_a_folder_that_is_not_remembered_is_watched_as_well(pets, slowly, tmp_path, how):
     shutil.copytree(pets.root, tmp_path / "other")
-    found = datasets.scan(tmp_path / "other")
+    found = datasets.scan_folder(tmp_path / "other")
     slowly([])
-    marks = {item.file: mark for s in shard_writer.plan(found, 32) for item, mark in zip_of(s)}
+    marks = {
+        item.file: mark for s in shard_writer.plan_shards(found, 32) for item, mark in zip_of(s)
+    }
     assert all(isinstance(mark, tuple) for mark in marks.values())
     CHANGES[how](tmp_path / "other" / VICTIM)
     if how == "another photo":  # here only what the disk tells is known
         os.utime(tmp_path / "other" / VICTIM)
     item = next(item for item in found.items("train") if item.file == VICTIM)
     with pytest.raises(DatasetError, match="changed"):
-        shard_writer._unchanged(item, marks[VICTIM])
+        shard_writer._read_unchanged(item, marks[VICTIM])
 
 
 def zip_of(shard):
@@ -121,7 +123,7 @@ def zip_of(shard):
 
 def test_a_photo_that_was_damaged_from_the_start_is_left_out_as_ever(pets):
     (pets.root / VICTIM).write_bytes(b"no photo")
-    packed = tfrecord.cached(datasets.open_folder(pets.root), 32)
+    packed = tfrecord.pack_to_cache(datasets.open_folder(pets.root), 32)
     assert [file for file, _ in packed.unreadable] == [VICTIM]
     assert packed.counts["train"] == 11
 
@@ -132,12 +134,12 @@ def test_a_training_whose_photos_change_before_it_has_them_fails_and_can_be_resu
     pets, slowly, how
 ):
     kept = (pets.root / VICTIM).read_bytes()
-    run = runs.create(pets, TINY, None)
+    run = runs.create_run(pets, TINY_TRAINING, None)
     changes = [how]
     slowly(changes)
     with pytest.raises(CatDogError, match="changed"):
         execute_run(run)
-    found = runs.load(run)
+    found = runs.load_run(run)
     assert (
         found.status == "failed"
         and found.can_resume
@@ -145,7 +147,7 @@ def test_a_training_whose_photos_change_before_it_has_them_fails_and_can_be_resu
     )
     files_back(pets.root / VICTIM, kept)
     execute_run(run)
-    assert runs.load(run).status == "done"
+    assert runs.load_run(run).status == "done"
 
 
 def files_back(path, data):
@@ -157,7 +159,7 @@ def files_back(path, data):
 @pytest.mark.long
 def test_photos_that_change_in_mid_epoch_change_nothing_in_the_training(pets):
     def train(change):
-        run = runs.create(pets, TINY, None)
+        run = runs.create_run(pets, TINY_TRAINING, None)
         done = []
 
         def tell(state):
@@ -165,7 +167,7 @@ def test_photos_that_change_in_mid_epoch_change_nothing_in_the_training(pets):
                 done.append(change())
 
         execute_run(run, tell)
-        return [{**row, "seconds": 0} for row in runs.load(run).epochs]
+        return [{**row, "seconds": 0} for row in runs.load_run(run).epochs]
 
     quiet = train(lambda: None)
     paths = sorted((pets.root / "train" / "cats").iterdir())
@@ -178,4 +180,4 @@ def test_photos_that_change_in_mid_epoch_change_nothing_in_the_training(pets):
     assert train(all_of_them) == quiet
     with pytest.raises(CatDogError, match="have changed"):  # whoever opens them again, and resumes
         datasets.open_folder(pets.root)
-        datasets.as_of(pets.id, pets.fingerprint)
+        datasets.load_dataset_as_of(pets.id, pets.fingerprint)

@@ -63,9 +63,9 @@ def process_of(address):
 
 def beats(run):
     """Wait until the worker has beaten anew."""
-    before = runs.load(run).state.get("beat", 0)
-    wait_until(lambda: runs.load(run).state.get("beat", 0) > before, 60)
-    return runs.load(run)
+    before = runs.load_run(run).state.get("beat", 0)
+    wait_until(lambda: runs.load_run(run).state.get("beat", 0) > before, 60)
+    return runs.load_run(run)
 
 
 def test_a_training_outlives_its_windows_and_its_server(tmp_path, monkeypatch, browser):
@@ -79,9 +79,9 @@ def test_a_training_outlives_its_windows_and_its_server(tmp_path, monkeypatch, b
             train.and_(page.locator(":enabled")).wait_for()
             train.click()
             page.wait_for_url("**/Train?**run=**")  # else the window is refreshed where it was
-            wait_until(lambda: any(r.status == "running" for r in runs.listing()), 120)
-            run = runs.listing()[0].folder
-            pid = runs.load(run).state["pid"]
+            wait_until(lambda: any(r.status == "running" for r in runs.list_runs()), 120)
+            run = runs.list_runs()[0].folder
+            pid = runs.load_run(run).state["pid"]
 
             page.reload()  # refreshed
             shows_progress(page)
@@ -101,7 +101,7 @@ def test_a_training_outlives_its_windows_and_its_server(tmp_path, monkeypatch, b
                 shows_progress(page)
                 assert beats(run).state["pid"] == pid, "the same worker, not another one"
                 page.locator(".st-key-stop_run button").click()
-                wait_until(lambda: runs.load(run).status == "stopped", 90)
+                wait_until(lambda: runs.load_run(run).status == "stopped", 90)
                 page.locator(".st-key-resume_run button").wait_for()
         wait_until(lambda: not psutil.pid_exists(pid) or gone(pid), 60)
     finally:

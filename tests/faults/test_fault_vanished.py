@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from waiting import started, wait_until
+from waiting import start_and_wait, wait_until
 
 from catdog_core import runs
 from catdog_core.base import subprocess_jobs
@@ -14,26 +14,26 @@ from catdog_core.training.execution import execute_run
 
 def test_a_run_deleted_under_its_worker_is_not_made_anew(new_run, light):
     run = new_run()
-    started(run)
+    start_and_wait(run)
     with pytest.raises(RunError, match="Stop it before"):
-        runs.remove(run)
+        runs.remove_run(run)
     wait_until(lambda: shutil.rmtree(run, ignore_errors=True) or not run.exists())  # by hand
     assert light[0].wait(60) == 0
     assert not run.exists()
-    assert runs.listing() == []
+    assert runs.list_runs() == []
     other = new_run()  # and the place is free
-    started(other)
+    start_and_wait(other)
 
 
 def test_a_dataset_in_use_is_not_deleted_from_the_lab(new_run, light, pets):
     run = new_run()
-    started(run)
+    start_and_wait(run)
     with pytest.raises(DatasetError, match="uses the dataset"):
         runs.remove_dataset(pets.id)
-    runs.stop(run)
-    wait_until(lambda: runs.load(run).status == "stopped")
+    runs.stop_run(run)
+    wait_until(lambda: runs.load_run(run).status == "stopped")
     runs.remove_dataset(pets.id)
-    assert datasets.listing() == []
+    assert datasets.list_datasets() == []
 
 
 def test_photos_that_vanish_while_they_are_packed_are_told_and_not_left_out(pets, tmp_path):
@@ -42,28 +42,28 @@ def test_photos_that_vanish_while_they_are_packed_are_told_and_not_left_out(pets
     shutil.copytree(tmp_path / "pets", tmp_path / "copy")
     shutil.rmtree(tmp_path / "pets" / "train" / "cats")
     with pytest.raises(DatasetError, match="is gone from its folder"):
-        tfrecord.cached(pets, 32)
+        tfrecord.pack_to_cache(pets, 32)
     shutil.copytree(tmp_path / "copy" / "train" / "cats", tmp_path / "pets" / "train" / "cats")
-    assert tfrecord.cached(pets, 32).counts == {"train": 12, "validation": 8}
+    assert tfrecord.pack_to_cache(pets, 32).counts == {"train": 12, "validation": 8}
 
 
 @pytest.mark.long
 def test_a_real_training_whose_dataset_and_then_folder_vanish(new_run, pets, tmp_path, workers):
     run = new_run()
-    runs.start(run)
-    wait_until(lambda: len(runs.load(run).epochs) >= 2, 120)
+    runs.start_run(run)
+    wait_until(lambda: len(runs.load_run(run).epochs) >= 2, 120)
     shutil.rmtree(tmp_path / "pets")  # photos and record: what is packed is enough
-    shutil.rmtree(datasets.root() / pets.id)
-    before = len(runs.load(run).epochs)
-    wait_until(lambda: len(runs.load(run).epochs) > before + 1, 60)
-    runs.stop(run)
-    wait_until(lambda: runs.load(run).status == "stopped", 30)
+    shutil.rmtree(datasets.datasets_folder() / pets.id)
+    before = len(runs.load_run(run).epochs)
+    wait_until(lambda: len(runs.load_run(run).epochs) > before + 1, 60)
+    runs.stop_run(run)
+    wait_until(lambda: runs.load_run(run).status == "stopped", 30)
     with pytest.raises(DatasetError, match="no dataset"):
         execute_run(run)
-    assert runs.load(run).status == "failed" and runs.load(run).best_model
+    assert runs.load_run(run).status == "failed" and runs.load_run(run).best_model
     other = new_run_of(tmp_path)
-    runs.start(other)
-    wait_until(lambda: len(runs.load(other).epochs) >= 1, 120)
+    runs.start_run(other)
+    wait_until(lambda: len(runs.load_run(other).epochs) >= 1, 120)
     process = subprocess_jobs._detached[-1]
     wait_until(lambda: shutil.rmtree(other, ignore_errors=True) or not other.exists(), 30)
     process.wait(120)
@@ -75,4 +75,4 @@ def new_run_of(tmp_path):
 
     datasets.make_demo(tmp_path / "more", train=12, validation=8, size=32, seed=1)
     training = Training(epochs=1000, batch_size=4, image_size=32, steps_per_epoch=1)
-    return runs.create(datasets.open_folder(tmp_path / "more"), training, None)
+    return runs.create_run(datasets.open_folder(tmp_path / "more"), training, None)

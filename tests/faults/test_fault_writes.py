@@ -12,7 +12,7 @@ from typing import Any
 import fakes
 import numpy as np
 import pytest
-from injection import failing, litter, snapshot
+from injection import fail_disk_call, find_leftovers, snapshot_folder
 
 from catdog_core import runs
 from catdog_core.analysis import predictions
@@ -21,7 +21,7 @@ from catdog_core.base import trash
 from catdog_core.base.errors import CatDogError
 from catdog_core.config import Augmentation, Training
 from catdog_core.data import datasets, imports
-from catdog_core.data.datasets import Choice
+from catdog_core.data.datasets import PhotoEdit
 from catdog_core.runs import run_process
 from catdog_core.tuning import groups, plans
 
@@ -46,59 +46,61 @@ def archive(place: Path) -> Path:
 
 
 def first() -> datasets.Dataset:
-    return datasets.listing()[0]
+    return datasets.list_datasets()[0]
 
 
 def run() -> runs.Run:
-    return next(found for found in runs.listing() if found.name == "mine")
+    return next(found for found in runs.list_runs() if found.name == "mine")
 
 
 def answered(_: Path) -> None:
     """Keep a model's answers, as Evaluate does."""
     items = first().items("validation")
-    table = predictions.Table(
+    table = predictions.PredictionTable(
         files=tuple(item.file for item in items),
         classes=("cats", "dogs"),
         labels=np.array([item.label for item in items], np.int64),
         probabilities=np.full((len(items), 2), 0.5),
     )
-    predictions.write(run().folder, first(), "validation", table, "digest")
+    predictions.write_predictions(run().folder, first(), "validation", table, "digest")
 
 
 def twin(_: Path) -> None:
-    groups.create(plans.twin(first(), SMALL, Augmentation()), "two")
+    groups.create_group(plans.plan_paired_experiment(first(), SMALL, Augmentation()), "two")
 
 
 def restored(_: Path) -> None:
-    trash.restore(next(e.id for e in trash.listing() if e.name == "gone"))
+    trash.restore_from_trash(next(e.id for e in trash.list_trash() if e.name == "gone"))
 
 
 def continued(_: Path) -> None:
-    runs.create(first(), SMALL, None, parent=run())
+    runs.create_run(first(), SMALL, None, parent=run())
 
 
 OPERATIONS: dict[str, Callable[[Path], Any]] = {
     "open a folder": lambda place: datasets.open_folder(place / "pets"),
     "draw a dataset": lambda place: datasets.make_demo(place / "workspace/drawn", 4, 4, 32),
-    "import a zip": lambda place: imports.archive(place / "pets.zip", "pets.zip"),
-    "decide": lambda _: datasets.change(first().id, [Choice(first().photos[1][0], "exclude")]),
-    "undo": lambda _: datasets.undo(first().id),
+    "import a zip": lambda place: imports.import_archive(place / "pets.zip", "pets.zip"),
+    "decide": lambda _: datasets.edit_photos(
+        first().id, [PhotoEdit(first().photos[1][0], "exclude")]
+    ),
+    "undo": lambda _: datasets.undo_last_edit(first().id),
     "order classes": lambda _: datasets.order_classes(first().id, ["dogs", "cats"]),
     "divide anew": lambda _: datasets.resplit(first().id, seed=3, validation_fraction=0.5),
     "delete a dataset": lambda _: runs.remove_dataset(first().id),
-    "create a run": lambda _: runs.create(first(), SMALL, None, name="new"),
+    "create a run": lambda _: runs.create_run(first(), SMALL, None, name="new"),
     "create a run from another": continued,
-    "rename a run": lambda _: runs.rename(run().folder, "other"),
-    "note": lambda _: runs.annotate(run().folder, "a note"),
-    "start": lambda _: runs.start(run().folder),
-    "delete a run": lambda _: runs.remove(run().folder),
+    "rename a run": lambda _: runs.rename_run(run().folder, "other"),
+    "note": lambda _: runs.set_note(run().folder, "a note"),
+    "start": lambda _: runs.start_run(run().folder),
+    "delete a run": lambda _: runs.remove_run(run().folder),
     "restore": restored,
-    "save a preset": lambda _: presets.save("new", Augmentation()),
-    "replace a preset": lambda _: presets.save("kept", Augmentation(), replace=True),
-    "delete a preset": lambda _: presets.remove("kept"),
+    "save a preset": lambda _: presets.save_preset("new", Augmentation()),
+    "replace a preset": lambda _: presets.save_preset("kept", Augmentation(), replace=True),
+    "delete a preset": lambda _: presets.remove_preset("kept"),
     "keep answers": answered,
     "create an experiment": twin,
-    "delete an experiment": lambda _: groups.remove(groups.listing()[0].id),
+    "delete an experiment": lambda _: groups.remove_group(groups.list_groups()[0].id),
 }
 
 
@@ -117,13 +119,13 @@ def prepared(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CATDOG_WORKSPACE", str(place / "workspace"))
         dataset = datasets.open_folder(place / "pets")
-        datasets.change(dataset.id, [Choice(dataset.photos[0][0], "exclude")])
-        mine = fakes.run("mine", status="stopped", image_size=32, batch_size=4)
-        fakes.model(mine, "best.keras")
-        fakes.model(mine, "backup.keras")
-        runs.remove(fakes.run("gone"))
-        presets.save("kept", Augmentation(rotation_range=9))
-        groups.create(plans.twin(dataset, SMALL, Augmentation()), "one")
+        datasets.edit_photos(dataset.id, [PhotoEdit(dataset.photos[0][0], "exclude")])
+        mine = fakes.make_run("mine", status="stopped", image_size=32, batch_size=4)
+        fakes.add_fake_model(mine, "best.keras")
+        fakes.add_fake_model(mine, "backup.keras")
+        runs.remove_run(fakes.make_run("gone"))
+        presets.save_preset("kept", Augmentation(rotation_range=9))
+        groups.create_group(plans.plan_paired_experiment(dataset, SMALL, Augmentation()), "one")
     return place
 
 
@@ -144,9 +146,9 @@ def fresh(prepared: Path, place: Path) -> None:
 def inject(prepared: Path, place: Path, operation: Callable[[Path], Any], number: int, code: int):
     """Let one write of an operation fail; whether there was such a write."""
     fresh(prepared, place)
-    before = snapshot(place)
+    before = snapshot_folder(place)
     error = None
-    with failing(place / "workspace", number, code) as counter:
+    with fail_disk_call(place / "workspace", number, code) as counter:
         try:
             operation(place)
         except CatDogError as caught:
@@ -159,11 +161,11 @@ def inject(prepared: Path, place: Path, operation: Callable[[Path], Any], number
         return True  # it came about in another way
     assert error is not None, f"{told}: nothing was said"
     assert "could not be" in str(error) or "cannot" in str(error), f"{told}: {error}"
-    after = snapshot(place)
+    after = snapshot_folder(place)
     changed = [name for name in before if after.get(name) != before[name]]
     assert changed == [], f"{told}: earlier files are not intact"
-    assert litter(place) == [], f"{told}: something was left behind"
-    assert [found.status for found in runs.listing()].count("damaged") == 0, told
+    assert find_leftovers(place) == [], f"{told}: something was left behind"
+    assert [found.status for found in runs.list_runs()].count("damaged") == 0, told
     operation(place)  # the disk has room again
     return True
 

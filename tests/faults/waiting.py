@@ -13,7 +13,7 @@ from patience import busy
 from catdog_core import runs
 from catdog_core.config import Network, Training
 
-TINY = Training(
+TINY_TRAINING = Training(
     model="custom",
     network=Network(filters=(4, 4), pooling="stride", head="average"),
     epochs=3,
@@ -33,14 +33,14 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def running(run: Path) -> bool:
+def is_training(run: Path) -> bool:
     """Whether a run's worker has begun to train."""
-    found = runs.load(run)
+    found = runs.load_run(run)
     return found.status == "running" and found.state.get("phase") == "train"
 
 
-def started(run: Path) -> psutil.Process:
+def start_and_wait(run: Path) -> psutil.Process:
     """Start a run and give its worker, once it trains."""
-    runs.start(run)
-    wait_until(lambda: running(run))
-    return psutil.Process(runs.load(run).state["pid"])
+    runs.start_run(run)
+    wait_until(lambda: is_training(run))
+    return psutil.Process(runs.load_run(run).state["pid"])

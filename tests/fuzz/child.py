@@ -55,23 +55,27 @@ def _photos(home: Path) -> _Made:
     from catdog_core.imaging import decode, image_header
     from fuzz import mutations, seeds
 
-    good = seeds.photos()
+    good = seeds.seed_photos()
 
     def door(name: str, data: bytes) -> None:
         (home / "workspace").mkdir(exist_ok=True)
         path = home / "workspace" / f"photo{Path(name).suffix}"
         path.write_bytes(data)
-        photo_scan.take(
+        photo_scan.scan_photos(
             path.parent, [path.name], path.parent
         )  # the dataset's doctor refuses nothing
-        image_header.is_cut_off(data)
-        for read in (image_header.head, lambda data: decode.load(data, 150), decode.decode):
+        image_header.is_truncated(data)
+        for read in (
+            image_header.read_image_header,
+            lambda data: decode.decode_and_fit(data, 150),
+            decode.decode,
+        ):
             found = read(data)
-            if isinstance(found, image_header.Head):
+            if isinstance(found, image_header.ImageHeader):
                 continue
             assert found.ndim == 3 and found.shape[2] == 3 and str(found.dtype) == "uint8"
 
-    return lambda seed, n: mutations.photo(good, seed, n), door, (PhotoError,)
+    return lambda seed, n: mutations.mutate_photo(good, seed, n), door, (PhotoError,)
 
 
 def _archives(home: Path) -> _Made:
@@ -80,16 +84,16 @@ def _archives(home: Path) -> _Made:
     from catdog_core.data import archives, imports
     from fuzz import mutations, seeds
 
-    good = seeds.archives()
+    good = seeds.seed_archives()
 
     def door(name: str, data: bytes) -> None:
         try:
-            archives.look(io.BytesIO(data), name)
+            archives.inspect_archive(io.BytesIO(data), name)
         finally:
-            imports.archive(io.BytesIO(data), name)
+            imports.import_archive(io.BytesIO(data), name)
             files.remove_tree(home / "workspace")
 
-    return lambda seed, n: mutations.archive(good, seed, n), door, (DatasetError,)
+    return lambda seed, n: mutations.mutate_archive(good, seed, n), door, (DatasetError,)
 
 
 def _models(home: Path) -> _Made:
@@ -104,21 +108,21 @@ def _models(home: Path) -> _Made:
     from fuzz import mutations, seeds
 
     (home / "workspace").mkdir(exist_ok=True)
-    good, plain = seeds.models(home / "workspace"), keras.Layer.add_weight
-    model_sandbox.check = lambda *_: None  # done here, without a new process each time
+    good, plain = seeds.seed_models(home / "workspace"), keras.Layer.add_weight
+    model_sandbox.check_model = lambda *_: None  # done here, without a new process each time
     sys.addaudithook(_alarm)
 
     def door(name: str, data: bytes) -> None:
         path = home / "workspace" / f"case{Path(name).suffix}"
         path.write_bytes(data)
-        held = untrusted_models.held(path)
+        held = untrusted_models.count_model_weights(path)
         try:
-            model_sandbox_process.try_out(path, name, held)
+            model_sandbox_process.try_model(path, name, held)
         finally:
             keras.Layer.add_weight = plain
-        predict.load(path)
+        predict.load_predictor(path)
 
-    return lambda seed, n: mutations.model(good, seed, n), door, (ModelError, MemoryError)
+    return lambda seed, n: mutations.mutate_model(good, seed, n), door, (ModelError, MemoryError)
 
 
 def _selftest(home: Path) -> _Made:
@@ -134,9 +138,9 @@ def _selftest(home: Path) -> _Made:
 
 
 def _alarm(event: str, args: tuple[Any, ...]) -> None:
-    from catdog_core.analysis.model_sandbox_process import OUTSIDE
+    from catdog_core.analysis.model_sandbox_process import FORBIDDEN_EVENTS
 
-    if event in OUTSIDE:
+    if event in FORBIDDEN_EVENTS:
         _say({"alarm": event})
         os._exit(77)
 

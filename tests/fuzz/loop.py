@@ -15,7 +15,7 @@ SEED = 20260
 
 
 @dataclass
-class Result:
+class FuzzResult:
     """What a loop came to: counts, the costliest cases, and hits, (case, file, what happened)."""
 
     kind: str
@@ -27,7 +27,7 @@ class Result:
     hits: list[tuple[int, str, str]] = field(default_factory=list)
 
 
-def run(kind: str, first: int, count: int, home: Path, seed: int = SEED) -> Result:
+def run_cases(kind: str, first: int, count: int, home: Path, seed: int = SEED) -> FuzzResult:
     """Replay cases `first` to `first + count` of a kind.
 
     Args:
@@ -37,14 +37,14 @@ def run(kind: str, first: int, count: int, home: Path, seed: int = SEED) -> Resu
         home: an empty folder; only `home/workspace` may change.
         seed: of all chance.
     """
-    told, end = Result(kind), first + count
+    told, end = FuzzResult(kind), first + count
     sentinel = home / "sentinel"
     sentinel.mkdir(parents=True)
     (sentinel / "note.txt").write_text("untouched")
     (home / "cwd").mkdir()
     while first < end:
         job = {"kind": kind, "seed": seed, "first": first, "count": min(BATCH, end - first)}
-        first = _batch({**job, "home": str(home)}, home / "cwd", told)
+        first = _run_batch({**job, "home": str(home)}, home / "cwd", told)
     seen = sorted(str(path.relative_to(home)) for path in home.rglob("*"))
     outside = [place for place in seen if not place.startswith("workspace")]
     if outside != ["cwd", "sentinel", os.path.join("sentinel", "note.txt")]:  # noqa: PTH118
@@ -54,7 +54,7 @@ def run(kind: str, first: int, count: int, home: Path, seed: int = SEED) -> Resu
     return told
 
 
-def _batch(job: dict[str, object], cwd: Path, told: Result) -> int:
+def _run_batch(job: dict[str, object], cwd: Path, told: FuzzResult) -> int:
     """Run one process; the number of the first case it did not come to."""
     known = {**os.environ, "PYTHONPATH": os.pathsep.join((str(PROJECT), str(PROJECT / "tests")))}
     temporary = Path(str(job["home"])) / "workspace-tmp"
@@ -75,7 +75,7 @@ def _batch(job: dict[str, object], cwd: Path, told: Result) -> int:
         elif "file" in row:
             open_case, file = row["case"], row["file"]
         else:
-            _count(told, row, file)
+            _count_result(told, row, file)
             open_case = None
     if done.returncode == 0:
         return int(str(job["first"])) + int(str(job["count"]))
@@ -88,7 +88,7 @@ def _batch(job: dict[str, object], cwd: Path, told: Result) -> int:
     return open_case + 1
 
 
-def _count(told: Result, row: dict[str, object], file: str) -> None:
+def _count_result(told: FuzzResult, row: dict[str, object], file: str) -> None:
     case, outcome = int(str(row["case"])), str(row["outcome"])
     told.cases += 1
     told.accepted += outcome == "accepted"

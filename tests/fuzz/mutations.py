@@ -55,17 +55,17 @@ VALUES: tuple[Any, ...] = (
 )
 
 
-def photo(seeds: Mapping[str, bytes], seed: int, number: int) -> tuple[str, bytes]:
+def mutate_photo(seeds: Mapping[str, bytes], seed: int, number: int) -> tuple[str, bytes]:
     """A photo's name and bytes."""
     rng = random.Random(f"photo-{seed}-{number}")
     name = rng.choice(sorted(seeds))
-    data = _bytes(rng, seeds[name], seeds[rng.choice(sorted(seeds))])
+    data = _mutate_bytes(rng, seeds[name], seeds[rng.choice(sorted(seeds))])
     if name.endswith(".png") and rng.random() < 0.7:
         data = _checked_png(data)
     return name, data
 
 
-def archive(seeds: Mapping[str, bytes], seed: int, number: int) -> tuple[str, bytes]:
+def mutate_archive(seeds: Mapping[str, bytes], seed: int, number: int) -> tuple[str, bytes]:
     """An archive's name and bytes."""
     rng = random.Random(f"archive-{seed}-{number}")
     name = rng.choice(sorted(seeds))
@@ -73,14 +73,14 @@ def archive(seeds: Mapping[str, bytes], seed: int, number: int) -> tuple[str, by
         return name, _odd_zip(rng, seeds[name])
     data = seeds[name]
     if name.endswith(".tar") and rng.random() < 0.7:
-        return name, _checked_tar(_bytes(rng, data, data))
+        return name, _checked_tar(_mutate_bytes(rng, data, data))
     if name.endswith(".zip") and rng.random() < 0.6:  # the table at the end
         place = data.find(b"PK\x01\x02")
-        return name, data[:place] + _bytes(rng, data[place:], data[place:])
-    return name, _bytes(rng, data, data)
+        return name, data[:place] + _mutate_bytes(rng, data[place:], data[place:])
+    return name, _mutate_bytes(rng, data, data)
 
 
-def model(seeds: Mapping[str, bytes], seed: int, number: int) -> tuple[str, bytes]:
+def mutate_model(seeds: Mapping[str, bytes], seed: int, number: int) -> tuple[str, bytes]:
     """A model's file name and bytes."""
     rng = random.Random(f"model-{seed}-{number}")
     name = rng.choice(sorted(seeds))
@@ -88,16 +88,16 @@ def model(seeds: Mapping[str, bytes], seed: int, number: int) -> tuple[str, byte
     if name.endswith(".h5"):
         if rng.random() < 0.5:
             return name, _odd_h5(rng, data)
-        return name, _bytes(rng, data, data)
+        return name, _mutate_bytes(rng, data, data)
     if rng.random() < 0.2:
-        return name, _bytes(rng, data, data)
+        return name, _mutate_bytes(rng, data, data)
     with zipfile.ZipFile(io.BytesIO(data)) as old:
         members = {member: old.read(member) for member in old.namelist()}
     member = rng.choice(["config.json"] * 3 + sorted(members))
     if member.endswith(".json"):
         members[member] = _odd_json(rng, members[member])
     else:
-        members[member] = _bytes(rng, members[member], members["config.json"])
+        members[member] = _mutate_bytes(rng, members[member], members["config.json"])
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as new:
         for key, content in members.items():
@@ -105,7 +105,7 @@ def model(seeds: Mapping[str, bytes], seed: int, number: int) -> tuple[str, byte
     return name, buffer.getvalue()
 
 
-def _bytes(rng: random.Random, data: bytes, other: bytes) -> bytes:
+def _mutate_bytes(rng: random.Random, data: bytes, other: bytes) -> bytes:
     """One to four of the changes below."""
     out = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4))):
@@ -115,43 +115,43 @@ def _bytes(rng: random.Random, data: bytes, other: bytes) -> bytes:
     return bytes(out)
 
 
-def _place(rng: random.Random, size: int) -> int:
+def _random_offset(rng: random.Random, size: int) -> int:
     """Anywhere, but every other time in the head, where a format says what follows."""
     return rng.randrange(min(size, 400) if rng.random() < 0.5 else size)
 
 
 def _flip(rng: random.Random, out: bytearray, _: bytes) -> None:
     for _bit in range(rng.choice((1, 2, 8, 64))):
-        out[_place(rng, len(out))] ^= 1 << rng.randrange(8)
+        out[_random_offset(rng, len(out))] ^= 1 << rng.randrange(8)
 
 
 def _number(rng: random.Random, out: bytearray, _: bytes) -> None:
-    place, size = _place(rng, len(out)), rng.choice((1, 2, 4))
+    place, size = _random_offset(rng, len(out)), rng.choice((1, 2, 4))
     value = rng.choice(EDGES) & (256**size - 1)
     out[place : place + size] = value.to_bytes(size, rng.choice(("little", "big")))
 
 
 def _noise(rng: random.Random, out: bytearray, _: bytes) -> None:
-    place, size = _place(rng, len(out)), rng.choice((4, 16, 200))
+    place, size = _random_offset(rng, len(out)), rng.choice((4, 16, 200))
     out[place : place + size] = rng.randbytes(size)
 
 
 def _cut(rng: random.Random, out: bytearray, _: bytes) -> None:
-    del out[_place(rng, len(out)) :]
+    del out[_random_offset(rng, len(out)) :]
 
 
 def _drop(rng: random.Random, out: bytearray, _: bytes) -> None:
-    place = _place(rng, len(out))
+    place = _random_offset(rng, len(out))
     del out[place : place + rng.choice((1, 4, 100))]
 
 
 def _repeat(rng: random.Random, out: bytearray, _: bytes) -> None:
-    place, size = _place(rng, len(out)), rng.choice((1, 8, 100, 1000))
+    place, size = _random_offset(rng, len(out)), rng.choice((1, 8, 100, 1000))
     out[place:place] = bytes(out[place : place + size]) * rng.choice((1, 3, 50))
 
 
 def _graft(rng: random.Random, out: bytearray, other: bytes) -> None:
-    start, place = rng.randrange(len(other)), _place(rng, len(out))
+    start, place = rng.randrange(len(other)), _random_offset(rng, len(out))
     part = other[start : start + rng.choice((10, 100, 2000))]
     out[place : place + (len(part) if rng.random() < 0.5 else 0)] = part
 
@@ -194,7 +194,7 @@ def _odd_zip(rng: random.Random, data: bytes) -> bytes:
 
 def _odd_json(rng: random.Random, text: bytes) -> bytes:
     if rng.random() < 0.15:
-        return _bytes(rng, text, text)
+        return _mutate_bytes(rng, text, text)
     value = json.loads(text)
     for _ in range(rng.choice((1, 1, 2, 5))):
         _change(rng, value)

@@ -16,7 +16,7 @@ from PIL import Image
 
 
 @functools.cache
-def photos() -> dict[str, bytes]:
+def seed_photos() -> dict[str, bytes]:
     """Small photos of every format and mode, by name."""
     rng = np.random.default_rng(7)
     ramp = np.add.outer(np.arange(45), np.arange(60))
@@ -63,9 +63,9 @@ def photos() -> dict[str, bytes]:
     return made
 
 
-def archives() -> dict[str, bytes]:
+def seed_archives() -> dict[str, bytes]:
     """Small zips and tars of two classes, by name."""
-    some = list(photos().items())
+    some = list(seed_photos().items())
     names = [f"{c}/{n}-{name}" for c in ("cats", "dogs") for n, (name, _) in enumerate(some[:4])]
     members = [(name, some[n % 4][1]) for n, name in enumerate(names)]
     made: dict[str, bytes] = {}
@@ -92,7 +92,7 @@ def archives() -> dict[str, bytes]:
     return made
 
 
-def models(folder: Path) -> dict[str, bytes]:
+def seed_models(folder: Path) -> dict[str, bytes]:
     """Small models in both formats, by name; needs Keras."""
     import keras
 
@@ -120,14 +120,19 @@ def models(folder: Path) -> dict[str, bytes]:
     return made
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
+def png_chunk(kind: bytes, data: bytes) -> bytes:
     """A chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(header: bytes, *chunks: bytes) -> bytes:
+def make_png(header: bytes, *chunks: bytes) -> bytes:
     """A PNG of an IHDR's 13 bytes and more chunks."""
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunks) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + b"".join(chunks)
+        + png_chunk(b"IEND", b"")
+    )
 
 
 def _interlaced(pixels: np.ndarray) -> bytes:
@@ -140,7 +145,7 @@ def _interlaced(pixels: np.ndarray) -> bytes:
         rows += b"".join(b"\0" + row.tobytes() for row in part)
     height, width = pixels.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1)
-    return png(header, chunk(b"IDAT", zlib.compress(rows)))
+    return make_png(header, png_chunk(b"IDAT", zlib.compress(rows)))
 
 
 def _run_lengths(width: int, height: int) -> bytes:

@@ -25,7 +25,7 @@ def workspace(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heard_signals():
+def default_signals():
     """Processes of the tests hear Ctrl-C and a hangup, though a shell that started the tests in the
     background had both ignored, which they would inherit."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -80,7 +80,7 @@ def field():
 
 
 @pytest.fixture
-def allow(monkeypatch):
+def set_limits(monkeypatch):
     """Sets limits for strangers' files, also below what the settings accept."""
     from catdog_core.base import limits
 
@@ -97,7 +97,7 @@ def apart():
 
 
 @pytest.fixture(autouse=True)
-def models_are_checked_here(request, monkeypatch):
+def check_models_in_process(request, monkeypatch):
     """Strangers' models are only looked at, in this process: that saves seconds for each."""
     if "apart" in request.fixturenames:
         return
@@ -121,7 +121,7 @@ def photo(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def travelled(demo, tmp_path_factory):
+def exported_run(demo, tmp_path_factory):
     """A run stopped after two of four epochs and asked about its photos, and its bundle."""
     from catdog_core import export, runs
     from catdog_core.analysis import evaluate, predict

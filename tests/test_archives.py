@@ -79,8 +79,8 @@ def test_a_bomb_is_refused_by_its_table_of_contents(workspace):
     assert left_behind(workspace) == []
 
 
-def test_an_entry_that_unpacks_to_more_than_it_claims_is_refused(workspace, allow):
-    allow(photo_bytes=100)
+def test_an_entry_that_unpacks_to_more_than_it_claims_is_refused(workspace, set_limits):
+    set_limits(photo_bytes=100)
     with pytest.raises(DatasetError, match="larger than allowed"):
         imports.import_archive(packed(), "x.zip")
     assert left_behind(workspace) == []

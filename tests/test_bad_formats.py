@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import strange_photos
 from fuzz import seeds
+from hostile_photos import measure_costs, store_files, too_costly
 from PIL import Image
-from strange_photos import costs, stored, too_costly
 
 from catdog_core.base import files
 from catdog_core.base.errors import PhotoError
@@ -22,14 +22,14 @@ from catdog_core.imaging.decode import EXTENSIONS
 
 @pytest.mark.long
 def test_odd_photos_cost_little_and_are_told_in_a_sentence(tmp_path):
-    found = costs(stored(strange_photos.all_of_them(), tmp_path))
+    found = measure_costs(store_files(strange_photos.all_of_them(), tmp_path))
     assert len(found) > 70
     assert too_costly(found) == {}
 
 
 @pytest.mark.long
 def test_files_of_millions_of_parts_cost_little(tmp_path):
-    found = costs(stored(strange_photos.many_parts(4_000_000), tmp_path))
+    found = measure_costs(store_files(strange_photos.many_parts(4_000_000), tmp_path))
     assert {name for name, cost in found.items() if cost.said == "taken"} == set()
     assert too_costly(found) == {}
 
@@ -51,13 +51,13 @@ def test_ordinary_photos_have_few_parts(tmp_path):
         assert decode.decode(data).shape[2] == 3
 
 
-def test_other_limits_hold_for_photos(allow):
+def test_other_limits_hold_for_photos(set_limits):
     photo = seeds.seed_photos()["rgb.png"]  # 60 × 45
     for limit in ({"photo_pixels": 2699}, {"photo_bytes": len(photo) - 1}):
-        allow(**limit)
+        set_limits(**limit)
         with pytest.raises(PhotoError, match="Expected at most"):
             decode.decode(photo)
-    allow(photo_pixels=2700, photo_bytes=len(photo))
+    set_limits(photo_pixels=2700, photo_bytes=len(photo))
     assert decode.decode(photo).shape == (45, 60, 3)
 
 
@@ -144,7 +144,7 @@ def test_in_class_folders_every_one_is_told_as_its_manifest_says(rows, bad_input
 
 
 def test_every_collected_photo_costs_little(rows, bad_inputs):
-    assert too_costly(costs(bad_inputs / "files" / row["file"] for row in rows)) == {}
+    assert too_costly(measure_costs(bad_inputs / "files" / row["file"] for row in rows)) == {}
 
 
 def large(mode, side):
@@ -169,5 +169,5 @@ def large(mode, side):
 )
 def test_the_largest_photos_cost_no_more(tmp_path, mode, name, side, options):
     large(mode, side).save(tmp_path / name, **options)
-    assert too_costly(costs([tmp_path / name])) == {}
+    assert too_costly(measure_costs([tmp_path / name])) == {}
     assert decode.decode_and_fit((tmp_path / name).read_bytes(), 150).shape == (150, 150, 3)

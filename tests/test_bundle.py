@@ -25,10 +25,10 @@ def here(workspace, demo, tmp_path):
     return tmp_path / "copied"
 
 
-def test_a_run_that_travelled_is_the_same_run(travelled, here):
+def test_a_run_that_travelled_is_the_same_run(exported_run, here):
     from catdog_core.analysis import predict
 
-    run, path = travelled
+    run, path = exported_run
     datasets.open_folder(here)
     found = bundle_import.import_bundle(path)
     before, after = runs.load_run(run), found.run
@@ -41,8 +41,8 @@ def test_a_run_that_travelled_is_the_same_run(travelled, here):
     assert np.array_equal(*answers)
 
 
-def test_its_photos_are_recognised_under_another_name(travelled, here):
-    run, path = travelled
+def test_its_photos_are_recognised_under_another_name(exported_run, here):
+    run, path = exported_run
     dataset = datasets.open_folder(here)
     found = bundle_import.import_bundle(path)
     assert found.dataset is not None and found.dataset.id == dataset.id
@@ -52,8 +52,8 @@ def test_its_photos_are_recognised_under_another_name(travelled, here):
     assert table is not None and len(table) == 24
 
 
-def test_it_trains_on_where_it_stopped_even_if_its_photos_come_later(travelled, here):
-    run, path = travelled
+def test_it_trains_on_where_it_stopped_even_if_its_photos_come_later(exported_run, here):
+    run, path = exported_run
     found = bundle_import.import_bundle(path)
     assert found.dataset is None and found.run.can_resume
     with pytest.raises(CatDogError, match="no dataset"):
@@ -65,10 +65,10 @@ def test_it_trains_on_where_it_stopped_even_if_its_photos_come_later(travelled, 
     assert ended.epochs[:2] == runs.load_run(run).epochs
 
 
-def test_every_model_is_tried_in_a_process_of_its_own_first(travelled, workspace, monkeypatch):
+def test_every_model_is_tried_in_a_process_of_its_own_first(exported_run, workspace, monkeypatch):
     asked = []
     monkeypatch.setattr(model_sandbox, "check_model", lambda path, name, digest: asked.append(name))
-    bundle_import.import_bundle(travelled[1])
+    bundle_import.import_bundle(exported_run[1])
     assert asked == ["backup.keras", "best.keras"]
 
     def refuse(path, name, digest):
@@ -76,18 +76,18 @@ def test_every_model_is_tried_in_a_process_of_its_own_first(travelled, workspace
 
     monkeypatch.setattr(model_sandbox, "check_model", refuse)
     with pytest.raises(ModelError, match="took too long"):
-        bundle_import.import_bundle(travelled[1])
+        bundle_import.import_bundle(exported_run[1])
     assert len(runs.list_runs()) == 1
 
 
-def test_nobody_learns_from_a_bundle_where_its_photos_lie(travelled, demo):
-    with zipfile.ZipFile(travelled[1]) as archive:
+def test_nobody_learns_from_a_bundle_where_its_photos_lie(exported_run, demo):
+    with zipfile.ZipFile(exported_run[1]) as archive:
         for name in archive.namelist():
             assert str(demo.parent).encode() not in archive.read(name), name
 
 
-def test_a_bundle_tells_what_another_program_must_know(travelled):
-    with zipfile.ZipFile(travelled[1]) as archive:
+def test_a_bundle_tells_what_another_program_must_know(exported_run):
+    with zipfile.ZipFile(exported_run[1]) as archive:
         told = json.loads(archive.read("preprocessing.json"))
         assert told["resize"]["width"] == 32 and told["input"]["values"] == [0, 255]
         assert archive.read("labels.txt") == b"cats\ndogs\n"
@@ -98,10 +98,10 @@ def test_a_bundle_tells_what_another_program_must_know(travelled):
         assert set(manifest["files"]) | {"manifest.json"} == set(archive.namelist())
 
 
-def test_no_run_that_is_there_is_touched(travelled, workspace):
-    first = bundle_import.import_bundle(travelled[1]).run
+def test_no_run_that_is_there_is_touched(exported_run, workspace):
+    first = bundle_import.import_bundle(exported_run[1]).run
     runs.rename_run(first.folder, "mine")
-    second = bundle_import.import_bundle(travelled[1]).run
+    second = bundle_import.import_bundle(exported_run[1]).run
     assert second.id != first.id and runs.load_run(first.folder).name == "mine"
     assert len(runs.list_runs()) == 2
 
@@ -120,22 +120,22 @@ def test_what_has_no_model_or_is_training_is_not_bundled(workspace, tmp_path):
     assert not (tmp_path / "b.zip").exists()
 
 
-def test_the_command_brings_a_run_in_and_says_what_can_be_done(travelled, here, capsys):
-    assert fakes.run_cli(capsys, "import-run", travelled[1])[0] == 0
+def test_the_command_brings_a_run_in_and_says_what_can_be_done(exported_run, here, capsys):
+    assert fakes.run_cli(capsys, "import-run", exported_run[1])[0] == 0
     datasets.open_folder(here)
-    status, out, _ = fakes.run_cli(capsys, "import-run", travelled[1])
+    status, out, _ = fakes.run_cli(capsys, "import-run", exported_run[1])
     assert status == 0 and "2 epochs, stopped" in out and "go on with 'resume" in out
-    status, out, _ = fakes.run_cli(capsys, "import-run", travelled[1], "--json")
+    status, out, _ = fakes.run_cli(capsys, "import-run", exported_run[1], "--json")
     assert json.loads(out)["dataset"] == datasets.list_datasets()[0].id
     status, _, error = fakes.run_cli(capsys, "import-run", here / "nothing.zip")
     assert status == 1 and "could not be read" in error
 
 
-def test_in_a_shared_lab_a_run_that_comes_in_has_its_owner(travelled, workspace, monkeypatch):
+def test_in_a_shared_lab_a_run_that_comes_in_has_its_owner(exported_run, workspace, monkeypatch):
     monkeypatch.setenv("CATDOG_ACCESS", '{"shared": true}')
     monkeypatch.setattr(access, "_visitor_provider", lambda: access.Visitor("mina", "student"))
-    assert bundle_import.import_bundle(travelled[1]).run.owner == "mina"
+    assert bundle_import.import_bundle(exported_run[1]).run.owner == "mina"
     monkeypatch.setattr(access, "_visitor_provider", lambda: access.Visitor("", "audience"))
     with pytest.raises(AccessError):
-        bundle_import.import_bundle(travelled[1])
+        bundle_import.import_bundle(exported_run[1])
     assert len(runs.list_runs()) == 1

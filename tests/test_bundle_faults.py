@@ -121,42 +121,44 @@ for _name, _value in {
     BAD[f"a probability that is {_name}"] = {"change": edit_answers(_value)}
 
 
-def test_a_bundle_packed_in_other_ways_is_taken_in_whole(travelled, workspace):
+def test_a_bundle_packed_in_other_ways_is_taken_in_whole(exported_run, workspace):
     harmless = {
-        "other order": lambda data: repack_bundle(travelled[1], order=-1).getvalue(),
-        "deflated": lambda data: repack_bundle(travelled[1], how=zipfile.ZIP_DEFLATED).getvalue(),
+        "other order": lambda data: repack_bundle(exported_run[1], order=-1).getvalue(),
+        "deflated": lambda data: repack_bundle(
+            exported_run[1], how=zipfile.ZIP_DEFLATED
+        ).getvalue(),
         "data in front": lambda data: b"#!/bin/sh\n" * 99 + data,
         "an unknown field": lambda data: repack_bundle(
-            travelled[1], edit_json("manifest.json", evil="../../x", created="never")
+            exported_run[1], edit_json("manifest.json", evil="../../x", created="never")
         ).getvalue(),
     }
     for name, change in harmless.items():
-        came = bundle_import.import_bundle(io.BytesIO(change(travelled[1].read_bytes()))).run
-        assert came.epochs == runs.load_run(travelled[0]).epochs, name
+        came = bundle_import.import_bundle(io.BytesIO(change(exported_run[1].read_bytes()))).run
+        assert came.epochs == runs.load_run(exported_run[0]).epochs, name
         assert came.folder.parent == runs.runs_folder()
         assert {p.name for p in came.folder.iterdir()} <= {*RUN_FILES, "predictions"}
         files.remove_tree(came.folder)
 
 
-def test_numbers_that_broke_and_names_that_are_formulas_stay_what_they_are(travelled, workspace):
+def test_numbers_that_broke_and_names_that_are_formulas_stay_what_they_are(exported_run, workspace):
     rows = b'{"epoch": 0, "loss": NaN}\n{"epoch": 1, "loss": Infinity}\n'
-    file = repack_bundle(travelled[1], replace_file("run/metrics.jsonl", rows))
+    file = repack_bundle(exported_run[1], replace_file("run/metrics.jsonl", rows))
     assert [row["epoch"] for row in bundle_import.import_bundle(file).run.epochs] == [0, 1]
-    named = repack_bundle(travelled[1], edit_json("run/about.json", name="=cmd|' /C calc'!A0"))
+    named = repack_bundle(exported_run[1], edit_json("run/about.json", name="=cmd|' /C calc'!A0"))
     assert bundle_import.import_bundle(named).run.name == "=cmd|' /C calc'!A0"
 
 
-def test_a_settings_file_that_names_a_folder_leads_nowhere(travelled, workspace, tmp_path):
+def test_a_settings_file_that_names_a_folder_leads_nowhere(exported_run, workspace, tmp_path):
     for place in ("../../elsewhere", str(tmp_path), "C:\\Windows", "a/../../b"):
         change = edit_json("run/settings.json", dataset__id=place, dataset__folder=place)
-        came = bundle_import.import_bundle(repack_bundle(travelled[1], change))
+        came = bundle_import.import_bundle(repack_bundle(exported_run[1], change))
         assert came.dataset is None
         assert came.run.folder.parent == runs.runs_folder()
 
 
 @pytest.mark.parametrize("bit", ["encrypted", "links", "claims"])
-def test_entries_of_another_kind_are_refused(bit, travelled, workspace):
-    file = travelled[1].read_bytes()
+def test_entries_of_another_kind_are_refused(bit, exported_run, workspace):
+    file = exported_run[1].read_bytes()
     table = file.index(b"PK\x01\x02")
     changed = bytearray(file)
     if bit == "encrypted":
@@ -218,11 +220,11 @@ def _mutated(rng, path):
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(range(1, 25), marks=pytest.mark.long)])
-def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(seed, travelled, workspace):
+def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(seed, exported_run, workspace):
     for one in [seed] if isinstance(seed, int) else seed:
         rng = np.random.default_rng(one)
         for number in range(60):
-            file = _mutated(rng, travelled[1])
+            file = _mutated(rng, exported_run[1])
             try:
                 came = bundle_import.import_bundle(file).run
             except CatDogError as error:
@@ -236,34 +238,36 @@ def test_a_bundle_with_members_changed_by_chance_is_whole_or_refused(seed, trave
 
 
 @pytest.mark.parametrize("fault", BAD)
-def test_a_bundle_with_a_fault_is_refused_and_leaves_nothing(fault, travelled, workspace, tmp_path):
+def test_a_bundle_with_a_fault_is_refused_and_leaves_nothing(
+    fault, exported_run, workspace, tmp_path
+):
     with pytest.raises((RunError, ModelError, CatDogError)) as caught:
         with pytest.warns(UserWarning) if "twice" in fault else io.BytesIO():
-            file = repack_bundle(travelled[1], **BAD[fault])
+            file = repack_bundle(exported_run[1], **BAD[fault])
         bundle_import.import_bundle(file)
     assert type(caught.value) is not CatDogError and len(str(caught.value)) > 40
     assert not (runs.runs_folder().is_dir() and list(runs.runs_folder().iterdir()))
     assert not list(tmp_path.rglob("evil*"))
 
 
-def test_a_bundle_that_claims_little_and_unpacks_to_much_is_refused(travelled, workspace):
+def test_a_bundle_that_claims_little_and_unpacks_to_much_is_refused(exported_run, workspace):
     extra = [(f"run/predictions/d{n}-test.csv", b" " * 40_000_000) for n in range(4)]
-    bomb = repack_bundle(travelled[1], extra=extra, how=zipfile.ZIP_DEFLATED)
+    bomb = repack_bundle(exported_run[1], extra=extra, how=zipfile.ZIP_DEFLATED)
     with pytest.raises(RunError, match=r"unpacks from [\d,]+ to"):
         bundle_import.import_bundle(bomb)
-    large = repack_bundle(travelled[1], replace_file("run/about.json", b" " * 5_000_000))
+    large = repack_bundle(exported_run[1], replace_file("run/about.json", b" " * 5_000_000))
     with pytest.raises(CatDogError, match=r"about\.json has 5,000,000 bytes"):
         bundle_import.import_bundle(large)
 
 
-def test_links_and_what_is_no_zip_are_refused(travelled, workspace, tmp_path):
+def test_links_and_what_is_no_zip_are_refused(exported_run, workspace, tmp_path):
     with zipfile.ZipFile(tmp_path / "l.zip", "w") as archive:
         info = zipfile.ZipInfo("run/best.keras")
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(info, "/etc/passwd")
     with pytest.raises(CatDogError, match="link"):
         bundle_import.import_bundle(tmp_path / "l.zip")
-    for content in (b"", b"no zip at all", travelled[1].read_bytes()[:-500]):
+    for content in (b"", b"no zip at all", exported_run[1].read_bytes()[:-500]):
         (tmp_path / "n.zip").write_bytes(content)
         with pytest.raises(RunError, match="cannot be brought in"):
             bundle_import.import_bundle(tmp_path / "n.zip")
@@ -277,7 +281,7 @@ def test_a_zip_of_photos_is_no_bundle(workspace, tmp_path, photo):
         bundle_import.import_bundle(tmp_path / "photos.zip")
 
 
-def test_a_full_disk_leaves_no_half_of_a_run(travelled, workspace, monkeypatch):
+def test_a_full_disk_leaves_no_half_of_a_run(exported_run, workspace, monkeypatch):
     real = files.write_json
 
     def fail(path, value):
@@ -287,28 +291,31 @@ def test_a_full_disk_leaves_no_half_of_a_run(travelled, workspace, monkeypatch):
 
     monkeypatch.setattr(files, "write_json", fail)
     with pytest.raises(CatDogError, match="disk is full"):
-        bundle_import.import_bundle(travelled[1])
+        bundle_import.import_bundle(exported_run[1])
     assert not list(runs.runs_folder().iterdir())
 
 
-def test_names_that_would_be_markup_or_a_path_stay_names(travelled, workspace):
+def test_names_that_would_be_markup_or_a_path_stay_names(exported_run, workspace):
     file = repack_bundle(
-        travelled[1], edit_json("run/about.json", name="../../<b>x</b>\x1b[31m", group={"id": "g"})
+        exported_run[1],
+        edit_json("run/about.json", name="../../<b>x</b>\x1b[31m", group={"id": "g"}),
     )
     run = bundle_import.import_bundle(file).run
     assert run.folder.parent == runs.runs_folder() and not run.group
     assert "\x1b" not in run.name
-    file = repack_bundle(travelled[1], edit_json("manifest.json", run__id="../../outside"))
+    file = repack_bundle(exported_run[1], edit_json("manifest.json", run__id="../../outside"))
     assert bundle_import.import_bundle(file).run.folder.parent == runs.runs_folder()
 
 
-def test_a_bundle_of_many_files_is_refused_before_it_is_unpacked(travelled, workspace):
+def test_a_bundle_of_many_files_is_refused_before_it_is_unpacked(exported_run, workspace):
     extra = [(f"run/predictions/d{n}-test.csv", b"") for n in range(300)]
     with pytest.raises(RunError, match="more than 200 files"):
-        bundle_import.import_bundle(repack_bundle(travelled[1], extra=extra))
+        bundle_import.import_bundle(repack_bundle(exported_run[1], extra=extra))
 
 
 @pytest.mark.long
-def test_the_models_of_a_bundle_pass_the_check_in_a_process_of_its_own(travelled, workspace, apart):
-    assert bundle_import.import_bundle(travelled[1]).run.can_resume
+def test_the_models_of_a_bundle_pass_the_check_in_a_process_of_its_own(
+    exported_run, workspace, apart
+):
+    assert bundle_import.import_bundle(exported_run[1]).run.can_resume
     assert len(list((workspace / "models_checked").glob("*.json"))) == 2

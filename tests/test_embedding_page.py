@@ -6,7 +6,13 @@ import time
 import fakes
 import numpy as np
 import pytest
-from asked import answer, captions, page, run, waited
+from evaluated_runs import (
+    caption_text,
+    make_dataset_run,
+    open_evaluate_page,
+    wait_for_job,
+    write_answers,
+)
 
 from catdog_core.analysis import embedding, predictions, projections
 from catdog_core.base import jobs
@@ -41,22 +47,22 @@ def mapped(folder, dataset, lost=1):
 
 
 def shown(dataset, **keep):
-    folder = run(dataset)
-    answer(folder, dataset)
+    folder = make_dataset_run(dataset)
+    write_answers(folder, dataset)
     mapped(folder, dataset, **keep)
-    app = page(run=folder.name)
+    app = open_evaluate_page(run=folder.name)
     assert not app.error
     return folder, app
 
 
 def ended(key):
-    return waited(jobs.get_job(key))
+    return wait_for_job(jobs.get_job(key))
 
 
 def test_the_map_is_drawn_at_once_and_told_in_words(dataset):
     _, app = shown(dataset)
     assert len(app.get("arrow_vega_lite_chart") or app.get("vega_lite_chart")) == 1
-    text = captions(app)
+    text = caption_text(app)
     assert "Each point is a photo" in text
     assert "95.8% of the 24 photos lie among their own class" in text
     assert "Of the 8 wrong answers 1 lie among another class" in text
@@ -65,22 +71,22 @@ def test_the_map_is_drawn_at_once_and_told_in_words(dataset):
 def test_the_threshold_moves_the_mistakes_on_the_map(dataset):
     _, app = shown(dataset)
     app.slider("threshold").set_value(0.95).run()
-    assert "The wrong answers, 12, lie among their own class" in captions(app)
+    assert "The wrong answers, 12, lie among their own class" in caption_text(app)
 
 
 def test_photos_chosen_on_the_map_are_decided_about(dataset, monkeypatch):
-    folder = run(dataset)
-    table = answer(folder, dataset)
+    folder = make_dataset_run(dataset)
+    table = write_answers(folder, dataset)
     mapped(folder, dataset)
     monkeypatch.setattr(evaluate_map, "_selected_rows", lambda selection, xy, rows: rows[:2])
-    app = page(run=folder.name)
-    assert "Photos chosen on the map: 2" in captions(app)
+    app = open_evaluate_page(run=folder.name)
+    assert "Photos chosen on the map: 2" in caption_text(app)
     app.button("evaluate_map_choose0").click().run()
     app.menu_button("evaluate_map_several").click_index(0).run()
     app.run()
     assert not app.exception
     assert set(datasets.load_dataset(dataset.id).excluded) == set(table.files[:2])
-    assert "of the 22 photos lie among" in captions(app)
+    assert "of the 22 photos lie among" in caption_text(app)
 
 
 def test_what_is_chosen_are_points_clicked_and_those_in_the_rectangle():
@@ -103,8 +109,8 @@ def test_tsne_is_worked_out_in_the_background_and_kept(dataset, monkeypatch):
     app.run()
     assert not app.exception
     assert not [button for button in app.button if button.key == "evaluate_map_tsne"]
-    assert "of the 24 photos lie among" in captions(app)
-    assert "The two directions hold" not in captions(app)
+    assert "of the 24 photos lie among" in caption_text(app)
+    assert "The two directions hold" not in caption_text(app)
 
 
 def test_tsne_can_be_stopped_and_begun_anew(dataset, monkeypatch):
@@ -131,33 +137,33 @@ def test_tsne_can_be_stopped_and_begun_anew(dataset, monkeypatch):
 
 
 def test_answers_from_before_there_were_maps_are_looked_at_once_more(dataset, monkeypatch):
-    folder = run(dataset)
-    answer(folder, dataset)
+    folder = make_dataset_run(dataset)
+    write_answers(folder, dataset)
 
     def look(run_dir, dataset, split, job):
         mapped(run_dir, dataset)
 
     monkeypatch.setattr(loaders, "compute_run_embeddings", look)
-    app = page(run=folder.name)
-    assert "looks at 24 photos once more" in captions(app)
+    app = open_evaluate_page(run=folder.name)
+    assert "looks at 24 photos once more" in caption_text(app)
     app.button("evaluate_map_look").click().run()
     ended(f"look-evaluate-{folder.name}-{dataset.id}-validation")
     app.run()
     assert not app.exception
-    assert "of the 24 photos lie among" in captions(app)
+    assert "of the 24 photos lie among" in caption_text(app)
 
 
 def test_a_look_that_failed_says_why(dataset, monkeypatch):
     from catdog_core.base.errors import ModelError
 
-    folder = run(dataset)
-    answer(folder, dataset)
+    folder = make_dataset_run(dataset)
+    write_answers(folder, dataset)
 
     def look(*_):
         raise ModelError("The model is broken.")
 
     monkeypatch.setattr(loaders, "compute_run_embeddings", look)
-    app = page(run=folder.name)
+    app = open_evaluate_page(run=folder.name)
     app.button("evaluate_map_look").click().run()
     ended(f"look-evaluate-{folder.name}-{dataset.id}-validation")
     app.run()

@@ -2,7 +2,14 @@
 
 import fakes
 import pytest
-from asked import answer, captions, evaluated, page, run, ticked
+from evaluated_runs import (
+    caption_text,
+    make_dataset_run,
+    open_evaluate_page,
+    open_evaluated_run,
+    ticked_boxes,
+    write_answers,
+)
 
 from catdog_core import runs
 from catdog_core.data import datasets
@@ -12,40 +19,40 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def test_a_photo_is_excluded_and_taken_back_without_a_new_pass(dataset):
-    app = evaluated(dataset)
+    app = open_evaluated_run(dataset)
     app.menu_button[0].click_index(0).run()
     app.run()
     assert not app.exception
     assert len(datasets.load_dataset(dataset.id).excluded) == 1
-    assert "17 of 23" not in captions(app) and "16 of 23 photos are right" in captions(app)
+    assert "17 of 23" not in caption_text(app) and "16 of 23 photos are right" in caption_text(app)
     app.button("decision_undo").click().run()
     app.run()
-    assert "16 of 24 photos are right" in captions(app)
+    assert "16 of 24 photos are right" in caption_text(app)
 
 
 def test_several_photos_are_left_out_at_once_and_come_back_at_once(dataset):
-    app = evaluated(dataset)
+    app = open_evaluated_run(dataset)
     boxes = [box for box in app.checkbox if box.key.startswith("evaluate_loss")]
     for box in boxes[:3]:
         app.checkbox(box.key).check().run()
-    assert len(ticked(app)) == 3
+    assert len(ticked_boxes(app)) == 3
     app.menu_button("evaluate_loss_several").click_index(0).run()
     app.run()
     assert not app.exception
     assert len(datasets.load_dataset(dataset.id).excluded) == 3
     assert len(datasets.load_dataset(dataset.id).changes) == 1
-    assert "16 of 21 photos are right" in captions(app) and not ticked(app)
+    assert "16 of 21 photos are right" in caption_text(app) and not ticked_boxes(app)
     app.button("decision_undo").click().run()
     app.run()
     assert not datasets.load_dataset(dataset.id).excluded
-    assert "16 of 24 photos are right" in captions(app)
+    assert "16 of 24 photos are right" in caption_text(app)
 
 
 def test_several_photos_are_relabelled_at_once_those_of_that_class_aside(dataset):
-    app = evaluated(dataset)
+    app = open_evaluated_run(dataset)
     app.segmented_control("evaluate_list").set_value("wrong").run()
     app.button("evaluate_wrong_choose0").click().run()
-    assert len(ticked(app, "evaluate_wrong")) == 8
+    assert len(ticked_boxes(app, "evaluate_wrong")) == 8
     menu = app.menu_button("evaluate_wrong_several")
     assert menu.label == "Decide about 8"
     menu.click_index(1 + dataset.classes.index("dogs")).run()
@@ -56,33 +63,35 @@ def test_several_photos_are_relabelled_at_once_those_of_that_class_aside(dataset
 
 
 def test_all_photos_of_a_list_are_chosen_and_let_go(dataset):
-    app = evaluated(dataset)
+    app = open_evaluated_run(dataset)
     app.button("evaluate_loss_choose1").click().run()
     assert app.menu_button("evaluate_loss_several").label == "Decide about 24"
-    assert len(ticked(app)) == 12
+    assert len(ticked_boxes(app)) == 12
     app.button("evaluate_loss_none").click().run()
-    assert not ticked(app)
+    assert not ticked_boxes(app)
 
 
 def test_a_relabelled_photo_counts_as_what_it_is_now(dataset):
-    folder = run(dataset)
-    table = answer(folder, dataset)
+    folder = make_dataset_run(dataset)
+    table = write_answers(folder, dataset)
     datasets.edit_photos(dataset.id, [PhotoEdit(table.files[0], "relabel", "dogs")])
-    assert "17 of 24 photos are right" in captions(page(run=folder.name))
+    assert "17 of 24 photos are right" in caption_text(open_evaluate_page(run=folder.name))
 
 
 def test_photos_the_model_was_trained_with_are_told(dataset):
-    folder = run(dataset)
+    folder = make_dataset_run(dataset)
     moved = [item.file for item in dataset.items("train")[:2]]
     changed = datasets.edit_photos(
         dataset.id, [PhotoEdit(file, "move", "validation") for file in moved]
     )
-    answer(folder, changed)
-    assert "trained with 2 of these photos" in fakes.joined_text(page(run=folder.name).warning)
+    write_answers(folder, changed)
+    assert "trained with 2 of these photos" in fakes.joined_text(
+        open_evaluate_page(run=folder.name).warning
+    )
 
 
 def test_training_again_fills_the_form_from_this_run(dataset):
-    app = evaluated(dataset)
+    app = open_evaluated_run(dataset)
     app.button("evaluate_again").click().run()
     assert not app.exception
     assert app.session_state["train_name"] == "first again"
@@ -91,10 +100,10 @@ def test_training_again_fills_the_form_from_this_run(dataset):
 def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypatch):
     def start(folder):
         (folder / "best.keras").write_bytes(b"second")
-        answer(folder, datasets.load_dataset(dataset.id), wrong=range(1))
+        write_answers(folder, datasets.load_dataset(dataset.id), wrong=range(1))
 
     monkeypatch.setattr("catdog_core.runs.start_run", start)
-    app = evaluated(dataset)
+    app = open_evaluated_run(dataset)
     app.segmented_control("evaluate_list").set_value("wrong").run()
     for box in [box for box in app.checkbox if box.key.startswith("evaluate_wrong")][:2]:
         app.checkbox(box.key).check().run()
@@ -113,5 +122,5 @@ def test_from_the_mistakes_to_a_new_training_to_the_comparison(dataset, monkeypa
     app.run()
     assert not app.exception
     assert app.selectbox("evaluate_other").value == old.id
-    assert "“first” is right on 0 photos where “first again” is wrong" in captions(app)
-    assert "wrong on 4 where" in captions(app)
+    assert "“first” is right on 0 photos where “first again” is wrong" in caption_text(app)
+    assert "wrong on 4 where" in caption_text(app)

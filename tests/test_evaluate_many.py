@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 import streamlit
-from asked import answer, captions, page, run
+from evaluated_runs import caption_text, make_dataset_run, open_evaluate_page, write_answers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
@@ -84,11 +84,11 @@ def many(workspace, demo, tmp_path):
 
 
 def test_sixty_classes_stay_readable(many):
-    folder = run(many)
-    answer(folder, many, wrong=range(1))
-    app = page(run=folder.name)
+    folder = make_dataset_run(many)
+    write_answers(folder, many, wrong=range(1))
+    app = open_evaluate_page(run=folder.name)
     assert not app.error
-    text = captions(app)
+    text = caption_text(app)
     assert "60 of 120 photos are right" in text
     assert "The 20 of 60 classes with most mistakes are drawn" in text
     assert "The 7 of 60 classes hardest to tell" in text

@@ -6,7 +6,16 @@ import shutil
 import fakes
 import numpy as np
 import pytest
-from asked import answer, captions, evaluated, linked, page, pictures, run, waited
+from evaluated_runs import (
+    caption_text,
+    html_text,
+    make_dataset_run,
+    open_evaluate_page,
+    open_evaluated_run,
+    open_link,
+    wait_for_job,
+    write_answers,
+)
 
 from catdog_core.analysis import predictions
 from catdog_core.base import jobs
@@ -17,74 +26,74 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def test_an_empty_lab_says_what_to_do(monkeypatch):
-    assert "There is no dataset yet" in fakes.joined_text(page().info)
+    assert "There is no dataset yet" in fakes.joined_text(open_evaluate_page().info)
     monkeypatch.setattr("catdog_core.runs.default_model.load_default_run", lambda: None)
-    assert "no model to look at yet" in fakes.joined_text(page().info)
+    assert "no model to look at yet" in fakes.joined_text(open_evaluate_page().info)
 
 
 def test_a_run_without_a_model_is_told(dataset):
     folder = fakes.make_run()
-    assert "no model yet" in fakes.joined_text(page(run=folder.name).info)
+    assert "no model yet" in fakes.joined_text(open_evaluate_page(run=folder.name).info)
 
 
 def test_classes_that_fit_no_dataset_are_told(dataset):
-    folder = run(dataset, classes=["birds", "fish"])
-    assert "birds, fish" in fakes.joined_text(page(run=folder.name).info)
+    folder = make_dataset_run(dataset, classes=["birds", "fish"])
+    assert "birds, fish" in fakes.joined_text(open_evaluate_page(run=folder.name).info)
 
 
 def test_a_model_is_asked_in_the_background_and_the_page_follows(dataset, monkeypatch):
-    folder = run(dataset)
+    folder = make_dataset_run(dataset)
 
     def evaluate(run_dir, dataset, split, job):
-        answer(run_dir, dataset, split)
+        write_answers(run_dir, dataset, split)
 
     monkeypatch.setattr(loaders, "evaluate_run", evaluate)
-    app = page(run=folder.name)
-    assert "has not been asked" in captions(app)
+    app = open_evaluate_page(run=folder.name)
+    assert "has not been asked" in caption_text(app)
     app.button(f"start_evaluate-{folder.name}-{dataset.id}-validation").click().run()
-    waited(jobs.get_job(f"evaluate-{folder.name}-{dataset.id}-validation"))
+    wait_for_job(jobs.get_job(f"evaluate-{folder.name}-{dataset.id}-validation"))
     app.run()
     assert not app.exception
-    assert "16 of 24 photos are right" in captions(app)
+    assert "16 of 24 photos are right" in caption_text(app)
 
 
 def test_a_pass_that_failed_says_why(dataset, monkeypatch):
-    folder = run(dataset)
+    folder = make_dataset_run(dataset)
     from catdog_core.base.errors import ModelError
 
     def evaluate(*_):
         raise ModelError("The model is broken.")
 
     monkeypatch.setattr(loaders, "evaluate_run", evaluate)
-    app = page(run=folder.name)
+    app = open_evaluate_page(run=folder.name)
     app.button(f"start_evaluate-{folder.name}-{dataset.id}-validation").click().run()
-    waited(jobs.get_job(f"evaluate-{folder.name}-{dataset.id}-validation"))
+    wait_for_job(jobs.get_job(f"evaluate-{folder.name}-{dataset.id}-validation"))
     app.run()
     assert "The model is broken." in fakes.joined_text(app.error)
 
 
 def test_a_torn_table_is_told_and_can_be_made_anew(dataset):
-    folder = run(dataset)
-    answer(folder, dataset)
+    folder = make_dataset_run(dataset)
+    write_answers(folder, dataset)
     place = predictions.predictions_path(folder, dataset.id, "validation")
     place.write_bytes(place.read_bytes()[:100])
-    app = page(run=folder.name)
-    assert "is damaged" in captions(app)
+    app = open_evaluate_page(run=folder.name)
+    assert "is damaged" in caption_text(app)
     assert [b for b in app.button if b.key.startswith("start_")]
 
 
 def test_a_model_that_learnt_more_is_asked_again(dataset):
-    folder = run(dataset)
-    answer(folder, dataset)
+    folder = make_dataset_run(dataset)
+    write_answers(folder, dataset)
     (folder / "best.keras").write_bytes(b"more")
-    app = page(run=folder.name)
-    assert "learnt more" in captions(app)
-    assert "photos are right" not in captions(app)
+    app = open_evaluate_page(run=folder.name)
+    assert "learnt more" in caption_text(app)
+    assert "photos are right" not in caption_text(app)
 
 
 def test_figures_come_from_the_table(dataset):
-    app = evaluated(dataset)
-    text = captions(app)
+    app = open_evaluated_run(dataset)
+    text = caption_text(app)
     assert "16 of 24 photos are right" in text and "46.7%" in text  # Wilson's lower end
     assert "8 of 24 photos are called wrong. Most often cats are called dogs: 4 of 12" in text
     table = app.dataframe[0].value
@@ -93,10 +102,10 @@ def test_figures_come_from_the_table(dataset):
 
 
 def test_the_slider_moves_every_figure(dataset):
-    app = evaluated(dataset)
+    app = open_evaluated_run(dataset)
     app.slider("threshold").set_value(0.95).run()
     assert not app.exception
-    text = captions(app)
+    text = caption_text(app)
     assert "12 of 24 photos are right" in text  # nothing is called dogs any more
     assert "Most often dogs are called cats: 12 of 12" in text
     precision = app.dataframe[0].value["Precision"]
@@ -106,25 +115,25 @@ def test_the_slider_moves_every_figure(dataset):
 
 
 def test_photos_are_shown_with_names_the_largest_loss_first(dataset):
-    app = evaluated(dataset)
-    names = list(dict.fromkeys(re.findall(r"(?:cat|dog)\.\d+\.jpg", pictures(app))))
+    app = open_evaluated_run(dataset)
+    names = list(dict.fromkeys(re.findall(r"(?:cat|dog)\.\d+\.jpg", html_text(app))))
     assert names[:3] == ["cat.0000.jpg", "dog.0000.jpg", "cat.0001.jpg"]
     assert len(names) == 12
     app.segmented_control("evaluate_list").set_value("wrong").run()
-    assert "8 answers are wrong, and 2 of them were given with 90 % or more" in captions(app)
+    assert "8 answers are wrong, and 2 of them were given with 90 % or more" in caption_text(app)
 
 
 def test_a_cell_of_the_matrix_opens_its_photos(dataset):
-    app = evaluated(dataset)
+    app = open_evaluated_run(dataset)
     app.segmented_control("evaluate_list").set_value("cell").run()
     app.selectbox("evaluate_truth").set_value("dogs").run()
     app.selectbox("evaluate_guess").set_value("cats").run()
-    assert "4 photos of dogs are called cats" in captions(app)
-    assert "dog.0003.jpg" in pictures(app) and "dog.0004.jpg" not in pictures(app)
+    assert "4 photos of dogs are called cats" in caption_text(app)
+    assert "dog.0003.jpg" in html_text(app) and "dog.0004.jpg" not in html_text(app)
 
 
 def test_the_address_tells_part_and_cell(dataset):
-    app = evaluated(dataset)
+    app = open_evaluated_run(dataset)
     assert app.query_params["part"] == "validation" and "truth" not in app.query_params
     app.segmented_control("evaluate_list").set_value("cell").run()
     app.selectbox("evaluate_truth").set_value("dogs").run()
@@ -132,22 +141,22 @@ def test_the_address_tells_part_and_cell(dataset):
 
 
 def test_an_address_opens_the_part_the_threshold_and_the_cell(dataset):
-    folder = run(dataset)
-    answer(folder, dataset, "train")
+    folder = make_dataset_run(dataset)
+    write_answers(folder, dataset, "train")
     query = {"part": "train", "threshold": "0.95", "truth": "dogs", "called": "cats"}
-    app = linked(folder, **query)
+    app = open_link(folder, **query)
     assert app.slider("threshold").value == 0.95
-    assert "24 photos of dogs are called cats" in captions(app)
-    assert "learnt from these very photos" in captions(app)
+    assert "24 photos of dogs are called cats" in caption_text(app)
+    assert "learnt from these very photos" in caption_text(app)
 
 
 @pytest.mark.parametrize("text", ["much", "7", "nan"])
 def test_an_address_that_makes_no_sense_opens_what_is_usual(dataset, text):
-    folder = run(dataset)
-    answer(folder, dataset)
-    app = linked(folder, part="holiday", threshold=text, truth="mice", called="cats")
+    folder = make_dataset_run(dataset)
+    write_answers(folder, dataset)
+    app = open_link(folder, part="holiday", threshold=text, truth="mice", called="cats")
     assert app.slider("threshold").value == 0.5
-    assert "16 of 24 photos are right" in captions(app)
+    assert "16 of 24 photos are right" in caption_text(app)
 
 
 def test_three_classes_have_no_threshold_and_everything_else(tmp_path, demo):
@@ -158,8 +167,8 @@ def test_three_classes_have_no_threshold_and_everything_else(tmp_path, demo):
             for path in sorted((demo / split / source).iterdir())[:count]:
                 shutil.copyfile(path, place / path.name)
     dataset = datasets.open_folder(tmp_path / "three")
-    app = evaluated(dataset)
+    app = open_evaluated_run(dataset)
     assert not app.slider
-    text = captions(app)
+    text = caption_text(app)
     assert "3 of 15 photos are right" in text and "Areas: from" in text
     assert len(app.dataframe[0].value) == 3

@@ -3,7 +3,13 @@
 import fakes
 import numpy as np
 import pytest
-from asked import answer, captions, evaluated, page, run
+from evaluated_runs import (
+    caption_text,
+    make_dataset_run,
+    open_evaluate_page,
+    open_evaluated_run,
+    write_answers,
+)
 
 from catdog_core.analysis import predictions
 from catdog_core.base import files
@@ -16,10 +22,10 @@ pytestmark = pytest.mark.usefixtures("workspace")
 def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_beside_it(dataset):
     ready = default_model.load_default_run()
     before = sorted(default_model.default_model_folder().rglob("*"))
-    answer(ready.folder, dataset, wrong=())
-    app = page(run="default")
-    assert "24 of 24 photos are right" in captions(app)
-    assert "another dataset than this one" in captions(app)
+    write_answers(ready.folder, dataset, wrong=())
+    app = open_evaluate_page(run="default")
+    assert "24 of 24 photos are right" in caption_text(app)
+    assert "another dataset than this one" in caption_text(app)
     assert sorted(default_model.default_model_folder().rglob("*")) == before
     assert predictions.predictions_path(ready.folder, dataset.id, "validation").is_relative_to(
         files.workspace_folder()
@@ -27,23 +33,23 @@ def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_besid
 
 
 def test_a_run_is_set_against_the_model_that_comes_with_the_lab(dataset):
-    answer(default_model.default_model_folder(), dataset, wrong=())
-    text = captions(evaluated(dataset))
+    write_answers(default_model.default_model_folder(), dataset, wrong=())
+    text = caption_text(open_evaluated_run(dataset))
     assert "“default, comes with the lab” is right on 8 photos where “first” is wrong" in text
 
 
 def test_training_again_as_the_model_that_comes_with_the_lab(dataset):
-    answer(default_model.default_model_folder(), dataset)
-    app = page(run="default")
+    write_answers(default_model.default_model_folder(), dataset)
+    app = open_evaluate_page(run="default")
     app.button("evaluate_again").click().run()
     assert not app.exception
     assert app.selectbox("train_model").value == "transfer"
 
 
 def test_the_run_trained_again_is_the_one_compared_with(dataset):
-    old, other, new = (run(dataset, name) for name in ("old", "other", "new"))
-    answer(new, dataset)
-    assert page(run=new.name).selectbox("evaluate_other").value == other.name
+    old, other, new = (make_dataset_run(dataset, name) for name in ("old", "other", "new"))
+    write_answers(new, dataset)
+    assert open_evaluate_page(run=new.name).selectbox("evaluate_other").value == other.name
     app = fakes.open_page("3_Train", run=new.name)
     app.session_state["evaluate_before"] = old.name
     app.switch_page("pages/5_Evaluate.py").run()
@@ -51,16 +57,16 @@ def test_the_run_trained_again_is_the_one_compared_with(dataset):
 
 
 def test_two_models_are_set_against_each_other(dataset):
-    other = run(dataset, "second")
-    answer(other, dataset, wrong=())
-    text = captions(evaluated(dataset))
+    other = make_dataset_run(dataset, "second")
+    write_answers(other, dataset, wrong=())
+    text = caption_text(open_evaluated_run(dataset))
     assert "“second” is right on 8 photos where “first” is wrong, and wrong on 0" in text
     assert "0.008" in text and "“second” is better" in text
 
 
 def test_a_second_model_that_was_not_asked_yet_can_be(dataset):
-    other = run(dataset, "second")
-    app = evaluated(dataset)
+    other = make_dataset_run(dataset, "second")
+    app = open_evaluated_run(dataset)
     assert [
         b for b in app.button if b.key == f"start_evaluate-{other.name}-{dataset.id}-validation"
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exporting import made_model
+from model_factory import make_model_file
 
 from catdog_core import export
 from catdog_core.base.errors import CatDogError, ModelError
@@ -26,7 +26,7 @@ CLOSE = 1e-5
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A model file of the notes' network, 64 pixels, untrained but with class names."""
-    return made_model(tmp_path_factory.mktemp("model"), "notes")
+    return make_model_file(tmp_path_factory.mktemp("model"), "notes")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def _run(code, folder):
 
 
 def test_the_lines_for_several_classes_name_the_likeliest(tmp_path, photo):
-    made = made_model(tmp_path, "notes", ("cats", "dogs", "owls"))
+    made = make_model_file(tmp_path, "notes", ("cats", "dogs", "owls"))
     images_ = decode.encode_photo(decode.decode(photo.read_bytes()))
     (tmp_path / "photo.jpg").write_bytes(images_)
     out = _run(usage.build_usage_code("keras", str(made), ("cats", "dogs", "owls"), 64), tmp_path)
@@ -146,7 +146,7 @@ def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
 
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        made = made_model(tmp_path, "notes")
+        made = make_model_file(tmp_path, "notes")
     finally:
         keras.config.set_dtype_policy("float32")
     found, _ = inference.load_inference_model(made)
@@ -251,9 +251,9 @@ def test_every_network_of_the_lab_leaves_it_as_it_is(kind, name, workspace, tmp_
         datasets.open_folder(photos)
         source = default_model.default_model_folder()
     elif name == "three":
-        source = made_model(tmp_path, "notes-deep", ("a", "b", "c"))
+        source = make_model_file(tmp_path, "notes-deep", ("a", "b", "c"))
     else:
-        source = made_model(tmp_path, name)
+        source = make_model_file(tmp_path, name)
     extension = "" if export.FORMATS[kind].is_folder else export.FORMATS[kind].extension
     out = export.export_in_process(source, kind, tmp_path / f"out{extension}")
     told = parity.measure_parity(source, kind, out)

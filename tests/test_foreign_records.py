@@ -236,8 +236,8 @@ def test_a_folder_without_tfrecords_is_told(workspace, tmp_path):
         tfrecord_import.import_tfrecords(tmp_path / "gone.tfrecord")
 
 
-def test_too_many_records_are_refused(workspace, tmp_path, allow):
-    allow(archive_entries=5)
+def test_too_many_records_are_refused(workspace, tmp_path, set_limits):
+    set_limits(archive_entries=5)
     with pytest.raises(DatasetError, match="6 records or more"):
         tfrecord_import.import_tfrecords(write(tmp_path / "a.tfrecord", SOUND))
 

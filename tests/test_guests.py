@@ -3,7 +3,13 @@
 import fakes
 import numpy as np
 import pytest
-from asked import answer, captions, page, run, waited
+from evaluated_runs import (
+    caption_text,
+    make_dataset_run,
+    open_evaluate_page,
+    wait_for_job,
+    write_answers,
+)
 
 from catdog_core.analysis import predictions
 from catdog_core.base import access, files, jobs, trash
@@ -66,24 +72,24 @@ def test_a_damaged_guest_is_left_out_and_the_page_goes_on(dataset):
     bad = imported_models.register_imported_model(b"y", "bad.h5", ["cats", "dogs"], "0..1")
     (bad.folder / "guest.json").write_bytes(b"{")
     assert [guest.name for guest in imported_models.list_imported_models()] == ["good.h5"]
-    assert "good.h5" in page().selectbox("chosen_run").options
+    assert "good.h5" in open_evaluate_page().selectbox("chosen_run").options
 
 
 def test_a_deleted_guest_comes_back_with_its_answers(dataset):
     guest = imported_models.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
-    answer(guest.folder, dataset)
-    app = page(run=guest.folder.name)
+    write_answers(guest.folder, dataset)
+    app = open_evaluate_page(run=guest.folder.name)
     app.button("evaluate_guest_delete").click().run()
     assert not app.exception and imported_models.list_imported_models() == []
-    assert "model “m.h5”" in captions(app)
+    assert "model “m.h5”" in caption_text(app)
     trash.restore_from_trash(trash.list_trash()[0].id)
     assert predictions.read_predictions(guest.folder, dataset, "validation").table is not None
 
 
 def test_a_model_from_elsewhere_is_uploaded_named_asked_and_compared(dataset, foreign):
-    other = run(dataset)
-    answer(other, dataset)
-    app = page()
+    other = make_dataset_run(dataset)
+    write_answers(other, dataset)
+    app = open_evaluate_page()
     app.file_uploader("evaluate_model").set_value([("model.h5", foreign, "")]).run()
     assert not app.exception and not app.error
     assert app.text_input("evaluate_names_2").value == "cats, dogs"  # as the dataset's
@@ -91,13 +97,13 @@ def test_a_model_from_elsewhere_is_uploaded_named_asked_and_compared(dataset, fo
     app.button("evaluate_guest_keep").click().run()
     (guest,) = imported_models.list_imported_models()
     assert guest.classes == ("dogs", "cats") and app.query_params["run"] == guest.folder.name
-    assert "calls its outputs, in their order, dogs, cats" in captions(app)
+    assert "calls its outputs, in their order, dogs, cats" in caption_text(app)
     key = f"evaluate-{guest.folder.name}-{dataset.id}-validation"
     app.button(f"start_{key}").click().run()
-    waited(jobs.get_job(key))
+    wait_for_job(jobs.get_job(key))
     app.run()
     assert not app.exception and not app.error
-    text = captions(app)
+    text = caption_text(app)
     assert "of 24 photos are right" in text and "is not known here" in text
     assert "“model.h5”" in text  # set against the run
     assert not [b for b in app.button if b.key == "evaluate_again"]
@@ -125,7 +131,7 @@ def test_its_answers_follow_its_names_and_its_range_of_values(dataset, foreign):
 
 
 def test_a_file_that_is_no_model_is_refused_in_one_sentence_and_not_kept(dataset):
-    app = page()
+    app = open_evaluate_page()
     app.file_uploader("evaluate_model").set_value([("cat.keras", b"meow", "")]).run()
     assert not app.exception and "is no Keras model" in fakes.joined_text(app.error)
     assert imported_models.list_imported_models() == []

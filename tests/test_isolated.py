@@ -157,12 +157,12 @@ def test_arrays_of_another_shape_are_not_taken(scripted):
         scripted(lines).ask("heat_maps", values=np.zeros((2, 2, 2, 3), np.float32))
 
 
-def test_a_process_that_takes_too_long_or_too_much_is_ended(scripted, monkeypatch, allow):
-    allow(model_memory=100_000_000)
+def test_a_process_that_takes_too_long_or_too_much_is_ended(scripted, monkeypatch, set_limits):
+    set_limits(model_memory=100_000_000)
     model = scripted("x = bytearray(300_000_000); time.sleep(60)")
     with pytest.raises(ModelError, match="bytes of memory"):
         model.ask("layers")
-    allow(model_seconds=0)
+    set_limits(model_seconds=0)
     quick = scripted("time.sleep(0 if asked == 'describe' else 60); say(value=1)")
     assert quick.ask("describe") == 1
     with pytest.raises(ModelError, match="more than 0 s"):

@@ -46,8 +46,8 @@ def test_the_shipped_model_is_asked_about_32_photos_at_once():
 
 
 @pytest.mark.parametrize("kind", ["upsampled", "attention", "any_size"])
-def test_a_wide_model_gets_fewer_photos_at_once_everywhere(allow, kind):
-    allow(model_batch_bytes=150 * MEGABYTE)
+def test_a_wide_model_gets_fewer_photos_at_once_everywhere(set_limits, kind):
+    set_limits(model_batch_bytes=150 * MEGABYTE)
     model = described(costly_models.KINDS[kind]())
     assert 1 <= model.batch < 32
     assert 1 <= embedding_recorder.EmbeddingRecorder(model, []).predictor.batch < 32
@@ -57,8 +57,8 @@ def test_a_wide_model_gets_fewer_photos_at_once_everywhere(allow, kind):
     assert all(activations.photos_at_once(model, place) < 32 for place in last)
 
 
-def test_photos_reach_the_network_in_parts_that_fit(allow):
-    allow(model_batch_bytes=60 * MEGABYTE)
+def test_photos_reach_the_network_in_parts_that_fit(set_limits):
+    set_limits(model_batch_bytes=60 * MEGABYTE)
     seen = []
 
     class Seen(layers.Layer):
@@ -81,15 +81,15 @@ def test_photos_reach_the_network_in_parts_that_fit(allow):
     assert rows == [] and sum(seen) == 60 and 1 <= max(seen) <= model.batch < 20
 
 
-def test_a_model_of_which_one_photo_takes_too_much_is_refused_in_a_sentence(allow):
-    allow(model_batch_bytes=20 * MEGABYTE)
+def test_a_model_of_which_one_photo_takes_too_much_is_refused_in_a_sentence(set_limits):
+    set_limits(model_batch_bytes=20 * MEGABYTE)
     with pytest.raises(ModelError, match=r"model takes about \d+ MB .* more than the 20 MB"):
         described(costly_models.upsampled())
 
 
-def test_a_heat_map_that_takes_too_much_is_refused_while_photos_are_still_predicted(allow):
+def test_a_heat_map_that_takes_too_much_is_refused_while_photos_are_still_predicted(set_limits):
     network = costly_models.unfolded()
-    allow(model_batch_bytes=int(needed(network, 1) * 1.1) + 128 * 128 * 3 * 6)
+    set_limits(model_batch_bytes=int(needed(network, 1) * 1.1) + 128 * 128 * 3 * 6)
     model = described(network)
     with pytest.raises(ModelError, match="MB"):
         gradcam.heat_maps(model, np.zeros((1, 128, 128, 3), np.uint8), 1)

@@ -4,8 +4,8 @@ import flat_photos
 import numpy as np
 import pytest
 from flat_photos import FULL_FACTORS, flat_jpeg, flat_tiff, jpeg_segment
+from hostile_photos import measure_costs, store_files, too_costly
 from PIL import Image
-from strange_photos import costs, stored, too_costly
 
 from catdog_core.base.errors import PhotoError
 from catdog_core.imaging import decode
@@ -106,7 +106,7 @@ def test_no_kind_costs_more_than_is_promised(tmp_path):
     mark[0x112] = 6
     for kind in ("JPEG", "PNG"):
         plain.save(tmp_path / f"turned {kind}", kind, exif=mark)
-    found = costs(stored(made, tmp_path))
+    found = measure_costs(store_files(made, tmp_path))
     assert too_costly(found) == {}
     assert sum(cost.shape is not None for cost in found.values()) == len(TAKEN) + 2
 

@@ -93,17 +93,17 @@ def test_photos_and_presets_are_not_looked_at_for_the_audience(read, tmp_path, m
 
 
 def test_a_bundle_that_would_pass_the_quota_of_the_disk_is_not_unpacked(
-    travelled, workspace, monkeypatch
+    exported_run, workspace, monkeypatch
 ):
     told = {"format": 1, "shared": True, "runs_each": 9, "megabytes_each": 1}
     (workspace / access.FILE).write_text(json.dumps(told))
     monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("bob", "student"))
     with pytest.raises(AccessError, match="This run takes"):
-        bundle_import.import_bundle(travelled[1])
+        bundle_import.import_bundle(exported_run[1])
     assert len(runs.list_runs()) == 1 and not list(runs.runs_folder().glob(".*"))
     told["megabytes_each"] = 1000
     (workspace / access.FILE).write_text(json.dumps(told))
-    assert bundle_import.import_bundle(travelled[1]).run.owner == "bob"
+    assert bundle_import.import_bundle(exported_run[1]).run.owner == "bob"
 
 
 @pytest.mark.parametrize("path", GATED)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from pasted import only, run
+from exec_snippets import only_settings, run_snippet
 from PIL import Image
 
 from catdog_core.augmentation import augment
@@ -31,7 +31,7 @@ def moved(library, settings, x, y):
     photo = np.zeros((150, 150, 3), np.uint8)
     cv2.circle(photo, (75 + x, 75 + y), 3, (255, 255, 255), -1)
     settings = settings.model_copy(update={"fill_mode": "constant"})
-    weights = np.asarray(run(library, settings, photo)["variants"], np.float64)[..., 0]
+    weights = np.asarray(run_snippet(library, settings, photo)["variants"], np.float64)[..., 0]
     weights = weights.reshape(20, -1)
     places = np.mgrid[:150, :150][::-1].reshape(2, -1)
     return weights @ places.T / weights.sum(axis=1, keepdims=True) - 75
@@ -40,7 +40,7 @@ def moved(library, settings, x, y):
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize(("across", "down"), [(0.2, 0.0), (0.0, 0.2), (0.1, 0.3)])
 def test_width_shift_moves_columns_and_height_shift_rows(library, across, down):
-    places = moved(library, only(width_shift_range=across, height_shift_range=down), 0, 0)
+    places = moved(library, only_settings(width_shift_range=across, height_shift_range=down), 0, 0)
     reach = np.abs(places).max(axis=0)
     limits = np.array([across, down]) * 150
     assert (reach <= limits + 1).all()
@@ -49,7 +49,7 @@ def test_width_shift_moves_columns_and_height_shift_rows(library, across, down):
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_rotation_turns_by_up_to_so_many_degrees(library):
-    x, y = moved(library, only(rotation_range=40), 40, 0).T
+    x, y = moved(library, only_settings(rotation_range=40), 40, 0).T
     angles = np.degrees(np.arctan2(y, x))
     assert np.abs(np.hypot(x, y) - 40).max() < 1
     assert np.abs(angles).max() <= 41 and np.ptp(angles) > 40
@@ -57,7 +57,7 @@ def test_rotation_turns_by_up_to_so_many_degrees(library):
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_zoom_scales_height_and_width_each_by_its_own_factor(library):
-    seen = 30 / np.abs(moved(library, only(zoom_range=0.4), 30, -30))
+    seen = 30 / np.abs(moved(library, only_settings(zoom_range=0.4), 30, -30))
     assert seen.min() >= 0.57 and seen.max() <= 1.43
     assert seen.min() < 0.8 and seen.max() > 1.2
     assert np.corrcoef(seen.T)[0, 1] < 0.6
@@ -67,7 +67,9 @@ def test_zoom_scales_height_and_width_each_by_its_own_factor(library):
 def test_shear_slants_upright_lines_by_the_same_slope(library):
     photo = np.zeros((150, 150, 3), np.uint8)
     photo[:, 72:78] = 255
-    variants = run(library, only(shear_range=20, fill_mode="constant"), photo)["variants"][..., 0]
+    variants = run_snippet(library, only_settings(shear_range=20, fill_mode="constant"), photo)[
+        "variants"
+    ][..., 0]
     middle = np.asarray(variants, np.float64)[:, 60:91]
     columns = (middle * np.arange(150)).sum(axis=2) / middle.sum(axis=2)
     slopes = (columns[:, -1] - columns[:, 0]) / 30
@@ -77,17 +79,17 @@ def test_shear_slants_upright_lines_by_the_same_slope(library):
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_two_flips_are_drawn_apart(library):
-    places = moved(library, only(horizontal_flip=True, vertical_flip=True), 30, 20)
+    places = moved(library, only_settings(horizontal_flip=True, vertical_flip=True), 30, 20)
     assert {tuple(place) for place in np.sign(places)} == {(1, 1), (1, -1), (-1, 1), (-1, -1)}
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_new_ground_is_filled_as_asked(library):
-    shift = only(width_shift_range=0.4, fill_mode="constant", cval=200)
+    shift = only_settings(width_shift_range=0.4, fill_mode="constant", cval=200)
     photo = np.full((150, 150, 3), 50, np.uint8)
-    assert np.asarray(run(library, shift, photo)["variants"]).max() == 200
+    assert np.asarray(run_snippet(library, shift, photo)["variants"]).max() == 200
     wrapped = shift.model_copy(update={"fill_mode": "wrap"})
-    assert np.asarray(run(library, wrapped, photo)["variants"]).max() == 50
+    assert np.asarray(run_snippet(library, wrapped, photo)["variants"]).max() == 50
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -95,7 +97,10 @@ def test_channel_shift_adds_one_number_to_all_values(library):
     photo = np.full((150, 150, 3), (0, 128, 255), np.uint8)
     photo[:, 75:] = (255, 128, 0)
     added = (
-        np.asarray(run(library, only(channel_shift_range=40), photo)["variants"])[..., 1] - 128.0
+        np.asarray(run_snippet(library, only_settings(channel_shift_range=40), photo)["variants"])[
+            ..., 1
+        ]
+        - 128.0
     )
     assert np.ptp(added, axis=(1, 2)).max() < 1
     assert np.abs(added).max() <= 40.5 and np.ptp(added) > 40
@@ -111,9 +116,9 @@ def test_channel_shift_adds_one_number_to_all_values(library):
     ],
 )
 def test_a_factor_is_the_labs_own(library, name):
-    settings = only(**{f"{name}_range": (0.5, 0.5)})
+    settings = only_settings(**{f"{name}_range": (0.5, 0.5)})
     photo = np.asarray(draw_pet(1, 150, np.random.default_rng(3)))
-    variants = np.asarray(run(library, settings, photo)["variants"], np.float64)
+    variants = np.asarray(run_snippet(library, settings, photo)["variants"], np.float64)
     assert np.abs(variants - augment.apply_transform(photo, Transform(**{name: 0.5}))).max() <= 2
     assert name != "brightness" or abs(variants.mean() - photo.mean() / 2) < 1
 
@@ -121,7 +126,9 @@ def test_a_factor_is_the_labs_own(library, name):
 @pytest.mark.parametrize("library", NEWER)
 def test_hue_turns_by_up_to_so_many_degrees(library):
     photo = np.full((150, 150, 3), (150, 90, 90), np.uint8)
-    variants = np.asarray(run(library, only(hue_range=60), photo)["variants"])[:, 0, 0]
+    variants = np.asarray(run_snippet(library, only_settings(hue_range=60), photo)["variants"])[
+        :, 0, 0
+    ]
     hues = cv2.cvtColor(variants[None].astype(np.float32) / 255, cv2.COLOR_RGB2HSV)[0, :, 0]
     turned = (hues + 180) % 360 - 180
     assert np.abs(turned).max() < 80 and np.ptp(turned) > 60
@@ -130,7 +137,9 @@ def test_hue_turns_by_up_to_so_many_degrees(library):
 @pytest.mark.parametrize("library", NEWER)
 def test_noise_has_at_most_the_deviation_and_differs_by_photo(library):
     photo = np.full((150, 150, 3), 128, np.uint8)
-    spread = np.asarray(run(library, only(noise_range=20), photo)["variants"]).std(axis=(1, 2, 3))
+    spread = np.asarray(run_snippet(library, only_settings(noise_range=20), photo)["variants"]).std(
+        axis=(1, 2, 3)
+    )
     assert spread.max() < 20.5 and spread.max() > 12
     assert spread.min() < 8
 
@@ -139,7 +148,9 @@ def test_noise_has_at_most_the_deviation_and_differs_by_photo(library):
 def test_blur_softens_and_keeps_the_middle_of_a_flat_photo(library):
     photo = np.full((150, 150, 3), 128, np.uint8)
     photo[:, 75:] = 60
-    variants = np.asarray(run(library, only(blur_range=3), photo)["variants"], np.float64)
+    variants = np.asarray(
+        run_snippet(library, only_settings(blur_range=3), photo)["variants"], np.float64
+    )
     assert np.abs(variants[:, 30:60, 30:50] - 128).max() < 1.5
     steepest = np.abs(np.diff(variants[:, 75, :, 0], axis=1))[:, 60:90].max(axis=1)
     assert steepest.min() < 40
@@ -149,8 +160,8 @@ def test_blur_softens_and_keeps_the_middle_of_a_flat_photo(library):
 @pytest.mark.parametrize("share", [0.5, 1.0])
 def test_erasing_hits_as_many_photos_and_as_much_of_them(library, share):
     photo = np.full((150, 150, 3), 128, np.uint8)
-    settings = only(erasing_probability=share, erasing_area=0.2)
-    variants = np.asarray(run(library, settings, photo)["variants"])
+    settings = only_settings(erasing_probability=share, erasing_area=0.2)
+    variants = np.asarray(run_snippet(library, settings, photo)["variants"])
     areas = (variants != 128).any(axis=3).mean(axis=(1, 2))
     assert areas.max() < 0.21 and areas[areas > 0].min() > 0.015
     assert 0.2 <= (areas > 0).mean() <= 0.8 if share < 1 else areas.min() > 0
@@ -161,7 +172,7 @@ def test_erasing_hits_as_many_photos_and_as_much_of_them(library, share):
 def test_mixed_labels_are_the_shares_of_the_pixels(library, alphas):
     for colour in ("black", "white"):
         Image.new("RGB", (150, 150), colour).save(f"{colour}.png")
-    settings, names = only(mixup_alpha=alphas[0], cutmix_alpha=alphas[1]), {}
+    settings, names = only_settings(mixup_alpha=alphas[0], cutmix_alpha=alphas[1]), {}
     code = make_snippets(settings)[library].code
     exec(code.replace('"photo.jpg", "photo.jpg"', '"black.png", "white.png"'), names)
     white = np.asarray(names["variants"], np.float64).mean(axis=(1, 2, 3)) / 255

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from pasted import PET, only, run
+from exec_snippets import PET, only_settings, run_snippet
 
 from catdog_core.augmentation import augment
 from catdog_core.augmentation.code_templates import LIBRARIES, make_snippets
@@ -72,7 +72,7 @@ def folder(tmp_path, monkeypatch):
     ids=["notes", "strong", "none", "everything"],
 )
 def test_every_text_runs_and_ends_with_twenty_variants(library, settings):
-    names = run(library, settings)
+    names = run_snippet(library, settings)
     variants = names["variants"]
     assert variants.shape == (20, 150, 150, 3)
     assert variants.min() >= 0 and variants.max() <= 255
@@ -92,14 +92,16 @@ def test_no_library_refuses_the_ends_of_a_range(library, end):
     settings = Augmentation(
         **{**values, "horizontal_flip": 1, "vertical_flip": 1, "fill_mode": "wrap"}
     )
-    variants = run(library, settings)["variants"]
+    variants = run_snippet(library, settings)["variants"]
     assert variants.shape == (20, 150, 150, 3)
     assert np.isfinite(variants).all()
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_the_same_seed_gives_the_same_variants(library):
-    one, two, other = (run(library, EVERYTHING, seed=seed)["variants"] for seed in (3, 3, 4))
+    one, two, other = (
+        run_snippet(library, EVERYTHING, seed=seed)["variants"] for seed in (3, 3, 4)
+    )
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
 
@@ -107,9 +109,9 @@ def test_the_same_seed_gives_the_same_variants(library):
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("field", [name for name in ALONE if not name.endswith("alpha")])
 def test_a_setting_is_either_at_work_or_named_as_missing(library, field):
-    settings = only(**{field: ALONE[field]})
+    settings = only_settings(**{field: ALONE[field]})
     missing = field in make_snippets(settings)[library].missing
-    names = run(library, settings)
+    names = run_snippet(library, settings)
     differ = np.abs(names["variants"] - PET.astype(np.float64)).mean(axis=(1, 2, 3)) > 1
     assert differ.any() != missing
 
@@ -119,7 +121,10 @@ def test_every_setting_on_is_either_written_or_named_as_missing():
     for _ in range(60):
         chosen = {name: value for name, value in OTHERS.items() if rng.random() < 0.5}
         settings = EVERYTHING.model_copy(
-            update={**only(**chosen).model_dump(), "fill_mode": rng.choice(["reflect", "constant"])}
+            update={
+                **only_settings(**chosen).model_dump(),
+                "fill_mode": rng.choice(["reflect", "constant"]),
+            }
         )
         for library, snippet in make_snippets(settings).items():
             ast.parse(snippet.code)
@@ -153,17 +158,21 @@ def another(value):
 
 @pytest.mark.parametrize("settings", [PRESETS["notes"], PRESETS["strong"], NO_AUGMENTATION])
 def test_the_labs_own_text_gives_the_variants_of_the_page(settings):
-    names = run("CatDog Lab", settings, seed=6)
+    names = run_snippet("CatDog Lab", settings, seed=6)
     expected = np.stack([image for image, _ in augment.variants(PET, settings, 20, seed=6)])
     assert np.array_equal(names["variants"], expected)
 
 
 def test_the_labs_own_text_holds_exactly_the_settings():
     rng = np.random.default_rng(7)
-    given = [*PRESETS.values(), EVERYTHING, only(brightness_range=(1.0, 1.0), fill_mode="wrap")]
+    given = [
+        *PRESETS.values(),
+        EVERYTHING,
+        only_settings(brightness_range=(1.0, 1.0), fill_mode="wrap"),
+    ]
     for _ in range(30):
         chosen = {name: value for name, value in OTHERS.items() if rng.random() < 0.5}
-        given.append(only(**{**chosen, "rotation_range": float(rng.uniform(0, 180))}))
+        given.append(only_settings(**{**chosen, "rotation_range": float(rng.uniform(0, 180))}))
     for settings in given:
         code = make_snippets(settings)["CatDog Lab"].code
         call = re.search(r"settings = (Augmentation\(.*?\n?\))\n", code, re.DOTALL)[1]
@@ -173,7 +182,7 @@ def test_the_labs_own_text_holds_exactly_the_settings():
 @pytest.mark.parametrize("library", ["ImageDataGenerator", "Keras layers"])
 @pytest.mark.parametrize("settings", [PRESETS["strong"], EVERYTHING], ids=["strong", "everything"])
 def test_the_lines_for_a_folder_run_too(demo, library, settings):
-    names = run(library, settings)
+    names = run_snippet(library, settings)
     comment = make_snippets(settings)[library].code.split("one folder a class:\n")[1]
     exec(comment.replace("# ", "").replace('"train"', repr(str(demo / "train"))), names)
     photos, labels = next(iter(names["train"]))

@@ -141,12 +141,12 @@ def test_a_good_model_passes_within_seconds_and_is_checked_once(
     assert len(list((workspace / "models_checked").glob("*.json"))) == 1
 
 
-def test_other_limits_have_a_model_checked_anew(plain, workspace, apart, allow, monkeypatch):
+def test_other_limits_have_a_model_checked_anew(plain, workspace, apart, set_limits, monkeypatch):
     asked = []
     monkeypatch.setattr(model_sandbox, "_run_check", lambda *args: asked.append(args))
     model_sandbox.check_model(plain / "plain.h5", "a", "d" * 64)
     model_sandbox.check_model(plain / "plain.h5", "a", "d" * 64)
-    allow(model_seconds=5)
+    set_limits(model_seconds=5)
     model_sandbox.check_model(plain / "plain.h5", "a", "d" * 64)
     assert len(asked) == 2
 

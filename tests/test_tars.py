@@ -168,8 +168,8 @@ def test_a_dictionary_larger_than_photos_need_is_refused():
         archives.inspect_archive(io.BytesIO(data), "x.tar.xz")
 
 
-def test_too_many_entries_are_refused(allow):
-    allow(archive_entries=7)
+def test_too_many_entries_are_refused(set_limits):
+    set_limits(archive_entries=7)
     with pytest.raises(DatasetError, match="8 entries or more"):
         archives.inspect_archive(io.BytesIO(packed()), "x.tar")
 

@@ -189,8 +189,10 @@ def test_a_url_that_gives_no_photos_is_refused_in_a_sentence(workspace, capsys, 
     ],
 )
 @pytest.mark.parametrize("protocol", ["memory", "http"])
-def test_what_is_too_much_is_refused(workspace, capsys, bases, allow, protocol, what, limit, words):
-    allow(**limit)
+def test_what_is_too_much_is_refused(
+    workspace, capsys, bases, set_limits, protocol, what, limit, words
+):
+    set_limits(**limit)
     refused(capsys, workspace, f"{bases[protocol]}/{what}", words)
 
 

@@ -7,8 +7,8 @@ import time
 import fakes
 import psutil
 import pytest
-from patience import busy
 from streamlit import runtime
+from timeouts import load_factor
 
 from benchmarks import server
 from benchmarks.wire import visitor
@@ -61,7 +61,7 @@ def test_a_real_server_has_it_loaded_soon_after_home(tmp_path, monkeypatch):
         assert not _has_tensorflow(process)
         with visitor(address) as one:
             one.open("")
-            end = time.monotonic() + 60 * busy()
+            end = time.monotonic() + 60 * load_factor()
             while not _has_tensorflow(process) and time.monotonic() < end:
                 time.sleep(0.2)
             assert _has_tensorflow(process)

@@ -13,6 +13,7 @@ from ..base.errors import CatDogError, DatasetError, ModelError
 from ..data.datasets import Dataset
 from ..imaging import decode
 from ..imaging.decode import Photo
+from ..runs import model_registry
 from . import embedding, metrics, predict, predictions
 from .embedding import Embedding
 from .embedding_recorder import EmbeddingRecorder
@@ -101,7 +102,7 @@ def evaluate_and_cache(
     Raises:
         CatDogError: as for `evaluate`, or the table could not be written.
     """
-    model = predict.find_model_file(run_dir)
+    model = model_registry.find_model_file(run_dir)
     digest = predictions.digest_model(
         model
     )  # before it is loaded: a newer one makes the table stale
@@ -135,7 +136,7 @@ def compute_embeddings(
     Raises:
         CatDogError: as for `evaluate_and_cache`.
     """
-    model = predict.find_model_file(run_dir)
+    model = model_registry.find_model_file(run_dir)
     digest = predictions.digest_model(model)
     predictor = load(model)
     wanted = _sample_split(dataset, split)

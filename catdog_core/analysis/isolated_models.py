@@ -247,7 +247,7 @@ def _release_process(process: _ModelProcess) -> None:
 
 def _start_idle_thread() -> None:
     """Have a thread end what is not asked for `IDLE_SECONDS` seconds; the lock is held."""
-    global _sweeper
+    global _idle_thread
     if _idle_thread is None or not _idle_thread.is_alive():
         _idle_thread = threading.Thread(target=_end_idle, name="isolated-models", daemon=True)
         _idle_thread.start()

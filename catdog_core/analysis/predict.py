@@ -21,7 +21,7 @@ from ..base.files import truncate_for_display
 from ..imaging import decode
 from ..models import keras_models, memory
 from ..models.memory import BatchedGraph
-from ..runs.model_registry import find_model_file as find  # part of this door
+from ..runs.model_registry import find_model_file
 from ..training import epoch_weights
 from . import model_graph
 from .uncertainty import energy
@@ -128,7 +128,7 @@ def load_predictor(path: Path) -> Predictor:
     Raises:
         ModelError: it is no model, unsafe, or does not classify photos.
     """
-    path = find(path)
+    path = find_model_file(path)
     return build_predictor(
         path.name, keras_models.load_model(path), keras_models.read_metadata(path)
     )

@@ -78,7 +78,7 @@ def _choose_method() -> LayoutMethod:
     }
     key = f"{_KEY}_method"
     return cast(
-        "Method",
+        "LayoutMethod",
         widgets.choose_one(t("Layout"), names, key, default="pca", label_visibility="collapsed"),
     )
 

@@ -110,7 +110,7 @@ def _upload_model() -> ModelChoice | None:
 
 
 def predict_in_background(
-    choice: ModelChoice, photos: Sequence[Photo]
+    choice: ModelChoice, photos: Sequence[InputPhoto]
 ) -> tuple[Predictor, list[Prediction] | None]:
     """Predict the photos, many in the background; None while it is at it.
 

@@ -25,10 +25,10 @@ def changes(path, workspace):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
 def test_a_change_of_the_disk_that_fails_leaves_nothing_and_a_retry_works(
-    code, travelled, workspace
+    code, exported_run, workspace
 ):
     earlier = fakes.make_run("mine", status="stopped")
-    before, count = snapshot_folder(earlier), changes(travelled[1], workspace)
+    before, count = snapshot_folder(earlier), changes(exported_run[1], workspace)
     assert count > 20
     # A full disk may come at any of them, the others at a few.
     for number in range(1, count + 1, 1 if code == errno.ENOSPC else 7):
@@ -36,27 +36,28 @@ def test_a_change_of_the_disk_that_fails_leaves_nothing_and_a_retry_works(
             fail_disk_call(workspace, number, code) as counter,
             pytest.raises(CatDogError) as caught,
         ):
-            bundle_import.import_bundle(travelled[1])
+            bundle_import.import_bundle(exported_run[1])
         said = str(caught.value)
         assert counter.hit and "could not be" in said and "\n" not in said, (counter.hit, said)
         assert [path.name for path in runs.runs_folder().iterdir()] == [earlier.name], counter.hit
         assert not find_leftovers(workspace), counter.hit
         assert snapshot_folder(earlier) == before
     assert (
-        bundle_import.import_bundle(travelled[1]).run.epochs == runs.load_run(travelled[0]).epochs
+        bundle_import.import_bundle(exported_run[1]).run.epochs
+        == runs.load_run(exported_run[0]).epochs
     )
 
 
-def test_a_disk_that_is_really_full_is_told_and_freed_again(travelled, tmp_path, monkeypatch):
-    size = 2 * travelled[1].stat().st_size + 1_000_000
+def test_a_disk_that_is_really_full_is_told_and_freed_again(exported_run, tmp_path, monkeypatch):
+    size = 2 * exported_run[1].stat().st_size + 1_000_000
     with small_disk(tmp_path / "disk", size) as folder:
         monkeypatch.setenv("CATDOG_WORKSPACE", str(folder / "workspace"))
         runs.runs_folder().mkdir(parents=True)
         for leave in (0, 50_000, size // 3):
             filler = fill_disk(folder, leave)
             with pytest.raises(CatDogError, match="Free some disk space"):
-                bundle_import.import_bundle(travelled[1])
+                bundle_import.import_bundle(exported_run[1])
             assert not list(runs.runs_folder().iterdir())
             filler.unlink()
-        assert bundle_import.import_bundle(travelled[1]).run.folder.is_dir()
+        assert bundle_import.import_bundle(exported_run[1]).run.folder.is_dir()
         files.remove_tree(folder / "workspace")

@@ -11,7 +11,7 @@ import time
 
 import psutil
 import pytest
-from patience import busy
+from timeouts import load_factor
 from waiting import is_training, start_and_wait, wait_until
 
 from benchmarks import server, wire
@@ -32,7 +32,7 @@ def test_a_killed_worker_is_lost_within_20_s_and_another_takes_its_place(new_run
     begun = time.monotonic()
     wait_until(lambda: runs.load_run(first).status == "lost", 20)
     wait_until(lambda: is_training(second))
-    assert time.monotonic() - begun < 20 * busy()
+    assert time.monotonic() - begun < 20 * load_factor()
     assert runs.load_run(first).can_resume
 
 
@@ -55,7 +55,7 @@ def test_a_hung_worker_is_stopped_within_10_s(new_run, light):
     begun = time.monotonic()
     runs.stop_run(run)
     wait_until(lambda: runs.load_run(run).status == "stopped", 10)
-    assert time.monotonic() - begun < 10 * busy()
+    assert time.monotonic() - begun < 10 * load_factor()
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
     start_and_wait(run)  # and goes on
     runs.stop_run(run)
@@ -74,7 +74,7 @@ def test_the_command_line_ends_a_hung_worker_too(new_run, light):
     )
     assert done.returncode == 0
     wait_until(lambda: runs.load_run(run).status == "stopped", 10)
-    assert time.monotonic() - begun < 20 * busy()  # Python's start among them
+    assert time.monotonic() - begun < 20 * load_factor()  # Python's start among them
 
 
 @pytest.mark.long
@@ -98,7 +98,7 @@ def test_a_hung_worker_is_shown_as_stalled_and_one_that_waits_holds_nobody_up(
 def test_a_halted_worker_is_shown_as_stalled_and_goes_on_once_it_is_continued(
     new_run, light, monkeypatch
 ):
-    monkeypatch.setattr(status, "STALL_TIMEOUT", 3.0 * busy())
+    monkeypatch.setattr(status, "STALL_TIMEOUT", 3.0 * load_factor())
     run = new_run()
     worker = start_and_wait(run)
     worker.suspend()

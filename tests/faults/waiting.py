@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from patience import busy
+from timeouts import load_factor
 
 from catdog_core import runs
 from catdog_core.config import Network, Training
@@ -29,7 +29,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
     """Look again and again until something holds; fail after so many seconds of a quiet machine."""
     begun = time.monotonic()
     while not condition():
-        assert time.monotonic() < begun + seconds * busy(), "waited in vain"
+        assert time.monotonic() < begun + seconds * load_factor(), "waited in vain"
         time.sleep(0.05)
 
 

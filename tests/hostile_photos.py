@@ -19,7 +19,7 @@ from PIL import Image
 
 from catdog_core.base import files
 
-SECONDS, MEGABYTES = 3, 300  # that a photo may cost, whatever it is
+MAX_SECONDS, MAX_MEGABYTES = 3, 300  # that a photo may cost, whatever it is
 _COST = """
 import json, sys, time
 from pathlib import Path
@@ -60,7 +60,7 @@ class Cost(NamedTuple):
     shape: list[int] | None
 
 
-def costs(paths: Iterable[Path]) -> dict[str, Cost]:
+def measure_costs(paths: Iterable[Path]) -> dict[str, Cost]:
     """What every reader of photos takes for each file, in a process of its own, by name."""
     if sys.platform != "linux":
         pytest.skip("memory is measured on Linux only")
@@ -75,11 +75,11 @@ def too_costly(found: dict[str, Cost]) -> dict[str, Cost]:
     return {
         name: cost
         for name, cost in found.items()
-        if cost.seconds > SECONDS or cost.megabytes > MEGABYTES or "\n" in cost.said
+        if cost.seconds > MAX_SECONDS or cost.megabytes > MAX_MEGABYTES or "\n" in cost.said
     }
 
 
-def stored(named: dict[str, bytes], folder: Path) -> list[Path]:
+def store_files(named: dict[str, bytes], folder: Path) -> list[Path]:
     """The files, each under its name."""
     for name, data in named.items():
         (folder / name.replace("/", "-")).write_bytes(data)
@@ -334,7 +334,7 @@ def many_parts(n: int) -> dict[str, bytes]:
     }
 
 
-def all_of_them() -> dict[str, bytes]:
+def costly_photos() -> dict[str, bytes]:
     """Name and bytes of each; some are refused, some taken, none may cost much."""
     makers: tuple[Callable[[], dict[str, bytes]], ...] = (_pngs, _tiffs, _jpegs, _others)
     return {name: data for make in makers for name, data in make().items()}

@@ -14,10 +14,12 @@ from typing import Any
 
 from fuzz.seeds import seed_photos
 
-PLAIN = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(3)]
+PLAIN_NAMES = [f"{name}/{i}.jpg" for name in ("cats", "dogs") for i in range(3)]
 
 
-def zipped(names: Iterable[str] = PLAIN, packing: int = zipfile.ZIP_DEFLATED, **odd: Any) -> bytes:
+def make_zip(
+    names: Iterable[str] = PLAIN_NAMES, packing: int = zipfile.ZIP_DEFLATED, **odd: Any
+) -> bytes:
     """A zip of photos under these names."""
     buffer, data = io.BytesIO(), list(seed_photos().values())
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", packing) as archive:
@@ -31,7 +33,7 @@ def zipped(names: Iterable[str] = PLAIN, packing: int = zipfile.ZIP_DEFLATED, **
     return buffer.getvalue()
 
 
-def patched(
+def patch_bytes(
     data: bytes, mark: bytes, offset: int, value: bytes, all_of_them: bool = False
 ) -> bytes:
     """The same with bytes changed at an offset from a mark, the first or each."""
@@ -42,31 +44,31 @@ def patched(
     return bytes(out)
 
 
-def zips() -> dict[str, bytes]:
+def odd_zips() -> dict[str, bytes]:
     """Odd zips by name."""
-    data, stored, row = zipped(), zipped(packing=zipfile.ZIP_STORED), b"PK\x01\x02"
+    data, stored, row = make_zip(), make_zip(packing=zipfile.ZIP_STORED), b"PK\x01\x02"
     zeros = zlib.compressobj(9, zlib.DEFLATED, -15)
     flood = zeros.compress(bytes(20_000_000)) + zeros.flush()
-    liar = zipped(["cats/9.jpg"])
+    liar = make_zip(["cats/9.jpg"])
     return {
-        **{f"name {n}": zipped([*PLAIN, name]) for n, name in enumerate(_NAMES)},
-        "wrong checksum": patched(data, row, 16, b"\1\2\3\4"),
-        "claims of no bytes": patched(stored, row, 24, bytes(4), True),
-        "claims of 4 GB": patched(data, row, 24, b"\xff\xff\xff\x7f"),
-        "packed size of 4 GB": patched(data, row, 20, b"\xff\xff\xff\x7f"),
-        "place beyond the file": patched(data, row, 42, b"\xff\xff\xff\x7f"),
-        "unknown method": patched(data, row, 10, b"\x63\0", True),
-        "every entry encrypted": patched(data, row, 8, b"\1\0", True),
-        "strongly encrypted": patched(data, row, 8, b"\x41\0", True),
-        "version of the future": patched(data, row, 6, b"\xff\0", True),
+        **{f"name {n}": make_zip([*PLAIN_NAMES, name]) for n, name in enumerate(_NAMES)},
+        "wrong checksum": patch_bytes(data, row, 16, b"\1\2\3\4"),
+        "claims of no bytes": patch_bytes(stored, row, 24, bytes(4), True),
+        "claims of 4 GB": patch_bytes(data, row, 24, b"\xff\xff\xff\x7f"),
+        "packed size of 4 GB": patch_bytes(data, row, 20, b"\xff\xff\xff\x7f"),
+        "place beyond the file": patch_bytes(data, row, 42, b"\xff\xff\xff\x7f"),
+        "unknown method": patch_bytes(data, row, 10, b"\x63\0", True),
+        "every entry encrypted": patch_bytes(data, row, 8, b"\1\0", True),
+        "strongly encrypted": patch_bytes(data, row, 8, b"\x41\0", True),
+        "version of the future": patch_bytes(data, row, 6, b"\xff\0", True),
         "a flood that claims little": _inflated(liar, flood, len(flood), 900),
         "zip64 sizes of exabytes": _zip64(),
         "ten ends": data + data[-22:] * 10,
         "only an end": data[-22:],
-        "table before the file": patched(data, b"PK\x05\x06", 16, b"\xff\xff\xff\xfe"),
-        "fifo": zipped([*PLAIN, "cats/x.jpg"], external_attr=0o010644 << 16),
-        "device": zipped([*PLAIN, "cats/x.jpg"], external_attr=0o060644 << 16),
-        "link": zipped([*PLAIN, "cats/x.jpg"], external_attr=0o120777 << 16),
+        "table before the file": patch_bytes(data, b"PK\x05\x06", 16, b"\xff\xff\xff\xfe"),
+        "fifo": make_zip([*PLAIN_NAMES, "cats/x.jpg"], external_attr=0o010644 << 16),
+        "device": make_zip([*PLAIN_NAMES, "cats/x.jpg"], external_attr=0o060644 << 16),
+        "link": make_zip([*PLAIN_NAMES, "cats/x.jpg"], external_attr=0o120777 << 16),
         "zip in zip": _with(data, "cats/inner.zip", data),
         "office document": _with(b"", "[Content_Types].xml", b"<Types/>"),
         "java": _with(b"", "META-INF/MANIFEST.MF", b"x"),
@@ -75,30 +77,40 @@ def zips() -> dict[str, bytes]:
 
 def good_zips() -> dict[str, bytes]:
     """Odd zips that are to be taken."""
-    data = zipped()
+    data = make_zip()
     return {
-        "same name twice": zipped([*PLAIN, "cats/0.jpg", "cats/0.jpg"]),
-        "names alike but for case": zipped([*PLAIN, "cats/A.jpg", "cats/a.JPG"]),
-        "devices of Windows": zipped([*PLAIN, "cats/CON.jpg", "cats/nul.jpg", "cats/com1.png"]),
-        "trailing dots and spaces": zipped([*PLAIN, "cats/a .jpg", "cats/b..jpg"]),
-        "long names": zipped([*PLAIN, f"cats/{'x' * 5000}.jpg", f"cats/{'고' * 300}.jpg"]),
-        "a line break": zipped([*PLAIN, "cats/a\nb.jpg", "cats/a\rb.jpg", "cats/a\x1b[31m.jpg"]),
-        "turned around": zipped([*PLAIN, "cats/\u202egpj.exe.jpg", "cats/\u2066a.jpg"]),
-        "HTML": zipped([*PLAIN, "cats/<img src=x onerror=alert(1)>.jpg"]),
-        "formula": zipped([*PLAIN, "cats/=cmd|calc!A1.jpg"]),
-        "streams of NTFS": zipped([*PLAIN, "cats/a.jpg:evil.exe", "cats/b.jpg::$DATA"]),
-        "hidden and left by systems": zipped(
-            [*PLAIN, "cats/.hidden.jpg", "__MACOSX/cats/._0.jpg", "cats/Thumbs.db", "desktop.ini"]
+        "same name twice": make_zip([*PLAIN_NAMES, "cats/0.jpg", "cats/0.jpg"]),
+        "names alike but for case": make_zip([*PLAIN_NAMES, "cats/A.jpg", "cats/a.JPG"]),
+        "devices of Windows": make_zip(
+            [*PLAIN_NAMES, "cats/CON.jpg", "cats/nul.jpg", "cats/com1.png"]
         ),
-        "a program beside": _with(zipped(), "cats/setup.exe", b"MZ"),
-        "bzip2": zipped(packing=zipfile.ZIP_BZIP2),
-        "lzma": zipped(packing=zipfile.ZIP_LZMA),
+        "trailing dots and spaces": make_zip([*PLAIN_NAMES, "cats/a .jpg", "cats/b..jpg"]),
+        "long names": make_zip([*PLAIN_NAMES, f"cats/{'x' * 5000}.jpg", f"cats/{'고' * 300}.jpg"]),
+        "a line break": make_zip(
+            [*PLAIN_NAMES, "cats/a\nb.jpg", "cats/a\rb.jpg", "cats/a\x1b[31m.jpg"]
+        ),
+        "turned around": make_zip([*PLAIN_NAMES, "cats/\u202egpj.exe.jpg", "cats/\u2066a.jpg"]),
+        "HTML": make_zip([*PLAIN_NAMES, "cats/<img src=x onerror=alert(1)>.jpg"]),
+        "formula": make_zip([*PLAIN_NAMES, "cats/=cmd|calc!A1.jpg"]),
+        "streams of NTFS": make_zip([*PLAIN_NAMES, "cats/a.jpg:evil.exe", "cats/b.jpg::$DATA"]),
+        "hidden and left by systems": make_zip(
+            [
+                *PLAIN_NAMES,
+                "cats/.hidden.jpg",
+                "__MACOSX/cats/._0.jpg",
+                "cats/Thumbs.db",
+                "desktop.ini",
+            ]
+        ),
+        "a program beside": _with(make_zip(), "cats/setup.exe", b"MZ"),
+        "bzip2": make_zip(packing=zipfile.ZIP_BZIP2),
+        "lzma": make_zip(packing=zipfile.ZIP_LZMA),
         "comment of 64 kB": data[:-2] + b"\xff\xff" + b"x" * 65_535,
         "first half of another": data[: len(data) // 2] + data,
-        "end that counts 65,535": patched(data, b"PK\x05\x06", 8, b"\xff\xff\xff\xff"),
+        "end that counts 65,535": patch_bytes(data, b"PK\x05\x06", 8, b"\xff\xff\xff\xff"),
         "spanned": b"PK\x07\x08" + data,
         "self-extracting": b"MZ" + bytes(5000) + data,
-        "executable bits": zipped(external_attr=0o104777 << 16),
+        "executable bits": make_zip(external_attr=0o104777 << 16),
     }
 
 
@@ -145,7 +157,7 @@ def _zip64() -> bytes:
     )
 
 
-def tarred(names: Iterable[str] = PLAIN, **odd: Any) -> bytes:
+def make_tar(names: Iterable[str] = PLAIN_NAMES, **odd: Any) -> bytes:
     """A tar of photos, the last under odd values of its header."""
     buffer, data, names = io.BytesIO(), list(seed_photos().values()), list(names)
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -159,9 +171,9 @@ def tarred(names: Iterable[str] = PLAIN, **odd: Any) -> bytes:
     return buffer.getvalue()
 
 
-def tars() -> dict[str, bytes]:
+def odd_tars() -> dict[str, bytes]:
     """Odd tars; the name's end tells how they are packed."""
-    extra = [*PLAIN, "cats/x.jpg"]
+    extra = [*PLAIN_NAMES, "cats/x.jpg"]
     kinds = {
         "hard link": (tarfile.LNKTYPE, "/etc/passwd"),
         "link": (tarfile.SYMTYPE, "../../etc"),
@@ -170,23 +182,23 @@ def tars() -> dict[str, bytes]:
         "block device": (tarfile.BLKTYPE, ""),
     }
     found = {
-        f"{name}.tar": tarred(extra, type=kind, linkname=link, size=0)
+        f"{name}.tar": make_tar(extra, type=kind, linkname=link, size=0)
         for name, (kind, link) in kinds.items()
     }
-    found |= {f"name {n}.tar": tarred([*PLAIN, name]) for n, name in enumerate(_NAMES)}
+    found |= {f"name {n}.tar": make_tar([*PLAIN_NAMES, name]) for n, name in enumerate(_NAMES)}
     pax = {"path": "../../x.jpg"}
     sparse = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(2**60)}
-    size = tarred(extra)
+    size = make_tar(extra)
     place = size.rfind(b"cats/x.jpg")
     return found | {
-        "path of pax.tar": tarred(extra, pax_headers=pax),
-        "pax of 300 kB.tar": tarred(extra, pax_headers={"comment": "x" * 300_000}),
-        "sparse of an exabyte.tar": tarred(extra, pax_headers=sparse),
+        "path of pax.tar": make_tar(extra, pax_headers=pax),
+        "pax of 300 kB.tar": make_tar(extra, pax_headers={"comment": "x" * 300_000}),
+        "sparse of an exabyte.tar": make_tar(extra, pax_headers=sparse),
         "negative size.tar": _resized(size, place, struct.pack(">B3xq", 0xFF, -512)),
         "size of exabytes.tar": _resized(size, place, struct.pack(">B3xQ", 0x80, 2**62)),
-        "half.tar.gz": gzip.compress(tarred())[:-500],
-        "twice packed.tar.gz": gzip.compress(gzip.compress(tarred())),
-        "a zip.tar": zipped(),
+        "half.tar.gz": gzip.compress(make_tar())[:-500],
+        "twice packed.tar.gz": gzip.compress(gzip.compress(make_tar())),
+        "a zip.tar": make_zip(),
         "nothing.tar": bytes(10_240),
         "text.tar": b"cats" * 4000,
     }

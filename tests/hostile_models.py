@@ -18,7 +18,7 @@ import numpy as np
 Config = dict[str, Any]
 
 
-def rewritten(source: Path, target: Path, change: Callable[[Config], Any]) -> Path:
+def rewrite_config(source: Path, target: Path, change: Callable[[Config], Any]) -> Path:
     """A `.keras` file whose configuration is changed in place, or replaced by what is returned."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         config = json.loads(old.read("config.json"))
@@ -29,7 +29,7 @@ def rewritten(source: Path, target: Path, change: Callable[[Config], Any]) -> Pa
     return target
 
 
-def layer(config: Config, kind: str) -> Config:
+def first_layer(config: Config, kind: str) -> Config:
     """The first layer of a class."""
     return next(entry for entry in config["config"]["layers"] if entry["class_name"] == kind)
 
@@ -41,13 +41,13 @@ def code_that_writes(marker: Path) -> str:
     return base64.b64encode(marshal.dumps(code)).decode()
 
 
-def escapes(marker: Path) -> dict[str, Callable[[Config], Any]]:
+def code_execution_models(marker: Path) -> dict[str, Callable[[Config], Any]]:
     """Ways out that were found in Keras over the years, with a file as the harmless sign."""
     path = str(marker)
 
     def replace_dense(kind: str, module: str | None, inner: Any, registered: Any = None) -> Any:
         def change(config: Config) -> None:
-            dense = layer(config, "Dense")
+            dense = first_layer(config, "Dense")
             dense.update(class_name=kind, registered_name=registered, config=inner)
             if module is None:
                 dense.pop("module", None)
@@ -57,7 +57,7 @@ def escapes(marker: Path) -> dict[str, Callable[[Config], Any]]:
         return change
 
     def in_dense(key: str, value: Any) -> Callable[[Config], None]:
-        return lambda config: layer(config, "Dense")["config"].update({key: value})
+        return lambda config: first_layer(config, "Dense")["config"].update({key: value})
 
     def called(module: str, name: str, *args: Any) -> Config:
         return {
@@ -134,25 +134,25 @@ def escapes(marker: Path) -> dict[str, Callable[[Config], Any]]:
         "loss of compile_config": lambda config: config.update(
             compile_config={"optimizer": "adam", "loss": lambda_}
         ),
-        "build_config": lambda config: layer(config, "Dense").update(build_config=lambda_),
+        "build_config": lambda config: first_layer(config, "Dense").update(build_config=lambda_),
         "class name that is a list": replace_dense(["Dense"], "keras.layers", {}),
         "class name from a plain string": lambda config: config.update(class_name="os.system"),
     }
 
 
-def floods() -> dict[str, Callable[[Config], Any]]:
+def resource_bombs() -> dict[str, Callable[[Config], Any]]:
     """Small files that ask for much: memory, time or stack."""
 
     def dense(**values: Any) -> Callable[[Config], None]:
-        return lambda config: layer(config, "Dense")["config"].update(values)
+        return lambda config: first_layer(config, "Dense")["config"].update(values)
 
     def side(size: int) -> Callable[[Config], None]:
-        return lambda config: layer(config, "InputLayer")["config"].update(
+        return lambda config: first_layer(config, "InputLayer")["config"].update(
             batch_shape=[None, size, size, 3]
         )
 
     def many_layers(config: Config) -> None:
-        one = layer(config, "Dense")
+        one = first_layer(config, "Dense")
         for number in range(30_000):
             twin = copy.deepcopy({"class_name": "Dropout", "config": {"name": f"d{number}"}})
             config["config"]["layers"].append({**one, **twin})
@@ -163,7 +163,7 @@ def floods() -> dict[str, Callable[[Config], Any]]:
         return config
 
     def upsampled(config: Config) -> None:
-        conv = layer(config, "Conv2D")
+        conv = first_layer(config, "Conv2D")
         conv.update(class_name="UpSampling2D")
         conv["config"] = {"name": conv["config"]["name"], "size": [3000, 3000]}
 
@@ -226,7 +226,7 @@ def h5_tricks(source: Path, folder: Path) -> dict[str, Path]:
         return rewrite
 
     def rename(kind: str) -> Callable[[Config], None]:
-        return lambda config: layer(config, "Dense").update(class_name=kind)
+        return lambda config: first_layer(config, "Dense").update(class_name=kind)
 
     outside = folder / "outside.h5"
     with h5py.File(outside, "w") as file:

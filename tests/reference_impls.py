@@ -6,10 +6,12 @@ import pytest
 from catdog_core.augmentation import augment
 
 # Keras itself calls SciPy by a name SciPy deprecates.
-SCIPY = pytest.mark.filterwarnings("ignore:Please import .affine_transform.:DeprecationWarning")
+IGNORE_SCIPY_WARNING = pytest.mark.filterwarnings(
+    "ignore:Please import .affine_transform.:DeprecationWarning"
+)
 
 
-def keras_result(photo, drawn):
+def keras_transform(photo, drawn):
     """The photo as Keras's own warp (SciPy, order 1) and flips leave it: float32 0..255."""
     from tensorflow.keras.preprocessing.image import apply_affine_transform
 
@@ -32,7 +34,7 @@ def keras_result(photo, drawn):
     return result[::-1] if drawn.flip_vertical else result
 
 
-def inside(drawn, size):
+def inside_mask(drawn, size):
     """(H, W) bool: the pixels of the result whose source lies inside the photo."""
     height, width = size
     y, x = np.mgrid[:height, :width]

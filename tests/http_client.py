@@ -9,7 +9,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 
-def websocket(address: str, host: str = "", origin: str | None = "") -> int:
+def websocket_status(address: str, host: str = "", origin: str | None = "") -> int:
     """The status a websocket handshake is answered with: 101 lets in.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-FAINT = """() => {
+LOW_CONTRAST_JS = """() => {
   const parse = (color) => {
     const v = color.match(/[\\d.]+/g).map(Number);
     return v.length < 4 ? [...v, 1] : v;
@@ -44,7 +44,7 @@ FAINT = """() => {
 }"""
 """Words below the contrast of WCAG AA; a slider's value is drawn over its thumb only to the eye."""
 
-UNNAMED = """() => {
+UNNAMED_JS = """() => {
   const name = (e) => (e.getAttribute('aria-label') || '').trim();
   const missing = (where, test) => [...document.querySelectorAll(where)].filter(test)
     .map(e => e.outerHTML.slice(0, 200));
@@ -58,7 +58,7 @@ UNNAMED = """() => {
 }"""
 """Pictures without alternative text, charts and controls that a screen reader cannot name."""
 
-WATCH_SHIFTS = """() => {
+WATCH_SHIFTS_JS = """() => {
   window.shifts = [];
   new PerformanceObserver(list => {
     for (const entry of list.getEntries())
@@ -70,28 +70,28 @@ WATCH_SHIFTS = """() => {
 """Begins to note layout shifts in `window.shifts`."""
 
 
-def faint(page: Any) -> list[dict[str, Any]]:
+def low_contrast_texts(page: Any) -> list[dict[str, Any]]:
     """Words on a page that are too faint, with their contrast."""
-    found: list[dict[str, Any]] = page.evaluate(FAINT)
+    found: list[dict[str, Any]] = page.evaluate(LOW_CONTRAST_JS)
     return found
 
 
-def faint_in_the_end(page: Any, tries: int = 40) -> list[dict[str, Any]]:
-    """As `faint`, once nothing fades any more that a script draws anew."""
-    found = faint(page)
+def settled_low_contrast_texts(page: Any, tries: int = 40) -> list[dict[str, Any]]:
+    """As `low_contrast_texts`, once nothing fades any more that a script draws anew."""
+    found = low_contrast_texts(page)
     while found and tries:
         page.wait_for_timeout(250)
-        found, tries = faint(page), tries - 1
+        found, tries = low_contrast_texts(page), tries - 1
     return found
 
 
-def unnamed(page: Any) -> list[str]:
+def unnamed_elements(page: Any) -> list[str]:
     """What on a page has no name for those who do not see it."""
-    found: list[str] = page.evaluate(UNNAMED)
+    found: list[str] = page.evaluate(UNNAMED_JS)
     return found
 
 
-def shift(page: Any) -> float:
+def layout_shift(page: Any) -> float:
     """Cumulative Layout Shift since the watch began, input left out: the largest session window.
 
     As web.dev defines it: shifts less than 1 s apart, at most 5 s in all, are one window.

@@ -17,12 +17,14 @@ from catdog_core.data.synthetic import draw_pet
 PET = np.asarray(draw_pet(0, 150, np.random.default_rng(1)))
 
 
-def only(**settings: Any) -> Augmentation:
+def only_settings(**settings: Any) -> Augmentation:
     """These settings and nothing else."""
     return NO_AUGMENTATION.model_copy(update=settings)
 
 
-def run(library: str, settings: Augmentation, photo: Any = PET, seed: int = 0) -> dict[str, Any]:
+def run_snippet(
+    library: str, settings: Augmentation, photo: Any = PET, seed: int = 0
+) -> dict[str, Any]:
     """Run the text for a library in the current folder; the names it defines, `variants` first."""
     if library == "albumentations" and importlib.util.find_spec("albumentations") is None:
         pytest.skip("albumentations is not installed")

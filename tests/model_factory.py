@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 
-def made_model(
+def make_model_file(
     folder: Path, name: str, classes: tuple[str, ...] = ("cats", "dogs"), **more: Any
 ) -> Path:
     """A model file of one of the lab's networks, 64 pixels, untrained but with class names."""

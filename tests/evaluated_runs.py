@@ -8,10 +8,10 @@ import numpy as np
 from catdog_core.analysis import predictions
 from catdog_core.base import files
 
-WRONG = 4  # photos of each class that the first model gets wrong
+WRONG_PER_CLASS = 4  # photos of each class that the first model gets wrong
 
 
-def run(dataset, name="first", classes=None):
+def make_dataset_run(dataset, name="first", classes=None):
     """A run on the dataset with a model that nobody loads."""
     folder = fakes.make_run(name)
     settings = files.read_json(folder / "settings.json")
@@ -23,7 +23,7 @@ def run(dataset, name="first", classes=None):
     return folder
 
 
-def answer(folder, dataset, split="validation", wrong=range(WRONG)):
+def write_answers(folder, dataset, split="validation", wrong=range(WRONG_PER_CLASS)):
     """Keep answers in a run: 90 % and less for the true class, `wrong` photos of each not."""
     answers = {}
     places = dict.fromkeys(range(len(dataset.classes)), 0)
@@ -43,29 +43,29 @@ def answer(folder, dataset, split="validation", wrong=range(WRONG)):
     return table
 
 
-def page(**query):
+def open_evaluate_page(**query):
     app = fakes.open_page("5_Evaluate", **query)
     assert not app.exception
     return app
 
 
-def evaluated(dataset, **query):
-    folder = run(dataset)
-    answer(folder, dataset)
-    app = page(run=folder.name, **query)
+def open_evaluated_run(dataset, **query):
+    folder = make_dataset_run(dataset)
+    write_answers(folder, dataset)
+    app = open_evaluate_page(run=folder.name, **query)
     assert not app.error
     return app
 
 
-def captions(app):
+def caption_text(app):
     return fakes.joined_text([*app.caption, *app.markdown])
 
 
-def pictures(app):
+def html_text(app):
     return " ".join(element.value for element in app.get("html"))
 
 
-def linked(folder, **query):
+def open_link(folder, **query):
     """The page opened by an address, as a link to it opens it."""
     app = fakes.open_page(run=folder.name, **query)
     app.switch_page("pages/5_Evaluate.py")
@@ -76,11 +76,11 @@ def linked(folder, **query):
     return app
 
 
-def ticked(app, key="evaluate_loss"):
+def ticked_boxes(app, key="evaluate_loss"):
     return [box for box in app.checkbox if box.key.startswith(key) and box.value]
 
 
-def waited(job, seconds=60):
+def wait_for_job(job, seconds=60):
     """A job that has ended; the page is drawn anew after it."""
     end = time.monotonic() + seconds
     while job.status == "running":

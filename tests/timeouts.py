@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 
-def busy() -> float:
+def load_factor() -> float:
     """How many times as long as alone something takes here now, about: waiting work a core."""
     if not hasattr(os, "getloadavg"):
         return 2.0  # Windows does not tell

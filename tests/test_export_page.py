@@ -134,7 +134,7 @@ def test_a_stopped_export_leaves_nothing(folder, monkeypatch):
     app.button(key=f"stop_export-onnx-{folder.name}").click().run()
     app = ended(app, folder, "onnx")
     assert "stopped" in fakes.joined_text(app.info)
-    assert list(export_cache.export_cache_root().iterdir()) == []
+    assert list(export_cache.export_cache_folder().iterdir()) == []
 
 
 def test_a_failed_export_says_why_and_can_be_tried_again(folder, monkeypatch):
@@ -154,7 +154,7 @@ def test_old_exports_make_room_for_new_ones(folder, quick, monkeypatch):
     monkeypatch.setattr(export_cache, "MAX_BYTES", 300)
     shelf.make("keras", lambda phase: None)
     newest = shelf.make("h5", lambda phase: None)
-    assert [place.name for place in export_cache.export_cache_root().iterdir()] == [
+    assert [place.name for place in export_cache.export_cache_folder().iterdir()] == [
         newest.path.parent.name
     ]
 

@@ -17,7 +17,7 @@ _KERAS_EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
-class PhotoSource:
+class PhotoListing:
     """The photos of a run, and how its code comes by them.
 
     `folders`: of the split its folder, and the folders of the classes in label order, where the
@@ -31,7 +31,7 @@ class PhotoSource:
     generator: bool
 
 
-def find_photo_source(run: Run, dataset: Dataset) -> PhotoSource:
+def list_run_photos(run: Run, dataset: Dataset) -> PhotoListing:
     """How the code of a run comes by its photos."""
     training = run.training
     assert training is not None and isinstance(dataset.root, Path)
@@ -45,7 +45,7 @@ def find_photo_source(run: Run, dataset: Dataset) -> PhotoSource:
             listed[split][item.label].append(item.file)
     lacks = (*code_templates.NOT_IN_GENERATOR, *MIXES)
     plain = not any(name in lacks for name in _list_active_operations(run.augmentation))
-    return PhotoSource(
+    return PhotoListing(
         root=dataset.root,
         folders=folders,
         listed={} if folders else listed,
@@ -84,7 +84,7 @@ def _list_active_operations(augmentation: Augmentation | None) -> tuple[str, ...
     return augmentation.active if augmentation else ()
 
 
-def describe_photo_source(photos: PhotoSource) -> list[str]:
+def describe_photo_listing(photos: PhotoListing) -> list[str]:
     """What is said about the photos."""
     if photos.generator:
         return [
@@ -104,7 +104,7 @@ def describe_photo_source(photos: PhotoSource) -> list[str]:
     return told
 
 
-def generate_setup_code(run: Run, photos: PhotoSource) -> str:
+def generate_setup_code(run: Run, photos: PhotoListing) -> str:
     """Imports and settings."""
     training = run.training
     assert training is not None
@@ -130,14 +130,14 @@ def generate_setup_code(run: Run, photos: PhotoSource) -> str:
     return "\n".join([*imports, "", *settings, "", "keras.utils.set_random_seed(SEED)"]) + "\n"
 
 
-def generate_loading_code(run: Run, photos: PhotoSource) -> str:
+def generate_loading_code(run: Run, photos: PhotoListing) -> str:
     """The code that comes by the photos."""
     if photos.generator:
         return _generate_generator_code(run, photos)
     return _generate_memory_code(run, photos)
 
 
-def _generate_generator_code(run: Run, photos: PhotoSource) -> str:
+def _generate_generator_code(run: Run, photos: PhotoListing) -> str:
     assert photos.folders is not None and run.training is not None
     mode = "binary" if len(run.classes) == 2 else "sparse"
     changing = ""
@@ -232,7 +232,7 @@ def names(split, folders):
 '''
 
 
-def _generate_memory_code(run: Run, photos: PhotoSource) -> str:
+def _generate_memory_code(run: Run, photos: PhotoListing) -> str:
     assert run.training is not None
     if photos.folders:
         find = f"\n\n{_LIST_FILES_CODE}"
@@ -292,7 +292,7 @@ def grid(photos, titles, file):
 '''
 
 
-def generate_batch_grid_code(photos: PhotoSource) -> str:
+def generate_batch_grid_code(photos: PhotoListing) -> str:
     """The code that shows a batch."""
     said = 'f"class {int(label)}"'  # a number: the font of a plot may lack a name's letters
     return f'{_GRID_CODE}\n\ngrid(shown, [{said} for label in labels], "batch.png")\n'
@@ -301,7 +301,7 @@ def generate_batch_grid_code(photos: PhotoSource) -> str:
 _COMPILED_AUGMENT = "augmented = tf.function(lambda photos: augment(photos, training=True))"
 
 
-def generate_augmented_grid_code(run: Run, photos: PhotoSource) -> str:
+def generate_augmented_grid_code(run: Run, photos: PhotoListing) -> str:
     """The code that shows one photo 20 times changed; empty where nothing is changed."""
     settings = run.augmentation
     if settings is None or settings.is_off:

@@ -11,7 +11,7 @@ from ..base.errors import N_, RunError
 from ..config import NETWORKS, Network, Training, schedules
 from ..models import architecture, backbones, compact_table
 from ..runs import Run
-from .code_data import PhotoSource, generate_class_weights_code, quote_python
+from .code_data import PhotoListing, generate_class_weights_code, quote_python
 
 Prose = tuple[str, dict[str, Any]]
 """A message of the catalogue and its values; values that are names are escaped where shown."""
@@ -343,7 +343,7 @@ def has_soft_labels(run: Run) -> bool:
     return mixes or run.training.label_smoothing > 0
 
 
-def generate_fit_code(run: Run, photos: PhotoSource) -> tuple[list[Prose], str]:
+def generate_fit_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]:
     """What is said of the training of a run, and its code up to the history."""
     training = run.training
     assert training is not None
@@ -454,7 +454,7 @@ def batches():
 {inside}'''
 
 
-def _generate_fit_call(run: Run, photos: PhotoSource) -> str:
+def _generate_fit_call(run: Run, photos: PhotoListing) -> str:
     training = run.training
     assert training is not None
     classes = max(len(run.classes), 2)
@@ -475,7 +475,7 @@ def _generate_fit_call(run: Run, photos: PhotoSource) -> str:
     return f"history = {format_call('model.fit', [f'{argument},' for argument in arguments])}\n"
 
 
-def generate_save_code(run: Run, photos: PhotoSource) -> tuple[list[Prose], str]:
+def generate_save_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]:
     """What is said of saving, and the code that keeps the best epoch's model."""
     lines = ['model.load_weights("best.weights.h5")']
     told: list[Prose] = [

@@ -33,7 +33,7 @@ _WAITING_MESSAGE = N_("Waiting for another export to end…")
 _export_lock = threading.Lock()
 
 
-def export_cache_root() -> Path:
+def export_cache_folder() -> Path:
     """Where they lie."""
     return shard_cache.exports_folder()
 
@@ -61,7 +61,7 @@ class ExportCache:
 
     def _make(self, kind: str, phase: PhaseCallback) -> ExportResult:
         place = self._place(kind)
-        with files.temporary_beside(export_cache_root() / "making") as making:
+        with files.temporary_beside(export_cache_folder() / "making") as making:
             try:
                 making.mkdir(parents=True)
                 made = export_files.export_in_subprocess(
@@ -101,7 +101,7 @@ class ExportCache:
             ]:
                 with suppress(OSError):
                     digest.update(path.read_bytes())
-        return export_cache_root() / f"{kind}-{digest.hexdigest()[:20]}"
+        return export_cache_folder() / f"{kind}-{digest.hexdigest()[:20]}"
 
 
 def _read_cached_export(place: Path) -> ExportResult | None:
@@ -116,7 +116,7 @@ def _read_cached_export(place: Path) -> ExportResult | None:
 def _prune_cache(newest: Path) -> None:
     """Keep the whole of it below `MAX_BYTES`; what broke off goes, too."""
     taken = 0
-    for place in sorted(export_cache_root().iterdir(), key=_modified_time, reverse=True):
+    for place in sorted(export_cache_folder().iterdir(), key=_modified_time, reverse=True):
         inside = [path for path in place.rglob("*") if path.is_file()]
         with suppress(OSError):
             taken += sum(path.stat().st_size for path in inside)

@@ -55,12 +55,12 @@ def build_cells(source: Path) -> tuple[Run, list[Cell]]:
             "Run '{name}' has no settings the code could be made of. Expected one trained here.",
             name=run.name or run.id,
         )
-    photos = code_data.find_photo_source(run, _load_dataset(run))
+    photos = code_data.list_run_photos(run, _load_dataset(run))
     return run, [
         _build_head_cell(run, photos),
         Cell(
             N_("The photos"),
-            _to_prose(code_data.describe_photo_source(photos)),
+            _to_prose(code_data.describe_photo_listing(photos)),
             code_data.generate_loading_code(run, photos),
         ),
         Cell(
@@ -87,7 +87,7 @@ def build_cells(source: Path) -> tuple[Run, list[Cell]]:
     ]
 
 
-def _build_head_cell(run: Run, photos: code_data.PhotoSource) -> Cell:
+def _build_head_cell(run: Run, photos: code_data.PhotoListing) -> Cell:
     assert run.training is not None
     parameters = architecture.count_parameters(
         architecture.list_training_layers(run.training, max(len(run.classes), 2))
@@ -128,7 +128,7 @@ def _build_head_cell(run: Run, photos: code_data.PhotoSource) -> Cell:
     return Cell(N_("A training as code"), tuple(prose), code_data.generate_setup_code(run, photos))
 
 
-def _build_augmented_cells(run: Run, photos: code_data.PhotoSource) -> list[Cell]:
+def _build_augmented_cells(run: Run, photos: code_data.PhotoListing) -> list[Cell]:
     code = code_data.generate_augmented_grid_code(run, photos)
     if not code:
         return []

@@ -195,10 +195,10 @@ def without_a_command(lab: Lab) -> dict[str, Any]:
     from catdog_core.runs import imported_models
     from catdog_core.tuning import groups
 
-    found = {group.name: group for group in groups.listing()}
-    rates = sweep_table.table(found["Rates"].runs)
+    found = {group.name: group for group in groups.list_groups()}
+    rates = sweep_table.build_sweep_table(found["Rates"].runs)
     return {
-        "damaged": len(datasets.damaged()),
+        "damaged": len(datasets.list_damaged_datasets()),
         "datasets": [
             {
                 "name": dataset.name,
@@ -209,15 +209,15 @@ def without_a_command(lab: Lab) -> dict[str, Any]:
                 "fingerprint": dataset.fingerprint,
                 "split": {s: sorted(i.file for i in dataset.items(s)) for s in dataset.counts()},
             }
-            for dataset in sorted(datasets.listing(), key=lambda dataset: dataset.name)
+            for dataset in sorted(datasets.list_datasets(), key=lambda dataset: dataset.name)
         ],
-        "presets": {p.name: p.settings.model_dump(mode="json") for p in presets.listing()},
-        "guests": [[g.name, list(g.classes), g.scale] for g in imported_models.listing()],
-        "twin": [[s.id, s.params] for s in contrast.twins(*found["Twin"].runs[:2])],
+        "presets": {p.name: p.settings.model_dump(mode="json") for p in presets.list_presets()},
+        "guests": [[g.name, list(g.classes), g.scale] for g in imported_models.list_imported_models()],
+        "twin": [[s.id, s.params] for s in contrast.compare_pair(*found["Twin"].runs[:2])],
         "rates": {
             "columns": [[column.name, list(column.values)] for column in rates.columns],
             "results": list(rates.results),
-            "best": sweep_table.best(rates),
+            "best": sweep_table.rank_runs(rates),
         },
         "runs": {name: _of_run(runs.load(lab.run(name))) for name in RUNS},
     }

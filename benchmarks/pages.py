@@ -53,7 +53,7 @@ import numpy as np
 from pathlib import Path
 from catdog_core.data import datasets
 from catdog_core.analysis import predictions
-from catdog_core.runs import default_model
+from catdog_core.runs import model_registry
 
 folder = Path(__import__("sys").argv[1])
 datasets.make_demo(folder, train=8, validation={_PHOTOS}, size=64, seed=0)
@@ -64,8 +64,8 @@ for item in dataset.items("validation"):
     second = 1 / (1 + np.exp(-rng.normal(2 * item.label - 1, 1.5)))
     answers[item.file] = np.array([1 - second, second])
 table = predictions.make(dataset, "validation", answers)
-model = predictions.digest(default_model.folder() / "best.keras")
-predictions.write(default_model.folder(), dataset, "validation", table, model)
+model = predictions.digest(model_registry.folder() / "best.keras")
+predictions.write(model_registry.folder(), dataset, "validation", table, model)
 """
 
 

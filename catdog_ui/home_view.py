@@ -8,7 +8,7 @@ from catdog_core.base.errors import PhotoError
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
-from catdog_core.runs import Run, default_model
+from catdog_core.runs import Run, model_registry
 
 from . import format_text, gallery, state
 from .data import download_source, source_widgets
@@ -149,14 +149,14 @@ def _train_step(found: list[Dataset], trained: list[Run]) -> None:
 def _predict_step(trained: list[Run]) -> None:
     own = next((run for run in trained if run.best_model), None)
     told = t("Drop in a photo and see which class the network takes it for, and how surely.")
-    if own is None and default_model.load_default_run() is not None:
+    if own is None and model_registry.load_default_run() is not None:
         told += " " + t("Until yours is trained, a ready one answers.")
     st.caption(told)
     if st.button(
         t("Predict"),
         type="primary" if own else "secondary",
         icon=":material/image_search:",
-        disabled=own is None and default_model.load_default_run() is None,
+        disabled=own is None and model_registry.load_default_run() is None,
         key="home_predict",
     ):
         query = state.link_query(run=own.id, **{"try": "1"}) if own else state.link_query()

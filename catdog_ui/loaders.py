@@ -26,7 +26,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import model_sandbox
-from catdog_core.runs import Run, imported_models
+from catdog_core.runs import Run, model_registry
 from catdog_core.storage import shard_cache
 
 from .i18n import t
@@ -198,7 +198,7 @@ def _pass_progress(job: Job) -> Callable[[int, int], None]:
 
 def _load_run_model(path: Path) -> Predictor:
     model = _load_from_file(str(path), path.stat().st_mtime_ns)
-    guest = imported_models.find_imported_model(path.parent)
+    guest = model_registry.find_imported_model(path.parent)
     if guest is None:
         return model
     return model.with_scale(guest.scale).with_classes(guest.classes)  # type: ignore[arg-type]

@@ -81,7 +81,7 @@ def settings_cases(home: Path) -> Cases:
     from catdog_core.augmentation import presets, url_params
     from catdog_core.base import access, limits
     from catdog_core.cli import options
-    from catdog_core.data import tfrecord_labels
+    from catdog_core.data import tfrecord_import
     from catdog_core.tuning import grid
 
     def at(name: str, read: Callable[[Path], Any]) -> Callable[[bytes], Any]:
@@ -106,7 +106,7 @@ def settings_cases(home: Path) -> Cases:
     grids = at("grid.json", grid.load_grid)
     preset = at("p.json", presets.read_preset)
     small, own = fresh(limits.current_limits), fresh(access.load_access_settings)
-    labels = at("labels.txt", tfrecord_labels._names_from_labels_file)
+    labels = at("labels.txt", tfrecord_import._names_from_labels_file)
     rates = [1e-3 + n * 1e-9 for n in range(4000)]
     colliding = {"fill_mode": ["nearest", "wrap"], "horizontal_flip": [True, False]} | {
         name: [0, 1] for name in ("rotation_range", "shear_range", "hue_range", "noise_range")

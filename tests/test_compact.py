@@ -5,7 +5,7 @@ import pytest
 
 from catdog_core.config import Training
 from catdog_core.config.recipes import RECIPES
-from catdog_core.models import architecture, compact, compact_table, keras_models
+from catdog_core.models import architecture, compact, keras_models
 from catdog_core.training import muon, optimizers
 
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (4, 40, 40, 3)).astype("float32")
@@ -128,5 +128,5 @@ def test_what_is_no_convolution_moves_as_by_adamw():
 
 def test_its_recipe_names_its_optimizer_and_mixes_photos():
     recipe = RECIPES["compact"]
-    assert recipe.training.optimizer == "muon" and recipe.training.model == compact_table.COMPACT
+    assert recipe.training.optimizer == "muon" and recipe.training.model == architecture.COMPACT
     assert recipe.augmentation.mixes and Training(model="compact").optimizer == "adam"

@@ -12,7 +12,7 @@ from catdog_core.config import Network
 from catdog_core.data import datasets
 from catdog_core.data.datasets import PhotoEdit
 from catdog_core.models import keras_models
-from catdog_core.runs import default_model
+from catdog_core.runs import model_registry
 
 SMALL = b"jpeg"
 
@@ -183,7 +183,7 @@ def watched(predictor, n=8):
 
 
 def test_the_model_that_comes_with_the_lab_is_watched(workspace):
-    predictor = predict.load_predictor(default_model.default_model_folder())  # a transfer network
+    predictor = predict.load_predictor(model_registry.default_model_folder())  # a transfer network
     plain, found, watch = watched(predictor, n=3)
     assert found == pytest.approx(plain, abs=1e-6)
     assert watch.embedding().values == 1280

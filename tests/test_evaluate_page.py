@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("workspace")
 
 def test_an_empty_lab_says_what_to_do(monkeypatch):
     assert "There is no dataset yet" in fakes.joined_text(open_evaluate_page().info)
-    monkeypatch.setattr("catdog_core.runs.default_model.load_default_run", lambda: None)
+    monkeypatch.setattr("catdog_core.runs.model_registry.load_default_run", lambda: None)
     assert "no model to look at yet" in fakes.joined_text(open_evaluate_page().info)
 
 

@@ -13,33 +13,33 @@ from evaluated_runs import (
 
 from catdog_core.analysis import predictions
 from catdog_core.base import files
-from catdog_core.runs import default_model
+from catdog_core.runs import model_registry
 from catdog_ui.evaluate import evaluate_charts
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
 
 def test_the_model_that_comes_with_the_lab_is_asked_and_nothing_is_written_beside_it(dataset):
-    ready = default_model.load_default_run()
-    before = sorted(default_model.default_model_folder().rglob("*"))
+    ready = model_registry.load_default_run()
+    before = sorted(model_registry.default_model_folder().rglob("*"))
     write_answers(ready.folder, dataset, wrong=())
     app = open_evaluate_page(run="default")
     assert "24 of 24 photos are right" in caption_text(app)
     assert "another dataset than this one" in caption_text(app)
-    assert sorted(default_model.default_model_folder().rglob("*")) == before
+    assert sorted(model_registry.default_model_folder().rglob("*")) == before
     assert predictions.predictions_path(ready.folder, dataset.id, "validation").is_relative_to(
         files.workspace_folder()
     )
 
 
 def test_a_run_is_set_against_the_model_that_comes_with_the_lab(dataset):
-    write_answers(default_model.default_model_folder(), dataset, wrong=())
+    write_answers(model_registry.default_model_folder(), dataset, wrong=())
     text = caption_text(open_evaluated_run(dataset))
     assert "“default, comes with the lab” is right on 8 photos where “first” is wrong" in text
 
 
 def test_training_again_as_the_model_that_comes_with_the_lab(dataset):
-    write_answers(default_model.default_model_folder(), dataset)
+    write_answers(model_registry.default_model_folder(), dataset)
     app = open_evaluate_page(run="default")
     app.button("evaluate_again").click().run()
     assert not app.exception

@@ -16,7 +16,7 @@ from catdog_core.data import datasets
 from catdog_core.export import formats, usage
 from catdog_core.export.formats import Exporter
 from catdog_core.imaging import decode
-from catdog_core.runs import default_model
+from catdog_core.runs import model_registry
 
 MODELS = [kind for kind, one in export.FORMATS.items() if one.group == "model"]
 CLOSE = 1e-5
@@ -142,14 +142,14 @@ def test_scores_without_an_activation_leave_the_lab_as_probabilities(kind, tmp_p
 def test_a_network_of_mixed_precision_leaves_the_lab_in_32_bits(kind, tmp_path):
     import keras
 
-    from catdog_core.export import inference
+    from catdog_core.export import converters
 
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         made = make_model_file(tmp_path, "notes")
     finally:
         keras.config.set_dtype_policy("float32")
-    found, _ = inference.load_inference_model(made)
+    found, _ = converters.load_inference_model(made)
     assert {layer.compute_dtype for layer in found.layers} == {"float32"}
     extension = export.FORMATS[kind].extension
     assert export.export_in_process(made, kind, tmp_path / f"m{extension}").stat().st_size > 100_000
@@ -249,7 +249,7 @@ def test_every_network_of_the_lab_leaves_it_as_it_is(kind, name, workspace, tmp_
 
     if name == "default":
         datasets.open_folder(photos)
-        source = default_model.default_model_folder()
+        source = model_registry.default_model_folder()
     elif name == "three":
         source = make_model_file(tmp_path, "notes-deep", ("a", "b", "c"))
     else:

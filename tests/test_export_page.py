@@ -9,7 +9,7 @@ from catdog_core import export, runs
 from catdog_core.base import jobs
 from catdog_core.base.errors import CatDogError
 from catdog_core.export import ExportResult, export_cache
-from catdog_core.runs import default_model
+from catdog_core.runs import model_registry
 from catdog_core.storage import shard_cache
 from catdog_ui.export import export_view
 
@@ -75,7 +75,7 @@ def texts(app):
 
 
 def test_a_run_without_a_model_says_where_it_comes_from(monkeypatch):
-    monkeypatch.setattr(default_model, "load_default_run", lambda: None)
+    monkeypatch.setattr(model_registry, "load_default_run", lambda: None)
     assert "no run yet" in fakes.joined_text(fakes.open_page("7_Export").info)
     app = page(fakes.make_run("bare"))
     assert "no model yet" in fakes.joined_text(app.info)

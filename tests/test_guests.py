@@ -14,7 +14,7 @@ from evaluated_runs import (
 from catdog_core.analysis import predictions
 from catdog_core.base import access, files, jobs, trash
 from catdog_core.base.errors import AccessError, CatDogError, ModelError
-from catdog_core.runs import imported_models
+from catdog_core.runs import model_registry
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -33,28 +33,26 @@ def foreign(tmp_path_factory):
 
 
 def test_a_file_asked_otherwise_is_another_guest_and_the_same_one_is_kept_once():
-    one = imported_models.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
-    assert (
-        imported_models.register_imported_model(b"x", "other.h5", ["cats", "dogs"], "0..1") == one
-    )
+    one = model_registry.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
+    assert model_registry.register_imported_model(b"x", "other.h5", ["cats", "dogs"], "0..1") == one
     others = [
-        imported_models.register_imported_model(b"x", "m.h5", ["dogs", "cats"], "0..1"),
-        imported_models.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..255"),
-        imported_models.register_imported_model(b"y", "m.h5", ["cats", "dogs"], "0..1"),
+        model_registry.register_imported_model(b"x", "m.h5", ["dogs", "cats"], "0..1"),
+        model_registry.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..255"),
+        model_registry.register_imported_model(b"y", "m.h5", ["cats", "dogs"], "0..1"),
     ]
     assert len({one.folder, *(other.folder for other in others)}) == 4
     assert (
-        imported_models.find_imported_model(one.folder) == one
-        and len(imported_models.list_imported_models()) == 4
+        model_registry.find_imported_model(one.folder) == one
+        and len(model_registry.list_imported_models()) == 4
     )
-    assert imported_models.find_imported_model(fakes.make_run()) is None
+    assert model_registry.find_imported_model(fakes.make_run()) is None
 
 
 @pytest.mark.parametrize("names", [["cats"], ["cats", "cats"], []])
 def test_names_that_cannot_be_told_apart_are_refused(names):
     with pytest.raises(ModelError, match="two or more different names"):
-        imported_models.register_imported_model(b"x", "m.h5", names, "0..1")
-    assert imported_models.list_imported_models() == []
+        model_registry.register_imported_model(b"x", "m.h5", names, "0..1")
+    assert model_registry.list_imported_models() == []
 
 
 def test_a_full_disk_leaves_no_half_of_a_guest(monkeypatch):
@@ -63,24 +61,24 @@ def test_a_full_disk_leaves_no_half_of_a_guest(monkeypatch):
 
     monkeypatch.setattr(files, "write_json", fail)
     with pytest.raises(CatDogError, match="disk is full"):
-        imported_models.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
-    assert list(imported_models.imported_models_folder().iterdir()) == []
+        model_registry.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
+    assert list(model_registry.imported_models_folder().iterdir()) == []
 
 
 def test_a_damaged_guest_is_left_out_and_the_page_goes_on(dataset):
-    imported_models.register_imported_model(b"x", "good.h5", ["cats", "dogs"], "0..1")
-    bad = imported_models.register_imported_model(b"y", "bad.h5", ["cats", "dogs"], "0..1")
+    model_registry.register_imported_model(b"x", "good.h5", ["cats", "dogs"], "0..1")
+    bad = model_registry.register_imported_model(b"y", "bad.h5", ["cats", "dogs"], "0..1")
     (bad.folder / "guest.json").write_bytes(b"{")
-    assert [guest.name for guest in imported_models.list_imported_models()] == ["good.h5"]
+    assert [guest.name for guest in model_registry.list_imported_models()] == ["good.h5"]
     assert "good.h5" in open_evaluate_page().selectbox("chosen_run").options
 
 
 def test_a_deleted_guest_comes_back_with_its_answers(dataset):
-    guest = imported_models.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
+    guest = model_registry.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
     write_answers(guest.folder, dataset)
     app = open_evaluate_page(run=guest.folder.name)
     app.button("evaluate_guest_delete").click().run()
-    assert not app.exception and imported_models.list_imported_models() == []
+    assert not app.exception and model_registry.list_imported_models() == []
     assert "model “m.h5”" in caption_text(app)
     trash.restore_from_trash(trash.list_trash()[0].id)
     assert predictions.read_predictions(guest.folder, dataset, "validation").table is not None
@@ -95,7 +93,7 @@ def test_a_model_from_elsewhere_is_uploaded_named_asked_and_compared(dataset, fo
     assert app.text_input("evaluate_names_2").value == "cats, dogs"  # as the dataset's
     app.text_input("evaluate_names_2").set_value("dogs, cats").run()
     app.button("evaluate_guest_keep").click().run()
-    (guest,) = imported_models.list_imported_models()
+    (guest,) = model_registry.list_imported_models()
     assert guest.classes == ("dogs", "cats") and app.query_params["run"] == guest.folder.name
     assert "calls its outputs, in their order, dogs, cats" in caption_text(app)
     key = f"evaluate-{guest.folder.name}-{dataset.id}-validation"
@@ -118,13 +116,13 @@ def test_its_answers_follow_its_names_and_its_range_of_values(dataset, foreign):
 
     tables = []
     for classes, scale in ((("cats", "dogs"), "0..1"), (("dogs", "cats"), "0..1")):
-        guest = imported_models.register_imported_model(foreign, "model.h5", classes, scale)
+        guest = model_registry.register_imported_model(foreign, "model.h5", classes, scale)
         loaders.evaluate_run(guest.folder, dataset, "validation", jobs.Job("x"))
         tables.append(
             predictions.read_predictions(guest.folder, dataset, "validation").table.probabilities
         )
     assert np.allclose(tables[0], tables[1][:, ::-1])
-    guest = imported_models.register_imported_model(foreign, "model.h5", ("cats", "dogs"), "0..255")
+    guest = model_registry.register_imported_model(foreign, "model.h5", ("cats", "dogs"), "0..255")
     loaders.evaluate_run(guest.folder, dataset, "validation", jobs.Job("x"))
     white = predictions.read_predictions(guest.folder, dataset, "validation").table.probabilities
     assert white[:, 1].min() > 0.999  # all photos are far brighter than 0.5 of 255
@@ -134,21 +132,21 @@ def test_a_file_that_is_no_model_is_refused_in_one_sentence_and_not_kept(dataset
     app = open_evaluate_page()
     app.file_uploader("evaluate_model").set_value([("cat.keras", b"meow", "")]).run()
     assert not app.exception and "is no Keras model" in fakes.joined_text(app.error)
-    assert imported_models.list_imported_models() == []
+    assert model_registry.list_imported_models() == []
 
 
 def test_the_audience_of_a_shared_lab_keeps_no_model(dataset, monkeypatch):
     monkeypatch.setenv("CATDOG_ACCESS", '{"shared": true}')
     monkeypatch.setattr(access, "_visitor_provider", lambda: access.Visitor("", "audience"))
     with pytest.raises(AccessError):
-        imported_models.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
+        model_registry.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
 
 
 def test_a_student_deletes_own_models_only(dataset, monkeypatch):
     monkeypatch.setenv("CATDOG_ACCESS", '{"shared": true}')
     monkeypatch.setattr(access, "_visitor_provider", lambda: access.Visitor("mina", "student"))
-    guest = imported_models.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
+    guest = model_registry.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
     monkeypatch.setattr(access, "_visitor_provider", lambda: access.Visitor("jun", "student"))
     with pytest.raises(AccessError, match="mina"):
-        imported_models.remove_imported_model(guest)
-    assert imported_models.list_imported_models() == [guest]
+        model_registry.remove_imported_model(guest)
+    assert model_registry.list_imported_models() == [guest]

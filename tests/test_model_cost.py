@@ -22,7 +22,7 @@ from catdog_core.analysis import (
 )
 from catdog_core.base.errors import ModelError
 from catdog_core.models import memory, untrusted_models
-from catdog_core.runs import default_model
+from catdog_core.runs import model_registry
 
 MEGABYTE = 1_000_000
 
@@ -40,7 +40,7 @@ def needed(model, count, size=None):
 
 
 def test_the_shipped_model_is_asked_about_32_photos_at_once():
-    model = predict.load_predictor(default_model.default_model_folder() / "best.keras")
+    model = predict.load_predictor(model_registry.default_model_folder() / "best.keras")
     assert model.batch == 32
     assert gradcam._compile_gradcam(model.model, model.size).batch >= 8
 

@@ -12,7 +12,7 @@ from keras import layers
 
 from catdog_core.analysis import predict
 from catdog_core.base.errors import ModelError
-from catdog_core.models import keras_models, layer_allowlist, untrusted_models
+from catdog_core.models import keras_models, untrusted_models
 
 
 def small(dtype=None):
@@ -85,7 +85,7 @@ def test_the_list_of_number_formats_is_that_of_the_keras_installed():
     found = {(module, kind) for module, kind in found if kind not in abstract}
     old = {"keras", "keras.mixed_precision"}
     assert {
-        pair for pair in layer_allowlist.ALLOWED_PRECISION_CLASSES if pair[0] not in old
+        pair for pair in untrusted_models.ALLOWED_PRECISION_CLASSES if pair[0] not in old
     } == found
 
 

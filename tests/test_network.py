@@ -11,8 +11,8 @@ from catdog_core import runs
 from catdog_core.base import field_specs, files
 from catdog_core.base.errors import RunError, SettingsError
 from catdog_core.config import NETWORKS, Network, Training
-from catdog_core.models import architecture, keras_models, network_table
-from catdog_core.runs import warm_start
+from catdog_core.models import architecture, keras_models
+from catdog_core.runs import lifecycle
 from catdog_core.training.execution import execute_run
 
 
@@ -43,7 +43,7 @@ def test_the_table_agrees_with_the_keras_model_for_networks_drawn_at_random(seed
     try:
         rows = architecture.list_model_layers("custom", size, classes, network=network)
     except SettingsError as error:
-        least = network_table.min_network_image_size(network)
+        least = architecture.min_network_image_size(network)
         assert size < least and f"at least {least} px" in str(error)
         size = least
         rows = architecture.list_model_layers("custom", size, classes, network=network)
@@ -87,11 +87,11 @@ def test_a_network_that_fits_no_memory_is_refused():
 @given(st.integers(0, 10_000))
 def test_the_smallest_size_is_the_smallest(seed):
     network, _, _ = drawn(seed)
-    least = network_table.min_network_image_size(network)
-    assert network_table.list_sequential_layers(network, least)
+    least = architecture.min_network_image_size(network)
+    assert architecture.list_sequential_layers(network, least)
     if least > 1:
         with pytest.raises(SettingsError):
-            network_table.list_sequential_layers(network, least - 1)
+            architecture.list_sequential_layers(network, least - 1)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_run_keeps_its_network_trains_predicts_and_is_gone_on_from(dataset):
         "epoch": parent.best_epoch,
     }
     start = keras_models.build_initialized(
-        SMALL, start=child / warm_start.INITIAL_WEIGHTS_FILE
+        SMALL, start=child / lifecycle.INITIAL_WEIGHTS_FILE
     ).get_weights()
     best = keras_models.load_model(whole / "best.keras").get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(start, best, strict=True))

@@ -9,7 +9,7 @@ import pytest
 
 from catdog_core.base import jobs
 from catdog_core.imaging import decode
-from catdog_core.runs import default_model
+from catdog_core.runs import model_registry
 from catdog_ui.predict import predict_results
 from catdog_ui.predict.predict_inputs import InputPhoto
 
@@ -61,7 +61,7 @@ def test_without_a_run_the_model_that_comes_with_the_lab_is_ready():
 
 
 def test_without_any_model_the_page_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(default_model, "load_default_run", lambda: None)
+    monkeypatch.setattr(model_registry, "load_default_run", lambda: None)
     app = page()
     assert not app.exception
     assert "No run has a model yet" in fakes.joined_text(app.info)

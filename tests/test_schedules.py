@@ -161,12 +161,12 @@ def test_fewer_photos_are_trained_on_and_the_run_tells(dataset):
 @pytest.mark.slow
 def test_only_the_chosen_photos_reach_the_network(dataset):
     from catdog_core.storage import tfrecord
-    from catdog_core.training import pipeline, subset
+    from catdog_core.training import pipeline
 
     packed = tfrecord.pack_to_cache(dataset, 32)
     photos = tfrecord.load_split(packed, "train", in_memory=False)
     chosen = {item.file for item in dataset.subset(10, 3).items("train")}
-    few = subset.subset_by_files(photos, chosen)
+    few = pipeline.subset_by_files(photos, chosen)
     assert set(few.files) == chosen and len(few.labels) == len(few.images) == 10
     batches = pipeline.training_batches(few, None, batch_size=10, seed=0, first_step=0, last_step=2)
     shown = {image.numpy().astype("uint8").tobytes() for image, _ in batches.unbatch()}

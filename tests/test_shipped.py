@@ -5,17 +5,17 @@ import pytest
 from catdog_core import cli
 from catdog_core.analysis import predict
 from catdog_core.models import untrusted_models
-from catdog_core.runs import default_model
+from catdog_core.runs import model_registry
 
-CARD = default_model.default_model_folder() / "README.md"
+CARD = model_registry.default_model_folder() / "README.md"
 
 
 def test_it_is_a_finished_run_with_nothing_in_it_that_is_not_needed():
-    run = default_model.load_default_run()
+    run = model_registry.load_default_run()
     assert run.status == "done" and run.model == "transfer" and run.best_epoch is not None
     assert untrusted_models.inspect_model_file(run.best_model) == ".keras"
     assert run.best_model.stat().st_size < 20_000_000
-    files = {path.name for path in default_model.default_model_folder().iterdir()}
+    files = {path.name for path in model_registry.default_model_folder().iterdir()}
     assert not files - {
         "README.md",
         "about.json",
@@ -29,7 +29,7 @@ def test_it_is_a_finished_run_with_nothing_in_it_that_is_not_needed():
 
 
 def test_its_card_tells_the_accuracy_that_its_run_recorded():
-    run = default_model.load_default_run()
+    run = model_registry.load_default_run()
     best = next(row for row in run.epochs if row["epoch"] == run.best_epoch)
     text = CARD.read_text(encoding="utf-8")
     assert f"{best['val_accuracy']:.3f}" in text
@@ -43,4 +43,4 @@ def test_it_tells_a_drawn_photo_by_its_name_alone(workspace, demo, capsys):
     assert cli.main(["predict", "default", *map(str, photos)]) == 0
     out = capsys.readouterr().out
     assert ": cats " in out or ": dogs " in out
-    assert predict.load_predictor(default_model.DEFAULT_MODEL_NAME).classes == ("cats", "dogs")
+    assert predict.load_predictor(model_registry.DEFAULT_MODEL_NAME).classes == ("cats", "dogs")

@@ -15,7 +15,7 @@ import strange_models
 from catdog_core.analysis import model_sandbox_process, predict
 from catdog_core.base import files, limits
 from catdog_core.base.errors import ModelError
-from catdog_core.models import keras_models, layer_allowlist, model_sandbox, untrusted_models
+from catdog_core.models import keras_models, model_sandbox, untrusted_models
 
 SECONDS = 10
 
@@ -42,11 +42,11 @@ def marker(tmp_path):
 
 def test_the_list_of_classes_is_that_of_the_keras_installed():
     found = {name for name in dir(keras.layers) if isinstance(getattr(keras.layers, name), type)}
-    assert found - layer_allowlist.ALLOWED_LAYERS - layer_allowlist.REFUSED_LAYERS == {
+    assert found - untrusted_models.ALLOWED_LAYERS - untrusted_models.REFUSED_LAYERS == {
         "InputSpec",
         "Layer",
     }
-    assert found >= layer_allowlist.ALLOWED_LAYERS
+    assert found >= untrusted_models.ALLOWED_LAYERS
 
 
 NAMES = sorted(strange_models.escapes(files.PROJECT))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from catdog_core.base.errors import ModelError
-from catdog_core.models import torch_weights
+from catdog_core.models import transfer
 
 
 class Named:
@@ -57,7 +57,7 @@ def tensor(key, offset, shape, strides, kind="FloatStorage"):
 
 
 def read(path):
-    return torch_weights.read_torch_weights(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    return transfer.read_torch_weights(path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def test_tensors_are_read_by_their_offset_shape_and_strides(tmp_path):
@@ -79,7 +79,7 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path):
 def test_another_file_than_the_known_one_is_not_even_unpickled(tmp_path):
     path = written(tmp_path, {"a": Named("os", "system", "touch pwned")}, {})
     with pytest.raises(ModelError, match="not the file of pretrained weights"):
-        torch_weights.read_torch_weights(path, "0" * 64)
+        transfer.read_torch_weights(path, "0" * 64)
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_a_file_that_is_cut_short_is_told_plainly(tmp_path, keep):
 
 def test_a_missing_file_is_told_plainly(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
-        torch_weights.read_torch_weights(tmp_path / "none.pth", "0" * 64)
+        transfer.read_torch_weights(tmp_path / "none.pth", "0" * 64)

@@ -15,9 +15,7 @@ from catdog_core.config import PRESETS, Augmentation, Training
 from catdog_core.data import datasets
 from catdog_core.models import (
     architecture,
-    efficientnet_lite0,
     keras_models,
-    torch_weights,
     transfer,
     untrusted_models,
 )
@@ -31,9 +29,7 @@ SMALL = Training(model="transfer", image_size=32, epochs=3, batch_size=16, learn
 
 @pytest.fixture(scope="module")
 def weights():
-    return torch_weights.read_torch_weights(
-        transfer._bundled_weights_path(), transfer._LITE0_SHA256
-    )
+    return transfer.read_torch_weights(transfer._bundled_weights_path(), transfer._LITE0_SHA256)
 
 
 @pytest.fixture(scope="module")
@@ -282,8 +278,8 @@ def test_settings_that_do_not_go_together_are_refused_before_the_start(dataset):
 
 
 def test_batch_normalisation_is_folded_with_its_own_epsilon(weights):
-    network = efficientnet_lite0.build_lite0(32)
-    efficientnet_lite0.load_lite0_weights(network, weights)
+    network = transfer.build_lite0(32)
+    transfer.load_lite0_weights(network, weights)
     factor = weights["_bn0.weight"] / np.sqrt(weights["_bn0.running_var"] + 1e-3)
     kernel, _ = network.get_layer("stem_conv").get_weights()
     wanted = weights["_conv_stem.weight"].transpose(2, 3, 1, 0) * factor

@@ -6,7 +6,7 @@ import fakes
 import pytest
 
 from catdog_core import runs
-from catdog_core.training import queue_position
+from catdog_core.training import time_estimate
 
 pytestmark = pytest.mark.usefixtures("workspace")
 
@@ -22,7 +22,7 @@ def test_who_trains_is_first_then_those_who_asked_earlier():
     mine = run("mine", "queued", 30.0)
     training, earlier = run("a", "running", 40.0), run("b", "queued", 20.0)
     later, done = run("c", "queued", 31.0), run("d", "done", 1.0)
-    line = queue_position.queue_position(mine, [later, done, earlier, mine, training])
+    line = time_estimate.queue_position(mine, [later, done, earlier, mine, training])
     assert line.ahead == (training, earlier)
 
 
@@ -31,7 +31,7 @@ def test_the_time_is_what_the_training_says_and_what_earlier_ones_suggest():
     training = run("a", "running", 1.0, eta_seconds=100.0)
     waiting = run("b", "queued", 20.0, epochs=0)
     earlier = run("done", "done")
-    line = queue_position.queue_position(mine, [mine, training, waiting, earlier])
+    line = time_estimate.queue_position(mine, [mine, training, waiting, earlier])
     assert line.seconds == pytest.approx(100 + 3 * 2.5)
 
 
@@ -40,11 +40,11 @@ def test_a_time_is_unknown_where_one_of_them_is():
     waiting = run("b", "queued", 20.0, epochs=0)
     other = waiting.training.model_copy(update={"batch_size": 7})
     waiting = replace(waiting, training=other)
-    assert queue_position.queue_position(mine, [mine, waiting]).seconds is None
+    assert time_estimate.queue_position(mine, [mine, waiting]).seconds is None
 
 
 def test_a_run_that_is_resumed_has_only_the_rest_before_it():
     mine = run("mine", "queued", 30.0)
     half = run("b", "queued", 20.0, epochs=2)
-    line = queue_position.queue_position(mine, [mine, half])
+    line = time_estimate.queue_position(mine, [mine, half])
     assert line.seconds == pytest.approx(2.5)

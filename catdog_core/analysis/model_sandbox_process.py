@@ -26,7 +26,7 @@ from ..base import subprocess_jobs
 from ..base.errors import ModelError
 from ..base.files import truncate_for_display
 from ..base.limits import Limits
-from ..models import config_validator, untrusted_models
+from ..models import untrusted_models
 from ..models.model_sandbox import BREACH_STATUS, read_message, unloadable_error, write_message
 
 START_SECONDS = 60  # CPU time for the look at the file and for TensorFlow's start
@@ -303,8 +303,8 @@ def _refuse_wide_layers(name: str, model: Any) -> None:
         for node in getattr(layer, "_inbound_nodes", ()):
             for tensor in node.output_tensors:
                 sides = [_SIDE if side is None else int(side) for side in tensor.shape[1:]]
-                if prod(sides) > config_validator.MAX_VALUES:
-                    raise config_validator.too_wide_layer_error(name, sides)
+                if prod(sides) > untrusted_models.MAX_VALUES:
+                    raise untrusted_models.too_wide_layer_error(name, sides)
 
 
 def _limit_constants(name: str, refused: list[ModelError]) -> None:
@@ -318,7 +318,7 @@ def _limit_constants(name: str, refused: list[ModelError]) -> None:
             nonlocal total
             total += count(self, shape)
             if total > _CONSTANTS:
-                refused.append(config_validator.too_wide_layer_error(name, [total]))
+                refused.append(untrusted_models.too_wide_layer_error(name, [total]))
                 raise refused[-1]
             return build(self, shape, *args, **options)
 

@@ -29,7 +29,7 @@ from ..base.file_cache import FileCache
 from ..data import datasets
 from ..data.datasets import Dataset
 from ..data.layout import MAX_CLASSES
-from ..runs import default_model
+from ..runs import model_registry
 
 FORMAT = 1
 MAX_ROWS = 2_000_000
@@ -84,9 +84,9 @@ def predictions_path(run_dir: Path, dataset_id: str, split: str) -> Path:
     """Where the table of a run for a split lies: in its folder, unless that came with the lab."""
     folder = Path(run_dir)
     if (
-        folder == default_model.default_model_folder()
+        folder == model_registry.default_model_folder()
     ):  # an installation may be read-only, and is not the user's
-        folder = files.workspace_folder() / "models" / default_model.DEFAULT_MODEL_NAME
+        folder = files.workspace_folder() / "models" / model_registry.DEFAULT_MODEL_NAME
     return folder / "predictions" / f"{dataset_id}-{split}.csv"
 
 

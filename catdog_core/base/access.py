@@ -30,7 +30,7 @@ from pydantic import Field, StrictBool, StrictStr, ValidationError, field_valida
 
 from . import bounded_readers, files
 from .errors import AccessError, SettingsError
-from .fields import Settings
+from .field_specs import Settings
 from .file_cache import FileCache
 
 FILE = "access.json"

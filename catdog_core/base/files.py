@@ -20,11 +20,11 @@ from typing import Any
 from uuid import uuid4
 
 from . import bounded_readers, processes
+from .bounded_readers import SpecialFileError as SpecialFileError
+from .bounded_readers import is_windows_device as is_windows_device
+from .bounded_readers import open_regular as open_regular
+from .bounded_readers import read_regular as read_regular
 from .errors import CatDogError, SettingsError
-from .regular_files import SpecialFileError as SpecialFileError
-from .regular_files import is_windows_device as is_windows_device
-from .regular_files import open_regular as open_regular
-from .regular_files import read_regular as read_regular
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_MODEL = PROJECT / "assets" / "models" / "default"

@@ -11,7 +11,7 @@ import os
 from functools import cache
 
 from . import bounded_readers, field_specs, files
-from .fields import Settings, field
+from .field_specs import Settings, field
 
 FILE = "limits.json"
 _REMOVED = "shard_cache_bytes"  # of an earlier version

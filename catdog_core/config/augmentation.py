@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from ..base.fields import Settings, factor_range_field, field
+from ..base.field_specs import Settings, factor_range_field, field
 
 FillMode = Literal["nearest", "reflect", "wrap", "constant"]
 _HIGHEST_FACTOR = 3.0

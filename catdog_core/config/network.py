@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from ..base.fields import Settings, field
+from ..base.field_specs import Settings, field
 
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
 MOST_BLOCKS, MOST_FILTERS = 8, 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..base.fields import Settings, field
+from ..base.field_specs import Settings, field
 from .network import Network
 
 ModelName = Literal["notes", "notes-deep", "custom", "compact", "transfer"]

@@ -27,7 +27,7 @@ from typing import IO, Any, NamedTuple, NoReturn, Protocol, cast
 
 from ..base import files, limits
 from ..base.errors import N_, DatasetError
-from ..imaging import unsupported_formats
+from ..imaging import decode_errors
 from ..imaging.decode import EXTENSIONS
 from . import text_encoding
 from .virtual_tree import File, Tree, is_junk
@@ -103,7 +103,7 @@ class ArchiveSummary:
     """
 
     tree: Tree
-    warnings: unsupported_formats.Warnings = field(default_factory=list)
+    warnings: decode_errors.Warnings = field(default_factory=list)
     labelled: list[tuple[File, str, int]] = field(default_factory=list)
     ignored: int = 0
 
@@ -187,7 +187,7 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
 
 
 def _decode_paths(
-    listed: list[_EntryRecord], warnings: unsupported_formats.Warnings
+    listed: list[_EntryRecord], warnings: decode_errors.Warnings
 ) -> list[PurePosixPath]:
     """The paths of entries, all names without a declared encoding read in one."""
     unknown = [entry.raw for entry in listed if entry.raw is not None]

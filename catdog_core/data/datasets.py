@@ -6,6 +6,7 @@ read-only. Only the drawn demo set and unpacked archives lie beside their record
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 
 from ..base import access, files, trash
 from ..base.errors import CatDogError, DatasetError
-from . import content_hashes, dataset_record, edits, folder_ids, layout, synthetic
+from . import content_hashes, dataset_record, edits, layout, synthetic
 from .archives import StoredPhotos
 from .dataset_record import Dataset, Item, datasets_folder, load_dataset
 from .edit_log import (
@@ -96,7 +97,7 @@ def scan_folder(
     if unusable:
         note["unusable"] = unusable
     return Dataset(
-        id=folder_ids.folder_dataset_id(root),
+        id=folder_dataset_id(root),
         name=files.truncate_for_display(root.name, 60),
         root=root,
         classes=plan.classes,
@@ -116,12 +117,12 @@ def open_folder(folder: Path) -> Dataset:
     Raises:
         DatasetError: as `scan_folder`.
     """
-    if own := folder_ids.workspace_dataset_id(folder):
+    if own := workspace_dataset_id(folder):
         return load_dataset(own)
     access.check_permission("change data")
     folder = Path(folder).absolute()
     # The true root, known after the scan, is nearly always the folder given.
-    earlier = content_hashes.read_digests(datasets_folder() / folder_ids.folder_dataset_id(folder))
+    earlier = content_hashes.read_digests(datasets_folder() / folder_dataset_id(folder))
     dataset = scan_folder(folder, known=earlier)
     with dataset_record.lock_dataset_folder(dataset.id) as place:
         events = dataset_record.read_edit_history(place)
@@ -143,16 +144,14 @@ def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
     Raises:
         DatasetError: as `scan_folder`, or `order` is not one of its classes.
     """
-    if own := folder_ids.workspace_dataset_id(folder):
+    if own := workspace_dataset_id(folder):
         load_dataset(own)  # tells when the photos are gone
         dataset, events = dataset_record.read_dataset_record(datasets_folder() / own)
     else:
         place = Path(folder).absolute()
         dataset = scan_folder(
             place,
-            known=content_hashes.read_digests(
-                datasets_folder() / folder_ids.folder_dataset_id(place)
-            ),
+            known=content_hashes.read_digests(datasets_folder() / folder_dataset_id(place)),
         )
         events = dataset_record.read_edit_history(datasets_folder() / dataset.id)
     changes = edits.active_edits(events)
@@ -295,3 +294,23 @@ def _try_load(folder: Path) -> Dataset | CatDogError:
         return load_dataset(folder.name)
     except CatDogError as error:
         return error
+
+
+def workspace_dataset_id(folder: Path) -> str | None:
+    """The dataset whose record or photos a folder of the workspace holds."""
+    place = Path(folder).resolve()
+    for path in (place, place.parent):
+        inside = path == place or place.name == "photos"
+        if (
+            path.parent == datasets_folder().resolve()
+            and inside
+            and (path / "dataset.json").is_file()
+        ):
+            return path.name
+    return None
+
+
+def folder_dataset_id(folder: Path) -> str:
+    """The id of a folder's dataset: its name and a digest of where it lies."""
+    digest = hashlib.sha256(os.fsencode(str(folder))).hexdigest()
+    return f"{files.slugify(folder.name, 24)}-{digest[:8]}"

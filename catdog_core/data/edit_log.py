@@ -1,14 +1,15 @@
-"""Deciding about the photos of a dataset, and taking it back; files are never touched."""
+"""Edit a dataset and undo it: exclusions, labels, class order, splits. Files are never touched."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from ..base import access
-from ..base.errors import DatasetError
+from ..base.errors import CatDogError, DatasetError
 from . import dataset_record, edits, photo_scan
 from .dataset_record import Dataset
 from .edits import DatasetEdit, PhotoEdit
@@ -156,3 +157,20 @@ def _append_edit(
     made = replace(made, fingerprint=fingerprint)
     dataset_record.write_dataset_record(folder, content, [*events, made.event()])
     return dataset_record.apply_edits(content, (*before, made))
+
+
+def find_by_fingerprint(fingerprint: str, dataset_id: str = "") -> Dataset | None:
+    """A dataset of this workspace in the state that had a fingerprint; None where none ever did.
+
+    Args:
+        fingerprint: of the photos, their labels and split.
+        dataset_id: the dataset to look at first.
+    """
+    others = sorted(
+        path.parent.name for path in dataset_record.datasets_folder().glob("*/dataset.json")
+    )
+    for one in dict.fromkeys([dataset_id, *others]):
+        if one:
+            with suppress(CatDogError):
+                return load_dataset_as_of(one, fingerprint)
+    return None

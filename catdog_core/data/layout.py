@@ -19,7 +19,7 @@ from typing import Any
 
 from ..base.errors import N_, DatasetError
 from ..base.files import truncate_for_display
-from ..imaging import unsupported_formats
+from ..imaging import decode_errors
 from . import class_names, virtual_tree
 from . import splits as division
 from .virtual_tree import File, Folder, Tree
@@ -98,7 +98,7 @@ class DatasetPlan:
     photos: list[PlannedPhoto]
     layout: str
     ignored: int = 0
-    warnings: unsupported_formats.Warnings = field(default_factory=list)
+    warnings: decode_errors.Warnings = field(default_factory=list)
     split: dict[str, Any] | None = None
     empty: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -364,10 +364,10 @@ class _ClassAssignment:
                     stray += [file.path] * (id(folder) not in self.seen)
                 else:
                     plan.ignored += 1
-                    foreign += [file.path] * unsupported_formats.is_unsupported_picture(file.path)
+                    foreign += [file.path] * decode_errors.is_unsupported_picture(file.path)
         plan.ignored += self.tree.special
         plan.warnings += self._spellings()
-        plan.warnings += unsupported_formats.unsupported_format_warnings(foreign)
+        plan.warnings += decode_errors.unsupported_format_warnings(foreign)
         empty = sorted(file.path for file in self.empty)
         plan.empty = [str(path.relative_to(plan.root)) for path in empty]
         plan.warnings += _paths_warning(_EMPTY, empty)
@@ -381,7 +381,7 @@ class _ClassAssignment:
         plan.warnings += _paths_warning(_LINKS_OUT, self.tree.links_out)
         plan.warnings += _paths_warning(_STRAY, stray)
 
-    def _spellings(self) -> unsupported_formats.Warnings:
+    def _spellings(self) -> decode_errors.Warnings:
         told = list(dict.fromkeys(self.spelled))
         if len(told) <= _SPELLINGS:
             return [
@@ -400,14 +400,14 @@ class _ClassAssignment:
         ]
 
 
-def _paths_warning(message: str, paths: Sequence[PurePosixPath]) -> unsupported_formats.Warnings:
+def _paths_warning(message: str, paths: Sequence[PurePosixPath]) -> decode_errors.Warnings:
     if not paths:
         return []
     names = ", ".join(str(path) for path in sorted(paths)[:3])
     return [(message, {"n": str(len(paths)), "names": truncate_for_display(names, 200)})]
 
 
-def _alike_warnings(pairs: Sequence[tuple[str, str]]) -> unsupported_formats.Warnings:
+def _alike_warnings(pairs: Sequence[tuple[str, str]]) -> decode_errors.Warnings:
     return [(_LOOK_ALIKE, {"first": first, "second": second}) for first, second in pairs[:3]]
 
 

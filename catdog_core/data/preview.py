@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base import files
 from ..base.errors import N_
-from ..imaging import unsupported_formats
+from ..imaging import decode_errors
 from . import content_hashes, layout
 from .layout import DatasetPlan
 
@@ -44,7 +44,7 @@ class Preview:
     layout: str
     ignored: int
     size: int | None
-    warnings: unsupported_formats.Warnings = field(default_factory=list)
+    warnings: decode_errors.Warnings = field(default_factory=list)
 
     @property
     def total(self) -> int:

@@ -22,7 +22,7 @@ from ..base import access, bounded_readers, files, limits
 from ..base.errors import CatDogError, DatasetError, RunError
 from ..base.field_specs import parse_settings
 from ..config import Augmentation, Training
-from ..data import fingerprint
+from ..data import edit_log
 from ..data.archive_safety import ArchiveEntry, read_zip_members
 from ..data.datasets import Dataset
 from ..models import model_sandbox, untrusted_models
@@ -107,7 +107,7 @@ def _build_run(staged: Path, listed: dict[str, Any]) -> Dataset | None:
     settings = _validate_settings(
         _parse_json_object((staged / "settings.json").read_bytes(), "settings.json")
     )
-    dataset = fingerprint.find_by_fingerprint(
+    dataset = edit_log.find_by_fingerprint(
         settings["dataset"]["fingerprint"], settings["dataset"]["id"]
     )
     if dataset is not None:

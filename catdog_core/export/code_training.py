@@ -9,7 +9,7 @@ from typing import Any
 from ..augmentation.code_templates import format_call, format_list
 from ..base.errors import N_, RunError
 from ..config import NETWORKS, Network, Training, schedules
-from ..models import architecture, backbones, compact_table
+from ..models import architecture, backbones
 from ..runs import Run
 from .code_data import PhotoListing, generate_class_weights_code, quote_python
 
@@ -42,7 +42,7 @@ def _generate_plain_network(run: Run) -> tuple[list[Prose], str]:
             {"parameters": architecture.count_parameters(rows)},
         )
     ]
-    if training.model == compact_table.COMPACT:
+    if training.model == architecture.COMPACT:
         made = _generate_compact_code(units)
     else:
         made = _generate_sequential_code(training, units)
@@ -101,7 +101,7 @@ def _generate_block_lines(net: Network, filters: int) -> list[str]:
 
 def _generate_compact_code(units: int) -> str:
     constants = "\n".join(
-        f"{name} = {getattr(compact_table, name)!r}" for name in ("STEM", "WIDTHS", "DROPOUT")
+        f"{name} = {getattr(architecture, name)!r}" for name in ("STEM", "WIDTHS", "DROPOUT")
     )
     source = copy_source("models/compact.py")
     return (

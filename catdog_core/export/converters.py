@@ -1,4 +1,7 @@
-"""Writers of what Keras converts itself: SavedModel, ONNX, LiteRT."""
+"""Write what Keras converts itself: SavedModel, ONNX, LiteRT.
+
+Other runtimes get the model as float32, without training, ending in probabilities.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from ..analysis import predict
+from ..analysis.predict import Predictor
 from ..base import files
-from . import inference, parity_photos
+from . import parity_photos
 
 CALIBRATION_PHOTOS = 100
 """Training photos that tell int8 the range of every layer's values."""
@@ -39,7 +45,7 @@ def litert_int8(source: Path, out: Path) -> None:
 
     Input and output stay float32: it is asked like `litert`, and its answer is one of 256 steps.
     """
-    model, predictor = inference.load_inference_model(source)
+    model, predictor = load_inference_model(source)
     photos = parity_photos.load_parity_photos(
         source, predictor.classes, predictor.size, "train", CALIBRATION_PHOTOS
     ).photos
@@ -54,5 +60,51 @@ def litert_int8(source: Path, out: Path) -> None:
 
 
 def _export_keras_model(source: Path, out: Path, kind: str) -> None:
-    model: Any = inference.load_inference_model(source)[0]
+    model: Any = load_inference_model(source)[0]
     model.export(str(out), format=kind, verbose=False)
+
+
+def load_inference_model(source: Path) -> tuple[Any, Predictor]:
+    """The network to convert, and the predictor that says how it is asked.
+
+    It gives what the predictor gives: scores of a last layer without an activation become
+    probabilities inside. Input: (B, S, S, 3) float32, B any.
+
+    Raises:
+        ModelError: there is no usable model.
+    """
+    predictor = predict.load_predictor(source)
+    found = _convert_to_float32(predictor.model)
+    if predict.gives_raw_scores(found):
+        last = "sigmoid" if found.output_shape[-1] == 1 else "softmax"
+        found = keras.Sequential([found, keras.layers.Activation(last)])
+    # Keras converts to ONNX only what has been called once.
+    found(np.zeros((1, predictor.size, predictor.size, 3), np.float32), training=False)
+    return found, predictor
+
+
+def _convert_to_float32(found: Any) -> Any:
+    """The same network where it was trained in mixed precision, which other runtimes lack."""
+    config = found.get_config()
+    if not _replace_mixed_precision(config):
+        return found
+    plain = type(found).from_config(config)
+    plain.set_weights(found.get_weights())
+    return plain
+
+
+def _replace_mixed_precision(config: Any) -> bool:
+    """Turn mixed precision into float32 within a configuration; whether there was any."""
+    found = False
+    waiting = [config]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            name = value.get("name")
+            if set(value) == {"name"} and isinstance(name, str) and name.startswith("mixed_"):
+                value["name"] = "float32"
+                found = True
+            waiting.extend(value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend(value)
+    return found

@@ -1,18 +1,73 @@
-"""Any picture of Pillow's to upright plain RGB, a strip at a time. Light.
+"""Convert any picture of Pillow's to upright plain RGB, a strip at a time.
 
 At 40 megapixels each further copy of a picture costs 160 MB. So what has to be converted, laid on
 white, made smaller or turned is so in strips, and only the plain pixels are ever there as a whole.
+Grey pictures of more than eight bits, as scanners and microscopes write them, are scaled to eight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import color_profiles, high_bit_depth
+from ..base.errors import PhotoError
+from . import color_profiles
+
+
+def find_value_range(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
+    """The values that stand for black and for white.
+
+    16-bit values keep their top eight bits. Float and 32-bit pictures have no fixed range: 0..1
+    and 0..255 are recognised, anything else is stretched from its minimum to its maximum.
+
+    Args:
+        parts: of one picture, (H, W) of any kind of number.
+
+    Raises:
+        PhotoError: none of the numbers is finite.
+    """
+    low, high, whole = np.inf, -np.inf, False
+    for part in parts:
+        if part.dtype == np.uint16:
+            return 0.0, 65280.0  # 255 × 256
+        whole = part.dtype.kind in "iu"
+        finite = part if whole else part[np.isfinite(part)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if low > high:
+        raise PhotoError(
+            "The picture holds no finite number. Expected grey values. Export it again as"
+            " 8-bit PNG or JPEG."
+        )
+    if low >= 0:
+        for top in (1.0, 255.0, 65535.0)[: 3 if whole else 2]:
+            if high <= top:
+                return 0.0, top
+    return low, high
+
+
+def grey_to_rgb(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """16-bit, 32-bit and float grey to 8 bits; `convert("RGB")` would clip them to white.
+
+    Args:
+        values: (H, W) of any kind of number.
+        low: what stands for black.
+        high: what stands for white.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    if values.dtype == np.uint16:
+        grey = (values >> 8).astype(np.uint8)
+    else:
+        numbers = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
+        grey = (np.clip((numbers - low) / max(high - low, 1e-12), 0, 1) * 255).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
 
 LARGE = 8_000_000
 """Pixels up to which a picture is never made smaller here."""
@@ -40,11 +95,7 @@ def convert_to_rgb(
         PhotoError: it holds no finite number.
     """
     factor = _factor(image, at_least)
-    limits = (
-        high_bit_depth.find_value_range(map(np.asarray, _strips(image, factor)))
-        if _is_deep(image)
-        else None
-    )
+    limits = find_value_range(map(np.asarray, _strips(image, factor))) if _is_deep(image) else None
     width, height = (-(-side // factor) for side in image.size)
     shown = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
     pixels, top = _as_stored(shown, orientation), 0
@@ -90,7 +141,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _grey(image: Image.Image, limits: tuple[float, float]) -> Image.Image:
-    return Image.fromarray(high_bit_depth.grey_to_rgb(np.asarray(image), *limits))
+    return Image.fromarray(grey_to_rgb(np.asarray(image), *limits))
 
 
 def _plain(image: Image.Image) -> Image.Image:

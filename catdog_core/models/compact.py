@@ -12,7 +12,7 @@ import keras
 from keras import KerasTensor
 from keras import layers as kl
 
-from .compact_table import DROPOUT, STEM, WIDTHS
+from .architecture import DROPOUT, STEM, WIDTHS
 
 
 def build(image_size: int, units: int) -> keras.Model:

@@ -23,7 +23,6 @@ from . import (
     architecture,
     backbones,
     compact,
-    compact_table,
     custom_network,
     model_sandbox,
     transfer,
@@ -64,7 +63,7 @@ def build_model(
     if name == backbones.TRANSFER:
         seen = transfer.build_backbone(backbones.BUNDLED, image_size)
         return transfer.attach_head(seen, transfer.build_head(seen.output_shape[1], len(classes)))
-    if name == compact_table.COMPACT:
+    if name == architecture.COMPACT:
         return compact.build(image_size, rows[-1].output_shape[0])
     made = (network or Network()) if name == architecture.CUSTOM else architecture.NETWORKS[name]
     return custom_network.build(made, image_size, rows[-1].output_shape[0], name)

@@ -1,8 +1,10 @@
-"""A look at a model file before Keras sees it: files from strangers must not run code or flood.
+"""Check a model file from outside before Keras sees it: it must neither run code nor flood.
 
 `load_model(safe_mode=True)` refuses Lambda layers, but a file of 36 kB was seen to make it
-allocate over 9 GB. So the archive, the architecture and the declared weights are checked first,
-as data, without building anything. `model_check` has this done in a process of its own.
+allocate over 9 GB. So the archive, the declared configuration and the weights are checked first, as
+data: nothing is imported or built, and only classes of Keras that calculate are allowed. The list
+of these is written out here, since names are judged before TensorFlow is there; a test holds it
+against the Keras installed. `model_sandbox` has all this done in a process of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -26,7 +28,217 @@ from ..base.files import open_regular, truncate_for_display
 from ..base.limits import Limits
 from ..data import archive_safety
 from ..data.archive_safety import ArchiveEntry
-from . import config_validator
+
+
+def _name_set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+REFUSED_LAYERS = _name_set(
+    "FlaxLayer HashedCrossing Hashing IntegerLookup JaxLayer Lambda StringLookup TFSMLayer"
+    " TextVectorization TorchModuleWrapper"
+)
+"""Layers that run code, or read files, named by the model file."""
+
+ALLOWED_LAYERS = _name_set(
+    "Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D"
+    " AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D Add"
+    " AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D"
+    " AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization"
+    " Bidirectional CategoryEncoding CenterCrop Concatenate"
+    " ContrastLimitedAdaptiveHistogramEqualization Conv1D Conv1DTranspose Conv2D Conv2DTranspose"
+    " Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Convolution1D Convolution1DTranspose"
+    " Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D"
+    " Cropping2D Cropping3D CutMix Dense DepthwiseConv1D DepthwiseConv2D Discretization Dot"
+    " Dropout ELU EinsumDense Embedding Equalization Flatten GRU GRUCell GaussianDropout"
+    " GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D"
+    " GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D"
+    " GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization"
+    " GroupQueryAttention Identity InputLayer LSTM LSTMCell LayerNormalization LeakyReLU Masking"
+    " MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D"
+    " Maximum MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Normalization PReLU Permute"
+    " Pipeline RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration"
+    " RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip"
+    " RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective"
+    " RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear"
+    " RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing"
+    " ReversibleEmbedding STFTSpectrogram SeparableConv1D SeparableConv2D SeparableConvolution1D"
+    " SeparableConvolution2D SimpleRNN SimpleRNNCell Softmax Solarization SpatialDropout1D"
+    " SpatialDropout2D SpatialDropout3D SpectralNormalization StackedRNNCells Subtract"
+    " TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D Wrapper"
+    " ZeroPadding1D ZeroPadding2D ZeroPadding3D"
+)
+_ALLOWED_PARTS = _name_set(
+    "Constant GlorotNormal GlorotUniform HeNormal HeUniform IdentityInitializer LecunNormal"
+    " LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform STFT"
+    " STFTInitializer TruncatedNormal VarianceScaling Zeros"
+    " L1 L1L2 L2 OrthogonalRegularizer MaxNorm MinMaxNorm NonNeg UnitNorm"
+    " Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer"
+    " MultiOptimizer Muon Nadam RMSprop SGD ScheduleFreeAdamW"
+    " CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay"
+    " PolynomialDecay"
+    " BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy"
+    " CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy CategoricalHinge Circle"
+    " CosineSimilarity Dice Hinge Huber KLDivergence LogCosh MeanAbsoluteError"
+    " MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson"
+    " SparseCategoricalCrossentropy SquaredHinge Tversky"
+    " AUC Accuracy BinaryAccuracy BinaryIoU CategoricalAccuracy ConcordanceCorrelation F1Score"
+    " FBetaScore FalseNegatives FalsePositives IoU LogCoshError Mean MeanIoU MeanMetricWrapper"
+    " OneHotIoU OneHotMeanIoU PearsonCorrelation Precision PrecisionAtRecall R2Score Recall"
+    " RecallAtPrecision RootMeanSquaredError SensitivityAtSpecificity SparseCategoricalAccuracy"
+    " SparseTopKCategoricalAccuracy SpecificityAtSensitivity Sum TopKCategoricalAccuracy"
+    " TrueNegatives TruePositives"
+    " SeedGenerator"
+)
+_PRECISION_CLASSES = {
+    "keras": _name_set("DTypePolicy DTypePolicyMap FloatDTypePolicy Policy"),
+    "keras.dtype_policies": _name_set(
+        "AWQDTypePolicy DTypePolicy DTypePolicyMap FloatDTypePolicy GPTQDTypePolicy Int4DTypePolicy"
+        " QuantizedDTypePolicy QuantizedFloat8DTypePolicy"
+    ),
+    "keras.mixed_precision": _name_set("DTypePolicy Policy"),
+    "keras.quantizers": _name_set(
+        "AWQConfig AbsMaxQuantizer Float8QuantizationConfig GPTQConfig Int4QuantizationConfig"
+        " Int8QuantizationConfig"
+    ),
+}
+ALLOWED_PRECISION_CLASSES = frozenset(
+    (module, name) for module, names in _PRECISION_CLASSES.items() for name in names
+)
+"""Modules and classes of number formats: of float16, int8, int4 and float8 models."""
+_INNER_CLASSES = _name_set(
+    "Functional Sequential Model LayerScale"  # the last is part of ConvNeXt
+    " __keras_tensor__ __tensor__ __numpy__ __tuple__ __typespec__ __ellipsis__ __slice__ slice"
+)
+ALLOWED_CLASSES = ALLOWED_LAYERS | _ALLOWED_PARTS | _INNER_CLASSES
+"""Every class name a configuration may hold in a module of Keras, beside `ALLOWED_PRECISION_CLASSES`."""
+OPERATIONS_MODULE = "keras.src.ops."
+"""Where Keras keeps what ``x / 255`` on a symbolic tensor becomes; all of it only calculates."""
+
+
+MAX_PARTS = 20_000
+"""Objects a configuration may hold; the largest network of `keras.applications` has 6,000."""
+MAX_VALUES = 100_000_000
+"""Numbers a layer may give for one photo; 1024 × 1024 pixels of 64 channels are 67 million."""
+MAX_JSON_VALUES = 1_000_000
+"""Numbers, texts, lists and objects in a configuration; 20,000 parts have 50 each."""
+MAX_SIDES = 32
+"""Sides of a shape; NumPy knows no more than 64, and no layer gives more than 5."""
+_MAX_DEPTH = 60  # models within models within models
+_SIZE_KEYS = ("units", "filters", "input_dim", "output_dim", "num_heads", "key_dim", "value_dim")
+_SHAPE_KEYS = ("batch_shape", "batch_input_shape", "input_shape", "target_shape", "shape")
+
+
+def check_model_config(name: str, text: bytes, widths: Collection[int]) -> None:
+    """Refuse a configuration of classes that may run code, or of sizes its weights do not hold.
+
+    Args:
+        name: of the file, for messages.
+        text: the configuration, JSON.
+        widths: every side of every array of weights in the file.
+
+    Raises:
+        ModelError: naming what was found and what was expected.
+    """
+    try:
+        config = bounded_readers.parse_bounded_json(text, max(len(text), 1), MAX_JSON_VALUES)
+    except ValueError as error:
+        raise damaged_model_error(name, error) from error
+    if not isinstance(config, dict):
+        raise damaged_model_error(name, ValueError("the configuration is no object"))
+    for parts, entry in enumerate(_iter_objects(name, config), start=1):
+        if parts > MAX_PARTS:
+            raise ModelError(
+                "{name} is built of {parts:,} parts or more. Expected at most {limit:,}.",
+                name=truncate_for_display(name),
+                parts=parts,
+                limit=MAX_PARTS,
+            )
+        kind = entry.get("class_name")
+        if kind is not None:
+            _check_class(name, kind, entry)
+        _check_sizes(name, entry, widths)
+
+
+def damaged_model_error(name: str, error: Exception) -> ModelError:
+    """The error of a file that its readers fail at."""
+    return ModelError(
+        "{name} is damaged or incomplete ({reason}). Expected a whole model file. Save or download"
+        " it again.",
+        name=truncate_for_display(name),
+        reason=truncate_for_display(str(error).strip().split("\n")[0] or type(error).__name__),
+    )
+
+
+def _check_class(name: str, kind: Any, entry: dict[str, Any]) -> None:
+    module, registered = entry.get("module", "keras"), entry.get("registered_name")
+    ours = isinstance(module, str) and (module == "keras" or module.startswith("keras."))
+    if isinstance(kind, str) and kind in REFUSED_LAYERS:
+        raise ModelError(
+            "{name} uses the layer '{kind}', which runs code or reads files named by the model"
+            " file. Expected a model of image layers only.",
+            name=truncate_for_display(name),
+            kind=kind,
+        )
+    known = isinstance(kind, str) and (
+        kind in ALLOWED_CLASSES
+        or (module, kind) in ALLOWED_PRECISION_CLASSES
+        or (ours and str(module).startswith(OPERATIONS_MODULE) and kind.isidentifier())
+    )
+    if not (ours and known) or (registered is not None and ">" in str(registered)):
+        raise ModelError(
+            "{name} uses '{kind}', which is not part of Keras. Expected a model of Keras's own"
+            " layers only, since a file must not bring code of its own.",
+            name=truncate_for_display(name),
+            kind=truncate_for_display(str(kind)),
+        )
+
+
+def _check_sizes(name: str, entry: dict[str, Any], widths: Collection[int]) -> None:
+    for key in _SIZE_KEYS:
+        size = entry.get(key)
+        if isinstance(size, int) and size > 4096 and size not in widths:
+            raise ModelError(
+                "{name} declares a layer of {size:,} {key} that its weights do not hold."
+                " Expected a complete model file.",
+                name=truncate_for_display(name),
+                size=size,
+                key=key,
+            )
+    for key in _SHAPE_KEYS:
+        shape = entry.get(key)
+        if not isinstance(shape, list):
+            continue
+        sides = [side for side in shape if isinstance(side, int) and side > 0]
+        # The product of many large numbers is itself large work.
+        if len(sides) > MAX_SIDES or max(sides, default=0) > MAX_VALUES:
+            raise too_wide_layer_error(name, sides[:4])
+        if prod(sides) > MAX_VALUES:
+            raise too_wide_layer_error(name, sides)
+
+
+def too_wide_layer_error(name: str, sides: Collection[int]) -> ModelError:
+    """The error of a layer that gives too many numbers for one photo."""
+    return ModelError(
+        "{name} declares a layer of {shape} values for one photo. Expected at most {limit:,}.",
+        name=truncate_for_display(name),
+        shape=truncate_for_display(" × ".join(f"{side:,}" for side in sides)),
+        limit=MAX_VALUES,
+    )
+
+
+def _iter_objects(name: str, config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    waiting: list[tuple[Any, int]] = [(config, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            raise damaged_model_error(name, ValueError("nested too deeply"))
+        if isinstance(value, dict):
+            yield value
+            waiting.extend((inner, depth + 1) for inner in value.values())
+        elif isinstance(value, list):
+            waiting.extend((inner, depth + 1) for inner in value)
+
 
 _ALLOWED_MEMBERS = {
     "config.json",
@@ -110,10 +322,10 @@ def count_model_weights(
         raise
     except Exception as error:
         # zipfile, zlib and HDF5 report damage by a dozen exceptions.
-        raise config_validator.damaged_model_error(name, error) from error
+        raise damaged_model_error(name, error) from error
     widths = {side for shape in shapes for side in shape}
     for text in texts:
-        config_validator.check_model_config(name, text, widths)
+        check_model_config(name, text, widths)
     return sum(map(prod, shapes))
 
 
@@ -186,9 +398,7 @@ def _drop_compile_config(text: bytes) -> bytes:
     That is the model's own: of a model within it Keras would use it.
     """
     try:
-        config = bounded_readers.parse_bounded_json(
-            text, max(len(text), 1), config_validator.MAX_JSON_VALUES
-        )
+        config = bounded_readers.parse_bounded_json(text, max(len(text), 1), MAX_JSON_VALUES)
     except (ValueError, RecursionError):
         return text  # told in words where it is checked
     if not isinstance(config, dict) or "compile_config" not in config:
@@ -256,9 +466,7 @@ def _iter_array_shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
         for key in group:
             count += 1
             if count > _MAX_ARRAYS:
-                raise config_validator.damaged_model_error(
-                    name, ValueError(f"more than {_MAX_ARRAYS:,} arrays")
-                )
+                raise damaged_model_error(name, ValueError(f"more than {_MAX_ARRAYS:,} arrays"))
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise ModelError(
                     "{name} links to another file. Expected a model that is complete in itself.",
@@ -274,15 +482,11 @@ def _iter_array_shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
 
 def _check_array(name: str, item: Any) -> tuple[int, ...]:
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiubV":
-        raise config_validator.damaged_model_error(
-            name, ValueError("an array that holds no numbers")
-        )
+        raise damaged_model_error(name, ValueError("an array that holds no numbers"))
     size = prod(item.shape) * item.dtype.itemsize
     chunk = prod(item.chunks or ()) * item.dtype.itemsize
     if chunk > _MAX_CHUNK_BYTES + 20 * item.id.get_storage_size():  # unpacked for one number of it
-        raise config_validator.damaged_model_error(
-            name, ValueError(f"an array in chunks of {chunk:,} bytes")
-        )
+        raise damaged_model_error(name, ValueError(f"an array in chunks of {chunk:,} bytes"))
     if item.external or item.is_virtual or size > 64 + 20 * item.id.get_storage_size():
         raise ModelError(
             "{name} declares weights that it does not hold. Expected a complete model file.",

@@ -20,22 +20,24 @@ writers, of which docs/formats.md tells more:
 from __future__ import annotations
 
 import importlib.metadata
+import shutil
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
-from ..base import access, files, trash
+from ..base import access, files, locks, trash
 from ..base.errors import DatasetError, RunError
 from ..base.subprocess_jobs import reap_children
-from ..config import Augmentation, Training
+from ..config import Augmentation, Network, Training
 from ..data import datasets
 from ..data.datasets import Dataset
 from ..models import backbones
 from ..storage import shard_cache
-from . import run_metadata, run_process, warm_start
+from . import run_process
 from .run_folder import (
     FORMAT,
     Run,
@@ -103,7 +105,7 @@ def create_run(
     access.check_quota(list_runs)
     backbones.refuse_transfer_settings(training, augmentation)
     if parent:
-        warm_start.check_warm_start(parent, training, dataset.classes)
+        check_warm_start(parent, training, dataset.classes)
     if training.train_photos:
         photos = dataset.subset(training.train_photos, training.seed)
     else:
@@ -146,7 +148,7 @@ def create_run(
             "fingerprint": dataset.fingerprint,
             **counts,
         },
-        "parent": warm_start.parent_metadata(parent) if parent else None,
+        "parent": parent_metadata(parent) if parent else None,
         "versions": {"python": sys.version.split()[0], **_installed_versions()},
     }
     title = (
@@ -154,9 +156,9 @@ def create_run(
     )
     with files.atomic_directory(folder) as building:
         if parent:
-            warm_start.copy_parent_model(parent, building)
+            copy_parent_model(parent, building)
         files.write_json(building / "settings.json", settings)
-        run_metadata.write_initial_metadata(building, title)
+        write_initial_metadata(building, title)
     return folder.absolute()
 
 
@@ -170,7 +172,7 @@ def start_run(run_dir: Path, *, follow: bool = False) -> None:
     Raises:
         RunError: it is running already, or is done.
     """
-    with run_metadata.lock_run(run_dir):  # two who start it in the same instant: one does
+    with lock_run(run_dir):  # two who start it in the same instant: one does
         run = load_run(run_dir)
         access.check_permission("manage run", run.owner)
         check_not_finished(run)
@@ -182,11 +184,11 @@ def start_run(run_dir: Path, *, follow: bool = False) -> None:
                 status=run.status,
             )
         beat = int(files.float_or_default(run.state.get("beat")))
-        run_metadata.write_metadata(run.folder, {"asked": time.time(), "after": beat})
+        write_metadata(run.folder, {"asked": time.time(), "after": beat})
         try:
             run_process.start_worker(run.folder, *(["--follow"] if follow else []))
         except RunError:
-            run_metadata.write_metadata(run.folder, {"asked": run.asked, "after": run.after})
+            write_metadata(run.folder, {"asked": run.asked, "after": run.after})
             raise
 
 
@@ -229,17 +231,17 @@ def stop_run(run_dir: Path) -> None:
 
 def rename_run(run_dir: Path, name: str) -> None:
     """Give a run another name, of at most 80 characters."""
-    run_metadata.update_metadata(run_dir, {"name": name.strip()[:80] or Path(run_dir).name})
+    update_metadata(run_dir, {"name": name.strip()[:80] or Path(run_dir).name})
 
 
 def add_to_group(run_dir: Path, group: Mapping[str, str]) -> None:
     """Make a run part of an experiment: its id, kind and name."""
-    run_metadata.update_metadata(run_dir, {"group": dict(group)})
+    update_metadata(run_dir, {"group": dict(group)})
 
 
 def set_note(run_dir: Path, note: str) -> None:
     """Keep a note with a run, of at most 2,000 characters."""
-    run_metadata.update_metadata(run_dir, {"note": note.strip()[:2000]})
+    update_metadata(run_dir, {"note": note.strip()[:2000]})
 
 
 def remove_run(run_dir: Path) -> str:
@@ -249,7 +251,7 @@ def remove_run(run_dir: Path) -> str:
         RunError: it is running; stop it first.
         CatDogError: it cannot be moved.
     """
-    with run_metadata.lock_run(run_dir):
+    with lock_run(run_dir):
         run = load_run(run_dir)
         access.check_permission("manage run", run.owner)
         if run.is_active:
@@ -291,3 +293,113 @@ def _installed_versions() -> dict[str, str]:
         with suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     return found
+
+
+_LOCK_TIMEOUT = 5.0  # seconds; whoever has it writes one small file
+
+
+def update_metadata(run_dir: Path, values: dict[str, Any]) -> None:
+    """Change what pages and shells keep of a run.
+
+    Raises:
+        AccessError: it is the run of somebody else.
+        CatDogError: as `write_metadata`.
+    """
+    access.check_permission("manage run", load_run(run_dir).owner)
+    with lock_run(run_dir) as folder:
+        write_metadata(folder, values)
+
+
+def write_initial_metadata(folder: Path, name: str) -> None:
+    """Write the first about.json of a new run, with whose it is where several share the lab."""
+    about = {"format": FORMAT, "name": name, "note": ""}
+    owner = access.current_visitor().name
+    files.write_json(folder / "about.json", {**about, "owner": owner} if owner else about)
+
+
+def write_metadata(folder: Path, values: dict[str, Any]) -> None:
+    """Change about.json; the caller is `lock_run`.
+
+    Raises:
+        CatDogError: it cannot be written, or was made by a newer program.
+    """
+    path = folder / "about.json"
+    known = files.read_json_object(path)
+    files.check_format_version(path, known, FORMAT)
+    if path.is_dir():
+        files.remove_if_exists(path)
+    whole = {"format": FORMAT, "name": folder.name, "note": "", **known, **values}
+    files.write_json(path, whole)
+
+
+@contextmanager
+def lock_run(run_dir: Path) -> Iterator[Path]:
+    """Be the only page or shell that changes, starts or deletes a run; gives its folder.
+
+    Raises:
+        RunError: there is no such run, or another one is at it for seconds.
+        CatDogError: the disk is full or not writable.
+    """
+    folder = load_run(run_dir).folder
+    end = time.monotonic() + _LOCK_TIMEOUT
+
+    def waiting() -> None:
+        if time.monotonic() > end:
+            raise RunError(
+                "Run '{name}' is being changed by another page or command. Try again.",
+                name=folder.name,
+            )
+
+    with files.wrap_os_errors(folder), locks.hold_path_lock(folder, waiting):
+        yield folder
+
+
+INITIAL_WEIGHTS_FILE = "start.keras"
+"""The file of a run folder that holds the weights to begin with."""
+
+
+def check_warm_start(parent: Run, training: Training, classes: Sequence[str]) -> None:
+    """Raise RunError where a training cannot go on from a run's weights, saying what differs."""
+    if parent.training is None or parent.best_model is None:
+        raise RunError(
+            "Run '{name}' has no model yet. Expected one with a whole epoch to go on from.",
+            name=parent.name or parent.id,
+        )
+    if backbones.TRANSFER in (parent.model, training.model):
+        raise RunError(
+            "A run of model 'transfer' begins with weights of its own. Expected a run of another"
+            " model to go on from. Start 'transfer' anew: its last layer takes seconds."
+        )
+    for what, now, then in (
+        ("model", training.model, parent.training.model),
+        ("network", _network_json(training), _network_json(parent.training)),
+        ("image_size", training.image_size, parent.training.image_size),
+        ("classes", ", ".join(classes), ", ".join(parent.classes)),
+    ):
+        if now != then:
+            raise RunError(
+                "The weights of run '{name}' do not fit: {what} is {now} here and {then} there."
+                " Expected the same. Change it, or start from scratch.",
+                name=parent.name or parent.id,
+                what=what,
+                now=now,
+                then=then,
+            )
+
+
+def _network_json(training: Training) -> str:
+    if training.model != "custom":
+        return ""
+    return (training.network or Network()).model_dump_json()
+
+
+def parent_metadata(parent: Run) -> dict[str, Any]:
+    """What a run remembers of the one it goes on from."""
+    return {"id": parent.id, "name": parent.name, "epoch": parent.best_epoch}
+
+
+def copy_parent_model(parent: Run, folder: Path) -> None:
+    """Put a copy of a run's best model into the folder of one that goes on from it."""
+    assert parent.best_model is not None
+    with files.atomic_replace(folder / INITIAL_WEIGHTS_FILE) as temporary:
+        shutil.copyfile(parent.best_model, temporary)

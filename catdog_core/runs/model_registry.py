@@ -1,11 +1,44 @@
-"""Which model file is meant: a file, a run's best, or the one that comes with the lab. Light."""
+"""The models there are: of runs, the one that comes with the lab, and files from outside.
+
+An imported model is kept with its predictions by digest:
+
+    workspace/guests/<digest>/best.keras     the file as it came, of either kind
+    workspace/guests/<digest>/guest.json     its class names and input scale
+    workspace/guests/<digest>/predictions/   as in a run's folder
+
+The digest is of the file, the names of its classes and the range of its values: the same file with
+another range is another model, since it gives other answers. It stays untrusted: whoever opens it
+has it checked in a process of its own.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.errors import ModelError
-from . import default_model, run_folder
+from ..base import access, files, trash
+from ..base.errors import CatDogError, ModelError
+from . import run_folder
+from .run_folder import Run
+
+DEFAULT_MODEL_NAME = "default"
+"""What the command line and the Predict page call it."""
+
+
+def default_model_folder() -> Path:
+    """Where it lies: a run folder with a model card, ``README.md``."""
+    return files.DEFAULT_MODEL
+
+
+def load_default_run() -> Run | None:
+    """The finished run; None where the assets were left out."""
+    if not (default_model_folder() / "best.keras").is_file():
+        return None
+    return run_folder.load_run(default_model_folder())
 
 
 def find_model_file(model_or_run: Path) -> Path:
@@ -44,6 +77,133 @@ def resolve_run_folder(run: Path) -> Path:
     path = Path(run)
     if not path.is_dir() and path.name == str(path) and (run_folder.runs_folder() / path).is_dir():
         return run_folder.runs_folder() / path
-    if str(path) == default_model.DEFAULT_MODEL_NAME and not path.exists():
-        return default_model.default_model_folder()
+    if str(path) == DEFAULT_MODEL_NAME and not path.exists():
+        return default_model_folder()
     return path
+
+
+FORMAT = 1
+_MODEL_FILE, _METADATA_FILE = "best.keras", "guest.json"
+INPUT_SCALES = ("0..255", "0..1")
+
+
+@dataclass(frozen=True)
+class ImportedModel:
+    """A model from elsewhere and how it is asked.
+
+    `classes` are names in the order of its outputs, `scale` is the range of values it takes, one
+    of `INPUT_SCALES`. `created` is in seconds since 1970.
+    """
+
+    folder: Path
+    name: str
+    classes: tuple[str, ...]
+    scale: str
+    owner: str
+    created: float
+
+    @property
+    def run(self) -> Run:
+        """The guest as what the rooms of predictions know: a run that was never trained here."""
+        return Run(
+            id=self.folder.name,
+            folder=self.folder,
+            status="done",
+            name=self.name,
+            created=self.created,
+            classes=self.classes,
+            owner=self.owner,
+        )
+
+
+def imported_models_folder() -> Path:
+    """Where the guests of this workspace lie."""
+    return files.workspace_folder() / "guests"
+
+
+def register_imported_model(
+    data: bytes, name: str, classes: Sequence[str], scale: str
+) -> ImportedModel:
+    """Keep a model file that was opened safely, and how it is to be asked.
+
+    Args:
+        data: the file's content, `.keras` or `.h5`.
+        name: the file's name.
+        classes: a name for each of its outputs, two for a single unit.
+        scale: one of `INPUT_SCALES`.
+
+    Raises:
+        AccessError: the visitor may not keep anything.
+        ModelError: the names or the range make no sense.
+        CatDogError: the disk is full or not writable.
+    """
+    access.check_permission("run a job")
+    if len(set(classes)) < max(2, len(classes)) or scale not in INPUT_SCALES:
+        raise ModelError(
+            "The model was given the class names {names} and values {scale}. Expected two or more"
+            " different names, and values of {expected}.",
+            names=", ".join(classes),
+            scale=scale,
+            expected=" or ".join(INPUT_SCALES),
+        )
+    told = json.dumps([list(classes), scale]).encode()
+    digest = hashlib.sha256(hashlib.sha256(data).digest() + told).hexdigest()
+    folder = imported_models_folder() / f"file-{digest[:16]}"
+    found = _read_imported_model(folder)
+    if found is not None:
+        return found
+    with files.atomic_directory(folder) as place:
+        files.write_bytes(place / _MODEL_FILE, data)
+        about = {
+            "format": FORMAT,
+            "name": files.truncate_for_display(name),
+            "classes": list(classes),
+            "scale": scale,
+            "owner": access.current_visitor().name,
+            "created": time.time(),
+        }
+        files.write_json(place / _METADATA_FILE, about)
+    return _parse_imported_model(folder)
+
+
+def list_imported_models() -> list[ImportedModel]:
+    """The models from elsewhere that are kept, the newest first; damaged ones are left out."""
+    if not imported_models_folder().is_dir():
+        return []
+    found = [_read_imported_model(folder) for folder in imported_models_folder().iterdir()]
+    return sorted((g for g in found if g), key=lambda guest: guest.created, reverse=True)
+
+
+def find_imported_model(folder: Path) -> ImportedModel | None:
+    """The guest a folder holds, None where it is another kind of folder."""
+    return (
+        _read_imported_model(Path(folder))
+        if Path(folder).parent == imported_models_folder()
+        else None
+    )
+
+
+def remove_imported_model(guest: ImportedModel) -> str:
+    """Move a guest with its answers to the trash; the entry's id there. Raises CatDogError."""
+    access.check_permission("manage run", guest.owner)
+    return trash.move_to_trash("model", guest.name, [guest.folder])
+
+
+def _read_imported_model(folder: Path) -> ImportedModel | None:
+    try:
+        return _parse_imported_model(folder)
+    except (CatDogError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _parse_imported_model(folder: Path) -> ImportedModel:
+    told = files.read_json(folder / _METADATA_FILE, FORMAT)
+    scale = str(told["scale"])
+    return ImportedModel(
+        folder=folder,
+        name=str(told["name"]),
+        classes=tuple(map(str, told["classes"])),
+        scale=scale if scale in INPUT_SCALES else INPUT_SCALES[0],
+        owner=str(told.get("owner", "")),
+        created=files.float_or_default(told.get("created")),
+    )

@@ -1,18 +1,70 @@
-"""The index of a folder of shards, and the tables beside them, read and judged. Light."""
+"""The index of a folder of shards and the tables beside them, and what they hold as values."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
 
 from ..base import bounded_readers, files
-from ..base.errors import CatDogError, DatasetError
+from ..base.errors import CatDogError, DatasetError, PhotoError
 from ..data.datasets import Dataset
+from .shard_images import PartImages, ShardImages
+
+
+@dataclass(frozen=True)
+class PackedDataset:
+    """A folder of shards, and what its index tells.
+
+    `counts` is photos by split; `unreadable` names the files left out, each with its reason;
+    `shards` is how many there are, `bytes` their size on the disk. `hold` keeps a cache entry from
+    being cleared while somebody has it.
+    """
+
+    path: Path
+    size: int
+    classes: tuple[str, ...]
+    counts: dict[str, int]
+    unreadable: list[tuple[str, PhotoError]]
+    shards: int
+    bytes: int
+    hold: FileLock | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of_index(cls, path: Path, index: dict[str, Any]) -> Self:
+        """A folder of shards whose index was read."""
+        told = [(row["file"], row["message"], row["params"]) for row in index["unreadable"]]
+        return cls(
+            path=path,
+            size=int(index["size"]),
+            classes=tuple(index["classes"]),
+            counts={str(split): int(count) for split, count in index["counts"].items()},
+            unreadable=[(str(file), PhotoError(text, **params)) for file, text, params in told],
+            shards=len(index["shards"]),
+            bytes=sum(int(row["bytes"]) for row in index["shards"]),
+        )
+
+
+@dataclass(frozen=True)
+class PhotoSplit:
+    """One split: images (N, S, S, 3) uint8, labels (N,) int64, file names.
+
+    The images lie in memory, or are read from the shards when indexed; see `load`. In their place
+    there may be what a pretrained network sees in them, (N, D) float32; see `features`.
+    """
+
+    images: NDArray[Any] | ShardImages | PartImages
+    labels: NDArray[np.int64]
+    files: list[str]
+    hold: FileLock | None = field(default=None, compare=False, repr=False)
+
 
 FORMAT = 4
 

@@ -38,8 +38,8 @@ from ..base import files, locks
 from ..base.errors import CatDogError, DatasetError
 from ..data.datasets import Dataset
 from . import shard_cache, shard_index, shard_writer
-from .packed import PackedDataset, PhotoSplit
 from .shard_images import ShardImages
+from .shard_index import PackedDataset, PhotoSplit
 
 __all__ = [
     "PackedDataset",

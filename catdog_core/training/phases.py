@@ -16,7 +16,7 @@ import keras
 from .. import runs
 from ..config import Augmentation, Training
 from ..models import backbones, keras_models, transfer
-from ..runs import warm_start
+from ..runs import lifecycle
 from ..runs.run_worker import ProgressReporter, Stopped
 from ..storage.tfrecord import PackedDataset, PhotoSplit
 from . import features
@@ -65,7 +65,7 @@ def plan_phases(
         return _transfer_phases(run, training, packed, train, validation, state)
 
     def build() -> keras.Model:
-        start = run.folder / warm_start.INITIAL_WEIGHTS_FILE if run.parent else None
+        start = run.folder / lifecycle.INITIAL_WEIGHTS_FILE if run.parent else None
         return keras_models.build_initialized(training, run.classes, start)
 
     return [TrainingPhase(training, 0, train, validation, run.augmentation, build)]

@@ -10,8 +10,9 @@ batch are then read where they lie. So memory is bounded by a few batches, whate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from ..augmentation import augment
 from ..base.errors import CatDogError
 from ..config import Augmentation
+from ..storage.shard_images import PartImages
 from ..storage.tfrecord import PhotoSplit
 
 _SHUFFLE_STREAM, _AUGMENT_STREAM = 1, 2  # streams of chance drawn from one seed
@@ -199,3 +201,16 @@ def _build_tf_dataset(
     options = tf.data.Options()
     options.threading.private_threadpool_size = _WORKERS
     return ready.with_options(options)
+
+
+def subset_by_files(photos: PhotoSplit, files: Collection[str]) -> PhotoSplit:
+    """The photos with these file names, in their order; unknown names are passed over."""
+    wanted = set(files)
+    places = np.array([n for n, file in enumerate(photos.files) if file in wanted], np.int64)
+    are_pixels = photos.images.dtype == np.uint8  # not what a network sees in them, which is small
+    return replace(
+        photos,
+        images=PartImages(photos.images, places) if are_pixels else photos.images[places],
+        labels=photos.labels[places],
+        files=[photos.files[place] for place in places],
+    )

@@ -131,7 +131,7 @@ class _Probe:
         from ..data import datasets
         from ..models import keras_models
         from ..storage import tfrecord
-        from . import optimizers, pipeline, subset
+        from . import optimizers, pipeline
 
         training = self.training = parse_settings(Training, asked["training"])
         changes = asked["augmentation"]
@@ -146,7 +146,7 @@ class _Probe:
         )
         if training.train_photos:
             chosen = dataset.subset(training.train_photos, training.seed).items("train")
-            photos = subset.subset_by_files(photos, {item.file for item in chosen})
+            photos = pipeline.subset_by_files(photos, {item.file for item in chosen})
         mixes = augmentation is not None and augmentation.mixes
         shares, classes = mixes or training.label_smoothing > 0, len(dataset.classes)
         self.precision = optimizers.precision_policy(training)

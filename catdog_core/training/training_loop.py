@@ -11,12 +11,12 @@ from .. import runs
 from ..base import files
 from ..base.errors import RunError
 from ..config import schedules
-from ..data import datasets, fingerprint
+from ..data import datasets, edit_log
 from ..models import keras_models, untrusted_models
 from ..runs import run_folder
 from ..runs.run_worker import ProgressReporter, Stopped
 from ..storage import tfrecord
-from . import callbacks, ema, optimizers, phases, pipeline, subset
+from . import callbacks, ema, optimizers, phases, pipeline
 from .phases import TrainingPhase
 
 
@@ -43,7 +43,7 @@ def train_model(run: runs.Run, state: ProgressReporter) -> None:
     validation_photos = tfrecord.load_split(packed, "validation")
     if training.train_photos:
         some = dataset.subset(training.train_photos, training.seed)
-        train_photos = subset.subset_by_files(
+        train_photos = pipeline.subset_by_files(
             train_photos, {item.file for item in some.items("train")}
         )
 
@@ -159,7 +159,7 @@ def _completed_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
 def _load_dataset(run: runs.Run) -> datasets.Dataset:
     # What was decided about the photos since concerns later runs only. A run that came from another
     # lab knows them by another name.
-    found = fingerprint.find_by_fingerprint(run.dataset_fingerprint, run.dataset_id)
+    found = edit_log.find_by_fingerprint(run.dataset_fingerprint, run.dataset_id)
     if found is not None:
         return found
     dataset = datasets.load_dataset(run.dataset_id)

@@ -22,8 +22,7 @@ from pydantic import BaseModel, Field
 
 from ..base import bounded_readers, field_specs, files
 from ..base.errors import SettingsError
-from ..base.field_specs import FieldSpec
-from ..base.fields import Settings
+from ..base.field_specs import FieldSpec, Settings
 from ..config import Augmentation, Network, Training
 
 MAX_RUNS = 500

@@ -18,9 +18,9 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
-from catdog_core.runs import Run, default_model
-from catdog_core.runs import imported_models as guests
-from catdog_core.runs.imported_models import ImportedModel
+from catdog_core.runs import Run, model_registry
+from catdog_core.runs import model_registry as guests
+from catdog_core.runs.model_registry import ImportedModel
 
 from .. import (
     format_text,
@@ -136,7 +136,7 @@ def comparable_models(run: Run) -> list[Run]:
 
 def other_models() -> list[Run]:
     """The models that were not trained here: the one that comes with the lab, uploaded ones."""
-    ready = default_model.load_default_run()
+    ready = model_registry.load_default_run()
     own = [replace(ready, name=t("default, comes with the lab"))] if ready else []
     return [*own, *imported_models()]
 
@@ -151,7 +151,7 @@ def model_title(run: Run) -> str:
 
 def is_default_model(run: Run) -> bool:
     """Whether this is the model that comes with the lab."""
-    return run.folder == default_model.default_model_folder()
+    return run.folder == model_registry.default_model_folder()
 
 
 def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | None:

@@ -16,7 +16,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.export import Exporter, ExportResult, bundle_import, report, usage
 from catdog_core.export.bundle_import import ImportedBundle
 from catdog_core.export.export_cache import ExportCache
-from catdog_core.runs import Run, default_model
+from catdog_core.runs import Run, model_registry
 
 from .. import format_text, gallery, job_fragment, loaders, state, uploads, visitors, widgets
 from ..i18n import N_, escape, language, say, t
@@ -53,7 +53,7 @@ POLL_SECONDS = 0.7
 
 def choose_run() -> Run | None:
     """Let the user choose a run with a model; None, and what to do, where it has none."""
-    ready = default_model.load_default_run()
+    ready = model_registry.load_default_run()
     run = state.choose_run(t("Run"), [ready] if ready else [])
     if run is None:
         return None

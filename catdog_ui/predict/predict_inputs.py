@@ -19,7 +19,7 @@ from catdog_core.base.errors import CatDogError
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
 from catdog_core.imaging import decode
-from catdog_core.runs import default_model
+from catdog_core.runs import model_registry
 
 from .. import format_text, job_fragment, loaders, model_upload, uploads, widgets
 from ..i18n import escape, t
@@ -58,9 +58,9 @@ def choose_model() -> ModelChoice | None:
 
 def _choose_run() -> ModelChoice | None:
     found = {run.id: run for run in runs.list_runs() if run.training and run.best_model}
-    ready = default_model.load_default_run()
+    ready = model_registry.load_default_run()
     if ready is not None:
-        found.setdefault(default_model.DEFAULT_MODEL_NAME, ready)
+        found.setdefault(model_registry.DEFAULT_MODEL_NAME, ready)
     if not found:
         widgets.show_no_model(t("No run has a model yet: one appears with the first whole epoch."))
         return None
@@ -99,7 +99,7 @@ def _choose_run() -> ModelChoice | None:
 
 
 def _run_title(run: runs.Run) -> str:
-    if run.folder == default_model.default_model_folder():
+    if run.folder == model_registry.default_model_folder():
         return t("default, comes with the lab")
     return f"{run.name} · {format_text.format_timestamp(run.created)}"
 

@@ -14,7 +14,7 @@ from catdog_core.base.errors import RunError
 from catdog_core.base.files import truncate_for_display
 from catdog_core.models import backbones
 from catdog_core.runs import Run
-from catdog_core.training import queue_position, tensorboard_export
+from catdog_core.training import tensorboard_export, time_estimate
 
 from .. import captions, charts, format_text, gallery, loaders, visitors, widgets
 from ..i18n import N_, escape, say, t
@@ -384,7 +384,7 @@ _MAX_NAMED = 3
 
 def _queue_text(run: Run) -> str:
     """A run that waits, in a sentence or two of Markdown."""
-    line = queue_position.queue_position(run, runs.list_runs())
+    line = time_estimate.queue_position(run, runs.list_runs())
     if not line.ahead:
         return t("Starting the training process…")
     names = [_format_queued_name(other) for other in line.ahead[:_MAX_NAMED]]

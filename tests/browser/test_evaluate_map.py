@@ -10,7 +10,7 @@ import pytest
 from catdog_core.analysis import embedding, predictions
 from catdog_core.data import datasets
 from catdog_core.imaging import decode
-from catdog_core.runs import default_model
+from catdog_core.runs import model_registry
 
 pytestmark = pytest.mark.browser
 
@@ -37,9 +37,9 @@ def answered(lab):
             second = abs(item.label - (0.9 if number % 10 == 0 else 0.05))
             answers[item.file] = np.array([1 - second, second])
         table = predictions.build_prediction_table(dataset, "validation", answers)
-        model = predictions.digest_model(default_model.default_model_folder() / "best.keras")
+        model = predictions.digest_model(model_registry.default_model_folder() / "best.keras")
         predictions.write_predictions(
-            default_model.default_model_folder(), dataset, "validation", table, model
+            model_registry.default_model_folder(), dataset, "validation", table, model
         )
         rng = np.random.default_rng(0)
         features = rng.normal(size=(len(items), 8)) + [[9 * item.label] + [0] * 7 for item in items]
@@ -53,7 +53,7 @@ def answered(lab):
             8,
         )
         embedding.write_embedding(
-            default_model.default_model_folder(), dataset, "validation", found, model
+            model_registry.default_model_folder(), dataset, "validation", found, model
         )
     lab.choice = {"dataset": dataset.id, "run": "default"}
     return lab

@@ -192,7 +192,7 @@ def without_a_command(lab: Lab) -> dict[str, Any]:
     from catdog_core.analysis import contrast, sweep_table
     from catdog_core.augmentation import presets
     from catdog_core.data import datasets
-    from catdog_core.runs import imported_models
+    from catdog_core.runs import model_registry
     from catdog_core.tuning import groups
 
     found = {group.name: group for group in groups.list_groups()}
@@ -212,7 +212,9 @@ def without_a_command(lab: Lab) -> dict[str, Any]:
             for dataset in sorted(datasets.list_datasets(), key=lambda dataset: dataset.name)
         ],
         "presets": {p.name: p.settings.model_dump(mode="json") for p in presets.list_presets()},
-        "guests": [[g.name, list(g.classes), g.scale] for g in imported_models.list_imported_models()],
+        "guests": [
+            [g.name, list(g.classes), g.scale] for g in model_registry.list_imported_models()
+        ],
         "twin": [[s.id, s.params] for s in contrast.compare_pair(*found["Twin"].runs[:2])],
         "rates": {
             "columns": [[column.name, list(column.values)] for column in rates.columns],

@@ -36,7 +36,7 @@ BASE_LAYOUT: dict[str, Any] = {
     "uirevision": "keep",  # a zoom made by hand survives the next second's figure
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
-    "showlegend": False,  # `legend_html` stands above both charts: plotly's own is cut on a telephone
+    "showlegend": False,  # `legend_html` is above: plotly's own is cut on a telephone
 }
 """The layout that charts share."""
 _AXIS_ENDS = (2, 5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000)

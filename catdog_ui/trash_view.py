@@ -22,7 +22,8 @@ _DELETED, _PROBLEM = "trash_deleted", "trash_said"
 
 
 def remember_deleted(key: str) -> None:
-    """Remember what was deleted last, so that `offer_undo` offers it; fit to be called by callbacks.
+    """Remember what was deleted last, so that `offer_undo` offers it; fit to be called by
+    callbacks.
 
     Args:
         key: the entry's id in the trash.
@@ -121,7 +122,9 @@ def _trash_table(found: list[TrashEntry]) -> None:
 
 def _trash_actions(found: list[TrashEntry]) -> None:
     names = {
-        entry.id: f"{entry.name} · {t(_KIND_NAMES[entry.kind])} · {format_text.format_timestamp(entry.at)}"
+        entry.id: " · ".join(
+            (entry.name, t(_KIND_NAMES[entry.kind]), format_text.format_timestamp(entry.at))
+        )
         for entry in found
     }
     widgets.reset_unknown_choice("trash_chosen", names)

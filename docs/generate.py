@@ -129,7 +129,8 @@ def _fields(model: Any) -> list[str]:
         unit = f" {control.unit}" if control.unit not in ("", "×") else ""
         lines.append(
             f"| `{control.name}` | {_value(control.default)}{unit if control.default else ''}"
-            f" | {_plain(describe_accepted_values(control))}{' or nothing' if control.optional else ''}"
+            f" | {_plain(describe_accepted_values(control))}"
+            f"{' or nothing' if control.optional else ''}"
             f" | {control.label}: {_plain(control.help)}{_typical(control)} |"
         )
     return lines

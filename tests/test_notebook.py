@@ -96,7 +96,8 @@ def executed(path, cwd):
 
 
 def parameters(training):
-    return f"{architecture.count_parameters(architecture.list_training_layers(training)):,} parameters in model.keras"
+    count = architecture.count_parameters(architecture.list_training_layers(training))
+    return f"{count:,} parameters in model.keras"
 
 
 @pytest.mark.parametrize("case", CASES)

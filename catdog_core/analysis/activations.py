@@ -99,7 +99,8 @@ def compute_activations(
     Args:
         predictor: the model.
         photos: at most as many as memory can hold maps of.
-        place: of the layer, as `list_map_layers` tells it; below 0 for the photo as the network gets it.
+        place: of the layer, as `list_map_layers` tells it; below 0 for the photo as the network
+            gets it.
     """
     values = predictor.values(photos)
     if place < 0:

@@ -125,7 +125,8 @@ def layout_embedding(found: Embedding, method: LayoutMethod, seed: int = 0) -> N
 def write_embedding(
     run_dir: Path, dataset: Dataset, split: str, found: Embedding, model: str
 ) -> None:
-    """Keep an embedding beside the answers of a run; `model` is the `predictions.digest_model` of it.
+    """Keep an embedding beside the answers of a run; `model` is the `predictions.digest_model` of
+    it.
 
     Raises:
         CatDogError: the disk is full or not writable.

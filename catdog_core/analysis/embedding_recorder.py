@@ -33,10 +33,10 @@ _MAX_UNSKETCHED = 1 << 17
 class EmbeddingRecorder:
     """A model that is asked as usual, `predictor`, while what its last layer gets is noted.
 
-    Where that is a map of places, its mean over them is taken. More than `MAX_UNPROJECTED` values a photo,
-    as of a network that flattens a large map, are projected by a random matrix of a fixed seed:
-    distances change by a few per cent (Johnson and Lindenstrauss), and memory stays small. Of more
-    than 131,072 values those whose places are the same modulo 65,536 are summed before, with
+    Where that is a map of places, its mean over them is taken. More than `MAX_UNPROJECTED` values a
+    photo, as of a network that flattens a large map, are projected by a random matrix of a fixed
+    seed: distances change by a few per cent (Johnson and Lindenstrauss), and memory stays small. Of
+    more than 131,072 values those whose places are the same modulo 65,536 are summed before, with
     random signs: the matrix would take gigabytes.
     """
 

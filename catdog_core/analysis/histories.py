@@ -82,7 +82,7 @@ def read_history_csv(path: Path) -> list[dict[str, Any]]:
 
 
 def parse_history_csv(path: Path, data: bytes) -> list[dict[str, Any]]:
-    """The content of a CSV file as `read_history_csv` gives it. Raises RunError, naming the file `path`."""
+    """Parse a CSV file's content as `read_history_csv` does. Raises RunError, naming `path`."""
     try:
         if len(data) > MAX_BYTES:
             raise bounded_readers.BoundError("it has more than {most:,} bytes", most=MAX_BYTES)

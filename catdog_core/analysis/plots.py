@@ -265,7 +265,8 @@ def format_transform(drawn: Transform) -> str:
         if is_on
     )
     lines = [
-        f"{_format_rounded(drawn.theta)}°  x {_format_rounded(drawn.shift_x)} px  y {_format_rounded(drawn.shift_y)} px",
+        f"{_format_rounded(drawn.theta)}°  x {_format_rounded(drawn.shift_x)} px"
+        f"  y {_format_rounded(drawn.shift_y)} px",
         f"zoom {drawn.zx:.2f} × {drawn.zy:.2f}  {flips}".rstrip(),
     ]
     others = [

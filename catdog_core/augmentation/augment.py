@@ -5,8 +5,8 @@ Meaning and units are those `ImageDataGenerator` documents. The matrix is the on
 centre, read as a map from a pixel of the result to the pixel it is taken from. Flips join the
 same matrix, so a photo is resampled once; OpenCV does it on uint8. `pixels` does the rest.
 
-The preview draws with `variants`, the training with `batch`; both call `draw` and `apply_transform`. What
-mixes photos with each other, and so changes labels, is `mix`.
+The preview draws with `variants`, the training with `batch`; both call `draw` and
+`apply_transform`. What mixes photos with each other, and so changes labels, is `mix`.
 """
 
 from __future__ import annotations

@@ -134,7 +134,8 @@ def albumentations_code(s: Augmentation, on: Names, seed: int) -> str:
     if s.channel_shift_range:
         steps += [
             "# One number added to all values; stops at 0 and 255, not at the photo's extremes.",
-            f"A.RandomBrightnessContrast({_symmetric_range(s.channel_shift_range, 255)}, (0, 0), p=1),",
+            "A.RandomBrightnessContrast("
+            f"{_symmetric_range(s.channel_shift_range, 255)}, (0, 0), p=1),",
         ]
     if {"brightness_range", "contrast_range", "saturation_range", "hue_range"} & {*on}:
         steps.append(_color_jitter(s))
@@ -173,7 +174,8 @@ def _affine(s: Augmentation) -> str:
     if s.shear_range:
         slant = round(degrees(atan(sin(radians(s.shear_range)))), 2)
         arguments += [
-            f"# Slants as {format_literal(s.shear_range)} degrees do in ImageDataGenerator, which stretches",
+            f"# Slants as {format_literal(s.shear_range)} degrees do in ImageDataGenerator, which"
+            " stretches",
             "# the height besides, by 1 / cosine.",
             f'shear={{"x": {_symmetric_range(slant)}, "y": (0, 0)}},',
         ]
@@ -357,7 +359,8 @@ def _geometric_layers(s: Augmentation) -> list[str]:
     if s.shear_range:
         slant = format_rounded(sin(radians(s.shear_range)))
         steps += [
-            f"# The sine of {format_literal(s.shear_range)} degrees. Slants about the top left corner, not",
+            f"# The sine of {format_literal(s.shear_range)} degrees. Slants about the top left"
+            " corner, not",
             "# the centre, and does not stretch the height as ImageDataGenerator does.",
             f"layers.RandomShear({slant}, **fill),",
         ]

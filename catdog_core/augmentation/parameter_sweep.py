@@ -1,7 +1,7 @@
 """One setting swept from end to end while all others change nothing: what does it do?
 
-Made by `augment.apply_transform` and `mixing.apply_mix`, as the variants and the training photos are; how far
-a sweep goes is read off the setting's own control.
+Made by `augment.apply_transform` and `mixing.apply_mix`, as the variants and the training photos
+are; how far a sweep goes is read off the setting's own control.
 """
 
 from __future__ import annotations

@@ -45,7 +45,8 @@ def termination_signals() -> list[int]:
 def install_handlers() -> None:
     """Have signals end this process in order, from now on; to be called in the main thread.
 
-    A signal that is ignored, as by `nohup`, stays ignored. Until `enable_interrupts` the process ends at once.
+    A signal that is ignored, as by `nohup`, stays ignored. Until `enable_interrupts` the process
+    ends at once.
     """
     global _at_once, _stderr
     _at_once = 1
@@ -145,7 +146,8 @@ def exit_now(text: str = "") -> None:
 
 @contextmanager
 def record_signals() -> Iterator[None]:
-    """Know of signals that other code handles, while the block runs: `received_signal` tells the first.
+    """Know of signals that other code handles, while the block runs: `received_signal` tells the
+    first.
 
     The process ends at the latest after `GRACE_SECONDS`, whatever the handler does.
     """

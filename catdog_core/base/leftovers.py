@@ -1,8 +1,8 @@
 """What a killed process of the lab left behind, removed at the next start.
 
-Temporary files and folders tell in their names which process made them (`processes.maker_tag`). Those
-of a process that lives are never touched, nor those of another user. Where nothing tells the maker,
-as in names of earlier versions, or where it ran on another machine, their age decides.
+Temporary files and folders tell in their names which process made them (`processes.maker_tag`).
+Those of a process that lives are never touched, nor those of another user. Where nothing tells the
+maker, as in names of earlier versions, or where it ran on another machine, their age decides.
 """
 
 from __future__ import annotations

@@ -102,9 +102,8 @@ def _import_records(path: Path, look: bool) -> None:
 def _import_tfds(name: str, look: bool) -> None:
     found = tfds.inspect_tfds_dataset(name)
     counts = ", ".join(f"{n:,} {truncate_for_display(split)}" for split, n in found.counts.items())
-    print(
-        f"{counts or 'photos not counted yet'}; classes: {truncate_for_display(', '.join(found.classes), 300)}"
-    )
+    classes = truncate_for_display(", ".join(found.classes), 300)
+    print(f"{counts or 'photos not counted yet'}; classes: {classes}")
     print(f"{found.size / _MB:,.0f} MB to fetch" if found.size else "Bytes to fetch: not known yet")
     if not look:
         # What the package itself says of its progress is no result.

@@ -69,14 +69,15 @@ def import_run(
         output.print_json({**told, "dataset": found.dataset.id if found.dataset else None})
         return
     print(
-        f"Run {run.folder}: '{truncate_for_display(run.name)}', {len(run.epochs)} epochs, {run.status}"
+        f"Run {run.folder}: '{truncate_for_display(run.name)}',"
+        f" {len(run.epochs)} epochs, {run.status}"
     )
     if run.can_resume and found.dataset:
         print(f"Its photos are here: go on with 'resume {run.id}'.")
     elif run.can_resume:
         print(
-            f"Its photos, '{truncate_for_display(run.dataset_name)}', are not in this workspace. 'resume {run.id}'"
-            " goes on once they are."
+            f"Its photos, '{truncate_for_display(run.dataset_name)}', are not in this workspace."
+            f" 'resume {run.id}' goes on once they are."
         )
 
 

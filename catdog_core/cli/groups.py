@@ -313,7 +313,8 @@ def drive_group(
 def build_group_table(group: Group) -> Table:
     """The runs of a group as a table for the terminal."""
     rest = f", about {group.eta:,.0f} s to go" if group.is_active and group.eta else ""
-    title = f"{truncate_for_display(group.name)}: {group.status}, {group.core_seconds:,.0f} core-seconds{rest}"
+    title = f"{truncate_for_display(group.name)}: {group.status},"
+    title += f" {group.core_seconds:,.0f} core-seconds{rest}"
     columns = ("run", "status", "epochs", "best val_accuracy", "tries", "seconds")
     table = Table(*columns, title=title.replace("[", r"\["), box=None)
     for run in group.runs:

@@ -110,7 +110,8 @@ def predict(
             print(f"{truncate_for_display(row.file, 200)}: {row.error}", file=sys.stderr)
         else:
             print(
-                f"{truncate_for_display(row.file, 200)}: {truncate_for_display(row.label)} {max(row.probabilities):.4f}"
+                f"{truncate_for_display(row.file, 200)}: {truncate_for_display(row.label)}"
+                f" {max(row.probabilities):.4f}"
             )
 
 

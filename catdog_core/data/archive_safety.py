@@ -69,9 +69,9 @@ class ArchiveEntry:
 
     `size` is what it claims, in bytes. `open` gives the content; for some archives only until the
     next entry is asked for. `raw` is the name as bytes where the archive does not declare its
-    encoding; then `path` is a first guess, and `survey_entries` decides for all names together. `mark` is
-    equal for entries of equal content, where the archive tells. `split` and `label` are set where
-    the source knows the class of a photo, whatever the names of its folders.
+    encoding; then `path` is a first guess, and `survey_entries` decides for all names together.
+    `mark` is equal for entries of equal content, where the archive tells. `split` and `label` are
+    set where the source knows the class of a photo, whatever the names of its folders.
     """
 
     path: PurePosixPath

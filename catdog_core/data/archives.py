@@ -1,8 +1,9 @@
 """Plan and store photos from outside: planned first, counted while unpacked, never trusted.
 
 Zips, tars and photos dropped one by one are all lists of entries; what is checked here and in
-`archive_safety` holds for each of them. `plan_entries` understands their true names, and `store_entries` stores
-exactly the photos of that plan under safe names, with a record of the true ones.
+`archive_safety` holds for each of them. `plan_entries` understands their true names, and
+`store_entries` stores exactly the photos of that plan under safe names, with a record of the true
+ones.
 """
 
 from __future__ import annotations
@@ -146,8 +147,8 @@ def plan_entries(
     """Understand the true names of a list of entries: every photo with its class and split.
 
     Args:
-        source: iterated once, and again by `store_entries`. What does not tell which entries have the same
-            content is read.
+        source: iterated once, and again by `store_entries`. What does not tell which entries have
+            the same content is read.
         name: of the dataset, for messages.
         classes: names in label order, where the entries tell their labels.
 

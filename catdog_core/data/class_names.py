@@ -160,7 +160,8 @@ def _shorten_name(name: str, others: Sequence[str]) -> str:
     begin = max(_LEADS, start - 8)
     part = truncate_for_display(name[begin : begin + _AROUND], 4 * _AROUND)
     end = name[max(begin + _AROUND, len(name) - _ENDS) :]
-    return f"{truncate_for_display(name[:_LEADS])}…{part}{'…' + truncate_for_display(end) if end else ''}"
+    last = f"…{truncate_for_display(end)}" if end else ""
+    return f"{truncate_for_display(name[:_LEADS])}…{part}{last}"
 
 
 def _common_prefix_length(first: str, second: str) -> int:

@@ -18,7 +18,8 @@ Progress = Callable[[int, int], None]
 
 
 def edit_photos(dataset_id: str, chosen: Sequence[PhotoEdit]) -> Dataset:
-    """Decide about some photos of a dataset; no file is touched, and `undo_last_edit` takes it back.
+    """Decide about some photos of a dataset; no file is touched, and `undo_last_edit` takes it
+    back.
 
     Raises:
         DatasetError: there is no such dataset, photo, action, split or class, or a split would be
@@ -66,8 +67,8 @@ def resplit(
 ) -> Dataset:
     """Divide a dataset's photos anew, by class and seed; photos that are alike stay on one side.
 
-    Photos of a test folder stay there; what was moved before is divided with the others. `undo_last_edit`
-    takes it back.
+    Photos of a test folder stay there; what was moved before is divided with the others.
+    `undo_last_edit` takes it back.
 
     Args:
         dataset_id: its photos are looked at, unless the health check did already.

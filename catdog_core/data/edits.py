@@ -58,8 +58,8 @@ class Division:
 class DatasetEdit:
     """What was decided at once, and is undone at once: one of the last three.
 
-    `at` is the time, seconds since 1970, `fingerprint_edits` that of the dataset afterwards, `order` the
-    class names in the order of their numbers.
+    `at` is the time, seconds since 1970, `fingerprint_edits` that of the dataset afterwards,
+    `order` the class names in the order of their numbers.
     """
 
     at: float

@@ -118,7 +118,7 @@ def import_entries(
     progress: Progress | None = None,
     classes: Sequence[str] = (),
 ) -> Dataset:
-    """Make a dataset of a list of entries, iterated twice; `classes` as for `archives.plan_entries`."""
+    """Make a dataset of entries, iterated twice; `classes` as for `archives.plan_entries`."""
     title = files.truncate_for_display(" ".join(name.split()) or "photos", 60)
     return datasets.register_dataset(
         _new_dataset_id(title),

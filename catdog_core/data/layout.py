@@ -1,9 +1,9 @@
 """What folders of photos mean: wrappers, splits, classes. One plan for a preview and an import.
 
-`detect_layout` reads a tree of true names and gives a `DatasetPlan`: every photo with its class and split.
-`split_plan` gives it a validation part where the folders have none. Whoever shows a dataset, checks
-it, opens it or unpacks it goes by that plan; nothing is understood a second time from names that
-were made safe.
+`detect_layout` reads a tree of true names and gives a `DatasetPlan`: every photo with its class and
+split. `split_plan` gives it a validation part where the folders have none. Whoever shows a dataset,
+checks it, opens it or unpacks it goes by that plan; nothing is understood a second time from names
+that were made safe.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def group_exact_copies(found: Sequence[PhotoInfo | UnusablePhoto]) -> list[list[
 
 
 def group_similar_photos(found: Sequence[PhotoInfo | UnusablePhoto]) -> list[list[int]]:
-    """Groups of positions of two or more that show the same picture; `group_exact_copies` are among them."""
+    """Group the positions of photos that show the same picture, `group_exact_copies` among them."""
     if not found:
         return []
     blank = np.zeros((duplicates.THUMB_SIDE, duplicates.THUMB_SIDE), np.uint8)  # is like no other

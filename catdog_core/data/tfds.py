@@ -105,7 +105,8 @@ def import_tfds_dataset(
     """Bring a dataset of the package into the workspace; then what was fetched for it goes.
 
     Raises:
-        DatasetError: as `inspect_tfds_dataset`, or it cannot be fetched. What has come so far is kept.
+        DatasetError: as `inspect_tfds_dataset`, or it cannot be fetched. What has come so far is
+            kept.
     """
     found = inspect_tfds_dataset(name)
     tell(PREPARING, 0, 0)

@@ -1,8 +1,8 @@
 """A dataset's folders and files by their true names, whatever they come from: a disk, a list, an
 archive.
 
-Folders beside each other whose names mean the same (`class_names.class_key`) are one folder, at every
-level. Files of one name stay as many as there are.
+Folders beside each other whose names mean the same (`class_names.class_key`) are one folder, at
+every level. Files of one name stay as many as there are.
 """
 
 from __future__ import annotations

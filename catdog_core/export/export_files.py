@@ -1,8 +1,8 @@
 """Runs and models as files for elsewhere. Light; what writes them is imported when it is asked.
 
-As a module it is also the subprocess of `export_in_subprocess`: conversion leaves hundreds of megabytes and much
-chatter in its process, and native code that fails takes it down. None of that may happen to a
-server.
+As a module it is also the subprocess of `export_in_subprocess`: conversion leaves hundreds of
+megabytes and much chatter in its process, and native code that fails takes it down. None of that
+may happen to a server.
 """
 
 from __future__ import annotations

@@ -208,6 +208,7 @@ def render_page(facts: ReportData, say: Translator, language: str, live: bool) -
     if live:
         policy += "; script-src 'unsafe-inline'"
     body = "\n".join(_render_sections(facts, say, live))
+    made_by = say(N_("Made by CatDog Lab from the files of the run; nothing is loaded from a net."))
     return f"""<!doctype html>
 <html lang="{escape(language)}">
 <head>
@@ -226,7 +227,7 @@ def render_page(facts: ReportData, say: Translator, language: str, live: bool) -
 {_render_tiles(report_text.list_tiles(facts, say))}
 </header>
 {body}
-<footer>{_render_paragraph(say(N_("Made by CatDog Lab from the files of the run; nothing is loaded from a net.")))}
+<footer>{_render_paragraph(made_by)}
 </footer>
 </main></body>
 </html>
@@ -429,10 +430,8 @@ def _render_settings(facts: ReportData, say: Translator) -> str:
         changes = report_text.list_augmentation(run, say)
         parts += [(say("Training"), report_text.list_settings(run, say))]
         parts += [(say("Augmentation"), changes)] if changes else []
-    return (
-        told
-        + f'<div class="two settings">{"".join(_render_settings_table(*part) for part in parts)}</div>'
-    )
+    tables = "".join(_render_settings_table(*part) for part in parts)
+    return told + f'<div class="two settings">{tables}</div>'
 
 
 def _render_settings_table(title: str, rows: Sequence[tuple[str, str, bool]]) -> str:

@@ -111,7 +111,8 @@ def find_jpeg_markers(data: bytes, start: int = 0) -> NDArray[np.uint8]:
 
 
 def decode_plainest_jpeg(data: bytes, at_least: int | None, limit: int) -> NDArray[np.uint8] | None:
-    """As `decode_plain_jpeg`, but without Pillow's reading the file's head, which takes a tenth of the time.
+    """As `decode_plain_jpeg`, but without Pillow's reading the file's head, which takes a tenth of
+    the time.
 
     Only files are taken whose head holds nothing but what every JPEG holds, as cameras, programs
     and websites write most.

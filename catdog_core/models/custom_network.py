@@ -11,7 +11,8 @@ from ..config.network import Network
 
 
 def build(network: Network, image_size: int, units: int, name: str) -> keras.Model:
-    """Build it, untrained; the settings were found possible before, see `network_table.list_sequential_layers`.
+    """Build it, untrained; the settings were found possible before, see
+    `network_table.list_sequential_layers`.
 
     Args:
         network: the settings.

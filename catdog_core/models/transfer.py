@@ -222,7 +222,7 @@ def read_torch_weights(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
 
 
 def parse_torch_weights(data: bytes, name: str = "weights") -> dict[str, NDArray[Any]]:
-    """Read the tensors of a file's content; see `read_torch_weights`, which checks that it is the known one."""
+    """Read the tensors of a file's content, which `read_torch_weights` has checked."""
     file = io.BytesIO(data)
     try:
         if (_unpickle(file)[0], _unpickle(file)[0]) != (_TORCH_MAGIC, _TORCH_PROTOCOL):

@@ -111,7 +111,7 @@ _INNER_CLASSES = _name_set(
     " __keras_tensor__ __tensor__ __numpy__ __tuple__ __typespec__ __ellipsis__ __slice__ slice"
 )
 ALLOWED_CLASSES = ALLOWED_LAYERS | _ALLOWED_PARTS | _INNER_CLASSES
-"""Every class name a configuration may hold in a module of Keras, beside `ALLOWED_PRECISION_CLASSES`."""
+"""Class names a configuration may hold in a module of Keras, besides precision classes."""
 OPERATIONS_MODULE = "keras.src.ops."
 """Where Keras keeps what ``x / 255`` on a symbolic tensor becomes; all of it only calculates."""
 

@@ -106,7 +106,8 @@ def remove_unreferenced(in_use: Collection[str]) -> int:
 
 
 def hold_entry(path: Path) -> FileLock | None:
-    """Mark an entry as in use for as long as the value lives; call it inside `locks.hold_path_lock`.
+    """Mark an entry as in use for as long as the value lives; call it inside
+    `locks.hold_path_lock`.
 
     None for an entry on a disk that knows no locks or may not be written.
     """

@@ -60,7 +60,7 @@ class LearningRateSchedule(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self, training: Training, steps: int, epochs: list[dict[str, Any]], first: int = 0
     ) -> None:
-        """Take the rows of whole epochs, to which `CheckpointSaver` adds, and where the schedule begins."""
+        """Take the rows of completed epochs and where the schedule begins."""
         super().__init__()
         last = training.epochs - first
         self.training = training.model_copy(update={"epochs": last})

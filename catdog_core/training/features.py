@@ -121,7 +121,7 @@ def compile_forward(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def _forward_batch(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uint8]) -> Features:
-    """Features of at most `BATCH_SIZE` photos; the batch is filled up, so that sums always agree."""
+    """Features of at most `BATCH_SIZE` photos; the batch is padded, so that sums always agree."""
     whole = np.zeros((BATCH_SIZE, *images.shape[1:]), np.float32)
     whole[: len(images)] = images
     found: Features = np.asarray(run(tf.constant(whole)), np.float32)[: len(images)]

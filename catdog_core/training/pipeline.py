@@ -62,8 +62,8 @@ def training_batches(
         balanced: give each photo a weight that makes its class as heavy as any other.
 
     Yields:
-        images (B, S, S, 3) float32 0..255, labels as `encode_labels` shapes them, and where `balanced`,
-        weights (B,) float32.
+        images (B, S, S, 3) float32 0..255, labels as `encode_labels` shapes them, and where
+        `balanced`, weights (B,) float32.
     """
     count = len(photos.labels)
     mixes = augmentation is not None and augmentation.mixes

@@ -3,8 +3,9 @@
 A group is nothing but its runs, each of which names it in its about.json, so it outlives server and
 machine. Its runs train in one of two ways:
 
-- One after another (`start_group`): when a run ends, its own process starts the next one (`start_next_run`).
-  Stopping the run that trains stops the group; a file `stop_group` in a run that waits keeps it waiting.
+- One after another (`start_group`): when a run ends, its own process starts the next one
+  (`start_next_run`). Stopping the run that trains stops the group; a file `stop_group` in a run
+  that waits keeps it waiting.
 - As trials of Ray Tune (`start_driver`), by a driver in a process of its own, here or on a cluster.
   Ray only decides when and where they train. What there is of it beside the runs:
 

@@ -242,9 +242,8 @@ def show_labels(who: LearnerContext) -> None:
         else t("Not the alphabetical order: you, or the folder's record, have set another one.")
     )
     st.caption(told)
-    st.code(
-        f"flow_from_directory(folder, classes={[truncate_for_display(name, 40) for name in names[:10]]})"
-    )
+    shown = [truncate_for_display(name, 40) for name in names[:10]]
+    st.code(f"flow_from_directory(folder, classes={shown})")
 
 
 def show_class_modes(who: LearnerContext) -> None:

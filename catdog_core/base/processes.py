@@ -81,7 +81,7 @@ def register_child(process: subprocess.Popen[Any]) -> None:
 
 
 def end_child(process: subprocess.Popen[Any]) -> None:
-    """Kill a child started with `process_group_options` and all it has started; wait for its end."""
+    """Kill a child of `process_group_options` and all that it has started; wait for its end."""
     with suppress(OSError):
         if hasattr(os, "killpg"):
             # Its number is its own until it was waited for, and so is that of its group.

@@ -109,7 +109,7 @@ def _warps(pixels: Photo) -> dict[str, Peer]:
     change = peers.albumentations()
     if change is not None:
         found["albumentations"] = lambda part: np.stack([change(image) for image in part])
-    found[WARP] = lambda part: augment.batch(part, NOTES, rng)
+    found[WARP] = lambda part: augment.augment_batch(part, NOTES, rng)
     return {name: Peer(_over(parts, do), len(parts) * BATCH) for name, do in found.items()}
 
 
@@ -165,7 +165,7 @@ def _limits(paths: Sequence[Path], pixels: Photo) -> dict[str, Peer]:
     found: dict[str, tuple[Sequence[Any], Callable[[Any], object]]] = {
         "files read": (paths, decode.read_photo_bytes),
         "Pillow decodes, reduced": (data, _pillow),
-        "images.decode, reduced": (data, lambda each: decode.decode(each, SIZE)),
+        "images.decode, reduced": (data, lambda each: decode.decode_photo(each, SIZE)),
         "images.load: decoded and fitted": (data, lambda each: decode.decode_and_fit(each, SIZE)),
     }
     limits = {name: Peer(_on_threads(do, work), len(work)) for name, (work, do) in found.items()}

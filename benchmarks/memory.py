@@ -77,7 +77,9 @@ def draw(root: Path, count: int) -> None:
         if number < 10:
             folder.mkdir(parents=True, exist_ok=True)
         patches = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        (folder / f"{number:06d}.jpg").write_bytes(decode.encode_photo(decode.fit(patches, SIZE)))
+        (folder / f"{number:06d}.jpg").write_bytes(
+            decode.encode_photo(decode.resize_photo(patches, SIZE))
+        )
 
 
 def in_own_process(phase: str, root: Path, packed: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def variants(folder: Path | None) -> None:
     warping, encoding, both, figures = [], [], [], []
     for seed in range(-2, _ROUNDS):  # the rounds below 0 warm up
         start = time.perf_counter()
-        made = augment.variants(photo, peers.NOTES, COUNT, abs(seed))
+        made = augment.make_variants(photo, peers.NOTES, COUNT, abs(seed))
         middle = time.perf_counter()
         for image, _ in made:
             decode.encode_photo(image)

@@ -392,7 +392,7 @@ def photo_cases(home: Path) -> Cases:
     def read(data: bytes) -> Any:
         with contextlib.suppress(Exception):
             image_header.read_image_header(data)
-        return decode.decode(data).shape
+        return decode.decode_photo(data).shape
 
     def directory(count: int, start: int, size: int) -> bytes:
         rows = (struct.pack(">HHII", 1000 + n, 7, size, 8) for n in range(count))

@@ -79,14 +79,17 @@ def test_drawn_values_fill_their_documented_ranges_evenly():
 
 
 def test_settings_that_are_off_change_nothing(photo):
-    for image, _ in augment.variants(photo, NO_AUGMENTATION, count=3):
+    for image, _ in augment.make_variants(photo, NO_AUGMENTATION, count=3):
         assert np.array_equal(image, photo)
 
 
 def test_variants_repeat_by_seed_and_more_keeps_the_first(photo):
-    few, many = augment.variants(photo, EVERYTHING, 2), augment.variants(photo, EVERYTHING, 20)
+    few, many = (
+        augment.make_variants(photo, EVERYTHING, 2),
+        augment.make_variants(photo, EVERYTHING, 20),
+    )
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(few, many, strict=False))
-    other = augment.variants(photo, EVERYTHING, 2, seed=1)
+    other = augment.make_variants(photo, EVERYTHING, 2, seed=1)
     assert not np.array_equal(few[0][0], other[0][0])
 
 
@@ -102,7 +105,8 @@ def test_preview_and_training_share_the_transform(photo):
     rng = np.random.default_rng(5)
     drawn = augment.sample_transform(EVERYTHING, (150, 150), np.random.default_rng(5))
     assert np.array_equal(
-        augment.batch(photo[None], EVERYTHING, rng)[0], augment.apply_transform(photo, drawn)
+        augment.augment_batch(photo[None], EVERYTHING, rng)[0],
+        augment.apply_transform(photo, drawn),
     )
 
 

@@ -215,7 +215,7 @@ def test_a_model_answers_for_each_variant(monkeypatch):
         best_model = "best.keras"
 
     monkeypatch.setattr(augment_panels, "_chosen_run", Chosen)
-    monkeypatch.setattr(augment_panels.loaders, "predictor", lambda path: Model())
+    monkeypatch.setattr(augment_panels.loaders, "load_predictor", lambda path: Model())
     photo = np.zeros((150, 150, 3), np.uint8)
     asked = augment_panels.ask_model(VariantSet([photo] * 20, [], [""] * 20), photo)
     assert asked.answers[0] == "cats 86%" and asked.answers[-1] == "dogs 90%"

@@ -38,7 +38,7 @@ def test_files_of_millions_of_parts_cost_little(tmp_path):
 def test_a_file_of_too_many_parts_is_refused_unread(name, monkeypatch):
     data = strange_photos.many_parts(1_000_000)[name]
     monkeypatch.setattr(Image, "open", None)
-    for read in (decode.decode, image_header.read_image_header):
+    for read in (decode.decode_photo, image_header.read_image_header):
         with pytest.raises(PhotoError, match=r"parts|a part of"):
             read(data)
 
@@ -48,7 +48,7 @@ def test_ordinary_photos_have_few_parts(tmp_path):
         format_guard.check_part_count(data)
         (tmp_path / name).write_bytes(data)
         assert decode.read_dimensions(tmp_path / name) in ((60, 45), (45, 60))
-        assert decode.decode(data).shape[2] == 3
+        assert decode.decode_photo(data).shape[2] == 3
 
 
 def test_other_limits_hold_for_photos(set_limits):
@@ -56,15 +56,15 @@ def test_other_limits_hold_for_photos(set_limits):
     for limit in ({"photo_pixels": 2699}, {"photo_bytes": len(photo) - 1}):
         set_limits(**limit)
         with pytest.raises(PhotoError, match="Expected at most"):
-            decode.decode(photo)
+            decode.decode_photo(photo)
     set_limits(photo_pixels=2700, photo_bytes=len(photo))
-    assert decode.decode(photo).shape == (45, 60, 3)
+    assert decode.decode_photo(photo).shape == (45, 60, 3)
 
 
 def test_the_largest_tiles_of_a_tiff_are_no_flood(tmp_path):
     buffer = tmp_path / "a.tif"
     Image.fromarray(np.zeros((2000, 2000), np.uint8)).save(buffer, tiffinfo={278: 1})
-    assert decode.decode(buffer.read_bytes()).shape == (2000, 2000, 3)
+    assert decode.decode_photo(buffer.read_bytes()).shape == (2000, 2000, 3)
 
 
 HITS = {
@@ -76,7 +76,7 @@ HITS = {
 
 @pytest.mark.parametrize("name", HITS)
 def test_what_once_got_through_is_refused(name):
-    for read in (decode.decode, image_header.read_image_header):
+    for read in (decode.decode_photo, image_header.read_image_header):
         with pytest.raises(PhotoError):
             read(HITS[name])
 
@@ -85,7 +85,7 @@ def test_what_once_got_through_is_refused(name):
 def test_a_picture_of_one_endless_row_is_refused(tmp_path, size):
     Image.new("L", size).save(tmp_path / "a.png")
     with pytest.raises(PhotoError, match="sides of at most 65,535"):
-        decode.decode((tmp_path / "a.png").read_bytes())
+        decode.decode_photo((tmp_path / "a.png").read_bytes())
 
 
 def test_the_head_of_a_png_is_read_without_its_pixels(monkeypatch):

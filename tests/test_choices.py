@@ -27,7 +27,7 @@ def plain(workspace, demo, tmp_path):
         (tmp_path / "set" / name).mkdir(parents=True)
         for path in sorted(demo.glob(f"*/{name}/*.jpg")):
             shutil.copy(path, tmp_path / "set" / name / f"{path.parts[-3]}-{path.name}")
-    photo = decode.decode((tmp_path / "set/cats/train-cat.0000.jpg").read_bytes())
+    photo = decode.decode_photo((tmp_path / "set/cats/train-cat.0000.jpg").read_bytes())
     (tmp_path / "set/cats/copy.jpg").write_bytes(decode.encode_photo(photo, quality=40))
     return datasets.open_folder(tmp_path / "set")
 
@@ -223,7 +223,7 @@ def test_a_test_folder_stays_and_no_second_test_is_taken(workspace, demo, tmp_pa
     shutil.copytree(demo, tmp_path / "set")
     shutil.copytree(demo / "validation", tmp_path / "set" / "test")
     for path in (tmp_path / "set/test").rglob("*.jpg"):  # other bytes, other pictures
-        photo = decode.decode(path.read_bytes())
+        photo = decode.decode_photo(path.read_bytes())
         path.write_bytes(decode.encode_photo(np.rot90(photo).copy()))
     opened = datasets.open_folder(tmp_path / "set")
     with pytest.raises(DatasetError, match="has a test folder"):

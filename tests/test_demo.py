@@ -43,7 +43,7 @@ def test_counts_are_totals_and_names_are_those_of_the_notes(tmp_path):
 def test_photos_have_the_size_asked_for(tmp_path):
     datasets.make_demo(tmp_path, train=2, validation=2, size=77)
     for path in tmp_path.rglob("*.jpg"):
-        assert decode.decode(path.read_bytes()).shape == (77, 77, 3)
+        assert decode.decode_photo(path.read_bytes()).shape == (77, 77, 3)
 
 
 def test_no_two_photos_are_the_same(request):

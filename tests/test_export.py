@@ -102,7 +102,7 @@ def _run(code, folder):
 
 def test_the_lines_for_several_classes_name_the_likeliest(tmp_path, photo):
     made = make_model_file(tmp_path, "notes", ("cats", "dogs", "owls"))
-    images_ = decode.encode_photo(decode.decode(photo.read_bytes()))
+    images_ = decode.encode_photo(decode.decode_photo(photo.read_bytes()))
     (tmp_path / "photo.jpg").write_bytes(images_)
     out = _run(usage.build_usage_code("keras", str(made), ("cats", "dogs", "owls"), 64), tmp_path)
     shares = [float(x) for x in re.findall(r"[\d.]+(?:e-\d+)?", out)]

@@ -34,7 +34,7 @@ def sheet(kind="png", count=3, **more):
     """The bytes of a contact sheet."""
     file = io.BytesIO()
     plots.write_contact_sheet(
-        augment.variants(PHOTO, Augmentation(), count), file, kind=kind, **more
+        augment.make_variants(PHOTO, Augmentation(), count), file, kind=kind, **more
     )
     return file.getvalue()
 
@@ -49,7 +49,10 @@ def inches(figure, text):
 @pytest.mark.parametrize("settings", [PRESETS["notes"], PRESETS["strong"], EVERYTHING])
 @pytest.mark.parametrize("count", [1, 7, 20, 61])
 def test_every_caption_stands_whole_under_its_variant(drawn, tmp_path, settings, count):
-    variants, mixes = augment.variants(PHOTO, settings, count), [Mix(0.3, (0, 0, 9, 9))] * count
+    variants, mixes = (
+        augment.make_variants(PHOTO, settings, count),
+        [Mix(0.3, (0, 0, 9, 9))] * count,
+    )
     plots.write_contact_sheet(variants, tmp_path / "sheet.png", mixes=mixes)
     (figure,) = drawn
     figure.canvas.draw()
@@ -68,7 +71,7 @@ def test_every_caption_stands_whole_under_its_variant(drawn, tmp_path, settings,
 def test_a_head_shows_the_originals_and_a_title_of_any_length(drawn, tmp_path):
     for title in ("short", plots.describe_augmentation(EVERYTHING), "a" * 900):
         plots.write_contact_sheet(
-            augment.variants(PHOTO, Augmentation(), 1),
+            augment.make_variants(PHOTO, Augmentation(), 1),
             tmp_path / "sheet.png",
             originals=[PHOTO, PHOTO],
             title=title,
@@ -114,7 +117,7 @@ def test_a_caption_leaves_out_what_changes_no_value():
 
 def test_mixed_variants_tell_the_shares_of_both_photos(drawn, tmp_path):
     mixes = [Mix(0.7), Mix(0.25, (0, 0, 130, 130))]
-    variants = augment.variants(PHOTO, NO_AUGMENTATION, 2)
+    variants = augment.make_variants(PHOTO, NO_AUGMENTATION, 2)
     plots.write_contact_sheet(variants, tmp_path / "sheet.png", mixes=mixes)
     told = [text.get_text().splitlines()[-1] for text in drawn[0].axes[0].texts if text.get_text()]
     assert told == ["MixUp 70 : 30 %", "CutMix 25 : 75 %"]
@@ -132,7 +135,7 @@ def test_a_settings_line_tells_what_changes_something():
 
 
 def test_many_variants_make_a_wider_picture_and_more_pages(drawn, tmp_path):
-    variants = augment.variants(np.full((8, 8, 3), 90, np.uint8), NO_AUGMENTATION, 200)
+    variants = augment.make_variants(np.full((8, 8, 3), 90, np.uint8), NO_AUGMENTATION, 200)
     plots.write_contact_sheet(variants, tmp_path / "sheet.png")
     assert [len(figure.axes[0].images) for figure in drawn] == [200]
     assert max(drawn[0].get_size_inches() * drawn[0].dpi) < 2**14
@@ -158,7 +161,7 @@ def test_a_title_may_hold_any_sign():
 
 
 def test_a_file_is_written_by_its_extension_else_as_png(tmp_path):
-    variants = augment.variants(PHOTO, Augmentation(), 1)
+    variants = augment.make_variants(PHOTO, Augmentation(), 1)
     for name, head in (
         ("a.pdf", b"%PDF"),
         ("a.png", b"\x89PNG"),

@@ -113,7 +113,7 @@ def drawn(demo, tmp_path):
 
 
 def changed_copy(source, target):
-    photo = images.decode(source.read_bytes())
+    photo = images.decode_photo(source.read_bytes())
     target.write_bytes(
         images.encode_photo(cv2.resize(photo[1:-1, 1:-1, ::1], (70, 60)), quality=60)
     )
@@ -216,8 +216,10 @@ def test_an_excluded_photo_is_found_no_more(workspace, drawn):
 def test_a_second_check_decodes_only_what_changed(workspace, drawn, monkeypatch):
     first = audit.audit_dataset(datasets.open_folder(drawn))
     (drawn / CAT).write_bytes(photo(3))
-    decoded, decode = [], images.decode
-    monkeypatch.setattr(images, "decode", lambda *a, **k: decoded.append(1) or decode(*a, **k))
+    decoded, decode = [], images.decode_photo
+    monkeypatch.setattr(
+        images, "decode_photo", lambda *a, **k: decoded.append(1) or decode(*a, **k)
+    )
     assert audit.audit_dataset(datasets.open_folder(drawn)) == first == []
     assert len(decoded) == 1
 

@@ -156,7 +156,7 @@ def test_a_group_under_two_labels_is_settled_by_naming_the_class(folder):
 
 
 def test_of_copies_the_largest_stays(folder):
-    photo = decode.decode((folder / TRAIN).read_bytes())
+    photo = decode.decode_photo((folder / TRAIN).read_bytes())
     large = np.repeat(np.repeat(photo, 2, axis=0), 2, axis=1)
     (folder / "train/cats/large.png").write_bytes(decode.encode_photo(large, "png"))
     app = page(folder)

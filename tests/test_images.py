@@ -31,7 +31,7 @@ def scene():
 
 @pytest.mark.parametrize("kind", decode.FORMATS)
 def test_every_promised_format_is_read(scene, kind):
-    photo = decode.decode(saved(scene, kind))
+    photo = decode.decode_photo(saved(scene, kind))
     assert (photo.shape, photo.dtype) == ((40, 60, 3), np.uint8)
     assert photo[5, 30, 0] > 200
     assert photo[35, 30, 2] > 200
@@ -41,28 +41,28 @@ def test_every_promised_format_is_read(scene, kind):
 def test_every_mode_becomes_rgb(scene, mode):
     grey = mode == "I;16"
     image = Image.fromarray(np.full((40, 60), 30_000, np.uint16)) if grey else scene.convert(mode)
-    photo = decode.decode(saved(image, "TIFF"))
+    photo = decode.decode_photo(saved(image, "TIFF"))
     assert photo.shape == (40, 60, 3)
     assert 0 < photo.mean() < 255
 
 
 def test_sixteen_bit_grey_keeps_its_tone():
     deep = Image.fromarray(np.full((4, 4), 32_768, np.uint16))
-    assert decode.decode(saved(deep)).tolist() == [[[128] * 3] * 4] * 4
+    assert decode.decode_photo(saved(deep)).tolist() == [[[128] * 3] * 4] * 4
 
 
 def test_transparency_is_laid_on_white():
     clear = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
-    assert decode.decode(saved(clear)).min() == 255
+    assert decode.decode_photo(saved(clear)).min() == 255
 
 
 def test_the_first_frame_of_an_animation_is_taken(scene):
     data = saved(scene, "GIF", save_all=True, append_images=[scene.rotate(180)])
-    assert decode.decode(data)[5, 30, 0] > 200
+    assert decode.decode_photo(data)[5, 30, 0] > 200
 
 
 def test_a_large_jpeg_is_decoded_smaller_but_never_below_the_wish():
-    photo = decode.decode(saved(Image.new("RGB", (1600, 1200)), "JPEG"), at_least=150)
+    photo = decode.decode_photo(saved(Image.new("RGB", (1600, 1200)), "JPEG"), at_least=150)
     assert 150 <= min(photo.shape[:2]) < 600
 
 
@@ -72,7 +72,7 @@ def slowly(monkeypatch, data, at_least):
         patch.setattr(jpeg, "decode_plain_jpeg", lambda *_: None)
         patch.setattr(jpeg, "decode_plainest_jpeg", lambda *_: None)
         try:
-            return decode.decode(data, at_least)
+            return decode.decode_photo(data, at_least)
         except PhotoError:
             return None
 
@@ -157,16 +157,16 @@ def test_damage_ends_the_quick_ways_as_it_ends_the_usual_one(texture, monkeypatc
 def test_fit_makes_squares_and_averages_when_it_shrinks():
     stripes = np.zeros((300, 400, 3), np.uint8)
     stripes[:, ::2] = 255
-    small = decode.fit(stripes, 50)
+    small = decode.resize_photo(stripes, 50)
     assert small.shape == (50, 50, 3)
     assert abs(small.astype(int) - 127).max() < 20
-    assert decode.fit(small, 80).shape == (80, 80, 3)
+    assert decode.resize_photo(small, 80).shape == (80, 80, 3)
 
 
 @pytest.mark.parametrize("size", [290, 220, 150, 110, 100, 70])
 def test_fit_shrinks_nearly_as_whole_areas_would(texture, size):
     exact = cv2.resize(np.asarray(texture), (size, size), interpolation=cv2.INTER_AREA)
-    difference = np.abs(decode.fit(np.asarray(texture), size).astype(int) - exact)
+    difference = np.abs(decode.resize_photo(np.asarray(texture), size).astype(int) - exact)
     assert difference.mean() < 4  # of noise; of photographs it is 0.8
 
 
@@ -181,19 +181,19 @@ def test_fit_shrinks_nearly_as_whole_areas_would(texture, size):
 )
 def test_what_is_no_photo_is_refused_in_a_sentence(data, words):
     with pytest.raises(PhotoError, match=words):
-        decode.decode(data)
+        decode.decode_photo(data)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
 def test_a_truncated_photo_is_refused(scene, kind):
     data = saved(scene.resize((300, 200)), kind)
     with pytest.raises(PhotoError, match="damaged or incomplete"):
-        decode.decode(data[: len(data) // 2])
+        decode.decode_photo(data[: len(data) // 2])
 
 
 def test_a_picture_beyond_the_pixel_limit_is_refused_unread():
     with pytest.raises(PhotoError, match=r"81,000,000|9,000 × 9,000"):
-        decode.decode(saved(Image.new("1", (9_000, 9_000))))
+        decode.decode_photo(saved(Image.new("1", (9_000, 9_000))))
 
 
 def test_files_are_read_in_order_and_a_bad_one_is_told(scene, tmp_path):
@@ -236,7 +236,7 @@ def test_every_collected_photo_ends_as_its_manifest_says(bad_inputs):
     for row in rows:
         data = (bad_inputs / "files" / row["file"]).read_bytes()
         try:
-            accepted = decode.decode(data, at_least=150).ndim == 3
+            accepted = decode.decode_photo(data, at_least=150).ndim == 3
         except CatDogError:
             accepted = False
         expected = {True: "accept", False: "reject"}[accepted]

@@ -11,7 +11,8 @@ from catdog_core.imaging import decode
 @pytest.fixture(scope="module")
 def pictures(demo):
     return [
-        decode.decode(item.path.read_bytes()) for item in datasets.scan_folder(demo).items("train")
+        decode.decode_photo(item.path.read_bytes())
+        for item in datasets.scan_folder(demo).items("train")
     ]
 
 
@@ -27,7 +28,7 @@ def turned(photo):
 
 COPIES = {
     "smaller": smaller,
-    "recompressed": lambda photo: decode.decode(decode.encode_photo(photo, quality=20)),
+    "recompressed": lambda photo: decode.decode_photo(decode.encode_photo(photo, quality=20)),
     "brighter": lambda photo: cv2.add(photo, (40, 40, 40, 0)),
     "grey": lambda photo: np.repeat(photo.mean(axis=2, keepdims=True).astype(np.uint8), 3, 2),
     "cropped": lambda photo: photo[1:-1, 1:-1],

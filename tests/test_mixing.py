@@ -19,7 +19,7 @@ def batch():
 
 @pytest.mark.parametrize("settings", [{"mixup_alpha": 1.0}, {"cutmix_alpha": 1.0}])
 def test_labels_are_mixed_in_the_shares_of_the_pixels(batch, settings):
-    images, labels = augment.mix(*batch, Augmentation(**settings), np.random.default_rng(0))
+    images, labels = augment.mix_batch(*batch, Augmentation(**settings), np.random.default_rng(0))
     assert images.dtype == np.uint8 and images.shape == batch[0].shape
     white = images.mean(axis=(1, 2, 3)) / 255
     assert np.abs(white - labels[:, 1]).max() < 0.005
@@ -28,8 +28,8 @@ def test_labels_are_mixed_in_the_shares_of_the_pixels(batch, settings):
 
 
 def test_mixup_blends_and_cutmix_keeps_every_pixel_whole(batch):
-    blended, _ = augment.mix(*batch, Augmentation(mixup_alpha=1.0), np.random.default_rng(1))
-    cut, _ = augment.mix(*batch, Augmentation(cutmix_alpha=1.0), np.random.default_rng(1))
+    blended, _ = augment.mix_batch(*batch, Augmentation(mixup_alpha=1.0), np.random.default_rng(1))
+    cut, _ = augment.mix_batch(*batch, Augmentation(cutmix_alpha=1.0), np.random.default_rng(1))
     assert ((blended > 0) & (blended < 255)).any()
     assert set(np.unique(cut)) == {0, 255}
 
@@ -51,15 +51,15 @@ def test_shares_follow_the_beta_distribution():
 
 
 def test_off_changes_nothing_and_the_same_chance_gives_the_same_batch(batch):
-    images, labels = augment.mix(*batch, Augmentation(), np.random.default_rng(4))
+    images, labels = augment.mix_batch(*batch, Augmentation(), np.random.default_rng(4))
     assert images is batch[0] and labels is batch[1]
     settings = Augmentation(mixup_alpha=0.2, cutmix_alpha=0.2)
-    one, two = (augment.mix(*batch, settings, np.random.default_rng(5)) for _ in range(2))
+    one, two = (augment.mix_batch(*batch, settings, np.random.default_rng(5)) for _ in range(2))
     assert np.array_equal(one[0], two[0]) and np.array_equal(one[1], two[1])
 
 
 def test_class_numbers_are_refused_with_what_is_expected(batch):
     with pytest.raises(SettingsError, match=r"Expected labels of shape \(20, classes\)"):
-        augment.mix(
+        augment.mix_batch(
             batch[0], np.arange(20) % 2, Augmentation(mixup_alpha=1), np.random.default_rng()
         )

@@ -99,7 +99,7 @@ EXACT += ("tiff", "tiff lzw", "tiff xmp")
 def sizes(data, path):
     """As decoded, whole and small; as told by each reader of heads: widths and heights."""
     path.write_bytes(data)
-    whole, small = decode.decode(data), decode.decode(data, 150)
+    whole, small = decode.decode_photo(data), decode.decode_photo(data, 150)
     told = decode.read_dimensions(path), image_header.read_image_header(data).shown_size
     return [photo.shape[1::-1] for photo in (whole, small)] + list(told)
 
@@ -113,7 +113,7 @@ def test_size_and_pixels_follow_the_mark(way, mark, tmp_path):
     assert sizes(data, tmp_path / "photo") == [expected] * 4
     if way in EXACT:
         upright = scene().transpose(TURNS[mark]) if mark in TURNS else scene()
-        assert np.array_equal(decode.decode(data), np.asarray(upright))
+        assert np.array_equal(decode.decode_photo(data), np.asarray(upright))
 
 
 def entry(kind, count, value):
@@ -153,4 +153,4 @@ def test_an_odd_tag_of_a_tiff_counts_alike_for_size_and_pixels(kind, tmp_path):
 def test_turning_a_photo_takes_no_second_copy(monkeypatch):
     data = saved("PNG", exif=exif(6))
     monkeypatch.setattr(np, "ascontiguousarray", None)
-    assert decode.decode(data).flags.c_contiguous
+    assert decode.decode_photo(data).flags.c_contiguous

@@ -66,13 +66,15 @@ def test_what_would_take_too_much_is_refused_at_any_size_asked(name, monkeypatch
     monkeypatch.setattr(Image.Image, "load", None)
     for at_least in (None, 150):
         with pytest.raises(PhotoError, match=r"MB of memory to decode"):
-            decode.decode(data, at_least)
+            decode.decode_photo(data, at_least)
 
 
 def test_the_same_kinds_are_read_where_they_are_smaller():
     for factors, kind in ((FULL_FACTORS, 0xC2), (HALVED, 0xC0), (INKS, 0xC9)):
         assert (
-            decode.decode(flat_jpeg(900, 700, factors, kind, each=True and kind != 0xC2)).shape[2]
+            decode.decode_photo(
+                flat_jpeg(900, 700, factors, kind, each=True and kind != 0xC2)
+            ).shape[2]
             == 3
         )
 
@@ -80,7 +82,7 @@ def test_the_same_kinds_are_read_where_they_are_smaller():
 def test_segments_count_as_well():
     profile = jpeg_segment(0xE2, bytes(65_000)) * 400
     with pytest.raises(PhotoError, match="MB of memory"):
-        decode.decode(flat_jpeg(LARGE, LARGE, HALVED, 0xC2, segments=profile))
+        decode.decode_photo(flat_jpeg(LARGE, LARGE, HALVED, 0xC2, segments=profile))
 
 
 TAKEN = {
@@ -116,5 +118,5 @@ def test_the_collected_photo_of_many_scans_is_refused(photos):
     if not path.is_file():
         pytest.skip("the collected photo is not beside this checkout")
     with pytest.raises(PhotoError, match="MB of memory"):
-        decode.decode(path.read_bytes())
+        decode.decode_photo(path.read_bytes())
     assert flat_photos.flat_jpeg(8, 8)[:2] == path.read_bytes()[:2]

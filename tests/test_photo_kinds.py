@@ -59,10 +59,10 @@ NAMED = {
 def test_the_kind_is_named_by_every_reader(kind, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(NAMED[kind])
     for read, given in (
-        (decode.decode, NAMED[kind]),
+        (decode.decode_photo, NAMED[kind]),
         (decode.read_dimensions, tmp_path / "photo.jpg"),
     ):
-        if read is decode.decode or kind not in ("hierarchical", "16 bits"):
+        if read is decode.decode_photo or kind not in ("hierarchical", "16 bits"):
             with pytest.raises(PhotoError, match=kind) as told:
                 read(given)
             assert "no photo" not in str(told.value) and "\n" not in str(told.value)
@@ -71,19 +71,19 @@ def test_the_kind_is_named_by_every_reader(kind, tmp_path):
 @pytest.mark.parametrize("kind", [name for name in NAMED if "bits" not in name])
 def test_the_sentence_says_what_to_do(kind):
     with pytest.raises(PhotoError, match=r"(Convert it|Save it).*(JPEG|PNG)"):
-        decode.decode(NAMED[kind])
+        decode.decode_photo(NAMED[kind])
 
 
 def test_a_lossless_jpeg_is_decoded_or_named():
     try:
-        assert decode.decode(flat_jpeg(16, 16, FULL_FACTORS, 0xC3)).shape == (16, 16, 3)
+        assert decode.decode_photo(flat_jpeg(16, 16, FULL_FACTORS, 0xC3)).shape == (16, 16, 3)
     except PhotoError as error:
         assert "lossless" in str(error)
 
 
 @pytest.mark.parametrize("kind", [0xC9, 0xCA])
 def test_arithmetic_codes_are_decoded(kind):
-    assert decode.decode(flat_jpeg(32, 16, FULL_FACTORS, kind)).shape == (16, 32, 3)
+    assert decode.decode_photo(flat_jpeg(32, 16, FULL_FACTORS, kind)).shape == (16, 32, 3)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,9 @@ def test_arithmetic_codes_are_decoded(kind):
 )
 def test_deep_tiffs_that_can_be_decoded_still_are(bits, numbers, value):
     half = {"<H": 32_768, "<i": 128, "<f": 0.5, "<B": 128}[value]
-    photo = decode.decode(flat_tiff(9, 9, bits, numbers=numbers, value=struct.pack(value, half)))
+    photo = decode.decode_photo(
+        flat_tiff(9, 9, bits, numbers=numbers, value=struct.pack(value, half))
+    )
     assert photo.shape == (9, 9, 3) and np.abs(photo.astype(int) - 128).max() <= 1
 
 
@@ -101,11 +103,11 @@ def test_a_photo_of_a_usual_kind_that_is_cut_is_damaged_not_of_another_kind():
     Image.fromarray(np.zeros((99, 99), np.uint16)).save(buffer, "TIFF")
     for data in (buffer.getvalue()[:5000], flat_photos.flat_jpeg(99, 99)[:-50]):
         with pytest.raises(PhotoError, match=r"damaged|no photo"):
-            decode.decode(data)
+            decode.decode_photo(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"II*\0", b"MM\0+", b"<svgx", b"P6", b"hello"])
 def test_what_only_begins_like_a_kind_is_told_in_a_sentence(data):
-    for read in (decode.decode, image_header.read_image_header):
+    for read in (decode.decode_photo, image_header.read_image_header):
         with pytest.raises(PhotoError):
             read(data)

@@ -63,14 +63,14 @@ def test_a_lab_model_knows_its_classes_size_and_scale(own):
 def test_the_notes_own_model_is_fed_values_of_0_to_1(foreign, photo):
     found = predict.load_predictor(foreign)
     assert (found.classes, found.size, found.input_scale) == (("p_0", "p_1"), 40, None)
-    fitted = decode.fit(photo, 40)[None]
+    fitted = decode.resize_photo(photo, 40)[None]
     direct = float(keras.models.load_model(foreign, compile=False)(fitted / 255.0)[0, 0])
     assert found.predict(fitted)[0] == pytest.approx([1 - direct, direct], abs=1e-6)
     assert not np.allclose(found.with_scale("0..255").predict(fitted)[0, 1], direct)
 
 
 def test_probabilities_equal_kerass_own(own, photo):
-    fitted = np.stack([decode.fit(photo, 32)] * 70)
+    fitted = np.stack([decode.resize_photo(photo, 32)] * 70)
     rows = predict.load_predictor(own).predict(fitted)
     direct = keras.models.load_model(own).predict(fitted.astype("float32"), verbose=0)[:, 0]
     assert rows[:, 1] == pytest.approx(direct, abs=1e-6)
@@ -78,7 +78,7 @@ def test_probabilities_equal_kerass_own(own, photo):
 
 
 def test_h5_and_keras_exports_predict_the_same(own, photo, tmp_path):
-    fitted = decode.fit(photo, 32)[None]
+    fitted = decode.resize_photo(photo, 32)[None]
     for kind, name in (("h5", "model.h5"), ("keras", "model.keras"), ("h5", "model.anything")):
         export.export_in_process(own, kind, tmp_path / name)
         again = predict.load_predictor(tmp_path / name)

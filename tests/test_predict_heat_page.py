@@ -46,7 +46,7 @@ def pictures(app, size=(40, 50)):
     """The pictures of this height and width on the page, (N, H, W, 3)."""
     text = " ".join(str(html.proto.body) for html in app.get("html"))
     found = re.findall(r"data:image/jpeg;base64,([^\"]+)", text)
-    decoded = [decode.decode(base64.b64decode(one)) for one in found]
+    decoded = [decode.decode_photo(base64.b64decode(one)) for one in found]
     return np.stack([one for one in decoded if one.shape[:2] == size]).astype(int)
 
 

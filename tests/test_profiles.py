@@ -55,8 +55,8 @@ FORMATS = {
 )
 def test_colours_are_as_without_the_profile(kind, profile):
     data = saved(under(profile), kind, icc_profile=profile, **FORMATS[kind])
-    assert error(decode.decode(data), scene()) < 1
-    assert error(decode.decode(saved(under(profile), kind, **FORMATS[kind])), scene()) > 1
+    assert error(decode.decode_photo(data), scene()) < 1
+    assert error(decode.decode_photo(saved(under(profile), kind, **FORMATS[kind])), scene()) > 1
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"exif": b"Exif\0\0MM\0*"}])
@@ -64,7 +64,7 @@ def test_colours_are_as_without_the_profile(kind, profile):
 def test_each_way_of_decoding_follows_it(options, at_least):
     large = scene().resize((960, 640))
     data = saved(under(WIDE, large), "JPEG", quality=98, icc_profile=WIDE, **options)
-    photo = decode.decode(data, at_least)
+    photo = decode.decode_photo(data, at_least)
     assert error(photo, large.resize(photo.shape[1::-1], Image.Resampling.BOX)) < 1.5
 
 
@@ -72,18 +72,18 @@ def test_a_palette_and_transparency_follow_it_and_paper_stays_white():
     clear = under(SWAPPED).convert("RGBA")
     clear.putalpha(Image.new("L", clear.size, 255))
     clear.paste((0, 0, 0, 0), (0, 0, 10, 10))
-    photo = decode.decode(saved(clear, "PNG", icc_profile=SWAPPED))
+    photo = decode.decode_photo(saved(clear, "PNG", icc_profile=SWAPPED))
     assert photo[:10, :10].min() == 255
     assert error(photo[20:], np.asarray(scene())[20:]) < 1
     few = scene().quantize(16)
     data = saved(under(SWAPPED, few.convert("RGB")).quantize(16), "PNG", icc_profile=SWAPPED)
-    assert error(decode.decode(data), few.convert("RGB")) < 4
+    assert error(decode.decode_photo(data), few.convert("RGB")) < 4
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
 def test_grey_follows_a_grey_profile(kind):
     ramp = Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (64, 1)))
-    photo = decode.decode(saved(ramp, kind, icc_profile=icc.grey_profile(1.0)))
+    photo = decode.decode_photo(saved(ramp, kind, icc_profile=icc.grey_profile(1.0)))
     linear = np.arange(256) / 255
     expected = 255 * np.where(
         linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
@@ -97,7 +97,7 @@ def test_inks_follow_their_profile(kind):
     profile = icc.cmyk_profile()
     printed = scene().convert("CMYK")
     options = {"quality": 100} if kind == "JPEG" else {}
-    photo = decode.decode(saved(printed, kind, icc_profile=profile, **options))
+    photo = decode.decode_photo(saved(printed, kind, icc_profile=profile, **options))
     source, target = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
     exact = ImageCms.profileToProfile(printed, source, target, outputMode="RGB")
     assert error(photo, exact) < 1.5
@@ -108,11 +108,11 @@ def test_lab_follows_its_profile_or_the_usual_meaning():
     lab = ImageCms.profileToProfile(
         scene(), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
-    assert error(decode.decode(saved(lab, "TIFF")), scene()) < 3
+    assert error(decode.decode_photo(saved(lab, "TIFF")), scene()) < 3
     dark = icc.lut_profile(
         b"Lab ", 3, 9, lambda v: np.stack([v[:, 0] * 50, v[:, 1] * 0, v[:, 2] * 0], axis=1)
     )
-    assert decode.decode(saved(lab, "TIFF", icc_profile=dark)).mean() < 90
+    assert decode.decode_photo(saved(lab, "TIFF", icc_profile=dark)).mean() < 90
 
 
 SRGBS = {
@@ -142,15 +142,15 @@ IGNORED = {
 @pytest.mark.parametrize("name", IGNORED)
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_a_profile_that_is_srgb_damaged_or_of_other_colours_changes_no_pixel(name, kind):
-    plain = decode.decode(saved(scene(), kind))
+    plain = decode.decode_photo(saved(scene(), kind))
     data = saved(scene(), kind, icc_profile=IGNORED[name] or None)
-    assert np.array_equal(decode.decode(data), plain)
+    assert np.array_equal(decode.decode_photo(data), plain)
 
 
 def test_a_profile_for_colours_is_ignored_on_grey():
     grey = scene().convert("L")
-    photo = decode.decode(saved(grey, "PNG", icc_profile=icc.rgb_profile(icc.SRGB, 1.0)))
-    assert np.array_equal(photo, decode.decode(saved(grey, "PNG")))
+    photo = decode.decode_photo(saved(grey, "PNG", icc_profile=icc.rgb_profile(icc.SRGB, 1.0)))
+    assert np.array_equal(photo, decode.decode_photo(saved(grey, "PNG")))
 
 
 def test_conversions_are_made_once_and_few_are_kept(monkeypatch):
@@ -171,7 +171,7 @@ def test_a_plain_photo_without_profile_never_meets_the_conversion(monkeypatch):
     data = saved(scene(), "JPEG")
     monkeypatch.setattr(color_profiles, "get_srgb_transform", None)
     assert jpeg.decode_plainest_jpeg(data, None, 10**6) is not None
-    assert decode.decode(data).shape == (64, 96, 3)
+    assert decode.decode_photo(data).shape == (64, 96, 3)
 
 
 def test_a_large_photo_under_a_table_of_colours_is_refused_before_it_takes_long():
@@ -182,5 +182,5 @@ def test_a_large_photo_under_a_table_of_colours_is_refused_before_it_takes_long(
     data = flat_tiff(5600, 5600, rows=64, tags=[(34675, 7, len(profile), profile)])
     start = time.process_time()
     with pytest.raises(decode.PhotoError, match="28,000,000 pixels"):
-        decode.decode(data)
+        decode.decode_photo(data)
     assert time.process_time() - start < 3

@@ -152,8 +152,8 @@ def test_passes_and_seeds_differ(photos):
 
 def test_training_photos_are_augmented_and_validation_photos_never(photos, monkeypatch):
     calls = []
-    real = augment.batch
-    monkeypatch.setattr(augment, "batch", lambda *a: calls.append(1) or real(*a))
+    real = augment.augment_batch
+    monkeypatch.setattr(augment, "augment_batch", lambda *a: calls.append(1) or real(*a))
     batches(photos, Augmentation(), last=3)
     assert len(calls) == 3
     plain = list(pipeline.eval_batches(photos, 20))

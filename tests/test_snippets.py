@@ -159,7 +159,7 @@ def another(value):
 @pytest.mark.parametrize("settings", [PRESETS["notes"], PRESETS["strong"], NO_AUGMENTATION])
 def test_the_labs_own_text_gives_the_variants_of_the_page(settings):
     names = run_snippet("CatDog Lab", settings, seed=6)
-    expected = np.stack([image for image, _ in augment.variants(PET, settings, 20, seed=6)])
+    expected = np.stack([image for image, _ in augment.make_variants(PET, settings, 20, seed=6)])
     assert np.array_equal(names["variants"], expected)
 
 

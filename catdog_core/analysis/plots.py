@@ -44,7 +44,7 @@ def write_contact_sheet(
     """Draw a photo's variants, the drawn values under each: one picture, or pages of a PDF.
 
     Args:
-        variants: as `augment.variants` gives them.
+        variants: as `augment.make_variants` gives them.
         out: the file to write or replace, or one open for bytes.
         columns: variants in a row; twice as many where a picture would be too long otherwise.
         kind: "png", "pdf" or another format; by default by the file's extension, else PNG.

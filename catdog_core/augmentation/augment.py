@@ -5,7 +5,7 @@ Meaning and units are those `ImageDataGenerator` documents. The matrix is the on
 centre, read as a map from a pixel of the result to the pixel it is taken from. Flips join the
 same matrix, so a photo is resampled once; OpenCV does it on uint8. `pixels` does the rest.
 
-The preview draws with `variants`, the training with `batch`; both call `draw` and
+The preview draws with `make_variants`, the training with `augment_batch`; both call `draw` and
 `apply_transform`. What mixes photos with each other, and so changes labels, is `mix`.
 """
 
@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 from ..config import Augmentation, FillMode
 from ..imaging.decode import Photo
 from . import color
-from .mixing import mix
+from .mixing import mix_batch
 from .transform import Transform, sample_transform
 
 __all__ = [
     "Transform",
     "affine_matrix",
     "apply_transform",
-    "batch",
-    "mix",
+    "augment_batch",
+    "make_variants",
+    "mix_batch",
     "sample_transform",
-    "variants",
 ]
 
 _BORDERS: dict[FillMode, int] = {
@@ -69,7 +69,7 @@ def apply_transform(image: Photo, transform: Transform) -> Photo:
     return _apply_into(image, transform, np.empty_like(image))
 
 
-def variants(
+def make_variants(
     image: Photo, settings: Augmentation, count: int = 20, seed: int = 0
 ) -> list[tuple[Photo, Transform]]:
     """`count` random variants of one photo, each with the values drawn for it.
@@ -83,7 +83,7 @@ def variants(
     return [(apply_transform(image, transform), transform) for transform in drawn]
 
 
-def batch(images: Photo, settings: Augmentation, rng: np.random.Generator) -> Photo:
+def augment_batch(images: Photo, settings: Augmentation, rng: np.random.Generator) -> Photo:
     """Transform every photo of a batch by a draw of its own: uint8 (B, H, W, 3) in and out."""
     size = images.shape[1:3]
     result = np.empty_like(images)

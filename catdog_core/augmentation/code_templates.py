@@ -110,17 +110,17 @@ settings = {format_call("Augmentation", said)}
 """
     if not s.mixes:
         return f"""{head}
-photo = images.fit(images.decode(Path(PHOTO).read_bytes()), 150)
-drawn = augment.variants(photo, settings, count=20, seed={seed})
+photo = decode.resize_photo(decode.decode_photo(Path(PHOTO).read_bytes()), 150)
+drawn = augment.make_variants(photo, settings, count=20, seed={seed})
 variants = np.stack([image for image, transform in drawn])
 """
     return f"""{head}
-pair = [images.fit(images.decode(Path(name).read_bytes()), 150) for name in (CAT, DOG)]
+pair = [decode.resize_photo(decode.decode_photo(Path(name).read_bytes()), 150) for name in (CAT, DOG)]
 photos = np.stack(pair * 10)
 labels = np.tile(np.eye(2, dtype=np.float32), (10, 1))  # rows of shares, (20, 2)
 chance = np.random.default_rng({seed})
-variants = augment.batch(photos, settings, chance)
-variants, labels = augment.mix(variants, labels, settings, chance)
+variants = augment.augment_batch(photos, settings, chance)
+variants, labels = augment.mix_batch(variants, labels, settings, chance)
 """
 
 
@@ -498,7 +498,7 @@ def make_snippets(settings: Augmentation, seed: int = 0) -> dict[str, Snippet]:
     Args:
         settings: what the code shall do.
         seed: written into the code, so that it gives the same variants every time; for the lab's
-            own engine those of `augment.variants` with this seed.
+            own engine those of `augment.make_variants` with this seed.
     """
     on, result = settings.active, {}
     for name, library in _LIBRARIES.items():

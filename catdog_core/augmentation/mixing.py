@@ -99,7 +99,7 @@ def make_mixed_variants(
     return made
 
 
-def mix(
+def mix_batch(
     images: Photo,
     labels: NDArray[np.float32],
     settings: Augmentation,

@@ -189,7 +189,7 @@ def _read_overrides(text: str) -> dict[str, Any]:
 
 def set_visitor_provider(who: Callable[[], Visitor | None]) -> None:
     """Let a function tell who the present thread works for; None means the owner."""
-    global _ask
+    global _visitor_provider
     _visitor_provider = who
 
 

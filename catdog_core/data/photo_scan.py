@@ -136,7 +136,7 @@ def _scan_photo(path: Path, seen: dict[str, PhotoInfo]) -> PhotoInfo | UnusableP
 def inspect_photo_bytes(data: bytes, digest: str) -> PhotoInfo | UnusablePhoto:
     """What a look at the bytes of a photo file sees."""
     try:
-        photo = decode.decode(data, at_least=_PROBE)
+        photo = decode.decode_photo(data, at_least=_PROBE)
         head = image_header.read_image_header(data)
     except PhotoError as error:
         return UnusablePhoto(error, image_header.is_truncated(data))

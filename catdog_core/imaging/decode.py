@@ -42,11 +42,11 @@ _MAX_SIDE = 65_535  # pixels; a JPEG has no more, and what is read in strips of 
 _COSTLY = 0.4  # of the pixels allowed, for kinds of which all would cost more than 300 MB
 _MAX_WORK = 25  # times the pixels allowed: pixels × scans of a JPEG; cameras write ten scans
 _DECODERS = min(4, os.cpu_count() or 1)  # each may hold a photo of all pixels allowed
-_FINE, _COARSE = 1.75, 3.0  # times a side is too long, see `fit`
+_FINE, _COARSE = 1.75, 3.0  # times a side is too long, see `resize_photo`
 _CHUNK = 32  # photos a thread decodes in one go
 _AHEAD = 8  # chunks decoded before they are asked for, at most
 
-# `decode` goes by the limits in force; Pillow's own is process-wide, so it is set once, to the
+# `decode_photo` goes by the limits in force; Pillow's own is process-wide, so it is set once, to the
 # most they may be, and its warning below that is dropped: catch_warnings is not thread-safe.
 Image.MAX_IMAGE_PIXELS = 400_000_000
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -59,7 +59,7 @@ TiffImagePlugin.logger.disabled = True
 cv2.setNumThreads(1)
 
 
-def decode(data: bytes, at_least: int | None = None) -> Photo:
+def decode_photo(data: bytes, at_least: int | None = None) -> Photo:
     """Decode a photo with its EXIF orientation applied.
 
     Grey, palette, CMYK and 16-bit pictures become 8-bit RGB; transparent ones are laid on white;
@@ -124,12 +124,12 @@ def decode(data: bytes, at_least: int | None = None) -> Photo:
         raise file_kinds.explain_decode_error(data, error) from error
 
 
-def fit(image: Photo, size: int) -> Photo:
+def resize_photo(image: Photo, size: int) -> Photo:
     """Resize a photo to the square a network takes; as in the notes, the shape is not kept.
 
     Shrinking averages, so that fine texture does not turn into noise: a side more than `_FINE`
     times too long is sampled twice for each pixel, one beyond `_COARSE` by whole areas. On
-    photographs reduced by `decode` that takes a third of the time of whole areas alone, and
+    photographs reduced by `decode_photo` that takes a third of the time of whole areas alone, and
     differs from them by 0.8 of 255 in the mean.
 
     Args:
@@ -164,7 +164,7 @@ def read_dimensions(path: Path) -> tuple[int, int]:
                 source: Any = data  # of which only what is read is fetched
                 with Image.open(source, formats=FORMATS) as image:
                     return orientation.shown_size(image, data)
-            except Exception as error:  # as in `decode`
+            except Exception as error:  # as in `decode_photo`
                 raise file_kinds.explain_header_error(data) from error
     except PhotoError:
         raise
@@ -174,7 +174,7 @@ def read_dimensions(path: Path) -> tuple[int, int]:
 
 def decode_and_fit(data: bytes, size: int) -> Photo:
     """Decode and fit in one step: file bytes to (S, S, 3) uint8. Raises PhotoError."""
-    return fit(decode(data, at_least=size), size)
+    return resize_photo(decode_photo(data, at_least=size), size)
 
 
 def read_photo_bytes(path: Path) -> bytes:

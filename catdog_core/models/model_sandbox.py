@@ -128,7 +128,7 @@ def is_check_running() -> bool:
 
 def set_wait_callback(call: Callable[[], None]) -> None:
     """Have a function called when a check of this process has to wait for another."""
-    global _on_wait
+    global _wait_callback
     _wait_callback = call
 
 

@@ -55,7 +55,7 @@ class FeaturePass:
         if self.augmentation is None:
             return image
         keys = (self.seed, _FEATURE_STREAM, self.number, zlib.crc32(name.encode()))
-        changed = augment.batch(image[None], self.augmentation, np.random.default_rng(keys))
+        changed = augment.augment_batch(image[None], self.augmentation, np.random.default_rng(keys))
         return np.asarray(changed[0])
 
 

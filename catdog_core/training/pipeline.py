@@ -80,12 +80,12 @@ def training_batches(
         images, labels = photos.images[chosen], photos.labels[chosen]
         rng = np.random.default_rng((seed, _AUGMENT_STREAM, step))
         if augmentation is not None:
-            images = augment.batch(images, augmentation, rng)
+            images = augment.augment_batch(images, augmentation, rng)
         if not shares:
             return (images, labels) if weights is None else (images, labels, weights[labels])
         soft = one_hot(labels, classes)
         if augmentation is not None and augmentation.mixes:
-            images, soft = augment.mix(images, soft, augmentation, rng)
+            images, soft = augment.mix_batch(images, soft, augmentation, rng)
         heavy = () if weights is None else (soft @ weights,)
         soft = soft * np.float32(1 - label_smoothing) + np.float32(label_smoothing / classes)
         return images, soft[:, 1] if classes == 2 else soft, *heavy

@@ -73,7 +73,7 @@ def ask_model(made: VariantSet, original: Photo) -> VariantSet:
 
 def with_answers(made: VariantSet, original: Photo, model: Predictor) -> VariantSet:
     """The variants of a photo with a model's answers to them and to the photo itself."""
-    asked = np.stack([decode.fit(photo, model.size) for photo in [original, *made.photos]])
+    asked = np.stack([decode.resize_photo(photo, model.size) for photo in [original, *made.photos]])
     found = model.predict(asked)
     labels = found.argmax(axis=1)
     answers = [

@@ -204,7 +204,7 @@ def _draw_variants(
 ) -> VariantSet:
     """Draw the 20 variants, mixed with other photos where the settings say so."""
     seed = st.session_state.get("augment_seed", 0)
-    drawn = augment.variants(subject.photo, settings, VARIANT_COUNT, seed)
+    drawn = augment.make_variants(subject.photo, settings, VARIANT_COUNT, seed)
     photos = [image for image, _ in drawn]
     mixes: list[Mix] = []
     words = [augment_panels.transform_text(transform) for _, transform in drawn]
@@ -216,7 +216,7 @@ def _draw_variants(
             else truncate_for_display(dataset.classes[subject.label])
         )
         rng = np.random.default_rng((seed, VARIANT_COUNT))
-        others = augment.batch(np.stack([photo for photo, _ in partners]), settings, rng)
+        others = augment.augment_batch(np.stack([photo for photo, _ in partners]), settings, rng)
         mixed = mixing.make_mixed_variants(photos, list(others), settings, seed)
         photos, mixes = [photo for photo, _ in mixed], [mix for _, mix in mixed]
         for n, (mix, (_, label)) in enumerate(zip(mixes, partners, strict=True)):

@@ -255,7 +255,7 @@ def _load_thumbnail(
     try:
         data = decode.read_photo_bytes(_path)
         width, height = decode.read_dimensions(_path)
-        small = decode.make_thumbnail(decode.decode(data, at_least=_SIDE), _SIDE)
+        small = decode.make_thumbnail(decode.decode_photo(data, at_least=_SIDE), _SIDE)
     except PhotoError as error:
         return error
     return decode.encode_photo(small, quality=85), width, height, len(data)

@@ -199,9 +199,9 @@ def show_resizing(who: LearnerContext) -> None:
     if found is None:
         return
     item, _ = found
-    whole = decode.decode(decode.read_photo_bytes(item.path))
+    whole = decode.decode_photo(decode.read_photo_bytes(item.path))
     height, width = whole.shape[:2]
-    small = [decode.fit(whole, side) for side in _SQUARES]
+    small = [decode.resize_photo(whole, side) for side in _SQUARES]
     gallery.image_grid(
         [
             decode.encode_photo(decode.make_thumbnail(whole, 240)),
@@ -432,7 +432,7 @@ def _is_plain(run: Run) -> bool:
 
 
 def _show_variants(photo: Photo, settings: Augmentation, count: int) -> None:
-    drawn = augment.variants(photo, settings, count)
+    drawn = augment.make_variants(photo, settings, count)
     gallery.image_grid(
         [decode.encode_photo(decode.make_thumbnail(image, 100)) for image, _ in drawn],
         alts=[t("Variant {n}", n=n + 1) for n in range(count)],

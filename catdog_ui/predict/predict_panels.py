@@ -338,7 +338,7 @@ def _votes_panel(model: Predictor, photos: PhotoFiles) -> None:
 
 def predict_variants(model: Predictor, original: Photo, settings: Augmentation) -> VariantSet:
     """The variants of a fitted photo, (S, S, 3) uint8, with the model's answers to them."""
-    drawn = augment.variants(original, settings, VARIANT_COUNT)
+    drawn = augment.make_variants(original, settings, VARIANT_COUNT)
     transforms = [transform for _, transform in drawn]
     words = [augment_panels.transform_text(transform) for transform in transforms]
     return augment_panels.with_answers(

@@ -109,7 +109,7 @@ def _photo_card(
 
 @st.cache_data(show_spinner=False, max_entries=100)  # 30 MB
 def _thumbnail(key: str, _data: bytes) -> decode.Photo:
-    return decode.make_thumbnail(decode.decode(_data, at_least=360), 360)
+    return decode.make_thumbnail(decode.decode_photo(_data, at_least=360), 360)
 
 
 MOST_BARS = 5

@@ -44,7 +44,7 @@ def answered(lab):
         rng = np.random.default_rng(0)
         features = rng.normal(size=(len(items), 8)) + [[9 * item.label] + [0] * 7 for item in items]
         photos = [
-            decode.make_thumbnail(decode.decode(item.path.read_bytes()), 64) for item in items
+            decode.make_thumbnail(decode.decode_photo(item.path.read_bytes()), 64) for item in items
         ]
         found = embedding.build_embedding(
             [item.file for item in items],

@@ -68,7 +68,7 @@ def _photos(home: Path) -> _Made:
         for read in (
             image_header.read_image_header,
             lambda data: decode.decode_and_fit(data, 150),
-            decode.decode,
+            decode.decode_photo,
         ):
             found = read(data)
             if isinstance(found, image_header.ImageHeader):

@@ -221,12 +221,12 @@ def _training(environment: dict[str, str]) -> Iterator[None]:
     code = (
         "from catdog_core.data import datasets; from catdog_core import runs\n"
         "from catdog_core.config import Training\n"
-        "run = runs.create(datasets.load('demo'), Training(epochs=500), None)\n"
-        "runs.start(run)\n"
+        "run = runs.create_run(datasets.load('demo'), Training(epochs=500), None)\n"
+        "runs.start_run(run)\n"
         "print(run)"
     )
     folder = Path(_python(code, environment))
-    stopping = f"from catdog_core import runs; runs.stop({str(folder)!r})"
+    stopping = f"from catdog_core import runs; runs.stop_run({str(folder)!r})"
     try:
         while not (folder / "batches.jsonl").exists():
             time.sleep(0.2)

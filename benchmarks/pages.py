@@ -63,9 +63,10 @@ answers = {{}}
 for item in dataset.items("validation"):
     second = 1 / (1 + np.exp(-rng.normal(2 * item.label - 1, 1.5)))
     answers[item.file] = np.array([1 - second, second])
-table = predictions.make(dataset, "validation", answers)
-model = predictions.digest(model_registry.folder() / "best.keras")
-predictions.write(model_registry.folder(), dataset, "validation", table, model)
+table = predictions.build_prediction_table(dataset, "validation", answers)
+model = predictions.digest_model(model_registry.default_model_folder() / "best.keras")
+run = model_registry.default_model_folder()
+predictions.write_predictions(run, dataset, "validation", table, model)
 """
 
 

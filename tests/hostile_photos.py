@@ -32,9 +32,13 @@ def memory(which):
 
 for name in sys.argv[1:]:
     path, said, shape = Path(name), "taken", None
-    ways = [lambda: decode.decode(path.read_bytes()), lambda: decode.decode(path.read_bytes(), 150)]
-    ways += [lambda: photo_scan.take(path.parent, [path.name], path.parent)]
-    ways += [lambda: list(decode.load_all([path], 150)), lambda: decode.dimensions(path)]
+    ways = [
+        lambda: decode.decode_photo(path.read_bytes()),
+        lambda: decode.decode_photo(path.read_bytes(), 150),
+        lambda: photo_scan.scan_photos(path.parent, [path.name], path.parent),
+        lambda: list(decode.load_photos([path], 150)),
+        lambda: decode.read_dimensions(path),
+    ]
     worst = most = 0
     for number, way in enumerate(ways):
         Path("/proc/self/clear_refs").write_text("5")

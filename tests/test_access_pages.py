@@ -4,7 +4,7 @@ import json
 import re
 import threading
 
-import asked
+import evaluated_runs
 import fakes
 import pytest
 from test_pages import PAGES, page
@@ -65,9 +65,9 @@ LOOKS = re.compile(
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_audience_may_look_at_every_page_where_what_it_may_not_do_is_off(path, dataset):
-    folder = asked.run(dataset)
+    folder = evaluated_runs.make_dataset_run(dataset)
     fakes.add_fake_model(folder)
-    asked.answer(folder, dataset)
+    evaluated_runs.write_answers(folder, dataset)
     fakes.make_run("stopped", status="stopped", epochs=1)
     app = page(path, dataset=dataset.id, run=folder.name)
     assert not told(app)

@@ -11,7 +11,7 @@ import urllib.request
 from itertools import pairwise
 
 import fakes
-import knocking
+import http_client
 import psutil
 import pytest
 
@@ -121,11 +121,11 @@ def test_a_class_is_let_in_at_the_lan_address_and_nobody_under_another_name(work
     address = f"{place}:{port}"
     try:
         _wait(f"http://{address}/_stcore/health")
-        assert knocking.websocket(address) == 101
-        assert knocking.websocket(address, host="evil.example") == 403
-        assert knocking.websocket(address, origin="http://evil.example") == 403
+        assert http_client.websocket_status(address) == 101
+        assert http_client.websocket_status(address, host="evil.example") == 403
+        assert http_client.websocket_status(address, origin="http://evil.example") == 403
         with pytest.raises(OSError):
-            knocking.http_status(f"127.0.0.1:{port}", "GET", "/")
+            http_client.http_status(f"127.0.0.1:{port}", "GET", "/")
         with wire.visitor(address) as one:
             told = b"".join(each.message.SerializeToString() for each in one.open(""))
         assert b"Audience" in told and not one.faults
@@ -157,7 +157,7 @@ def test_a_signal_for_the_command_ends_the_pages(workspace, name):
         assert process.returncode == 128 + getattr(signal, name)
         assert said[-1].endswith(".") and "Traceback" not in "".join(said)
         with pytest.raises(OSError):
-            knocking.http_status(f"127.0.0.1:{port}", "GET", "/")
+            http_client.http_status(f"127.0.0.1:{port}", "GET", "/")
     finally:
         process.kill()
         process.communicate()

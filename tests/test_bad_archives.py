@@ -6,15 +6,15 @@ import time
 import zipfile
 from pathlib import Path
 
+import hostile_archives
 import pytest
-import strange_archives
 
 from catdog_core.base.errors import DatasetError
 from catdog_core.data import archives, imports
 
 SECONDS = 3
-ZIPS, TARS = strange_archives.zips(), strange_archives.tars()
-GOOD = strange_archives.good_zips()
+ZIPS, TARS = hostile_archives.odd_zips(), hostile_archives.odd_tars()
+GOOD = hostile_archives.good_zips()
 
 
 @pytest.mark.parametrize("name", [*ZIPS, *TARS])
@@ -56,7 +56,7 @@ def test_a_look_writes_nothing_and_says_the_same(workspace, tmp_path):
 
 
 def test_photos_of_one_name_are_all_kept(workspace):
-    data = strange_archives.zipped([f"{c}/0.jpg" for c in ("cats", "dogs") for _ in range(3)])
+    data = hostile_archives.make_zip([f"{c}/0.jpg" for c in ("cats", "dogs") for _ in range(3)])
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert len(archive.namelist()) == 6
     assert len(imports.import_archive(io.BytesIO(data), "theirs.zip").items()) == 6

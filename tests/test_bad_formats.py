@@ -6,9 +6,9 @@ import struct
 import subprocess
 import sys
 
+import hostile_photos
 import numpy as np
 import pytest
-import strange_photos
 from fuzz import seeds
 from hostile_photos import measure_costs, store_files, too_costly
 from PIL import Image
@@ -22,21 +22,21 @@ from catdog_core.imaging.decode import EXTENSIONS
 
 @pytest.mark.long
 def test_odd_photos_cost_little_and_are_told_in_a_sentence(tmp_path):
-    found = measure_costs(store_files(strange_photos.all_of_them(), tmp_path))
+    found = measure_costs(store_files(hostile_photos.costly_photos(), tmp_path))
     assert len(found) > 70
     assert too_costly(found) == {}
 
 
 @pytest.mark.long
 def test_files_of_millions_of_parts_cost_little(tmp_path):
-    found = measure_costs(store_files(strange_photos.many_parts(4_000_000), tmp_path))
+    found = measure_costs(store_files(hostile_photos.many_parts(4_000_000), tmp_path))
     assert {name for name, cost in found.items() if cost.said == "taken"} == set()
     assert too_costly(found) == {}
 
 
-@pytest.mark.parametrize("name", sorted(strange_photos.many_parts(1)))
+@pytest.mark.parametrize("name", sorted(hostile_photos.many_parts(1)))
 def test_a_file_of_too_many_parts_is_refused_unread(name, monkeypatch):
-    data = strange_photos.many_parts(1_000_000)[name]
+    data = hostile_photos.many_parts(1_000_000)[name]
     monkeypatch.setattr(Image, "open", None)
     for read in (decode.decode_photo, image_header.read_image_header):
         with pytest.raises(PhotoError, match=r"parts|a part of"):
@@ -89,7 +89,7 @@ def test_a_picture_of_one_endless_row_is_refused(tmp_path, size):
 
 
 def test_the_head_of_a_png_is_read_without_its_pixels(monkeypatch):
-    data = strange_photos.make_png(strange_photos._header(39_000, 1000), strange_photos._rows(9, 9))
+    data = hostile_photos.make_png(hostile_photos._header(39_000, 1000), hostile_photos._rows(9, 9))
     assert image_header.read_image_header(data).width == 39_000  # its pixels are not there
 
 
@@ -102,7 +102,7 @@ def test_what_libjpeg_says_of_a_damaged_photo_does_not_reach_stderr(tmp_path):
         sys.executable,
         "-c",
         f"from catdog_core.imaging import decode; from pathlib import Path;"
-        f" images.decode(Path({str(path)!r}).read_bytes())",
+        f" decode.decode_photo(Path({str(path)!r}).read_bytes())",
     ]
     assert b"Corrupt JPEG" in subprocess.run(plain, cwd=files.PROJECT, capture_output=True).stderr
     command = [sys.executable, "-m", "catdog_core", "augment", path, tmp_path / "out.png"]
@@ -113,7 +113,7 @@ def test_what_libjpeg_says_of_a_damaged_photo_does_not_reach_stderr(tmp_path):
 def test_other_native_messages_are_passed_on():
     code = (
         "import os\nfrom catdog_core.base import library_output\n"
-        "with quiet.decoders():\n"
+        "with library_output.suppress_decoder_warnings():\n"
         "    os.write(2, b'Corrupt JPEG data: x\\nlibpng warning: y\\nout of memory\\n')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=files.PROJECT, capture_output=True)

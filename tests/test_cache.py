@@ -19,7 +19,7 @@ HOLDING = """
 import sys, time
 from pathlib import Path
 from catdog_core.storage import shard_cache
-lock = shard_cache.hold(Path(sys.argv[1]))
+lock = shard_cache.hold_entry(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
 """

@@ -215,7 +215,9 @@ def test_a_new_split_leaves_out_the_excluded_and_a_later_choice_holds(plain):
 
 def test_a_new_split_decodes_nothing_the_health_check_has_seen(plain, monkeypatch):
     datasets.resplit(plain.id, seed=1)
-    monkeypatch.setattr(photo_scan.decode, "decode", lambda *_, **__: pytest.fail("decoded again"))
+    monkeypatch.setattr(
+        photo_scan.decode, "decode_photo", lambda *_, **__: pytest.fail("decoded again")
+    )
     assert datasets.resplit(plain.id, seed=2).note["split"]["seed"] == 2
 
 

@@ -55,7 +55,9 @@ def test_an_exported_model_answers_as_the_keras_model_does(kind, model, exported
     if kind == "keras":
         from catdog_core.analysis import predict
 
-        found = parity.parity_photos.of(model, ("cats", "dogs"), 64, "validation", 50)
+        found = parity.parity_photos.load_parity_photos(
+            model, ("cats", "dogs"), 64, "validation", 50
+        )
         assert (
             predict.load_predictor(model).predict(found.photos)[:, 1].std() > 0.02
         )  # tells photos apart

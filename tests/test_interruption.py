@@ -32,42 +32,48 @@ def hold(real):
         for _ in range(2000): time.sleep(0.05)
         return found
     return held
-real_ready = interruption.ready
+real_ready = interruption.enable_interrupts
 def ready():
     real_ready()
     module = importlib.import_module(place)
     owner, _, name = function.rpartition(".")
     owner = getattr(module, owner) if owner else module
     setattr(owner, name, hold(getattr(owner, name)))
-if place: interruption.ready = ready
+if place: interruption.enable_interrupts = ready
 sys.argv[1:] = sys.argv[2:]
-sys.exit(interruption.guarded(command.run))
+sys.exit(interruption.run_guarded(command.run))
 """
 JOBS = "catdog_core.base.subprocess_jobs"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 # (command, what is held up, how it goes on): each in another kind of work
 MOMENTS = {
-    "read": (["check", "{pets}"], "catdog_core.data.photo_scan:_look:before"),
+    "read": (["check", "{pets}"], "catdog_core.data.photo_scan:_scan_photo:before"),
     "threads": (
         ["pack", "{pets}", "{out}", "--size", "32"],
-        "catdog_core.imaging.decode:load:before",
+        "catdog_core.imaging.decode:decode_and_fit:before",
     ),
     "drawn": (["demo", "{out}"], "catdog_core.data.synthetic:draw_pet:before"),
-    "zip": (["import", "{zip}"], "catdog_core.data.archives:_stream:after"),
-    "copy": (["predict", "{model}", "{photo}"], "catdog_core.models.model_sandbox:copied:after"),
-    "checked": (["predict", "{model}", "{photo}"], "catdog_core.models.model_sandbox:_wait:before"),
+    "zip": (["import", "{zip}"], "catdog_core.data.archives:_write_entry:after"),
+    "copy": (
+        ["predict", "{model}", "{photo}"],
+        "catdog_core.models.model_sandbox:copy_model:after",
+    ),
+    "checked": (
+        ["predict", "{model}", "{photo}"],
+        "catdog_core.models.model_sandbox:_wait_for_exit:before",
+    ),
     "trial": (
         ["find-rate", "{pets}", "--image-size", "32"],
-        "catdog_core.base.subprocess_jobs:_events:after",
+        "catdog_core.base.subprocess_jobs:_read_events:after",
     ),
-    "export": (["export", "default", "h5", "{out}"], f"{JOBS}:_events:after"),
-    "sheet": (["augment", "{photo}", "{out}"], "catdog_core.analysis.plots:_write:before"),
+    "export": (["export", "default", "h5", "{out}"], f"{JOBS}:_read_events:after"),
+    "sheet": (["augment", "{photo}", "{out}"], "catdog_core.analysis.plots:_write_figures:before"),
     "evaluated": (
         ["evaluate", "default", "{pets}"],
         "catdog_core.base.library_output:import_tensorflow:after",
     ),
-    "map": (["plot", "nothing", "{out}"], "catdog_core.runs:load:before"),
-    "lists": (["runs"], "catdog_core.runs:listing:before"),
+    "map": (["plot", "nothing", "{out}"], "catdog_core.runs:load_run:before"),
+    "lists": (["runs"], "catdog_core.runs:list_runs:before"),
 }
 QUICK = {("threads", "SIGHUP"), ("lists", "SIGTERM"), ("drawn", "SIGINT")}
 
@@ -202,8 +208,8 @@ def test_a_signal_that_is_lost_in_foreign_code_ends_the_process_all_the_same():
     code = (
         "import time, sys\n"
         "from catdog_core.base import interruption\n"
-        "interruption.PATIENCE = 0.3\n"
-        "interruption.install(); interruption.ready()\n"
+        "interruption.GRACE_SECONDS = 0.3\n"
+        "interruption.install_handlers(); interruption.enable_interrupts()\n"
         "def hold(said):\n"
         "    try:\n"
         "        print(said, flush=True)\n"
@@ -247,7 +253,8 @@ def test_a_child_ends_when_its_parent_is_killed():
     code = (
         "import subprocess, sys, time\n"
         "from catdog_core.base import processes\n"
-        f"child = subprocess.Popen([sys.executable, '-c', {CHILD!r}], **processes.apart())\n"
+        "options = processes.process_group_options()\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {CHILD!r}], **options)\n"
         "print(child.pid, flush=True); time.sleep(100)\n"
     )
     parent = subprocess.Popen(

@@ -205,7 +205,7 @@ model.path = pathlib.Path("nowhere.keras")  # so that nothing heavy is loaded
 try:
     model.ask("describe")
 except isolated_models.ModelError:
-    print(isolated_models.alive()[0], flush=True)
+    print(isolated_models.list_process_ids()[0], flush=True)
 sys.stdin.read()
 """
     copy = tmp_path / "a.keras"

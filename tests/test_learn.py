@@ -177,7 +177,7 @@ def test_batches_of_an_epoch_show_each_photo_once_and_never_end():
 def test_terms_that_pages_explain_are_in_the_glossary():
     asked = set()
     for path in (Path(__file__).parents[1] / "catdog_ui").rglob("*.py"):
-        for call in re.findall(r"\bterms\((\"[^)]*)\)", path.read_text("utf-8")):
+        for call in re.findall(r"\bshow_terms\((\"[^)]*)\)", path.read_text("utf-8")):
             asked |= set(re.findall(r'(?<!=)"([\w-]+)"', call))
     assert len(asked) > 20
     assert asked <= set(TERMS)

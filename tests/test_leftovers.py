@@ -19,7 +19,7 @@ from catdog_core.base import files
 with files.temporary_folder("model"), files.temporary_beside(Path(sys.argv[1])) as folder:
     folder.mkdir(parents=True)
     (folder / "photo.jpg").touch()
-    with files.replacing(Path(sys.argv[1]).with_name("model.keras")) as file:
+    with files.atomic_replace(Path(sys.argv[1]).with_name("model.keras")) as file:
         file.touch()
         print("HELD", flush=True)
         time.sleep(100)

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import costly_models
+import hostile_models
 import keras
 import numpy as np
 import pytest
-import strange_models
 import tensorflow as tf
 from keras import layers, ops
 
@@ -157,8 +157,10 @@ import costly_models, json, numpy as np, tensorflow as tf
 from catdog_core.analysis import gradcam, predict
 from catdog_core.base import limits
 from catdog_core.analysis import embedding_recorder, activations
+recorder = embedding_recorder.EmbeddingRecorder
+last_map = lambda model: activations.list_map_layers(model)[-1]
 allowed = limits.Limits().model_copy(update=dict(model_batch_bytes={most}))
-limits.current = lambda: allowed
+limits.current_limits = lambda: allowed
 def status(name):
     lines = open("/proc/self/status").read().splitlines()
     return int(next(l for l in lines if l.startswith(name)).split()[1]) * 1024
@@ -169,7 +171,7 @@ def grown(work):
     return status("VmHWM") - before
 for kind in {kinds!r}:
     try:
-        model = predict.describe("m", costly_models.KINDS[kind](), {{"classes": ["a", "b"]}})
+        model = predict.build_predictor("m", costly_models.KINDS[kind](), {{"classes": ["a", "b"]}})
     except predict.ModelError:
         print(json.dumps([kind, "refused", 0, 0]), flush=True)
         continue
@@ -177,9 +179,9 @@ for kind in {kinds!r}:
     uses = {{
         "predict": lambda: model.predict(photos),
         "heat": lambda: gradcam.heat_maps(model, photos, 1),
-        "embedding": lambda: embedding_recorder.Watch(model, []).predictor.predict(photos),
+        "embedding": lambda: recorder(model, []).predictor.predict(photos),
         "x-ray": lambda: list(
-            activations.strongest(model, iter(photos), activations.layers(model)[-1].place, 0)
+            activations.top_activations(model, iter(photos), last_map(model).place, 0)
         ),
     }}
     for name in {uses!r}:
@@ -279,12 +281,12 @@ def test_numbers_that_layers_lay_out_beside_their_weights_are_counted(tmp_path, 
     keras.Model(x, costly_models._end(y)).save(path)
 
     def change(config):
-        strange_models.layer(config, "UpSampling2D")["config"].update(size=[60, 60])
-        strange_models.layer(config, "Normalization")["build_config"].update(
+        hostile_models.first_layer(config, "UpSampling2D")["config"].update(size=[60, 60])
+        hostile_models.first_layer(config, "Normalization")["build_config"].update(
             input_shape=[None, 1920, 1920, 3]
         )
 
-    large = strange_models.rewritten(path, tmp_path / "large.keras", change)
+    large = hostile_models.rewrite_config(path, tmp_path / "large.keras", change)
     with pytest.raises(ModelError, match="values for one photo"):
         model_sandbox_process.try_model(
             large, "large.keras", untrusted_models.count_model_weights(large)

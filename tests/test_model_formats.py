@@ -4,10 +4,10 @@ import json
 import warnings
 
 import h5py
+import hostile_models
 import keras
 import numpy as np
 import pytest
-import strange_models
 from keras import layers
 
 from catdog_core.analysis import predict
@@ -103,10 +103,10 @@ def test_a_number_format_of_another_module_is_refused(tmp_path, module, kind):
     quantized("int8").save(tmp_path / "model.keras")
 
     def change(config):
-        dense = strange_models.layer(config, "Dense")["config"]
+        dense = hostile_models.first_layer(config, "Dense")["config"]
         dense["quantization_config"].update(module=module, class_name=kind)
 
-    path = strange_models.rewritten(tmp_path / "model.keras", tmp_path / "x.keras", change)
+    path = hostile_models.rewrite_config(tmp_path / "model.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match=f"'{kind}'"):
         untrusted_models.inspect_model_file(path)
 
@@ -129,7 +129,7 @@ def test_what_only_training_needs_keeps_no_model_from_being_asked(tmp_path, kind
     small().save(first)
     if kind == ".keras":
         change = lambda config: config.update(compile_config=SETTINGS[name])  # noqa: E731
-        strange_models.rewritten(first, path, change)
+        hostile_models.rewrite_config(first, path, change)
     else:
         path.write_bytes(first.read_bytes())
         with h5py.File(path, "a") as file:
@@ -146,9 +146,9 @@ def test_training_settings_of_a_model_within_are_still_looked_at(tmp_path):
     model.save(tmp_path / "model.keras")
 
     def change(config):
-        strange_models.layer(config, "Sequential")["compile_config"] = SETTINGS["loss"]
+        hostile_models.first_layer(config, "Sequential")["compile_config"] = SETTINGS["loss"]
 
-    path = strange_models.rewritten(tmp_path / "model.keras", tmp_path / "x.keras", change)
+    path = hostile_models.rewrite_config(tmp_path / "model.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="Own"):
         untrusted_models.inspect_model_file(path)
 

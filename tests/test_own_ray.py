@@ -13,7 +13,7 @@ import os
 import sys
 import psutil
 from catdog_core.tuning import ray_session
-with ray_session.connected() as ray:
+with ray_session.ray_session() as ray:
     for each in psutil.Process().children(recursive=True):
         for one in each.net_connections("tcp"):
             if one.status == "LISTEN":

@@ -11,7 +11,7 @@ CODE = """
 import sys
 from catdog_core.base import library_output
 library_output.import_tensorflow()
-print([name for name in library_output._BALLAST if name in sys.modules])
+print([name for name in library_output._UNNEEDED_PACKAGES if name in sys.modules])
 import keras, matplotlib
 print(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).count_params())
 """
@@ -29,13 +29,13 @@ import numpy as np
 from catdog_core.imaging import decode
 from catdog_core.base.errors import PhotoError
 rng = np.random.default_rng(0)
-whole = decode.encode(rng.integers(0, 255, (64, 64, 3)).astype(np.uint8))
+whole = decode.encode_photo(rng.integers(0, 255, (64, 64, 3)).astype(np.uint8))
 for _ in range(60):
     data = bytearray(whole)
     for place in rng.integers(700, len(data) - 2, 3):
         data[place] = rng.integers(0, 255)
     try:
-        decode.decode(bytes(data))
+        decode.decode_photo(bytes(data))
     except PhotoError:
         pass
 """

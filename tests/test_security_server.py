@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 
-import knocking
+import http_client
 import psutil
 import pytest
 
@@ -42,14 +42,14 @@ def test_it_listens_on_the_loopback_address_only(running):
 
 
 def test_the_own_page_is_let_in(address):
-    assert knocking.websocket(address) == 101
+    assert http_client.websocket_status(address) == 101
     port = address.split(":")[1]
-    assert knocking.websocket(address, host=f"localhost:{port}") == 101
+    assert http_client.websocket_status(address, host=f"localhost:{port}") == 101
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])
 def test_a_foreign_host_is_refused_even_with_a_matching_origin(address, host):
-    assert knocking.websocket(address, host=host, origin=f"http://{host}") == 403
+    assert http_client.websocket_status(address, host=host, origin=f"http://{host}") == 403
 
 
 @pytest.mark.parametrize(
@@ -72,24 +72,24 @@ def test_a_foreign_host_is_refused_even_with_a_matching_origin(address, host):
 )
 def test_a_foreign_origin_is_refused(address, origin):
     origin = origin.format(port=address.split(":")[1])
-    assert knocking.websocket(address, origin=origin) == 403
+    assert http_client.websocket_status(address, origin=origin) == 403
     for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
-        assert knocking.http_status(address, method, "/_stcore/health", Origin=origin) == 403
+        assert http_client.http_status(address, method, "/_stcore/health", Origin=origin) == 403
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "user@127.0.0.1"])
 def test_nothing_but_health_is_answered_under_another_name(address, host):
     for path in ("/", "/Data", "/_stcore/host-config", "/static/x.js"):
-        assert knocking.http_status(address, "GET", path, Host=host) == 403
-    assert knocking.http_status(address, "GET", "/_stcore/health", Host=host) == 200
+        assert http_client.http_status(address, "GET", path, Host=host) == 403
+    assert http_client.http_status(address, "GET", "/_stcore/health", Host=host) == 200
 
 
 def test_a_program_that_is_no_browser_may_leave_the_origin_out(address):
-    assert knocking.websocket(address, origin=None) == 101
+    assert http_client.websocket_status(address, origin=None) == 101
 
 
 def test_a_page_is_the_labs_own_through_a_tunnel_to_another_port(address):
-    assert knocking.websocket(address, host="127.0.0.1:9999") == 101
+    assert http_client.websocket_status(address, host="127.0.0.1:9999") == 101
 
 
 def test_a_file_is_taken_only_with_the_token_against_cross_site_requests(address):
@@ -97,9 +97,9 @@ def test_a_file_is_taken_only_with_the_token_against_cross_site_requests(address
         one.open("Predict")
         path = f"/_stcore/upload_file/{one._session}/some-file"
         for method in ("PUT", "DELETE"):
-            assert knocking.http_status(address, method, path, Origin=HOSTILE) == 403
+            assert http_client.http_status(address, method, path, Origin=HOSTILE) == 403
             cookie = {"Cookie": f"_streamlit_xsrf={wire.token(address)}"}
-            assert knocking.http_status(address, method, path, **cookie) == 403
+            assert http_client.http_status(address, method, path, **cookie) == 403
 
 
 @pytest.mark.parametrize("path", ["/_stcore/health", "/_stcore/host-config", "/"])

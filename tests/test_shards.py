@@ -29,9 +29,9 @@ from catdog_core.imaging import decode
 from catdog_core.storage import tfrecord
 from catdog_core.storage import shard_writer
 shard_writer.SHARD_BYTES = 12 * 32 * 32 * 3
-real = decode.load
-decode.load = lambda *given: (time.sleep(float(sys.argv[3])), real(*given))[1]
-tfrecord.pack(datasets.scan(Path(sys.argv[1])), Path(sys.argv[2]), 32)
+real = decode.decode_and_fit
+decode.decode_and_fit = lambda *given: (time.sleep(float(sys.argv[3])), real(*given))[1]
+tfrecord.pack_dataset(datasets.scan_folder(Path(sys.argv[1])), Path(sys.argv[2]), 32)
 """
 
 

@@ -8,9 +8,9 @@ import zlib
 from pathlib import Path
 
 import fakes
+import hostile_models
 import keras
 import pytest
-import strange_models
 
 from catdog_core.analysis import model_sandbox_process, predict
 from catdog_core.base import files, limits
@@ -49,13 +49,13 @@ def test_the_list_of_classes_is_that_of_the_keras_installed():
     assert found >= untrusted_models.ALLOWED_LAYERS
 
 
-NAMES = sorted(strange_models.escapes(files.PROJECT))
+NAMES = sorted(hostile_models.code_execution_models(files.PROJECT))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_known_escape_is_refused_as_data(plain, tmp_path, marker, name):
-    change = strange_models.escapes(marker)[name]
-    path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
+    change = hostile_models.code_execution_models(marker)[name]
+    path = hostile_models.rewrite_config(plain / "plain.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="Expected a"):
         untrusted_models.inspect_model_file(path, compiled=True)
     assert not marker.exists()
@@ -73,10 +73,10 @@ ONLY_BUILT = {
 """What shows only while Keras builds the network, in the process apart."""
 
 
-@pytest.mark.parametrize("name", sorted(set(strange_models.floods()) - ONLY_BUILT))
+@pytest.mark.parametrize("name", sorted(set(hostile_models.resource_bombs()) - ONLY_BUILT))
 def test_a_small_file_that_asks_for_much_is_refused_as_data(plain, tmp_path, name):
-    change = strange_models.floods()[name]
-    path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
+    change = hostile_models.resource_bombs()[name]
+    path = hostile_models.rewrite_config(plain / "plain.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="Expected"):
         untrusted_models.inspect_model_file(path)
 
@@ -88,17 +88,17 @@ def test_weights_are_counted_before_they_are_allocated(plain, tmp_path, monkeypa
         (keras.layers.MelSpectrogram, "build"),
     ):
         monkeypatch.setattr(owner, name, getattr(owner, name))  # put back at the end
-    change = strange_models.floods()["units that the weights do not hold"]
-    path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
+    change = hostile_models.resource_bombs()["units that the weights do not hold"]
+    path = hostile_models.rewrite_config(plain / "plain.keras", tmp_path / "x.keras", change)
     with pytest.raises(ModelError, match="weights or more, but holds"):
         model_sandbox_process.try_model(path, path.name, untrusted_models.count_model_weights(path))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", sorted(strange_models.floods()))
+@pytest.mark.parametrize("name", sorted(hostile_models.resource_bombs()))
 def test_a_small_file_that_asks_for_much_costs_little(plain, tmp_path, workspace, apart, name):
-    change = strange_models.floods()[name]
-    path = strange_models.rewritten(plain / "plain.keras", tmp_path / "x.keras", change)
+    change = hostile_models.resource_bombs()[name]
+    path = hostile_models.rewrite_config(plain / "plain.keras", tmp_path / "x.keras", change)
     before = cpu()
     with pytest.raises(ModelError, match="Expected"):
         predict.load_predictor(path)
@@ -111,7 +111,7 @@ def cpu():
 
 
 def test_tricks_of_hdf5_are_refused(plain, tmp_path):
-    tricks = strange_models.h5_tricks(plain / "plain.h5", tmp_path)
+    tricks = hostile_models.h5_tricks(plain / "plain.h5", tmp_path)
     # What Keras never walks through, or refuses itself.
     harmless = {"circle", "a trillion paths", "no weights"}
     for name, path in tricks.items():
@@ -124,7 +124,7 @@ def test_tricks_of_hdf5_are_refused(plain, tmp_path):
 
 
 def test_tricks_of_zips_are_refused(plain, tmp_path):
-    for name, path in strange_models.zip_tricks(plain / "plain.keras", tmp_path).items():
+    for name, path in hostile_models.zip_tricks(plain / "plain.keras", tmp_path).items():
         with pytest.raises(ModelError):
             untrusted_models.inspect_model_file(path)
             pytest.fail(name)

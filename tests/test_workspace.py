@@ -28,8 +28,8 @@ import os, subprocess, sys
 from catdog_core.base import files
 print(files.resolve_workspace())
 os.chdir(os.environ["ELSEWHERE"])
-print(files.workspace())
-ask = "from catdog_core.base import files; print(files.workspace())"
+print(files.workspace_folder())
+ask = "from catdog_core.base import files; print(files.workspace_folder())"
 print(subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout)
 """
 
@@ -90,7 +90,7 @@ SERVED = """
 import os, runpy, sys
 from catdog_core import cli
 from catdog_core.base import files
-runpy.run_module = lambda *names, **options: print(files.workspace(), os.getcwd())
+runpy.run_module = lambda *names, **options: print(files.workspace_folder(), os.getcwd())
 sys.exit(cli.main(["serve", "--port", sys.argv[1]]))
 """
 

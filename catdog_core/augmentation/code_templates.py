@@ -115,8 +115,8 @@ drawn = augment.make_variants(photo, settings, count=20, seed={seed})
 variants = np.stack([image for image, transform in drawn])
 """
     return f"""{head}
-pair = [decode.resize_photo(decode.decode_photo(Path(name).read_bytes()), 150) for name in (CAT, DOG)]
-photos = np.stack(pair * 10)
+pair = [decode.decode_photo(Path(name).read_bytes()) for name in (CAT, DOG)]
+photos = np.stack([decode.resize_photo(photo, 150) for photo in pair] * 10)
 labels = np.tile(np.eye(2, dtype=np.float32), (10, 1))  # rows of shares, (20, 2)
 chance = np.random.default_rng({seed})
 variants = augment.augment_batch(photos, settings, chance)

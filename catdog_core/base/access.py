@@ -112,7 +112,7 @@ class Access(Settings):
     @classmethod
     def _check_code(cls, kept: str) -> str:
         if kept and not _HASH.fullmatch(kept):
-            raise ValueError("this is no hash of a code, as access.hashed makes it")
+            raise ValueError("this is no hash of a code, as access.hash_code makes it")
         if kept and _matches_hash("", kept):
             raise ValueError("this is the hash of an empty code")
         return kept

@@ -219,5 +219,5 @@ def _unraisable_hook(told: Any) -> None:
 
 def _current_translator() -> Callable[..., str] | None:
     with suppress(BaseException):
-        return sys.modules["catdog_core.base.report_language"].current()  # type: ignore[no-any-return]
+        return sys.modules["catdog_core.base.report_language"].get_current_translator()  # type: ignore[no-any-return]
     return None

@@ -97,7 +97,7 @@ _EXPORTERS = (
         label=N_("SavedModel"),
         about=N_("TensorFlow's folder, for TensorFlow Serving and other converters; a zip here."),
         extension=".zip",
-        writer="converted:saved_model",
+        writer="converters:saved_model",
         is_folder=True,
     ),
     Exporter(
@@ -105,7 +105,7 @@ _EXPORTERS = (
         label=N_("LiteRT"),
         about=N_("TensorFlow Lite's `.tflite`, for phones and small computers."),
         extension=".tflite",
-        writer="converted:litert",
+        writer="converters:litert",
     ),
     Exporter(
         kind="litert_int8",
@@ -115,14 +115,14 @@ _EXPORTERS = (
             " their ranges taken from training photos; input and output stay float32."
         ),
         extension=".tflite",
-        writer="converted:litert_int8",
+        writer="converters:litert_int8",
     ),
     Exporter(
         kind="onnx",
         label=N_("ONNX"),
         about=N_("The exchange format that PyTorch's world, Windows ML and many others read."),
         extension=".onnx",
-        writer="converted:onnx",
+        writer="converters:onnx",
         needs=("tf2onnx", "onnx"),
         install=_ONNX_INSTALL_HINT,
     ),

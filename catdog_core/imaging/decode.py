@@ -46,8 +46,8 @@ _FINE, _COARSE = 1.75, 3.0  # times a side is too long, see `resize_photo`
 _CHUNK = 32  # photos a thread decodes in one go
 _AHEAD = 8  # chunks decoded before they are asked for, at most
 
-# `decode_photo` goes by the limits in force; Pillow's own is process-wide, so it is set once, to the
-# most they may be, and its warning below that is dropped: catch_warnings is not thread-safe.
+# `decode_photo` goes by the limits in force; Pillow's own is process-wide, so it is set once, to
+# the most they may be, and its warning below that is dropped: catch_warnings is not thread-safe.
 Image.MAX_IMAGE_PIXELS = 400_000_000
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 # What it warns of in damaged files is either an error as well, or does not matter.

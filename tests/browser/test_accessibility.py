@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import looks
+import accessibility_checks
 import pytest
 
 from catdog_core import runs
@@ -55,8 +55,8 @@ def test_words_can_be_read_and_all_that_is_shown_has_a_name(shown, name, theme):
     shown.visit(page, name, **shown.choice)
     if name in ("Train", "Compare", "Data"):
         page.locator(".js-plotly-plot").first.wait_for()
-    assert looks.faint_in_the_end(page) == []
-    assert looks.unnamed(page) == []
+    assert accessibility_checks.settled_low_contrast_texts(page) == []
+    assert accessibility_checks.unnamed_elements(page) == []
     shown.close_pages()
 
 
@@ -69,8 +69,8 @@ def test_a_page_keeps_still_while_its_charts_grow(shown, page):
         runs.start_run(folder)
     shown.visit(page, "Train", **{**shown.choice, "run": folder.name})
     page.locator(".js-plotly-plot").first.wait_for()
-    page.evaluate(looks.WATCH_SHIFTS)
+    page.evaluate(accessibility_checks.WATCH_SHIFTS_JS)
     page.locator(".st-key-download_keras").wait_for(timeout=TRAINED)
     shifts = page.evaluate("() => window.shifts")
-    print(f"CLS {looks.shift(page):.4f} of {len(shifts)} shifts", shifts)
-    assert looks.shift(page) <= LARGEST_SHIFT
+    print(f"CLS {accessibility_checks.layout_shift(page):.4f} of {len(shifts)} shifts", shifts)
+    assert accessibility_checks.layout_shift(page) <= LARGEST_SHIFT

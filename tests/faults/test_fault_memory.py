@@ -102,13 +102,14 @@ def test_an_odd_error_in_a_process_at_its_limit_is_told_as_lack_of_memory():
         "import resource\n"
         "from catdog_core.base import hardware\n"
         "from catdog_core.runs import failure_messages\n"
-        "assert not machine.is_short_of_memory()\n"
+        "assert not hardware.is_short_of_memory()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "kept = []\n"
         "try:\n"
         "    while True: kept.append(bytearray(16 << 20))\n"
         "except MemoryError: del kept\n"
-        "print(reasons.explain(TypeError('odd'))[0] == reasons.SHORT_OF_MEMORY)"
+        "told = failure_messages.explain_failure(TypeError('odd'))[0]\n"
+        "print(told == failure_messages.LIKELY_OUT_OF_MEMORY)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=files.PROJECT, capture_output=True, text=True, timeout=240

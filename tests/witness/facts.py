@@ -221,7 +221,7 @@ def without_a_command(lab: Lab) -> dict[str, Any]:
             "results": list(rates.results),
             "best": sweep_table.rank_runs(rates),
         },
-        "runs": {name: _of_run(runs.load(lab.run(name))) for name in RUNS},
+        "runs": {name: _of_run(runs.load_run(lab.run(name))) for name in RUNS},
     }
 
 

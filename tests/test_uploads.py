@@ -232,4 +232,4 @@ def test_every_uploader_says_what_it_takes():
     takes = re.compile(r"st\.(file_uploader|camera_input|audio_input|chat_input)\(")
     for path in [*(server.PROJECT / "catdog_ui").rglob("*.py"), *server.PROJECT.glob("pages/*.py")]:
         text = path.read_text("utf-8")
-        assert len(takes.findall(text)) == text.count("uploads.limit("), path
+        assert len(takes.findall(text)) == text.count("uploads.register_upload_limit("), path

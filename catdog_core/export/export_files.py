@@ -157,7 +157,7 @@ def _write_export(exporter: Exporter, source: Path, folder: Path) -> Path:
     return made
 
 
-def _handle_export_request(request: dict[str, Any]) -> None:
+def handle_export_request(request: dict[str, Any]) -> None:
     """Convert, then compare, as `export_in_subprocess` asks for; in the subprocess."""
     os.environ[report_language.LANGUAGE_VARIABLE] = request["language"]
     source, kind = Path(request["source"]), request["kind"]
@@ -170,7 +170,7 @@ def _handle_export_request(request: dict[str, Any]) -> None:
         out = _write_export(exporter, source, Path(request["folder"]))
         parity = None
         if exporter.group == "model":
-            from .parity import measure_parity
+            from .parity import measure_parity  # lazy: needs TensorFlow
 
             subprocess_jobs.emit(phase="comparing")
             parity = measure_parity(source, kind, out)
@@ -190,7 +190,3 @@ def _handle_export_request(request: dict[str, Any]) -> None:
             kind=kind,
             reason=f"{type(error).__name__}: {' '.join(str(error).split())}"[:300],
         ) from error
-
-
-if __name__ == "__main__":
-    subprocess_jobs.handle_request(_handle_export_request)

@@ -51,7 +51,7 @@ def quick(monkeypatch):
         parity = PARITY if export.FORMATS[kind].group == "model" else None
         return ExportResult(path, 1_234_567, parity)
 
-    monkeypatch.setattr(export, "export_in_subprocess", make)
+    monkeypatch.setattr(export.export_files, "export_in_subprocess", make)
     return asked
 
 
@@ -126,7 +126,7 @@ def test_a_stopped_export_leaves_nothing(folder, monkeypatch):
         while True:
             phase("Writing the file…")
 
-    monkeypatch.setattr(export, "export_in_subprocess", make)
+    monkeypatch.setattr(export.export_files, "export_in_subprocess", make)
     app = page(folder)
     app.button(key=f"make_export-onnx-{folder.name}").click().run()
     assert begun.wait(60)
@@ -141,7 +141,7 @@ def test_a_failed_export_says_why_and_can_be_tried_again(folder, monkeypatch):
     def make(*_args, **_more):
         raise CatDogError("The model could not be written as {kind}: too odd.", kind="onnx")
 
-    monkeypatch.setattr(export, "export_in_subprocess", make)
+    monkeypatch.setattr(export.export_files, "export_in_subprocess", make)
     app = page(folder)
     app.button(key=f"make_export-onnx-{folder.name}").click().run()
     app = ended(app, folder, "onnx")

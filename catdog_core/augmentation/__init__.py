@@ -4,3 +4,21 @@ The Augment page draws its 20 variants by the very functions that change photos 
 `presets` are saved settings, `url_params` share them as a link, `code_templates` write them as
 Python, `warnings` question what makes little sense for photos of pets.
 """
+
+from .augment import (
+    Transform,
+    apply_transform,
+    augment_batch,
+    make_variants,
+    mix_batch,
+    sample_transform,
+)
+
+__all__ = [
+    "Transform",
+    "apply_transform",
+    "augment_batch",
+    "make_variants",
+    "mix_batch",
+    "sample_transform",
+]

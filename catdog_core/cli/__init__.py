@@ -2,4 +2,8 @@
 
 from .program import PROGRAM, app, main
 
-__all__ = ["PROGRAM", "app", "main"]
+__all__ = [
+    "PROGRAM",
+    "app",
+    "main",
+]

@@ -28,7 +28,7 @@ def settings_form(
     """Draw the fields of a settings model and return their values by name.
 
     The values outlive leaving the page. They are within each field's range; pass them to
-    `settings.parse`.
+    `field_specs.parse_settings`.
 
     Args:
         model: `Augmentation` or `Training`.

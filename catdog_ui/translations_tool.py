@@ -3,7 +3,7 @@
     python -m catdog_ui.translations_tool            write the .po and .mo files to assets/locale
     python -m catdog_ui.translations_tool --check    write nothing, fail when something is outdated
 
-Texts are what `words.t`, `N_` and the errors of the core are given, and the labels, help lines
+Texts are what `i18n.t`, `N_` and the errors of the core are given, and the labels, help lines
 and units of the settings. The files hold no dates, line numbers or machine paths, and are sorted
 by text, so that they change only when a text does. Texts that are gone leave the catalogue.
 """

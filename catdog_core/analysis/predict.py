@@ -198,7 +198,7 @@ def predictions_to_csv(
     Args:
         rows: predictions.
         classes: class names in the order of the probabilities.
-        for_spreadsheet: write names as `sheets.cell` does.
+        for_spreadsheet: write names as `csv_safety.escape_cell` does.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -217,7 +217,7 @@ def build_predictor(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     Args:
         name: of its file, for messages.
         model: a Keras model.
-        about: from `models.about`.
+        about: from `keras_models.read_metadata`.
 
     Raises:
         ModelError: it does not classify photos, or one photo takes more memory than is allowed.

@@ -184,7 +184,7 @@ def encode_predictions_csv(
     Args:
         table: the answers; probabilities are written with all their digits.
         guesses: (N,) what each photo is called; by default the likeliest class.
-        for_spreadsheet: write names as `sheets.cell` does.
+        for_spreadsheet: write names as `csv_safety.escape_cell` does.
     """
     called = table.probabilities.argmax(axis=1) if guesses is None else guesses
     out = io.StringIO()

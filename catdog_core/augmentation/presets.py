@@ -43,7 +43,7 @@ def presets_folder() -> Path:
 
 
 def list_presets() -> list[Preset]:
-    """The saved presets by name; those of `settings.PRESETS` and damaged files are not among them.
+    """The saved presets by name; those of `config.PRESETS` and damaged files are not among them.
 
     `list_damaged_presets` tells of the latter.
     """

@@ -126,7 +126,7 @@ def get_export_kind(kind: str, extension: str, packed: bool) -> OutputKind:
     """The kind of an export.
 
     Args:
-        kind: a key of `exports.formats.FORMATS`.
+        kind: a key of `export.formats.FORMATS`.
         extension: its extension, with the dot.
         packed: whether it is a zip of a folder.
     """

@@ -11,7 +11,7 @@
     run/backup.keras, backup.json, start.keras     what a training goes on from
     run/predictions/         answers of the model, as the Evaluate page keeps them
 
-`bundle_in` is the way back.
+`bundle_import` is the way back.
 """
 
 from __future__ import annotations

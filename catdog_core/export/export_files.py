@@ -39,7 +39,7 @@ _UNEXPLAINED_END = N_(
 class ExportResult:
     """An export: its file or folder, the bytes it takes, and how it compares.
 
-    `parity` is what `exports.parity.measure` tells; None for what is no model.
+    `parity` is what `parity.measure_parity` tells; None for what is no model.
     """
 
     path: Path

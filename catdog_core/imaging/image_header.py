@@ -23,7 +23,7 @@ EXTENSIONS_OF = {
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """A photo's kind, one of `images.FORMATS`; Pillow's mode; width and height as stored, pixels;
+    """A photo's kind, one of `decode.FORMATS`; Pillow's mode; width and height as stored, pixels;
     and its EXIF orientation, 1..8, where 1 is upright and 5 to 8 swap width and height."""
 
     kind: str
@@ -51,7 +51,7 @@ def read_image_header(data: bytes) -> ImageHeader:
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             size = orientation.stored_size(image)
             return ImageHeader(kind, image.mode, *size, orientation.read_orientation(image, data))
-    except Exception as error:  # as in `images.decode`
+    except Exception as error:  # as in `decode.decode_photo`
         raise file_kinds.explain_header_error(data) from error
 
 

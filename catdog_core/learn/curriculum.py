@@ -36,7 +36,7 @@ class DemoLink:
 
 @dataclass(frozen=True)
 class QuizQuestion:
-    """A question with its answers, all message ids; `because` may hold fields of `own_numbers`.
+    """A question with its answers, all message ids; `because` may hold fields of `run_facts`.
 
     Attributes:
         text: the question.

@@ -1,4 +1,4 @@
-"""Networks built from settings, layer for layer as `network_table` lists them."""
+"""Networks built from settings, layer for layer as `architecture` lists them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..config.network import Network
 
 def build(network: Network, image_size: int, units: int, name: str) -> keras.Model:
     """Build it, untrained; the settings were found possible before, see
-    `network_table.list_sequential_layers`.
+    `architecture.list_sequential_layers`.
 
     Args:
         network: the settings.

@@ -191,7 +191,7 @@ def save_model(
 
 
 def load_model(path: Path, compiled: bool = False) -> keras.Model:
-    """Read a model file, once `model_check` has found it harmless; its name does not matter.
+    """Read a model file, once `model_sandbox` has found it harmless; its name does not matter.
 
     Args:
         path: a `.keras` archive or whole-model `.h5`, told apart by content.

@@ -249,7 +249,7 @@ def _run_check(path: Path, name: str, allowed: Limits) -> None:
 
 
 def start_model_process(home: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    """Start a process of `model_child` with nothing of ours: no secrets, no open files.
+    """Start a process of `model_sandbox_process` with nothing of ours: no secrets, no open files.
 
     Args:
         home: an empty folder, the process's own.

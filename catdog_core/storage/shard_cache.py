@@ -1,6 +1,6 @@
 """The cache of packed photos and of downloads: what it takes on the disk, how it is emptied.
 
-    workspace/cache/<fingerprint>-<size>/     a dataset as shards, made by `records.cached`
+    workspace/cache/<fingerprint>-<size>/     a dataset as shards, made by `tfrecord.pack_to_cache`
     …/in-use-*.lock                           held by each process that reads them
     .<name>.packing/                          a packing that is going on or broke off
     downloads/                                see `download`; a file goes once it is unpacked

@@ -215,7 +215,7 @@ def _run_export(shelf: ExportCache, kind: str, job: Job) -> Path:
 
 
 def parity_text(told: dict[str, Any]) -> str:
-    """One or two sentences on a comparison, as `exports.parity.measure` tells it."""
+    """One or two sentences on a comparison, as `export.parity.measure_parity` tells it."""
     if "missing" in told:
         if not told["missing"]:
             return t("Python cannot run this format, so its answers were not compared.")

@@ -146,7 +146,7 @@ def _sweep_values(control: FieldSpec, count: int) -> list[Any]:
 
 
 def _can_be_drawn(control: FieldSpec, settings: Augmentation, value: Any) -> bool:
-    """Whether `augment.sample_transform` could give this value; the flips keep half the photos as they are."""
+    """Whether `augment.sample_transform` could give this value; flips leave half the photos."""
     now = getattr(settings, control.name)
     if control.kind == "bool":
         return now or not value

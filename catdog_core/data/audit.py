@@ -1,7 +1,7 @@
 """What is wrong with a dataset: files that cannot be used, copies, leaks, imbalance, odd photos.
 
 One look at every photo, in parallel, tells everything; a second look at the same photos takes no
-time (`looks`). Nothing is changed: `datasets.edit_photos` is how people decide about what was found.
+time (`photo_scan`). Nothing is changed: `datasets.edit_photos` is how people decide about it.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class ExportCache:
         return _read_cached_export(self._place(kind))
 
     def make(self, kind: str, phase: PhaseCallback) -> ExportResult:
-        """Make it, or take the one made earlier; see `export_files.export_in_subprocess`. One is made at a time."""
+        """Make an export, or take the one made earlier; one is made at a time."""
         while not _export_lock.acquire(timeout=0.3):
             phase(_WAITING_MESSAGE)
         try:

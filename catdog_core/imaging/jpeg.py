@@ -172,7 +172,7 @@ def decode_plain_jpeg(
     Args:
         head: `data` as Pillow opened it, its pixels not yet read.
         data: the whole file.
-        at_least: as in `decode.decode_photo`: the photo may be reduced down to this short side, pixels.
+        at_least: as in `decode.decode_photo`: the short side, in pixels, it may be reduced to.
 
     Returns:
         (H, W, 3) uint8 RGB, or None for any other file.

@@ -1,4 +1,4 @@
-"""The Home page: first steps, what is here, the rooms, and the tour of them."""
+"""The Home page: first steps, what is here, the pages, and the tour of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only doors of the pages to the heavy rooms: TensorFlow loads when a model is needed.
+"""The only imports of TensorFlow by the pages: it loads when a model is needed.
 
 Models are kept by path and time of change, or by content, so that every session shares them.
 """
@@ -66,12 +66,12 @@ def predict_photos(
     model: Predictor, photos: Sequence[tuple[str, bytes]], job: Job
 ) -> list[Prediction]:
     """Predict photos given as (name, file bytes), in their order; of some only when stopped."""
-    from catdog_core.analysis import predict as room
+    from catdog_core.analysis import predict
 
     rows: list[Prediction] = []
     while len(rows) < len(photos) and not job.stopped():
         job.tell("", len(rows), len(photos))
-        rows += room.predict_photos(model, photos[len(rows) : len(rows) + model.batch])
+        rows += predict.predict_photos(model, photos[len(rows) : len(rows) + model.batch])
     return rows
 
 
@@ -85,7 +85,7 @@ def compute_heat_maps(
     Raises:
         ModelError: the network keeps no places.
     """
-    from catdog_core.analysis import gradcam as room
+    from catdog_core.analysis import gradcam
 
     parts = [np.empty((0, model.size, model.size), np.float32)]
     for start in range(0, len(photos), _HEAT_BATCH):
@@ -93,15 +93,15 @@ def compute_heat_maps(
             break
         job.tell("", start, len(photos))
         part = slice(start, start + _HEAT_BATCH)
-        parts.append(room.heat_maps(model, np.stack(photos[part]), labels[part]))
+        parts.append(gradcam.heat_maps(model, np.stack(photos[part]), labels[part]))
     return np.concatenate(parts)
 
 
 def predictions_csv(rows: Sequence[Prediction], classes: Sequence[str]) -> str:
     """A table of predictions for a spreadsheet, with nothing in it that would run there."""
-    from catdog_core.analysis import predict as room
+    from catdog_core.analysis import predict
 
-    return room.predictions_to_csv(list(rows), tuple(classes), for_spreadsheet=True)
+    return predict.predictions_to_csv(list(rows), tuple(classes), for_spreadsheet=True)
 
 
 def export_h5(run_dir: Path) -> bytes:
@@ -157,7 +157,7 @@ def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
 def run_loading_benchmark(dataset: Dataset, job: Job) -> list[ReaderResult]:
     """Race the readers of photos; meanwhile the job's result is how the race stands."""
     wait_for_preload()
-    from catdog_core.training import loading_benchmark as room
+    from catdog_core.training import loading_benchmark
 
     freeze_gc()
 
@@ -166,23 +166,23 @@ def run_loading_benchmark(dataset: Dataset, job: Job) -> list[ReaderResult]:
         if job.stopped():
             raise CatDogError("The loading race was stopped.")
 
-    return room.run_loading_benchmark(dataset, on_progress=progress)
+    return loading_benchmark.run_loading_benchmark(dataset, on_progress=progress)
 
 
 def evaluate_run(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Ask a run's model about a split and keep the table; tells the job its progress."""
     wait_for_preload()
-    from catdog_core.analysis import evaluate as room
+    from catdog_core.analysis import evaluate
 
-    room.evaluate_and_cache(run_dir, _load_run_model, dataset, split, _pass_progress(job))
+    evaluate.evaluate_and_cache(run_dir, _load_run_model, dataset, split, _pass_progress(job))
 
 
 def compute_run_embeddings(run_dir: Path, dataset: Dataset, split: str, job: Job) -> None:
     """Find out how a run's model sees a split and keep it; tells the job its progress."""
     wait_for_preload()
-    from catdog_core.analysis import evaluate as room
+    from catdog_core.analysis import evaluate
 
-    room.compute_embeddings(run_dir, _load_run_model, dataset, split, _pass_progress(job))
+    evaluate.compute_embeddings(run_dir, _load_run_model, dataset, split, _pass_progress(job))
 
 
 def _pass_progress(job: Job) -> Callable[[int, int], None]:
@@ -230,12 +230,11 @@ def _load_from_bytes(digest: str, _data: bytes, _name: str) -> Predictor:
 
 def _open_model(path: Path) -> Predictor:
     """A model here, or, of one from elsewhere on a shared lab, in a process of its own."""
-    from catdog_core.analysis import isolated_models
-    from catdog_core.analysis import predict as room
+    from catdog_core.analysis import isolated_models, predict
 
     if access.load_access_settings().shared and not model_sandbox.is_own_model(path):
         return isolated_models.load_isolated(path)
-    return room.load_predictor(path)
+    return predict.load_predictor(path)
 
 
 def freeze_gc() -> None:
@@ -281,7 +280,7 @@ def wait_for_preload() -> None:
 
 def _preload() -> None:
     threading.Event().wait(_PRELOAD_DELAY)
-    # This room imports Keras before TensorFlow, as nearly everything here does: two threads that
+    # This module imports Keras before TensorFlow, as nearly everything here does: two threads that
     # import the same one take turns, else each would wait for what the other has begun.
     from catdog_core.analysis import gradcam  # noqa: F401
 

@@ -85,7 +85,7 @@ def settings_cases(home: Path) -> Cases:
     from catdog_core.tuning import grid
 
     def at(name: str, read: Callable[[Path], Any]) -> Callable[[bytes], Any]:
-        def door(data: bytes) -> Any:
+        def take(data: bytes) -> Any:
             path = home / "workspace" / name
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(data)
@@ -94,7 +94,7 @@ def settings_cases(home: Path) -> Cases:
             finally:
                 path.unlink()
 
-        return door
+        return take
 
     def link(data: bytes) -> Any:
         return url_params.settings_from_query({"brightness_range": data.decode()})
@@ -160,10 +160,10 @@ def _pax(data: bytes, kind: bytes = b"x") -> bytes:
 
 
 def archive_cases(home: Path) -> Cases:
-    from catdog_core.data import archives as door
+    from catdog_core.data import archives
 
     def read(end: str) -> Callable[[bytes], Any]:
-        return lambda data: door.inspect_archive(io.BytesIO(data), f"photos{end}")
+        return lambda data: archives.inspect_archive(io.BytesIO(data), f"photos{end}")
 
     photo = _header("cats/1.jpg", 0, b"0")
     name = b"./" * 32_000 + b"a"

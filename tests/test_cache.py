@@ -26,7 +26,7 @@ time.sleep(60)
 
 
 def entry(name, size=1000):
-    """An entry as `tfrecord.pack_to_cache` leaves it, as far as this room looks."""
+    """An entry as `tfrecord.pack_to_cache` leaves it, as far as `shard_cache` looks."""
     folder = shard_cache.cache_root() / name
     folder.mkdir(parents=True)
     (folder / "index.json").write_text("{}")

@@ -1,4 +1,4 @@
-"""The dataset of the class: fetched once, checked by what it holds, found again; on any door."""
+"""The dataset of the class: fetched once, checked by what it holds, found again; any way in."""
 
 import io
 import sys

@@ -211,8 +211,8 @@ def test_every_format_has_its_writer_and_its_words():
     import importlib
 
     for kind, one in export.FORMATS.items():
-        room, function = one.writer.split(":")
-        assert callable(getattr(importlib.import_module(f"catdog_core.export.{room}"), function))
+        module, function = one.writer.split(":")
+        assert callable(getattr(importlib.import_module(f"catdog_core.export.{module}"), function))
         assert one.kind == kind and one.label and one.about and one.extension.startswith(".")
         assert one.usage or one.group == "model"
 

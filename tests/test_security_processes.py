@@ -32,9 +32,9 @@ def said_by(code, **environment):
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("door", ["catdog_core.runs", "catdog_ui.loaders", "catdog_core.cli"])
-def test_memory_of_a_graphics_card_is_taken_as_it_is_needed(door):
-    code = f"import {door}, os; print(os.environ.get({GROWTH!r}))"
+@pytest.mark.parametrize("module", ["catdog_core.runs", "catdog_ui.loaders", "catdog_core.cli"])
+def test_memory_of_a_graphics_card_is_taken_as_it_is_needed(module):
+    code = f"import {module}, os; print(os.environ.get({GROWTH!r}))"
     assert said_by(code) == "true"
     assert said_by(code, **{GROWTH: "false"}) == "false"
 

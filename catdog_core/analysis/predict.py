@@ -32,10 +32,10 @@ _MAX_SIZE = 1024
 
 
 class RemoteModel(Protocol):
-    """A model in a process apart, which the rooms that look into networks ask."""
+    """A model in a process of its own, asked by the modules that look into networks."""
 
     def ask(self, what: str, **given: Any) -> Any:
-        """What a function of that room gives. Raises ModelError."""
+        """Call a function of the model's process by name; what it returns. Raises ModelError."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Presets a user saves and shares: one small JSON file each, all read through one door.
+"""Presets a user saves and shares: one small JSON file each, all read by one function.
 
 A file holds {"format": 1, "kind": "catdog augmentation", "name": …, "settings": {…}}; a bare
 object of settings is read too. Files come from strangers, so size, depth and every field are

@@ -6,7 +6,7 @@ Without that file the lab belongs to the one who sits at it, who may do everythi
 ``"shared": true``, or `serve --lan` started the server, which says so in ``CATDOG_ACCESS``, each
 visitor has a role: a teacher may do everything; a student may start trainings within a quota, and
 stop, rename and delete those of their own; the audience looks, moves sliders and asks models.
-`check_permission` is the one guard: the rooms that start, change or delete call it, so that no
+`check_permission` is the one guard: the functions that start, change or delete call it, so that no
 hidden button is what keeps anyone out. It asks `current_visitor` who it is for; pages tell that
 through `set_visitor_provider`, while commands and workers, which only who has the machine can
 start, are its owner's.

@@ -7,10 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import export as room
 from ..base import files
 from ..base.files import truncate_for_display
-from ..export import bundle_import, formats
+from ..export import (
+    bundle_import,
+    export_in_subprocess,
+    formats,
+    install_export,
+    output_exists_error,
+)
 from ..export.formats import FORMATS
 from ..runs import model_registry
 from . import output, output_files, removed
@@ -41,13 +46,13 @@ def export(
     wanted = output_files.get_export_kind(kind, exporter.extension, packed and exporter.is_folder)
     if exporter.is_folder and not packed:
         if files.exists_nonempty(out):
-            raise room.output_exists_error(out)
+            raise output_exists_error(out)
         wanted = "folder"
     target = output_files.resolve_output(out, wanted, [output_files.get_model_input(run)], force)
     with files.temporary_folder("export") as folder:
         source = run.absolute() if run.exists() else run
-        made = room.export_in_subprocess(source, kind, folder, lambda _phase: None, packed=packed)
-        room.install_export(made.path, target)
+        made = export_in_subprocess(source, kind, folder, lambda _phase: None, packed=packed)
+        install_export(made.path, target)
     if as_json:
         told = {"format": kind, "file": str(out), "bytes": made.bytes, "parity": made.parity}
         output.print_json(told)

@@ -1,7 +1,7 @@
 """The command line: ``python -m catdog_core COMMAND``; the same code paths as the pages.
 
 Every command ends with 0, or with 1 and one line on stderr. Results go to stdout, bars to stderr.
-TensorFlow takes seconds to import, so rooms that need it are imported inside the commands.
+TensorFlow takes seconds to import, so modules that need it are imported inside the commands.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A look at every photo of a dataset: its head, whether it is grey, its thumbnail; in parallel.
 
-workspace/datasets/<id>/looks-2.npy    writer: this room; a cache, safe to delete
+workspace/datasets/<id>/looks-2.npy    writer: this module; a cache, safe to delete
 
 What was seen is kept by the digest of the file's content, so that a second look at the same photos
 decodes nothing. It is kept only beside a dataset's record, and goes with it.

@@ -110,9 +110,9 @@ def _generate_compact_code(units: int) -> str:
     )
 
 
-def copy_source(room: str) -> str:
+def copy_source(path: str) -> str:
     """The constants, functions and classes of one of the lab's own files, without its imports."""
-    text = (_CORE / room).read_text(encoding="utf-8")
+    text = (_CORE / path).read_text(encoding="utf-8")
     lines = text.splitlines()
     parts: list[str] = []
     previous: ast.stmt | None = None

@@ -21,7 +21,7 @@ class Exporter:
         label: its name on the page; a message of the catalogue.
         about: what it is for, in one line; a message of the catalogue.
         extension: what its file's name ends in, with the dot; of a folder, that of its zip.
-        writer: ``room:function`` of `catdog_core.export`, called with the source (a run's folder
+        writer: ``module:function`` of `catdog_core.export`, called with the source (a run's folder
             or a model file) and the file or folder to write, which has the extension. It raises a
             CatDogError where it cannot; it need not clean up.
         group: "model" answers photos elsewhere; "code" and "record" are to be read.
@@ -70,8 +70,8 @@ class Exporter:
             CatDogError: a package is missing, or the writer refuses.
         """
         self.refuse_missing()
-        room, function = self.writer.split(":")
-        module = importlib.import_module(f"catdog_core.export.{room}")
+        name, function = self.writer.split(":")
+        module = importlib.import_module(f"catdog_core.export.{name}")
         cast("Callable[[Path, Path], None]", getattr(module, function))(source, out)
 
 

@@ -104,7 +104,7 @@ class ImportedModel:
 
     @property
     def run(self) -> Run:
-        """The guest as what the rooms of predictions know: a run that was never trained here."""
+        """The model as a run that was never trained here, which is what predictions belong to."""
         return Run(
             id=self.folder.name,
             folder=self.folder,

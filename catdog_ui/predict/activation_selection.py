@@ -135,8 +135,8 @@ def load_at_epoch(path: Path, weights: Path) -> Predictor:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _load_at_epoch(path: str, weights: str, changed: tuple[int, int]) -> Predictor:
-    from catdog_core.analysis import predict as room
+    from catdog_core.analysis import predict
 
-    model = room.load_predictor_at_epoch(Path(path), Path(weights))
+    model = predict.load_predictor_at_epoch(Path(path), Path(weights))
     loaders.freeze_gc()
     return model

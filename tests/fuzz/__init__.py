@@ -1,1 +1,1 @@
-"""Seeded mutations of good files, replayed against the doors strangers' files come through."""
+"""Seeded mutations of good files, replayed against the functions that take files from outside."""

@@ -24,7 +24,7 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     kind, home = job["kind"], Path(job["home"])
     os.environ["CATDOG_WORKSPACE"] = str(home / "workspace")
-    made, door, allowed = _KINDS[kind](home)
+    made, take, allowed = _KINDS[kind](home)
     _limit()
     for number in range(job["first"], job["first"] + job["count"]):
         name, data = made(job["seed"], number)
@@ -33,7 +33,7 @@ def main() -> None:
         before, start = _memory("VmRSS"), time.process_time()
         _forget_peak()
         try:
-            door(name, data)
+            take(name, data)
             outcome = "accepted"
         except allowed as error:
             outcome = "refused"
@@ -57,7 +57,7 @@ def _photos(home: Path) -> _Made:
 
     good = seeds.seed_photos()
 
-    def door(name: str, data: bytes) -> None:
+    def take(name: str, data: bytes) -> None:
         (home / "workspace").mkdir(exist_ok=True)
         path = home / "workspace" / f"photo{Path(name).suffix}"
         path.write_bytes(data)
@@ -75,7 +75,7 @@ def _photos(home: Path) -> _Made:
                 continue
             assert found.ndim == 3 and found.shape[2] == 3 and str(found.dtype) == "uint8"
 
-    return lambda seed, n: mutations.mutate_photo(good, seed, n), door, (PhotoError,)
+    return lambda seed, n: mutations.mutate_photo(good, seed, n), take, (PhotoError,)
 
 
 def _archives(home: Path) -> _Made:
@@ -86,14 +86,14 @@ def _archives(home: Path) -> _Made:
 
     good = seeds.seed_archives()
 
-    def door(name: str, data: bytes) -> None:
+    def take(name: str, data: bytes) -> None:
         try:
             archives.inspect_archive(io.BytesIO(data), name)
         finally:
             imports.import_archive(io.BytesIO(data), name)
             files.remove_tree(home / "workspace")
 
-    return lambda seed, n: mutations.mutate_archive(good, seed, n), door, (DatasetError,)
+    return lambda seed, n: mutations.mutate_archive(good, seed, n), take, (DatasetError,)
 
 
 def _models(home: Path) -> _Made:
@@ -112,7 +112,7 @@ def _models(home: Path) -> _Made:
     model_sandbox.check_model = lambda *_: None  # done here, without a new process each time
     sys.addaudithook(_alarm)
 
-    def door(name: str, data: bytes) -> None:
+    def take(name: str, data: bytes) -> None:
         path = home / "workspace" / f"case{Path(name).suffix}"
         path.write_bytes(data)
         held = untrusted_models.count_model_weights(path)
@@ -122,7 +122,7 @@ def _models(home: Path) -> _Made:
             keras.Layer.add_weight = plain
         predict.load_predictor(path)
 
-    return lambda seed, n: mutations.mutate_model(good, seed, n), door, (ModelError, MemoryError)
+    return lambda seed, n: mutations.mutate_model(good, seed, n), take, (ModelError, MemoryError)
 
 
 def _selftest(home: Path) -> _Made:
@@ -131,10 +131,10 @@ def _selftest(home: Path) -> _Made:
 
     code, allowed = os.environ["CATDOG_FUZZ_SELFTEST"], (PhotoError,)
 
-    def door(name: str, data: bytes) -> None:
+    def take(name: str, data: bytes) -> None:
         exec(code, {"allowed": allowed})
 
-    return lambda seed, n: (f"{n}.txt", b""), door, allowed
+    return lambda seed, n: (f"{n}.txt", b""), take, allowed
 
 
 def _alarm(event: str, args: tuple[Any, ...]) -> None:

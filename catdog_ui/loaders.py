@@ -198,10 +198,10 @@ def _pass_progress(job: Job) -> Callable[[int, int], None]:
 
 def _load_run_model(path: Path) -> Predictor:
     model = _load_from_file(str(path), path.stat().st_mtime_ns)
-    guest = model_registry.find_imported_model(path.parent)
-    if guest is None:
+    imported = model_registry.find_imported_model(path.parent)
+    if imported is None:
         return model
-    return model.with_scale(guest.scale).with_classes(guest.classes)  # type: ignore[arg-type]
+    return model.with_scale(imported.scale).with_classes(imported.classes)  # type: ignore[arg-type]
 
 
 def download_stem(run: Run) -> str:

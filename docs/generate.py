@@ -70,7 +70,7 @@ def settings() -> str:
         (
             "Limits",
             limits.Limits,
-            f"How much a stranger's file may cost; kept in `{limits.FILE}` in the workspace, which"
+            f"How much an untrusted file may cost; kept in `{limits.FILE}` in the workspace, which"
             " names only what differs.",
         ),
     )

@@ -1,4 +1,4 @@
-"""Bundles changed as a stranger would change them."""
+"""Bundles changed as an attacker would change them."""
 
 import hashlib
 import io

@@ -81,7 +81,7 @@ def field():
 
 @pytest.fixture
 def set_limits(monkeypatch):
-    """Sets limits for strangers' files, also below what the settings accept."""
+    """Sets limits for untrusted files, also below what the settings accept."""
     from catdog_core.base import limits
 
     def change(**values):
@@ -93,12 +93,12 @@ def set_limits(monkeypatch):
 
 @pytest.fixture
 def apart():
-    """Strangers' models are checked in a process of their own, as they are outside of tests."""
+    """Untrusted models are checked in a process of their own, as they are outside of tests."""
 
 
 @pytest.fixture(autouse=True)
 def check_models_in_process(request, monkeypatch):
-    """Strangers' models are only looked at, in this process: that saves seconds for each."""
+    """Untrusted models are only looked at, in this process: that saves seconds for each."""
     if "apart" in request.fixturenames:
         return
     from catdog_core.models import model_sandbox, untrusted_models

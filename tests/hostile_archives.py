@@ -1,4 +1,4 @@
-"""Archives as a stranger might send them; `good` tells which are to be taken all the same."""
+"""Archives as an attacker might send them; `good` tells which are to be taken all the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model files as a stranger might send them: each would do harm if it were simply loaded."""
+"""Model files as an attacker might send them: each would do harm if it were simply loaded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def first_layer(config: Config, kind: str) -> Config:
 def code_that_writes(marker: Path) -> str:
     """A marshalled function, as Keras 2 kept Lambdas, that makes a file when it is called."""
     source = f"lambda x: (open({str(marker)!r}, 'w').close(), x)[1]"
-    code = compile(source, "<stranger>", "eval").co_consts[0]
+    code = compile(source, "<untrusted>", "eval").co_consts[0]
     return base64.b64encode(marshal.dumps(code)).decode()
 
 

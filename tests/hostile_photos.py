@@ -1,4 +1,4 @@
-"""Photo files as a stranger might send them: small ones that ask for much, and odd ones."""
+"""Photo files as an attacker might send them: small ones that ask for much, and odd ones."""
 
 from __future__ import annotations
 

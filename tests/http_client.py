@@ -1,4 +1,4 @@
-"""Knocking at a real server as a stranger would: with headers that no browser of the lab sends."""
+"""Knocking at a real server as an attacker would: with headers that no browser of the lab sends."""
 
 from __future__ import annotations
 

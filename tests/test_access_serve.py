@@ -1,4 +1,4 @@
-"""One command starts the lab for oneself or for a class; a stranger stays outside."""
+"""One command starts the lab for oneself or for a class; nobody else comes in."""
 
 import json
 import os

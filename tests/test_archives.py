@@ -1,4 +1,4 @@
-"""A stranger's zip: safe ones become datasets, others one sentence, and nothing is left behind."""
+"""An untrusted zip: safe ones become datasets, others one sentence, and nothing is left behind."""
 
 import csv
 import io

@@ -214,7 +214,7 @@ def test_models_through_predict_and_evaluate_on_the_command_line(
 
 
 def test_a_run_folder_of_strangers_is_refused_clearly(bad_inputs, capsys, photo):
-    folder = fakes.make_run("stranger", status="done")
+    folder = fakes.make_run("odd", status="done")
     for name in ("lambda.h5", "huge_dense_40g.keras", "zero.keras"):
         shutil.copy(bad_inputs / "files" / name, folder / "best.keras")
         assert failed_clearly(fakes.run_cli(capsys, "predict", runs.load_run(folder).folder, photo))

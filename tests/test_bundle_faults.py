@@ -1,4 +1,4 @@
-"""Bundles from strangers and broken ones: refused in a sentence, with nothing left behind."""
+"""Bundles from outside and broken ones: refused in a sentence, with nothing left behind."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""Galleries: every text of a stranger is escaped, pictures travel inside the page."""
+"""Galleries: every untrusted text is escaped, pictures travel inside the page."""
 
 import numpy as np
 import pytest

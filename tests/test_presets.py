@@ -1,4 +1,4 @@
-"""Saved presets and links: what goes out comes back, and strangers' files are refused by name."""
+"""Saved presets and links: what goes out comes back, and untrusted files are refused by name."""
 
 import json
 import random

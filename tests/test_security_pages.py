@@ -1,4 +1,4 @@
-"""Names from strangers through every page: shown as they are, never as HTML or Markdown."""
+"""Names from outside through every page: shown as they are, never as HTML or Markdown."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""A real server, as it is shipped, and strangers who knock."""
+"""A real server, as it is shipped, and requests it must refuse."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""A stranger's tar, plain or compressed, ends as a zip does: a dataset, or one sentence."""
+"""An untrusted tar, plain or compressed, ends as a zip does: a dataset, or one sentence."""
 
 import bz2
 import gzip

@@ -3,8 +3,8 @@
 The process has the limits of the one that checks models: no secrets, no open files, an empty
 folder, bounded memory. It stays for the next question; at most `MAX_PROCESSES` are alive, the one
 not asked for longest goes first. It ends when it is not asked for a while, when a question takes
-too long or too much, and when this process ends, however that happens. What it answers is a
-stranger's word: only arrays of the right shape and plain values are believed. Light.
+too long or too much, and when this process ends, however that happens. What it answers is
+untrusted: only arrays of the right shape and plain values are believed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Presets a user saves and shares: one small JSON file each, all read by one function.
 
 A file holds {"format": 1, "kind": "catdog augmentation", "name": …, "settings": {…}}; a bare
-object of settings is read too. Files come from strangers, so size, depth and every field are
+object of settings is read too. Files come from outside, so size, depth and every field are
 checked, and what is wrong is named with what is accepted.
 """
 

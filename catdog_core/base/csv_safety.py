@@ -1,4 +1,4 @@
-"""Names from strangers in tables that people open in a spreadsheet."""
+"""Names from outside in tables that people open in a spreadsheet."""
 
 from __future__ import annotations
 

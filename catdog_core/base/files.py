@@ -443,7 +443,7 @@ def slugify(name: str, limit: int = 40) -> str:
 
 
 def truncate_for_display(name: str, limit: int = 80) -> str:
-    """A stranger's file name made safe to print: control characters escaped, length bounded.
+    """An untrusted file name made safe to print: control characters escaped, length bounded.
 
     Bidirectional overrides count as control characters, since they turn ``gpj.exe`` around.
     """

@@ -34,7 +34,7 @@ def measure_parity(source: Path, kind: str, path: Path) -> dict[str, Any]:
         photos are called otherwise, "runtime"; for int8 also "accuracy", that of the Keras model
         and of the exported one on "counted" photos, where their classes are known.
     """
-    predictor = predict.load_predictor(source)  # first: it refuses a stranger's model
+    predictor = predict.load_predictor(source)  # first: it refuses an untrusted model
     opened = runtimes.load_in_runtime(kind, path)
     if opened is None:
         return {"missing": _RUNTIMES.get(kind, "")}

@@ -203,7 +203,7 @@ def render_page(facts: ReportData, say: Translator, language: str, live: bool) -
         live: with curves that answer the mouse, for which it holds 4 to 5 MB of plotly.
     """
     title = format_name(facts.run.name or facts.run.id)
-    # No file of a stranger's names may load or send anything, whatever they are called.
+    # No untrusted name may load or send anything, whatever they are called.
     policy = "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'"
     if live:
         policy += "; script-src 'unsafe-inline'"

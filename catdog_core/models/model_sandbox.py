@@ -1,4 +1,4 @@
-"""Models from strangers: opened in a short-lived process first, and here only once that went well.
+"""Models from outside: opened in a short-lived process first, and here only once that went well.
 
 The process gets no secrets, no open files and an empty folder; time and memory are limited by the
 system where it can (Linux) and by a watch from here everywhere. What was found is remembered by the
@@ -281,7 +281,7 @@ def exceeded_limit_error(pid: int, until: float, name: str, allowed: Limits) -> 
 
 
 def _raise_for_outcome(name: str, allowed: Limits, status: int, answer: bytes) -> None:
-    """What the process came to. Its answer is a stranger's word too: only its form is believed."""
+    """What the process came to. Its answer is a untrusted too: only its form is believed."""
     if status == BREACH_STATUS:
         raise ModelError(
             "{name} tried to reach outside while it was opened: to start a program, use the net or"

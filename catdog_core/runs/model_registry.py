@@ -117,7 +117,7 @@ class ImportedModel:
 
 
 def imported_models_folder() -> Path:
-    """Where the guests of this workspace lie."""
+    """The folder of the imported models of this workspace."""
     return files.workspace_folder() / "guests"
 
 
@@ -171,11 +171,11 @@ def list_imported_models() -> list[ImportedModel]:
     if not imported_models_folder().is_dir():
         return []
     found = [_read_imported_model(folder) for folder in imported_models_folder().iterdir()]
-    return sorted((g for g in found if g), key=lambda guest: guest.created, reverse=True)
+    return sorted((g for g in found if g), key=lambda imported: imported.created, reverse=True)
 
 
 def find_imported_model(folder: Path) -> ImportedModel | None:
-    """The guest a folder holds, None where it is another kind of folder."""
+    """The imported model a folder holds, None where it is another kind of folder."""
     return (
         _read_imported_model(Path(folder))
         if Path(folder).parent == imported_models_folder()
@@ -183,10 +183,10 @@ def find_imported_model(folder: Path) -> ImportedModel | None:
     )
 
 
-def remove_imported_model(guest: ImportedModel) -> str:
-    """Move a guest with its answers to the trash; the entry's id there. Raises CatDogError."""
-    access.check_permission("manage run", guest.owner)
-    return trash.move_to_trash("model", guest.name, [guest.folder])
+def remove_imported_model(imported: ImportedModel) -> str:
+    """Move an imported model and its predictions to the trash; its id there. Raises CatDogError."""
+    access.check_permission("manage run", imported.owner)
+    return trash.move_to_trash("model", imported.name, [imported.folder])
 
 
 def _read_imported_model(folder: Path) -> ImportedModel | None:

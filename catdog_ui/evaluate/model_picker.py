@@ -19,7 +19,6 @@ from catdog_core.base.jobs import Job
 from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
 from catdog_core.runs import Run, model_registry
-from catdog_core.runs import model_registry as guests
 from catdog_core.runs.model_registry import ImportedModel
 
 from .. import (
@@ -97,9 +96,9 @@ def choose_subject() -> EvaluationSubject | None:
     import_model()
     if run is None:
         return None
-    guest = imported_model_of(run)
-    if guest is not None:
-        imported_model_actions(guest)
+    imported = imported_model_of(run)
+    if imported is not None:
+        imported_model_actions(imported)
     if run.is_history:
         st.info(t("This is a history from a file. It has no model to evaluate."))
         return None
@@ -274,12 +273,12 @@ _IMPORT_ERROR = "evaluate_guest_said"
 
 def imported_models() -> list[Run]:
     """The models from elsewhere, as the page's choice of models takes them."""
-    return [guest.run for guest in guests.list_imported_models()]
+    return [imported.run for imported in model_registry.list_imported_models()]
 
 
 def imported_model_of(run: Run) -> ImportedModel | None:
     """The model from elsewhere that stands behind a run, if one does."""
-    return guests.find_imported_model(run.folder)
+    return model_registry.find_imported_model(run.folder)
 
 
 def import_model() -> None:
@@ -311,15 +310,15 @@ def import_model() -> None:
         )
 
 
-def imported_model_actions(guest: ImportedModel) -> None:
+def imported_model_actions(imported: ImportedModel) -> None:
     """How a chosen model from elsewhere is asked, and the way to let it go."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             t(
                 "From elsewhere: it takes values of {scale} and calls its outputs, in their order,"
                 " {names}.",
-                scale=guest.scale.replace("..", "–"),
-                names=escape(truncate_for_display(", ".join(guest.classes), 120)),
+                scale=imported.scale.replace("..", "–"),
+                names=escape(truncate_for_display(", ".join(imported.classes), 120)),
             ),
             width="stretch",
         )
@@ -328,27 +327,27 @@ def imported_model_actions(guest: ImportedModel) -> None:
             "evaluate_guest_delete",
             "manage run",
             _remove_model,
-            guest,
+            imported,
             icon="delete",
-            owner=guest.owner,
+            owner=imported.owner,
             type="tertiary",
         )
 
 
 def _keep_model(found: model_upload.UploadedModel) -> None:
     try:
-        guest = guests.register_imported_model(
+        imported = model_registry.register_imported_model(
             found.data, found.name, found.model.classes, found.scale
         )
     except CatDogError as error:
         st.session_state[_IMPORT_ERROR] = error
     else:
-        st.query_params["run"] = guest.folder.name
+        st.query_params["run"] = imported.folder.name
 
 
-def _remove_model(guest: ImportedModel) -> None:
+def _remove_model(imported: ImportedModel) -> None:
     try:
-        trash_view.remember_deleted(guests.remove_imported_model(guest))
+        trash_view.remember_deleted(model_registry.remove_imported_model(imported))
     except CatDogError as error:
         st.session_state[_IMPORT_ERROR] = error
 

@@ -1,4 +1,4 @@
-"""Names from strangers in a real browser: no element comes to be, no script runs, no link leads."""
+"""Names from outside in a real browser: no element comes to be, no script runs, no link leads."""
 
 from __future__ import annotations
 

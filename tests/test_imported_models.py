@@ -69,19 +69,19 @@ def test_a_damaged_guest_is_left_out_and_the_page_goes_on(dataset):
     model_registry.register_imported_model(b"x", "good.h5", ["cats", "dogs"], "0..1")
     bad = model_registry.register_imported_model(b"y", "bad.h5", ["cats", "dogs"], "0..1")
     (bad.folder / "guest.json").write_bytes(b"{")
-    assert [guest.name for guest in model_registry.list_imported_models()] == ["good.h5"]
+    assert [imported.name for imported in model_registry.list_imported_models()] == ["good.h5"]
     assert "good.h5" in open_evaluate_page().selectbox("chosen_run").options
 
 
 def test_a_deleted_guest_comes_back_with_its_answers(dataset):
-    guest = model_registry.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
-    write_answers(guest.folder, dataset)
-    app = open_evaluate_page(run=guest.folder.name)
+    imported = model_registry.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
+    write_answers(imported.folder, dataset)
+    app = open_evaluate_page(run=imported.folder.name)
     app.button("evaluate_guest_delete").click().run()
     assert not app.exception and model_registry.list_imported_models() == []
     assert "model “m.h5”" in caption_text(app)
     trash.restore_from_trash(trash.list_trash()[0].id)
-    assert predictions.read_predictions(guest.folder, dataset, "validation").table is not None
+    assert predictions.read_predictions(imported.folder, dataset, "validation").table is not None
 
 
 def test_a_model_from_elsewhere_is_uploaded_named_asked_and_compared(dataset, foreign):
@@ -93,10 +93,10 @@ def test_a_model_from_elsewhere_is_uploaded_named_asked_and_compared(dataset, fo
     assert app.text_input("evaluate_names_2").value == "cats, dogs"  # as the dataset's
     app.text_input("evaluate_names_2").set_value("dogs, cats").run()
     app.button("evaluate_guest_keep").click().run()
-    (guest,) = model_registry.list_imported_models()
-    assert guest.classes == ("dogs", "cats") and app.query_params["run"] == guest.folder.name
+    (imported,) = model_registry.list_imported_models()
+    assert imported.classes == ("dogs", "cats") and app.query_params["run"] == imported.folder.name
     assert "calls its outputs, in their order, dogs, cats" in caption_text(app)
-    key = f"evaluate-{guest.folder.name}-{dataset.id}-validation"
+    key = f"evaluate-{imported.folder.name}-{dataset.id}-validation"
     app.button(f"start_{key}").click().run()
     wait_for_job(jobs.get_job(key))
     app.run()
@@ -105,9 +105,9 @@ def test_a_model_from_elsewhere_is_uploaded_named_asked_and_compared(dataset, fo
     assert "of 24 photos are right" in text and "is not known here" in text
     assert "“model.h5”" in text  # set against the run
     assert not [b for b in app.button if b.key == "evaluate_again"]
-    bright = predictions.read_predictions(guest.folder, dataset, "validation").table.probabilities[
-        :, 0
-    ]
+    bright = predictions.read_predictions(
+        imported.folder, dataset, "validation"
+    ).table.probabilities[:, 0]
     assert 0 <= bright.min() < bright.max() <= 1
 
 
@@ -116,15 +116,17 @@ def test_its_answers_follow_its_names_and_its_range_of_values(dataset, foreign):
 
     tables = []
     for classes, scale in ((("cats", "dogs"), "0..1"), (("dogs", "cats"), "0..1")):
-        guest = model_registry.register_imported_model(foreign, "model.h5", classes, scale)
-        loaders.evaluate_run(guest.folder, dataset, "validation", jobs.Job("x"))
+        imported = model_registry.register_imported_model(foreign, "model.h5", classes, scale)
+        loaders.evaluate_run(imported.folder, dataset, "validation", jobs.Job("x"))
         tables.append(
-            predictions.read_predictions(guest.folder, dataset, "validation").table.probabilities
+            predictions.read_predictions(imported.folder, dataset, "validation").table.probabilities
         )
     assert np.allclose(tables[0], tables[1][:, ::-1])
-    guest = model_registry.register_imported_model(foreign, "model.h5", ("cats", "dogs"), "0..255")
-    loaders.evaluate_run(guest.folder, dataset, "validation", jobs.Job("x"))
-    white = predictions.read_predictions(guest.folder, dataset, "validation").table.probabilities
+    imported = model_registry.register_imported_model(
+        foreign, "model.h5", ("cats", "dogs"), "0..255"
+    )
+    loaders.evaluate_run(imported.folder, dataset, "validation", jobs.Job("x"))
+    white = predictions.read_predictions(imported.folder, dataset, "validation").table.probabilities
     assert white[:, 1].min() > 0.999  # all photos are far brighter than 0.5 of 255
 
 
@@ -145,8 +147,8 @@ def test_the_audience_of_a_shared_lab_keeps_no_model(dataset, monkeypatch):
 def test_a_student_deletes_own_models_only(dataset, monkeypatch):
     monkeypatch.setenv("CATDOG_ACCESS", '{"shared": true}')
     monkeypatch.setattr(access, "_visitor_provider", lambda: access.Visitor("mina", "student"))
-    guest = model_registry.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
+    imported = model_registry.register_imported_model(b"x", "m.h5", ["cats", "dogs"], "0..1")
     monkeypatch.setattr(access, "_visitor_provider", lambda: access.Visitor("jun", "student"))
     with pytest.raises(AccessError, match="mina"):
-        model_registry.remove_imported_model(guest)
-    assert model_registry.list_imported_models() == [guest]
+        model_registry.remove_imported_model(imported)
+    assert model_registry.list_imported_models() == [imported]

@@ -1,4 +1,4 @@
-"""Models from strangers: nothing runs, floods or leaves the process that looks at them."""
+"""Models from outside: nothing runs, floods or leaves the process that looks at them."""
 
 import csv
 import json

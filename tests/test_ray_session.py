@@ -45,7 +45,7 @@ def test_a_ray_of_ones_own_listens_on_this_machine_asks_for_a_token_and_leaves_n
             if told[-1][0] == "head":
                 break
         found = {line[1] for line in told if line[0] == "listens"}
-        stranger = subprocess.run(
+        outsider = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", OTHER, told[-1][1]],
             env=environment,
             capture_output=True,
@@ -54,5 +54,5 @@ def test_a_ray_of_ones_own_listens_on_this_machine_asks_for_a_token_and_leaves_n
         own.communicate("\n", timeout=240)
     assert own.returncode == 0
     assert found and found <= {"127.0.0.1", "::ffff:127.0.0.1"}
-    assert stranger.returncode != 0 and b"oken" in stranger.stderr, stranger.stderr
+    assert outsider.returncode != 0 and b"oken" in outsider.stderr, outsider.stderr
     assert not list((tmp_path / "home").glob(".ray*"))

@@ -1,4 +1,4 @@
-"""The process that opens a stranger's model: what it sees and may do, what is believed of it."""
+"""The process that opens an untrusted model: what it sees and may do, what is believed of it."""
 
 import os
 import subprocess

@@ -60,25 +60,33 @@ def show_no_dataset() -> None:
     )
 
 
-def choose_run(label: str = "", others: Sequence[Run] = ()) -> Run | None:
+def choose_run(label: str = "", others: Sequence[Run] = (), with_model: bool = False) -> Run | None:
     """Let the user choose a run; None where there is none yet.
 
     Args:
         label: above the box.
         others: what stands below the workspace's runs, such as the model that comes with the lab.
+        with_model: begin with the newest one that has a model, not with the newest.
     """
     found = {run.id: run for run in [*runs.list_runs(), *others]}
     if not found:
         st.info(t("There is no run yet. Start one on the Train page."))
         return None
     names = _unique_names({key: run.name or key for key, run in found.items()})
+    ready = [key for key, run in found.items() if with_model and run.best_model is not None]
     key = _select_with_url(
-        "run", list(found), label or t("Run"), lambda key: truncate_for_display(names[key])
+        "run",
+        list(found),
+        label or t("Run"),
+        lambda key: truncate_for_display(names[key]),
+        default=ready[0] if ready else "",
     )
     return found[key]
 
 
-def _select_with_url(kind: str, options: list[str], label: str, name: Callable[[str], str]) -> str:
+def _select_with_url(
+    kind: str, options: list[str], label: str, name: Callable[[str], str], default: str = ""
+) -> str:
     """A select box, whose options are plain text, with the URL's ``?kind=`` as its value.
 
     The box and the URL can both change between two runs of a page: the user picks, or a link or
@@ -91,7 +99,8 @@ def _select_with_url(kind: str, options: list[str], label: str, name: Callable[[
     if asked is not None and asked != known and asked not in options:
         st.toast(t("What the address asked for is not here any more; the newest one is shown."))
     led = asked if asked != known else None
-    value = next((v for v in (led, picked, known) if v in options), None) or options[0]
+    value = next((v for v in (led, picked, known) if v in options), None)
+    value = value or default or options[0]
     st.session_state[key] = value
     value = st.selectbox(label, options, format_func=name, key=key, width=_WIDTH)
     st.session_state[memory] = value

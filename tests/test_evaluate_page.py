@@ -36,6 +36,14 @@ def test_a_run_without_a_model_is_told(dataset):
     assert "no model yet" in fakes.joined_text(open_evaluate_page(run=folder.name).info)
 
 
+def test_the_newest_run_with_a_model_comes_first_not_a_newer_one_without(dataset):
+    folder = make_dataset_run(dataset)
+    fakes.make_run("newer")
+    app = open_evaluate_page()
+    assert app.query_params["run"] == folder.name
+    assert app.selectbox(key="chosen_run").options[0] == "newer"
+
+
 def test_classes_that_fit_no_dataset_are_told(dataset):
     folder = make_dataset_run(dataset, classes=["birds", "fish"])
     assert "birds, fish" in fakes.joined_text(open_evaluate_page(run=folder.name).info)

@@ -92,7 +92,7 @@ def choose_subject() -> EvaluationSubject | None:
     follow_address()
     fields = st.grid(min_column_width=250, gap="medium")
     with fields.container():
-        run = state.choose_run(t("Model"), others=more)
+        run = state.choose_run(t("Model"), others=more, with_model=True)
     import_model()
     if run is None:
         return None

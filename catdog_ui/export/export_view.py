@@ -54,7 +54,7 @@ POLL_SECONDS = 0.7
 def choose_run() -> Run | None:
     """Let the user choose a run with a model; None, and what to do, where it has none."""
     ready = model_registry.load_default_run()
-    run = state.choose_run(t("Run"), [ready] if ready else [])
+    run = state.choose_run(t("Run"), [ready] if ready else [], with_model=True)
     if run is None:
         return None
     if run.is_history:

@@ -1,4 +1,4 @@
-"""Photos as a network sees them, laid out in two dimensions, and kept beside its answers. Light.
+"""Photos as a network sees them, laid out in two dimensions, and kept beside its answers.
 
     predictions/<dataset>-<split>-map.npz          principal components, thumbnails, neighbours
     predictions/<dataset>-<split>-map-<method>.npz  a layout made of them on request

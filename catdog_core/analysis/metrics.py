@@ -1,4 +1,4 @@
-"""Metrics from a table of predictions, and two models compared on the same photos. Light.
+"""Metrics from a table of predictions, and two models compared on the same photos.
 
 scikit-learn is imported inside the functions: it takes a second. A threshold has a meaning for two
 classes only: a photo is called the second when the probability of that is above it. With more, the

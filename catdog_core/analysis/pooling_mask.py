@@ -1,4 +1,4 @@
-"""What max pooling kept of a map: which value of each window won. Light."""
+"""What max pooling kept of a map: which value of each window won. Imports no TensorFlow."""
 
 from __future__ import annotations
 

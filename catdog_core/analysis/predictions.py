@@ -1,4 +1,4 @@
-"""A model's answers for the photos of a split, kept in its run's folder. Light.
+"""A model's answers for the photos of a split, kept in its run's folder. Imports no TensorFlow.
 
     predictions/<dataset>-<split>.csv     file, truth, label, a probability a class
     predictions/<dataset>-<split>.json    what the table was made of; written last

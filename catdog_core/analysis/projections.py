@@ -1,4 +1,4 @@
-"""Ways to lay photos out in two dimensions, here or in a process that can be stopped. Light.
+"""Ways to lay photos out in two dimensions, here or in a process that can be stopped.
 
 scikit-learn's and umap-learn's code cannot be interrupted: a thread at it goes on for minutes
 whatever is asked of it. So pages have a process do it, which is ended when it is not wanted.

@@ -1,4 +1,4 @@
-"""Run work in subprocesses: one JSON request on stdin, JSON Lines events on stdout. Light.
+"""Run work in subprocesses: one JSON request on stdin, JSON Lines events on stdout.
 
 For work that leaves traces in the process it runs in, or may take it down. The process that asks
 calls `run_subprocess`; the module it names calls `handle_request`, and `emit` for each event.

@@ -1,4 +1,4 @@
-"""What earlier versions had, and what to use instead: flags, commands and export formats. Light."""
+"""What earlier versions had, and what to use instead: flags, commands and export formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run in one zip, with all another machine needs to compare, go on with and use it. Light.
+"""A run in one zip, with all another machine needs to compare, go on with and use it.
 
     manifest.json            format, the run's id and name; size and SHA-256 of every other file
     README.txt               what this is, and how to bring it into a lab

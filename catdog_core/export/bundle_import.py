@@ -1,4 +1,4 @@
-"""A run from a bundle: an untrusted archive, judged before anything of it is believed. Light.
+"""A run from a bundle: an untrusted archive, judged before anything of it is believed.
 
 Nothing is placed unless all of it is sound, and no run that is there is touched.
 """

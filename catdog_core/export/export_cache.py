@@ -1,4 +1,4 @@
-"""Exports kept in the workspace's cache, so that each is made once for a model. Light.
+"""Exports kept in the workspace's cache, so that each is made once for a model.
 
     workspace/cache/exports/<kind>-<digest>/     the file, and export.json, written last
     .making-*                                    one that is being made, or broke off

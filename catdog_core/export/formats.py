@@ -1,4 +1,4 @@
-"""The export formats by name, and what is known of each before anything is written. Light."""
+"""The export formats by name, and what is known of each before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The few lines that use an exported model elsewhere, runnable as they are. Light."""
+"""The few lines that use an exported model elsewhere, runnable as they are."""
 
 from __future__ import annotations
 

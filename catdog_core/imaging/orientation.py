@@ -1,4 +1,4 @@
-"""How a photo is turned, and its size: told by the file's head as decoding finds them. Light."""
+"""How a photo is turned, and its size: told by the file's head as decoding finds them."""
 
 from __future__ import annotations
 

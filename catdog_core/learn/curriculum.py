@@ -1,4 +1,4 @@
-"""The course: its sections in order, with their sentences, demos and questions. Light."""
+"""The course: its sections in order, with their sentences, demos and questions."""
 
 from __future__ import annotations
 

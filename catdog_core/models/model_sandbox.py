@@ -3,7 +3,7 @@
 The process gets no secrets, no open files and an empty folder; time and memory are limited by the
 system where it can (Linux) and by a watch from here everywhere. What was found is remembered by the
 file's digest, so that the same bytes are not checked twice. One is checked at a time, since each
-may take gigabytes. Light.
+may take gigabytes. Imports no TensorFlow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs: one folder a training, its status, its process, its place in the queue. Light.
+"""Runs: one folder a training, its status, its process, its place in the queue.
 
 Pages and commands create, start, stop and read runs here; the training itself is handed in.
 """

@@ -1,4 +1,4 @@
-"""Why a training ended by an error, in a sentence that says what to do. Light."""
+"""Why a training ended by an error, in a sentence that says what to do. Imports no TensorFlow."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Lines of epochs and batches are read as they may lie there after a fault. A folder comes to harm by
 a disk, a copy that broke off, or a hand: one look at a file's end tells whether an archive is
-whole, and nothing large is read. Light.
+whole, and nothing large is read. Imports no TensorFlow.
 """
 
 from __future__ import annotations

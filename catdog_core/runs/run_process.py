@@ -1,4 +1,4 @@
-"""Start the process of a run, which outlives the server, and see to it that it obeys a stop. Light.
+"""Start the process of a run, which outlives the server, and see to it that it obeys a stop.
 
 A worker that hangs is killed, once it is surely the one that is meant.
 """

@@ -1,7 +1,7 @@
 """Weights of a few epochs of a run, kept so that one can look back at what it knew when.
 
 They lie in the run's folder as ``epochs/epoch-0007.npz``, epochs counted from 0: the arrays of
-`get_weights` of the model that predicts, in their order. The worker is their one writer. Light.
+`get_weights` of the model that predicts, in their order. The worker is their one writer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""TensorBoard event files of a run, written from its rows when somebody asks for them. Light.
+"""TensorBoard event files of a run, written from its rows when somebody asks for them.
 
     LOGDIR/<run>/              once: hyperparameters
     LOGDIR/<run>/train/        each epoch: epoch_loss, epoch_accuracy, epoch_learning_rate

@@ -1,4 +1,4 @@
-"""What a sweep tries: lists of values, or ranges to draw from, combined. Light.
+"""What a sweep tries: lists of values, or ranges to draw from, combined. Imports no TensorFlow.
 
     {"settings": {"learning_rate": [1e-4, 1e-3], "dropout": {"low": 0, "high": 0.5}},
      "augmentation": {"rotation_range": [0, 20]}, "samples": 8, "seed": 0,

@@ -1,4 +1,4 @@
-"""Groups of runs: sweeps, twins and small-data experiments; made, read, started, stopped. Light.
+"""Groups of runs: sweeps, twins and small-data experiments; made, read, started, stopped.
 
 A group is nothing but its runs, each of which names it in its about.json, so it outlives server and
 machine. Its runs train in one of two ways:

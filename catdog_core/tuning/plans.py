@@ -1,4 +1,4 @@
-"""Plans of groups: which runs a sweep, a twin or a small-data experiment is made of. Light."""
+"""Plans of groups: which runs a sweep, a twin or a small-data experiment is made of."""
 
 from __future__ import annotations
 

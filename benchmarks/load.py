@@ -221,7 +221,7 @@ def _training(environment: dict[str, str]) -> Iterator[None]:
     code = (
         "from catdog_core.data import datasets; from catdog_core import runs\n"
         "from catdog_core.config import Training\n"
-        "run = runs.create_run(datasets.load('demo'), Training(epochs=500), None)\n"
+        "run = runs.create_run(datasets.load_dataset('demo'), Training(epochs=500), None)\n"
         "runs.start_run(run)\n"
         "print(run)"
     )

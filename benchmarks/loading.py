@@ -27,7 +27,7 @@ from .peers import NOTES
 if TYPE_CHECKING:
     from catdog_core.storage.tfrecord import PhotoSplit
 
-OURS, WARP = "this lab", "this lab, augment.batch"
+OURS, WARP = "this lab", "this lab, augment_batch"
 THREADS = min(4, os.cpu_count() or 1)  # as many as the folder reader has
 _SECONDS, _SAMPLE, _CHUNK = 9.0, 2000, 32
 
@@ -165,8 +165,11 @@ def _limits(paths: Sequence[Path], pixels: Photo) -> dict[str, Peer]:
     found: dict[str, tuple[Sequence[Any], Callable[[Any], object]]] = {
         "files read": (paths, decode.read_photo_bytes),
         "Pillow decodes, reduced": (data, _pillow),
-        "images.decode, reduced": (data, lambda each: decode.decode_photo(each, SIZE)),
-        "images.load: decoded and fitted": (data, lambda each: decode.decode_and_fit(each, SIZE)),
+        "decode_photo, reduced": (data, lambda each: decode.decode_photo(each, SIZE)),
+        "decode_and_fit: decoded and resized": (
+            data,
+            lambda each: decode.decode_and_fit(each, SIZE),
+        ),
     }
     limits = {name: Peer(_on_threads(do, work), len(work)) for name, (work, do) in found.items()}
     limits["uint8 in memory to float32, 1 thread"] = Peer(copied, len(batches) * BATCH)

@@ -10,11 +10,11 @@ from PIL import Image
 from catdog_core.base.errors import PhotoError
 from catdog_core.data import audit, datasets
 from catdog_core.data.datasets import PhotoEdit
-from catdog_core.imaging import decode as images
+from catdog_core.imaging import decode
 
 
 def photo(shade, side=50):
-    return images.encode_photo(np.full((side, side, 3), shade, np.uint8))
+    return decode.encode_photo(np.full((side, side, 3), shade, np.uint8))
 
 
 @pytest.fixture
@@ -113,9 +113,9 @@ def drawn(demo, tmp_path):
 
 
 def changed_copy(source, target):
-    photo = images.decode_photo(source.read_bytes())
+    photo = decode.decode_photo(source.read_bytes())
     target.write_bytes(
-        images.encode_photo(cv2.resize(photo[1:-1, 1:-1, ::1], (70, 60)), quality=60)
+        decode.encode_photo(cv2.resize(photo[1:-1, 1:-1, ::1], (70, 60)), quality=60)
     )
 
 
@@ -174,7 +174,7 @@ def test_odd_photos_are_told_and_usable_all_the_same(sound, kind):
     ODD[kind](sound / "train/cats/0.jpg")
     (found,) = audit.audit_dataset(datasets.scan_folder(sound))
     assert (found.kind, found.files) == (kind, ("train/cats/0.jpg",))
-    assert images.decode_and_fit((sound / "train/cats/0.jpg").read_bytes(), 32).shape == (32, 32, 3)
+    assert decode.decode_and_fit((sound / "train/cats/0.jpg").read_bytes(), 32).shape == (32, 32, 3)
 
 
 def test_the_size_of_a_turned_photo_is_that_seen(sound):
@@ -216,10 +216,8 @@ def test_an_excluded_photo_is_found_no_more(workspace, drawn):
 def test_a_second_check_decodes_only_what_changed(workspace, drawn, monkeypatch):
     first = audit.audit_dataset(datasets.open_folder(drawn))
     (drawn / CAT).write_bytes(photo(3))
-    decoded, decode = [], images.decode_photo
-    monkeypatch.setattr(
-        images, "decode_photo", lambda *a, **k: decoded.append(1) or decode(*a, **k)
-    )
+    decoded, real = [], decode.decode_photo
+    monkeypatch.setattr(decode, "decode_photo", lambda *a, **k: decoded.append(1) or real(*a, **k))
     assert audit.audit_dataset(datasets.open_folder(drawn)) == first == []
     assert len(decoded) == 1
 

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..analysis import plots
-from ..augmentation import augment as engine
-from ..augmentation import mixing
+from ..augmentation import make_variants, mixing
 from ..augmentation.mixing import Mix
 from ..augmentation.transform import Transform
 from ..base.errors import PhotoError
@@ -50,7 +49,7 @@ def augment(
     target = output_files.resolve_output(out, output_files.get_figure_kind(out), inputs, force)
     settings = options.override_settings(options.resolve_augmentation(start), flags)
     shown = [_load_photo(path) for path in (photo, partner) if path]
-    variants: Variants = engine.make_variants(shown[0], settings, count, seed)
+    variants: Variants = make_variants(shown[0], settings, count, seed)
     mixes: list[Mix] = []
     if settings.mixes and partner:
         variants, mixes = _mix_variants(variants, shown[1], settings, seed)
@@ -82,9 +81,7 @@ def _mix_variants(
     variants: Variants, partner: Photo, settings: Augmentation, seed: int
 ) -> tuple[Variants, list[Mix]]:
     """Each variant mixed with one of the partner: in training too, all are changed, then mixed."""
-    others = [
-        other for other, _ in engine.make_variants(partner, settings, len(variants), seed + 1)
-    ]
+    others = [other for other, _ in make_variants(partner, settings, len(variants), seed + 1)]
     made = mixing.make_mixed_variants([photo for photo, _ in variants], others, settings, seed)
     drawn = [transform for _, transform in variants]
     return list(zip([photo for photo, _ in made], drawn, strict=True)), [mix for _, mix in made]

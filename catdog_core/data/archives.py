@@ -25,8 +25,9 @@ from ..base import access, files, limits
 from ..base.errors import N_, DatasetError
 from . import archive_safety, content_hashes, layout, preview
 from .archive_safety import ARCHIVE_MAGIC, ArchiveEntry, TarEntries, ZipEntries
-from .layout import DatasetPlan, PhotoRows
+from .layout import DatasetPlan
 from .preview import Preview
+from .splits import PhotoRows
 
 Progress = Callable[[int, int], None]
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")

@@ -21,7 +21,7 @@ from ..base.errors import N_, DatasetError
 from ..base.files import truncate_for_display
 from ..imaging import decode_errors
 from . import class_names, virtual_tree
-from . import splits as division
+from .splits import PhotoRows, stratified_split
 from .virtual_tree import File, Folder, Tree
 
 SPLITS = ("train", "validation", "test")
@@ -47,8 +47,6 @@ _CONTAINERS = {"images", "image", "imgs", "img", "photos", "pictures", "data", "
 MAX_CLASSES = 200
 _WRAPPERS = 3  # folders around the dataset that are looked through
 _SPELLINGS = 3  # classes written otherwise that get a sentence each
-
-PhotoRows = division.PhotoRows
 
 _WRITTEN_OTHERWISE = N_("{here} is taken for the class {train}, which is only written otherwise.")
 _MANY_WRITTEN_OTHERWISE = N_(
@@ -244,7 +242,7 @@ def split_plan(
     Args:
         plan: changed where its layout is not "split".
         same: names of photos with the same content, a group at a time.
-        seed, validation_fraction, test_fraction: as `division.divide`.
+        seed, validation_fraction, test_fraction: as `splits.stratified_split`.
 
     Raises:
         DatasetError: a class has too few photos.
@@ -254,7 +252,7 @@ def split_plan(
     plan.split = {"seed": seed, "validation_fraction": validation_fraction}
     if test_fraction:
         plan.split["test_fraction"] = test_fraction
-    rows = division.stratified_split(
+    rows = stratified_split(
         plan.rows, plan.classes, seed, validation_fraction, test_fraction, together=same
     )
     sides = {name: split for name, _, split in rows}

@@ -104,11 +104,13 @@ def live_caption(metric: Metric, curve: LearningCurve) -> str:
 
 def overlay_caption(metric: Metric, curves: Sequence[LearningCurve]) -> str:
     """Which of several runs is best on validation photos, and by how much."""
-    found = [(curve.name, best) for curve in curves if (best := _best_epoch(metric, curve.epochs))]
-    if not found:
+    best_epochs = [
+        (curve.name, best) for curve in curves if (best := _best_epoch(metric, curve.epochs))
+    ]
+    if not best_epochs:
         return t("The lines begin with the first whole epoch.")
     sign = -1 if metric == "accuracy" else 1
-    ordered = sorted(found, key=lambda entry: sign * entry[1][1])
+    ordered = sorted(best_epochs, key=lambda entry: sign * entry[1][1])
     name, (epoch, value) = ordered[0]
     now = t(
         "Best on validation photos: {name} in epoch {n}, {value}.",
@@ -194,15 +196,15 @@ def schedule_caption(points: Sequence[tuple[float, float]]) -> str:
 
 def rate_search_caption(points: Sequence[tuple[float, float]], smoothed: Sequence[float]) -> str:
     """The rates tried, and where the smoothed loss was lowest."""
-    place = min(range(len(smoothed)), key=smoothed.__getitem__)
+    lowest_index = min(range(len(smoothed)), key=smoothed.__getitem__)
     return t(
         "{n} rates from {low:.1g} to {high:.1g} were tried; the smoothed loss is lowest,"
         " {loss:.3f}, at {rate:.1g}.",
         n=len(points),
         low=points[0][0],
         high=points[-1][0],
-        loss=smoothed[place],
-        rate=points[place][0],
+        loss=smoothed[lowest_index],
+        rate=points[lowest_index][0],
     )
 
 
@@ -220,13 +222,13 @@ def _last_epoch(metric: Metric, epochs: Sequence[Row]) -> tuple[int, float, floa
 
 def _best_epoch(metric: Metric, epochs: Sequence[Row]) -> EpochValue | None:
     """The first epoch, from 0, with the best validation number."""
-    found = [
+    epoch_values = [
         (int(row["epoch"]), value)
         for row in epochs
         if (value := charts.finite_or_none(row.get(f"val_{metric}"))) is not None
     ]
     pick: Any = max if metric == "accuracy" else min
-    return pick(found, key=lambda entry: entry[1]) if found else None
+    return pick(epoch_values, key=lambda entry: entry[1]) if epoch_values else None
 
 
 def _format_value(metric: Metric, value: float) -> str:
@@ -284,5 +286,5 @@ def verdict_sentence(verdict: Verdict) -> str:
 
 
 def _bullet_list(title: str, sentences: Sequence[Message]) -> None:
-    lines = [f"- {t(said.message, **said.params)}" for said in sentences]
+    lines = [f"- {t(sentence.message, **sentence.params)}" for sentence in sentences]
     st.caption("\n".join([f"{title}\n", *lines]))

@@ -262,9 +262,9 @@ def _batch_points(
 
 
 def _reached_epoch(curve: LearningCurve) -> float:
-    whole = max((row["epoch"] + 1 for row in curve.epochs), default=0)
+    completed_epochs = max((row["epoch"] + 1 for row in curve.epochs), default=0)
     inside = max((row["epoch"] + 1 for row in curve.batches), default=0)
-    return float(max(whole, inside - 0.5))
+    return float(max(completed_epochs, inside - 0.5))
 
 
 def y_range(metric: Metric, curves: Sequence[LearningCurve], classes: int) -> list[float]:
@@ -318,7 +318,7 @@ def draw_gap(
     epochs: Sequence[Row],
     ahead: str = TRAIN,
     behind: str = VALIDATION,
-    **place: Any,
+    **axis_options: Any,
 ) -> None:
     """Draw the gap between training and validation as a band behind the curves.
 
@@ -328,7 +328,7 @@ def draw_gap(
         epochs: rows of metrics.jsonl.
         ahead: the band's colour, "#rrggbb", where training is the better one.
         behind: its colour where validation is.
-        place: the yaxis of a figure with several charts.
+        axis_options: the yaxis of a figure with several charts.
     """
     rows = [row for row in epochs if _metric_pair(row, metric) is not None]
     pairs = [pair for row in rows if (pair := _metric_pair(row, metric)) is not None]
@@ -347,7 +347,7 @@ def draw_gap(
             fillcolor=_faint_color(color),
             name=t("Gap"),
             hoverinfo="skip",
-            **place,
+            **axis_options,
         )
     figure.data = figure.data[before:] + figure.data[:before]
 
@@ -362,7 +362,7 @@ def mark_overfitting(figure: go.Figure, since: int | None, axis: str = "y") -> N
     """
     if since is None:
         return
-    place = {"xref": "x", "yref": f"{axis} domain"}
+    axis_refs = {"xref": "x", "yref": f"{axis} domain"}
     figure.add_shape(
         type="line",
         x0=since + 1,
@@ -370,7 +370,7 @@ def mark_overfitting(figure: go.Figure, since: int | None, axis: str = "y") -> N
         y0=0,
         y1=1,
         line={"color": _MARK_COLOR, "width": 1.5, "dash": "dash"},
-        **place,
+        **axis_refs,
     )
     figure.add_annotation(
         x=since + 1,
@@ -380,7 +380,7 @@ def mark_overfitting(figure: go.Figure, since: int | None, axis: str = "y") -> N
         showarrow=False,
         xanchor="left",
         yanchor="top",
-        **place,
+        **axis_refs,
     )
 
 
@@ -416,5 +416,5 @@ def _metric_pair(row: Row, metric: Metric) -> tuple[float, float] | None:
 
 
 def _faint_color(color: str) -> str:
-    red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (int(color[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{_BAND_OPACITY})"

@@ -42,12 +42,12 @@ def format_duration(seconds: float | None) -> str:
     """A span of time for people: "48 s", "3 min 20 s", "2 h 05 min"."""
     if seconds is None or seconds < 0:
         return "–"
-    whole = round(seconds)
-    if whole < 60:
-        return t("{s} s", s=whole)
-    if whole < 3600:
-        return t("{m} min {s:02d} s", m=whole // 60, s=whole % 60)
-    return t("{h} h {m:02d} min", h=whole // 3600, m=whole % 3600 // 60)
+    total_seconds = round(seconds)
+    if total_seconds < 60:
+        return t("{s} s", s=total_seconds)
+    if total_seconds < 3600:
+        return t("{m} min {s:02d} s", m=total_seconds // 60, s=total_seconds % 60)
+    return t("{h} h {m:02d} min", h=total_seconds // 3600, m=total_seconds % 3600 // 60)
 
 
 def format_timestamp(unix: float) -> str:

@@ -56,11 +56,11 @@ def fill_form(model: type[BaseModel], key: str, values: dict[str, Any]) -> None:
 
 def form_values(model: type[BaseModel], key: str) -> dict[str, Any]:
     """A form's values as they stand, without drawing it; defaults where it was never drawn."""
-    found = {}
+    values = {}
     for control in describe_fields(model):
         shown = st.session_state.get(f"{key}_{control.name}", _to_widget(control, control.default))
-        found[control.name] = _from_widget(control, shown)
-    return found
+        values[control.name] = _from_widget(control, shown)
+    return values
 
 
 def _field_widget(control: FieldSpec, key: str, disabled: bool) -> Any:

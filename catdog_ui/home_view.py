@@ -70,29 +70,29 @@ _PAGES = (
 )
 
 
-def show_steps(found: list[Dataset], trained: list[Run]) -> None:
+def show_steps(available_datasets: list[Dataset], trained: list[Run]) -> None:
     """The way from nothing to an own prediction, one button a step."""
     with st.grid(3, min_column_width=180, gap="medium"):
-        with _step_card("1", t("Get photos"), done=bool(found)):
-            _photos_step(found)
+        with _step_card("1", t("Get photos"), done=bool(available_datasets)):
+            _photos_step(available_datasets)
         with _step_card("2", t("Train a network"), done=any(run.best_model for run in trained)):
-            _train_step(found, trained)
+            _train_step(available_datasets, trained)
         with _step_card("3", t("Ask it about a photo"), done=False):
             _predict_step(trained)
 
 
-def show_datasets_and_runs(found: list[Dataset], trained: list[Run]) -> None:
+def show_datasets_and_runs(available_datasets: list[Dataset], trained: list[Run]) -> None:
     """The datasets and runs of this lab, each with a way to it."""
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader(t("Datasets"), anchor=False)
-        for dataset in found[:_MAX_LISTED]:
+        for dataset in available_datasets[:_MAX_LISTED]:
             _dataset_line(dataset)
-        if found:
-            _photo_preview(_selected_dataset(found))
-        if not found:
+        if available_datasets:
+            _photo_preview(_selected_dataset(available_datasets))
+        if not available_datasets:
             st.caption(t("None yet. The demo dataset is one click away."))
-        _more_link(len(found), "pages/1_Data.py")
+        _more_link(len(available_datasets), "pages/1_Data.py")
     with right:
         st.subheader(t("Runs"), anchor=False)
         for run in trained[:_MAX_LISTED]:
@@ -119,19 +119,21 @@ def _step_card(number: str, title: str, done: bool) -> st.delta_generator.DeltaG
     return card
 
 
-def _photos_step(found: list[Dataset]) -> None:
-    if not any(dataset.id == datasets.DEMO_ID for dataset in found):
+def _photos_step(available_datasets: list[Dataset]) -> None:
+    if not any(dataset.id == datasets.DEMO_ID for dataset in available_datasets):
         st.caption(t("600 drawn cats and dogs, ready in a few seconds, without a download."))
-        source_widgets.demo_button("home_demo", "secondary" if found else "primary")
+        source_widgets.demo_button("home_demo", "secondary" if available_datasets else "primary")
     else:
         st.caption(t("The demo dataset is ready. Look at it, or add photos of your own."))
     download_source.show_background_jobs()
     if not download_source.has_class_dataset():
         download_source.class_button("home_class")
-    page_link("pages/1_Data.py", t("Look at the data") if found else t("Use my own photos"))
+    page_link(
+        "pages/1_Data.py", t("Look at the data") if available_datasets else t("Use my own photos")
+    )
 
 
-def _train_step(found: list[Dataset], trained: list[Run]) -> None:
+def _train_step(available_datasets: list[Dataset], trained: list[Run]) -> None:
     st.caption(
         t(
             "The network of the class notes, {n} epochs: about a minute. Watch its curves grow.",
@@ -139,19 +141,19 @@ def _train_step(found: list[Dataset], trained: list[Run]) -> None:
         )
     )
     run_actions.quick_train_button(
-        _selected_dataset(found) if found else None,
+        _selected_dataset(available_datasets) if available_datasets else None,
         "home_train",
-        "primary" if found and not trained else "secondary",
+        "primary" if available_datasets and not trained else "secondary",
     )
     page_link("pages/3_Train.py", t("My own settings"))
 
 
 def _predict_step(trained: list[Run]) -> None:
     own = next((run for run in trained if run.best_model), None)
-    told = t("Drop in a photo and see which class the network takes it for, and how surely.")
+    caption = t("Drop in a photo and see which class the network takes it for, and how surely.")
     if own is None and model_registry.load_default_run() is not None:
-        told += " " + t("Until yours is trained, a ready one answers.")
-    st.caption(told)
+        caption += " " + t("Until yours is trained, a ready one answers.")
+    st.caption(caption)
     if st.button(
         t("Predict"),
         type="primary" if own else "secondary",
@@ -178,10 +180,13 @@ def _dataset_line(dataset: Dataset) -> None:
         )
 
 
-def _selected_dataset(found: list[Dataset]) -> Dataset:
+def _selected_dataset(available_datasets: list[Dataset]) -> Dataset:
     """The dataset of the address, else the newest."""
-    asked = st.query_params.get("dataset")
-    return next((dataset for dataset in found if dataset.id == asked), found[0])
+    requested_id = st.query_params.get("dataset")
+    return next(
+        (dataset for dataset in available_datasets if dataset.id == requested_id),
+        available_datasets[0],
+    )
 
 
 def _photo_preview(dataset: Dataset) -> None:
@@ -292,8 +297,8 @@ def show_tour(first_visit: bool) -> None:
     last = step == len(_TOUR_STEPS) - 1
     with st.container(border=True, key="tour"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            place, head = t("{n} of {total}", n=step + 1, total=len(_TOUR_STEPS)), t(title)
-            st.markdown(f":gray-badge[{place}] **{head}**", width="stretch")
+            progress_label, head = t("{n} of {total}", n=step + 1, total=len(_TOUR_STEPS)), t(title)
+            st.markdown(f":gray-badge[{progress_label}] **{head}**", width="stretch")
             st.button(
                 t("Close the tour"),
                 icon=":material/close:",

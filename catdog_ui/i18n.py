@@ -60,13 +60,13 @@ def choose_language() -> str:
     The URL's ``?lang=`` comes first, so that a link brings its language; an unknown value there
     means English. Without one the session's own choice holds, then the browser's language.
     """
-    asked = st.query_params.get("lang")
-    if asked is not None:
-        chosen = asked if asked in LANGUAGES else "en"
+    requested = st.query_params.get("lang")
+    if requested is not None:
+        chosen = requested if requested in LANGUAGES else "en"
     else:
         browser = (st.context.locale or "").split("-")[0]
         chosen = st.session_state.get(_KEY) or (browser if browser in LANGUAGES else "en")
     st.session_state[_KEY] = chosen
-    if asked != chosen:
+    if requested != chosen:
         st.query_params["lang"] = chosen
     return chosen

@@ -34,8 +34,8 @@ def watch_job(key: str, draw: Draw, seconds: float = 0.5) -> None:
 
 def is_running(key: str) -> bool:
     """Whether a job of this key is at work."""
-    found = jobs.get_job(key)
-    return found is not None and found.status == "running"
+    job = jobs.get_job(key)
+    return job is not None and job.status == "running"
 
 
 def start_job(key: str, work: jobs.Work) -> None:
@@ -95,24 +95,24 @@ def background_result(
     Raises:
         CatDogError: the work failed.
     """
-    kept = st.session_state.get(f"{slot}_memo")
-    if kept is None or kept[0] != key:
+    cached = st.session_state.get(f"{slot}_memo")
+    if cached is None or cached[0] != key:
         name = _job_name(slot)
         job = jobs.get_job(name)
         if job is not None and job.status != "running" and st.session_state[f"{slot}_key"] == key:
             jobs.forget_job(name)
-            kept = (key, job.result, job.error)
+            cached = (key, job.result, job.error)
         elif job is None and count <= quick:
-            kept = (key, _run_inline(work, words), None)
+            cached = (key, _run_inline(work, words), None)
         else:
             _begin_work(slot, key, name, work, job)
             watch_job(name, lambda now: _draw_progress(now, words, name))
             return None
-        st.session_state[f"{slot}_memo"] = kept
-    if kept[2] is not None:
-        raise kept[2]
-    found: Result = kept[1]
-    return found
+        st.session_state[f"{slot}_memo"] = cached
+    if cached[2] is not None:
+        raise cached[2]
+    result: Result = cached[1]
+    return result
 
 
 def _job_name(slot: str) -> str:

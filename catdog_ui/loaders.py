@@ -133,8 +133,8 @@ def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
     wait_for_preload()
     from catdog_core.storage import tfrecord
 
-    place = shard_cache.packed_folder(dataset.fingerprint, size)
-    there = (place / "index.json").is_file()
+    folder = shard_cache.packed_folder(dataset.fingerprint, size)
+    there = (folder / "index.json").is_file()
 
     def progress(done: int, total: int) -> None:
         job.tell("", done, total)
@@ -143,7 +143,9 @@ def pack_dataset(dataset: Dataset, size: int, job: Job) -> PackedPhotos:
 
     packed = tfrecord.pack_to_cache(dataset, size, progress, runs.fingerprints_in_use())
     if there:
-        tfrecord.pack_dataset(dataset, place, size, progress)  # verifies, and mends what is damaged
+        tfrecord.pack_dataset(
+            dataset, folder, size, progress
+        )  # verifies, and mends what is damaged
     return PackedPhotos(
         photos=sum(packed.counts.values()),
         shards=packed.shards,

@@ -30,12 +30,12 @@ class UploadedModel:
 
 
 def upload_model(
-    place: str, suggested: Sequence[Sequence[str]] = (), action: Action | None = None
+    key_prefix: str, suggested: Sequence[Sequence[str]] = (), action: Action | None = None
 ) -> UploadedModel | None:
     """Let the user upload a model and tell what the file does not; None while there is none.
 
     Args:
-        place: prefix of the widgets' keys, the page's name.
+        key_prefix: prefix of the widgets' keys, the page's name.
         suggested: class names that are likely; the first of the right number is filled in.
         action: what the model is uploaded for; None for what everybody may do.
 
@@ -46,7 +46,7 @@ def upload_model(
     file = st.file_uploader(
         t("A Keras model, .keras or .h5"),
         max_upload_size=uploads.register_upload_limit(),
-        key=f"{place}_model",
+        key=f"{key_prefix}_model",
         **visitors.permission_kwargs(
             action,
             help=t(
@@ -62,10 +62,10 @@ def upload_model(
     model = loaders.load_uploaded_model(data, file.name)
     for warning in model.warnings:
         st.warning(t(warning))
-    scale = _choose_scale(model, place)
+    scale = _choose_scale(model, key_prefix)
     model = model.with_scale(scale)  # type: ignore[arg-type]
     if not model.names_known:
-        model = _name_classes(model, place, suggested)
+        model = _name_classes(model, key_prefix, suggested)
     st.caption(
         t(
             "Takes photos of {size} × {size} px and tells {n} classes apart: {names}.",
@@ -77,7 +77,7 @@ def upload_model(
     return UploadedModel(f"{file.file_id}:{scale}:{model.classes}", file.name, data, scale, model)
 
 
-def _choose_scale(model: Predictor, place: str) -> str:
+def _choose_scale(model: Predictor, key_prefix: str) -> str:
     scales = {
         "0..1": t("0 to 1, as after rescale=1/255"),
         "0..255": t("0 to 255, the model rescales itself"),
@@ -95,19 +95,21 @@ def _choose_scale(model: Predictor, place: str) -> str:
         list(scales),
         index=list(scales).index(model.input_scale or "0..1"),
         format_func=lambda key: scales[key],
-        key=f"{place}_scale",
+        key=f"{key_prefix}_scale",
         horizontal=True,
     )
     st.caption(reason)
     return str(scale)
 
 
-def _name_classes(model: Predictor, place: str, suggested: Sequence[Sequence[str]]) -> Predictor:
+def _name_classes(
+    model: Predictor, key_prefix: str, suggested: Sequence[Sequence[str]]
+) -> Predictor:
     count = len(model.classes)
     text = st.text_input(
         t("Names of its classes, in the order of its outputs, with commas between"),
         ", ".join(next((n for n in suggested if len(n) == count), model.classes)),
-        key=f"{place}_names_{count}",  # another number, other names
+        key=f"{key_prefix}_names_{count}",  # another number, other names
         help=t(
             "The file carries none. Keras numbers classes by the sorted names of their folders:"
             " in the class notes cats are 0 and dogs 1."

@@ -57,10 +57,10 @@ class Origin(NamedTuple):
 
 def parse_origin(text: str) -> Origin | None:
     """Parse an Origin header; None for anything else, such as "null" or an address with a path."""
-    found = _ORIGIN.fullmatch(text.lower())
-    if found is None:
+    match = _ORIGIN.fullmatch(text.lower())
+    if match is None:
         return None
-    scheme, host, port = found.groups()
+    scheme, host, port = match.groups()
     number = int(port) if port else _DEFAULT_PORTS[scheme]
     return Origin(scheme, host, number) if 0 < number < 2**16 else None
 

@@ -21,21 +21,26 @@ CARRIED_PARAMS = ("lang", "dataset", "run", "runs")
 
 def link_query(**changes: str) -> dict[str, str]:
     """The query of a link to another page: what is carried, with some values changed."""
-    kept = {name: st.query_params[name] for name in CARRIED_PARAMS if name in st.query_params}
-    return {**kept, **changes}
+    query_params = {
+        name: st.query_params[name] for name in CARRIED_PARAMS if name in st.query_params
+    }
+    return {**query_params, **changes}
 
 
 def choose_dataset(label: str = "") -> Dataset | None:
     """Let the user choose a dataset; where there is none, say what to do and return None."""
-    found = {dataset.id: dataset for dataset in datasets.list_datasets()}
-    if not found:
+    datasets_by_id = {dataset.id: dataset for dataset in datasets.list_datasets()}
+    if not datasets_by_id:
         show_no_dataset()
         return None
-    names = _unique_names({key: dataset.name for key, dataset in found.items()})
+    names = _unique_names({key: dataset.name for key, dataset in datasets_by_id.items()})
     key = _select_with_url(
-        "dataset", list(found), label or t("Dataset"), lambda key: truncate_for_display(names[key])
+        "dataset",
+        list(datasets_by_id),
+        label or t("Dataset"),
+        lambda key: truncate_for_display(names[key]),
     )
-    return found[key]
+    return datasets_by_id[key]
 
 
 def count_up(key: str) -> None:
@@ -68,20 +73,20 @@ def choose_run(label: str = "", others: Sequence[Run] = (), with_model: bool = F
         others: what stands below the workspace's runs, such as the model that comes with the lab.
         with_model: begin with the newest one that has a model, not with the newest.
     """
-    found = {run.id: run for run in [*runs.list_runs(), *others]}
-    if not found:
+    runs_by_id = {run.id: run for run in [*runs.list_runs(), *others]}
+    if not runs_by_id:
         st.info(t("There is no run yet. Start one on the Train page."))
         return None
-    names = _unique_names({key: run.name or key for key, run in found.items()})
-    ready = [key for key, run in found.items() if with_model and run.best_model is not None]
+    names = _unique_names({key: run.name or key for key, run in runs_by_id.items()})
+    ready = [key for key, run in runs_by_id.items() if with_model and run.best_model is not None]
     key = _select_with_url(
         "run",
-        list(found),
+        list(runs_by_id),
         label or t("Run"),
         lambda key: truncate_for_display(names[key]),
         default=ready[0] if ready else "",
     )
-    return found[key]
+    return runs_by_id[key]
 
 
 def _select_with_url(
@@ -94,17 +99,17 @@ def _select_with_url(
     A box belongs to one page, so the choice is kept beside it and given to the next page's.
     """
     key, memory = f"chosen_{kind}", f"known_{kind}"
-    asked, known = st.query_params.get(kind), st.session_state.get(memory)
+    requested, known = st.query_params.get(kind), st.session_state.get(memory)
     picked = st.session_state.get(key)
-    if asked is not None and asked != known and asked not in options:
+    if requested is not None and requested != known and requested not in options:
         st.toast(t("What the address asked for is not here any more; the newest one is shown."))
-    led = asked if asked != known else None
+    led = requested if requested != known else None
     value = next((v for v in (led, picked, known) if v in options), None)
     value = value or default or options[0]
     st.session_state[key] = value
     value = st.selectbox(label, options, format_func=name, key=key, width=_WIDTH)
     st.session_state[memory] = value
-    if asked != value:
+    if requested != value:
         st.query_params[kind] = value
     return value
 

@@ -48,7 +48,7 @@ def extract_texts() -> dict[str, set[str]]:
     """Every text of the project, with the files it stands in."""
     with open(PROJECT / "babel.cfg", encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
-    found: dict[str, set[str]] = {}
+    files_by_text: dict[str, set[str]] = {}
     for file_name, _, message, _, _ in extract_from_dir(
         PROJECT,
         methods,
@@ -57,10 +57,10 @@ def extract_texts() -> dict[str, set[str]]:
         directory_filter=_holds_texts,
     ):
         if isinstance(message, str) and message:
-            found.setdefault(message, set()).add(Path(file_name).as_posix())
+            files_by_text.setdefault(message, set()).add(Path(file_name).as_posix())
     for text in _setting_texts():
-        found.setdefault(text, set()).add("catdog_core/config/__init__.py")
-    return found
+        files_by_text.setdefault(text, set()).add("catdog_core/config/__init__.py")
+    return files_by_text
 
 
 def _holds_texts(folder: str) -> bool:
@@ -86,9 +86,9 @@ def update_catalogue(code: str, texts: dict[str, set[str]]) -> Catalog:
         fuzzy=False,
     )
     for text in sorted(texts):
-        places = [(place, 1) for place in sorted(texts[text])]
+        locations = [(file_name, 1) for file_name in sorted(texts[text])]
         flags = ["python-brace-format"] if "{" in text else []
-        catalogue.add(text, known.get(text, ""), locations=places, flags=flags)
+        catalogue.add(text, known.get(text, ""), locations=locations, flags=flags)
     return catalogue
 
 

@@ -31,14 +31,14 @@ def remember_deleted(key: str) -> None:
     st.session_state[_DELETED] = {"key": key}
 
 
-def offer_undo(title: str = "", place: str = "page") -> None:
+def offer_undo(title: str = "", key_suffix: str = "page") -> None:
     """Offer to take back what was deleted last, as long as its page stays open.
 
     Args:
         title: the page's name; by default the page is not looked at.
-        place: told apart from another offer on the same page by it.
+        key_suffix: told apart from another offer on the same page by it.
     """
-    problem = st.session_state.pop(f"{_PROBLEM}_{place}", None)
+    problem = st.session_state.pop(f"{_PROBLEM}_{key_suffix}", None)
     if problem is not None:
         st.error(escape(say(problem)), icon=":material/error:")
     last = st.session_state.get(_DELETED)
@@ -63,17 +63,17 @@ def offer_undo(title: str = "", place: str = "page") -> None:
         )
         visitors.action_button(
             t("Undo"),
-            f"trash_undo_{place}",
+            f"trash_undo_{key_suffix}",
             "change data",
             _restore_entry,
             entry.id,
-            place,
+            key_suffix,
             icon="undo",
         )
         st.button(
             t("Close"),
             type="tertiary",
-            key=f"trash_close_{place}",
+            key=f"trash_close_{key_suffix}",
             on_click=st.session_state.pop,
             args=(_DELETED, None),
         )
@@ -84,14 +84,14 @@ def render_trash_panel() -> None:
     problem = st.session_state.pop(f"{_PROBLEM}_panel", None)
     if problem is not None:
         st.error(escape(say(problem)), icon=":material/error:")
-    found = trash.list_trash()
-    if not found:
+    entries = trash.list_trash()
+    if not entries:
         return
     with st.expander(
         t(
             "Trash: {n} things, {size}",
-            n=len(found),
-            size=format_text.format_bytes(_total_bytes(found)),
+            n=len(entries),
+            size=format_text.format_bytes(_total_bytes(entries)),
         ),
         icon=":material/delete:",
         key="trash",
@@ -102,30 +102,30 @@ def render_trash_panel() -> None:
                 " and can be put back to where it was."
             )
         )
-        _trash_table(found)
-        _trash_actions(found)
+        _trash_table(entries)
+        _trash_actions(entries)
 
 
-def _trash_table(found: list[TrashEntry]) -> None:
+def _trash_table(entries: list[TrashEntry]) -> None:
     widgets.show_table(
         {
-            t("Name"): [entry.name for entry in found],
-            t("Kind"): [t(_KIND_NAMES[entry.kind]) for entry in found],
-            t("Deleted"): [format_text.format_timestamp(entry.at) for entry in found],
-            t("Size"): [format_text.format_bytes(entry.bytes) for entry in found],
+            t("Name"): [entry.name for entry in entries],
+            t("Kind"): [t(_KIND_NAMES[entry.kind]) for entry in entries],
+            t("Deleted"): [format_text.format_timestamp(entry.at) for entry in entries],
+            t("Size"): [format_text.format_bytes(entry.bytes) for entry in entries],
         },
         "trash_table",
         t("What lies in the trash"),
-        height="content" if len(found) < 8 else 300,
+        height="content" if len(entries) < 8 else 300,
     )
 
 
-def _trash_actions(found: list[TrashEntry]) -> None:
+def _trash_actions(entries: list[TrashEntry]) -> None:
     names = {
         entry.id: " · ".join(
             (entry.name, t(_KIND_NAMES[entry.kind]), format_text.format_timestamp(entry.at))
         )
-        for entry in found
+        for entry in entries
     }
     widgets.reset_unknown_choice("trash_chosen", names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -148,29 +148,29 @@ def _trash_actions(found: list[TrashEntry]) -> None:
         if visitors.action_button(
             t("Empty the trash…"), "trash_empty", "empty", icon="delete_forever"
         ):
-            st.dialog(t("Empty the trash?"))(_confirm_empty)(found)
+            st.dialog(t("Empty the trash?"))(_confirm_empty)(entries)
 
 
-def _confirm_empty(found: list[TrashEntry]) -> None:
+def _confirm_empty(entries: list[TrashEntry]) -> None:
     st.write(
         t(
             "{n} things will be removed for good, {size}. This cannot be undone.",
-            n=len(found),
-            size=format_text.format_bytes(_total_bytes(found)),
+            n=len(entries),
+            size=format_text.format_bytes(_total_bytes(entries)),
         )
     )
     widgets.confirm_action("trash_empty", t("Empty"), _empty_trash)
 
 
-def _total_bytes(found: list[TrashEntry]) -> int:
-    return sum(entry.bytes for entry in found)
+def _total_bytes(entries: list[TrashEntry]) -> int:
+    return sum(entry.bytes for entry in entries)
 
 
-def _restore_entry(key: str, place: str) -> None:
+def _restore_entry(key: str, key_suffix: str) -> None:
     try:
         entry = trash.restore_from_trash(key)
     except CatDogError as error:
-        st.session_state[f"{_PROBLEM}_{place}"] = error
+        st.session_state[f"{_PROBLEM}_{key_suffix}"] = error
     else:
         st.session_state.pop(_DELETED, None)
         st.toast(t("It is back: {name}", name=escape(entry.name)), icon=":material/undo:")

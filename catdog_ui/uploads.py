@@ -112,16 +112,16 @@ class UploadCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it before its body is read."""
-        found = _UPLOAD_PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        if found is None or scope["method"] in ("OPTIONS", "GET", "HEAD"):
+        match = _UPLOAD_PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if match is None or scope["method"] in ("OPTIONS", "GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        most = max_upload_bytes(*found.groups())
+        most = max_upload_bytes(*match.groups())
         if most is None:
             await PlainTextResponse("No uploader asked for this file.", 403)(scope, receive, send)
             return
-        told = Headers(scope=scope).get("content-length", "")
-        if told.isdecimal() and int(told) > most + _FORM_OVERHEAD:
+        content_length = Headers(scope=scope).get("content-length", "")
+        if content_length.isdecimal() and int(content_length) > most + _FORM_OVERHEAD:
             await PlainTextResponse("This file is too large.", 413)(scope, receive, send)
             return
         try:
@@ -164,16 +164,16 @@ def attach_upload_check() -> None:
     give_urls, add_file = files.get_upload_urls, files.add_file
 
     def get_upload_urls(session_id: str, file_names: Sequence[str]) -> list[Any]:
-        given: list[Any] = give_urls(session_id, file_names)
+        upload_urls: list[Any] = give_urls(session_id, file_names)
         with _lock:
             session = _sessions.get(session_id)
             if session is not None and session.largest:
                 known = server.get_app_session(session_id)
                 session.streamlit = weakref.ref(known) if known else session.streamlit
-                session.asked.update({each.file_id: session.largest for each in given})
+                session.asked.update({each.file_id: session.largest for each in upload_urls})
                 for oldest in list(session.asked)[: max(len(session.asked) - _MAX_FILE_IDS, 0)]:
                     del session.asked[oldest]
-        return given
+        return upload_urls
 
     def add(session_id: str, file: Any) -> None:
         most = max_upload_bytes(session_id, file.file_id)

@@ -45,8 +45,8 @@ def current_visitor() -> Visitor | None:
 def _role_of_code() -> Role | None:
     """The role this session's code gave it, as long as it still is the code of that role."""
     role: Role | None = st.session_state.get(_ROLE)
-    kept = access.get_code_hash(role) if role else ""
-    return role if kept and st.session_state.get(_CODE) == kept else None
+    code_hash = access.get_code_hash(role) if role else ""
+    return role if code_hash and st.session_state.get(_CODE) == code_hash else None
 
 
 def signed_in_email() -> str:
@@ -169,8 +169,10 @@ def action_button(
 
 
 def _submit_identity() -> None:
-    told = unicodedata.normalize("NFKC", st.session_state.visitor_name_field)
-    name = truncate_for_display(" ".join(told.replace("@", " ").split()))[:_LONGEST_NAME].strip()
+    normalized_name = unicodedata.normalize("NFKC", st.session_state.visitor_name_field)
+    name = truncate_for_display(" ".join(normalized_name.replace("@", " ").split()))[
+        :_LONGEST_NAME
+    ].strip()
     code = st.session_state.pop("visitor_code", "")
     if name:
         st.session_state[_NAME] = name

@@ -48,7 +48,7 @@ def test_silence_is_counted_by_the_readers_own_clock(tmp_path, monkeypatch):
     monkeypatch.setattr(status.time, "monotonic", lambda: now)
     state = {"status": "running", "beat": 7, "time": 5.0}
     with FileLock(tmp_path / "lock"):
-        assert status.current_status(tmp_path, state, asked=0) == "running"
+        assert status.current_status(tmp_path, state, requested_at=0) == "running"
         now = 116.0
-        assert status.current_status(tmp_path, state, asked=0) == "stalled"
-        assert status.current_status(tmp_path, {**state, "beat": 8}, asked=0) == "running"
+        assert status.current_status(tmp_path, state, requested_at=0) == "stalled"
+        assert status.current_status(tmp_path, {**state, "beat": 8}, requested_at=0) == "running"

@@ -65,61 +65,66 @@ class ChannelActivation:
 def list_map_layers(predictor: Predictor) -> list[MapLayer]:
     """The layers with a map, from the first to the last; those of nested models among them."""
     if predictor.remote is not None:
-        told = predictor.remote.ask("layers")
-        return [MapLayer(place, name, kind, tuple(shape)) for place, name, kind, shape in told]
-    found = []
-    for place, step in enumerate(
+        layers = predictor.remote.ask("layers")
+        return [
+            MapLayer(layer_index, name, kind, tuple(shape))
+            for layer_index, name, kind, shape in layers
+        ]
+    map_layers = []
+    for layer_index, step in enumerate(
         model_graph.build_model_graph(predictor.model, predictor.size).steps
     ):
         if step.has_places:
             height, width, channels = (n or 0 for n in step.shape[1:])
             kind = type(step.layer).__name__
-            found.append(MapLayer(place, step.layer.name, kind, (height, width, channels)))
-    return found
+            map_layers.append(
+                MapLayer(layer_index, step.layer.name, kind, (height, width, channels))
+            )
+    return map_layers
 
 
-def pooling_of_layer(predictor: Predictor, place: int) -> tuple[Pooling, int]:
+def pooling_of_layer(predictor: Predictor, layer_index: int) -> tuple[Pooling, int]:
     """How a `MaxPooling2D` goes about, and the place of the step whose map it takes.
 
     A place below 0 is the photo, as `compute_activations` takes it.
     """
     if predictor.remote is not None:
-        pool, strides, padding, before = predictor.remote.ask("pooling", place=place)
+        pool, strides, padding, before = predictor.remote.ask("pooling", place=layer_index)
         return Pooling(tuple(pool), tuple(strides), padding), before
-    step = model_graph.build_model_graph(predictor.model, predictor.size).steps[place]
+    step = model_graph.build_model_graph(predictor.model, predictor.size).steps[layer_index]
     layer = step.layer
     return Pooling(layer.pool_size, layer.strides, layer.padding), step.given[0]
 
 
 def compute_activations(
-    predictor: Predictor, photos: NDArray[np.uint8], place: int
+    predictor: Predictor, photos: NDArray[np.uint8], layer_index: int
 ) -> NDArray[np.float32]:
     """What a layer gives of fitted photos, (N, S, S, 3) uint8 to (N, h, w, K) float32.
 
     Args:
         predictor: the model.
         photos: at most as many as memory can hold maps of.
-        place: of the layer, as `list_map_layers` tells it; below 0 for the photo as the network
+        layer_index: as `list_map_layers` tells it; below 0 for the photo as the network
             gets it.
     """
     values = predictor.values(photos)
-    if place < 0:
+    if layer_index < 0:
         return values
     if predictor.remote is not None:
-        return np.asarray(predictor.remote.ask("maps", values=values, place=place))
-    run = _compile_submodel(predictor.model, predictor.size, place)
+        return np.asarray(predictor.remote.ask("maps", values=values, place=layer_index))
+    run = _compile_submodel(predictor.model, predictor.size, layer_index)
     parts = [np.asarray(run.run(values[rows])) for rows in run.parts(len(values))]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def photos_at_once(predictor: Predictor, place: int) -> int:
+def photos_at_once(predictor: Predictor, layer_index: int) -> int:
     """How many photos `compute_activations` may be asked about at once for a layer."""
     if predictor.remote is not None:
-        return int(predictor.remote.ask("photos_at_once", place=place))
+        return int(predictor.remote.ask("photos_at_once", place=layer_index))
     return (
         predictor.batch
-        if place < 0
-        else _compile_submodel(predictor.model, predictor.size, place).batch
+        if layer_index < 0
+        else _compile_submodel(predictor.model, predictor.size, layer_index).batch
     )
 
 
@@ -146,7 +151,7 @@ def first_layer_filters(predictor: Predictor) -> NDArray[np.float32]:
 
 
 def activations_by_epoch(
-    path: Path, epochs: Iterable[Path], photo: Photo, place: int, channel: int
+    path: Path, epochs: Iterable[Path], photo: Photo, layer_index: int, channel: int
 ) -> Iterator[NDArray[np.float32]]:
     """A channel's map of a fitted photo after earlier epochs of a run, (h, w) each.
 
@@ -154,7 +159,7 @@ def activations_by_epoch(
         path: the run's `best.keras`.
         epochs: files of weights, as `epoch_weights.list_epoch_weights` tells them.
         photo: (S, S, 3) uint8.
-        place: of the layer, as `list_map_layers` tells it.
+        layer_index: of the layer, as `list_map_layers` tells it.
         channel: of its map, from 0.
 
     Raises:
@@ -164,13 +169,13 @@ def activations_by_epoch(
     like = predictor.model.get_weights()
     for weights in epochs:
         predictor.model.set_weights(epoch_weights.load_epoch_weights(weights, like))
-        yield compute_activations(predictor, photo[None], place)[0, ..., channel]
+        yield compute_activations(predictor, photo[None], layer_index)[0, ..., channel]
 
 
 def top_activations(
     predictor: Predictor,
     photos: Iterable[Photo],
-    place: int,
+    layer_index: int,
     channel: int,
     most: int = 8,
     by_mean: bool = False,
@@ -183,36 +188,36 @@ def top_activations(
     Args:
         predictor: the model.
         photos: fitted photos, (S, S, 3) uint8 each.
-        place: of a layer, as `list_map_layers` tells it.
+        layer_index: of a layer, as `list_map_layers` tells it.
         channel: of its map, from 0.
         most: how many to return.
         by_mean: go by the mean of the channel's map, not by its peak.
         progress: called with the number of photos done.
     """
-    found: list[ChannelActivation] = []
+    activations: list[ChannelActivation] = []
     done, waiting = 0, iter(photos)
-    batch = photos_at_once(predictor, place)
+    batch = photos_at_once(predictor, layer_index)
     while part := list(islice(waiting, batch)):
         # A copy, so that the other channels are let go of before the next photos come.
-        values = np.array(compute_activations(predictor, np.stack(part), place)[..., channel])
+        values = np.array(compute_activations(predictor, np.stack(part), layer_index)[..., channel])
         flat = values.reshape(len(part), -1)
         height = flat.mean(axis=1) if by_mean else flat.max(axis=1)
         for n, at in enumerate(flat.argmax(axis=1).tolist()):
             row, column = divmod(at, values.shape[2])
-            found.append(ChannelActivation(done + n, float(height[n]), row, column))
-        found = sorted(found, key=lambda one: -one.value)[:most]
+            activations.append(ChannelActivation(done + n, float(height[n]), row, column))
+        activations = sorted(activations, key=lambda one: -one.value)[:most]
         done += len(part)
         if progress:
             progress(done)
-    return found
+    return activations
 
 
-def receptive_field(predictor: Predictor, place: int, row: int, column: int) -> Box:
+def receptive_field(predictor: Predictor, layer_index: int, row: int, column: int) -> Box:
     """All pixels that can reach a unit of a layer's map.
 
     Args:
         predictor: the model.
-        place: the layer's, as `list_map_layers` tells it.
+        layer_index: the layer's, as `list_map_layers` tells it.
         row: of the unit in the map, from 0.
         column: likewise.
 
@@ -220,16 +225,18 @@ def receptive_field(predictor: Predictor, place: int, row: int, column: int) -> 
         ModelError: a layer makes maps larger again.
     """
     if predictor.remote is not None:
-        return Box(*predictor.remote.ask("receptive_field", place=place, row=row, column=column))
-    down, across = (_axis_receptive_field(predictor, place, axis) for axis in (0, 1))
+        return Box(
+            *predictor.remote.ask("receptive_field", place=layer_index, row=row, column=column)
+        )
+    down, across = (_axis_receptive_field(predictor, layer_index, axis) for axis in (0, 1))
     top, left = (f.start + at * f.step for f, at in ((down, row), (across, column)))
     return Box(top, left, top + down.size, left + across.size)
 
 
 @lru_cache(maxsize=16)
-def _compile_submodel(model: keras.Model, size: int, place: int) -> BatchedGraph:
+def _compile_submodel(model: keras.Model, size: int, layer_index: int) -> BatchedGraph:
     """The network up to a step as one graph: values (B, S, S, 3) to its result, float32."""
-    part = model_graph.build_model_graph(model, size).part([place])
+    part = model_graph.build_model_graph(model, size).part([layer_index])
 
     def run(batch: tf.Tensor) -> tf.Tensor:
         return tf.cast(part(batch, training=False), tf.float32)
@@ -259,17 +266,17 @@ class _ReceptiveField:
         )
 
 
-def _axis_receptive_field(predictor: Predictor, place: int, axis: int) -> _ReceptiveField:
+def _axis_receptive_field(predictor: Predictor, layer_index: int, axis: int) -> _ReceptiveField:
     """What the units of a step see along an axis."""
-    found: dict[int, _ReceptiveField] = {}
+    fields: dict[int, _ReceptiveField] = {}
     opened = model_graph.build_model_graph(predictor.model, predictor.size)
-    for at, step in enumerate(opened.steps[: place + 1]):
-        given = [_ReceptiveField(predictor.size) if p < 0 else found[p] for p in step.given]
-        if given and (step.has_places):
-            found[at] = _field_after_layer(step.layer, _merge_fields(given), axis)
+    for at, step in enumerate(opened.steps[: layer_index + 1]):
+        input_fields = [_ReceptiveField(predictor.size) if p < 0 else fields[p] for p in step.given]
+        if input_fields and (step.has_places):
+            fields[at] = _field_after_layer(step.layer, _merge_fields(input_fields), axis)
         else:  # what has lost its places hangs on the whole photo, and so does what it goes into
-            found[at] = _ReceptiveField(1, size=predictor.size, step=0)
-    return found[place]
+            fields[at] = _ReceptiveField(1, size=predictor.size, step=0)
+    return fields[layer_index]
 
 
 def _merge_fields(fields: list[_ReceptiveField]) -> _ReceptiveField:

@@ -44,7 +44,7 @@ def compare_pair(plain: Run, augmented: Run) -> list[Message]:
 
 def learning_curve_points(members: Sequence[Run]) -> list[LearningCurvePoint]:
     """The runs of a small-data experiment that have an epoch, by line and size."""
-    found = []
+    points = []
     for run in members:
         best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
         if best is None or not run.validation_photos:
@@ -54,28 +54,28 @@ def learning_curve_points(members: Sequence[Run]) -> list[LearningCurvePoint]:
         is_augmented = run.augmentation is not None and not run.augmentation.is_off
         line = (run.model, is_augmented)
         is_final = run.status == "done"
-        found.append(LearningCurvePoint(run.train_photos, line, accuracy, low, high, n, is_final))
-    return sorted(found, key=lambda point: (point.line, point.photos))
+        points.append(LearningCurvePoint(run.train_photos, line, accuracy, low, high, n, is_final))
+    return sorted(points, key=lambda point: (point.line, point.photos))
 
 
-def describe_learning_curve(found: Sequence[LearningCurvePoint]) -> list[Message]:
+def describe_learning_curve(points: Sequence[LearningCurvePoint]) -> list[Message]:
     """What more photos brought each line, of the runs that are done."""
-    said = []
-    for line in dict.fromkeys(point.line for point in found):
-        ready = [point for point in found if point.line == line and point.is_final]
+    messages = []
+    for line in dict.fromkeys(point.line for point in points):
+        ready = [point for point in points if point.line == line and point.is_final]
         if len(ready) > 1:
-            said.append(_compare_sizes(ready[0], ready[-1]))
-    return said
+            messages.append(_compare_sizes(ready[0], ready[-1]))
+    return messages
 
 
 def compare_lines(
-    found: Sequence[LearningCurvePoint],
+    points: Sequence[LearningCurvePoint],
 ) -> Iterator[tuple[LearningCurvePoint, LearningCurvePoint, Message]]:
     """Lines against the first one, at the smallest size at which both are done."""
-    lines = list(dict.fromkeys(point.line for point in found))
+    lines = list(dict.fromkeys(point.line for point in points))
     for line in lines[1:]:
-        for base in (p for p in found if p.line == lines[0] and p.is_final):
-            other = [p for p in found if p.line == line and p.photos == base.photos and p.is_final]
+        for base in (p for p in points if p.line == lines[0] and p.is_final):
+            other = [p for p in points if p.line == line and p.photos == base.photos and p.is_final]
             if other:
                 yield base, other[0], _compare_points(base, other[0])
                 break

@@ -240,14 +240,14 @@ _LOSS_SPREAD = 0.25  # of the losses of single photos; cautious, since real ones
 
 def clean_history(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The rows that hold all four metrics, by epoch; of an epoch told twice the last counts."""
-    found: dict[int, dict[str, Any]] = {}
+    rows_by_epoch: dict[int, dict[str, Any]] = {}
     for row in history:
         values = [row.get(name) for name in ("epoch", *METRICS)]
         if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
-            found[int(row["epoch"])] = {"epoch": int(row["epoch"])} | {
+            rows_by_epoch[int(row["epoch"])] = {"epoch": int(row["epoch"])} | {
                 name: float(row[name]) for name in METRICS
             }
-    return [found[epoch] for epoch in sorted(found)]
+    return [rows_by_epoch[epoch] for epoch in sorted(rows_by_epoch)]
 
 
 @dataclass(frozen=True)
@@ -335,9 +335,9 @@ class HistoryCurves:
         best = max(self.end(self.accuracy), self.end(self.val_accuracy))
         return (1 - best) / (1 - 1 / facts.classes)
 
-    def best_in(self, place: int) -> int:
+    def best_in(self, start: int) -> int:
         """The place of the epoch with the lowest validation loss within a window."""
-        return place + int(np.argmin(self.val_loss[place : place + self.size]))
+        return start + int(np.argmin(self.val_loss[start : start + self.size]))
 
     def numbers(self) -> dict[str, float]:
         """What a verdict rests on; see `diagnose.diagnose`."""
@@ -554,8 +554,8 @@ def diagnose(history: Iterable[Mapping[str, Any]], facts: RunContext | None = No
         _val_loss_plateau,
         _underfitting,
     )
-    found = next((v for judge in judges if (v := judge(curves, facts))), None)
-    return add_remarks(found or _healthy(curves, facts), facts)
+    verdict = next((v for judge in judges if (v := judge(curves, facts))), None)
+    return add_remarks(verdict or _healthy(curves, facts), facts)
 
 
 def _not_finite(count: int, row: Mapping[str, Any]) -> Verdict:
@@ -615,18 +615,18 @@ def _no_learning(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
 
 def _val_loss_rising(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
     """Validation loss surely above its best while training loss surely fell."""
-    place, size = curves.lowest, curves.size
+    start, size = curves.lowest, curves.size
     last = curves.count - size
     levels = moving_average(curves.val_loss, size)
     train = moving_average(curves.loss, size)
-    rise = float(levels[last] - levels[place])
+    rise = float(levels[last] - levels[start])
     if (
-        last - place <= size // 2
-        or rise < max(curves.sure(curves.val_noise), _MIN_RISE * float(levels[place]))
-        or train[place] - train[last] < curves.sure(curves.loss_noise)
+        last - start <= size // 2
+        or rise < max(curves.sure(curves.val_noise), _MIN_RISE * float(levels[start]))
+        or train[start] - train[last] < curves.sure(curves.loss_noise)
     ):
         return None
-    return _overfitting(curves, place, VAL_LOSS_RISING)
+    return _overfitting(curves, start, VAL_LOSS_RISING)
 
 
 def _val_loss_plateau(curves: HistoryCurves, facts: RunContext) -> Verdict | None:
@@ -639,27 +639,27 @@ def _val_loss_plateau(curves: HistoryCurves, facts: RunContext) -> Verdict | Non
     # No new low for a while; or, for longer, nothing that chance would not make.
     near = float(levels.min()) + curves.sure(curves.val_noise)
     reached = int(np.argmax(levels <= near))
-    for place, least in (
+    for start, least in (
         (curves.lowest, max(curves.size + 1, curves.count // 5)),
         (reached, max(15, curves.count // 2)),
     ):
-        fell = float(train[place] - train[last])
-        if last - place >= least and fell > curves.sure(curves.loss_noise):
-            return _overfitting(curves, place, VAL_LOSS_PLATEAU)
+        fell = float(train[start] - train[last])
+        if last - start >= least and fell > curves.sure(curves.loss_noise):
+            return _overfitting(curves, start, VAL_LOSS_PLATEAU)
     return None
 
 
-def _overfitting(curves: HistoryCurves, place: int, message: str) -> Verdict:
+def _overfitting(curves: HistoryCurves, start: int, message: str) -> Verdict:
     train = moving_average(curves.loss, curves.size)
-    best = float(moving_average(curves.val_loss, curves.size)[place])
-    since = curves.epochs[curves.best_in(place)]
+    best = float(moving_average(curves.val_loss, curves.size)[start])
+    since = curves.epochs[curves.best_in(start)]
     numbers = curves.numbers()
     params = {
         "epoch": since + 1,
         "best": best,
         "end": numbers["validation_loss"],
         "rise": numbers["validation_loss"] - best,
-        "train_then": float(train[place]),
+        "train_then": float(train[start]),
         "train_now": float(train[-1]),
     }
     return Verdict("overfitting", message, params, since=since, numbers=numbers)

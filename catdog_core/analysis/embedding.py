@@ -117,13 +117,13 @@ def build_embedding(
     )
 
 
-def layout_embedding(found: Embedding, method: LayoutMethod, seed: int = 0) -> Numbers:
+def layout_embedding(embedding: Embedding, method: LayoutMethod, seed: int = 0) -> Numbers:
     """(N, 2) places of photos, worked out here; see `layouts.place`."""
-    return projections.compute_layout(found.parts, method, seed)
+    return projections.compute_layout(embedding.parts, method, seed)
 
 
 def write_embedding(
-    run_dir: Path, dataset: Dataset, split: str, found: Embedding, model: str
+    run_dir: Path, dataset: Dataset, split: str, embedding: Embedding, model: str
 ) -> None:
     """Keep an embedding beside the answers of a run; `model` is the `predictions.digest_model` of
     it.
@@ -135,17 +135,17 @@ def write_embedding(
         "format": FORMAT,
         "fingerprint": dataset.fingerprint,
         "model": model,
-        "files": list(found.files),  # escaped: names may hold bytes that are no UTF-8
-        "values": found.values,
-        "key": found.key,
+        "files": list(embedding.files),  # escaped: names may hold bytes that are no UTF-8
+        "values": embedding.values,
+        "key": embedding.key,
     }
-    lengths = np.array([len(data) for data in found.thumbnails], np.int64)
+    lengths = np.array([len(data) for data in embedding.thumbnails], np.int64)
     arrays: dict[str, NDArray[Any]] = {
-        "parts": found.parts,
-        "shares": found.shares,
-        "nearest": found.nearest,
+        "parts": embedding.parts,
+        "shares": embedding.shares,
+        "nearest": embedding.nearest,
         "lengths": lengths,
-        "thumbnails": np.frombuffer(b"".join(found.thumbnails), np.uint8),
+        "thumbnails": np.frombuffer(b"".join(embedding.thumbnails), np.uint8),
     }
     _write_arrays(_embedding_path(run_dir, dataset, split, ""), about, arrays)
 
@@ -160,7 +160,7 @@ def read_embedding(run_dir: Path, dataset: Dataset, split: str) -> Embedding | N
             return None
         ends = np.cumsum(arrays["lengths"])
         pictures = arrays["thumbnails"].tobytes()
-        found = Embedding(
+        embedding = Embedding(
             files=tuple(map(str, about["files"])),
             parts=arrays["parts"],
             shares=arrays["shares"],
@@ -172,42 +172,52 @@ def read_embedding(run_dir: Path, dataset: Dataset, split: str) -> Embedding | N
             values=int(about["values"]),
             key=str(about["key"]),
         )
-        whole = len(found) == len(found.parts) == len(found.nearest) == len(found.thumbnails)
-        return found if whole and found.parts.shape[1] >= 2 else None
+        is_complete = (
+            len(embedding)
+            == len(embedding.parts)
+            == len(embedding.nearest)
+            == len(embedding.thumbnails)
+        )
+        return embedding if is_complete and embedding.parts.shape[1] >= 2 else None
     except (*file_cache.ARRAY_READ_ERRORS, IndexError):
         return None
 
 
 def write_layout(
-    run_dir: Path, dataset: Dataset, split: str, method: LayoutMethod, found: Embedding, xy: Numbers
+    run_dir: Path,
+    dataset: Dataset,
+    split: str,
+    method: LayoutMethod,
+    embedding: Embedding,
+    xy: Numbers,
 ) -> None:
     """Keep a layout of an embedding. Raises CatDogError."""
-    place = _embedding_path(run_dir, dataset, split, f"-{method}")
-    _write_arrays(place, {"format": FORMAT, "key": found.key}, {"xy": xy})
+    path = _embedding_path(run_dir, dataset, split, f"-{method}")
+    _write_arrays(path, {"format": FORMAT, "key": embedding.key}, {"xy": xy})
 
 
 def read_layout(
-    run_dir: Path, dataset: Dataset, split: str, method: LayoutMethod, found: Embedding
+    run_dir: Path, dataset: Dataset, split: str, method: LayoutMethod, embedding: Embedding
 ) -> Numbers | None:
     """A layout that was kept of this very embedding; PCA's is always there."""
     if method == "pca":
-        return layout_embedding(found, "pca")
+        return layout_embedding(embedding, "pca")
     try:
         about, arrays = _read_arrays(_embedding_path(run_dir, dataset, split, f"-{method}"))
         xy = arrays["xy"]
-        known = about["format"] <= FORMAT and about["key"] == found.key
-        return xy if known and xy.shape == (len(found), 2) else None
+        known = about["format"] <= FORMAT and about["key"] == embedding.key
+        return xy if known and xy.shape == (len(embedding), 2) else None
     except (*file_cache.ARRAY_READ_ERRORS, IndexError):
         return None
 
 
 def neighbour_labels(
-    found: Embedding, names: Iterable[str], labels: Iterable[int]
+    embedding: Embedding, names: Iterable[str], labels: Iterable[int]
 ) -> NDArray[np.int64]:
     """(N,) the class most of a photo's nearest have; the nearest one's where several tie.
 
     Args:
-        found: the photos.
+        embedding: the photos.
         names: those that count, such as the photos of a table.
         labels: of these, the class each counts as now.
 
@@ -215,20 +225,20 @@ def neighbour_labels(
         -1 where none of the nearest counts.
     """
     known = dict(zip(names, labels, strict=True))
-    each = np.array([known.get(file, -1) for file in found.files], np.int64)
-    around = each[found.nearest]  # (N, K)
+    each = np.array([known.get(file, -1) for file in embedding.files], np.int64)
+    around = each[embedding.nearest]  # (N, K)
     if not around.shape[1]:
-        return np.full(len(found), -1, np.int64)
+        return np.full(len(embedding), -1, np.int64)
     alike = (around[:, :, None] == around[:, None, :]).sum(axis=2)
     best = np.where(around < 0, 0, alike).argmax(axis=1)  # the first of equals is the nearest
-    return np.asarray(around[np.arange(len(found)), best], np.int64)
+    return np.asarray(around[np.arange(len(embedding)), best], np.int64)
 
 
-def encode_layout_csv(found: Embedding, xy: Numbers, table: PredictionTable) -> bytes:
+def encode_layout_csv(embedding: Embedding, xy: Numbers, table: PredictionTable) -> bytes:
     """A layout as a CSV file: one row a photo under ``file,truth,label,x,y``.
 
     Args:
-        found: the photos.
+        embedding: the photos.
         xy: (N, 2) their places.
         table: answers, among them those for these photos.
     """
@@ -237,23 +247,23 @@ def encode_layout_csv(found: Embedding, xy: Numbers, table: PredictionTable) -> 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["file", "truth", "label", "x", "y"])
-    for file, place in zip(found.files, xy.tolist(), strict=True):
+    for file, point in zip(embedding.files, xy.tolist(), strict=True):
         row = rows[file]
         names = (table.classes[label] for label in (table.labels[row], called[row]))
-        writer.writerow([file, *names, *(f"{value:.6g}" for value in place)])
+        writer.writerow([file, *names, *(f"{value:.6g}" for value in point)])
     return out.getvalue().encode("utf-8", "surrogateescape")
 
 
 def _embedding_path(run_dir: Path, dataset: Dataset, split: str, method: str) -> Path:
-    place = predictions.predictions_path(run_dir, dataset.id, split)
-    return place.with_name(f"{place.stem}-map{method}.npz")
+    path = predictions.predictions_path(run_dir, dataset.id, split)
+    return path.with_name(f"{path.stem}-map{method}.npz")
 
 
-def _write_arrays(place: Path, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+def _write_arrays(path: Path, about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
     text = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    file_cache.write_arrays(place, about=text, **arrays)
+    file_cache.write_arrays(path, about=text, **arrays)
 
 
-def _read_arrays(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    arrays = file_cache.read_arrays(place)
+def _read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    arrays = file_cache.read_arrays(path)
     return json.loads(arrays.pop("about").tobytes()), arrays

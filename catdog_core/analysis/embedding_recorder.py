@@ -74,7 +74,7 @@ class EmbeddingRecorder:
         return embedding.build_embedding(list(self._found), features, thumbnails, self._values)
 
     def _run(self, batch: NDArray[np.float32]) -> tuple[Any, Any]:
-        said, features = self._both(batch)
+        outputs, features = self._both(batch)
         values = np.asarray(features)
         self._values = values.shape[1]
         if self._values > MAX_UNPROJECTED:
@@ -85,23 +85,23 @@ class EmbeddingRecorder:
                 self._matrix = drawn / np.float32(np.sqrt(_PROJECTED_SIZE))
             values = values @ self._matrix
         self._latest = values
-        return said, said[:, :0]
+        return outputs, outputs[:, :0]
 
 
 def _count_sketch(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """A count sketch, (B, D) to (B, 65,536): lengths and distances are kept on average."""
     drawn = np.random.default_rng(1)
-    found = np.zeros((len(values), _SKETCH_SIZE), np.float32)
+    sketch = np.zeros((len(values), _SKETCH_SIZE), np.float32)
     for start in range(0, values.shape[1], _SKETCH_SIZE):
         part = values[:, start : start + _SKETCH_SIZE]
         signs = drawn.integers(0, 2, part.shape[1], np.int8) * 2 - 1
-        found[:, : part.shape[1]] += part * signs.astype(np.float32)
-    return found
+        sketch[:, : part.shape[1]] += part * signs.astype(np.float32)
+    return sketch
 
 
 def _ask_remote(remote: RemoteModel, batch: NDArray[np.float32]) -> tuple[Any, Any]:
-    said, features = remote.ask("features", values=batch)
-    return said, features
+    outputs, features = remote.ask("features", values=batch)
+    return outputs, features
 
 
 def compile_features(predictor: Predictor) -> BatchedGraph:
@@ -126,13 +126,13 @@ def compile_features(predictor: Predictor) -> BatchedGraph:
     raw = predict.gives_raw_scores(model)
 
     def both(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        said, features = part(batch, training=False)
+        outputs, features = part(batch, training=False)
         features = tf.cast(features, tf.float32)
         if len(features.shape) > 2:
             features = tf.reduce_mean(features, axis=list(range(1, len(features.shape) - 1)))
         if raw:
-            said = tf.sigmoid(said) if said.shape[1] == 1 else tf.nn.softmax(said)
-        return said, features
+            outputs = tf.sigmoid(outputs) if outputs.shape[1] == 1 else tf.nn.softmax(outputs)
+        return outputs, features
 
     matrix = (
         wide * _PROJECTED_SIZE * 4 * 2 if wide > MAX_UNPROJECTED else 0

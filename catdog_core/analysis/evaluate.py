@@ -106,13 +106,16 @@ def evaluate_and_cache(
     digest = predictions.digest_model(
         model
     )  # before it is loaded: a newer one makes the table stale
-    found = predictions.read_predictions(run_dir, dataset, split)
-    known = dict(found.answers or {})
+    stored = predictions.read_predictions(run_dir, dataset, split)
+    known = dict(stored.answers or {})
     predictor = load(model)
     watch = None if known else _make_recorder(predictor, dataset, split)
     answers, unreadable = predict_split(predictor, dataset, split, progress, known, watch)
     table = predictions.build_prediction_table(
-        dataset, split, {**known, **answers}, [*found.unreadable, *(file for file, _ in unreadable)]
+        dataset,
+        split,
+        {**known, **answers},
+        [*stored.unreadable, *(file for file, _ in unreadable)],
     )
     predictions.write_predictions(run_dir, dataset, split, table, digest)
     seen = watch.embedding() if watch else None
@@ -173,7 +176,7 @@ def predict_split(
         ModelError, DatasetError: as for `evaluate`.
     """
     columns = _match_columns(predictor, dataset)
-    asked = watch.predictor if watch else predictor
+    active_predictor = watch.predictor if watch else predictor
     items = [item for item in dataset.items(split) if item.file not in known]
     answers: dict[str, NDArray[np.float64]] = {}
     unreadable: UnreadablePhotos = []
@@ -184,11 +187,11 @@ def predict_split(
             unreadable.append((item.file, photo))
         else:
             waiting[item.file] = photo
-        if waiting and (len(waiting) == asked.batch or number == len(items)):
-            found = asked.predict(np.stack(list(waiting.values())))[:, columns]
+        if waiting and (len(waiting) == active_predictor.batch or number == len(items)):
+            probabilities = active_predictor.predict(np.stack(list(waiting.values())))[:, columns]
             if watch:
                 watch.take(list(waiting), list(waiting.values()))
-            answers |= zip(waiting, found, strict=True)
+            answers |= zip(waiting, probabilities, strict=True)
             waiting.clear()
             if progress:
                 progress(number, len(items))

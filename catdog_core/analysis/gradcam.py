@@ -77,10 +77,10 @@ def _compile_gradcam(model: keras.Model, size: int) -> BatchedGraph:
             features, before, result = part(batch, training=False)
             scores = model_graph.compute_logits(last.layer, before, result)
             score = _class_scores(result if scores is None else scores, labels)
-        found = tf.cast(features, tf.float32)  # (B, h, w, K)
+        activations = tf.cast(features, tf.float32)  # (B, h, w, K)
         gradient = tf.cast(tape.gradient(score, features), tf.float32)
         weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)  # (B, 1, 1, K)
-        heat = tf.nn.relu(tf.reduce_sum(weights * found, axis=-1, keepdims=True))
+        heat = tf.nn.relu(tf.reduce_sum(weights * activations, axis=-1, keepdims=True))
         heat = tf.image.resize(heat, (size, size))[..., 0]
         return tf.math.divide_no_nan(heat, tf.reduce_max(heat, axis=(1, 2), keepdims=True))
 

@@ -92,10 +92,10 @@ def is_pickle(data: bytes) -> bool:
     if data[:1] not in {bytes([one]) for one in _PICKLE_START_BYTES} or data.rstrip()[-1:] != b".":
         return False
     try:
-        found = list(itertools.islice(pickletools.genops(data), _PICKLE_OPCODES_READ))
+        opcodes = list(itertools.islice(pickletools.genops(data), _PICKLE_OPCODES_READ))
     except Exception:  # text fails in as many ways as there are instructions
         return False
-    return len(found) > 1
+    return len(opcodes) > 1
 
 
 def import_history(
@@ -128,11 +128,11 @@ def import_history(
         )
     access.check_quota(runs.list_runs)  # before any of the file is read
     rows = read_history(path)
-    now, said = time.time(), files.truncate_for_display(file_name or path.name)
+    now, display_name = time.time(), files.truncate_for_display(file_name or path.name)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     folder = runs.runs_folder() / f"{stamp}-history-{uuid4().hex[:4]}"
     photos = {"train": 0, "validation": validation_photos or 0}
-    dataset = {"id": "", "name": said, "folder": "", "fingerprint": "", **photos}
+    dataset = {"id": "", "name": display_name, "folder": "", "fingerprint": "", **photos}
     settings = {
         "format": runs.FORMAT,
         "origin": "history",
@@ -144,7 +144,11 @@ def import_history(
         "parent": None,
         "versions": {},
     }
-    about = {"name": name.strip()[:80] or said, "note": "", "owner": access.current_visitor().name}
+    about = {
+        "name": name.strip()[:80] or display_name,
+        "note": "",
+        "owner": access.current_visitor().name,
+    }
     state = {"status": "done", "beat": 0, "time": now}
     lines = "".join(json.dumps({**row, "epoch": n}) + "\n" for n, row in enumerate(rows))
     # It appears whole or not at all.
@@ -181,17 +185,17 @@ def _history_error(path: Path, kind: str, reason: object) -> RunError:
     )
 
 
-def _rows_from_columns(path: Path, found: Any) -> list[dict[str, Any]]:
+def _rows_from_columns(path: Path, history: Any) -> list[dict[str, Any]]:
     """The rows of a dict of lists, or of a list of dicts."""
-    if isinstance(found, Mapping) and isinstance(found.get("history"), Mapping):
-        found = found["history"]  # a History object written down whole
-    if isinstance(found, list) and all(isinstance(row, Mapping) for row in found):
-        _check_limits(path, len(found), max(map(len, found), default=0))
-        names = list(found[0]) if found else []
-        return histories.validate_rows(path, names, found)
-    if not isinstance(found, Mapping):
-        raise _history_error(path, "file", f"it holds a {type(found).__name__}")
-    columns = {str(k): v for k, v in found.items() if isinstance(v, (list, tuple))}
+    if isinstance(history, Mapping) and isinstance(history.get("history"), Mapping):
+        history = history["history"]  # a History object written down whole
+    if isinstance(history, list) and all(isinstance(row, Mapping) for row in history):
+        _check_limits(path, len(history), max(map(len, history), default=0))
+        names = list(history[0]) if history else []
+        return histories.validate_rows(path, names, history)
+    if not isinstance(history, Mapping):
+        raise _history_error(path, "file", f"it holds a {type(history).__name__}")
+    columns = {str(k): v for k, v in history.items() if isinstance(v, (list, tuple))}
     lengths = {len(column) for column in columns.values()}
     _check_limits(path, max(lengths, default=0), len(columns))
     if len(lengths) > 1:

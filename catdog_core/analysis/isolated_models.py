@@ -46,18 +46,20 @@ def load_isolated(path: Path) -> Predictor:
     """
     with model_sandbox.checked_model_file(path) as safe:
         model = Isolated(safe, path.name)
-    told = model.ask("describe")
+    description = model.ask("describe")
     try:
         return Predictor(
             model=None,
-            classes=tuple(str(name) for name in told["classes"]),
-            size=int(told["size"]),
-            names_known=told["names_known"] is True,
-            input_scale=told["input_scale"] if told["input_scale"] in ("0..255", "0..1") else None,
-            warnings=tuple(str(warning) for warning in told["warnings"]),
+            classes=tuple(str(name) for name in description["classes"]),
+            size=int(description["size"]),
+            names_known=description["names_known"] is True,
+            input_scale=description["input_scale"]
+            if description["input_scale"] in ("0..255", "0..1")
+            else None,
+            warnings=tuple(str(warning) for warning in description["warnings"]),
             run_batch=lambda values: model.ask("answer", values=values),
-            batch=max(1, int(told["batch"])),
-            units=int(told["units"]),
+            batch=max(1, int(description["batch"])),
+            units=int(description["units"]),
             remote=model,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -81,12 +83,12 @@ class Isolated:
         # A process that uses the file has read it whole before it answers for the first time.
         weakref.finalize(self, held.close)
 
-    def ask(self, what: str, **given: Any) -> Any:
+    def ask(self, what: str, **arguments: Any) -> Any:
         """One answer of the model.
 
         Args:
             what: a name of `model_child.ANSWERS`.
-            given: arrays, and plain values.
+            arguments: arrays, and plain values.
 
         Raises:
             ModelError: the model cannot answer; or its process broke off, or took too long or too
@@ -94,7 +96,7 @@ class Isolated:
         """
         process = _acquire_process(self)
         try:
-            return process.ask(what, given)
+            return process.ask(what, arguments)
         finally:
             _release_process(process)
 
@@ -117,7 +119,7 @@ class _ModelProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, what: str, given: dict[str, Any]) -> Any:
+    def ask(self, what: str, arguments: dict[str, Any]) -> Any:
         reason: list[ModelError] = []
         done = threading.Event()
         seconds = 6 * self.allowed.model_seconds + (0 if self._begun else 120)
@@ -131,8 +133,8 @@ class _ModelProcess:
                     self._stdin, {**first, "limits": self.allowed.model_dump()}, {}
                 )
                 self._begun = True
-            arrays = {key: np.asarray(x) for key, x in given.items() if hasattr(x, "shape")}
-            plain = {key: x for key, x in given.items() if key not in arrays}
+            arrays = {key: np.asarray(x) for key, x in arguments.items() if hasattr(x, "shape")}
+            plain = {key: x for key, x in arguments.items() if key not in arrays}
             model_sandbox.write_message(self._stdin, {"what": what, "given": plain}, arrays)
             answer = model_sandbox.read_message(self._stdout, self.allowed.model_batch_bytes)
         except (OSError, ValueError, KeyError, TypeError):
@@ -143,16 +145,22 @@ class _ModelProcess:
         if answer is None:
             self.end()
             raise reason[0] if reason else _broke_off_error(self.name)
-        said, found = answer[0], list(answer[1].values())
-        if said.get("memory"):
+        response, results = answer[0], list(answer[1].values())
+        if response.get("memory"):
             self.end()
             raise model_sandbox.too_much_memory_error(self.name, self.allowed)
-        if "message" in said:
-            raise model_sandbox.error_from_message(said) or _broke_off_error(self.name)
-        if not _has_expected_shape(what, found, given):
+        if "message" in response:
+            raise model_sandbox.error_from_message(response) or _broke_off_error(self.name)
+        if not _has_expected_shape(what, results, arguments):
             self.end()
             raise _broke_off_error(self.name)
-        return said.get("value") if not found else found[0] if len(found) == 1 else tuple(found)
+        return (
+            response.get("value")
+            if not results
+            else results[0]
+            if len(results) == 1
+            else tuple(results)
+        )
 
     def end(self) -> None:
         """End the process, whatever it does; once ended, this does nothing."""
@@ -171,13 +179,13 @@ class _ModelProcess:
                 return
 
 
-def _has_expected_shape(what: str, found: list[NDArray[Any]], given: dict[str, Any]) -> bool:
+def _has_expected_shape(what: str, results: list[NDArray[Any]], arguments: dict[str, Any]) -> bool:
     """Whether arrays have the shape that answers of the kind have."""
     ranks = {"answer": (2, 2), "features": (2, 2), "heat_maps": (3,), "maps": (4,), "filters": (4,)}
-    if tuple(x.ndim for x in found) != ranks.get(what, ()):
+    if tuple(x.ndim for x in results) != ranks.get(what, ()):
         return False
-    count = len(given["values"]) if "values" in given else None
-    return count is None or all(len(x) == count for x in found)
+    count = len(arguments["values"]) if "values" in arguments else None
+    return count is None or all(len(x) == count for x in results)
 
 
 def _broke_off_error(name: str) -> ModelError:
@@ -216,19 +224,19 @@ def _acquire_process(model: Isolated) -> _ModelProcess:
     until = time.monotonic() + BUSY_TIMEOUT
     with _processes_changed:
         while True:
-            found = _processes.get(model.path)
-            if found is not None and not found.busy:
-                found.busy = True
+            model_process = _processes.get(model.path)
+            if model_process is not None and not model_process.busy:
+                model_process.busy = True
                 _processes.move_to_end(model.path)
-                return found
-            if found is None:
+                return model_process
+            if model_process is None:
                 idle = [key for key, process in _processes.items() if not process.busy]
                 if len(_processes) >= MAX_PROCESSES and idle:
                     _processes.pop(idle[0]).end()
                 if len(_processes) < MAX_PROCESSES:
-                    _processes[model.path] = found = _ModelProcess(model)
+                    _processes[model.path] = model_process = _ModelProcess(model)
                     _start_idle_thread()
-                    return found
+                    return model_process
             left = until - time.monotonic()
             if left <= 0 or not _processes_changed.wait(left):
                 raise ModelError(

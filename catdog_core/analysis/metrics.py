@@ -160,7 +160,7 @@ def confusions(result: ThresholdMetrics, most: int = 10) -> list[tuple[int, int,
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    pairs = [(int(place) // len(wrong), int(place) % len(wrong)) for place in order]
+    pairs = [(int(flat_index) // len(wrong), int(flat_index) % len(wrong)) for flat_index in order]
     return [
         (truth, guess, int(wrong[truth, guess])) for truth, guess in pairs if wrong[truth, guess]
     ]
@@ -170,28 +170,28 @@ def roc_curves(table: PredictionTable) -> list[ClassCurve]:
     """False against true positive rate: of the second of two classes, else of each class."""
     from sklearn import metrics
 
-    found = []
+    curves = []
     for label in [1] if len(table.classes) == 2 else range(len(table.classes)):
         true = table.labels == label
         if 0 < true.sum() < len(true):
             x, y, _ = metrics.roc_curve(true, table.probabilities[:, label])
-            found.append(ClassCurve(label, x, y, float(metrics.auc(x, y))))
-    return found
+            curves.append(ClassCurve(label, x, y, float(metrics.auc(x, y))))
+    return curves
 
 
 def precision_recall_curves(table: PredictionTable) -> list[ClassCurve]:
     """Recall against precision of each class; the area is the average precision."""
     from sklearn import metrics
 
-    found = []
+    curves = []
     for label in range(len(table.classes)):
         true = table.labels == label
         if true.any():
             scores = table.probabilities[:, label]
             precision, recall, _ = metrics.precision_recall_curve(true, scores)
             area = metrics.average_precision_score(true, scores)
-            found.append(ClassCurve(label, recall[::-1], precision[::-1], float(area)))
-    return found
+            curves.append(ClassCurve(label, recall[::-1], precision[::-1], float(area)))
+    return curves
 
 
 def compute_calibration(table: PredictionTable, bins: int = 10) -> Calibration:
@@ -200,14 +200,14 @@ def compute_calibration(table: PredictionTable, bins: int = 10) -> Calibration:
 
     label = 1 if len(table.classes) == 2 else None
     if label is None:
-        said = table.probabilities.max(axis=1)
+        probabilities = table.probabilities.max(axis=1)
         came = table.probabilities.argmax(axis=1) == table.labels
     else:
-        said, came = table.probabilities[:, label], table.labels == label
-    said = np.clip(said, 0.0, 1.0)  # a softmax may sum to a hair more
-    true, mean = calibration_curve(came, said, n_bins=bins)
+        probabilities, came = table.probabilities[:, label], table.labels == label
+    probabilities = np.clip(probabilities, 0.0, 1.0)  # a softmax may sum to a hair more
+    true, mean = calibration_curve(came, probabilities, n_bins=bins)
     edges = np.linspace(0.0, 1.0, bins + 1)
-    counts = np.bincount(np.searchsorted(edges[1:-1], said), minlength=bins)
+    counts = np.bincount(np.searchsorted(edges[1:-1], probabilities), minlength=bins)
     counts = counts[counts > 0]
     error = float((counts * np.abs(true - mean)).sum() / counts.sum())
     return Calibration(mean, true, counts, error, label)
@@ -263,11 +263,11 @@ def compare_models(
             first=", ".join(first.classes),
             second=", ".join(second.classes),
         )
-    places = {file: row for row, file in enumerate(second.files)}
-    rows = np.array([row for row, file in enumerate(first.files) if file in places], np.int64)
+    row_by_file = {file: row for row, file in enumerate(second.files)}
+    rows = np.array([row for row, file in enumerate(first.files) if file in row_by_file], np.int64)
     if not len(rows):
         raise ModelError("The two models were asked about no photo in common. Expected some.")
-    others = np.array([places[first.files[row]] for row in rows])
+    others = np.array([row_by_file[first.files[row]] for row in rows])
     columns = [second.classes.index(name) for name in first.classes]
     turned = PredictionTable(
         tuple(first.files[row] for row in rows),

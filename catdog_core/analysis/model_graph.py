@@ -47,9 +47,9 @@ class ModelGraph:
     whole: keras.Model
     ends: tuple[int, ...]
 
-    def part(self, places: Sequence[int]) -> keras.Model:
+    def part(self, indices: Sequence[int]) -> keras.Model:
         """A model of the same layers that gives the results of these steps, or of the only one."""
-        results = [self.whole.outputs[p] if p >= 0 else self.whole.inputs[-1 - p] for p in places]
+        results = [self.whole.outputs[p] if p >= 0 else self.whole.inputs[-1 - p] for p in indices]
         return keras.Model(_unwrap_single(self.whole.inputs), results)
 
     @property
@@ -60,12 +60,12 @@ class ModelGraph:
     @property
     def features(self) -> int | None:
         """The place of the last map made by or after a convolution that nothing made coarser."""
-        found, convolved = None, False
-        for place, step in enumerate(self.steps):
+        last_map, convolved = None, False
+        for index, step in enumerate(self.steps):
             convolved = convolved or isinstance(step.layer, _CONVOLUTIONS)
             if convolved and step.has_places and not isinstance(step.layer, _COARSENING_LAYERS):
-                found = place
-        return found
+                last_map = index
+        return last_map
 
 
 @lru_cache(maxsize=16)
@@ -101,9 +101,9 @@ def compute_logits(layer: Any, inputs: tf.Tensor, result: tf.Tensor) -> tf.Tenso
     return result if isinstance(layer, kl.Dense) and name == "linear" else None
 
 
-def _unwrap_single(found: list[Any]) -> Any:
+def _unwrap_single(inputs: list[Any]) -> Any:
     """The one input of a model without a list around it, which Keras would expect at calls."""
-    return found[0] if len(found) == 1 else found
+    return inputs[0] if len(inputs) == 1 else inputs
 
 
 class _GraphBuilder:
@@ -115,7 +115,7 @@ class _GraphBuilder:
         self.inputs: list[Any] = []
         self.places: dict[int, int] = {}  # of symbols, by their identity
         for x in model.inputs:
-            shape = [size if place and n is None else n for place, n in enumerate(x.shape)]
+            shape = [size if axis and n is None else n for axis, n in enumerate(x.shape)]
             self.inputs.append(keras.Input(batch_shape=shape, dtype=x.dtype))
             self.places[id(self.inputs[-1])] = -len(self.inputs)
         if isinstance(model, keras.Sequential):
@@ -124,9 +124,9 @@ class _GraphBuilder:
                 x = self._call(layer, x)
             self.outputs = [x]
         else:
-            given = keras.tree.pack_sequence_as(model.input, self.inputs)
+            inputs = keras.tree.pack_sequence_as(model.input, self.inputs)
             again = keras.models.clone_model(
-                model, given, clone_function=lambda layer: layer, call_function=self._call
+                model, inputs, clone_function=lambda layer: layer, call_function=self._call
             )
             self.outputs = again.outputs
 
@@ -138,20 +138,22 @@ class _GraphBuilder:
 
     def _call(self, layer: Any, *args: Any, **kwargs: Any) -> Any:
         flat = keras.tree.flatten(args)
-        given = tuple(self.places[id(x)] for x in flat if id(x) in self.places)
+        input_indices = tuple(self.places[id(x)] for x in flat if id(x) in self.places)
         if not (isinstance(layer, keras.Model) and hasattr(layer, "outputs")):
             result = layer(*args, **kwargs)
             for x in keras.tree.flatten(result):
-                self._note(GraphNode(layer, given, tuple(x.shape)), x)
+                self._note(GraphNode(layer, input_indices, tuple(x.shape)), x)
             return result
         inner = build_model_graph(layer)
         offset = len(self.steps)
         results = inner.whole(*args)  # a single one comes without a list around it
         results = results if isinstance(results, list) else [results]
         for step, x in zip(inner.steps, results, strict=True):
-            places = tuple(p + offset if p >= 0 else given[-1 - p] for p in step.given)
-            self._note(GraphNode(step.layer, places, tuple(x.shape)), x)
-        ends = [self.results[place + offset] for place in inner.ends]
+            shifted_indices = tuple(
+                p + offset if p >= 0 else input_indices[-1 - p] for p in step.given
+            )
+            self._note(GraphNode(step.layer, shifted_indices, tuple(x.shape)), x)
+        ends = [self.results[index + offset] for index in inner.ends]
         return ends[0] if len(ends) == 1 else ends
 
     def _note(self, step: GraphNode, result: Any) -> None:

@@ -77,13 +77,13 @@ def main() -> None:
         _write_answer(out, problem or {"ok": True})
         os._exit(0)  # nothing of the model's runs at the end
     while True:
-        asked = questions.get()
-        _write_answer(out, problem or _respond(model, name, asked))
+        request = questions.get()
+        _write_answer(out, problem or _respond(model, name, request))
 
 
-def _respond(model: Any, name: str, asked: _Request) -> dict[str, Any]:
+def _respond(model: Any, name: str, request: _Request) -> dict[str, Any]:
     try:
-        return {"value": REQUEST_HANDLERS[asked["what"]](model, **asked["given"])}
+        return {"value": REQUEST_HANDLERS[request["what"]](model, **request["given"])}
     except Exception as error:
         return _error_message(as_model_error(name, error))
 
@@ -181,8 +181,8 @@ REQUEST_HANDLERS: dict[str, Callable[..., Any]] = {
 
 def _read_requests(questions: queue.SimpleQueue[_Request]) -> None:
     """Take questions in; a thread of its own, so that the end is noticed during work, too."""
-    while (found := _read_request()) is not None:
-        questions.put(found)
+    while (request := _read_request()) is not None:
+        questions.put(request)
     os._exit(0)
 
 
@@ -394,9 +394,9 @@ def _warden(home: Path) -> Callable[[str, tuple[Any, ...]], None]:
         if event in FORBIDDEN_EVENTS:
             os._exit(BREACH_STATUS)
         if event == "open" and isinstance(args[2], int) and args[2] & writing:
-            place = args[0]
-            if isinstance(place, (str, bytes)) and not (
-                os.path.realpath(os.fsdecode(place)).startswith(inside)
+            path = args[0]
+            if isinstance(path, (str, bytes)) and not (
+                os.path.realpath(os.fsdecode(path)).startswith(inside)
             ):
                 os._exit(BREACH_STATUS)
 

@@ -106,10 +106,10 @@ def _draw_page(
         place(photo, gap + n * (little + gap), gap, little)
     text = {"va": "top", "linespacing": 1.25, "parse_math": False}
     axes.text(indent, gap, "\n".join(words), fontsize=9, **text)
-    for n, (photo, told) in enumerate(cells):
+    for n, (photo, caption) in enumerate(cells):
         left, upper = gap + n % columns * (side + gap), top + n // columns * row
         place(photo, left, upper, side)
-        axes.text(left + side / 2, upper + side + 0.06, told, ha="center", fontsize=7, **text)
+        axes.text(left + side / 2, upper + side + 0.06, caption, ha="center", fontsize=7, **text)
     axes.set(xlim=(0, width), ylim=(height, 0))
     return figure
 
@@ -202,8 +202,8 @@ def draw_metric(
     axes.plot(x, _metric_column(epochs, metric), color=TRAIN, label=say("Training"))
     axes.plot(x, validation, color=VALIDATION, label=label, marker="o", markersize=3)
     if best is not None:
-        told = say("Best epoch")
-        axes.axvline(best + 1, color="0.6", linestyle=":", label=f"{told}: {best + 1}")
+        best_label = say("Best epoch")
+        axes.axvline(best + 1, color="0.6", linestyle=":", label=f"{best_label}: {best + 1}")
     axes.set_title(say("Accuracy") if metric == "accuracy" else say("Loss"))
     axes.set_xlabel(say("Epoch"))
     axes.xaxis.get_major_locator().set_params(integer=True)
@@ -281,11 +281,11 @@ def format_transform(drawn: Transform) -> str:
         (drawn.erased, "erased {2} × {3} px".format(*drawn.erased or (0, 0, 0, 0))),
     ]
     line = ""
-    for said in [text for is_on, text in others if is_on]:
-        longer = f"{line}  {said}".lstrip()
+    for part in [text for is_on, text in others if is_on]:
+        longer = f"{line}  {part}".lstrip()
         if len(longer) > _CAPTION_WIDTH:
             lines.append(line)
-            longer = said
+            longer = part
         line = longer
     return "\n".join([*lines, line]).rstrip()
 

@@ -39,9 +39,9 @@ class PoolingWinners:
 
     def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Which values of the map, of this shape, are kept by any window."""
-        kept = np.zeros(shape, dtype=bool)
-        kept[self.rows, self.columns] = True
-        return kept
+        mask = np.zeros(shape, dtype=bool)
+        mask[self.rows, self.columns] = True
+        return mask
 
 
 def find_pooling_winners(values: NDArray[np.float32], pooling: Pooling) -> PoolingWinners:
@@ -54,21 +54,21 @@ def find_pooling_winners(values: NDArray[np.float32], pooling: Pooling) -> Pooli
     pool, strides = pooling.pool, pooling.strides
     before = [0, 0]
     if pooling.padding == "same":
-        whole = [
+        total_padding = [
             max((-(-n // step) - 1) * step + side - n, 0)
             for n, side, step in zip(values.shape, pool, strides, strict=True)
         ]
-        before = [pad // 2 for pad in whole]
-        around = [(first, pad - first) for first, pad in zip(before, whole, strict=True)]
+        before = [pad // 2 for pad in total_padding]
+        around = [(first, pad - first) for first, pad in zip(before, total_padding, strict=True)]
         values = np.pad(values, around, constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(values, pool)[:: strides[0], :: strides[1]]
     flat = windows.reshape(*windows.shape[:2], -1)
-    places = flat.argmax(axis=-1)
-    down, across = np.indices(places.shape)
+    winners = flat.argmax(axis=-1)
+    down, across = np.indices(winners.shape)
     inside = np.where(np.isfinite(flat), flat, np.nan)
     return PoolingWinners(
-        rows=down * strides[0] + places // pool[1] - before[0],
-        columns=across * strides[1] + places % pool[1] - before[1],
-        places=places,
+        rows=down * strides[0] + winners // pool[1] - before[0],
+        columns=across * strides[1] + winners % pool[1] - before[1],
+        places=winners,
         tied=np.nanmax(inside, axis=-1) == np.nanmin(inside, axis=-1),
     )

@@ -34,7 +34,7 @@ _MAX_SIZE = 1024
 class RemoteModel(Protocol):
     """A model in a process of its own, asked by the modules that look into networks."""
 
-    def ask(self, what: str, **given: Any) -> Any:
+    def ask(self, what: str, **arguments: Any) -> Any:
         """Call a function of the model's process by name; what it returns. Raises ModelError."""
         ...
 
@@ -101,8 +101,8 @@ class Predictor:
         """
         probabilities, scores = [np.empty((0, len(self.classes)))], []
         for start in range(0, len(photos), self.batch):
-            found, raw = self.run_batch(self.values(photos[start : start + self.batch]))
-            part = np.asarray(found, dtype=np.float64)
+            outputs, raw = self.run_batch(self.values(photos[start : start + self.batch]))
+            part = np.asarray(outputs, dtype=np.float64)
             probabilities.append(np.hstack([1 - part, part]) if part.shape[1] == 1 else part)
             scores.append(np.asarray(raw, dtype=np.float64))
         return np.concatenate(probabilities), np.concatenate(scores or [np.empty((0, 0))])
@@ -165,10 +165,10 @@ def predict_photos(
     waiting: list[tuple[int, decode.Photo]] = []  # place in rows, fitted photo
 
     def flush() -> None:
-        found, scores = predictor.answer(np.stack([photo for _, photo in waiting]))
-        for (place, _), row, raw in zip(waiting, found, scores.tolist(), strict=True):
-            rows[place] = replace(
-                rows[place],
+        probabilities, scores = predictor.answer(np.stack([photo for _, photo in waiting]))
+        for (index, _), row, raw in zip(waiting, probabilities, scores.tolist(), strict=True):
+            rows[index] = replace(
+                rows[index],
                 label=predictor.classes[int(np.argmax(row))],
                 probabilities=tuple(map(float, row)),
                 energy=energy(raw) if raw else None,
@@ -248,7 +248,7 @@ def build_predictor(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     count = 2 if units == 1 else units
     names = about.get("classes")
     known = isinstance(names, list) and len(names) == count
-    given = tuple(map(str, names)) if isinstance(names, list) and known else None
+    class_names = tuple(map(str, names)) if isinstance(names, list) and known else None
     rescales = any(
         type(layer).__name__ in ("Rescaling", "Normalization") for layer in model._flatten_layers()
     )
@@ -257,7 +257,7 @@ def build_predictor(name: str, model: Any, about: dict[str, Any]) -> Predictor:
     answer = _compile_forward(model, int(height), raw, truncate_for_display(name))
     return Predictor(
         model=model,
-        classes=given or tuple(f"p_{i}" for i in range(count)),
+        classes=class_names or tuple(f"p_{i}" for i in range(count)),
         size=int(height),
         names_known=known,
         input_scale="0..255" if rescales or known else None,

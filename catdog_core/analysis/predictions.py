@@ -115,9 +115,9 @@ def write_predictions(
     Raises:
         CatDogError: the disk is full or not writable.
     """
-    place = predictions_path(run_dir, dataset.id, split)
+    path = predictions_path(run_dir, dataset.id, split)
     data = encode_predictions_csv(table)
-    files.write_bytes(place, data)
+    files.write_bytes(path, data)
     about = {
         "format": FORMAT,
         "dataset": dataset.id,
@@ -130,7 +130,7 @@ def write_predictions(
         "table": hashlib.blake2b(data, digest_size=20).hexdigest(),
     }
     # Escaped, since a file's name may hold bytes that are no UTF-8.
-    files.write_bytes(place.with_suffix(".json"), json.dumps(about, indent=1).encode())
+    files.write_bytes(path.with_suffix(".json"), json.dumps(about, indent=1).encode())
 
 
 def read_predictions(run_dir: Path, dataset: Dataset, split: str) -> StoredPredictions:
@@ -139,11 +139,11 @@ def read_predictions(run_dir: Path, dataset: Dataset, split: str) -> StoredPredi
     Nothing is raised: a table that is missing, torn, of another model or of other photos is told
     as a problem, and asking the model again mends it.
     """
-    place = predictions_path(run_dir, dataset.id, split)
-    if not place.with_suffix(".json").is_file():
+    path = predictions_path(run_dir, dataset.id, split)
+    if not path.with_suffix(".json").is_file():
         return StoredPredictions(None, NOT_PREDICTED)
     try:
-        about, answers = read_table_file(place)
+        about, answers = read_table_file(path)
         if about["model"] != digest_model(Path(run_dir) / "best.keras"):
             return StoredPredictions(None, OTHER_MODEL)
         columns = [about["classes"].index(name) for name in dataset.classes]
@@ -216,15 +216,15 @@ def _match_dataset(
     )
 
 
-def read_table_file(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
+def read_table_file(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
     """A table as it was written: what it was made of, and the answers by file.
 
     Raises:
         CatDogError: it is of a newer format, or not as it was written; and what damage raises.
     """
-    told = place.with_suffix(".json")
+    metadata_path = path.with_suffix(".json")
     try:
-        about = bounded_readers.read_bounded_json(told, _MAX_METADATA_BYTES, MAX_ROWS)
+        about = bounded_readers.read_bounded_json(metadata_path, _MAX_METADATA_BYTES, MAX_ROWS)
     except bounded_readers.BoundError as error:
         raise ModelError(DAMAGED) from error
     if about["format"] > FORMAT:
@@ -232,7 +232,7 @@ def read_table_file(place: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.f
     count, photos = len(about["classes"]), about["photos"]
     if type(photos) is not int or not 0 <= photos <= MAX_ROWS or not 2 <= count <= MAX_CLASSES:
         raise ModelError(DAMAGED)
-    data = place.read_bytes()
+    data = path.read_bytes()
     if hashlib.blake2b(data, digest_size=20).hexdigest() != about["table"]:
         raise ModelError(DAMAGED)
     text = data.decode("utf-8", "surrogateescape")

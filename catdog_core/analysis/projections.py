@@ -23,8 +23,8 @@ Numbers = NDArray[np.float32]
 
 def available_methods() -> list[LayoutMethod]:
     """The ways there are; UMAP only where the package `umap-learn` is installed."""
-    found: list[LayoutMethod] = ["pca", "tsne"]
-    return [*found, "umap"] if importlib.util.find_spec("umap") else found
+    methods: list[LayoutMethod] = ["pca", "tsne"]
+    return [*methods, "umap"] if importlib.util.find_spec("umap") else methods
 
 
 def compute_layout(parts: Numbers, method: LayoutMethod, seed: int = 0) -> Numbers:
@@ -75,20 +75,20 @@ def compute_layout_in_subprocess(
     """
     if is_trivial_layout(parts, method):
         return compute_layout(parts, method)
-    told: dict[str, Any] = {}
+    response: dict[str, Any] = {}
 
     def tell(line: dict[str, Any]) -> None:
         if stopped():
             raise CatDogError("The layout was stopped. Nothing of it is kept.")
-        told.update(line)
+        response.update(line)
 
-    asked = {"parts": _encode_array(parts), "width": parts.shape[1], "method": method}
+    request = {"parts": _encode_array(parts), "width": parts.shape[1], "method": method}
     silent = (
         "The process that lays the photos out broke off, perhaps because memory ran out. Close"
         " other programs and try again."
     )
-    subprocess_jobs.run_subprocess(__name__, asked, tell, silent, quiet=True)
-    return _decode_array(told["places"], 2)
+    subprocess_jobs.run_subprocess(__name__, request, tell, silent, quiet=True)
+    return _decode_array(response["places"], 2)
 
 
 def _handle_request(request: dict[str, Any]) -> None:

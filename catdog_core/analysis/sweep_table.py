@@ -51,14 +51,14 @@ class Column:
     @property
     def order(self) -> tuple[Any, ...]:
         """The different values, smallest first; without an order, as the choices or runs are."""
-        found = tuple(dict.fromkeys(self.values))
+        unique_values = tuple(dict.fromkeys(self.values))
         if self.scale != "named":
-            return tuple(sorted(found))
+            return tuple(sorted(unique_values))
         if self.control and self.control.choices:
-            return tuple(choice for choice in self.control.choices if choice in found)
-        if all(isinstance(value, (bool, int, float, type(None))) for value in found):
-            return tuple(sorted(found, key=lambda value: (value is None, value or 0)))
-        return found
+            return tuple(choice for choice in self.control.choices if choice in unique_values)
+        if all(isinstance(value, (bool, int, float, type(None))) for value in unique_values):
+            return tuple(sorted(unique_values, key=lambda value: (value is None, value or 0)))
+        return unique_values
 
     @property
     def ranked(self) -> tuple[float, ...] | None:
@@ -133,7 +133,7 @@ def best_accuracy(run: Run) -> float | None:
     return float(value) if isinstance(value, (int, float)) and isfinite(value) else None
 
 
-def rank_correlations(found: SweepTable, seed: int = 0) -> list[Correlation]:
+def rank_correlations(table: SweepTable, seed: int = 0) -> list[Correlation]:
     """How the settings go with the results, the strongest first; nothing of too few runs.
 
     Spearman's rank correlation (1904) with mean ranks for ties, over the runs that have a result.
@@ -142,38 +142,38 @@ def rank_correlations(found: SweepTable, seed: int = 0) -> list[Correlation]:
     Westfall and Young, 1993). Settings with more than two values without an order are left out.
 
     Args:
-        found: the runs.
+        table: the runs.
         seed: of the shuffles.
     """
-    kept = [place for place, value in enumerate(found.results) if value is not None]
-    if len(kept) < MIN_RESULTS:
+    indices = [index for index, value in enumerate(table.results) if value is not None]
+    if len(indices) < MIN_RESULTS:
         return []
-    results = _normalized_ranks([found.results[place] or 0.0 for place in kept])
+    results = _normalized_ranks([table.results[index] or 0.0 for index in indices])
     rows, columns = [], []
-    for column in found.columns:
+    for column in table.columns:
         if column.ranked is not None:
-            row = _normalized_ranks([column.ranked[place] for place in kept])
+            row = _normalized_ranks([column.ranked[index] for index in indices])
             if row.any():
                 rows.append(row)
                 columns.append(column)
     if not rows or not results.any():
         return []
-    told = np.stack(rows) @ results
+    correlations = np.stack(rows) @ results
     rng = np.random.default_rng(seed)
     shuffled = rng.permuted(np.tile(results, (SHUFFLES, 1)), axis=1)
     strongest = np.abs(np.stack(rows) @ shuffled.T).max(axis=0)
-    reached = (strongest[None, :] >= np.abs(told)[:, None] - 1e-9).sum(axis=1)
+    reached = (strongest[None, :] >= np.abs(correlations)[:, None] - 1e-9).sum(axis=1)
     chances = (1 + reached) / (1 + SHUFFLES)
     every = [
-        Correlation(column, float(rho), float(chance), len(kept))
-        for column, rho, chance in zip(columns, told, chances, strict=True)
+        Correlation(column, float(rho), float(chance), len(indices))
+        for column, rho, chance in zip(columns, correlations, chances, strict=True)
     ]
     return sorted(every, key=lambda link: -abs(link.rho))
 
 
-def rank_runs(found: SweepTable) -> list[int]:
+def rank_runs(table: SweepTable) -> list[int]:
     """The places of the runs by their result, the best first; those without one come last."""
-    return sorted(range(len(found.runs)), key=lambda place: -(found.results[place] or -1.0))
+    return sorted(range(len(table.runs)), key=lambda index: -(table.results[index] or -1.0))
 
 
 def _differing_columns(

@@ -91,7 +91,7 @@ def generator_definition(s: Augmentation, on: Names) -> str:
 def catdog_lab_code(s: Augmentation, on: Names, seed: int) -> str:
     """Code for this project's own engine."""
     fields = type(s).model_fields
-    said = [
+    arguments = [
         f"{name}={format_literal(value)},"
         for name, value in s.model_dump().items()
         if name in on or value != fields[name].default
@@ -106,7 +106,7 @@ from catdog_core.imaging import decode
 from catdog_core.config import Augmentation
 
 {TWO_PHOTOS if s.mixes else ONE_PHOTO}
-settings = {format_call("Augmentation", said)}
+settings = {format_call("Augmentation", arguments)}
 """
     if not s.mixes:
         return f"""{head}
@@ -207,11 +207,11 @@ def _color_jitter(s: Augmentation) -> str:
     return f"{format_call('A.ColorJitter', arguments)},"
 
 
-def _symmetric_range(most: float, whole: int = 1) -> str:
+def _symmetric_range(most: float, divisor: int = 1) -> str:
     """The range from -most to most, in parts of a whole."""
     if not most:
         return "(0, 0)"
-    end = format_literal(most) + (f" / {whole}" if whole > 1 else "")
+    end = format_literal(most) + (f" / {divisor}" if divisor > 1 else "")
     return f"(-{end}, {end})"
 
 

@@ -92,11 +92,11 @@ def make_mixed_variants(
         settings: with MixUp or CutMix on.
         seed: another seed, other shares.
     """
-    made = []
+    variants = []
     for n, (photo, other) in enumerate(zip(photos, others, strict=True)):
         drawn = sample_mix(settings, photo.shape[:2], np.random.default_rng((seed, n, _STREAM)))
-        made.append((apply_mix(photo, other, drawn), drawn))
-    return made
+        variants.append((apply_mix(photo, other, drawn), drawn))
+    return variants
 
 
 def mix_batch(

@@ -141,8 +141,8 @@ def _sweep_values(control: FieldSpec, count: int) -> list[Any]:
         neutral = _neutral_value(control)
         low, high = neutral - control.high, neutral + control.high
     # Half the steps to either side of what changes nothing, however far the sides go.
-    places = np.interp(np.linspace(-1, 1, count), [-1, 0, 1], [low, neutral, high])
-    return list(places.tolist())
+    values = np.interp(np.linspace(-1, 1, count), [-1, 0, 1], [low, neutral, high])
+    return list(values.tolist())
 
 
 def _can_be_drawn(control: FieldSpec, settings: Augmentation, value: Any) -> bool:

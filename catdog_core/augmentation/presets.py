@@ -57,14 +57,14 @@ def list_damaged_presets() -> list[tuple[str, CatDogError]]:
 
 def scan_presets() -> tuple[list[Preset], list[tuple[str, CatDogError]]]:
     """What `list_presets` and `list_damaged_presets` tell, by one reading of the folder."""
-    found: list[Preset] = []
+    presets: list[Preset] = []
     broken: list[tuple[str, CatDogError]] = []
     for path in _preset_paths():
         try:
-            found.append(Preset(*read_preset(path), id=path.stem))
+            presets.append(Preset(*read_preset(path), id=path.stem))
         except CatDogError as error:
             broken.append((path.name, error))
-    return sorted(found, key=lambda preset: (preset.name.casefold(), preset.id)), broken
+    return sorted(presets, key=lambda preset: (preset.name.casefold(), preset.id)), broken
 
 
 def save_preset(name: str, settings: Augmentation, replace: bool = False) -> Preset:

@@ -147,12 +147,14 @@ def load_access_settings() -> Access:
 
 
 def _read_access_file(path: Path, more: str) -> Access:
-    told = files.read_json(path, most=bounded_readers.SMALL_BYTES) if os.path.lexists(path) else {}
+    settings = (
+        files.read_json(path, most=bounded_readers.SMALL_BYTES) if os.path.lexists(path) else {}
+    )
     overrides = _read_overrides(more) if more else {}
-    if isinstance(told, dict):
-        told = {**told, **overrides}
+    if isinstance(settings, dict):
+        settings = {**settings, **overrides}
     try:
-        return Access.model_validate(told)
+        return Access.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
         if first["loc"] and first["loc"][0] in overrides:
@@ -210,8 +212,8 @@ def is_allowed(action: Action, owner: str | None = None) -> bool:
     who = current_visitor()
     if who.role == "teacher":
         return True
-    mine = owner is None or (bool(who.name) and owner == who.name)
-    return who.role == "student" and action in _STUDENT_ACTIONS and mine
+    is_owner = owner is None or (bool(who.name) and owner == who.name)
+    return who.role == "student" and action in _STUDENT_ACTIONS and is_owner
 
 
 def check_permission(action: Action, owner: str | None = None) -> None:
@@ -254,8 +256,8 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> Non
     who, limits = current_visitor(), load_access_settings()
     if not limits.shared or who.role == "teacher":
         return
-    mine = [run for run in listing() if run.owner == who.name]
-    waiting = sum(run.is_active for run in mine)
+    own_runs = [run for run in listing() if run.owner == who.name]
+    waiting = sum(run.is_active for run in own_runs)
     if waiting >= limits.waiting_each:
         raise AccessError(
             "{n} of your runs train or wait already. Expected at most {most} at once. Wait until"
@@ -263,13 +265,13 @@ def check_quota(listing: Callable[[], Iterable[HasOwner]], more: int = 0) -> Non
             n=waiting,
             most=limits.waiting_each,
         )
-    if len(mine) >= limits.runs_each:
+    if len(own_runs) >= limits.runs_each:
         raise AccessError(
             "You have {n} runs already. Expected at most {most} each. Delete one you need no more.",
-            n=len(mine),
+            n=len(own_runs),
             most=limits.runs_each,
         )
-    taken = sum(files.disk_usage(run.folder) for run in mine) / 1e6
+    taken = sum(files.disk_usage(run.folder) for run in own_runs) / 1e6
     if more and taken + more / 1e6 > limits.megabytes_each:
         raise AccessError(
             "This run takes {more:,.0f} MB, and your runs take {n:,.0f} of {most:,} MB. Delete one"
@@ -348,12 +350,14 @@ def role_by_code(code: str) -> Role | None:
         ("teacher", load_access_settings().teacher_code),
         ("student", load_access_settings().student_code),
     )
-    found: list[Role] = [role for role, kept in known if kept and _matches_hash(code, kept)]
-    if len(found) > 1:
+    roles: list[Role] = [
+        role for role, code_hash in known if code_hash and _matches_hash(code, code_hash)
+    ]
+    if len(roles) > 1:
         raise SettingsError(
             "The teacher's code and the class code are the same. Choose two different ones."
         )
-    return found[0] if found else None
+    return roles[0] if roles else None
 
 
 def get_code_hash(role: Role) -> str:
@@ -455,10 +459,14 @@ def _split_address(text: str, more: str = "") -> tuple[str, str] | None:
     if unicodedata.normalize("NFKC", text) != text:
         return None
     labels = [_ascii_label(label) for label in domain.split(".")]
-    whole = ".".join(label or "" for label in labels)
-    if not all(labels) or not _DOMAIN.fullmatch(whole) or ("*" in whole and "*" not in more):
+    full_domain = ".".join(label or "" for label in labels)
+    if (
+        not all(labels)
+        or not _DOMAIN.fullmatch(full_domain)
+        or ("*" in full_domain and "*" not in more)
+    ):
         return None
-    return _lower_ascii(name), whole
+    return _lower_ascii(name), full_domain
 
 
 def _ascii_label(label: str) -> str | None:
@@ -477,9 +485,9 @@ def _lower_ascii(name: str) -> str:
     return "".join(each.lower() if each.isascii() else each for each in name)
 
 
-def _matches_hash(code: str, kept: str) -> bool:
+def _matches_hash(code: str, code_hash: str) -> bool:
     try:
-        salt, known = (bytes.fromhex(part) for part in kept.split(":"))
+        salt, known = (bytes.fromhex(part) for part in code_hash.split(":"))
     except ValueError:
         return False
     return hmac.compare_digest(_scrypt(code, salt), known)

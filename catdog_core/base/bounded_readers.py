@@ -51,10 +51,10 @@ def open_regular(path: Path | str, buffering: int = -1) -> BufferedReader:
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
     descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
     try:
-        told = os.fstat(descriptor)
-        _refuse_special(told, path)
+        file_stat = os.fstat(descriptor)
+        _refuse_special(file_stat, path)
         # A file of no bytes that gives some is made up while it is read, and may have no end.
-        if not told.st_size and os.name != "nt" and os.pread(descriptor, 1, 0):
+        if not file_stat.st_size and os.name != "nt" and os.pread(descriptor, 1, 0):
             raise SpecialFileError(path)
         return cast(BufferedReader, open(descriptor, "rb", buffering=buffering))
     except BaseException:
@@ -91,23 +91,23 @@ _DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"}
 _DEVICES |= {f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³"}
 
 
-def _refuse_special(told: os.stat_result, path: Path | str) -> None:
-    if stat.S_ISDIR(told.st_mode):
+def _refuse_special(file_stat: os.stat_result, path: Path | str) -> None:
+    if stat.S_ISDIR(file_stat.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(told.st_mode) or told.st_dev in _virtual_filesystems():
+    if not stat.S_ISREG(file_stat.st_mode) or file_stat.st_dev in _virtual_filesystems():
         raise SpecialFileError(path)
 
 
 @lru_cache(maxsize=1)
 def _virtual_filesystems() -> frozenset[int]:
     """The devices of file systems whose files the system makes up while they are read."""
-    found = set()
+    devices = set()
     for folder in ("/proc", "/sys") if sys.platform == "linux" else ():
         # Where it is a folder like others, as in some containers, it says nothing.
         if os.path.ismount(folder):
             with suppress(OSError):
-                found.add(Path(folder).stat().st_dev)
-    return frozenset(found)
+                devices.add(Path(folder).stat().st_dev)
+    return frozenset(devices)
 
 
 MOST_DEPTH = 60
@@ -151,12 +151,12 @@ def parse_bounded_json(
     if _LONG_NUMBER.search(data) and _LONG_NUMBER.search(_STRING.sub(b"", data)):
         raise BoundError("it holds a number of more than {most} digits", most=MOST_DIGITS)
     try:
-        found = json.loads(data)
+        parsed = json.loads(data)
     except RecursionError:
         raise _depth_error() from None
-    if _is_deeper(found, MOST_DEPTH):
+    if _is_deeper(parsed, MOST_DEPTH):
         raise _depth_error()
-    return found
+    return parsed
 
 
 def read_bounded_json(path: Path, most: int = SMALL_BYTES, values: int | None = None) -> Any:
@@ -183,7 +183,7 @@ def parse_bounded_csv(text: str, columns: int, rows: int) -> tuple[list[str], li
         csv.Error: a cell has more than `csv.field_size_limit` characters.
     """
     header: list[str] | None = None
-    found: list[list[str]] = []
+    records: list[list[str]] = []
     for row in csv.reader(io.StringIO(text, newline="")):
         if not row:
             continue
@@ -192,10 +192,10 @@ def parse_bounded_csv(text: str, columns: int, rows: int) -> tuple[list[str], li
         if header is None:
             header = row
             continue
-        if len(found) == rows:
+        if len(records) == rows:
             raise BoundError("it has more than {most:,} rows", most=rows)
-        found.append(row)
-    return header or [], found
+        records.append(row)
+    return header or [], records
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

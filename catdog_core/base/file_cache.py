@@ -78,10 +78,10 @@ def file_signature(paths: Sequence[Path | str]) -> Signature:
 
 def _signature(path: Path | str) -> tuple[int, int, int, int] | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 - a path as text is what makes it quick
+        file_stat = os.stat(path)  # noqa: PTH116 - a path as text is what makes it quick
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return file_stat.st_dev, file_stat.st_ino, file_stat.st_size, file_stat.st_mtime_ns
 
 
 ARRAY_READ_ERRORS = (

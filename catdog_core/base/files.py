@@ -171,15 +171,15 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
 
 
 @contextmanager
-def remove_if_interrupted(folder: Path, kept: str = "") -> Iterator[None]:
+def remove_if_interrupted(folder: Path, keep_pattern: str = "") -> Iterator[None]:
     """Have a folder that is made in this block go where the process is ended meanwhile.
 
     Args:
         folder: what is made.
-        kept: a pattern such as ``[!.]*.json``: the folder stays where files inside are called so;
+        keep_pattern: such as ``[!.]*.json``: the folder stays where files inside are called so;
             by default it goes whatever it holds.
     """
-    _unfinished[folder.absolute()] = os.getpid(), kept
+    _unfinished[folder.absolute()] = os.getpid(), keep_pattern
     try:
         yield
     finally:
@@ -191,8 +191,8 @@ def remove_temporaries() -> None:
     for path, pid in list(_temporaries.items()):
         if pid == os.getpid():  # else a parent of this process made it
             _remove_temporary(path)
-    for path, (pid, kept) in list(_unfinished.items()):
-        if pid == os.getpid() and not (kept and any(path.glob(kept))):
+    for path, (pid, keep_pattern) in list(_unfinished.items()):
+        if pid == os.getpid() and not (keep_pattern and any(path.glob(keep_pattern))):
             remove_tree(path)
 
 
@@ -270,8 +270,8 @@ def write_error(path: Path | str, error: OSError) -> CatDogError:
 
 def _reason(error: OSError) -> str:
     # HDF5 wraps what the system said into a paragraph of its own.
-    said = re.search(r"error message = '([^']+)'", str(error))
-    return said[1] if said else error.strerror or str(error)[:200]
+    match = re.search(r"error message = '([^']+)'", str(error))
+    return match[1] if match else error.strerror or str(error)[:200]
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -299,9 +299,9 @@ def read_json(path: Path, known: int | None = None, most: int | None = None) -> 
     """
     try:
         if most is None:
-            found = json.loads(read_regular(path).decode("utf-8"))
+            content = json.loads(read_regular(path).decode("utf-8"))
         else:
-            found = bounded_readers.read_bounded_json(Path(path), most)
+            content = bounded_readers.read_bounded_json(Path(path), most)
     except bounded_readers.BoundError as error:
         raise CatDogError(
             "{path} asks for too much work: {reason}. Restore it from a copy, or delete it.",
@@ -323,22 +323,22 @@ def read_json(path: Path, known: int | None = None, most: int | None = None) -> 
             path=path,
         ) from error
     if known is not None:
-        check_format_version(path, found, known)
-    return found
+        check_format_version(path, content, known)
+    return content
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
     """A JSON object, empty when the file is missing, damaged or something else."""
     with suppress(CatDogError):
-        found = read_json(path)
-        if isinstance(found, dict):
-            return found
+        content = read_json(path)
+        if isinstance(content, dict):
+            return content
     return {}
 
 
-def check_format_version(path: Path, found: Any, known: int) -> None:
+def check_format_version(path: Path, content: Any, known: int) -> None:
     """Raise CatDogError when what a file holds is of a format this program does not know yet."""
-    version = found.get("format") if isinstance(found, dict) else None
+    version = content.get("format") if isinstance(content, dict) else None
     if isinstance(version, int) and version > known:
         raise CatDogError(
             "{path} was made by a newer program: its format is {received}, and this one knows"

@@ -94,9 +94,9 @@ def start_background_job(key: str, work: Work, action: access.Action | None = "r
     if action is not None:
         access.check_permission(action)
     with _guard:
-        found = _jobs.get(key)
-        if found is not None and found.status == "running":
-            return found
+        existing = _jobs.get(key)
+        if existing is not None and existing.status == "running":
+            return existing
         job = _jobs[key] = Job(key, action)
     threading.Thread(target=_run_job, args=(job, work), name=f"job-{key}", daemon=True).start()
     return job
@@ -110,8 +110,8 @@ def get_job(key: str) -> Job | None:
 def forget_job(key: str) -> None:
     """Drop a job that has ended, with its result or error."""
     with _guard:
-        found = _jobs.get(key)
-        if found is not None and found.status != "running":
+        existing = _jobs.get(key)
+        if existing is not None and existing.status != "running":
             del _jobs[key]
 
 

@@ -43,15 +43,15 @@ def remove_leftovers() -> int:
     Returns:
         How many files and folders went.
     """
-    found = [path for path in _iter_system_temporaries() if _is_leftover(path)]
-    found += [
+    leftovers = [path for path in _iter_system_temporaries() if _is_leftover(path)]
+    leftovers += [
         path
         for path in _iter_hidden_temporaries(files.workspace_folder(), _SCAN_DEPTH)
         if _is_leftover(path)
     ]
-    for path in found:
+    for path in leftovers:
         files.remove_if_exists(path)
-    return sum(not os.path.lexists(path) for path in found) + _remove_unfinished_packings()
+    return sum(not os.path.lexists(path) for path in leftovers) + _remove_unfinished_packings()
 
 
 def _iter_system_temporaries() -> Iterator[Path]:

@@ -54,8 +54,8 @@ def suppress_decoder_warnings() -> Iterator[None]:
     with suppress(OSError):
         sys.stderr.flush()
     with tempfile.TemporaryFile() as notes:
-        kept, python = os.dup(2), sys.stderr
-        sys.stderr = os.fdopen(os.dup(kept), "w", 1, python.encoding, python.errors)
+        saved_stderr, python = os.dup(2), sys.stderr
+        sys.stderr = os.fdopen(os.dup(saved_stderr), "w", 1, python.encoding, python.errors)
         faulthandler.enable(sys.stderr)  # a crash in a library is told at once
         os.dup2(notes.fileno(), 2)
         try:
@@ -63,7 +63,7 @@ def suppress_decoder_warnings() -> Iterator[None]:
         finally:
             with suppress(OSError):  # nobody reads it any more
                 sys.stderr.flush()
-            os.dup2(kept, 2)
+            os.dup2(saved_stderr, 2)
             faulthandler.disable()
             sys.stderr = python
             notes.seek(0)
@@ -71,7 +71,7 @@ def suppress_decoder_warnings() -> Iterator[None]:
                 if not _DECODER_MESSAGES.match(line):
                     with suppress(OSError):
                         os.write(2, line)
-            os.close(kept)
+            os.close(saved_stderr)
 
 
 @contextmanager
@@ -89,11 +89,11 @@ def _hide_packages(names: tuple[str, ...]) -> Iterator[None]:
 
 @contextmanager
 def _silence_stderr() -> Iterator[None]:
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    saved_stderr, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved_stderr, 2)
+        os.close(saved_stderr)
         os.close(nowhere)

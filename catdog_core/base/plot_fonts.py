@@ -34,9 +34,9 @@ def find_hangul_font() -> str:
 
     # That a bold font is 600 and not 700 is told anew at every figure; nobody can mend it.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-    found = importlib.util.find_spec(_PACKAGE)
-    if found is not None and found.origin is not None:
-        paths = [Path(found.origin).parent / "fonts" / file for file in _FILES]
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is not None and spec.origin is not None:
+        paths = [Path(spec.origin).parent / "fonts" / file for file in _FILES]
         if all(path.is_file() for path in paths):
             for path in paths:
                 font_manager.fontManager.addfont(path)
@@ -70,7 +70,7 @@ def apply_fallback_fonts(figure: Any) -> None:
 
     families = [DEFAULT_FONT, *([find_hangul_font()] if find_hangul_font() else [])]
     for text in figure.findobj(Text):
-        said = text.get_text()
-        if not (said.isascii() and said.isprintable()):
-            text.set_text(replace_undrawable(said))
+        content = text.get_text()
+        if not (content.isascii() and content.isprintable()):
+            text.set_text(replace_undrawable(content))
             text.set_fontfamily(families)

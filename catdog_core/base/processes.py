@@ -65,10 +65,10 @@ def maker_state(name: str) -> Literal["", "alive", "dead", "unknown"]:
     Returns:
         "" where the name tells no maker; "unknown" where it was a process of another machine.
     """
-    found = _MAKER.search(name)
-    if found is None:
+    match = _MAKER.search(name)
+    if match is None:
         return ""
-    pid, machine, started = found.groups()
+    pid, machine, started = match.groups()
     if machine != _machine_id():
         return "unknown"
     born = process_identity(int(pid))

@@ -32,12 +32,12 @@ def get_translator(code: str) -> Translator:
     catalogue = _load_catalogue(code[:2].lower())
 
     def say(message: str, **params: object) -> str:
-        said = catalogue.gettext(message) if message else ""
+        translated = catalogue.gettext(message) if message else ""
         values = {k: _error(v) if isinstance(v, CatDogError) else v for k, v in params.items()}
         if not values:
-            return said
+            return translated
         try:
-            return said.format(**values)
+            return translated.format(**values)
         except (KeyError, IndexError, ValueError):  # a slip in a catalogue must not spoil a file
             return message.format(**values)
 
@@ -49,5 +49,5 @@ def get_translator(code: str) -> Translator:
 
 @cache
 def _load_catalogue(code: str) -> gettext.NullTranslations:
-    place = files.PROJECT / "assets" / "locale"
-    return gettext.translation("catdog", place, languages=[code or "en"], fallback=True)
+    folder = files.PROJECT / "assets" / "locale"
+    return gettext.translation("catdog", folder, languages=[code or "en"], fallback=True)

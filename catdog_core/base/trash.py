@@ -69,10 +69,10 @@ def move_to_trash(kind: TrashKind, name: str, paths: Sequence[Path]) -> str:
         CatDogError: they cannot be moved; those that were are back.
     """
     key = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:6]}"
-    place, home = trash_folder() / key, paths[0].parent
+    entry_path, home = trash_folder() / key, paths[0].parent
     try:
         files.write_json(
-            place / _ENTRY,
+            entry_path / _ENTRY,
             {
                 "format": FORMAT,
                 "kind": kind,
@@ -82,10 +82,10 @@ def move_to_trash(kind: TrashKind, name: str, paths: Sequence[Path]) -> str:
             },
         )
         with files.wrap_os_errors(home):
-            (place / _CONTENT).mkdir()
-            files.rename_all([(path, place / _CONTENT / path.name) for path in paths])
+            (entry_path / _CONTENT).mkdir()
+            files.rename_all([(path, entry_path / _CONTENT / path.name) for path in paths])
     except CatDogError:
-        files.remove_tree(place)
+        files.remove_tree(entry_path)
         raise
     return key
 
@@ -94,8 +94,8 @@ def list_trash() -> list[TrashEntry]:
     """What is in the trash, the latest first; what nobody can tell anything of is left out."""
     if not trash_folder().is_dir():
         return []
-    found = [_read_entry(path) for path in trash_folder().iterdir() if path.name[0] != "."]
-    return sorted((e for e in found if e), key=lambda entry: (entry.at, entry.id), reverse=True)
+    entries = [_read_entry(path) for path in trash_folder().iterdir() if path.name[0] != "."]
+    return sorted((e for e in entries if e), key=lambda entry: (entry.at, entry.id), reverse=True)
 
 
 def get_trash_entry(key: str) -> TrashEntry:
@@ -174,48 +174,48 @@ def _portable_path(home: Path) -> str:
     return str(home.absolute())
 
 
-def _read_entry(place: Path) -> TrashEntry | None:
-    if not (place / _ENTRY).is_file():
-        return _read_old_entry(place)
-    parts = tuple((part, part.name) for part in sorted((place / _CONTENT).glob("*")))
-    record = files.read_json_object(place / _ENTRY)
+def _read_entry(entry_path: Path) -> TrashEntry | None:
+    if not (entry_path / _ENTRY).is_file():
+        return _read_old_entry(entry_path)
+    parts = tuple((part, part.name) for part in sorted((entry_path / _CONTENT).glob("*")))
+    record = files.read_json_object(entry_path / _ENTRY)
     kind, version = record.get("kind"), record.get("format")
     if not parts or kind not in _FOLDERS or version != FORMAT:
         return None
     return TrashEntry(
-        id=place.name,
+        id=entry_path.name,
         kind=kind,
         name=str(record.get("name")),
         at=files.float_or_default(record.get("at")),
-        bytes=files.disk_usage(place),
+        bytes=files.disk_usage(entry_path),
         home=files.workspace_folder() / str(record.get("from", _FOLDERS[kind])),
         parts=parts,
     )
 
 
-def _read_old_entry(place: Path) -> TrashEntry | None:
+def _read_old_entry(entry_path: Path) -> TrashEntry | None:
     """What an earlier version put there, without an entry: known by what it holds."""
-    match = _OLD.fullmatch(place.name)
+    match = _OLD.fullmatch(entry_path.name)
     kind: TrashKind
-    if place.is_file() and place.suffix == ".json":
-        kind, named = "preset", place
-    elif (place / "settings.json").is_file():
-        kind, named = "run", place / "about.json"
-    elif (place / "dataset.json").is_file():
-        kind, named = "dataset", place / "dataset.json"
+    if entry_path.is_file() and entry_path.suffix == ".json":
+        kind, named = "preset", entry_path
+    elif (entry_path / "settings.json").is_file():
+        kind, named = "run", entry_path / "about.json"
+    elif (entry_path / "dataset.json").is_file():
+        kind, named = "dataset", entry_path / "dataset.json"
     else:
         return None
     if match is None:
         return None
     before = match[1] + (match[2] or "")
     return TrashEntry(
-        id=place.name,
+        id=entry_path.name,
         kind=kind,
         name=str(files.read_json_object(named).get("name") or match[1]),
-        at=place.stat().st_mtime,
-        bytes=files.disk_usage(place),
+        at=entry_path.stat().st_mtime,
+        bytes=files.disk_usage(entry_path),
         home=files.workspace_folder() / _FOLDERS[kind],
-        parts=((place, before),),
+        parts=((entry_path, before),),
     )
 
 

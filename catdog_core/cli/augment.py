@@ -82,6 +82,6 @@ def _mix_variants(
 ) -> tuple[Variants, list[Mix]]:
     """Each variant mixed with one of the partner: in training too, all are changed, then mixed."""
     others = [other for other, _ in make_variants(partner, settings, len(variants), seed + 1)]
-    made = mixing.make_mixed_variants([photo for photo, _ in variants], others, settings, seed)
+    mixed = mixing.make_mixed_variants([photo for photo, _ in variants], others, settings, seed)
     drawn = [transform for _, transform in variants]
-    return list(zip([photo for photo, _ in made], drawn, strict=True)), [mix for _, mix in made]
+    return list(zip([photo for photo, _ in mixed], drawn, strict=True)), [mix for _, mix in mixed]

@@ -103,9 +103,9 @@ def _resolve_photo_name(dataset: Dataset, folder: Path, photo: Path) -> str:
         return photo.as_posix()
     root = dataset.root.resolve()
     for path in (photo, folder / photo):
-        place = path.parent.resolve() / path.name  # a link to a photo is a photo of its own
-        if place.is_relative_to(root) and place.relative_to(root).as_posix() in known:
-            return place.relative_to(root).as_posix()
+        resolved = path.parent.resolve() / path.name  # a link to a photo is a photo of its own
+        if resolved.is_relative_to(root) and resolved.relative_to(root).as_posix() in known:
+            return resolved.relative_to(root).as_posix()
     return photo.as_posix()
 
 

@@ -38,10 +38,13 @@ def download(
 
         fetch = Fetch(tell=tell, looked=looked)
         if folder is None:
-            place, total = (made := cats_vs_dogs.fetch_cats_vs_dogs(fetch)).root, len(made.photos)
+            destination, total = (
+                (dataset := cats_vs_dogs.fetch_cats_vs_dogs(fetch)).root,
+                len(dataset.photos),
+            )
         else:
-            place, total = folder, cats_vs_dogs.fetch_into_folder(folder, fetch).total
-    print(f"{total} photos in {place}")
+            destination, total = folder, cats_vs_dogs.fetch_into_folder(folder, fetch).total
+    print(f"{total} photos in {destination}")
     print(cats_vs_dogs.ORIGIN)
 
 
@@ -75,51 +78,51 @@ def import_dataset(
     _print_preview(archives.inspect_archive(path, path.name))
     if not look:
         with output.progress_bar("unpacking") as progress:
-            found = imports.import_archive(path, path.name, progress)
-        _print_dataset(found)
+            dataset = imports.import_archive(path, path.name, progress)
+        _print_dataset(dataset)
     return None
 
 
-def _import_url(url: str, look: bool) -> None:
+def _import_url(url: str, preview_only: bool) -> None:
     with _show_phase_progress() as (tell, _):
-        found = imports.preview_url(url, tell) if look else imports.import_url(url, tell)
-    return _print_preview(found) if isinstance(found, Preview) else _print_dataset(found)
+        result = imports.preview_url(url, tell) if preview_only else imports.import_url(url, tell)
+    return _print_preview(result) if isinstance(result, Preview) else _print_dataset(result)
 
 
-def _import_records(path: Path, look: bool) -> None:
+def _import_records(path: Path, preview_only: bool) -> None:
     library_output.import_tensorflow()
     from ..data import tfrecord_import
 
-    if look:
+    if preview_only:
         return _print_preview(tfrecord_import.preview_tfrecords(path))
     with output.progress_bar("unpacking") as progress:
-        found = tfrecord_import.import_tfrecords(path, progress=progress)
-    for message, values in found.note["warnings"]:
+        dataset = tfrecord_import.import_tfrecords(path, progress=progress)
+    for message, values in dataset.note["warnings"]:
         print(message.format(**values))
-    return _print_dataset(found)
+    return _print_dataset(dataset)
 
 
-def _import_tfds(name: str, look: bool) -> None:
-    found = tfds.inspect_tfds_dataset(name)
-    counts = ", ".join(f"{n:,} {truncate_for_display(split)}" for split, n in found.counts.items())
-    classes = truncate_for_display(", ".join(found.classes), 300)
+def _import_tfds(name: str, preview_only: bool) -> None:
+    info = tfds.inspect_tfds_dataset(name)
+    counts = ", ".join(f"{n:,} {truncate_for_display(split)}" for split, n in info.counts.items())
+    classes = truncate_for_display(", ".join(info.classes), 300)
     print(f"{counts or 'photos not counted yet'}; classes: {classes}")
-    print(f"{found.size / _MB:,.0f} MB to fetch" if found.size else "Bytes to fetch: not known yet")
-    if not look:
+    print(f"{info.size / _MB:,.0f} MB to fetch" if info.size else "Bytes to fetch: not known yet")
+    if not preview_only:
         # What the package itself says of its progress is no result.
         with _show_phase_progress() as (tell, _), redirect_stdout(sys.stderr):
-            made = tfds.import_tfds_dataset(name, tell)
-        _print_dataset(made)
+            dataset = tfds.import_tfds_dataset(name, tell)
+        _print_dataset(dataset)
 
 
-def _print_preview(found: Preview) -> None:
-    output.print_counts(found.counts)
-    for message, values in found.sentences()[1:]:
+def _print_preview(preview: Preview) -> None:
+    output.print_counts(preview.counts)
+    for message, values in preview.sentences()[1:]:
         print(message.format(**values))
 
 
-def _print_dataset(found: Dataset) -> None:
-    print(f"{len(found.photos)} photos in {found.root}")
+def _print_dataset(dataset: Dataset) -> None:
+    print(f"{len(dataset.photos)} photos in {dataset.root}")
 
 
 @contextmanager

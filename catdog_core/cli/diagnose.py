@@ -65,10 +65,10 @@ def _verdict_to_json(verdict: Verdict) -> dict[str, object]:
         "message": str(verdict),
         "since_epoch": None if verdict.since is None else verdict.since + 1,
         "numbers": numbers,
-        "remarks": [_message_to_json(said) for said in verdict.remarks],
-        "steps": [_message_to_json(said) for said in verdict.steps],
+        "remarks": [_message_to_json(message) for message in verdict.remarks],
+        "steps": [_message_to_json(message) for message in verdict.steps],
     }
 
 
-def _message_to_json(said: Message) -> dict[str, str]:
-    return {"id": said.id, "message": str(said)}
+def _message_to_json(message: Message) -> dict[str, str]:
+    return {"id": message.id, "message": str(message)}

@@ -51,15 +51,20 @@ def export(
     target = output_files.resolve_output(out, wanted, [output_files.get_model_input(run)], force)
     with files.temporary_folder("export") as folder:
         source = run.absolute() if run.exists() else run
-        made = export_in_subprocess(source, kind, folder, lambda _phase: None, packed=packed)
-        install_export(made.path, target)
+        exported = export_in_subprocess(source, kind, folder, lambda _phase: None, packed=packed)
+        install_export(exported.path, target)
     if as_json:
-        told = {"format": kind, "file": str(out), "bytes": made.bytes, "parity": made.parity}
-        output.print_json(told)
+        summary = {
+            "format": kind,
+            "file": str(out),
+            "bytes": exported.bytes,
+            "parity": exported.parity,
+        }
+        output.print_json(summary)
         return
-    print(f"{kind} in {truncate_for_display(str(out), 300)}, {made.bytes:,} bytes")
-    if made.parity:
-        _print_parity(made.parity)
+    print(f"{kind} in {truncate_for_display(str(out), 300)}, {exported.bytes:,} bytes")
+    if exported.parity:
+        _print_parity(exported.parity)
 
 
 def import_run(
@@ -67,17 +72,17 @@ def import_run(
     as_json: AsJson = False,
 ) -> None:
     """Bring in a run from the zip that 'export RUN_DIR bundle' or the Export page made."""
-    found = bundle_import.import_bundle(file)
-    run = found.run
+    imported = bundle_import.import_bundle(file)
+    run = imported.run
     if as_json:
-        told = {"run": run.id, "folder": str(run.folder), "status": run.status}
-        output.print_json({**told, "dataset": found.dataset.id if found.dataset else None})
+        summary = {"run": run.id, "folder": str(run.folder), "status": run.status}
+        output.print_json({**summary, "dataset": imported.dataset.id if imported.dataset else None})
         return
     print(
         f"Run {run.folder}: '{truncate_for_display(run.name)}',"
         f" {len(run.epochs)} epochs, {run.status}"
     )
-    if run.can_resume and found.dataset:
+    if run.can_resume and imported.dataset:
         print(f"Its photos are here: go on with 'resume {run.id}'.")
     elif run.can_resume:
         print(

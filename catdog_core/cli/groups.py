@@ -254,15 +254,15 @@ def _describe_results(group: Group) -> Iterator[str]:
     if group.kind == "twin":
         yield from map(str, contrast.compare_pair(*group.runs[:2]))
         return
-    found = contrast.learning_curve_points(group.runs)
-    for point in found:
+    points = contrast.learning_curve_points(group.runs)
+    for point in points:
         name, interval = contrast.format_line(point.line), f"{point.low:.3f} to {point.high:.3f}"
         yield f"{name}, {point.photos} photos: {point.accuracy:.4f} ({interval})"
     yield from map(
         str,
         (
-            *contrast.describe_learning_curve(found),
-            *(said for _, _, said in contrast.compare_lines(found)),
+            *contrast.describe_learning_curve(points),
+            *(message for _, _, message in contrast.compare_lines(points)),
         ),
     )
 
@@ -290,14 +290,14 @@ def drive_group(
         raise
     console = Console(stderr=True)
     print(f"Sweep {key}", file=sys.stderr if as_json else sys.stdout, flush=True)
-    told: set[str] = set()
+    reported: set[str] = set()
     with _show_live_table(console) as live:
         while True:
             try:
                 group = groups.load_group(key)
                 live(group)
                 if not as_json:
-                    _print_ended_trials(group, told, console)
+                    _print_ended_trials(group, reported, console)
                 if not group.is_active:
                     break
                 time.sleep(_POLL_SECONDS)
@@ -336,13 +336,13 @@ def _show_live_table(console: Console) -> Iterator[Any]:
         yield lambda group: live.update(build_group_table(group), refresh=True)
 
 
-def _print_ended_trials(group: Group, told: set[str], console: Console) -> None:
+def _print_ended_trials(group: Group, reported: set[str], console: Console) -> None:
     """A line for each trial that has ended since the last call."""
     for run in group.runs:
         trial, best = group.trials[run.id], sweep_table.best_accuracy(run)
-        if run.id in told or trial.status not in groups.ENDED_STATUSES:
+        if run.id in reported or trial.status not in groups.ENDED_STATUSES:
             continue
-        told.add(run.id)
+        reported.add(run.id)
         figure = f", val_accuracy {best:.4f}" if best is not None else ""
         again = f", {trial.tries} tries" if trial.tries > 1 else ""
         line = f"{_short_run_name(group, run)}: {trial.status} after {trial.epoch} epochs{figure}"

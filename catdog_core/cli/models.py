@@ -52,24 +52,24 @@ def evaluate(
     from ..analysis.evaluate import evaluate as measure
 
     with output.progress_bar("evaluating") as progress:
-        found = measure(model, dataset, split, progress=progress, see=see is not None)
-    for file, error in found.unreadable:
+        result = measure(model, dataset, split, progress=progress, see=see is not None)
+    for file, error in result.unreadable:
         print(f"Left out {truncate_for_display(file, 200)}: {error}", file=sys.stderr)
     if csv:
-        write_bytes(csv, predictions.encode_predictions_csv(found.table))
-    if see and found.seen:
-        xy = embedding.layout_embedding(found.seen, "pca")
-        write_bytes(see, embedding.encode_layout_csv(found.seen, xy, found.table))
+        write_bytes(csv, predictions.encode_predictions_csv(result.table))
+    if see and result.seen:
+        xy = embedding.layout_embedding(result.seen, "pca")
+        write_bytes(see, embedding.encode_layout_csv(result.seen, xy, result.table))
     if as_json:
         names = ("accuracy", "loss", "n", "classes", "confusion")
-        output.print_json({name: getattr(found, name) for name in names})
+        output.print_json({name: getattr(result, name) for name in names})
         return
-    print(f"accuracy {found.accuracy:.4f}, loss {found.loss:.4f}, {found.n} photos")
-    for name, counts in zip(found.classes, found.confusion, strict=True):
-        told = ", ".join(
-            f"{n} as {truncate_for_display(c)}" for c, n in zip(found.classes, counts, strict=True)
+    print(f"accuracy {result.accuracy:.4f}, loss {result.loss:.4f}, {result.n} photos")
+    for name, counts in zip(result.classes, result.confusion, strict=True):
+        summary = ", ".join(
+            f"{n} as {truncate_for_display(c)}" for c, n in zip(result.classes, counts, strict=True)
         )
-        print(f"{truncate_for_display(name)}: {told}")
+        print(f"{truncate_for_display(name)}: {summary}")
 
 
 def predict(
@@ -102,8 +102,8 @@ def predict(
     for warning in predictor.warnings:
         print(warning, file=sys.stderr)
     if as_json:
-        told = [_prediction_to_json(row, predictor.classes) for row in rows]
-        output.print_json({"classes": predictor.classes, "predictions": told})
+        json_rows = [_prediction_to_json(row, predictor.classes) for row in rows]
+        output.print_json({"classes": predictor.classes, "predictions": json_rows})
         return
     for row in rows:
         if row.error:

@@ -66,16 +66,16 @@ def with_flags(
         @wraps(command)
         def called(**values: Any) -> None:
             flags = {control.name: values.pop(control.name) for control in fields}
-            given = {name: value for name, value in flags.items() if value is not None}
-            command(**values, flags=given)
+            overrides = {name: value for name, value in flags.items() if value is not None}
+            command(**values, flags=overrides)
 
         own = inspect.signature(command, eval_str=True).parameters.values()
         parameters = [p for p in own if p.name != "flags"] + [_build_flag(c) for c in fields]
         # Typer reads the signature for names and defaults, the annotations for types.
-        made: Any = called
-        made.__signature__ = inspect.Signature(parameters)
-        made.__annotations__ = {p.name: p.annotation for p in parameters}
-        del made.__wrapped__
+        wrapper: Any = called
+        wrapper.__signature__ = inspect.Signature(parameters)
+        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+        del wrapper.__wrapped__
         return called
 
     return decorate
@@ -118,8 +118,8 @@ def resolve_settings(
         changes = resolve_augmentation(augment, settings.model)
         return settings, None if changes.is_off else changes
     settings = override_settings(parent.training, {"steps_per_epoch": None, **flags})
-    given = parent.augmentation if augment is None else resolve_augmentation(augment)
-    return settings, None if given is None or given.is_off else given
+    augmentation = parent.augmentation if augment is None else resolve_augmentation(augment)
+    return settings, None if augmentation is None or augmentation.is_off else augmentation
 
 
 def load_network(name: str) -> Network:

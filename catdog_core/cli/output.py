@@ -33,12 +33,12 @@ def progress_bar(title: str) -> Iterator[Callable[..., None]]:
     """
     with _build_progress() as progress:
         task = progress.add_task(title, total=None)
-        told = time.monotonic()
+        printed_at = time.monotonic()
 
         def move(done: int, total: int | None = None) -> None:
-            nonlocal told
-            if progress.disable and time.monotonic() - told > PROGRESS_INTERVAL:
-                told = time.monotonic()
+            nonlocal printed_at
+            if progress.disable and time.monotonic() - printed_at > PROGRESS_INTERVAL:
+                printed_at = time.monotonic()
                 print(f"{title}: {done}{f' of {total}' if total else ''}", file=sys.stderr)
             if total is None:
                 progress.update(task, completed=done)
@@ -74,9 +74,9 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False))
 
 
-def print_counts(found: dict[str, dict[str, int]]) -> None:
+def print_counts(counts_by_split: dict[str, dict[str, int]]) -> None:
     """Print how many photos each split has of each class."""
-    for split, counts in found.items():
+    for split, counts in counts_by_split.items():
         print(
             f"{split}: "
             + ", ".join(f"{n} {truncate_for_display(name)}" for name, n in counts.items())

@@ -104,13 +104,13 @@ def resolve_output(
             " output.",
             path=_format_path(out),
         )
-    found = _find_conflicting_kind(path, kind)
-    if found is not None and not force:
+    existing_kind = _find_conflicting_kind(path, kind)
+    if existing_kind is not None and not force:
         raise CatDogError(
             "{path} holds {found}, and the output is {wanted}. Choose another name, or add"
             " --force to replace it.",
             path=_format_path(out),
-            found=CatDogError(_KIND_NAMES[found]),
+            found=CatDogError(_KIND_NAMES[existing_kind]),
             wanted=CatDogError(_KIND_NAMES[kind]),
         )
     return path

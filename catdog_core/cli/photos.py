@@ -35,12 +35,12 @@ def check(folder: Folder, as_json: AsJson = False) -> None:
     with output.progress_bar("checking") as progress:
         findings = audit.audit_dataset(dataset, progress=progress)
     if as_json:
-        told = [
+        rows = [
             {"kind": f.kind, "files": list(f.files), "message": f.message.format(**f.params)}
             for f in findings
         ]
         warnings = [text.format(**values) for text, values in dataset.note.get("warnings", ())]
-        output.print_json({"findings": told, "warnings": warnings})
+        output.print_json({"findings": rows, "warnings": warnings})
         return
     output.print_counts(dataset.counts())
     for message, values in dataset.note.get("warnings", ()):
@@ -76,7 +76,8 @@ def pack(
         ) from None
     for file, error in packed.unreadable:
         print(f"Left out {truncate_for_display(file, 200)}: {error}", file=sys.stderr)
-    told = ", ".join(f"{number} {split}" for split, number in packed.counts.items())
+    summary = ", ".join(f"{number} {split}" for split, number in packed.counts.items())
     print(
-        f"{told} photos of {size} px in {out}: {packed.shards} shards, {packed.bytes / 1e6:,.0f} MB"
+        f"{summary} photos of {size} px in {out}: {packed.shards} shards,"
+        f" {packed.bytes / 1e6:,.0f} MB"
     )

@@ -32,19 +32,19 @@ def find_rate(
     """Suggest a learning rate: up to 100 steps of ever higher ones show where the loss falls."""
     dataset, training, changes = _resolve_probe(folder, flags, augmentation, network)
     with output.progress_bar("finding a learning rate") as progress:
-        found = speed_probe.probe_learning_rates(
+        result = speed_probe.probe_learning_rates(
             dataset,
             training,
             changes,
             lambda line: progress(line["done"], line["total"]),
         )
     if as_json:
-        output.print_json({"learning_rate": found.rate, "points": found.points})
+        output.print_json({"learning_rate": result.rate, "points": result.points})
         return
-    for (rate, loss), smooth in list(zip(found.points, found.smoothed, strict=False))[::10]:
+    for (rate, loss), smooth in list(zip(result.points, result.smoothed, strict=False))[::10]:
         print(f"{rate:.1e}  loss {loss:.3f}, smoothed {smooth:.3f}")
-    why = "the loss falls most steeply there" if found.falls else "well below where the loss rises"
-    print(f"Suggested: --learning-rate {found.rate:g} ({why})")
+    why = "the loss falls most steeply there" if result.falls else "well below where the loss rises"
+    print(f"Suggested: --learning-rate {result.rate:g} ({why})")
 
 
 @options.with_flags(Training)

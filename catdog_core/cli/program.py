@@ -94,20 +94,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _handle_closed_output()
     except TyperException as error:
-        said = removed.find_replacement(arguments, getattr(error, "option_name", None))
-        if said is not None:
-            return _print_error(report_language.get_current_translator()(said))
+        message = removed.find_replacement(arguments, getattr(error, "option_name", None))
+        if message is not None:
+            return _print_error(report_language.get_current_translator()(message))
         command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)
         return _print_error(f"{error.format_message()} '{command} --help' shows what is expected.")
     except CatDogError as error:
         stopped = isinstance(error.__context__, KeyboardInterrupt)
-        said = report_language.get_current_translator()(error.message, **error.params)
-        return _print_error(said, interruption.exit_status() if stopped else 1)
+        message = report_language.get_current_translator()(error.message, **error.params)
+        return _print_error(message, interruption.exit_status() if stopped else 1)
     except typer.Abort:
         return _print_error(report_language.get_current_translator()(_NO_TERMINAL))
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return _print_error(f"{place}{error.strerror or error}.")
+        prefix = f"{error.filename}: " if error.filename else ""
+        return _print_error(f"{prefix}{error.strerror or error}.")
     except Exception as error:
         if os.environ.get("CATDOG_DEBUG"):
             raise
@@ -229,23 +229,23 @@ def _train_and_report(folder: Path) -> None:
 @app.command()
 def stop(run: RunFolder) -> None:
     """Ask a running or waiting training to stop at its next batch."""
-    found = runs.load_run(run)
-    runs.stop_run(found.folder)
-    print(f"Asked '{found.name}' to stop.", flush=True)
+    loaded_run = runs.load_run(run)
+    runs.stop_run(loaded_run.folder)
+    print(f"Asked '{loaded_run.name}' to stop.", flush=True)
     run_process.wait_for_stops()
 
 
 @app.command("runs")
 def list_runs() -> None:
     """List the runs of the workspace, the newest first."""
-    found = runs.list_runs()
-    if not found:
+    all_runs = runs.list_runs()
+    if not all_runs:
         print(f"No runs yet in {runs.runs_folder()}. '{PROGRAM} train DIR' makes one.")
         return
     table = Table(
         "id", "name", "status", "model", "dataset", "epochs", "best val_accuracy", box=None
     )
-    for run in found:
+    for run in all_runs:
         total = run.training.epochs if run.training else "?"
         best = next((row for row in run.epochs if row["epoch"] == run.best_epoch), None)
         cells = [
@@ -271,17 +271,17 @@ def plot(
     """Draw a run's accuracy and loss, training against validation."""
     from ..analysis import plots
 
-    found = runs.load_run(run)
-    if not found.epochs:
+    loaded_run = runs.load_run(run)
+    if not loaded_run.epochs:
         raise RunError(
             "Run '{name}' has no whole epoch yet. Expected at least one to draw. Train it first.",
-            name=found.name or found.id,
+            name=loaded_run.name or loaded_run.id,
         )
     target = output_files.resolve_output(
-        out, output_files.get_figure_kind(out), [found.folder], force
+        out, output_files.get_figure_kind(out), [loaded_run.folder], force
     )
-    plots.write_history_plot(found.epochs, found.best_epoch, target)
-    print(f"{len(found.epochs)} epochs in {out}")
+    plots.write_history_plot(loaded_run.epochs, loaded_run.best_epoch, target)
+    print(f"{len(loaded_run.epochs)} epochs in {out}")
 
 
 app.command()(diagnose.diagnose)

@@ -52,13 +52,13 @@ def serve(
     if root:
         environment[ROOTS_VARIABLE] = os.pathsep.join(str(each.absolute()) for each in root)
     if not lan:
-        given = {
+        class_options = {
             "--address": address,
             "--name": name,
             "--code": code,
             "--teacher-code": teacher_code,
         }
-        for flag, value in given.items():
+        for flag, value in class_options.items():
             if value is not None:
                 raise SettingsError(
                     "{flag} is for a class, and this lab is for you alone. Add --lan, or leave"
@@ -67,7 +67,7 @@ def serve(
                 )
         return _run_streamlit(build_streamlit_options(LOOPBACK, port, ["localhost"]), environment)
     names = [parse_host_name(each) for each in name or []]
-    place = find_lan_address() if address is None else parse_address(address)
+    host = find_lan_address() if address is None else parse_address(address)
     codes = {
         "student_code": generate_code() if code is None else code,
         "teacher_code": generate_code() if teacher_code is None else teacher_code,
@@ -76,14 +76,14 @@ def serve(
     environment[access.OVERRIDES] = json.dumps(
         {"shared": True, **{role: access.hash_code(each) for role, each in codes.items()}}
     )
-    check_port_free(place, port, typed=address is not None)
-    print(f"CatDog Lab for a class: http://{f'[{place}]' if ':' in place else place}:{port}")
+    check_port_free(host, port, typed=address is not None)
+    print(f"CatDog Lab for a class: http://{f'[{host}]' if ':' in host else host}:{port}")
     print(f"Class code, for who may train:   {codes['student_code']}")
     print(f"Teacher's code, for everything:  {codes['teacher_code']}")
     print("Who tells none may look, move sliders and ask models.")
     print("Everybody in this network can open the page, and nothing is encrypted: docs/class.md")
     print("Ctrl-C stops the pages; a training goes on.", flush=True)
-    return _run_streamlit(build_streamlit_options(place, port, names), environment)
+    return _run_streamlit(build_streamlit_options(host, port, names), environment)
 
 
 def build_streamlit_options(address: str, port: int, names: Iterable[str]) -> list[str]:
@@ -111,24 +111,24 @@ def parse_address(text: str) -> str:
     if bare.startswith("[") and bare.endswith("]"):
         bare = bare[1:-1]
     try:
-        found = ipaddress.ip_address(bare)
+        parsed = ipaddress.ip_address(bare)
     except ValueError:
         raise SettingsError(
             "'{address}' is no IP address. Name one of this machine, such as 192.168.1.20, or leave"
             " --address out.",
             address=files.truncate_for_display(text),
         ) from None
-    found = getattr(found, "ipv4_mapped", None) or found
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     several = (
-        found.is_unspecified or found.is_multicast or (found.version == 4 and found.is_reserved)
+        parsed.is_unspecified or parsed.is_multicast or (parsed.version == 4 and parsed.is_reserved)
     )
-    if several or getattr(found, "scope_id", None):
+    if several or getattr(parsed, "scope_id", None):
         raise SettingsError(
             "{address} is not the address of one machine in a network. Name a single one, or leave"
             " --address out.",
             address=files.truncate_for_display(text),
         )
-    return str(found)
+    return str(parsed)
 
 
 def parse_host_name(text: str) -> str:
@@ -196,14 +196,14 @@ def find_lan_address() -> str:
     Raises:
         CatDogError: it is in none, or only in public ones.
     """
-    found = [_find_outgoing_address(), *_list_interface_addresses()]
-    for address in found:
+    addresses = [_find_outgoing_address(), *_list_interface_addresses()]
+    for address in addresses:
         if address and _is_private_address(address):
             return address
     raise CatDogError(
         "This machine has no address in a local network: found {found}. Connect it, or name one"
         " with --address.",
-        found=", ".join(dict.fromkeys(filter(None, found))) or "none",
+        found=", ".join(dict.fromkeys(filter(None, addresses))) or "none",
     )
 
 
@@ -224,10 +224,10 @@ def _list_interface_addresses() -> list[str]:
 
 def _is_private_address(address: str) -> bool:
     try:
-        place = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return place.is_private and not (place.is_loopback or place.is_link_local)
+    return parsed.is_private and not (parsed.is_loopback or parsed.is_link_local)
 
 
 def _run_streamlit(arguments: list[str], environment: dict[str, str]) -> int:

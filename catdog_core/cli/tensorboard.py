@@ -14,7 +14,7 @@ from ..training import tensorboard_export
 
 
 def tensorboard(
-    found: Annotated[
+    run_folders: Annotated[
         list[str] | None,
         typer.Argument(metavar="RUN_DIR…", help="Runs' folders or ids; unset, all with an epoch."),
     ] = None,
@@ -24,8 +24,8 @@ def tensorboard(
     ] = None,
 ) -> None:
     """Write TensorBoard's event files of runs, and print the command that shows them."""
-    chosen = [runs.load_run(run) for run in found or ()]
-    if not found:
+    chosen = [runs.load_run(run) for run in run_folders or ()]
+    if not run_folders:
         chosen = [run for run in runs.list_runs() if run.training is not None and run.epochs]
     tensorboard_export.check_tensorboard_installed()
     library_output.import_tensorflow()

@@ -21,10 +21,10 @@ app = typer.Typer(
 @app.command("list")
 def list_entries() -> None:
     """List what is in the trash, the latest first."""
-    found = trash.list_trash()
-    if not found:
+    entries = trash.list_trash()
+    if not entries:
         print("The trash is empty.")
-    for entry in found:
+    for entry in entries:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.at))
         size = f"{entry.bytes / 1e6:,.2f} MB"
         print(f"{entry.id}  {entry.kind}  {when}  {size}  {truncate_for_display(entry.name)}")
@@ -35,8 +35,8 @@ def restore(
     entry: Annotated[str, typer.Argument(metavar="ID", help="As 'trash list' tells it.")],
 ) -> None:
     """Put something back to where it was."""
-    found = trash.restore_from_trash(entry)
-    print(f"The {found.kind} '{truncate_for_display(found.name)}' is back.")
+    restored = trash.restore_from_trash(entry)
+    print(f"The {restored.kind} '{truncate_for_display(restored.name)}' is back.")
 
 
 @app.command()
@@ -44,7 +44,7 @@ def empty(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove all that is in the trash for good; asks first."""
-    found = trash.list_trash()
+    entries = trash.list_trash()
     if not yes:
-        output.confirm(f"Remove {len(found)} things from the trash for good?", "--yes")
+        output.confirm(f"Remove {len(entries)} things from the trash for good?", "--yes")
     print(f"{trash.empty_trash() / 1e6:,.1f} MB are free again.")

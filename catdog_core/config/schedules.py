@@ -59,10 +59,10 @@ def learning_rate_curve(
     """
     total = training.epochs * steps
     every = max(1, total // points)
-    places = sorted(
+    sampled_steps = sorted(
         {*range(0, total, every), *_breakpoint_steps(training, steps, total), total - 1}
     )
-    return [(step / steps, learning_rate_at(training, step, steps)) for step in places]
+    return [(step / steps, learning_rate_at(training, step, steps)) for step in sampled_steps]
 
 
 def _breakpoint_steps(training: Training, steps: int, total: int) -> set[int]:
@@ -70,17 +70,17 @@ def _breakpoint_steps(training: Training, steps: int, total: int) -> set[int]:
     breaks = [training.warmup_epochs * steps]
     if training.schedule == "step":
         breaks += [ceil(part * training.epochs) * steps for part in STEP_FRACTIONS]
-    return {place for at in breaks for place in (at - 1, at) if 0 <= place < total}
+    return {step for at in breaks for step in (at - 1, at) if 0 <= step < total}
 
 
 def _count_plateaus(losses: Sequence[Any], patience: int) -> int:
     """How often validation loss has not fallen for `patience` epochs in a row."""
-    best, waited, found = float("inf"), 0, 0
+    best, waited, plateaus = float("inf"), 0, 0
     for loss in losses:
         if loss is not None and loss < best:
             best, waited = loss, 0
             continue
         waited += 1
         if waited == patience:
-            waited, found = 0, found + 1
-    return found
+            waited, plateaus = 0, plateaus + 1
+    return plateaus

@@ -246,5 +246,5 @@ class Training(Settings):
 
     def validation_batches(self, photos: int) -> int:
         """Batches of one validation over `photos` validation photos, the last maybe short."""
-        whole = -(-photos // self.batch_size)
-        return min(self.validation_steps or whole, whole)
+        total_batches = -(-photos // self.batch_size)
+        return min(self.validation_steps or total_batches, total_batches)

@@ -28,12 +28,12 @@ def allowed_roots() -> list[Path] | None:
     """
     named = os.environ.get(ROOTS_VARIABLE)
     if named:
-        places = named.split(os.pathsep)
+        roots = named.split(os.pathsep)
     elif access.load_access_settings().shared:
-        places = list(access.load_access_settings().roots)
+        roots = list(access.load_access_settings().roots)
     else:
         return None
-    return [Path(place).expanduser().resolve() for place in places if place.strip()]
+    return [Path(root).expanduser().resolve() for root in roots if root.strip()]
 
 
 def resolve_roots_variable() -> None:
@@ -41,8 +41,8 @@ def resolve_roots_variable() -> None:
     folder it was started in, also for every process started from here."""
     named = os.environ.get(ROOTS_VARIABLE)
     if named:
-        places = [Path(place).expanduser() for place in named.split(os.pathsep) if place.strip()]
-        os.environ[ROOTS_VARIABLE] = os.pathsep.join(str(place.absolute()) for place in places)
+        roots = [Path(root).expanduser() for root in named.split(os.pathsep) if root.strip()]
+        os.environ[ROOTS_VARIABLE] = os.pathsep.join(str(root.absolute()) for root in roots)
 
 
 def confine_path(path: Path) -> Path:
@@ -61,9 +61,9 @@ def confine_path(path: Path) -> Path:
     allowed = allowed_roots()
     if allowed is None:
         return path
-    place = path.expanduser().resolve()
-    if all(_is_within_any(each, allowed) for each in (place, *_iter_link_targets(place))):
-        return place
+    resolved = path.expanduser().resolve()
+    if all(_is_within_any(each, allowed) for each in (resolved, *_iter_link_targets(resolved))):
+        return resolved
     if not allowed:
         raise DatasetError(
             "{folder} may not be opened here: no folder may. Import a zip, or ask the teacher.",
@@ -123,12 +123,12 @@ def is_allowed_url(url: str) -> bool:
 
 def _iter_link_targets(folder: Path) -> Iterator[Path]:
     """Where the links within a folder lead."""
-    for place, folders, names in os.walk(folder):  # which follows none
+    for parent, folders, names in os.walk(folder):  # which follows none
         for name in (*folders, *names):
-            path = Path(place, name)
+            path = Path(parent, name)
             if path.is_symlink():
                 yield path.resolve()
 
 
-def _is_within_any(place: Path, allowed: list[Path]) -> bool:
-    return any(place == root or root in place.parents for root in allowed)
+def _is_within_any(path: Path, allowed: list[Path]) -> bool:
+    return any(path == root or root in path.parents for root in allowed)

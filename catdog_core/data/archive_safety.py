@@ -156,8 +156,8 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
         )
     if not listed:
         raise DatasetError("The archive is empty. Expected folders of photos, one a class.")
-    found = ArchiveSummary(Tree(name))
-    paths = _decode_paths(listed, found.warnings)
+    summary = ArchiveSummary(Tree(name))
+    paths = _decode_paths(listed, summary.warnings)
     for number, (seen, path) in enumerate(zip(listed, paths, strict=True)):
         _refuse_unsafe(path)
         if any(map(is_junk, path.parts)):
@@ -167,23 +167,23 @@ def survey_entries(source: Iterable[ArchiveEntry], name: str) -> ArchiveSummary:
         if seen.label is not None:
             if file.is_photo:
                 _refuse_large_photo(seen)
-                found.labelled.append((file, seen.split, seen.label))
+                summary.labelled.append((file, seen.split, seen.label))
             else:
-                found.ignored += 1
+                summary.ignored += 1
         elif seen.is_folder:
-            found.tree.empty_folder(path)
+            summary.tree.empty_folder(path)
         else:
             if file.is_photo:
                 _refuse_large_photo(seen)
-            found.tree.add(file)
-        if found.tree.count > _FOLDERS_PER_ENTRY * allowed.archive_entries:
+            summary.tree.add(file)
+        if summary.tree.count > _FOLDERS_PER_ENTRY * allowed.archive_entries:
             raise DatasetError(
                 "The archive's paths name {count:,} folders or more, and {limit:,} are allowed."
                 " Pack it with fewer folders.",
-                count=found.tree.count,
+                count=summary.tree.count,
                 limit=_FOLDERS_PER_ENTRY * allowed.archive_entries,
             )
-    return found
+    return summary
 
 
 def _decode_paths(
@@ -373,10 +373,10 @@ def read_zip_members(
     Raises:
         DatasetError: another file, one twice, one too large, or as `ZipEntries`.
     """
-    found: dict[str, ArchiveEntry] = {}
+    entries: dict[str, ArchiveEntry] = {}
     for entry in ZipEntries(file, _SPARE_ROWS * most, free, ratio):
         name = str(entry.path)
-        if len(found) >= most:
+        if len(entries) >= most:
             raise DatasetError("it holds more than {limit} files", limit=most)
         limit = None if entry.is_folder else max_bytes(name)
         if limit is None:
@@ -384,7 +384,7 @@ def read_zip_members(
                 "it holds {name}, which does not belong there",
                 name=files.truncate_for_display(name),
             )
-        if name in found:
+        if name in entries:
             raise DatasetError("it holds {name} twice", name=files.truncate_for_display(name))
         if entry.size > limit:
             raise DatasetError(
@@ -393,8 +393,8 @@ def read_zip_members(
                 size=entry.size,
                 limit=limit,
             )
-        found[name] = entry
-    return found
+        entries[name] = entry
+    return entries
 
 
 def refuse_long_table(file: IO[bytes] | Path, most: int) -> None:
@@ -414,13 +414,13 @@ def refuse_long_table(file: IO[bytes] | Path, most: int) -> None:
         return
     end: Any = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # where zipfile finds the table
     if end:
-        size, place = end[_TABLE_SIZE], end[_END_OFFSET] - end[_TABLE_SIZE]
+        size, offset = end[_TABLE_SIZE], end[_END_OFFSET] - end[_TABLE_SIZE]
         if size > _FREE_TABLE + most * _MAX_ROW:
             raise too_many_entries_error(size // _MAX_ROW, most)
         if end[0] == b"PK\x06\x06":
-            place -= _ZIP64_END
-        if place >= 0:  # else zipfile refuses it
-            file.seek(place)
+            offset -= _ZIP64_END
+        if offset >= 0:  # else zipfile refuses it
+            file.seek(offset)
             _refuse_many_rows(file.read(size), most)
     file.seek(0)
 

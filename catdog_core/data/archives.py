@@ -156,27 +156,27 @@ def plan_entries(
     Raises:
         DatasetError: unsafe, too large, or no dataset inside.
     """
-    found = archive_safety.survey_entries(source, name)
+    summary = archive_safety.survey_entries(source, name)
     if classes:
-        made = layout.plan_labelled_photos(found.labelled, classes, name, found.ignored)
+        plan = layout.plan_labelled_photos(summary.labelled, classes, name, summary.ignored)
     else:
-        made = layout.detect_layout(found.tree)
-    same = layout.group_equal_photos(made.photos)
-    made = layout.split_plan(
-        made,
+        plan = layout.detect_layout(summary.tree)
+    same = layout.group_equal_photos(plan.photos)
+    plan = layout.split_plan(
+        plan,
         [[photo.name for photo in group] for group in same],
         preview.DEFAULT_SEED,
         preview.DEFAULT_VALIDATION_FRACTION,
     )
-    made.warnings = found.warnings + made.warnings
+    plan.warnings = summary.warnings + plan.warnings
     for first, *others in same:
         other = next((each for each in others if each.label != first.label), None)
         if other is not None:
             both = {"first": str(first.file.path), "second": str(other.file.path)}
             shown = {key: files.truncate_for_display(path) for key, path in both.items()}
-            made.warnings.append((_SAME_PHOTO, shown))
+            plan.warnings.append((_SAME_PHOTO, shown))
             break
-    return made
+    return plan
 
 
 def archive_title(name: str) -> str:
@@ -192,14 +192,14 @@ def archive_kind(name: str) -> str:
     Raises:
         DatasetError: it is neither.
     """
-    found = next((s for s in ARCHIVE_SUFFIXES if name.lower().endswith(s)), None)
-    if found is None:
+    suffix = next((s for s in ARCHIVE_SUFFIXES if name.lower().endswith(s)), None)
+    if suffix is None:
         raise DatasetError(
             "{name} is no archive the lab can read. Expected a file that ends in {ends}.",
             name=files.truncate_for_display(name),
             ends=", ".join(ARCHIVE_SUFFIXES),
         )
-    return "zip" if found == ".zip" else "tar"
+    return "zip" if suffix == ".zip" else "tar"
 
 
 def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> list[ArchiveEntry]:
@@ -211,19 +211,19 @@ def entries_from_photos(photos: Mapping[str, Sequence[tuple[str, bytes]]]) -> li
     Raises:
         DatasetError: a class name that no folder may have.
     """
-    found = []
+    entries = []
     for name, some in photos.items():
-        place = PurePosixPath(name.strip())
-        if len(place.parts) != 1 or place.name[:1] == "." or "\\" in name:
+        folder = PurePosixPath(name.strip())
+        if len(folder.parts) != 1 or folder.name[:1] == "." or "\\" in name:
             raise DatasetError(
                 "'{name}' cannot be the name of a class. Expected a word such as cats, without"
                 " slashes and with no dot in front.",
                 name=files.truncate_for_display(name),
             )
         for file, data in some:
-            path = place / file.replace("\\", "/").rsplit("/", 1)[-1].lstrip(".")
-            found.append(ArchiveEntry(path, len(data), False, partial(BytesIO, data)))
-    return found
+            path = folder / file.replace("\\", "/").rsplit("/", 1)[-1].lstrip(".")
+            entries.append(ArchiveEntry(path, len(data), False, partial(BytesIO, data)))
+    return entries
 
 
 @contextmanager
@@ -266,15 +266,19 @@ def open_archive(file: IO[bytes] | Path, name: str) -> Iterator[Iterable[Archive
 def _refuse_misnamed(file: IO[bytes], name: str) -> None:
     file.seek(0)
     head = file.read(512)
-    found = next((kind for magic, kind in ARCHIVE_MAGIC.items() if head.startswith(magic)), None)
-    found = "tar" if head[257:262] == b"ustar" else "zip" if head[:2] == b"PK" else found
-    if found and found[:3] != archive_kind(name):
+    actual_kind = next(
+        (kind for magic, kind in ARCHIVE_MAGIC.items() if head.startswith(magic)), None
+    )
+    actual_kind = (
+        "tar" if head[257:262] == b"ustar" else "zip" if head[:2] == b"PK" else actual_kind
+    )
+    if actual_kind and actual_kind[:3] != archive_kind(name):
         raise DatasetError(
             "{name} is no {expected}: its content is that of a {found}. Give it the right name,"
             " then try again.",
             name=files.truncate_for_display(name),
             expected=archive_kind(name),
-            found=found,
+            found=actual_kind,
         )
 
 
@@ -294,12 +298,12 @@ def store_entries(
         name: of the dataset, for messages.
         classes: as for `plan_entries`.
     """
-    made = plan_entries(source, name, classes)
+    plan = plan_entries(source, name, classes)
     folder.mkdir(parents=True)
-    refuse_full_disk(folder, made.size)
-    names, done, total = SafePaths(folder), 0, made.size
-    found = StoredPhotos(made, names.folder(made.root.parts), ())
-    planned = {photo.file.number: photo for photo in made.photos}
+    refuse_full_disk(folder, plan.size)
+    names, done, total = SafePaths(folder), 0, plan.size
+    stored = StoredPhotos(plan, names.folder(plan.root.parts), ())
+    planned = {photo.file.number: photo for photo in plan.photos}
     for number, entry in enumerate(source):
         photo = planned.pop(number, None)
         if photo is None:
@@ -309,25 +313,25 @@ def store_entries(
         file = names.file(photo.folders, photo.file.path.name, number)
         digest = _write_entry(entry, folder / file)
         stamp = (folder / file).stat()
-        found.known[str(file)] = (stamp.st_size, stamp.st_mtime_ns, digest)
-        found.photos.append((str(file), photo.label, photo.split))
+        stored.known[str(file)] = (stamp.st_size, stamp.st_mtime_ns, digest)
+        stored.photos.append((str(file), photo.label, photo.split))
         done += entry.size
         if progress:
             progress(done, total)
     if planned:
         raise _changed_error(name)
-    found.photos.sort()
-    found.classes = tuple(
-        _stored_class_name(names, made, label) for label in range(len(made.classes))
+    stored.photos.sort()
+    stored.classes = tuple(
+        _stored_class_name(names, plan, label) for label in range(len(plan.classes))
     )
-    found.names = names.names
-    return found
+    stored.names = names.names
+    return stored
 
 
-def _stored_class_name(names: SafePaths, made: DatasetPlan, label: int) -> str:
+def _stored_class_name(names: SafePaths, plan: DatasetPlan, label: int) -> str:
     """The name of the folder in which photos of a class are stored."""
-    folders = next(photo.folders for photo in made.photos if photo.label == label)
-    ends = (end for end, name in enumerate(folders, 1) if name == made.folders[label])
+    folders = next(photo.folders for photo in plan.photos if photo.label == label)
+    ends = (end for end, name in enumerate(folders, 1) if name == plan.folders[label])
     return names.folder(folders[: next(ends, len(folders))]).name
 
 

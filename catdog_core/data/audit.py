@@ -128,35 +128,35 @@ def audit_dataset(
     seen = photo_scan.scan_photos(
         dataset.root, names + left_out, datasets_folder() / dataset.id, progress
     )
-    found = seen[: len(names)]
-    told: list[Finding] = []
-    for item, look in zip(items, found, strict=True):
-        told += _photo_findings(item.file, look)
-    for file, look in zip(left_out, seen[len(names) :], strict=True):
-        if isinstance(look, UnusablePhoto):  # else it was mended since the folder was opened
-            told += _photo_findings(file, look)
-    exact = photo_scan.group_exact_copies(found)
-    told += [_duplicate_finding([items[i] for i in group], near=False) for group in exact]
-    whole = {tuple(group) for group in exact}
-    told += [
+    photos = seen[: len(names)]
+    findings: list[Finding] = []
+    for item, photo in zip(items, photos, strict=True):
+        findings += _photo_findings(item.file, photo)
+    for file, photo in zip(left_out, seen[len(names) :], strict=True):
+        if isinstance(photo, UnusablePhoto):  # else it was mended since the folder was opened
+            findings += _photo_findings(file, photo)
+    exact = photo_scan.group_exact_copies(photos)
+    findings += [_duplicate_finding([items[i] for i in group], near=False) for group in exact]
+    exact_groups = {tuple(group) for group in exact}
+    findings += [
         _duplicate_finding([items[i] for i in group], near=True)
-        for group in photo_scan.group_similar_photos(found)
-        if tuple(group) not in whole
+        for group in photo_scan.group_similar_photos(photos)
+        if tuple(group) not in exact_groups
     ]
-    told += _imbalance_findings(dataset)
-    told = [finding for finding in told if not _is_dismissed(dataset, finding)]
-    return sorted(told, key=lambda finding: (FINDING_KINDS.index(finding.kind), finding.files))
+    findings += _imbalance_findings(dataset)
+    findings = [finding for finding in findings if not _is_dismissed(dataset, finding)]
+    return sorted(findings, key=lambda finding: (FINDING_KINDS.index(finding.kind), finding.files))
 
 
-def _photo_findings(file: str, look: PhotoInfo | UnusablePhoto) -> Iterator[Finding]:
+def _photo_findings(file: str, photo: PhotoInfo | UnusablePhoto) -> Iterator[Finding]:
     name = truncate_for_display(file, 120)
-    if isinstance(look, UnusablePhoto):
-        if look.cut_off:
+    if isinstance(photo, UnusablePhoto):
+        if photo.cut_off:
             yield Finding("truncated", (file,), TRUNCATED, {"file": name})
         else:
-            yield Finding("unreadable", (file,), UNREADABLE, {"file": name, "reason": look.error})
+            yield Finding("unreadable", (file,), UNREADABLE, {"file": name, "reason": photo.error})
         return
-    head = look.head
+    head = photo.head
     width, height = head.shown_size
     size = {"file": name, "width": width, "height": height}
     if min(width, height) < TINY_SIDE:
@@ -170,7 +170,7 @@ def _photo_findings(file: str, look: PhotoInfo | UnusablePhoto) -> Iterator[Find
         yield Finding("rotated", (file,), ROTATED, {"file": name})
     if head.mode == "CMYK":
         yield Finding("cmyk", (file,), CMYK, {"file": name})
-    if look.grey:
+    if photo.grey:
         yield Finding("grey", (file,), GREY, {"file": name})
 
 
@@ -203,5 +203,5 @@ def _imbalance_findings(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _is_dismissed(dataset: Dataset, finding: Finding) -> bool:
-    kept = (dataset.kept.get(file, frozenset()) for file in finding.files)
-    return bool(finding.files) and all({"", finding.kind} & kinds for kinds in kept)
+    dismissed_kinds = (dataset.kept.get(file, frozenset()) for file in finding.files)
+    return bool(finding.files) and all({"", finding.kind} & kinds for kinds in dismissed_kinds)

@@ -71,22 +71,22 @@ class Fetch:
             progress=lambda done, total: self.tell(DOWNLOADING, done, total or SIZE),
             stopped=self.stopped,
         ).run()
-        found: Preview | DatasetError
+        preview: Preview | DatasetError
         try:
-            found = archives.inspect_archive(path, path.name)
+            preview = archives.inspect_archive(path, path.name)
         except DatasetError as error:
-            found = error
-        if isinstance(found, DatasetError) or found.counts != self.counts:
+            preview = error
+        if isinstance(preview, DatasetError) or preview.counts != self.counts:
             path.unlink()
             raise DownloadError(
                 "{url} does not hold the {n:,} photos it should ({found}). What came was removed;"
                 " try again, or bring the photos as a zip or a folder.",
                 url=self.url,
                 n=sum(sum(row.values()) for row in self.counts.values()),
-                found=found if isinstance(found, DatasetError) else f"{found.total:,}",
+                found=preview if isinstance(preview, DatasetError) else f"{preview.total:,}",
             )
-        self.looked(found)
-        return path, found
+        self.looked(preview)
+        return path, preview
 
 
 def fetch_cats_vs_dogs(fetch: Fetch) -> Dataset:
@@ -99,11 +99,11 @@ def fetch_cats_vs_dogs(fetch: Fetch) -> Dataset:
     with suppress(CatDogError):
         return datasets.load_dataset(ID)
     path, _ = fetch.zip()
-    made = datasets.register_dataset(
+    dataset = datasets.register_dataset(
         ID, NAME, "download", lambda folder: _unpack_photos(path, folder, fetch.tell)
     )
     path.unlink()
-    return made
+    return dataset
 
 
 def fetch_into_folder(folder: Path, fetch: Fetch) -> Preview:
@@ -119,7 +119,7 @@ def fetch_into_folder(folder: Path, fetch: Fetch) -> Preview:
             " another.",
             folder=folder,
         )
-    path, found = fetch.zip()
+    path, preview = fetch.zip()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with files.temporary_beside(folder.absolute()) as building:
         stored = _unpack_photos(path, building, fetch.tell)
@@ -127,7 +127,7 @@ def fetch_into_folder(folder: Path, fetch: Fetch) -> Preview:
             folder.rmdir()
         os.replace(building / stored.root, folder)
     path.unlink()
-    return found
+    return preview
 
 
 def _unpack_photos(path: Path, folder: Path, tell: PhaseProgress) -> StoredPhotos:

@@ -107,9 +107,9 @@ def display_names(names: Sequence[str], limit: int = 60) -> tuple[list[str], lis
         The displayed names, in order and no two alike; pairs of them whose true names look alike.
     """
     plain = [unicodedata.normalize("NFC", name) for name in names]
-    found = [truncate_for_display(name, limit) for name in plain]
+    displayed = [truncate_for_display(name, limit) for name in plain]
     groups: dict[str, list[int]] = defaultdict(list)
-    for number, name in enumerate(found):
+    for number, name in enumerate(displayed):
         groups[lookalike_key(name)].append(number)
     for name in plain:  # "\u202ecats" is displayed escaped, and still meant
         group = groups[lookalike_key(truncate_for_display(name, limit))]
@@ -123,21 +123,23 @@ def display_names(names: Sequence[str], limit: int = 60) -> tuple[list[str], lis
         cut = len({lookalike_key(plain[number]) for number in group}) == len(group)
         for number in group if cut else group[1:]:
             others = [plain[other] for other in group if other != number]
-            found[number] = (
+            displayed[number] = (
                 _shorten_name(plain[number], others)
                 if cut
                 else _mark_code_points(plain[number], limit)
             )
         pairs += [(group[0], number) for number in group[1:]]
     seen: set[str] = set()
-    for number in sorted(range(len(found)), key=lambda n: _oddness_rank(plain[n])):
-        text, count = found[number], 1
+    for number in sorted(range(len(displayed)), key=lambda n: _oddness_rank(plain[n])):
+        text, count = displayed[number], 1
         while lookalike_key(text) in seen:
             count += 1
-            text = f"{found[number]} ({count})"
+            text = f"{displayed[number]} ({count})"
         seen.add(lookalike_key(text))
-        found[number] = text
-    return found, [(found[first], found[second]) for first, second in dict.fromkeys(pairs)]
+        displayed[number] = text
+    return displayed, [
+        (displayed[first], displayed[second]) for first, second in dict.fromkeys(pairs)
+    ]
 
 
 def _oddness_rank(name: str) -> tuple[int, str]:

@@ -29,17 +29,17 @@ _END_BYTES = 4096  # bytes at the end of a photo in which photos of one size dif
 
 
 def fingerprint_content(
-    photos: Sequence[tuple[str, int, str]], classes: Sequence[str], found: Sequence[str]
+    photos: Sequence[tuple[str, int, str]], classes: Sequence[str], digests: Sequence[str]
 ) -> str:
     """Name the content of a dataset: other photos, labels, classes or split, another name.
 
     Args:
         photos: (file, label, split) of each, sorted by file.
         classes: class names in label order.
-        found: the photos' digests.
+        digests: the photos' digests.
     """
     total = hashlib.blake2b(_encode_name("\0".join(classes)), digest_size=20)
-    for (file, label, split), digest in zip(photos, found, strict=True):
+    for (file, label, split), digest in zip(photos, digests, strict=True):
         total.update(_encode_name(f"{file}\0{label}\0{split}\0{digest}\0"))
     return total.hexdigest()
 
@@ -57,10 +57,10 @@ def digest_files(root: Path, names: Sequence[str], known: KnownDigests) -> list[
         return _digest_if_changed(root / name, known.get(name, _NOTHING))
 
     with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(names, pool.map(look, names), strict=True))
+        digests_by_name = dict(zip(names, pool.map(look, names), strict=True))
     known.clear()
-    known.update(found)
-    return [digest for _, _, digest in found.values()]
+    known.update(digests_by_name)
+    return [digest for _, _, digest in digests_by_name.values()]
 
 
 def find_equal_files(root: Path, photos: Sequence[tuple[str, int]]) -> list[list[str]]:
@@ -75,8 +75,8 @@ def find_equal_files(root: Path, photos: Sequence[tuple[str, int]]) -> list[list
     Returns:
         The groups, as `group_copies` finds them.
     """
-    for look in (lambda name, size: size, lambda name, size: (size, _read_end(root / name, size))):
-        marks = [look(name, size) for name, size in photos]
+    for key in (lambda name, size: size, lambda name, size: (size, _read_end(root / name, size))):
+        marks = [key(name, size) for name, size in photos]
         times = Counter(marks)
         photos = [row for row, mark in zip(photos, marks, strict=True) if times[mark] > 1]
     names = [name for name, _ in photos]
@@ -103,10 +103,10 @@ def digest_file(path: Path) -> str:
         return UNREADABLE
 
 
-def group_copies(names: Sequence[str], found: Sequence[str]) -> list[list[str]]:
+def group_copies(names: Sequence[str], digests: Sequence[str]) -> list[list[str]]:
     """Groups of two or more files with the same digest; empty ones are no copies of a photo."""
     groups: dict[str, list[str]] = defaultdict(list)
-    for name, digest in zip(names, found, strict=True):
+    for name, digest in zip(names, digests, strict=True):
         if digest not in (UNREADABLE, EMPTY):
             groups[digest].append(name)
     return [group for group in groups.values() if len(group) > 1]
@@ -142,11 +142,11 @@ def write_digests(folder: Path, known: KnownDigests) -> None:
 def _digest_if_changed(path: Path, known: tuple[int, int, str]) -> tuple[int, int, str]:
     with suppress(OSError):
         stamp = path.stat()
-        size, changed, found = known
+        size, changed, digest = known
         if (size, changed) != (stamp.st_size, stamp.st_mtime_ns):
-            found = digest_file(path)
-        if found != UNREADABLE:
-            return stamp.st_size, stamp.st_mtime_ns, found
+            digest = digest_file(path)
+        if digest != UNREADABLE:
+            return stamp.st_size, stamp.st_mtime_ns, digest
     return *_NO_FILE, UNREADABLE  # tried again the next time
 
 

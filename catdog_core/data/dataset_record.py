@@ -85,10 +85,10 @@ class Dataset:
 
     @cached_property
     def _of_split(self) -> dict[str, list[Item]]:
-        found: dict[str, list[Item]] = {}
+        items_by_split: dict[str, list[Item]] = {}
         for item in self._items:
-            found.setdefault(item.split, []).append(item)
-        return found
+            items_by_split.setdefault(item.split, []).append(item)
+        return items_by_split
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Photos by split and class name; splits without photos are left out."""
@@ -96,10 +96,10 @@ class Dataset:
 
     @cached_property
     def _counts(self) -> dict[str, dict[str, int]]:
-        found: dict[str, dict[str, int]] = {}
+        counts: dict[str, dict[str, int]] = {}
         for (label, split), count in Counter(row[1:] for row in self.photos).items():
-            found.setdefault(split, dict.fromkeys(self.classes, 0))[self.classes[label]] += count
-        return found
+            counts.setdefault(split, dict.fromkeys(self.classes, 0))[self.classes[label]] += count
+        return counts
 
     def subset(self, count: int, seed: int = 0) -> Dataset:
         """This dataset with `count` training photos only; validation and test stay as they are.
@@ -133,11 +133,11 @@ def apply_edits(dataset: Dataset, changes: Sequence[DatasetEdit]) -> Dataset:
     outcome = edits.replay_edits(list(dataset.photos), dataset.classes, changes)
     note = dataset.note
     if outcome.division:
-        made = outcome.division
+        division = outcome.division
         parts = {
-            "seed": made.seed,
-            "validation_fraction": made.validation_fraction,
-            "test_fraction": made.test_fraction,
+            "seed": division.seed,
+            "validation_fraction": division.validation_fraction,
+            "test_fraction": division.test_fraction,
         }
         note = {**note, "layout": "redivided", "split": parts}
     return replace(

@@ -124,11 +124,11 @@ def open_folder(folder: Path) -> Dataset:
     # The true root, known after the scan, is nearly always the folder given.
     earlier = content_hashes.read_digests(datasets_folder() / folder_dataset_id(folder))
     dataset = scan_folder(folder, known=earlier)
-    with dataset_record.lock_dataset_folder(dataset.id) as place:
-        events = dataset_record.read_edit_history(place)
-        dataset_record.quarantine_record(place)
-        dataset_record.write_dataset_record(place, dataset, events)
-        content_hashes.write_digests(place, earlier)
+    with dataset_record.lock_dataset_folder(dataset.id) as record_folder:
+        events = dataset_record.read_edit_history(record_folder)
+        dataset_record.quarantine_record(record_folder)
+        dataset_record.write_dataset_record(record_folder, dataset, events)
+        content_hashes.write_digests(record_folder, earlier)
     return dataset_record.apply_edits(dataset, edits.active_edits(events))
 
 
@@ -148,10 +148,12 @@ def read_folder(folder: Path, order: Sequence[str] = ()) -> Dataset:
         load_dataset(own)  # tells when the photos are gone
         dataset, events = dataset_record.read_dataset_record(datasets_folder() / own)
     else:
-        place = Path(folder).absolute()
+        absolute_folder = Path(folder).absolute()
         dataset = scan_folder(
-            place,
-            known=content_hashes.read_digests(datasets_folder() / folder_dataset_id(place)),
+            absolute_folder,
+            known=content_hashes.read_digests(
+                datasets_folder() / folder_dataset_id(absolute_folder)
+            ),
         )
         events = dataset_record.read_edit_history(datasets_folder() / dataset.id)
     changes = edits.active_edits(events)
@@ -179,8 +181,8 @@ def list_datasets() -> list[Dataset]:
 
 def list_damaged_datasets() -> list[tuple[str, CatDogError]]:
     """The records that cannot be used, each with the reason."""
-    found = ((folder.name, _try_load(folder)) for folder in _record_folders())
-    return [(name, error) for name, error in found if isinstance(error, CatDogError)]
+    loaded = ((folder.name, _try_load(folder)) for folder in _record_folders())
+    return [(name, error) for name, error in loaded if isinstance(error, CatDogError)]
 
 
 def remove_dataset(dataset_id: str) -> str:
@@ -220,9 +222,9 @@ def _build_dataset(
     folder = datasets_folder() / dataset_id
     try:
         building.mkdir(parents=True)
-        made = fill(building / "photos")
-        if isinstance(made, StoredPhotos):
-            dataset, known = _dataset_from_stored(made), made.known
+        stored = fill(building / "photos")
+        if isinstance(stored, StoredPhotos):
+            dataset, known = _dataset_from_stored(stored), stored.known
         else:
             dataset, known = _dataset_from_folder(building / "photos", name)
         dataset = replace(dataset, id=dataset_id, name=name, root=folder / "photos", source=source)
@@ -240,23 +242,23 @@ def _build_dataset(
     return dataset
 
 
-def _dataset_from_stored(made: StoredPhotos) -> Dataset:
+def _dataset_from_stored(stored: StoredPhotos) -> Dataset:
     """The dataset of photos that were stored by a plan, which is not understood a second time."""
     inner = [
-        (PurePosixPath(file).relative_to(made.root).as_posix(), label, split)
-        for file, label, split in made.photos
+        (PurePosixPath(file).relative_to(stored.root).as_posix(), label, split)
+        for file, label, split in stored.photos
     ]
-    digests = [made.known[file][2] for file, _, _ in made.photos]
+    digests = [stored.known[file][2] for file, _, _ in stored.photos]
     return Dataset(
         id="",
         name="",
         root=Path(),
-        classes=made.plan.classes,
+        classes=stored.plan.classes,
         source="",
-        fingerprint=content_hashes.fingerprint_content(inner, made.classes, digests),
-        note=made.plan.note(),
-        photos=tuple(made.photos),
-        names=made.names,
+        fingerprint=content_hashes.fingerprint_content(inner, stored.classes, digests),
+        note=stored.plan.note(),
+        photos=tuple(stored.photos),
+        names=stored.names,
     )
 
 
@@ -264,13 +266,13 @@ def _dataset_from_folder(folder: Path, name: str) -> tuple[Dataset, content_hash
     """The dataset of a folder of the lab's own making, with files named from that folder."""
     known: content_hashes.KnownDigests = {}
     try:
-        found = scan_folder(folder, known=known)
+        dataset = scan_folder(folder, known=known)
     except DatasetError as error:  # it names the folder as it is here, not as the user knows it
         params = {k: name if str(v) == "photos" else v for k, v in error.params.items()}
         raise DatasetError(error.message, **params) from error
-    inside = found.root.relative_to(folder.resolve())
-    photos = tuple(((inside / f).as_posix(), label, part) for f, label, part in found.photos)
-    return replace(found, photos=photos), {(inside / f).as_posix(): known[f] for f in known}
+    inside = dataset.root.relative_to(folder.resolve())
+    photos = tuple(((inside / f).as_posix(), label, part) for f, label, part in dataset.photos)
+    return replace(dataset, photos=photos), {(inside / f).as_posix(): known[f] for f in known}
 
 
 def _record_folders() -> list[Path]:
@@ -298,9 +300,9 @@ def _try_load(folder: Path) -> Dataset | CatDogError:
 
 def workspace_dataset_id(folder: Path) -> str | None:
     """The dataset whose record or photos a folder of the workspace holds."""
-    place = Path(folder).resolve()
-    for path in (place, place.parent):
-        inside = path == place or place.name == "photos"
+    resolved = Path(folder).resolve()
+    for path in (resolved, resolved.parent):
+        inside = path == resolved or resolved.name == "photos"
         if (
             path.parent == datasets_folder().resolve()
             and inside

@@ -53,9 +53,9 @@ def downloads_folder() -> Path:
 class _BrokenError(Exception):
     """A connection that ended before its time; `told` is what to say when it is the last one."""
 
-    def __init__(self, told: DownloadError) -> None:
-        super().__init__(str(told))
-        self.told = told
+    def __init__(self, download_error: DownloadError) -> None:
+        super().__init__(str(download_error))
+        self.told = download_error
 
 
 @dataclass
@@ -158,17 +158,17 @@ class Download:
                 self._take(cast(HTTPResponse, response), have, known)
         except HTTPError as error:
             error.close()
-            told = http_errors.status_error(self.url, error.code)
+            download_error = http_errors.status_error(self.url, error.code)
             if error.code == 416:  # more is here than there: not the file it was
                 self._forget()
             elif error.code not in _TOO_BUSY:
-                raise told from error
-            raise _BrokenError(told) from error
+                raise download_error from error
+            raise _BrokenError(download_error) from error
         except (OSError, HTTPException) as error:
-            told = http_errors.connection_error(self.url, error)
+            download_error = http_errors.connection_error(self.url, error)
             if not self._news and not http_errors.is_transient_error(error):
-                raise told from error
-            raise _BrokenError(told) from error
+                raise download_error from error
+            raise _BrokenError(download_error) from error
 
     def _known(self) -> dict[str, Any]:
         """What is known of the part that is here; nothing where it cannot be gone on with."""
@@ -239,8 +239,8 @@ class Download:
         """Compare the whole with the checksum the server gave for it, where it gave one."""
         expected = files.read_json(self._record).get("md5")
         with open(self._part, "rb") as file:
-            found = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False))
-        if expected and found.hexdigest() != expected:
+            checksum = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False))
+        if expected and checksum.hexdigest() != expected:
             self._forget()
             raise DownloadError(
                 "{url} was damaged on its way: its checksum is not the one the server gives. Try"
@@ -262,21 +262,21 @@ def _version_mark(response: HTTPResponse) -> str:
 
 def _md5(response: HTTPResponse) -> str | None:
     """The checksum Google's storage sends along, as hexadecimal digits."""
-    told = ",".join(response.headers.get_all("x-goog-hash") or [])
-    found = re.search(r"md5=([A-Za-z0-9+/]{22}==)", told)
-    return base64.b64decode(found[1]).hex() if found else None
+    header = ",".join(response.headers.get_all("x-goog-hash") or [])
+    match = re.search(r"md5=([A-Za-z0-9+/]{22}==)", header)
+    return base64.b64decode(match[1]).hex() if match else None
 
 
 def _content_length(response: HTTPResponse) -> int:
     """Bytes of the whole, 0 where the server doesn't say them in up to 15 digits."""
-    told = (response.headers.get("Content-Length") or "").strip()
-    return int(told) if re.fullmatch(r"[0-9]{1,15}", told) else 0
+    header = (response.headers.get("Content-Length") or "").strip()
+    return int(header) if re.fullmatch(r"[0-9]{1,15}", header) else 0
 
 
 def _content_range(response: HTTPResponse) -> tuple[int, int]:
     """First byte and length of the whole, of an answer that is a part; (-1, 0) if it says none."""
-    told = re.fullmatch(
+    match = re.fullmatch(
         r"bytes ([0-9]{1,15})-[0-9]{1,15}/([0-9]{1,15})",
         response.headers.get("Content-Range") or "",
     )
-    return (int(told[1]), int(told[2])) if told else (-1, 0)
+    return (int(match[1]), int(match[2])) if match else (-1, 0)

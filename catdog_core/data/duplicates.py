@@ -61,31 +61,33 @@ def find_duplicate_groups(
     """
     parents = np.arange(len(thumbs))
     for group in known:
-        for place in group[1:]:
-            _join_groups(parents, group[0], place)
-    places = np.nonzero(thumbs.reshape(len(thumbs), -1).std(axis=1) >= _FLAT)[0]
-    pictures = thumbs[places].astype(np.float32)
+        for index in group[1:]:
+            _join_groups(parents, group[0], index)
+    indices = np.nonzero(thumbs.reshape(len(thumbs), -1).std(axis=1) >= _FLAT)[0]
+    pictures = thumbs[indices].astype(np.float32)
     mirrored = np.ascontiguousarray(pictures[:, :, ::-1])
     straight, own = _perceptual_hashes(pictures), _unit_rows(pictures)
-    rows = max(1, _CELLS // max(1, len(places)))
+    rows = max(1, _CELLS // max(1, len(indices)))
     turned = (_perceptual_hashes(mirrored), _unit_rows(mirrored), MIN_MIRRORED_CORRELATION)
     for others, theirs, least in ((straight, own, MIN_CORRELATION), turned):
-        for start in range(0, len(places), rows):
+        for start in range(0, len(indices), rows):
             part = straight[start : start + rows, None] ^ others[None, start:]
             pairs = np.argwhere(np.bitwise_count(part) <= MAX_HASH_BITS) + start
             for first, second in _correlated_pairs(
                 pairs[pairs[:, 0] < pairs[:, 1]], own, theirs, least
             ):
-                _join_groups(parents, int(places[first]), int(places[second]))
-    found: dict[int, list[int]] = {}
-    for place in range(len(thumbs)):
-        found.setdefault(_group_root(parents, place), []).append(place)
-    return [group for group in found.values() if len(group) > 1]
+                _join_groups(parents, int(indices[first]), int(indices[second]))
+    groups: dict[int, list[int]] = {}
+    for index in range(len(thumbs)):
+        groups.setdefault(_group_root(parents, index), []).append(index)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _perceptual_hashes(pictures: NDArray[np.float32]) -> NDArray[np.uint64]:
-    steps, places = np.arange(8)[:, None], np.arange(THUMB_SIDE)[None]
-    basis = np.cos(np.pi * steps * (2 * places + 1) / (2 * THUMB_SIDE)).astype(np.float32)  # DCT-II
+    steps, positions = np.arange(8)[:, None], np.arange(THUMB_SIDE)[None]
+    basis = np.cos(np.pi * steps * (2 * positions + 1) / (2 * THUMB_SIDE)).astype(
+        np.float32
+    )  # DCT-II
     waves = (basis @ pictures @ basis.T).reshape(len(pictures), 64)
     bits = waves > np.median(waves[:, 1:], axis=1, keepdims=True)
     bits[:, 0] = False  # the mean brightness is no mark of a picture
@@ -103,12 +105,12 @@ def _correlated_pairs(
     pairs: NDArray[Any], own: NDArray[np.float32], theirs: NDArray[np.float32], least: float
 ) -> NDArray[Any]:
     """Those of the pairs, (P, 2), whose pixels correlate by `least` or more."""
-    kept = [np.empty((0, 2), pairs.dtype)]
+    matches = [np.empty((0, 2), pairs.dtype)]
     for start in range(0, len(pairs), _CHECKED):
         part = pairs[start : start + _CHECKED]
         agree = np.einsum("ij,ij->i", own[part[:, 0]], theirs[part[:, 1]])
-        kept.append(part[agree >= least])
-    return np.concatenate(kept)
+        matches.append(part[agree >= least])
+    return np.concatenate(matches)
 
 
 def _join_groups(parents: NDArray[Any], first: int, second: int) -> None:
@@ -116,8 +118,8 @@ def _join_groups(parents: NDArray[Any], first: int, second: int) -> None:
     parents[max(a, b)] = min(a, b)
 
 
-def _group_root(parents: NDArray[Any], place: int) -> int:
-    while parents[place] != place:
-        parents[place] = parents[parents[place]]
-        place = int(parents[place])
-    return place
+def _group_root(parents: NDArray[Any], index: int) -> int:
+    while parents[index] != index:
+        parents[index] = parents[parents[index]]
+        index = int(parents[index])
+    return index

@@ -28,11 +28,11 @@ def edit_photos(dataset_id: str, chosen: Sequence[PhotoEdit]) -> Dataset:
     dataset_record.load_dataset(dataset_id)
     with dataset_record.lock_dataset_folder(dataset_id) as folder:
         content, events = dataset_record.read_dataset_record(folder)
-        made = DatasetEdit(time.time(), "", choices=tuple(chosen))
-        found = dataset_record.apply_edits(content, (*edits.active_edits(events), made))
-        after = edits.renumber_labels(found.photos, found.classes, content.classes)
+        edit = DatasetEdit(time.time(), "", choices=tuple(chosen))
+        dataset = dataset_record.apply_edits(content, (*edits.active_edits(events), edit))
+        after = edits.renumber_labels(dataset.photos, dataset.classes, content.classes)
         edits.refuse_unusable_edits(chosen, list(content.photos), after, content.classes)
-        return _append_edit(folder, content, events, made)
+        return _append_edit(folder, content, events, edit)
 
 
 def order_classes(dataset_id: str, names: Sequence[str]) -> Dataset:
@@ -83,11 +83,11 @@ def resplit(
     """
     now = dataset_record.load_dataset(dataset_id)
     listed = [file for file, _, _ in now.photos]
-    found = photo_scan.scan_photos(
+    scanned_photos = photo_scan.scan_photos(
         now.root, listed, dataset_record.datasets_folder() / dataset_id, progress
     )
     together = tuple(
-        tuple(listed[i] for i in group) for group in photo_scan.group_similar_photos(found)
+        tuple(listed[i] for i in group) for group in photo_scan.group_similar_photos(scanned_photos)
     )
     values = edits.Division(seed, validation_fraction, test_fraction, together)
     with dataset_record.lock_dataset_folder(dataset_id) as folder:
@@ -95,8 +95,8 @@ def resplit(
         if test_fraction:
             refuse_second_test(content.photos)
         edits.refuse_division(content.photos, now.photos, now.classes, values)
-        made = DatasetEdit(time.time(), "", division=values)
-        return _append_edit(folder, content, events, made)
+        edit = DatasetEdit(time.time(), "", division=values)
+        return _append_edit(folder, content, events, edit)
 
 
 def undo_last_edit(dataset_id: str) -> Dataset:
@@ -111,10 +111,10 @@ def undo_last_edit(dataset_id: str) -> Dataset:
                 "Nothing was changed in '{name}'. Expected a change to take back.",
                 name=content.name,
             )
-        found = dataset_record.apply_edits(content, left)
-        event = {"at": time.time(), "fingerprint": found.fingerprint, "undo": True}
+        dataset = dataset_record.apply_edits(content, left)
+        event = {"at": time.time(), "fingerprint": dataset.fingerprint, "undo": True}
         dataset_record.write_dataset_record(folder, content, [*events, event])
-    return found
+    return dataset
 
 
 def load_dataset_as_of(dataset_id: str, fingerprint: str) -> Dataset:
@@ -149,15 +149,15 @@ def refuse_second_test(photos: Sequence[tuple[str, int, str]]) -> None:
 
 
 def _append_edit(
-    folder: Path, content: Dataset, events: dataset_record.Events, made: DatasetEdit
+    folder: Path, content: Dataset, events: dataset_record.Events, edit: DatasetEdit
 ) -> Dataset:
     """Add a change to a record; the dataset after it."""
     access.check_permission("change data")
     before = edits.active_edits(events)
-    fingerprint = dataset_record.apply_edits(content, (*before, made)).fingerprint
-    made = replace(made, fingerprint=fingerprint)
-    dataset_record.write_dataset_record(folder, content, [*events, made.event()])
-    return dataset_record.apply_edits(content, (*before, made))
+    fingerprint = dataset_record.apply_edits(content, (*before, edit)).fingerprint
+    edit = replace(edit, fingerprint=fingerprint)
+    dataset_record.write_dataset_record(folder, content, [*events, edit.event()])
+    return dataset_record.apply_edits(content, (*before, edit))
 
 
 def find_by_fingerprint(fingerprint: str, dataset_id: str = "") -> Dataset | None:

@@ -92,23 +92,23 @@ class EditOutcome:
 
 def active_edits(events: Iterable[dict[str, Any]]) -> tuple[DatasetEdit, ...]:
     """The changes that events leave, the oldest first. Raises KeyError, TypeError, ValueError."""
-    found: list[DatasetEdit] = []
+    changes: list[DatasetEdit] = []
     for event in events:
         if event.get("undo"):
-            found.pop()
+            changes.pop()
             continue
-        made = event.get("division")
-        together = tuple(tuple(group) for group in made["together"]) if made else ()
-        found.append(
+        division = event.get("division")
+        together = tuple(tuple(group) for group in division["together"]) if division else ()
+        changes.append(
             DatasetEdit(
                 float(event["at"]),
                 str(event["fingerprint"]),
                 tuple(PhotoEdit(*map(str, choice)) for choice in event.get("choices", ())),
-                Division(**{**made, "together": together}) if made else None,
+                Division(**{**division, "together": together}) if division else None,
                 tuple(map(str, event.get("order", ()))),
             )
         )
-    return tuple(found)
+    return tuple(changes)
 
 
 def replay_edits(
@@ -116,17 +116,17 @@ def replay_edits(
 ) -> EditOutcome:
     """What changes make of a dataset as its folders say. Files that are gone are passed over."""
     now = {file: (label, split) for file, label, split in photos}
-    laid, given = dict(now), {file for file, _, split in photos if split == "test"}
-    kept: dict[str, frozenset[str]] = {}
+    laid, test_files = dict(now), {file for file, _, split in photos if split == "test"}
+    dismissed: dict[str, frozenset[str]] = {}
     last, order = None, tuple(classes)
     for change in changes:
         for choice in change.choices:
             if choice.file in laid:
-                _apply_edit(choice, classes, now, laid, kept)
+                _apply_edit(choice, classes, now, laid, dismissed)
         if change.division:
             last = change.division
             with suppress(DatasetError):  # the folder has lost photos since: they stay as they are
-                for file, side in _split_sides(now, given, classes, last).items():
+                for file, side in _split_sides(now, test_files, classes, last).items():
                     now[file] = (now[file][0], side)
                     laid[file] = (laid[file][0], side)
         if change.order:  # classes may have come and gone since
@@ -134,7 +134,7 @@ def replay_edits(
             order = (*stayed, *(name for name in classes if name not in stayed))
     rows = [(file, label, split) for file, (label, split) in sorted(now.items())]
     excluded = tuple(sorted(file for file in laid if file not in now))
-    return EditOutcome(renumber_labels(rows, classes, order), order, excluded, kept, last)
+    return EditOutcome(renumber_labels(rows, classes, order), order, excluded, dismissed, last)
 
 
 def renumber_labels(
@@ -218,8 +218,8 @@ def refuse_division(
     values: Division,
 ) -> None:
     """Raise DatasetError when photos `now` cannot be divided so; `before` are those as they lie."""
-    given = {file for file, _, split in before if split == "test"}
-    _split_sides({file: (label, split) for file, label, split in now}, given, classes, values)
+    test_files = {file for file, _, split in before if split == "test"}
+    _split_sides({file: (label, split) for file, label, split in now}, test_files, classes, values)
 
 
 def _digest_json(value: list[Any]) -> str:
@@ -231,7 +231,7 @@ def _apply_edit(
     classes: Sequence[str],
     now: dict[str, tuple[int, str]],
     laid: dict[str, tuple[int, str]],
-    kept: dict[str, frozenset[str]],
+    dismissed: dict[str, frozenset[str]],
 ) -> None:
     file = choice.file
     label, split = now.get(file, laid[file])
@@ -243,16 +243,16 @@ def _apply_edit(
         now[file] = (classes.index(choice.to), split)
     elif choice.action == "restore":
         now[file] = laid[file]
-        kept.pop(file, None)
+        dismissed.pop(file, None)
     elif choice.action == "keep":
-        kept[file] = kept.get(file, frozenset()) | {choice.to}
+        dismissed[file] = dismissed.get(file, frozenset()) | {choice.to}
 
 
 def _split_sides(
-    now: dict[str, tuple[int, str]], given: set[str], classes: Sequence[str], values: Division
+    now: dict[str, tuple[int, str]], test_files: set[str], classes: Sequence[str], values: Division
 ) -> dict[str, str]:
     """Sides by file; photos that lie in a test folder of the user's stay there."""
-    rows = [(f, label, "test" if f in given else "train") for f, (label, _) in now.items()]
+    rows = [(f, label, "test" if f in test_files else "train") for f, (label, _) in now.items()]
     divided = splits.stratified_split(
         rows,
         classes,

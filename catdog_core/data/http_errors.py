@@ -177,14 +177,14 @@ def _root_cause(error: Exception) -> Exception:
 
 
 def _describe_cause(cause: Exception) -> str:
-    told = getattr(cause, "verify_message", "") or getattr(cause, "strerror", None) or str(cause)
-    return files.truncate_for_display(" ".join(str(told).split()) or type(cause).__name__, 120)
+    text = getattr(cause, "verify_message", "") or getattr(cause, "strerror", None) or str(cause)
+    return files.truncate_for_display(" ".join(str(text).split()) or type(cause).__name__, 120)
 
 
 def _proxy_for(url: str) -> str:
     """The proxy on the way to an address, without its password; empty where there is none."""
     parts = urlsplit(url)
-    found = urllib.request.getproxies().get(parts.scheme, "")
-    if not found or urllib.request.proxy_bypass(parts.hostname or ""):
+    proxy = urllib.request.getproxies().get(parts.scheme, "")
+    if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
         return ""
-    return files.truncate_for_display(found.rsplit("@", 1)[-1].removeprefix("http://").rstrip("/"))
+    return files.truncate_for_display(proxy.rsplit("@", 1)[-1].removeprefix("http://").rstrip("/"))

@@ -62,18 +62,18 @@ def import_url(
     def unpacking(done: int, total: int) -> None:
         tell(UNPACKING, done, total)
 
-    with _download_source(address, tell, stopped, is_allowed) as (found, name):
-        if isinstance(found, Path):
-            return import_archive(found, name, unpacking)
-        return import_entries(found, name, "url", unpacking)
+    with _download_source(address, tell, stopped, is_allowed) as (source, name):
+        if isinstance(source, Path):
+            return import_archive(source, name, unpacking)
+        return import_entries(source, name, "url", unpacking)
 
 
 def preview_url(address: str, tell: PhaseProgress) -> Preview:
     """Tell what `import_url` would make a dataset of; what is downloaded for that goes again."""
-    with _download_source(address, tell) as (found, name):
-        if isinstance(found, Path):
-            return archives.inspect_archive(found, name)
-        return preview.preview_plan(archives.plan_entries(found, name), name)
+    with _download_source(address, tell) as (source, name):
+        if isinstance(source, Path):
+            return archives.inspect_archive(source, name)
+        return preview.preview_plan(archives.plan_entries(source, name), name)
 
 
 @contextmanager
@@ -90,8 +90,8 @@ def _download_source(
         tell(DOWNLOADING, done, total)
 
     with files.temporary_beside(datasets.datasets_folder() / "url") as folder:
-        found = url_import.download_url(address, folder, downloading, stopped, is_allowed)
-        yield found, url_import.url_file_name(url_import.normalize_url(address))
+        source = url_import.download_url(address, folder, downloading, stopped, is_allowed)
+        yield source, url_import.url_file_name(url_import.normalize_url(address))
 
 
 def preview_photos(photos: PhotosByClass, name: str) -> Preview:

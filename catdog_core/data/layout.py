@@ -118,21 +118,21 @@ class DatasetPlan:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Photos by split and displayed class; splits without photos are left out."""
-        found: dict[str, dict[str, int]] = {}
+        counts: dict[str, dict[str, int]] = {}
         for (label, split), count in Counter((p.label, p.split) for p in self.photos).items():
-            found.setdefault(split, dict.fromkeys(self.classes, 0))[self.classes[label]] += count
-        return {split: found[split] for split in SPLITS if split in found}
+            counts.setdefault(split, dict.fromkeys(self.classes, 0))[self.classes[label]] += count
+        return {split: counts[split] for split in SPLITS if split in counts}
 
     def note(self) -> dict[str, Any]:
         """The note of a `Dataset`."""
-        made: dict[str, Any] = {
+        note: dict[str, Any] = {
             "layout": self.layout,
             "ignored": self.ignored,
             "warnings": self.warnings,
         }
         if self.split is not None:
-            made["split"] = self.split
-        return made
+            note["split"] = self.split
+        return note
 
 
 def read_folder_tree(folder: Path) -> Tree:
@@ -163,11 +163,11 @@ def read_folder_tree(folder: Path) -> Tree:
         ) from error
 
 
-def detect_layout(found: Tree, order: tuple[str, ...] | None = None) -> DatasetPlan:
+def detect_layout(tree: Tree, order: tuple[str, ...] | None = None) -> DatasetPlan:
     """Find wrappers, splits and classes in a tree of true names.
 
     Args:
-        found: the tree.
+        tree: the tree.
         order: class names in label order; by default sorted. They may be some of them.
 
     Returns:
@@ -176,9 +176,9 @@ def detect_layout(found: Tree, order: tuple[str, ...] | None = None) -> DatasetP
     Raises:
         DatasetError: the layout is none that is known, or could mean several things.
     """
-    path, above, root = _unwrap_folder(found.root)
+    path, above, root = _unwrap_folder(tree.root)
     splits = _find_split_folders(root)
-    reading = _ClassAssignment(found, (*path.parts, *above))
+    reading = _ClassAssignment(tree, (*path.parts, *above))
     if splits:
         layout, names = "split", reading.splits(splits, order)
     else:
@@ -186,9 +186,9 @@ def detect_layout(found: Tree, order: tuple[str, ...] | None = None) -> DatasetP
         layout = "seeded"
         names, folders = _order_classes(_sorted_subfolders(root), order)
         reading.classes(folders, names, (), "train", root)
-    title = path.name or found.name
+    title = path.name or tree.name
     shown_names, alike = class_names.display_names(names)
-    _check_classes(title, found, reading, shown_names, names)
+    _check_classes(title, tree, reading, shown_names, names)
     if not any(photo.split == "validation" for photo in reading.photos):
         layout = "train-divided" if splits else "seeded"
     plan = DatasetPlan(path, tuple(shown_names), tuple(names), reading.photos, layout)
@@ -283,8 +283,8 @@ def split_from_name(name: str) -> str | None:
 class _ClassAssignment:
     """Photos as they are assigned to classes, and what is left over."""
 
-    def __init__(self, found: Tree, wrappers: tuple[str, ...]) -> None:
-        self.tree, self.wrappers = found, wrappers
+    def __init__(self, tree: Tree, wrappers: tuple[str, ...]) -> None:
+        self.tree, self.wrappers = tree, wrappers
         self.photos: list[PlannedPhoto] = []
         self.empty: list[File] = []
         self.seen: set[int] = set()  # folders of classes
@@ -316,19 +316,19 @@ class _ClassAssignment:
                     self.spelled.append(("/".join((*above[-1:], spelling)), name))
             for inner, each in folder.walk():
                 self.seen.add(id(each))
-                place = (*self.wrappers, *above, name, *inner)
+                path_parts = (*self.wrappers, *above, name, *inner)
                 for file in each.files:
                     if file.is_photo:
-                        self.take(file, place, label, split)
+                        self.take(file, path_parts, label, split)
 
-    def splits(self, found: dict[str, Folder], order: tuple[str, ...] | None) -> list[str]:
+    def splits(self, split_folders: dict[str, Folder], order: tuple[str, ...] | None) -> list[str]:
         """Assign the photos of split folders; the names of their classes."""
-        above, train = _inside_split(found["train"], "train")
+        above, train = _inside_split(split_folders["train"], "train")
         names, folders = _order_classes(_sorted_subfolders(train), order)
         keys = [class_names.class_key(folder.name) for folder in folders]
-        for split, top in found.items():
-            above, place = _inside_split(top, split)
-            here = _sorted_subfolders(place)
+        for split, top in split_folders.items():
+            above, parent = _inside_split(top, split)
+            here = _sorted_subfolders(parent)
             known = {class_names.class_key(folder.name): folder for folder in here}
             lacking = any(key not in known for key in keys)
             if here and (lacking or (order is None and len(here) > len(keys))):
@@ -350,7 +350,7 @@ class _ClassAssignment:
                     ),
                 )
             if here:
-                self.classes([known[key] for key in keys], names, above, split, place)
+                self.classes([known[key] for key in keys], names, above, split, parent)
         return names
 
     def account(self, root: Folder, plan: DatasetPlan) -> None:
@@ -380,20 +380,20 @@ class _ClassAssignment:
         plan.warnings += _paths_warning(_STRAY, stray)
 
     def _spellings(self) -> decode_errors.Warnings:
-        told = list(dict.fromkeys(self.spelled))
-        if len(told) <= _SPELLINGS:
+        spellings = list(dict.fromkeys(self.spelled))
+        if len(spellings) <= _SPELLINGS:
             return [
                 (
                     _WRITTEN_OTHERWISE,
                     {"here": truncate_for_display(here), "train": truncate_for_display(name)},
                 )
-                for here, name in told
+                for here, name in spellings
             ]
-        names = ", ".join(here for here, _ in told[:_SPELLINGS])
+        names = ", ".join(here for here, _ in spellings[:_SPELLINGS])
         return [
             (
                 _MANY_WRITTEN_OTHERWISE,
-                {"n": str(len(told)), "names": truncate_for_display(names, 200)},
+                {"n": str(len(spellings)), "names": truncate_for_display(names, 200)},
             )
         ]
 
@@ -420,29 +420,29 @@ def _name_photos(plan: DatasetPlan) -> None:
 
 def _find_split_folders(root: Folder) -> dict[str, Folder]:
     """The folders that stand for splits; none where the folders are classes."""
-    found: dict[str, Folder] = {}
+    split_folders: dict[str, Folder] = {}
     for folder in _sorted_subfolders(root):
         split = _split_of_folder(folder)
         if split is None:
             continue
-        if split in found:
+        if split in split_folders:
             raise DatasetError(
                 "{first} and {second} both stand for {split}. Expected one folder for each split."
                 " Join the two, or rename one.",
-                first=truncate_for_display(found[split].name),
+                first=truncate_for_display(split_folders[split].name),
                 second=truncate_for_display(folder.name),
                 split=split,
             )
-        found[split] = folder
-    if found and "train" not in found:
+        split_folders[split] = folder
+    if split_folders and "train" not in split_folders:
         raise DatasetError(
             "Found the folders {found}, but none for training. Expected train/ beside them. Add it,"
             " or open a folder that holds class folders only.",
-            found=truncate_for_display(", ".join(folder.name for folder in found.values())),
+            found=truncate_for_display(", ".join(folder.name for folder in split_folders.values())),
         )
-    if found:
-        _refuse_odd_sibling(root, found)
-    return found
+    if split_folders:
+        _refuse_odd_sibling(root, split_folders)
+    return split_folders
 
 
 def _refuse_odd_sibling(root: Folder, splits: dict[str, Folder]) -> None:
@@ -491,7 +491,7 @@ def _refuse_unnamed_splits(root: Folder) -> None:
 
 
 def _check_classes(
-    title: str, found: Tree, reading: _ClassAssignment, names: Sequence[str], true: Sequence[str]
+    title: str, tree: Tree, reading: _ClassAssignment, names: Sequence[str], true: Sequence[str]
 ) -> None:
     if not names or all(split_from_name(name) for name in true):
         raise DatasetError(
@@ -521,7 +521,7 @@ def _check_classes(
         filled = {photo.label for photo in reading.photos if photo.split == split}
         for label, name in enumerate(names):
             if label not in filled:
-                _refuse_unreadable(found, true[label])
+                _refuse_unreadable(tree, true[label])
                 raise DatasetError(
                     "Class {name} holds no photo in {split}. Expected JPEG, PNG, WebP, BMP, GIF or"
                     " TIFF files. Add some, or remove the folder.",
@@ -530,9 +530,9 @@ def _check_classes(
                 )
 
 
-def _refuse_unreadable(found: Tree, name: str) -> None:
+def _refuse_unreadable(tree: Tree, name: str) -> None:
     """A class without photos whose folder could not be read is no empty class."""
-    for path, reason in found.unreadable:
+    for path, reason in tree.unreadable:
         if name in path.parts:
             raise DatasetError(
                 "{folder} cannot be read: {reason}. Check its permissions and that its disk is"
@@ -546,16 +546,16 @@ def _order_classes(
     folders: Sequence[Folder], order: tuple[str, ...] | None
 ) -> tuple[list[str], list[Folder]]:
     """The names of classes in label order, and their folders."""
-    found = sorted(folders, key=lambda each: unicodedata.normalize("NFC", each.name))
+    sorted_folders = sorted(folders, key=lambda each: unicodedata.normalize("NFC", each.name))
     if order is None:
-        return [folder.name for folder in found], found
-    known = {class_names.class_key(folder.name): folder for folder in found}
+        return [folder.name for folder in sorted_folders], sorted_folders
+    known = {class_names.class_key(folder.name): folder for folder in sorted_folders}
     missing = sorted(name for name in set(order) if class_names.class_key(name) not in known)
     if missing:
         raise DatasetError(
             "There is no folder for class {names}. Expected some of: {found}.",
             names=truncate_for_display(", ".join(missing)),
-            found=truncate_for_display(", ".join(folder.name for folder in found), 200),
+            found=truncate_for_display(", ".join(folder.name for folder in sorted_folders), 200),
         )
     chosen = [known[class_names.class_key(name)] for name in order]
     return [folder.name for folder in chosen], chosen

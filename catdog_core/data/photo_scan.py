@@ -86,42 +86,42 @@ def scan_photos(
         digest = content_hashes.remembered_digest(root / name, stamps.get(name))
         return seen.get(digest) or _scan_photo(root / name, seen)
 
-    found: list[PhotoInfo | UnusablePhoto] = []
+    photos: list[PhotoInfo | UnusablePhoto] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         for start in range(0, len(names), _AHEAD):
             for result in pool.map(one, names[start : start + _AHEAD]):
-                found.append(result)
-                if progress and (len(found) % 25 == 0 or len(found) == len(names)):
-                    progress(len(found), len(names))
-    looks = {look.digest: look for look in found if isinstance(look, PhotoInfo)}
-    if not looks.keys() <= seen.keys():
-        save_photo_infos(folder, looks)
-    return found
+                photos.append(result)
+                if progress and (len(photos) % 25 == 0 or len(photos) == len(names)):
+                    progress(len(photos), len(names))
+    photo_infos = {photo.digest: photo for photo in photos if isinstance(photo, PhotoInfo)}
+    if not photo_infos.keys() <= seen.keys():
+        save_photo_infos(folder, photo_infos)
+    return photos
 
 
-def save_photo_infos(folder: Path, looks: dict[str, PhotoInfo]) -> None:
+def save_photo_infos(folder: Path, photo_infos: dict[str, PhotoInfo]) -> None:
     """Keep looks, by digest, beside a dataset's record, if there is one."""
     if (folder / "dataset.json").is_file():
         with suppress(CatDogError):  # a full disk costs the cache, not the answer
-            _write_photo_infos(folder, looks)
+            _write_photo_infos(folder, photo_infos)
 
 
-def group_exact_copies(found: Sequence[PhotoInfo | UnusablePhoto]) -> list[list[int]]:
+def group_exact_copies(photos: Sequence[PhotoInfo | UnusablePhoto]) -> list[list[int]]:
     """Groups of positions of two or more whose files are the same, byte by byte."""
-    places: dict[str, list[int]] = defaultdict(list)
-    for place, look in enumerate(found):
-        if isinstance(look, PhotoInfo):
-            places[look.digest].append(place)
-    return [group for group in places.values() if len(group) > 1]
+    indices: dict[str, list[int]] = defaultdict(list)
+    for index, photo in enumerate(photos):
+        if isinstance(photo, PhotoInfo):
+            indices[photo.digest].append(index)
+    return [group for group in indices.values() if len(group) > 1]
 
 
-def group_similar_photos(found: Sequence[PhotoInfo | UnusablePhoto]) -> list[list[int]]:
+def group_similar_photos(photos: Sequence[PhotoInfo | UnusablePhoto]) -> list[list[int]]:
     """Group the positions of photos that show the same picture, `group_exact_copies` among them."""
-    if not found:
+    if not photos:
         return []
     blank = np.zeros((duplicates.THUMB_SIDE, duplicates.THUMB_SIDE), np.uint8)  # is like no other
-    thumbs = [look.thumb if isinstance(look, PhotoInfo) else blank for look in found]
-    return duplicates.find_duplicate_groups(np.stack(thumbs), group_exact_copies(found))
+    thumbs = [photo.thumb if isinstance(photo, PhotoInfo) else blank for photo in photos]
+    return duplicates.find_duplicate_groups(np.stack(thumbs), group_exact_copies(photos))
 
 
 def _scan_photo(path: Path, seen: dict[str, PhotoInfo]) -> PhotoInfo | UnusablePhoto:
@@ -155,7 +155,7 @@ def load_photo_infos(folder: Path) -> dict[str, PhotoInfo]:
     with suppress(OSError, ValueError, EOFError):
         rows = np.load(folder / "looks-2.npy", allow_pickle=False)
         if rows.dtype == _ROW:
-            return {look.digest: look for look in map(_from_row, rows)}
+            return {info.digest: info for info in map(_from_row, rows)}
     return {}
 
 
@@ -165,8 +165,8 @@ def _from_row(row: Any) -> PhotoInfo:
     return PhotoInfo(row["digest"].decode(), head, bool(row["grey"]), row["thumb"])
 
 
-def _write_photo_infos(folder: Path, looks: dict[str, PhotoInfo]) -> None:
-    rows: NDArray[Any] = np.array([_to_row(look) for look in looks.values()], _ROW)
+def _write_photo_infos(folder: Path, photo_infos: dict[str, PhotoInfo]) -> None:
+    rows: NDArray[Any] = np.array([_to_row(info) for info in photo_infos.values()], _ROW)
     buffer = BytesIO()
     np.save(buffer, rows, allow_pickle=False)
     files.write_bytes(folder / "looks-2.npy", buffer.getvalue())
@@ -174,7 +174,7 @@ def _write_photo_infos(folder: Path, looks: dict[str, PhotoInfo]) -> None:
     (folder / "looks-1.npy").unlink(missing_ok=True)
 
 
-def _to_row(look: PhotoInfo) -> tuple[Any, ...]:
-    head = look.head
+def _to_row(info: PhotoInfo) -> tuple[Any, ...]:
+    head = info.head
     size = (head.width, head.height, head.orientation)
-    return (look.digest.encode(), head.kind, head.mode, *size, look.grey, look.thumb)
+    return (info.digest.encode(), head.kind, head.mode, *size, info.grey, info.thumb)

@@ -54,17 +54,17 @@ class Preview:
     def sentences(self) -> list[tuple[str, dict[str, Any]]]:
         """What was understood, as messages of the catalogue with their values."""
         classes = next(iter(self.counts.values()))
-        found: list[tuple[str, dict[str, Any]]] = [
+        messages: list[tuple[str, dict[str, Any]]] = [
             (N_("{n:,} photos in {k} classes."), {"n": self.total, "k": len(classes)})
         ]
         if self.wrapper:
-            found.append(
+            messages.append(
                 (N_("The folder {wrapper} around them is skipped."), {"wrapper": self.wrapper})
             )
-        found.append((LAYOUT_MESSAGES[self.layout], {}))
+        messages.append((LAYOUT_MESSAGES[self.layout], {}))
         if self.ignored:
-            found.append((N_("{n:,} other files are left out."), {"n": self.ignored}))
-        return found + self.warnings
+            messages.append((N_("{n:,} other files are left out."), {"n": self.ignored}))
+        return messages + self.warnings
 
 
 def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview:
@@ -88,10 +88,10 @@ def preview_plan(plan: DatasetPlan, name: str, size: int | None = -1) -> Preview
 
 def preview_folder(folder: Path) -> Preview:
     """Understand a folder of photos. Raises DatasetError: it is no dataset."""
-    found = layout.read_folder_tree(folder)
-    plan = layout.detect_layout(found)
+    tree = layout.read_folder_tree(folder)
+    plan = layout.detect_layout(tree)
     if plan.layout != "split":
         files_ = [(photo.name, photo.file.size) for photo in plan.photos]
         same = content_hashes.find_equal_files(folder.resolve() / plan.root, files_)
         plan = layout.split_plan(plan, same, DEFAULT_SEED, DEFAULT_VALIDATION_FRACTION)
-    return preview_plan(plan, files.truncate_for_display(plan.root.name or found.name, 60), None)
+    return preview_plan(plan, files.truncate_for_display(plan.root.name or tree.name, 60), None)

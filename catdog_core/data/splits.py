@@ -51,8 +51,8 @@ def stratified_split(
     units = _seeded_units(pool, names, together, seed, needed=len(parts) + 1)
     sides = dict.fromkeys(pool, "train")
     for label in range(len(names)):
-        mine = [unit for unit in units if pool[unit[0]] == label]
-        _assign_sides(mine, parts, {file for file in pool if pool[file] == label}, sides)
+        class_units = [unit for unit in units if pool[unit[0]] == label]
+        _assign_sides(class_units, parts, {file for file in pool if pool[file] == label}, sides)
     return [(file, label, sides.get(file, split)) for file, label, split in photos]
 
 
@@ -73,22 +73,22 @@ def nested_subset(photos: PhotoRows, count: int, seed: int, classes: int) -> set
     Raises:
         DatasetError: there are fewer than `count` training photos, or `count` is below `classes`.
     """
-    found: list[tuple[float, int, str]] = []
+    candidates: list[tuple[float, int, str]] = []
     for label in range(classes):
         files = [file for file, number, split in photos if (number, split) == (label, "train")]
         files.sort(key=lambda file: _seeded_rank(f"subset {seed}", file))
         # Evenly spread over the line from 0 to 1, the first of each class before all others.
-        places = [(i + 0.5) / len(files) if i else 0.0 for i in range(len(files))]
-        found += zip(places, [label] * len(files), files, strict=True)
-    if not classes <= count <= len(found):
+        positions = [(i + 0.5) / len(files) if i else 0.0 for i in range(len(files))]
+        candidates += zip(positions, [label] * len(files), files, strict=True)
+    if not classes <= count <= len(candidates):
         raise DatasetError(
             "{count} training photos were asked for. Expected from {least} to {most}, which is all"
             " there are.",
             count=count,
             least=classes,
-            most=len(found),
+            most=len(candidates),
         )
-    return {file for _, _, file in sorted(found)[:count]}
+    return {file for _, _, file in sorted(candidates)[:count]}
 
 
 def _seeded_units(

@@ -83,8 +83,8 @@ def _draw_photos(
         with files.wrap_os_errors(
             folder
         ):  # first, and by one: of two that fail at once one is quiet
-            for place in sorted({path.parent for path, _, _ in jobs}):
-                place.mkdir(parents=True, exist_ok=True)
+            for subfolder in sorted({path.parent for path, _, _ in jobs}):
+                subfolder.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(2) as pool:
             for done, _ in enumerate(pool.map(make, jobs), start=1):
                 if progress and (done % 20 == 0 or done == len(jobs)):

@@ -181,12 +181,12 @@ class Pet:
             return
         iris = IRISES[rng.integers(len(IRISES))]
         pupil = 0.24 if rng.random() < (0.25 if self.dog else 0.5) else 0.56
-        look = rng.uniform(-0.05, 0.05)
+        gaze_offset = rng.uniform(-0.05, 0.05)
         for x in (-apart, apart):
             pen.oval(x, level, size * 1.2, size * 1.06, (250, 250, 246))
-            pen.oval(x + look, level, size * 0.9, size * 0.94, iris)
-            pen.oval(x + look, level, size * pupil, size * 0.76, _BLACK)
-            pen.oval(x + look + 0.05, level - 0.06, 0.045, 0.045, (255, 255, 255))
+            pen.oval(x + gaze_offset, level, size * 0.9, size * 0.94, iris)
+            pen.oval(x + gaze_offset, level, size * pupil, size * 0.76, _BLACK)
+            pen.oval(x + gaze_offset + 0.05, level - 0.06, 0.045, 0.045, (255, 255, 255))
 
     def _muzzle(self, pen: Pen) -> None:
         rng = self.rng

@@ -119,9 +119,9 @@ def _normalize(text: str) -> str:
 def _score_name(text: str) -> float:
     """How usual a name is: about 1 point for each byte of ordinary text, less than 0 for debris."""
     total, before = 0.0, ""
-    for place, char in enumerate(text):
+    for index, char in enumerate(text):
         if not char.isascii():
-            after = text[place + 1 : place + 2]
+            after = text[index + 1 : index + 2]
             total += _score_char(char, before, after)
         before = char
     return total

@@ -108,59 +108,57 @@ def import_tfds_dataset(
         DatasetError: as `inspect_tfds_dataset`, or it cannot be fetched. What has come so far is
             kept.
     """
-    found = inspect_tfds_dataset(name)
+    info = inspect_tfds_dataset(name)
     tell(PREPARING, 0, 0)
     with locks.hold_path_lock(tfds_folder(), lambda: tell(PREPARING, 0, 0)):
-        made = _fetch_dataset(found, tell)
+        dataset = _fetch_dataset(info, tell)
         files.remove_tree(tfds_folder())
-    return made
+    return dataset
 
 
-def _fetch_dataset(found: TfdsInfo, tell: PhaseProgress) -> Dataset:
+def _fetch_dataset(info: TfdsInfo, tell: PhaseProgress) -> Dataset:
     try:
-        found._builder.download_and_prepare()
+        info._builder.download_and_prepare()
     except Exception as error:  # of many kinds: no network, a checksum, a package it wants
         raise DatasetError(
             "tensorflow_datasets could not fetch '{name}' ({reason}). Check the network and the"
             " disk, then try again.",
-            name=files.truncate_for_display(found.name),
+            name=files.truncate_for_display(info.name),
             reason=_describe_error(error),
         ) from error
     source = _TfdsEntries(
-        replace(found, counts=_split_counts(found._builder))
+        replace(info, counts=_split_counts(info._builder))
     )  # known for sure only now
     return imports.import_entries(
         source,
-        found.name,
+        info.name,
         "tfds",
         lambda done, total: tell(READING, done, total),
-        found.classes,
+        info.classes,
     )
 
 
 class _TfdsEntries:
     """The examples as entries of an archive, one folder a split and class."""
 
-    def __init__(self, found: TfdsInfo) -> None:
-        self._found = found
-        known = [split for split in found.counts if split in SPLITS]
+    def __init__(self, info: TfdsInfo) -> None:
+        self._found = info
+        known = [split for split in info.counts if split in SPLITS]
         # Without a split for training, the lab divides what there is.
-        self._splits = (
-            {s: s for s in known} if "train" in known else dict.fromkeys(found.counts, "")
-        )
+        self._splits = {s: s for s in known} if "train" in known else dict.fromkeys(info.counts, "")
 
     def __iter__(self) -> Iterator[ArchiveEntry]:
-        tfds, found = _import_tfds(), self._found
-        raw = {found._image: tfds.decode.SkipDecoding()}
+        tfds, info = _import_tfds(), self._found
+        raw = {info._image: tfds.decode.SkipDecoding()}
         for split, folder in self._splits.items():
-            rows = found._builder.as_dataset(split=split, decoders=raw, shuffle_files=False)
+            rows = info._builder.as_dataset(split=split, decoders=raw, shuffle_files=False)
             for number, row in enumerate(tfds.as_numpy(rows)):
-                label, data = int(row[found._label]), bytes(row[found._image])
+                label, data = int(row[info._label]), bytes(row[info._image])
                 if label >= 0:  # -1 stands for a test photo whose label is kept secret
                     end = next(
                         (e for magic, e in _SUFFIX_BY_MAGIC.items() if data.startswith(magic)), ""
                     )
-                    path = PurePosixPath(folder, found.classes[label], f"{split}-{number:06d}{end}")
+                    path = PurePosixPath(folder, info.classes[label], f"{split}-{number:06d}{end}")
                     yield ArchiveEntry(
                         path, len(data), False, partial(BytesIO, data), split=folder, label=label
                     )

@@ -45,7 +45,7 @@ def index_records(path: Path) -> list[tuple[int, int]]:
     try:
         with open_regular(path) as file:
             most = limits.current_limits().archive_entries
-            found = list(islice(_iter_frames(file, path), most + 1))
+            records = list(islice(_iter_frames(file, path), most + 1))
     except OSError as error:
         raise DatasetError(
             "{file} cannot be read: {reason}. Check its permissions and that its disk is"
@@ -53,9 +53,9 @@ def index_records(path: Path) -> list[tuple[int, int]]:
             file=truncate_for_display(path.name),
             reason=error.strerror or str(error),
         ) from error
-    if len(found) > most:
-        raise too_many_records_error(len(found))
-    return found
+    if len(records) > most:
+        raise too_many_records_error(len(records))
+    return records
 
 
 def too_many_records_error(count: int) -> DatasetError:
@@ -69,15 +69,15 @@ def too_many_records_error(count: int) -> DatasetError:
 
 
 def _iter_frames(file: IO[bytes], path: Path) -> Iterator[tuple[int, int]]:
-    end, place = file.seek(0, 2), 0
-    while place < end:
-        file.seek(place)
+    end, offset = file.seek(0, 2), 0
+    while offset < end:
+        file.seek(offset)
         head = file.read(_HEAD)
         if len(head) < _HEAD:
-            raise _cut_short_error(path, place)
+            raise _cut_short_error(path, offset)
         length, crc = struct.unpack("<QI", head)
         if masked_crc32c(head[:8]) != crc:
-            raise _bad_header_error(path, place, head)
+            raise _bad_header_error(path, offset, head)
         if length > MAX_RECORD:
             raise DatasetError(
                 "{file} claims a record of {length:,} bytes. Expected photos of at most"
@@ -86,41 +86,41 @@ def _iter_frames(file: IO[bytes], path: Path) -> Iterator[tuple[int, int]]:
                 length=length,
                 limit=MAX_RECORD,
             )
-        if place + _HEAD + length + _TAIL > end:
-            raise _cut_short_error(path, place)
-        yield place + _HEAD, length
-        place += _HEAD + length + _TAIL
+        if offset + _HEAD + length + _TAIL > end:
+            raise _cut_short_error(path, offset)
+        yield offset + _HEAD, length
+        offset += _HEAD + length + _TAIL
 
 
-def _bad_header_error(path: Path, place: int, head: bytes) -> DatasetError:
+def _bad_header_error(path: Path, offset: int, head: bytes) -> DatasetError:
     if head[:2] == b"\x1f\x8b" or head[:1] == b"\x78":
         return DatasetError(
             "{file} is compressed. Expected a plain TFRecord. Unpack it by gunzip, or write it"
             " without compression.",
             file=truncate_for_display(path.name),
         )
-    if place == 0:
+    if offset == 0:
         return DatasetError(
             "{file} is no TFRecord. Expected records as tf.io.TFRecordWriter writes them.",
             file=truncate_for_display(path.name),
         )
-    return _damaged_error(path, place)
+    return _damaged_error(path, offset)
 
 
-def _damaged_error(path: Path, place: int) -> DatasetError:
+def _damaged_error(path: Path, offset: int) -> DatasetError:
     return DatasetError(
         "{file} is damaged at byte {place:,}: the checksum does not fit. Copy the file again.",
         file=truncate_for_display(path.name),
-        place=place,
+        place=offset,
     )
 
 
-def _cut_short_error(path: Path, place: int) -> DatasetError:
+def _cut_short_error(path: Path, offset: int) -> DatasetError:
     return DatasetError(
         "{file} is cut short: its last record, at byte {place:,}, is not whole. Copy the file"
         " again.",
         file=truncate_for_display(path.name),
-        place=place,
+        place=offset,
     )
 
 

@@ -90,9 +90,9 @@ def _names_from_classes(labels: Sequence[int], classes: Sequence[str]) -> dict[i
 
 
 def _names_from_records(texts: Sequence[tuple[int, str]]) -> dict[int, str]:
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for label, text in texts:
-        name = found.setdefault(label, text)
+        name = names.setdefault(label, text)
         if text != name:
             raise DatasetError(
                 "Label {label} is called {first} in one record and {second} in another. Expected"
@@ -101,7 +101,7 @@ def _names_from_records(texts: Sequence[tuple[int, str]]) -> dict[int, str]:
                 first=files.truncate_for_display(name or "nothing"),
                 second=files.truncate_for_display(text or "nothing"),
             )
-    return found if all(found.values()) else {}
+    return names if all(names.values()) else {}
 
 
 def _names_from_labels_file(path: Path) -> dict[int, str]:
@@ -110,12 +110,12 @@ def _names_from_labels_file(path: Path) -> dict[int, str]:
         lines = files.read_regular(path, 1_000_000).decode("utf-8")[:_MAX_LABELS_CHARS].splitlines()
     except (OSError, ValueError):
         return {}
-    found = {}
+    names = {}
     for line in lines:
         number, colon, name = (part.strip() for part in line.partition(":"))
         if colon and name and re.fullmatch(r"\d{1,6}", number):
-            found[int(number)] = name[:60]
-    return found
+            names[int(number)] = name[:60]
+    return names
 
 
 def _too_many_classes_error(count: int) -> DatasetError:
@@ -190,11 +190,11 @@ def import_tfrecords(
 
     def fill(folder: Path) -> StoredPhotos:
         names = [named[label] for label in sorted(named)]
-        found = archives.store_entries(
+        stored = archives.store_entries(
             list(_iter_entries(photos, folders)), folder, progress, title, names
         )
-        found.plan.warnings = warnings + found.plan.warnings
-        return found
+        stored.plan.warnings = warnings + stored.plan.warnings
+        return stored
 
     return datasets.register_dataset(
         f"{files.slugify(title, 24)}-{uuid4().hex[:8]}", title, "tfrecord", fill
@@ -249,22 +249,22 @@ def _dataset_title(source: Path | Sequence[Path], name: str) -> str:
 
 
 def _tfrecord_paths(source: Path | Sequence[Path]) -> list[Path]:
-    given = [source] if isinstance(source, Path) else list(source)
-    found = []
-    for path in given:
+    sources = [source] if isinstance(source, Path) else list(source)
+    paths = []
+    for path in sources:
         if path.is_dir():
-            found += sorted(
+            paths += sorted(
                 p for p in path.iterdir() if p.is_file() and tfrecord_frames.is_tfrecord_name(p)
             )
         else:
-            found.append(path)
-    if not found:
+            paths.append(path)
+    if not paths:
         raise DatasetError(
             "{folder} holds no TFRecord. Expected files such as train.tfrecord or"
             " train-00000-of-00002.",
-            folder=files.truncate_for_display(str(given[0]) if given else "-", 200),
+            folder=files.truncate_for_display(str(sources[0]) if sources else "-", 200),
         )
-    total = sum(path.stat().st_size for path in found if path.is_file())
+    total = sum(path.stat().st_size for path in paths if path.is_file())
     if total > limits.current_limits().archive_bytes:
         raise DatasetError(
             "The TFRecords have {total:,} bytes. Expected at most {limit:,}. Import a part of the"
@@ -272,17 +272,17 @@ def _tfrecord_paths(source: Path | Sequence[Path]) -> list[Path]:
             total=total,
             limit=limits.current_limits().archive_bytes,
         )
-    return found
+    return paths
 
 
 def _scan_tfrecord(path: Path) -> Iterator[_RecordPhoto]:
     """Read a file once, checksums too, and tell what is in it; of the photos only the place."""
-    places = tfrecord_frames.index_records(path)
+    records = tfrecord_frames.index_records(path)
     rows = tf.data.TFRecordDataset(str(path)).map(
         lambda record: (record, tf.io.parse_single_example(record, _FEATURES))
     )
     try:
-        for (start, _), (record, row) in zip(places, rows.as_numpy_iterator(), strict=True):
+        for (start, _), (record, row) in zip(records, rows.as_numpy_iterator(), strict=True):
             encoded, label = row["image/encoded"], int(row["image/class/label"])
             if not encoded or label == _NO_LABEL:
                 raise _unknown_schema_error(path, record)
@@ -332,9 +332,9 @@ def _iter_entries(
     numbers = {label: number for number, label in enumerate(sorted(folders))}
     for number, photo in enumerate(photos):
         split = (splits[photo.path] or "train") if divided else ""
-        place = PurePosixPath(split)
+        folder = PurePosixPath(split)
         stem = PurePosixPath(photo.name.replace("\\", "/")).stem.lstrip(".") or f"{number:06d}"
-        path = place / folders[photo.label] / f"{stem[:80]}{photo.suffix}"
+        path = folder / folders[photo.label] / f"{stem[:80]}{photo.suffix}"
         yield ArchiveEntry(
             path,
             photo.size,

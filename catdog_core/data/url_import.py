@@ -245,7 +245,7 @@ class _UrlDownload:
     def _inside(self, folder: str) -> list[tuple[str, dict[str, Any]]]:
         """The files and folders right inside a folder, by path; no links that lead out of it."""
         try:
-            found = {str(info["name"]): info for info in self._system.ls(folder, detail=True)}
+            entries = {str(info["name"]): info for info in self._system.ls(folder, detail=True)}
         except FileNotFoundError:
             if folder == self._top:
                 raise
@@ -253,7 +253,7 @@ class _UrlDownload:
         start = folder.rstrip("/") + "/"
         return [
             (path, info)
-            for path, info in sorted(found.items())
+            for path, info in sorted(entries.items())
             if path.startswith(start)
             and path[len(start) :].strip("/")
             and not (self._is_http and re.search(r"[?#]|/\.\./", path))
@@ -407,7 +407,7 @@ def _explain_errors(url: str) -> Iterator[None]:
     except Exception as error:
         cause = getattr(error, "os_error", None) or error
         names = {kind.__name__ for each in (error, cause) for kind in type(each).__mro__}
-        message = next(said for name, said in _FAILURES.items() if name in names)
+        message = next(text for name, text in _FAILURES.items() if name in names)
         reason = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
         raise DownloadError(
             message,

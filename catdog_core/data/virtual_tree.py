@@ -101,12 +101,12 @@ class Tree:
     def inside(self, folder: Folder, name: str) -> Folder:
         """The folder of a name within another, made where it is new."""
         key = class_names.class_key(name)
-        found = folder.folders.get(key)
-        if found is None:
-            found = folder.folders[key] = Folder()
+        subfolder = folder.folders.get(key)
+        if subfolder is None:
+            subfolder = folder.folders[key] = Folder()
             self.count += 1
-        found.spellings.setdefault(name)
-        return found
+        subfolder.spellings.setdefault(name)
+        return subfolder
 
     def add(self, file: File) -> None:
         """Add a file, with the folders it is in."""
@@ -132,33 +132,33 @@ def scan_folder_tree(folder: Path) -> Tree:
     waiting = [(str(root), PurePosixPath(), tree.root, False)]
     while waiting:
         path, inner, here, linked = waiting.pop()
-        found: list[os.DirEntry[str]] = []
+        entries: list[os.DirEntry[str]] = []
         try:
             with os.scandir(path) as inside:
                 for entry in inside:  # what came before an error is kept
-                    found.append(entry)
+                    entries.append(entry)
         except OSError as error:
             if not inner.parts:
                 raise
             tree.unreadable.append((inner, _describe_error(error)))
-        for entry in sorted(found, key=lambda each: each.name):
+        for entry in sorted(entries, key=lambda each: each.name):
             name = inner / entry.name
             if is_junk(entry.name):
                 continue
             try:
                 is_link = entry.is_symlink()
-                told = entry.stat()
+                status = entry.stat()
                 if is_link and not _is_within(entry.path, root):
                     tree.links_out.append(name)
-                elif stat.S_ISDIR(told.st_mode):
+                elif stat.S_ISDIR(status.st_mode):
                     if not is_link:
                         waiting.append((entry.path, name, tree.inside(here, entry.name), linked))
                     elif not linked and len(name.parts) <= _LINKS and not _is_above(entry.path):
                         waiting.append((entry.path, name, tree.inside(here, entry.name), True))
                     else:
                         tree.unreadable.append((name, "link"))
-                elif stat.S_ISREG(told.st_mode):
-                    file = File(name, told.st_size)
+                elif stat.S_ISREG(status.st_mode):
+                    file = File(name, status.st_size)
                     if file.is_photo and file.size:
                         _check_readable(entry.path)
                     here.files.append(file)

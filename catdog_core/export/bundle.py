@@ -70,7 +70,7 @@ def write(source: Path, out: Path) -> None:
     """
     run = run_folder.load_run(model_registry.resolve_run_folder(source))
     _refuse_unexportable(run)
-    made = {
+    generated_files = {
         "README.txt": _build_readme(run),
         "labels.txt": "".join(f"{name}\n" for name in run.classes),
         "preprocessing.json": _to_json(_describe_preprocessing(run)),
@@ -80,7 +80,7 @@ def write(source: Path, out: Path) -> None:
     }
     listed: dict[str, dict[str, Any]] = {}
     with files.atomic_replace(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, text in made.items():
+        for name, text in generated_files.items():
             listed[name] = _add_file(archive, name, text.encode())
         for path in _list_run_files(run):
             listed[name] = _add_file(archive, name := _archive_name(path), path)
@@ -116,9 +116,9 @@ def _list_run_files(run: Run) -> list[Path]:
     """The files of a run that go along as they are."""
     own = [run.folder / name for name in RUN_FILES if name != "settings.json"]
     tables = predictions.predictions_path(run.folder, "any", "test").parent
-    found = sorted(tables.glob("*")) if tables.is_dir() else []
+    prediction_files = sorted(tables.glob("*")) if tables.is_dir() else []
     return [p for p in own if p.is_file()] + [
-        p for p in found if PREDICTIONS_PATTERN.fullmatch(p.name)
+        p for p in prediction_files if PREDICTIONS_PATTERN.fullmatch(p.name)
     ]
 
 

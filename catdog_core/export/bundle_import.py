@@ -134,18 +134,22 @@ def _build_run(staged: Path, listed: dict[str, Any]) -> Dataset | None:
     return dataset
 
 
-def _validate_settings(found: dict[str, Any]) -> dict[str, Any]:
+def _validate_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings of which every part was looked at; what is not known is left out."""
     try:
-        dataset, classes, created = found["dataset"], found["classes"], float(found["created"])
+        dataset, classes, created = (
+            settings["dataset"],
+            settings["classes"],
+            float(settings["created"]),
+        )
         if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
             raise TypeError("classes")
-        told: dict[str, Any] = {
+        validated: dict[str, Any] = {
             "format": run_folder.FORMAT,
             "created": created,
-            "training": parse_settings(Training, found["training"]).model_dump(),
-            "augmentation": parse_settings(Augmentation, found["augmentation"]).model_dump()
-            if found["augmentation"]
+            "training": parse_settings(Training, settings["training"]).model_dump(),
+            "augmentation": parse_settings(Augmentation, settings["augmentation"]).model_dump()
+            if settings["augmentation"]
             else None,
             "classes": [str(name) for name in classes],
             "dataset": {
@@ -155,19 +159,21 @@ def _validate_settings(found: dict[str, Any]) -> dict[str, Any]:
                 },
                 **{key: int(dataset[key]) for key in ("train", "validation")},
             },
-            "parent": _validate_parent(found.get("parent")),
+            "parent": _validate_parent(settings.get("parent")),
             "versions": {
                 files.truncate_for_display(str(name), 40): files.truncate_for_display(
                     str(version), 40
                 )
-                for name, version in list(dict(found.get("versions") or {}).items())[:40]
+                for name, version in list(dict(settings.get("versions") or {}).items())[:40]
             },
         }
         sound = 0 < created < 4e9 and 2 <= len(classes) <= 200 and len(set(classes)) == len(classes)
         sound = sound and all(
-            name and files.truncate_for_display(name, 100) == name for name in told["classes"]
+            name and files.truncate_for_display(name, 100) == name for name in validated["classes"]
         )
-        sound = sound and all(0 < told["dataset"][key] < 10**8 for key in ("train", "validation"))
+        sound = sound and all(
+            0 < validated["dataset"][key] < 10**8 for key in ("train", "validation")
+        )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _bundle_error(
             CatDogError(
@@ -177,23 +183,23 @@ def _validate_settings(found: dict[str, Any]) -> dict[str, Any]:
         ) from error
     if not sound:
         raise _bundle_error(CatDogError("its settings.json holds what no training has"))
-    return told
+    return validated
 
 
-def _validate_parent(found: Any) -> dict[str, Any] | None:
-    if not isinstance(found, dict):
+def _validate_parent(parent: Any) -> dict[str, Any] | None:
+    if not isinstance(parent, dict):
         return None
-    epoch = found.get("epoch")
+    epoch = parent.get("epoch")
     return {
-        "id": files.truncate_for_display(str(found.get("id", ""))),
-        "name": files.truncate_for_display(str(found.get("name", ""))),
+        "id": files.truncate_for_display(str(parent.get("id", ""))),
+        "name": files.truncate_for_display(str(parent.get("name", ""))),
         "epoch": epoch if isinstance(epoch, int) else None,
     }
 
 
 def _clean_log_rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]:
     """Keep of a file of JSON lines what a worker writes, and return it."""
-    kept = []
+    rows = []
     for number, row in enumerate(files.read_json_lines(path, _MAX_ROWS + 1)):
         most = {"epoch": _MAX_EPOCHS, "batch": 10**6}
         sound = all(type(row.get(name)) is int and 0 <= row[name] < most[name] for name in counts)
@@ -204,11 +210,11 @@ def _clean_log_rows(path: Path, counts: tuple[str, ...]) -> list[dict[str, Any]]
         numbers = {
             name: _validate_number(row[name], path.name) for name in _METRIC_FIELDS if name in row
         }
-        kept.append({name: row[name] for name in counts} | numbers)
-    text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in kept)
+        rows.append({name: row[name] for name in counts} | numbers)
+    text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
     if path.is_file():
         files.write_bytes(path, text.encode())
-    return kept
+    return rows
 
 
 def _validate_number(value: Any, name: str) -> float | int | None:
@@ -221,8 +227,8 @@ def _validate_number(value: Any, name: str) -> float | int | None:
 
 def _check_classes(model: Path, classes: list[str]) -> None:
     with zipfile.ZipFile(model) as archive:
-        told = archive.read("catdog.json") if "catdog.json" in archive.namelist() else b"{}"
-    if _parse_json_object(told, "best.keras").get("classes") != classes:
+        data = archive.read("catdog.json") if "catdog.json" in archive.namelist() else b"{}"
+    if _parse_json_object(data, "best.keras").get("classes") != classes:
         raise _bundle_error(
             CatDogError("the classes in its best.keras are others than in its settings.json")
         )
@@ -230,9 +236,9 @@ def _check_classes(model: Path, classes: list[str]) -> None:
 
 def _write_about(staged: Path) -> None:
     """Name and note; its experiment stayed where it was."""
-    found = _read_json_object(staged, "about.json")
-    name = files.truncate_for_display(str(found.get("name", "")).strip(), 80) or "imported"
-    note = str(found.get("note", "")).strip()[:2000]
+    original = _read_json_object(staged, "about.json")
+    name = files.truncate_for_display(str(original.get("name", "")).strip(), 80) or "imported"
+    note = str(original.get("note", "")).strip()[:2000]
     about = {"format": run_folder.FORMAT, "name": name, "note": note, "imported": True}
     owner = access.current_visitor().name
     files.write_json(staged / "about.json", {**about, "owner": owner} if owner else about)
@@ -268,7 +274,7 @@ def _validate_predictions(path: Path, settings: dict[str, Any]) -> None:
     try:
         about, answers = predictions.read_table_file(path.with_suffix(".csv"))
         sound = all(((row >= 0) & (row <= 1)).all() for row in answers.values())
-        told = {
+        metadata = {
             "format": predictions.FORMAT,
             "dataset": str(about["dataset"]),
             "split": split,
@@ -277,22 +283,26 @@ def _validate_predictions(path: Path, settings: dict[str, Any]) -> None:
             "photos": len(answers),
             "unreadable": [str(file) for file in about["unreadable"]],
         }
-        sound = sound and (about["split"], about["classes"]) == (split, told["classes"])
-        sound = sound and f"{told['dataset']}-{split}" == path.stem
+        sound = sound and (about["split"], about["classes"]) == (split, metadata["classes"])
+        sound = sound and f"{metadata['dataset']}-{split}" == path.stem
     except CatDogError as error:
         raise _predictions_error(path) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
         raise _predictions_error(path) from error
     if not sound:
         raise _predictions_error(path)
-    fits = told["fingerprint"] == settings["dataset"]["fingerprint"]
-    if fits and PREDICTIONS_PATTERN.fullmatch(f"{name}-{split}.json") and told["dataset"] != name:
+    fits = metadata["fingerprint"] == settings["dataset"]["fingerprint"]
+    if (
+        fits
+        and PREDICTIONS_PATTERN.fullmatch(f"{name}-{split}.json")
+        and metadata["dataset"] != name
+    ):
         here = path.with_name(f"{name}-{split}.json")
         os.replace(path.with_suffix(".csv"), here.with_suffix(".csv"))
         path.unlink()
-        path, told["dataset"] = here, name
+        path, metadata["dataset"] = here, name
     # Escaped, since a file's name may hold bytes that are no UTF-8.
-    files.write_bytes(path, json.dumps(told, indent=1).encode())
+    files.write_bytes(path, json.dumps(metadata, indent=1).encode())
 
 
 def _predictions_error(path: Path) -> RunError:
@@ -310,16 +320,16 @@ def _install_run(staged: Path, manifest: dict[str, Any]) -> Run:
     wanted = str(about.get("id", "")) if isinstance(about, dict) else ""
     name = wanted if files.slugify(wanted, 80) == wanted != "untitled" else f"imported-{read.model}"
     for attempt in range(20):
-        place = run_folder.runs_folder() / (name if not attempt else f"{name}-{uuid4().hex[:4]}")
-        if place.exists():
+        folder = run_folder.runs_folder() / (name if not attempt else f"{name}-{uuid4().hex[:4]}")
+        if folder.exists():
             continue
         try:
-            staged.rename(place)
+            staged.rename(folder)
         except OSError:
-            if not place.exists():
+            if not folder.exists():
                 raise
             continue  # another came first
-        return run_folder.load_run(place)
+        return run_folder.load_run(folder)
     raise _bundle_error(CatDogError("there is no place left for {name}", name=name))
 
 
@@ -391,10 +401,10 @@ def _max_entry_bytes(name: str) -> int | None:
 
 
 def _parse_manifest(data: bytes) -> dict[str, Any]:
-    found = _parse_json_object(data, "manifest.json")
-    if found.get("kind") != BUNDLE_KIND:
+    manifest = _parse_json_object(data, "manifest.json")
+    if manifest.get("kind") != BUNDLE_KIND:
         raise _bundle_error(CatDogError("its manifest.json is that of something else"))
-    version = found.get("format")
+    version = manifest.get("format")
     if type(version) is not int or not 1 <= version <= FORMAT:  # True is an int too
         raise _bundle_error(
             CatDogError(
@@ -403,10 +413,10 @@ def _parse_manifest(data: bytes) -> dict[str, Any]:
                 expected=FORMAT,
             )
         )
-    listed = found.get("files")
+    listed = manifest.get("files")
     if not isinstance(listed, dict) or not all(isinstance(one, dict) for one in listed.values()):
         raise _bundle_error(CatDogError("its manifest.json lists no files"))
-    return found
+    return manifest
 
 
 def _read_entry(entry: ArchiveEntry, limit: int) -> bytes:
@@ -443,16 +453,16 @@ def _parse_json_object(
 ) -> dict[str, Any]:
     """The JSON object a file holds. Raises RunError where it holds none, or a larger one."""
     try:
-        found = bounded_readers.parse_bounded_json(data, most, values)
+        parsed = bounded_readers.parse_bounded_json(data, most, values)
     except bounded_readers.BoundError as error:
         raise _bundle_error(
             CatDogError("its {name} cannot be read: {reason}", name=name, reason=error)
         ) from error
     except ValueError as error:
         raise _bundle_error(CatDogError("its {name} is no JSON", name=name)) from error
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise _bundle_error(CatDogError("its {name} is no JSON object", name=name))
-    return found
+    return parsed
 
 
 def _bundle_error(problem: CatDogError) -> RunError:

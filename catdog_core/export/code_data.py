@@ -58,7 +58,7 @@ def list_run_photos(run: Run, dataset: Dataset) -> PhotoListing:
 
 def _find_class_folders(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...]]] | None:
     """``split/class/`` folders that hold exactly the photos of the dataset; None for others."""
-    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    class_folders: dict[str, tuple[str, tuple[str, ...]]] = {}
     for split in ("train", "validation"):
         names: dict[int, set[str]] = {}
         tops: set[str] = set()
@@ -72,8 +72,11 @@ def _find_class_folders(dataset: Dataset) -> dict[str, tuple[str, tuple[str, ...
             return None
         if sorted(names) != list(range(len(dataset.classes))):
             return None
-        found[split] = tops.pop(), tuple(names[label].copy().pop() for label in sorted(names))
-    return found
+        class_folders[split] = (
+            tops.pop(),
+            tuple(names[label].copy().pop() for label in sorted(names)),
+        )
+    return class_folders
 
 
 def _is_keras_readable(item: Item) -> bool:
@@ -94,14 +97,14 @@ def describe_photo_listing(photos: PhotoListing) -> list[str]:
             ),
             N_("Values stay 0 to 255 here: the network's first layer rescales them."),
         ]
-    told = [
+    messages = [
         N_("All photos are read once and kept in memory, as bytes; batches are drawn from there.")
     ]
     if photos.folders is None:
-        told.append(
+        messages.append(
             N_("The photos are named one by one, since the folders alone do not say which to take.")
         )
-    return told
+    return messages
 
 
 def generate_setup_code(run: Run, photos: PhotoListing) -> str:
@@ -143,17 +146,17 @@ def _generate_generator_code(run: Run, photos: PhotoListing) -> str:
     changing = ""
     if _list_active_operations(run.augmentation):
         assert run.augmentation is not None
-        made = code_templates.generator_definition(
+        definition = code_templates.generator_definition(
             run.augmentation, _list_active_operations(run.augmentation)
         )
-        changing = made.replace("generator = ", "augmenting = ", 1) + "\n"
+        changing = definition.replace("generator = ", "augmenting = ", 1) + "\n"
     reads = "augmenting" if changing else "plain"
     folder = {split: quote_python(name) for split, (name, _) in photos.folders.items()}
     names = {split: _format_list(names) for split, (_, names) in photos.folders.items()}
     partly = run.training.validation_steps or 0
-    whole = -(-_count_photos(run, "validation") // run.training.batch_size)
+    total_steps = -(-_count_photos(run, "validation") // run.training.batch_size)
     weighted = run.training.class_weights
-    mixed = "seed=SEED" if partly < whole else "shuffle=False"
+    mixed = "seed=SEED" if partly < total_steps else "shuffle=False"
     return f"""\
 plain = ImageDataGenerator()
 {changing}reading = {{
@@ -270,8 +273,8 @@ def _format_file_names(lists: list[list[str]]) -> str:
 
 def quote_python(text: str) -> str:
     """A text as Python writes it, in double quotes where that is simple."""
-    made = repr(text)
-    return made if '"' in text or made[0] == '"' else f'"{made[1:-1]}"'
+    quoted = repr(text)
+    return quoted if '"' in text or quoted[0] == '"' else f'"{quoted[1:-1]}"'
 
 
 def _format_list(names: Sequence[str]) -> str:
@@ -294,8 +297,8 @@ def grid(photos, titles, file):
 
 def generate_batch_grid_code(photos: PhotoListing) -> str:
     """The code that shows a batch."""
-    said = 'f"class {int(label)}"'  # a number: the font of a plot may lack a name's letters
-    return f'{_GRID_CODE}\n\ngrid(shown, [{said} for label in labels], "batch.png")\n'
+    title = 'f"class {int(label)}"'  # a number: the font of a plot may lack a name's letters
+    return f'{_GRID_CODE}\n\ngrid(shown, [{title} for label in labels], "batch.png")\n'
 
 
 _COMPILED_AUGMENT = "augmented = tf.function(lambda photos: augment(photos, training=True))"
@@ -317,7 +320,7 @@ grid(variants, [""] * 20, "augmented.png")
         if settings is None:
             return ""
     mixing = settings.mixes
-    made = code_templates.keras_layers_definition(settings, settings.active)
+    definition = code_templates.keras_layers_definition(settings, settings.active)
     sample = (
         """\
 pair = [np.flatnonzero(train_labels == label)[0] for label in (0, 1)] * 10
@@ -333,7 +336,7 @@ variants = augment(one, training=True)
 """
     )
     return f"""\
-{made}
+{definition}
 # As a graph it is several times quicker.
 {"mixed_batch = tf.function(mixed)" if mixing else _COMPILED_AUGMENT}
 {sample}grid(variants, [""] * 20, "augmented.png")

@@ -36,17 +36,17 @@ def _generate_plain_network(run: Run) -> tuple[list[Prose], str]:
     assert training is not None
     units = 1 if len(run.classes) <= 2 else len(run.classes)
     rows = architecture.list_training_layers(training, max(len(run.classes), 2))
-    told: list[Prose] = [
+    prose: list[Prose] = [
         (
             N_("It has {parameters:,} parameters; model.summary() shows in which layers they lie."),
             {"parameters": architecture.count_parameters(rows)},
         )
     ]
     if training.model == architecture.COMPACT:
-        made = _generate_compact_code(units)
+        network_code = _generate_compact_code(units)
     else:
-        made = _generate_sequential_code(training, units)
-    return told, f"{_generate_precision_code(training)}{made}model.summary()\n"
+        network_code = _generate_sequential_code(training, units)
+    return prose, f"{_generate_precision_code(training)}{network_code}model.summary()\n"
 
 
 def _generate_precision_code(training: Training) -> str:
@@ -89,14 +89,14 @@ def _generate_block_lines(net: Network, filters: int) -> list[str]:
         arguments.append("use_bias=False")
     else:
         arguments.append(f'activation="{net.activation}"')
-    made = [f"layers.Conv2D({', '.join(arguments)}),"]
+    lines = [f"layers.Conv2D({', '.join(arguments)}),"]
     if net.batch_norm:
-        made += ["layers.BatchNormalization(),", f'layers.Activation("{net.activation}"),']
+        lines += ["layers.BatchNormalization(),", f'layers.Activation("{net.activation}"),']
     if net.pooling == "max":
-        made.append("layers.MaxPooling2D(2),")
+        lines.append("layers.MaxPooling2D(2),")
     elif net.pooling == "average":
-        made.append("layers.AveragePooling2D(2),")
-    return made
+        lines.append("layers.AveragePooling2D(2),")
+    return lines
 
 
 def _generate_compact_code(units: int) -> str:
@@ -132,12 +132,14 @@ def _generate_transfer_network(run: Run) -> tuple[list[Prose], str]:
     assert training is not None
     known = backbones.BACKBONES[training.backbone]
     if known.keras_name:
-        made = f"""\
+        backbone_code = f"""\
 backbone = keras.applications.{known.keras_name}(
     include_top=False, weights="imagenet", input_shape=(SIZE, SIZE, 3), pooling="avg"
 )
 """
-        said = N_("{title} has learned from ImageNet; keras.applications downloads its weights.")
+        description = N_(
+            "{title} has learned from ImageNet; keras.applications downloads its weights."
+        )
     else:
         if run.best_model is None:
             raise RunError(
@@ -145,17 +147,17 @@ backbone = keras.applications.{known.keras_name}(
                 " there. Expected one with a whole epoch.",
                 name=run.name or run.id,
             )
-        made = f"""\
+        backbone_code = f"""\
 MODEL = {quote_python(str(run.best_model))}  # the run's model, as "export … keras" writes it
 whole = keras.models.load_model(MODEL, compile=False)
 backbone = keras.Model(whole.input, whole.layers[-2].output)
 """
-        said = N_(
+        description = N_(
             "{title} is not among keras.applications, so the pretrained network is taken out of"
             " the run's own model file."
         )
-    told: list[Prose] = [
-        (said, {"title": known.title}),
+    prose: list[Prose] = [
+        (description, {"title": known.title}),
         (
             N_(
                 "It looks at each photo once; a new last layer then learns from the {features:,}"
@@ -165,12 +167,12 @@ backbone = keras.Model(whole.input, whole.layers[-2].output)
         ),
     ]
     units = 1 if len(run.classes) <= 2 else len(run.classes)
-    return told, f"{made}{_generate_features_code(run)}{_generate_last_layer_code(units)}"
+    return prose, f"{backbone_code}{_generate_features_code(run)}{_generate_last_layer_code(units)}"
 
 
 def _generate_features_code(run: Run) -> str:
     assert run.training is not None
-    looks = backbones.count_feature_passes(run.training, run.augmentation) - 1
+    extra_passes = backbones.count_feature_passes(run.training, run.augmentation) - 1
     code = """\
 
 
@@ -181,10 +183,10 @@ def seen(photos):
 
 train_features, validation_features = seen(train_photos), seen(validation_photos)
 """
-    if looks > 0:
+    if extra_passes > 0:
         code += f"""\
 looks = [train_features]
-for look in range({looks}):  # changed photos beside those as they are
+for look in range({extra_passes}):  # changed photos beside those as they are
     parts = range(0, len(train_photos), BATCH)
     changed = [augmented(train_photos[n : n + BATCH].astype("float32")).numpy() for n in parts]
     looks.append(seen(np.concatenate(changed)))
@@ -281,9 +283,9 @@ def generate_callbacks_code(training: Training) -> str:
                 'keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5,'
                 f" patience={training.plateau_patience}, min_delta=0)"
             )
-    kept = f'"best.weights.h5", "{training.monitor}", mode="{mode}", save_best_only=True'
+    arguments = f'"best.weights.h5", "{training.monitor}", mode="{mode}", save_best_only=True'
     names.append(
-        format_call("keras.callbacks.ModelCheckpoint", [f"{kept}, save_weights_only=True"])
+        format_call("keras.callbacks.ModelCheckpoint", [f"{arguments}, save_weights_only=True"])
     )
     names.append('keras.callbacks.CSVLogger("history.csv")')
     if training.early_stopping:
@@ -354,7 +356,7 @@ def generate_fit_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]
         generate_callbacks_code(training),
         _generate_fit_call(run, photos),
     ]
-    told: list[Prose] = [
+    prose: list[Prose] = [
         (
             N_(
                 "{epochs} epochs of {steps} steps, {batch} photos each. history.csv is a table the"
@@ -368,7 +370,7 @@ def generate_fit_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]
         )
     ]
     if training.unfreeze and run.model == backbones.TRANSFER:
-        told.append(
+        prose.append(
             (
                 N_(
                     "In its last {n} epochs the run also trained the last {blocks} blocks of the"
@@ -377,7 +379,7 @@ def generate_fit_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]
                 {"n": training.unfreeze_epochs, "blocks": training.unfreeze},
             )
         )
-    return told, "".join(parts)
+    return prose, "".join(parts)
 
 
 def _generate_optimizer_code(training: Training) -> str:
@@ -459,9 +461,11 @@ def _generate_fit_call(run: Run, photos: PhotoListing) -> str:
     assert training is not None
     classes = max(len(run.classes), 2)
     if photos.generator:
-        whole = -(-run.validation_photos // training.batch_size)
+        total_steps = -(-run.validation_photos // training.batch_size)
         arguments = ["endless(train)", "validation_data=validation"]
-        arguments.append(f"validation_steps={min(training.validation_steps or whole, whole)}")
+        arguments.append(
+            f"validation_steps={min(training.validation_steps or total_steps, total_steps)}"
+        )
     else:
         kind = "features" if run.model == backbones.TRANSFER else "photos"
         labels = "validation_labels"
@@ -478,7 +482,7 @@ def _generate_fit_call(run: Run, photos: PhotoListing) -> str:
 def generate_save_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str]:
     """What is said of saving, and the code that keeps the best epoch's model."""
     lines = ['model.load_weights("best.weights.h5")']
-    told: list[Prose] = [
+    prose: list[Prose] = [
         (N_("The weights of the best epoch, and with them the whole model in one file."), {})
     ]
     if run.model == backbones.TRANSFER:
@@ -491,4 +495,4 @@ def generate_save_code(run: Run, photos: PhotoListing) -> tuple[list[Prose], str
         'model.save("model.keras")  # model.save("model.h5") writes the notes\' older format',
         'print(f"{model.count_params():,} parameters in model.keras")',
     ]
-    return told, "\n".join(lines) + "\n"
+    return prose, "\n".join(lines) + "\n"

@@ -74,28 +74,28 @@ def load_inference_model(source: Path) -> tuple[Any, Predictor]:
         ModelError: there is no usable model.
     """
     predictor = predict.load_predictor(source)
-    found = _convert_to_float32(predictor.model)
-    if predict.gives_raw_scores(found):
-        last = "sigmoid" if found.output_shape[-1] == 1 else "softmax"
-        found = keras.Sequential([found, keras.layers.Activation(last)])
+    model = _convert_to_float32(predictor.model)
+    if predict.gives_raw_scores(model):
+        last = "sigmoid" if model.output_shape[-1] == 1 else "softmax"
+        model = keras.Sequential([model, keras.layers.Activation(last)])
     # Keras converts to ONNX only what has been called once.
-    found(np.zeros((1, predictor.size, predictor.size, 3), np.float32), training=False)
-    return found, predictor
+    model(np.zeros((1, predictor.size, predictor.size, 3), np.float32), training=False)
+    return model, predictor
 
 
-def _convert_to_float32(found: Any) -> Any:
+def _convert_to_float32(model: Any) -> Any:
     """The same network where it was trained in mixed precision, which other runtimes lack."""
-    config = found.get_config()
+    config = model.get_config()
     if not _replace_mixed_precision(config):
-        return found
-    plain = type(found).from_config(config)
-    plain.set_weights(found.get_weights())
+        return model
+    plain = type(model).from_config(config)
+    plain.set_weights(model.get_weights())
     return plain
 
 
 def _replace_mixed_precision(config: Any) -> bool:
     """Turn mixed precision into float32 within a configuration; whether there was any."""
-    found = False
+    replaced = False
     waiting = [config]
     while waiting:
         value = waiting.pop()
@@ -103,8 +103,8 @@ def _replace_mixed_precision(config: Any) -> bool:
             name = value.get("name")
             if set(value) == {"name"} and isinstance(name, str) and name.startswith("mixed_"):
                 value["name"] = "float32"
-                found = True
+                replaced = True
             waiting.extend(value.values())
         elif isinstance(value, list | tuple):
             waiting.extend(value)
-    return found
+    return replaced

@@ -60,33 +60,33 @@ class ExportCache:
             _export_lock.release()
 
     def _make(self, kind: str, phase: PhaseCallback) -> ExportResult:
-        place = self._place(kind)
+        folder = self._place(kind)
         with files.temporary_beside(export_cache_folder() / "making") as making:
             try:
                 making.mkdir(parents=True)
-                made = export_files.export_in_subprocess(
+                result = export_files.export_in_subprocess(
                     self.source, kind, making, phase, packed=True, language=self.language
                 )
                 record = {
                     "format": FORMAT,
                     "kind": kind,
-                    "file": made.path.name,
-                    "bytes": made.bytes,
-                    "parity": made.parity,
+                    "file": result.path.name,
+                    "bytes": result.bytes,
+                    "parity": result.parity,
                     "made": time.time(),
                 }
                 files.write_json(making / "export.json", record)
-                files.remove_tree(place)  # a damaged one
-                os.replace(making, place)
+                files.remove_tree(folder)  # a damaged one
+                os.replace(making, folder)
             except OSError as error:
                 raise CatDogError(
                     "{path} could not be written: {reason}. Earlier files are intact. Free some"
                     " disk space or choose a folder you may write to, then try again.",
-                    path=place,
+                    path=folder,
                     reason=error.strerror or str(error),
                 ) from error
-        _prune_cache(place)
-        return ExportResult(place / made.path.name, made.bytes, made.parity)
+        _prune_cache(folder)
+        return ExportResult(folder / result.path.name, result.bytes, result.parity)
 
     def _place(self, kind: str) -> Path:
         digest = hashlib.sha256(self._model.encode())
@@ -104,11 +104,11 @@ class ExportCache:
         return export_cache_folder() / f"{kind}-{digest.hexdigest()[:20]}"
 
 
-def _read_cached_export(place: Path) -> ExportResult | None:
+def _read_cached_export(folder: Path) -> ExportResult | None:
     with suppress(CatDogError, KeyError, TypeError, ValueError):
-        record = files.read_json(place / "export.json")
-        path = place / str(record["file"])
-        if record["format"] <= FORMAT and path.parent == place and path.is_file():
+        record = files.read_json(folder / "export.json")
+        path = folder / str(record["file"])
+        if record["format"] <= FORMAT and path.parent == folder and path.is_file():
             return ExportResult(path, int(record["bytes"]), record["parity"])
     return None
 
@@ -116,15 +116,15 @@ def _read_cached_export(place: Path) -> ExportResult | None:
 def _prune_cache(newest: Path) -> None:
     """Keep the whole of it below `MAX_BYTES`; what broke off goes, too."""
     taken = 0
-    for place in sorted(export_cache_folder().iterdir(), key=_modified_time, reverse=True):
-        inside = [path for path in place.rglob("*") if path.is_file()]
+    for folder in sorted(export_cache_folder().iterdir(), key=_modified_time, reverse=True):
+        inside = [path for path in folder.rglob("*") if path.is_file()]
         with suppress(OSError):
             taken += sum(path.stat().st_size for path in inside)
-        if place != newest and (taken > MAX_BYTES or place.name.startswith(".making-")):
-            files.remove_tree(place)
+        if folder != newest and (taken > MAX_BYTES or folder.name.startswith(".making-")):
+            files.remove_tree(folder)
 
 
-def _modified_time(place: Path) -> float:
+def _modified_time(folder: Path) -> float:
     with suppress(OSError):
-        return place.stat().st_mtime
+        return folder.stat().st_mtime
     return 0.0

@@ -87,40 +87,42 @@ def export_in_subprocess(
     """
     exporter = formats.get_format(kind)
     exporter.refuse_missing()
-    asked = {
+    request = {
         "source": str(model_or_run),
         "kind": kind,
         "folder": str(folder),
         "packed": packed,
         "language": language,
     }
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     now = "starting"
 
     def tell(line: dict[str, Any]) -> None:
         nonlocal now
-        found.update(line.get("result") or {})
+        result.update(line.get("result") or {})
         now = line.get("phase", now)
         phase(_PHASES[now])
 
-    subprocess_jobs.run_subprocess("catdog_core.export", asked, tell, _UNEXPLAINED_END, quiet=True)
-    if not found:
+    subprocess_jobs.run_subprocess(
+        "catdog_core.export", request, tell, _UNEXPLAINED_END, quiet=True
+    )
+    if not result:
         raise CatDogError(_UNEXPLAINED_END)
-    return ExportResult(folder / found["file"], found["bytes"], found["parity"])
+    return ExportResult(folder / result["file"], result["bytes"], result["parity"])
 
 
-def install_export(made: Path, out: Path) -> Path:
+def install_export(export_path: Path, out: Path) -> Path:
     """Put a finished file or folder where it is wanted: whole, or not at all.
 
     Raises:
         CatDogError: it cannot be written, or a folder is wanted where something is already.
     """
     out = Path(out)
-    if made.is_dir():
-        _install_folder(made, out)
+    if export_path.is_dir():
+        _install_folder(export_path, out)
         return out
     with files.atomic_replace(out) as temporary:
-        shutil.copyfile(made, temporary)
+        shutil.copyfile(export_path, temporary)
     return out
 
 
@@ -131,13 +133,13 @@ def output_exists_error(out: Path) -> CatDogError:
     )
 
 
-def _install_folder(made: Path, out: Path) -> None:
+def _install_folder(export_path: Path, out: Path) -> None:
     if files.exists_nonempty(out):
         raise output_exists_error(out)
     with files.temporary_beside(out) as beside:
         try:
             beside.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(made, beside)
+            shutil.copytree(export_path, beside)
             if out.exists():
                 out.rmdir()  # an empty one
             os.replace(beside, out)
@@ -152,9 +154,9 @@ def _install_folder(made: Path, out: Path) -> None:
 
 def _write_export(exporter: Exporter, source: Path, folder: Path) -> Path:
     # Converters choose the format by the extension, which the user's name need not have.
-    made = folder / ("model" if exporter.is_folder else f"model{exporter.extension}")
-    exporter.write(source, made)
-    return made
+    export_path = folder / ("model" if exporter.is_folder else f"model{exporter.extension}")
+    exporter.write(source, export_path)
+    return export_path
 
 
 def handle_export_request(request: dict[str, Any]) -> None:

@@ -143,18 +143,18 @@ def _to_prose(messages: list[str]) -> tuple[Prose, ...]:
     return tuple((message, {}) for message in messages)
 
 
-def _to_cell_arguments(made: tuple[list[Prose], str]) -> tuple[tuple[Prose, ...], str]:
-    prose, code = made
+def _to_cell_arguments(generated: tuple[list[Prose], str]) -> tuple[tuple[Prose, ...], str]:
+    prose, code = generated
     return tuple(prose), code
 
 
 def _load_dataset(run: Run) -> datasets.Dataset:
     try:
-        found = datasets.load_dataset_as_of(run.dataset_id, run.dataset_fingerprint)
-        if isinstance(found.root, Path):
-            return found
+        dataset = datasets.load_dataset_as_of(run.dataset_id, run.dataset_fingerprint)
+        if isinstance(dataset.root, Path):
+            return dataset
         raise DatasetError(
-            "The photos lie at {url}, which the code of an export does not read.", url=found.root
+            "The photos lie at {url}, which the code of an export does not read.", url=dataset.root
         )
     except CatDogError as error:
         raise RunError(
@@ -192,7 +192,7 @@ def write_script(source: Path, out: Path, say: Translator | None = None) -> None
 
 def write_notebook(source: Path, out: Path, say: Translator | None = None) -> None:
     """Write the code of a run as a Jupyter notebook, format 4.5. As `write_script`."""
-    made: list[dict[str, Any]] = []
+    cells: list[dict[str, Any]] = []
     for number, (title, *paragraphs, code) in enumerate(
         _translate_cells(source, say, _escape_markdown)
     ):
@@ -201,8 +201,8 @@ def write_notebook(source: Path, out: Path, say: Translator | None = None) -> No
             "\n\n".join([heading, *paragraphs]),
             SHOW_LINE.sub(r"\1plt.show()", code).strip("\n"),
         )
-        made.append(_build_notebook_cell("markdown", f"text-{number}", text))
-        made.append(
+        cells.append(_build_notebook_cell("markdown", f"text-{number}", text))
+        cells.append(
             {
                 **_build_notebook_cell("code", f"code-{number}", code),
                 "outputs": [],
@@ -210,7 +210,7 @@ def write_notebook(source: Path, out: Path, say: Translator | None = None) -> No
             }
         )
     book = {
-        "cells": made,
+        "cells": cells,
         "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python", "version": sys.version.split()[0]},

@@ -41,33 +41,33 @@ def measure_parity(source: Path, kind: str, path: Path) -> dict[str, Any]:
     runtime, ask = opened
     counts = kind == "litert_int8"
     number = _ACCURACY_PHOTOS if counts else PHOTOS
-    found = parity_photos.load_parity_photos(
+    sample = parity_photos.load_parity_photos(
         source, predictor.classes, predictor.size, "validation", number
     )
-    photos = found.photos
+    photos = sample.photos
     if counts:  # the same photos as other formats are compared by
-        places = np.unique(np.linspace(0, len(photos) - 1, PHOTOS).round().astype(int))
-        few = photos[places]
+        indices = np.unique(np.linspace(0, len(photos) - 1, PHOTOS).round().astype(int))
+        few = photos[indices]
     else:
         few = photos
     ours, theirs = predictor.predict(few), _predict_probabilities(predictor, ask, few)
-    told: dict[str, Any] = {
+    measurements: dict[str, Any] = {
         "photos": len(few),
-        "dataset": found.dataset,
+        "dataset": sample.dataset,
         "difference": float(np.abs(ours - theirs).max()),
         "labels": int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum()),
         "runtime": runtime,
     }
-    if counts and found.labels is not None:
-        told["counted"] = len(photos)
-        told["accuracy"] = [
-            float((scores.argmax(axis=1) == found.labels).mean())
+    if counts and sample.labels is not None:
+        measurements["counted"] = len(photos)
+        measurements["accuracy"] = [
+            float((scores.argmax(axis=1) == sample.labels).mean())
             for scores in (
                 predictor.predict(photos),
                 _predict_probabilities(predictor, ask, photos),
             )
         ]
-    return told
+    return measurements
 
 
 def _predict_probabilities(

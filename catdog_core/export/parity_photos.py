@@ -45,9 +45,9 @@ def load_parity_photos(
     """
     dataset = find_training_dataset(source, classes)
     if dataset is not None:
-        found = _read_photos(dataset.items(split), size, count)
-        if len(found[0]):
-            return _build_sample(*found, dataset.classes, classes, dataset.name)
+        photos_and_labels = _read_photos(dataset.items(split), size, count)
+        if len(photos_and_labels[0]):
+            return _build_sample(*photos_and_labels, dataset.classes, classes, dataset.name)
     with files.temporary_folder("sample") as folder:
         train, validation = (
             _DEMO_PHOTOS if split == part else 2 for part in ("train", "validation")
@@ -71,15 +71,15 @@ def find_training_dataset(source: Path, classes: tuple[str, ...]) -> Dataset | N
 
 
 def _find_dataset_by_classes(classes: tuple[str, ...]) -> Dataset | None:
-    same = (found for found in datasets.list_datasets() if set(found.classes) == set(classes))
+    same = (dataset for dataset in datasets.list_datasets() if set(dataset.classes) == set(classes))
     return next(same, None)
 
 
 def _read_photos(
     items: list[Item], size: int, count: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    places = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
-    chosen = [items[place] for place in places]
+    indices = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
+    chosen = [items[index] for index in indices]
     photos, labels = [], []
     for item, photo in zip(chosen, decode.load_photos([i.path for i in chosen], size), strict=True):
         if not isinstance(photo, CatDogError):

@@ -161,10 +161,10 @@ def load_plotly_script() -> str:
     Raises:
         CatDogError: it is not there.
     """
-    found = importlib.util.find_spec("plotly")
-    places = found.submodule_search_locations if found else None
-    for place in places or ():
-        path = Path(place) / "package_data" / "plotly.min.js"
+    spec = importlib.util.find_spec("plotly")
+    folders = spec.submodule_search_locations if spec else None
+    for folder in folders or ():
+        path = Path(folder) / "package_data" / "plotly.min.js"
         if path.is_file():
             text = path.read_text(encoding="utf-8").replace("</script", "<\\/script")
             return f"<script>{text}</script>"
@@ -268,19 +268,19 @@ def _render_verdict(facts: ReportData, say: Translator) -> str:
     word = say(report_text.VERDICT_NAMES[verdict.kind])
     steps, remarks = report_text.list_advice(facts, say)
     lists = "".join(
-        f"<div><h3>{escape(title)}</h3><ul>{_render_items(said)}</ul></div>"
-        for title, said in ((say("What to try next"), steps), (say("Worth knowing"), remarks))
-        if said
+        f"<div><h3>{escape(title)}</h3><ul>{_render_items(content)}</ul></div>"
+        for title, content in ((say("What to try next"), steps), (say("Worth knowing"), remarks))
+        if content
     )
-    said = escape(say(verdict.message, **verdict.params))
+    content = escape(say(verdict.message, **verdict.params))
     return (
-        f'<div class="verdict"><strong>{escape(word)}</strong><p>{said}</p></div>'
+        f'<div class="verdict"><strong>{escape(word)}</strong><p>{content}</p></div>'
         f'<div class="two">{lists}</div>'
     )
 
 
-def _render_items(said: Sequence[str]) -> str:
-    return "".join(f"<li>{escape(text)}</li>" for text in said)
+def _render_items(items: Sequence[str]) -> str:
+    return "".join(f"<li>{escape(text)}</li>" for text in items)
 
 
 def _render_curves(facts: ReportData, say: Translator, live: bool) -> str:
@@ -346,12 +346,12 @@ def _render_matrix(facts: ReportData, say: Translator) -> str:
     ]
     heads = [say("Class"), say("Precision"), say("Recall"), "F1"]
     epoch = (run.best_epoch or 0) + 1
-    asked = say(
+    note = say(
         N_("The model of epoch {n} was asked about the validation photos, none of them augmented."),
         n=epoch,
     )
     return (
-        _render_paragraph(asked, "soft")
+        _render_paragraph(note, "soft")
         + _render_paragraph(report_text.describe_interval(result, say))
         + (
             _render_paragraph(say(report_text.MATRIX_TEXT), "soft")
@@ -396,16 +396,16 @@ def _render_mistakes(facts: ReportData, say: Translator) -> str:
     assert facts.table is not None
     classes = [format_name(text) for text in facts.table.classes]
     cards = "".join(_render_mistake(mistake, classes, say) for mistake in facts.mistakes)
-    told = _render_paragraph(say(report_text.MISTAKES_TEXT), "soft")
-    return f'{told}<div class="mistakes">{cards}</div>'
+    note = _render_paragraph(say(report_text.MISTAKES_TEXT), "soft")
+    return f'{note}<div class="mistakes">{cards}</div>'
 
 
 def _render_mistake(mistake: Mistake, classes: Sequence[str], say: Translator) -> str:
     truth, guess = classes[mistake.truth], classes[mistake.guess]
-    said = say("called {name}, {share:.1%}", name=guess, share=mistake.share)
+    prediction = say("called {name}, {share:.1%}", name=guess, share=mistake.share)
     true = say("is {name}", name=truth)
     photo = decode.make_thumbnail(mistake.photo, _PHOTO_SIDE)
-    shown = render_photo(photo, f"{true}, {said}")
+    shown = render_photo(photo, f"{true}, {prediction}")
     if mistake.heat is not None:
         over = decode.make_thumbnail(
             heatmap.overlay_heatmap(mistake.photo, mistake.heat), _PHOTO_SIDE
@@ -414,7 +414,7 @@ def _render_mistake(mistake: Mistake, classes: Sequence[str], say: Translator) -
     file = escape(format_name(mistake.file))
     return (
         f'<figure><div class="pair">{shown}</div><figcaption><b>{escape(true)}</b>,'
-        f" {escape(said)}<br>{file}</figcaption></figure>"
+        f" {escape(prediction)}<br>{file}</figcaption></figure>"
     )
 
 
@@ -422,16 +422,16 @@ def _render_settings(facts: ReportData, say: Translator) -> str:
     run = facts.run
     parts = [(say("Photos"), report_text.list_dataset_properties(run, say))]
     if run.is_history:
-        told = _render_paragraph(
+        note = _render_paragraph(
             say(N_("A history from a file: the settings of this training are not known."))
         )
     else:
-        told = _render_paragraph(say(N_("Bold: other than this network's usual setting.")), "soft")
+        note = _render_paragraph(say(N_("Bold: other than this network's usual setting.")), "soft")
         changes = report_text.list_augmentation(run, say)
         parts += [(say("Training"), report_text.list_settings(run, say))]
         parts += [(say("Augmentation"), changes)] if changes else []
     tables = "".join(_render_settings_table(*part) for part in parts)
-    return told + f'<div class="two settings">{tables}</div>'
+    return note + f'<div class="two settings">{tables}</div>'
 
 
 def _render_settings_table(title: str, rows: Sequence[tuple[str, str, bool]]) -> str:

@@ -92,9 +92,9 @@ def gather_report_data(source: Path) -> ReportData:
 
 
 def _load_predictions(run: Run, dataset: Dataset) -> PredictionTable:
-    found = predictions.read_predictions(run.folder, dataset, SPLIT).table
-    if found is not None:
-        return found
+    table = predictions.read_predictions(run.folder, dataset, SPLIT).table
+    if table is not None:
+        return table
     from ..analysis.evaluate import evaluate  # lazy: pages take words from here
 
     assert run.best_model is not None
@@ -192,7 +192,7 @@ def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
     gap = None
     if last.get("accuracy") is not None and last.get("val_accuracy") is not None:
         gap = 100 * (last["accuracy"] - last["val_accuracy"])
-    found = [
+    tiles = [
         (say("Best validation accuracy"), format_percent(best.get("val_accuracy"))),
         (say("Best epoch"), str(best["epoch"] + 1) if best else "–"),
         (say("Epochs"), f"{len(run.epochs)} / {run.training.epochs}"),
@@ -200,8 +200,8 @@ def list_tiles(facts: ReportData, say: Translator) -> list[tuple[str, str]]:
     ]
     if not run.is_history:
         rows = architecture.list_training_layers(run.training, max(len(run.classes), 2))
-        found.append((say("Parameters"), f"{architecture.count_parameters(rows):,}"))
-    return found
+        tiles.append((say("Parameters"), f"{architecture.count_parameters(rows):,}"))
+    return tiles
 
 
 def format_subtitle(run: Run) -> str:
@@ -242,8 +242,8 @@ def describe_confusions(
     """The most frequent mistakes, where there are too many classes for a table."""
     wrong = result.confusion.copy()
     np.fill_diagonal(wrong, 0)
-    places = np.argsort(-wrong, axis=None, kind="stable")[:_MAX_NAMED_CONFUSIONS]
-    found = [np.unravel_index(place, wrong.shape) for place in places]
+    flat_indices = np.argsort(-wrong, axis=None, kind="stable")[:_MAX_NAMED_CONFUSIONS]
+    pairs = [np.unravel_index(flat_index, wrong.shape) for flat_index in flat_indices]
     return [
         say(
             "{truth} called {guess}: {count:,} of {support:,}",
@@ -252,7 +252,7 @@ def describe_confusions(
             count=int(wrong[truth, guess]),
             support=int(result.support[truth]),
         )
-        for truth, guess in found
+        for truth, guess in pairs
         if wrong[truth, guess]
     ]
 
@@ -339,6 +339,6 @@ def list_advice(facts: ReportData, say: Translator) -> tuple[list[str], list[str
     """What to try next, and what is worth knowing."""
 
     def told(sentences: Sequence[Any]) -> list[str]:
-        return [say(said.message, **said.params) for said in sentences]
+        return [say(sentence.message, **sentence.params) for sentence in sentences]
 
     return told(facts.verdict.steps), told(facts.verdict.remarks)

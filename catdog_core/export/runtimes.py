@@ -65,12 +65,14 @@ def _load_litert(path: Path) -> PredictFunction:
     from ai_edge_litert.interpreter import Interpreter
 
     model: Any = Interpreter(str(path))
-    place, result = (d()[0]["index"] for d in (model.get_input_details, model.get_output_details))
+    input_index, result = (
+        d()[0]["index"] for d in (model.get_input_details, model.get_output_details)
+    )
 
     def ask(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        model.resize_tensor_input(place, batch.shape)
+        model.resize_tensor_input(input_index, batch.shape)
         model.allocate_tensors()
-        model.set_tensor(place, batch)
+        model.set_tensor(input_index, batch)
         model.invoke()
         return np.asarray(model.get_tensor(result))
 

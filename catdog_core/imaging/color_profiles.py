@@ -78,8 +78,8 @@ def allowed_pixel_share(profile: object, mode: str, progressive: bool = False) -
     if not isinstance(profile, bytes) or get_srgb_transform(profile, space) is None:
         return 1.0
     is_table = _TABLE in profile[_HEAD : _HEAD + 4 + 12 * _MAX_TAGS]
-    found = _TABLE_SHARE.get(space, 1.0) if is_table else 1.0
-    return found * _PROGRESSIVE_SHARE if progressive else found
+    share = _TABLE_SHARE.get(space, 1.0) if is_table else 1.0
+    return share * _PROGRESSIVE_SHARE if progressive else share
 
 
 def convert_to_srgb(pixels: Pixels, profile: object) -> Pixels:
@@ -118,8 +118,8 @@ def _build_srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransfo
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         target = ImageCms.createProfile("sRGB")
-        made = ImageCms.buildTransform(source, target, mode, "RGB", ImageCms.Intent.PERCEPTUAL)
-        return None if mode in ("RGB", "L") and _changes_nothing(made, mode) else made
+        transform = ImageCms.buildTransform(source, target, mode, "RGB", ImageCms.Intent.PERCEPTUAL)
+        return None if mode in ("RGB", "L") and _changes_nothing(transform, mode) else transform
     except Exception:  # damaged, in one of the ways littlecms knows: as if there were none
         return None
 
@@ -132,5 +132,5 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     else:
         grid = steps[None]
         expected = np.repeat(grid[:, :, None], 3, axis=2)
-    found = np.asarray(transform.apply(Image.fromarray(grid)))
-    return int(np.abs(found.astype(int) - expected).max()) <= _TOLERANCE
+    converted = np.asarray(transform.apply(Image.fromarray(grid)))
+    return int(np.abs(converted.astype(int) - expected).max()) <= _TOLERANCE

@@ -30,12 +30,12 @@ def find_value_range(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
     Raises:
         PhotoError: none of the numbers is finite.
     """
-    low, high, whole = np.inf, -np.inf, False
+    low, high, is_integer = np.inf, -np.inf, False
     for part in parts:
         if part.dtype == np.uint16:
             return 0.0, 65280.0  # 255 × 256
-        whole = part.dtype.kind in "iu"
-        finite = part if whole else part[np.isfinite(part)]
+        is_integer = part.dtype.kind in "iu"
+        finite = part if is_integer else part[np.isfinite(part)]
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if low > high:
@@ -44,7 +44,7 @@ def find_value_range(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
             " 8-bit PNG or JPEG."
         )
     if low >= 0:
-        for top in (1.0, 255.0, 65535.0)[: 3 if whole else 2]:
+        for top in (1.0, 255.0, 65535.0)[: 3 if is_integer else 2]:
             if high <= top:
                 return 0.0, top
     return low, high

@@ -51,8 +51,8 @@ def estimate_decode_memory(image: Image.Image, data: bytes) -> int:
     elif isinstance(image, TiffImagePlugin.TiffImageFile):
         while_read = _tiff_buffer(image, data)
     elif data[:2] == b"\xff\xd8":
-        found = jpeg.read_jpeg_frame(data)
-        while_read = found.kept_bytes if found else 0
+        frame = jpeg.read_jpeg_frame(data)
+        while_read = frame.kept_bytes if frame else 0
     plain = width * height * _RGB
     return len(data) + _metadata_bytes(image, data) + stored + max(while_read, plain)
 
@@ -90,22 +90,22 @@ def _tiff_buffer(image: TiffImagePlugin.TiffImageFile, data: bytes) -> int:
     width, height = orientation.stored_size(image)
     if 322 in tags:
         across, down = _first(tags.get(322)), _first(tags.get(323))
-        places = tags.get(324, ())
+        offsets = tags.get(324, ())
     else:
         across, down = width, min(_first(tags.get(278, height)), height)
-        places = tags.get(273, ())
+        offsets = tags.get(273, ())
     samples = 1 if tags.get(284) == 2 else _first(tags.get(277, 1))
     deep = samples * max(tags.get(258, (1,))) / 8
-    kept = 0.0
+    decoder_bytes = 0.0
     if packing in (_OLD_JPEG, _PIXAR_LOG):
-        kept = across * down * samples * 2
+        decoder_bytes = across * down * samples * 2
     elif packing == _JPEG and across * down * _MAX_CHECKED_STRIPS > width * height:
-        places = places if isinstance(places, tuple) else (places,)
-        frames = [jpeg.read_jpeg_frame(data, place) for place in places[:_MAX_CHECKED_STRIPS]]
-        kept = max((each.kept_bytes for each in frames if each), default=0)
-    return int(across * down * max(deep, 4 if colours == _YCC else 0) + kept)
+        offsets = offsets if isinstance(offsets, tuple) else (offsets,)
+        frames = [jpeg.read_jpeg_frame(data, offset) for offset in offsets[:_MAX_CHECKED_STRIPS]]
+        decoder_bytes = max((each.kept_bytes for each in frames if each), default=0)
+    return int(across * down * max(deep, 4 if colours == _YCC else 0) + decoder_bytes)
 
 
 def _first(value: Any) -> int:
-    found = value[0] if isinstance(value, tuple) and value else value
-    return int(found) if isinstance(found, (int, float)) else 0
+    first = value[0] if isinstance(value, tuple) and value else value
+    return int(first) if isinstance(first, (int, float)) else 0

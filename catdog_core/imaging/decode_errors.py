@@ -90,13 +90,13 @@ def is_unsupported_picture(path: PurePath) -> bool:
     return path.suffix.lower() in UNSUPPORTED_EXTENSIONS
 
 
-def unsupported_format_warnings(found: Sequence[PurePath]) -> Warnings:
+def unsupported_format_warnings(paths: Sequence[PurePath]) -> Warnings:
     """What to say of such files."""
-    if not found:
+    if not paths:
         return []
     message = N_(
         "{n} pictures are left out, since the lab cannot read their format: {files}. Convert them"
         " to JPEG and add them."
     )
-    names = ", ".join(sorted({path.name for path in found})[:3])
-    return [(message, {"n": str(len(found)), "files": truncate_for_display(names, 120)})]
+    names = ", ".join(sorted({path.name for path in paths})[:3])
+    return [(message, {"n": str(len(paths)), "files": truncate_for_display(names, 120)})]

@@ -188,7 +188,7 @@ def _tiff_tags(data: bytes | mmap) -> dict[int, list[int]]:
     """The numbers of the first directory's tags, up to 16 each; those of one and two bytes more."""
     order, big = "<" if data[:1] == b"I" else ">", data[2:4] in (b"+\0", b"\0+")
     row = struct.Struct(f"{order}HHQ8s" if big else f"{order}HHI4s")
-    found: dict[int, list[int]] = {}
+    tags: dict[int, list[int]] = {}
     try:
         (at,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
         (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
@@ -201,9 +201,9 @@ def _tiff_tags(data: bytes | mmap) -> dict[int, list[int]]:
             form = struct.Struct(f"{order}{min(many, 16)}{letter}")
             if struct.calcsize(letter) * many > len(value):
                 (where,) = struct.unpack(order + ("Q" if big else "I"), value)
-                found[tag] = list(form.unpack_from(data, where))
+                tags[tag] = list(form.unpack_from(data, where))
             else:
-                found[tag] = list(form.unpack_from(value))
+                tags[tag] = list(form.unpack_from(value))
     except (struct.error, OverflowError):
         pass  # damaged: what was found until then
-    return found
+    return tags

@@ -45,55 +45,55 @@ def check_part_count(data: bytes | mmap) -> None:
 
 
 def _check_jpeg(data: bytes | mmap) -> None:
-    place, exif = 2, 0
+    offset, exif = 2, 0
     for _ in range(MAX_PARTS):
-        if data[place : place + 1] != b"\xff":
-            place += 1  # what lies between two marks is skipped by readers, a byte at a time
+        if data[offset : offset + 1] != b"\xff":
+            offset += 1  # what lies between two marks is skipped by readers, a byte at a time
             continue
-        kind = data[place + 1 : place + 2]
+        kind = data[offset + 1 : offset + 2]
         if kind in (b"", b"\xda", b"\xd9"):
             return
         if kind[0] in _RESTART_OR_FILL:
-            place += 1 if kind == b"\xff" else 2
+            offset += 1 if kind == b"\xff" else 2
             continue
-        size = int.from_bytes(data[place + 2 : place + 4], "big")
-        if kind == b"\xe1" and data[place + 4 : place + 10] == b"Exif\0\0":
+        size = int.from_bytes(data[offset + 2 : offset + 4], "big")
+        if kind == b"\xe1" and data[offset + 4 : offset + 10] == b"Exif\0\0":
             exif += size
             _refuse_metadata(exif, _MAX_EXIF)
-        place += 2 + max(size, 2)
-        if place >= len(data):
+        offset += 2 + max(size, 2)
+        if offset >= len(data):
             return
     raise _part_count_error()
 
 
 def _check_png(data: bytes | mmap) -> None:
-    place = 8
+    offset = 8
     for _ in range(MAX_PARTS):
-        if place + 8 > len(data):
+        if offset + 8 > len(data):
             return
-        size = int.from_bytes(data[place : place + 4], "big")
-        if data[place + 4 : place + 8] == b"eXIf":
+        size = int.from_bytes(data[offset : offset + 4], "big")
+        if data[offset + 4 : offset + 8] == b"eXIf":
             _refuse_metadata(size, _MAX_EXIF)
-        place += 12 + size
+        offset += 12 + size
     raise _part_count_error()
 
 
 def _check_gif(data: bytes | mmap) -> None:
     flags = data[10] if len(data) > 12 else 0
-    place = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
+    offset = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
     inside = False  # of an extension, made of blocks that end with one of no bytes
     for _ in range(MAX_PARTS):
-        if place >= len(data):
+        if offset >= len(data):
             return
         if inside:
-            size = data[place]
-            place, inside = place + 1 + size, size > 0
-        elif data[place] == 0x21:
-            place, inside = place + 2, True
-        elif data[place] in (0x2C, 0x3B):  # the first picture, or the end
+            size = data[offset]
+            offset, inside = offset + 1 + size, size > 0
+        elif data[offset] == 0x21:
+            offset, inside = offset + 2, True
+        elif data[offset] in (0x2C, 0x3B):  # the first picture, or the end
             return
         else:
-            place += 1  # readers skip what they do not know
+            offset += 1  # readers skip what they do not know
     raise _part_count_error()
 
 
@@ -101,14 +101,14 @@ def _check_tiff(data: bytes | mmap, order: str, big: bool) -> None:
     """The first directory only: no other is read."""
     count_as, row_as, place_as = ("Q", "HHQQ", "Q") if big else ("H", "HHII", "I")
     try:
-        (place,) = struct.unpack_from(order + place_as, data, 8 if big else 4)
-        (count,) = struct.unpack_from(order + count_as, data, place)
+        (offset,) = struct.unpack_from(order + place_as, data, 8 if big else 4)
+        (count,) = struct.unpack_from(order + count_as, data, offset)
     except (struct.error, OverflowError):  # the second of a place beyond 2**63
         return
     if count > MAX_PARTS:
         raise _part_count_error()
     row, numbers = struct.Struct(order + row_as), 0
-    start = place + struct.calcsize(order + count_as)
+    start = offset + struct.calcsize(order + count_as)
     for number in range(count):
         try:
             _, kind, many, where = row.unpack_from(data, start + number * row.size)
@@ -122,14 +122,14 @@ def _check_tiff(data: bytes | mmap, order: str, big: bool) -> None:
 
 
 def _check_webp(data: bytes | mmap) -> None:
-    place = 12
+    offset = 12
     for _ in range(MAX_PARTS):
-        if place + 8 > len(data):
+        if offset + 8 > len(data):
             return
-        size = int.from_bytes(data[place + 4 : place + 8], "little")
-        if data[place : place + 4] == b"EXIF":
+        size = int.from_bytes(data[offset + 4 : offset + 8], "little")
+        if data[offset : offset + 4] == b"EXIF":
             _refuse_metadata(size, _MAX_EXIF)
-        place += 8 + size + size % 2
+        offset += 8 + size + size % 2
     raise _part_count_error()
 
 

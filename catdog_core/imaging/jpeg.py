@@ -85,7 +85,7 @@ def _round_up(count: int, step: int) -> int:
 
 def read_jpeg_frame(data: bytes | mmap, start: int = 0) -> Frame | None:
     """The frame of a JPEG that begins at `start`; None where there is none before its pixels."""
-    found, at = None, start + 2
+    frame, at = None, start + 2
     while at + 4 <= len(data):
         if data[at] != 0xFF or data[at + 1] in _WITHOUT_LENGTH:
             at += 1 if data[at] != 0xFF or data[at + 1] == 0xFF else 2
@@ -95,13 +95,13 @@ def read_jpeg_frame(data: bytes | mmap, start: int = 0) -> Frame | None:
         if kind == 0xD9:
             break
         if kind == _SCAN_MARK:
-            return found and replace(found, together=body[0] if body else 0)
+            return frame and replace(frame, together=body[0] if body else 0)
         if kind in _FRAMES and len(body) >= 6:
             height, width = body[1] << 8 | body[2], body[3] << 8 | body[4]
             factors = tuple((each >> 4, each & 15) for each in body[7::3][: body[5]])
-            found = Frame(kind, body[0], width, height, factors, 0)
+            frame = Frame(kind, body[0], width, height, factors, 0)
         at += 2 + max(size, 2)
-    return found
+    return frame
 
 
 def find_jpeg_markers(data: bytes, start: int = 0) -> NDArray[np.uint8]:
@@ -154,14 +154,14 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
     Ends without that when anything but the plainest kinds is met.
     """
-    place = 2
-    while place + 4 <= len(data) and data[place] == 0xFF:
-        kind, end = data[place + 1], place + 2 + (data[place + 2] << 8 | data[place + 3])
+    offset = 2
+    while offset + 4 <= len(data) and data[offset] == 0xFF:
+        kind, end = data[offset + 1], offset + 2 + (data[offset + 2] << 8 | data[offset + 3])
         if kind == _SCAN_MARK or kind in _PLAINEST:
-            yield kind, place + 4, end
+            yield kind, offset + 4, end
         if kind not in _PLAINEST:
             return
-        place = end
+        offset = end
 
 
 def decode_plain_jpeg(
@@ -216,10 +216,10 @@ def _is_single_scan(data: bytes, start: int) -> bool:
     """
     if not (data.startswith(_SCAN, max(start - _SCAN_HEAD, 0)) and data.endswith(_END)):
         return False
-    found = find_jpeg_markers(data, start)[:-1]
-    if not found.any():
+    markers = find_jpeg_markers(data, start)[:-1]
+    if not markers.any():
         return True
-    return bool(np.all((found == 0) | ((found >= _FIRST_RESTART) & (found <= _LAST_RESTART))))
+    return bool(np.all((markers == 0) | ((markers >= _FIRST_RESTART) & (markers <= _LAST_RESTART))))
 
 
 def _is_upright(head: Image.Image) -> bool:

@@ -85,13 +85,13 @@ def gradient_descent(rate: float, steps: int = 20, start: float = -0.9) -> list[
 
     The slope at x is 2x, so a rate above 1 throws it out; it is followed no further than 10.
     """
-    places = [start]
+    positions = [start]
     for _ in range(steps):
-        place = places[-1] - rate * 2 * places[-1]
-        places.append(place)
-        if abs(place) > 10:
+        position = positions[-1] - rate * 2 * positions[-1]
+        positions.append(position)
+        if abs(position) > 10:
             break
-    return places
+    return positions
 
 
 def batch_indices(photos: int, batch: int, number: int, seed: int = 0) -> list[int]:
@@ -101,6 +101,6 @@ def batch_indices(photos: int, batch: int, number: int, seed: int = 0) -> list[i
     generator does it.
     """
     steps = -(-photos // batch)
-    epoch, place = divmod(number - 1, steps)
+    epoch, step = divmod(number - 1, steps)
     order = np.random.default_rng((seed, epoch)).permutation(photos)
-    return [int(index) for index in order[place * batch : (place + 1) * batch]]
+    return [int(index) for index in order[step * batch : (step + 1) * batch]]

@@ -45,9 +45,9 @@ def list_sequential_layers(
     Raises:
         SettingsError: the photos shrink to nothing on the way, or there are too many parameters.
     """
-    found = [LayerRow("Rescaling", "1/255", (image_size, image_size, 3), 0, 0)]
+    rows = [LayerRow("Rescaling", "1/255", (image_size, image_size, 3), 0, 0)]
     for number in range(len(network.filters)):
-        block = _block_rows(network, number, found[-1].output_shape)
+        block = _block_rows(network, number, rows[-1].output_shape)
         if min(row.output_shape[0] for row in block) < 1:
             raise SettingsError(
                 "{size} px photos shrink to nothing inside '{name}', in block {block} of {blocks}."
@@ -59,9 +59,9 @@ def list_sequential_layers(
                 blocks=len(network.filters),
                 least=min_network_image_size(network),
             )
-        found += block
-    found += _head_rows(network, found[-1].output_shape)
-    total = sum(row.parameters for row in found)
+        rows += block
+    rows += _head_rows(network, rows[-1].output_shape)
+    total = sum(row.parameters for row in rows)
     if total > MAX_PARAMETERS:
         raise SettingsError(
             "The network '{name}' has {total:,} parameters. Expected at most {most:,}. Take fewer"
@@ -70,7 +70,7 @@ def list_sequential_layers(
             total=total,
             most=MAX_PARAMETERS,
         )
-    return found
+    return rows
 
 
 def dense_row(units: int, activation: str, before: LayerRow) -> LayerRow:
@@ -110,31 +110,31 @@ def _block_rows(network: Network, number: int, before: tuple[int, ...]) -> list[
     shape = (side, side, filters)
     if network.batch_norm:
         # The norm has a shift of its own: a bias before it would do nothing.
-        made = [
+        rows = [
             LayerRow("Conv2D", detail, shape, weights, weights * side * side),
             LayerRow("BatchNormalization", "", shape, 4 * filters, 2 * filters * side * side),
             LayerRow("Activation", network.activation, shape, 0, 0),
         ]
     else:
         detail += f", {ACTIVATION_LABELS.get(network.activation, network.activation)}"
-        made = [LayerRow("Conv2D", detail, shape, weights + filters, weights * side * side)]
+        rows = [LayerRow("Conv2D", detail, shape, weights + filters, weights * side * side)]
     if stride == 1:
         kind = "MaxPooling2D" if network.pooling == "max" else "AveragePooling2D"
-        made.append(LayerRow(kind, "2×2", (side // 2, side // 2, filters), 0, 0))
-    return made
+        rows.append(LayerRow(kind, "2×2", (side // 2, side // 2, filters), 0, 0))
+    return rows
 
 
 def _head_rows(network: Network, before: tuple[int, ...]) -> list[LayerRow]:
     if network.head == "flatten":
-        made = [LayerRow("Flatten", "", (prod(before),), 0, 0)]
+        rows = [LayerRow("Flatten", "", (prod(before),), 0, 0)]
     else:
-        made = [LayerRow("GlobalAveragePooling2D", "", (before[2],), 0, 0)]
+        rows = [LayerRow("GlobalAveragePooling2D", "", (before[2],), 0, 0)]
     if network.dropout:
-        made.append(LayerRow("Dropout", f"{network.dropout:g}", made[-1].output_shape, 0, 0))
+        rows.append(LayerRow("Dropout", f"{network.dropout:g}", rows[-1].output_shape, 0, 0))
     if network.dense:
         shown = ACTIVATION_LABELS.get(network.activation, network.activation)
-        made.append(dense_row(network.dense, shown, made[-1]))
-    return made
+        rows.append(dense_row(network.dense, shown, rows[-1]))
+    return rows
 
 
 ACTIVATION_LABELS = {"relu": "ReLU"}
@@ -159,29 +159,29 @@ def list_compact_layers(image_size: int) -> list[LayerRow]:
     """
     side, channels = _halve(image_size), WIDTHS[0]
     detail = f"{channels} × {STEM}×{STEM}, step 2, ReLU"
-    found = [
+    rows = [
         LayerRow("Rescaling", "1/64 − 2", (image_size, image_size, 3), 0, 0),
         LayerRow(
             "Conv2D", detail, (side, side, channels), *_count_convolution(STEM, 3, channels, side)
         ),
     ]
     side = _halve(side)
-    found.append(LayerRow("MaxPooling2D", "3×3, step 2", (side, side, channels), 0, 0))
-    for place, filters in enumerate(WIDTHS):
-        side = _halve(side) if place else side
-        detail = f"2 × {filters} × 3×3" + (", step 2" if place else "") + ", ReLU"
+    rows.append(LayerRow("MaxPooling2D", "3×3, step 2", (side, side, channels), 0, 0))
+    for index, filters in enumerate(WIDTHS):
+        side = _halve(side) if index else side
+        detail = f"2 × {filters} × 3×3" + (", step 2" if index else "") + ", ReLU"
         parts = [
             _count_convolution(3, channels, filters, side),
             _count_convolution(3, filters, filters, side),
         ]
-        if place:  # its way past these two has a convolution of its own
+        if index:  # its way past these two has a convolution of its own
             parts.append(_count_convolution(1, channels, filters, side))
         weights, operations = (sum(counts) for counts in zip(*parts, strict=True))
-        found.append(LayerRow("Residual", detail, (side, side, filters), weights, operations))
+        rows.append(LayerRow("Residual", detail, (side, side, filters), weights, operations))
         channels = filters
-    found.append(LayerRow("GlobalAveragePooling2D", "", (channels,), 0, 0))
-    found.append(LayerRow("Dropout", f"{DROPOUT:g}", (channels,), 0, 0))
-    return found
+    rows.append(LayerRow("GlobalAveragePooling2D", "", (channels,), 0, 0))
+    rows.append(LayerRow("Dropout", f"{DROPOUT:g}", (channels,), 0, 0))
+    return rows
 
 
 def _count_convolution(kernel: int, channels: int, filters: int, side: int) -> tuple[int, int]:
@@ -249,14 +249,14 @@ def list_model_layers(
             names=", ".join(MODEL_DESCRIPTIONS),
         )
     if name == backbones.TRANSFER:
-        found = [LayerRow(*row) for row in backbones.list_backbone_stages(backbone, image_size)]
-        return [*found, _output_row(classes, found[-1])]
+        rows = [LayerRow(*row) for row in backbones.list_backbone_stages(backbone, image_size)]
+        return [*rows, _output_row(classes, rows[-1])]
     if name == COMPACT:
-        found = list_compact_layers(image_size)
-        return [*found, _output_row(classes, found[-1])]
+        rows = list_compact_layers(image_size)
+        return [*rows, _output_row(classes, rows[-1])]
     built = (network or Network()) if name == CUSTOM else NETWORKS[name]
-    found = list_sequential_layers(built, image_size, name)
-    return [*found, _output_row(classes, found[-1])]
+    rows = list_sequential_layers(built, image_size, name)
+    return [*rows, _output_row(classes, rows[-1])]
 
 
 def list_training_layers(training: Training, classes: int = 2) -> list[LayerRow]:

@@ -121,12 +121,12 @@ LITE0_STAGES = (  # blocks, kernel, stride of the first, expansion, channels
 
 def lite0_blocks() -> tuple[Lite0Block, ...]:
     """The blocks of EfficientNet-Lite0 in their order."""
-    found, before = [], LITE0_STEM
+    blocks, before = [], LITE0_STEM
     for count, kernel, stride, expand, channels in LITE0_STAGES:
-        for turn in range(count):
-            found.append(Lite0Block(before, channels, expand, kernel, stride if turn == 0 else 1))
+        for index in range(count):
+            blocks.append(Lite0Block(before, channels, expand, kernel, stride if index == 0 else 1))
             before = channels
-    return tuple(found)
+    return tuple(blocks)
 
 
 def list_backbone_stages(name: str, image_size: int) -> list[tuple[str, str, tuple[int, ...], int]]:
@@ -136,11 +136,11 @@ def list_backbone_stages(name: str, image_size: int) -> list[tuple[str, str, tup
         name: a key of `BACKBONES`.
         image_size: side of the square input in pixels.
     """
-    made = BACKBONES[name]
+    backbone = BACKBONES[name]
     if name != BUNDLED:
-        return [(made.title, "", (made.features,), made.parameters)]
+        return [(backbone.title, "", (backbone.features,), backbone.parameters)]
     side = -(-image_size // 2)
-    found: list[tuple[str, str, tuple[int, ...], int]] = [
+    stages: list[tuple[str, str, tuple[int, ...], int]] = [
         ("Rescaling", "(x − 127) / 128", (image_size, image_size, 3), 0),
         ("Conv2D", "32 × 3×3 / 2, ReLU6", (side, side, LITE0_STEM), (27 + 1) * LITE0_STEM),
     ]
@@ -150,7 +150,7 @@ def list_backbone_stages(name: str, image_size: int) -> list[tuple[str, str, tup
         stage, blocks = blocks[:count], blocks[count:]
         detail = f"{count} × {kernel}×{kernel} / {stride}"
         weights = sum(block.parameters for block in stage)
-        found.append(("Bottlenecks", detail, (side, side, channels), weights))
+        stages.append(("Bottlenecks", detail, (side, side, channels), weights))
     weights = (channels + 1) * LITE0_HEAD
-    found.append(("Conv2D", f"{LITE0_HEAD} × 1×1, ReLU6", (side, side, LITE0_HEAD), weights))
-    return [*found, ("GlobalAveragePooling2D", "", (LITE0_HEAD,), 0)]
+    stages.append(("Conv2D", f"{LITE0_HEAD} × 1×1, ReLU6", (side, side, LITE0_HEAD), weights))
+    return [*stages, ("GlobalAveragePooling2D", "", (LITE0_HEAD,), 0)]

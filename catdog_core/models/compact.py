@@ -29,8 +29,8 @@ def build(image_size: int, units: int) -> keras.Model:
     x = kl.Rescaling(1 / 64, -2)(photos)  # -2..2: about the spread batch norms keep later
     x = kl.Activation("relu")(_convolve(x, WIDTHS[0], STEM, stride=2))
     x = kl.MaxPooling2D(3, 2, padding="same")(x)
-    for place, filters in enumerate(WIDTHS):
-        x = _block(x, filters, stride=2 if place else 1)
+    for index, filters in enumerate(WIDTHS):
+        x = _block(x, filters, stride=2 if index else 1)
     x = kl.GlobalAveragePooling2D()(x)
     x = kl.Dropout(DROPOUT)(x)
     activation = "sigmoid" if units == 1 else "softmax"

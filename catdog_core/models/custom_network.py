@@ -39,7 +39,7 @@ def build(network: Network, image_size: int, units: int, name: str) -> keras.Mod
 
 
 def _block(network: Network, filters: int) -> list[Any]:
-    made: list[Any] = [
+    layers: list[Any] = [
         kl.Conv2D(
             filters,
             network.kernel,
@@ -50,9 +50,9 @@ def _block(network: Network, filters: int) -> list[Any]:
         )
     ]
     if network.batch_norm:
-        made += [kl.BatchNormalization(), kl.Activation(network.activation)]
+        layers += [kl.BatchNormalization(), kl.Activation(network.activation)]
     if network.pooling == "max":
-        made.append(kl.MaxPooling2D(2))
+        layers.append(kl.MaxPooling2D(2))
     elif network.pooling == "average":
-        made.append(kl.AveragePooling2D(2))
-    return made
+        layers.append(kl.AveragePooling2D(2))
+    return layers

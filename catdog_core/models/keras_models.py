@@ -65,8 +65,10 @@ def build_model(
         return transfer.attach_head(seen, transfer.build_head(seen.output_shape[1], len(classes)))
     if name == architecture.COMPACT:
         return compact.build(image_size, rows[-1].output_shape[0])
-    made = (network or Network()) if name == architecture.CUSTOM else architecture.NETWORKS[name]
-    return custom_network.build(made, image_size, rows[-1].output_shape[0], name)
+    selected_network = (
+        (network or Network()) if name == architecture.CUSTOM else architecture.NETWORKS[name]
+    )
+    return custom_network.build(selected_network, image_size, rows[-1].output_shape[0], name)
 
 
 def build_initialized(
@@ -221,19 +223,19 @@ def read_metadata(path: Path) -> dict[str, Any]:
             with zipfile.ZipFile(path) as archive:
                 if archive.getinfo(METADATA_MEMBER).file_size > _MAX_METADATA_BYTES:
                     return {}
-                found = bounded_readers.parse_bounded_json(
+                metadata = bounded_readers.parse_bounded_json(
                     archive.read(METADATA_MEMBER), _MAX_METADATA_BYTES
                 )
         else:
             with h5py.File(path) as file:
-                found = bounded_readers.parse_bounded_json(
+                metadata = bounded_readers.parse_bounded_json(
                     untrusted_models.read_text_attribute(file, METADATA_MEMBER, _MAX_METADATA_BYTES)
                     or b"",
                     _MAX_METADATA_BYTES,
                 )
     except (DatasetError, KeyError, OSError, ValueError):
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(metadata, dict):
         return {}
-    files.check_format_version(path, found, FORMAT)
-    return found
+    files.check_format_version(path, metadata, FORMAT)
+    return metadata

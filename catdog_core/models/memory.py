@@ -113,15 +113,15 @@ def photos_at_once(needed: Callable[[int], int], name: str = "", most: int = MAX
         ModelError: one photo takes more.
     """
     limit, count = limits.current_limits().model_batch_bytes, most
-    while (found := needed(count)) > limit:
+    while (required_bytes := needed(count)) > limit:
         if count == 1:
-            raise _too_much_memory_error(name, found, limit)
-        count = max(1, min(count // 2, count * limit // found))
+            raise _too_much_memory_error(name, required_bytes, limit)
+        count = max(1, min(count // 2, count * limit // required_bytes))
     return count
 
 
-def _too_much_memory_error(name: str, found: int, limit: int) -> ModelError:
-    size, most = -(-found // 1_000_000), limit // 1_000_000
+def _too_much_memory_error(name: str, required_bytes: int, limit: int) -> ModelError:
+    size, most = -(-required_bytes // 1_000_000), limit // 1_000_000
     if name:
         return ModelError(
             "{name} takes about {size:,} MB of memory for one photo, more than the {limit:,} MB"
@@ -200,7 +200,7 @@ def _topological_order(operations: Sequence[Any]) -> list[Any]:
     What gradients of loops take is added to a graph late, to operations that were there before.
     """
     done: set[str] = set()
-    found: list[Any] = []
+    ordered: list[Any] = []
     by_name = {op.name: op for op in operations}
     for first in operations:
         waiting = [first]
@@ -213,8 +213,8 @@ def _topological_order(operations: Sequence[Any]) -> list[Any]:
             waiting.pop()
             if op.name not in done:
                 done.add(op.name)
-                found.append(op)
-    return found
+                ordered.append(op)
+    return ordered
 
 
 def _waves(operations: Sequence[Any]) -> list[list[Any]]:
@@ -241,8 +241,8 @@ class _Sizes:
         self.rounds = _max_loop_rounds(graph)
         for op in operations:
             self._take(op)
-        given = [x for op in operations if op.type == "Placeholder" for x in op.outputs]
-        for x in (*getattr(graph, "outputs", ()), *given):
+        inputs = [x for op in operations if op.type == "Placeholder" for x in op.outputs]
+        for x in (*getattr(graph, "outputs", ()), *inputs):
             self.readers[self.buffers[x.name]] += 1  # held until the end, by whoever asks
 
     def peak(self, steps: Sequence[Sequence[Any]]) -> int:
@@ -290,9 +290,9 @@ class _Sizes:
                 " model of layers with fixed sizes.",
                 kind=op.type,
             )
-        given = op.inputs[0]
-        rank = given.shape.rank or 1
-        most = self.numbers.get(given.name) or prod(given.shape.as_list())
+        input_tensor = op.inputs[0]
+        rank = input_tensor.shape.rank or 1
+        most = self.numbers.get(input_tensor.name) or prod(input_tensor.shape.as_list())
         self.numbers[x.name] = most * (rank if op.type == "Where" else 1)
         return self.numbers[x.name]
 
@@ -321,13 +321,13 @@ def _item_bytes(x: Any) -> int:
 
 def _max_loop_rounds(graph: Any) -> int:
     """How often the loops of a graph go round at most: as often as the lists they read are long."""
-    found = [0]
+    lengths = [0]
     for op in graph.get_operations():
         if op.type == "TensorListFromTensor":
-            found.append(int(op.inputs[0].shape[0]))
+            lengths.append(int(op.inputs[0].shape[0]))
         elif op.type == "TensorListReserve":
-            found.append(int(tf.get_static_value(op.inputs[1]) or 0))
-    return max(found)
+            lengths.append(int(tf.get_static_value(op.inputs[1]) or 0))
+    return max(lengths)
 
 
 def _inner_graphs(
@@ -347,11 +347,13 @@ def _workspace_bytes(op: Any) -> int:
     as the processor's cache holds. Of 16-bit numbers and for large windows products copy.
     """
     if op.type in _BACKWARD:
-        places, window = (op.inputs[2], op.inputs[1])
+        feature_map, window = (op.inputs[2], op.inputs[1])
         if "Filter" in op.type:
             window = op.outputs[0]
-        count, *inner, _ = places.shape.as_list()
-        photo = int(prod(inner) * prod(window.shape.as_list()[:-1])) * max(_item_bytes(places), 4)
+        count, *inner, _ = feature_map.shape.as_list()
+        photo = int(prod(inner) * prod(window.shape.as_list()[:-1])) * max(
+            _item_bytes(feature_map), 4
+        )
         return min(int(count) * photo, photo + _CACHE) + _input_output_bytes(op)
     copies = op.type == "Einsum"  # turns what it takes before it multiplies
     if op.type in ("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D"):

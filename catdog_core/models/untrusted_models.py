@@ -343,9 +343,9 @@ def _inspect_archive(path: Path, name: str, allowed: Limits, compiled: bool) -> 
         # HDF5 reads here and there, and every step back in a packed member unpacks it anew.
         with tempfile.TemporaryFile() as plain, members["model.weights.h5"].open() as packed:
             shutil.copyfileobj(packed, plain, _COPY_CHUNK)
-            with h5py.File(plain, "r") as found:
+            with h5py.File(plain, "r") as weights_file:
                 return [text if compiled else _drop_compile_config(text)], list(
-                    _iter_array_shapes(name, found)
+                    _iter_array_shapes(name, weights_file)
                 )
 
 
@@ -356,14 +356,14 @@ def _read_members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, Arch
         return sys.maxsize if member in _ALLOWED_MEMBERS else None  # refused below, with a remedy
 
     try:
-        found = archive_safety.read_zip_members(
+        members = archive_safety.read_zip_members(
             file, MAX_MEMBERS, max_bytes, allowed.model_config_bytes, _MAX_RATIO
         )
         # Keras reads by the names of `zipfile`, which newer Pythons take from other fields as well.
-        if sorted(zipfile.ZipFile(file).namelist()) != sorted(found):
+        if sorted(zipfile.ZipFile(file).namelist()) != sorted(members):
             raise DatasetError("it names a file in two ways")
         for needed in ("config.json", "model.weights.h5"):
-            if needed not in found:
+            if needed not in members:
                 raise DatasetError("it has no {name}", name=needed)
     except DatasetError as error:
         raise ModelError(
@@ -372,7 +372,7 @@ def _read_members(file: IO[bytes], name: str, allowed: Limits) -> dict[str, Arch
             name=truncate_for_display(name),
             found=error,
         ) from error
-    return found
+    return members
 
 
 def _inspect_h5(path: Path, name: str, allowed: Limits, compiled: bool) -> _Inspection:
@@ -417,9 +417,12 @@ def read_text_attribute(item: Any, name: str, most: int) -> bytes | None:
     """
     if name not in item.attrs:
         return None
-    found = h5py.h5a.open(item.id, name.encode())
-    kind = found.get_type()
-    if found.get_space().get_simple_extent_npoints() != 1 or kind.get_class() != h5py.h5t.STRING:
+    attribute = h5py.h5a.open(item.id, name.encode())
+    kind = attribute.get_type()
+    if (
+        attribute.get_space().get_simple_extent_npoints() != 1
+        or kind.get_class() != h5py.h5t.STRING
+    ):
         raise ValueError(f"its attribute {name} holds no single text")
     if not kind.is_variable_str() and kind.get_size() > most:
         raise ValueError(f"its attribute {name} has more than {most:,} bytes")
@@ -444,8 +447,8 @@ def _count_attributes(item: Any, seen: int) -> int:
     """
     for number in range(h5py.h5a.get_num_attrs(item.id)):
         seen += 1
-        found = h5py.h5a.open(item.id, index=number)
-        count, kind = found.get_space().get_simple_extent_npoints(), found.get_type()
+        attribute = h5py.h5a.open(item.id, index=number)
+        count, kind = attribute.get_space().get_simple_extent_npoints(), attribute.get_type()
         if seen > _MAX_ATTRIBUTES or count > _MAX_ARRAYS or kind.get_class() not in _PLAIN_TYPES:
             raise ValueError("attributes other than a model's numbers and texts")
         if count * kind.get_size() > _MAX_ATTRIBUTE_BYTES:
@@ -458,10 +461,10 @@ def _iter_array_shapes(name: str, root: Any) -> Iterator[tuple[int, ...]]:
     waiting, seen, count, attributes = [root], set(), 0, 0
     while waiting:
         group = waiting.pop()
-        place = h5py.h5o.get_info(group.id).addr
-        if place in seen:  # groups may lie in each other, round and round
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen:  # groups may lie in each other, round and round
             continue
-        seen.add(place)
+        seen.add(address)
         attributes = _count_attributes(group, attributes)
         for key in group:
             count += 1

@@ -19,8 +19,8 @@ def explain_failure(error: Exception) -> tuple[str, dict[str, Any]]:
     if _is_out_of_memory(error):
         return OUT_OF_MEMORY, {}
     if isinstance(error, OSError) and error.filename:
-        told = files.write_error(error.filename, error)
-        return told.message, {key: str(value) for key, value in told.params.items()}
+        write_error = files.write_error(error.filename, error)
+        return write_error.message, {key: str(value) for key, value in write_error.params.items()}
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
     message = LIKELY_OUT_OF_MEMORY if hardware.is_short_of_memory() else UNEXPECTED_ERROR
@@ -31,11 +31,11 @@ def _is_out_of_memory(error: BaseException | None) -> bool:
     """Whether memory ran out, in the words of Python, of TensorFlow or of the system, or behind
     another error: a library that cannot be loaded is found missing, a thread not to be started."""
     while error is not None:
-        said = str(error).lower()
+        text = str(error).lower()
         if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
             return True
         if getattr(error, "errno", None) == errno.ENOMEM or any(
-            w in said for w in _OUT_OF_MEMORY_TEXTS
+            w in text for w in _OUT_OF_MEMORY_TEXTS
         ):
             return True
         error = error.__cause__ or error.__context__

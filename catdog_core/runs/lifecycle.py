@@ -288,11 +288,11 @@ def remove_dataset(dataset_id: str) -> str:
 
 
 def _installed_versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in _RECORDED_PACKAGES:
         with suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 _LOCK_TIMEOUT = 5.0  # seconds; whoever has it writes one small file
@@ -328,8 +328,8 @@ def write_metadata(folder: Path, values: dict[str, Any]) -> None:
     files.check_format_version(path, known, FORMAT)
     if path.is_dir():
         files.remove_if_exists(path)
-    whole = {"format": FORMAT, "name": folder.name, "note": "", **known, **values}
-    files.write_json(path, whole)
+    metadata = {"format": FORMAT, "name": folder.name, "note": "", **known, **values}
+    files.write_json(path, metadata)
 
 
 @contextmanager

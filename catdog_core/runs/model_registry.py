@@ -146,14 +146,14 @@ def register_imported_model(
             scale=scale,
             expected=" or ".join(INPUT_SCALES),
         )
-    told = json.dumps([list(classes), scale]).encode()
-    digest = hashlib.sha256(hashlib.sha256(data).digest() + told).hexdigest()
+    settings = json.dumps([list(classes), scale]).encode()
+    digest = hashlib.sha256(hashlib.sha256(data).digest() + settings).hexdigest()
     folder = imported_models_folder() / f"file-{digest[:16]}"
-    found = _read_imported_model(folder)
-    if found is not None:
-        return found
-    with files.atomic_directory(folder) as place:
-        files.write_bytes(place / _MODEL_FILE, data)
+    existing = _read_imported_model(folder)
+    if existing is not None:
+        return existing
+    with files.atomic_directory(folder) as temporary:
+        files.write_bytes(temporary / _MODEL_FILE, data)
         about = {
             "format": FORMAT,
             "name": files.truncate_for_display(name),
@@ -162,7 +162,7 @@ def register_imported_model(
             "owner": access.current_visitor().name,
             "created": time.time(),
         }
-        files.write_json(place / _METADATA_FILE, about)
+        files.write_json(temporary / _METADATA_FILE, about)
     return _parse_imported_model(folder)
 
 
@@ -170,8 +170,8 @@ def list_imported_models() -> list[ImportedModel]:
     """The models from elsewhere that are kept, the newest first; damaged ones are left out."""
     if not imported_models_folder().is_dir():
         return []
-    found = [_read_imported_model(folder) for folder in imported_models_folder().iterdir()]
-    return sorted((g for g in found if g), key=lambda imported: imported.created, reverse=True)
+    models = [_read_imported_model(folder) for folder in imported_models_folder().iterdir()]
+    return sorted((g for g in models if g), key=lambda imported: imported.created, reverse=True)
 
 
 def find_imported_model(folder: Path) -> ImportedModel | None:
@@ -197,13 +197,13 @@ def _read_imported_model(folder: Path) -> ImportedModel | None:
 
 
 def _parse_imported_model(folder: Path) -> ImportedModel:
-    told = files.read_json(folder / _METADATA_FILE, FORMAT)
-    scale = str(told["scale"])
+    metadata = files.read_json(folder / _METADATA_FILE, FORMAT)
+    scale = str(metadata["scale"])
     return ImportedModel(
         folder=folder,
-        name=str(told["name"]),
-        classes=tuple(map(str, told["classes"])),
+        name=str(metadata["name"]),
+        classes=tuple(map(str, metadata["classes"])),
         scale=scale if scale in INPUT_SCALES else INPUT_SCALES[0],
-        owner=str(told.get("owner", "")),
-        created=files.float_or_default(told.get("created")),
+        owner=str(metadata.get("owner", "")),
+        created=files.float_or_default(metadata.get("created")),
     )

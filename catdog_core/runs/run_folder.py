@@ -171,17 +171,17 @@ def load_run(run: Path | str) -> Run:
 def _load_current(folder: Path) -> Run:
     """What is known of a run folder, and what it does at this moment."""
     here = f"{folder}{os.sep}"  # text: thousands of paths a page would cost half of its time
-    found = _cache.get(folder, [here + name for name in _CACHE_INPUTS], lambda: _read_run(folder))
-    if found.training is None:
-        return found
+    run = _cache.get(folder, [here + name for name in _CACHE_INPUTS], lambda: _read_run(folder))
+    if run.training is None:
+        return run
     now = replace(
-        found,
-        status=status.current_status(folder, found.state, found.asked, found.after),
-        epochs=list(found.epochs),
-        state=dict(found.state),
+        run,
+        status=status.current_status(folder, run.state, run.asked, run.after),
+        epochs=list(run.epochs),
+        state=dict(run.state),
     )
     # What lives writes its files anew, and tells itself when it cannot.
-    return replace(now, status="damaged") if found.problem and not now.is_active else now
+    return replace(now, status="damaged") if run.problem and not now.is_active else now
 
 
 def _read_run(folder: Path) -> Run:
@@ -247,8 +247,8 @@ def list_runs() -> list[Run]:
         folders = [Path(entry) for entry in entries if entry.is_dir() and entry.name[0] != "."]
     every = map(_load_current, folders)
     # One without settings may be gone since the folder was listed.
-    found = [run for run in every if run.training is not None or run.folder.is_dir()]
-    return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
+    runs = [run for run in every if run.training is not None or run.folder.is_dir()]
+    return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
 
 
 def _validated_photos(training: Training, photos: int) -> int:
@@ -379,17 +379,19 @@ def _check_json_files(folder: Path, epochs: list[dict[str, Any]]) -> None:
         if not path.exists():
             raise _damaged_file_error(name)
         try:
-            found = files.read_json(path)
+            content = files.read_json(path)
         except CatDogError as error:
             raise _damaged_file_error(name) from error
-        if not isinstance(found, dict):
+        if not isinstance(content, dict):
             raise _damaged_file_error(name)
 
 
 def _check_metrics(folder: Path, epochs: list[dict[str, Any]]) -> None:
-    kept = files.read_json_object(folder / "backup.json").get("epoch")
+    backup_epoch = files.read_json_object(folder / "backup.json").get("epoch")
     there = {row["epoch"] for row in epochs}
-    if isinstance(kept, int) and not there.issuperset(range(min(kept + 1, 100_000))):
+    if isinstance(backup_epoch, int) and not there.issuperset(
+        range(min(backup_epoch + 1, 100_000))
+    ):
         raise _damaged_file_error("metrics.jsonl")
 
 

@@ -260,9 +260,9 @@ def _count_ahead(run: lifecycle.Run, state: WorkerState) -> int:
     One that hangs is none: if it trains, it holds the place, and if it waits, nobody is to wait
     for it.
     """
-    mine = (state.values["queued"], run.id)
+    queue_key = (state.values["queued"], run.id)
     return sum(
-        (_queue_time(o), o.id) < mine for o in _other_active_runs(run) if o.status != "stalled"
+        (_queue_time(o), o.id) < queue_key for o in _other_active_runs(run) if o.status != "stalled"
     )
 
 

@@ -59,27 +59,27 @@ def derive_status(
 
 
 def current_status(
-    folder: Path, state: dict[str, Any], asked: float, after: int | None = None
+    folder: Path, state: dict[str, Any], requested_at: float, after: int | None = None
 ) -> Status:
     """The status of the run in `folder` now.
 
     Args:
         folder: the run folder.
         state: the content of its state.json, empty when there is none.
-        asked: unix time a start was last asked for, 0 for never.
+        requested_at: unix time a start was last asked for, 0 for never.
         after: the beat of the state at that time; by default the two times are compared, as in
             runs of earlier versions.
     """
     beat = int(files.float_or_default(state.get("beat")))
     if after is None:
-        unanswered = asked > files.float_or_default(state.get("time"))
+        unanswered = requested_at > files.float_or_default(state.get("time"))
     else:  # no clock, which may be set back, has a say in this
-        unanswered = asked > 0 and beat <= after
+        unanswered = requested_at > 0 and beat <= after
     stored = state.get("status")
     return derive_status(
         stored if isinstance(stored, str) else None,
         locked=locks.is_locked(folder / "lock"),
-        since_asked=_seconds_since_request(folder, asked) if unanswered else None,
+        since_asked=_seconds_since_request(folder, requested_at) if unanswered else None,
         since_beat=_seconds_since_beat(folder, beat),
         stop_wished=(folder / "stop").exists(),
         crashed=has_crashed(folder),
@@ -94,13 +94,16 @@ def has_crashed(folder: Path) -> bool:
         return False
 
 
-def _seconds_since_request(folder: Path, asked: float) -> float:
+def _seconds_since_request(folder: Path, requested_at: float) -> float:
     now = time.monotonic()
     known = _last_start_requests.get(folder)
-    if known is None or known[0] != asked:
+    if known is None or known[0] != requested_at:
         # From here on by a clock nobody sets. One set back since has the start lie ahead: it
         # counts from now.
-        known = _last_start_requests[folder] = (asked, now - max(time.time() - asked, 0.0))
+        known = _last_start_requests[folder] = (
+            requested_at,
+            now - max(time.time() - requested_at, 0.0),
+        )
     return now - known[1]
 
 

@@ -71,8 +71,8 @@ def exports_folder() -> Path:
 def list_cache_entries() -> list[CacheEntry]:
     """What the cache holds, the largest first."""
     names = _dataset_names()
-    found = [_describe_entry(path, names) for path in _entry_folders()] + _download_entries()
-    return sorted(found, key=lambda entry: (-entry.bytes, entry.path.name))
+    entries = [_describe_entry(path, names) for path in _entry_folders()] + _download_entries()
+    return sorted(entries, key=lambda entry: (-entry.bytes, entry.path.name))
 
 
 def clear_cache(half_fetched: bool = False) -> int:
@@ -184,7 +184,7 @@ def _remove_entry(path: Path) -> int:
 
 def _download_entries() -> list[CacheEntry]:
     """Files that were, or are being, fetched."""
-    found = []
+    entries = []
     ends = re.compile(r"\.(part|json|lock)$")
     inside = download.downloads_folder().iterdir() if download.downloads_folder().is_dir() else ()
     for name in sorted({ends.sub("", path.name) for path in inside}):
@@ -195,14 +195,16 @@ def _download_entries() -> list[CacheEntry]:
             for each in (path, _sibling_path(path, "part"), _sibling_path(path, "json"))
         )
         if taken or used:
-            found.append(CacheEntry(path, taken, 0, (), path.is_file(), used, "download"))
+            entries.append(CacheEntry(path, taken, 0, (), path.is_file(), used, "download"))
     if taken := _folder_size(tfds.tfds_folder()):
         used = locks.is_locked(_lock_path(tfds.tfds_folder()))
-        found.append(CacheEntry(tfds.tfds_folder(), taken, 0, (), False, used, "tfds"))
+        entries.append(CacheEntry(tfds.tfds_folder(), taken, 0, (), False, used, "tfds"))
     if taken := _folder_size(exports_folder()):
         made_now = any(exports_folder().glob(".making-*"))
-        found.append(CacheEntry(exports_folder(), taken, 0, (), not made_now, made_now, "exports"))
-    return found
+        entries.append(
+            CacheEntry(exports_folder(), taken, 0, (), not made_now, made_now, "exports")
+        )
+    return entries
 
 
 def _remove_download(entry: CacheEntry) -> int:
@@ -233,7 +235,7 @@ def _folder_size(folder: Path) -> int:
 
 def _dataset_names() -> dict[str, list[str]]:
     """Names of the workspace's datasets by the first part of their fingerprints."""
-    found: dict[str, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for dataset in datasets.list_datasets():
-        found.setdefault(dataset.fingerprint[:20], []).append(dataset.name)
-    return found
+        names.setdefault(dataset.fingerprint[:20], []).append(dataset.name)
+    return names

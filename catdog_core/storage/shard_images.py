@@ -54,20 +54,20 @@ class ShardImages:
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         """Read one photo (S, S, 3) by its number, or several (n, S, S, 3) as NumPy indexes."""
-        places = np.arange(len(self))[key]
-        pixels = np.empty((places.size, *self.shape[1:]), np.uint8)
-        self._read(np.atleast_1d(places), pixels)
-        return pixels[0] if places.ndim == 0 else pixels
+        indices = np.arange(len(self))[key]
+        pixels = np.empty((indices.size, *self.shape[1:]), np.uint8)
+        self._read(np.atleast_1d(indices), pixels)
+        return pixels[0] if indices.ndim == 0 else pixels
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self[:].astype(dtype or self.dtype, copy=False)
 
-    def _read(self, places: NDArray[np.int64], pixels: NDArray[np.uint8]) -> None:
-        shards = self._shards[places]
+    def _read(self, indices: NDArray[np.int64], pixels: NDArray[np.uint8]) -> None:
+        shards = self._shards[indices]
         order = np.argsort(shards, kind="stable")  # so that each file is opened once
         starts = np.nonzero(np.diff(shards[order]))[0] + 1
         for rows in np.split(order, starts) if len(order) else ():
-            path, wanted = self._paths[shards[rows[0]]], places[rows]
+            path, wanted = self._paths[shards[rows[0]]], indices[rows]
             arrays = [pixels[row] for row in rows]
             try:
                 good = _read_records(path, self._offsets[wanted], self._crcs[wanted], arrays)
@@ -83,10 +83,10 @@ class PartImages:
     dtype = np.dtype(np.uint8)
 
     def __init__(
-        self, images: NDArray[np.uint8] | ShardImages | PartImages, places: NDArray[np.int64]
+        self, images: NDArray[np.uint8] | ShardImages | PartImages, indices: NDArray[np.int64]
     ) -> None:
-        self._images, self._places = images, places
-        self.shape: tuple[int, ...] = (len(places), *images.shape[1:])
+        self._images, self._places = images, indices
+        self.shape: tuple[int, ...] = (len(indices), *images.shape[1:])
 
     def __len__(self) -> int:
         return len(self._places)

@@ -40,13 +40,15 @@ class PackedDataset:
     @classmethod
     def of_index(cls, path: Path, index: dict[str, Any]) -> Self:
         """A folder of shards whose index was read."""
-        told = [(row["file"], row["message"], row["params"]) for row in index["unreadable"]]
+        unreadable = [(row["file"], row["message"], row["params"]) for row in index["unreadable"]]
         return cls(
             path=path,
             size=int(index["size"]),
             classes=tuple(index["classes"]),
             counts={str(split): int(count) for split, count in index["counts"].items()},
-            unreadable=[(str(file), PhotoError(text, **params)) for file, text, params in told],
+            unreadable=[
+                (str(file), PhotoError(text, **params)) for file, text, params in unreadable
+            ],
             shards=len(index["shards"]),
             bytes=sum(int(row["bytes"]) for row in index["shards"]),
         )
@@ -153,9 +155,9 @@ def read_shard_table(folder: Path, row: Mapping[str, Any]) -> dict[str, Any]:
     data = (folder / row["file"]).with_suffix(".json").read_bytes()
     if hashlib.sha256(data).hexdigest() != row["table_sha256"]:
         raise ValueError(row["file"])
-    found = dict(
+    table = dict(
         bounded_readers.parse_bounded_json(data, len(data), 100_000 + 40 * int(row["photos"]))
     )
     for name in ("offsets", "crc32", "labels"):  # as lists of 100,000 they would be felt
-        found[name] = np.array(found[name], np.int64)
-    return found
+        table[name] = np.array(table[name], np.int64)
+    return table

@@ -61,7 +61,7 @@ class _Cancelled(Exception):  # noqa: N818 - no error: another shard failed, or 
 
 def plan_shards(dataset: Dataset, size: int) -> list[Shard]:
     """Divide a dataset into shards of about equal length, each split in a seeded mixed order."""
-    found = []
+    shards = []
     digests = _remembered_digests(dataset)
     for split in sorted(dataset.counts()):
         items = dataset.items(split)
@@ -69,10 +69,10 @@ def plan_shards(dataset: Dataset, size: int) -> list[Shard]:
         count = -(-len(items) * size * size * 3 // SHARD_BYTES)
         for number, part in enumerate(np.array_split(order, min(count, len(items)))):
             name = f"{split}-{number:05d}"
-            mixed = [items[place] for place in part]
+            mixed = [items[index] for index in part]
             marks = [_file_mark(item, digests) for item in mixed]
-            found.append(Shard(name, mixed, _plan_digest(dataset, size, name, mixed), marks))
-    return found
+            shards.append(Shard(name, mixed, _plan_digest(dataset, size, name, mixed), marks))
+    return shards
 
 
 def write_shards(
@@ -193,8 +193,8 @@ def _write_shard(shard: Shard, folder: Path, size: int, count: Callable[[int], N
                     columns[column].append(value)
                 end += _HEAD + len(record) + _TAIL
         count(0)  # not to be made whole any more once the packing was given up
-        told = {"bytes": temporary.stat().st_size, "sha256": sha256_file(temporary)}
-    table = {"format": FORMAT, "plan": shard.plan, **told, **columns, "unreadable": unreadable}
+        summary = {"bytes": temporary.stat().st_size, "sha256": sha256_file(temporary)}
+    table = {"format": FORMAT, "plan": shard.plan, **summary, **columns, "unreadable": unreadable}
     # Escaped, since a file's name may hold bytes that are no UTF-8.
     text = json.dumps(table, separators=(",", ":"))
     files.write_bytes(path.with_suffix(".json"), text.encode())
@@ -207,12 +207,12 @@ _HEAD, _TAIL = 12, 4
 def _remembered_digests(dataset: Dataset) -> content_hashes.KnownDigests:
     """What is remembered of the photos' files, where that is of this very dataset."""
     record = datasets.datasets_folder() / dataset.id
-    found = content_hashes.read_digests(
+    digests = content_hashes.read_digests(
         record
     )  # first: whoever opens the dataset again writes it last
     with suppress(CatDogError):
         datasets.load_dataset_as_of(dataset.id, dataset.fingerprint)
-        return found
+        return digests
     return {}
 
 

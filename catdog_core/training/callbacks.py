@@ -158,7 +158,7 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
         training: Training,
         epochs: list[dict[str, Any]],
         averaged: AveragedWeights | None = None,
-        whole: Callable[[keras.Model], keras.Model] | None = None,
+        build_full_model: Callable[[keras.Model], keras.Model] | None = None,
     ) -> None:
         """Keep what a training makes.
 
@@ -167,12 +167,12 @@ class CheckpointSaver(keras.callbacks.Callback):  # type: ignore[misc]
             training: its settings as they are now.
             epochs: rows of the whole epochs so far; new ones are added.
             averaged: what averages the weights, if anything does.
-            whole: makes the model that predicts photos of the one that is trained, where these
+            build_full_model: makes the model that predicts photos of the trained one, where these
                 are two.
         """
         super().__init__()
         self.training, self.epochs = training, epochs
-        self.averaged, self.whole = averaged, whole
+        self.averaged, self.whole = averaged, build_full_model
         self.folder: Path = run.folder
         self.about = {"format": runs.FORMAT, "classes": list(run.classes), "model": training.model}
 
@@ -223,12 +223,12 @@ class EpochWeightsSaver(keras.callbacks.Callback):  # type: ignore[misc]
         folder: Path,
         training: Training,
         averaged: AveragedWeights | None = None,
-        whole: Callable[[keras.Model], keras.Model] | None = None,
+        build_full_model: Callable[[keras.Model], keras.Model] | None = None,
     ) -> None:
         """Keep in a run's folder; the other arguments are those of `CheckpointSaver`."""
         super().__init__()
         self.folder, self.training = folder, training
-        self.averaged, self.whole = averaged, whole
+        self.averaged, self.whole = averaged, build_full_model
         self.most: int | None = None  # how many are kept; not known before the first epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

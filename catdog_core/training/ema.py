@@ -63,9 +63,9 @@ class AveragedWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _follow(self) -> None:
         done = tf.cast(self.model.optimizer.iterations.value, tf.float32)
-        kept = tf.minimum(self.decay, (1 + done) / (10 + done))
+        decay = tf.minimum(self.decay, (1 + done) / (10 + done))
         for average, weight in zip(self.averages, self.weights, strict=True):
-            average.assign_add((1 - kept) * (weight.value - average))
+            average.assign_add((1 - decay) * (weight.value - average))
 
     def _swap(self) -> None:
         for average, weight in zip(self.averages, self.weights, strict=True):

@@ -61,12 +61,12 @@ def save_epoch_weights(
 
 def list_epoch_weights(run: Path) -> dict[int, Path]:
     """The files of a run folder by epoch, from 0, in their order."""
-    found = {}
+    paths_by_epoch = {}
     for path in (run / EPOCHS_FOLDER).glob("epoch-*.npz"):
         match = _FILE_NAME.fullmatch(path.name)
         if match:
-            found[int(match[1])] = path
-    return dict(sorted(found.items()))
+            paths_by_epoch[int(match[1])] = path
+    return dict(sorted(paths_by_epoch.items()))
 
 
 def load_epoch_weights(
@@ -83,16 +83,16 @@ def load_epoch_weights(
     """
     try:
         arrays = file_cache.read_arrays(path)
-        found = [arrays[f"arr_{n}"] for n in range(len(arrays))]
+        weights = [arrays[f"arr_{n}"] for n in range(len(arrays))]
     except file_cache.ARRAY_READ_ERRORS as error:
         raise ModelError(
             "The weights in {name} could not be read. Expected those of an epoch as the training"
             " keeps them. Choose another epoch.",
             name=path.name,
         ) from error
-    if [one.shape for one in found] != [one.shape for one in like]:
+    if [one.shape for one in weights] != [one.shape for one in like]:
         raise ModelError(
             "The weights in {name} are of another network than the run's. Choose another epoch.",
             name=path.name,
         )
-    return found
+    return weights

@@ -61,25 +61,25 @@ class FeaturePass:
 
 def compute_features(
     photos: PhotoSplit,
-    place: Path,
+    path: Path,
     run: Callable[[tf.Tensor], tf.Tensor],
-    look: FeaturePass,
+    feature_pass: FeaturePass,
     progress: Callable[[int], None],
 ) -> PhotoSplit:
     """The features of photos, in their order; those not known yet are computed and kept.
 
     Args:
         photos: images (N, S, S, 3) uint8, their labels and names.
-        place: the file they are kept in.
+        path: the file they are kept in.
         run: from `compile_forward`.
-        look: how the photos are changed before.
+        feature_pass: how the photos are changed before.
         progress: called with the number of photos known so far. What it raises ends it, and what
             has been computed is kept.
 
     Returns:
         The same photos with features (N, D) float32 for images.
     """
-    known = _read_features(place)
+    known = _read_features(path)
     missing = [row for row, name in enumerate(photos.files) if name not in known]
     saved = len(known)
     try:
@@ -88,50 +88,50 @@ def compute_features(
             rows = missing[start : start + BATCH_SIZE]
             names = [photos.files[row] for row in rows]
             images = zip(photos.images[np.array(rows)], names, strict=True)
-            batch = np.stack([look.change(image, name) for image, name in images])
+            batch = np.stack([feature_pass.change(image, name) for image, name in images])
             known.update(zip(names, _forward_batch(run, batch), strict=True))
             if len(known) - saved >= SAVE_EVERY:
-                _write_features(place, known)
+                _write_features(path, known)
                 saved = len(known)
     finally:
         if len(known) > saved:
-            _write_features(place, known)
+            _write_features(path, known)
     progress(len(photos.files))
-    found = np.stack([known[name] for name in photos.files])
-    return replace(photos, images=found, hold=None)
+    features = np.stack([known[name] for name in photos.files])
+    return replace(photos, images=features, hold=None)
 
 
-def concatenate_passes(looks: list[PhotoSplit]) -> PhotoSplit:
+def concatenate_passes(splits: list[PhotoSplit]) -> PhotoSplit:
     """Several looks at the same photos, one after the other, as if they were so many photos."""
     return replace(
-        looks[0],
-        images=np.concatenate([look.images for look in looks]),
-        labels=np.concatenate([look.labels for look in looks]),
-        files=[name for look in looks for name in look.files],
+        splits[0],
+        images=np.concatenate([split.images for split in splits]),
+        labels=np.concatenate([split.labels for split in splits]),
+        files=[name for split in splits for name in split.files],
     )
 
 
 def compile_forward(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     """The network's forward pass as one graph: (B, S, S, 3) float32 to (B, D)."""
-    made: Callable[[tf.Tensor], tf.Tensor] = tf.function(
+    forward: Callable[[tf.Tensor], tf.Tensor] = tf.function(
         lambda batch: network(batch, training=False),
         input_signature=[tf.TensorSpec((BATCH_SIZE, *network.input_shape[1:]), tf.float32)],
     )
-    return made
+    return forward
 
 
 def _forward_batch(run: Callable[[tf.Tensor], tf.Tensor], images: NDArray[np.uint8]) -> Features:
     """Features of at most `BATCH_SIZE` photos; the batch is padded, so that sums always agree."""
-    whole = np.zeros((BATCH_SIZE, *images.shape[1:]), np.float32)
-    whole[: len(images)] = images
-    found: Features = np.asarray(run(tf.constant(whole)), np.float32)[: len(images)]
-    return found
+    padded = np.zeros((BATCH_SIZE, *images.shape[1:]), np.float32)
+    padded[: len(images)] = images
+    features: Features = np.asarray(run(tf.constant(padded)), np.float32)[: len(images)]
+    return features
 
 
-def _read_features(place: Path) -> dict[str, Features]:
+def _read_features(path: Path) -> dict[str, Features]:
     """Rows by photo name; empty when there is no file, or it is damaged."""
     try:
-        stored = file_cache.read_arrays(place)
+        stored = file_cache.read_arrays(path)
         if "format" in stored and int(stored["format"]) > FORMAT:
             return {}  # of a newer program: computed again
         return dict(zip(map(str, stored["files"]), stored["features"], strict=True))
@@ -139,7 +139,7 @@ def _read_features(place: Path) -> dict[str, Features]:
         return {}
 
 
-def _write_features(place: Path, known: dict[str, Features]) -> None:
+def _write_features(path: Path, known: dict[str, Features]) -> None:
     features = np.stack(list(known.values()))
     names = np.array(list(known))
-    file_cache.write_arrays(place, format=FORMAT, files=names, features=features)
+    file_cache.write_arrays(path, format=FORMAT, files=names, features=features)

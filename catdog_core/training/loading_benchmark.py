@@ -96,10 +96,10 @@ def run_loading_benchmark(
     Raises:
         CatDogError: another race is running, the disk is full, or no photo can be read.
     """
-    with _benchmark_folder() as place:
+    with _benchmark_folder() as folder:
         race = _Benchmark(on_progress)
         stage = loading_readers.prepare_benchmark_data(
-            dataset, place, size, batch, sample, race.packing
+            dataset, folder, size, batch, sample, race.packing
         )
         race.warm_up(stage)
         race.cold(stage)
@@ -110,9 +110,9 @@ def run_loading_benchmark(
 @contextmanager
 def _benchmark_folder() -> Iterator[Path]:
     """A folder in the workspace for one race at a time; what a killed one left goes first."""
-    place = shard_cache.cache_root() / ".race"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(place.with_name(".race.lock"))
+    folder = shard_cache.cache_root() / ".race"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_name(".race.lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -121,11 +121,11 @@ def _benchmark_folder() -> Iterator[Path]:
             " it to end, or stop it."
         ) from error
     try:
-        files.remove_tree(place)
-        place.mkdir()
-        yield place
+        files.remove_tree(folder)
+        folder.mkdir()
+        yield folder
     finally:
-        files.remove_tree(place)
+        files.remove_tree(folder)
         lock.release()
 
 
@@ -214,8 +214,8 @@ class _Benchmark:
         for runner in self.runners:
             runner.planned[phase] = rounds
         for step in range(rounds * count):
-            number, place = divmod(step, count)
-            runner = self.runners[(place + number) % count]
+            number, position = divmod(step, count)
+            runner = self.runners[(position + number) % count]
             if runner.left_out is None:
                 self._done = 0.9 if phase == "prepare" else step / (rounds * count)
                 self._tell(runner, always=True)

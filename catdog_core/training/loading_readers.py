@@ -68,13 +68,13 @@ class Reader:
 
 
 def prepare_benchmark_data(
-    dataset: Dataset, place: Path, size: int, batch: int, sample: int, progress: Progress
+    dataset: Dataset, folder: Path, size: int, batch: int, sample: int, progress: Progress
 ) -> BenchmarkData:
     """Lay the photos of a race out in an empty folder.
 
     Args:
         dataset: its training photos are taken, or all where it has none.
-        place: the folder.
+        folder: the folder.
         size: side of the squares in pixels.
         batch: photos a batch.
         sample: photos, at most; in whole batches where there are more.
@@ -89,7 +89,7 @@ def prepare_benchmark_data(
     names = []
     try:
         for label in range(len(dataset.classes)):
-            (place / "photos" / f"{label:04d}").mkdir(parents=True)
+            (folder / "photos" / f"{label:04d}").mkdir(parents=True)
         for number, item in enumerate(items[index] for index in order):
             name = f"{item.label:04d}/{number:06d}{PurePosixPath(item.file).suffix}"
             if not isinstance(item.path, Path):
@@ -98,21 +98,21 @@ def prepare_benchmark_data(
                     " race is between readers of files. Choose another dataset.",
                     name=dataset.name,
                 )
-            _link_or_copy(item.path.absolute(), place / "photos" / name)
+            _link_or_copy(item.path.absolute(), folder / "photos" / name)
             names.append((name, item.label, "train"))
     except OSError as error:
         raise CatDogError(
             "The loading race could not be laid out in {folder}: {reason}. Free some disk space,"
             " then try again.",
-            folder=place,
+            folder=folder,
             reason=error.strerror or str(error),
         ) from error
-    photos = place / "photos"
+    photos = folder / "photos"
     same = replace(dataset, root=photos, photos=tuple(names))
     return BenchmarkData(
         photos=photos,
         files=tuple(photos / item.file for item in same.items()),
-        packed=tfrecord.pack_dataset(same, place / "shards", size, progress),
+        packed=tfrecord.pack_dataset(same, folder / "shards", size, progress),
         size=size,
         batch=batch,
     )
@@ -145,12 +145,12 @@ def _is_page_cached(path: Path) -> bool:
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as pages,
         ):
             first = ctypes.c_char.from_buffer(pages)
-            told = ctypes.c_ubyte()
+            page_state = ctypes.c_ubyte()
             failed = ctypes.CDLL(None).mincore(
-                ctypes.byref(first), ctypes.c_size_t(1), ctypes.byref(told)
+                ctypes.byref(first), ctypes.c_size_t(1), ctypes.byref(page_state)
             )
             del first  # else the file could not be let go of
-            return bool(failed) or bool(told.value & 1)
+            return bool(failed) or bool(page_state.value & 1)
     except (OSError, ValueError):  # gone, or empty
         return False
 
@@ -187,8 +187,8 @@ def _read_keras(stage: BenchmarkData) -> Iterator[Any]:
 
 def _read_folder(stage: BenchmarkData) -> Iterator[Any]:
     while True:
-        with closing(decode.load_photos(stage.files, stage.size)) as found:
-            photos = (photo for photo in found if not isinstance(photo, PhotoError))
+        with closing(decode.load_photos(stage.files, stage.size)) as results:
+            photos = (photo for photo in results if not isinstance(photo, PhotoError))
             while batch := list(islice(photos, stage.batch)):
                 yield np.stack(batch, dtype=np.float32)
 

@@ -50,12 +50,12 @@ def rate_at(step: int, steps: int = STEPS) -> float:
 
 def smooth_losses(losses: Sequence[float]) -> list[float]:
     """A moving average of the losses that owes nothing to its start."""
-    found, mean, weight = [], 0.0, 1.0
+    smoothed, mean, weight = [], 0.0, 1.0
     for loss in losses:
         mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss
         weight *= _SMOOTHING
-        found.append(mean / (1 - weight))
-    return found
+        smoothed.append(mean / (1 - weight))
+    return smoothed
 
 
 def has_diverged(losses: Sequence[float]) -> bool:
@@ -106,8 +106,8 @@ def _find_steepest(smoothed: Sequence[float], lowest: int) -> int:
     Neighbours differ by chance: slopes are taken over a tenth of the way.
     """
     reach = max(2, len(smoothed) // 10)
-    places = range(min(reach, lowest), lowest + 1)
-    end = max(places, key=lambda at: smoothed[max(at - reach, 0)] - smoothed[at])
+    candidates = range(min(reach, lowest), lowest + 1)
+    end = max(candidates, key=lambda at: smoothed[max(at - reach, 0)] - smoothed[at])
     return max(end - reach // 2, 0)
 
 

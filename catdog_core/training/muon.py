@@ -28,23 +28,23 @@ def make(rate: float, decay: float) -> keras.optimizers.AdamW:
         rate: the learning rate of both; Muon's steps are scaled to the size of AdamW's.
         decay: the weight decay of both.
     """
-    made = keras.optimizers.AdamW(rate, weight_decay=decay)
-    adam_step = made.update_step
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
+    adam_step = optimizer.update_step
 
     def update_step(gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         if len(variable.shape) != 4:
             adam_step(gradient, variable, learning_rate)
             return
-        momentum = made._momentums[made._get_variable_index(variable)]
-        made.assign(momentum, MUON_MOMENTUM * momentum + gradient)
+        momentum = optimizer._momentums[optimizer._get_variable_index(variable)]
+        optimizer.assign(momentum, MUON_MOMENTUM * momentum + gradient)
         ahead = gradient + MUON_MOMENTUM * momentum  # Nesterov's
         step = orthogonalize(ops.reshape(ahead, (-1, variable.shape[-1])))
         scale = _ADAM_STEP_RMS * math.sqrt(max(step.shape))
         rate_now = ops.cast(learning_rate, variable.dtype) * scale
-        made.assign_sub(variable, rate_now * ops.reshape(step, variable.shape))
+        optimizer.assign_sub(variable, rate_now * ops.reshape(step, variable.shape))
 
-    made.update_step = update_step
-    return made
+    optimizer.update_step = update_step
+    return optimizer
 
 
 def orthogonalize(matrix: Any) -> Any:

@@ -20,17 +20,19 @@ def build_optimizer(training: Training) -> keras.optimizers.Optimizer:
     """The optimizer of a training, at its highest learning rate and not built yet."""
     decay = training.weight_decay or None
     rate = training.learning_rate
-    made: keras.optimizers.Optimizer
+    optimizer: keras.optimizers.Optimizer
     if training.optimizer == "sgd":
-        made = keras.optimizers.SGD(rate, momentum=SGD_MOMENTUM, nesterov=True, weight_decay=decay)
+        optimizer = keras.optimizers.SGD(
+            rate, momentum=SGD_MOMENTUM, nesterov=True, weight_decay=decay
+        )
     elif training.optimizer == "muon":
-        made = muon.make(rate, training.weight_decay)
+        optimizer = muon.make(rate, training.weight_decay)
     elif training.optimizer == "adamw":
-        made = keras.optimizers.AdamW(rate, weight_decay=training.weight_decay)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=training.weight_decay)
     else:
-        made = keras.optimizers.Adam(rate, weight_decay=decay)
-    made.exclude_from_weight_decay(var_names=_NO_DECAY_NAMES)
-    return made
+        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+    optimizer.exclude_from_weight_decay(var_names=_NO_DECAY_NAMES)
+    return optimizer
 
 
 @contextmanager

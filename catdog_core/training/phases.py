@@ -1,6 +1,6 @@
-"""What a training is made of: one lesson, or with a pretrained network up to two.
+"""What a training is made of: one phase, or with a pretrained network up to two.
 
-A lesson is some epochs with one model, one kind of input and one optimizer. The usual training is
+A phase is some epochs with one model, one kind of input and one optimizer. The usual training is
 a single one. Transfer first teaches a new last layer on what the frozen network sees; then, where
 asked, the network's last blocks on the photos themselves, at a low learning rate.
 """
@@ -26,7 +26,7 @@ from . import features
 class TrainingPhase:
     """Epochs `first` up to `training.epochs` of a run, which goes on counting through them.
 
-    `training` holds the settings as they are in this lesson, with steps resolved; `build` makes
+    `training` holds the settings as they are in this phase, with steps resolved; `build` makes
     its model, not compiled yet; `whole` makes of it the one that predicts photos and is kept.
     """
 
@@ -46,7 +46,7 @@ def plan_phases(
     validation: PhotoSplit,
     state: ProgressReporter,
 ) -> list[TrainingPhase]:
-    """The lessons of a run, in their order.
+    """The phases of a run, in their order.
 
     Args:
         run: the run; its settings are complete.
@@ -80,8 +80,8 @@ def _transfer_phases(
     state: ProgressReporter,
 ) -> list[TrainingPhase]:
     network = transfer.build_backbone(training.backbone, training.image_size)
-    looks = _feature_passes(training, run.augmentation)
-    seen, judged = _extract_features(training, network, packed, train, validation, looks, state)
+    passes = _feature_passes(training, run.augmentation)
+    seen, judged = _extract_features(training, network, packed, train, validation, passes, state)
     head_epochs = training.epochs - (training.unfreeze_epochs if training.unfreeze else 0)
 
     def build_head() -> keras.Model:
@@ -141,15 +141,15 @@ def _extract_features(
     packed: PackedDataset,
     train: PhotoSplit,
     validation: PhotoSplit,
-    looks: list[features.FeaturePass],
+    passes: list[features.FeaturePass],
     state: ProgressReporter,
 ) -> tuple[PhotoSplit, PhotoSplit]:
     """Features of all looks at the training photos, one after the other, and of validation's."""
     forward = features.compile_forward(network)
-    total = len(train.files) * len(looks) + len(validation.files)
+    total = len(train.files) * len(passes) + len(validation.files)
     done = 0
 
-    def see(photos: PhotoSplit, split: str, look: features.FeaturePass) -> PhotoSplit:
+    def see(photos: PhotoSplit, split: str, feature_pass: features.FeaturePass) -> PhotoSplit:
         nonlocal done
         before = done
 
@@ -158,14 +158,18 @@ def _extract_features(
                 raise Stopped
             state.update(phase="features", packed=before + count, photos=total)
 
-        place = _features_path(packed.path, training.backbone, split, look)
-        found = features.compute_features(photos, place, forward, look, progress)
+        features_path = _features_path(packed.path, training.backbone, split, feature_pass)
+        feature_split = features.compute_features(
+            photos, features_path, forward, feature_pass, progress
+        )
         done += len(photos.files)
-        return found
+        return feature_split
 
     judged = see(validation, "validation", features.FeaturePass())
-    return features.concatenate_passes([see(train, "train", look) for look in looks]), judged
+    return features.concatenate_passes(
+        [see(train, "train", feature_pass) for feature_pass in passes]
+    ), judged
 
 
-def _features_path(entry: Path, name: str, split: str, look: features.FeaturePass) -> Path:
-    return entry / f"features-{name}-{split}{look.key}.npz"
+def _features_path(entry: Path, name: str, split: str, feature_pass: features.FeaturePass) -> Path:
+    return entry / f"features-{name}-{split}{feature_pass.key}.npz"

@@ -75,8 +75,8 @@ def training_batches(
         return np.random.default_rng((seed, _SHUFFLE_STREAM, number)).permutation(count)
 
     def batch(step: int) -> Batch:
-        places = np.arange(step * batch_size, (step + 1) * batch_size)
-        chosen = np.array([order(place // count)[place % count] for place in places])
+        positions = np.arange(step * batch_size, (step + 1) * batch_size)
+        chosen = np.array([order(position // count)[position % count] for position in positions])
         images, labels = photos.images[chosen], photos.labels[chosen]
         rng = np.random.default_rng((seed, _AUGMENT_STREAM, step))
         if augmentation is not None:
@@ -111,13 +111,15 @@ def eval_batches(
         shares: whether the training they validate has shares of classes for labels, since it
             mixes photos or smooths labels: these have another shape.
     """
-    whole = -(-len(photos.labels) // batch_size)
+    total_steps = -(-len(photos.labels) // batch_size)
 
     def batch(step: int) -> Batch:
         part = slice(step * batch_size, (step + 1) * batch_size)
         return photos.images[part], encode_labels(photos.labels[part], classes, shares)
 
-    return _build_tf_dataset(batch, photos, 0, min(steps or whole, whole), classes, shares)
+    return _build_tf_dataset(
+        batch, photos, 0, min(steps or total_steps, total_steps), classes, shares
+    )
 
 
 @contextmanager
@@ -190,10 +192,10 @@ def _build_tf_dataset(
             raise
 
     def prepare(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        made = tf.numpy_function(noting, [step], kinds, stateful=False)
-        for tensor, shape in zip(made, shapes, strict=True):
+        tensors = tf.numpy_function(noting, [step], kinds, stateful=False)
+        for tensor, shape in zip(tensors, shapes, strict=True):
             tensor.set_shape(shape)
-        return tf.cast(made[0], tf.float32), *made[1:]
+        return tf.cast(tensors[0], tf.float32), *tensors[1:]
 
     steps = tf.data.Dataset.range(first, last)
     ready = steps.map(prepare, num_parallel_calls=_WORKERS, deterministic=True).prefetch(2)
@@ -206,11 +208,11 @@ def _build_tf_dataset(
 def subset_by_files(photos: PhotoSplit, files: Collection[str]) -> PhotoSplit:
     """The photos with these file names, in their order; unknown names are passed over."""
     wanted = set(files)
-    places = np.array([n for n, file in enumerate(photos.files) if file in wanted], np.int64)
+    indices = np.array([n for n, file in enumerate(photos.files) if file in wanted], np.int64)
     are_pixels = photos.images.dtype == np.uint8  # not what a network sees in them, which is small
     return replace(
         photos,
-        images=PartImages(photos.images, places) if are_pixels else photos.images[places],
-        labels=photos.labels[places],
-        files=[photos.files[place] for place in places],
+        images=PartImages(photos.images, indices) if are_pixels else photos.images[indices],
+        labels=photos.labels[indices],
+        files=[photos.files[index] for index in indices],
     )

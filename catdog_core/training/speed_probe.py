@@ -64,17 +64,19 @@ def probe_speed(
     dataset: Dataset, training: Training, augmentation: Augmentation | None, tell: OnProbeEvent
 ) -> Speed:
     """Time a few steps. Raises CatDogError as `probe_learning_rates`."""
-    found: list[dict[str, Any]] = []
+    measurements: list[dict[str, Any]] = []
 
     def note(line: dict[str, Any]) -> None:
         if "step" in line:
-            found.append(line)
+            measurements.append(line)
         tell(line)
 
     _run_probe("speed", dataset, training, augmentation, note)
-    if not found:
+    if not measurements:
         raise CatDogError("The training could not be timed. Try again.")
-    return Speed(**{name: float(found[-1][name]) for name in ("step", "validation", "start")})
+    return Speed(
+        **{name: float(measurements[-1][name]) for name in ("step", "validation", "start")}
+    )
 
 
 def _run_probe(
@@ -89,7 +91,7 @@ def _run_probe(
             "'transfer' looks at the photos once and then learns from what it saw: it has no steps"
             " on photos to try. Start it; it takes about a minute."
         )
-    asked = {
+    request = {
         "kind": kind,
         "dataset": dataset.id,
         "fingerprint": dataset.fingerprint,
@@ -102,7 +104,7 @@ def _run_probe(
             tell(event)
 
     subprocess_jobs.run_subprocess(
-        "catdog_core.training.speed_probe", asked, tell_progress, _NO_ANSWER
+        "catdog_core.training.speed_probe", request, tell_progress, _NO_ANSWER
     )
 
 
@@ -126,17 +128,17 @@ def _handle_request(request: dict[str, Any]) -> None:
 class _Probe:
     """A training set up as the worker would, and not kept."""
 
-    def __init__(self, asked: dict[str, Any]) -> None:
+    def __init__(self, request: dict[str, Any]) -> None:
         from ..base.field_specs import parse_settings
         from ..data import datasets
         from ..models import keras_models
         from ..storage import tfrecord
         from . import optimizers, pipeline
 
-        training = self.training = parse_settings(Training, asked["training"])
-        changes = asked["augmentation"]
+        training = self.training = parse_settings(Training, request["training"])
+        changes = request["augmentation"]
         augmentation = parse_settings(Augmentation, changes) if changes else None
-        dataset = datasets.load_dataset_as_of(asked["dataset"], asked["fingerprint"])
+        dataset = datasets.load_dataset_as_of(request["dataset"], request["fingerprint"])
         packed = tfrecord.pack_to_cache(
             dataset, training.image_size, _emit_packing, run_folder.fingerprints_in_use()
         )
@@ -193,10 +195,10 @@ class _Probe:
             self.step()
         start = time.monotonic() - _PROCESS_START
         step = _time_calls(lambda _: self.step(), range(_MAX_STEPS))
-        whole = list(islice(self.validation, _WARMUP_STEPS + 5))
-        for batch in whole[:_WARMUP_STEPS]:
+        validation_batches = list(islice(self.validation, _WARMUP_STEPS + 5))
+        for batch in validation_batches[:_WARMUP_STEPS]:
             self.model.test_on_batch(*batch)
-        validation = _time_calls(lambda batch: self.model.test_on_batch(*batch), whole)
+        validation = _time_calls(lambda batch: self.model.test_on_batch(*batch), validation_batches)
         subprocess_jobs.emit(step=step, validation=validation, start=start)
 
 

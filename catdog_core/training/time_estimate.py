@@ -58,11 +58,11 @@ def estimate_from_runs(
     runs: Sequence[Run],
 ) -> tuple[float, Run] | None:
     """The time that the latest run of the same kind suggests, in seconds, and that run."""
-    mine = speed_key(training, augmentation)
+    wanted_key = speed_key(training, augmentation)
     for run in runs:
         if run.training is None or run.is_history or run.workers > 1 or not run.epochs:
             continue
-        if speed_key(run.training, run.augmentation) != mine:
+        if speed_key(run.training, run.augmentation) != wanted_key:
             continue
         there = {"train": run.train_photos, "validation": run.validation_photos}
         epoch = median(float(row.get("seconds", 0)) for row in run.epochs)
@@ -95,10 +95,10 @@ def load_speed(key: str) -> Speed | None:
 
 
 def _read_speeds() -> dict[str, dict[str, float]]:
-    found = files.read_json_object(_speeds_path())
-    if "format" not in found:
-        return found  # as it was before it told its format
-    return dict(found["speeds"]) if found["format"] == FORMAT else {}
+    stored = files.read_json_object(_speeds_path())
+    if "format" not in stored:
+        return stored  # as it was before it told its format
+    return dict(stored["speeds"]) if stored["format"] == FORMAT else {}
 
 
 def _speeds_path() -> Path:
@@ -136,9 +136,9 @@ def queue_position(run: Run, every: Sequence[Run]) -> QueuePosition:
         run: one that waits.
         every: all runs of the workspace, from which times are learnt, too.
     """
-    mine = _queue_order(run)
+    own_order = _queue_order(run)
     ahead = [other for other in every if other.is_active and other.id != run.id]
-    ahead = sorted((other for other in ahead if _queue_order(other) < mine), key=_queue_order)
+    ahead = sorted((other for other in ahead if _queue_order(other) < own_order), key=_queue_order)
     times = [_remaining_seconds(other, every) for other in ahead]
     known = [seconds for seconds in times if seconds is not None]
     return QueuePosition(tuple(ahead), sum(known) if len(known) == len(times) else None)
@@ -153,9 +153,9 @@ def _queue_order(run: Run) -> tuple[bool, float, str]:
 
 def _remaining_seconds(run: Run, every: Sequence[Run]) -> float | None:
     """Seconds a run has still to train: as it says itself, or as earlier ones suggest."""
-    told = run.state.get("eta_seconds")
-    if run.status == "running" and isinstance(told, (int, float)):
-        return float(told)
+    eta_seconds = run.state.get("eta_seconds")
+    if run.status == "running" and isinstance(eta_seconds, (int, float)):
+        return float(eta_seconds)
     if run.training is None:
         return None
     counts = {"train": run.train_photos, "validation": run.validation_photos}

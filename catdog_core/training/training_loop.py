@@ -1,4 +1,4 @@
-"""The one visible training; reads from top to bottom."""
+"""Train one run: photos, model, batches, loop and callbacks, from top to bottom."""
 
 from __future__ import annotations
 
@@ -50,25 +50,25 @@ def train_model(run: runs.Run, state: ProgressReporter) -> None:
     next_epoch, rows = _completed_epochs(run)
 
     with pipeline.reraise_data_errors():
-        for lesson in phases.plan_phases(run, packed, train_photos, validation_photos, state):
-            if next_epoch < lesson.training.epochs:
-                _train_phase(run, state, lesson, rows, next_epoch)
-                next_epoch = lesson.training.epochs
+        for phase in phases.plan_phases(run, packed, train_photos, validation_photos, state):
+            if next_epoch < phase.training.epochs:
+                _train_phase(run, state, phase, rows, next_epoch)
+                next_epoch = phase.training.epochs
 
 
 def _train_phase(
     run: runs.Run,
     state: ProgressReporter,
-    lesson: TrainingPhase,
+    phase: TrainingPhase,
     rows: list[dict[str, Any]],
     next_epoch: int,
 ) -> None:
-    """Train one lesson to its end; `rows` are the whole epochs so far, and grow."""
-    training, steps = lesson.training, lesson.training.steps_per_epoch
+    """Train one phase to its end; `rows` are the completed epochs, and grow."""
+    training, steps = phase.training, phase.training.steps_per_epoch
     assert steps is not None
-    mixes = lesson.augmentation is not None and lesson.augmentation.mixes
+    mixes = phase.augmentation is not None and phase.augmentation.mixes
     shares = mixes or training.label_smoothing > 0  # then labels are shares of the classes
-    backup = run.folder / "backup.keras" if next_epoch > lesson.first else None
+    backup = run.folder / "backup.keras" if next_epoch > phase.first else None
 
     with optimizers.precision_policy(training):
         # 2. The model: fresh from the seed, or as it was after the last whole epoch.
@@ -76,13 +76,13 @@ def _train_phase(
             model = keras_models.load_model(backup, compiled=True)
             keras_models.recompile_keep_state(model, optimizers.build_optimizer(training), shares)
         else:
-            model = lesson.build()
+            model = phase.build()
             keras_models.compile_for_training(model, optimizers.build_optimizer(training), shares)
 
         # 3. The batches: every step follows from (seed, step), so any epoch can be the first.
         batches = pipeline.training_batches(
-            lesson.train,
-            lesson.augmentation,  # training photos only; validation photos stay as they are
+            phase.train,
+            phase.augmentation,  # training photos only; validation photos stay as they are
             batch_size=training.batch_size,
             seed=training.seed,
             first_step=next_epoch * steps,
@@ -92,7 +92,7 @@ def _train_phase(
             balanced=training.class_weights,
         )
         validation = pipeline.eval_batches(
-            lesson.validation,
+            phase.validation,
             training.batch_size,
             training.validation_steps,
             classes=len(run.classes),
@@ -107,7 +107,7 @@ def _train_phase(
             epochs=training.epochs,
             steps_per_epoch=steps,
             shuffle=False,  # the pipeline has its own, keyed by the seed
-            callbacks=_build_callbacks(run, state, lesson, rows, backup),
+            callbacks=_build_callbacks(run, state, phase, rows, backup),
             verbose=0,
         )
 
@@ -115,23 +115,23 @@ def _train_phase(
 def _build_callbacks(
     run: runs.Run,
     state: ProgressReporter,
-    lesson: TrainingPhase,
+    phase: TrainingPhase,
     rows: list[dict[str, Any]],
     backup: Path | None,
 ) -> list[keras.callbacks.Callback]:
     """What steers the training, tells of it and keeps its results."""
-    training = lesson.training
+    training = phase.training
     assert training.steps_per_epoch is not None
     steering: list[Any] = [callbacks.ReseedDropout(training.seed)]
     if not schedules.is_constant(training):
         steps = training.steps_per_epoch
-        steering.append(callbacks.LearningRateSchedule(training, steps, rows, lesson.first))
+        steering.append(callbacks.LearningRateSchedule(training, steps, rows, phase.first))
     averaged = None
     if training.weight_averaging:
         averaged = ema.AveragedWeights(training.weight_averaging, backup)
         steering.append(averaged)
-    keeper = callbacks.CheckpointSaver(run, training, rows, averaged, lesson.whole)
-    looks_back = callbacks.EpochWeightsSaver(run.folder, training, averaged, lesson.whole)
+    keeper = callbacks.CheckpointSaver(run, training, rows, averaged, phase.whole)
+    looks_back = callbacks.EpochWeightsSaver(run.folder, training, averaged, phase.whole)
     return [*steering, callbacks.ProgressLogger(run, state), keeper, looks_back]
 
 
@@ -147,21 +147,23 @@ def _completed_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:
     if not backup.exists():
         return 0, []
     untrusted_models.inspect_model_file(backup, compiled=True)
-    kept = keras_models.read_metadata(backup)
-    last = int(kept["epoch"])
+    metadata = keras_models.read_metadata(backup)
+    last = int(metadata["epoch"])
     rows = [row for row in run.epochs if row["epoch"] <= last]
-    if "row" in kept and (not rows or rows[-1]["epoch"] != last):
-        rows.append(kept["row"])  # killed after the resume point, before the line of the metrics
-        files.append_json_line(run.folder / "metrics.jsonl", kept["row"])
+    if "row" in metadata and (not rows or rows[-1]["epoch"] != last):
+        rows.append(
+            metadata["row"]
+        )  # killed after the resume point, before the line of the metrics
+        files.append_json_line(run.folder / "metrics.jsonl", metadata["row"])
     return last + 1, rows
 
 
 def _load_dataset(run: runs.Run) -> datasets.Dataset:
     # What was decided about the photos since concerns later runs only. A run that came from another
     # lab knows them by another name.
-    found = edit_log.find_by_fingerprint(run.dataset_fingerprint, run.dataset_id)
-    if found is not None:
-        return found
+    matching_dataset = edit_log.find_by_fingerprint(run.dataset_fingerprint, run.dataset_id)
+    if matching_dataset is not None:
+        return matching_dataset
     dataset = datasets.load_dataset(run.dataset_id)
     raise RunError(
         "The photos of '{name}' have changed since run '{run}' was made. Expected the same ones to"

@@ -55,12 +55,12 @@ class SweepState(run_worker.WorkerState):
     def write(self, **values: Any) -> None:
         """Write the state now, with the trials as they are."""
         with suppress(CatDogError, OSError):
-            found = groups.load_group(self.key)
+            group = groups.load_group(self.key)
             self.update(
                 seconds=round(time.monotonic() - self.begun, 1),
-                trials={run: asdict(trial) for run, trial in found.trials.items()},
-                core_seconds=round(found.core_seconds, 1),
-                eta_seconds=found.eta,
+                trials={run: asdict(trial) for run, trial in group.trials.items()},
+                core_seconds=round(group.core_seconds, 1),
+                eta_seconds=group.eta,
             )
         super().write(**values)
 
@@ -111,16 +111,16 @@ def _run_tune(group: Group, state: SweepState) -> None:
 
 def _exit_if_unresponsive(state: SweepState, connected: threading.Event) -> None:
     """End this process where Ray neither answers nor gives up, and hears of no stop meanwhile."""
-    end, asked = time.monotonic() + _RAY_TIMEOUT, 0.0
+    end, stop_requested_at = time.monotonic() + _RAY_TIMEOUT, 0.0
     while not connected.wait(_POLL_SECONDS):
         now = time.monotonic()
-        asked = asked or (now if state.stop_wanted else 0.0)
-        if asked and now - asked > _STOP_TIMEOUT:
+        stop_requested_at = stop_requested_at or (now if state.stop_wanted else 0.0)
+        if stop_requested_at and now - stop_requested_at > _STOP_TIMEOUT:
             run_worker.write_final_state(state, {"status": "stopped"})
             os._exit(0)
         if now > end:
-            told = {"message": _RAY_NOT_READY, "params": {"seconds": int(_RAY_TIMEOUT)}}
-            run_worker.write_final_state(state, {"status": "failed", "error": told})
+            error = {"message": _RAY_NOT_READY, "params": {"seconds": int(_RAY_TIMEOUT)}}
+            run_worker.write_final_state(state, {"status": "failed", "error": error})
             os._exit(1)
 
 
@@ -145,8 +145,8 @@ def _raise_if_all_failed(group: Group, problems: list[str]) -> None:
     if any(run.epochs for run in group.runs):
         return
     failures = [run.state.get("error") for run in group.runs]
-    said = [str(f.get("message", "")).format(**f.get("params", {})) for f in failures if f]
-    reason = (problems or said or ["no reason was told"])[0]
+    messages = [str(f.get("message", "")).format(**f.get("params", {})) for f in failures if f]
+    reason = (problems or messages or ["no reason was told"])[0]
     raise ClusterError(
         "None of the {number} runs of the sweep could be trained. The first said: {reason}",
         number=len(group.runs),

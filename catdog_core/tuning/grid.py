@@ -57,11 +57,11 @@ class Asha(Settings):
 
     def rungs(self, epochs: int) -> list[int]:
         """After how many of so many epochs trials are judged."""
-        found, at = [], self.grace
+        rung_epochs, at = [], self.grace
         while at < epochs:
-            found.append(at)
+            rung_epochs.append(at)
             at *= self.reduction
-        return found
+        return rung_epochs
 
     def share(self, epochs: int) -> float:
         """Which part of all epochs is trained at best, 0..1: of each rung one of `reduction`."""
@@ -178,13 +178,13 @@ def sample_grid(grid: Grid) -> list[dict[str, Any]]:
         lists = [choice for choice in fields.values() if not isinstance(choice, Range)]
         return [dict(zip(fields, values, strict=True)) for values in itertools.product(*lists)]
     rng = random.Random(grid.seed)
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}  # by its values, which can be hashed
+    combinations: dict[tuple[Any, ...], dict[str, Any]] = {}  # by its values, which can be hashed
     for _ in range(grid.samples * _DRAWS_PER_SAMPLE):
         drawn = {name: _draw_value(name, choice, rng) for name, choice in fields.items()}
-        found.setdefault(tuple(drawn.values()), drawn)
-        if len(found) == grid.samples:
+        combinations.setdefault(tuple(drawn.values()), drawn)
+        if len(combinations) == grid.samples:
             break
-    return list(found.values())
+    return list(combinations.values())
 
 
 def _count_values(choice: ParamSpace) -> int:
@@ -205,18 +205,18 @@ def _draw_value(name: str, choice: ParamSpace, rng: random.Random) -> Any:
     return min(max(float(f"{value:.{_SIGNIFICANT_DIGITS}g}"), choice.low), choice.high)
 
 
-def _parse_part(given: Any, part: str) -> dict[str, Any]:
+def _parse_part(choices: Any, part: str) -> dict[str, Any]:
     """The choices of one part of a grid, each of their values checked against its field."""
-    if not isinstance(given, Mapping):
+    if not isinstance(choices, Mapping):
         raise SettingsError(
             "The grid: {part} is {received}. Expected an object of fields, each with a list of"
             " values or a range.",
             part=part,
-            received=repr(given)[:60],
+            received=repr(choices)[:60],
         )
     known = searchable_fields(part)
-    found = {}
-    for name, choice in given.items():
+    parsed = {}
+    for name, choice in choices.items():
         if name not in known:
             raise SettingsError(
                 "The grid: there is no setting '{name}' in {part}. Expected one of: {names}.",
@@ -224,8 +224,8 @@ def _parse_part(given: Any, part: str) -> dict[str, Any]:
                 part=part,
                 names=", ".join(known),
             )
-        found[name] = _parse_param_space(*known[name], choice)
-    return found
+        parsed[name] = _parse_param_space(*known[name], choice)
+    return parsed
 
 
 def _parse_param_space(model: type[BaseModel], control: FieldSpec, choice: Any) -> Any:

@@ -238,17 +238,17 @@ def create_group(plan: GroupPlan, name: str = "", cluster: Cluster | None = None
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     key = f"{stamp}-{plan.kind}-{uuid4().hex[:4]}"
     title = name.strip()[:60] or f"{plan.kind} {time.strftime('%H:%M:%S', time.localtime(now))}"
-    made: list[Path] = []
+    folders: list[Path] = []
     try:
         for run in plan.runs:
             named = f"{run.name} · {title}"
             folder = runs.create_run(plan.dataset, run.training, run.augmentation, name=named)
-            made.append(folder)
+            folders.append(folder)
             runs.add_to_group(folder, {"id": key, "kind": plan.kind, "name": title})
         if plan.grid or cluster:
             _write_sweep(key, title, plan.dataset.id, plan.grid, cluster)
     except CatDogError:
-        for folder in made:
+        for folder in folders:
             files.remove_tree(folder)
         raise
     return key
@@ -256,11 +256,11 @@ def create_group(plan: GroupPlan, name: str = "", cluster: Cluster | None = None
 
 def list_groups() -> list[Group]:
     """The groups of the workspace, the newest first."""
-    found: dict[str, list[Run]] = {}
+    runs_by_group: dict[str, list[Run]] = {}
     for run in runs.list_runs():
         if run.group:
-            found.setdefault(run.group["id"], []).append(run)
-    return [_build_group(key, members) for key, members in found.items()]
+            runs_by_group.setdefault(run.group["id"], []).append(run)
+    return [_build_group(key, members) for key, members in runs_by_group.items()]
 
 
 def load_group(key: str) -> Group:
@@ -353,9 +353,9 @@ def start_driver(
         _write_sweep(key, group.name, group.runs[0].dataset_id, None, cluster)
     about = group.folder / "about.json"
     earlier = files.read_json_object(about)
-    asked = {"asked": time.time(), "after": int(files.float_or_default(group.state.get("beat")))}
+    request = {"asked": time.time(), "after": int(files.float_or_default(group.state.get("beat")))}
     files.remove_if_exists(group.folder / "stop")
-    files.write_json(about, {"format": FORMAT, **asdict(cluster), **asked})
+    files.write_json(about, {"format": FORMAT, **asdict(cluster), **request})
     try:
         arguments = ["-m", "catdog_core.tuning.driver", group.id]
         subprocess_jobs.start_detached(arguments, group.folder / "log.txt")
@@ -415,10 +415,10 @@ def remove_group(key: str) -> str:
 
 def read_trial_state(folder: Path, run: str) -> TrialState:
     """What is remembered of a trial, nothing where there is no file or a damaged one."""
-    found = files.read_json_object(folder / "trials" / f"{run}.json")
+    stored = files.read_json_object(folder / "trials" / f"{run}.json")
     mark = TrialState()
     for each in fields(TrialState):
-        value: Any = found.get(each.name)
+        value: Any = stored.get(each.name)
         if each.type == "str":
             setattr(mark, each.name, str(value or ""))
         else:
@@ -434,17 +434,17 @@ def write_trial_state(folder: Path, run: str, mark: TrialState) -> None:
 
 def record_pruned(folder: Path, run: str, epoch: int, score: float) -> None:
     """Note that a run was stopped early for good, after which epoch and at which score."""
-    told = {"format": FORMAT, "epoch": epoch, "score": score}
-    files.write_json(folder / "pruned" / f"{run}.json", told)
+    record = {"format": FORMAT, "epoch": epoch, "score": score}
+    files.write_json(folder / "pruned" / f"{run}.json", record)
 
 
 def _check_address(address: str) -> str:
     """An address the visitor may use: who answers at one can run code on this machine, so where
     several share a lab only a teacher names one other than this machine or its own Ray."""
-    said = ray_session.parse_address(address)
-    if said not in (ray_session.LOCAL, "auto"):
+    parsed_address = ray_session.parse_address(address)
+    if parsed_address not in (ray_session.LOCAL, "auto"):
         access.check_permission("choose a cluster")
-    return said
+    return parsed_address
 
 
 def _write_sweep(
@@ -477,7 +477,7 @@ def _read_sweep(key: str) -> dict[str, Any]:
 
 def _build_group(key: str, members: list[Run]) -> Group:
     about = members[0].group
-    made = Group(
+    group = Group(
         id=key,
         kind=about["kind"],
         name=about["name"] or key,
@@ -489,25 +489,25 @@ def _build_group(key: str, members: list[Run]) -> Group:
     stored = _read_sweep(key)
     driver: status.Status | None = None
     if stored:
-        asked, state = (
-            files.read_json_object(made.folder / name) for name in ("about.json", "state.json")
+        request, state = (
+            files.read_json_object(group.folder / name) for name in ("about.json", "state.json")
         )
-        after = asked.get("after")
+        after = request.get("after")
         driver = status.current_status(
-            made.folder,
+            group.folder,
             state,
-            files.float_or_default(asked.get("asked")),
+            files.float_or_default(request.get("asked")),
             after if isinstance(after, int) else None,
         )
-        made = replace(
-            made,
-            pruned=frozenset(path.stem for path in (made.folder / "pruned").glob("[!.]*.json")),
+        group = replace(
+            group,
+            pruned=frozenset(path.stem for path in (group.folder / "pruned").glob("[!.]*.json")),
             grid=_parse_grid(stored.get("grid")),
-            cluster=_parse_cluster({**stored, **{k: v for k, v in asked.items() if v}}),
+            cluster=_parse_cluster({**stored, **{k: v for k, v in request.items() if v}}),
             driven=driver in _DRIVER_ACTIVE_STATUSES,
             state=state,
         )
-    return replace(made, status=_group_status(made, driver), trials=_build_trials(made))
+    return replace(group, status=_group_status(group, driver), trials=_build_trials(group))
 
 
 def _group_status(group: Group, driver: status.Status | None) -> status.Status:
@@ -523,18 +523,18 @@ def _group_status(group: Group, driver: status.Status | None) -> status.Status:
 def _build_trials(group: Group) -> dict[str, Trial]:
     """The trials of a group as their runs and marks tell."""
     tries = group.cluster.tries if group.cluster else 0
-    found = {}
+    trials = {}
     for run in group.runs:
         mark = read_trial_state(group.folder, run.id) if group.cluster else TrialState()
         again = group.driven and (mark.driver != group.state.get("driver") or mark.here < tries)
-        found[run.id] = Trial(
+        trials[run.id] = Trial(
             _trial_status(group, run, again),
             mark.tries,
             mark.seconds,
             mark.seconds * mark.cores,
             len(run.epochs),
         )
-    return found
+    return trials
 
 
 def _trial_status(group: Group, run: Run, again: bool) -> TrialStatus:

@@ -64,14 +64,14 @@ def plan_sweep(
     Raises:
         SettingsError: a combination does not go together, or the model has no such part.
     """
-    found = []
+    run_specs = []
     for values in grids.sample_grid(grid):
         name = ", ".join(f"{_field_label(key)} {_format_value(values[key])}" for key in grid.varied)
         changed = _apply_to_augmentation(grid, values, augmentation)
-        found.append(
+        run_specs.append(
             RunSpec(name or "as given", _apply_to_training(grid, values, training), changed)
         )
-    return GroupPlan("sweep", dataset, tuple(found), grid)
+    return GroupPlan("sweep", dataset, tuple(run_specs), grid)
 
 
 def plan_paired_experiment(
@@ -94,8 +94,8 @@ def plan_paired_experiment(
 def available_sizes(dataset: Dataset) -> list[int]:
     """The training sizes a dataset can give: those of `division.SIZES`, and all it has."""
     there = len(dataset.items("train"))
-    found = [size for size in SUBSET_SIZES if len(dataset.classes) <= size <= there]
-    return found if there >= SUBSET_SIZES[-1] or there in found else [*found, there]
+    sizes = [size for size in SUBSET_SIZES if len(dataset.classes) <= size <= there]
+    return sizes if there >= SUBSET_SIZES[-1] or there in sizes else [*sizes, there]
 
 
 def plan_small_data(
@@ -126,7 +126,7 @@ def plan_small_data(
             sizes=len(set(chosen)),
             networks=len(trainings),
         )
-    found = []
+    run_specs = []
     for size in sorted(set(chosen)):
         for training in trainings:
             steps = training.steps(max(chosen)) if budget == "steps" else None
@@ -134,8 +134,8 @@ def plan_small_data(
             for augmentation in augmentations:
                 is_plain = augmentation is None or augmentation.is_off
                 name = f"{training.model}, {size} photos, {'plain' if is_plain else 'augmented'}"
-                found.append(RunSpec(name, training.model_copy(update=change), augmentation))
-    return GroupPlan("small-data", dataset, tuple(found))
+                run_specs.append(RunSpec(name, training.model_copy(update=change), augmentation))
+    return GroupPlan("small-data", dataset, tuple(run_specs))
 
 
 def estimate_plan_seconds(plan: GroupPlan, known: Sequence[Run]) -> float | None:
@@ -192,8 +192,8 @@ def _apply_to_augmentation(
         return augmentation
     change = {name: values[f"augmentation.{name}"] for name in grid.augmentation}
     base = augmentation or NO_AUGMENTATION
-    made = field_specs.parse_settings(Augmentation, {**base.model_dump(), **change}, "The grid")
-    return None if made.is_off else made
+    changed = field_specs.parse_settings(Augmentation, {**base.model_dump(), **change}, "The grid")
+    return None if changed.is_off else changed
 
 
 def _field_label(name: str) -> str:

@@ -79,17 +79,17 @@ def parse_address(address: str) -> str:
     Raises:
         ClusterError: it is none of these.
     """
-    said = address.strip()
-    if said in (LOCAL, "auto"):
-        return said
-    host, colon, port = said.removeprefix("ray://").rpartition(":")
+    stripped = address.strip()
+    if stripped in (LOCAL, "auto"):
+        return stripped
+    host, colon, port = stripped.removeprefix("ray://").rpartition(":")
     if not colon or not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ClusterError(
             "The address of the cluster is '{address}'. Expected local, auto, HOST:PORT such as"
             " 10.0.0.5:6379, or ray://HOST:PORT such as ray://10.0.0.5:10001.",
-            address=files.truncate_for_display(said) or "nothing",
+            address=files.truncate_for_display(stripped) or "nothing",
         )
-    return said
+    return stripped
 
 
 def check_reachable(address: str) -> None:
@@ -158,24 +158,24 @@ def _bind_to_loopback() -> None:
 
 
 def _init_ray(ray: Any, address: str, folder: Path | None, options: dict[str, Any]) -> None:
-    asked: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, **options}
+    init_options: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, **options}
     if not address.startswith("ray://"):
-        asked["log_to_driver"] = False
+        init_options["log_to_driver"] = False
     if address == LOCAL:
         _bind_to_loopback()
-        asked |= {
+        init_options |= {
             "include_dashboard": False,
             "_node_ip_address": LOOPBACK,
             "object_store_memory": OBJECT_STORE_BYTES,
         }
         if folder is not None:
-            asked["_temp_dir"] = str(folder)
+            init_options["_temp_dir"] = str(folder)
     elif address != "auto":
         _check_port_open(address)
     try:
         with warnings.catch_warnings():  # Ray's notes about itself are none of the user's
             warnings.simplefilter("ignore")
-            ray.init(**asked)
+            ray.init(**init_options)
     except Exception as error:  # Ray raises a dozen kinds, down to plain RuntimeError
         raise _unreachable_error(address, f"{type(error).__name__}: {error}") from error
 
@@ -211,8 +211,8 @@ def _temporary_folder() -> Path | None:
         return None
     for base in (tempfile.gettempdir(), "/tmp"):
         if len(base) <= 30 and os.access(base, os.W_OK):
-            made = Path(tempfile.mkdtemp(prefix="catdog-", dir=base))
+            folder = Path(tempfile.mkdtemp(prefix="catdog-", dir=base))
             # The name has no room for it: see `leftovers`.
-            (made / leftovers.MAKER_FILE).write_text(f"-{processes.maker_tag()}-00000000")
-            return made
+            (folder / leftovers.MAKER_FILE).write_text(f"-{processes.maker_tag()}-00000000")
+            return folder
     return None

@@ -129,17 +129,17 @@ def allocate_cores(total: float, largest: float, at_once: int | None) -> tuple[f
 
 def check_shared_storage(ray: Any, group: Group) -> None:
     """Raise ClusterError when a machine of the cluster does not see the workspace or the photos."""
-    look = ray.remote(_check_paths)
+    remote_check = ray.remote(_check_paths)
     folders = {run.dataset_folder for run in group.left}  # a URL is no place of any machine
     paths = [str(group.folder), *(f for f in sorted(folders) if Path(f).is_dir())]
-    asked = []
+    object_refs = []
     for node in ray.nodes():
         if node["Alive"] and node["Resources"].get("CPU"):
             here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            options = look.options(num_cpus=0, scheduling_strategy=here, max_retries=1)
-            asked.append(options.remote(paths))
+            options = remote_check.options(num_cpus=0, scheduling_strategy=here, max_retries=1)
+            object_refs.append(options.remote(paths))
     try:
-        ray.get(asked, timeout=120)
+        ray.get(object_refs, timeout=120)
     except CatDogError:
         raise
     except Exception as error:

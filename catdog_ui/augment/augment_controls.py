@@ -57,10 +57,14 @@ def augmentation_settings() -> Augmentation:
 def show_controls(now: Augmentation, dataset: Dataset | None) -> None:
     """Draw the controls, set to what `settings` gave."""
     _preset_controls(now)
-    asked = warnings.list_setting_warnings(now, dataset.classes if dataset else ())
-    for place, (title, names) in enumerate(_GROUPS):
+    setting_warnings = warnings.list_setting_warnings(now, dataset.classes if dataset else ())
+    for index, (title, names) in enumerate(_GROUPS):
         _control_group(
-            t(title), names, place < _OPEN_GROUPS, now, [q for q in asked if q.setting in names]
+            t(title),
+            names,
+            index < _OPEN_GROUPS,
+            now,
+            [q for q in setting_warnings if q.setting in names],
         )
     _write_address(now)
 
@@ -108,7 +112,7 @@ def _control_group(
     names: tuple[str, ...],
     is_open: bool,
     now: Augmentation,
-    asked: Sequence[SettingWarning],
+    setting_warnings: Sequence[SettingWarning],
 ) -> None:
     key = f"augment_group_{names[0]}"
     if key not in st.session_state:
@@ -124,7 +128,7 @@ def _control_group(
                     " class with the larger share is named."
                 )
             )
-        for question in asked:
+        for question in setting_warnings:
             params = {
                 name: escape(value) if isinstance(value, str) else value
                 for name, value in question.params.items()
@@ -141,9 +145,9 @@ def _follow_address() -> None:
     """Take over the settings a link asks for, once, and say which of its values were refused."""
     if "augment_arrived" not in st.session_state:
         st.session_state["augment_arrived"] = True
-        asked = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
-        if asked:
-            settings, refused = url_params.settings_from_query(asked)
+        query = {name: st.query_params[name] for name in _NAMES if name in st.query_params}
+        if query:
+            settings, refused = url_params.settings_from_query(query)
             fill_controls(settings)
             st.session_state[_REFUSED] = (refused, settings)
     refused, at_arrival = st.session_state.get(_REFUSED, ((), None))
@@ -188,7 +192,7 @@ def share_popover(now: Augmentation, fill: FillControls) -> None:
             st.error(escape(say(problem)), icon=":material/error:")
         _save_controls(now)
         _saved_presets(fill)
-        trash_view.offer_undo(place="presets")
+        trash_view.offer_undo(key_suffix="presets")
         st.divider()
         st.caption(t("A link to these settings; the page's address is the same:"))
         st.code(_settings_link(now), language=None, wrap_lines=True)
@@ -259,16 +263,16 @@ def _save_preset(now: Augmentation) -> None:
 
 def _saved_presets(fill: FillControls) -> None:
     listed, broken = presets.scan_presets()
-    found = {preset.id: preset for preset in listed}
+    presets_by_id = {preset.id: preset for preset in listed}
     for file, reason in broken:
         st.warning(f"**{escape(files.truncate_for_display(file))}**: {escape(say(reason))}")
-    if not found:
+    if not presets_by_id:
         st.caption(t("Nothing saved yet. Saved presets stay in this workspace."))
         return
     chosen = st.selectbox(
         t("Saved presets"),
-        list(found),
-        format_func=lambda key: files.truncate_for_display(found[key].name),
+        list(presets_by_id),
+        format_func=lambda key: files.truncate_for_display(presets_by_id[key].name),
         key="augment_preset_saved",
     )
     with st.container(horizontal=True):
@@ -277,7 +281,7 @@ def _saved_presets(fill: FillControls) -> None:
             key="augment_preset_load",
             icon=":material/input:",
             on_click=fill,
-            args=(found[chosen].settings,),
+            args=(presets_by_id[chosen].settings,),
         )
         visitors.action_button(
             t("Delete"),
@@ -290,7 +294,7 @@ def _saved_presets(fill: FillControls) -> None:
             help=t("Moves it to the trash; asks first."),
         )
     if st.session_state.get(_DELETE_ASKED) == chosen:
-        _confirm_delete(chosen, files.truncate_for_display(found[chosen].name))
+        _confirm_delete(chosen, files.truncate_for_display(presets_by_id[chosen].name))
 
 
 def _confirm_delete(preset_id: str, name: str) -> None:

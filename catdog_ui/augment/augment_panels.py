@@ -63,34 +63,36 @@ class VariantSet:
     classes: Sequence[str] = ()
 
 
-def ask_model(made: VariantSet, original: Photo) -> VariantSet:
+def ask_model(variants: VariantSet, original: Photo) -> VariantSet:
     """The variants with the answers of the model chosen below them, if one is."""
     chosen = _chosen_run()
     if chosen is None or chosen.best_model is None:
-        return made
-    return with_answers(made, original, loaders.load_predictor(Path(chosen.best_model)))
+        return variants
+    return with_answers(variants, original, loaders.load_predictor(Path(chosen.best_model)))
 
 
-def with_answers(made: VariantSet, original: Photo, model: Predictor) -> VariantSet:
+def with_answers(variants: VariantSet, original: Photo, model: Predictor) -> VariantSet:
     """The variants of a photo with a model's answers to them and to the photo itself."""
-    asked = np.stack([decode.resize_photo(photo, model.size) for photo in [original, *made.photos]])
-    found = model.predict(asked)
-    labels = found.argmax(axis=1)
+    batch = np.stack(
+        [decode.resize_photo(photo, model.size) for photo in [original, *variants.photos]]
+    )
+    probabilities = model.predict(batch)
+    labels = probabilities.argmax(axis=1)
     answers = [
         f"{truncate_for_display(model.classes[label])} {row[label]:.0%}"
-        for label, row in zip(labels, found, strict=True)
+        for label, row in zip(labels, probabilities, strict=True)
     ]
     return replace(
-        made,
+        variants,
         answers=answers[1:],
         labels=labels[1:].tolist(),
-        probabilities=found[1:],
-        original=found[0].tolist(),
+        probabilities=probabilities[1:],
+        original=probabilities[0].tolist(),
         classes=model.classes,
     )
 
 
-def show_panels(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
+def show_panels(photo: Photo, settings: Augmentation, variants: VariantSet) -> None:
     """Draw the panel that is chosen."""
     panel = widgets.choose_one(
         t("Look closer"),
@@ -101,23 +103,23 @@ def show_panels(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
         wrap=True,
     )
     if panel == "sweep":
-        _sweep_panel(photo, settings, made)
+        _sweep_panel(photo, settings, variants)
     elif panel == "model":
-        _model_panel(made, settings)
+        _model_panel(variants, settings)
     else:
         _code_panel(settings)
 
 
-def _sweep_panel(photo: Photo, settings: Augmentation, made: VariantSet) -> None:
+def _sweep_panel(photo: Photo, settings: Augmentation, variants: VariantSet) -> None:
     name = st.selectbox(
         t("Setting"),
-        parameter_sweep.list_sweepable_settings(made.partner is not None),
+        parameter_sweep.list_sweepable_settings(variants.partner is not None),
         format_func=lambda key: t(_LABELS[key]),
         key=_SWEPT,
         label_visibility="collapsed",
         width=260,
     )
-    steps = parameter_sweep.sweep_setting(photo, name, settings, _SWEEP_STEPS, made.partner)
+    steps = parameter_sweep.sweep_setting(photo, name, settings, _SWEEP_STEPS, variants.partner)
     gallery.image_grid(
         [decode.encode_photo(step.image) for step in steps],
         [t(step.label) for step in steps],
@@ -145,9 +147,9 @@ def _runs_with_models() -> list[Run]:
     return [run for run in runs.list_runs() if run.best_model is not None]
 
 
-def _model_panel(made: VariantSet, settings: Augmentation) -> None:
-    found = {run.id: run for run in _runs_with_models()}
-    if not found:
+def _model_panel(variants: VariantSet, settings: Augmentation) -> None:
+    runs_by_id = {run.id: run for run in _runs_with_models()}
+    if not runs_by_id:
         st.info(
             t("There is no trained model yet. Train one, then see here what it makes of variants."),
             icon=":material/model_training:",
@@ -155,15 +157,15 @@ def _model_panel(made: VariantSet, settings: Augmentation) -> None:
         return
     chosen = st.selectbox(
         t("Model"),
-        list(found),
+        list(runs_by_id),
         index=None,
-        format_func=lambda key: truncate_for_display(found[key].name or key),
+        format_func=lambda key: truncate_for_display(runs_by_id[key].name or key),
         placeholder=t("Choose a trained model"),
         key=_MODEL,
         label_visibility="collapsed",
         width=360,
     )
-    if chosen is None or not made.answers:
+    if chosen is None or not variants.answers:
         st.caption(
             t(
                 "Choose a model: its answer stands under each variant, and below them how far"
@@ -171,34 +173,34 @@ def _model_panel(made: VariantSet, settings: Augmentation) -> None:
             )
         )
         return
-    show_spread(made)
+    show_spread(variants)
     st.caption(
         t(
             "Trained with: {trained}. Shown now: {now}. A model is robust to what it was trained"
             " for; compare one trained without augmentation.",
-            trained=escape(format_text.describe_augmentation(found[chosen].augmentation)),
+            trained=escape(format_text.describe_augmentation(runs_by_id[chosen].augmentation)),
             now=escape(format_text.describe_augmentation(settings)),
         )
     )
 
 
-def show_spread(made: VariantSet) -> None:
+def show_spread(variants: VariantSet) -> None:
     """How far the answers to the variants lie apart: tiles, and a dot a variant on a line."""
-    label = int(np.argmax(made.original))
-    of = made.probabilities[:, label]
-    name = truncate_for_display(made.classes[label])
-    same = sum(answer == label for answer in made.labels)
+    label = int(np.argmax(variants.original))
+    of = variants.probabilities[:, label]
+    name = truncate_for_display(variants.classes[label])
+    same = sum(answer == label for answer in variants.labels)
     gallery.metric_row(
         [
-            (t("Original"), f"{name} {made.original[label]:.0%}"),
+            (t("Original"), f"{name} {variants.original[label]:.0%}"),
             (t("Same answer"), t("{n} of {total}", n=same, total=len(of))),
             (t("Mean ± standard deviation"), f"{of.mean() * 100:.0f} ± {of.std() * 100:.1f}%"),
             (t("Lowest to highest"), f"{of.min():.0%} – {of.max():.0%}"),
         ]
     )
-    told = t("Probability of {name} for each variant; the line is the original.", name=name)
-    st.html(strip_html(of, made.original[label], class_color(label), told))
-    st.caption(escape(told))
+    caption = t("Probability of {name} for each variant; the line is the original.", name=name)
+    st.html(strip_html(of, variants.original[label], class_color(label), caption))
+    st.caption(escape(caption))
 
 
 def strip_html(values: NDArray[np.float64], original: float, color: str, label: str) -> str:
@@ -214,9 +216,10 @@ def strip_html(values: NDArray[np.float64], original: float, color: str, label: 
         'margin-left:-1px;background:currentColor"></span>'
     )
     ends = "".join(
-        f'<span style="position:absolute;left:{place}%;top:32px;transform:translateX(-{place}%);'
-        f'white-space:nowrap;font-size:.75rem;opacity:.75">{place} %</span>'
-        for place in (0, 50, 100)
+        f'<span style="position:absolute;left:{percent}%;top:32px;'
+        f"transform:translateX(-{percent}%);"
+        f'white-space:nowrap;font-size:.75rem;opacity:.75">{percent} %</span>'
+        for percent in (0, 50, 100)
     )
     return (
         f'<div role="img" aria-label="{html(label)}" style="position:relative;height:52px;'
@@ -227,16 +230,16 @@ def strip_html(values: NDArray[np.float64], original: float, color: str, label: 
 
 
 def _code_panel(settings: Augmentation) -> None:
-    found = code_templates.make_snippets(settings, st.session_state.get("augment_seed", 0))
+    snippets = code_templates.make_snippets(settings, st.session_state.get("augment_seed", 0))
     target = widgets.choose_one(
         t("For"),
-        {name: name for name in found},
+        {name: name for name in snippets},
         "augment_code",
-        default=next(iter(found)),
+        default=next(iter(snippets)),
         label_visibility="collapsed",
         wrap=True,
     )
-    snippet = found[target]
+    snippet = snippets[target]
     st.caption(t(snippet.about))
     if snippet.missing:
         st.caption(t("It has no setting for: {names}.", names=_setting_labels(snippet.missing)))

@@ -57,26 +57,26 @@ def _render_page(dataset: Dataset | None) -> None:
     pictures_, controls_ = st.columns([3, 2], gap="large")
     with controls_:
         subject = _choose_subject(dataset)
-        place = st.container()  # for the original and the average, which needs the variants
+        summary_slot = st.container()  # for the original and the average, which needs the variants
         settings = augment_controls.augmentation_settings()
-    made = None
+    variants = None
     with pictures_:
         _actions(settings)
         if subject is not None:
-            made = _draw_variants(subject, settings, dataset)
-            made = augment_panels.ask_model(made, subject.photo)
-            _variant_gallery(made, settings)
+            variants = _draw_variants(subject, settings, dataset)
+            variants = augment_panels.ask_model(variants, subject.photo)
+            _variant_gallery(variants, settings)
     # The 20 pictures are on their way; whatever else there is may follow.
     with controls_:
         augment_controls.show_controls(settings, dataset)
-    if subject is not None and made is not None:
-        with place:
-            _summary(subject, made)
+    if subject is not None and variants is not None:
+        with summary_slot:
+            _summary(subject, variants)
         with pictures_:
-            _gallery_footer(subject, made, settings)
+            _gallery_footer(subject, variants, settings)
             _training_note(settings)
             show_terms("augmentation", "fill-mode", "overfitting")
-            augment_panels.show_panels(subject.photo, settings, made)
+            augment_panels.show_panels(subject.photo, settings, variants)
 
 
 def _choose_subject(dataset: Dataset | None) -> SubjectPhoto | None:
@@ -85,21 +85,21 @@ def _choose_subject(dataset: Dataset | None) -> SubjectPhoto | None:
         item = _pick_photo(dataset) if dataset else None
         file = _upload_photo()
     if file is not None:
-        name, found = file.name, gallery.uploaded_photo(file.file_id, file.getvalue(), PHOTO_SIZE)
+        name, photo = file.name, gallery.uploaded_photo(file.file_id, file.getvalue(), PHOTO_SIZE)
         label = None
     elif item is not None:
-        name, found, label = item.file, gallery.fitted_photo(item.path, PHOTO_SIZE), item.label
+        name, photo, label = item.file, gallery.fitted_photo(item.path, PHOTO_SIZE), item.label
     else:
         return None
-    if isinstance(found, PhotoError):
-        st.error(f"**{escape(name)}**: {escape(say(found))}", icon=":material/broken_image:")
+    if isinstance(photo, PhotoError):
+        st.error(f"**{escape(name)}**: {escape(say(photo))}", icon=":material/broken_image:")
         return None
-    return SubjectPhoto(found, name, label)
+    return SubjectPhoto(photo, name, label)
 
 
-def _summary(subject: SubjectPhoto, made: VariantSet) -> None:
+def _summary(subject: SubjectPhoto, variants: VariantSet) -> None:
     """The original beside the mean of its variants, pixel by pixel."""
-    average = np.mean(made.photos, axis=0).round().astype(np.uint8)
+    average = np.mean(variants.photos, axis=0).round().astype(np.uint8)
     gallery.image_grid(
         [decode.encode_photo(subject.photo), decode.encode_photo(average)],
         [t("Original"), t("Average of the {n}", n=VARIANT_COUNT)],
@@ -144,12 +144,12 @@ def _pick_photo(dataset: Dataset) -> Item:
     )
     st.button(t("Random"), icon=":material/shuffle:", key="photo_random", on_click=_jump_to_random)
     items = [item for item in dataset.items("train") if label in (_ALL_CLASSES, item.label)]
-    place: int = st.session_state.get("augment_at", 0)
+    position: int = st.session_state.get("augment_at", 0)
     for step in range(min(len(items), _MAX_TRIED)):
-        item = items[(place + step) % len(items)]
+        item = items[(position + step) % len(items)]
         if not isinstance(gallery.fitted_photo(item.path, PHOTO_SIZE), PhotoError):
             return item
-    return items[place % len(items)]
+    return items[position % len(items)]
 
 
 def _jump_to_random() -> None:
@@ -230,32 +230,32 @@ def _partners(dataset: Dataset, seed: int, count: int) -> list[tuple[Photo, int]
     """Photos drawn at random from the training photos, with their labels: what a batch holds."""
     items = dataset.items("train")
     rng = np.random.default_rng((seed, len(items)))
-    found = []
-    for place in rng.permutation(len(items))[: 2 * count].tolist():
-        photo = gallery.fitted_photo(items[place].path, PHOTO_SIZE)
+    partners = []
+    for index in rng.permutation(len(items))[: 2 * count].tolist():
+        photo = gallery.fitted_photo(items[index].path, PHOTO_SIZE)
         if not isinstance(photo, PhotoError):
-            found.append((photo, items[place].label))
-        if len(found) == count:
+            partners.append((photo, items[index].label))
+        if len(partners) == count:
             break
-    return [found[n % len(found)] for n in range(count)] if found else []
+    return [partners[n % len(partners)] for n in range(count)] if partners else []
 
 
-def _variant_gallery(made: VariantSet, settings: Augmentation) -> None:
+def _variant_gallery(variants: VariantSet, settings: Augmentation) -> None:
     long = st.session_state.get("augment_values", False)
-    captions = list(made.answers) or ["" for _ in made.words]
+    captions = list(variants.answers) or ["" for _ in variants.words]
     if long:
-        captions = [f"{a}\n{b}".strip() for a, b in zip(captions, made.words, strict=True)]
+        captions = [f"{a}\n{b}".strip() for a, b in zip(captions, variants.words, strict=True)]
     gallery.image_grid(
-        [decode.encode_photo(photo) for photo in made.photos],
+        [decode.encode_photo(photo) for photo in variants.photos],
         captions=captions if any(captions) else None,
-        tooltips=made.words,
-        alts=[t("Variant {n}", n=n + 1) for n in range(len(made.photos))],
-        colors=[class_color(label) for label in made.labels] or None,
+        tooltips=variants.words,
+        alts=[t("Variant {n}", n=n + 1) for n in range(len(variants.photos))],
+        colors=[class_color(label) for label in variants.labels] or None,
         least=60,  # four rows of five on a telephone too
     )
 
 
-def _gallery_footer(subject: SubjectPhoto, made: VariantSet, settings: Augmentation) -> None:
+def _gallery_footer(subject: SubjectPhoto, variants: VariantSet, settings: Augmentation) -> None:
     """A word on the variants, and the sheet of them as a file."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if settings.is_off:
@@ -270,7 +270,7 @@ def _gallery_footer(subject: SubjectPhoto, made: VariantSet, settings: Augmentat
         for kind in ("png", "pdf"):
             st.download_button(
                 kind.upper(),
-                partial(_contact_sheet, subject.photo, made, settings, kind),
+                partial(_contact_sheet, subject.photo, variants, settings, kind),
                 file_name=f"{slugify(Path(subject.name).stem)}-variants.{kind}",
                 mime="application/pdf" if kind == "pdf" else "image/png",
                 key=f"augment_sheet_{kind}",
@@ -280,15 +280,17 @@ def _gallery_footer(subject: SubjectPhoto, made: VariantSet, settings: Augmentat
             )
 
 
-def _contact_sheet(original: Photo, made: VariantSet, settings: Augmentation, kind: str) -> bytes:
+def _contact_sheet(
+    original: Photo, variants: VariantSet, settings: Augmentation, kind: str
+) -> bytes:
     """The variants as one picture or a PDF; made when asked for, as matplotlib is slow to load."""
     file = io.BytesIO()
     plots.write_contact_sheet(
-        list(zip(made.photos, made.drawn, strict=True)),
+        list(zip(variants.photos, variants.drawn, strict=True)),
         file,
         kind=kind,
         originals=[original],
-        mixes=made.mixes,
+        mixes=variants.mixes,
         title=plots.describe_augmentation(settings),
     )
     return file.getvalue()

@@ -57,9 +57,9 @@ def show_no_runs() -> None:
     import_history.render_history_import()
 
 
-def render_run_comparison(found: Sequence[Run]) -> None:
+def render_run_comparison(runs: Sequence[Run]) -> None:
     """The chosen runs with their curves, verdicts and settings, and the care of one run."""
-    chosen = choose_runs(found)
+    chosen = choose_runs(runs)
     if chosen:
         show_curves(chosen)
         show_verdicts(chosen)
@@ -70,20 +70,20 @@ def render_run_comparison(found: Sequence[Run]) -> None:
     import_history.render_history_import()
     with st.container(border=True):
         st.subheader(t("Name, note, copy or delete a run"), anchor=False)
-        run_actions.show_run_actions(found)
+        run_actions.show_run_actions(runs)
 
 
-def choose_runs(found: Sequence[Run]) -> list[Run]:
+def choose_runs(runs: Sequence[Run]) -> list[Run]:
     """Let the user choose runs; the choice is kept in the URL as ``runs=id,id``."""
-    by_id = {run.id: run for run in found}
-    asked = [key for key in st.query_params.get("runs", "").split(",") if key in by_id]
-    newest = [run.id for run in found if run.epochs][:DEFAULT_RUNS]
+    by_id = {run.id: run for run in runs}
+    requested = [key for key in st.query_params.get("runs", "").split(",") if key in by_id]
+    newest = [run.id for run in runs if run.epochs][:DEFAULT_RUNS]
     if "compare_runs" in st.session_state:  # a run deleted meanwhile is no option any more
-        kept = [key for key in st.session_state.compare_runs if key in by_id]
-        st.session_state.compare_runs = kept
+        remaining = [key for key in st.session_state.compare_runs if key in by_id]
+        st.session_state.compare_runs = remaining
         start: dict[str, Any] = {}
     else:
-        start = {"default": (asked or newest)[:MAX_RUNS]}
+        start = {"default": (requested or newest)[:MAX_RUNS]}
     chosen = st.multiselect(
         t("Runs to compare"),
         list(by_id),
@@ -132,16 +132,16 @@ def show_curves(chosen: Sequence[Run]) -> None:
 def show_verdicts(chosen: Sequence[Run]) -> None:
     """What happened in each of the runs, and what to try next."""
     for number, run in enumerate(run for run in chosen if run.training and run.epochs):
-        found = histories.diagnose_run(run)
-        _, color, icon = captions.VERDICTS[found.kind]
+        verdict = histories.diagnose_run(run)
+        _, color, icon = captions.VERDICTS[verdict.kind]
         with st.container(gap="xxsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 name = charts.legend_html([(run.name, charts.run_color(number), "line")])
                 st.html(name, width="content")
-                st.badge(captions.verdict_word(found), color=color, icon=icon)  # type: ignore[arg-type]
+                st.badge(captions.verdict_word(verdict), color=color, icon=icon)  # type: ignore[arg-type]
                 with st.popover(t("What to try next"), type="tertiary"):
-                    captions.verdict_details(found)
-            st.caption(captions.verdict_sentence(found))
+                    captions.verdict_details(verdict)
+            st.caption(captions.verdict_sentence(verdict))
 
 
 def show_run_table(chosen: Sequence[Run]) -> None:

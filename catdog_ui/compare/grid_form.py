@@ -71,13 +71,13 @@ def choose_grid(base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         persist_state="session",
         placeholder=t("Choose settings"),
     )
-    found: dict[str, dict[str, Any]] = {"settings": {}, "augmentation": {}}
+    choices: dict[str, dict[str, Any]] = {"settings": {}, "augmentation": {}}
     with st.grid(2, min_column_width=330, gap="medium"):
         for name in names:
             part, control = known[name]
             with st.container(border=True, gap="small"):
-                found[part][name] = _choose_for_field(control, base.get(name, control.default))
-    return found
+                choices[part][name] = _choose_for_field(control, base.get(name, control.default))
+    return choices
 
 
 def choose_search(varied: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -174,7 +174,9 @@ def _choose_options(control: FieldSpec, base: Any) -> list[str]:
 
 
 def _choose_values(control: FieldSpec, base: Any) -> list[Any]:
-    every, first = ([f"{value:g}" for value in found] for found in suggested_values(control, base))
+    every, first = (
+        [f"{value:g}" for value in values] for values in suggested_values(control, base)
+    )
     key = f"{KEY}_{control.name}_values"
     typed = [value for value in st.session_state.get(key, []) if value not in every]
     return st.multiselect(
@@ -227,11 +229,11 @@ def _clean_values(control: FieldSpec, values: list[Any]) -> list[Any]:
     """Values within the range, on its steps, in order and each once; at least two."""
     assert control.low is not None and control.high is not None
     step = control.step or 1
-    found = set()
+    cleaned = set()
     for value in values:
-        kept = min(max(value, control.low), control.high)
+        clipped = min(max(value, control.low), control.high)
         if control.kind == "int":
-            found.add(round(control.low + round((kept - control.low) / step) * step))
+            cleaned.add(round(control.low + round((clipped - control.low) / step) * step))
         else:
-            found.add(float(f"{kept:.3g}") if kept else 0.0)
-    return sorted(found)
+            cleaned.add(float(f"{clipped:.3g}") if clipped else 0.0)
+    return sorted(cleaned)

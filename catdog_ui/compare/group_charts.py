@@ -94,15 +94,15 @@ def data_size_figure(
     for number, (line, name) in enumerate(names.items()):
         shift = 1 + _LINE_SHIFT * (number - (len(names) - 1) / 2)
         symbol = charts.RUN_SYMBOLS[number % len(charts.RUN_SYMBOLS)]
-        mine = [point for point in points if point.line == line]
+        line_points = [point for point in points if point.line == line]
         figure.add_scatter(
-            x=[point.photos * shift for point in mine],
-            y=[point.accuracy for point in mine],
+            x=[point.photos * shift for point in line_points],
+            y=[point.accuracy for point in line_points],
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": [point.high - point.accuracy for point in mine],
-                "arrayminus": [point.accuracy - point.low for point in mine],
+                "array": [point.high - point.accuracy for point in line_points],
+                "arrayminus": [point.accuracy - point.low for point in line_points],
                 "width": 4,
                 "thickness": 1.5,
             },
@@ -111,9 +111,9 @@ def data_size_figure(
             line={"color": charts.run_color(number), "width": 2.2},
             marker={
                 "size": 10,
-                "symbol": [symbol if point.is_final else f"{symbol}-open" for point in mine],
+                "symbol": [symbol if point.is_final else f"{symbol}-open" for point in line_points],
             },
-            customdata=[(f"{point.photos:,}", point.low, point.high) for point in mine],
+            customdata=[(f"{point.photos:,}", point.low, point.high) for point in line_points],
             hovertemplate=f"{name}<br>%{{customdata[0]}}: %{{y:.1%}} (%{{customdata[1]:.1%}}–"
             "%{customdata[2]:.1%})<extra></extra>",
         )
@@ -150,7 +150,7 @@ class Axis:
 
 
 def parallel_figure(
-    found: SweepTable,
+    table: SweepTable,
     columns: Sequence[Column],
     chosen: Sequence[str] = (),
     is_dark: bool = False,
@@ -158,16 +158,16 @@ def parallel_figure(
     """The runs of a table as lines through their settings to their result.
 
     Args:
-        found: the runs.
+        table: the runs.
         columns: the settings to draw, from the top.
         chosen: ids of runs to draw strongly, the others faintly; by default none is.
         is_dark: whether the words stand on a dark page; lines pass behind them.
     """
-    axes = [*(_setting_axis(column) for column in columns), _result_axis(found.results)]
+    axes = [*(_setting_axis(column) for column in columns), _result_axis(table.results)]
     ink, last = ON_DARK if is_dark else ON_LIGHT, len(axes) - 1
-    order = sweep_table.rank_runs(found)[::-1]  # the best lie on top
+    order = sweep_table.rank_runs(table)[::-1]  # the best lie on top
     spread = [_separate_equal_runs(axis.places, order) for axis in axes]
-    lines = [_run_trace(found, [row[place] for row in spread], place, chosen) for place in order]
+    lines = [_run_trace(table, [row[number] for row in spread], number, chosen) for number in order]
     chart = go.Figure(lines)  # all at once, and so below: one by one takes twice as long
     chart.update_layout(
         charts.BASE_LAYOUT,
@@ -205,15 +205,15 @@ def column_heading(column: Column) -> str:
     return f"{t(column.label)} ({t(unit)})" if unit else t(column.label)
 
 
-def format_value(column: Column, given: Any) -> str:
+def format_value(column: Column, value: Any) -> str:
     """One value of a setting, without its unit where the axis tells it."""
     if column.name == "augmentation":
-        return format_text.augmentation_label(given)
+        return format_text.augmentation_label(value)
     if column.control is None:
-        return str(given)
+        return str(value)
     if column.scale != "named":
-        return _format_number(given)
-    return format_text.format_setting(column.control, given) if given is not None else t("unset")
+        return _format_number(value)
+    return format_text.format_setting(column.control, value) if value is not None else t("unset")
 
 
 def short_run_name(run: Run) -> str:
@@ -223,11 +223,11 @@ def short_run_name(run: Run) -> str:
     return own if dot and is_swept else run.name or run.id
 
 
-def _format_number(given: float) -> str:
+def _format_number(value: float) -> str:
     """A number on an axis, short: "0.0001", "1,024"."""
-    if isinstance(given, int) or float(given).is_integer():
-        return f"{given:,.0f}"
-    return f"{given:.3g}"
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
 
 
 def _setting_axis(column: Column) -> Axis:
@@ -243,20 +243,20 @@ def _setting_axis(column: Column) -> Axis:
     is_log = column.scale == "log"
     scale: Any = log10 if is_log else float
     low, high = scale(order[0]), scale(order[-1])
-    places = tuple((scale(each) - low) / (high - low) for each in column.values)
+    positions = tuple((scale(each) - low) / (high - low) for each in column.values)
     marks = order if len(order) <= 6 else _round_ticks(order[0], order[-1], is_log)
     ticks = [((scale(mark) - low) / (high - low), _format_number(mark)) for mark in marks]
     if is_log:
         title = t("{name}, logarithmic", name=title)
-    return Axis(title, places, _thin_ticks(ticks))
+    return Axis(title, positions, _thin_ticks(ticks))
 
 
 def _result_axis(results: Sequence[float | None]) -> Axis:
     low, high = result_limits(results)
     marks = _round_ticks(low, high, is_log=False)
     ticks = [((mark - low) / (high - low), f"{100 * mark:.3g}%") for mark in marks]
-    places = tuple(None if r is None else (r - low) / (high - low) for r in results)
-    return Axis(t("Best validation accuracy"), places, _thin_ticks(ticks))
+    positions = tuple(None if r is None else (r - low) / (high - low) for r in results)
+    return Axis(t("Best validation accuracy"), positions, _thin_ticks(ticks))
 
 
 def _round_ticks(low: float, high: float, is_log: bool) -> list[float]:
@@ -275,20 +275,20 @@ def _round_ticks(low: float, high: float, is_log: bool) -> list[float]:
 
 def _thin_ticks(ticks: Sequence[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
     """The numbers that have room, the first and the last before all others."""
-    kept = [ticks[0]]
+    thinned = [ticks[0]]
     for at, text in ticks[1:-1]:
-        if at - kept[-1][0] >= _MIN_TICK_GAP and ticks[-1][0] - at >= _MIN_TICK_GAP:
-            kept.append((at, text))
-    return (*kept, ticks[-1]) if len(ticks) > 1 else tuple(kept)
+        if at - thinned[-1][0] >= _MIN_TICK_GAP and ticks[-1][0] - at >= _MIN_TICK_GAP:
+            thinned.append((at, text))
+    return (*thinned, ticks[-1]) if len(ticks) > 1 else tuple(thinned)
 
 
 def _separate_equal_runs(
-    places: Sequence[float | None], order: Sequence[int]
+    positions: Sequence[float | None], order: Sequence[int]
 ) -> list[float | None]:
     """Places with those of equal runs set apart a little, in the order of their results."""
-    moved = list(places)
-    for at in {place for place in places if place is not None}:
-        alike = [run for run in order if places[run] == at]
+    moved = list(positions)
+    for at in {position for position in positions if position is not None}:
+        alike = [run for run in order if positions[run] == at]
         gap = min(_MAX_SPREAD / max(len(alike) - 1, 1), 0.012)
         for n, run in enumerate(alike):
             moved[run] = at + gap * (n - (len(alike) - 1) / 2)
@@ -325,16 +325,18 @@ def _axis_labels(axis: Axis, y: float, ink: str) -> list[dict[str, Any]]:
 
 
 def _run_trace(
-    found: SweepTable, places: Sequence[float | None], number: int, chosen: Sequence[str]
+    table: SweepTable, positions: Sequence[float | None], number: int, chosen: Sequence[str]
 ) -> go.Scatter:
     """One run as a line over the axes it has a place on."""
-    run, result = found.runs[number], found.results[number]
-    low, high = result_limits(found.results)
+    run, result = table.runs[number], table.results[number]
+    low, high = result_limits(table.results)
     color = NEUTRAL if result is None else result_color((result - low) / (high - low))
     is_final, is_chosen = run.status == "done", run.id in chosen
-    there = [(x, -row) for row, x in enumerate(places) if x is not None]
-    told = [f"{t(c.label)}: {format_value(c, c.values[number])}" for c in found.columns]
-    told.append(t("Best validation accuracy: {value}", value=format_text.format_percent(result)))
+    there = [(x, -row) for row, x in enumerate(positions) if x is not None]
+    hover_lines = [f"{t(c.label)}: {format_value(c, c.values[number])}" for c in table.columns]
+    hover_lines.append(
+        t("Best validation accuracy: {value}", value=format_text.format_percent(result))
+    )
     return go.Scatter(
         x=[x for x, _ in there],
         y=[y for _, y in there],
@@ -353,6 +355,6 @@ def _run_trace(
         opacity=0.2 if chosen and not is_chosen else 1.0,
         customdata=[run.id] * len(there),
         hovertemplate="<b>%{fullData.name}</b><br>"
-        + "<br>".join(map(html.escape, told))
+        + "<br>".join(map(html.escape, hover_lines))
         + "<extra></extra>",
     )

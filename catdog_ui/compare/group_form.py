@@ -249,8 +249,8 @@ def _shared_training(names: list[str], disabled: Sequence[str] = ()) -> Training
 
 def _shared_augmentation() -> Augmentation:
     """The notes' augmentation, or what was set on the Augment page."""
-    mine = st.session_state.get("train_augmentation")
-    if not mine:
+    stored_settings = st.session_state.get("train_augmentation")
+    if not stored_settings:
         st.caption(
             t(
                 "Augmentation: {words}. Another one is set on the Augment page.",
@@ -258,7 +258,7 @@ def _shared_augmentation() -> Augmentation:
             )
         )
         return PRESETS["notes"]
-    chosen = parse_settings(Augmentation, mine, t("the Augment page"))
+    chosen = parse_settings(Augmentation, stored_settings, t("the Augment page"))
     st.caption(
         t(
             "Augmentation, from the Augment page: {words}.",
@@ -273,7 +273,7 @@ def _choose_cluster(kind: str) -> Cluster | None:
     if not ray_session.is_installed():
         show_missing_ray()
         return None
-    place = st.segmented_control(
+    location = st.segmented_control(
         t("Where"),
         list(_LOCATIONS),
         format_func=lambda name: t(_LOCATIONS[name]),
@@ -286,11 +286,11 @@ def _choose_cluster(kind: str) -> Cluster | None:
             " other machines. One after another needs no Ray, and ends none early."
         ),
     )
-    if place == "turn":
+    if location == "turn":
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        address = ray_session.LOCAL if place == "local" else _AUTO
-        if place == "cluster" and access.is_allowed("choose a cluster"):
+        address = ray_session.LOCAL if location == "local" else _AUTO
+        if location == "cluster" and access.is_allowed("choose a cluster"):
             address = st.text_input(
                 t("Address of the cluster"),
                 value=_AUTO,

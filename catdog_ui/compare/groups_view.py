@@ -34,10 +34,10 @@ TRIAL_STATUS_NAMES: dict[TrialStatus, str] = {
 _PLOTLY_CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 
-def render_groups(found: Sequence[Group]) -> None:
+def render_groups(all_groups: Sequence[Group]) -> None:
     """The group that is chosen, and the form of a new one."""
-    if found:
-        group = _choose_group(found)
+    if all_groups:
+        group = _choose_group(all_groups)
         # Between two runs that train one after another there is a moment without any.
         is_quiet = group.status == "done" or (_uses_ray(group) and not group.is_active)
         with st.container(border=True):
@@ -48,14 +48,14 @@ def render_groups(found: Sequence[Group]) -> None:
         group_form.render_group_form()
 
 
-def _choose_group(found: Sequence[Group]) -> Group:
+def _choose_group(all_groups: Sequence[Group]) -> Group:
     """Let the user choose; the choice is kept in the URL as ``group=id``."""
-    by_id = {group.id: group for group in found}
-    asked = st.query_params.get("group")
-    if asked in by_id and asked != st.session_state.get("known_group"):
-        st.session_state["chosen_group"] = asked  # a link, or a new one, leads there
+    by_id = {group.id: group for group in all_groups}
+    requested = st.query_params.get("group")
+    if requested in by_id and requested != st.session_state.get("known_group"):
+        st.session_state["chosen_group"] = requested  # a link, or a new one, leads there
     if st.session_state.get("chosen_group") not in by_id:
-        st.session_state["chosen_group"] = found[0].id
+        st.session_state["chosen_group"] = all_groups[0].id
     key = st.selectbox(
         t("Experiment"),
         list(by_id),
@@ -88,16 +88,16 @@ def _group_panel(key: str, drawn_as: str) -> None:
                 _paired_results(group)
             else:
                 _small_data_results(group)
-            found = sweep_table.build_sweep_table(group.runs)
-            rows, most = range(len(found.runs)), len(charts.RUN_SYMBOLS)
-            run_table.show_result_table(found, rows, "group", _table_columns(group), first=most)
+            table = sweep_table.build_sweep_table(group.runs)
+            rows, most = range(len(table.runs)), len(charts.RUN_SYMBOLS)
+            run_table.show_result_table(table, rows, "group", _table_columns(group), first=most)
         _remove_button(group)
 
 
 def _group_header(group: Group) -> None:
     """Name, status and buttons of a group, and how far it is."""
     word, color, icon = format_text.STATUS_BADGES[group.status]
-    mine = visitors.permission_kwargs("manage run", group.runs[0].owner)
+    permission = visitors.permission_kwargs("manage run", group.runs[0].owner)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape(group.name), anchor=False, width="content")
         st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ def _group_header(group: Group) -> None:
                 key="group_stop",
                 on_click=_run_action,
                 args=(groups.stop_group, group.id),
-                **mine,
+                **permission,
             )
         elif group.left if _uses_ray(group) else group.waiting:
             is_new = not any(run.epochs for run in group.runs)
@@ -125,16 +125,16 @@ def _group_header(group: Group) -> None:
                 key="group_start",
                 on_click=_run_action,
                 args=(groups.start_driver if _uses_ray(group) else groups.start_group, group.id),
-                **mine,
+                **permission,
             )
     counts = {word: group.count(status) for status, word in TRIAL_STATUS_NAMES.items()}
-    told = [t("{n} runs", n=len(group.runs)), *(f"{t(w)}: {n}" for w, n in counts.items() if n)]
+    parts = [t("{n} runs", n=len(group.runs)), *(f"{t(w)}: {n}" for w, n in counts.items() if n)]
     if group.is_active and not group.driven and group.active:
-        told.append(t("training: {name}", name=escape(group_charts.short_run_name(group.active))))
+        parts.append(t("training: {name}", name=escape(group_charts.short_run_name(group.active))))
     if group.status == "done":
-        st.caption(" · ".join(told))
+        st.caption(" · ".join(parts))
     else:
-        st.progress(group.share_done, " · ".join(told))
+        st.progress(group.share_done, " · ".join(parts))
 
 
 def _uses_ray(group: Group) -> bool:
@@ -215,7 +215,7 @@ def _format_cost(core_seconds: float) -> str:
 
 def _grid_text(grid: Grid, epochs: int) -> str:
     """What a sweep tries, and when it ends trials early, as Markdown."""
-    found = []
+    descriptions = []
     for part, choices in (("settings", grid.settings), ("augmentation", grid.augmentation)):
         for name, choice in choices.items():
             label = t(searchable_fields(part)[name][1].label)
@@ -224,8 +224,8 @@ def _grid_text(grid: Grid, epochs: int) -> str:
                 words = t("{range}, every factor alike", range=words) if choice.log else words
             else:
                 words = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in choice)
-            found.append(f"{label}: {words}")
-    what = "; ".join(found)
+            descriptions.append(f"{label}: {words}")
+    what = "; ".join(descriptions)
     how = (
         t("All combinations of {what}.", what=what)
         if grid.samples is None
@@ -241,41 +241,46 @@ def _grid_text(grid: Grid, epochs: int) -> str:
 
 def _table_columns(group: Group) -> dict[str, dict[str, Any]]:
     """What the table tells of each run beside its settings and results."""
-    found: dict[str, dict[str, Any]] = {}
+    columns_by_run: dict[str, dict[str, Any]] = {}
     for run in group.runs:
         trial = group.trials[run.id]
-        found[run.id] = {t("Status"): t(TRIAL_STATUS_NAMES[trial.status])}
+        columns_by_run[run.id] = {t("Status"): t(TRIAL_STATUS_NAMES[trial.status])}
         if group.kind != "sweep":
-            found[run.id][t("Verdict")] = captions.verdict_word(histories.diagnose_run(run))
+            columns_by_run[run.id][t("Verdict")] = captions.verdict_word(
+                histories.diagnose_run(run)
+            )
         if group.cluster:
             cost = trial.core_seconds / 60
-            found[run.id] |= {t("Tries"): trial.tries, t("Core-minutes"): cost}
-    return found
+            columns_by_run[run.id] |= {t("Tries"): trial.tries, t("Core-minutes"): cost}
+    return columns_by_run
 
 
 def _paired_results(group: Group) -> None:
     pair = list(zip(group.runs, (t("Plain"), t("Augmented")), strict=False))
     judged = [histories.diagnose_run(run) for run, _ in pair]
-    for said in contrast.compare_pair(*group.runs[:2]):
-        st.markdown(t(said.message, **said.params))
-    for (_, title), found in zip(pair, judged, strict=True):
+    for message in contrast.compare_pair(*group.runs[:2]):
+        st.markdown(t(message.message, **message.params))
+    for (_, title), verdict in zip(pair, judged, strict=True):
         with st.container(horizontal=True, vertical_alignment="top", gap="small"):
-            _, color, icon = captions.VERDICTS[found.kind]
-            st.badge(f"{title}: {captions.verdict_word(found)}", color=color, icon=icon)  # type: ignore[arg-type]
-            st.caption(captions.verdict_sentence(found), width="stretch")
+            _, color, icon = captions.VERDICTS[verdict.kind]
+            st.badge(f"{title}: {captions.verdict_word(verdict)}", color=color, icon=icon)  # type: ignore[arg-type]
+            st.caption(captions.verdict_sentence(verdict), width="stretch")
     if not any(run.epochs for run in group.runs):
         return
     lines = ((t("Training"), TRAIN, "line"), (t("Validation"), VALIDATION, "line"))
     st.html(charts.legend_html([*lines, (t("Gap"), TRAIN, "band")]))
     curves = [
-        (_learning_curve(run), title, found.since)
-        for (run, title), found in zip(pair, judged, strict=True)
+        (_learning_curve(run), title, verdict.since)
+        for (run, title), verdict in zip(pair, judged, strict=True)
     ]
     metrics: tuple[charts.Metric, ...] = ("accuracy", "loss")
     for column, metric in zip(st.columns(2), metrics, strict=True):
         with column:
-            figure, told = group_charts.paired_figure(metric, curves), captions.chart_alt(metric)
-            st.plotly_chart(figure, key=f"twins_{metric}", config=_PLOTLY_CONFIG, alt=told)
+            figure, alt_text = (
+                group_charts.paired_figure(metric, curves),
+                captions.chart_alt(metric),
+            )
+            st.plotly_chart(figure, key=f"twins_{metric}", config=_PLOTLY_CONFIG, alt=alt_text)
             now = captions.paired_caption(metric, curves[0][0], curves[1][0])
             st.caption(captions.format_caption(captions.PAIRED_HINTS[metric], now))
     show_terms("twin", "gap", "augmentation", "confidence-interval")
@@ -295,29 +300,31 @@ def _learning_curve(run: Run) -> charts.LearningCurve:
 
 
 def _small_data_results(group: Group) -> None:
-    found = contrast.learning_curve_points(group.runs)
-    if not found:
+    points = contrast.learning_curve_points(group.runs)
+    if not points:
         st.info(t("The curve begins with the first whole epoch of the first run."))
         return
     names = {
         line: t("{model}, augmented", model=line[0])
         if line[1]
         else t("{model}, plain", model=line[0])
-        for line in dict.fromkeys(point.line for point in found)
+        for line in dict.fromkeys(point.line for point in points)
     }
     lines = [(name, charts.run_color(n), "line") for n, name in enumerate(names.values())]
     st.html(charts.legend_html(lines))
-    figure = group_charts.data_size_figure(found, names, max(len(group.runs[0].classes), 2))
-    told = t("Chart of accuracy against training photos; the words below tell what it shows")
-    st.plotly_chart(figure, key="against_data", config=_PLOTLY_CONFIG, alt=told)
+    figure = group_charts.data_size_figure(points, names, max(len(group.runs[0].classes), 2))
+    alt_text = t("Chart of accuracy against training photos; the words below tell what it shows")
+    st.plotly_chart(figure, key="against_data", config=_PLOTLY_CONFIG, alt=alt_text)
     st.caption(
-        captions.format_caption(captions.DATA_SIZE_HINT, captions.data_size_caption(found, names))
+        captions.format_caption(captions.DATA_SIZE_HINT, captions.data_size_caption(points, names))
     )
     show_terms("dataset", "augmentation", "confidence-interval", "transfer")
-    sentences = [t(said.message, **said.params) for said in contrast.describe_learning_curve(found)]
-    for base, other, said in contrast.compare_lines(found):
+    sentences = [
+        t(message.message, **message.params) for message in contrast.describe_learning_curve(points)
+    ]
+    for base, other, message in contrast.compare_lines(points):
         words = {"base": names[base.line], "other": names[other.line]}
-        sentences.append(t(said.message, **{**said.params, **words}))
+        sentences.append(t(message.message, **{**message.params, **words}))
     if sentences:
         st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
     st.caption(

@@ -19,8 +19,8 @@ _KEY = "history_file"
 
 def render_history_import() -> None:
     """A folded place for the file; the run that is made of it is chosen at once."""
-    if made := st.session_state.pop("history_made", None):
-        st.success(t("“{name}” is a run now, chosen above.", name=escape(made)))
+    if run_name := st.session_state.pop("history_made", None):
+        st.success(t("“{name}” is a run now, chosen above.", name=escape(run_name)))
     with st.expander(t("Bring the history of a training from elsewhere"), icon=":material/input:"):
         st.caption(
             t(
@@ -75,8 +75,8 @@ def _import_form() -> None:
         st.error(escape(say(error)), icon=":material/error:")
         return
     st.session_state["history_made"] = name.strip() or truncate_for_display(file.name)
-    kept = [key for key in st.query_params.get("runs", "").split(",") if key]
-    st.query_params["runs"] = ",".join([run, *kept][:7])
+    run_ids = [key for key in st.query_params.get("runs", "").split(",") if key]
+    st.query_params["runs"] = ",".join([run, *run_ids][:7])
     st.session_state.pop("compare_runs", None)  # chosen anew, from the address
     st.rerun()
 
@@ -87,10 +87,10 @@ def _import_file(file: str, data: bytes, name: str, classes: int, photos: int) -
         path = folder / "history"
         path.write_bytes(data)
         try:
-            made = history_import.import_history(
+            run_folder = history_import.import_history(
                 path, name, classes, photos or None, file_name=file
             )
-            return made.name
+            return run_folder.name
         except CatDogError as error:
             if error.params.get("file") == path:
                 error.params["file"] = truncate_for_display(file)

@@ -42,8 +42,8 @@ def show_parallel_coordinates(members: Sequence[Run], key: str, more: ExtraColum
         key: tells the widgets of one page's part from those of another.
         more: columns of the table beside settings and results.
     """
-    found = sweep_table.build_sweep_table(members)
-    if len(found.runs) < 2 or not found.columns:
+    table = sweep_table.build_sweep_table(members)
+    if len(table.runs) < 2 or not table.columns:
         st.info(
             t(
                 "Settings and results are drawn for two runs or more whose settings differ. Choose"
@@ -51,10 +51,10 @@ def show_parallel_coordinates(members: Sequence[Run], key: str, more: ExtraColum
             )
         )
         return
-    columns = _drawn_columns(found)
-    there = {run.id for run in found.runs}
+    columns = _drawn_columns(table)
+    there = {run.id for run in table.runs}
     chosen = [run for run in st.session_state.get(f"{key}_picked", []) if run in there]
-    figure = group_charts.parallel_figure(found, columns, chosen, st.context.theme.type == "dark")
+    figure = group_charts.parallel_figure(table, columns, chosen, st.context.theme.type == "dark")
     # A finger drawn over the chart of a telephone is meant to scroll the page.
     is_telephone = "Mobi" in st.context.headers.get("User-Agent", "")
     figure.update_layout(dragmode=False if is_telephone else "select", clickmode="event+select")
@@ -66,12 +66,12 @@ def show_parallel_coordinates(members: Sequence[Run], key: str, more: ExtraColum
         selection_mode=("points", "box"),
         alt=t("Parallel coordinates of settings and results; the words below tell what they show"),
     )
-    st.caption(captions.format_caption(HOW_TO_READ, _chart_summary(found)))
+    st.caption(captions.format_caption(HOW_TO_READ, _chart_summary(table)))
     show_terms("parallel-coordinates", "rank-correlation", "sweep", key=f"{key}_terms")
     if chosen:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                t("{n} of {all} runs, picked on the chart", n=len(chosen), all=len(found.runs)),
+                t("{n} of {all} runs, picked on the chart", n=len(chosen), all=len(table.runs)),
                 width="content",
             )
             st.button(
@@ -82,19 +82,21 @@ def show_parallel_coordinates(members: Sequence[Run], key: str, more: ExtraColum
                 on_click=st.session_state.pop,
                 args=(f"{key}_picked", None),
             )
-    rows = [n for n in sweep_table.rank_runs(found) if not chosen or found.runs[n].id in chosen]
-    show_result_table(found, rows, key, more)
+    rows = [n for n in sweep_table.rank_runs(table) if not chosen or table.runs[n].id in chosen]
+    show_result_table(table, rows, key, more)
 
 
 def picked_run_ids(selection: Any) -> list[str]:
     """The ids of the runs whose points were clicked or lie in a box drawn on the chart."""
     points = (selection or {}).get("selection", {}).get("points", [])
-    found = [point.get("customdata") for point in points]
-    return list(dict.fromkeys(one[0] if isinstance(one, list) and one else one for one in found))
+    custom_data = [point.get("customdata") for point in points]
+    return list(
+        dict.fromkeys(one[0] if isinstance(one, list) and one else one for one in custom_data)
+    )
 
 
 def show_result_table(
-    found: SweepTable,
+    table: SweepTable,
     rows: Sequence[int],
     key: str,
     more: ExtraColumns,
@@ -103,14 +105,14 @@ def show_result_table(
     """A row a run with what differs and what came of it, and buttons to go on from there.
 
     Args:
-        found: the runs.
+        table: the runs.
         rows: which of them, in order.
         key: prefix of the widgets' keys.
         more: columns beside settings and results.
         first: how many curves are laid over each other where no row is chosen.
     """
-    runs = [found.runs[n] for n in rows]
-    results = [found.results[n] for n in rows]
+    runs = [table.runs[n] for n in rows]
+    results = [table.results[n] for n in rows]
     titles = dict.fromkeys(title for run in runs for title in more.get(run.id, {}))
     event: Any = st.dataframe(
         {
@@ -122,7 +124,7 @@ def show_result_table(
             t("Epochs"): [format_text.format_epochs(run) for run in runs],
             **{
                 group_charts.column_heading(column): [_cell_value(column, n) for n in rows]
-                for column in found.columns
+                for column in table.columns
             },
             t("Duration"): [format_text.format_duration(run.duration or None) for run in runs],
         },
@@ -132,7 +134,7 @@ def show_result_table(
             t("Best validation accuracy"): st.column_config.NumberColumn(format="%.1f%%"),
             **{
                 group_charts.column_heading(column): st.column_config.NumberColumn(format="%.3g")
-                for column in found.columns
+                for column in table.columns
                 if column.control and column.control.kind == "float" and column.scale != "named"
             },
         },
@@ -156,31 +158,31 @@ def overlay_runs(ids: Sequence[str]) -> None:
 
 def _remember_picked(key: str) -> None:
     """Remember what was picked on the chart, which forgets it when it is drawn anew."""
-    if found := picked_run_ids(st.session_state.get(f"{key}_chart")):
-        st.session_state[f"{key}_picked"] = found
+    if picked := picked_run_ids(st.session_state.get(f"{key}_chart")):
+        st.session_state[f"{key}_picked"] = picked
 
 
-def _drawn_columns(found: SweepTable) -> Sequence[Column]:
+def _drawn_columns(table: SweepTable) -> Sequence[Column]:
     """The settings that have room: those most at one with the result first stay."""
-    if len(found.columns) <= group_charts.MAX_SETTINGS:
-        return found.columns
-    strength = {link.column.name: abs(link.rho) for link in sweep_table.rank_correlations(found)}
-    kept = sorted(found.columns, key=lambda column: -strength.get(column.name, 0.0))
-    names = {column.name for column in kept[: group_charts.MAX_SETTINGS]}
+    if len(table.columns) <= group_charts.MAX_SETTINGS:
+        return table.columns
+    strength = {link.column.name: abs(link.rho) for link in sweep_table.rank_correlations(table)}
+    ranked_columns = sorted(table.columns, key=lambda column: -strength.get(column.name, 0.0))
+    names = {column.name for column in ranked_columns[: group_charts.MAX_SETTINGS]}
     st.caption(
         t(
             "{n} of {all} settings that differ are drawn; the table tells all.",
             n=len(names),
-            all=len(found.columns),
+            all=len(table.columns),
         )
     )
-    return [column for column in found.columns if column.name in names]
+    return [column for column in table.columns if column.name in names]
 
 
 def _cell_value(column: Column, row: int) -> Any:
     """The value of one run in a table: a number where it is one, so that it sorts as one."""
-    given = column.values[row]
-    return group_charts.format_value(column, given) if column.scale == "named" else given
+    value = column.values[row]
+    return group_charts.format_value(column, value) if column.scale == "named" else value
 
 
 def _next_steps(chosen: Sequence[Run], first: Sequence[Run], key: str) -> None:
@@ -212,41 +214,41 @@ def _next_steps(chosen: Sequence[Run], first: Sequence[Run], key: str) -> None:
         st.caption(t("Select rows of the table to open other runs."))
 
 
-def _chart_summary(found: SweepTable) -> str:
+def _chart_summary(table: SweepTable) -> str:
     """What the chart shows now: the best run, and which setting goes with the result."""
-    first = sweep_table.rank_runs(found)[0]
-    if found.results[first] is None:
+    first = sweep_table.rank_runs(table)[0]
+    if table.results[first] is None:
         return t("No run has a whole epoch yet; the lines reach the foot with the first.")
     best = t(
         "Best so far: “{name}” with {value}.",
-        name=escape(truncate_for_display(group_charts.short_run_name(found.runs[first]), 40)),
-        value=format_text.format_percent(found.results[first]),
+        name=escape(truncate_for_display(group_charts.short_run_name(table.runs[first]), 40)),
+        value=format_text.format_percent(table.results[first]),
     )
     ended = [
         run.status == "done"
-        for run, r in zip(found.runs, found.results, strict=True)
+        for run, r in zip(table.runs, table.results, strict=True)
         if r is not None
     ]
     unfinished = t(
         "{n} of {all} results are of runs that have not trained to their end, and may be the lower"
         " for it.",
         n=ended.count(False),
-        all=found.measured,
+        all=table.measured,
     )
-    return " ".join([best, _strongest_link(found), *([] if all(ended) else [unfinished])])
+    return " ".join([best, _strongest_link(table), *([] if all(ended) else [unfinished])])
 
 
-def _strongest_link(found: SweepTable) -> str:
+def _strongest_link(table: SweepTable) -> str:
     """Which setting goes with the result most."""
-    if found.measured < sweep_table.MIN_RESULTS:
+    if table.measured < sweep_table.MIN_RESULTS:
         return t(
             "Which setting matters cannot be told from {n} results; it takes {least} at least.",
-            n=found.measured,
+            n=table.measured,
             least=sweep_table.MIN_RESULTS,
         )
-    if len({result for result in found.results if result is not None}) == 1:
+    if len({result for result in table.results if result is not None}) == 1:
         return t("All results are the same, so no setting stands out.")
-    links = sweep_table.rank_correlations(found)
+    links = sweep_table.rank_correlations(table)
     if not links:
         return t("No setting here has an order that could go with the result.")
     link = links[0]

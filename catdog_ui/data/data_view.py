@@ -162,13 +162,13 @@ def _show_photo_sizes(dataset: Dataset) -> None:
 def _count_photo_sizes(fingerprint: str, _dataset: Dataset) -> Counter[tuple[int, int]]:
     """How often each (width, height) occurs, over evenly spread photos of a large dataset."""
     items = _dataset.items()
-    found: Counter[tuple[int, int]] = Counter()
+    size_counts: Counter[tuple[int, int]] = Counter()
     for item in items[:: -(-len(items) // _MAX_MEASURED) or 1]:
         try:
-            found[decode.read_dimensions(item.path)] += 1
+            size_counts[decode.read_dimensions(item.path)] += 1
         except PhotoError:
             continue  # the check of all photos tells which and why
-    return found
+    return size_counts
 
 
 def _show_source(dataset: Dataset) -> None:
@@ -246,8 +246,8 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
 
 def show_part(dataset: Dataset) -> None:
     """Choose a part, kept as ``?part=`` in the address, and draw it."""
-    asked = st.query_params.get("part")
-    st.session_state[_PART_KEY] = asked if asked in PARTS else "photos"
+    requested = st.query_params.get("part")
+    st.session_state[_PART_KEY] = requested if requested in PARTS else "photos"
     part = widgets.choose_one(
         t("Part of the page"),
         {name: f"{icon} {t(title)}" for name, (title, icon, _) in PARTS.items()},

@@ -74,14 +74,14 @@ def tfds_card(_kind: str) -> None:
         name = st.text_input(
             t("Name in the catalogue"), key="tfds_name", placeholder="cats_vs_dogs", width=360
         )
-        asked = st.form_submit_button(
+        submitted = st.form_submit_button(
             t("Look it up"),
             icon=":material/search:",
             **visitors.permission_kwargs(
                 "run a job", disabled=job_fragment.is_running(TFDS_LOOKUP)
             ),
         )
-    if asked and name.strip():
+    if submitted and name.strip():
         wanted = name.strip()
         _start_job(TFDS_LOOKUP, lambda job: tfds.inspect_tfds_dataset(wanted))
         st.rerun()
@@ -106,12 +106,12 @@ def url_card(_kind: str) -> None:
             placeholder="s3://bucket/photos",
             width=560,
         )
-        asked = st.form_submit_button(
+        submitted = st.form_submit_button(
             t("Import it"),
             icon=":material/download:",
             **visitors.permission_kwargs("run a job", disabled=job_fragment.is_running(URL)),
         )
-    if asked and address.strip():
+    if submitted and address.strip():
         with guard():
             access.check_permission("change data")  # before anything is asked for
             url = allowed_roots.confine_url(address.strip())
@@ -124,14 +124,14 @@ def url_card(_kind: str) -> None:
             st.rerun()
 
 
-def _show_tfds_offer(found: tfds.TfdsInfo) -> None:
+def _show_tfds_offer(info: tfds.TfdsInfo) -> None:
     with st.container(border=True):
-        counts = ", ".join(f"{n:,} {escape(split)}" for split, n in found.counts.items())
-        more = ", …" if len(found.classes) > 12 else ""
-        st.markdown(f"**{escape(found.name)}** {counts}")
-        st.caption(t("Classes: {names}", names=escape(", ".join(found.classes[:12])) + more))
-        if found.size:
-            st.caption(t("{size:,.0f} MB are fetched.", size=found.size / _MB))
+        counts = ", ".join(f"{n:,} {escape(split)}" for split, n in info.counts.items())
+        more = ", …" if len(info.classes) > 12 else ""
+        st.markdown(f"**{escape(info.name)}** {counts}")
+        st.caption(t("Classes: {names}", names=escape(", ".join(info.classes[:12])) + more))
+        if info.size:
+            st.caption(t("{size:,.0f} MB are fetched.", size=info.size / _MB))
         else:
             st.caption(t("How much is fetched, the package knows only when it does so."))
     st.button(
@@ -141,7 +141,7 @@ def _show_tfds_offer(found: tfds.TfdsInfo) -> None:
         key="tfds_fetch",
         **visitors.permission_kwargs("run a job", disabled=job_fragment.is_running(TFDS)),
         on_click=_start_job,
-        args=(TFDS, lambda job: tfds.import_tfds_dataset(found.name, job.tell)),
+        args=(TFDS, lambda job: tfds.import_tfds_dataset(info.name, job.tell)),
     )
 
 
@@ -234,5 +234,5 @@ def _start_job(key: str, work: jobs.Work) -> None:
 
 def _get_awaited_jobs() -> set[str]:
     """The jobs this session waits for."""
-    mine: set[str] = st.session_state.setdefault(_AWAITED, set())
-    return mine
+    awaited: set[str] = st.session_state.setdefault(_AWAITED, set())
+    return awaited

@@ -81,13 +81,13 @@ def show_last_edit(dataset: Dataset) -> None:
 def describe_edit(change: DatasetEdit) -> str:
     """A change in words, as Markdown."""
     if change.division:
-        made = change.division
+        division = change.division
         return t(
             "The photos are divided anew: seed {seed}, {validation:.0%} to validate, {test:.0%} to"
             " test.",
-            seed=made.seed,
-            validation=made.validation_fraction,
-            test=made.test_fraction,
+            seed=division.seed,
+            validation=division.validation_fraction,
+            test=division.test_fraction,
         )
     if change.order:
         names = escape(truncate_for_display(", ".join(change.order), 120))
@@ -115,11 +115,11 @@ def undo_button(dataset: Dataset, key: str) -> None:
 def _undo_edit(dataset_id: str) -> None:
     try:
         last = datasets.load_dataset(dataset_id).changes[-1:]
-        found = datasets.undo_last_edit(dataset_id)
+        dataset = datasets.undo_last_edit(dataset_id)
     except CatDogError as error:
         _report_error(error)
     else:
-        _announce_edit(found, last[0], undone=True)
+        _announce_edit(dataset, last[0], undone=True)
 
 
 def _announce_edit(dataset: Dataset, change: DatasetEdit, undone: bool) -> None:
@@ -151,41 +151,41 @@ _TEXT = 520  # pixels of a reason; narrower where the page is
 _SIDE = 320  # pixels of the longer side of a thumbnail
 
 
-def photo_card(dataset: Dataset, item: Item, key: str, kept: Sequence[PhotoEdit]) -> None:
+def photo_card(dataset: Dataset, item: Item, key: str, keep_edits: Sequence[PhotoEdit]) -> None:
     """A photo and its buttons.
 
     Args:
         dataset: it belongs to.
         item: the photo.
         key: of its widgets, unique on the page.
-        kept: the choices "keep" stands for; without any there is no such button.
+        keep_edits: the choices "keep" stands for; without any there is no such button.
     """
     with st.container(gap="xsmall"):
         about = f"{dataset.classes[item.label]} · {t(SPLITS[item.split])}"
         photo_picture(item.path, item.file, [about], class_color(item.label))
-        _show_photo_buttons(dataset, item, key, kept)
+        _show_photo_buttons(dataset, item, key, keep_edits)
 
 
 def photo_row(
-    dataset: Dataset, item: Item, reason: str, key: str, kept: Sequence[PhotoEdit]
+    dataset: Dataset, item: Item, reason: str, key: str, keep_edits: Sequence[PhotoEdit]
 ) -> None:
     """A file that shows nothing: its name and the reason, as Markdown, and its buttons."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         about = f"{escape(dataset.classes[item.label])} · {t(SPLITS[item.split])}"
         name = escape(truncate_for_display(PurePosixPath(item.file).name, 80))
         st.markdown(f"**{name}**  :gray[{about}]  \n:small[{reason}]", width=_TEXT)
-        _show_photo_buttons(dataset, item, key, kept)
+        _show_photo_buttons(dataset, item, key, keep_edits)
 
 
 def photo_picture(path: Path, file: str, lines: Sequence[str], color: str = "") -> None:
     """A photo in its own shape with its name, some lines, width, height and size of the file."""
-    found = _load_thumbnail(path, str(path), gallery.file_version(path))
+    thumbnail = _load_thumbnail(path, str(path), gallery.file_version(path))
     name = truncate_for_display(PurePosixPath(file).name, 60)
-    if isinstance(found, PhotoError):
+    if isinstance(thumbnail, PhotoError):
         st.markdown(f"**{escape(name)}**")
-        st.caption(escape(say(found)))
+        st.caption(escape(say(thumbnail)))
         return
-    data, width, height, size = found
+    data, width, height, size = thumbnail
     below = [name, *lines, t("{w} × {h} px, {n:,.0f} kB", w=width, h=height, n=size / 1000)]
     gallery.image_grid(
         [data],
@@ -210,11 +210,13 @@ def hash_key(text: str) -> str:
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
-def _show_photo_buttons(dataset: Dataset, item: Item, key: str, kept: Sequence[PhotoEdit]) -> None:
+def _show_photo_buttons(
+    dataset: Dataset, item: Item, key: str, keep_edits: Sequence[PhotoEdit]
+) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         edit_button(t("Exclude"), f"exclude_{key}", dataset, [PhotoEdit(item.file, "exclude")])
-        if kept:
-            edit_button(t("Keep"), f"keep_{key}", dataset, kept)
+        if keep_edits:
+            edit_button(t("Keep"), f"keep_{key}", dataset, keep_edits)
         st.menu_button(
             t("More"),
             _list_other_choices(dataset, item),
@@ -295,17 +297,19 @@ def _show_edit_list(dataset: Dataset) -> None:
 
 def list_active_edits(dataset: Dataset) -> dict[str, list[PhotoEdit]]:
     """By file, the choices about it that are in force."""
-    found: dict[str, list[PhotoEdit]] = {}
+    edits_by_file: dict[str, list[PhotoEdit]] = {}
     for change in dataset.changes:
         for choice in change.choices:
             if choice.action == "restore":
-                found.pop(choice.file, None)
+                edits_by_file.pop(choice.file, None)
             else:
-                found.setdefault(choice.file, []).append(choice)
+                edits_by_file.setdefault(choice.file, []).append(choice)
         if change.division:  # it divides moved photos with all others
-            left = {f: [c for c in group if c.action != "move"] for f, group in found.items()}
-            found = {file: group for file, group in left.items() if group}
-    return found
+            left = {
+                f: [c for c in group if c.action != "move"] for f, group in edits_by_file.items()
+            }
+            edits_by_file = {file: group for file, group in left.items() if group}
+    return edits_by_file
 
 
 def _show_edited_photos(dataset: Dataset) -> None:

@@ -82,9 +82,9 @@ def show_health(dataset: Dataset) -> None:
             " is ever deleted or changed."
         )
     )
-    found = _check_dataset(dataset)
-    if found is not None:
-        _show_findings(dataset, found)
+    findings = _check_dataset(dataset)
+    if findings is not None:
+        _show_findings(dataset, findings)
 
 
 def get_known_findings(dataset: Dataset) -> list[Finding] | None:
@@ -95,18 +95,18 @@ def get_known_findings(dataset: Dataset) -> list[Finding] | None:
 def _check_dataset(dataset: Dataset) -> list[Finding] | None:
     """The findings; None until the check of a large dataset is asked for."""
     count = len(dataset.items())
-    asked = (
+    is_requested = (
         get_known_findings(dataset) is not None
         or count <= AUTO_CHECK_PHOTOS
         or (
             datasets.datasets_folder() / dataset.id / "looks-2.npy"
         ).is_file()  # a second look is quick
     )
-    label = t("Check again") if asked else t("Check all {n:,} photos", n=count)
+    label = t("Check again") if is_requested else t("Check all {n:,} photos", n=count)
     if st.button(label, icon=":material/health_and_safety:", key="health_check"):
         _get_session_findings().pop(_get_dataset_state(dataset), None)
-        asked = True
-    if not asked:
+        is_requested = True
+    if not is_requested:
         return None
     if get_known_findings(dataset) is None:
         with progress_bar(t("Looking at every photo…")) as tell:
@@ -119,8 +119,10 @@ def _check_dataset(dataset: Dataset) -> list[Finding] | None:
 
 
 def _get_session_findings() -> dict[Hashable, list[Finding]]:
-    found: dict[Hashable, list[Finding]] = st.session_state.setdefault("health_found", {})
-    return found
+    findings_by_state: dict[Hashable, list[Finding]] = st.session_state.setdefault(
+        "health_found", {}
+    )
+    return findings_by_state
 
 
 def _get_dataset_state(dataset: Dataset) -> Hashable:
@@ -128,8 +130,8 @@ def _get_dataset_state(dataset: Dataset) -> Hashable:
     return dataset.id, dataset.fingerprint, tuple(sorted(map(repr, dataset.kept.items())))
 
 
-def _show_findings(dataset: Dataset, found: Sequence[Finding]) -> None:
-    if not found:
+def _show_findings(dataset: Dataset, findings: Sequence[Finding]) -> None:
+    if not findings:
         st.success(
             t(
                 "All {n:,} photos can be read, none lies in both training and validation, and the"
@@ -140,14 +142,14 @@ def _show_findings(dataset: Dataset, found: Sequence[Finding]) -> None:
         )
         return
     by_kind: dict[str, list[Finding]] = defaultdict(list)
-    for finding in found:
+    for finding in findings:
         by_kind[finding.kind].append(finding)
     for kind in FINDING_KINDS:
         if kind not in by_kind:
             continue
         title, icon = _KIND_TITLES[kind]
         count = len(by_kind[kind])
-        key, first = f"health_{kind}_{dataset.id}", kind == found[0].kind
+        key, first = f"health_{kind}_{dataset.id}", kind == findings[0].kind
         with lazy_expander(f"{t(title)} ({count:,})", key, icon, first) as is_open:
             if is_open:
                 st.caption(t(_KIND_EXPLANATIONS[kind]))
@@ -262,9 +264,10 @@ def keep_one(items: Items, finding: Finding, label: int | None = None) -> list[P
         finding: of a group of photos.
         label: of the class the photo is to be of; by default any.
     """
-    mine = [items[file] for file in finding.files if label in (None, items[file].label)]
+    candidates = [items[file] for file in finding.files if label in (None, items[file].label)]
     best = min(
-        mine, key=lambda item: (SPLIT_NAMES.index(item.split), -_count_pixels(item), item.file)
+        candidates,
+        key=lambda item: (SPLIT_NAMES.index(item.split), -_count_pixels(item), item.file),
     )
     return [PhotoEdit(file, "exclude") for file in finding.files if file != best.file]
 

@@ -84,15 +84,15 @@ def _show_race_panel(dataset: Dataset, job: Job | None) -> None:
 
 
 def _show_job(job: Job) -> None:
-    found: BenchmarkProgress | list[ReaderResult] | None = job.result
-    if isinstance(found, list):
-        _show_result(found)
+    result: BenchmarkProgress | list[ReaderResult] | None = job.result
+    if isinstance(result, list):
+        _show_result(result)
     elif job.status == "running":
-        if found is None:
+        if result is None:
             st.progress(0.0, t("TensorFlow is being loaded…"))
             return
-        st.progress(found.done, t(_PHASES[found.phase]))
-        st.html(render_bars(found.lanes, found.running))
+        st.progress(result.done, t(_PHASES[result.phase]))
+        st.html(render_bars(result.lanes, result.running))
     elif job.error is not None:
         icon = ":material/stop_circle:" if job.status == "stopped" else ":material/error:"
         (st.info if job.status == "stopped" else st.error)(escape(say(job.error)), icon=icon)

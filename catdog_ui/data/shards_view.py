@@ -102,10 +102,10 @@ def _start_packing(dataset: Dataset, size: int) -> None:
 
 def _show_packing(dataset: Dataset, size: int, job: Job | None) -> None:
     running = job is not None and job.status == "running"
-    whole = (shard_cache.packed_folder(dataset.fingerprint, size) / "index.json").is_file()
+    is_packed = (shard_cache.packed_folder(dataset.fingerprint, size) / "index.json").is_file()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            t("Verify, and mend what is damaged") if whole else t("Make the TFRecord"),
+            t("Verify, and mend what is damaged") if is_packed else t("Make the TFRecord"),
             icon=":material/inventory_2:",
             key="shards_pack",
             **visitors.permission_kwargs("run a job", disabled=running),
@@ -121,7 +121,7 @@ def _show_packing(dataset: Dataset, size: int, job: Job | None) -> None:
                 **visitors.permission_kwargs(job.action),
             )
     if job is None:
-        if whole:
+        if is_packed:
             st.caption(t("This dataset is packed at {n} px.", n=size))
     elif running:
         st.progress(
@@ -167,26 +167,26 @@ def _show_code(dataset: Dataset, size: int) -> None:
 
 
 def _show_cache() -> None:
-    found = shard_cache.list_cache_entries()
-    total = sum(entry.bytes for entry in found)
+    entries = shard_cache.list_cache_entries()
+    total = sum(entry.bytes for entry in entries)
     label = t("Packed photos and downloads take {n:.1f} MB of the disk", n=total / 1e6)
     with st.expander(label, icon=":material/hard_drive:", key="shards_cache"):
-        if not found:
+        if not entries:
             st.caption(t("Nothing is packed now."))
             return
         st.dataframe(
             {
-                t("Dataset"): [_format_entry(entry) for entry in found],
-                t("Side"): [t("{n} px", n=entry.size) if entry.size else "" for entry in found],
-                "MB": [round(entry.bytes / 1e6, 1) for entry in found],
-                t("State"): [_format_state(entry) for entry in found],
+                t("Dataset"): [_format_entry(entry) for entry in entries],
+                t("Side"): [t("{n} px", n=entry.size) if entry.size else "" for entry in entries],
+                "MB": [round(entry.bytes / 1e6, 1) for entry in entries],
+                t("State"): [_format_state(entry) for entry in entries],
             },
             hide_index=True,
             height="content",
             key="shards_usage",
             alt=t("What the cache holds"),
         )
-        half = any(entry.kind != "shards" and not entry.whole for entry in found)
+        half = any(entry.kind != "shards" and not entry.whole for entry in entries)
         also = half and st.checkbox(
             t("Also what a broken download would go on from"), key="shards_clear_half"
         )

@@ -41,24 +41,24 @@ def demo_button(key: str, kind: str = "primary") -> None:
             choose_dataset(dataset)
 
 
-def show_preview(found: Preview) -> None:
+def show_preview(preview: Preview) -> None:
     """What was understood of a folder, an archive or a pile of photos."""
-    heads = [t("Class"), *(t(SPLITS[split]) for split in found.counts)]
-    classes = list(next(iter(found.counts.values())))
+    heads = [t("Class"), *(t(SPLITS[split]) for split in preview.counts)]
+    classes = list(next(iter(preview.counts.values())))
     rows = [
-        [escape(name), *(f"{row[name]:,}" for row in found.counts.values())]
+        [escape(name), *(f"{row[name]:,}" for row in preview.counts.values())]
         for name in classes[:_ROWS]
     ]
-    lines = [heads, ["---", *("--:" for _ in found.counts)], *rows]
+    lines = [heads, ["---", *("--:" for _ in preview.counts)], *rows]
     with st.container(border=True):
         st.markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
         if len(classes) > _ROWS:
             st.caption(t("and {n} more classes", n=len(classes) - _ROWS))
-        told = [
+        sentences = [
             t(message, **{k: escape(v) if isinstance(v, str) else v for k, v in values.items()})
-            for message, values in found.sentences()
+            for message, values in preview.sentences()
         ]
-        st.caption("  \n".join(told))
+        st.caption("  \n".join(sentences))
 
 
 class progress_bar:  # noqa: N801 - used as a function is

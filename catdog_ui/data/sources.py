@@ -74,10 +74,10 @@ def _folder_card(_kind: str) -> None:
             placeholder=t("/home/me/photos"),
             width=560,
         )
-        asked = st.form_submit_button(
+        submitted = st.form_submit_button(
             t("Look inside"), icon=":material/search:", **visitors.permission_kwargs("change data")
         )
-    if asked:
+    if submitted:
         st.session_state.pop(_INSPECTED_FOLDER, None)
         if path.strip():
             with guard(), st.spinner(t("Reading the photos…")):
@@ -138,13 +138,13 @@ def _inspect_archive(file: UploadedFile) -> Preview:
     """What is inside a file, looked at once. Raises what was raised then."""
     known = st.session_state.get(_INSPECTED_ARCHIVE)
     if known is None or known[0] != file.file_id:
-        found: Preview | CatDogError
+        result: Preview | CatDogError
         with st.spinner(t("Looking inside…")):
             try:
-                found = archives.inspect_archive(file, file.name)
+                result = archives.inspect_archive(file, file.name)
             except CatDogError as error:
-                found = error
-        known = st.session_state[_INSPECTED_ARCHIVE] = (file.file_id, found)
+                result = error
+        known = st.session_state[_INSPECTED_ARCHIVE] = (file.file_id, result)
     if isinstance(known[1], CatDogError):
         raise known[1]
     return known[1]

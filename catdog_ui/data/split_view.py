@@ -49,17 +49,17 @@ def show_split(dataset: Dataset) -> None:
 
 
 def _show_current_split(dataset: Dataset) -> None:
-    made = dataset.note.get("split")
+    split_settings = dataset.note.get("split")
     st.markdown(t("**As it is now**"))
     lines = [t(LAYOUT_MESSAGES.get(dataset.note.get("layout", "split"), LAYOUT_MESSAGES["split"]))]
-    if made:
+    if split_settings:
         lines.append(
             t(
                 "Each class is divided by the same parts: {validation:.0%} to validate, {test:.0%}"
                 " to test, by seed {seed}.",
-                validation=made["validation_fraction"],
-                test=made.get("test_fraction", 0),
-                seed=made["seed"],
+                validation=split_settings["validation_fraction"],
+                test=split_settings.get("test_fraction", 0),
+                seed=split_settings["seed"],
             )
         )
     st.caption("  \n".join(lines))
@@ -71,13 +71,13 @@ def _show_current_split(dataset: Dataset) -> None:
 def _show_split_table(dataset: Dataset, before: Counts | None) -> None:
     now = dataset.counts()
     splits = [split for split in SPLITS if split in now or split in (before or {})]
-    whole = len(dataset.photos) or 1
+    photo_count = len(dataset.photos) or 1
     columns = {
         t("Class"): [*(truncate_for_display(name, 60) for name in dataset.classes), t("All")]
     }
     for split in splits:
         row, was = now.get(split, {}), (before or {}).get(split, {})
-        head = f"{t(SPLITS[split])} ({sum(row.values()) / whole:.0%})"
+        head = f"{t(SPLITS[split])} ({sum(row.values()) / photo_count:.0%})"
         numbers = [(row.get(name, 0), was.get(name, 0)) for name in dataset.classes]
         numbers.append((sum(row.values()), sum(was.values())))
         columns[head] = [f"{old:,} → {new:,}" if before else f"{new:,}" for new, old in numbers]
@@ -92,15 +92,17 @@ def _show_split_table(dataset: Dataset, before: Counts | None) -> None:
 
 
 def _show_split_form(dataset: Dataset) -> None:
-    made = dataset.note.get("split") or {}
-    given = any(split == "test" for split in dataset.counts()) and not made.get("test_fraction")
+    split_settings = dataset.note.get("split") or {}
+    has_test_folder = any(split == "test" for split in dataset.counts()) and not split_settings.get(
+        "test_fraction"
+    )
     with st.form("split_form"):
         st.markdown(t("**Divide anew**"))
         seed = st.number_input(
             t("Seed"),
             min_value=0,
             max_value=_MAX_SEED,
-            value=int(made.get("seed", 0)),
+            value=int(split_settings.get("seed", 0)),
             key="split_seed",
             help=t("The same seed divides the same photos alike, on every computer."),
         )
@@ -108,17 +110,17 @@ def _show_split_form(dataset: Dataset) -> None:
             t("To validate (%)"),
             5,
             60,
-            round(100 * made.get("validation_fraction", 0.25)),
+            round(100 * split_settings.get("validation_fraction", 0.25)),
             key="split_validation",
         )
         test = st.slider(
             t("To test (%)"),
             0,
             35,
-            round(100 * made.get("test_fraction", 0)),
+            round(100 * split_settings.get("test_fraction", 0)),
             key="split_test",
             help=t("Photos of a test folder stay in the test; then this stays at 0."),
-            disabled=given,
+            disabled=has_test_folder,
         )
         pressed = st.form_submit_button(
             t("Divide anew"),
@@ -135,9 +137,9 @@ def _show_split_form(dataset: Dataset) -> None:
 def _resplit(dataset: Dataset, seed: int, validation: float, test: float) -> None:
     before = dataset.counts()
     with progress_bar(t("Looking for photos that are alike…")) as tell:
-        found = datasets.resplit(dataset.id, seed, validation, test, tell)
-    edit_actions.announce_last_edit(found)
-    st.session_state[_BEFORE] = (found.changes[-1].at, before)
+        updated_dataset = datasets.resplit(dataset.id, seed, validation, test, tell)
+    edit_actions.announce_last_edit(updated_dataset)
+    st.session_state[_BEFORE] = (updated_dataset.changes[-1].at, before)
     st.rerun()
 
 
@@ -183,10 +185,10 @@ def sample_photos(dataset: Dataset) -> list[Item]:
     for item in dataset.items("train"):
         of_class[item.label].append(item)
     turns = zip_longest(*(group[:_TRIED] for group in of_class[:_PHOTOS]))
-    mixed = (item for turn in turns for item in turn if item is not None)
+    mixed = (item for row in turns for item in row if item is not None)
     readable = (item for item in mixed if isinstance(_load_fitted(item), np.ndarray))
-    found = list(islice(readable, _PHOTOS))
-    return [found[i] for i in np.random.default_rng(0).permutation(len(found))]
+    samples = list(islice(readable, _PHOTOS))
+    return [samples[i] for i in np.random.default_rng(0).permutation(len(samples))]
 
 
 def _load_fitted(item: Item) -> Photo | PhotoError:
@@ -235,15 +237,15 @@ def _show_reorder(dataset: Dataset) -> None:
 
 def _show_number_form(dataset: Dataset) -> None:
     names = dataset.classes
-    place = list(range(len(names)))
+    numbers = list(range(len(names)))
     label = st.selectbox(
         t("Class"),
-        place,
+        numbers,
         format_func=lambda label: truncate_for_display(names[label]),
         key="labels_class",
         width=240,
     )
-    target = st.selectbox(t("gets the number"), place, key="labels_number", width=140)
+    target = st.selectbox(t("gets the number"), numbers, key="labels_number", width=140)
     moved = [name for name in names if name != names[label]]
     moved.insert(target, names[label])
     visitors.action_button(

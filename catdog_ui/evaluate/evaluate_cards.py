@@ -72,17 +72,17 @@ def _bulk_actions(
 ) -> None:
     """How many photos are chosen, the ways to choose more or none, and what to do with them."""
     chosen = set(_chosen_files(key))
-    mine = [int(row) for row in rows if table.files[row] in chosen]
-    if mine:
+    chosen_rows = [int(row) for row in rows if table.files[row] in chosen]
+    if chosen_rows:
         st.menu_button(
-            t("Decide about {n:,}", n=len(mine)),
+            t("Decide about {n:,}", n=len(chosen_rows)),
             ["", *table.classes],
             key=f"{key}_several",
             **visitors.permission_kwargs("change data"),
             type="primary",
             format_func=_bulk_label,
             on_click=_apply_bulk_edit,
-            args=(subject.dataset.id, table, mine, key),
+            args=(subject.dataset.id, table, chosen_rows, key),
         )
     buttons = [(t("Choose all here"), here)]
     if len(rows) > len(here):
@@ -96,7 +96,7 @@ def _bulk_actions(
             args=(key, files),
             type="tertiary",
         )
-    if mine:
+    if chosen_rows:
         st.button(
             t("Choose none"),
             key=f"{key}_none",
@@ -184,8 +184,8 @@ def _apply_bulk_edit(
 
 def _chosen_files(key: str) -> dict[str, None]:
     """The files chosen in a list, in the order they were."""
-    found: dict[str, None] = st.session_state.setdefault(_CHOSEN, {}).setdefault(key, {})
-    return found
+    chosen: dict[str, None] = st.session_state.setdefault(_CHOSEN, {}).setdefault(key, {})
+    return chosen
 
 
 def _choose_files(key: str, files: Sequence[str]) -> None:

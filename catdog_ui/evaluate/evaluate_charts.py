@@ -63,16 +63,16 @@ def confusion_matrix_figure(
     texts: list[Trace] = []
     size = 16 if count <= 4 else 12 if count <= 10 else 9
     font = {"size": size, "color": ON_DARK if is_dark else ON_LIGHT}
-    for place, label in enumerate(labels):
+    for row_index, label in enumerate(labels):
         row = confusion[label].tolist()
         total = max(sum(row), 1)
-        data.append(_matrix_row(row, total, labels, names, place, opened))
+        data.append(_matrix_row(row, total, labels, names, row_index, opened))
         for column, other in enumerate(labels):
             if not row[other] and count > _SPARSE:
                 continue
             share = f"<br>{row[other] / total:.1%}" if count <= 6 else ""
             text = f"<b>{row[other]:,}</b>{share}"
-            here = {"x": column, "y": count - 0.5 - place, "showarrow": False}
+            here = {"x": column, "y": count - 0.5 - row_index, "showarrow": False}
             texts.append({**here, "text": text, "font": font})
     bare = {"showgrid": False, "zeroline": False}
     return _build_figure(
@@ -87,7 +87,7 @@ def confusion_matrix_figure(
         },
         {
             "title": {"text": t("truly")},
-            "tickvals": [count - 0.5 - place for place in range(count)],
+            "tickvals": [count - 0.5 - row_index for row_index in range(count)],
             "ticktext": names,
             "range": [0, count],
             **bare,
@@ -161,26 +161,31 @@ def precision_recall_figure(
     return _build_figure(t("Precision and recall"), data, x_axis, y_axis)
 
 
-def calibration_figure(found: Calibration, table: PredictionTable) -> go.Figure:
+def calibration_figure(calibration: Calibration, table: PredictionTable) -> go.Figure:
     """What the model said against what came true; larger dots hold more photos."""
-    color = class_color(1 if found.label is None else found.label)
+    color = class_color(1 if calibration.label is None else calibration.label)
     points = {
         "type": "scatter",
-        "x": found.said,
-        "y": found.true,
+        "x": calibration.said,
+        "y": calibration.true,
         "mode": "lines+markers",
         "line": {"color": color, "width": 1.5},
-        "marker": {"size": 7 + 21 * np.sqrt(found.counts / found.counts.max()), "color": color},
-        "customdata": found.counts,
+        "marker": {
+            "size": 7 + 21 * np.sqrt(calibration.counts / calibration.counts.max()),
+            "color": color,
+        },
+        "customdata": calibration.counts,
         "hovertemplate": t("said %{x:.1%}, came true %{y:.1%}, photos: %{customdata}")
         + "<extra></extra>",
         "cliponaxis": False,
     }
-    if found.label is None:
-        said = t("probability of its answer")
+    if calibration.label is None:
+        axis_title = t("probability of its answer")
     else:
-        said = t("probability of {name}", name=_short_class_name(table.classes, found.label))
-    x, y = _percent_axis(said), _percent_axis(t("came true"))
+        axis_title = t(
+            "probability of {name}", name=_short_class_name(table.classes, calibration.label)
+        )
+    x, y = _percent_axis(axis_title), _percent_axis(t("came true"))
     return _build_figure(t("Calibration"), [_DIAGONAL, points], x, y)
 
 
@@ -194,7 +199,7 @@ def line_colors(classes: Sequence[str], labels: Sequence[int]) -> dict[int, str]
     """A colour for each class drawn: its own, or with more classes than colours by place."""
     if len(classes) <= len(CLASS_COLORS):
         return {label: class_color(label) for label in labels}
-    return {label: class_color(place) for place, label in enumerate(labels)}
+    return {label: class_color(index) for index, label in enumerate(labels)}
 
 
 def _matrix_row(
@@ -202,16 +207,16 @@ def _matrix_row(
     total: int,
     labels: Sequence[int],
     names: Sequence[str],
-    place: int,
+    row_index: int,
     opened: tuple[int, int] | None,
 ) -> Trace:
     """A row of a matrix. Heat maps cannot be clicked in Streamlit; bars can, all over."""
-    count, label = len(labels), labels[place]
+    count, label = len(labels), labels[row_index]
     return {
         "type": "bar",
         "x": list(range(count)),
         "y": [0.96] * count,
-        "base": [count - 1 - place + 0.02] * count,
+        "base": [count - 1 - row_index + 0.02] * count,
         "width": 0.96,
         "marker": {
             "color": [_cell_color(other == label, row[other] / total) for other in labels],
@@ -222,7 +227,7 @@ def _matrix_row(
         },
         "unselected": {"marker": {"opacity": 1}},
         "customdata": [
-            [label, other, names[place], names[i], row[other]] for i, other in enumerate(labels)
+            [label, other, names[row_index], names[i], row[other]] for i, other in enumerate(labels)
         ],
         "hovertemplate": t("%{customdata[2]} called %{customdata[3]}: %{customdata[4]}")
         + "<extra></extra>",
@@ -300,8 +305,8 @@ def _build_figure(
         "xaxis": {"automargin": True, "fixedrange": True, **x},
         "yaxis": {"automargin": True, "fixedrange": True, **y},
     }
-    whole = {"data": [dict(trace) for trace in data], "layout": {**frame, **layout}}
-    return go.Figure(whole, _validate=False)
+    figure_spec = {"data": [dict(trace) for trace in data], "layout": {**frame, **layout}}
+    return go.Figure(figure_spec, _validate=False)
 
 
 MATRIX_HINT = N_(
@@ -365,13 +370,13 @@ def figures_caption(result: ThresholdMetrics, classes: Sequence[str]) -> str:
     )
 
 
-def confusions_caption(result: ThresholdMetrics, found: Sequence[tuple[int, int, int]]) -> str:
+def confusions_caption(result: ThresholdMetrics, confusions: Sequence[tuple[int, int, int]]) -> str:
     """How much of all mistakes the listed ones make."""
-    listed = sum(count for _, _, count in found)
+    listed = sum(count for _, _, count in confusions)
     wrong = result.n - result.right
     return t(
         "These {kinds:,} kinds make {share:.0%} of all {wrong:,} mistakes.",
-        kinds=len(found),
+        kinds=len(confusions),
         share=listed / wrong,
         wrong=wrong,
     )
@@ -380,7 +385,7 @@ def confusions_caption(result: ThresholdMetrics, found: Sequence[tuple[int, int,
 def histogram_caption(table: PredictionTable, result: ThresholdMetrics, threshold: float) -> str:
     """How many photos are in doubt, and the threshold that would suit these best."""
     doubt = int(((table.probabilities[:, 1] > 0.1) & (table.probabilities[:, 1] < 0.9)).sum())
-    told = t(
+    text = t(
         "{n:,} of {total:,} photos lie between 10 % and 90 %. The threshold now is {now:.2f}.",
         n=doubt,
         total=len(table),
@@ -389,13 +394,13 @@ def histogram_caption(table: PredictionTable, result: ThresholdMetrics, threshol
     best, accuracy = metrics.find_best_threshold(table)
     if result.accuracy >= accuracy:
         no_better = t("No other would be right on more of these photos.")
-        return f"{told} {no_better}"
+        return f"{text} {no_better}"
     better = t(
         "At {best:.2f} most of these photos would be right, {accuracy:.1%}.",
         best=best,
         accuracy=accuracy,
     )
-    return f"{told} {better}"
+    return f"{text} {better}"
 
 
 def roc_caption(
@@ -423,25 +428,25 @@ def precision_recall_caption(curves: Sequence[ClassCurve], table: PredictionTabl
     """The areas: of each class, or from the worst to the best."""
     if len(table.classes) > 2:
         return _areas_text(t("Average precision: from {low} to {high}."), curves, table.classes)
-    told = ", ".join(f"{_class_name(table.classes, c.label)} {c.area:.3f}" for c in curves)
-    return t("The area, called average precision: {told}; 1 would be perfect.", told=told)
+    areas = ", ".join(f"{_class_name(table.classes, c.label)} {c.area:.3f}" for c in curves)
+    return t("The area, called average precision: {told}; 1 would be perfect.", told=areas)
 
 
-def calibration_caption(found: Calibration, table: PredictionTable) -> str:
+def calibration_caption(calibration: Calibration, table: PredictionTable) -> str:
     """How far the model is from its word, and in which direction."""
     sure = float(table.probabilities.max(axis=1).mean())
     right = float((table.probabilities.argmax(axis=1) == table.labels).mean())
-    told = t(
+    text = t(
         "On average it is off by {error:.1f} points (expected calibration error): it is"
         " {sure:.1%} sure of its answers and right in {right:.1%}.",
-        error=100 * found.error,
+        error=100 * calibration.error,
         sure=sure,
         right=right,
     )
     if abs(sure - right) < _MIN_CALIBRATION_GAP:
-        return told
-    way = t("It is too sure of itself.") if sure > right else t("It is too cautious.")
-    return f"{told} {way}"
+        return text
+    verdict = t("It is too sure of itself.") if sure > right else t("It is too cautious.")
+    return f"{text} {verdict}"
 
 
 def ranked_caption(
@@ -478,13 +483,13 @@ def ranked_caption(
     )
 
 
-def comparison_caption(found: ModelComparison, first: str, second: str) -> str:
+def comparison_caption(comparison: ModelComparison, first: str, second: str) -> str:
     """Who fixes what, and whether that can be chance."""
-    one, two = len(found.only_first), len(found.only_second)
+    one, two = len(comparison.only_first), len(comparison.only_second)
     first, second = escape(first), escape(second)
     if one + two == 0:
         return t("Both models are right and wrong on the same photos.")
-    told = t(
+    text = t(
         "“{second}” is right on {two:,} photos where “{first}” is wrong, and wrong on {one:,} where"
         " “{first}” is right. Models equally good would differ by as much or more with a"
         " probability of {p} (McNemar's exact test)",
@@ -492,36 +497,36 @@ def comparison_caption(found: ModelComparison, first: str, second: str) -> str:
         second=second,
         one=one,
         two=two,
-        p="< 0.001" if found.p < 0.001 else f"{found.p:.3f}",
+        p="< 0.001" if comparison.p < 0.001 else f"{comparison.p:.3f}",
     )
-    if found.p >= 0.05:
+    if comparison.p >= 0.05:
         chance = t("that can well be chance.")
-        return f"{told}: {chance}"
+        return f"{text}: {chance}"
     better = second if two > one else first
     verdict = t("“{name}” is better on such photos.", name=better)
-    return f"{told}: {verdict}"
+    return f"{text}: {verdict}"
 
 
 def answer_lines(table: PredictionTable, row: int, guess: int) -> tuple[str, str]:
     """A photo's answer, and the truth or that it is the truth."""
-    said = t(
+    answer = t(
         "called {name}, {share:.1%}",
         name=truncate_for_display(table.classes[guess], 40),
         share=float(table.probabilities[row, guess]),
     )
     truth = int(table.labels[row])
     if truth == guess:
-        return said, t("✓ right")
-    return said, t("✗ is {name}", name=truncate_for_display(table.classes[truth], 40))
+        return answer, t("✓ right")
+    return answer, t("✗ is {name}", name=truncate_for_display(table.classes[truth], 40))
 
 
-def _areas_text(told: str, curves: Sequence[ClassCurve], classes: Sequence[str]) -> str:
+def _areas_text(template: str, curves: Sequence[ClassCurve], classes: Sequence[str]) -> str:
     low, high = (pick(curves, key=lambda curve: curve.area) for pick in (min, max))
     named = {
         key: f"{_class_name(classes, curve.label)} {curve.area:.3f}"
         for key, curve in (("low", low), ("high", high))
     }
-    return told.format(**named)
+    return template.format(**named)
 
 
 def _class_name(classes: Sequence[str], label: int) -> str:

@@ -38,34 +38,34 @@ def show_map(
     subject: EvaluationSubject,
     table: PredictionTable,
     guesses: NDArray[np.int64],
-    found: Embedding | None,
+    embeddings: Embedding | None,
 ) -> None:
     """The section; what is chosen on the map redraws it alone, a decision the whole page."""
     st.subheader(t("How the network sees the photos"), anchor=False)
-    if found is None:
+    if embeddings is None:
         job_fragment.watch_job(_embedding_job(subject), partial(_embedding_panel, subject))
     else:
-        subject.fragment(_render_map, table, guesses, found)
+        subject.fragment(_render_map, table, guesses, embeddings)
 
 
 def _render_map(
     subject: EvaluationSubject,
     table: PredictionTable,
     guesses: NDArray[np.int64],
-    found: Embedding,
+    embeddings: Embedding,
 ) -> None:
     method = _choose_method()
-    xy = embedding.read_layout(*subject.asked, method, found)
+    xy = embedding.read_layout(*subject.asked, method, embeddings)
     if xy is None:
         job_fragment.watch_job(
-            _layout_job(subject, method), partial(_layout_panel, subject, method, found)
+            _layout_job(subject, method), partial(_layout_panel, subject, method, embeddings)
         )
         return
-    places = {file: row for row, file in enumerate(table.files)}
-    drawn = [n for n, file in enumerate(found.files) if file in places]
-    rows = np.array([places[found.files[n]] for n in drawn], np.int64)
-    chosen = _map_chart(table, guesses, found, xy[drawn], np.array(drawn, np.int64), rows)
-    now = map_caption(found, table, guesses, method)
+    row_by_file = {file: row for row, file in enumerate(table.files)}
+    drawn = [n for n, file in enumerate(embeddings.files) if file in row_by_file]
+    rows = np.array([row_by_file[embeddings.files[n]] for n in drawn], np.int64)
+    chosen = _map_chart(table, guesses, embeddings, xy[drawn], np.array(drawn, np.int64), rows)
+    now = map_caption(embeddings, table, guesses, method)
     st.caption(f"{t(MAP_CAPTION)} **{now}**")
     if len(chosen):
         st.caption(t("Photos chosen on the map: {n:,}", n=len(chosen)))
@@ -86,7 +86,7 @@ def _choose_method() -> LayoutMethod:
 def _map_chart(
     table: PredictionTable,
     guesses: NDArray[np.int64],
-    found: Embedding,
+    embeddings: Embedding,
     xy: Numbers,
     drawn: NDArray[np.int64],
     rows: NDArray[np.int64],
@@ -95,7 +95,7 @@ def _map_chart(
     groups = point_groups(table, guesses)
     entries = [(truncate_for_display(name, 30), color, "dot") for name, color in groups.legend]
     st.html(charts.legend_html([*entries, (t("wrong answer"), "", "cross")]))
-    pictures = [found.thumbnails[n] for n in drawn]
+    pictures = [embeddings.thumbnails[n] for n in drawn]
     state: Any = st.vega_lite_chart(
         chart_data(table, guesses, groups, pictures, xy, rows),
         chart_spec(groups, is_dark=st.context.theme.type == "dark"),
@@ -156,13 +156,13 @@ def _compute_embedding(subject: EvaluationSubject, job: Job) -> None:
 
 
 def _layout_panel(
-    subject: EvaluationSubject, method: LayoutMethod, found: Embedding, job: Job | None
+    subject: EvaluationSubject, method: LayoutMethod, embeddings: Embedding, job: Job | None
 ) -> None:
     """The button that begins a layout, or that it is at work."""
     name = _METHOD_NAMES[method]
     if job is not None and job.status == "running":
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(1.0, t("{name} lays {n:,} photos out…", name=name, n=len(found)))
+            st.progress(1.0, t("{name} lays {n:,} photos out…", name=name, n=len(embeddings)))
             job_fragment.stop_button(job, f"stop_{_KEY}_{method}")
         return
     job_fragment.show_job_error(job)
@@ -172,7 +172,7 @@ def _layout_panel(
         "run a job",
         job_fragment.start_job,
         _layout_job(subject, method),
-        partial(_compute_layout, subject, method, found),
+        partial(_compute_layout, subject, method, embeddings),
         icon="scatter_plot",
     )
     st.caption(
@@ -184,10 +184,10 @@ def _layout_panel(
 
 
 def _compute_layout(
-    subject: EvaluationSubject, method: LayoutMethod, found: Embedding, job: Job
+    subject: EvaluationSubject, method: LayoutMethod, embeddings: Embedding, job: Job
 ) -> None:
-    xy = projections.compute_layout_in_subprocess(found.parts, method, job.stopped)
-    embedding.write_layout(*subject.asked, method, found, xy)
+    xy = projections.compute_layout_in_subprocess(embeddings.parts, method, job.stopped)
+    embedding.write_layout(*subject.asked, method, embeddings, xy)
 
 
 def _layout_job(subject: EvaluationSubject, method: LayoutMethod) -> str:
@@ -250,7 +250,7 @@ def chart_data(
 def chart_spec(grouped: PointGroups, is_dark: bool) -> dict[str, Any]:
     """The chart of such points: clicked one by one (Shift: more), or in a rectangle drawn."""
     axis = {"title": None, "labels": False, "ticks": False, "grid": False, "domain": False}
-    place = {
+    position_channel = {
         "type": "quantitative",
         "axis": axis,
         "scale": {"zero": False, "nice": False, "padding": 12},
@@ -265,8 +265,8 @@ def chart_spec(grouped: PointGroups, is_dark: bool) -> dict[str, Any]:
             {"name": "area", "select": {"type": "interval", "encodings": ["x", "y"]}},
         ],
         "encoding": {
-            "x": {"field": "x", **place},
-            "y": {"field": "y", **place},
+            "x": {"field": "x", **position_channel},
+            "y": {"field": "y", **position_channel},
             "order": {"field": "wrong", "type": "quantitative"},  # mistakes lie on top
             "color": {
                 "field": "group",
@@ -309,37 +309,41 @@ MAP_CAPTION = N_(
 
 
 def map_caption(
-    found: Embedding, table: PredictionTable, guesses: NDArray[np.int64], method: str
+    embeddings: Embedding, table: PredictionTable, guesses: NDArray[np.int64], method: str
 ) -> str:
     """How well the classes part on a map, how many photos lie among another class, and why."""
     rows = {file: row for row, file in enumerate(table.files)}
-    around = embedding.neighbour_labels(found, table.files, table.labels.tolist())
-    pairs = [(rows[f], c) for f, c in zip(found.files, around, strict=True) if f in rows and c >= 0]
+    around = embedding.neighbour_labels(embeddings, table.files, table.labels.tolist())
+    pairs = [
+        (rows[f], c) for f, c in zip(embeddings.files, around, strict=True) if f in rows and c >= 0
+    ]
     if not pairs:
         return t("There are too few photos for a map.")
-    places, near = (np.array(column) for column in zip(*pairs, strict=True))
-    labels = table.labels[places]
+    row_indices, near = (np.array(column) for column in zip(*pairs, strict=True))
+    labels = table.labels[row_indices]
     usual = float(np.square(np.bincount(labels) / len(labels)).sum())
-    told = t(
+    text = t(
         "{share:.1%} of the {n:,} photos lie among their own class, which most of their {k} nearest"
         " are of; by chance it would be {usual:.0%}.",
         share=float((near == labels).mean()),
-        n=len(places),
-        k=found.nearest.shape[1],
+        n=len(row_indices),
+        k=embeddings.nearest.shape[1],
         usual=usual,
     )
-    wrong = guesses[places] != labels
+    wrong = guesses[row_indices] != labels
     if wrong.any():
-        told += " " + _lost_neighbours(int(wrong.sum()), int((wrong & (near != labels)).sum()))
+        text += " " + _lost_neighbours(int(wrong.sum()), int((wrong & (near != labels)).sum()))
     if method == "pca":
-        told += " " + t(
+        text += " " + t(
             "The two directions hold {share:.0%} of how the {values:,} values differ.",
-            share=float(found.shares[:2].sum()),
-            values=found.values,
+            share=float(embeddings.shares[:2].sum()),
+            values=embeddings.values,
         )
-    if len(places) < len(table):
-        told += " " + t("{n:,} of {total:,} photos are drawn.", n=len(places), total=len(table))
-    return told
+    if len(row_indices) < len(table):
+        text += " " + t(
+            "{n:,} of {total:,} photos are drawn.", n=len(row_indices), total=len(table)
+        )
+    return text
 
 
 def _lost_neighbours(wrong: int, lost: int) -> str:

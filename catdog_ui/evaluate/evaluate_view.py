@@ -189,26 +189,26 @@ def _class_metrics_table(table: PredictionTable, result: ThresholdMetrics) -> No
 
 def _confusions_table(table: PredictionTable, result: ThresholdMetrics) -> None:
     """The most frequent mistakes as a list: with many classes easier to read than cells."""
-    found = metrics.confusions(result)
-    if not found:
+    confusions = metrics.confusions(result)
+    if not confusions:
         return
     names = [truncate_for_display(name, 60) for name in table.classes]
     widgets.show_table(
         {
-            t("Truly"): [names[truth] for truth, _, _ in found],
-            t("Called"): [names[guess] for _, guess, _ in found],
-            t("Photos"): [count for _, _, count in found],
-            t("of"): [int(result.support[truth]) for truth, _, _ in found],
+            t("Truly"): [names[truth] for truth, _, _ in confusions],
+            t("Called"): [names[guess] for _, guess, _ in confusions],
+            t("Photos"): [count for _, _, count in confusions],
+            t("of"): [int(result.support[truth]) for truth, _, _ in confusions],
         },
         "evaluate_mix_ups",
         t("The most frequent mistakes"),
-        on_select=lambda: choose_confusion(table.classes, found),
+        on_select=lambda: choose_confusion(table.classes, confusions),
         selection_mode="single-row",
         height="auto",
     )
     st.caption(
         captions.format_caption(
-            evaluate_charts.CONFUSIONS_HINT, evaluate_charts.confusions_caption(result, found)
+            evaluate_charts.CONFUSIONS_HINT, evaluate_charts.confusions_caption(result, confusions)
         )
     )
 
@@ -235,8 +235,8 @@ def _curve_charts(
         )
     )
     drawn = [
-        [curve for curve in found if curve.label in colors]
-        for found in (curves.roc, curves.precision_recall)
+        [curve for curve in class_curves if curve.label in colors]
+        for class_curves in (curves.roc, curves.precision_recall)
     ]
     if len(labels) < len(table.classes):
         st.caption(
@@ -323,12 +323,12 @@ def show_photos(
         wrap=True,
     )
     if kind == "cell":
-        rows, told = _choose_cell(table, result)
+        rows, caption = _choose_cell(table, result)
     else:
         model_picker.keep_in_address(truth=None, called=None)
         rows = metrics.rank_photos(table, kind, threshold)  # type: ignore[arg-type]
-        told = evaluate_charts.ranked_caption(kind, table, rows, threshold)
-    st.caption(told)
+        caption = evaluate_charts.ranked_caption(kind, table, rows, threshold)
+    st.caption(caption)
     edit_actions.show_last_edit(subject.dataset)
     evaluate_cards.show_photo_cards(subject, table, result.guesses, rows, f"evaluate_{kind}")
     if subject.run.training is not None:  # not of a model from elsewhere
@@ -361,8 +361,8 @@ def opened_cell(classes: Sequence[str]) -> tuple[int, int] | None:
     if st.session_state.get(LIST_KEY) != "cell":
         return None
     names = (st.session_state.get(key) for key in (TRUTH_KEY, GUESS_KEY))
-    found = [classes.index(name) for name in names if name in classes]
-    return (found[0], found[1]) if len(found) == 2 else None
+    labels = [classes.index(name) for name in names if name in classes]
+    return (labels[0], labels[1]) if len(labels) == 2 else None
 
 
 def _choose_cell(table: PredictionTable, result: ThresholdMetrics) -> tuple[NDArray[np.int64], str]:
@@ -370,11 +370,11 @@ def _choose_cell(table: PredictionTable, result: ThresholdMetrics) -> tuple[NDAr
     start = np.unravel_index(int(_mistake_counts(result).argmax()), result.confusion.shape)
     fields = st.grid(min_column_width=170, gap="small", width=480)
     picked = []
-    for key, title, place in zip(
+    for key, title, class_index in zip(
         (TRUTH_KEY, GUESS_KEY), (t("Truly"), t("Called")), start, strict=True
     ):
         if st.session_state.get(key) not in table.classes:
-            st.session_state[key] = table.classes[int(place)]
+            st.session_state[key] = table.classes[int(class_index)]
         with fields.container():
             name = st.selectbox(
                 title,
@@ -387,13 +387,13 @@ def _choose_cell(table: PredictionTable, result: ThresholdMetrics) -> tuple[NDAr
     model_picker.keep_in_address(truth=table.classes[truth], called=table.classes[guess])
     rows = np.flatnonzero((table.labels == truth) & (result.guesses == guess))
     rows = rows[np.argsort(-table.probabilities[rows, guess], kind="stable")]
-    told = t(
+    caption = t(
         "{n:,} photos of {truth} are called {guess}; the surest come first.",
         n=len(rows),
         truth=escape(truncate_for_display(table.classes[truth], 40)),
         guess=escape(truncate_for_display(table.classes[guess], 40)),
     )
-    return rows, told
+    return rows, caption
 
 
 def _mistake_counts(result: ThresholdMetrics) -> NDArray[np.int64]:
@@ -405,7 +405,9 @@ def _mistake_counts(result: ThresholdMetrics) -> NDArray[np.int64]:
 def _train_again(subject: EvaluationSubject) -> None:
     """The way to a new run with the same settings on the photos as they are now."""
     changed = subject.dataset.fingerprint != subject.run.dataset_fingerprint
-    whole = str(subject.run.folder)  # the model that comes with the lab is none of the workspace
+    run_folder = str(
+        subject.run.folder
+    )  # the model that comes with the lab is none of the workspace
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         if st.button(
             t("Train again and compare"),
@@ -413,7 +415,7 @@ def _train_again(subject: EvaluationSubject) -> None:
             icon=":material/model_training:",
             key="evaluate_again",
         ):
-            st.session_state["train_clone"] = whole
+            st.session_state["train_clone"] = run_folder
             st.session_state[COMPARE_RUN_KEY] = subject.run.id
             query = state.link_query(dataset=subject.dataset.id)
             query.pop("run", None)
@@ -445,19 +447,23 @@ def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshol
     second = model_picker.load_or_request_answers(replace(subject, run=other))
     if second is None:
         return
-    found = metrics.compare_models(table, second, threshold)
+    comparison = metrics.compare_models(table, second, threshold)
     gallery.metric_row(
         [
-            (t("Both right"), f"{len(found.both):,}"),
-            (t("Only “{name}”", name=_short_name(other)), f"{len(found.only_second):,}"),
-            (t("Only “{name}”", name=_short_name(subject.run)), f"{len(found.only_first):,}"),
-            (t("Both wrong"), f"{len(found.neither):,}"),
+            (t("Both right"), f"{len(comparison.both):,}"),
+            (t("Only “{name}”", name=_short_name(other)), f"{len(comparison.only_second):,}"),
+            (t("Only “{name}”", name=_short_name(subject.run)), f"{len(comparison.only_first):,}"),
+            (t("Both wrong"), f"{len(comparison.neither):,}"),
         ]
     )
-    st.markdown(evaluate_charts.comparison_caption(found, subject.run.name, other.name))
+    st.markdown(evaluate_charts.comparison_caption(comparison, subject.run.name, other.name))
     if len(table.classes) == 2:
         st.caption(t("Both by the threshold above, {n:.2f}.", n=threshold))
-    rows = {"fixed": found.only_second, "broken": found.only_first, "neither": found.neither}
+    rows = {
+        "fixed": comparison.only_second,
+        "broken": comparison.only_first,
+        "neither": comparison.neither,
+    }
     kind = widgets.choose_one(
         t("Photos"),
         {name: f"{t(_COMPARISON_LISTS[name])} ({len(some):,})" for name, some in rows.items()},
@@ -471,23 +477,23 @@ def show_comparison(subject: EvaluationSubject, table: PredictionTable, threshol
 
 
 def _choose_other(subject: EvaluationSubject) -> Run | None:
-    found = {run.id: run for run in model_picker.comparable_models(subject.run)}
-    if not found:
+    runs_by_id = {run.id: run for run in model_picker.comparable_models(subject.run)}
+    if not runs_by_id:
         st.caption(
             t("There is no other model for these classes yet. Train one, and see who is right.")
         )
         return None
-    widgets.reset_unknown_choice("evaluate_other", found)
+    widgets.reset_unknown_choice("evaluate_other", runs_by_id)
     before = st.session_state.get(COMPARE_RUN_KEY)
     key = st.selectbox(
         t("The other model"),
-        list(found),
-        index=list(found).index(before) if before in found else 0,
-        format_func=lambda key: model_picker.model_title(found[key]),
+        list(runs_by_id),
+        index=list(runs_by_id).index(before) if before in runs_by_id else 0,
+        format_func=lambda key: model_picker.model_title(runs_by_id[key]),
         key="evaluate_other",
         width=420,
     )
-    return found[key]
+    return runs_by_id[key]
 
 
 def _short_name(run: Run) -> str:

@@ -155,10 +155,14 @@ def is_default_model(run: Run) -> bool:
 
 def load_or_request_answers(subject: EvaluationSubject) -> PredictionTable | None:
     """What the model says of the photos; where that is not known, why, and how to find out."""
-    found = predictions.read_predictions(subject.run.folder, subject.dataset, subject.split)
-    if found.table is None or job_fragment.is_running(subject.key):
-        job_fragment.watch_job(subject.key, partial(_pass_panel, subject, found.problem))
-    return found.table
+    stored_predictions = predictions.read_predictions(
+        subject.run.folder, subject.dataset, subject.split
+    )
+    if stored_predictions.table is None or job_fragment.is_running(subject.key):
+        job_fragment.watch_job(
+            subject.key, partial(_pass_panel, subject, stored_predictions.problem)
+        )
+    return stored_predictions.table
 
 
 def show_cautions(subject: EvaluationSubject) -> None:
@@ -187,8 +191,8 @@ def show_cautions(subject: EvaluationSubject) -> None:
 
 
 def _choose_dataset(run: Run) -> Dataset | None:
-    found = {dataset.id: dataset for dataset in fitting_datasets(run)}
-    if not found:
+    datasets_by_id = {dataset.id: dataset for dataset in fitting_datasets(run)}
+    if not datasets_by_id:
         st.info(
             t(
                 "None of your datasets has the classes this model knows: {names}.",
@@ -197,15 +201,15 @@ def _choose_dataset(run: Run) -> Dataset | None:
         )
         return None
     key = f"evaluate_dataset_{run.id}"
-    widgets.reset_unknown_choice(key, found)
+    widgets.reset_unknown_choice(key, datasets_by_id)
     chosen = st.selectbox(
         t("Photos of"),
-        list(found),
-        format_func=lambda key: truncate_for_display(found[key].name),
+        list(datasets_by_id),
+        format_func=lambda key: truncate_for_display(datasets_by_id[key].name),
         key=key,
         persist_state="session",
     )
-    return found[chosen]
+    return datasets_by_id[chosen]
 
 
 def _choose_split(dataset: Dataset) -> str:
@@ -235,7 +239,7 @@ def _count_learnt_photos(subject: EvaluationSubject) -> int:
 def _pass_panel(subject: EvaluationSubject, problem: str, job: Job | None) -> None:
     """The button that begins a pass, or how far it is."""
     if job is not None and job.status == "running":
-        told = (
+        progress_text = (
             t(
                 "{done:,} of {n:,} photos · {rate:.0f} photos/s",
                 done=job.done,
@@ -245,7 +249,7 @@ def _pass_panel(subject: EvaluationSubject, problem: str, job: Job | None) -> No
             if job.total
             else t("The model is being loaded…")
         )
-        job_fragment.progress_row(job, told, f"stop_{subject.key}")
+        job_fragment.progress_row(job, progress_text, f"stop_{subject.key}")
         return
     job_fragment.show_job_error(job)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
@@ -288,10 +292,10 @@ def import_model() -> None:
         st.error(escape(say(problem)), icon=":material/error:")
     name = t("A model file from elsewhere")
     with st.expander(name, icon=":material/upload_file:", key="evaluate_guest"), guard():
-        found = model_upload.upload_model(
+        uploaded_model = model_upload.upload_model(
             "evaluate", [d.classes for d in datasets.list_datasets()], "run a job"
         )
-        if found is None:
+        if uploaded_model is None:
             st.caption(
                 t(
                     "A model of another program or another lab is asked about your photos as"
@@ -304,7 +308,7 @@ def import_model() -> None:
             "evaluate_guest_keep",
             "run a job",
             _keep_model,
-            found,
+            uploaded_model,
             icon="fact_check",
             type="primary",
         )
@@ -334,10 +338,13 @@ def imported_model_actions(imported: ImportedModel) -> None:
         )
 
 
-def _keep_model(found: model_upload.UploadedModel) -> None:
+def _keep_model(uploaded_model: model_upload.UploadedModel) -> None:
     try:
         imported = model_registry.register_imported_model(
-            found.data, found.name, found.model.classes, found.scale
+            uploaded_model.data,
+            uploaded_model.name,
+            uploaded_model.model.classes,
+            uploaded_model.scale,
         )
     except CatDogError as error:
         st.session_state[_IMPORT_ERROR] = error
@@ -368,14 +375,16 @@ def follow_address() -> None:
 
     Whether there are such a part and such classes is for the widgets to check.
     """
-    asked = {name: st.query_params[name] for name in _ADDRESS_NAMES if name in st.query_params}
+    query_params = {
+        name: st.query_params[name] for name in _ADDRESS_NAMES if name in st.query_params
+    }
     known = st.session_state.get(_KNOWN_ADDRESS, {})
-    for name, text in asked.items():
+    for name, text in query_params.items():
         if text != known.get(name):
             st.session_state[_ADDRESS_NAMES[name]] = text
-    if {"truth", "called"} <= asked.keys() and asked != known:
+    if {"truth", "called"} <= query_params.keys() and query_params != known:
         st.session_state[LIST_KEY] = "cell"
-    st.session_state[_KNOWN_ADDRESS] = asked
+    st.session_state[_KNOWN_ADDRESS] = query_params
 
 
 def keep_in_address(**values: str | None) -> None:

@@ -107,8 +107,8 @@ def _format_cards(run: Run, shelf: ExportCache, was_running: bool) -> None:
 
 
 def _is_any_running(run: Run) -> bool:
-    found = (jobs.get_job(_job_key(run, kind)) for kind in export.FORMATS)
-    return any(job is not None and job.status == "running" for job in found)
+    export_jobs = (jobs.get_job(_job_key(run, kind)) for kind in export.FORMATS)
+    return any(job is not None and job.status == "running" for job in export_jobs)
 
 
 def _job_key(run: Run, kind: str) -> str:
@@ -122,21 +122,21 @@ def _format_card(run: Run, shelf: ExportCache, exporter: Exporter) -> None:
     if exporter.missing:
         st.caption(f":material/info: {escape(t(exporter.install))}")
         return
-    made = shelf.find(exporter.kind)
-    if made is None:
+    result = shelf.find(exporter.kind)
+    if result is None:
         _make_button(shelf, exporter, _job_key(run, exporter.kind))
     else:
-        _made_file(run, exporter, made)
+        _made_file(run, exporter, result)
 
 
-def _made_file(run: Run, exporter: Exporter, made: ExportResult) -> None:
-    st.markdown(f"**{format_text.format_bytes(made.bytes)}**")
-    if made.parity is not None:
-        st.caption(parity_text(made.parity))
+def _made_file(run: Run, exporter: Exporter, result: ExportResult) -> None:
+    st.markdown(f"**{format_text.format_bytes(result.bytes)}**")
+    if result.parity is not None:
+        st.caption(parity_text(result.parity))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             t("Download"),
-            data=made.path.read_bytes,
+            data=result.path.read_bytes,
             file_name=_file_name(run, exporter),
             icon=":material/download:",
             type="primary",
@@ -214,43 +214,43 @@ def _run_export(shelf: ExportCache, kind: str, job: Job) -> Path:
     return shelf.make(kind, phase).path
 
 
-def parity_text(told: dict[str, Any]) -> str:
+def parity_text(parity: dict[str, Any]) -> str:
     """One or two sentences on a comparison, as `export.parity.measure_parity` tells it."""
-    if "missing" in told:
-        if not told["missing"]:
+    if "missing" in parity:
+        if not parity["missing"]:
             return t("Python cannot run this format, so its answers were not compared.")
         return t(
             "Its answers were not compared: {package} is not installed here.",
-            package=f"`{told['missing']}`",
+            package=f"`{parity['missing']}`",
         )
     photos = (
         t(
             "{n} photos of “{name}”",
-            n=told["photos"],
-            name=escape(truncate_for_display(told["dataset"], 40)),
+            n=parity["photos"],
+            name=escape(truncate_for_display(parity["dataset"], 40)),
         )
-        if told["dataset"]
-        else t("{n} drawn pets", n=told["photos"])
+        if parity["dataset"]
+        else t("{n} drawn pets", n=parity["photos"])
     )
     sentence = t(
         "At most **{difference}** off the Keras model's probability, on {photos}, in {runtime}.",
-        difference=_difference_text(told["difference"]),
+        difference=_difference_text(parity["difference"]),
         photos=photos,
-        runtime=escape(told["runtime"]),
+        runtime=escape(parity["runtime"]),
     )
-    if told["labels"]:
-        labels = t("{n} of them are called otherwise.", n=told["labels"])
+    if parity["labels"]:
+        labels = t("{n} of them are called otherwise.", n=parity["labels"])
     else:
         labels = t("All are called the same.")
     sentences = [sentence, labels]
-    if "accuracy" in told:
-        ours, theirs = told["accuracy"]
+    if "accuracy" in parity:
+        ours, theirs = parity["accuracy"]
         sentences.append(
             t(
                 "Accuracy **{theirs:.1%}**, that of the Keras model {ours:.1%}, on {n:,} photos.",
                 theirs=theirs,
                 ours=ours,
-                n=told["counted"],
+                n=parity["counted"],
             )
         )
     return " ".join(sentences)
@@ -319,13 +319,13 @@ def render_bundle_import() -> None:
             st.error(escape(say(error)), icon=":material/error:")
             return
         st.rerun()  # the run stands in every list now
-    known, found = st.session_state.get(_IMPORTED, ("", None))
+    known, bundle = st.session_state.get(_IMPORTED, ("", None))
     if known == file.file_id:
-        _show_imported_run(found)
+        _show_imported_run(bundle)
 
 
-def _show_imported_run(found: ImportedBundle) -> None:
-    run = found.run
+def _show_imported_run(bundle: ImportedBundle) -> None:
+    run = bundle.run
     st.success(
         t(
             "“{name}” is here, with {n} trained epochs.",
@@ -334,7 +334,7 @@ def _show_imported_run(found: ImportedBundle) -> None:
         ),
         icon=":material/check_circle:",
     )
-    if run.can_resume and found.dataset is None:
+    if run.can_resume and bundle.dataset is None:
         st.caption(
             t(
                 "To resume it, add the photos it was trained with, “{name}”, on the Data page: they"
@@ -348,6 +348,6 @@ def _show_imported_run(found: ImportedBundle) -> None:
             ("pages/6_Predict.py", t("Predict with it"), ":material/image_search:"),
             ("pages/3_Train.py", t("Resume it"), ":material/play_arrow:"),
         ):
-            if page != "pages/3_Train.py" or (run.can_resume and found.dataset is not None):
+            if page != "pages/3_Train.py" or (run.can_resume and bundle.dataset is not None):
                 query = state.link_query(run=run.id)
                 st.page_link(page, label=label, icon=icon, query_params=query)

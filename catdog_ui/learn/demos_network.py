@@ -55,14 +55,14 @@ def show_pooling(who: LearnerContext) -> None:
     photo = _load_grey_photo(who)
     if photo is None:
         return
-    found = numpy_ops.relu(numpy_ops.convolve(photo, "edges"))
-    once = numpy_ops.max_pool(found)
+    edge_map = numpy_ops.relu(numpy_ops.convolve(photo, "edges"))
+    once = numpy_ops.max_pool(edge_map)
     twice = numpy_ops.max_pool(once)
-    maps = [found, once, twice]
+    maps = [edge_map, once, twice]
     _show_pictures(maps, [t("{h} × {w}", h=m.shape[0], w=m.shape[1]) for m in maps])
     rows, columns = np.unravel_index(int(once.argmax()), once.shape)
     top, left = max(2 * int(rows) - 2, 0), max(2 * int(columns) - 2, 0)
-    part = found[top : top + 4, left : left + 4]
+    part = edge_map[top : top + 4, left : left + 4]
     with st.grid(2, min_column_width=200, gap="small"):
         st.code(np.array2string(part, precision=2, floatmode="fixed"), "python")
         st.code(np.array2string(numpy_ops.max_pool(part), precision=2, floatmode="fixed"), "python")
@@ -170,8 +170,8 @@ def show_sigmoid(who: LearnerContext) -> None:
 
 def _load_grey_photo(who: LearnerContext) -> GreyImage | None:
     assert who.dataset is not None
-    found = learner_context.current_photo(who.dataset)
-    return None if found is None else numpy_ops.to_grey(found[1])
+    sample = learner_context.current_photo(who.dataset)
+    return None if sample is None else numpy_ops.to_grey(sample[1])
 
 
 def _show_pictures(maps: list[GreyImage], captions: list[str]) -> None:
@@ -189,15 +189,15 @@ _NOTES_SECONDS = 20
 
 def show_loss(who: LearnerContext) -> None:
     """The loss of one answer, by the probability the true class got."""
-    given = st.slider(
+    probability = st.slider(
         t("Probability given to the true class"), 0.01, 0.99, 0.6, 0.01, key="learn_given"
     )
     x = [step / 100 for step in range(1, 100)]
-    value = numpy_ops.cross_entropy(given)
+    value = numpy_ops.cross_entropy(probability)
     learner_context.draw_curve(
         x,
         [numpy_ops.cross_entropy(p) for p in x],
-        ([given], [value]),
+        ([probability], [value]),
         (t("probability of the true class"), t("loss")),
         "learn_loss",
         t("Loss falls as the probability of the true class grows"),
@@ -207,9 +207,9 @@ def show_loss(who: LearnerContext) -> None:
         t(
             "−ln {given:.2f} = {value:.2f}, and accuracy counts this answer as {verdict}. The last"
             " training loss of the run told of, {loss:.3f}, is that of {likely:.0%}.",
-            given=given,
+            given=probability,
             value=value,
-            verdict=t("right") if given > 0.5 else t("wrong"),
+            verdict=t("right") if probability > 0.5 else t("wrong"),
             loss=who.facts["loss"],
             likely=who.facts["likely"],
         )
@@ -219,32 +219,36 @@ def show_loss(who: LearnerContext) -> None:
 def show_learning_rate(who: LearnerContext) -> None:
     """Steps down into a valley, too small, fitting or too large."""
     rate = st.select_slider(t("Learning rate"), _RATES, 0.2, key="learn_lr")
-    places = numpy_ops.gradient_descent(float(rate))
+    weights = numpy_ops.gradient_descent(float(rate))
     x = [step / 20 for step in range(-30, 31)]
-    seen = [place for place in places if abs(place) <= 1.5]
+    seen = [weight for weight in weights if abs(weight) <= 1.5]
     learner_context.draw_curve(
         x,
-        [place * place for place in x],
-        (seen, [place * place for place in seen]),
+        [weight * weight for weight in x],
+        (seen, [weight * weight for weight in seen]),
         (t("a weight"), t("loss")),
         "learn_valley",
-        t("{n} steps in a valley of loss, at learning rate {rate:g}", n=len(places) - 1, rate=rate),
+        t(
+            "{n} steps in a valley of loss, at learning rate {rate:g}",
+            n=len(weights) - 1,
+            rate=rate,
+        ),
         x_range=[-1.5, 1.5],
         y_range=[-0.1, 2.3],
     )
-    told = (
+    outcome = (
         t("It climbs out of the valley: it diverges.")
-        if abs(places[-1]) > abs(places[0])
+        if abs(weights[-1]) > abs(weights[0])
         else t(
             "After {n} steps it is {far:.3f} from the bottom.",
-            n=len(places) - 1,
-            far=abs(places[-1]),
+            n=len(weights) - 1,
+            far=abs(weights[-1]),
         )
     )
     st.caption(
         t(
             "Each dot is a step of plain gradient descent. {told} Your run takes {rate:g}.",
-            told=told,
+            told=outcome,
             rate=who.facts["learning_rate"],
         )
     )
@@ -370,17 +374,17 @@ def show_overfitting(who: LearnerContext) -> None:
         classes=max(len(run.classes), 2),
         best=run.best_epoch,
     )
-    found = histories.diagnose_run(run)
+    verdict = histories.diagnose_run(run)
     st.html(charts.live_legend_html())
     with st.grid(2, min_column_width=190, gap="small"):
         for metric in charts.METRICS:
             figure = charts.live_figure(metric, curve)
             charts.draw_gap(figure, metric, run.epochs)
-            charts.mark_overfitting(figure, found.since)
+            charts.mark_overfitting(figure, verdict.since)
             widgets.plot_figure(
                 figure,
                 key=f"learn_{metric}",
                 alt=t("Training and validation over the epochs of your run"),
             )
     st.caption(t("Lines that part tell of learning by heart; the band is the gap."))
-    st.markdown(captions.verdict_sentence(found))
+    st.markdown(captions.verdict_sentence(verdict))

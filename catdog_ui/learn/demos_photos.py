@@ -61,10 +61,10 @@ def show_little_data(who: LearnerContext) -> None:
 
 def show_photo_array(who: LearnerContext) -> None:
     """A part of a photo, enlarged, beside its numbers."""
-    found = _load_current_photo(who)
-    if found is None:
+    loaded_photo = _load_current_photo(who)
+    if loaded_photo is None:
         return
-    photo, patch = found, _cut_patch(found)
+    photo, patch = loaded_photo, _cut_patch(loaded_photo)
     top, left = _PATCH_CORNER
     large = np.kron(patch, np.ones((25, 25, 1), dtype=np.uint8))
     gallery.image_grid(
@@ -100,10 +100,10 @@ def show_photo_array(who: LearnerContext) -> None:
 
 def show_rescaling(who: LearnerContext) -> None:
     """The same numbers before and after the network's first layer."""
-    found = _load_current_photo(who)
-    if found is None:
+    photo = _load_current_photo(who)
+    if photo is None:
         return
-    red = _cut_patch(found)[:, :, 0]
+    red = _cut_patch(photo)[:, :, 0]
     with st.grid(2, min_column_width=330, gap="small"):
         with st.container():
             st.markdown(t("**As read**"))
@@ -115,10 +115,10 @@ def show_rescaling(who: LearnerContext) -> None:
         t(
             "The whole photo goes from {low}…{high} to {small:.2f}…{large:.2f}; nothing else"
             " changes.",
-            low=int(found.min()),
-            high=int(found.max()),
-            small=float(found.min()) / 255,
-            large=float(found.max()) / 255,
+            low=int(photo.min()),
+            high=int(photo.max()),
+            small=float(photo.min()) / 255,
+            large=float(photo.max()) / 255,
         )
     )
     learner_context.another_photo_button()
@@ -156,10 +156,10 @@ def show_reading_time(who: LearnerContext) -> None:
 def show_record(who: LearnerContext) -> None:
     """What a record of one photo is made of, byte by byte."""
     assert who.dataset is not None
-    found = learner_context.current_photo(who.dataset)
-    if found is None:
+    sample = learner_context.current_photo(who.dataset)
+    if sample is None:
         return
-    item, photo = found
+    item, photo = sample
     gallery.image_grid(
         [decode.encode_photo(photo)],
         alts=[truncate_for_display(item.file, 60)],
@@ -195,16 +195,16 @@ def show_record(who: LearnerContext) -> None:
 def show_resizing(who: LearnerContext) -> None:
     """The photo as it is, and as squares of three sizes."""
     assert who.dataset is not None
-    found = learner_context.current_photo(who.dataset)
-    if found is None:
+    sample = learner_context.current_photo(who.dataset)
+    if sample is None:
         return
-    item, _ = found
-    whole = decode.decode_photo(decode.read_photo_bytes(item.path))
-    height, width = whole.shape[:2]
-    small = [decode.resize_photo(whole, side) for side in _SQUARES]
+    item, _ = sample
+    original = decode.decode_photo(decode.read_photo_bytes(item.path))
+    height, width = original.shape[:2]
+    small = [decode.resize_photo(original, side) for side in _SQUARES]
     gallery.image_grid(
         [
-            decode.encode_photo(decode.make_thumbnail(whole, 240)),
+            decode.encode_photo(decode.make_thumbnail(original, 240)),
             *(decode.encode_photo(s, "png") for s in small),
         ],
         captions=[
@@ -236,12 +236,12 @@ def show_labels(who: LearnerContext) -> None:
     ]
     number, folder = t("number"), t("folder")
     st.markdown("\n".join([f"| {number} | {folder} |", "|--:|---|", *rows]))
-    told = (
+    caption = (
         t("The alphabetical order, which Keras takes when nothing is said.")
         if list(names) == sorted(names)
         else t("Not the alphabetical order: you, or the folder's record, have set another one.")
     )
-    st.caption(told)
+    st.caption(caption)
     shown = [truncate_for_display(name, 40) for name in names[:10]]
     st.code(f"flow_from_directory(folder, classes={shown})")
 
@@ -305,8 +305,8 @@ def show_batch(who: LearnerContext) -> None:
 def _load_current_photo(who: LearnerContext) -> Photo | None:
     assert who.dataset is not None
     dataset: Dataset = who.dataset
-    found = learner_context.current_photo(dataset)
-    return None if found is None else found[1]
+    sample = learner_context.current_photo(dataset)
+    return None if sample is None else sample[1]
 
 
 def _cut_patch(photo: Photo) -> Photo:
@@ -320,14 +320,14 @@ _VARIANTS, _ROW_LENGTH = 20, 5
 def show_augmentation(who: LearnerContext) -> None:
     """A photo and its variants, with one slider."""
     assert who.dataset is not None
-    found = learner_context.current_photo(who.dataset)
-    if found is None:
+    sample = learner_context.current_photo(who.dataset)
+    if sample is None:
         return
     degrees = st.slider(t("Rotation, degrees either way"), 0, 90, 20, key="learn_degrees")
     flips = st.toggle(t("Flips, shifts and zoom as well"), key="learn_flips")
     base = PRESETS["notes"] if flips else NO_AUGMENTATION
     settings = base.model_copy(update={"rotation_range": float(degrees)})
-    _show_variants(found[1], settings, _VARIANTS)
+    _show_variants(sample[1], settings, _VARIANTS)
     st.caption(
         t("Nothing is set, so every variant equals the photo.")
         if settings.is_off
@@ -341,13 +341,17 @@ def show_validation_photo(who: LearnerContext) -> None:
     assert who.dataset is not None
     own = who.run.augmentation if who.run else None
     settings = own if own is not None and not own.is_off else PRESETS["notes"]
-    found = learner_context.current_photo(who.dataset)
-    kept = next(iter(who.dataset.items("validation")), None)
-    if found is None:
+    sample = learner_context.current_photo(who.dataset)
+    validation_item = next(iter(who.dataset.items("validation")), None)
+    if sample is None:
         return
     st.markdown(t("**A training photo, epoch 1 to 5**"))
-    _show_variants(found[1], settings, _ROW_LENGTH)
-    plain = gallery.fitted_photo(kept.path, learner_context.SIZE) if kept else None
+    _show_variants(sample[1], settings, _ROW_LENGTH)
+    plain = (
+        gallery.fitted_photo(validation_item.path, learner_context.SIZE)
+        if validation_item
+        else None
+    )
     if plain is None or isinstance(plain, PhotoError):
         st.caption(t("This dataset has no validation photo to show beside it."))
         return
@@ -412,19 +416,19 @@ def show_paired_runs(who: LearnerContext) -> None:
 
 def _find_paired_runs(run: Run) -> tuple[Run | None, Run | None]:
     """The chosen run and the newest of the other kind with its network and classes."""
-    mine = _is_plain(run)
+    is_plain = _is_plain(run)
     other = next(
         (
-            found
-            for found in runs.list_runs()
-            if found.epochs
-            and found.model == run.model
-            and found.classes == run.classes
-            and _is_plain(found) != mine
+            candidate
+            for candidate in runs.list_runs()
+            if candidate.epochs
+            and candidate.model == run.model
+            and candidate.classes == run.classes
+            and _is_plain(candidate) != is_plain
         ),
         None,
     )
-    return (run, other) if mine else (other, run)
+    return (run, other) if is_plain else (other, run)
 
 
 def _is_plain(run: Run) -> bool:

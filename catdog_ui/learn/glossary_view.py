@@ -32,15 +32,15 @@ def show_terms(*names: str, key: str = "") -> None:
         widgets.page_link(LEARN_PAGE, t("More in the glossary"), "school", term=names[0])
 
 
-def show_glossary(asked: str | None) -> None:
+def show_glossary(term_id: str | None) -> None:
     """All terms, or those a search finds; the one the address asks for stands first.
 
     Args:
-        asked: the id of a term; an unknown one is passed over.
+        term_id: the id of a term; an unknown one is passed over.
     """
-    if asked in TERMS:
+    if term_id in TERMS:
         with st.container(border=True):
-            _show_term(asked)
+            _show_term(term_id)
     wanted = st.text_input(
         t("Search the terms"),
         key="learn_search",
@@ -48,11 +48,11 @@ def show_glossary(asked: str | None) -> None:
         placeholder=t("for example: overfitting"),
         width=420,
     )
-    found = [name for name in sorted(TERMS, key=_term_sort_key) if _matches(name, wanted)]
-    if not found:
+    matches = [name for name in sorted(TERMS, key=_term_sort_key) if _matches(name, wanted)]
+    if not matches:
         st.info(t("No term of the lab holds these letters. Try fewer of them."))
     with st.grid(2, min_column_width=300, gap="medium"):
-        for name in found:
+        for name in matches:
             with st.container(gap=None):
                 _show_term(name)
 

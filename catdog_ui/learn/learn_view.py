@@ -40,9 +40,9 @@ _ICONS = {
 
 def show_learn() -> None:
     """Draw the page as its address says: ``?section=`` or ``?term=``."""
-    asked = st.query_params.get("section", "")
+    section_id = st.query_params.get("section", "")
     term = st.query_params.get("term")
-    section = SECTIONS.get(asked) or next(iter(SECTIONS.values()))
+    section = SECTIONS.get(section_id) or next(iter(SECTIONS.values()))
     chapter = _GLOSSARY if term is not None else find_chapter(section.id)
     _show_chapters(chapter)
     if chapter == _GLOSSARY:
@@ -129,14 +129,14 @@ def _is_ready(section: Section, who: LearnerContext) -> bool:
         )
         return False
     if section.needs == "run" and who.run is None:
-        found = datasets.list_datasets()
+        available_datasets = datasets.list_datasets()
         st.info(
             t("Here you will see the numbers of your own run, once its first epoch has ended."),
             icon=":material/model_training:",
         )
-        if found:
+        if available_datasets:
             run_actions.quick_train_button(
-                found[0] if who.dataset is None else who.dataset, "learn_train"
+                available_datasets[0] if who.dataset is None else who.dataset, "learn_train"
             )
         else:
             source_widgets.demo_button("learn_demo_here", "secondary")
@@ -155,11 +155,11 @@ def _show_section_terms(section: Section) -> None:
 def _show_neighbours(section: Section) -> None:
     """The sections before and after."""
     order = list(SECTIONS)
-    place = order.index(section.id)
+    index = order.index(section.id)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         for step, icon, side in ((-1, "arrow_back", "left"), (1, "arrow_forward", "right")):
-            if 0 <= place + step < len(order):
-                other = SECTIONS[order[place + step]]
+            if 0 <= index + step < len(order):
+                other = SECTIONS[order[index + step]]
                 st.page_link(
                     "pages/8_Learn.py",
                     label=t(other.title),
@@ -181,7 +181,7 @@ def _show_question(question: QuizQuestion, key: str, learner: LearnerContext) ->
             t(question.text),
             range(len(question.options)),
             index=None,
-            format_func=lambda place: t(question.options[place]),
+            format_func=lambda index: t(question.options[index]),
             key=key,
             persist_state="session",
             width="stretch",

@@ -43,11 +43,11 @@ def choose_context(ask: bool) -> LearnerContext:
     Args:
         ask: offer the demo dataset where there is nothing yet.
     """
-    found, trained = datasets.list_datasets(), runs.list_runs()
+    available_datasets, trained = datasets.list_datasets(), runs.list_runs()
     dataset = run = None
-    if found or trained:
+    if available_datasets or trained:
         with st.grid(2, min_column_width=260, gap="medium"):
-            if found:
+            if available_datasets:
                 dataset = state.choose_dataset(t("Your dataset"))
             if trained:
                 run = state.choose_run(t("Your run"))
@@ -77,9 +77,9 @@ def current_photo(dataset: Dataset, size: int = SIZE) -> tuple[Item, Photo] | No
     start: int = st.session_state.get(_PHOTO_COUNTER, 0)
     for step in range(min(_TRIES, len(items))):
         item = items[(start + step) * 37 % len(items)]
-        found = gallery.fitted_photo(item.path, size)
-        if not isinstance(found, PhotoError):
-            return item, found
+        photo = gallery.fitted_photo(item.path, size)
+        if not isinstance(photo, PhotoError):
+            return item, photo
     st.info(t("None of the first photos can be read. The Data page's health check says why."))
     return None
 
@@ -149,7 +149,7 @@ def draw_bars(
         key: of the chart.
         alt: what it shows, in a sentence.
     """
-    colors = [VALIDATION if place == own else NEUTRAL for place in range(len(names))]
+    colors = [VALIDATION if index == own else NEUTRAL for index in range(len(names))]
     figure = go.Figure()
     figure.add_bar(
         x=values,

@@ -75,28 +75,34 @@ def map_layers(model: Predictor) -> list[MapLayer]:
     return activations.list_map_layers(model)
 
 
-def layer_map(model: Predictor, photo: Photo, place: int) -> NDArray[np.float32]:
+def layer_map(model: Predictor, photo: Photo, layer_index: int) -> NDArray[np.float32]:
     """What a layer gives of a fitted photo, (S, S, 3) to (h, w, K); below 0 the photo itself."""
     from catdog_core.analysis import activations
 
-    found: NDArray[np.float32] = activations.compute_activations(model, photo[None], place)[0]
-    return found
+    feature_map: NDArray[np.float32] = activations.compute_activations(
+        model, photo[None], layer_index
+    )[0]
+    return feature_map
 
 
-def pooling_spec(model: Predictor, place: int) -> tuple[Pooling, int]:
+def pooling_spec(model: Predictor, layer_index: int) -> tuple[Pooling, int]:
     """How a max pooling layer goes about, and the place of the layer whose map it takes."""
     from catdog_core.analysis import activations
 
-    return activations.pooling_of_layer(model, place)
+    return activations.pooling_of_layer(model, layer_index)
 
 
 def top_activations(
-    model: Predictor, photos: Iterable[Photo], place: int, channel: int, tell: Callable[[int], None]
+    model: Predictor,
+    photos: Iterable[Photo],
+    layer_index: int,
+    channel: int,
+    tell: Callable[[int], None],
 ) -> list[ChannelActivation]:
     """The photos a channel of a layer answers to most."""
     from catdog_core.analysis import activations
 
-    return activations.top_activations(model, photos, place, channel, progress=tell)
+    return activations.top_activations(model, photos, layer_index, channel, progress=tell)
 
 
 def first_filters(model: Predictor) -> NDArray[np.float32]:
@@ -106,24 +112,24 @@ def first_filters(model: Predictor) -> NDArray[np.float32]:
     return activations.first_layer_filters(model)
 
 
-def compute_receptive_field(model: Predictor, place: int, row: int, column: int) -> Box:
+def compute_receptive_field(model: Predictor, layer_index: int, row: int, column: int) -> Box:
     """The pixels that reach a unit of a layer's map. Raises ModelError."""
     from catdog_core.analysis import activations
 
-    return activations.receptive_field(model, place, row, column)
+    return activations.receptive_field(model, layer_index, row, column)
 
 
 def maps_through_epochs(
-    path: Path, epochs: Sequence[Path], photo: Photo, place: int, channel: int, job: Job
+    path: Path, epochs: Sequence[Path], photo: Photo, layer_index: int, channel: int, job: Job
 ) -> list[NDArray[np.float32]]:
     """A channel's map of a fitted photo after earlier epochs of a run. Raises ModelError."""
     from catdog_core.analysis import activations
 
-    found = []
-    for one in activations.activations_by_epoch(path, epochs, photo, place, channel):
-        found.append(one)
-        job.tell("", len(found), len(epochs))
-    return found
+    feature_maps = []
+    for one in activations.activations_by_epoch(path, epochs, photo, layer_index, channel):
+        feature_maps.append(one)
+        job.tell("", len(feature_maps), len(epochs))
+    return feature_maps
 
 
 def load_at_epoch(path: Path, weights: Path) -> Predictor:

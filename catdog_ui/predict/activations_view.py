@@ -58,37 +58,37 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
         photo = predict_panels.choose_photo(model, photos, "predict_xray_photo")
         if choice.path and epochs:
             model = _choose_epoch_model(choice.path, model, epochs)
-        found = activation_selection.map_layers(model)
-        if not found:
+        layers = activation_selection.map_layers(model)
+        if not layers:
             st.info(t("This network has no layer that keeps places."))
             return
-        layer = found[
+        layer = layers[
             st.selectbox(
                 t("Layer"),
-                range(len(found)),
-                index=_first_convolution(found),
-                format_func=lambda n: _layer_title(found[n], n),
-                key=f"predict_xray_layer_{len(found)}",
+                range(len(layers)),
+                index=_first_convolution(layers),
+                format_func=lambda n: _layer_title(layers[n], n),
+                key=f"predict_xray_layer_{len(layers)}",
                 width=360,
             )
         ]
     values = activation_selection.layer_map(model, photo, layer.place)
     order = np.argsort(-values.max(axis=(0, 1)), kind="stable").tolist()
     _channel_maps(values, order[:MAX_CHANNELS])
-    looks: dict[str, tuple[str, Callable[[Selection], None]]] = {
+    panels: dict[str, tuple[str, Callable[[Selection], None]]] = {
         "unit": (t("What a unit sees"), show_receptive_field),
         "strongest": (t("Photos it answers to"), show_top_activations),
         "pooling": (t("What max pooling keeps"), show_pooling),
         "filters": (t("First filters"), _show_first_filters),
     }
     if epochs:
-        looks["epochs"] = (t("Through the epochs"), show_epochs)
+        panels["epochs"] = (t("Through the epochs"), show_epochs)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         # Not "look": a segmented control forgets a choice whose options change, as by a model.
         name = widgets.choose_one(
             t("A closer look"),
-            {key: title for key, (title, _) in looks.items()},
-            f"predict_xray_look_{len(looks)}",
+            {key: title for key, (title, _) in panels.items()},
+            f"predict_xray_look_{len(panels)}",
             default="unit",
         )
         channel = order[0]
@@ -101,7 +101,7 @@ def _activations_panel(choice: ModelChoice, model: Predictor, photos: PhotoFiles
                 width=120,
                 help=t("In the order in which they answer to this photo."),
             )
-    looks[name][1](Selection(choice, model, photo, photos, found, layer, channel, values, epochs))
+    panels[name][1](Selection(choice, model, photo, photos, layers, layer, channel, values, epochs))
     show_terms("feature-map", "filter", "receptive-field", "max-pooling", "relu")
 
 
@@ -120,13 +120,13 @@ def _choose_epoch_model(path: Path, model: Predictor, epochs: dict[int, Path]) -
     return model if chosen == best else activation_selection.load_at_epoch(path, epochs[chosen])
 
 
-def _first_convolution(found: list[MapLayer]) -> int:
-    return next((n for n, one in enumerate(found) if "Conv" in one.kind), 0)
+def _first_convolution(layers: list[MapLayer]) -> int:
+    return next((n for n, one in enumerate(layers) if "Conv" in one.kind), 0)
 
 
-def _layer_title(layer: MapLayer, place: int) -> str:
+def _layer_title(layer: MapLayer, index: int) -> str:
     height, width, channels = layer.shape
-    return f"{place + 1}. {layer.kind} · {height} × {width} × {channels}"
+    return f"{index + 1}. {layer.kind} · {height} × {width} × {channels}"
 
 
 def _channel_maps(values: NDArray[np.float32], order: list[int]) -> None:
@@ -150,16 +150,16 @@ def _channel_maps(values: NDArray[np.float32], order: list[int]) -> None:
     )
 
 
-def _show_first_filters(look: Selection) -> None:
+def _show_first_filters(selection: Selection) -> None:
     """The first convolution's filters as small colour pictures."""
     try:
-        found = activation_selection.first_filters(look.model)
+        filters = activation_selection.first_filters(selection.model)
     except ModelError as error:
         st.caption(escape(say(error)))
         return
     large = [
         cv2.resize(np.round(one * 255).astype(np.uint8), (48, 48), interpolation=cv2.INTER_NEAREST)
-        for one in found[: 2 * MAX_CHANNELS]
+        for one in filters[: 2 * MAX_CHANNELS]
     ]
     gallery.image_grid(
         [decode.encode_photo(np.asarray(one, dtype=np.uint8), "png") for one in large],
@@ -167,14 +167,14 @@ def _show_first_filters(look: Selection) -> None:
         alts=[t("Filter {n}", n=n + 1) for n in range(len(large))],
         least=36,
     )
-    colourful = int((np.ptp(found, axis=-1).max(axis=(1, 2)) > _COLOURFUL).sum())
+    colourful = int((np.ptp(filters, axis=-1).max(axis=(1, 2)) > _COLOURFUL).sum())
     st.caption(
         t(
             "Filters of the first convolution, {n} of {side} × {side} px, each scaled by itself:"
             " grey is a weight of 0; a filter answers most to patches that look like itself. Now:"
             " {colourful} of them weigh the colours clearly differently.",
-            n=len(found),
-            side=found.shape[1],
+            n=len(filters),
+            side=filters.shape[1],
             colourful=colourful,
         )
     )
@@ -186,9 +186,9 @@ _MAX_CLICKABLE = 48
 """Places along a side that can be clicked; on larger maps the sliders reach those between."""
 
 
-def show_receptive_field(look: Selection) -> None:
+def show_receptive_field(selection: Selection) -> None:
     """The map to click into beside the photo with the chosen unit's frame."""
-    height, width, _ = look.layer.shape
+    height, width, _ = selection.layer.shape
     left, right = st.columns(2, gap="large")
     with left:
         chart = st.container()
@@ -196,15 +196,15 @@ def show_receptive_field(look: Selection) -> None:
             row = _position_slider(t("Row"), height, _position_key("row", height))
             column = _position_slider(t("Column"), width, _position_key("column", width))
         with chart:
-            _channel_chart(look, row, column)
+            _channel_chart(selection, row, column)
     with right:
-        _receptive_field_photo(look, row, column)
+        _receptive_field_photo(selection, row, column)
 
 
-def _channel_chart(look: Selection, row: int, column: int) -> None:
-    height, width, _ = look.layer.shape
+def _channel_chart(selection: Selection, row: int, column: int) -> None:
+    height, width, _ = selection.layer.shape
     widgets.plot_figure(
-        channel_figure(look, row, column),
+        channel_figure(selection, row, column),
         key=_CHART_KEY,
         on_select=lambda: _select_unit(height, width),
         selection_mode="points",
@@ -214,26 +214,26 @@ def _channel_chart(look: Selection, row: int, column: int) -> None:
         t(
             "The map of channel {n}: bright is a strong answer. Click into it, or move the sliders,"
             " to choose a unit; this one answers with {value}, the strongest with {most}.",
-            n=look.channel + 1,
-            value=f"{look.channel_map[row, column]:.3g}",
-            most=f"{look.channel_map.max():.3g}",
+            n=selection.channel + 1,
+            value=f"{selection.channel_map[row, column]:.3g}",
+            most=f"{selection.channel_map.max():.3g}",
         )
     )
 
 
-def channel_figure(look: Selection, row: int, column: int) -> go.Figure:
+def channel_figure(selection: Selection, row: int, column: int) -> go.Figure:
     """A channel's map as a picture under a grid of points, which is what can be clicked."""
-    values = look.channel_map
+    values = selection.channel_map
     height, width = values.shape
     step = -(-max(height, width) // _MAX_CLICKABLE)
-    places = [(y, x) for y in range(step // 2, height, step) for x in range(step // 2, width, step)]
+    points = [(y, x) for y in range(step // 2, height, step) for x in range(step // 2, width, step)]
     chart = go.Figure()
     chart.add_scatter(
-        x=[x for _, x in places],
-        y=[y for y, _ in places],
+        x=[x for _, x in points],
+        y=[y for y, _ in points],
         mode="markers",
         marker={"opacity": 0, "size": max(4, 300 // max(height, width) * step)},
-        customdata=[[y, x, f"{values[y, x]:.3g}"] for y, x in places],
+        customdata=[[y, x, f"{values[y, x]:.3g}"] for y, x in points],
         hovertemplate=t("row %{customdata[0]}, column %{customdata[1]}: %{customdata[2]}")
         + "<extra></extra>",
         unselected={"marker": {"opacity": 0}},
@@ -302,23 +302,23 @@ def _position_slider(label: str, count: int, key: str) -> int:
     return int(st.slider(label, 1, count, key=key, width=180)) - 1
 
 
-def _receptive_field_photo(look: Selection, row: int, column: int) -> None:
+def _receptive_field_photo(selection: Selection, row: int, column: int) -> None:
     """The photo with a frame around the pixels that the unit can see; a few of them enlarged."""
     try:
         box = activation_selection.compute_receptive_field(
-            look.model, look.layer.place, row, column
+            selection.model, selection.layer.place, row, column
         )
     except ModelError as error:
         st.caption(escape(say(error)))
         return
-    seen = add_inset(look.photo, (box.top, box.left, box.bottom, box.right))
+    seen = add_inset(selection.photo, (box.top, box.left, box.bottom, box.right))
     gallery.image_grid(
         [decode.encode_photo(enlarge_pixels(seen, _HEIGHT))],
         columns=1,
         width=_HEIGHT,
         alts=[t("What the unit sees")],
     )
-    size = look.model.size
+    size = selection.model.size
     rows = min(box.bottom, size) - max(box.top, 0)
     columns = min(box.right, size) - max(box.left, 0)
     st.caption(
@@ -351,30 +351,36 @@ class TopPhoto:
     value: float
 
 
-def show_top_activations(look: Selection) -> None:
+def show_top_activations(selection: Selection) -> None:
     """Photos of the validation set by how much the channel answers to them at its best place."""
-    dataset = predict_inputs.dataset_of_photos(look.choice.dataset_id)
+    dataset = predict_inputs.dataset_of_photos(selection.choice.dataset_id)
     if dataset is None:
-        sources: list[PhotoSource] = [(name, "", data) for name, _, data in look.photos]
+        sources: list[PhotoSource] = [(name, "", data) for name, _, data in selection.photos]
         where = t("the photos above")
-        key: object = tuple(key for _, key, _ in look.photos)
+        key: object = tuple(key for _, key, _ in selection.photos)
     else:
         items = dataset.items("validation") or dataset.items()
         items = random.Random(0).sample(items, min(MOST_PHOTOS, len(items)))
         sources = [(item.file, dataset.classes[item.label], item.path) for item in items]
         where = escape(dataset.name)
         key = dataset.id, dataset.fingerprint
-    found = job_fragment.background_result(
+    result = job_fragment.background_result(
         "predict_strongest",
-        (id(look.model.run_batch), look.model.input_scale, look.layer.place, look.channel, key),
-        lambda job: _search_photos(look, sources, job),
+        (
+            id(selection.model.run_batch),
+            selection.model.input_scale,
+            selection.layer.place,
+            selection.channel,
+            key,
+        ),
+        lambda job: _search_photos(selection, sources, job),
         len(sources),
         quick=_QUICK,
         words=t("Looking for what it answers to…"),
     )
-    if found is None or not found[0]:
+    if result is None or not result[0]:
         return
-    best, looked = found
+    best, looked = result
     gallery.image_grid(
         [one.picture for one in best],
         captions=[f"{one.value:.3g} {truncate_for_display(one.label, 20)}" for one in best],
@@ -390,29 +396,29 @@ def show_top_activations(look: Selection) -> None:
             " that answers so sees.",
             n=looked,
             where=where,
-            channel=look.channel + 1,
+            channel=selection.channel + 1,
         )
         + " "
         + _top_summary(best)
     )
 
 
-def _top_summary(found: list[TopPhoto]) -> str:
-    if found[0].value <= 0:
+def _top_summary(top_photos: list[TopPhoto]) -> str:
+    if top_photos[0].value <= 0:
         return t("Now: it answers to none of them.")
-    label, count = Counter(one.label for one in found).most_common(1)[0]
+    label, count = Counter(one.label for one in top_photos).most_common(1)[0]
     if not label:
         return ""
     return t(
         "Now: {count} of these {n} are {label}.",
         count=count,
-        n=len(found),
+        n=len(top_photos),
         label=escape(truncate_for_display(label, 40)),
     )
 
 
 def _search_photos(
-    look: Selection, sources: list[PhotoSource], job: Job
+    selection: Selection, sources: list[PhotoSource], job: Job
 ) -> tuple[list[TopPhoto], int]:
     """The photos found, and how many were looked at: fewer than all where it was stopped."""
     readable: list[int] = []
@@ -422,30 +428,30 @@ def _search_photos(
             if job.stopped():
                 return
             try:
-                photo = _read_photo(source, look.model.size)
+                photo = _read_photo(source, selection.model.size)
             except (PhotoError, OSError):
                 continue  # the page has told, or the Data page does
             readable.append(number)
             yield photo
 
     answers = activation_selection.top_activations(
-        look.model,
+        selection.model,
         photos(),
-        look.layer.place,
-        look.channel,
+        selection.layer.place,
+        selection.channel,
         lambda done: job.tell("", done, len(sources)),
     )
-    found = []
+    top_photos = []
     for one in answers:
         name, label, source = sources[readable[one.photo]]
-        photo = _read_photo(source, look.model.size)
+        photo = _read_photo(source, selection.model.size)
         with suppress(ModelError):  # where maps grow again the photo is shown without a frame
             box = activation_selection.compute_receptive_field(
-                look.model, look.layer.place, one.row, one.column
+                selection.model, selection.layer.place, one.row, one.column
             )
             photo = add_inset(photo, (box.top, box.left, box.bottom, box.right))
-        found.append(TopPhoto(decode.encode_photo(photo), name, label, one.value))
-    return found, len(readable)
+        top_photos.append(TopPhoto(decode.encode_photo(photo), name, label, one.value))
+    return top_photos, len(readable)
 
 
 def _read_photo(source: bytes | Path, size: int) -> Photo:
@@ -457,9 +463,9 @@ _SIDE = 480
 _CLOSE_UP_WINDOWS = 8  # windows along a side of the close-up
 
 
-def show_pooling(look: Selection) -> None:
+def show_pooling(selection: Selection) -> None:
     """The map before the pooling, the winners on it, some windows close by, and the map after."""
-    layer = _next_pooling_layer(look)
+    layer = _next_pooling_layer(selection)
     if layer is None:
         st.info(
             t(
@@ -468,20 +474,20 @@ def show_pooling(look: Selection) -> None:
             )
         )
         return
-    how, before = activation_selection.pooling_spec(look.model, layer.place)
-    values = activation_selection.layer_map(look.model, look.photo, before)
-    channel = min(look.channel, values.shape[-1] - 1)
+    how, before = activation_selection.pooling_spec(selection.model, layer.place)
+    values = activation_selection.layer_map(selection.model, selection.photo, before)
+    channel = min(selection.channel, values.shape[-1] - 1)
     values = values[..., channel]
-    found = find_pooling_winners(values, how)
+    winners = find_pooling_winners(values, how)
     low, high = float(values.min()), float(values.max())
     scaled = (values - low) / (high - low or 1.0)
-    marked = _mark_winners(scaled, found)
-    top, left = _strongest_part(values, found)
+    marked = _mark_winners(scaled, winners)
+    top, left = _strongest_part(values, winners)
     close = (
         slice(top, top + _CLOSE_UP_WINDOWS * how.strides[0]),
         slice(left, left + _CLOSE_UP_WINDOWS * how.strides[1]),
     )
-    after = apply_colormap(scaled[found.rows, found.columns])
+    after = apply_colormap(scaled[winners.rows, winners.columns])
     shown = [apply_colormap(scaled), marked, _with_grid_lines(marked[close], how.strides), after]
     titles = [t("before"), t("kept: bright"), t("a part of it, close"), t("after")]
     sizes = [one.shape[:2] for one in (values, values, marked[close], after)]
@@ -494,7 +500,7 @@ def show_pooling(look: Selection) -> None:
         columns=4,
         least=150,
     )
-    mask = found.mask(values.shape)
+    mask = winners.mask(values.shape)
     st.caption(
         t(
             "{name}, channel {n}: of each window of {height} × {width} values the largest goes on"
@@ -512,34 +518,34 @@ def show_pooling(look: Selection) -> None:
             total=mask.size,
             mean=f"{values[mask].mean():.3g}",
             all=f"{values.mean():.3g}",
-            tied=f"{found.tied.mean():.0%}",
+            tied=f"{winners.tied.mean():.0%}",
         )
     )
 
 
-def _next_pooling_layer(look: Selection) -> MapLayer | None:
+def _next_pooling_layer(selection: Selection) -> MapLayer | None:
     """The layer itself if it pools, else the next one that does."""
-    after = (one for one in look.layers if one.place >= look.layer.place)
+    after = (one for one in selection.layers if one.place >= selection.layer.place)
     return next((one for one in after if one.kind == "MaxPooling2D"), None)
 
 
-def _mark_winners(scaled: NDArray[np.float32], found: PoolingWinners) -> Photo:
+def _mark_winners(scaled: NDArray[np.float32], winners: PoolingWinners) -> Photo:
     """The winners in their colours, all else dark and grey."""
-    mask = found.mask((scaled.shape[0], scaled.shape[1]))[..., None]
+    mask = winners.mask((scaled.shape[0], scaled.shape[1]))[..., None]
     grey = np.repeat((30 + 60 * scaled[..., None]).astype(np.uint8), 3, axis=-1)
     bright = apply_colormap(0.35 + 0.65 * scaled)  # so that a winner of 0 is seen as well
     return np.where(mask, bright, grey)
 
 
-def _strongest_part(values: NDArray[np.float32], found: PoolingWinners) -> tuple[int, int]:
+def _strongest_part(values: NDArray[np.float32], winners: PoolingWinners) -> tuple[int, int]:
     """Row and column of the map where the close-up begins: a window near the largest value."""
-    at = np.unravel_index(int(values[found.rows, found.columns].argmax()), found.rows.shape)
+    at = np.unravel_index(int(values[winners.rows, winners.columns].argmax()), winners.rows.shape)
     row, column = (
-        min(max(int(place) - _CLOSE_UP_WINDOWS // 2, 0), max(count - _CLOSE_UP_WINDOWS, 0))
-        for place, count in zip(at, found.rows.shape, strict=True)
+        min(max(int(position) - _CLOSE_UP_WINDOWS // 2, 0), max(count - _CLOSE_UP_WINDOWS, 0))
+        for position, count in zip(at, winners.rows.shape, strict=True)
     )
-    step_down = values.shape[0] // found.rows.shape[0]
-    step_across = values.shape[1] // found.rows.shape[1]
+    step_down = values.shape[0] // winners.rows.shape[0]
+    step_across = values.shape[1] // winners.rows.shape[1]
     return row * step_down, column * step_across
 
 
@@ -554,21 +560,27 @@ def _with_grid_lines(part: Photo, strides: tuple[int, int]) -> Photo:
     return large
 
 
-def show_epochs(look: Selection) -> None:
+def show_epochs(selection: Selection) -> None:
     """The map of the chosen channel at each epoch whose weights were kept, and as it is now."""
-    assert look.choice.path is not None  # epochs are a run's
+    assert selection.choice.path is not None  # epochs are a run's
     maps = job_fragment.background_result(
         "predict_epochs",
-        (look.choice.path, *look.epochs, look.photo.tobytes(), look.layer.place, look.channel),
+        (
+            selection.choice.path,
+            *selection.epochs,
+            selection.photo.tobytes(),
+            selection.layer.place,
+            selection.channel,
+        ),
         partial(
             activation_selection.maps_through_epochs,
-            look.choice.path,
-            list(look.epochs.values()),
-            look.photo,
-            look.layer.place,
-            look.channel,
+            selection.choice.path,
+            list(selection.epochs.values()),
+            selection.photo,
+            selection.layer.place,
+            selection.channel,
         ),
-        len(look.epochs),
+        len(selection.epochs),
         quick=0,
         words=t("Looking back…"),
     )
@@ -576,7 +588,7 @@ def show_epochs(look: Selection) -> None:
         return
     gallery.image_grid(
         [decode.encode_photo(map_picture(one, 160), "png") for one in maps],
-        captions=[t("epoch {n}", n=epoch + 1) for epoch in look.epochs],
+        captions=[t("epoch {n}", n=epoch + 1) for epoch in selection.epochs],
         columns=8,
         least=120,
     )
@@ -593,7 +605,7 @@ def show_epochs(look: Selection) -> None:
         t(
             "Channel {n} of this layer for the same photo, each map scaled by itself: what changes"
             " is what the training has taught it.",
-            n=look.channel + 1,
+            n=selection.channel + 1,
         )
         + " "
         + now

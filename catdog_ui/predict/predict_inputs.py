@@ -57,23 +57,23 @@ def choose_model() -> ModelChoice | None:
 
 
 def _choose_run() -> ModelChoice | None:
-    found = {run.id: run for run in runs.list_runs() if run.training and run.best_model}
+    runs_by_id = {run.id: run for run in runs.list_runs() if run.training and run.best_model}
     ready = model_registry.load_default_run()
     if ready is not None:
-        found.setdefault(model_registry.DEFAULT_MODEL_NAME, ready)
-    if not found:
+        runs_by_id.setdefault(model_registry.DEFAULT_MODEL_NAME, ready)
+    if not runs_by_id:
         widgets.show_no_model(t("No run has a model yet: one appears with the first whole epoch."))
         return None
-    widgets.reset_unknown_choice("predict_run", found)
-    asked = st.query_params.get("run")
+    widgets.reset_unknown_choice("predict_run", runs_by_id)
+    requested_id = st.query_params.get("run")
     key = st.selectbox(
         t("Run"),
-        list(found),
-        index=list(found).index(asked) if asked in found else 0,
-        format_func=lambda key: _run_title(found[key]),
+        list(runs_by_id),
+        index=list(runs_by_id).index(requested_id) if requested_id in runs_by_id else 0,
+        format_func=lambda key: _run_title(runs_by_id[key]),
         key="predict_run",
     )
-    run = found[key]
+    run = runs_by_id[key]
     if run is not ready:
         st.query_params["run"] = key
     best = format_text.best_epoch_row(run)
@@ -105,8 +105,12 @@ def _run_title(run: runs.Run) -> str:
 
 
 def _upload_model() -> ModelChoice | None:
-    found = model_upload.upload_model("predict")
-    return None if found is None else ModelChoice(found.key, model=found.model)
+    uploaded_model = model_upload.upload_model("predict")
+    return (
+        None
+        if uploaded_model is None
+        else ModelChoice(uploaded_model.key, model=uploaded_model.model)
+    )
 
 
 def predict_in_background(
@@ -184,18 +188,18 @@ def _photos_from_camera() -> list[InputPhoto]:
 
 def _photos_from_clipboard() -> list[InputPhoto]:
     """What was pasted so far; a chat's field is the one that takes pictures from a clipboard."""
-    kept: list[InputPhoto] = st.session_state.setdefault("predict_pasted", [])
+    pasted_photos: list[InputPhoto] = st.session_state.setdefault("predict_pasted", [])
     with st.container():  # inside one it stays in its place
-        given = st.chat_input(
+        prompt = st.chat_input(
             t("Click here, paste pictures with Ctrl+V (⌘V on a Mac), then press Enter"),
             key="predict_paste",
             accept_file="multiple",
             file_type=_TYPES,
             max_upload_size=uploads.register_upload_limit(_photo_megabytes()),
         )
-    for file in _pasted_files(given)[: MOST_PASTED - len(kept)]:
-        kept.append(InputPhoto(file.name, uuid4().hex, file.getvalue()))
-    if not kept:
+    for file in _pasted_files(prompt)[: MOST_PASTED - len(pasted_photos)]:
+        pasted_photos.append(InputPhoto(file.name, uuid4().hex, file.getvalue()))
+    if not pasted_photos:
         st.caption(
             t("Copied pictures and copied files both do, also several, one after the other.")
         )
@@ -204,13 +208,13 @@ def _photos_from_clipboard() -> list[InputPhoto]:
         t("Put away the pasted pictures"),
         icon=":material/delete_sweep:",
         key="predict_unpaste",
-        on_click=kept.clear,
+        on_click=pasted_photos.clear,
     )
-    return list(kept)
+    return list(pasted_photos)
 
 
-def _pasted_files(given: Any) -> list[Any]:
-    return list(given.files) if given else []
+def _pasted_files(prompt: Any) -> list[Any]:
+    return list(prompt.files) if prompt else []
 
 
 def _photo_megabytes() -> int:
@@ -228,17 +232,19 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
     if files:
         st.session_state.pop("predict_samples", None)
         return [InputPhoto(file.name, file.file_id, file.getvalue()) for file in files]
-    found = dataset_of_photos(dataset_id)
-    if st.query_params.pop("try", None) and found is not None:  # a link that shows answers at once
-        st.session_state.setdefault("predict_samples", (found.id, 0))
+    dataset = dataset_of_photos(dataset_id)
+    if (
+        st.query_params.pop("try", None) and dataset is not None
+    ):  # a link that shows answers at once
+        st.session_state.setdefault("predict_samples", (dataset.id, 0))
     with st.container(horizontal=True):
-        if found is not None:
+        if dataset is not None:
             st.button(
                 t("Try it with photos of the validation set"),
                 icon=":material/shuffle:",
                 key="predict_try",
                 on_click=_try_samples,
-                args=(found.id,),
+                args=(dataset.id,),
             )
         st.button(
             t("Try it with no pets at all"),
@@ -247,12 +253,12 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
             on_click=_try_samples,
             args=(_NO_PETS,),
         )
-    of, turn = st.session_state.get("predict_samples", ("", 0))
+    of, seed = st.session_state.get("predict_samples", ("", 0))
     if of == _NO_PETS:
         return _no_pets_photos()
-    if found is not None and of == found.id:
-        return _sample_photos(found, turn)
-    if found is None:
+    if dataset is not None and of == dataset.id:
+        return _sample_photos(dataset, seed)
+    if dataset is None:
         st.caption(t("Drop in one or more photos to see what the model says of them."))
     else:
         st.caption(t("Drop in one or more photos, or try some the model was not trained on."))
@@ -260,8 +266,8 @@ def _photos_from_files(dataset_id: str) -> list[InputPhoto]:
 
 
 def _try_samples(of: str) -> None:
-    turn = st.session_state.get("predict_samples", ("", -1))[1]
-    st.session_state.predict_samples = (of, turn + 1)
+    seed = st.session_state.get("predict_samples", ("", -1))[1]
+    st.session_state.predict_samples = (of, seed + 1)
 
 
 def _no_pets_photos() -> list[InputPhoto]:
@@ -275,15 +281,15 @@ def _no_pets_photos() -> list[InputPhoto]:
     ]
 
 
-def _sample_photos(found: Dataset, turn: int) -> list[InputPhoto]:
-    items = found.items("validation") or found.items()
-    chosen = random.Random(turn).sample(items, min(SAMPLE_COUNT, len(items)))
+def _sample_photos(dataset: Dataset, seed: int) -> list[InputPhoto]:
+    items = dataset.items("validation") or dataset.items()
+    chosen = random.Random(seed).sample(items, min(SAMPLE_COUNT, len(items)))
     photos = []
     for item in chosen:
         try:
             data = item.path.read_bytes()
         except OSError:
             data = b""  # reported as unreadable beside the others
-        key = f"{found.id}:{found.fingerprint}:{item.file}"
-        photos.append(InputPhoto(item.file, key, data, found.classes[item.label]))
+        key = f"{dataset.id}:{dataset.fingerprint}:{item.file}"
+        photos.append(InputPhoto(item.file, key, data, dataset.classes[item.label]))
     return photos

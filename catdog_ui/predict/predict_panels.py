@@ -186,9 +186,9 @@ def _compute_heat_maps(
 
 
 def _fitted_photo(key: str, data: bytes, size: int) -> Photo:
-    found = gallery.uploaded_photo(key, data, size)
-    assert not isinstance(found, PhotoError)  # the model has answered to it
-    return found
+    photo = gallery.uploaded_photo(key, data, size)
+    assert not isinstance(photo, PhotoError)  # the model has answered to it
+    return photo
 
 
 def ask_threshold(classes: Sequence[str]) -> float:
@@ -251,27 +251,27 @@ def explain_energy(scores: int, rows: Sequence[tuple[str, Prediction]]) -> None:
     known = [(row.energy, name) for name, row in rows if row.energy is not None]
     if not known:
         return
-    said = t(
+    caption = t(
         "Energy (Liu et al. 2020) is minus the logarithm of the summed exponentials of the scores"
         " before the {end}: low for photos like those the model has learned, higher for others."
         " It is a scale of this model's own: compare photos, not models.",
         end="sigmoid" if scores == 1 else "softmax",
     )
     if scores == 1:
-        said += " " + t(
+        caption += " " + t(
             "Of a single score it says again how far the answer is from 50%; a model with one"
             " score a class tells more by it."
         )
     if len(known) > 1:
         (low, best), (high, worst) = min(known), max(known)
-        said += " " + t(
+        caption += " " + t(
             "Now: lowest for {best} ({low}), highest for {worst} ({high}).",
             best=escape(truncate_for_display(best, 40)),
             low=f"{low:.2f}",
             worst=escape(truncate_for_display(worst, 40)),
             high=f"{high:.2f}",
         )
-    st.caption(said)
+    st.caption(caption)
 
 
 def download_sorted(
@@ -322,18 +322,18 @@ def show_votes(model: Predictor, photos: PhotoFiles) -> None:
 def _votes_panel(model: Predictor, photos: PhotoFiles) -> None:
     original = choose_photo(model, photos, "predict_vote_photo")
     settings = _vote_settings()
-    made = predict_variants(model, original, settings)
+    variants = predict_variants(model, original, settings)
     gallery.image_grid(
-        [decode.encode_photo(photo) for photo in made.photos],
-        captions=list(made.answers),
-        tooltips=made.words,
+        [decode.encode_photo(photo) for photo in variants.photos],
+        captions=list(variants.answers),
+        tooltips=variants.words,
         columns=10,
         alts=[t("Variant {n}", n=n + 1) for n in range(VARIANT_COUNT)],
-        colors=[class_color(label) for label in made.labels],
+        colors=[class_color(label) for label in variants.labels],
         least=60,
     )
-    augment_panels.show_spread(made)
-    _vote_caption(made, settings)
+    augment_panels.show_spread(variants)
+    _vote_caption(variants, settings)
 
 
 def predict_variants(model: Predictor, original: Photo, settings: Augmentation) -> VariantSet:
@@ -352,21 +352,21 @@ def _vote_settings() -> Augmentation:
     return Augmentation() if now.is_off else now
 
 
-def _vote_caption(made: VariantSet, settings: Augmentation) -> None:
-    votes = Counter(made.labels)
+def _vote_caption(variants: VariantSet, settings: Augmentation) -> None:
+    votes = Counter(variants.labels)
     label, count = votes.most_common(1)[0]
-    mean = made.probabilities.mean(axis=0)
+    mean = variants.probabilities.mean(axis=0)
     st.caption(
         t(
             "The vote: {name}, {count} of {total}; {mean} on average. Variants that disagree tell"
             " of an answer that hangs on chance details, whatever its probability.",
-            name=escape(truncate_for_display(made.classes[label])),
+            name=escape(truncate_for_display(variants.classes[label])),
             count=count,
-            total=len(made.labels),
+            total=len(variants.labels),
             mean=format_text.format_percent(float(mean[label])),
         )
     )
-    if int(np.argmax(made.original)) != label:
+    if int(np.argmax(variants.original)) != label:
         st.caption(t("The vote overrules the answer to the photo itself."))
     st.caption(
         t(

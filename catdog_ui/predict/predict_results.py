@@ -40,9 +40,9 @@ def show_results(
     """
     if len(rows) < len(photos):
         st.info(t("Stopped after {n:,} of {total:,} photos.", n=len(rows), total=len(photos)))
-    asked = list(zip(photos, rows, strict=False))
-    good = [(p, row) for p, row in asked if row.error is None]
-    bad = [(p, row.error) for p, row in asked if row.error is not None]
+    pairs = list(zip(photos, rows, strict=False))
+    good = [(p, row) for p, row in pairs if row.error is None]
+    bad = [(p, row.error) for p, row in pairs if row.error is not None]
     if bad:
         lines = [
             f"- **{escape(truncate_for_display(p.name))}**: {escape(say(error))}"
@@ -91,11 +91,11 @@ def _download_csv(model: Predictor, rows: Sequence[Prediction]) -> None:
 
 
 def _photo_card(
-    photo: InputPhoto, row: Prediction, least: float, heat: HeatMaps | None, place: int
+    photo: InputPhoto, row: Prediction, least: float, heat: HeatMaps | None, index: int
 ) -> Card:
     picture = _thumbnail(photo.key, photo.data)
-    if heat is not None and place < len(heat.maps):
-        picture = overlay_heatmap(picture, heat.maps[place], heat.opacity)
+    if heat is not None and index < len(heat.maps):
+        picture = overlay_heatmap(picture, heat.maps[index], heat.opacity)
     return Card(
         name=truncate_for_display(Path(photo.name).name, 40),
         picture=decode.encode_photo(picture, quality=85),
@@ -191,17 +191,17 @@ def answer_table(
 
 
 def _energy_column(rows: Sequence[Prediction]) -> dict[str, list[float]]:
-    found = [row.energy for row in rows]
-    if any(value is None for value in found):
+    energies = [row.energy for row in rows]
+    if any(value is None for value in energies):
         return {}
-    return {t("Energy"): [round(value, 2) for value in found if value is not None]}
+    return {t("Energy"): [round(value, 2) for value in energies if value is not None]}
 
 
 def _card_html(classes: Sequence[str], card: Card) -> str:
     source = base64.b64encode(card.picture).decode()
-    said = t("unsure") if card.unsure else card.label
-    name, label = html_escape(card.name), html_escape(said)
-    alt = html_escape(t("{name}: predicted {label}", name=card.name, label=said))
+    answer = t("unsure") if card.unsure else card.label
+    name, label = html_escape(card.name), html_escape(answer)
+    alt = html_escape(t("{name}: predicted {label}", name=card.name, label=answer))
     style = "font-style:italic;opacity:.75" if card.unsure else ""
     ranked = sorted(range(len(classes)), key=lambda i: -card.probabilities[i])
     # Two or three classes keep their places from card to card; of many, the likeliest are shown.

@@ -22,17 +22,17 @@ NOT_CONTINUED = N_(
 )
 
 
-def show_run_actions(found: Sequence[Run]) -> None:
+def show_run_actions(available_runs: Sequence[Run]) -> None:
     """Rename, note, clone or delete one run."""
-    trash_view.offer_undo(place="care")
-    by_id = {run.id: run for run in found}
-    if st.session_state.get("care_run", found[0].id) not in by_id:
-        st.session_state["care_run"] = found[0].id  # deleted meanwhile
-    asked = st.query_params.get("run")
+    trash_view.offer_undo(key_suffix="care")
+    by_id = {run.id: run for run in available_runs}
+    if st.session_state.get("care_run", available_runs[0].id) not in by_id:
+        st.session_state["care_run"] = available_runs[0].id  # deleted meanwhile
+    requested_id = st.query_params.get("run")
     key = st.selectbox(
         t("Run"),
         list(by_id),
-        index=list(by_id).index(asked) if asked in by_id else 0,
+        index=list(by_id).index(requested_id) if requested_id in by_id else 0,
         format_func=lambda key: format_text.run_label(by_id[key]),
         key="care_run",
     )
@@ -115,8 +115,8 @@ def _delete_run(run: Run) -> None:
 
 
 def _clone_query(run: Run) -> dict[str, str]:
-    kept = {k: v for k, v in st.query_params.to_dict().items() if k not in ("run", "runs")}
-    return {**kept, "dataset": run.dataset_id} if run.dataset_id else kept
+    query_params = {k: v for k, v in st.query_params.to_dict().items() if k not in ("run", "runs")}
+    return {**query_params, "dataset": run.dataset_id} if run.dataset_id else query_params
 
 
 QUICK_TRAINING = Training(epochs=5, learning_rate=1e-3)

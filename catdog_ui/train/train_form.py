@@ -74,7 +74,7 @@ def show_form() -> None:
                 if "schedule" in names:
                     finder = st.container()
     training = parse_settings(Training, values, t("the form"))
-    asked = train_plan.ProbeSettings(dataset, training, augmentation)
+    probe_settings = train_plan.ProbeSettings(dataset, training, augmentation)
     with right:
         try:
             train_plan.show_plan(training, dataset, augmentation)
@@ -82,9 +82,9 @@ def show_form() -> None:
             st.error(escape(say(error)), icon=":material/block:")
             return  # nothing that could be started
     with finder:
-        train_plan.show_rate_finder(asked, _use_rate)
+        train_plan.show_rate_finder(probe_settings, _use_rate)
     with left:
-        train_plan.show_duration(asked)
+        train_plan.show_duration(probe_settings)
         parent = _show_parent_run()
         _show_start_button(dataset, training, augmentation, parent)
 
@@ -149,10 +149,10 @@ def _show_train_photos_field(there: int) -> int | None:
     """All training photos, or one of the sizes of the small-data experiments."""
     key, everything = f"{FORM_KEY}_train_photos", 0  # None would be shown as no choice at all
     options = [everything, *(size for size in splits.SUBSET_SIZES if size < there)]
-    asked = st.session_state.get(key)
-    if asked not in options:
-        if isinstance(asked, int) and asked < there:
-            options.append(asked)
+    stored_size = st.session_state.get(key)
+    if stored_size not in options:
+        if isinstance(stored_size, int) and stored_size < there:
+            options.append(stored_size)
         else:  # another dataset, with fewer; the browser may tell a choice by its old label
             st.session_state[key] = everything
     control = next(c for c in describe_fields(Training) if c.name == "train_photos")
@@ -246,15 +246,15 @@ def _unset_default_steps(training: Training, dataset_id: str) -> Training:
 
 
 def _show_augmentation_field() -> Augmentation | None:
-    mine = st.session_state.get("train_augmentation")
+    saved_augmentation = st.session_state.get("train_augmentation")
     recipe = RECIPES[st.session_state.get(f"{FORM_KEY}_model", "notes")].augmentation
     kinds = {"off": t("off"), "notes": t("the notes' own")}
     if not recipe.is_off:
         kinds["recipe"] = t("the model's recipe")
-    if mine:
+    if saved_augmentation:
         kinds["mine"] = t("from the Augment page")
     if st.session_state.get("train_augment") not in kinds:
-        st.session_state.train_augment = "mine" if mine else "off"
+        st.session_state.train_augment = "mine" if saved_augmentation else "off"
     kind = widgets.choose_one(
         t("Augmentation"),
         kinds,
@@ -267,7 +267,7 @@ def _show_augmentation_field() -> Augmentation | None:
         return None
     settings = PRESETS["notes"] if kind == "notes" else recipe
     if kind == "mine":
-        settings = parse_settings(Augmentation, mine, t("the Augment page"))
+        settings = parse_settings(Augmentation, saved_augmentation, t("the Augment page"))
     st.caption(format_text.describe_augmentation(settings))
     return settings
 
@@ -379,12 +379,12 @@ def _show_filter_fields() -> tuple[int, ...]:
 
 def _show_block_fields(blocks: int) -> tuple[int, ...]:
     cells = st.grid(4, min_column_width=80)
-    found = []
+    filters = []
     for number in range(blocks):
         key = f"{NETWORK_KEY}_block_{number}"
         st.session_state.setdefault(key, 128)
         with cells:
-            found.append(
+            filters.append(
                 st.number_input(
                     t("Block {n}", n=number + 1),
                     min_value=1,
@@ -394,7 +394,7 @@ def _show_block_fields(blocks: int) -> tuple[int, ...]:
                     persist_state="session",
                 )
             )
-    return tuple(found)
+    return tuple(filters)
 
 
 def _find_growth(filters: tuple[int, ...]) -> float | None:

@@ -92,15 +92,15 @@ def _show_feature_passes(
 ) -> None:
     """What is computed once, before the first epoch."""
     counts = time_estimate.count_photos(training, dataset)
-    looks = backbones.count_feature_passes(training, augmentation)
+    passes = backbones.count_feature_passes(training, augmentation)
     st.caption(
         t(
             "First the pretrained network looks at {train} × {looks} training and {validation}"
             " validation photos: {n} in all, once. What it sees is kept for later runs.",
             train=f"{counts['train']:,}",
-            looks=looks,
+            looks=passes,
             validation=f"{counts['validation']:,}",
-            n=f"{counts['train'] * looks + counts['validation']:,}",
+            n=f"{counts['train'] * passes + counts['validation']:,}",
         )
     )
 
@@ -133,8 +133,10 @@ def _show_steps(training: Training, dataset: Dataset) -> None:
     st.caption("\n".join(f"- {line}" for line in lines))
 
 
-def _describe_steps(split: str, photos: int, batch: int, steps: int, asked: int | None) -> str:
-    if asked:
+def _describe_steps(
+    split: str, photos: int, batch: int, steps: int, requested_steps: int | None
+) -> str:
+    if requested_steps:
         return t(
             "{split}: {steps} steps × {batch} = {seen} photos an epoch, of {photos}",
             split=split,
@@ -222,45 +224,47 @@ class RateSearch:
     found: lr_finder.RateSuggestion | None = None
 
 
-def show_duration(asked: ProbeSettings) -> None:
+def show_duration(probe_settings: ProbeSettings) -> None:
     """How long the training will take here, or a button that finds out."""
-    if asked.training.model == backbones.TRANSFER:
+    if probe_settings.training.model == backbones.TRANSFER:
         st.caption(t("Each photo is looked at once, which takes longest; the rest takes seconds."))
         return
-    counts = time_estimate.count_photos(asked.training, asked.dataset)
+    counts = time_estimate.count_photos(probe_settings.training, probe_settings.dataset)
     earlier = time_estimate.estimate_from_runs(
-        asked.training, asked.augmentation, counts, runs.list_runs()
+        probe_settings.training, probe_settings.augmentation, counts, runs.list_runs()
     )
-    speed = time_estimate.load_speed(time_estimate.speed_key(asked.training, asked.augmentation))
+    speed = time_estimate.load_speed(
+        time_estimate.speed_key(probe_settings.training, probe_settings.augmentation)
+    )
     if earlier is not None:
         text = t(
             "**{epochs} epochs: about {time} here**, at the speed of “{run}”.",
-            epochs=asked.training.epochs,
+            epochs=probe_settings.training.epochs,
             time=format_text.format_duration(earlier[0]),
             run=escape(earlier[1].name),
         )
     elif speed is not None:
-        seconds = time_estimate.estimate_seconds(asked.training, counts, speed)
+        seconds = time_estimate.estimate_seconds(probe_settings.training, counts, speed)
         text = t(
             "**{epochs} epochs: about {time} here**, from a few timed steps.",
-            epochs=asked.training.epochs,
+            epochs=probe_settings.training.epochs,
             time=format_text.format_duration(seconds),
         )
     else:
-        job_fragment.watch_job(SPEED_JOB, partial(_show_timing, asked))
+        job_fragment.watch_job(SPEED_JOB, partial(_show_timing, probe_settings))
         return
     with st.container(key="train_estimate"):
         st.markdown(":material/timer: " + text)
 
 
-def show_rate_finder(asked: ProbeSettings, use: Callable[[float], None]) -> None:
+def show_rate_finder(probe_settings: ProbeSettings, use: Callable[[float], None]) -> None:
     """The learning-rate finder: its button, its curve, its suggestion and a button to use it.
 
     Args:
-        asked: the settings to try with.
+        probe_settings: the settings to try with.
         use: called with the rate to take over.
     """
-    if asked.training.model == backbones.TRANSFER:
+    if probe_settings.training.model == backbones.TRANSFER:
         st.caption(
             t(
                 "No learning rate is searched for here: the photos are looked at first and only"
@@ -269,10 +273,10 @@ def show_rate_finder(asked: ProbeSettings, use: Callable[[float], None]) -> None
             )
         )
         return
-    job_fragment.watch_job(RATE_JOB, partial(_show_finder, asked, use))
+    job_fragment.watch_job(RATE_JOB, partial(_show_finder, probe_settings, use))
 
 
-def _show_timing(asked: ProbeSettings, job: Job | None) -> None:
+def _show_timing(probe_settings: ProbeSettings, job: Job | None) -> None:
     if job is not None and job.status == "running":
         _show_probe_progress(job)
         return
@@ -283,7 +287,7 @@ def _show_timing(asked: ProbeSettings, job: Job | None) -> None:
             "run a job",
             job_fragment.start_job,
             SPEED_JOB,
-            partial(_time_steps, asked),
+            partial(_time_steps, probe_settings),
             icon="timer",
             help=t(_TIMING_HELP),
         )
@@ -291,14 +295,21 @@ def _show_timing(asked: ProbeSettings, job: Job | None) -> None:
             st.caption(escape(say(job.error)))
 
 
-def _time_steps(asked: ProbeSettings, job: Job) -> None:
+def _time_steps(probe_settings: ProbeSettings, job: Job) -> None:
     speed = speed_probe.probe_speed(
-        asked.dataset, asked.training, asked.augmentation, lambda line: _update_job(job, line)
+        probe_settings.dataset,
+        probe_settings.training,
+        probe_settings.augmentation,
+        lambda line: _update_job(job, line),
     )
-    time_estimate.store_speed(time_estimate.speed_key(asked.training, asked.augmentation), speed)
+    time_estimate.store_speed(
+        time_estimate.speed_key(probe_settings.training, probe_settings.augmentation), speed
+    )
 
 
-def _show_finder(asked: ProbeSettings, use: Callable[[float], None], job: Job | None) -> None:
+def _show_finder(
+    probe_settings: ProbeSettings, use: Callable[[float], None], job: Job | None
+) -> None:
     running = job is not None and job.status == "running"
     with st.container(horizontal=True, vertical_alignment="center"):
         if running:
@@ -311,7 +322,7 @@ def _show_finder(asked: ProbeSettings, use: Callable[[float], None], job: Job | 
                 "run a job",
                 job_fragment.start_job,
                 RATE_JOB,
-                partial(_search_rate, asked),
+                partial(_search_rate, probe_settings),
                 icon="query_stats",
                 help=t(_SEARCH_HELP),
             )
@@ -322,11 +333,11 @@ def _show_finder(asked: ProbeSettings, use: Callable[[float], None], job: Job | 
     if job.status == "failed" and job.error is not None:
         st.warning(escape(say(job.error)), icon=":material/query_stats:")
     if isinstance(job.result, RateSearch):
-        _show_search_result(asked, job.result, use)
+        _show_search_result(probe_settings, job.result, use)
 
 
-def _search_rate(asked: ProbeSettings, job: Job) -> RateSearch:
-    search = job.result = RateSearch(asked)
+def _search_rate(probe_settings: ProbeSettings, job: Job) -> RateSearch:
+    search = job.result = RateSearch(probe_settings)
 
     def tell(line: dict[str, Any]) -> None:
         if "rate" in line:
@@ -334,19 +345,19 @@ def _search_rate(asked: ProbeSettings, job: Job) -> RateSearch:
         _update_job(job, line)
 
     search.found = speed_probe.probe_learning_rates(
-        asked.dataset, asked.training, asked.augmentation, tell
+        probe_settings.dataset, probe_settings.training, probe_settings.augmentation, tell
     )
     return search
 
 
 def _show_search_result(
-    asked: ProbeSettings, search: RateSearch, use: Callable[[float], None]
+    probe_settings: ProbeSettings, search: RateSearch, use: Callable[[float], None]
 ) -> None:
     if search.points:
-        found = search.found
+        suggestion = search.found
         smoothed = lr_finder.smooth_losses([loss for _, loss in search.points])
         widgets.plot_figure(
-            search_chart(search.points, smoothed, found.rate if found else None),
+            search_chart(search.points, smoothed, suggestion.rate if suggestion else None),
             key="train_rate_chart",
             alt=t("Chart of loss against learning rate; the words below tell what it shows"),
         )
@@ -374,7 +385,7 @@ def _show_search_result(
             args=(search.found.rate,),
         ):
             st.rerun()  # the form lies outside this part of the page
-    if search.asked.key != asked.key:
+    if search.asked.key != probe_settings.key:
         st.caption(t("Other settings have changed since: search again to be sure."))
 
 

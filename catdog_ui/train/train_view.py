@@ -49,10 +49,10 @@ def _show_panel(run_id: str, drawn_as: str) -> None:
         return
     _show_numbers(run)
     _show_status(run)
-    found = histories.diagnose_run(run)
-    _show_curves(run, found)
-    if run.epochs or found.kind == "diverged":
-        captions.show_verdict(found, "verdict")
+    verdict = histories.diagnose_run(run)
+    _show_curves(run, verdict)
+    if run.epochs or verdict.kind == "diverged":
+        captions.show_verdict(verdict, "verdict")
     _show_tensorboard(run)
     if not run.is_active and run.best_model:
         _show_results(run)
@@ -147,7 +147,7 @@ def _progress_numbers(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _show_curves(run: Run, found: Verdict) -> None:
+def _show_curves(run: Run, verdict: Verdict) -> None:
     assert run.training is not None
     curve = charts.LearningCurve(
         epochs=run.epochs,
@@ -161,7 +161,7 @@ def _show_curves(run: Run, found: Verdict) -> None:
         with column:
             figure = charts.live_figure(metric, curve)
             charts.draw_gap(figure, metric, run.epochs)
-            charts.mark_overfitting(figure, found.since)
+            charts.mark_overfitting(figure, verdict.since)
             if run.status == "done" and 0 < len(run.epochs) < run.training.epochs:
                 _mark_early_stop(figure, run.epochs[-1]["epoch"] + 1)
             widgets.plot_figure(figure, key=f"live_{metric}", alt=captions.chart_alt(metric))

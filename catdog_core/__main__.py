@@ -27,11 +27,11 @@ def run() -> int:
     """Run one command and return the exit status."""
     interruption.open_missing_streams()
     interruption.install_handlers()
-    from catdog_core.base import leftovers, library_output
+    from catdog_core.base import library_output, stale_files
     from catdog_core.cli import main
 
     interruption.enable_interrupts()
-    leftovers.remove_leftovers()
+    stale_files.remove_leftovers()
     if (TRAINS | SERVES) & set(sys.argv[1:2]):
         return main()
     with library_output.suppress_decoder_warnings():

@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from catdog_core.analysis.contrast import LearningCurvePoint
 from catdog_core.analysis.diagnose import Message, Verdict
+from catdog_core.analysis.group_comparison import LearningCurvePoint
 from catdog_core.base.files import truncate_for_display
 from catdog_core.export import report_text
 

@@ -11,7 +11,7 @@ import streamlit as st
 from catdog_core.base import jobs
 from catdog_core.base.jobs import Job
 
-from . import visitors
+from . import permissions
 from .i18n import escape, say, t
 from .startup import guard, guarded_fragment
 
@@ -46,7 +46,7 @@ def start_job(key: str, work: jobs.Work) -> None:
 
 def stop_button(job: Job, key: str) -> None:
     """Draw the button that stops a job."""
-    visitors.action_button(t("Stop"), key, job.action, job.stop, icon="stop")
+    permissions.action_button(t("Stop"), key, job.action, job.stop, icon="stop")
 
 
 def progress_row(job: Job, text: str, key: str) -> None:

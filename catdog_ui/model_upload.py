@@ -11,7 +11,7 @@ import streamlit as st
 from catdog_core.base import access
 from catdog_core.base.access import Action
 
-from . import loaders, uploads, visitors
+from . import loaders, permissions, uploads
 from .i18n import escape, t
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def upload_model(
         t("A Keras model, .keras or .h5"),
         max_upload_size=uploads.register_upload_limit(),
         key=f"{key_prefix}_model",
-        **visitors.permission_kwargs(
+        **permissions.permission_kwargs(
             action,
             help=t(
                 "It is checked before it is opened: a model file from elsewhere can carry code."

@@ -14,10 +14,10 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException, StopException
 
 from catdog_core import runs
-from catdog_core.base import leftovers
+from catdog_core.base import stale_files
 from catdog_core.base.errors import CatDogError
 
-from . import loaders, state, trash_view, uploads, visitors
+from . import loaders, permissions, state, trash_view, uploads
 from .i18n import LANGUAGES, N_, choose_language, escape, language, say, t
 
 log = logging.getLogger("catdog")
@@ -46,7 +46,7 @@ def setup_page(title: str) -> None:
     Args:
         title: the page's name, a message of the catalogue.
     """
-    leftovers.remove_leftovers_once()
+    stale_files.remove_leftovers_once()
     choose_language()
     uploads.begin_page()
     st.set_page_config(
@@ -64,11 +64,11 @@ def setup_page(title: str) -> None:
         _watch_active_runs()
         st.space("stretch")
         with guard():
-            visitors.render_visitor_panel()
+            permissions.render_visitor_panel()
         _language_switch()
     _freeze_gc_once(title)
     with guard():
-        visitors.render_role_notice()
+        permissions.render_role_notice()
         trash_view.offer_undo(title)
 
 

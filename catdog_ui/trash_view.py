@@ -8,7 +8,7 @@ from catdog_core.base import trash
 from catdog_core.base.errors import CatDogError
 from catdog_core.base.trash import TrashEntry
 
-from . import format_text, visitors, widgets
+from . import format_text, permissions, widgets
 from .i18n import N_, escape, say, t
 
 _KIND_NAMES: dict[str, str] = {
@@ -61,7 +61,7 @@ def offer_undo(title: str = "", key_suffix: str = "page") -> None:
             ),
             width="stretch",
         )
-        visitors.action_button(
+        permissions.action_button(
             t("Undo"),
             f"trash_undo_{key_suffix}",
             "change data",
@@ -136,7 +136,7 @@ def _trash_actions(entries: list[TrashEntry]) -> None:
             key="trash_chosen",
             width=420,
         )
-        visitors.action_button(
+        permissions.action_button(
             t("Restore"),
             "trash_restore",
             "change data",
@@ -145,7 +145,7 @@ def _trash_actions(entries: list[TrashEntry]) -> None:
             "panel",
             icon="restore_from_trash",
         )
-        if visitors.action_button(
+        if permissions.action_button(
             t("Empty the trash…"), "trash_empty", "empty", icon="delete_forever"
         ):
             st.dialog(t("Empty the trash?"))(_confirm_empty)(entries)

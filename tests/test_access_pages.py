@@ -16,7 +16,7 @@ from catdog_core.base.access import Visitor
 from catdog_core.base.errors import AccessError
 from catdog_core.config import Training
 from catdog_core.data import datasets
-from catdog_ui import visitors
+from catdog_ui import permissions
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def shared(workspace, monkeypatch, codes):
     workspace.mkdir()
     text = json.dumps({"format": 1, "shared": True, "waiting_each": 1, **codes})
     (workspace / access.FILE).write_text(text)
-    monkeypatch.setattr(access, "_visitor_provider", visitors.current_visitor)
-    visitors._failed_attempts.clear()
+    monkeypatch.setattr(access, "_visitor_provider", permissions.current_visitor)
+    permissions._failed_attempts.clear()
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def all_on(monkeypatch):
     def gate(action, owner=None, disabled=False, help=None):
         return {"disabled": disabled, "help": help}
 
-    monkeypatch.setattr(visitors, "permission_kwargs", gate)
+    monkeypatch.setattr(permissions, "permission_kwargs", gate)
 
 
 def told(app):
@@ -168,7 +168,7 @@ def test_a_wrong_code_changes_nothing_and_ten_of_them_close_the_door(dataset):
 
 def sign_in(monkeypatch, **claims):
     monkeypatch.setattr(
-        visitors.st, "user", {"is_logged_in": True, "email": "kim@school.org", **claims}
+        permissions.st, "user", {"is_logged_in": True, "email": "kim@school.org", **claims}
     )
 
 
@@ -222,7 +222,7 @@ def test_a_run_keeps_whose_it_is(dataset, monkeypatch):
 
 
 def test_a_thread_of_the_server_without_a_session_is_the_owner():
-    assert visitors.current_visitor() is None
+    assert permissions.current_visitor() is None
     access.check_permission("empty")
     with pytest.raises(AccessError):
         access.set_visitor_provider(lambda: Visitor("", "audience"))

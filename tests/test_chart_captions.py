@@ -4,7 +4,7 @@ import fakes
 import pytest
 
 from catdog_core import runs
-from catdog_core.analysis.contrast import LearningCurvePoint
+from catdog_core.analysis.group_comparison import LearningCurvePoint
 from catdog_ui import captions
 from catdog_ui.charts import LearningCurve
 

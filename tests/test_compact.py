@@ -5,7 +5,7 @@ import pytest
 
 from catdog_core.config import Training
 from catdog_core.config.recipes import RECIPES
-from catdog_core.models import architecture, compact, keras_models
+from catdog_core.models import architecture, compact_network, keras_models
 from catdog_core.training import muon, optimizers
 
 PHOTOS = np.random.default_rng(0).uniform(0, 255, (4, 40, 40, 3)).astype("float32")
@@ -59,7 +59,7 @@ def test_a_block_passes_on_what_it_gets_at_first():
     import keras
 
     photos = keras.Input((8, 8, 32))
-    block = keras.Model(photos, compact._block(photos, 32, 1))
+    block = keras.Model(photos, compact_network._block(photos, 32, 1))
     seen = np.abs(PHOTOS[:, :8, :8, :1]).repeat(32, axis=-1)
     assert np.allclose(block(seen), seen)
 

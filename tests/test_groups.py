@@ -10,12 +10,12 @@ import pytest
 from filelock import FileLock
 
 from catdog_core import runs
-from catdog_core.analysis import contrast, histories
+from catdog_core.analysis import group_comparison, histories
 from catdog_core.base import files, locks, subprocess_jobs
 from catdog_core.base.errors import ClusterError, RunError
 from catdog_core.config import NO_AUGMENTATION, Augmentation, Training
 from catdog_core.data import datasets
-from catdog_core.runs import run_worker, status
+from catdog_core.runs import run_queue, status
 from catdog_core.tuning import grid, groups, plans, ray_session
 from catdog_core.tuning.groups import Cluster, TrialState
 
@@ -285,7 +285,7 @@ def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, cap
     def later(seconds):
         clock[0] += seconds
 
-    patron = run_worker.DriverMonitor(key)
+    patron = run_queue.DriverMonitor(key)
     assert not patron.is_there()
     files.write_json(groups.sweeps_folder() / key / "state.json", {"beat": 7})
     later(2)
@@ -296,8 +296,8 @@ def test_a_run_knows_whether_the_driver_of_its_group_lives(key, monkeypatch, cap
     monkeypatch.setattr(locks, "is_locked", lambda path: path.name == "lock")
     later(2)
     assert patron.is_there()
-    assert not run_worker.DriverMonitor("").is_there()
-    assert not run_worker.DriverMonitor("../elsewhere").is_there()
+    assert not run_queue.DriverMonitor("").is_there()
+    assert not run_queue.DriverMonitor("../elsewhere").is_there()
 
 
 class Impatient:
@@ -321,8 +321,8 @@ class Impatient:
 def test_who_finds_training_locked_waits_and_can_be_stopped(workspace, count_ahead):
     (runs.runs_folder()).mkdir(parents=True, exist_ok=True)
     state = Impatient()
-    waiting = run_worker.training_lock(state, count_ahead)
-    with FileLock(runs.runs_folder() / "active.lock"), pytest.raises(run_worker.Stopped), waiting:
+    waiting = run_queue.training_lock(state, count_ahead)
+    with FileLock(runs.runs_folder() / "active.lock"), pytest.raises(run_queue.Stopped), waiting:
         pass
     assert state.looks == 4
     assert state.values["ahead"] >= 1
@@ -385,7 +385,7 @@ def test_the_notes_twins_differ_in_their_gap_and_not_in_accuracy(workspace):
         for row in histories.read_history_csv(RECORDED / f"notes_{name}_50.csv"):
             files.append_json_line(folder / "metrics.jsonl", {**row, "seconds": 2.0})
         pair.append(runs.load_run(folder))
-    gap, level = contrast.compare_pair(*pair)
+    gap, level = group_comparison.compare_pair(*pair)
     assert gap.id == "gap_closed"
     assert "19.5 points at the end without it, 1.4 with it" in str(gap)
     assert "no difference can be told" in str(level)
@@ -393,20 +393,20 @@ def test_the_notes_twins_differ_in_their_gap_and_not_in_accuracy(workspace):
 
 def test_twins_are_not_compared_before_both_have_five_epochs(workspace):
     plain, other = (runs.load_run(fakes.make_run(str(n), epochs=n)) for n in (9, 4))
-    assert [said.id for said in contrast.compare_pair(plain, other)] == ["wait"]
+    assert [said.id for said in group_comparison.compare_pair(plain, other)] == ["wait"]
 
 
 def test_points_of_the_curve_have_wilson_intervals(workspace):
-    point = contrast.learning_curve_points([runs.load_run(fakes.make_run())])[0]
+    point = group_comparison.learning_curve_points([runs.load_run(fakes.make_run())])[0]
     assert (point.photos, point.line, point.accuracy) == (200, ("notes", False), 0.70)
     assert (round(point.low, 3), round(point.high, 3)) == (0.604, 0.781)  # 70 of 100
 
 
 def test_lines_are_compared_where_both_are_done(workspace):
-    found = contrast.learning_curve_points(
+    found = group_comparison.learning_curve_points(
         [runs.load_run(fakes.make_run()), runs.load_run(fakes.make_run(model="notes-deep"))]
     )
-    (said,) = [str(said) for _, _, said in contrast.compare_lines(found)]
+    (said,) = [str(said) for _, _, said in group_comparison.compare_lines(found)]
     assert said.startswith("notes-deep, plain against notes, plain at 200 photos: +0.0")
 
 

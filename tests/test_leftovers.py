@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from catdog_core.base import files, leftovers, locks, processes
+from catdog_core.base import files, locks, processes, stale_files
 
 AREAS = ("datasets", "runs/one", "cache/exports")
 MAKES = """
@@ -55,11 +55,11 @@ def test_what_a_killed_process_made_goes_and_what_a_living_one_made_stays(
     process = subprocess.Popen(command, cwd=files.PROJECT, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "HELD\n"
     made = [*temporary.iterdir(), *(workspace / area).iterdir()]
-    assert len(made) == 3 and leftovers.remove_leftovers() == 0
+    assert len(made) == 3 and stale_files.remove_leftovers() == 0
     process.kill()
     process.wait()
     process.stdout.close()
-    assert leftovers.remove_leftovers() == 3
+    assert stale_files.remove_leftovers() == 3
     assert not any(path.exists() for path in made)
 
 
@@ -77,8 +77,8 @@ def test_a_folder_with_a_short_name_tells_its_maker_inside(temporary, workspace)
         ("catdog-x_y_z_12", processes.maker_tag()),
     ):
         (temporary / name).mkdir()
-        (temporary / name / leftovers.MAKER_FILE).write_text(f"-{maker}-00000000")
-    assert leftovers.remove_leftovers() == 1
+        (temporary / name / stale_files.MAKER_FILE).write_text(f"-{maker}-00000000")
+    assert stale_files.remove_leftovers() == 1
     assert [path.name for path in temporary.iterdir()] == ["catdog-x_y_z_12"]
 
 
@@ -86,7 +86,7 @@ def test_a_number_that_is_used_again_does_not_save_what_was_left(temporary, work
     mine = processes.maker_tag().rsplit("-", 1)[0]
     left = temporary / f"catdog-model-{mine}-000000-0123abcd"  # this process's number, no start
     left.mkdir()
-    assert processes.maker_state(left.name) == "dead" and leftovers.remove_leftovers() == 1
+    assert processes.maker_state(left.name) == "dead" and stale_files.remove_leftovers() == 1
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_a_number_that_is_used_again_does_not_save_what_was_left(temporary, work
 )
 def test_where_no_maker_can_be_looked_up_the_age_decides(temporary, workspace, name):
     (temporary / name).mkdir()
-    assert leftovers.remove_leftovers() == 0
-    age(temporary / name, leftovers.STALE_SECONDS + 60)
-    assert leftovers.remove_leftovers() == 1
+    assert stale_files.remove_leftovers() == 0
+    age(temporary / name, stale_files.STALE_SECONDS + 60)
+    assert stale_files.remove_leftovers() == 1
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_where_no_maker_can_be_looked_up_the_age_decides(temporary, workspace, n
 )
 def test_files_of_others_stay_however_old(temporary, workspace, name):
     (temporary / name).mkdir()
-    age(temporary / name, 100 * leftovers.STALE_SECONDS)
-    assert leftovers.remove_leftovers() == 0 and (temporary / name).is_dir()
+    age(temporary / name, 100 * stale_files.STALE_SECONDS)
+    assert stale_files.remove_leftovers() == 0 and (temporary / name).is_dir()
 
 
 @pytest.mark.skipif(not hasattr(os, "chown") or os.geteuid() != 0, reason="needs another user")
@@ -118,7 +118,7 @@ def test_what_another_user_left_stays(temporary, workspace):
     left = temporary / f"catdog-model-{dead_maker()}-0123abcd"
     left.mkdir()
     os.chown(left, 12_345, 12_345)
-    assert leftovers.remove_leftovers() == 0 and left.is_dir()
+    assert stale_files.remove_leftovers() == 0 and left.is_dir()
 
 
 def test_a_link_is_removed_and_not_followed(temporary, workspace, tmp_path):
@@ -126,7 +126,7 @@ def test_a_link_is_removed_and_not_followed(temporary, workspace, tmp_path):
     (tmp_path / "precious" / "photo.jpg").touch()
     link = temporary / f"catdog-model-{dead_maker()}-0123abcd"
     link.symlink_to(tmp_path / "precious")
-    leftovers.remove_leftovers()
+    stale_files.remove_leftovers()
     assert (tmp_path / "precious" / "photo.jpg").is_file() and not link.is_symlink()
 
 
@@ -135,8 +135,8 @@ def test_hidden_names_of_earlier_versions_go_by_age_and_locks_and_photos_stay(te
     stay = ["runs/.pets-0123abcd.lock", "datasets/pets/photos/.cat-0123abcd", "runs/.gitignore"]
     for name in (*names, *stay):
         (workspace / name).mkdir(parents=True)
-        age(workspace / name, leftovers.STALE_SECONDS + 60)
-    assert leftovers.remove_leftovers() == len(names)
+        age(workspace / name, stale_files.STALE_SECONDS + 60)
+    assert stale_files.remove_leftovers() == len(names)
     assert all((workspace / name).is_dir() for name in stay)
 
 
@@ -147,7 +147,7 @@ def test_a_packing_goes_unless_a_shard_of_it_is_whole_or_somebody_packs(temporar
         (folder / "train-00000.tfrecord").touch()
     (some / "train-00000.json").touch()
     with locks.hold_path_lock(Path(workspace / "cache" / f"{'c' * 20}-32")):
-        assert leftovers.remove_leftovers() == 1
+        assert stale_files.remove_leftovers() == 1
     assert (none.exists(), some.exists(), busy.exists()) == (False, True, True)
 
 
@@ -155,5 +155,5 @@ def test_a_sweep_of_a_large_workspace_is_quick(temporary, workspace):
     for number in range(300):
         (workspace / "runs" / f"run-{number}").mkdir(parents=True)
     begun = time.process_time()
-    leftovers.remove_leftovers()
+    stale_files.remove_leftovers()
     assert time.process_time() - begun < 1

@@ -10,7 +10,7 @@ from catdog_core.base.errors import CatDogError
 from catdog_core.data import datasets
 from catdog_core.training.loading_benchmark import BenchmarkProgress, ReaderResult
 from catdog_ui import loaders
-from catdog_ui.data import race_view
+from catdog_ui.data import loading_benchmark_view
 
 LANES = [
     ReaderResult("generator", "ImageDataGenerator", False, 500.0, 1000.0, 1.0, 1.0, 9000),
@@ -25,9 +25,9 @@ def script(folder):
     from pathlib import Path
 
     from catdog_core.data import datasets
-    from catdog_ui.data import race_view
+    from catdog_ui.data import loading_benchmark_view
 
-    race_view.show_race(datasets.open_folder(Path(folder)))
+    loading_benchmark_view.show_race(datasets.open_folder(Path(folder)))
 
 
 @pytest.fixture
@@ -82,7 +82,9 @@ def test_a_race_that_runs_shows_who_is_at_it_and_cannot_be_started_twice(section
     raced_by(monkeypatch, work)
     section.button(key="race_start").click().run()
     section.run()
-    race_view._start_race(datasets.list_datasets()[0])  # a second window, or a click that came late
+    loading_benchmark_view._start_race(
+        datasets.list_datasets()[0]
+    )  # a second window, or a click that came late
     assert section.button(key="race_start").disabled
     assert "The lab, memory ▸" in html(section)
     assert len(started) == 1
@@ -118,7 +120,7 @@ def test_an_error_ends_as_a_sentence(section, monkeypatch):
 
 
 def test_bars_grow_with_the_part_done_and_hold_no_foreign_markup():
-    drawn = race_view.render_bars(LANES)
+    drawn = loading_benchmark_view.render_bars(LANES)
     assert "width:50.00%" in drawn  # of the fastest, half done
     assert "width:5.00%" in drawn
     assert "&lt;b&gt;odd" in drawn

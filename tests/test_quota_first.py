@@ -15,7 +15,7 @@ from catdog_core.base.errors import AccessError, CatDogError
 from catdog_core.config import Augmentation
 from catdog_core.data import archives, datasets, imports, tfrecord_import
 from catdog_core.export import bundle_import
-from catdog_ui import visitors
+from catdog_ui import permissions
 
 GATED = {
     "1_Data": ("source_kind", "archive", "source_zip"),
@@ -123,7 +123,7 @@ def test_a_history_that_is_sent_all_the_same_is_not_read(monkeypatch):
     def gate(action, owner=None, disabled=False, help=None):
         return {"disabled": disabled, "help": help}
 
-    monkeypatch.setattr(visitors, "permission_kwargs", gate)
+    monkeypatch.setattr(permissions, "permission_kwargs", gate)
     monkeypatch.setattr(access, "_visitor_provider", lambda: Visitor("ada", "student"))
     monkeypatch.setattr(history_import, "read_history", None)
     page = fakes.open_page("4_Compare")

@@ -6,7 +6,7 @@ import pytest
 from catdog_core import runs
 from catdog_core.base import files, limits
 from catdog_core.base.errors import DatasetError
-from catdog_core.cli import main, removed
+from catdog_core.cli import main, removed_commands
 from catdog_core.config import Network, Training
 from catdog_core.data import datasets
 from catdog_core.training.execution import execute_run
@@ -20,16 +20,16 @@ SMALL = Training(
     steps_per_epoch=2,
 )
 LINES = [
-    *([command, "x", flag, "2"] for command, flag in removed.FLAGS),
-    *([command, "start"] for command in removed.COMMANDS),
-    *(["export", "default", kind, "OUT"] for kind in removed.FORMATS),
+    *([command, "x", flag, "2"] for command, flag in removed_commands.FLAGS),
+    *([command, "start"] for command in removed_commands.COMMANDS),
+    *(["export", "default", kind, "OUT"] for kind in removed_commands.FORMATS),
     *([command, "s3://key:hunter2@bucket/pets"] for command in ("check", "train", "classes")),
     ["pack", "DIR", "s3://bucket/shards"],
 ]
 SENTENCES = [
-    *(removed.FLAGS | removed.COMMANDS | removed.FORMATS).values(),
-    *[removed.URL] * 3,
-    removed.OUT_URL,
+    *(removed_commands.FLAGS | removed_commands.COMMANDS | removed_commands.FORMATS).values(),
+    *[removed_commands.URL] * 3,
+    removed_commands.OUT_URL,
 ]
 
 

@@ -7,11 +7,11 @@ values; pages and commands draw them. Nothing is imported here: `predict`, `eval
 
 __all__ = [
     "activations",
-    "contrast",
     "diagnose",
     "embedding",
     "evaluate",
     "gradcam",
+    "group_comparison",
     "heatmap",
     "histories",
     "metrics",

@@ -132,7 +132,7 @@ def atomic_replace(path: Path) -> Iterator[Path]:
 def temporary_beside(path: Path, suffix: str = "") -> Iterator[Path]:
     """Give a hidden name beside `path` for a file or folder; what lies there goes with the block.
 
-    The name tells which process made it, so that `leftovers` removes it where that was killed.
+    The name tells which process made it, so that `stale_files` removes it where that was killed.
 
     Args:
         path: what the file or folder may become.

@@ -18,7 +18,7 @@ from ..export import (
 )
 from ..export.formats import FORMATS
 from ..runs import model_registry
-from . import output, output_files, removed
+from . import output, output_files, removed_commands
 from .options import AsJson, Force
 
 
@@ -36,7 +36,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a run, or its best model, for elsewhere, and compare its answers with Keras's."""
-    removed.refuse_format(kind)
+    removed_commands.refuse_format(kind)
     exporter = formats.get_format(kind)
     if not exporter.needs_run:
         model_registry.find_model_file(

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ..analysis import contrast, sweep_table
+from ..analysis import group_comparison, sweep_table
 from ..base import interruption
 from ..base.errors import CatDogError, ClusterError, SettingsError
 from ..base.files import truncate_for_display
@@ -252,17 +252,20 @@ def _run_group(key: str, address: str | None) -> None:
 def _describe_results(group: Group) -> Iterator[str]:
     """What an experiment has shown, line by line."""
     if group.kind == "twin":
-        yield from map(str, contrast.compare_pair(*group.runs[:2]))
+        yield from map(str, group_comparison.compare_pair(*group.runs[:2]))
         return
-    points = contrast.learning_curve_points(group.runs)
+    points = group_comparison.learning_curve_points(group.runs)
     for point in points:
-        name, interval = contrast.format_line(point.line), f"{point.low:.3f} to {point.high:.3f}"
+        name, interval = (
+            group_comparison.format_line(point.line),
+            f"{point.low:.3f} to {point.high:.3f}",
+        )
         yield f"{name}, {point.photos} photos: {point.accuracy:.4f} ({interval})"
     yield from map(
         str,
         (
-            *contrast.describe_learning_curve(points),
-            *(message for _, _, message in contrast.compare_lines(points)),
+            *group_comparison.describe_learning_curve(points),
+            *(message for _, _, message in group_comparison.compare_lines(points)),
         ),
     )
 

@@ -18,14 +18,14 @@ from ..base.field_specs import FieldSpec, describe_accepted_values, describe_fie
 from ..config import NETWORKS, PRESETS, RECIPES, Augmentation, Network, Training
 from ..models import architecture
 from ..runs.run_folder import Run
-from . import removed
+from . import removed_commands
 
 S = TypeVar("S", bound=BaseModel)
 
 
 def parse_local_folder(text: str) -> Path:
     """The folder an argument names. Raises CatDogError for a URL, which earlier versions read."""
-    removed.refuse_url(text)
+    removed_commands.refuse_url(text)
     return Path(text)
 
 

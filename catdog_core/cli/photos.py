@@ -12,13 +12,13 @@ from ..base import library_output
 from ..base.errors import DatasetError
 from ..base.files import truncate_for_display
 from ..data import datasets
-from . import curate, output, removed
+from . import curate, output, removed_commands
 from .options import AsJson, Folder, Order
 
 
 def _parse_out_folder(text: str) -> Path:
     """The folder that shards are written to. Raises CatDogError for a URL."""
-    removed.refuse_url(text, removed.OUT_URL)
+    removed_commands.refuse_url(text, removed_commands.OUT_URL)
     return Path(text)
 
 

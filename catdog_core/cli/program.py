@@ -39,7 +39,7 @@ from . import (
     output_files,
     photos,
     probe,
-    removed,
+    removed_commands,
     serve,
     tensorboard,
     trash,
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _handle_closed_output()
     except TyperException as error:
-        message = removed.find_replacement(arguments, getattr(error, "option_name", None))
+        message = removed_commands.find_replacement(arguments, getattr(error, "option_name", None))
         if message is not None:
             return _print_error(report_language.get_current_translator()(message))
         command = getattr(getattr(error, "ctx", None), "command_path", PROGRAM)

@@ -103,7 +103,7 @@ def _generate_compact_code(units: int) -> str:
     constants = "\n".join(
         f"{name} = {getattr(architecture, name)!r}" for name in ("STEM", "WIDTHS", "DROPOUT")
     )
-    source = copy_source("models/compact.py")
+    source = copy_source("models/compact_network.py")
     return (
         f"from keras import KerasTensor\nfrom keras import layers as kl\n\n{constants}\n\n\n"
         f"{source}\n\nmodel = build(SIZE, {units})\n"

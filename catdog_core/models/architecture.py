@@ -1,7 +1,7 @@
 """The networks as tables: layers, output shapes, parameters, multiply-adds. No TensorFlow needed.
 
 The Train page shows these tables before a training starts, and says what cannot work. A test holds
-them against the networks that `keras_models`, `custom_network` and `compact` build.
+them against the networks that `keras_models`, `custom_network` and `compact_network` build.
 """
 
 from __future__ import annotations

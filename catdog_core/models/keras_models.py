@@ -22,7 +22,7 @@ from ..data import archive_safety
 from . import (
     architecture,
     backbones,
-    compact,
+    compact_network,
     custom_network,
     model_sandbox,
     transfer,
@@ -64,7 +64,7 @@ def build_model(
         seen = transfer.build_backbone(backbones.BUNDLED, image_size)
         return transfer.attach_head(seen, transfer.build_head(seen.output_shape[1], len(classes)))
     if name == architecture.COMPACT:
-        return compact.build(image_size, rows[-1].output_shape[0])
+        return compact_network.build(image_size, rows[-1].output_shape[0])
     selected_network = (
         (network or Network()) if name == architecture.CUSTOM else architecture.NETWORKS[name]
     )

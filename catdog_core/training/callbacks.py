@@ -18,7 +18,7 @@ from ..base.errors import RunError
 from ..config import Training, schedules
 from ..models import keras_models
 from ..runs import failure_messages
-from ..runs.run_worker import ProgressReporter, Stopped
+from ..runs.run_queue import ProgressReporter, Stopped
 from . import ema, epoch_weights
 from .ema import AveragedWeights
 

@@ -9,7 +9,7 @@ from typing import Any
 from .. import runs
 from ..base import library_output, locks
 from ..base.errors import RunError
-from ..runs import run_worker
+from ..runs import run_queue
 
 _LOCK_TIMEOUT = 3.0  # seconds another process may take to let go of a run
 
@@ -33,10 +33,10 @@ def execute_run(run_dir: Path, on_progress: Callable[[dict[str, Any]], None] | N
         name=run.name,
     )
     with locks.hold_lock_file(run.folder / "lock", busy, _LOCK_TIMEOUT):
-        run_worker.queue_and_train(run, lambda state: _train_run(run, state), on_progress)
+        run_queue.queue_and_train(run, lambda state: _train_run(run, state), on_progress)
 
 
-def _train_run(run: runs.Run, state: run_worker.WorkerState) -> None:
+def _train_run(run: runs.Run, state: run_queue.WorkerState) -> None:
     library_output.import_tensorflow()
     from . import training_loop  # lazy: a run that waits in the queue loads no TensorFlow
 

@@ -17,7 +17,7 @@ from .. import runs
 from ..config import Augmentation, Training
 from ..models import backbones, keras_models, transfer
 from ..runs import lifecycle
-from ..runs.run_worker import ProgressReporter, Stopped
+from ..runs.run_queue import ProgressReporter, Stopped
 from ..storage.tfrecord import PackedDataset, PhotoSplit
 from . import features
 

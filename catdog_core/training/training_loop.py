@@ -14,7 +14,7 @@ from ..config import schedules
 from ..data import datasets, edit_log
 from ..models import keras_models, untrusted_models
 from ..runs import run_folder
-from ..runs.run_worker import ProgressReporter, Stopped
+from ..runs.run_queue import ProgressReporter, Stopped
 from ..storage import tfrecord
 from . import callbacks, ema, optimizers, phases, pipeline
 from .phases import TrainingPhase

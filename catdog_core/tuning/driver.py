@@ -22,7 +22,7 @@ from uuid import uuid4
 from .. import runs
 from ..base import files, locks
 from ..base.errors import N_, CatDogError, ClusterError, RunError
-from ..runs import run_worker
+from ..runs import run_queue
 from . import groups, ray_session
 from .groups import Group
 
@@ -36,7 +36,7 @@ _RAY_NOT_READY = N_(
 )
 
 
-class SweepState(run_worker.WorkerState):
+class SweepState(run_queue.WorkerState):
     """The driver's state.json: as a worker's, with what its trials do."""
 
     proof = "sweep.json"
@@ -75,7 +75,7 @@ def drive_group(key: str) -> None:
     busy = RunError("'{name}' is running already. Wait for it, or stop it first.", name=group.name)
     with locks.hold_lock_file(group.folder / "lock", busy, timeout=3):
         state = SweepState(group)
-        run_worker.execute_when_ready(state, lambda: _run_tune(groups.load_group(group.id), state))
+        run_queue.execute_when_ready(state, lambda: _run_tune(groups.load_group(group.id), state))
 
 
 def _run_tune(group: Group, state: SweepState) -> None:
@@ -105,7 +105,7 @@ def _run_tune(group: Group, state: SweepState) -> None:
         _stop_active_runs(group)
         shutil.rmtree(scratch, ignore_errors=True)
     if state.stop_wanted:
-        raise run_worker.Stopped
+        raise run_queue.Stopped
     _raise_if_all_failed(groups.load_group(group.id), problems)
 
 
@@ -116,11 +116,11 @@ def _exit_if_unresponsive(state: SweepState, connected: threading.Event) -> None
         now = time.monotonic()
         stop_requested_at = stop_requested_at or (now if state.stop_wanted else 0.0)
         if stop_requested_at and now - stop_requested_at > _STOP_TIMEOUT:
-            run_worker.write_final_state(state, {"status": "stopped"})
+            run_queue.write_final_state(state, {"status": "stopped"})
             os._exit(0)
         if now > end:
             error = {"message": _RAY_NOT_READY, "params": {"seconds": int(_RAY_TIMEOUT)}}
-            run_worker.write_final_state(state, {"status": "failed", "error": error})
+            run_queue.write_final_state(state, {"status": "failed", "error": error})
             os._exit(1)
 
 

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..base import files, leftovers, processes
+from ..base import files, processes, stale_files
 from ..base.errors import ClusterError
 
 LOCAL = "local"
@@ -212,7 +212,7 @@ def _temporary_folder() -> Path | None:
     for base in (tempfile.gettempdir(), "/tmp"):
         if len(base) <= 30 and os.access(base, os.W_OK):
             folder = Path(tempfile.mkdtemp(prefix="catdog-", dir=base))
-            # The name has no room for it: see `leftovers`.
-            (folder / leftovers.MAKER_FILE).write_text(f"-{processes.maker_tag()}-00000000")
+            # The name has no room for it: see `stale_files`.
+            (folder / stale_files.MAKER_FILE).write_text(f"-{processes.maker_tag()}-00000000")
             return folder
     return None

@@ -16,7 +16,7 @@ from catdog_core.base.field_specs import describe_fields, parse_settings
 from catdog_core.config import PRESETS, Augmentation
 from catdog_core.data.datasets import Dataset
 
-from .. import format_text, forms, trash_view, uploads, visitors
+from .. import format_text, forms, permissions, trash_view, uploads
 from ..i18n import N_, escape, say, t
 
 KEY = "augment"
@@ -242,7 +242,7 @@ def _save_controls(now: Augmentation) -> None:
             max_chars=presets.MAX_NAME,
             placeholder=t("for example: indoor photos"),
         )
-        visitors.action_button(
+        permissions.action_button(
             t("Replace") if _preset_name() and presets.find_preset(_preset_name()) else t("Save"),
             "augment_preset_save",
             "keep presets",
@@ -283,7 +283,7 @@ def _saved_presets(fill: FillControls) -> None:
             on_click=fill,
             args=(presets_by_id[chosen].settings,),
         )
-        visitors.action_button(
+        permissions.action_button(
             t("Delete"),
             "augment_preset_delete",
             "keep presets",

@@ -17,7 +17,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from catdog_core.analysis import sweep_table
-from catdog_core.analysis.contrast import LearningCurvePoint
+from catdog_core.analysis.group_comparison import LearningCurvePoint
 from catdog_core.analysis.sweep_table import Column, SweepTable
 from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import NEUTRAL, ON_DARK, ON_LIGHT, TRAIN, VALIDATION
@@ -86,7 +86,8 @@ def data_size_figure(
     """Validation accuracy against the number of training photos, with 95 % intervals.
 
     Args:
-        points: those of `contrast.learning_curve_points`; runs that are not done have open marks.
+        points: those of `group_comparison.learning_curve_points`; runs that are not done have open
+            marks.
         names: the lines' names, in their order.
         classes: of the dataset.
     """

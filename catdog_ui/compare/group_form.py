@@ -20,7 +20,7 @@ from catdog_core.tuning.grid import Asha
 from catdog_core.tuning.groups import Cluster
 from catdog_core.tuning.plans import Budget, GroupPlan
 
-from .. import format_text, forms, state, visitors
+from .. import format_text, forms, permissions, state
 from ..i18n import N_, t
 from ..learn.glossary_view import show_terms
 from . import grid_form
@@ -367,7 +367,7 @@ def _start_button(plan: GroupPlan, cluster: Cluster | None) -> None:
             type="primary",
             icon=":material/science:",
             key=f"{KEY}_start",
-            **visitors.permission_kwargs("train"),
+            **permissions.permission_kwargs("train"),
         ):
             key = groups.create_group(plan, name, cluster)
             if cluster:

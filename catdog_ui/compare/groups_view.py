@@ -8,14 +8,14 @@ from typing import Any
 import streamlit as st
 
 from catdog_core import runs
-from catdog_core.analysis import contrast, histories, sweep_table
+from catdog_core.analysis import group_comparison, histories, sweep_table
 from catdog_core.base.palette import TRAIN, VALIDATION
 from catdog_core.runs import Run
 from catdog_core.tuning import groups, plans, ray_session
 from catdog_core.tuning.grid import Grid, Range, searchable_fields
 from catdog_core.tuning.groups import Group, TrialStatus
 
-from .. import captions, charts, format_text, trash_view, visitors
+from .. import captions, charts, format_text, permissions, trash_view
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
 from ..startup import guard
@@ -97,7 +97,7 @@ def _group_panel(key: str, drawn_as: str) -> None:
 def _group_header(group: Group) -> None:
     """Name, status and buttons of a group, and how far it is."""
     word, color, icon = format_text.STATUS_BADGES[group.status]
-    permission = visitors.permission_kwargs("manage run", group.runs[0].owner)
+    permission = permissions.permission_kwargs("manage run", group.runs[0].owner)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escape(group.name), anchor=False, width="content")
         st.badge(t(word), color=color, icon=icon)  # type: ignore[arg-type]
@@ -258,7 +258,7 @@ def _table_columns(group: Group) -> dict[str, dict[str, Any]]:
 def _paired_results(group: Group) -> None:
     pair = list(zip(group.runs, (t("Plain"), t("Augmented")), strict=False))
     judged = [histories.diagnose_run(run) for run, _ in pair]
-    for message in contrast.compare_pair(*group.runs[:2]):
+    for message in group_comparison.compare_pair(*group.runs[:2]):
         st.markdown(t(message.message, **message.params))
     for (_, title), verdict in zip(pair, judged, strict=True):
         with st.container(horizontal=True, vertical_alignment="top", gap="small"):
@@ -300,7 +300,7 @@ def _learning_curve(run: Run) -> charts.LearningCurve:
 
 
 def _small_data_results(group: Group) -> None:
-    points = contrast.learning_curve_points(group.runs)
+    points = group_comparison.learning_curve_points(group.runs)
     if not points:
         st.info(t("The curve begins with the first whole epoch of the first run."))
         return
@@ -320,9 +320,10 @@ def _small_data_results(group: Group) -> None:
     )
     show_terms("dataset", "augmentation", "confidence-interval", "transfer")
     sentences = [
-        t(message.message, **message.params) for message in contrast.describe_learning_curve(points)
+        t(message.message, **message.params)
+        for message in group_comparison.describe_learning_curve(points)
     ]
-    for base, other, message in contrast.compare_lines(points):
+    for base, other, message in group_comparison.compare_lines(points):
         words = {"base": names[base.line], "other": names[other.line]}
         sentences.append(t(message.message, **{**message.params, **words}))
     if sentences:
@@ -343,7 +344,9 @@ def _remove_button(group: Group) -> None:
         icon=":material/delete:",
         type="tertiary",
         key="group_delete",
-        **visitors.permission_kwargs("manage run", group.runs[0].owner, disabled=group.is_active),
+        **permissions.permission_kwargs(
+            "manage run", group.runs[0].owner, disabled=group.is_active
+        ),
     ):
         st.dialog(t("Delete this experiment?"))(_confirm_remove)(group)
 

@@ -10,7 +10,7 @@ from catdog_core.base import access, files
 from catdog_core.base.errors import CatDogError
 from catdog_core.base.files import truncate_for_display
 
-from .. import uploads, visitors
+from .. import permissions, uploads
 from ..i18n import escape, say, t
 from ..startup import guard
 
@@ -40,7 +40,7 @@ def _import_form() -> None:
             type=["csv", "json", "pkl", "pickle", "joblib"],  # a pickle is told what to do instead
             max_upload_size=uploads.register_upload_limit(5),
             key=_KEY,
-            **visitors.permission_kwargs("train"),
+            **permissions.permission_kwargs("train"),
         )
         name = st.text_input(t("Name"), max_chars=80, key="history_name")
         left, right = st.columns(2)
@@ -61,7 +61,7 @@ def _import_form() -> None:
                 key="history_classes",
             )
         if not st.form_submit_button(
-            t("Bring it in"), icon=":material/input:", **visitors.permission_kwargs("train")
+            t("Bring it in"), icon=":material/input:", **permissions.permission_kwargs("train")
         ):
             return
     if file is None:

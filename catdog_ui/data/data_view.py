@@ -18,11 +18,19 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.data.preview import LAYOUT_MESSAGES
 from catdog_core.imaging import decode
 
-from .. import trash_view, visitors, widgets
+from .. import permissions, trash_view, widgets
 from ..i18n import N_, escape, t
 from ..learn.glossary_view import show_terms
 from ..startup import guard
-from . import batch_view, edit_actions, health_view, race_view, shards_view, sources, split_view
+from . import (
+    audit_view,
+    batch_view,
+    edit_actions,
+    loading_benchmark_view,
+    shards_view,
+    sources,
+    split_view,
+)
 from .source_widgets import SPLITS
 
 _SOURCE_NAMES = {
@@ -80,7 +88,9 @@ def show_damaged_records() -> None:
         with st.container(border=True):
             with guard():
                 raise error
-            if visitors.action_button(t("Delete this record…"), f"damaged_{name}", "change data"):
+            if permissions.action_button(
+                t("Delete this record…"), f"damaged_{name}", "change data"
+            ):
                 st.dialog(t("Delete this record?"))(_confirm_record_removal)(name)
 
 
@@ -183,7 +193,7 @@ def _show_source(dataset: Dataset) -> None:
     if dataset.source == "download":
         lines += [t(cats_vs_dogs.ORIGIN), t(cats_vs_dogs.TERMS)]
     st.caption("  \n".join(lines))
-    if visitors.action_button(
+    if permissions.action_button(
         t("Remove…"), "dataset_remove", "change data", icon="delete", type="tertiary"
     ):
         st.dialog(t("Remove this dataset?"))(_confirm_dataset_removal)(dataset)
@@ -222,7 +232,7 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
     "health": (
         N_("Health"),
         ":material/health_and_safety:",
-        (edit_actions.show_last_edit, health_view.show_health, edit_actions.show_edits),
+        (edit_actions.show_last_edit, audit_view.show_health, edit_actions.show_edits),
     ),
     "split": (
         N_("Split & labels"),
@@ -238,7 +248,7 @@ PARTS: dict[str, tuple[str, str, tuple[Callable[[Dataset], None], ...]]] = {
     "race": (
         N_("Loading race"),
         ":material/sports_score:",
-        (race_view.show_race, _show_race_terms),
+        (loading_benchmark_view.show_race, _show_race_terms),
     ),
 }
 """By their name in the address: name, icon, and what they draw."""

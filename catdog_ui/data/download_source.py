@@ -9,7 +9,7 @@ from catdog_core.base.errors import CatDogError
 from catdog_core.base.jobs import Job
 from catdog_core.data import allowed_roots, cats_vs_dogs, datasets, imports, tfds
 
-from .. import job_fragment, visitors
+from .. import job_fragment, permissions
 from ..i18n import N_, escape, say, t
 from ..startup import guard
 from .source_widgets import choose_dataset, demo_button, show_heading
@@ -48,7 +48,7 @@ def class_button(key: str, kind: str = "secondary") -> None:
         type=kind,  # type: ignore[arg-type]
         icon=":material/download:",
         key=key,
-        **visitors.permission_kwargs("run a job", disabled=running),
+        **permissions.permission_kwargs("run a job", disabled=running),
         on_click=_fetch_class,
     )
 
@@ -77,7 +77,7 @@ def tfds_card(_kind: str) -> None:
         submitted = st.form_submit_button(
             t("Look it up"),
             icon=":material/search:",
-            **visitors.permission_kwargs(
+            **permissions.permission_kwargs(
                 "run a job", disabled=job_fragment.is_running(TFDS_LOOKUP)
             ),
         )
@@ -109,7 +109,7 @@ def url_card(_kind: str) -> None:
         submitted = st.form_submit_button(
             t("Import it"),
             icon=":material/download:",
-            **visitors.permission_kwargs("run a job", disabled=job_fragment.is_running(URL)),
+            **permissions.permission_kwargs("run a job", disabled=job_fragment.is_running(URL)),
         )
     if submitted and address.strip():
         with guard():
@@ -139,7 +139,7 @@ def _show_tfds_offer(info: tfds.TfdsInfo) -> None:
         type="primary",
         icon=":material/download:",
         key="tfds_fetch",
-        **visitors.permission_kwargs("run a job", disabled=job_fragment.is_running(TFDS)),
+        **permissions.permission_kwargs("run a job", disabled=job_fragment.is_running(TFDS)),
         on_click=_start_job,
         args=(TFDS, lambda job: tfds.import_tfds_dataset(info.name, job.tell)),
     )
@@ -186,7 +186,7 @@ def _show_progress(job: Job) -> None:
                 type="tertiary",
                 icon=":material/stop:",
                 key=f"job_stop_{job.key}",
-                **visitors.permission_kwargs(job.action, disabled=job.stopped()),
+                **permissions.permission_kwargs(job.action, disabled=job.stopped()),
                 on_click=job.stop,
             )
 
@@ -203,7 +203,7 @@ def _show_ended(job: Job) -> None:
                 t("Try again"),
                 icon=":material/refresh:",
                 key="job_again",
-                **visitors.permission_kwargs("run a job"),
+                **permissions.permission_kwargs("run a job"),
                 on_click=_fetch_class,
             )
         if not any(dataset.id == datasets.DEMO_ID for dataset in datasets.list_datasets()):

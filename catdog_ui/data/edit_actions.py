@@ -19,7 +19,7 @@ from catdog_core.data.edits import SPLITS as SPLIT_NAMES
 from catdog_core.data.edits import DatasetEdit
 from catdog_core.imaging import decode
 
-from .. import gallery, visitors
+from .. import gallery, permissions
 from ..format_text import format_timestamp
 from ..i18n import N_, escape, say, t
 from .source_widgets import SPLITS
@@ -104,12 +104,14 @@ def edit_button(
     label: str, key: str, dataset: Dataset, choices: Sequence[PhotoEdit], icon: str = ""
 ) -> None:
     """Draw the button that decides about photos."""
-    visitors.action_button(label, key, "change data", apply_edits, dataset.id, choices, icon=icon)
+    permissions.action_button(
+        label, key, "change data", apply_edits, dataset.id, choices, icon=icon
+    )
 
 
 def undo_button(dataset: Dataset, key: str) -> None:
     """The button that takes the last decision back."""
-    visitors.action_button(t("Undo"), key, "change data", _undo_edit, dataset.id, icon="undo")
+    permissions.action_button(t("Undo"), key, "change data", _undo_edit, dataset.id, icon="undo")
 
 
 def _undo_edit(dataset_id: str) -> None:
@@ -221,7 +223,7 @@ def _show_photo_buttons(
             t("More"),
             _list_other_choices(dataset, item),
             key=f"more_{key}",
-            **visitors.permission_kwargs("change data"),
+            **permissions.permission_kwargs("change data"),
             type="tertiary",
             format_func=_format_choice,
             on_click=_on_choice_picked,

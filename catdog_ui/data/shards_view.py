@@ -12,7 +12,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.data.datasets import Dataset
 from catdog_core.storage import shard_cache
 
-from .. import gallery, job_fragment, loaders, visitors
+from .. import gallery, job_fragment, loaders, permissions
 from ..i18n import escape, say, t
 from ..startup import guard
 
@@ -108,7 +108,7 @@ def _show_packing(dataset: Dataset, size: int, job: Job | None) -> None:
             t("Verify, and mend what is damaged") if is_packed else t("Make the TFRecord"),
             icon=":material/inventory_2:",
             key="shards_pack",
-            **visitors.permission_kwargs("run a job", disabled=running),
+            **permissions.permission_kwargs("run a job", disabled=running),
             on_click=_start_packing,
             args=(dataset, size),
         )
@@ -118,7 +118,7 @@ def _show_packing(dataset: Dataset, size: int, job: Job | None) -> None:
                 icon=":material/stop:",
                 key="shards_stop",
                 on_click=job.stop,
-                **visitors.permission_kwargs(job.action),
+                **permissions.permission_kwargs(job.action),
             )
     if job is None:
         if is_packed:
@@ -194,7 +194,7 @@ def _show_cache() -> None:
             t("Clear"),
             icon=":material/delete_sweep:",
             key="shards_clear",
-            **visitors.permission_kwargs("empty"),
+            **permissions.permission_kwargs("empty"),
         ):
             freed = shard_cache.clear_cache(half_fetched=also)
             st.toast(t("{n:.1f} MB set free.", n=freed / 1e6))

@@ -10,7 +10,7 @@ from catdog_core.data import datasets
 from catdog_core.data.datasets import Dataset
 from catdog_core.data.preview import Preview
 
-from .. import visitors
+from .. import permissions
 from ..i18n import N_, escape, t
 from ..startup import guard
 
@@ -32,7 +32,7 @@ def choose_dataset(dataset: Dataset) -> None:
 
 def demo_button(key: str, kind: str = "primary") -> None:
     """A button that draws the demo set and makes it the chosen dataset."""
-    if visitors.action_button(
+    if permissions.action_button(
         t("Make the demo dataset"), key, "change data", icon="brush", type=kind
     ):
         with guard():

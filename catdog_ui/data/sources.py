@@ -16,7 +16,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.data.preview import Preview
 from catdog_core.imaging.decode import EXTENSIONS
 
-from .. import uploads, visitors
+from .. import permissions, uploads
 from ..i18n import N_, escape, t
 from ..startup import guard
 from . import download_source
@@ -75,7 +75,9 @@ def _folder_card(_kind: str) -> None:
             width=560,
         )
         submitted = st.form_submit_button(
-            t("Look inside"), icon=":material/search:", **visitors.permission_kwargs("change data")
+            t("Look inside"),
+            icon=":material/search:",
+            **permissions.permission_kwargs("change data"),
         )
     if submitted:
         st.session_state.pop(_INSPECTED_FOLDER, None)
@@ -93,7 +95,7 @@ def _folder_card(_kind: str) -> None:
     if looked is None:
         return
     show_preview(looked[1])
-    if visitors.action_button(
+    if permissions.action_button(
         t("Add this folder"), "source_open", "change data", icon="add", type="primary"
     ):
         with guard():
@@ -120,13 +122,13 @@ def archive_card(_kind: str) -> None:
         max_upload_size=uploads.register_upload_limit(),
         key="source_zip",
         label_visibility="collapsed",
-        **visitors.permission_kwargs("change data"),
+        **permissions.permission_kwargs("change data"),
     )
     if file is None:
         return
     with guard():
         show_preview(_inspect_archive(file))
-        if visitors.action_button(
+        if permissions.action_button(
             t("Import these photos"), "source_import", "change data", icon="add", type="primary"
         ):
             with progress_bar(t("Unpacking…")) as tell:
@@ -190,7 +192,7 @@ def _show_upload_round() -> None:
             limits.current_limits().photo_bytes // 1_000_000
         ),
         key=f"pile_files_{n}",
-        **visitors.permission_kwargs("change data"),
+        **permissions.permission_kwargs("change data"),
     )
     shot = None
     if st.toggle(t("Use the camera"), key="pile_camera"):
@@ -199,7 +201,7 @@ def _show_upload_round() -> None:
         )
         uploads.register_upload_limit()
         shot = st.camera_input(t("A photo of this class"), key=f"pile_shot_{n}", width=420)
-    visitors.action_button(
+    permissions.action_button(
         t("Add to this class"),
         "pile_add",
         "change data",
@@ -230,7 +232,7 @@ def _show_pile_form(pile: dict[str, list[tuple[str, bytes]]]) -> None:
         t("Name of the dataset"), key="pile_title", value=t("My photos"), max_chars=60, width=360
     )
     show_preview(imports.preview_photos(pile, title))
-    if visitors.action_button(
+    if permissions.action_button(
         t("Make the dataset"), "pile_make", "change data", icon="add", type="primary"
     ):
         with progress_bar(t("Writing…")) as tell:

@@ -19,7 +19,7 @@ from catdog_core.imaging import decode
 from catdog_core.imaging.decode import Photo
 from catdog_core.models import architecture
 
-from .. import gallery, visitors, widgets
+from .. import gallery, permissions, widgets
 from ..i18n import N_, escape, t
 from ..startup import guard
 from . import batch_view, edit_actions
@@ -126,7 +126,7 @@ def _show_split_form(dataset: Dataset) -> None:
             t("Divide anew"),
             icon=":material/call_split:",
             key="split_divide",
-            **visitors.permission_kwargs("change data"),
+            **permissions.permission_kwargs("change data"),
         )
         st.caption(t("Files stay where they are. Runs go on with the photos they began with."))
     if pressed:
@@ -211,7 +211,7 @@ def _show_reorder(dataset: Dataset) -> None:
     names = dataset.classes
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(names) == 2:
-            visitors.action_button(
+            permissions.action_button(
                 t("Swap the two"),
                 "labels_swap",
                 "change data",
@@ -223,7 +223,7 @@ def _show_reorder(dataset: Dataset) -> None:
         else:
             _show_number_form(dataset)
         if names != tuple(sorted(names)):
-            visitors.action_button(
+            permissions.action_button(
                 t("Sort by name"),
                 "labels_sort",
                 "change data",
@@ -248,7 +248,7 @@ def _show_number_form(dataset: Dataset) -> None:
     target = st.selectbox(t("gets the number"), numbers, key="labels_number", width=140)
     moved = [name for name in names if name != names[label]]
     moved.insert(target, names[label])
-    visitors.action_button(
+    permissions.action_button(
         t("Set"),
         "labels_set",
         "change data",

@@ -13,7 +13,7 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.palette import class_color
 from catdog_core.data.datasets import PhotoEdit
 
-from .. import visitors
+from .. import permissions
 from ..data import edit_actions
 from ..i18n import escape, t
 from . import evaluate_charts
@@ -78,7 +78,7 @@ def _bulk_actions(
             t("Decide about {n:,}", n=len(chosen_rows)),
             ["", *table.classes],
             key=f"{key}_several",
-            **visitors.permission_kwargs("change data"),
+            **permissions.permission_kwargs("change data"),
             type="primary",
             format_func=_bulk_label,
             on_click=_apply_bulk_edit,
@@ -134,7 +134,7 @@ def _photo_card(
                     *(PhotoEdit(file, "relabel", name) for name in others),
                 ],
                 key=widget,
-                **visitors.permission_kwargs("change data"),
+                **permissions.permission_kwargs("change data"),
                 format_func=_edit_label,
                 on_click=_apply_edit,
                 args=(widget, subject.dataset.id),

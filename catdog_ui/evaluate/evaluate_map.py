@@ -19,7 +19,7 @@ from catdog_core.base.files import truncate_for_display
 from catdog_core.base.jobs import Job
 from catdog_core.base.palette import CLASS_COLORS, NEUTRAL, ON_DARK, ON_LIGHT, class_color
 
-from .. import charts, gallery, job_fragment, loaders, visitors, widgets
+from .. import charts, gallery, job_fragment, loaders, permissions, widgets
 from ..i18n import N_, t
 from ..learn.glossary_view import show_terms
 from . import evaluate_cards
@@ -129,7 +129,7 @@ def _embedding_panel(subject: EvaluationSubject, job: Job | None) -> None:
         job_fragment.progress_row(job, text, f"stop_look_{_KEY}")
         return
     job_fragment.show_job_error(job)
-    visitors.action_button(
+    permissions.action_button(
         t("Draw the map"),
         f"{_KEY}_look",
         "run a job",
@@ -166,7 +166,7 @@ def _layout_panel(
             job_fragment.stop_button(job, f"stop_{_KEY}_{method}")
         return
     job_fragment.show_job_error(job)
-    visitors.action_button(
+    permissions.action_button(
         t("Lay the photos out by {name}", name=name),
         f"{_KEY}_{method}",
         "run a job",

@@ -26,9 +26,9 @@ from .. import (
     job_fragment,
     loaders,
     model_upload,
+    permissions,
     state,
     trash_view,
-    visitors,
     widgets,
 )
 from ..data.source_widgets import SPLITS
@@ -254,7 +254,7 @@ def _pass_panel(subject: EvaluationSubject, problem: str, job: Job | None) -> No
     job_fragment.show_job_error(job)
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         n = len(subject.dataset.items(subject.split))
-        visitors.action_button(
+        permissions.action_button(
             t("Ask it about the {n:,} photos", n=n),
             f"start_{subject.key}",
             "run a job",
@@ -303,7 +303,7 @@ def import_model() -> None:
                 )
             )
             return
-        visitors.action_button(
+        permissions.action_button(
             t("Evaluate this model"),
             "evaluate_guest_keep",
             "run a job",
@@ -326,7 +326,7 @@ def imported_model_actions(imported: ImportedModel) -> None:
             ),
             width="stretch",
         )
-        visitors.action_button(
+        permissions.action_button(
             t("Delete this model"),
             "evaluate_guest_delete",
             "manage run",

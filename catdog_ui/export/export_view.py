@@ -18,7 +18,7 @@ from catdog_core.export.bundle_import import ImportedBundle
 from catdog_core.export.export_cache import ExportCache
 from catdog_core.runs import Run, model_registry
 
-from .. import format_text, gallery, job_fragment, loaders, state, uploads, visitors, widgets
+from .. import format_text, gallery, job_fragment, loaders, permissions, state, uploads, widgets
 from ..i18n import N_, escape, language, say, t
 from ..startup import guarded_fragment
 
@@ -183,7 +183,7 @@ def _make_button(shelf: ExportCache, exporter: Exporter, key: str) -> None:
             job_fragment.stop_button(job, f"stop_{key}")
         return
     job_fragment.show_job_error(job)
-    visitors.action_button(
+    permissions.action_button(
         t("Make"),
         f"make_{key}",
         "run a job",
@@ -302,12 +302,12 @@ def render_bundle_import() -> None:
         type="zip",
         max_upload_size=uploads.register_upload_limit(),
         key="export_bundle",
-        **visitors.permission_kwargs("train"),
+        **permissions.permission_kwargs("train"),
     )
     if file is None:
         st.session_state.pop(_IMPORTED, None)
         return
-    if st.session_state.get(_IMPORTED, ("", None))[0] != file.file_id and visitors.action_button(
+    if st.session_state.get(_IMPORTED, ("", None))[0] != file.file_id and permissions.action_button(
         t("Bring it in"), "export_bring", "train", icon="input", type="primary"
     ):
         try:

@@ -12,7 +12,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.models import backbones
 from catdog_core.runs import Run
 
-from .. import format_text, state, trash_view, visitors, widgets
+from .. import format_text, permissions, state, trash_view, widgets
 from ..i18n import N_, escape, say, t
 from ..startup import guard
 
@@ -61,7 +61,7 @@ def show_run_actions(available_runs: Sequence[Run]) -> None:
         ):
             st.session_state["train_clone"] = st.session_state["train_parent"] = run.id
             st.switch_page("pages/3_Train.py", query_params=_clone_query(run))
-        if visitors.action_button(
+        if permissions.action_button(
             t("Delete…"),
             "delete",
             "manage run",
@@ -88,7 +88,7 @@ def _show_name_form(run: Run) -> None:
         if st.form_submit_button(
             t("Save name and note"),
             icon=":material/save:",
-            **visitors.permission_kwargs("manage run", run.owner),
+            **permissions.permission_kwargs("manage run", run.owner),
         ):
             runs.rename_run(run.folder, name)
             runs.set_note(run.folder, note)
@@ -131,7 +131,7 @@ def quick_train_button(dataset: Dataset | None, key: str, kind: str = "secondary
         key: of the widget.
         kind: "primary" or "secondary".
     """
-    clicked = visitors.action_button(
+    clicked = permissions.action_button(
         t("Train it now"), key, "train", icon="play_arrow", disabled=dataset is None, type=kind
     )
     if clicked and dataset is not None:

@@ -18,7 +18,7 @@ from catdog_core.models import architecture, backbones
 from catdog_core.runs import Run
 from catdog_core.training import time_estimate
 
-from .. import format_text, forms, state, visitors, widgets
+from .. import format_text, forms, permissions, state, widgets
 from ..i18n import N_, escape, say, t
 from . import train_plan
 
@@ -283,7 +283,7 @@ def _show_start_button(
             placeholder=t("for example: notes, with augmentation"),
             persist_state="session",
         )
-        if visitors.action_button(
+        if permissions.action_button(
             t("Start training"), "train_start", "train", icon="play_arrow", type="primary"
         ):
             folder = runs.create_run(dataset, training, augmentation, name=name, parent=parent)

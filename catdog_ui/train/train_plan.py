@@ -20,7 +20,7 @@ from catdog_core.data.datasets import Dataset
 from catdog_core.models import architecture, backbones
 from catdog_core.training import lr_finder, speed_probe, time_estimate
 
-from .. import captions, format_text, job_fragment, visitors, widgets
+from .. import captions, format_text, job_fragment, permissions, widgets
 from ..i18n import N_, escape, say, t
 from ..learn.glossary_view import show_terms
 
@@ -281,7 +281,7 @@ def _show_timing(probe_settings: ProbeSettings, job: Job | None) -> None:
         _show_probe_progress(job)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        visitors.action_button(
+        permissions.action_button(
             t("How long will it take?"),
             "train_time",
             "run a job",
@@ -316,7 +316,7 @@ def _show_finder(
             assert job is not None
             job_fragment.stop_button(job, "train_rate_stop")
         else:
-            visitors.action_button(
+            permissions.action_button(
                 t("Find a learning rate"),
                 "train_rate_find",
                 "run a job",

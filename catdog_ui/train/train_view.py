@@ -16,7 +16,7 @@ from catdog_core.models import backbones
 from catdog_core.runs import Run
 from catdog_core.training import tensorboard_export, time_estimate
 
-from .. import captions, charts, format_text, gallery, loaders, visitors, widgets
+from .. import captions, charts, format_text, gallery, loaders, permissions, widgets
 from ..i18n import N_, escape, say, t
 from ..learn.glossary_view import show_terms
 from ..startup import guard, guarded_fragment
@@ -73,7 +73,7 @@ def _show_header(run: Run) -> None:
         # One that hangs may be asked again: who asked it first may be gone, and no one waits.
         if run.is_active and run.status != "stalled" and (run.folder / "stop").exists():
             st.button(t("Stopping…"), disabled=True, key="stopping")
-        elif run.is_active and visitors.action_button(
+        elif run.is_active and permissions.action_button(
             t("Stop"), "stop_run", "manage run", icon="stop", owner=run.owner
         ):
             runs.stop_run(run.folder)
@@ -102,7 +102,7 @@ def _show_header(run: Run) -> None:
 def _show_resume_button(run: Run) -> None:
     started = bool(run.state or run.epochs)
     label = t("Resume") if started else t("Start")
-    if visitors.action_button(
+    if permissions.action_button(
         label, "resume_run", "manage run", icon="play_arrow", owner=run.owner, type="primary"
     ):
         runs.start_run(run.folder, follow=bool(run.group))
@@ -416,7 +416,7 @@ def _show_tensorboard(run: Run) -> None:
         st.caption(
             t("Writes this run's curves and settings as event files. The command shows them.")
         )
-        clicked = visitors.action_button(
+        clicked = permissions.action_button(
             t("Write event files"), "tensorboard_write", "run a job", icon="save"
         )
         if clicked:

@@ -15,7 +15,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from catdog_core import runs
-from catdog_core.runs import run_worker
+from catdog_core.runs import run_queue
 from catdog_core.training import execution
 
 
@@ -24,7 +24,7 @@ def train(run: runs.Run, state: Any) -> None:
     state.update(phase="train", epoch=0, batch=1, steps=10)
     while not state.stop_wanted:
         time.sleep(0.02)
-    raise run_worker.Stopped
+    raise run_queue.Stopped
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ def listed_runs() -> list[dict[str, str]]:
 def without_a_command(lab: Lab) -> dict[str, Any]:
     """What only the program's modules tell: this import is what a rebuild has to change here."""
     from catdog_core import runs
-    from catdog_core.analysis import contrast, sweep_table
+    from catdog_core.analysis import group_comparison, sweep_table
     from catdog_core.augmentation import presets
     from catdog_core.data import datasets
     from catdog_core.runs import model_registry
@@ -215,7 +215,7 @@ def without_a_command(lab: Lab) -> dict[str, Any]:
         "guests": [
             [g.name, list(g.classes), g.scale] for g in model_registry.list_imported_models()
         ],
-        "twin": [[s.id, s.params] for s in contrast.compare_pair(*found["Twin"].runs[:2])],
+        "twin": [[s.id, s.params] for s in group_comparison.compare_pair(*found["Twin"].runs[:2])],
         "rates": {
             "columns": [[column.name, list(column.values)] for column in rates.columns],
             "results": list(rates.results),

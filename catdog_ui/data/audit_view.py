@@ -17,7 +17,7 @@ from catdog_core.data.datasets import Dataset, Item, PhotoEdit
 from catdog_core.data.edits import SPLITS as SPLIT_NAMES
 from catdog_core.imaging import decode
 
-from .. import visitors
+from .. import permissions
 from ..i18n import N_, escape, say, t
 from . import edit_actions
 from .edit_actions import apply_edits, lazy_expander
@@ -339,7 +339,9 @@ def _keep_one_label(finding: Finding, splits: set[str]) -> str:
 def _show_choices_button(
     text: str, name: str, dataset: Dataset, make: MakeChoices, kind: ButtonKind = "secondary"
 ) -> None:
-    visitors.action_button(text, name, "change data", _apply_choices, dataset.id, make, type=kind)
+    permissions.action_button(
+        text, name, "change data", _apply_choices, dataset.id, make, type=kind
+    )
 
 
 def _apply_choices(dataset_id: str, make: MakeChoices) -> None:

@@ -14,7 +14,7 @@ from catdog_core.base.jobs import Job
 from catdog_core.base.palette import NEUTRAL, VALIDATION
 from catdog_core.data.datasets import Dataset
 
-from .. import job_fragment, loaders, visitors
+from .. import job_fragment, loaders, permissions
 from ..i18n import N_, escape, say, t
 from ..startup import guard
 
@@ -66,7 +66,7 @@ def _show_race_panel(dataset: Dataset, job: Job | None) -> None:
     status = job.status if job is not None else ""
     running = status == "running"
     with st.container(horizontal=True, vertical_alignment="center"):
-        visitors.action_button(
+        permissions.action_button(
             t("Race again") if status == "done" else t("Start the race"),
             "race_start",
             "run a job",

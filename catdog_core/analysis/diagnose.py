@@ -161,7 +161,6 @@ STOP_EARLY = N_(
     "Stop early: {patience} epochs without a better one are enough. This saves time; the model of"
     " the best epoch is kept either way."
 )
-SMALLER_NETWORK = N_("Take a smaller network, or more dropout: less room to learn by heart.")
 LARGER_NETWORK = N_("Take a network that can hold more: compact or transfer, or one block more.")
 MORE_EPOCHS = N_("Train longer, for example {n} epochs: it had not levelled off.")
 SLOW_START = N_("Train longer: some trainings take ten or twenty epochs to get going.")

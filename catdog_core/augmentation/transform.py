@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import exp, log, sqrt
-from typing import Any
 
 import numpy as np
 
@@ -46,10 +45,6 @@ class Transform:
     noise_seed: int = 0
     erased: tuple[int, int, int, int] | None = None
     paint: tuple[int, int, int] = (0, 0, 0)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The drawn values by name."""
-        return asdict(self)
 
 
 def sample_transform(

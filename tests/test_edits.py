@@ -1,4 +1,4 @@
-"""Choices about photos and the order of classes: remembered, undone, obeyed, no file touched."""
+"""Edits of photos and of the order of classes: remembered, undone, obeyed, no file touched."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Division: by class, seed and likeness; subsets that lie within each other."""
+"""Splits: by class, seed and likeness; subsets that lie within each other."""
 
 from collections import Counter
 from itertools import pairwise

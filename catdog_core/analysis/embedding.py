@@ -118,7 +118,7 @@ def build_embedding(
 
 
 def layout_embedding(embedding: Embedding, method: LayoutMethod, seed: int = 0) -> Numbers:
-    """(N, 2) places of photos, worked out here; see `layouts.place`."""
+    """(N, 2) places of photos, worked out here; see `projections.compute_layout`."""
     return projections.compute_layout(embedding.parts, method, seed)
 
 

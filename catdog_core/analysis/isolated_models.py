@@ -87,7 +87,7 @@ class Isolated:
         """One answer of the model.
 
         Args:
-            what: a name of `model_child.ANSWERS`.
+            what: a key of `model_sandbox_process.REQUEST_HANDLERS`.
             arguments: arrays, and plain values.
 
         Raises:

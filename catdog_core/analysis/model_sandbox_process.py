@@ -1,4 +1,4 @@
-"""The process behind `model_sandbox` and `isolated`: opens one model from elsewhere under limits.
+"""Open one model from outside under limits: `model_sandbox` and `isolated_models` run this.
 
 It reads lines of JSON on stdin, each followed by the bytes of the arrays it names, and answers on
 stdout in the same form. The first line, {"path", "name", "limits", "check"}, names the model. With

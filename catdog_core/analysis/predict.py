@@ -112,7 +112,7 @@ class Predictor:
 class Prediction:
     """What a model says of one photo; `error` instead when the photo could not be read.
 
-    `energy` is that of `certainty.energy`, None where the model does not tell its scores.
+    `energy` is that of `uncertainty.energy`, None where the model does not tell its scores.
     """
 
     file: str

@@ -3,10 +3,10 @@
 Meaning and units are those `ImageDataGenerator` documents. The matrix is the one of
 `keras.preprocessing.image.apply_affine_transform`: rotation, shift, shear and zoom about the
 centre, read as a map from a pixel of the result to the pixel it is taken from. Flips join the
-same matrix, so a photo is resampled once; OpenCV does it on uint8. `pixels` does the rest.
+same matrix, so a photo is resampled once; OpenCV does it on uint8. `color` does the rest.
 
-The preview draws with `make_variants`, the training with `augment_batch`; both call `draw` and
-`apply_transform`. What mixes photos with each other, and so changes labels, is `mix`.
+The preview draws with `make_variants`, the training with `augment_batch`; both call
+`sample_transform` and the same warp. What mixes photos with each other is in `mixing`.
 """
 
 from __future__ import annotations

@@ -102,8 +102,8 @@ from pathlib import Path
 import numpy as np
 
 from catdog_core.augmentation import augment
-from catdog_core.imaging import decode
 from catdog_core.config import Augmentation
+from catdog_core.imaging import decode
 
 {TWO_PHOTOS if s.mixes else ONE_PHOTO}
 settings = {format_call("Augmentation", arguments)}

@@ -51,7 +51,7 @@ def install_handlers() -> None:
     global _at_once, _stderr
     _at_once = 1
     with suppress(OSError):
-        _stderr = os.dup(2)  # the other one is turned elsewhere now and then, see `quiet`
+        _stderr = os.dup(2)  # stderr itself is silenced at times, see `library_output`
     for number in termination_signals():
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _handle_signal)

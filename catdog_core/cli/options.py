@@ -55,7 +55,7 @@ def with_flags(
     """Give a command one flag for each field of a settings model.
 
     The command receives the flags that were given, as they were typed, in its argument `flags`:
-    a dictionary by field name. `parse` checks them, with the same words as for a form or a file.
+    a dictionary by field name. `parse_settings` checks them, with the words of a form or a file.
 
     Args:
         model: `Training` or `Augmentation`.
@@ -179,7 +179,7 @@ def resolve_augmentation(name: str | None, model: str = "notes") -> Augmentation
 
 def _build_flag(control: FieldSpec) -> inspect.Parameter:
     dashed = control.name.replace("_", "-")
-    kind: Any = str  # numbers stay text here: `parse` says better what is wrong with one
+    kind: Any = str  # numbers stay text here: `parse_settings` says better what is wrong
     names = [f"--{dashed}"]
     metavar: str | None = "NUMBER"
     if control.kind == "bool":

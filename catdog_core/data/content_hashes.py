@@ -1,6 +1,6 @@
 """What photo files hold, as digests, remembered by size and time so that a second look is quick.
 
-workspace/datasets/<id>/contents.json    writer: `datasets`; a cache, safe to delete
+workspace/datasets/<id>/contents.json    writer: this module; a cache, safe to delete
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A dataset, and the record it is remembered by.
 
-workspace/datasets/<id>/dataset.json    writer: `datasets`
+workspace/datasets/<id>/dataset.json    writer: this module
 
 The record holds what the folders say, and beside it the history of what people decided. The
 dataset one gets is the first after the second.
@@ -105,7 +105,7 @@ class Dataset:
         """This dataset with `count` training photos only; validation and test stay as they are.
 
         A larger subset of the same seed holds a smaller one, so that experiments on 100, 250, 500
-        … photos (`division.SIZES`) differ in nothing but the photos that come on top. Nothing is
+        … photos (`splits.SUBSET_SIZES`) differ in nothing but the photos that come on top. Nothing is
         written: runs may use different sizes of one dataset at once.
 
         Raises:

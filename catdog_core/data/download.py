@@ -62,7 +62,7 @@ class _BrokenError(Exception):
 class Download:
     """One file to fetch; `run` does it.
 
-    `downloads_folder` is where it is kept, `limit` the most bytes accepted, `magic` what its
+    `folder` is where it is kept, `limit` the most bytes accepted, `magic` what its
     content begins with. `progress` is called with (bytes done, bytes in all, 0 where unknown),
     `stopped` is asked now and then whether to give up. `timeout`, `pause` and `patience` are
     seconds.
@@ -84,7 +84,7 @@ class Download:
         """Fetch the file, or what is missing of it.
 
         Returns:
-            Its path, `downloads_folder` / the last part of the URL. A whole file there is left as
+            Its path, `folder` / the last part of the URL. A whole file there is left as
             it is.
 
         Raises:

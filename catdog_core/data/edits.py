@@ -9,7 +9,7 @@ and with it what a run of last week was trained on. An event is one of
     {"at", "fingerprint", "order": [class, …]}
     {"at", "fingerprint", "undo": true}
 
-where `at` is the time, seconds since 1970, and `fingerprint_edits` that of the dataset afterwards.
+where `at` is the time, seconds since 1970, and `fingerprint` that of the dataset afterwards.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class PhotoEdit:
 
 @dataclass(frozen=True)
 class Division:
-    """A new split: `division.divide` with these values. `together` are groups of like photos."""
+    """A new split: `splits.stratified_split` with these values. `together` are groups of like photos."""
 
     seed: int
     validation_fraction: float
@@ -58,7 +58,7 @@ class Division:
 class DatasetEdit:
     """What was decided at once, and is undone at once: one of the last three.
 
-    `at` is the time, seconds since 1970, `fingerprint_edits` that of the dataset afterwards,
+    `at` is the time, seconds since 1970, `fingerprint` that of the dataset afterwards,
     `order` the class names in the order of their numbers.
     """
 

@@ -1,7 +1,7 @@
-"""Runs and models as files for elsewhere. Light; what writes them is imported when it is asked.
+"""Runs and models as files for elsewhere. What writes them is imported when it is asked for.
 
-As a module it is also the subprocess of `export_in_subprocess`: conversion leaves hundreds of
-megabytes and much chatter in its process, and native code that fails takes it down. None of that
+`export_in_subprocess` runs `catdog_core.export` as a process of its own: conversion leaves hundreds
+of megabytes and much chatter in its process, and native code that fails takes it down. None of that
 may happen to a server.
 """
 

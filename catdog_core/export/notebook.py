@@ -31,7 +31,7 @@ from .code_training import Prose
 class Cell:
     """A step of the code: its title and explanation, messages of the catalogue, and the Python.
 
-    In `code`, a line ``SHOW_LINE`` stands where a picture is to be shown.
+    In `code`, a line ``SHOW`` stands where a picture is to be shown; see `SHOW_LINE`.
     """
 
     title: str

@@ -42,6 +42,7 @@ def load_parity_photos(
         classes: the model's class names in label order.
         size: side of its photos in pixels, S.
         split: "train" or "validation".
+        count: how many photos, at most.
     """
     dataset = find_training_dataset(source, classes)
     if dataset is not None:

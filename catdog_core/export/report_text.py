@@ -48,7 +48,7 @@ class Mistake:
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
-    """All of it. Without a table, `describe_problem` says why: a message or an error."""
+    """All of it. Without a table, `problem` says why: a message or an error."""
 
     run: Run
     verdict: Verdict

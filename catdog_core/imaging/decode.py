@@ -69,7 +69,7 @@ def decode_photo(data: bytes, at_least: int | None = None) -> Photo:
         data: a whole file in one of `FORMATS`.
         at_least: when given, a large photo may be decoded at a half, a quarter or an eighth of its
             size, as long as its short side stays at least this many pixels: less time and memory.
-            JPEGs are whenever they can, others above `strips.LARGE`.
+            JPEGs are whenever they can, others above `convert_rgb.LARGE`.
 
     Returns:
         (H, W, 3) uint8 RGB.

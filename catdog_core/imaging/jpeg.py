@@ -227,5 +227,5 @@ def _is_upright(head: Image.Image) -> bool:
         return True
     try:
         return bool(head.getexif().get(ExifTags.Base.Orientation, 1) == 1)
-    except Exception:  # damaged: `images` knows what to do
+    except Exception:  # damaged: `decode` knows what to do
         return False

@@ -86,7 +86,7 @@ def count_feature_passes(training: Training, augmentation: Augmentation | None) 
 
 @dataclass(frozen=True)
 class Lite0Block:
-    """One inverted bottleneck of EfficientNet-Lite0; see `lite0`."""
+    """One inverted bottleneck of EfficientNet-Lite0; see `transfer`."""
 
     channels_in: int
     channels: int

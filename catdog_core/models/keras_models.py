@@ -164,7 +164,7 @@ def save_model(
     optimizer: bool = True,
     members: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Save a model whole, or not at all, with `read_metadata` inside it.
+    """Save a model whole, or not at all, with `about` inside it; `read_metadata` gives it back.
 
     Args:
         model: any Keras model.

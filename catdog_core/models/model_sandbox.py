@@ -281,7 +281,7 @@ def exceeded_limit_error(pid: int, until: float, name: str, allowed: Limits) -> 
 
 
 def _raise_for_outcome(name: str, allowed: Limits, status: int, answer: bytes) -> None:
-    """What the process came to. Its answer is a untrusted too: only its form is believed."""
+    """What the process came to. Its answer is untrusted, too: only its form is believed."""
     if status == BREACH_STATUS:
         raise ModelError(
             "{name} tried to reach outside while it was opened: to start a program, use the net or"

@@ -4,8 +4,8 @@ A training is an operating-system process of its own that writes into its run fo
 shell only read it, so that nothing done to a page can touch a training. The files and their
 writers, of which docs/formats.md tells more:
 
-    settings.json   `create_run`       all settings, class names, dataset, versions; never changes
-    start.keras     `create_run`       the weights to begin with, where it goes on from another run
+    settings.json   create_run     all settings, class names, dataset, versions; never changes
+    start.keras     create_run     the weights to begin with, where it goes on from another run
     about.json      pages, shell   name, note, experiment, when a start was last asked for
     stop            pages, shell   the wish to stop; the worker removes it at its start
     lock            worker         held while it lives; the system frees it when it dies
@@ -318,7 +318,7 @@ def write_initial_metadata(folder: Path, name: str) -> None:
 
 
 def write_metadata(folder: Path, values: dict[str, Any]) -> None:
-    """Change about.json; the caller is `lock_run`.
+    """Change about.json; the caller holds `lock_run`.
 
     Raises:
         CatDogError: it cannot be written, or was made by a newer program.

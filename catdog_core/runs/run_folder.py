@@ -98,7 +98,7 @@ class Run:
 
     @property
     def can_resume(self) -> bool:
-        """True when `start` would go on with it."""
+        """True when `start_run` would go on with it."""
         return self.status in ("stopped", "lost", "failed") or (
             self.status == "damaged" and self.mends
         )

@@ -1,6 +1,6 @@
 """A worker's life around its training: its state file, its place in the queue, its end.
 
-Light: a queued worker waits here without having loaded TensorFlow.
+Imports no TensorFlow: a queued worker waits here without having loaded it.
 """
 
 from __future__ import annotations

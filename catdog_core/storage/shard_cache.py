@@ -8,8 +8,8 @@
     exports/                                  see `export_cache`
     .<name>.lock                              held by whoever makes or removes <name>
 
-All of it can be made again from the photos or fetched again. Light: pages show and clear the
-cache without TensorFlow.
+All of it can be made again from the photos or fetched again. Imports no TensorFlow: pages
+show and clear the cache.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class ShardImages:
     """Looks like an array (N, S, S, 3) uint8; indexing reads from the shards and checks CRCs.
 
     Args:
-        shards: (file of the shard, its table) in order; see `shards`.
+        shards: (file of the shard, its table) in order; see `shard_writer`.
         size: side of the photos in pixels, S.
         damaged: makes the error to raise when a shard is not as its table tells.
 

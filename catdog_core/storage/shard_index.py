@@ -58,8 +58,8 @@ class PackedDataset:
 class PhotoSplit:
     """One split: images (N, S, S, 3) uint8, labels (N,) int64, file names.
 
-    The images lie in memory, or are read from the shards when indexed; see `load`. In their place
-    there may be what a pretrained network sees in them, (N, D) float32; see `features`.
+    The images lie in memory, or are read from the shards when indexed; see `tfrecord.load_split`. In
+    their place there may be what a pretrained network sees in them, (N, D) float32; see `features`.
     """
 
     images: NDArray[Any] | ShardImages | PartImages
@@ -77,7 +77,7 @@ def make_index(dataset: Dataset, size: int, rows: list[dict[str, Any]]) -> dict[
     Args:
         dataset: what was packed.
         size: side of the photos in pixels.
-        rows: a `shards.summary` each.
+        rows: a `shard_writer.summarize_shard` each.
 
     Raises:
         DatasetError: no photo of a split could be read.

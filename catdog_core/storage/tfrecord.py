@@ -19,7 +19,7 @@ so that anybody's TensorFlow reads them::
 
 All splits are stored in a seeded mixed order, so that a part of one sees every class.
 
-`shards` writes them, `shard_images` reads them, `cache` keeps them in the workspace.
+`shard_writer` writes them, `shard_images` reads them, `shard_cache` keeps them in the workspace.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ def pack_to_cache(
         dataset: whose photos are packed.
         size: side of the square, in pixels.
         progress: called with how many of how many photos are packed.
-        in_use: what runs refer to, as `cache.sweep` takes it. Where it is given, all else that no
-            dataset refers to is removed before packing.
+        in_use: what runs refer to, as `shard_cache.remove_unreferenced` takes it. Where it is
+            given, all else that no dataset refers to is removed before packing.
     """
     out = shard_cache.packed_folder(dataset.fingerprint, size)
     with _wrap_disk_errors(out):

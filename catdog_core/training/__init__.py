@@ -15,7 +15,6 @@ __all__ = [
     "optimizers",
     "phases",
     "pipeline",
-    "schedules",
     "speed_probe",
     "tensorboard_export",
     "time_estimate",

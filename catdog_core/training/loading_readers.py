@@ -1,4 +1,4 @@
-"""Who takes part in the loading race, and the course they run on: see `race`."""
+"""The readers of the loading benchmark, and the photos they read: see `loading_benchmark`."""
 
 from __future__ import annotations
 

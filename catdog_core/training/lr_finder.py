@@ -50,11 +50,11 @@ def rate_at(step: int, steps: int = STEPS) -> float:
 
 def smooth_losses(losses: Sequence[float]) -> list[float]:
     """A moving average of the losses that owes nothing to its start."""
-    smoothed, mean, weight = [], 0.0, 1.0
+    smoothed, average, weight = [], 0.0, 1.0
     for loss in losses:
-        mean = _SMOOTHING * mean + (1 - _SMOOTHING) * loss
+        average = _SMOOTHING * average + (1 - _SMOOTHING) * loss
         weight *= _SMOOTHING
-        smoothed.append(mean / (1 - weight))
+        smoothed.append(average / (1 - weight))
     return smoothed
 
 

@@ -130,9 +130,10 @@ def _build_callbacks(
     if training.weight_averaging:
         averaged = ema.AveragedWeights(training.weight_averaging, backup)
         steering.append(averaged)
-    keeper = callbacks.CheckpointSaver(run, training, rows, averaged, phase.whole)
-    looks_back = callbacks.EpochWeightsSaver(run.folder, training, averaged, phase.whole)
-    return [*steering, callbacks.ProgressLogger(run, state), keeper, looks_back]
+    checkpoint_saver = callbacks.CheckpointSaver(run, training, rows, averaged, phase.whole)
+    epoch_weights_saver = callbacks.EpochWeightsSaver(run.folder, training, averaged, phase.whole)
+    progress = callbacks.ProgressLogger(run, state)
+    return [*steering, progress, checkpoint_saver, epoch_weights_saver]
 
 
 def _completed_epochs(run: runs.Run) -> tuple[int, list[dict[str, Any]]]:

@@ -4,14 +4,14 @@ A group is nothing but its runs, each of which names it in its about.json, so it
 machine. Its runs train in one of two ways:
 
 - One after another (`start_group`): when a run ends, its own process starts the next one
-  (`start_next_run`). Stopping the run that trains stops the group; a file `stop_group` in a run
-  that waits keeps it waiting.
+  (`start_next_run`). Stopping the run that trains stops the group; a file `stop` in a run that
+  waits keeps it waiting.
 - As trials of Ray Tune (`start_driver`), by a driver in a process of its own, here or on a cluster.
   Ray only decides when and where they train. What there is of it beside the runs:
 
     workspace/sweeps/<group id>/
-        sweep.json           `create_group`       name, dataset, grid, where and how; never changes
-        about.json           `start_driver` when a start was last asked for, and with what changed
+        sweep.json           create_group   name, dataset, grid, where and how; never changes
+        about.json           start_driver   when a start was last asked for, and with what changed
         stop                 pages, shell   the wish to stop
         lock                 driver         held while it lives
         state.json           driver         what it is doing, with a beat that grows every 2 s
@@ -56,7 +56,7 @@ class Cluster:
     """Where and how Ray trains a group.
 
     Attributes:
-        address: of the cluster; see `ray_here.check`.
+        address: of the cluster; see `ray_session.parse_address`.
         at_once: trials at one time, None for one for each two processors.
         tries: how often a trial's training may be started by one driver.
     """

@@ -92,7 +92,7 @@ def plan_paired_experiment(
 
 
 def available_sizes(dataset: Dataset) -> list[int]:
-    """The training sizes a dataset can give: those of `division.SIZES`, and all it has."""
+    """The training sizes a dataset can give: those of `splits.SUBSET_SIZES`, and all it has."""
     there = len(dataset.items("train"))
     sizes = [size for size in SUBSET_SIZES if len(dataset.classes) <= size <= there]
     return sizes if there >= SUBSET_SIZES[-1] or there in sizes else [*sizes, there]

@@ -249,7 +249,7 @@ def epoch_result(run: Run, row: dict[str, Any]) -> dict[str, Any]:
 class RunTrial(tune.Trainable):
     """Trains one run. A worker that fails or is killed is started again, from its last whole epoch.
 
-    Its configuration: ``run_trials`` its id, ``runs``, ``sweep`` and ``workspace`` the folders,
+    Its configuration: ``run`` its id, ``runs``, ``sweep`` and ``workspace`` the folders,
     ``driver`` which one it is of, ``tries`` how often a worker may be started, ``cores`` how many
     processors it holds, ``threads`` the driver's OMP_NUM_THREADS.
     """

@@ -55,7 +55,7 @@ def augmentation_settings() -> Augmentation:
 
 
 def show_controls(now: Augmentation, dataset: Dataset | None) -> None:
-    """Draw the controls, set to what `settings` gave."""
+    """Draw the controls, set to what `augmentation_settings` gave."""
     _preset_controls(now)
     setting_warnings = warnings.list_setting_warnings(now, dataset.classes if dataset else ())
     for index, (title, names) in enumerate(_GROUPS):

@@ -136,7 +136,7 @@ def _report_error(error: CatDogError) -> None:
 
 
 def describe_file_edit(action: str, to: str, files: Sequence[str]) -> str:
-    """What was decided about some files, as Markdown; `action` and `to` as in a `Choice`."""
+    """What was decided about some files, as Markdown; `action` and `to` as in a `PhotoEdit`."""
     to = t(SPLITS[to]) if action == "move" else escape(to)
     if len(files) == 1:
         return t(

@@ -105,8 +105,8 @@ class Dataset:
         """This dataset with `count` training photos only; validation and test stay as they are.
 
         A larger subset of the same seed holds a smaller one, so that experiments on 100, 250, 500
-        … photos (`splits.SUBSET_SIZES`) differ in nothing but the photos that come on top. Nothing is
-        written: runs may use different sizes of one dataset at once.
+        … photos (`splits.SUBSET_SIZES`) differ in nothing but the photos that come on top. Nothing
+        is written: runs may use different sizes of one dataset at once.
 
         Raises:
             DatasetError: there are fewer training photos, or `count` is below the classes.

@@ -46,7 +46,7 @@ class PhotoEdit:
 
 @dataclass(frozen=True)
 class Division:
-    """A new split: `splits.stratified_split` with these values. `together` are groups of like photos."""
+    """A new split: what `splits.stratified_split` gets. `together` are groups of like photos."""
 
     seed: int
     validation_fraction: float

@@ -145,7 +145,7 @@ def queue_position(run: Run, every: Sequence[Run]) -> QueuePosition:
 
 
 def _queue_order(run: Run) -> tuple[bool, float, str]:
-    """Who trains comes first; the others in the order in which they asked, as `run_queue` has it."""
+    """Who trains comes first; the others in the order in which they asked, see `run_queue`."""
     queued = run.state.get("queued")
     since = float(queued) if isinstance(queued, (int, float)) else run.created
     return run.state.get("status") != "running", since, run.id

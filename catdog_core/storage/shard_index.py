@@ -58,8 +58,9 @@ class PackedDataset:
 class PhotoSplit:
     """One split: images (N, S, S, 3) uint8, labels (N,) int64, file names.
 
-    The images lie in memory, or are read from the shards when indexed; see
-    `tfrecord.load_split`. In their place there may be what a pretrained network sees in them, (N, D) float32; see `features`.
+    The images lie in memory, or are read from the shards when indexed; see `tfrecord.load_split`.
+    In their place there may be what a pretrained network sees in them, (N, D) float32; see
+    `features`.
     """
 
     images: NDArray[Any] | ShardImages | PartImages

@@ -35,7 +35,7 @@ def school(lab, tmp_path_factory):
     settings = {"shared": True, "teachers": [TEACHER], "students": ["*@school.org"]}
     (folder / "workspace" / access.FILE).write_text(json.dumps(settings))
     port = server.free_port()
-    with provider.serving() as identity:
+    with provider.running_provider() as identity:
         secrets = folder / "secrets.toml"
         secrets.write_text(
             SECRETS.format(
